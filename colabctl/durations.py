@@ -1,0 +1,45 @@
+"""Durations as people write them: 90s, 10m, 11h."""
+
+import re
+
+from colabctl.errors import UserError
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.IGNORECASE)
+
+
+def parse_duration(text: str | float, name: str = "duration") -> float:
+    """Return the seconds that `text` stands for: "90s", "10m", "1h30m", or a plain number.
+
+    Raises UserError, naming `name`, for anything else and for a duration that is not positive.
+    """
+    wrong = UserError(f"{name}: {text!r} is not a duration; write 90s, 10m, 11h or 1h30m")
+    if isinstance(text, bool):
+        raise wrong
+    if isinstance(text, int | float):
+        seconds = float(text)
+    else:
+        compact = text.strip()
+        if re.fullmatch(r"\d+(\.\d+)?", compact):
+            seconds = float(compact)
+        elif compact and not _PART.sub("", compact).strip():
+            seconds = sum(float(n) * _UNITS[unit.lower()] for n, unit in _PART.findall(compact))
+        else:
+            raise wrong
+    if not 0 < seconds < float("inf"):
+        raise wrong
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return `seconds` as a person reads it: "0.4 s", "12 s", "3 min 20 s", "1 h 05 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"

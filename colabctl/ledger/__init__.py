@@ -1,0 +1,1 @@
+"""What has happened: journals, the state they fold to, and claims."""

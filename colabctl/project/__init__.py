@@ -1,0 +1,1 @@
+"""What the shared folder holds: layout, configuration, members, raw data."""

@@ -1,0 +1,1 @@
+"""What to try: the sweep language, and how its spaces become tasks."""

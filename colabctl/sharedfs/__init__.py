@@ -1,0 +1,1 @@
+"""How files are touched on a shared folder."""
