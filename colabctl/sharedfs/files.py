@@ -1,0 +1,28 @@
+"""Reads and writes files the way a shared folder needs: whole, once, and never half-seen."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that does not exist yet; raise FileExistsError if it does.
+
+    For places where one name is made by one writer only: nothing is renamed, so it is right on
+    a Drive mount as well.
+    """
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Make or replace `path` so that a local reader sees the old bytes or the new, never a part."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        write_new(beside, data)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

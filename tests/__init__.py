@@ -1,0 +1,1 @@
+"""Behaviour of colabctl, one sentence a test."""

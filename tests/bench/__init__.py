@@ -1,0 +1,1 @@
+"""Figures, printed as tables; nothing here is asserted."""

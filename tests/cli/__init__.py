@@ -1,0 +1,1 @@
+"""The installed command, as a user types it."""

@@ -1,0 +1,1 @@
+"""Journals, their fold and claims."""
