@@ -1,0 +1,34 @@
+"""Share one machine-learning project in a Drive folder; every notebook works on one sweep."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+    from colabctl.api import Project
+    from colabctl.task import Task
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "open", "task"]
+
+
+def open(  # noqa: A001 - colabctl.open() reads as it should, like gzip.open()
+    root: "str | os.PathLike[str] | None" = None, member: str | None = None
+) -> "Project":
+    """Open the project: at `root`, or found from $COLABCTL_ROOT, the current folder, the Drive.
+
+    In Colab the Drive is mounted first if need be. Raises UserError if there is no project.
+    """
+    from colabctl.api import open_project  # noqa: PLC0415 - `import colabctl` stays light
+
+    return open_project(root, member)
+
+
+def task() -> "Task":
+    """Return the task that this program was started for by `colabctl work`.
+
+    Raises UserError in a program that was started by hand.
+    """
+    from colabctl.task import from_environment  # noqa: PLC0415 - `import colabctl` stays light
+
+    return from_environment()

@@ -1,0 +1,206 @@
+"""The state of a whole sweep, kept up to date as events come in, in whatever order they come."""
+
+from bisect import bisect_right, insort
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from colabctl.ledger.events import CONTROL_KINDS, Event
+from colabctl.ledger.state import FRESH, Status, TaskState, fold
+
+
+class Writer:
+    """What is known of one writer: who it is and when it showed life (ledger times)."""
+
+    __slots__ = (
+        "contested", "done", "ended", "failed", "host", "horizon", "lease", "member", "name", "pid",
+        "signs", "started",
+    )  # fmt: skip
+
+    def __init__(self, name: str, lease: float) -> None:
+        self.name = name
+        self.lease = lease  # until its start event arrives, what the sweep says
+        self.member = self.host = ""
+        self.pid = 0
+        self.started: float | None = None
+        self.ended: float | None = None
+        self.signs: list[float] = []
+        self.done = self.failed = 0
+        self.contested: set[int] = set()  # tasks that another writer has claimed as well
+        self.horizon = 0.0  # the latest of those claims: older news of this writer changes them
+
+    def lives_at(self, t: float) -> bool:
+        """Whether the lease of this writer covers ledger time `t`, as far as is known."""
+        if self.ended is not None and self.ended <= t:
+            return False
+        place = bisect_right(self.signs, t)
+        return place > 0 and t < self.signs[place - 1] + self.lease
+
+    @property
+    def last_sign(self) -> float:
+        """Ledger time of the latest sign of life."""
+        return self.signs[-1] if self.signs else 0.0
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether this is a worker, not a person's `pause` or `retry`."""
+        return self.started is not None
+
+    def see(self, event: Event) -> None:
+        """Learn from one event of this writer."""
+        t = event.t
+        signs = self.signs
+        if not signs or t > signs[-1]:
+            signs.append(t)
+        elif t < signs[-1]:
+            insort(signs, t)
+        if event.kind == "start":
+            self.started = t
+            self.member, self.host = event.body["member"], event.body["host"]
+            pid = event.body.get("pid")
+            self.pid = pid if isinstance(pid, int) else 0
+            self.lease = event.body["lease"]
+        elif event.kind == "end":
+            self.ended = t
+
+
+class OpenTasks:
+    """A set of task indices from which any k can be drawn in the time that k take."""
+
+    def __init__(self, total: int) -> None:
+        self.items = list(range(total))
+        self._place: list[int | None] = list(range(total))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.items)
+
+    def __contains__(self, index: int) -> bool:
+        return self._place[index] is not None
+
+    def add(self, index: int) -> None:
+        """Put a task in."""
+        if self._place[index] is None:
+            self._place[index] = len(self.items)
+            self.items.append(index)
+
+    def discard(self, index: int) -> None:
+        """Take a task out, if it is in."""
+        place = self._place[index]
+        if place is not None:
+            last = self.items.pop()
+            if last != index:
+                self.items[place] = last
+                self._place[last] = place
+            self._place[index] = None
+
+
+class Book:
+    """All tasks of a sweep, folded, with what a worker needs to choose among them.
+
+    `add` takes news; everything else reads. Two books that have been given the same events, in
+    any order and any portions, hold the same state.
+    """
+
+    def __init__(self, total: int, max_retries: int, lease: float) -> None:
+        self.total = total
+        self.tasks: list[TaskState] = [FRESH] * total
+        self.open = OpenTasks(total)
+        self.held: dict[str, set[int]] = {}
+        self.counts: Counter[Status] = Counter({"open": total})
+        self.duplicates = 0
+        self.writers: dict[str, Writer] = {}
+        self.control: Event | None = None
+        self.reports: dict[int, list[Event]] = {}
+        self._events: dict[int, list[Event]] = {}
+        self._max_retries = max_retries
+        self._lease = lease
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take in events that were not added before, and fold the tasks they touch."""
+        touched: set[int] = set()
+        for event in events:
+            writer = self.writers.get(event.writer)
+            if writer is None:
+                writer = self.writers[event.writer] = Writer(event.writer, self._lease)
+            writer.see(event)
+            if event.t <= writer.horizon or (event.kind == "start" and writer.contested):
+                touched |= writer.contested
+            kind = event.kind
+            if kind == "report":
+                self.reports.setdefault(event.body["task"], []).append(event)
+                continue
+            if kind in CONTROL_KINDS:
+                if self.control is None or event[:3] > self.control[:3]:
+                    self.control = event
+                continue
+            if kind in ("done", "pruned"):
+                writer.done += 1
+            elif kind == "failed":
+                writer.failed += 1
+            for index in event.tasks():
+                self._events.setdefault(index, []).append(event)
+                touched.add(index)
+        for index in touched:
+            self._fold(index)
+
+    def lives_at(self, writer: str, t: float) -> bool:
+        """Whether the lease of `writer` covers ledger time `t`."""
+        known = self.writers.get(writer)
+        return known is not None and known.lives_at(t)
+
+    @property
+    def finished(self) -> int:
+        """Number of tasks that need no more work."""
+        return self.counts["done"] + self.counts["pruned"] + self.counts["failed"]
+
+    @property
+    def order(self) -> str:
+        """What the group wants of the sweep: "go", "pause" or "stop"."""
+        if self.control is None or self.control.kind == "resume":
+            return "go"
+        return self.control.kind
+
+    def lapsed(self, now: float) -> list[int]:
+        """Return the tasks whose holder's lease does not cover `now`."""
+        return [
+            index
+            for writer, held in self.held.items()
+            if held and not self.lives_at(writer, now)
+            for index in held
+        ]
+
+    def claimable(self, now: float) -> int:
+        """Return how many tasks may be claimed at ledger time `now`."""
+        return len(self.open) + len(self.lapsed(now))
+
+    def events_of(self, index: int) -> list[Event]:
+        """Return all events of a task that bear on its state, in order."""
+        return sorted(self._events.get(index, []), key=lambda event: event[:3])
+
+    def _fold(self, index: int) -> None:
+        events = self._events[index]
+        old = self.tasks[index]
+        new = fold(events, self.lives_at, self._max_retries)
+        claims = [event for event in events if event.kind == "claim"]
+        if len(claims) > 1 and len({event.writer for event in claims}) > 1:
+            latest = max(event.t for event in claims)
+            for event in claims:
+                writer = self.writers[event.writer]
+                writer.contested.add(index)
+                writer.horizon = max(writer.horizon, latest)
+        self.tasks[index] = new
+        self.duplicates += new.duplicates - old.duplicates
+        if new.status != old.status:
+            self.counts[old.status] -= 1
+            self.counts[new.status] += 1
+            if new.status == "open":
+                self.open.add(index)
+            else:
+                self.open.discard(index)
+        if new.holder != old.holder:
+            if old.holder is not None:
+                self.held[old.holder].discard(index)
+            if new.holder is not None:
+                self.held.setdefault(new.holder, set()).add(index)

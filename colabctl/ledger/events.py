@@ -1,0 +1,123 @@
+"""What a journal line means: the kinds of event, their parts, and the order they stand in.
+
+A line is one JSON object with three parts that every event has, and the parts of its kind:
+
+    n       number of the event in its writer's journal, from 0, without gaps
+    t       ledger time, seconds since 1970 (see clock.py)
+    event   its kind
+
+    start      member, host, pid, heartbeat, lease, ...   a worker begins; lease in seconds
+    claim      tasks: [[index, attempt], ...]             tasks it means to run
+    report     task, attempt, step, values                an intermediate value
+    done       task, attempt, seconds, metrics            a task ran to its end
+    pruned     task, attempt, seconds, metrics            a task was stopped early, on purpose
+    failed     task, attempt, seconds, error, output      an attempt failed
+    released   tasks: [index, ...]                        claims given back unharmed
+    heartbeat                                             a sign of life, nothing else
+    end        reason                                     the worker writes no more
+    pause, resume, stop                                   what the whole sweep is to do
+    retry      tasks: [index, ...]                        failures of these tasks are forgiven
+"""
+
+import json
+import math
+from typing import Any, NamedTuple
+
+TASK_KINDS = frozenset({"report", "done", "pruned", "failed"})
+BATCH_KINDS = frozenset({"claim", "released", "retry"})
+CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
+WRITER_KINDS = frozenset({"start", "heartbeat", "end"})
+KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS
+
+# Times outside 2001..2100 are damage: no clock is that wrong, and one such event would drag the
+# ledger time of every reader with it.
+_EARLIEST, _LATEST = 1e9, 4.1e9
+
+
+class Event(NamedTuple):
+    """One event; tuples of (t, writer, n) are its place in the order of the sweep."""
+
+    t: float
+    writer: str
+    n: int
+    kind: str
+    body: dict[str, Any]
+
+    def tasks(self) -> list[int]:
+        """Return the indices of the tasks that the event is about."""
+        if self.kind in TASK_KINDS:
+            return [self.body["task"]]
+        if self.kind == "claim":
+            return [index for index, _ in self.body["tasks"]]
+        if self.kind in BATCH_KINDS:
+            return list(self.body["tasks"])
+        return []
+
+
+def encode(n: int, t: float, kind: str, parts: dict[str, Any]) -> bytes:
+    """Return the line of one event, newline included.
+
+    Numbers that are not finite are written as Python's json does (NaN, Infinity).
+    """
+    line = json.dumps({"n": n, "t": t, "event": kind, **parts}, separators=(",", ":"))
+    return line.encode() + b"\n"
+
+
+def decode(line: bytes, writer: str, total: int) -> Event:
+    """Return the event that a line of `writer`'s journal holds, in a sweep of `total` tasks.
+
+    Raises ValueError for anything that is not a whole event of a known kind: the line comes from
+    a folder that others write to, so each part that the fold relies on is checked here.
+    """
+    body = json.loads(line)
+    if type(body) is not dict:
+        raise ValueError("not an object")
+    n, t, kind = body.get("n"), body.get("t"), body.get("event")
+    if type(n) is not int or n < 0:
+        raise ValueError("n is not a number")
+    if type(t) not in (float, int) or not _EARLIEST < t < _LATEST:
+        raise ValueError("t is not a time")
+    if kind in TASK_KINDS:
+        _check_index(body.get("task"), total)
+        if type(body.get("attempt")) is not int:
+            raise ValueError("attempt is not a number")
+        if kind != "report":
+            _check_outcome(body)
+    elif kind in BATCH_KINDS:
+        tasks = body.get("tasks")
+        if type(tasks) is not list:
+            raise ValueError("tasks is not a list")
+        for item in tasks:
+            if kind == "claim":
+                if type(item) is not list or len(item) != 2 or type(item[1]) is not int:
+                    raise ValueError("a claim without its attempt")
+                _check_index(item[0], total)
+            else:
+                _check_index(item, total)
+    elif kind == "start":
+        _check_start(body)
+    elif kind not in KINDS:
+        raise ValueError(f"unknown event {kind!r}")
+    return Event(t, writer, n, kind, body)
+
+
+def _check_index(index: object, total: int) -> None:
+    if type(index) is not int or not 0 <= index < total:
+        raise ValueError("no such task")
+
+
+def _check_outcome(body: dict[str, Any]) -> None:
+    seconds = body.get("seconds", 0.0)
+    if type(seconds) not in (float, int) or not math.isfinite(seconds):
+        raise ValueError("seconds is not a number")
+    if type(body.get("metrics", {})) is not dict:
+        raise ValueError("metrics is not an object")
+
+
+def _check_start(body: dict[str, Any]) -> None:
+    lease = body.get("lease")
+    if type(lease) not in (float, int) or not 0 < lease < _LATEST:
+        raise ValueError("lease is not a number of seconds")
+    for part in ("member", "host"):
+        if type(body.get(part)) is not str:
+            raise ValueError(f"{part} is not text")

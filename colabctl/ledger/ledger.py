@@ -1,0 +1,129 @@
+"""One process's hand on a sweep's ledger: it reads news, records what it did, and claims."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from colabctl.ledger.book import Book
+from colabctl.ledger.clock import Clock
+from colabctl.ledger.events import Event
+from colabctl.ledger.journal import Damage, JournalReader, JournalWriter
+
+Parts = dict[str, Any]
+Claim = tuple[int, int]  # task index, attempt
+
+# A power cut costs at most the results of so many seconds; syncing more often would cost more.
+_SYNC_EVERY = 1.0
+
+
+class Ledger:
+    """The journals of one sweep as one process sees them, and its own journal once it has one."""
+
+    def __init__(
+        self,
+        journals: Path,
+        *,
+        total: int,
+        max_retries: int,
+        lease: float,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.journals = journals
+        self.book = Book(total, max_retries, lease)
+        self.clock = Clock(wall)
+        self._reader = JournalReader(journals, total)
+        self._writer: JournalWriter | None = None
+        self._written_at = 0.0
+        self._unsynced_since: float | None = None
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What could not be read."""
+        return self._reader.damage
+
+    @property
+    def name(self) -> str:
+        """Name of the own journal, "" for a reader."""
+        return self._writer.name if self._writer else ""
+
+    def refresh(self) -> list[Event]:
+        """Read what has arrived since the last time, and return it."""
+        news = self._reader.news()
+        for event in news:
+            self.clock.observe(event.t)
+        self.book.add(news)
+        return news
+
+    def join(self, name: str) -> None:
+        """Take a name, never used before, to write under."""
+        self._reader.skip = name
+        self._writer = JournalWriter(self.journals, name, self.clock)
+
+    def record(self, events: Sequence[tuple[str, Parts]]) -> None:
+        """Write events, given as (kind, parts).
+
+        Raises OSError if they could not all be written; they are remembered, and the next call,
+        also one without events, goes on with them.
+        """
+        assert self._writer is not None, "join before recording"
+        dated = self._writer.append(events)
+        self.book.add(dated)
+        if dated:
+            self._written_at = dated[-1].t
+            if self._unsynced_since is None:
+                self._unsynced_since = time.monotonic()
+        self._writer.flush()
+
+    def sync(self, *, force: bool = False) -> None:
+        """Bring what was recorded safely to disk, if that was not done for a second."""
+        since = self._unsynced_since
+        if self._writer is None or since is None:
+            return
+        if force or time.monotonic() - since >= _SYNC_EVERY:
+            self._writer.sync()
+            self._unsynced_since = None
+
+    def silent_for(self) -> float:
+        """Return the seconds since this writer last showed life."""
+        return self.clock.now() - self._written_at
+
+    def claim(
+        self,
+        want: Callable[[Book], int],
+        *,
+        lock: AbstractContextManager[object],
+        rng: random.Random,
+        outcomes: Sequence[tuple[str, Parts]] = (),
+    ) -> list[Claim]:
+        """Record `outcomes` and claim some of the tasks that may be claimed, chosen at random.
+
+        want  how many, told from the state under the lock
+        lock  excludes the processes that see each other's writes at once
+        """
+        with lock:
+            self.refresh()
+            chosen = choose(self.book, want(self.book), self.clock.now(), rng)
+            claims = [(index, self.book.tasks[index].attempts + 1) for index in chosen]
+            events = list(outcomes)
+            if claims:
+                events.append(("claim", {"tasks": [list(claim) for claim in claims]}))
+            self.record(events)
+        return claims
+
+
+def choose(book: Book, want: int, now: float, rng: random.Random) -> list[int]:
+    """Return at most `want` tasks that may be claimed at ledger time `now`, in random order.
+
+    Everybody choosing in an order of their own is what keeps workers apart that cannot see each
+    other's claims yet. Tasks that nobody holds come before those of a worker that fell silent.
+    """
+    if want <= 0 or book.order != "go":
+        return []
+    chosen = rng.sample(book.open.items, min(want, len(book.open)))
+    if len(chosen) < want:
+        lapsed = sorted(book.lapsed(now))
+        chosen += rng.sample(lapsed, min(want - len(chosen), len(lapsed)))
+    return chosen

@@ -1,0 +1,177 @@
+"""A declared sweep on disk: plan.json, and the task files with the parameters of every task."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from colabctl.errors import UserError
+
+FORMAT = 1
+
+# A folder on Drive slows down with thousands of entries, a file with its size.
+_SMALLEST_FILE = 1000
+_MOST_FILES = 200
+
+Kind = Literal["function", "program", "loop"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What plan.json says of a sweep; frozen when the sweep is declared.
+
+    kind          how a task is run: a function in a child process, a program, or the loop of a
+                  notebook or script that calls sweep.tasks()
+    program       the function as "file.py:name", or the program's file, inside code/
+    command       W&B's command with its macros, or None for the default
+    code_digest   digest of the frozen code, "" for a loop
+    source_digest digest of sweep.yaml's meaning and of the code: what makes it this sweep
+    cells         one {"values": {...}, "tasks": n} for each combination of `foreach`
+    task_timeout, lease, heartbeat in seconds; declared_at in seconds since 1970
+    """
+
+    sweep: str
+    total: int
+    kind: Kind
+    method: str
+    consistency: Literal["coherent", "eventual"]
+    heartbeat: float
+    lease: float
+    source_digest: str
+    declared_by: str
+    declared_at: float
+    program: str | None = None
+    command: tuple[str, ...] | None = None
+    code_digest: str = ""
+    metric: str | None = None
+    goal: Literal["minimize", "maximize"] = "minimize"
+    max_retries: int = 1
+    task_timeout: float | None = None
+    claims: Literal["eager", "careful"] = "eager"
+    cells: tuple[Mapping[str, Any], ...] = field(default=({"values": {}, "tasks": 0},))
+    format: int = FORMAT
+
+    @property
+    def per_file(self) -> int:
+        """Number of tasks in each task file but the last."""
+        return max(_SMALLEST_FILE, -(-self.total // _MOST_FILES))
+
+    def encode(self) -> bytes:
+        """Return the bytes of plan.json."""
+        return json.dumps(asdict(self), indent=2).encode() + b"\n"
+
+
+def read_plan(file: Path) -> Plan:
+    """Return the plan in `file`.
+
+    Raises FileNotFoundError if there is none, UserError if it is damaged or of a newer format.
+    """
+    try:
+        parts = json.loads(file.read_bytes())
+        made = parts["format"]
+        if type(made) is not int:
+            raise TypeError("format is not a number")
+    except (ValueError, KeyError, TypeError) as wrong:
+        raise UserError(
+            f"{file} is damaged ({wrong}); restore it from the folder's version history"
+        ) from None
+    if made > FORMAT:
+        raise UserError(
+            f"{file} was written by a newer colabctl (format {made}, this one knows {FORMAT}); "
+            "upgrade colabctl on this machine"
+        )
+    known = {each.name for each in fields(Plan)}
+    try:
+        parts = {name: value for name, value in parts.items() if name in known}
+        parts["cells"] = tuple(parts["cells"])
+        if parts.get("command") is not None:
+            parts["command"] = tuple(str(part) for part in parts["command"])
+        plan = Plan(**parts)
+        _check(plan)
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise UserError(
+            f"{file} is damaged ({wrong}); restore it from the folder's version history"
+        ) from None
+    return plan
+
+
+def _check(plan: Plan) -> None:
+    if type(plan.total) is not int or plan.total < 0:
+        raise ValueError("total is not a number of tasks")
+    if plan.kind not in ("function", "program", "loop"):
+        raise ValueError(f"kind {plan.kind!r} is unknown")
+    if plan.consistency not in ("coherent", "eventual"):
+        raise ValueError(f"consistency {plan.consistency!r} is unknown")
+    for name in ("heartbeat", "lease"):
+        value = getattr(plan, name)
+        if type(value) not in (int, float) or not value > 0:
+            raise ValueError(f"{name} is not a number of seconds")
+    for name in ("sweep", "source_digest", "code_digest", "declared_by"):
+        if type(getattr(plan, name)) is not str:
+            raise TypeError(f"{name} is not text")
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """One task as declared: its cell and its parameters (None: whoever claims it proposes)."""
+
+    index: int
+    cell: int
+    trial: int
+    params: dict[str, Any] | None
+
+    def encode(self) -> bytes:
+        """Return the line of a task file."""
+        return json.dumps(asdict(self), separators=(",", ":")).encode() + b"\n"
+
+
+class TaskFiles:
+    """The tasks of a sweep; a file is read when one of its tasks is first asked for."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self.folder = folder
+        self._plan = plan
+        self._lines: dict[int, list[bytes]] = {}
+
+    def __getitem__(self, index: int) -> TaskLine:
+        """Return a task; raise UserError if its file is damaged or has not arrived yet."""
+        number, place = divmod(index, self._plan.per_file)
+        file = self.folder / task_file(number)
+        lines = self._lines.get(number)
+        try:
+            if lines is None:
+                lines = file.read_bytes().splitlines()
+                self._lines[number] = lines
+            line = TaskLine(**json.loads(lines[place]))
+        except FileNotFoundError:
+            raise UserError(
+                f"{file} is not there (yet); if the sweep was declared a moment ago, try again"
+            ) from None
+        except (ValueError, TypeError, IndexError) as wrong:
+            self._lines.pop(number, None)
+            raise UserError(
+                f"{file} is damaged at task {index} ({wrong}); "
+                "restore it from the folder's version history"
+            ) from None
+        if line.index != index or not isinstance(line.params, dict | None):
+            raise UserError(f"{file} is damaged: task {index} is not where it belongs")
+        return line
+
+
+def task_file(number: int) -> str:
+    """Return the name of a task file."""
+    return f"{number:06d}.jsonl"
+
+
+def task_name(index: int) -> str:
+    """Return the id by which people and programs know a task."""
+    return f"t{index:06d}"
+
+
+def write_tasks(folder: Path, plan: Plan, tasks: Iterator[TaskLine]) -> None:
+    """Write the task files of a sweep that nobody works on yet; `tasks` come by index."""
+    for number in range(-(-plan.total // plan.per_file)):
+        with (folder / task_file(number)).open("wb") as file:
+            for _ in range(min(plan.per_file, plan.total - number * plan.per_file)):
+                file.write(next(tasks).encode())
