@@ -1,1 +1,23 @@
 """The command line: parse, call, print, and the one place that exits."""
+
+import os
+import sys
+
+from colabctl.cli.app import app
+from colabctl.errors import UserError
+
+
+def main() -> None:
+    """Run the command that was typed; exit 0 done, 1 the user can mend it, 2 wrong usage."""
+    try:
+        app()
+    except UserError as wrong:
+        print(f"colabctl: {wrong}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as wrong:
+        what = wrong.filename or "a file"
+        print(f"colabctl: {what}: {wrong.strerror or wrong}", file=sys.stderr)
+        sys.exit(1)

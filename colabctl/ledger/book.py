@@ -12,8 +12,8 @@ class Writer:
     """What is known of one writer: who it is and when it showed life (ledger times)."""
 
     __slots__ = (
-        "contested", "done", "ended", "failed", "host", "horizon", "lease", "member", "name", "pid",
-        "signs", "started",
+        "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member", "name",
+        "pid", "signs", "started",
     )  # fmt: skip
 
     def __init__(self, name: str, lease: float) -> None:
@@ -21,6 +21,7 @@ class Writer:
         self.lease = lease  # until its start event arrives, what the sweep says
         self.member = self.host = ""
         self.pid = 0
+        self.jobs = 1
         self.started: float | None = None
         self.ended: float | None = None
         self.signs: list[float] = []
@@ -56,8 +57,7 @@ class Writer:
         if event.kind == "start":
             self.started = t
             self.member, self.host = event.body["member"], event.body["host"]
-            pid = event.body.get("pid")
-            self.pid = pid if isinstance(pid, int) else 0
+            self.pid, self.jobs = event.body["pid"], event.body["jobs"]
             self.lease = event.body["lease"]
         elif event.kind == "end":
             self.ended = t

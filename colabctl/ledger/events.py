@@ -6,7 +6,7 @@ A line is one JSON object with three parts that every event has, and the parts o
     t       ledger time, seconds since 1970 (see clock.py)
     event   its kind
 
-    start      member, host, pid, heartbeat, lease, ...   a worker begins; lease in seconds
+    start      member, host, pid, jobs, lease, ...        a worker begins; lease in seconds
     claim      tasks: [[index, attempt], ...]             tasks it means to run
     report     task, attempt, step, values                an intermediate value
     done       task, attempt, seconds, metrics            a task ran to its end
@@ -69,10 +69,12 @@ def decode(line: bytes, writer: str, total: int) -> Event:
     Raises ValueError for anything that is not a whole event of a known kind: the line comes from
     a folder that others write to, so each part that the fold relies on is checked here.
     """
-    body = json.loads(line)
+    body: Any = json.loads(line)
     if type(body) is not dict:
         raise ValueError("not an object")
-    n, t, kind = body.get("n"), body.get("t"), body.get("event")
+    n: Any = body.get("n")
+    t: Any = body.get("t")
+    kind: Any = body.get("event")
     if type(n) is not int or n < 0:
         raise ValueError("n is not a number")
     if type(t) not in (float, int) or not _EARLIEST < t < _LATEST:
@@ -101,7 +103,7 @@ def decode(line: bytes, writer: str, total: int) -> Event:
     return Event(t, writer, n, kind, body)
 
 
-def _check_index(index: object, total: int) -> None:
+def _check_index(index: Any, total: int) -> None:
     if type(index) is not int or not 0 <= index < total:
         raise ValueError("no such task")
 
@@ -115,9 +117,12 @@ def _check_outcome(body: dict[str, Any]) -> None:
 
 
 def _check_start(body: dict[str, Any]) -> None:
-    lease = body.get("lease")
+    lease: Any = body.get("lease")
     if type(lease) not in (float, int) or not 0 < lease < _LATEST:
         raise ValueError("lease is not a number of seconds")
+    for part in ("pid", "jobs"):
+        if type(body.setdefault(part, 1)) is not int:
+            raise ValueError(f"{part} is not a number")
     for part in ("member", "host"):
         if type(body.get(part)) is not str:
             raise ValueError(f"{part} is not text")

@@ -11,6 +11,7 @@ from colabctl.ledger.book import Book
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
 from colabctl.ledger.journal import Damage, JournalReader, JournalWriter
+from colabctl.ledger.plan import Plan
 
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
@@ -22,19 +23,11 @@ _SYNC_EVERY = 1.0
 class Ledger:
     """The journals of one sweep as one process sees them, and its own journal once it has one."""
 
-    def __init__(
-        self,
-        journals: Path,
-        *,
-        total: int,
-        max_retries: int,
-        lease: float,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, journals: Path, plan: Plan, wall: Callable[[], float] = time.time) -> None:
         self.journals = journals
-        self.book = Book(total, max_retries, lease)
+        self.book = Book(plan.total, plan.max_retries, plan.lease)
         self.clock = Clock(wall)
-        self._reader = JournalReader(journals, total)
+        self._reader = JournalReader(journals, plan.total)
         self._writer: JournalWriter | None = None
         self._written_at = 0.0
         self._unsynced_since: float | None = None

@@ -1,7 +1,7 @@
 """A declared sweep on disk: plan.json, and the task files with the parameters of every task."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -127,17 +127,20 @@ class TaskLine:
 
 
 class TaskFiles:
-    """The tasks of a sweep; a file is read when one of its tasks is first asked for."""
+    """The tasks of a sweep; a file is read when one of its tasks is first asked for.
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        self.folder = folder
+    file  gives the path of each task file by its number
+    """
+
+    def __init__(self, file: Callable[[int], Path], plan: Plan) -> None:
+        self._file = file
         self._plan = plan
         self._lines: dict[int, list[bytes]] = {}
 
     def __getitem__(self, index: int) -> TaskLine:
         """Return a task; raise UserError if its file is damaged or has not arrived yet."""
         number, place = divmod(index, self._plan.per_file)
-        file = self.folder / task_file(number)
+        file = self._file(number)
         lines = self._lines.get(number)
         try:
             if lines is None:
@@ -159,19 +162,14 @@ class TaskFiles:
         return line
 
 
-def task_file(number: int) -> str:
-    """Return the name of a task file."""
-    return f"{number:06d}.jsonl"
-
-
 def task_name(index: int) -> str:
     """Return the id by which people and programs know a task."""
     return f"t{index:06d}"
 
 
-def write_tasks(folder: Path, plan: Plan, tasks: Iterator[TaskLine]) -> None:
+def write_tasks(file: Callable[[int], Path], plan: Plan, tasks: Iterator[TaskLine]) -> None:
     """Write the task files of a sweep that nobody works on yet; `tasks` come by index."""
     for number in range(-(-plan.total // plan.per_file)):
-        with (folder / task_file(number)).open("wb") as file:
+        with file(number).open("wb") as lines:
             for _ in range(min(plan.per_file, plan.total - number * plan.per_file)):
-                file.write(next(tasks).encode())
+                lines.write(next(tasks).encode())

@@ -1,0 +1,60 @@
+"""The commands that steer a sweep: each is one event in its ledger."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from colabctl.cli.options import Member, Root, Sweep, open_project, talk
+
+
+def pause(sweep: Sweep, member: Member = None, root: Root = None) -> None:
+    """Let running tasks go on, but start no new ones."""
+    _order(sweep, "pause", member, root)
+    talk(f"{sweep} pauses once its running tasks are done; go on: colabctl resume {sweep}")
+
+
+def resume(sweep: Sweep, member: Member = None, root: Root = None) -> None:
+    """Go on with a sweep that was paused or stopped."""
+    _order(sweep, "resume", member, root)
+    talk(f"{sweep} goes on where there are workers: colabctl work {sweep}")
+
+
+def stop(sweep: Sweep, member: Member = None, root: Root = None) -> None:
+    """Start no new tasks and let the workers go home; what is done stays."""
+    _order(sweep, "stop", member, root)
+    talk(
+        f"{sweep} stops once its running tasks are done; take it up again: colabctl resume {sweep}"
+    )
+
+
+def retry(
+    sweep: Sweep,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="Only this failed task, such as t000017.")
+    ] = None,
+    member: Member = None,
+    root: Root = None,
+) -> None:
+    """Try failed tasks again, with the same parameters."""
+    from colabctl.project.members import current_member
+    from colabctl.project.sweeps import find_sweep
+    from colabctl.work.control import retry_failed
+    from colabctl.work.sweep import OpenSweep
+
+    layout, config = open_project(root)
+    who = current_member(config, os.environ, member)
+    again = retry_failed(OpenSweep.at(layout.root, find_sweep(layout, sweep)), who, task)
+    talk(f"{again} failed tasks of {sweep} are open again" if again else "no task has failed")
+
+
+def _order(sweep: str, kind: str, member: str | None, root: Path | None) -> None:
+    from colabctl.project.members import current_member
+    from colabctl.project.sweeps import find_sweep
+    from colabctl.work.control import order
+    from colabctl.work.sweep import OpenSweep
+
+    layout, config = open_project(root)
+    opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
+    order(opened, current_member(config, os.environ, member), kind)

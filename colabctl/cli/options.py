@@ -1,0 +1,59 @@
+"""Options that several commands have, and the project they lead to."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from colabctl.project.config import Config
+    from colabctl.project.layout import Layout
+
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root", help="Folder of the project; else COLABCTL_ROOT, the current folder, the Drive."
+    ),
+]
+Member = Annotated[
+    str | None, typer.Option("--member", help="Which member you are; else COLABCTL_MEMBER.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+def open_project(root: Path | None) -> "tuple[Layout, Config]":
+    """Find the project and read its configuration."""
+    from colabctl.project.config import load
+    from colabctl.project.root import find_root, usual_drives
+
+    found = find_root(root, os.environ, Path.cwd(), usual_drives(Path.home()))
+    config = load(found, os.environ)
+    return config.layout, config
+
+
+def complete_sweep(incomplete: str) -> list[str]:
+    """Return the names of the sweeps that begin like `incomplete`, for the shell."""
+    from colabctl.errors import UserError
+    from colabctl.project.sweeps import sweep_names
+
+    try:
+        layout, _ = open_project(None)
+        return [name for name in sweep_names(layout) if name.startswith(incomplete)]
+    except (UserError, OSError):
+        return []
+
+
+Sweep = Annotated[str, typer.Argument(help="Name of a sweep.", autocompletion=complete_sweep)]
+
+
+def answer(value: Any) -> None:
+    """Print JSON on standard output."""
+    print(json.dumps(value, indent=2))
+
+
+def talk(text: str) -> None:
+    """Print a line for the person who watches, on standard error."""
+    print(text, file=sys.stderr, flush=True)

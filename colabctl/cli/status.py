@@ -1,0 +1,146 @@
+"""The command that shows where sweeps stand."""
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from colabctl.cli.options import Json, Root, answer, complete_sweep, open_project, talk
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from colabctl.views.status import Status
+    from colabctl.work.sweep import OpenSweep
+
+_AGAIN = 2.0  # seconds between looks with --watch
+
+
+def status(
+    sweep: Annotated[
+        str | None,
+        typer.Argument(help="Name of a sweep; else all.", autocompletion=complete_sweep),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep looking until the sweep is finished.")
+    ] = False,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Show progress, workers, rate, time left, the best so far and what failed."""
+    from colabctl.project.sweeps import find_sweep, sweep_names
+    from colabctl.work.sweep import OpenSweep
+
+    layout, _ = open_project(root)
+    names = [sweep] if sweep else sweep_names(layout)
+    opened = [OpenSweep.at(layout.root, find_sweep(layout, name)) for name in names]
+    if as_json:
+        from colabctl.views.results import as_json as strict
+
+        found = [strict(asdict(_look(each))) for each in opened]
+        answer(found[0] if sweep else found)
+    elif not opened:
+        print("no sweeps yet; declare one: colabctl sweep FILE")
+    elif watch:
+        _watch(opened)
+    else:
+        from rich.console import Console
+
+        console = Console()
+        for each in opened:
+            console.print(_render(_look(each), brief=len(opened) > 1))
+
+
+def _look(opened: "OpenSweep") -> "Status":
+    from colabctl.views.status import status as status_of
+
+    opened.ledger.refresh()
+    return status_of(opened.plan, opened.ledger, opened.tasks)
+
+
+def _watch(opened: "list[OpenSweep]") -> None:
+    from rich.console import Console, Group
+    from rich.live import Live
+
+    try:
+        with Live(console=Console(), auto_refresh=False) as live:
+            while True:
+                seen = [_look(each) for each in opened]
+                shown = [_render(each, brief=len(opened) > 1) for each in seen]
+                live.update(Group(*shown), refresh=True)
+                if all(each.state in ("finished", "stopped") for each in seen):
+                    return
+                time.sleep(_AGAIN)
+    except KeyboardInterrupt:
+        talk("the sweep goes on without you watching")
+
+
+def _render(seen: "Status", *, brief: bool) -> "RenderableType":
+    from rich.console import Group
+    from rich.text import Text
+
+    lines: list[RenderableType] = [_headline(seen)]
+    if seen.best:
+        params = ", ".join(f"{name}={_short(value)}" for name, value in seen.best["params"].items())
+        metric, value = seen.best["metric"], seen.best["value"]
+        lines.append(Text(f"  best {metric} {value:.6g} in {seen.best['task']}: {params}"))
+    if not brief:
+        lines += [_workers(seen)] if seen.workers else []
+        lines += [
+            Text(f"  {each['tasks']} failed with: {each['error']}", style="red")
+            for each in seen.failures[:5]
+        ]
+        if seen.state == "pending":
+            lines.append(Text(f"  nobody works on it yet: colabctl work {seen.sweep}"))
+        elif seen.state == "idle":
+            lines.append(Text(f"  no worker is alive; go on: colabctl work {seen.sweep}"))
+        if seen.failed:
+            lines.append(Text(f"  try the failed ones again: colabctl retry {seen.sweep}"))
+    lines += [Text(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
+    return Group(*lines)
+
+
+def _headline(seen: "Status") -> "RenderableType":
+    from rich.text import Text
+
+    from colabctl.durations import format_duration
+
+    finished = seen.done + seen.pruned + seen.failed
+    line = Text.assemble(
+        (seen.sweep, "bold"),
+        f"  {seen.state}  {finished}/{seen.total} finished",
+    )
+    for count, word in (
+        (seen.running, "running"),
+        (seen.claimed, "claimed"),
+        (seen.failed, "failed"),
+        (seen.pruned, "pruned"),
+        (seen.cancelled, "cancelled"),
+        (seen.duplicates, "run twice"),
+    ):
+        if count:
+            line.append(f", {count} {word}", style="red" if word == "failed" else "")
+    if seen.rate and seen.seconds_left is not None:
+        line.append(f", about {format_duration(seen.seconds_left)} left")
+    return line
+
+
+def _workers(seen: "Status") -> "RenderableType":
+    from rich.table import Table
+
+    from colabctl.durations import format_duration
+
+    table = Table(box=None, padding=(0, 2))
+    for title in ("member", "host", "state", "task", "done", "failed", "last seen"):
+        table.add_column(title, justify="right" if title in ("done", "failed") else "left")
+    alive = [each for each in seen.workers if each.state != "ended"]
+    for each in alive or seen.workers[-5:]:
+        ago = f"{format_duration(each.last_seen_seconds)} ago"
+        row = (each.member, each.host, each.state, each.task or "", each.done, each.failed, ago)
+        table.add_row(*map(str, row))
+    return table
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,109 @@
+"""The command that declares a sweep."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from colabctl.cli.options import Json, Member, Root, answer, open_project, talk
+from colabctl.errors import UserError
+
+if TYPE_CHECKING:
+    from colabctl.declare import Draft
+
+_LARGEST = 1_000_000  # bytes; a sweep file is written by a person
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="A sweep file: W&B's form, and more.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="What to call it; else its `name:`, else the file.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it comes to and write nothing.")
+    ] = False,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, help="Tasks in each combination of `foreach`.")
+    ] = None,
+    run_cap: Annotated[
+        int | None, typer.Option("--run-cap", min=1, help="Tasks in all, at most.")
+    ] = None,
+    member: Member = None,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Declare a sweep, or find the same one again, and write its task files."""
+    from colabctl.declare import declare, draft
+    from colabctl.project.members import current_member
+
+    made = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
+    called = name or made.declaration.name or file.name.removesuffix(file.suffix)
+    if dry_run:
+        _show(made, called, as_json)
+        return
+    layout, config = open_project(root)
+    declared = declare(
+        made,
+        layout,
+        config,
+        name=called,
+        member=current_member(config, os.environ, member),
+        now=time.time(),
+        beside=file.absolute().parent,
+    )
+    for note in declared.notes:
+        talk(f"note: {note}")
+    if as_json:
+        answer({**_summary(made, called), "new": declared.new})
+        return
+    verb = "declared" if declared.new else "was declared already"
+    print(f"{called}: {declared.plan.total} tasks, {verb}")
+    talk(f"run it: colabctl work {called}    see it: colabctl status {called}")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        size = file.stat().st_size
+        if size > _LARGEST:
+            raise UserError(f"{file} has {size:,} bytes; a sweep file has less than {_LARGEST:,}")
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{file} does not exist; give the path of a sweep file") from None
+    except IsADirectoryError:
+        raise UserError(f"{file} is a folder; give the path of a sweep file") from None
+
+
+def _summary(made: "Draft", name: str) -> dict[str, Any]:
+    expansion = made.expansion
+    first = []
+    for draw in expansion.tasks():
+        if len(first) == 5:
+            break
+        first.append(draw.params)
+    return {
+        "sweep": name,
+        "tasks": expansion.total,
+        "cells": [{"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells],
+        "first": first,
+        "notes": list(made.notes),
+    }
+
+
+def _show(made: "Draft", name: str, as_json: bool) -> None:
+    summary = _summary(made, name)
+    if as_json:
+        answer(summary)
+        return
+    print(f"{name}: {summary['tasks']} tasks, method {made.declaration.method}")
+    if made.declaration.foreach:
+        for cell in summary["cells"]:
+            values = ", ".join(f"{key}={value}" for key, value in cell["values"].items())
+            print(f"  {values}: {cell['tasks']}")
+    print("first tasks:")
+    for params in summary["first"]:
+        shown = "(proposed when it is claimed)" if params is None else params
+        print(f"  {shown}")
+    for note in summary["notes"]:
+        print(f"note: {note}")

@@ -1,0 +1,104 @@
+"""The command that turns this machine into a worker."""
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from colabctl.cli.options import Member, Root, complete_sweep, open_project, talk
+from colabctl.durations import parse_duration
+from colabctl.errors import UserError
+
+if TYPE_CHECKING:
+    from colabctl.ledger import Book, Plan
+
+_SAY_EVERY = 10.0  # seconds between lines of progress
+
+
+def work(
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SWEEP]...",
+            help="Sweeps to work on; else all that are not finished.",
+            autocompletion=complete_sweep,
+        ),
+    ] = None,
+    member: Member = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Tasks at a time.")] = 1,
+    max_tasks: Annotated[
+        int | None, typer.Option("--max-tasks", min=1, help="Stop after so many tasks.")
+    ] = None,
+    max_time: Annotated[
+        str | None, typer.Option("--max-time", help="Be done within this time, as in 11h.")
+    ] = None,
+    task_timeout: Annotated[
+        str | None, typer.Option("--task-timeout", help="End a task that takes longer, as in 30m.")
+    ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not wait for tasks that others run.")
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Claim tasks and run them until there are none; Ctrl-C gives back what is held."""
+    from colabctl.project.members import current_member
+    from colabctl.project.sweeps import find_sweep, sweep_names
+    from colabctl.work.loop import Limits
+    from colabctl.work.session import Session
+
+    layout, config = open_project(root)
+    timeout = parse_duration(task_timeout, "--task-timeout") if task_timeout else None
+    limits = Limits(
+        max_tasks=max_tasks,
+        until=time.monotonic() + parse_duration(max_time, "--max-time") if max_time else None,
+        task_timeout=timeout or config.task_timeout,
+        wait=not no_wait,
+    )
+    session = Session(
+        layout=layout,
+        config=config,
+        member=current_member(config, os.environ, member),
+        limits=limits,
+        tell=talk,
+        progress=_Progress(),
+        jobs=jobs,
+    )
+    names = sweeps or sweep_names(layout)
+    if not names:
+        raise UserError("no sweep to work on; declare one: colabctl sweep FILE")
+    tallies = session.work([find_sweep(layout, name) for name in names], open_only=not sweeps)
+    done, failed = sum(each.done for each in tallies), sum(each.failed for each in tallies)
+    last = tallies[-1] if tallies else None
+    why = _WHY[last.ending] if last else "every sweep is finished"
+    talk(f"ran {done + failed} tasks: {done} done, {failed} failed; {why}")
+    if last and last.ending == "hopeless":
+        raise UserError(f"{last.reason}; mend it, then start this worker again")
+
+
+_WHY = {
+    "finished": "the sweep is finished",
+    "nothing to do": "others run what is left",
+    "max-tasks": "that is --max-tasks",
+    "max-time": "that is --max-time",
+    "stopped": "the sweep was stopped",
+    "interrupted": "interrupted, what was held is given back",
+    "hopeless": "giving up",
+}
+
+
+class _Progress:
+    """Says now and then how far the sweep is: a line each, as Colab shows no moving bars."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic() - _SAY_EVERY
+        self._finished = -1
+
+    def __call__(self, plan: "Plan", book: "Book") -> None:
+        now = time.monotonic()
+        if book.finished == self._finished or now - self._said < _SAY_EVERY:
+            return
+        self._said, self._finished = now, book.finished
+        failed = f", {book.counts['failed']} failed" if book.counts["failed"] else ""
+        print(f"{plan.sweep}: {book.finished}/{book.total}{failed}", file=sys.stderr, flush=True)

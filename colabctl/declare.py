@@ -1,0 +1,222 @@
+"""Declares a sweep: freezes its code, writes its task files, and its plan last of all."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from colabctl.errors import UserError
+from colabctl.ledger import Plan, TaskLine, read_plan, write_tasks
+from colabctl.project import code as frozen
+from colabctl.project.config import Config
+from colabctl.project.layout import Layout, SweepLayout
+from colabctl.search import Declaration, Expansion, expand, read
+from colabctl.search.command import interpreter_of
+from colabctl.sharedfs.files import write_new
+from colabctl.sharedfs.mounts import guard_for
+
+# Seconds. A Drive mount carries few writes and shows them late; elsewhere a sign of life is cheap.
+_RHYTHM = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A sweep that is declared; `new` if it was not before."""
+
+    layout: SweepLayout
+    plan: Plan
+    notes: tuple[str, ...]
+    new: bool
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A sweep file, read and checked, with what the command line adds to it.
+
+    content  the bytes for sweep.yaml
+    """
+
+    declaration: Declaration
+    expansion: Expansion
+    content: bytes
+    trials: int | None = None
+    run_cap: int | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the author should know."""
+        return (*self.declaration.notes, *self.expansion.notes)
+
+
+def draft(
+    content: bytes | Mapping[str, Any],
+    source: str,
+    *,
+    trials: int | None = None,
+    run_cap: int | None = None,
+) -> Draft:
+    """Read a declaration from a file's bytes or from Python values; nothing is written.
+
+    Raises UserError that names every problem.
+    """
+    declaration = read(content, source)
+    expansion = expand(declaration, trials=trials, run_cap=run_cap)
+    if not isinstance(content, bytes):
+        content = yaml.safe_dump(declaration.content, sort_keys=False, allow_unicode=True).encode()
+    return Draft(declaration, expansion, content, trials, run_cap)
+
+
+def declare(
+    draft: Draft,
+    layout: Layout,
+    config: Config,
+    *,
+    name: str,
+    member: str,
+    now: float,
+    beside: Path | None = None,
+) -> Declared:
+    """Write a sweep into the project, or find the same one that is already there.
+
+    beside  folder of the sweep file, where its program is looked up first
+    Raises UserError, with nothing written, for a program that cannot be frozen and for a name
+    that another sweep has.
+    """
+    declaration = draft.declaration
+    if declaration.method == "bayes":
+        raise UserError(
+            "method: bayes is not there yet; write `method: random`, or `grid` for a small space"
+        )
+    place = layout.sweep(name)
+    places = [layout.root] if beside is None else [beside, layout.root]
+    code = frozen.freeze(declaration.program, declaration.code, places)
+    _check_runnable(declaration)
+    plan = _plan(draft, code, layout, config, name=name, member=member, now=now)
+    old = _existing(place)
+    if old is not None:
+        return _same(old, plan, draft, code, place)
+    for folder in (place.root, place.code, place.tasks, place.journal, place.runs):
+        folder.mkdir(parents=True, exist_ok=True)
+    frozen.write(code, place.code)
+    draws = draft.expansion.tasks()
+    write_tasks(
+        place.task_file,
+        plan,
+        (TaskLine(draw.index, draw.cell, draw.trial, draw.params) for draw in draws),
+    )
+    place.declaration.write_bytes(draft.content)
+    try:
+        write_new(place.plan, plan.encode())  # from here on the sweep is declared
+    except FileExistsError:  # by somebody else, in the same moment
+        return _same(read_plan(place.plan), plan, draft, code, place)
+    return Declared(place, plan, draft.notes, new=True)
+
+
+def _plan(
+    draft: Draft,
+    code: frozen.Code,
+    layout: Layout,
+    config: Config,
+    *,
+    name: str,
+    member: str,
+    now: float,
+) -> Plan:
+    declaration, expansion = draft.declaration, draft.expansion
+    program = declaration.program
+    guard = guard_for(layout.root, config.consistency)
+    heartbeat, lease = _RHYTHM[guard.consistency]
+    if config.heartbeat is not None:
+        heartbeat = config.heartbeat
+        lease = max(lease, 3 * heartbeat)
+    if config.lease is not None:
+        lease = config.lease
+        heartbeat = min(heartbeat, lease / 3)
+    metric = declaration.metric
+    return Plan(
+        sweep=name,
+        total=expansion.total,
+        kind="loop" if program is None else "function" if ":" in program else "program",
+        method=declaration.method,
+        consistency=guard.consistency,
+        heartbeat=heartbeat,
+        lease=lease,
+        source_digest=_meaning(draft, code),
+        declared_by=member,
+        declared_at=now,
+        program=program,
+        command=declaration.command,
+        code_digest=code.digest,
+        metric=metric.name if metric else None,
+        goal=metric.goal if metric else "minimize",
+        max_retries=declaration.max_retries,
+        task_timeout=declaration.task_timeout,
+        claims=declaration.claims,
+        cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
+    )
+
+
+def _meaning(draft: Draft, code: frozen.Code) -> str:
+    """Return the digest of all that decides what the sweep's tasks are."""
+    content = {
+        key: value
+        for key, value in draft.declaration.content.items()
+        if key not in ("name", "description")
+    }
+    whole = json.dumps(
+        [content, draft.trials, draft.run_cap, code.digest], sort_keys=True, default=str
+    )
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _check_runnable(declaration: Declaration) -> None:
+    program = declaration.program
+    if program is None or ":" in program or declaration.command is not None:
+        return
+    if program.endswith(".ipynb"):
+        raise UserError(
+            f"program: {program} is a notebook, which cannot be run yet; "
+            'put the work into a function and name it, as in "train.py:train"'
+        )
+    if interpreter_of(program) is None:
+        raise UserError(
+            f"program: no interpreter is known for {program}; "
+            'say how to run it, for example `command: ["bash", "${program}", "${args}"]`'
+        )
+
+
+def _existing(place: SweepLayout) -> Plan | None:
+    try:
+        return read_plan(place.plan)
+    except FileNotFoundError:
+        return None
+
+
+def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, place: SweepLayout) -> Declared:
+    """Return the sweep that is there if it is the same; else show what differs."""
+    if old.source_digest == new.source_digest:
+        return Declared(place, old, draft.notes, new=False)
+    differences: list[str] = []
+    before = yaml.safe_dump(read(place.declaration.read_bytes(), "sweep.yaml").content)
+    after = yaml.safe_dump(draft.declaration.content)
+    differences += difflib.unified_diff(
+        before.splitlines(), after.splitlines(), "declared", "given", n=1, lineterm=""
+    )
+    if old.code_digest != code.digest:
+        there = frozen.fetch(place.code, old.code_digest).files
+        changed = sorted(
+            path for path in there.keys() | code.files if there.get(path) != code.files.get(path)
+        )
+        differences.append(f"code: {', '.join(changed)} changed")
+    if old.total != new.total:
+        differences.append(f"tasks: {old.total} declared, {new.total} given")
+    shown = "\n".join(f"  {line}" for line in differences)
+    raise UserError(
+        f"sweep {new.sweep} is already declared with another content; give this one another "
+        f"name (--name {new.sweep}-2). What differs:\n{shown}"
+    )

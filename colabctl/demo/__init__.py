@@ -1,0 +1,177 @@
+"""A whole project on real data, run to its end: what `colabctl demo` does, step by step."""
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from colabctl.declare import declare, draft
+from colabctl.errors import UserError
+from colabctl.project import raw
+from colabctl.project.config import load
+from colabctl.project.create import create
+from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.root import is_project
+from colabctl.views import formats
+from colabctl.views.results import Result, results
+from colabctl.work.sweep import OpenSweep
+
+MEMBERS = ("ana", "ben")
+DATASETS = ("iris", "wine", "breast_cancer", "digits")
+_USUAL_TRIALS = 10
+_HERE = Path(__file__).parent
+
+
+def run(root: Path, trials: int) -> None:
+    """Make the project in `root` if it is not there, run the sweep in it, and show what came out.
+
+    Raises UserError if scikit-learn is not there, or `root` holds something else.
+    """
+    talk = Console(stderr=True, highlight=False)
+    _check_sklearn()
+    if root.exists() and not is_project(root) and any(root.iterdir()):
+        raise UserError(f"{root} is not empty; give a new folder: colabctl demo DIR")
+    create(root, "demo", MEMBERS[0], MEMBERS)
+    config = load(root, {})
+    layout = config.layout
+    talk.print(f"[bold]1[/] a project with two members, {' and '.join(MEMBERS)}: {root}")
+    _write_data(layout)
+    recorded = raw.protect(layout, layout.raw)
+    talk.print(f"[bold]2[/] raw data, protected: {recorded.files} files in data/raw")
+    for name in ("train.py", "sweep.yaml"):
+        _copy(_HERE / name, layout.member_notebooks(MEMBERS[0]) / name)
+    file = layout.member_notebooks(MEMBERS[0]) / "sweep.yaml"
+    declared = declare(
+        draft(file.read_bytes(), str(file), trials=trials),
+        layout,
+        config,
+        name="demo" if trials == _USUAL_TRIALS else f"demo-{trials}",
+        member=MEMBERS[0],
+        now=time.time(),
+        beside=file.parent,
+    )
+    plan = declared.plan
+    talk.print(
+        f"[bold]3[/] a sweep of {plan.total} tasks: 3 models x 4 data sets x {trials} trials"
+    )
+    talk.print("[bold]4[/] two workers, as two machines would run them")
+    with _workers(layout, plan.sweep) as workers:
+        _watch(layout, declared.layout, workers, talk)
+    opened = OpenSweep.at(root, declared.layout)
+    opened.ledger.refresh()
+    rows = results(opened.ledger.book, opened.tasks)
+    database = layout.member_results(MEMBERS[0]) / f"{plan.sweep}.sqlite"
+    formats.write(rows, database, "sqlite")
+    _conclude(rows, root, database, plan.sweep)
+
+
+def _check_sklearn() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415 - nothing is imported, only looked for
+
+    if find_spec("sklearn") is None:
+        raise UserError("the demo needs scikit-learn: pip install scikit-learn")
+
+
+def _write_data(layout: Layout) -> None:
+    """Write the data sets that ship inside scikit-learn as CSV files, once."""
+    missing = [name for name in DATASETS if not (layout.raw / f"{name}.csv").exists()]
+    if not missing:
+        return
+    from sklearn import datasets  # noqa: PLC0415 - an extra
+
+    for name in missing:
+        data = getattr(datasets, f"load_{name}")()
+        with (layout.raw / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow([*data.feature_names, "class"])
+            for features, target in zip(data.data, data.target, strict=True):
+                writer.writerow([*map(float, features), data.target_names[target]])
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not target.exists():
+        target.write_bytes(source.read_bytes())
+
+
+@contextmanager
+def _workers(layout: Layout, sweep: str) -> "Iterator[list[subprocess.Popen[bytes]]]":
+    """Start one worker for each member; end those that are still there when this is left."""
+    environ = {name: value for name, value in os.environ.items() if name[:9] != "COLABCTL_"}
+    environ |= {"OMP_NUM_THREADS": "1"}  # two workers share the machine's cores
+    with tempfile.TemporaryFile() as log:
+        workers = [
+            subprocess.Popen(  # noqa: S603 - our own command
+                [sys.executable, "-P", "-m", "colabctl", "work", sweep,
+                 "--root", str(layout.root), "--member", member],
+                stdout=log, stderr=log, env=environ,
+            )
+            for member in MEMBERS
+        ]  # fmt: skip
+        try:
+            yield workers
+            if any(worker.wait() for worker in workers):
+                log.seek(0)
+                raise UserError(f"a worker gave up:\n{log.read().decode(errors='replace').strip()}")
+        finally:
+            for worker in workers:
+                if worker.poll() is None:
+                    worker.terminate()
+                    worker.wait()
+
+
+def _watch(
+    layout: Layout,
+    sweep: SweepLayout,
+    workers: "list[subprocess.Popen[bytes]]",
+    console: Console,
+) -> None:
+    """Show progress until all workers have ended."""
+    opened = OpenSweep.at(layout.root, sweep)
+    book = opened.ledger.book
+    with Progress(
+        TextColumn("  "), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    ) as progress:
+        bar = progress.add_task("", total=book.total)
+        while any(worker.poll() is None for worker in workers):
+            opened.ledger.refresh()
+            progress.update(bar, completed=book.finished)
+            time.sleep(0.2)
+        opened.ledger.refresh()
+        progress.update(bar, completed=book.finished)
+
+
+def _conclude(rows: list[Result], root: Path, database: Path, sweep: str) -> None:
+    scores: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row in rows:
+        if row.status == "done":
+            scores[row.params["model"], row.params["dataset"]].append(row.metrics["accuracy"])
+    table = Table(title="accuracy, best (mean)", title_justify="left")
+    table.add_column("model")
+    for dataset in DATASETS:
+        table.add_column(dataset, justify="right")
+    for model in dict.fromkeys(model for model, _ in scores):
+        cells = [scores[model, dataset] for dataset in DATASETS]
+        table.add_row(
+            model, *(f"{max(c):.3f} ({sum(c) / len(c):.3f})" if c else "-" for c in cells)
+        )
+    console = Console(highlight=False)
+    console.print()
+    console.print(table)
+    try:
+        folder = root.relative_to(Path.cwd())
+    except ValueError:
+        folder = root
+    print(f"\nall results: {database}\n\ntry next:")
+    print(f"  colabctl results {sweep} --best 5 --root {folder}")
+    print(f"  colabctl status {sweep} --root {folder}")
+    print(f"  colabctl verify --root {folder}")

@@ -1,0 +1,78 @@
+"""Reads and writes the manifest of a folder: which files it held, and their checksums."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colabctl.errors import UserError
+
+FORMAT = 1
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A file as it was recorded: its size in bytes and the SHA-256 of what it holds.
+
+    A symbolic link (`link`) is recorded as what it says, its target, and not as what it leads to.
+    """
+
+    size: int
+    sha256: str
+    link: bool = False
+
+
+Manifest = Mapping[str, Recorded]
+"""Files by POSIX path from the folder, in Unicode form NFC."""
+
+
+def read(path: Path) -> dict[str, Recorded] | None:
+    """Return the manifest in `path`, or None if there is none.
+
+    Raises UserError if it is damaged, cannot be read, or was made by a newer colabctl.
+    """
+    try:
+        tree = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; check the mount") from None
+    except (ValueError, RecursionError):
+        raise _damaged(path) from None
+    if not isinstance(tree, dict) or type(tree.get("format")) is not int:
+        raise _damaged(path)
+    if tree["format"] > FORMAT:
+        raise UserError(
+            f"{path} was made by a newer colabctl (format {tree['format']}); upgrade colabctl"
+        )
+    files = tree.get("files")
+    if not isinstance(files, dict):
+        raise _damaged(path)
+    return {name: _recorded(entry, path) for name, entry in files.items()}
+
+
+def dump(manifest: Manifest) -> bytes:
+    """Return the bytes of the file that `read` reads; equal manifests give equal bytes."""
+    files = {
+        name: {"size": file.size, "sha256": file.sha256} | ({"link": True} if file.link else {})
+        for name, file in manifest.items()
+    }
+    tree = {"format": FORMAT, "files": files}
+    return f"{json.dumps(tree, indent=1, sort_keys=True)}\n".encode()
+
+
+def _recorded(entry: Any, path: Path) -> Recorded:
+    match entry:
+        case {"size": int(size), "sha256": str(digest)} if _DIGEST.fullmatch(digest):
+            return Recorded(size, digest, link=entry.get("link") is True)
+    raise _damaged(path)
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(
+        f"{path} is damaged; bring back an earlier version of it, or delete it and protect the"
+        " folder as it is now with colabctl protect"
+    )

@@ -1,0 +1,102 @@
+"""Knows who works in a project, and gives each member folders and a notebook to start from."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from colabctl.errors import UserError
+from colabctl.project.config import Config, load
+from colabctl.project.layout import Layout, check_member
+from colabctl.project.notebooks import start
+from colabctl.project.pieces import Created, folders, lay
+from colabctl.sharedfs.names import nearest
+
+_FORMAT = 1
+
+
+def members(layout: Layout, config: Config) -> tuple[str, ...]:
+    """Return all members: those of colabctl.yaml, then those of the records, by name.
+
+    Names that differ only in case are one member. A record that cannot be read yet, or holds no
+    name that a member can have, counts as not there.
+    """
+    known = {name.casefold(): name for name in config.members}
+    for name in sorted(_recorded(layout), key=str.casefold):
+        known.setdefault(name.casefold(), name)
+    return tuple(known.values())
+
+
+def add(layout: Layout, name: str) -> Created:
+    """Make `name` a member, with folders and a starter notebook; what is there is kept.
+
+    The record is a file of its own, so that two machines that add members never write one file.
+    Raises UserError for a name that no member can have, and where the folder cannot be written.
+    """
+    config = load(layout.root, {})
+    name = check_member(name)
+    known = _named(name, members(layout, config))
+    return lay(pieces(layout, known) if known else newcomer(layout, name))
+
+
+def pieces(layout: Layout, name: str) -> dict[Path, bytes | None]:
+    """Return what every member has: folders and a starter notebook."""
+    notebook = layout.start_notebook(name)
+    return {**folders(layout.member_folders(name)), notebook: start(layout, name)}
+
+
+def newcomer(layout: Layout, name: str) -> dict[Path, bytes | None]:
+    """Return what a member needs whom colabctl.yaml does not name; the record comes last."""
+    record = json.dumps({"format": _FORMAT, "name": name}).encode()
+    return {
+        **folders([layout.member_records]),
+        **pieces(layout, name),
+        layout.member_record(name): record,
+    }
+
+
+def current_member(config: Config, environ: Mapping[str, str], explicit: str | None) -> str:
+    """Return which member works here: `explicit`, else as configured, else the only one.
+
+    Raises UserError where that is nobody, several, or not a member.
+    """
+    known = members(config.layout, config)
+    given = explicit or environ.get("COLABCTL_MEMBER") or config.member
+    if given:
+        return _named(given, known) or _refuse(given, known)
+    if len(known) == 1:
+        return known[0]
+    if known:
+        raise UserError(
+            f"which member are you: {', '.join(known)}? Say it with --member or COLABCTL_MEMBER"
+        )
+    raise UserError(f"project {config.name} has no members; join with: colabctl member add NAME")
+
+
+def _named(name: str, known: Iterable[str]) -> str | None:
+    """Return the member called `name`, however its letters' case was written."""
+    return {member.casefold(): member for member in known}.get(name.casefold())
+
+
+def _refuse(name: str, known: Iterable[str]) -> NoReturn:
+    close = nearest(name, known)
+    meant = f"did you mean {close}? If not: " if close else ""
+    raise UserError(f"no member {name!r} here; {meant}colabctl member add {name}")
+
+
+def _recorded(layout: Layout) -> Iterator[str]:
+    try:
+        records = sorted(layout.member_records.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(
+            f"cannot read {layout.member_records}: {error.strerror}; check the mount"
+        ) from None
+    for path in records:
+        if path.suffix == ".json":
+            with suppress(OSError, ValueError, UserError, RecursionError):
+                record = json.loads(path.read_bytes())
+                if isinstance(record, dict) and isinstance(record.get("name"), str):
+                    yield check_member(record["name"])

@@ -1,0 +1,55 @@
+"""What a word in a sweep file means: text, a number, true, false or null.
+
+As PyYAML reads it, and so W&B (`yes`, `on` and `0x10` included), but for two things: `1e-3` is a
+number, as in YAML 1.2 and as W&B's server takes it, and a date stays text.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from yaml import ScalarEvent, ScalarNode
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
+
+_STANDARD = "tag:yaml.org,2002:"
+_EXPONENT = r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$"
+_LONGEST_NUMBER = 400
+_TEXT = {f"{_STANDARD}{kind}" for kind in ("str", "merge", "value", "timestamp")}
+
+
+class _Words(Resolver):
+    """PyYAML's rules for untagged words, and `1e-3`."""
+
+
+_Words.add_implicit_resolver(f"{_STANDARD}float", re.compile(_EXPONENT), list("-+.0123456789"))
+_tag_of: Callable[..., str] = _Words().resolve
+_constructor = SafeConstructor()
+_construct = {
+    f"{_STANDARD}null": _constructor.construct_yaml_null,
+    f"{_STANDARD}bool": _constructor.construct_yaml_bool,
+    f"{_STANDARD}int": _constructor.construct_yaml_int,
+    f"{_STANDARD}float": _constructor.construct_yaml_float,
+}
+
+
+def scalar(event: ScalarEvent) -> Any:
+    """Return the plain value of a YAML scalar.
+
+    Raises ValueError, with a message for the user, for a tag that is not of a plain value and for
+    text that does not fit its tag.
+    """
+    tag = event.tag
+    if tag is None or tag == "!":
+        tag = _tag_of(ScalarNode, event.value, event.implicit)
+    if tag in _TEXT:
+        return event.value
+    if tag not in _construct:
+        raise ValueError(f"the tag {tag[:60]!r} is not allowed")
+    kind = tag.removeprefix(_STANDARD)
+    try:
+        if len(event.value) > _LONGEST_NUMBER:
+            raise ValueError(event.value)
+        return _construct[tag](ScalarNode(tag, event.value))
+    except (ValueError, KeyError, IndexError, OverflowError):
+        raise ValueError(f"{event.value[:60]!r} cannot be read as {kind}") from None

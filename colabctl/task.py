@@ -1,0 +1,179 @@
+"""One task as the code that runs it sees it, however it was started."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from colabctl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker tells the process that runs a task; the JSON in $COLABCTL_TASK.
+
+    earlier  folders of earlier attempts, newest first, to resume from; they need not exist
+    result   file that takes the metrics, reports  file that takes intermediate values; both lie
+             on this machine and are "" where the process answers through a pipe
+    """
+
+    sweep: str
+    task: str
+    index: int
+    attempt: int
+    params: dict[str, Any]
+    folder: str
+    earlier: tuple[str, ...] = ()
+    root: str = ""
+    member: str = ""
+    result: str = ""
+    reports: str = ""
+
+
+class Recorder(Protocol):
+    """Where a task's values go."""
+
+    def report(self, step: float | None, values: dict[str, Any]) -> None:
+        """Take intermediate values."""
+
+    def done(self, metrics: dict[str, Any]) -> None:
+        """Take the final metrics."""
+
+    def failed(self, error: BaseException) -> None:
+        """Take note that the task's `with` block raised."""
+
+
+class Task:
+    """One task: its parameters, its folder, and the ways to answer.
+
+    In the loop of a notebook, `with task:` records an exception as the task's failure and lets
+    the loop go on; elsewhere the worker sees to that.
+    """
+
+    def __init__(self, assignment: Assignment, recorder: Recorder) -> None:
+        self.assignment = assignment
+        self._recorder = recorder
+        self.params = assignment.params
+        self.sweep = assignment.sweep
+        self.name = assignment.task
+        self.index = assignment.index
+        self.attempt = assignment.attempt
+        self.metrics: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name} of {self.sweep}, attempt {self.attempt}: {self.params}>"
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this attempt's own in the shared folder, made when first asked for."""
+        folder = Path(self.assignment.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def earlier(self) -> list[Path]:
+        """Folders that earlier attempts left, newest first: where to look for a checkpoint."""
+        return [Path(folder) for folder in self.assignment.earlier if Path(folder).is_dir()]
+
+    def report(self, step: float | None = None, **values: Any) -> bool:
+        """Record intermediate values, such as loss=0.4 at step 3; return should_stop()."""
+        self._recorder.report(step, plain_metrics(values))
+        return self.should_stop()
+
+    def should_stop(self) -> bool:
+        """Whether this task may as well end now: its outcome no longer matters."""
+        return False
+
+    def done(self, **metrics: Any) -> None:
+        """Record the task's final metrics; a second call adds to the first."""
+        self.metrics = {**(self.metrics or {}), **plain_metrics(metrics)}
+        self._recorder.done(self.metrics)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            if self.metrics is None:
+                self.done()
+            return False
+        self._recorder.failed(error)
+        # Ctrl-C and "Interrupt execution" are meant for the loop, not for the task.
+        return isinstance(error, Exception)
+
+
+def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metrics as plain JSON values: NumPy and torch scalars become Python numbers.
+
+    Raises TypeError, naming the metric, for what JSON cannot hold.
+    """
+    return {str(name): _plain(str(name), value) for name, value in metrics.items()}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(f"{name}.{key}", part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(name, part) for part in value]
+    item = getattr(value, "item", None)  # NumPy, torch, jax: a scalar or an array of one
+    if callable(item) and math.prod(getattr(value, "shape", ())) == 1:
+        return _plain(name, item())
+    for kind in (str, float, int):  # subclasses, such as an enumeration's members
+        if isinstance(value, kind):
+            return kind(value)
+    raise TypeError(f"metric {name!r} is a {type(value).__name__}; give a number or a text")
+
+
+class FileRecorder:
+    """Answers through the files that a program finds in its assignment."""
+
+    def __init__(self, result: Path, reports: Path) -> None:
+        self._result = result
+        self._reports = reports
+
+    def report(self, step: float | None, values: dict[str, Any]) -> None:
+        """Append a line to the reports file."""
+        with self._reports.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, "values": values}) + "\n")
+
+    def done(self, metrics: dict[str, Any]) -> None:
+        """Write the result file whole."""
+        beside = self._result.with_suffix(".part")
+        beside.write_text(json.dumps(metrics), encoding="utf-8")
+        beside.replace(self._result)
+
+    def failed(self, error: BaseException) -> None:
+        """Let the program end with the exception: its exit code tells the worker."""
+        raise error
+
+
+def from_environment() -> Task:
+    """Return the task that $COLABCTL_TASK describes.
+
+    Raises UserError if this program was not started by `colabctl work`.
+    """
+    file = os.environ.get("COLABCTL_TASK")
+    if not file:
+        raise UserError(
+            "colabctl.task() found no task: this program was not started by `colabctl work`; "
+            "declare it with `program:` in a sweep file, then run `colabctl work`"
+        )
+    try:
+        parts = json.loads(Path(file).read_text(encoding="utf-8"))
+        parts["earlier"] = tuple(parts.get("earlier", ()))
+        assignment = Assignment(**parts)
+    except (OSError, ValueError, TypeError) as wrong:
+        raise UserError(f"COLABCTL_TASK: {file} cannot be read ({wrong})") from None
+    recorder = FileRecorder(Path(assignment.result), Path(assignment.reports))
+    return Task(assignment, recorder)

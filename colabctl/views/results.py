@@ -1,0 +1,144 @@
+"""The results of a sweep: one row for each finished task, and the columns of the database."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from colabctl.ledger import Book, Plan, TaskFiles, task_name
+from colabctl.views.status import error_of, value_of
+
+FIXED = (
+    "task",
+    "index",
+    "status",
+    "attempt",
+    "member",
+    "worker",
+    "seconds",
+    "finished_at",
+    "error",
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished task; status is done, pruned or failed, finished_at is UTC in ISO 8601."""
+
+    task: str
+    index: int
+    params: dict[str, Any]
+    metrics: dict[str, Any]
+    status: str
+    attempt: int
+    member: str
+    worker: str
+    seconds: float
+    finished_at: str
+    error: str | None = None
+
+
+def results(book: Book, tasks: TaskFiles) -> list[Result]:
+    """Return every finished task once, by index."""
+    rows: list[Result] = []
+    for index, state in enumerate(book.tasks):
+        if not state.finished:
+            continue
+        outcome = state.outcome
+        body = outcome.body if outcome else {}
+        failed = state.status == "failed"
+        rows.append(
+            Result(
+                task=task_name(index),
+                index=index,
+                params=tasks[index].params or {},
+                metrics=body.get("metrics", {}),
+                status=state.status,
+                attempt=body.get("attempt", state.attempts),
+                member=book.writers[outcome.writer].member if outcome else "",
+                worker=outcome.writer if outcome else "",
+                seconds=body.get("seconds", 0.0),
+                finished_at=_iso(outcome.t) if outcome else "",
+                error=error_of(body if outcome else None) if failed else None,
+            )
+        )
+    return rows
+
+
+def best_results(rows: Sequence[Result], plan: Plan, count: int) -> list[Result]:
+    """Return the `count` done tasks with the best values of the sweep's metric, best first."""
+    sign = 1 if plan.goal == "minimize" else -1
+    valued = [
+        (sign * value, row.index, row)
+        for row in rows
+        if row.status == "done" and (value := value_of(row.metrics, plan.metric)) is not None
+    ]
+    return [row for _, _, row in sorted(valued, key=lambda each: each[:2])[:count]]
+
+
+def _iso(t: float) -> str:
+    return datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds")
+
+
+def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
+    """Return the results as column names and rows of plain values.
+
+    Parameters and metrics have columns of their own names; nested ones are joined by dots. A name
+    that stands for two things, also where only case differs, is written `params.x` or
+    `metrics.x`. Lists are JSON text. A value that is missing is None.
+    """
+    flat = [(_flatten(row.params), _flatten(row.metrics)) for row in rows]
+    params = list(dict.fromkeys(name for own, _ in flat for name in own))
+    metrics = list(dict.fromkeys(name for _, own in flat for name in own))
+    uses: dict[str, int] = {}
+    for name in (*FIXED, *params, *metrics):
+        uses[name.casefold()] = uses.get(name.casefold(), 0) + 1
+    taken: set[str] = {name.casefold() for name in FIXED}
+
+    def column(kind: str, name: str) -> str:
+        title = name if uses[name.casefold()] == 1 else f"{kind}.{name}"
+        number = 2
+        while title.casefold() in taken:
+            title, number = f"{kind}.{name}_{number}", number + 1
+        taken.add(title.casefold())
+        return title
+
+    columns = [
+        *FIXED,
+        *(column("params", name) for name in params),
+        *(column("metrics", name) for name in metrics),
+    ]
+    lines = [
+        [
+            *(getattr(row, name) for name in FIXED),
+            *(own_params.get(name) for name in params),
+            *(own_metrics.get(name) for name in metrics),
+        ]
+        for row, (own_params, own_metrics) in zip(rows, flat, strict=True)
+    ]
+    return columns, lines
+
+
+def _flatten(values: dict[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            flat.update(_flatten(value, f"{above}{name}."))
+        elif isinstance(value, list | dict):
+            flat[above + name] = json.dumps(value)
+        else:
+            flat[above + name] = value
+    return flat
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as strict JSON has it: what is not a finite number is null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: as_json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(part) for part in value]
+    return value

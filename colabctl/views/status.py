@@ -1,0 +1,183 @@
+"""Where a sweep stands: counts, workers, rate, time left, the best so far, what failed."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from colabctl.ledger import Book, Ledger, Plan, TaskFiles, Writer, task_name
+
+_RECENT = 100  # outcomes that the rate is taken from
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """One worker; state is running, idle, ended or lost, and `task` what it runs."""
+
+    worker: str
+    member: str
+    host: str
+    state: str
+    last_seen_seconds: float
+    task: str | None
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """A sweep at one moment.
+
+    The counts add up to `total`. rate in tasks per second, seconds_left an estimate; both None
+    while nothing is known. best is {task, index, value, metric, params, worker, member} or None.
+    failures are {error, tasks} by number of tasks, damage a sentence for each broken line.
+    """
+
+    sweep: str
+    state: str
+    total: int
+    pending: int
+    claimed: int
+    running: int
+    done: int
+    failed: int
+    pruned: int
+    cancelled: int
+    duplicates: int
+    rate: float | None
+    seconds_left: float | None
+    best: dict[str, Any] | None
+    workers: list[WorkerStatus]
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+    consistency: str = "coherent"
+
+
+def status(plan: Plan, ledger: Ledger, tasks: TaskFiles) -> Status:
+    """Return the status of a sweep from what its ledger has read."""
+    book = ledger.book
+    now = ledger.clock.now()
+    # What a silent or ended worker held waits for the next one, like a task never claimed.
+    lapsed = set(book.lapsed(now))
+    waiting = book.counts["open"] + len(lapsed)
+    held = {
+        name: sorted(indices - lapsed, key=lambda index: (book.tasks[index].held_since, index))
+        for name, indices in book.held.items()
+    }
+    running = sum(min(len(indices), book.writers[name].jobs) for name, indices in held.items())
+    claimed = sum(map(len, held.values())) - running
+    stopped = book.order == "stop"
+    rate = _rate(book, now)
+    left = book.total - book.finished
+    return Status(
+        sweep=plan.sweep,
+        state=_state(book, now),
+        total=book.total,
+        pending=0 if stopped else waiting,
+        claimed=claimed,
+        running=running,
+        done=book.counts["done"],
+        failed=book.counts["failed"],
+        pruned=book.counts["pruned"],
+        cancelled=waiting if stopped else 0,
+        duplicates=book.duplicates,
+        rate=rate,
+        seconds_left=left / rate if rate and left and running else None,
+        best=best(plan, book, tasks),
+        workers=[
+            _worker(writer, held.get(writer.name, []), now)
+            for writer in sorted(book.writers.values(), key=lambda each: each.name)
+            if writer.is_worker
+        ],
+        failures=_failures(book),
+        damage=[str(each) for each in ledger.damage],
+        consistency=plan.consistency,
+    )
+
+
+def _state(book: Book, now: float) -> str:
+    if book.finished == book.total:
+        return "finished"
+    if book.order != "go":
+        return {"pause": "paused", "stop": "stopped"}[book.order]
+    if any(writer.is_worker and writer.lives_at(now) for writer in book.writers.values()):
+        return "running"
+    return "idle" if any(writer.is_worker for writer in book.writers.values()) else "pending"
+
+
+def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
+    if writer.ended is not None:
+        state = "ended"
+    elif not writer.lives_at(now):
+        state = "lost"
+    else:
+        state = "running" if held else "idle"
+    return WorkerStatus(
+        worker=writer.name,
+        member=writer.member,
+        host=writer.host,
+        state=state,
+        last_seen_seconds=round(max(0.0, now - writer.last_sign), 3),
+        task=task_name(held[0]) if held else None,
+        done=writer.done,
+        failed=writer.failed,
+    )
+
+
+def _rate(book: Book, now: float) -> float | None:
+    ends = sorted(
+        state.outcome.t for state in book.tasks if state.outcome is not None and state.finished
+    )[-_RECENT:]
+    if len(ends) < 2 or not any(writer.lives_at(now) for writer in book.writers.values()):
+        return None
+    return len(ends) / max(now - ends[0], 1e-3)
+
+
+def value_of(metrics: dict[str, Any], metric: str | None) -> float | None:
+    """Return a metric as a number; None if it is missing, not a number, or NaN."""
+    value = metrics.get(metric) if metric is not None else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        return None
+    return float(value)
+
+
+def best(plan: Plan, book: Book, tasks: TaskFiles) -> dict[str, Any] | None:
+    """Return the done task with the best value of the sweep's metric; of equals the first."""
+    sign = 1 if plan.goal == "minimize" else -1
+    found: tuple[float, int] | None = None
+    for index, state in enumerate(book.tasks):
+        if state.status == "done" and state.outcome is not None:
+            value = value_of(state.outcome.body.get("metrics", {}), plan.metric)
+            if value is not None and (found is None or sign * value < found[0]):
+                found = sign * value, index
+    if found is None:
+        return None
+    index = found[1]
+    outcome = book.tasks[index].outcome
+    assert outcome is not None
+    return {
+        "task": task_name(index),
+        "index": index,
+        "metric": plan.metric,
+        "value": sign * found[0],
+        "params": tasks[index].params or {},
+        "worker": outcome.writer,
+        "member": book.writers[outcome.writer].member,
+    }
+
+
+def _failures(book: Book) -> list[dict[str, Any]]:
+    errors = Counter(
+        error_of(state.outcome.body if state.outcome else None)
+        for state in book.tasks
+        if state.status == "failed"
+    )
+    return [{"error": error, "tasks": count} for error, count in errors.most_common()]
+
+
+def error_of(body: dict[str, Any] | None) -> str:
+    """Return why a task failed for good, from its last failure if there was one."""
+    if body is None:
+        return "its workers vanished every time"
+    error = body.get("error")
+    return error if isinstance(error, str) else "unknown"

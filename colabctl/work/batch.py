@@ -1,0 +1,38 @@
+"""How many tasks a worker takes at once: enough to keep busy, never so many that others idle."""
+
+import math
+
+# Claiming costs about a millisecond: a thousandth of this.
+BATCH_SECONDS = 1.0
+# Tasks that went out to the process that runs them cannot be taken back without killing it.
+HANDOUT_SECONDS = 0.05
+_MOST = 4096
+_MOST_HANDOUT = 256
+
+
+def batch_size(seconds: float | None, claimable: int, slots: int) -> int:
+    """Return how many tasks one slot should hold.
+
+    seconds    what a task takes, None as long as nobody knows
+    claimable  tasks that wait for a worker
+    slots      slots of all live workers; each takes at most its share of half of what is left, so
+               that the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos
+               and D. Kuck, 1987)
+    """
+    if seconds is None:
+        return 1
+    share = math.ceil(claimable / (2 * max(slots, 1)))
+    return max(1, min(_MOST, share, int(BATCH_SECONDS / max(seconds, 1e-6))))
+
+
+def handout_size(seconds: float | None) -> int:
+    """Return how many tasks to send at once to the process that runs them."""
+    if seconds is None:
+        return 1
+    return max(1, min(_MOST_HANDOUT, int(HANDOUT_SECONDS / max(seconds, 1e-6))))
+
+
+def excess(seconds: float, waiting: int) -> int:
+    """Return how many of `waiting` tasks to give back, as they take longer than thought."""
+    fits = max(1, int(2 * BATCH_SECONDS / max(seconds, 1e-6)))
+    return max(0, waiting - fits) if seconds > 0 else 0

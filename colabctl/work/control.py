@@ -1,0 +1,44 @@
+"""Steers a sweep: pause, resume, stop and retry are events like all others, from a new writer."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from colabctl.errors import UserError
+from colabctl.ledger import task_name
+from colabctl.work.identity import writer_name
+from colabctl.work.sweep import OpenSweep
+
+
+def order(sweep: OpenSweep, member: str, kind: str) -> None:
+    """Record what the whole sweep is to do: kind is pause, resume or stop."""
+    sweep.ledger.refresh()
+    _write(sweep, member, kind, {"member": member})
+
+
+def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = None) -> int:
+    """Open failed tasks again, all or the named ones; return how many.
+
+    Raises UserError for a name that is no failed task of the sweep.
+    """
+    sweep.ledger.refresh()
+    failed = {
+        task_name(index): index
+        for index, state in enumerate(sweep.ledger.book.tasks)
+        if state.status == "failed"
+    }
+    for name in names or ():
+        if name not in failed:
+            near = get_close_matches(name, failed, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UserError(f"{name} is no failed task of {sweep.plan.sweep}{hint}")
+    chosen = sorted(failed[name] for name in (names or failed))
+    if chosen:
+        _write(sweep, member, "retry", {"member": member, "tasks": chosen})
+    return len(chosen)
+
+
+def _write(sweep: OpenSweep, member: str, kind: str, parts: dict[str, Any]) -> None:
+    sweep.ledger.join(writer_name(member))
+    sweep.ledger.record([(kind, parts)])
+    sweep.ledger.sync(force=True)

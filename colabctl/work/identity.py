@@ -1,0 +1,52 @@
+"""Who a worker is: the name of its journal, and how often it shows life."""
+
+import os
+import platform
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import colabctl
+from colabctl.ledger import Plan
+from colabctl.project.config import Config
+from colabctl.sharedfs.names import slug
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A worker; it shows life every `heartbeat` seconds, and each time counts for `lease`."""
+
+    name: str
+    member: str
+    host: str
+    jobs: int
+    heartbeat: float
+    lease: float
+
+    def start(self) -> tuple[str, dict[str, Any]]:
+        """Return the event that a journal begins with."""
+        return "start", {
+            "member": self.member,
+            "host": self.host,
+            "pid": os.getpid(),
+            "jobs": self.jobs,
+            "heartbeat": self.heartbeat,
+            "lease": self.lease,
+            "version": colabctl.__version__,
+            "python": platform.python_version(),
+        }
+
+
+def new_identity(plan: Plan, config: Config, member: str, jobs: int = 1) -> Identity:
+    """Return a new name for a worker of a sweep; a rhythm in the configuration wins."""
+    lease = config.lease or plan.lease
+    heartbeat = min(config.heartbeat or plan.heartbeat, lease / 3)
+    return Identity(writer_name(member), member, socket.gethostname(), jobs, heartbeat, lease)
+
+
+def writer_name(member: str) -> str:
+    """Return a name for a journal that was never used before."""
+    start = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    return f"{member}-{slug(socket.gethostname())}-{start}-{secrets.token_hex(3)}"

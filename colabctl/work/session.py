@@ -1,0 +1,173 @@
+"""One `colabctl work`: its sweeps in turn, their frozen code on this machine, its signals."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from colabctl.errors import UserError
+from colabctl.ledger import Book, Plan
+from colabctl.project import code as frozen
+from colabctl.project.config import Config
+from colabctl.project.layout import Layout, SweepLayout
+from colabctl.work.child import Settings
+from colabctl.work.identity import new_identity
+from colabctl.work.loop import Limits, Tally, Worker
+from colabctl.work.slots import Outcome, Slot
+from colabctl.work.sweep import OpenSweep
+
+_AGAIN = 1.0  # seconds between looks at sweeps that others finish
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the person who starts `work` wants and sees.
+
+    jobs      tasks at a time
+    tell      takes sentences; progress is called now and then with the plan and the state
+    """
+
+    layout: Layout
+    config: Config
+    member: str
+    limits: Limits
+    tell: Callable[[str], None]
+    progress: Callable[[Plan, Book], None]
+    jobs: int = 1
+    interrupted: threading.Event = field(default_factory=threading.Event)
+
+    def work(self, sweeps: Sequence[SweepLayout], *, open_only: bool = False) -> list[Tally]:
+        """Work on sweeps, one after the other, until none of them needs this worker.
+
+        With `open_only` those are passed over that are finished, or run by a notebook's loop.
+        Raises UserError for a sweep whose code or plan cannot be used.
+        """
+        opened = [OpenSweep.at(self.layout.root, sweep) for sweep in sweeps]
+        if open_only:
+            opened = [sweep for sweep in opened if _needs_work(sweep)]
+        for sweep in opened:
+            _check_runnable(sweep.plan)
+        tallies: list[Tally] = []
+        with _signals(self.interrupted):
+            while opened:
+                alone = len(opened) == 1
+                for sweep in list(opened):
+                    tally = self._work_on(sweep, wait=alone and self.limits.wait)
+                    tallies.append(tally)
+                    if tally.ending in ("interrupted", "max-time", "max-tasks", "hopeless"):
+                        return tallies
+                    if tally.ending != "nothing to do" or not self.limits.wait:
+                        opened.remove(sweep)
+                if len(opened) > 1:
+                    self.interrupted.wait(_AGAIN)
+                opened = [OpenSweep.at(sweep.root, sweep.layout) for sweep in opened]
+        return tallies
+
+    def _work_on(self, sweep: OpenSweep, *, wait: bool) -> Tally:
+        with tempfile.TemporaryDirectory(prefix="colabctl-work-") as scratch:
+            code = Path(scratch) / "code"
+            frozen.write(frozen.fetch(sweep.layout.code, sweep.plan.code_digest), code)
+            environs = _environs(self.layout.root, self.member, self.jobs)
+
+            def make_slots(outcomes: "deque[Outcome]", wake: Callable[[], None]) -> list[Slot]:
+                return [
+                    Slot(self._settings(sweep.plan, code, number), environ, outcomes, wake)
+                    for number, environ in enumerate(environs)
+                ]
+
+            worker = Worker(
+                sweep=sweep,
+                identity=new_identity(sweep.plan, self.config, self.member, self.jobs),
+                limits=replace(self.limits, wait=wait),
+                make_slots=make_slots,
+                tell=self.tell,
+                progress=lambda book: self.progress(sweep.plan, book),
+                interrupted=self.interrupted,
+            )
+            return worker.run()
+
+    def _settings(self, plan: Plan, code: Path, number: int) -> Settings:
+        return Settings(
+            program=plan.program or "",
+            command=list(plan.command) if plan.command else None,
+            code=str(code),
+            root=str(self.layout.root),
+            log=str(code.parent / f"slot-{number}.log"),
+        )
+
+
+def _check_runnable(plan: Plan) -> None:
+    if plan.kind == "loop":
+        raise UserError(
+            f"sweep {plan.sweep} has no `program:`; its tasks are run by the notebook or script "
+            f'that declares it: for task in project.sweep("{plan.sweep}", ...).tasks()'
+        )
+
+
+def _needs_work(sweep: OpenSweep) -> bool:
+    sweep.ledger.refresh()
+    book = sweep.ledger.book
+    return sweep.plan.kind != "loop" and book.finished < book.total and book.order != "stop"
+
+
+@contextmanager
+def _signals(interrupted: threading.Event) -> Iterator[None]:
+    """Turn SIGTERM and the first Ctrl-C into `interrupted`; a second Ctrl-C is the usual one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can set handlers, or need to
+        return
+    old: dict[int, object] = {}
+
+    def end(number: int, _frame: object) -> None:
+        interrupted.set()
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            old[number] = signal.signal(number, end)
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal returned
+
+
+def _environs(root: Path, member: str, jobs: int) -> list[dict[str, str]]:
+    """Return the environment of each slot; with several jobs and several GPUs, each has its own."""
+    base = {
+        **os.environ,
+        "COLABCTL_ROOT": str(root),
+        "COLABCTL_MEMBER": member,
+        # A notebook's own backend is no good to a process that has no notebook.
+        "MPLBACKEND": "Agg",
+    }
+    devices = gpus(os.environ)
+    if jobs == 1 or len(devices) < 2:
+        return [dict(base) for _ in range(jobs)]
+    return [
+        {**base, "CUDA_VISIBLE_DEVICES": devices[number % len(devices)]} for number in range(jobs)
+    ]
+
+
+def gpus(environ: Mapping[str, str]) -> list[str]:
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    given = environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [device.strip() for device in given.split(",") if device.strip()]
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    with suppress(OSError, subprocess.TimeoutExpired):
+        listed = subprocess.run(  # noqa: S603 - a fixed question to the driver's own tool
+            [tool, "--list-gpus"], capture_output=True, text=True, timeout=20, check=False
+        ).stdout
+        lines = [line for line in listed.splitlines() if line.startswith("GPU ")]
+        return [str(number) for number in range(len(lines))]
+    return []

@@ -1,0 +1,299 @@
+"""A slot: one process that runs tasks, and the thread that hands them to it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from colabctl.task import Assignment
+from colabctl.work.batch import handout_size
+from colabctl.work.child import Settings, tail
+
+KILL_AFTER = 30.0  # seconds between SIGTERM and SIGKILL, as W&B's agent waits
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task, or an intermediate value of it.
+
+    broken means that the code could not even be loaded: no task is to blame.
+    returned means that the task was not run to its end and nobody is to blame.
+    """
+
+    kind: Literal["done", "failed", "report", "returned", "broken"]
+    assignment: Assignment | None = None
+    seconds: float = 0.0
+    metrics: dict[str, Any] = field(default_factory=dict)
+    step: float | None = None
+    error: str = ""
+    output: str = ""
+
+
+class Slot:
+    """Runs the tasks it is given, one at a time, in a process that is replaced when it dies.
+
+    `outcomes` is filled by the slot's thread, `wake` is called when there is something to see.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        outcomes: "deque[Outcome]",
+        wake: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._outcomes = outcomes
+        self._wake = wake
+        self._waiting: deque[Assignment] = deque()
+        self._out: deque[Assignment] = deque()  # handed to the process, the first one runs
+        self._begun = 0.0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped: tuple[int, str | None] | None = None
+        self.seconds: float | None = None  # what a task takes, lately
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the slot has nothing to do."""
+        return not self._waiting and not self._out
+
+    @property
+    def waiting(self) -> int:
+        """Number of tasks that can still be taken back."""
+        return len(self._waiting)
+
+    def running(self) -> tuple[Assignment, float] | None:
+        """Return the task that runs and for how many seconds it has."""
+        with self._changed:
+            if not self._out:
+                return None
+            return self._out[0], time.monotonic() - self._begun
+
+    def held(self) -> list[Assignment]:
+        """Return all tasks that the slot has not finished."""
+        with self._changed:
+            return [*self._out, *self._waiting]
+
+    def give(self, assignments: list[Assignment]) -> None:
+        """Add tasks to run."""
+        with self._changed:
+            self._waiting.extend(assignments)
+            self._changed.notify()
+
+    def take_back(self, count: int) -> list[Assignment]:
+        """Return up to `count` tasks that were not handed out yet; the slot forgets them."""
+        with self._changed:
+            return [self._waiting.pop() for _ in range(min(count, len(self._waiting)))]
+
+    def drop(self, index: int) -> bool:
+        """Forget a task that waits and say so; or stop it, if it runs, to come back as returned."""
+        with self._changed:
+            kept = deque(each for each in self._waiting if each.index != index)
+            dropped = len(kept) < len(self._waiting)
+            self._waiting = kept
+        if not dropped:
+            self.stop(index, None)
+        return dropped
+
+    def stop(self, index: int, error: str | None, kill_after: float = KILL_AFTER) -> None:
+        """End the task if it is the one that runs, as failed with `error` or as returned (None).
+
+        The process gets SIGTERM, and SIGKILL if it is still there after `kill_after` seconds.
+        """
+        with self._changed:
+            if self._stopped or not self._out or self._out[0].index != index:
+                return
+            self._stopped = (index, error)
+            process = self._process
+        if process is not None:
+            signal_group(process, signal.SIGTERM)
+            timer = threading.Timer(kill_after, signal_group, (process, _KILL))
+            timer.daemon = True
+            timer.start()
+
+    def close(self, within: float = 5.0) -> None:
+        """End the process and the thread; what still runs is killed after `within` seconds."""
+        with self._changed:
+            self._closing = True
+            self._waiting.clear()
+            self._changed.notify()
+        self._thread.join(within)
+        process = self._process
+        if process is not None:
+            if process.poll() is None:
+                signal_group(process, _KILL)
+            process.wait()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closing:
+                    self._changed.wait()
+                if self._closing:
+                    break
+            try:
+                if not self._start():
+                    return
+                self._hand_out()
+            except (OSError, ValueError):  # the process is gone, or it garbled its answers
+                self._bury()
+            self._wake()
+        if self._process is not None:
+            self._farewell(self._process)
+
+    def _start(self) -> bool:
+        """Make sure that there is a process that has loaded the code; tell if there is."""
+        if self._process is not None:
+            return True
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            # -P: the current folder, where others write, must not be on the path.
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "colabctl.work.child",
+                json.dumps(self._settings._asdict()),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=self._settings.root,
+            env=dict(self._environ),
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline()
+        greeting = json.loads(answer) if answer else {}
+        if greeting.get("ready"):
+            return True
+        log = Path(self._settings.log)
+        error = greeting.get("broken") or f"its process {_how(self._process.wait())} while loading"
+        self._outcomes.append(
+            Outcome("broken", error=error, output=greeting.get("output", tail(log)))
+        )
+        self._wake()
+        return False
+
+    def _hand_out(self) -> None:
+        """Send the process some tasks and take its answers, until all of them have one."""
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with self._changed:
+            count = min(handout_size(self.seconds), len(self._waiting))
+            self._out.extend(self._waiting.popleft() for _ in range(count))
+            self._begun = begun = time.monotonic()
+            parts = [vars(each) for each in self._out]
+        process.stdin.write(json.dumps(parts).encode() + b"\n")
+        process.stdin.flush()
+        while self._out:
+            line = process.stdout.readline()
+            if not line:
+                raise BrokenPipeError
+            self._take(json.loads(line))
+        if count:
+            lately = (time.monotonic() - begun) / count
+            self.seconds = lately if self.seconds is None else (self.seconds + lately) / 2
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        assignment = self._out[0]
+        if "report" in answer:
+            outcome = Outcome("report", assignment, step=answer["step"], metrics=answer["values"])
+            self._outcomes.append(outcome)
+            return
+        if answer.get("done", answer.get("failed")) != assignment.index:
+            raise ValueError("an answer to another question")
+        if "done" in answer:
+            outcome = Outcome("done", assignment, answer["seconds"], answer["metrics"])
+        else:
+            stopped = self._stopped
+            error = stopped[1] if stopped and stopped[0] == assignment.index else answer["error"]
+            outcome = Outcome(
+                "returned" if error is None else "failed",
+                assignment,
+                answer["seconds"],
+                error=error or "",
+                output=answer["output"],
+            )
+        self._finish(outcome)
+
+    def _finish(self, outcome: Outcome) -> None:
+        with self._changed:
+            self._outcomes.append(outcome)
+            self._out.popleft()
+            self._begun = time.monotonic()
+            self._stopped = None
+
+    def _bury(self) -> None:
+        """Tell what became of the task that ran in a process that died, and keep the others."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        signal_group(process, _KILL)
+        code = process.wait()
+        if not self._out:
+            return
+        with self._changed:
+            stopped = self._stopped
+            seconds = round(time.monotonic() - self._begun, 6)
+        error = f"its process {_how(code)}"
+        if stopped and stopped[0] == self._out[0].index:
+            error = stopped[1] or ""
+        kind: Literal["returned", "failed"] = "failed" if error else "returned"
+        log = Path(self._settings.log)
+        self._finish(Outcome(kind, self._out[0], seconds, error=error, output=tail(log)))
+        with self._changed:
+            self._waiting.extendleft(reversed(self._out))
+            self._out.clear()
+
+    def _farewell(self, process: "subprocess.Popen[bytes]") -> None:
+        """Let the process end by itself, so that what it registered for its end is done."""
+        assert process.stdin is not None
+        try:
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            process.wait(3)
+        except (OSError, subprocess.TimeoutExpired):
+            signal_group(process, _KILL)
+
+
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+
+
+def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
+    """Send a signal to a process and to all that it started; no harm if they are gone."""
+    if process.returncode is not None:
+        return
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, number)
+        else:
+            subprocess.run(  # noqa: S603 - ends a tree of processes where there are no groups
+                ["taskkill", "/F", "/T", "/PID", str(process.pid)],  # noqa: S607
+                check=False,
+                capture_output=True,
+            )
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    hint = " (often the machine ran out of memory)" if -code == _KILL else ""
+    return f"was killed by {name}{hint}"

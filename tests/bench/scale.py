@@ -1,0 +1,158 @@
+"""What many tasks, large declarations and the first keystroke cost, each beside its target.
+
+    python -m tests.bench.scale [--repeats 7] [--folder DISK]
+
+Every figure is a median of the repeats. Linux and macOS: peak memory is the kernel's own count.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.processes import Finished, together
+from tests.bench.throughput import Sample, measure
+from tests.bench.tools import COLABCTL, colabctl, prepare_project
+
+FEW, MANY = 1_000, 20_000  # tasks
+# Several parameters, as a real grid has: 10 x 10 x 10 x 100 = 100,000 points.
+GRID = {
+    "learning_rate": {"values": [10.0**-power for power in range(10)]},
+    "batch_size": {"values": [2**power for power in range(10)]},
+    "optimizer": {"values": [f"optimizer-{number}" for number in range(10)]},
+    "seed": {"min": 1, "max": 100},
+}
+BARE_PROGRAM = """\
+import typer
+
+app = typer.Typer()
+
+@app.command()
+def greet(name: str) -> None:
+    typer.echo(f"Hello {name}")
+
+app()
+"""
+
+Row = tuple[str, str, str]  # what was measured, the figure, its target
+
+
+def run(command: Sequence[str]) -> Finished:
+    """Run one command to its end."""
+    return together([command])
+
+
+def cost_rows(one: Sequence[float], few: Sequence[Sample], many: Sequence[Sample]) -> list[Row]:
+    """Cost per task of MANY tasks over that of FEW, with the fixed costs taken off in two ways.
+
+    Off the finished set's time, as in the throughput table, the start of the child process stays
+    in and weighs more on few tasks than on many, which flatters the ratio. Off the time of a
+    one-task sweep (`one`), it goes too, and what is left is the cost of each further task.
+    """
+
+    def net(samples: Sequence[Sample], tasks: int) -> float:
+        return (median(s.raw for s in samples) - median(s.idle for s in samples)) / tasks
+
+    def further(samples: Sequence[Sample], tasks: int) -> float:
+        return (median(s.raw for s in samples) - median(one)) / (tasks - 1)
+
+    rows: list[Row] = []
+    for label, cost in (("net", net), ("beyond the first", further)):
+        low, high = cost(few, FEW), cost(many, MANY)
+        rows.append((f"cost per task at {FEW:,}, {label}", f"{low * 1e6:,.0f} us", ""))
+        rows.append((f"cost per task at {MANY:,}, {label}", f"{high * 1e6:,.0f} us", ""))
+        times = f"{high / low:.2f}" if low > 0 else "-"
+        rows.append((f"{MANY:,} over {FEW:,}, {label}", times, "1.2"))
+    return rows
+
+
+def many_tasks(folder: Path, repeats: int) -> list[Row]:
+    """Cost per task of one worker, then `status` and `results` on the finished sweep."""
+    one, few, many = [], [], []
+    status, results = [], []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=folder) as scratch:
+            places = [Path(scratch, name) for name in ("one", "few", "many")]
+            for place in places:
+                place.mkdir()
+            one.append(measure(COLABCTL, places[0], 1, 1).raw)
+            few.append(measure(COLABCTL, places[1], FEW, 1))
+            many.append(measure(COLABCTL, places[2], MANY, 1))
+            status.append(run(colabctl(places[2], "status", "noop", "--json")).seconds)
+            database = str(Path(scratch, "results.sqlite"))
+            results.append(run(colabctl(places[2], "results", "noop", "-o", database)).seconds)
+    return [
+        *cost_rows(one, few, many),
+        (f"status --json, {MANY:,} finished tasks", f"{median(status):.2f} s", "1 s"),
+        (f"results -o x.sqlite, {MANY:,} finished tasks", f"{median(results):.2f} s", "2 s"),
+    ]
+
+
+def large_grid(folder: Path, repeats: int) -> list[Row]:
+    """Time and memory of declaring a grid of 100,000 points."""
+    declared = []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=folder) as scratch:
+            declared.append(run(prepare_project(Path(scratch), GRID)))
+    seconds = median(finished.seconds for finished in declared)
+    megabytes = median(finished.peak for finished in declared) / 1e6
+    return [
+        ("sweep, grid of 100,000 points", f"{seconds:.2f} s", "5 s"),
+        ("sweep, grid of 100,000 points, peak memory", f"{megabytes:,.0f} MB", "300 MB"),
+    ]
+
+
+def first_help(repeats: int) -> list[Row]:
+    """Time of `colabctl --help` over that of the smallest Typer program."""
+    ours, bare = [], []
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        program = Path(scratch, "bare.py")
+        program.write_text(BARE_PROGRAM)
+        for _ in range(repeats + 1):
+            bare.append(run([sys.executable, str(program), "--help"]).seconds)
+            ours.append(run([sys.executable, "-m", "colabctl", "--help"]).seconds)
+    # The first of each only fills the caches.
+    low, high = median(bare[1:]), median(ours[1:])
+    return [
+        ("--help of a bare Typer program", f"{low * 1e3:.0f} ms", ""),
+        ("--help of colabctl", f"{high * 1e3:.0f} ms", ""),
+        ("--help, colabctl over bare Typer", f"{high / low:.2f}", "1.5"),
+    ]
+
+
+def main() -> None:
+    """Measure everything and print one table."""
+    parser = argparse.ArgumentParser(description="Figures of size, each beside its target.")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
+    asked = parser.parse_args()
+
+    table = Table("figure", box=box.MARKDOWN)
+    table.add_column("measured", justify="right")
+    table.add_column("target, at most", justify="right")
+    rows = [
+        *first_help(asked.repeats),
+        *large_grid(asked.folder, asked.repeats),
+        *many_tasks(asked.folder, asked.repeats),
+    ]
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(
+        f"median of {asked.repeats}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {platform.system()}",
+        highlight=False,
+    )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

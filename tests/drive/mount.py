@@ -1,0 +1,253 @@
+"""The face of a machine to the kernel: what each file system operation does on its mount.
+
+An operation that names a path costs once, in the look-up of its last component; the kernel never
+leaves that out because it may keep no names here. Methods have libfuse's names and arguments:
+mfusepy finds them by name and turns an OSError into its errno.
+"""
+
+import errno
+import functools
+import os
+import random
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
+
+from tests.drive.contents import Contents
+from tests.drive.faults import Faults
+from tests.drive.messages import Arrived, Change, News, Setting
+from tests.drive.view import Node, View
+
+BLOCK = 4096  # bytes
+CAPACITY = 15 * 2**30 // BLOCK  # blocks; what a free account has
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def operation(
+    method: Callable[Concatenate["Mount", P], T],
+) -> Callable[Concatenate["Mount", P], T]:
+    """Let a method answer only while the mount is healthy."""
+
+    @functools.wraps(method)
+    def answer(self: "Mount", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self.faults.answer()
+        return method(self, *args, **kwargs)
+
+    return answer
+
+
+class Mount:
+    """One machine's file system; `tell` is called with what the cloud must learn."""
+
+    use_ns = True  # times are whole nanoseconds
+
+    def __init__(
+        self, setting: Setting, tell: Callable[[Change], None], mounted: Callable[[], None]
+    ) -> None:
+        self.faults = Faults(setting.seed, setting.cost)
+        self._view = View(
+            f"local-{setting.name}", partial=setting.partial, chance=random.Random(setting.seed)
+        )
+        self._contents = Contents(Path(setting.blobs), Path(setting.cache), setting.name)
+        self._lock = threading.Lock()  # held by whoever reads or changes the view or the contents
+        self._tell = tell
+        self._mounted = mounted
+
+    def learn(self, news: News) -> None:
+        """Take up what the cloud says."""
+        with self._lock:
+            if isinstance(news, Arrived):
+                self._view.learn(news.object)
+            else:
+                self._view.confirm(news.key, news.serial, news.object)
+
+    def init(self, path: str) -> None:
+        self._mounted()
+
+    @operation
+    def getattr(self, path: str | None, fh: int | None = None) -> dict[str, int]:
+        with self._lock:
+            node, missing = self._found(path, fh)
+        if fh is None and (node is None or not node.folder):
+            self.faults.pay()
+        if missing:
+            raise missing
+        assert node is not None
+        with self._lock:
+            return {
+                "st_mode": _mode(node),
+                "st_nlink": 2 if node.folder else 1,
+                "st_ino": node.number,
+                "st_size": self._contents.size(node),
+                "st_mtime": int(node.modified * 1e9),
+                "st_ctime": int(node.modified * 1e9),
+                "st_uid": os.getuid(),
+                "st_gid": os.getgid(),
+            }
+
+    @operation
+    def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int], int]]:
+        self.faults.pay()
+        with self._lock:
+            self.faults.counts.lists += 1
+            here = self._view.find(path)
+            # The root's parent is no part of the mount, and the kernel knows better.
+            known = {".": here, "..": here.parent or here, **self._view.listing(here)}
+            return [
+                (name, {"st_mode": _mode(node), "st_ino": node.number}, 0)
+                for name, node in known.items()
+            ]
+
+    @operation
+    def mkdir(self, path: str, mode: int) -> None:
+        with self._lock:
+            self.faults.counts.creates += 1
+            self._tell(self._view.make_folder(path, time.time()))
+
+    @operation
+    def create(self, path: str, mode: int, flags: int) -> int:
+        with self._lock:
+            self.faults.counts.creates += 1
+            return self._contents.open(self._view.make_file(path), flags)
+
+    @operation
+    def open(self, path: str, flags: int) -> int:
+        with self._lock:
+            self.faults.counts.opens += 1
+            return self._contents.open(self._view.find(path), flags)
+
+    @operation
+    def read(self, path: str | None, size: int, offset: int, fh: int) -> bytes:
+        return os.pread(fh, size, offset)
+
+    @operation
+    def write(self, path: str | None, data: bytes, offset: int, fh: int) -> int:
+        self.faults.spend(len(data))
+        with self._lock:
+            self._contents.node(fh).modified = time.time()
+            return self._contents.write(fh, data, offset)
+
+    @operation
+    def truncate(self, path: str, length: int, fh: int | None = None) -> None:
+        with self._lock:
+            if fh is not None:
+                self._contents.truncate(fh, length)
+                return
+            handle = self._contents.open(self._view.find(path), os.O_WRONLY)
+            self._contents.truncate(handle, length)
+            self._close(handle)
+
+    @operation
+    def flush(self, path: str | None, fh: int) -> None:
+        # Called by each close(), which does not return before; release() comes later, unwatched.
+        with self._lock:
+            self._keep(fh)
+
+    def release(self, path: str | None, fh: int) -> None:
+        with self._lock:
+            self._close(fh)
+
+    @operation
+    def fsync(self, path: str | None, datasync: int, fh: int) -> None:
+        """Do nothing: it is not known to bring an upload forward."""
+
+    @operation
+    def unlink(self, path: str) -> None:
+        with self._lock:
+            self._tell_all([self._view.remove(path, folder=False)])
+
+    @operation
+    def rmdir(self, path: str) -> None:
+        with self._lock:
+            self._tell_all([self._view.remove(path, folder=True)])
+
+    @operation
+    def rename(self, old: str, new: str) -> None:
+        with self._lock:
+            self._tell_all(self._view.rename(old, new))
+
+    @operation
+    def getxattr(self, path: str, name: str) -> bytes:
+        with self._lock:
+            node = self._view.find(path)
+            if name == "user.drive.id":
+                return node.key.encode()
+            if name == "user.drive.uncommitted":
+                return b"1" if node.pending or self._contents.dirty(node) else b"0"
+        raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+
+    @operation
+    def statfs(self, path: str) -> dict[str, int]:
+        free = 0 if self.faults.full else CAPACITY
+        return {
+            "f_bsize": BLOCK,
+            "f_frsize": BLOCK,
+            "f_blocks": CAPACITY,
+            "f_bfree": free,
+            "f_bavail": free,
+            "f_namemax": 255,
+        }
+
+    @operation
+    def chmod(self, path: str, mode: int) -> None:
+        """Say yes and do nothing."""
+
+    @operation
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        """Say yes and do nothing."""
+
+    @operation
+    def utimens(self, path: str, times: tuple[int, int] | None = None) -> None:
+        """Say yes and do nothing."""
+
+    @operation
+    def symlink(self, target: str, source: str) -> NoReturn:
+        _unsupported()
+
+    @operation
+    def link(self, target: str, source: str) -> NoReturn:
+        _unsupported()
+
+    @operation
+    def mknod(self, path: str, mode: int, dev: int) -> NoReturn:
+        _unsupported()
+
+    @operation
+    def setxattr(self, path: str, name: str, value: bytes, options: int) -> NoReturn:
+        _unsupported()
+
+    def _found(self, path: str | None, fh: int | None) -> tuple[Node | None, OSError | None]:
+        if fh is not None:
+            return self._contents.node(fh), None
+        assert path is not None, "only what is open can be without a path"
+        try:
+            return self._view.find(path), None
+        except OSError as missing:
+            return None, missing
+
+    def _keep(self, handle: int) -> None:
+        kept = self._contents.keep(handle)
+        if kept:
+            self._tell_all([self._view.write(self._contents.node(handle), *kept, time.time())])
+
+    def _close(self, handle: int) -> None:
+        self._keep(handle)
+        self._contents.close(handle)
+
+    def _tell_all(self, changes: Iterable[Change | None]) -> None:
+        for change in changes:
+            if change:
+                self._tell(change)
+
+
+def _mode(node: Node) -> int:
+    return stat.S_IFDIR | 0o700 if node.folder else stat.S_IFREG | 0o600
+
+
+def _unsupported() -> NoReturn:
+    raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))

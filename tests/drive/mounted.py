@@ -1,0 +1,88 @@
+"""The process of one mount as the test holds it: what is said to it, and what it says."""
+
+import contextlib
+import importlib.util
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from tests.drive.messages import Change, Counts, News, Order, Setting
+
+PATIENCE = 60.0  # seconds that a mount may take to answer before the test fails
+SOURCES = Path(__file__).parents[2]
+
+
+class MountRefusedError(RuntimeError):
+    """This machine lets nobody mount a drive."""
+
+
+def missing() -> str | None:
+    """Return what this machine lacks to mount a drive, None if nothing is known to lack."""
+    if importlib.util.find_spec("mfusepy") is None:
+        return "no package mfusepy (pip install mfusepy)"
+    if shutil.which("fusermount3") is None:
+        return "no fusermount3 (on Debian and Ubuntu: apt-get install fuse3)"
+    if not Path("/dev/fuse").exists():
+        return "no /dev/fuse on this machine"
+    return None
+
+
+class MountProcess:
+    """The process of a mount and what is said to it and by it."""
+
+    def __init__(self, setting: Setting, log: Path, hear: Callable[[Change], None]) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs, log.open("ab") as errors:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "tests.drive.process", str(theirs.fileno())],
+                cwd=SOURCES,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,  # so that Ctrl-C reaches the test alone
+            )
+        self._connection: Connection = Connection(ours.detach())
+        self._log = log
+        self._hear = hear
+        self._reports: queue.SimpleQueue[Counts | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._listen, daemon=True)
+        self._reader.start()
+        self.send(setting)
+
+    def send(self, message: Setting | News | Order) -> None:
+        """Say something; what is said to a dead process is lost."""
+        with contextlib.suppress(OSError):
+            self._connection.send(message)
+
+    def report(self) -> Counts:
+        """Return the next report; raise RuntimeError if there is none because the process ended."""
+        report = self._reports.get(timeout=PATIENCE)
+        if report is None:
+            errors = self._log.read_text()
+            refused = "fusermount" in errors
+            raise (MountRefusedError if refused else RuntimeError)(f"no mount: {errors.strip()}")
+        return report
+
+    def end(self) -> None:
+        """Kill it, and wait until all that it said has been heard."""
+        self._popen.kill()
+        self._popen.wait()
+        self._reader.join()
+        self._connection.close()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                message = self._connection.recv()
+                if isinstance(message, Change):
+                    self._hear(message)
+                else:
+                    self._reports.put(message)
+        self._reports.put(None)

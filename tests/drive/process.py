@@ -1,0 +1,74 @@
+"""The process of one mount: started with a connection to the test, and gone when that is."""
+
+import os
+import queue
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+from tests.drive.messages import Arrived, Change, Count, Fail, Fill, Mend, Setting, Uploaded
+from tests.drive.mount import Mount
+
+
+def main() -> None:
+    """Mount, and serve until unmounted; the one argument is the descriptor of the connection."""
+    # A machine may have libfuse 2 as well, which mfusepy would take first.
+    os.environ["FUSE_LIBRARY_NAME"] = "fuse3"
+    from mfusepy import FUSE  # noqa: PLC0415 - reads that variable as it is imported
+
+    connection: Connection = Connection(int(sys.argv[1]))
+    setting: Setting = connection.recv()
+    # Sent by a thread of its own: what holds a lock must not wait for the test to read.
+    outgoing: queue.SimpleQueue[Change | object] = queue.SimpleQueue()
+    mount = Mount(setting, tell=outgoing.put, mounted=lambda: outgoing.put(mount.faults.counts))
+    threading.Thread(target=_send, args=(connection, outgoing), daemon=True).start()
+    receiver = threading.Thread(target=_receive, args=(connection, mount, outgoing), daemon=True)
+    receiver.start()
+    FUSE(
+        mount,
+        setting.path,
+        foreground=True,
+        fsname="drive",
+        subtype="drive",  # the mount table says fuse.drive, as on Colab
+        # The kernel keeps no names, so news is seen at once. The attributes of one look-up last
+        # a millisecond, so that stat() asks once and not twice.
+        entry_timeout=0,
+        negative_timeout=0,
+        attr_timeout=0.001,
+        direct_io=True,  # nor contents
+        hard_remove=True,  # a file removed while open is gone, not renamed
+        use_ino=True,
+    )
+    receiver.join()  # unmounted; what was closed before may still have to be told
+
+
+def _send(connection: Connection, outgoing: "queue.SimpleQueue[Change | object]") -> None:
+    with suppress(OSError):
+        while True:
+            connection.send(outgoing.get())
+
+
+def _receive(
+    connection: Connection, mount: Mount, outgoing: "queue.SimpleQueue[Change | object]"
+) -> None:
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            os._exit(0)  # the test is over or dead
+        match message:
+            case Arrived() | Uploaded():
+                mount.learn(message)
+            case Fail(number, seconds):
+                mount.faults.fail(number, seconds)
+            case Fill(room):
+                mount.faults.fill(room)
+            case Mend():
+                mount.faults.mend()
+            case Count():
+                outgoing.put(mount.faults.counts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Laying out the folder of a project."""
+
+from pathlib import Path
+
+import pytest
+
+from colabctl.errors import UserError
+from colabctl.project.config import load
+from colabctl.project.create import create
+from colabctl.project.members import members
+from tests.project.conftest import bound_by_permissions, everything
+
+
+def test_a_new_project_has_every_folder_and_a_place_for_each_member(tmp_path: Path) -> None:
+    root = tmp_path / "churn"
+    create(root, "churn", "ana", ["ana", "ben"])
+    found = everything(root)
+    assert {name for name, content in found.items() if content is None} == {
+        ".colabctl",
+        ".colabctl/members",
+        "checkpoints",
+        "checkpoints/ana",
+        "checkpoints/ben",
+        "data",
+        "data/interim",
+        "data/processed",
+        "data/raw",
+        "notebooks",
+        "notebooks/ana",
+        "notebooks/ben",
+        "notebooks/workers",
+        "results",
+        "results/ana",
+        "results/ben",
+        "results/final",
+        "sweeps",
+    }
+    assert {name for name, content in found.items() if content is not None} == {
+        "colabctl.yaml",
+        "notebooks/ana/start.ipynb",
+        "notebooks/ben/start.ipynb",
+    }
+
+
+def test_what_was_made_is_told(tmp_path: Path) -> None:
+    root = tmp_path / "churn"
+    created = create(root, "churn", "ana", ["ana"])
+    assert {root, *root.rglob("*")} == set(created.made)
+    assert created.kept == ()
+
+
+def test_the_configuration_comes_last_so_that_half_a_project_is_none(tmp_path: Path) -> None:
+    created = create(tmp_path / "churn", "churn", "ana", ["ana"])
+    assert created.made[-1] == tmp_path / "churn" / "colabctl.yaml"
+
+
+def test_the_configuration_says_what_was_given(tmp_path: Path) -> None:
+    create(tmp_path / "churn", "Churn, 2nd try", "Zoë", ["ana", "ben"])
+    config = load(tmp_path / "churn", {})
+    assert (config.name, config.owner, config.members) == ("Churn, 2nd try", "Zoë", ("ana", "ben"))
+
+
+def test_a_project_is_called_like_its_folder_unless_told(tmp_path: Path) -> None:
+    create(tmp_path / "churn")
+    assert load(tmp_path / "churn", {}).name == "churn"
+
+
+def test_making_it_again_changes_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "churn"
+    first = create(root, "churn", "ana", ["ana"])
+    (root / "notebooks/ana/start.ipynb").write_text("mine now")
+    before = everything(root)
+    again = create(root, "another name", "ben", ["ANA"])
+    assert everything(root) == before
+    assert again.made == ()
+    assert set(again.kept) == set(first.made)
+
+
+def test_a_folder_that_holds_files_already_becomes_a_project_around_them(tmp_path: Path) -> None:
+    root = tmp_path / "churn"
+    (root / "data/raw").mkdir(parents=True)
+    (root / "data/raw/a.csv").write_text("1")
+    created = create(root, "churn", "ana", [])
+    assert (root / "data/raw/a.csv").read_text() == "1"
+    assert {root, root / "data", root / "data/raw"} == set(created.kept)
+
+
+def test_making_it_again_adds_what_is_missing_and_who_is_new(tmp_path: Path) -> None:
+    root = tmp_path / "churn"
+    create(root, "churn", "ana", ["ana"])
+    configuration = (root / "colabctl.yaml").read_bytes()
+    (root / "data/interim").rmdir()
+    (root / "results/ana").rmdir()
+    created = create(root, "churn", "ana", ["ana", "ben"])
+    assert {root / "data/interim", root / "results/ana", root / "results/ben"} <= set(created.made)
+    assert (root / "colabctl.yaml").read_bytes() == configuration
+    config = load(root, {})
+    assert members(config.layout, config) == ("ana", "ben")
+
+
+def test_making_it_again_heeds_folders_that_moved(tmp_path: Path) -> None:
+    root = tmp_path / "churn"
+    root.mkdir()
+    (root / "colabctl.yaml").write_text("paths: {data: inputs}\n")
+    create(root)
+    assert (root / "inputs/raw").is_dir()
+    assert not (root / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "member"),
+    [
+        ("two\nlines", "ana", "ana"),
+        ("churn", "an\x00a", "ana"),
+        ("churn", "ana", "a/b"),
+        ("churn", "ana", "final"),
+        ("churn", "ana", ".."),
+    ],
+)
+def test_nothing_is_made_for_a_name_that_will_not_do(
+    tmp_path: Path, name: str, owner: str, member: str
+) -> None:
+    with pytest.raises(UserError):
+        create(tmp_path / "churn", name, owner, ["ben", member])
+    assert everything(tmp_path) == {}
+
+
+@pytest.mark.parametrize("in_the_way", ["data", "results/final", "notebooks/ana"])
+def test_nothing_is_made_where_a_file_is_in_the_way(tmp_path: Path, in_the_way: str) -> None:
+    root = tmp_path / "churn"
+    (root / in_the_way).parent.mkdir(parents=True)
+    (root / in_the_way).write_text("mine")
+    before = everything(root)
+    with pytest.raises(UserError, match=f"{in_the_way} is a file where a folder must be"):
+        create(root, "churn", "ana", ["ana"])
+    assert everything(root) == before
+
+
+def test_nothing_is_made_where_a_folder_has_a_files_name(tmp_path: Path) -> None:
+    (tmp_path / "churn/colabctl.yaml").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"colabctl\.yaml is a folder where a file must be"):
+        create(tmp_path / "churn", "churn", "ana", [])
+    assert everything(tmp_path) == {"churn": None, "churn/colabctl.yaml": None}
+
+
+def test_a_project_cannot_be_made_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "churn").write_text("")
+    with pytest.raises(UserError, match="churn is a file where a folder must be"):
+        create(tmp_path / "churn" / "deeper", "churn", "ana", [])
+
+
+def test_a_project_cannot_be_made_inside_another(tmp_path: Path) -> None:
+    create(tmp_path / "churn", "churn", "ana", ["ana"])
+    before = everything(tmp_path)
+    with pytest.raises(UserError, match="lies inside the project"):
+        create(tmp_path / "churn/notebooks/ana", "mine", "ana", ["ana"])
+    assert everything(tmp_path) == before
+
+
+def test_nothing_is_added_to_a_project_of_a_newer_format(tmp_path: Path) -> None:
+    (tmp_path / "colabctl.yaml").write_text("format: 2\n")
+    with pytest.raises(UserError, match="newer colabctl"):
+        create(tmp_path, "churn", "ana", ["ana"])
+    assert list(everything(tmp_path)) == ["colabctl.yaml"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(open_folder: Path) -> None:
+    closed = open_folder / "closed"
+    closed.mkdir(mode=0o555)
+    with bound_by_permissions(), pytest.raises(UserError) as refusal:
+        create(closed / "churn", "churn", "ana", ["ana"])
+    assert str(refusal.value) == (
+        f"cannot make {closed}/churn: Permission denied; choose a folder that you may write in"
+    )
+    assert everything(closed) == {}

@@ -1,0 +1,108 @@
+"""Who works in a project, and as whom."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from colabctl.errors import UserError
+from colabctl.project.config import Config, load
+from colabctl.project.create import create
+from colabctl.project.layout import Layout
+from colabctl.project.members import add, current_member, members
+from tests.project.conftest import everything
+
+
+def names(layout: Layout) -> tuple[str, ...]:
+    return members(layout, load(layout.root, {}))
+
+
+def test_a_member_who_comes_later_has_the_same_folders(project: Layout) -> None:
+    created = add(project, "cleo")
+    assert set(project.member_folders("cleo")) <= set(created.made)
+    assert project.start_notebook("cleo") in created.made
+    assert names(project) == ("ana", "ben", "cleo")
+
+
+def test_adding_a_member_leaves_the_configuration_alone(project: Layout) -> None:
+    before = project.config.read_bytes()
+    add(project, "cleo")
+    add(project, "dora")
+    assert project.config.read_bytes() == before
+    assert len(list(project.member_records.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["ana", "ANA", "cleo", "Cleo"])
+def test_adding_a_member_twice_changes_nothing(project: Layout, name: str) -> None:
+    add(project, "cleo")
+    before = everything(project.root)
+    assert add(project, name).made == ()
+    assert everything(project.root) == before
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "nul", "final", "Workers", ""])
+def test_nothing_is_made_for_a_member_whose_name_will_not_do(project: Layout, name: str) -> None:
+    before = everything(project.root)
+    with pytest.raises(UserError, match="member name"):
+        add(project, name)
+    assert everything(project.root) == before
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["", '{"name": "cl', "[]", "{}", '{"name": 5}', '{"name": "../../etc"}', "[" * 100_000, "\xff"],
+)
+def test_a_record_that_is_damaged_or_leads_elsewhere_is_no_member(
+    project: Layout, record: str
+) -> None:
+    (project.member_records / "cleo.json").write_bytes(record.encode("latin-1"))
+    assert names(project) == ("ana", "ben")
+
+
+def test_a_copy_of_a_record_made_by_drive_is_no_second_member(project: Layout) -> None:
+    for file in ("cleo.json", "cleo (1).json"):
+        (project.member_records / file).write_text(json.dumps({"format": 1, "name": "cleo"}))
+    (project.member_records / "ANA.json").write_text(json.dumps({"format": 1, "name": "ANA"}))
+    assert names(project) == ("ana", "ben", "cleo")
+
+
+def test_a_project_that_was_never_completed_has_the_members_of_its_file(tmp_path: Path) -> None:
+    config = Config(tmp_path, "churn", members=("ana",))
+    assert members(config.layout, config) == ("ana",)
+
+
+def test_the_option_wins_over_the_environment_and_both_over_the_file(project: Layout) -> None:
+    config = load(project.root, {}, member="ana")
+    environ = {"COLABCTL_MEMBER": "ben"}
+    add(project, "cleo")
+    assert current_member(config, environ, "cleo") == "cleo"
+    assert current_member(config, environ, None) == "ben"
+    assert current_member(config, {}, None) == "ana"
+
+
+def test_the_only_member_need_not_say_so(tmp_path: Path) -> None:
+    create(tmp_path / "churn", "churn", "ana", ["ana"])
+    assert current_member(load(tmp_path / "churn", {}), {}, None) == "ana"
+
+
+def test_a_member_is_known_whatever_the_case(project: Layout) -> None:
+    assert current_member(load(project.root, {}), {}, "ANA") == "ana"
+
+
+def test_one_of_several_is_asked_who_they_are(project: Layout) -> None:
+    with pytest.raises(UserError, match=r"ana, ben.*--member.*COLABCTL_MEMBER"):
+        current_member(load(project.root, {}), {}, None)
+
+
+def test_a_project_without_members_says_how_to_join(tmp_path: Path) -> None:
+    create(tmp_path / "churn")
+    with pytest.raises(UserError, match="colabctl member add NAME"):
+        current_member(load(tmp_path / "churn", {}), {}, None)
+
+
+def test_a_stranger_is_shown_the_nearest_member_and_how_to_join(project: Layout) -> None:
+    with pytest.raises(UserError) as refusal:
+        current_member(load(project.root, {}), {}, "anna")
+    assert str(refusal.value) == (
+        "no member 'anna' here; did you mean ana? If not: colabctl member add anna"
+    )

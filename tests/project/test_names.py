@@ -1,0 +1,155 @@
+"""Names that are safe wherever a Drive is mounted."""
+
+import ntpath
+import unicodedata
+from collections.abc import Callable
+from pathlib import PurePosixPath, PureWindowsPath
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from colabctl.errors import UserError
+from colabctl.sharedfs.names import check_folder, check_label, check_name, nearest, slug
+
+# Text as people type it, and text made of what is troublesome somewhere.
+ANY_TEXT = st.one_of(
+    st.text(st.characters(categories=["L", "N"]) | st.sampled_from(" .-_"), max_size=70),
+    st.text(max_size=70),
+    st.text(alphabet='aB1.-_ /\\:*?"<>|~\x00\n\u200b\u00e9e\u0301', max_size=8),
+    st.sampled_from(["con", "NUL", "Lpt1", "com¹", "aux "]).flatmap(
+        lambda device: st.sampled_from([device, f"{device}.txt", f"x{device}"])
+    ),
+)
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether Windows has another use for the name, by the standard library's own lists."""
+    asked: Callable[[str], bool] | None = getattr(ntpath, "isreserved", None)  # from 3.13
+    return asked(name) if asked else PureWindowsPath(name).is_reserved()
+
+
+def accepted(text: str) -> str | None:
+    try:
+        return check_name(text, "sweep")
+    except UserError:
+        return None
+
+
+@given(ANY_TEXT)
+def test_a_name_that_passes_is_one_plain_name_on_every_system(text: str) -> None:
+    name = accepted(text)
+    if name is None:
+        return
+    assert PurePosixPath("folder", name).parts == ("folder", name)
+    assert PureWindowsPath("folder", name).parts == ("folder", name)
+    assert not is_reserved(name)
+    assert name not in (".", "..")
+    assert 1 <= len(name) <= 64
+    assert len(name.encode()) <= 255
+    assert name.isprintable()
+    assert unicodedata.is_normalized("NFC", name)
+
+
+@given(ANY_TEXT)
+def test_checking_a_name_again_changes_nothing(text: str) -> None:
+    name = accepted(text)
+    if name is None:
+        return
+    assert accepted(name) == name
+
+
+@given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{3,63}", fullmatch=True))
+@example("condor")
+@example("a" * 64)
+def test_letters_digits_hyphens_and_underscores_pass(text: str) -> None:
+    assume(text.casefold() not in ("com1", "conin$") and not is_reserved(text))
+    assert check_name(text, "member") == text
+
+
+@given(ANY_TEXT | st.text(min_size=65))
+def test_a_refusal_is_one_printable_line_that_names_the_kind(text: str) -> None:
+    if accepted(text) is not None:
+        return
+    with pytest.raises(UserError, match=r"^sweep name ") as refusal:
+        check_name(text, "sweep")
+    assert str(refusal.value).isprintable()
+    assert len(str(refusal.value)) < 1500
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("", "is empty"),
+        ("a/b", "has / in it"),
+        ("a\\b", "has \\ in it"),
+        ("..", ".. in it"),
+        ("a..b", ".. in it"),
+        ("a\nb", "has U+000A, unseen, in it"),
+        ("a\u200bb", "has U+200B, unseen, in it"),
+        ("\udcff", "has U+DCFF, unseen, in it"),
+        ('say "hi"', 'has " in it'),
+        ("a:b", "has : in it"),
+        ("NUL", "is a device on Windows"),
+        ("com1.txt", "is a device on Windows"),
+        ("LPT²", "is a device on Windows"),
+        ("dot.", "ends with '.'"),
+        ("space ", "ends with ' '"),
+        (" space", "begins with ' '"),
+        (".hidden", "begins with '.'"),
+        ("-rf", "begins with '-'"),
+        ("a" * 65, "is too long"),
+        ("\N{PARTY POPPER}" * 60, "is too long"),
+    ],
+)
+def test_a_refused_name_is_told_its_fault_and_a_mend(name: str, fault: str) -> None:
+    with pytest.raises(UserError, match=r"; .+") as refusal:
+        check_name(name, "member")
+    assert fault in str(refusal.value)
+
+
+def test_a_name_typed_with_loose_accents_gets_the_usual_form() -> None:
+    assert check_name("Jose\u0301", "member") == "Jos\u00e9"
+
+
+@given(ANY_TEXT)
+def test_a_slug_is_always_a_safe_name(text: str) -> None:
+    made = slug(text)
+    assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789")
+    assert 1 <= len(made) <= 20
+    assert check_name(made, "host") == made
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("Anas-MacBook.local", "anasmacbooklocal"),
+        ("Zoë", "zoe"),
+        ("CON", "conx"),
+        ("李", "x"),
+        ("a" * 30, "a" * 20),
+    ],
+)
+def test_a_slug_keeps_what_it_can_of_a_host_name(text: str, made: str) -> None:
+    assert slug(text) == made
+
+
+@pytest.mark.parametrize("path", ["/data", "C:/data", "\\\\nas\\data", "../data", "a/../b", "a//b"])
+def test_a_folder_outside_the_project_is_refused(path: str) -> None:
+    with pytest.raises(UserError, match=r"^paths\.raw"):
+        check_folder(path, "paths.raw")
+
+
+def test_a_folder_inside_the_project_may_end_in_a_slash() -> None:
+    assert check_folder("data/raw/", "paths.raw") == "data/raw"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "two\nlines", "x" * 101])
+def test_a_label_is_one_line_that_can_be_read(text: str) -> None:
+    with pytest.raises(UserError, match="project name"):
+        check_label(text, "project name")
+
+
+def test_a_misspelt_name_is_matched_whatever_its_case() -> None:
+    assert nearest("Memebers", ["members", "paths"]) == "members"
+    assert nearest("zzz", ["members", "paths"]) is None

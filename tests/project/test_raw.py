@@ -1,0 +1,371 @@
+"""Raw data stays as it was, and verify proves it."""
+
+import hashlib
+import json
+import os
+import stat
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colabctl.errors import UserError
+from colabctl.project.layout import Layout
+from colabctl.project.raw import protect, verify
+from tests.project.conftest import IS_ROOT, bound_by_permissions, everything
+
+
+@pytest.fixture
+def raw(project: Layout) -> Path:
+    """Give the folder of raw data with three files."""
+    (project.raw / "2024").mkdir()
+    (project.raw / "a.csv").write_bytes(b"a" * 10)
+    (project.raw / "b.csv").write_bytes(b"b" * 20)
+    (project.raw / "2024" / "c.csv").write_bytes(b"c" * 30)
+    return project.raw
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    path.chmod(0o644)
+    path.write_bytes(content)
+
+
+def test_the_manifest_lies_beside_the_data_and_lists_every_file(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    assert json.loads((project.data / "raw.manifest.json").read_bytes()) == {
+        "format": 1,
+        "files": {
+            "2024/c.csv": {"size": 30, "sha256": hashlib.sha256(b"c" * 30).hexdigest()},
+            "a.csv": {"size": 10, "sha256": hashlib.sha256(b"a" * 10).hexdigest()},
+            "b.csv": {"size": 20, "sha256": hashlib.sha256(b"b" * 20).hexdigest()},
+        },
+    }
+
+
+def test_protecting_says_what_was_recorded(project: Layout, raw: Path) -> None:
+    done = protect(project, raw)
+    assert (done.files, done.bytes) == (3, 60)
+    assert done.added == ("2024/c.csv", "a.csv", "b.csv")
+    assert done.accepted == done.missing == ()
+
+
+def test_protected_files_are_marked_read_only(project: Layout, raw: Path) -> None:
+    done = protect(project, raw)
+    for path in (raw / "a.csv", raw / "2024" / "c.csv"):
+        assert not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+    # The marks are set in either case; the user root is not stopped by them, and is told.
+    assert done.writable == (done.added if IS_ROOT else ())
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can make a file that is somebody else's")
+def test_a_mark_that_cannot_be_set_is_told_and_is_no_error(open_folder: Path) -> None:
+    layout = Layout(open_folder / "churn")
+    layout.raw.mkdir(parents=True)
+    layout.data.chmod(0o777)
+    shared = layout.raw / "shared.csv"
+    shared.write_bytes(b"1")
+    shared.chmod(0o666)  # another user's, so that only its owner may change the mode
+    with bound_by_permissions():
+        done = protect(layout, layout.raw)
+    assert done.writable == ("shared.csv",)
+    assert verify(layout, layout.raw).clean
+
+
+def test_protected_data_verifies(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    found = verify(project, raw)
+    assert found.clean
+    assert found.checked == 3
+
+
+def test_a_changed_raw_file_is_named_by_verify(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    overwrite(raw / "a.csv", b"A" * 10)
+    overwrite(raw / "b.csv", b"longer than before was")
+    found = verify(project, raw)
+    assert found.changed == ("a.csv", "b.csv")
+    assert not found.clean
+
+
+def test_a_missing_raw_file_is_named_by_verify(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    (raw / "2024" / "c.csv").unlink()
+    found = verify(project, raw)
+    assert found.missing == ("2024/c.csv",)
+    assert not found.clean
+
+
+def test_an_added_raw_file_is_named_by_verify(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    (raw / "a (1).csv").write_bytes(b"a copy that Drive made of a conflict")
+    found = verify(project, raw)
+    assert found.added == ("a (1).csv",)
+    assert not found.clean
+
+
+def test_verifying_writes_nothing(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    overwrite(raw / "a.csv", b"changed")
+    (raw / "new.csv").write_bytes(b"new")
+    before = everything(project.root)
+    verify(project, raw)
+    assert everything(project.root) == before
+
+
+def test_what_file_managers_leave_behind_is_no_data(project: Layout, raw: Path) -> None:
+    (raw / "desktop.ini").write_text("x")
+    protect(project, raw)
+    for name in (".DS_Store", "Thumbs.db", "2024/.DS_Store", "2024/Desktop.ini"):
+        (raw / name).write_text("x")
+    (raw / "desktop.ini").unlink()
+    assert verify(project, raw).clean
+
+
+def test_protecting_again_adds_new_files_and_rewrites_nothing_else(
+    project: Layout, raw: Path
+) -> None:
+    protect(project, raw)
+    before = project.raw_manifest.stat()
+    assert protect(project, raw).added == ()
+    assert project.raw_manifest.stat() == before
+    (raw / "d.csv").write_bytes(b"d")
+    assert protect(project, raw).added == ("d.csv",)
+    assert verify(project, raw).clean
+
+
+def test_a_changed_file_is_not_recorded_anew_unless_accepted(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    overwrite(raw / "a.csv", b"changed")
+    (raw / "new.csv").write_bytes(b"new")
+    before = project.raw_manifest.read_bytes()
+    with pytest.raises(UserError, match=r"a\.csv.*--accept-changes"):
+        protect(project, raw)
+    assert project.raw_manifest.read_bytes() == before
+    done = protect(project, raw, accept_changes=True)
+    assert (done.accepted, done.added) == (("a.csv",), ("new.csv",))
+    assert verify(project, raw).clean
+
+
+def test_a_missing_file_stays_recorded_unless_accepted(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    (raw / "a.csv").unlink()
+    assert protect(project, raw).missing == ("a.csv",)
+    assert verify(project, raw).missing == ("a.csv",)
+    done = protect(project, raw, accept_changes=True)
+    assert (done.accepted, done.missing) == (("a.csv",), ())
+    assert verify(project, raw).clean
+
+
+def test_an_empty_folder_can_be_protected_and_then_shows_what_is_added(project: Layout) -> None:
+    assert protect(project, project.raw).files == 0
+    (project.raw / "a.csv").write_text("1")
+    assert verify(project, project.raw).added == ("a.csv",)
+
+
+def test_a_link_is_recorded_by_where_it_points_and_not_followed(
+    project: Layout, raw: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "big.csv").write_bytes(b"1")
+    (raw / "link.csv").symlink_to(outside / "big.csv")
+    (raw / "folder").symlink_to(outside)
+    mode = (outside / "big.csv").stat().st_mode
+    assert protect(project, raw).files == 5
+    assert (outside / "big.csv").stat().st_mode == mode
+    overwrite(outside / "big.csv", b"2")
+    assert verify(project, raw).clean
+    (raw / "folder").unlink()
+    (raw / "folder").symlink_to(tmp_path)
+    assert verify(project, raw).changed == ("folder",)
+
+
+def test_a_file_that_became_a_link_to_its_like_has_changed(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    (raw / "a.csv").rename(project.interim / "a.csv")
+    (raw / "a.csv").symlink_to(project.interim / "a.csv")
+    assert verify(project, raw).changed == ("a.csv",)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_never_read(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    (raw / "a.csv").unlink()
+    os.mkfifo(raw / "a.csv")
+    found = verify(project, raw)
+    assert (found.unreadable, found.missing, found.changed) == (("a.csv",), (), ())
+    assert not found.clean
+    with pytest.raises(UserError, match=r"cannot read a\.csv in data/raw"):
+        protect(project, raw)
+
+
+def test_nothing_is_said_of_files_in_a_folder_that_cannot_be_listed(open_folder: Path) -> None:
+    layout = Layout(open_folder / "churn")
+    (layout.raw / "2024").mkdir(parents=True)
+    for name in ("a.csv", "b.csv", "2024/c.csv"):
+        (layout.raw / name).write_text(name)
+    protect(layout, layout.raw)
+    (layout.raw / "b.csv").chmod(0)
+    (layout.raw / "2024").chmod(0)
+    try:
+        with bound_by_permissions():
+            found = verify(layout, layout.raw)
+    finally:
+        (layout.raw / "2024").chmod(0o755)
+    assert found.unreadable == ("2024", "b.csv")
+    assert (found.missing, found.changed, found.checked) == ((), (), 1)
+
+
+def test_a_name_written_with_loose_accents_on_a_mac_is_the_same_name(
+    project: Layout, raw: Path
+) -> None:
+    (raw / unicodedata.normalize("NFC", "José.csv")).write_text("1")
+    protect(project, raw)
+    path = raw / unicodedata.normalize("NFC", "José.csv")
+    path.rename(raw / unicodedata.normalize("NFD", "José.csv"))
+    assert verify(project, raw).clean
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows names are Unicode")
+def test_a_name_that_is_no_unicode_can_be_protected(project: Layout, raw: Path) -> None:
+    try:
+        Path(os.fsdecode(os.fsencode(raw) + b"/caf\xe9.csv")).write_text("1")
+    except OSError:
+        pytest.skip("this file system takes Unicode names only")
+    assert "caf\N{REPLACEMENT CHARACTER}.csv" in protect(project, raw).added
+    assert verify(project, raw).clean
+
+
+def test_progress_is_told_in_bytes_up_to_all_of_them(project: Layout, raw: Path) -> None:
+    (raw / "large.bin").write_bytes(bytes(3_000_000))
+    told: list[tuple[int, int]] = []
+    protect(project, raw, progress=lambda done, total: told.append((done, total)))
+    assert {total for _, total in told} == {3_000_060}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == 3_000_060
+    assert len(told) > 4  # more than once within the large file
+
+
+def test_several_folders_have_a_manifest_each(project: Layout, raw: Path) -> None:
+    labels = project.data / "labels"
+    labels.mkdir()
+    (labels / "l.csv").write_text("1")
+    protect(project, raw)
+    protect(project, labels)
+    assert (project.data / "labels.manifest.json").exists()
+    overwrite(labels / "l.csv", b"2")
+    assert verify(project, labels).changed == ("l.csv",)
+    assert verify(project, raw).clean
+
+
+def test_a_folder_may_be_named_from_the_root(project: Layout, raw: Path) -> None:
+    protect(project, Path("data/raw"))
+    assert verify(project, raw).clean
+
+
+def test_a_folder_may_be_named_through_a_link_to_the_project(
+    project: Layout, raw: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(project.root)
+    protect(project, tmp_path / "link" / "data" / "raw")
+    assert verify(project, raw).clean
+
+
+@pytest.mark.parametrize(
+    ("folder", "fault"),
+    [
+        (".", "which is written in"),
+        ("data", "data holds data/raw, which is written in"),
+        ("sweeps", "colabctl itself writes in sweeps"),
+        (".colabctl/members", "colabctl itself writes"),
+        ("data/nowhere", "no folder data/nowhere"),
+        ("data/../..", "not in the project"),
+    ],
+)
+def test_a_folder_that_must_not_be_frozen_is_refused(
+    project: Layout, folder: str, fault: str
+) -> None:
+    before = everything(project.root)
+    with pytest.raises(UserError, match=fault):
+        protect(project, project.root / folder)
+    assert everything(project.root) == before
+
+
+def test_a_part_of_protected_data_is_not_protected_twice(project: Layout, raw: Path) -> None:
+    protect(project, raw)
+    with pytest.raises(UserError, match="protected as a part of data/raw"):
+        protect(project, raw / "2024")
+
+
+def test_data_that_was_never_protected_says_how_to(project: Layout, raw: Path) -> None:
+    with pytest.raises(UserError, match="colabctl protect data/raw"):
+        verify(project, raw)
+
+
+DIGEST = "0" * 64
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        '{"format": 1, "files": {"a.csv"',
+        "[]",
+        '{"format": true, "files": {}}',
+        '{"format": 1}',
+        '{"format": 1, "files": []}',
+        '{"format": 1, "files": {"a.csv": {"size": 1}}}',
+        f'{{"format": 1, "files": {{"a.csv": {{"size": "1", "sha256": "{DIGEST}"}}}}}}',
+        f'{{"format": 1, "files": {{"a.csv": {{"size": 1, "sha256": "{DIGEST[1:]}"}}}}}}',
+        "[" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("command", [protect, verify])
+def test_a_damaged_manifest_is_named_and_left_alone(
+    project: Layout, raw: Path, content: str, command: Callable[[Layout, Path], object]
+) -> None:
+    project.raw_manifest.write_text(content)
+    with pytest.raises(UserError, match=r"raw\.manifest\.json is damaged"):
+        command(project, raw)
+    assert project.raw_manifest.read_text() == content
+
+
+@pytest.mark.parametrize("command", [protect, verify])
+def test_a_newer_manifest_is_refused(
+    project: Layout, raw: Path, command: Callable[[Layout, Path], object]
+) -> None:
+    project.raw_manifest.write_text('{"format": 2}')
+    with pytest.raises(UserError, match="made by a newer colabctl \\(format 2\\)"):
+        command(project, raw)
+
+
+FILES = st.dictionaries(
+    st.sampled_from(["a", "b", "c/d", "c/e", "f/g/h"]), st.binary(max_size=3), max_size=5
+)
+
+
+@given(before=FILES, after=FILES)
+def test_verify_tells_exactly_what_became_of_each_file(
+    tmp_path_factory: pytest.TempPathFactory, before: dict[str, bytes], after: dict[str, bytes]
+) -> None:
+    layout = Layout(tmp_path_factory.mktemp("project"))
+    layout.raw.mkdir(parents=True)
+    for name, content in before.items():
+        (layout.raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (layout.raw / name).write_bytes(content)
+    protect(layout, layout.raw)
+    for name in before:
+        (layout.raw / name).unlink()
+    for name, content in after.items():
+        (layout.raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (layout.raw / name).write_bytes(content)
+    found = verify(layout, layout.raw)
+    both = before.keys() & after.keys()
+    assert set(found.changed) == {name for name in both if before[name] != after[name]}
+    assert set(found.missing) == before.keys() - after.keys()
+    assert set(found.added) == after.keys() - before.keys()
+    assert found.clean == (before == after)
+    assert found.checked == len(both)
