@@ -140,7 +140,11 @@ class Book:
             elif kind == "failed":
                 writer.failed += 1
             for index in event.tasks():
-                self._events.setdefault(index, []).append(event)
+                events = self._events.get(index)
+                if events is None:
+                    self._events[index] = [event]
+                else:
+                    events.append(event)
                 touched.add(index)
         for index in touched:
             self._fold(index)
@@ -183,13 +187,8 @@ class Book:
         events = self._events[index]
         old = self.tasks[index]
         new = fold(events, self.lives_at, self._max_retries)
-        claims = [event for event in events if event.kind == "claim"]
-        if len(claims) > 1 and len({event.writer for event in claims}) > 1:
-            latest = max(event.t for event in claims)
-            for event in claims:
-                writer = self.writers[event.writer]
-                writer.contested.add(index)
-                writer.horizon = max(writer.horizon, latest)
+        if len(events) > 1 and any(event.writer != events[0].writer for event in events):
+            self._note_rivals(index, events)
         self.tasks[index] = new
         self.duplicates += new.duplicates - old.duplicates
         if new.status != old.status:
@@ -204,3 +203,11 @@ class Book:
                 self.held[old.holder].discard(index)
             if new.holder is not None:
                 self.held.setdefault(new.holder, set()).add(index)
+
+    def _note_rivals(self, index: int, events: list[Event]) -> None:
+        """Remember that news of one of these writers may decide anew whose claim counts."""
+        claims = [event for event in events if event.kind == "claim"]
+        for event in claims:
+            writer = self.writers[event.writer]
+            writer.contested.add(index)
+            writer.horizon = max(writer.horizon, *(claim.t for claim in claims))

@@ -63,15 +63,35 @@ def encode(n: int, t: float, kind: str, parts: dict[str, Any]) -> bytes:
     return line.encode() + b"\n"
 
 
-def decode(line: bytes, writer: str, total: int) -> Event:
+def parse(lines: list[bytes]) -> list[Any]:
+    """Return what each line holds as JSON; for a line that is no JSON, the error.
+
+    A thousand lines are parsed as one list, which takes a third of the time of one by one.
+    """
+    try:
+        whole = json.loads(b"[" + b",".join(lines) + b"]")
+        if len(whole) == len(lines):
+            return whole  # type: ignore[no-any-return]
+    except (ValueError, RecursionError):
+        pass  # some line is damaged: find out which
+    return [_parse(line) for line in lines]
+
+
+def _parse(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as wrong:
+        return wrong
+
+
+def check(body: Any, writer: str, total: int) -> Event:
     """Return the event that a line of `writer`'s journal holds, in a sweep of `total` tasks.
 
     Raises ValueError for anything that is not a whole event of a known kind: the line comes from
     a folder that others write to, so each part that the fold relies on is checked here.
     """
-    body: Any = json.loads(line)
     if type(body) is not dict:
-        raise ValueError("not an object")
+        raise ValueError(str(body) if isinstance(body, Exception) else "not an object")
     n: Any = body.get("n")
     t: Any = body.get("t")
     kind: Any = body.get("event")

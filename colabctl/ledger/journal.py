@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from colabctl.ledger.clock import Clock
-from colabctl.ledger.events import Event, decode, encode
+from colabctl.ledger.events import Event, check, encode, parse
 
 _FILE = "00000000.jsonl"
 
@@ -120,20 +120,21 @@ class JournalReader:
         except FileNotFoundError:
             return  # not there yet
         whole = data.rfind(b"\n") + 1
-        for line in data[:whole].split(b"\n")[:-1]:
-            place.lines += 1
-            if not line.strip():
-                continue
+        lines = data[:whole].split(b"\n")[:-1]
+        numbers = [number for number, line in enumerate(lines, place.lines + 1) if line.strip()]
+        bodies = parse([line for line in lines if line.strip()])
+        for number, body in zip(numbers, bodies, strict=True):
             try:
-                event = decode(line, writer, self.total)
+                event = check(body, writer, self.total)
                 if event.n < place.next:
                     raise ValueError(f"event {event.n} stands twice")
-            except (ValueError, RecursionError) as wrong:
-                self.damage.append(Damage(place.file, place.lines, str(wrong)))
+            except ValueError as wrong:
+                self.damage.append(Damage(place.file, number, str(wrong)))
                 continue
             if event.n > place.next:
                 missing = f"events {place.next} to {event.n - 1} are missing before it"
-                self.damage.append(Damage(place.file, place.lines, missing))
+                self.damage.append(Damage(place.file, number, missing))
             place.next = event.n + 1
             found.append(event)
+        place.lines += len(lines)
         place.offset += whole

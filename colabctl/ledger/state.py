@@ -5,7 +5,7 @@ they arrived, not on who reads. `done` counts from anyone, the first in order wi
 undoes it; so late news can repeat work but never lose a result.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
@@ -50,7 +50,7 @@ _place = itemgetter(0, 1, 2)  # (t, writer, n)
 
 
 def fold(
-    events: Iterable[Event], lives_at: Callable[[str, float], bool], max_retries: int
+    events: Sequence[Event], lives_at: Callable[[str, float], bool], max_retries: int
 ) -> TaskState:
     """Return the state that the events of one task amount to.
 
@@ -63,7 +63,7 @@ def fold(
     held_since = 0.0
     attempts = failures = losses = duplicates = 0
     outcome: Event | None = None
-    for event in sorted(events, key=_place):
+    for event in sorted(events, key=_place) if len(events) > 1 else events:
         kind = event.kind
         if kind in ("done", "pruned"):
             if status in ("done", "pruned"):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from colabctl.search.problems import Findings, Path, did_you_mean, shown
+from colabctl.search.problems import Findings, Path, did_you_mean, nearest, shown, spelled
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,21 @@ class Fields:
     def wrong(self, key: str, message: str) -> None:
         """Record that the value of a key is wrong."""
         self.findings.problem((*self.path, key), message)
+
+    def look_for_unknown(self, known: Collection[str]) -> None:
+        """Record keys that look like a known one as problems, and note that others are ignored.
+
+        W&B warns of unknown keys and goes on, and people keep notes of their own in such keys.
+        """
+        for key in self.content:
+            if key in known:
+                continue
+            meant = nearest(key, known, cutoff=0.8)
+            if meant:
+                problem = f"is not a key here; did you mean {meant}?"
+                self.findings.problem((*self.path, key), problem, key=True)
+            else:
+                self.findings.note(spelled((*self.path, key)), "unknown here, ignored as W&B does")
 
     def text(self, key: str) -> str | None:
         """Return a text; a number is taken as it would be printed."""
@@ -73,6 +88,14 @@ class Fields:
             return value
         hint = did_you_mean(value, words) if isinstance(value, str) else ""
         self.wrong(key, f"must be one of {', '.join(words)}, not {shown(value)}{hint}")
+        return None
+
+    def flag(self, key: str) -> bool | None:
+        """Return true or false."""
+        value = self.content.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        self.wrong(key, f"must be true or false, not {shown(value)}")
         return None
 
     def map(self, key: str) -> "Fields | None":

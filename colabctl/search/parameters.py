@@ -2,97 +2,89 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from colabctl.search.branches import ClashError, settled
-from colabctl.search.distributions import Constant, Distribution
-from colabctl.search.fields import not_a_number
-from colabctl.search.kinds import KINDS, keys_of, make, meant
-from colabctl.search.problems import Findings, Path, did_you_mean, nearest, shown, spelled
+from colabctl.search.leaves import UNREADABLE, note_none, read_leaf
+from colabctl.search.distributions import Constant
+from colabctl.search.problems import Findings, Path, spelled
 from colabctl.search.space import Choice, Leaf, Nest, Parameter, Space
 
-UNREADABLE = Constant(None)
-"""Stands for a distribution that has a problem, so that its name is known all the same."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NEVER_IN_NAME = re.compile(r"""[\s/\\=,;'"`$(){}\[\]<>|]""")
+_ODD_NAME = "not a name that W&B allows (letters, digits, _ . and -); taken as it is"
 
-_KEYS = {"distribution", "parameters", "choices"}.union(*(keys_of(kind) for kind in KINDS))
-_DOCUMENTED_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_IMPOSSIBLE_IN_NAME = re.compile(r"""[\s/\\=,;'"`$(){}\[\]<>|]""")
-
-_NONE = "is the text 'None' in YAML, which is true in Python; write null for Python's None"
-_MIXED = "read as uniform, as one of its bounds is not whole; name a distribution to say otherwise"
-_ODD_NAME = "not a name that W&B allows (letters, digits, _ . -); taken as it is"
-
-
-def read_space(content: Any, path: Path, findings: Findings, *, grid: bool) -> Space:
-    """Return the space of a map of parameters at `path` of the file.
-
-    What is wrong is recorded in `findings`; in a `grid`, also parameters that no grid can have.
-    """
-    if not isinstance(content, dict) or not content:
-        findings.problem(path, "must be a map with the name of each parameter; there is none")
-        return Space()
-    reader = _Reader(findings, grid=grid)
-    return reader.space(content, path)
+_BARE_LIST = "is a bare list; write values: [...] to try each item, value: [...] for the list itself"
+_EMPTY = "has no value; write value: null if null is meant"
+_NO_NAME = "is no name for a parameter; use letters, digits, _ . and -"
+_NO_BRANCHES = "must be a map of branches, as in {svm: {parameters: {...}}, linear: {}}"
+_NO_BRANCH = "a branch holds its parameters under parameters:, or is empty: {}"
+_NO_PARAMETERS = "must be a map from the name of each parameter to what it can be"
 
 
-class _Reader:
-    def __init__(self, findings: Findings, *, grid: bool) -> None:
-        self.findings = findings
-        self.grid = grid
+@dataclass(frozen=True)
+class ParametersReader:
+    """Reads maps of parameters; what is wrong, and for a grid what is endless, is a problem."""
 
-    def space(self, content: dict[str, Any], path: Path) -> Space:
+    findings: Findings
+    grid: bool
+
+    def space(self, content: Any, path: Path) -> Space:
+        """Return the space of the map of parameters at `path`."""
+        if not isinstance(content, dict):
+            self.findings.problem(path, _NO_PARAMETERS)
+            return Space()
         parameters = [self.parameter(name, raw, (*path, name)) for name, raw in content.items()]
         try:
             return settled(parameters)
         except ClashError as clash:
-            self.findings.problem(path, str(clash), key=True)
+            self.findings.problem(path, str(clash))
             return Space.of(parameters)
 
     def parameter(self, name: str, raw: Any, path: Path) -> Parameter:
-        self.check_name(name, path)
+        """Return one parameter; one that has a problem keeps its name and says nothing else."""
+        self._check_name(name, path)
         match raw:
             case {"choices": choices, **others}:
-                self.refuse_keys(others, path, "choices")
-                return self.choice(name, choices, (*path, "choices"))
+                self._refuse(others, path, "choices")
+                return self._choice(name, choices, (*path, "choices"))
             case {"parameters": parameters, **others} if "distribution" not in others:
-                self.refuse_keys(others, path, "parameters")
-                inside = (*path, "parameters")
-                return Nest(name, read_space(parameters, inside, self.findings, grid=self.grid))
+                self._refuse(others, path, "parameters")
+                return Nest(name, self.space(parameters, (*path, "parameters")))
             case dict():
-                return Leaf(name, self.distribution(raw, path))
+                return Leaf(name, read_leaf(raw, path, self.findings, grid=self.grid))
             case list():
-                self.findings.problem(path, "is a bare list; write values: [...] to try each item, or value: [...] for the list itself")
+                self.findings.problem(path, _BARE_LIST)
             case None:
-                self.findings.problem(path, "has no value; write value: null if null is meant")
+                self.findings.problem(path, _EMPTY)
             case _:
-                self.look_for_none(raw, path)
+                note_none(raw, path, self.findings)
                 return Leaf(name, Constant(raw))
         return Leaf(name, UNREADABLE)
 
-    def check_name(self, name: str, path: Path) -> None:
-        if not name.isprintable() or not name or _IMPOSSIBLE_IN_NAME.search(name):
-            self.findings.problem(path, "is no name for a parameter; use letters, digits, _ . and -", key=True)
-        elif not _DOCUMENTED_NAME.fullmatch(name):
-            self.findings.note(_said(path), _ODD_NAME)
-
-    def refuse_keys(self, keys: Iterable[str], path: Path, kind: str) -> None:
-        for key in keys:
-            self.findings.problem((*path, key), f"cannot stand beside {kind}:", key=True)
-
-    def choice(self, name: str, raw: Any, path: Path) -> Parameter:
+    def _choice(self, name: str, raw: Any, path: Path) -> Parameter:
         if not isinstance(raw, dict) or not raw:
-            self.findings.problem(path, "must be a map of branches, such as {svm: {parameters: {...}}, linear: {}}")
+            self.findings.problem(path, _NO_BRANCHES)
             return Leaf(name, UNREADABLE)
-        branches = {branch: self.branch(value, (*path, branch)) for branch, value in raw.items()}
+        branches = {branch: self._branch(value, (*path, branch)) for branch, value in raw.items()}
         return Choice(name, branches)
 
-    def branch(self, raw: Any, path: Path) -> Space:
-        match raw:
-            case None:
-                return Space()
-            case {"parameters": dict() as parameters, **others}:
-                self.refuse_keys(others, path, "parameters")
-                return self.space(parameters, (*path, "parameters"))
-            case {}:
-                return Space()
-        ...
+    def _branch(self, raw: Any, path: Path) -> Space:
+        if not raw and (raw is None or isinstance(raw, dict)):
+            return Space()
+        if not isinstance(raw, dict) or "parameters" not in raw:
+            self.findings.problem(path, _NO_BRANCH)
+            return Space()
+        self._refuse((key for key in raw if key != "parameters"), path, "parameters")
+        return self.space(raw["parameters"] or {}, (*path, "parameters"))
+
+    def _check_name(self, name: str, path: Path) -> None:
+        if not name or not name.isprintable() or _NEVER_IN_NAME.search(name):
+            self.findings.problem(path, _NO_NAME, key=True)
+        elif not _NAME.fullmatch(name):
+            self.findings.note(spelled(path[1:]), _ODD_NAME)
+
+    def _refuse(self, keys: Iterable[str], path: Path, beside: str) -> None:
+        for key in keys:
+            self.findings.problem((*path, key), f"cannot stand beside {beside}:", key=True)

@@ -12,9 +12,13 @@ def write_new(path: Path, data: bytes) -> None:
     a Drive mount as well.
     """
     with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)  # ours, and no more than a part of what it should be
+            raise
 
 
 def write_whole(path: Path, data: bytes) -> None:

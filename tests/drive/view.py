@@ -25,6 +25,7 @@ class Node:
     name: str  # in the cloud
     shown: str = ""  # on this mount: its name, or "name (1)" where that was taken
     parent: "Node | None" = None  # None for the root, for what is gone, and before its folder came
+    awaited: str = ""  # the id of its folder, where that has not arrived yet
     children: "dict[str, Node]" = field(default_factory=dict)  # by shown name
     version: int = 0
     blob: str | None = None
@@ -198,13 +199,14 @@ class View:
             node.name = known.name
             parent = self._nodes.get(known.parent)
             if parent is None:
+                node.awaited = known.parent
                 self._early.setdefault(known.parent, []).append(node)
             else:
                 self._attach(node, parent)
 
     def _adopt(self, folder: Node) -> None:
         for child in self._early.pop(folder.key, []):
-            if child.parent is None and not child.gone:
+            if child.parent is None and child.awaited == folder.key and not child.gone:
                 self._attach(child, folder)
 
     def _attach(self, node: Node, parent: Node) -> None:

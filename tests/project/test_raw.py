@@ -149,6 +149,18 @@ def test_a_changed_file_is_not_recorded_anew_unless_accepted(project: Layout, ra
     assert verify(project, raw).clean
 
 
+def test_a_refusal_lists_a_few_names_on_one_line(project: Layout, raw: Path) -> None:
+    names = [f"{number}\nth.csv" for number in range(8)]
+    for name in names:
+        (raw / name).write_bytes(b"1")
+    protect(project, raw)
+    for name in names:
+        overwrite(raw / name, b"2")
+    with pytest.raises(UserError, match=r"0\\nth\.csv.* and 3 more") as refusal:
+        protect(project, raw)
+    assert str(refusal.value).isprintable()
+
+
 def test_a_missing_file_stays_recorded_unless_accepted(project: Layout, raw: Path) -> None:
     protect(project, raw)
     (raw / "a.csv").unlink()
