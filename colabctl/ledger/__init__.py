@@ -2,7 +2,7 @@
 
 from colabctl.ledger.book import Book, Writer
 from colabctl.ledger.events import Event
-from colabctl.ledger.ledger import Claim, Ledger
+from colabctl.ledger.ledger import Claim, Ledger, open_ledger
 from colabctl.ledger.plan import (
     FORMAT,
     Plan,
@@ -25,6 +25,7 @@ __all__ = [
     "TaskLine",
     "TaskState",
     "Writer",
+    "open_ledger",
     "read_plan",
     "task_name",
     "write_tasks",

@@ -12,8 +12,8 @@ class Writer:
     """What is known of one writer: who it is and when it showed life (ledger times)."""
 
     __slots__ = (
-        "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member", "name",
-        "pid", "signs", "started",
+        "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member",
+        "name", "pid", "signs", "started",
     )  # fmt: skip
 
     def __init__(self, name: str, lease: float) -> None:

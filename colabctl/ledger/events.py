@@ -92,9 +92,9 @@ def check(body: Any, writer: str, total: int) -> Event:
     """
     if type(body) is not dict:
         raise ValueError(str(body) if isinstance(body, Exception) else "not an object")
-    n: Any = body.get("n")
-    t: Any = body.get("t")
-    kind: Any = body.get("event")
+    n: Any = body.pop("n", None)
+    t: Any = body.pop("t", None)
+    kind: Any = body.pop("event", None)
     if type(n) is not int or n < 0:
         raise ValueError("n is not a number")
     if type(t) not in (float, int) or not _EARLIEST < t < _LATEST:

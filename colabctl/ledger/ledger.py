@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from colabctl.ledger.appended import AppendedJournals
 from colabctl.ledger.book import Book
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
-from colabctl.ledger.journal import Damage, JournalReader, JournalWriter
+from colabctl.ledger.journal import Damage, Journals, JournalWriter
 from colabctl.ledger.plan import Plan
 
 Parts = dict[str, Any]
@@ -23,11 +24,12 @@ _SYNC_EVERY = 1.0
 class Ledger:
     """The journals of one sweep as one process sees them, and its own journal once it has one."""
 
-    def __init__(self, journals: Path, plan: Plan, wall: Callable[[], float] = time.time) -> None:
-        self.journals = journals
+    def __init__(
+        self, journals: Journals, plan: Plan, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._journals = journals
         self.book = Book(plan.total, plan.max_retries, plan.lease)
         self.clock = Clock(wall)
-        self._reader = JournalReader(journals, plan.total)
         self._writer: JournalWriter | None = None
         self._written_at = 0.0
         self._unsynced_since: float | None = None
@@ -35,7 +37,7 @@ class Ledger:
     @property
     def damage(self) -> list[Damage]:
         """What could not be read."""
-        return self._reader.damage
+        return self._journals.damage
 
     @property
     def name(self) -> str:
@@ -44,7 +46,7 @@ class Ledger:
 
     def refresh(self) -> list[Event]:
         """Read what has arrived since the last time, and return it."""
-        news = self._reader.news()
+        news = self._journals.news(without=self.name)
         for event in news:
             self.clock.observe(event.t)
         self.book.add(news)
@@ -52,8 +54,7 @@ class Ledger:
 
     def join(self, name: str) -> None:
         """Take a name, never used before, to write under."""
-        self._reader.skip = name
-        self._writer = JournalWriter(self.journals, name, self.clock)
+        self._writer = JournalWriter(name, self._journals.create(name), self.clock)
 
     def record(self, events: Sequence[tuple[str, Parts]]) -> None:
         """Write events, given as (kind, parts).
@@ -105,6 +106,11 @@ class Ledger:
                 events.append(("claim", {"tasks": [list(claim) for claim in claims]}))
             self.record(events)
         return claims
+
+
+def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time) -> Ledger:
+    """Return the ledger whose journals lie below `folder`, in the form that the plan says."""
+    return Ledger(AppendedJournals(folder, plan.total), plan, wall)
 
 
 def choose(book: Book, want: int, now: float, rng: random.Random) -> list[int]:

@@ -21,8 +21,8 @@ def checkpoint(folder: Path, name: str, build: Callable[[], Any]) -> Any:
     file = folder / check_folder(name, "checkpoint")
     if file.suffix not in _FORMS:
         raise UserError(
-            f"checkpoint {name!r}: end the name in one of {', '.join(_FORMS)} (pickles are refused: "
-            "loading one could run somebody else's code)"
+            f"checkpoint {name!r}: end the name in one of {', '.join(_FORMS)} (pickles are "
+            "refused: loading one could run somebody else's code)"
         )
     save, load = _FORMS[file.suffix]
     if file.exists():

@@ -1,6 +1,7 @@
 """Knows every path of a project: what lies where under its root, and nothing of what is in it."""
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import permutations
 from pathlib import Path, PurePosixPath
@@ -249,14 +250,23 @@ class SweepLayout:
         return self.root / "runs"
 
     def attempt(self, task: int, attempt: int, writer: str) -> Path:
-        """Return the folder of `attempt` (from 1) at the task with index `task` (from 0).
+        """Where one attempt (from 1) of a task (its index, from 0), made by `writer`, writes.
 
         runs/<writer>/<task // 10,000>/<task // 100 % 100>/<task>-<attempt>-<writer>: the folders
         on the way carry the writer's name, since two machines that make one folder on a Drive
         get two. With 100,000 tasks, all run by one writer, they hold 10, 100, and 100 times the
         attempts of a task.
         """
+        return Path(self.attempts(writer)(task, attempt))
+
+    def attempts(self, writer: str) -> Callable[[int, int], str]:
+        """Return what gives the paths of one writer's attempts, many in a short time."""
         writer = check_name(writer, "writer", longest=_LONGEST_WRITER)
-        ten_thousands, hundreds = divmod(task // _PER_FOLDER, _PER_FOLDER)
-        folder = self.runs / writer / f"{ten_thousands:02d}" / f"{hundreds:02d}"
-        return folder / f"{task:06d}-{attempt}-{writer}"
+        start = str(self.runs / writer)
+
+        def path(task: int, attempt: int) -> str:
+            ten_thousands, hundreds = divmod(task // _PER_FOLDER, _PER_FOLDER)
+            own = f"{task:06d}-{attempt}-{writer}"
+            return f"{start}{os.sep}{ten_thousands:02d}{os.sep}{hundreds:02d}{os.sep}{own}"
+
+        return path

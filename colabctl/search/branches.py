@@ -86,6 +86,6 @@ def _with_defaults(branch: Space, shared: Mapping[str, Parameter]) -> Space:
 
 def _twice(name: str, one: str, other: str) -> str:
     return (
-        f"{name} is defined by a branch of {one} and by one of {other}, which can be chosen together; "
-        "give the two different names"
+        f"{name} is defined by a branch of {one} and by one of {other}, which can be chosen "
+        "together; give the two different names"
     )

@@ -40,7 +40,9 @@ def combinations(
     """
     every = list(islice(_combined(space, foreach), MOST_CELLS + 1))
     if len(every) > MOST_CELLS:
-        raise UserError(f"foreach {listed(foreach)} gives more than {MOST_CELLS:,} combinations; take fewer")
+        raise UserError(
+            f"foreach {listed(foreach)} gives more than {MOST_CELLS:,} combinations; take fewer"
+        )
     dropped: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for rule in exclude:
         names = tuple(sorted(rule))
@@ -84,7 +86,9 @@ def check_foreach(space: Space, foreach: Sequence[str], path: Path, findings: Fi
         for parameter, inside in places:
             outside = [choice for choice in inside if choice not in foreach]
             if outside:
-                text = f"{name} depends on the value of {outside[0]}; put {outside[0]} into foreach too"
+                text = (
+                    f"{name} exists only in branches of {outside[0]}; add {outside[0]} to foreach"
+                )
                 findings.problem(at, text)
                 break
             if not _is_listed(parameter):

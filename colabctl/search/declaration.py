@@ -1,17 +1,17 @@
 """A sweep as its file declares it: every key of W&B's form, and those that W&B does not have."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 from colabctl.search.cells import Exclusion, check_exclude, check_foreach
-from colabctl.search.document import Document, from_python
+from colabctl.search.document import from_python
 from colabctl.search.fields import Fields
 from colabctl.search.objective import Metric, read_early_terminate, read_metric
 from colabctl.search.parameters import ParametersReader
-from colabctl.search.problems import Findings, did_you_mean, nearest, shown
+from colabctl.search.problems import Findings, shown
 from colabctl.search.space import Space
 
 Method = Literal["grid", "random", "bayes"]
@@ -20,26 +20,10 @@ Claims = Literal["eager", "careful"]
 _METHODS: tuple[Method, ...] = ("grid", "random", "bayes")
 _CLAIMS: tuple[Claims, ...] = ("eager", "careful")
 
-_OURS = (
-    "foreach",
-    "trials",
-    "exclude",
-    "seed",
-    "max_retries",
-    "task_timeout",
-    "code",
-    "claims",
-)
-_WANDB = (
-    "method",
-    "parameters",
-    "metric",
-    "early_terminate",
-    "run_cap",
-    "program",
-    "command",
-    "name",
-    "description",
+_KEYS = (
+    *("method", "parameters", "metric", "early_terminate", "run_cap"),
+    *("program", "command", "name", "description"),
+    *("foreach", "trials", "exclude", "seed", "max_retries", "task_timeout", "code", "claims"),
 )
 _MEANINGLESS = ("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind")
 _REFUSED = {
@@ -105,31 +89,28 @@ def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
 
         document, problems = from_text(text, source)
     findings = Findings(document, problems)
-    declaration = _declaration(document, findings)
-    findings.refuse_if_wrong()
-    assert declaration is not None
-    return declaration
-
-
-def _declaration(document: Document, findings: Findings) -> Declaration | None:
-    """Return the declaration; None only with a problem in `findings`."""
-    content = document.content
-    if not isinstance(content, dict):
-        what = "is empty" if content is None else f"holds {shown(content)}"
+    if not isinstance(document.content, dict):
+        what = "is empty" if document.content is None else f"holds {shown(document.content)}"
         findings.problem((), f"{what}; a sweep file is a map with method:, parameters: and others")
-        return None
-    top = Fields(content, (), findings)
+        findings.refuse_if_wrong()
+    declaration = _declaration(source, Fields(document.content, (), findings))
+    findings.refuse_if_wrong()
+    return replace(declaration, notes=tuple(findings.notes()))
+
+
+def _declaration(source: str, top: Fields) -> Declaration:
+    """Return what the keys say; where one is wrong, which is recorded, something in its place."""
     _check_keys(top)
     method = _method(top)
     metric = read_metric(top)
     if method == "bayes" and not top.has("metric"):
-        findings.problem((), "method: bayes needs metric:, as in {name: val_loss, goal: minimize}")
-    space, foreach, exclude = _space(top, method)
-    if method is None:
-        return None
+        top.wrong("method", "bayes needs metric:, as in {name: val_loss, goal: minimize}")
+    space = _space(top, grid=method == "grid")
+    foreach = _foreach(top, space)
+    retries = top.whole("max_retries", least=0)
     return Declaration(
-        source=document.source,
-        method=method,
+        source=source,
+        method=method or "random",
         parameters=space,
         name=top.text("name"),
         description=top.text("description"),
@@ -138,14 +119,93 @@ def _declaration(document: Document, findings: Findings) -> Declaration | None:
         command=_command(top),
         foreach=foreach,
         trials=top.whole("trials", least=1),
-        exclude=exclude,
+        exclude=_exclude(top, space, foreach),
         run_cap=top.whole("run_cap", least=1),
         early_terminate=read_early_terminate(top, metric),
         seed=top.whole("seed") or 0,
-        max_retries=_max_retries(top),
+        max_retries=1 if retries is None else retries,
         task_timeout=_task_timeout(top),
         code=top.texts("code") or (),
-        claims=_claims(top),
-        content=content,
-        notes=tuple(findings.notes()),
+        claims=top.word("claims", _CLAIMS) or "eager",
+        content=top.content,
     )
+
+
+def _check_keys(top: Fields) -> None:
+    """Refuse, note or pass over the keys that mean nothing here."""
+    for key in _MEANINGLESS:
+        if top.has(key):
+            top.findings.note(key, "means something to W&B only; ignored")
+    scheduler = top.content.get("scheduler")
+    own = isinstance(scheduler, dict) and scheduler.get("engine") == "wandb"
+    for key, reason in _REFUSED.items():
+        if top.has(key) and not (key == "scheduler" and own):
+            top.findings.problem((key,), reason, key=True)
+    top.look_for_unknown((*_KEYS, *_MEANINGLESS, *_REFUSED), _OTHER_WORDS)
+
+
+def _method(top: Fields) -> Method | None:
+    method = top.content.get("method")
+    if method is None:
+        top.findings.problem((), "method: is missing; write method: grid, random or bayes")
+        return None
+    if method == "custom":
+        top.wrong("method", "custom needs W&B's external optimisers; use bayes")
+        return None
+    return top.word("method", _METHODS)
+
+
+def _space(top: Fields, *, grid: bool) -> Space:
+    parameters = top.content.get("parameters")
+    if not parameters:
+        message = "parameters: is missing or empty; name what to vary, as in {lr: {values: [1e-3]}}"
+        top.findings.problem(("parameters",), message, key=True)
+        return Space()
+    return ParametersReader(top.findings, grid).space(parameters, ("parameters",))
+
+
+def _foreach(top: Fields, space: Space) -> tuple[str, ...]:
+    foreach = top.texts("foreach") or ()
+    check_foreach(space, foreach, ("foreach",), top.findings)
+    return foreach
+
+
+def _exclude(top: Fields, space: Space, foreach: Sequence[str]) -> tuple[Exclusion, ...]:
+    raw = top.content.get("exclude")
+    rules = raw if isinstance(raw, list) else [] if raw is None else [raw]
+    for i, rule in enumerate(rules):
+        if not isinstance(rule, dict) or not rule:
+            at = ("exclude", i)
+            top.findings.problem(at, "must be a map of values, as in {model: mlp, dataset: adult}")
+    exclude = [rule if isinstance(rule, dict) else {} for rule in rules]
+    check_exclude(space, foreach, exclude, ("exclude",), top.findings)
+    return tuple(exclude)
+
+
+def _command(top: Fields) -> tuple[str, ...] | None:
+    command = top.content.get("command")
+    if command is None:
+        return None
+    if not isinstance(command, list) or not command:
+        top.wrong("command", 'must be a list of words, as in [python, train.py, "${args}"]')
+        return None
+    words = []
+    for i, word in enumerate(command):
+        if isinstance(word, str | int | float) and "\0" not in str(word):
+            words.append(str(word))
+        else:
+            top.findings.problem(("command", i), f"must be a word, not {shown(word)}")
+    return tuple(words)
+
+
+def _task_timeout(top: Fields) -> float | None:
+    value = top.content.get("task_timeout")
+    if value is None:
+        return None
+    if isinstance(value, str | int | float):
+        try:
+            return parse_duration(value, "task_timeout")
+        except UserError:
+            pass
+    top.wrong("task_timeout", f"{shown(value)} is not a duration; write 90s, 10m or 1h30m")
+    return None

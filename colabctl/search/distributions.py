@@ -2,8 +2,8 @@
 
 Each distribution is a frozen value that cannot be made with parameters that mean nothing: it raises
 ValueError with a message for the user. `value_at(u)`, for u in (0, 1), is the quantile function of
-the reference engine (PyPI `sweeps` 0.3.0, `HyperParameter.ppf`), bit by bit where that is arithmetic
-and to some digits where it is a library's function; quirks, such as rounding past max, are kept.
+the reference engine (PyPI `sweeps` 0.3.0, `HyperParameter.ppf`): the same to the bit where that is
+arithmetic, to 13 digits where it calls a library. Its quirks, such as rounding past max, are kept.
 """
 # ruff: noqa: D102 - the base class says what the methods do
 
@@ -14,15 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(Generic[Value]):
     """Finitely many values in an order, computed when asked for: `at(i)` for 0 <= i < `size`."""
 
     size: int
-    at: Callable[[int], Any]
+    at: Callable[[int], Value]
 
 
 class Distribution:
@@ -39,11 +41,11 @@ class Distribution:
         """Return the value below which a share `u`, in (0, 1), of all draws lies."""
         raise NotImplementedError
 
-    def grid(self) -> Points | None:
+    def grid(self) -> Points[Any] | None:
         """Return what a grid visits, in W&B's order; None if W&B allows no grid over it."""
         return None
 
-    def support(self) -> Points | None:
+    def support(self) -> Points[Any] | None:
         """Return every value that can be drawn, once each; None if they cannot be listed."""
         return None
 
@@ -75,10 +77,10 @@ class Constant(Distribution):
     def value_at(self, u: float) -> Any:  # noqa: ARG002 - there is nothing to choose
         return self.value
 
-    def grid(self) -> Points:
+    def grid(self) -> Points[Any]:
         return listed_once([self.value])
 
-    def support(self) -> Points:
+    def support(self) -> Points[Any]:
         return self.grid()
 
 
@@ -96,10 +98,10 @@ class Categorical(Distribution):
     def value_at(self, u: float) -> Any:
         return self.values[position(u, 0, len(self.values))]
 
-    def grid(self) -> Points:
+    def grid(self) -> Points[Any]:
         return listed_once(self.values)
 
-    def support(self) -> Points:
+    def support(self) -> Points[Any]:
         return self.grid()
 
 
@@ -129,7 +131,7 @@ class WeightedCategorical(Distribution):
     def _sums(self) -> list[float]:
         return list(accumulate(self.probabilities))
 
-    def support(self) -> Points:
+    def support(self) -> Points[Any]:
         pairs = zip(self.values, self.probabilities, strict=True)
         return listed_once([value for value, probability in pairs if probability > 0])
 
@@ -148,14 +150,14 @@ class IntUniform(Distribution):
     def value_at(self, u: float) -> int:
         return position(u, self.min, self.max - self.min + 1)
 
-    def grid(self) -> Points:
+    def grid(self) -> Points[Any]:
         return Points(self.max - self.min + 1, lambda i: self.min + i)
 
-    def support(self) -> Points:
+    def support(self) -> Points[Any]:
         return self.grid()
 
 
-def listed_once(values: Sequence[Any]) -> Points:
+def listed_once(values: Sequence[Any]) -> Points[Any]:
     """Return the values without repetitions, as W&B's grid does: first place, last spelling."""
     kept = list({same(value): value for value in values}.values())
     return Points(len(kept), kept.__getitem__)

@@ -6,9 +6,11 @@ that everything that is wrong is found in one reading.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from colabctl.search.problems import Findings, Path, did_you_mean, nearest, shown, spelled
+
+Word = TypeVar("Word", bound=str)
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,18 @@ class Fields:
         """Record that the value of a key is wrong."""
         self.findings.problem((*self.path, key), message)
 
-    def look_for_unknown(self, known: Collection[str]) -> None:
-        """Record keys that look like a known one as problems, and note that others are ignored.
+    def look_for_unknown(
+        self, known: Collection[str], other_words: Mapping[str, str] | None = None
+    ) -> None:
+        """Record keys that seem to mean a known one as problems, and note that others are ignored.
 
-        W&B warns of unknown keys and goes on, and people keep notes of their own in such keys.
+        `other_words` are those that seem so without looking so. W&B warns of unknown keys and goes
+        on, and people keep notes of their own in such keys.
         """
         for key in self.content:
             if key in known:
                 continue
-            meant = nearest(key, known, cutoff=0.8)
+            meant = (other_words or {}).get(key) or nearest(key, known, cutoff=0.8)
             if meant:
                 problem = f"is not a key here; did you mean {meant}?"
                 self.findings.problem((*self.path, key), problem, key=True)
@@ -81,11 +86,12 @@ class Fields:
         self.wrong(key, f"must be a whole number{bound}, not {shown(value)}")
         return None
 
-    def word(self, key: str, words: Collection[str]) -> str | None:
+    def word(self, key: str, words: Collection[Word]) -> Word | None:
         """Return one of `words`."""
         value = self.content.get(key)
-        if value is None or (isinstance(value, str) and value in words):
-            return value
+        word = next((word for word in words if word == value), None)
+        if value is None or word is not None:
+            return word
         hint = did_you_mean(value, words) if isinstance(value, str) else ""
         self.wrong(key, f"must be one of {', '.join(words)}, not {shown(value)}{hint}")
         return None

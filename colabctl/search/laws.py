@@ -198,12 +198,12 @@ class Quantized(Distribution):
         value = float(count) * self.q
         return int(value) if isinstance(self.q, int) else value
 
-    def grid(self) -> Points | None:
+    def grid(self) -> Points[float] | None:
         if not isinstance(self.law, Uniform):
             return None
         return _arange(self.law.min, self.law.max, self.q)
 
-    def support(self) -> Points | None:
+    def support(self) -> Points[float] | None:
         ends = self.law.range()
         if ends is None:
             return None
@@ -212,7 +212,7 @@ class Quantized(Distribution):
         return Points(max(last - first, 0) + 1, lambda i: self._multiple(first + i))
 
 
-def _arange(low: float, high: float, step: float) -> Points:
+def _arange(low: float, high: float, step: float) -> Points[float]:
     """Return numpy.arange(low, high, step), bit by bit: `high` is not among them."""
     size = math.ceil((high - low) / step)
     if all(isinstance(number, int) for number in (low, high, step)):

@@ -14,7 +14,10 @@ _KEYS = {"distribution", "parameters", "choices"}.union(*(keys_of(kind) for kind
 
 _TELLING = {"q": "q_uniform", "mu": "normal", "sigma": "normal", "a": "beta", "b": "beta"}
 
-_NO_KEY = "has none of the keys value:, values:, min: ...; nested parameters go under parameters:, a map as a value under value:"
+_NO_KEY = (
+    "has no key such as value:, values: or min:; put nested parameters under parameters:, "
+    "and a map that is itself the value under value:"
+)
 _NONE = "holds the text 'None', which Python takes as true; write null for Python's None"
 _MIXED = "read as uniform, since one bound is not whole; name a distribution to say otherwise"
 _EXPONENTS = "log_uniform takes exponents of e; did you mean log_uniform_values?"
@@ -83,9 +86,9 @@ def _unclear(raw: dict[str, Any]) -> str:
     """Return what a parameter lacks whose distribution cannot be told from its keys."""
     keys = set(raw)
     if "value" in keys and len(keys) > 1:
-        return f"value: is for one value, and stands beside {listed(sorted(keys - {'value'}))}"
+        return f"has value: for one value, and beside it {listed(sorted(keys - {'value'}))}"
     if "values" in keys:
-        return f"values: is a list to choose from, and stands beside {listed(sorted(keys - {'values'}))}"
+        return f"has values: to choose from, and beside it {listed(sorted(keys - {'values'}))}"
     for telling, kind in _TELLING.items():
         if telling in keys:
             return f"needs a distribution beside {telling}:, such as distribution: {kind}"
@@ -106,7 +109,11 @@ def _keys_fit(kind: str, raw: dict[str, Any], path: Path, findings: Findings) ->
         better = nearest(f"q_{kind}", KINDS, cutoff=1) if key == "q" else None
         if kind == "categorical" and key == "probabilities":
             better = "categorical_w_probabilities"
-        hint = f"; did you mean distribution: {better}?" if better else f", which takes {listed(known)}"
+        hint = (
+            f"; did you mean distribution: {better}?"
+            if better
+            else f", which takes {listed(known)}"
+        )
         findings.problem((*path, key), f"is not a key of {kind}{hint}", key=True)
     return not lacking and not extra
 
@@ -144,8 +151,8 @@ def _is_number(value: Any) -> bool:
 
 def _no_grid(kind: str) -> str:
     if kind == "categorical_w_probabilities":
-        return "has probabilities, and a grid visits every value; leave them out or use method: random"
-    return f"is {kind}, which has no end of values; in a grid list them: values: [...], or use method: random"
+        return "has probabilities, and a grid has none: leave them out, or use method: random"
+    return f"is {kind}, so a grid cannot list it: give values: [...], or use method: random"
 
 
 def _note_surprises(kind: str, raw: dict[str, Any], path: Path, findings: Findings) -> None:

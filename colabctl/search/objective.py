@@ -84,7 +84,9 @@ def read_early_terminate(top: Fields, metric: Metric | None) -> dict[str, Any] |
     if fields.has("max_iter"):
         rule |= {"max_iter": fields.whole("max_iter", least=1), "s": fields.whole("s", least=1)}
         if not fields.has("s"):
-            fields.wrong("max_iter", "needs s: beside it, the number of times to cut; or use min_iter:")
+            fields.wrong(
+                "max_iter", "needs s: beside it, the number of times to cut; or use min_iter:"
+            )
         if fields.has("min_iter"):
             top.findings.note("early_terminate.min_iter", "ignored, since max_iter counts first")
     elif fields.has("min_iter"):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from colabctl.search.branches import ClashError, settled
-from colabctl.search.leaves import UNREADABLE, note_none, read_leaf
 from colabctl.search.distributions import Constant
+from colabctl.search.leaves import UNREADABLE, note_none, read_leaf
 from colabctl.search.problems import Findings, Path, spelled
 from colabctl.search.space import Choice, Leaf, Nest, Parameter, Space
 
@@ -15,7 +15,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NEVER_IN_NAME = re.compile(r"""[\s/\\=,;'"`$(){}\[\]<>|]""")
 _ODD_NAME = "not a name that W&B allows (letters, digits, _ . and -); taken as it is"
 
-_BARE_LIST = "is a bare list; write values: [...] to try each item, value: [...] for the list itself"
+_BARE_LIST = (
+    "is a bare list; write values: [...] to try each item, value: [...] for the list itself"
+)
 _EMPTY = "has no value; write value: null if null is meant"
 _NO_NAME = "is no name for a parameter; use letters, digits, _ . and -"
 _NO_BRANCHES = "must be a map of branches, as in {svm: {parameters: {...}}, linear: {}}"
@@ -85,6 +87,6 @@ class ParametersReader:
         elif not _NAME.fullmatch(name):
             self.findings.note(spelled(path[1:]), _ODD_NAME)
 
-    def _refuse(self, keys: Iterable[str], path: Path, beside: str) -> None:
+    def _refuse(self, keys: Iterable[Any], path: Path, beside: str) -> None:
         for key in keys:
             self.findings.problem((*path, key), f"cannot stand beside {beside}:", key=True)

@@ -1,8 +1,8 @@
 """The space of a sweep: what a task's parameters can be, listed point by point or drawn at random.
 
-A space holds parameters with different names, in alphabetical order, which is W&B's order in a grid.
-A parameter is a leaf with a distribution, a nest (a map of parameters inside the task's parameters),
-or a choice, whose value names a branch; the parameters of that branch stand beside the choice.
+A space holds parameters with different names, in alphabetical order, W&B's order in a grid. A
+parameter is a leaf with a distribution, a nest (a map of parameters in the task's parameters), or a
+choice, whose value names a branch; the parameters of that branch stand beside the choice.
 """
 
 import math
@@ -19,8 +19,8 @@ from colabctl.search.draws import Path, Uniform
 Values = dict[str, Any]
 """The parameters of one task."""
 
-Listing = Callable[[Distribution], Points | None]
-"""Which points of a distribution count: Distribution.grid or Distribution.support."""
+Listing = Callable[[Distribution], Points[Any] | None]
+"""Which points of a distribution count: its `grid()` or its `support()`."""
 
 
 @dataclass(frozen=True)
@@ -107,45 +107,46 @@ class Space:
             for value in map(points.at, range(points.size)):
                 yield value, Space.of((*others, Leaf(name, Constant(value))))
 
-    def points(self, listing: Listing) -> Points | None:
+    def points(self, listing: Listing) -> Points[Values] | None:
         """Return every combination of values, the last name varying fastest; None if endless.
 
         Nothing is enumerated: a point is computed from its number. Where a choice is left, its
         branches follow each other at the place of its name.
         """
-        axes: list[tuple[str | None, Points]] = []
+        axes: list[tuple[str, bool, Points[Any]]] = []
         for parameter in self.parameters:
             match parameter:
-                case Leaf(name, distribution):
+                case Leaf(_, distribution):
                     axis = listing(distribution)
-                case Nest(name, space):
+                case Nest(_, space):
                     axis = space.points(listing)
                 case Choice():
-                    name, axis = None, _branch_points(parameter, listing)
+                    axis = _branch_points(parameter, listing)
             if axis is None:
                 return None
-            axes.append((name, axis))
+            axes.append((parameter.name, isinstance(parameter, Choice), axis))
+        axes.reverse()
         names = dict.fromkeys(self.by_name)
 
         def at(index: int) -> Values:
             values: Values = names.copy()
-            for name, axis in reversed(axes):
+            for name, is_choice, axis in axes:
                 index, i = divmod(index, axis.size)
-                if name is None:
+                if is_choice:
                     values.update(axis.at(i))
                 else:
                     values[name] = axis.at(i)
             return values
 
-        return Points(math.prod(axis.size for _, axis in axes), at)
+        return Points(math.prod(axis.size for _, _, axis in axes), at)
 
     def sampler(
         self, uniforms: Callable[[Path], Uniform], inside: Path = ()
     ) -> Callable[[int], Values]:
         """Return what draws the parameters of each trial.
 
-        A parameter's numbers depend on its path in the task's parameters, not on its branch, so they
-        stay the same when it moves from a branch to what is shared.
+        A parameter's numbers depend on its path in the task's parameters, not on its branch, so
+        they stay the same when it moves from a branch to what is shared.
         """
         known: Values = dict.fromkeys(self.by_name)
         leaves: list[tuple[str, Uniform, Callable[[float], Any]]] = []
@@ -179,9 +180,9 @@ class Space:
         return sample
 
 
-def _branch_points(choice: Choice, listing: Listing) -> Points | None:
+def _branch_points(choice: Choice, listing: Listing) -> Points[Values] | None:
     """Return the points of each branch in turn, with the choice's own value."""
-    branches: list[tuple[str, Points]] = []
+    branches: list[tuple[str, Points[Values]]] = []
     for name, space in choice.branches.items():
         points = space.points(listing)
         if points is None:

@@ -14,8 +14,8 @@ Consistency = Literal["coherent", "eventual"]
 # and on which a lock excludes everybody who shares the folder.
 COHERENT_TYPES = frozenset(
     {
-        "apfs", "bcachefs", "btrfs", "ceph", "ext2", "ext3", "ext4", "f2fs", "gpfs", "hfs", "lustre",
-        "nfs", "nfs4", "ntfs", "ntfs3", "overlay", "ramfs", "tmpfs", "xfs", "zfs",
+        "apfs", "bcachefs", "btrfs", "ceph", "ext2", "ext3", "ext4", "f2fs", "gpfs", "hfs",
+        "lustre", "nfs", "nfs4", "ntfs", "ntfs3", "overlay", "ramfs", "tmpfs", "xfs", "zfs",
     }
 )  # fmt: skip
 

@@ -11,17 +11,17 @@ _MOST_HANDOUT = 256
 
 
 def batch_size(seconds: float | None, claimable: int, slots: int) -> int:
-    """Return how many tasks one slot should hold.
+    """Return how many tasks one slot should claim.
 
     seconds    what a task takes, None as long as nobody knows
     claimable  tasks that wait for a worker
-    slots      slots of all live workers; each takes at most its share of half of what is left, so
-               that the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos
-               and D. Kuck, 1987)
+    slots      slots of all live workers; if there are others, each takes at most its share of half
+               of what is left, so that the shares shrink towards the end (guided self-scheduling,
+               C. Polychronopoulos and D. Kuck, 1987)
     """
     if seconds is None:
         return 1
-    share = math.ceil(claimable / (2 * max(slots, 1)))
+    share = math.ceil(claimable / (2 * slots)) if slots > 1 else claimable
     return max(1, min(_MOST, share, int(BATCH_SECONDS / max(seconds, 1e-6))))
 
 

@@ -69,14 +69,14 @@ class _Loop:
                 task = Task(assignment, self)
                 yield task
                 if self.current is assignment:
-                    self._close(task)
+                    self._close()
         finally:
             self._ended.set()
             if beat is not None:
                 with self._turn:
                     self._part()
 
-    def _close(self, task: Task) -> None:
+    def _close(self) -> None:
         if self._metrics is None:
             self._end(
                 "failed",
@@ -116,7 +116,7 @@ class _Loop:
             self._want, lock=self._sweep.lock(), rng=self._rng, outcomes=due
         )
         self._flushed = time.monotonic()
-        self._claimed.extend(self._sweep.assign(claim, self._me) for claim in claims)
+        self._claimed.extend(self._sweep.assign(claims, self._me))
 
     def _want(self, book: Book) -> int:
         now = self._ledger.clock.now()

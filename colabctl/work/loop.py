@@ -87,7 +87,10 @@ class Worker:
         """Work until there is nothing left to do here; return what was done."""
         self.ledger.refresh()
         try:
+            self._step()
             while not self._over():
+                self._wake.wait(_FLUSH_EVERY if self._mine else _IDLE_LOOK)
+                self._wake.clear()
                 self._step()
             if self.tally.ending in ("stopped", "max-tasks", "nothing to do"):
                 self._finish_running()
@@ -101,11 +104,11 @@ class Worker:
 
     def _step(self) -> None:
         self._collect()
-        idle = sum(slot.idle for slot in self._slots) if self._slots else self.identity.jobs
+        hungry = sum(slot.hungry for slot in self._slots) if self._slots else self.identity.jobs
         now = time.monotonic()
-        if idle and self._may_claim():
-            self._claim(idle)
-        elif self._due and (idle or now - self._flushed >= _FLUSH_EVERY):
+        if hungry and self._may_claim():
+            self._claim(hungry)
+        elif self._due and (not self._mine or now - self._flushed >= _FLUSH_EVERY):
             self._record()
         if self._joined:
             self.ledger.sync()
@@ -113,8 +116,6 @@ class Worker:
                 self._record([("heartbeat", {})])
         if now - self._looked >= (_LOOK_EVERY if self._mine else _IDLE_LOOK):
             self._look_around()
-        self._wake.wait(_FLUSH_EVERY if self._mine else _IDLE_LOOK)
-        self._wake.clear()
 
     def _over(self) -> bool:
         """Whether to go on no more; if so, `tally` says why."""
@@ -162,12 +163,12 @@ class Worker:
             and book.claimable(self.ledger.clock.now()) > 0
         )
 
-    def _claim(self, idle: int) -> None:
+    def _claim(self, hungry: int) -> None:
         if not self._joined:
             self._join()
         outcomes, self._due = self._due, []
         claims = self.ledger.claim(
-            lambda book: self._want(book, idle),
+            lambda book: self._want(book, hungry),
             lock=self.sweep.lock(),
             rng=self.rng,
             outcomes=outcomes,
@@ -176,15 +177,15 @@ class Worker:
         if claims and not self._slots:
             self._slots = self.make_slots(self._outcomes, self._wake.set)
         self._taken += len(claims)
-        free = [slot for slot in self._slots if slot.idle]
+        free = [slot for slot in self._slots if slot.hungry]
         for place, slot in enumerate(free):
             share = claims[place :: len(free)]
             if share:
                 for index, _ in share:
                     self._mine[index] = slot
-                slot.give([self.sweep.assign(claim, self.identity) for claim in share])
+                slot.give(self.sweep.assign(share, self.identity))
 
-    def _want(self, book: Book, idle: int) -> int:
+    def _want(self, book: Book, hungry: int) -> int:
         now = self.ledger.clock.now()
         others = sum(
             writer.jobs
@@ -192,10 +193,10 @@ class Worker:
             if writer.is_worker and writer.name != self.identity.name and writer.lives_at(now)
         )
         pace = self._pace() if any(slot.seconds is not None for slot in self._slots) else None
-        want = idle * batch_size(pace, book.claimable(now), others + self.identity.jobs)
+        want = hungry * batch_size(pace, book.claimable(now), others + self.identity.jobs)
         if self.limits.until is not None and pace:
             fits = int((self.limits.until - time.monotonic()) / pace)
-            want = min(want, max(fits, 1) * idle)
+            want = min(want, max(fits, 1) * hungry)
         if self.limits.max_tasks is not None:
             want = min(want, self.limits.max_tasks - self._taken)
         return want

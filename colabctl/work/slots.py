@@ -9,9 +9,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from colabctl.task import Assignment
 from colabctl.work.batch import handout_size
@@ -20,8 +19,7 @@ from colabctl.work.child import Settings, tail
 KILL_AFTER = 30.0  # seconds between SIGTERM and SIGKILL, as W&B's agent waits
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a task, or an intermediate value of it.
 
     broken means that the code could not even be loaded: no task is to blame.
@@ -31,7 +29,7 @@ class Outcome:
     kind: Literal["done", "failed", "report", "returned", "broken"]
     assignment: Assignment | None = None
     seconds: float = 0.0
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = {}  # noqa: RUF012 - a default that nobody changes
     step: float | None = None
     error: str = ""
     output: str = ""
@@ -66,9 +64,12 @@ class Slot:
         self._thread.start()
 
     @property
-    def idle(self) -> bool:
-        """Whether the slot has nothing to do."""
-        return not self._waiting and not self._out
+    def hungry(self) -> bool:
+        """Whether the slot has nothing to do, or will have nothing in a moment.
+
+        A moment is what a hand-out of short tasks takes: long enough to claim more meanwhile.
+        """
+        return not self._waiting and (not self._out or handout_size(self.seconds) > 1)
 
     @property
     def waiting(self) -> int:
@@ -197,7 +198,9 @@ class Slot:
             count = min(handout_size(self.seconds), len(self._waiting))
             self._out.extend(self._waiting.popleft() for _ in range(count))
             self._begun = begun = time.monotonic()
-            parts = [vars(each) for each in self._out]
+            parts = [each._asdict() for each in self._out]
+        if not self._waiting:
+            self._wake()  # hungry
         process.stdin.write(json.dumps(parts).encode() + b"\n")
         process.stdin.flush()
         while self._out:

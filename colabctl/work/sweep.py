@@ -3,12 +3,13 @@
 import getpass
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from colabctl.errors import UserError
-from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, read_plan, task_name
+from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
 from colabctl.project.layout import SweepLayout
 from colabctl.sharedfs.locks import Lock
 from colabctl.sharedfs.names import slug
@@ -30,7 +31,7 @@ class OpenSweep:
     def at(cls, root: Path, layout: SweepLayout) -> "OpenSweep":
         """Open the sweep in a folder; raise UserError if its plan cannot be read."""
         plan = read_plan(layout.plan)
-        ledger = Ledger(layout.journal, plan)
+        ledger = open_ledger(layout.journal, plan)
         return cls(root, layout, plan, ledger, TaskFiles(layout.task_file, plan))
 
     def lock(self) -> AbstractContextManager[None]:
@@ -45,9 +46,14 @@ class OpenSweep:
         name = f"colabctl-{slug(getpass.getuser())}-{place}.lock"
         return Lock(Path(tempfile.gettempdir()) / name).held()
 
-    def assign(self, claim: Claim, me: Identity) -> Assignment:
-        """Return what the process that runs a claimed task needs to know."""
-        index, attempt = claim
+    def assign(self, claims: Sequence[Claim], me: Identity) -> list[Assignment]:
+        """Return what the process that runs claimed tasks needs to know."""
+        folder = self.layout.attempts(me.name)
+        return [
+            self._assign(index, attempt, folder(index, attempt), me) for index, attempt in claims
+        ]
+
+    def _assign(self, index: int, attempt: int, folder: str, me: Identity) -> Assignment:
         params = self.tasks[index].params
         if params is None:
             raise UserError(
@@ -60,7 +66,7 @@ class OpenSweep:
             index=index,
             attempt=attempt,
             params=params,
-            folder=str(self.layout.attempt(index, attempt, me.name)),
+            folder=folder,
             earlier=self._earlier(index, me) if attempt > 1 else (),
             root=str(self.root),
             member=me.member,

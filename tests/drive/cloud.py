@@ -101,7 +101,12 @@ class Cloud:
         chance = random.Random(f"{self._seed}/{machine}/{change.serial}")
         seen = [self._delays.draw(chance) for _ in self._outboxes]
         # The upload ends halfway to the first machine that sees it.
-        upload = min((seconds for other, seconds in enumerate(seen) if other != machine), default=seen[0]) / 2
+        upload = (
+            min(
+                (seconds for other, seconds in enumerate(seen) if other != machine), default=seen[0]
+            )
+            / 2
+        )
         due = math.inf if self._manual else now + upload
         outbox[key] = _Leaving(change, due, travel=[seconds - upload for seconds in seen])
         heapq.heappush(self._departures[machine], (due, next(self._serials), key))
@@ -138,14 +143,18 @@ class Cloud:
         if machine in self._cut:
             return
         inbox = sorted(self._inboxes[machine])
-        self._inboxes[machine] = [item for item in inbox if not fnmatchcase(item.object.name, names)]
+        self._inboxes[machine] = [
+            item for item in inbox if not fnmatchcase(item.object.name, names)
+        ]
         for item in inbox:
             if fnmatchcase(item.object.name, names):
                 self._tell(machine, Arrived(item.object))
 
     def idle(self) -> bool:
         """Say whether nothing is on its way, but for machines that are cut off."""
-        return not any(self._outboxes[machine] or self._inboxes[machine] for machine in self._reachable())
+        return not any(
+            self._outboxes[machine] or self._inboxes[machine] for machine in self._reachable()
+        )
 
     def _reachable(self) -> list[int]:
         return [machine for machine in range(len(self.sent)) if machine not in self._cut]

@@ -16,7 +16,9 @@ class Delays:
 
     def __post_init__(self) -> None:
         if not 0 <= self.median <= self.worst:
-            raise ValueError(f"a median of {self.median} s does not go with a worst of {self.worst} s")
+            raise ValueError(
+                f"a median of {self.median} s does not go with a worst of {self.worst} s"
+            )
 
     def draw(self, chance: random.Random) -> float:
         """Return one delay in seconds."""

@@ -158,5 +158,3 @@ class Drive:
                 if self._cloud.idle():
                     self._changed.notify_all()
                 self._changed.wait(None if due == math.inf else max(0.0, due - time.monotonic()))
-
-

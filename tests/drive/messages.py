@@ -37,6 +37,8 @@ class Change:
 
     def after(self, earlier: "Change") -> "Change":
         """Return both changes as one, this one being the later."""
+        if self.trashed:
+            return self  # where it went before does not matter any more
         content = self if self.blob is not None else earlier
         return replace(
             self,
@@ -45,7 +47,6 @@ class Change:
             blob=content.blob,
             size=content.size,
             modified=max(self.modified, earlier.modified),
-            trashed=self.trashed or earlier.trashed,
         )
 
 

@@ -70,15 +70,11 @@ class Mount:
         self._mounted()
 
     @operation
-    def getattr(self, path: str | None, fh: int | None = None) -> dict[str, int]:
+    def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
+        if fh is None:
+            self._look_up(path)
         with self._lock:
-            node, missing = self._found(path, fh)
-        if fh is None and (node is None or not node.folder):
-            self.faults.pay()
-        if missing:
-            raise missing
-        assert node is not None
-        with self._lock:
+            node = self._view.find(path) if fh is None else self._contents.node(fh)
             return {
                 "st_mode": _mode(node),
                 "st_nlink": 2 if node.folder else 1,
@@ -221,14 +217,11 @@ class Mount:
     def setxattr(self, path: str, name: str, value: bytes, options: int) -> NoReturn:
         _unsupported()
 
-    def _found(self, path: str | None, fh: int | None) -> tuple[Node | None, OSError | None]:
-        if fh is not None:
-            return self._contents.node(fh), None
-        assert path is not None, "only what is open can be without a path"
-        try:
-            return self._view.find(path), None
-        except OSError as missing:
-            return None, missing
+    def _look_up(self, path: str) -> None:
+        with self._lock:
+            folder = self._view.is_folder(path)
+        if not folder:  # those are kept, as every client does
+            self.faults.pay()
 
     def _keep(self, handle: int) -> None:
         kept = self._contents.keep(handle)

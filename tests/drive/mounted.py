@@ -40,7 +40,7 @@ class MountProcess:
         ours, theirs = socket.socketpair()
         with theirs, log.open("ab") as errors:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "tests.drive.process", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.drive.process", str(theirs.fileno()), setting.path],
                 cwd=SOURCES,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ from tests.drive.mount import Mount
 
 
 def main() -> None:
-    """Mount, and serve until unmounted; the one argument is the descriptor of the connection."""
+    """Mount, and serve until the test ends; the first argument is the connection's descriptor."""
     # A machine may have libfuse 2 as well, which mfusepy would take first.
     os.environ["FUSE_LIBRARY_NAME"] = "fuse3"
     from mfusepy import FUSE  # noqa: PLC0415 - reads that variable as it is imported

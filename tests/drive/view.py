@@ -74,6 +74,13 @@ class View:
             node = child
         return node
 
+    def is_folder(self, path: str) -> bool:
+        """Say whether a path names a folder that is known here."""
+        try:
+            return self.find(path).folder
+        except OSError:
+            return False
+
     def listing(self, folder: Node) -> dict[str, Node]:
         """Return what is in a folder, perhaps without some that came from other machines."""
         children = folder.children

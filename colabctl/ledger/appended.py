@@ -1,0 +1,110 @@
+"""Journals as one growing file each, for file systems where every machine sees a write at once.
+
+A writer appends to journal/<writer>/events.jsonl and opens it anew for every flush: then a
+network file system shows the lines to the next reader that opens it. A line that has no newline
+yet is not there yet. A line that is no event is damage: it is reported, and the rest counts.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from colabctl.ledger.events import Event, check, parse
+from colabctl.ledger.journal import Damage
+
+_FILE = "events.jsonl"
+
+
+class AppendedStore:
+    """The growing file of one writer.
+
+    What a failed write left behind is the start of what was to be written, as nobody else writes
+    here: the next write looks how much has arrived and goes on from there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / _FILE
+        self._arrived = 0  # bytes known to be in the file
+
+    def write(self, lines: bytes) -> int:
+        """Add lines; return how many bytes of them are in the file now."""
+        if self._arrived == 0:
+            self._folder.mkdir(exist_ok=True)
+        with self._file.open("ab", buffering=0) as file:
+            there = file.tell() - self._arrived  # more than nothing after a failed write only
+            written = there + (file.write(lines[there:]) or 0)
+        self._arrived += written
+        return written
+
+    def sync(self) -> None:
+        """Make what was written survive a power cut of this machine."""
+        if self._arrived:
+            with self._file.open("ab", buffering=0) as file:
+                os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Do nothing: one file is quick to read already."""
+
+
+@dataclass
+class _Place:
+    """How far one journal has been read."""
+
+    file: Path
+    offset: int = 0
+    lines: int = 0
+    next: int = 0
+
+
+@dataclass
+class AppendedJournals:
+    """The journals of a sweep of `total` tasks, below one folder."""
+
+    folder: Path
+    total: int
+    damage: list[Damage] = field(default_factory=list)
+    _places: dict[str, _Place] = field(default_factory=dict)
+
+    def create(self, name: str) -> AppendedStore:
+        """Return the place for a new journal."""
+        return AppendedStore(self.folder / name)
+
+    def news(self, without: str) -> list[Event]:
+        """Return the events that have arrived since the last call, in the order of each writer."""
+        found: list[Event] = []
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name not in self._places and entry.is_dir():
+                    self._places[entry.name] = _Place(self.folder / entry.name / _FILE)
+        for writer, place in self._places.items():
+            if writer != without:
+                self._read(writer, place, found)
+        return found
+
+    def _read(self, writer: str, place: _Place, found: list[Event]) -> None:
+        try:
+            if os.stat(place.file).st_size <= place.offset:  # noqa: PTH116 - called very often
+                return
+            with place.file.open("rb", buffering=0) as file:
+                file.seek(place.offset)
+                data = file.read()
+        except FileNotFoundError:
+            return  # not there yet
+        whole = data.rfind(b"\n") + 1
+        lines = data[:whole].split(b"\n")[:-1]
+        for number, body in enumerate(parse(lines), place.lines + 1):
+            try:
+                event = check(body, writer, self.total)
+                if event.n < place.next:
+                    raise ValueError(f"event {event.n} stands twice")
+            except ValueError as wrong:
+                self.damage.append(Damage(place.file, number, str(wrong)))
+                continue
+            if event.n > place.next:
+                missing = f"events {place.next} to {event.n - 1} are missing before it"
+                self.damage.append(Damage(place.file, number, missing))
+            place.next = event.n + 1
+            found.append(event)
+        place.lines += len(lines)
+        place.offset += whole

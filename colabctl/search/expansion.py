@@ -1,0 +1,180 @@
+"""A declared sweep as tasks: the cells, how many tasks each has, and the tasks one by one."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import methodcaller
+
+from colabctl.errors import UserError
+from colabctl.search.cells import Cell, combinations
+from colabctl.search.declaration import Declaration
+from colabctl.search.distributions import Points
+from colabctl.search.draws import uniforms
+from colabctl.search.problems import listed, shown
+from colabctl.search.space import Space, Values
+
+MOST_TASKS = 1_000_000
+"""Tasks of a sweep, and points of a grid."""
+
+DEFAULT_TRIALS = 100
+"""Tasks of each cell of a search that would not end by itself, if nobody says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One task: its number in the sweep, its cell, its number in the cell, and its parameters.
+
+    `params` is None where only a worker can propose them (Bayesian search). Values that are lists
+    or maps are shared between tasks: do not change them.
+    """
+
+    index: int
+    cell: int
+    trial: int
+    params: Values | None
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The tasks of a sweep, cell by cell; nothing is drawn before it is asked for."""
+
+    cells: tuple[Cell, ...]
+    total: int
+    notes: tuple[str, ...]
+    method: str = field(repr=False)
+    seed: int = field(repr=False)
+
+    def tasks(self) -> Iterator[Draw]:
+        """Yield every task, numbered from 0, cell by cell."""
+        index = 0
+        for number, cell in enumerate(self.cells):
+            params_of = self._params_of(cell)
+            for trial in range(cell.tasks):
+                yield Draw(index, number, trial, params_of(trial))
+                index += 1
+
+    def _params_of(self, cell: Cell) -> Callable[[int], Values | None]:
+        points = _points(cell.space, self.method)
+        if points and (self.method == "grid" or points.size <= cell.tasks):
+            return points.at
+        if self.method == "random":
+            return cell.space.sampler(uniforms(self.seed, cell.values))
+        return lambda _: None
+
+
+def expand(
+    declaration: Declaration, *, trials: int | None = None, run_cap: int | None = None
+) -> Expansion:
+    """Return the tasks of a sweep; `trials` and `run_cap` override what the file says.
+
+    A cell has `trials` tasks, or fewer if it has fewer points: then each of them runs once. A grid
+    without `trials` has a task for each point; another search with neither `trials` nor `run_cap`
+    has DEFAULT_TRIALS in each cell. A `run_cap` below the total is shared out one by one over the
+    cells; a grid's share is its first points. Sizes are computed, not counted.
+
+    Raises UserError for a grid of more than MOST_TASKS points and for more tasks than that.
+    """
+    for name, given in (("trials", trials), ("run_cap", run_cap)):
+        if given is not None and given < 1:
+            raise UserError(f"{name} is {shown(given)}; it must be a whole number of at least 1")
+    trials = declaration.trials if trials is None else trials
+    run_cap = declaration.run_cap if run_cap is None else run_cap
+    method = declaration.method
+    by_default = method != "grid" and trials is None and run_cap is None
+    if by_default:
+        trials = DEFAULT_TRIALS
+
+    searches = combinations(declaration.parameters, declaration.foreach, declaration.exclude)
+    points = [_points(space, method) for _, space in searches]
+    sizes = [None if some is None else some.size for some in points]
+    if method == "grid":
+        for (values, _), size in zip(searches, sizes, strict=True):
+            _refuse_large_grid(declaration.source, values, size or 0)
+    wanted = [_least(size, trials, run_cap) for size in sizes]
+    tasks = wanted if run_cap is None else _shared_out(wanted, run_cap)
+    total = sum(tasks)
+    if total > MOST_TASKS:
+        raise UserError(
+            f"{declaration.source}: {_counted(total)} tasks, and {MOST_TASKS:,} is the limit; "
+            "set trials: or run_cap: lower"
+        )
+    cells = tuple(
+        Cell(values, count, space) for (values, space), count in zip(searches, tasks, strict=True)
+    )
+    small = [size for size in sizes if trials is not None and size is not None and size < trials]
+    notes = [
+        *_note_default(by_default and len(small) < len(cells), len(cells)),
+        *_note_small(small, len(cells), method),
+        *_note_cap(run_cap, wanted, tasks, method),
+    ]
+    return Expansion(cells, total, tuple(notes), method, declaration.seed)
+
+
+def _points(space: Space, method: str) -> Points[Values] | None:
+    """Return the points of a grid, or else all that can be drawn; None if they have no end."""
+    return space.points(methodcaller("grid" if method == "grid" else "support"))
+
+
+def _least(*limits: int | None) -> int:
+    return min(limit for limit in limits if limit is not None)
+
+
+def _shared_out(wanted: Sequence[int], run_cap: int) -> list[int]:
+    """Return what each cell gets if `run_cap` tasks are dealt one by one, round after round."""
+    left, level = run_cap, max(wanted)
+    for served, least in enumerate(sorted(wanted)):
+        hungry = len(wanted) - served
+        if least * hungry > left:
+            level = left // hungry
+            break
+        left -= least
+    tasks = [min(count, level) for count in wanted]
+    extra = run_cap - sum(tasks)
+    for i, count in enumerate(wanted):
+        if extra > 0 and count > level:
+            tasks[i] += 1
+            extra -= 1
+    return tasks
+
+
+def _refuse_large_grid(source: str, values: Values, size: int) -> None:
+    if size > MOST_TASKS:
+        of = listed(f"{name}={shown(value)}" for name, value in values.items())
+        raise UserError(
+            f"{source}: the grid{f' of {of}' if of else ''} has {_counted(size)} points, and "
+            f"{MOST_TASKS:,} is the limit; list fewer values, or use method: random with trials:"
+        )
+
+
+def _counted(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else f"about 10^{math.floor(math.log10(number))}"
+
+
+def _note_default(applies: bool, cells: int) -> Iterator[str]:
+    if applies:
+        where = "" if cells == 1 else f" in each of the {cells} cells"
+        yield (
+            f"no trials or run_cap, so {DEFAULT_TRIALS} tasks{where}; write trials: N in the file, "
+            "or give --trials N, for another number"
+        )
+
+
+def _note_small(sizes: Sequence[int], cells: int, method: str) -> Iterator[str]:
+    if sizes and method != "grid":
+        which = f"{len(sizes)} of {cells} cells have" if cells > 1 else "the space has"
+        count = f"{min(sizes)} to {max(sizes)}" if len(set(sizes)) > 1 else f"{sizes[0]}"
+        yield f"{which} only {count} point{'' if count == '1' else 's'}, and each of them runs once"
+
+
+def _note_cap(
+    run_cap: int | None, wanted: Sequence[int], tasks: Sequence[int], method: str
+) -> Iterator[str]:
+    before = sum(wanted)
+    if run_cap is None or before <= run_cap:
+        return
+    if len(tasks) > 1:
+        yield f"run_cap {run_cap} is shared out evenly over {len(tasks)} cells"
+    if method == "grid":
+        yield f"the grid has {_counted(before)} points; run_cap {run_cap} takes the first ones"
+    if 0 in tasks:
+        yield f"{tasks.count(0)} cells get no task at all; raise run_cap"

@@ -1,0 +1,163 @@
+"""Journals on disk, one growing file each."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colabctl.ledger.appended import AppendedJournals, AppendedStore
+from colabctl.ledger.clock import Clock
+from colabctl.ledger.events import Event
+from colabctl.ledger.journal import JournalWriter
+
+NOW = 1.7e9
+
+
+@pytest.fixture
+def journals(tmp_path: Path) -> AppendedJournals:
+    return AppendedJournals(tmp_path, total=10)
+
+
+def writer(journals: AppendedJournals, name: str) -> JournalWriter:
+    return JournalWriter(name, journals.create(name), Clock(lambda: NOW))
+
+
+def write(journals: AppendedJournals, name: str, *kinds: str) -> list[Event]:
+    journal = writer(journals, name)
+    dated = journal.append([(kind, {}) for kind in kinds])
+    journal.flush()
+    return dated
+
+
+def kinds(events: list[Event]) -> list[tuple[str, int, str]]:
+    return [(event.writer, event.n, event.kind) for event in events]
+
+
+def test_what_is_written_is_read_once_with_its_writer_and_number(
+    journals: AppendedJournals,
+) -> None:
+    write(journals, "ana", "heartbeat", "pause")
+    assert kinds(journals.news(without="")) == [("ana", 0, "heartbeat"), ("ana", 1, "pause")]
+    assert journals.news(without="") == []
+
+
+def test_the_own_journal_is_not_read(journals: AppendedJournals) -> None:
+    write(journals, "ana", "heartbeat")
+    assert journals.news(without="ana") == []
+
+
+def test_a_line_without_its_newline_is_not_there_yet(
+    journals: AppendedJournals, tmp_path: Path
+) -> None:
+    write(journals, "ana", "heartbeat", "pause")
+    file = tmp_path / "ana" / "events.jsonl"
+    content = file.read_bytes()
+    file.write_bytes(content[:-5])
+    assert kinds(journals.news(without="")) == [("ana", 0, "heartbeat")]
+    file.write_bytes(content)
+    assert kinds(journals.news(without="")) == [("ana", 1, "pause")]
+
+
+def test_a_damaged_line_is_named_with_its_file_and_the_rest_counts(
+    journals: AppendedJournals, tmp_path: Path
+) -> None:
+    write(journals, "ana", "heartbeat", "heartbeat", "pause")
+    file = tmp_path / "ana" / "events.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[1] = b'{"n":1,"t":17\0\0\0\n'
+    file.write_bytes(b"".join(lines))
+    assert kinds(journals.news(without="")) == [("ana", 0, "heartbeat"), ("ana", 2, "pause")]
+    assert journals.damage[0][:2] == (file, 2)
+    assert "is damaged" in str(journals.damage[0])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        "7",
+        '{"n":0}',
+        '{"n":0,"t":1e300,"event":"pause"}',
+        '{"n":0,"t":1.7e9,"event":"explode"}',
+        '{"n":0,"t":1.7e9,"event":"done","task":99,"attempt":1}',
+        '{"n":0,"t":1.7e9,"event":"done","task":1,"attempt":1,"seconds":"long"}',
+        '{"n":0,"t":1.7e9,"event":"done","task":1,"attempt":1,"metrics":[]}',
+        '{"n":0,"t":1.7e9,"event":"claim","tasks":[[1]]}',
+        '{"n":0,"t":1.7e9,"event":"claim","tasks":{}}',
+        '{"n":0,"t":1.7e9,"event":"released","tasks":[-1]}',
+        '{"n":0,"t":1.7e9,"event":"start","member":"a","host":"b","lease":-1}',
+        '{"n":0,"t":1.7e9,"event":"start","member":5,"host":"b","lease":1}',
+        "[" * 5000,
+        '{"n":0,"t":1.7e9,"event":"pause"},{"n":1,"t":1.7e9,"event":"pause"}',
+    ],
+)
+def test_a_line_that_is_no_event_is_damage_and_never_a_crash(
+    journals: AppendedJournals, tmp_path: Path, line: str
+) -> None:
+    (tmp_path / "eve").mkdir()
+    (tmp_path / "eve" / "events.jsonl").write_text(line + "\n")
+    assert journals.news(without="") == []
+    assert len(journals.damage) == 1
+
+
+def test_a_journal_without_its_file_yet_is_empty(
+    journals: AppendedJournals, tmp_path: Path
+) -> None:
+    (tmp_path / "ana").mkdir()
+    assert journals.news(without="") == []
+
+
+class Full(AppendedStore):
+    """A store whose disk takes so many more bytes."""
+
+    room = 0
+
+    def write(self, lines: bytes) -> int:
+        if len(lines) <= self.room:
+            return super().write(lines)
+        # The system takes what fits before it says no, and the caller hears only the no.
+        self._folder.mkdir(exist_ok=True)
+        with self._file.open("ab") as file:
+            there = file.tell() - self._arrived
+            file.write(lines[there : there + self.room])
+        self.room = 0
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("room", [0, 1, 40, 60, 75])
+def test_after_a_full_disk_the_journal_goes_on_without_a_tear(
+    journals: AppendedJournals, tmp_path: Path, room: int
+) -> None:
+    store = Full(tmp_path / "ana")
+    store.room = room
+    journal = JournalWriter("ana", store, Clock(lambda: NOW))
+    journal.append([("heartbeat", {}), ("pause", {})])
+    with pytest.raises(OSError, match="No space"):
+        journal.flush()
+    journals.news(without="")
+    store.room = 10_000
+    journal.append([("resume", {})])
+    journal.flush()
+    fresh = AppendedJournals(tmp_path, total=10)
+    assert [event.kind for event in fresh.news(without="")] == ["heartbeat", "pause", "resume"]
+    assert fresh.damage == []
+
+
+def test_a_killed_writers_journal_is_left_alone_by_others(
+    journals: AppendedJournals, tmp_path: Path
+) -> None:
+    write(journals, "ana", "heartbeat")
+    before = (tmp_path / "ana" / "events.jsonl").read_bytes()
+    write(journals, "ben", "heartbeat")
+    assert (tmp_path / "ana" / "events.jsonl").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ana", "ben"]
+
+
+def test_numbers_that_are_no_numbers_in_json_come_back_as_they_were(
+    journals: AppendedJournals,
+) -> None:
+    metrics: dict[str, Any] = {"loss": float("inf"), "name": 'é"\n'}
+    journal = writer(journals, "ana")
+    journal.append([("done", {"task": 1, "attempt": 1, "seconds": 0.5, "metrics": metrics})])
+    journal.flush()
+    assert journals.news(without="")[0].body["metrics"] == metrics

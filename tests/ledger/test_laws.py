@@ -1,0 +1,101 @@
+"""Laws that every history of a sweep keeps, whatever arrives in whatever order."""
+
+import random
+import tempfile
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colabctl.ledger.appended import AppendedJournals
+from colabctl.ledger.book import Book
+from colabctl.ledger.events import Event, encode
+from colabctl.ledger.ledger import choose
+from tests.ledger.histories import LEASE, TOTAL, histories
+
+
+def read(events: list[Event], portions: int = 1) -> Book:
+    book = Book(TOTAL, max_retries=1, lease=LEASE)
+    for place in range(portions):
+        book.add(events[place::portions])
+    return book
+
+
+def picture(book: Book) -> object:
+    """All that others may ask of a book."""
+    now = 1e9 + 200
+    return (
+        book.tasks,
+        sorted(book.open),
+        {writer: held for writer, held in book.held.items() if held},
+        {status: count for status, count in book.counts.items() if count},
+        book.duplicates,
+        book.order,
+        sorted(book.lapsed(now)),
+        book.claimable(now),
+    )
+
+
+@given(histories(), st.randoms(use_true_random=False), st.integers(1, 5))
+def test_any_order_of_reading_in_any_portions_gives_one_state(
+    history: list[Event], rng: random.Random, portions: int
+) -> None:
+    shuffled = list(history)
+    rng.shuffle(shuffled)
+    assert picture(read(shuffled, portions)) == picture(read(history))
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_done_stays_done(history: list[Event], rng: random.Random) -> None:
+    rng.shuffle(history)
+    book = Book(TOTAL, max_retries=1, lease=LEASE)
+    done: set[int] = set()
+    for event in history:
+        book.add([event])
+        assert all(book.tasks[index].status in ("done", "pruned") for index in done)
+        done |= {i for i, task in enumerate(book.tasks) if task.status in ("done", "pruned")}
+
+
+@given(histories())
+def test_every_task_is_in_one_state_and_has_one_outcome(history: list[Event]) -> None:
+    book = read(history)
+    assert sum(book.counts.values()) == TOTAL
+    outcomes = [event for event in history if event.kind in ("done", "pruned")]
+    counted = sum(task.status in ("done", "pruned") for task in book.tasks)
+    assert counted == len({event.body["task"] for event in outcomes})
+    assert book.duplicates == len(outcomes) - counted
+
+
+@given(histories(), st.data())
+def test_a_stale_view_never_claims_what_it_knows_to_be_finished_or_held(
+    history: list[Event], data: st.DataObject
+) -> None:
+    seen = [event for event in history if data.draw(st.booleans())]
+    book = read(seen)
+    now = max((event.t for event in seen), default=1e9)
+    for index in choose(book, TOTAL, now, random.Random(0)):
+        task = book.tasks[index]
+        assert not task.finished
+        assert task.holder is None or not book.lives_at(task.holder, now)
+
+
+@given(histories(), st.data())
+def test_any_torn_tail_is_not_there_yet_and_nothing_is_damaged(
+    history: list[Event], data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        journals = AppendedJournals(Path(folder), TOTAL)
+        files: dict[Path, bytes] = {}
+        for event in history:
+            file = Path(folder) / event.writer / "events.jsonl"
+            line = encode(event.n, event.t, event.kind, event.body)
+            files[file] = files.get(file, b"") + line
+        got: list[Event] = []
+        for torn in (True, False):
+            for file, content in files.items():
+                file.parent.mkdir(exist_ok=True)
+                size = data.draw(st.integers(0, len(content))) if torn else len(content)
+                file.write_bytes(content[:size])
+            got += journals.news(without="")
+        assert journals.damage == []
+        assert picture(read(got)) == picture(read(history))
