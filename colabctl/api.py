@@ -147,8 +147,7 @@ def open_project(root: "str | os.PathLike[str] | None", member: str | None) -> P
     given = Path(root) if root is not None else None
     found = find_root(given, os.environ, Path.cwd(), usual_drives(Path.home()))
     config = load(found, os.environ)
-    layout = Layout(found, config.paths)
-    return Project(layout, config, current_member(layout, config, os.environ, member))
+    return Project(config.layout, config, current_member(config, os.environ, member))
 
 
 def _mount_drive() -> None:

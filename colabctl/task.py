@@ -4,14 +4,16 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Protocol, Self
 
 from colabctl.errors import UserError
 
 
-class Assignment(NamedTuple):
+@dataclass(frozen=True)
+class Assignment:
     """What a worker tells the process that runs a task; the JSON in $COLABCTL_TASK.
 
     earlier  folders of earlier attempts, newest first, to resume from; they need not exist

@@ -77,7 +77,7 @@ def _read(file: Path) -> bytes:
 
 def _summary(made: "Draft", name: str) -> dict[str, Any]:
     expansion = made.expansion
-    first = []
+    first: list[dict[str, Any] | None] = []
     for draw in expansion.tasks():
         if len(first) == 5:
             break

@@ -63,7 +63,7 @@ class AppendedJournals:
 
     folder: Path
     total: int
-    damage: list[Damage] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)  # what could not be read
     _places: dict[str, _Place] = field(default_factory=dict)
 
     def create(self, name: str) -> AppendedStore:

@@ -60,7 +60,7 @@ class Writer:
             self.pid, self.jobs = event.body["pid"], event.body["jobs"]
             self.lease = event.body["lease"]
         elif event.kind == "end":
-            self.ended = t
+            self.ended = t if self.ended is None else min(self.ended, t)
 
 
 class OpenTasks:
@@ -140,11 +140,11 @@ class Book:
             elif kind == "failed":
                 writer.failed += 1
             for index in event.tasks():
-                events = self._events.get(index)
-                if events is None:
+                own = self._events.get(index)
+                if own is None:
                     self._events[index] = [event]
                 else:
-                    events.append(event)
+                    own.append(event)
                 touched.add(index)
         for index in touched:
             self._fold(index)

@@ -117,6 +117,8 @@ def check(body: Any, writer: str, total: int) -> Event:
             else:
                 _check_index(item, total)
     elif kind == "start":
+        if n != 0:
+            raise ValueError("a start in the middle")
         _check_start(body)
     elif kind not in KINDS:
         raise ValueError(f"unknown event {kind!r}")

@@ -27,7 +27,9 @@ class Damage(NamedTuple):
 class Journals(Protocol):
     """The journals of a sweep."""
 
-    damage: list[Damage]
+    @property
+    def damage(self) -> list[Damage]:
+        """What could not be read."""
 
     def news(self, without: str) -> list[Event]:
         """Return the events that arrived since the last call, but for the journal `without`."""

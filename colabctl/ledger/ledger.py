@@ -12,7 +12,9 @@ from colabctl.ledger.book import Book
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
 from colabctl.ledger.journal import Damage, Journals, JournalWriter
+from colabctl.ledger.numbered import NumberedJournals
 from colabctl.ledger.plan import Plan
+from colabctl.sharedfs.mounts import Anchor
 
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
@@ -63,13 +65,17 @@ class Ledger:
         also one without events, goes on with them.
         """
         assert self._writer is not None, "join before recording"
+        self._append(events)
+        if events and self._unsynced_since is None:
+            self._unsynced_since = time.monotonic()
+        self._writer.flush()
+
+    def _append(self, events: Sequence[tuple[str, Parts]]) -> None:
+        assert self._writer is not None
         dated = self._writer.append(events)
         self.book.add(dated)
         if dated:
             self._written_at = dated[-1].t
-            if self._unsynced_since is None:
-                self._unsynced_since = time.monotonic()
-        self._writer.flush()
 
     def sync(self, *, force: bool = False) -> None:
         """Bring what was recorded safely to disk, if that was not done for a second."""
@@ -79,6 +85,17 @@ class Ledger:
         if force or time.monotonic() - since >= _SYNC_EVERY:
             self._writer.sync()
             self._unsynced_since = None
+
+    def close(self) -> None:
+        """Write nothing more: leave the journal safe, and quick to read for others."""
+        if self._writer is not None:
+            self.sync(force=True)
+            self._writer.close()
+
+    @property
+    def unsent(self) -> bytes:
+        """Lines of the own journal that could not be written."""
+        return self._writer.due if self._writer else b""
 
     def silent_for(self) -> float:
         """Return the seconds since this writer last showed life."""
@@ -104,13 +121,19 @@ class Ledger:
             events = list(outcomes)
             if claims:
                 events.append(("claim", {"tasks": [list(claim) for claim in claims]}))
-            self.record(events)
+            try:
+                self.record(events)
+            except OSError:  # nobody can see the claims, so they had better not be
+                self._append([("released", {"tasks": chosen})])
+                raise
         return claims
 
 
 def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time) -> Ledger:
     """Return the ledger whose journals lie below `folder`, in the form that the plan says."""
-    return Ledger(AppendedJournals(folder, plan.total), plan, wall)
+    if plan.consistency == "coherent":
+        return Ledger(AppendedJournals(folder, plan.total), plan, wall)
+    return Ledger(NumberedJournals(folder, plan.total, Anchor(folder).check), plan, wall)
 
 
 def choose(book: Book, want: int, now: float, rng: random.Random) -> list[int]:

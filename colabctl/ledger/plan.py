@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from colabctl.errors import UserError
 
@@ -112,7 +112,8 @@ def _check(plan: Plan) -> None:
             raise TypeError(f"{name} is not text")
 
 
-class TaskLine(NamedTuple):
+@dataclass(frozen=True)
+class TaskLine:
     """One task as declared: its cell and its parameters (None: whoever claims it proposes)."""
 
     index: int
@@ -122,7 +123,7 @@ class TaskLine(NamedTuple):
 
     def encode(self) -> bytes:
         """Return the line of a task file."""
-        return json.dumps(self._asdict(), separators=(",", ":")).encode() + b"\n"
+        return json.dumps(vars(self), separators=(",", ":")).encode() + b"\n"
 
 
 class TaskFiles:

@@ -8,14 +8,13 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.search.distributions import Categorical, Constant, IntUniform, same
 from colabctl.search.leaves import UNREADABLE
-from colabctl.search.problems import Findings, Path, did_you_mean, listed, shown
+from colabctl.search.problems import MOST_SHOWN, Findings, Path, did_you_mean, listed, shown
 from colabctl.search.space import Choice, Leaf, Parameter, Space, Values
 
 MOST_CELLS = 10_000
 """Combinations that `foreach` may give, the excluded ones included."""
 
 _MOST_NAMES = 16
-_MOST_COMPARED = 1000
 
 Exclusion = Mapping[str, Any]
 """Values of some `foreach` parameters; combinations that have them all are dropped."""
@@ -31,17 +30,18 @@ class Cell:
 
 
 def combinations(
-    space: Space, foreach: Sequence[str], exclude: Sequence[Exclusion]
+    space: Space, foreach: Sequence[str], exclude: Sequence[Exclusion], source: str
 ) -> list[tuple[Values, Space]]:
     """Return the values of each cell, and what is left to search in it.
 
     A parameter that only some branches have varies only in the cells of those branches.
-    Raises UserError for more than MOST_CELLS combinations and if none is left.
+    Raises UserError, naming `source`, for more than MOST_CELLS combinations and if none is left.
     """
     every = list(islice(_combined(space, foreach), MOST_CELLS + 1))
     if len(every) > MOST_CELLS:
         raise UserError(
-            f"foreach {listed(foreach)} gives more than {MOST_CELLS:,} combinations; take fewer"
+            f"{source}: foreach {listed(foreach)} gives more than {MOST_CELLS:,} combinations; "
+            "give these parameters fewer values"
         )
     dropped: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for rule in exclude:
@@ -57,7 +57,7 @@ def combinations(
 
     kept = [(values, left) for values, left in every if not is_dropped(values)]
     if not kept:
-        raise UserError("exclude drops every combination of foreach; nothing is left to run")
+        raise UserError(f"{source}: exclude drops every combination; nothing is left to run")
     return kept
 
 
@@ -76,6 +76,7 @@ def check_foreach(space: Space, foreach: Sequence[str], path: Path, findings: Fi
     """Record what is wrong with the names in `foreach`, which stand at `path` of the file."""
     if len(foreach) > _MOST_NAMES:
         findings.problem(path, f"names {len(foreach)} parameters; {_MOST_NAMES} is the limit")
+        return
     for i, name in enumerate(foreach):
         at = (*path, i)
         places = list(_places(space, name))
@@ -106,6 +107,8 @@ def check_exclude(
     """Record names in `exclude` that are not in `foreach`, and values that they cannot have."""
     known: dict[str, dict[str, Any] | None] = {}
     for i, rule in enumerate(exclude):
+        if len(findings.problems) > MOST_SHOWN:
+            return
         for name, value in rule.items():
             at = (*path, i, name)
             if name not in foreach:

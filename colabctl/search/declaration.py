@@ -32,18 +32,14 @@ _REFUSED = {
 }
 _OTHER_WORDS = {
     "params": "parameters",
-    "space": "parameters",
     "count": "run_cap",
     "max_trials": "trials",
     "n_trials": "trials",
     "num_trials": "trials",
-    "repeat": "trials",
     "early_stop": "early_terminate",
     "early_stopping": "early_terminate",
-    "objective": "metric",
     "retries": "max_retries",
     "timeout": "task_timeout",
-    "script": "program",
 }
 """What people coming from elsewhere may write, too unlike the right word for difflib to see it."""
 

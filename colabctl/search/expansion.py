@@ -84,30 +84,32 @@ def expand(
     if by_default:
         trials = DEFAULT_TRIALS
 
-    searches = combinations(declaration.parameters, declaration.foreach, declaration.exclude)
+    source = declaration.source
+    searches = combinations(
+        declaration.parameters, declaration.foreach, declaration.exclude, source
+    )
     points = [_points(space, method) for _, space in searches]
     sizes = [None if some is None else some.size for some in points]
     if method == "grid":
         for (values, _), size in zip(searches, sizes, strict=True):
-            _refuse_large_grid(declaration.source, values, size or 0)
+            _refuse_large_grid(source, values, size or 0)
     wanted = [_least(size, trials, run_cap) for size in sizes]
     tasks = wanted if run_cap is None else _shared_out(wanted, run_cap)
     total = sum(tasks)
     if total > MOST_TASKS:
         raise UserError(
-            f"{declaration.source}: {_counted(total)} tasks, and {MOST_TASKS:,} is the limit; "
+            f"{source}: {_counted(total)} tasks, and {MOST_TASKS:,} is the limit; "
             "set trials: or run_cap: lower"
         )
     cells = tuple(
         Cell(values, count, space) for (values, space), count in zip(searches, tasks, strict=True)
     )
-    small = [size for size in sizes if trials is not None and size is not None and size < trials]
-    notes = [
-        *_note_default(by_default and len(small) < len(cells), len(cells)),
-        *_note_small(small, len(cells), method),
-        *_note_cap(run_cap, wanted, tasks, method),
-    ]
-    return Expansion(cells, total, tuple(notes), method, declaration.seed)
+    notes = (
+        *_note_default(wanted, by_default=by_default),
+        *_note_points(sizes, tasks, trials, method),
+        *_note_cap(tasks, run_cap, sum(wanted)),
+    )
+    return Expansion(cells, total, notes, method, declaration.seed)
 
 
 def _points(space: Space, method: str) -> Points[Values] | None:
@@ -150,31 +152,33 @@ def _counted(number: int) -> str:
     return f"{number:,}" if number < 10**15 else f"about 10^{math.floor(math.log10(number))}"
 
 
-def _note_default(applies: bool, cells: int) -> Iterator[str]:
-    if applies:
-        where = "" if cells == 1 else f" in each of the {cells} cells"
+def _note_default(wanted: Sequence[int], *, by_default: bool) -> Iterator[str]:
+    if by_default and DEFAULT_TRIALS in wanted:
+        where = "" if len(wanted) == 1 else f" in each of the {len(wanted)} cells"
         yield (
             f"no trials or run_cap, so {DEFAULT_TRIALS} tasks{where}; write trials: N in the file, "
             "or give --trials N, for another number"
         )
 
 
-def _note_small(sizes: Sequence[int], cells: int, method: str) -> Iterator[str]:
-    if sizes and method != "grid":
-        which = f"{len(sizes)} of {cells} cells have" if cells > 1 else "the space has"
-        count = f"{min(sizes)} to {max(sizes)}" if len(set(sizes)) > 1 else f"{sizes[0]}"
+def _note_points(
+    sizes: Sequence[int | None], tasks: Sequence[int], trials: int | None, method: str
+) -> Iterator[str]:
+    finite = [size for size in sizes if size is not None]
+    if method == "grid":
+        if sum(tasks) < sum(finite):
+            yield f"{sum(tasks)} of the grid's {_counted(sum(finite))} points run, the first ones"
+        return
+    small = [size for size in finite if trials is not None and size < trials]
+    if small:
+        which = f"{len(small)} of {len(sizes)} cells have" if len(sizes) > 1 else "the space has"
+        count = f"{min(small)} to {max(small)}" if len(set(small)) > 1 else f"{small[0]}"
         yield f"{which} only {count} point{'' if count == '1' else 's'}, and each of them runs once"
 
 
-def _note_cap(
-    run_cap: int | None, wanted: Sequence[int], tasks: Sequence[int], method: str
-) -> Iterator[str]:
-    before = sum(wanted)
-    if run_cap is None or before <= run_cap:
+def _note_cap(tasks: Sequence[int], run_cap: int | None, wanted: int) -> Iterator[str]:
+    if run_cap is None or wanted <= run_cap or len(tasks) == 1:
         return
-    if len(tasks) > 1:
-        yield f"run_cap {run_cap} is shared out evenly over {len(tasks)} cells"
-    if method == "grid":
-        yield f"the grid has {_counted(before)} points; run_cap {run_cap} takes the first ones"
+    yield f"run_cap {run_cap} is shared out evenly over {len(tasks)} cells"
     if 0 in tasks:
         yield f"{tasks.count(0)} cells get no task at all; raise run_cap"

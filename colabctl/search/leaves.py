@@ -10,7 +10,10 @@ from colabctl.search.problems import Findings, Path, did_you_mean, listed, neare
 UNREADABLE = Constant(None)
 """Stands for a distribution that has a problem; compare with `is`."""
 
-_KEYS = {"distribution", "parameters", "choices"}.union(*(keys_of(kind) for kind in KINDS))
+_KEYS = (
+    *("value", "values", "min", "max", "distribution", "parameters", "choices"),
+    *("probabilities", "q", "mu", "sigma", "a", "b"),
+)
 
 _TELLING = {"q": "q_uniform", "mu": "normal", "sigma": "normal", "a": "beta", "b": "beta"}
 

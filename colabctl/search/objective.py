@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from colabctl.search.fields import Fields
-from colabctl.search.problems import did_you_mean
+from colabctl.search.problems import shown
 
 Goal = Literal["minimize", "maximize"]
 
@@ -56,7 +56,7 @@ def _goal(fields: Fields) -> Goal:
         return "minimize"
     goal = _GOALS.get(str(written).lower())
     if goal is None:
-        fields.wrong("goal", f"must be minimize or maximize{did_you_mean(str(written), _GOALS)}")
+        fields.wrong("goal", f"must be minimize or maximize, not {shown(written)}")
         return "minimize"
     if goal != written:
         text = f"{written!r} is read as {goal}; W&B would take it for minimize without a word"

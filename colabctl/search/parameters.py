@@ -12,7 +12,6 @@ from colabctl.search.problems import Findings, Path, spelled
 from colabctl.search.space import Choice, Leaf, Nest, Parameter, Space
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_NEVER_IN_NAME = re.compile(r"""[\s/\\=,;'"`$(){}\[\]<>|]""")
 _ODD_NAME = "not a name that W&B allows (letters, digits, _ . and -); taken as it is"
 
 _BARE_LIST = (
@@ -82,7 +81,7 @@ class ParametersReader:
         return self.space(raw["parameters"] or {}, (*path, "parameters"))
 
     def _check_name(self, name: str, path: Path) -> None:
-        if not name or not name.isprintable() or _NEVER_IN_NAME.search(name):
+        if not name.strip() or not name.isprintable():
             self.findings.problem(path, _NO_NAME, key=True)
         elif not _NAME.fullmatch(name):
             self.findings.note(spelled(path[1:]), _ODD_NAME)

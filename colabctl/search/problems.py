@@ -11,7 +11,9 @@ from colabctl.errors import UserError
 Path = tuple[str | int, ...]
 """Where a value stands in the file: ("parameters", "lr", "values", 2)."""
 
-_MOST_SHOWN = 100
+MOST_SHOWN = 100
+"""Problems that are told one by one."""
+
 _MOST_NAMES = 6
 
 
@@ -55,9 +57,9 @@ class SweepFileError(UserError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=_position))
-        lines = [str(problem) for problem in self.problems[:_MOST_SHOWN]]
-        if len(self.problems) > _MOST_SHOWN:
-            lines.append(f"... and {len(self.problems) - _MOST_SHOWN} more problems")
+        lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]
+        if len(self.problems) > MOST_SHOWN:
+            lines.append(f"... and {len(self.problems) - MOST_SHOWN} more problems")
         super().__init__("\n".join(lines))
 
 
@@ -72,9 +74,18 @@ class Findings:
     places: Places
     problems: list[Problem] = field(default_factory=list)
     _notes: dict[str, dict[str, None]] = field(default_factory=dict)
+    _known_wrong: frozenset[Path] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._known_wrong = frozenset(problem.path for problem in self.problems)
 
     def problem(self, path: Path, message: str, *, key: bool = False) -> None:
-        """Record that the value at `path`, or its `key`, is wrong."""
+        """Record that the value at `path`, or its `key`, is wrong.
+
+        A value that was no plain value to begin with is not found wrong again.
+        """
+        if path in self._known_wrong:
+            return
         place = self.places.place(path, key=key)
         self.problems.append(Problem(self.places.source, place, path, message))
 
@@ -111,10 +122,10 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return "; did you mean x?" for the nearest known word, else the words there are."""
+    """Return "; did you mean x?" for the nearest known word, else the words to choose from."""
     names = list(known)
     close = nearest(word, names)
-    return f"; did you mean {close}?" if close else f"; there is {listed(names)}"
+    return f"; did you mean {close}?" if close else f"; choose from {listed(names)}"
 
 
 def spelled(path: Path) -> str:
@@ -124,7 +135,7 @@ def spelled(path: Path) -> str:
         if isinstance(step, int):
             text += f"[{step}]"
         else:
-            name = shown(step).strip('"')
+            name = shown(step).strip('"') or '""'
             text += f".{name}" if text else name
     return text
 

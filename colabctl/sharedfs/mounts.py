@@ -1,5 +1,6 @@
 """Tells what a folder is mounted on, and whether machines see each other's writes there at once."""
 
+import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -84,3 +85,24 @@ def guard_for(folder: Path, choice: str = "auto", table: Path = _TABLE) -> Guard
     if mount.type in COHERENT_TYPES:
         return Guard("coherent", f"{mount.point} is {mount.type}")
     return Guard("eventual", f"{mount.point} is {mount.type}, whose views may lag between machines")
+
+
+class Anchor:
+    """Remembers on which file system a folder lies, to notice when its mount has gone.
+
+    When a Drive mount dies or is taken away, its path leads to the bare folder below, on the
+    machine's own disk: what is written there is lost to everybody else.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._device = folder.stat().st_dev
+
+    def check(self) -> None:
+        """Raise OSError (ENOTCONN) if the folder is no longer on the file system it was on."""
+        try:
+            device = self.folder.stat().st_dev
+        except FileNotFoundError:  # the bare folder below the mount is empty
+            device = -1
+        if device != self._device:
+            raise OSError(errno.ENOTCONN, "is no longer mounted", str(self.folder))

@@ -13,10 +13,9 @@ from colabctl.ledger import Book
 from colabctl.task import Assignment, Task
 from colabctl.work.batch import batch_size
 from colabctl.work.identity import Identity
+from colabctl.work.rhythm import rhythm_for
 from colabctl.work.sweep import OpenSweep
 
-_FLUSH_EVERY = 0.25  # seconds that a result of a short task may wait for company
-_IDLE_LOOK = 0.5  # seconds between looks for something to claim
 _TAIL_LINES = 40
 
 
@@ -29,6 +28,7 @@ class _Loop:
     def __init__(self, sweep: OpenSweep, me: Identity, rng: random.Random) -> None:
         self._sweep = sweep
         self._ledger = sweep.ledger
+        self._rhythm = rhythm_for(sweep.plan.consistency)
         self._me = me
         self._rng = rng
         self._due: list[tuple[str, dict[str, Any]]] = []
@@ -37,6 +37,7 @@ class _Loop:
         self._pace: float | None = None
         self._turn = threading.Lock()
         self._ended = threading.Event()
+        self._metrics: dict[str, Any] | None = None
         self.current: Assignment | None = None
 
     # -- what the task tells: see task.Recorder ---------------------------------------------
@@ -100,9 +101,9 @@ class _Loop:
                 else:
                     self._flush()
             if not self._claimed:
-                time.sleep(_IDLE_LOOK)
+                time.sleep(self._rhythm.idle)
         with self._turn:
-            if time.monotonic() - self._flushed >= _FLUSH_EVERY:
+            if time.monotonic() - self._flushed >= self._rhythm.flush:
                 self._flush()
             self._ledger.sync()
         return self._claimed.popleft()
@@ -125,7 +126,7 @@ class _Loop:
             for writer in book.writers.values()
             if writer.is_worker and writer.lives_at(now)
         )
-        return batch_size(self._pace, book.claimable(now), slots)
+        return batch_size(self._pace, book.claimable(now), slots, self._rhythm.batch)
 
     # -- recording ----------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class _Loop:
         task = {"task": self.current.index, "attempt": self.current.attempt}
         with self._turn:
             self._due.append((kind, {**task, **parts}))
-            if time.monotonic() - self._flushed >= _FLUSH_EVERY:
+            if time.monotonic() - self._flushed >= self._rhythm.flush:
                 self._flush()
 
     def _end(self, kind: str, **parts: Any) -> None:
@@ -173,7 +174,7 @@ class _Loop:
                     return
                 if self._ledger.silent_for() >= self._me.heartbeat:
                     self._ledger.record([("heartbeat", {})])
-                elif self._due and time.monotonic() - self._flushed >= _FLUSH_EVERY:
+                elif self._due and time.monotonic() - self._flushed >= self._rhythm.flush:
                     self._flush()
 
 

@@ -9,21 +9,28 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from colabctl.ledger import Book, task_name
+from colabctl.sharedfs.faults import describe, fault_of
 from colabctl.work.batch import batch_size, excess
 from colabctl.work.identity import Identity
+from colabctl.work.rhythm import rhythm_for
 from colabctl.work.slots import Outcome, Slot
 from colabctl.work.sweep import OpenSweep
 
 # A worker whose first tasks all fail has something wrong with itself, or the sweep has: going on
 # would burn the retries of every task.
 _HOPELESS = 5
-
-_FLUSH_EVERY = 0.25  # seconds that a result of a short task may wait for company
-_LOOK_EVERY = 0.5  # seconds between looks around while tasks run
-_IDLE_LOOK = 0.2  # seconds between looks for something to claim
+_LONGEST_PAUSE = 30.0  # seconds between attempts to reach a folder that does not answer
 
 Ending = Literal[
-    "finished", "nothing to do", "max-tasks", "max-time", "stopped", "interrupted", "hopeless"
+    "finished",  # the sweep is
+    "nothing to do",  # others run what is left
+    "max-tasks",
+    "max-time",
+    "stopped",  # the sweep was
+    "interrupted",
+    "hopeless",
+    "full",  # the folder takes no more
+    "unwritable",
 ]
 
 
@@ -45,12 +52,13 @@ class Limits:
 
 @dataclass
 class Tally:
-    """What a worker did, and why it ended."""
+    """What a worker did, and why it ended; `unsent` are events that the folder did not take."""
 
     done: int = 0
     failed: int = 0
     ending: Ending = "finished"
     reason: str = ""
+    unsent: bytes = b""
 
 
 @dataclass
@@ -60,6 +68,10 @@ class Worker:
     make_slots  starts the slots once there is something to run
     tell        takes sentences for the person who watches; progress is called now and then
     interrupted is set from outside to end at once, releasing what is held
+    monotonic   a clock in seconds that is never set
+
+    `run` does all of it. `step`, `over` and `part` are its pieces, for a caller with a time of its
+    own, such as a simulation.
     """
 
     sweep: OpenSweep
@@ -70,62 +82,103 @@ class Worker:
     progress: Callable[[Book], None]
     interrupted: threading.Event
     rng: random.Random = field(default_factory=random.Random)
+    monotonic: Callable[[], float] = time.monotonic
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
         self.ledger = self.sweep.ledger
+        self._rhythm = rhythm_for(self.sweep.plan.consistency)
         self._outcomes: deque[Outcome] = deque()
         self._wake = threading.Event()
         self._slots: list[Slot] = []
         self._due: list[tuple[str, dict[str, Any]]] = []
         self._mine: dict[int, Slot] = {}
         self._taken = 0
-        self._flushed = self._looked = time.monotonic()
+        self._flushed = self._looked = self.monotonic()
         self._joined = False
+        self._pause = 0.0  # seconds to leave a folder alone that did not answer
+        self._again_at = 0.0
 
     def run(self) -> Tally:
         """Work until there is nothing left to do here; return what was done."""
-        self.ledger.refresh()
         try:
-            self._step()
-            while not self._over():
-                self._wake.wait(_FLUSH_EVERY if self._mine else _IDLE_LOOK)
+            self.step()
+            while not self.over():
+                self._wake.wait(self._rhythm.flush if self._mine else self._rhythm.idle)
                 self._wake.clear()
-                self._step()
+                self.step()
             if self.tally.ending in ("stopped", "max-tasks", "nothing to do"):
                 self._finish_running()
             else:  # there is no time left, or what still runs is of no use to anybody
                 self._release_all()
         finally:
-            self._part()
+            self.part()
         return self.tally
 
     # -- one turn -------------------------------------------------------------------------
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Take in what happened, and do what is due; a fault of the folder is kept for later."""
         self._collect()
-        hungry = sum(slot.hungry for slot in self._slots) if self._slots else self.identity.jobs
-        now = time.monotonic()
+        if self.monotonic() < self._again_at:
+            return
+        try:
+            self._exchange()
+        except OSError as error:
+            self._trouble(error)
+            return
+        if self._pause:
+            self._pause = 0.0
+            self.tell("the folder answers again")
+
+    def _exchange(self) -> None:
+        """Write to the ledger and read from it, as far as it is time to."""
+        now = self.monotonic()
+        since_look = now - self._looked
+        if since_look >= (self._rhythm.look if self._mine else self._rhythm.idle) or not (
+            self._joined or self._taken
+        ):
+            self._look_around()
+        hungry = sum(self._is_hungry(slot) for slot in self._slots)
+        if not self._slots:
+            hungry = self.identity.jobs
         if hungry and self._may_claim():
             self._claim(hungry)
-        elif self._due and (not self._mine or now - self._flushed >= _FLUSH_EVERY):
+        elif self._due and (not self._mine or now - self._flushed >= self._rhythm.flush):
             self._record()
         if self._joined:
-            self.ledger.sync()
             if self.ledger.silent_for() >= self.identity.heartbeat:
                 self._record([("heartbeat", {})])
-        if now - self._looked >= (_LOOK_EVERY if self._mine else _IDLE_LOOK):
-            self._look_around()
+            elif self._pause:
+                self._record()
+            self.ledger.sync()
 
-    def _over(self) -> bool:
+    def _is_hungry(self, slot: Slot) -> bool:
+        return slot.free_in() < self._rhythm.moment
+
+    def _trouble(self, error: OSError) -> None:
+        """Decide what a fault of the folder means: wait for it to pass, or end."""
+        fault = fault_of(error)
+        if fault == "passing":
+            if not self._pause:
+                self.tell(f"{describe(error)}; running tasks go on, trying again until it answers")
+            self._pause = min(max(1.0, 2 * self._pause), _LONGEST_PAUSE)
+            self._again_at = self.monotonic() + self._pause
+        else:
+            self.tally.ending = "full" if fault == "full" else "unwritable"
+            self.tally.reason = describe(error)
+
+    def over(self) -> bool:
         """Whether to go on no more; if so, `tally` says why."""
         book, tally = self.ledger.book, self.tally
-        if tally.ending == "hopeless":
+        if tally.ending in ("hopeless", "full", "unwritable"):
             return True
         if self.interrupted.is_set():
             tally.ending = "interrupted"
         elif self._late(0.0):
             tally.ending = "max-time"
+        elif self._pause:  # what is known may be out of date, or not written yet
+            return False
         elif book.finished == book.total and not self._due:
             tally.ending = "finished"
         elif book.order == "stop":
@@ -134,7 +187,7 @@ class Worker:
             return False
         elif self.limits.max_tasks is not None and self._taken >= self.limits.max_tasks:
             tally.ending = "max-tasks"
-        elif self._late(self._pace()):
+        elif self._late(self._pace() or 0.0):
             tally.ending = "max-time"
         elif not self.limits.wait and not (
             book.order == "go" and book.claimable(self.ledger.clock.now())
@@ -146,11 +199,11 @@ class Worker:
 
     def _late(self, seconds: float) -> bool:
         until = self.limits.until
-        return until is not None and time.monotonic() + seconds >= until
+        return until is not None and self.monotonic() + seconds >= until
 
-    def _pace(self) -> float:
-        """Seconds that a task takes, as far as is known."""
-        return max((slot.seconds or 0.0 for slot in self._slots), default=0.0)
+    def _pace(self) -> float | None:
+        """Seconds that a task takes, None while nobody knows."""
+        return max((slot.seconds for slot in self._slots if slot.seconds is not None), default=None)
 
     # -- claiming -------------------------------------------------------------------------
 
@@ -158,7 +211,7 @@ class Worker:
         book = self.ledger.book
         return (
             book.order == "go"
-            and not self._late(self._pace())
+            and not self._late(self._pace() or 0.0)
             and (self.limits.max_tasks is None or self._taken < self.limits.max_tasks)
             and book.claimable(self.ledger.clock.now()) > 0
         )
@@ -173,11 +226,11 @@ class Worker:
             rng=self.rng,
             outcomes=outcomes,
         )
-        self._flushed = time.monotonic()
+        self._flushed = self.monotonic()
         if claims and not self._slots:
             self._slots = self.make_slots(self._outcomes, self._wake.set)
         self._taken += len(claims)
-        free = [slot for slot in self._slots if slot.hungry]
+        free = [slot for slot in self._slots if self._is_hungry(slot)]
         for place, slot in enumerate(free):
             share = claims[place :: len(free)]
             if share:
@@ -192,10 +245,11 @@ class Worker:
             for writer in book.writers.values()
             if writer.is_worker and writer.name != self.identity.name and writer.lives_at(now)
         )
-        pace = self._pace() if any(slot.seconds is not None for slot in self._slots) else None
-        want = hungry * batch_size(pace, book.claimable(now), others + self.identity.jobs)
+        pace = self._pace()
+        slots = others + self.identity.jobs
+        want = hungry * batch_size(pace, book.claimable(now), slots, self._rhythm.batch)
         if self.limits.until is not None and pace:
-            fits = int((self.limits.until - time.monotonic()) / pace)
+            fits = int((self.limits.until - self.monotonic()) / pace)
             want = min(want, max(fits, 1) * hungry)
         if self.limits.max_tasks is not None:
             want = min(want, self.limits.max_tasks - self._taken)
@@ -204,7 +258,7 @@ class Worker:
     def _join(self) -> None:
         self.ledger.join(self.identity.name)
         self._joined = True
-        self._record([self.identity.start()])
+        self._due.insert(0, self.identity.start())
 
     # -- outcomes -------------------------------------------------------------------------
 
@@ -242,17 +296,8 @@ class Worker:
 
     def _failed(self, outcome: Outcome, task: dict[str, Any]) -> None:
         self.tally.failed += 1
-        self._due.append(
-            (
-                "failed",
-                {
-                    **task,
-                    "seconds": outcome.seconds,
-                    "error": outcome.error,
-                    "output": outcome.output,
-                },
-            )
-        )
+        told = {"seconds": outcome.seconds, "error": outcome.error, "output": outcome.output}
+        self._due.append(("failed", {**task, **told}))
         name = task_name(task["task"])
         self.tell(f"{name} failed (attempt {task['attempt']}): {outcome.error}")
         if self.tally.failed == _HOPELESS and self.tally.done == 0:
@@ -273,54 +318,61 @@ class Worker:
     def _record(self, more: list[tuple[str, dict[str, Any]]] | None = None) -> None:
         due, self._due = self._due + (more or []), []
         self.ledger.record(due)
-        self._flushed = time.monotonic()
+        self._flushed = self.monotonic()
 
     # -- what others do -------------------------------------------------------------------
 
     def _look_around(self) -> None:
         """Read the news, drop tasks that became somebody else's, give back what is too much."""
-        self._looked = time.monotonic()
+        self._looked = self.monotonic()
         self.ledger.refresh()
+        self._drop_beaten()
+        for slot in self._slots:
+            surplus = excess(slot.seconds or 0.0, slot.waiting, self._rhythm.batch)
+            if surplus:
+                self._give_back(slot, surplus)
+        self.progress(self.ledger.book)
+
+    def _drop_beaten(self) -> None:
+        """Stop tasks on which somebody else's older claim stands, or that somebody has done."""
         book = self.ledger.book
         unrecorded = {parts["task"] for kind, parts in self._due if kind in ("done", "failed")}
         for index, slot in list(self._mine.items()):
             beaten = book.tasks[index].holder != self.identity.name and index not in unrecorded
             if beaten and slot.drop(index):
                 del self._mine[index]
-        for slot in self._slots:
-            surplus = excess(slot.seconds or 0.0, slot.waiting)
-            if surplus:
-                returned = [each.index for each in slot.take_back(surplus)]
-                for index in returned:
-                    del self._mine[index]
-                self._taken -= len(returned)
-                self._due.append(("released", {"tasks": returned}))
-        self.progress(book)
+                self._taken -= 1
+
+    def _give_back(self, slot: Slot, count: int) -> None:
+        returned = [each.index for each in slot.take_back(count)]
+        for index in returned:
+            del self._mine[index]
+        if returned:
+            self._taken -= len(returned)
+            self._due.append(("released", {"tasks": returned}))
 
     # -- the end --------------------------------------------------------------------------
 
     def _finish_running(self) -> None:
         """Let what runs come to its end, without claiming more."""
         for slot in self._slots:
-            returned = [each.index for each in slot.take_back(slot.waiting)]
-            for index in returned:
-                del self._mine[index]
-            if returned:
-                self._due.append(("released", {"tasks": returned}))
+            self._give_back(slot, slot.waiting)
         while self._mine and not (self.interrupted.is_set() or self._late(0.0)):
-            self._wake.wait(_FLUSH_EVERY)
+            self._wake.wait(self._rhythm.flush)
             self._wake.clear()
             self._collect()
-            if self._due or self.ledger.silent_for() >= self.identity.heartbeat:
-                self._record([] if self._due else [("heartbeat", {})])
+            try:
+                if self._due or self.ledger.silent_for() >= self.identity.heartbeat:
+                    self._record([] if self._due else [("heartbeat", {})])
+            except OSError as error:
+                self._trouble(error)
         if self._mine:
             self._release_all()
 
     def _release_all(self) -> None:
         """Stop what runs and give back every claim."""
         for slot in self._slots:
-            for each in slot.take_back(slot.waiting):
-                self._mine.pop(each.index, None)
+            self._give_back(slot, slot.waiting)
             running = slot.running()
             if running:
                 slot.stop(running[0].index, None, kill_after=2.0)
@@ -328,7 +380,8 @@ class Worker:
             slot.close(within=3.0)
         self._collect()
 
-    def _part(self) -> None:
+    def part(self) -> None:
+        """Release what is held and say goodbye; what the folder does not take is in the tally."""
         for slot in self._slots:
             slot.close()
         self._collect()
@@ -337,9 +390,11 @@ class Worker:
         me = self.identity.name
         done = {parts["task"] for kind, parts in self._due if kind != "report" and "task" in parts}
         held = sorted(self.ledger.book.held.get(me, set()) - done)
-        events: list[tuple[str, dict[str, Any]]] = []
         if held:
-            events.append(("released", {"tasks": held}))
-        events.append(("end", {"reason": self.tally.reason or self.tally.ending}))
-        self._record(events)
-        self.ledger.sync(force=True)
+            self._due.append(("released", {"tasks": held}))
+        try:
+            self._record([("end", {"reason": self.tally.reason or self.tally.ending})])
+            self.ledger.close()
+        except OSError as error:
+            self.tell(f"{describe(error)}; the last events of this worker could not be written")
+            self.tally.unsent = self.ledger.unsent

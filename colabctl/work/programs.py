@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,13 @@ def runner(program: Path, command: Sequence[str] | None, root: Path) -> Any:
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="colabctl-task-") as scratch:
             place = Path(scratch)
-            assignment = task.assignment._replace(
+            assignment = replace(
+                task.assignment,
                 result=str(place / "result.json"),
                 reports=str(place / "reports.jsonl"),
             )
             task_file = place / "task.json"
-            task_file.write_text(json.dumps(assignment._asdict()), encoding="utf-8")
+            task_file.write_text(json.dumps(vars(assignment)), encoding="utf-8")
             environ = {
                 **os.environ,
                 "COLABCTL_TASK": str(task_file),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Book, Plan
@@ -123,7 +124,7 @@ def _signals(interrupted: threading.Event) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can set handlers, or need to
         return
-    old: dict[int, object] = {}
+    old: dict[signal.Signals, Any] = {}
 
     def end(number: int, _frame: object) -> None:
         interrupted.set()
@@ -131,12 +132,12 @@ def _signals(interrupted: threading.Event) -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     try:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            old[number] = signal.signal(number, end)
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            old[ending] = signal.signal(ending, end)
         yield
     finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal returned
+        for ending, handler in old.items():
+            signal.signal(ending, handler)
 
 
 def _environs(root: Path, member: str, jobs: int) -> list[dict[str, str]]:

@@ -1,6 +1,7 @@
 """A slot: one process that runs tasks, and the thread that hands them to it."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -63,13 +64,15 @@ class Slot:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
-    @property
-    def hungry(self) -> bool:
-        """Whether the slot has nothing to do, or will have nothing in a moment.
-
-        A moment is what a hand-out of short tasks takes: long enough to claim more meanwhile.
-        """
-        return not self._waiting and (not self._out or handout_size(self.seconds) > 1)
+    def free_in(self) -> float:
+        """Return the seconds until the slot has nothing to do, as far as can be told."""
+        if self._waiting:
+            return math.inf
+        if not self._out:
+            return 0.0
+        if self.seconds is None:
+            return math.inf
+        return self._begun + len(self._out) * self.seconds - time.monotonic()
 
     @property
     def waiting(self) -> int:
@@ -198,9 +201,9 @@ class Slot:
             count = min(handout_size(self.seconds), len(self._waiting))
             self._out.extend(self._waiting.popleft() for _ in range(count))
             self._begun = begun = time.monotonic()
-            parts = [each._asdict() for each in self._out]
+            parts = [vars(each) for each in self._out]
         if not self._waiting:
-            self._wake()  # hungry
+            self._wake()  # soon there will be nothing to do
         process.stdin.write(json.dumps(parts).encode() + b"\n")
         process.stdin.flush()
         while self._out:

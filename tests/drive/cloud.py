@@ -101,12 +101,8 @@ class Cloud:
         chance = random.Random(f"{self._seed}/{machine}/{change.serial}")
         seen = [self._delays.draw(chance) for _ in self._outboxes]
         # The upload ends halfway to the first machine that sees it.
-        upload = (
-            min(
-                (seconds for other, seconds in enumerate(seen) if other != machine), default=seen[0]
-            )
-            / 2
-        )
+        others = [seconds for other, seconds in enumerate(seen) if other != machine]
+        upload = min(others or seen) / 2
         due = math.inf if self._manual else now + upload
         outbox[key] = _Leaving(change, due, travel=[seconds - upload for seconds in seen])
         heapq.heappush(self._departures[machine], (due, next(self._serials), key))

@@ -5,6 +5,8 @@ leaves that out because it may keep no names here. Methods have libfuse's names 
 mfusepy finds them by name and turns an OSError into its errno.
 """
 
+# ruff: noqa: ARG002 - libfuse passes what it passes
+
 import errno
 import functools
 import os
@@ -75,11 +77,13 @@ class Mount:
             self._look_up(path)
         with self._lock:
             node = self._view.find(path) if fh is None else self._contents.node(fh)
+            size = self._contents.size(node)
             return {
                 "st_mode": _mode(node),
                 "st_nlink": 2 if node.folder else 1,
                 "st_ino": node.number,
-                "st_size": self._contents.size(node),
+                "st_size": size,
+                "st_blocks": -(-size // 512),
                 "st_mtime": int(node.modified * 1e9),
                 "st_ctime": int(node.modified * 1e9),
                 "st_uid": os.getuid(),
@@ -109,7 +113,13 @@ class Mount:
     def create(self, path: str, mode: int, flags: int) -> int:
         with self._lock:
             self.faults.counts.creates += 1
-            return self._contents.open(self._view.make_file(path), flags)
+            try:
+                node = self._view.make_file(path)
+            except FileExistsError:
+                if flags & os.O_EXCL:
+                    raise
+                node = self._view.find(path)  # it arrived since the kernel looked
+            return self._contents.open(node, flags)
 
     @operation
     def open(self, path: str, flags: int) -> int:

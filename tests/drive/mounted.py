@@ -19,7 +19,7 @@ SOURCES = Path(__file__).parents[2]
 
 
 class MountRefusedError(RuntimeError):
-    """This machine lets nobody mount a drive."""
+    """Nobody can mount a drive here; the message says why."""
 
 
 def missing() -> str | None:

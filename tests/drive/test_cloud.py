@@ -210,7 +210,7 @@ def test_a_version_that_was_overtaken_is_passed_over() -> None:
 
 def test_the_first_to_arrive_has_the_name_and_keeps_it() -> None:
     view = View("local-0", partial=0.0, chance=random.Random(0))
-    first, twin = (Object(id, ROOT, "a.json", folder=False, version=1) for id in "fs")
+    first, twin = (Object(key, ROOT, "a.json", folder=False, version=1) for key in "fs")
     view.learn(first)
     view.learn(twin)
     assert {name: node.key for name, node in view.root.children.items()} == {

@@ -46,8 +46,8 @@ class View:
     """The tree of one mount: changed by its own machine at once, and by the cloud's news.
 
     `prefix` begins the keys of what is made here; `partial` is the chance that a listing lacks a
-    name that newly arrived. Methods that change the tree return what the
-    cloud must be told. They raise OSError as the system call would.
+    name that newly arrived. Methods that change the tree return what the cloud must be told; they
+    raise OSError as the system call would.
     """
 
     def __init__(self, prefix: str, *, partial: float, chance: random.Random) -> None:
@@ -130,8 +130,10 @@ class View:
         return [change for change in (removal, move) if change]
 
     def learn(self, known: Object) -> None:
-        """Take up what another machine did; an older version, or one of an object that was since
-        changed here, is passed over.
+        """Take up what another machine did.
+
+        An older version is passed over, and any of an object that was changed here since: what
+        comes back from the cloud with that change will be newer.
         """
         node = self._nodes.get(known.id)
         if node is None:

@@ -1,0 +1,231 @@
+"""Journals as small files written once, for mounts that upload a file whole, some time later.
+
+Each flush is a new file, named by the numbers of its first and last event and never touched again:
+
+    journal/<writer>/<first>/<first>-<last>.jsonl
+
+So the names alone tell what has not arrived yet, and a file that holds fewer lines than its name
+says has not arrived whole. After every 16 flushes one more file holds what they hold together,
+after every 256 and 4096 likewise, and at a writer's end one holds the rest: a newcomer reads few
+files. A folder takes 200 flushes, then the next one begins, named by its first event.
+
+Files arrive in any order, listings may leave out some, and nothing is concluded from a file that
+is not there.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from colabctl.ledger.events import Event, check, parse
+from colabctl.ledger.journal import Damage
+from colabctl.sharedfs.files import write_once
+
+_RUN = 16
+_RUNS = (_RUN**3, _RUN**2, _RUN)
+_PER_FOLDER = 200  # flushes; with the files of runs the folder stays below 300 entries
+_NAME = re.compile(r"(\d{8})-(\d{8})(?:-\d+)?\.jsonl")
+_FOLDER = re.compile(r"\d{8}")
+_NEARLY_FULL = 100  # entries after which a writer may have gone on to the next folder
+_LOOK_ANYWAY = 8  # looks after which a new folder is looked for in any case
+
+
+class _Flush(NamedTuple):
+    first: int
+    last: int
+    lines: bytes
+
+
+class NumberedStore:
+    """The files of one writer; `check_mount` raises OSError if the mount is gone."""
+
+    def __init__(self, folder: Path, check_mount: Callable[[], None]) -> None:
+        self._folder = folder
+        self._check_mount = check_mount
+        self._place = folder
+        self._flushes: list[_Flush] = []  # since the last of the longest runs
+        self._count = 0
+        self._next = 0
+        self._tries = 0
+
+    def write(self, lines: bytes) -> int:
+        """Write all lines as one new file, and the file of the run that it ends."""
+        flush = _Flush(self._next, self._next + lines.count(b"\n") - 1, lines)
+        self._check_mount()
+        if self._count % _PER_FOLDER == 0:
+            self._place = self._folder / f"{flush.first:08d}"
+            self._place.mkdir(parents=True, exist_ok=True)
+        self._write(flush)
+        self._count += 1
+        self._next = flush.last + 1
+        self._flushes.append(flush)
+        for run in _RUNS:
+            if self._count % run == 0:
+                self._together(run)
+                break
+        if self._count % _RUNS[0] == 0:
+            self._flushes.clear()
+        return len(lines)
+
+    def sync(self) -> None:
+        """Do nothing: each file is given to the mount whole, and uploading is its business."""
+
+    def close(self) -> None:
+        """Write one file with what no file of the longest run holds."""
+        if len(self._flushes) > 1:
+            self._together(len(self._flushes))
+
+    def _together(self, count: int) -> None:
+        """Write what the last `count` flushes hold into one file.
+
+        It only saves others time, so a failure is passed over: the next run holds it as well.
+        """
+        flushes = self._flushes[-count:]
+        lines = b"".join(flush.lines for flush in flushes)
+        with suppress(OSError):
+            self._check_mount()
+            self._write(_Flush(flushes[0].first, flushes[-1].last, lines))
+
+    def _write(self, flush: _Flush) -> None:
+        name = f"{flush.first:08d}-{flush.last:08d}"
+        if self._tries:  # an earlier try may have left a part of itself under the plain name
+            name += f"-{self._tries + 1}"
+        try:
+            write_once(self._place / f"{name}.jsonl", flush.lines)
+        except OSError:
+            self._tries += 1
+            raise
+        self._tries = 0
+
+
+@dataclass
+class _Seen:
+    """What is known of one writer's events, by number."""
+
+    next: int = 0  # all below it are known
+    beyond: set[int] = field(default_factory=set)  # known ones above a gap
+    ended_with: int | None = None
+    looks: int = 0
+    folders: list[int] = field(default_factory=list)  # first numbers, ascending
+    entries: int = 0  # in the last folder
+
+    def lacks(self, first: int, last: int) -> bool:
+        """Whether an event from `first` to `last` is not known yet."""
+        if last < self.next:
+            return False
+        return any(n not in self.beyond for n in range(max(first, self.next), last + 1))
+
+    def add(self, n: int) -> bool:
+        """Take note of an event; return whether it is new."""
+        if n < self.next or n in self.beyond:
+            return False
+        self.beyond.add(n)
+        while self.next in self.beyond:
+            self.beyond.remove(self.next)
+            self.next += 1
+        return True
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more can come."""
+        return self.ended_with is not None and self.next > self.ended_with
+
+
+class NumberedJournals:
+    """The journals of a sweep of `total` tasks, below one folder; counts the files it opened."""
+
+    def __init__(self, folder: Path, total: int, check_mount: Callable[[], None]) -> None:
+        self.folder = folder
+        self.total = total
+        self.opened = 0
+        self._check_mount = check_mount
+        self._seen: dict[str, _Seen] = {}
+        self._damage: dict[Path, Damage] = {}
+
+    @property
+    def damage(self) -> list[Damage]:
+        """Files that hold what they should not, as long as nothing better has arrived."""
+        return list(self._damage.values())
+
+    def create(self, name: str) -> NumberedStore:
+        """Return the place for a new journal."""
+        return NumberedStore(self.folder / name, self._check_mount)
+
+    def news(self, without: str) -> list[Event]:
+        """Return the events that arrived since the last call; raise OSError on a sick mount."""
+        self._check_mount()
+        found: list[Event] = []
+        for writer in os.listdir(self.folder):  # noqa: PTH208 - names are all that is needed
+            if writer != without:
+                seen = self._seen.setdefault(writer, _Seen())
+                if not seen.complete:
+                    self._read(writer, seen, found)
+        return found
+
+    def _read(self, writer: str, seen: _Seen, found: list[Event]) -> None:
+        """Read what is new of one writer, the files that hold most first."""
+        files = [
+            (first - last, first, last, path)
+            for path, first, last in self._list(writer, seen)
+            if seen.lacks(first, last)
+        ]
+        for _, first, last, path in sorted(files):
+            if seen.lacks(first, last):
+                for event in self._events(path, writer, first, last):
+                    if seen.add(event.n):
+                        found.append(event)
+                        if event.kind == "end":
+                            seen.ended_with = event.n
+
+    def _list(self, writer: str, seen: _Seen) -> Iterator[tuple[Path, int, int]]:
+        """Give the files of a writer that may hold something new, with the numbers they hold."""
+        place = self.folder / writer
+        if seen.entries >= _NEARLY_FULL or seen.looks % _LOOK_ANYWAY == 0 or not seen.folders:
+            names = _names(place)
+            known = {int(name) for name in names if _FOLDER.fullmatch(name)}
+            seen.folders = sorted(known.union(seen.folders))
+        seen.looks += 1
+        for number, first in enumerate(seen.folders, 1):
+            if number < len(seen.folders) and not seen.lacks(first, seen.folders[number] - 1):
+                continue
+            folder = place / f"{first:08d}"
+            names = _names(folder)
+            seen.entries = len(names)
+            for name in names:
+                match = _NAME.fullmatch(name)
+                if match:
+                    yield folder / name, int(match[1]), int(match[2])
+
+    def _events(self, path: Path, writer: str, first: int, last: int) -> list[Event]:
+        """Return the events in a file, none if it is not there whole yet."""
+        try:
+            self.opened += 1
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return []
+        lines = data.split(b"\n")[:-1]
+        if len(lines) != last - first + 1:
+            return []
+        events: list[Event] = []
+        for number, body in enumerate(parse(lines)):
+            try:
+                event = check(body, writer, self.total)
+                if event.n != first + number:
+                    raise ValueError(f"event {event.n} stands where {first + number} should")
+            except ValueError as wrong:
+                self._damage[path] = Damage(path, number + 1, str(wrong))
+                return []
+            events.append(event)
+        self._damage.pop(path, None)
+        return events
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are all that is needed
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # not there yet, or nothing of ours

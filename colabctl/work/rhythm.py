@@ -1,0 +1,37 @@
+"""How often a worker writes and looks, on either kind of file system."""
+
+from dataclasses import dataclass
+
+from colabctl.sharedfs.mounts import Consistency
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Seconds.
+
+    flush   how long a result of a short task may wait for company
+    look    between looks at what others did, while tasks run
+    idle    between looks for something to claim
+    batch   work that one slot claims at a time, if tasks are shorter than that
+    moment  before a slot has nothing left to do, to claim more for it
+    """
+
+    flush: float
+    look: float
+    idle: float
+    batch: float
+    moment: float
+
+
+# A claim takes a millisecond, so a second's work at a time costs nothing. On a Drive mount one
+# account gets throttled above about three writes a second and each look asks the Drive, so a
+# worker stays below a write in two seconds.
+_RHYTHMS = {
+    "coherent": Rhythm(flush=0.25, look=0.5, idle=0.2, batch=1.0, moment=0.03),
+    "eventual": Rhythm(flush=2.5, look=5.0, idle=2.0, batch=5.0, moment=0.5),
+}
+
+
+def rhythm_for(consistency: Consistency) -> Rhythm:
+    """Return the rhythm for a kind of file system."""
+    return _RHYTHMS[consistency]

@@ -1,0 +1,189 @@
+"""A project on disk, and real processes of the command that work in it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from colabctl.declare import declare, draft
+from colabctl.project.config import load
+from colabctl.project.create import create
+
+COMMAND = [sys.executable, "-m", "colabctl"]
+PATIENCE = 60.0  # seconds after which something that should have happened will not happen any more
+_MARK = "TEST_OF_COLABCTL"  # in the environment of every process of one test
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a process left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, which must be JSON as scripts read it."""
+        return json.loads(self.out, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def until(condition: Callable[[], Any], what: str = "it") -> Any:
+    """Return what `condition` gives as soon as that is true."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"{what} did not happen within {PATIENCE:g} s")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project with the members ana and ben, in which processes of the command run."""
+
+    root: Path
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file in the project."""
+        file = self.root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def declare(self, name: str, text: str, program: str | None = None, **environ: str) -> None:
+        """Declare a sweep from the text of its file, and of its program if it has one.
+
+        The program is written beside; `program` is what stands in it.
+        """
+        if program is not None:
+            file = next(line for line in text.splitlines() if line.startswith("program:"))
+            self.write(file.split(":")[1].strip(), program)
+        declare(
+            draft(text.encode(), f"{name}.yaml"),
+            self.config(environ).layout,
+            self.config(environ),
+            name=name,
+            member="ana",
+            now=time.time(),
+        )
+
+    def config(self, environ: Mapping[str, str]) -> Any:
+        """Return the configuration as it is under some variables."""
+        return load(self.root, environ)
+
+    def start(self, *arguments: str, member: str = "ana", **environ: str) -> "subprocess.Popen[str]":
+        """Start `colabctl ARGUMENTS` in the project and do not wait for it."""
+        return self.start_python(*COMMAND[1:], *arguments, member=member, **environ)
+
+    def start_python(
+        self, *arguments: str, member: str = "ana", **environ: str
+    ) -> "subprocess.Popen[str]":
+        """Start Python in the project and do not wait for it."""
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env={**clean(os.environ), _MARK: self.mark, "COLABCTL_MEMBER": member, **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *arguments: str, member: str = "ana", **environ: str) -> Finished:
+        """Run `colabctl ARGUMENTS` in the project to its end."""
+        return end(self.start(*arguments, member=member, **environ))
+
+    def python(self, text: str, member: str = "ana", **environ: str) -> Finished:
+        """Run a script in the project to its end."""
+        script = self.write("notebooks/ana/script.py", text)
+        return end(self.start_python(str(script), member=member, **environ))
+
+    def results(self, sweep: str) -> list[dict[str, Any]]:
+        """Return what `results --format json` prints."""
+        finished = self.run("results", sweep, "--format", "json")
+        assert finished.code == 0, finished.err
+        rows: list[dict[str, Any]] = finished.json
+        return rows
+
+    def status(self, sweep: str) -> dict[str, Any]:
+        """Return what `status --json` prints."""
+        finished = self.run("status", sweep, "--json")
+        assert finished.code == 0, finished.err
+        status: dict[str, Any] = finished.json
+        return status
+
+    def events(self, sweep: str, kind: str | None = None) -> list[dict[str, Any]]:
+        """Return the events of a sweep, by date; each with its writer."""
+        events = [
+            {"writer": file.parent.name, **json.loads(line)}
+            for file in sorted((self.root / "sweeps" / sweep / "journal").glob("*/events.jsonl"))
+            for line in file.read_text().splitlines()
+        ]
+        events.sort(key=lambda event: (event["t"], event["writer"], event["n"]))
+        return [event for event in events if kind in (None, event["event"])]
+
+    def processes(self) -> list[int]:
+        """Return the processes of this test that live, except the test itself."""
+        return list(_marked(f"{_MARK}={self.mark}".encode()))
+
+    def end_all(self) -> None:
+        """End whatever is left of this test."""
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for process in self.started:
+            process.kill()
+            process.communicate()
+
+
+def end(process: "subprocess.Popen[str]") -> Finished:
+    """Wait for the end of a process."""
+    out, err = process.communicate(timeout=PATIENCE)
+    return Finished(process.returncode, out, err)
+
+
+def end_together(processes: "Sequence[subprocess.Popen[str]]") -> list[Finished]:
+    """Wait for the end of all, which must be a good one."""
+    ended = [end(process) for process in processes]
+    assert [each.code for each in ended] == [0] * len(ended), [each.err for each in ended]
+    return ended
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the settings of whoever runs the tests."""
+    dropped = ("COLABCTL_", "CUDA_VISIBLE_DEVICES")
+    return {name: value for name, value in environ.items() if not name.startswith(dropped)}
+
+
+def _marked(mark: bytes) -> Iterator[int]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                yield int(folder.name)
+        except OSError:
+            continue  # it is gone, or somebody else's
+
+
+def made(root: Path) -> Project:
+    """Make a project."""
+    create(root, "churn", "ana", ["ana", "ben"])
+    return Project(root)
