@@ -81,8 +81,15 @@ def protect(
     reports = []
     for folder in _folders(layout, config.read_only, path):
         done = raw.protect(layout, folder, accept_changes=accept_changes)
-        reports.append({"folder": layout.relative(folder), "files": done.files, "bytes": done.bytes,
-                        "added": done.added, "missing": done.missing})  # fmt: skip
+        reports.append(
+            {
+                "folder": layout.relative(folder),
+                "files": done.files,
+                "bytes": done.bytes,
+                "added": done.added,
+                "missing": done.missing,
+            }
+        )
         talk(
             f"{layout.relative(folder)}: {done.files} files, {done.bytes:,} bytes recorded, "
             f"{len(done.added)} new"
@@ -91,8 +98,8 @@ def protect(
             talk(f"  missing, though recorded: {', '.join(done.missing[:5])}")
         if done.writable:
             talk(
-                f"  {len(done.writable)} can still be written here in spite of their marks (a Drive "
-                "keeps none, and root heeds none); `colabctl verify` tells if one was changed"
+                f"  {len(done.writable)} can still be written here in spite of their marks (a "
+                "Drive keeps none, root heeds none); `colabctl verify` tells if one was changed"
             )
     if as_json:
         answer(reports)

@@ -13,6 +13,7 @@ from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.ledger import Book, Plan
+    from colabctl.project.layout import Layout
 
 _SAY_EVERY = 10.0  # seconds between lines of progress
 
@@ -40,6 +41,10 @@ def work(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Do not wait for tasks that others run.")
     ] = False,
+    recover: Annotated[
+        bool,
+        typer.Option("--recover", help="Only bring in results that were kept on this machine."),
+    ] = False,
     root: Root = None,
 ) -> None:
     """Claim tasks and run them until there are none; Ctrl-C gives back what is held."""
@@ -49,6 +54,9 @@ def work(
     from colabctl.work.session import Session
 
     layout, config = open_project(root)
+    if recover:
+        _recover(layout)
+        return
     timeout = parse_duration(task_timeout, "--task-timeout") if task_timeout else None
     limits = Limits(
         max_tasks=max_tasks,
@@ -75,6 +83,26 @@ def work(
     talk(f"ran {done + failed} tasks: {done} done, {failed} failed; {why}")
     if last and last.ending == "hopeless":
         raise UserError(f"{last.reason}; mend it, then start this worker again")
+    if last and last.ending == "full":
+        raise UserError(f"{last.reason}; make room (a Drive's Trash counts too), then start again")
+    if last and last.ending == "unwritable":
+        raise UserError(f"{last.reason}; see that you may edit the folder, then start again")
+
+
+def _recover(layout: "Layout") -> None:
+    """Bring in what workers on this machine could not write."""
+    from colabctl.project.sweeps import find_sweep
+    from colabctl.work.kept import bring_in, kept_results
+    from colabctl.work.sweep import OpenSweep
+
+    found = False
+    for kept in kept_results(layout.root):
+        found = True
+        sweep = OpenSweep.at(layout.root, find_sweep(layout, kept.sweep))
+        tasks = bring_in(sweep, kept)
+        talk(f"{kept.sweep}: brought in {', '.join(tasks) or 'nothing, all had arrived'}")
+    if not found:
+        talk(f"nothing is kept on this machine for {layout.root}")
 
 
 _WHY = {
@@ -85,6 +113,8 @@ _WHY = {
     "stopped": "the sweep was stopped",
     "interrupted": "interrupted, what was held is given back",
     "hopeless": "giving up",
+    "full": "the folder is full",
+    "unwritable": "the folder cannot be written",
 }
 
 

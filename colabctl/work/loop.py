@@ -19,6 +19,7 @@ from colabctl.work.sweep import OpenSweep
 # A worker whose first tasks all fail has something wrong with itself, or the sweep has: going on
 # would burn the retries of every task.
 _HOPELESS = 5
+_NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reach a folder that does not answer
 
 Ending = Literal[
@@ -104,7 +105,7 @@ class Worker:
         try:
             self.step()
             while not self.over():
-                self._wake.wait(self._rhythm.flush if self._mine else self._rhythm.idle)
+                self._wake.wait(min(self._rhythm.flush, self._rhythm.idle, _NOTICE))
                 self._wake.clear()
                 self.step()
             if self.tally.ending in ("stopped", "max-tasks", "nothing to do"):
@@ -358,7 +359,7 @@ class Worker:
         for slot in self._slots:
             self._give_back(slot, slot.waiting)
         while self._mine and not (self.interrupted.is_set() or self._late(0.0)):
-            self._wake.wait(self._rhythm.flush)
+            self._wake.wait(min(self._rhythm.flush, _NOTICE))
             self._wake.clear()
             self._collect()
             try:

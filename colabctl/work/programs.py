@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,9 @@ from colabctl.work.child import TaskError
 _LOOK_EVERY = 0.2  # seconds between looks at a running program's reports
 
 
-def runner(program: Path, command: Sequence[str] | None, root: Path) -> Any:
+def runner(
+    program: Path, command: Sequence[str] | None, root: Path
+) -> Callable[[dict[str, Any], Task], dict[str, Any]]:
     """Return what runs `program` once for a task, as (params, task) -> metrics.
 
     The program finds its task in $COLABCTL_TASK and may leave metrics, a flat JSON object, in

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,12 +19,19 @@ from colabctl.ledger import Book, Plan
 from colabctl.project import code as frozen
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.child import Settings
-from colabctl.work.identity import new_identity
+from colabctl.work.identity import Identity, new_identity
+from colabctl.work.kept import keep
 from colabctl.work.loop import Limits, Tally, Worker
 from colabctl.work.slots import Outcome, Slot
 from colabctl.work.sweep import OpenSweep
 
+# Seconds. --max-time ends the tasks so much earlier that what was written can be uploaded.
+_DRAIN = 60.0
+_UPLOAD = 600.0
+# Endings after which there is no use in going on with the next sweep.
+_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "hopeless", "full", "unwritable"})
 _AGAIN = 1.0  # seconds between looks at sweeps that others finish
 
 
@@ -62,7 +70,7 @@ class Session:
                 for sweep in list(opened):
                     tally = self._work_on(sweep, wait=alone and self.limits.wait)
                     tallies.append(tally)
-                    if tally.ending in ("interrupted", "max-time", "max-tasks", "hopeless"):
+                    if tally.ending in _FINAL:
                         return tallies
                     if tally.ending != "nothing to do" or not self.limits.wait:
                         opened.remove(sweep)
@@ -86,13 +94,51 @@ class Session:
             worker = Worker(
                 sweep=sweep,
                 identity=new_identity(sweep.plan, self.config, self.member, self.jobs),
-                limits=replace(self.limits, wait=wait),
+                limits=self._limits(sweep.plan, wait=wait),
                 make_slots=make_slots,
                 tell=self.tell,
                 progress=lambda book: self.progress(sweep.plan, book),
                 interrupted=self.interrupted,
             )
-            return worker.run()
+            tally = worker.run()
+        if tally.unsent:
+            self._keep(sweep, worker.identity, tally)
+        elif sweep.ledger.name and sweep.plan.consistency == "eventual":
+            self._see_uploaded(sweep)
+        return tally
+
+    def _limits(self, plan: Plan, *, wait: bool) -> Limits:
+        until = self.limits.until
+        if until is not None and plan.consistency == "eventual":
+            left = until - time.monotonic()
+            until -= min(_DRAIN, left / 10)
+        return replace(self.limits, wait=wait, until=until)
+
+    def _keep(self, sweep: OpenSweep, me: Identity, tally: Tally) -> None:
+        kept = keep(sweep, me, tally.unsent)
+        if kept is not None:
+            self.tell(
+                f"{len(kept.events)} results are kept on this machine in {kept.file}; once the "
+                "folder takes files again: colabctl work --recover"
+            )
+
+    def _see_uploaded(self, sweep: OpenSweep) -> None:
+        """Wait until this worker's journal is on the Drive, or say that it cannot be told."""
+        journal = sweep.layout.journal / sweep.ledger.name
+        files = [path for path in journal.rglob("*.jsonl") if path.is_file()]
+        longest = time.monotonic() + _UPLOAD
+        until = longest if self.limits.until is None else min(longest, self.limits.until + _DRAIN)
+        left = wait_until_uploaded(files, until=until, monotonic=time.monotonic, sleep=time.sleep)
+        if left is None:
+            self.tell(
+                "this mount does not tell whether files are uploaded; in Colab, end with "
+                "drive.flush_and_unmount() before the machine goes"
+            )
+        elif left:
+            self.tell(f"{len(left)} files of this worker's journal are not uploaded yet; wait "
+                      "before you close this machine")  # fmt: skip
+        else:
+            self.tell("all results are uploaded")
 
     def _settings(self, plan: Plan, code: Path, number: int) -> Settings:
         return Settings(

@@ -11,7 +11,9 @@ two machines gives two objects; writes land in a local cache and are uploaded wh
 close; other machines learn of a file later still, each file on its own time; a listing may lack
 what a direct open finds; the last upload of one file wins; locks end at the mount.
 
-It needs Linux, FUSE 3 and the package mfusepy. `tests.drive.fixtures` skips where they are missing.
+The kernel keeps no names and no contents of it, so news is seen at once; the price is that a file
+on it cannot be mapped into shared memory. It needs Linux, FUSE 3 and the package mfusepy, and
+`tests.drive.fixtures` skips where they are missing.
 """
 
 from tests.drive.drive import Drive
