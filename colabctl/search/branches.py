@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from colabctl.search.space import Choice, Parameter, Space
 
 _MOST_MOVES = 1_000_000
+_MOST_PARAMETERS = 200_000  # with what is shared counted in every branch
 
 
 class ClashError(ValueError):
@@ -30,7 +31,10 @@ def settled(parameters: Iterable[Parameter]) -> Space:
     for choice in choices:
         shared_here = {name: level.pop(name) for name in choice.below & level.keys()}
         level[choice.name] = _with_shared(choice, shared_here)
-    return Space.of(level.values())
+    space = Space.of(level.values())
+    if space.size > _MOST_PARAMETERS:
+        raise ClashError("choices inside choices make too many parameters; write out fewer branches")
+    return space
 
 
 def _overridden_choice(level: Mapping[str, Parameter]) -> tuple[Choice, Choice] | None:

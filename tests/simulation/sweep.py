@@ -1,0 +1,93 @@
+"""One simulated sweep from its start to the last result, with what it cost."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from colabctl.ledger import Ledger, Plan
+from tests.simulation.machines import Machine
+from tests.simulation.world import START, Delays, View, World
+
+
+def plan_of(total: int, heartbeat: float = 60.0, lease: float = 600.0) -> Plan:
+    """Return the plan of a sweep on a Drive mount."""
+    return Plan(
+        sweep="simulated", total=total, kind="function", method="grid", consistency="eventual",
+        heartbeat=heartbeat, lease=lease, source_digest="", declared_by="ana", declared_at=START,
+        metric="loss",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a simulated sweep came to.
+
+    repeated    time spent on runs that nobody needed, as a share of all tasks' time
+    speed       all tasks' time / machines / time until the last result: 1 is ideal
+    writes      files written for each finished task
+    """
+
+    repeated: float
+    speed: float
+    writes: float
+    duration: float
+
+
+class Simulation:
+    """A sweep under way; `happenings` are (time, what happens then)."""
+
+    def __init__(
+        self, *, machines: int, durations: Sequence[float], delays: Delays, seed: int,
+        heartbeat: float = 60.0, lease: float = 600.0, skew: float = 0.0, stagger: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.rng = random.Random(seed)
+        self.durations = durations
+        self.plan = plan_of(len(durations), heartbeat, lease)
+        # One view more, of somebody who only reads.
+        self.world = World(machines + 1, len(durations), delays, self.rng)
+        self.machines = [
+            Machine(
+                number, self.world, self.plan, durations, random.Random(seed * 1000 + number),
+                skew=self.rng.uniform(-skew, skew), starts=self.rng.uniform(0, stagger),
+            )
+            for number in range(machines)
+        ]  # fmt: skip
+        self.reader = Ledger(
+            View(self.world, machines), self.plan, wall=lambda: START + self.world.now
+        )
+        self.happenings: list[tuple[float, Callable[[], None]]] = []
+        self.checks: list[Callable[[Machine], None]] = []
+
+    def run(self, longest: float = 1e7) -> Outcome:
+        """Run until every machine has ended or died."""
+        self.happenings.sort(key=lambda each: each[0])
+        while any(machine.alive and not machine.ended for machine in self.machines):
+            machine = min(self.machines, key=lambda each: each.wakes)
+            if self.happenings and self.happenings[0][0] <= machine.wakes:
+                at, happen = self.happenings.pop(0)
+                self.world.now = max(self.world.now, at)
+                happen()
+                continue
+            assert machine.wakes < longest, "the sweep does not end"
+            self.world.now = max(self.world.now, machine.wakes)
+            machine.turn()
+            for check in self.checks:
+                check(machine)
+        return self.outcome()
+
+    def outcome(self) -> Outcome:
+        """Return what it came to."""
+        runs = [run for machine in self.machines for run in machine.runs]
+        first: dict[int, float] = {}
+        for run in runs:
+            if run.done:
+                first[run.index] = min(first.get(run.index, float("inf")), run.ended)
+        total = sum(self.durations)
+        spent = sum(run.ended - run.begun for run in runs)
+        last = max(first.values())
+        return Outcome(
+            repeated=(spent - total) / total,
+            speed=total / len(self.machines) / last,
+            writes=len(self.world.files) / len(self.durations),
+            duration=last,
+        )

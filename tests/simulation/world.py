@@ -1,0 +1,114 @@
+"""A pretended Drive in simulated time: files that arrive late, in any order, or never."""
+
+import math
+import random
+from dataclasses import dataclass, field
+
+from colabctl.ledger.events import Event, check, parse
+from colabctl.ledger.journal import Damage
+
+START = 1.7e9  # wall clock at the beginning
+
+
+@dataclass(frozen=True)
+class Delays:
+    """How late a file arrives elsewhere, in seconds: log-normal around a median, never above worst.
+
+    A share `lost_for_hours` of all files takes hours instead.
+    """
+
+    median: float = 10.0
+    worst: float = 60.0
+    lost_for_hours: float = 0.0
+
+    def draw(self, rng: random.Random) -> float:
+        """Return one delay."""
+        if self.lost_for_hours and rng.random() < self.lost_for_hours:
+            return rng.uniform(3600, 4 * 3600)
+        return min(self.worst, self.median * math.exp(rng.gauss(0.0, 0.7)))
+
+
+@dataclass(eq=False)
+class File:
+    """One flush of one writer; `uploaded` is when it is safe from the death of its machine."""
+
+    machine: int
+    events: list[Event]
+    uploaded: float
+    arrival: dict[int, float] = field(default_factory=dict)
+
+
+class World:
+    """The Drive, its machines and the true time, in seconds from 0."""
+
+    def __init__(self, machines: int, total: int, delays: Delays, rng: random.Random) -> None:
+        self.now = 0.0
+        self.total = total
+        self.machines = machines
+        self.files: list[File] = []
+        self._delays = delays
+        self._rng = rng
+
+    def publish(self, machine: int, writer: str, lines: bytes) -> None:
+        """Take a file; each other machine will see it at a time of its own."""
+        events = [check(body, writer, self.total) for body in parse(lines.split(b"\n")[:-1])]
+        delays = {
+            other: self._delays.draw(self._rng) for other in range(self.machines) if other != machine
+        }
+        uploaded = self.now + min(delays.values(), default=0.0) * self._rng.random()
+        file = File(machine, events, uploaded)
+        file.arrival = {other: self.now + delay for other, delay in delays.items()}
+        self.files.append(file)
+
+    def bury(self, machine: int) -> None:
+        """Let a machine die: what it had not uploaded never arrives."""
+        self.files = [
+            file for file in self.files if file.machine != machine or file.uploaded <= self.now
+        ]
+
+    def deliver(self) -> None:
+        """Let all that is under way arrive."""
+        for file in self.files:
+            file.arrival = dict.fromkeys(range(self.machines), 0.0)
+
+
+class Store:
+    """One writer's place on the Drive, as one machine has it."""
+
+    def __init__(self, world: World, machine: int, writer: str) -> None:
+        self._world, self._machine, self._writer = world, machine, writer
+
+    def write(self, lines: bytes) -> int:
+        """Write a file."""
+        self._world.publish(self._machine, self._writer, lines)
+        return len(lines)
+
+    def sync(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class View:
+    """All journals as one machine sees them: the files that have arrived there."""
+
+    def __init__(self, world: World, machine: int) -> None:
+        self.damage: list[Damage] = []
+        self._world, self._machine = world, machine
+        self._read: set[int] = set()
+
+    def create(self, name: str) -> Store:
+        """Return the place for a new journal."""
+        return Store(self._world, self._machine, name)
+
+    def news(self, without: str) -> list[Event]:
+        """Return the events in files that have arrived since the last call."""
+        found: list[Event] = []
+        for file in self._world.files:
+            if id(file) in self._read or file.machine == self._machine:
+                continue
+            if file.arrival.get(self._machine, math.inf) <= self._world.now:
+                self._read.add(id(file))
+                found += file.events
+        return found
