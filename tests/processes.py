@@ -8,13 +8,16 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from colabctl.declare import declare, draft
-from colabctl.project.config import load
+from colabctl.project.config import Config, load
 from colabctl.project.create import create
+from colabctl.views.results import as_json, results
+from colabctl.views.status import status
+from colabctl.work.sweep import OpenSweep
 
 COMMAND = [sys.executable, "-m", "colabctl"]
 PATIENCE = 60.0  # seconds after which something that should have happened will not happen any more
@@ -73,16 +76,17 @@ class Project:
         if program is not None:
             file = next(line for line in text.splitlines() if line.startswith("program:"))
             self.write(file.split(":")[1].strip(), program)
+        config = self.config(environ)
         declare(
             draft(text.encode(), f"{name}.yaml"),
-            self.config(environ).layout,
-            self.config(environ),
+            config.layout,
+            config,
             name=name,
             member="ana",
             now=time.time(),
         )
 
-    def config(self, environ: Mapping[str, str]) -> Any:
+    def config(self, environ: Mapping[str, str]) -> Config:
         """Return the configuration as it is under some variables."""
         return load(self.root, environ)
 
@@ -116,18 +120,20 @@ class Project:
         return end(self.start_python(str(script), member=member, **environ))
 
     def results(self, sweep: str) -> list[dict[str, Any]]:
-        """Return what `results --format json` prints."""
-        finished = self.run("results", sweep, "--format", "json")
-        assert finished.code == 0, finished.err
-        rows: list[dict[str, Any]] = finished.json
-        return rows
+        """Return the rows of a sweep's results, as scripts get them."""
+        opened = self._open(sweep)
+        return [as_json(asdict(row)) for row in results(opened.ledger.book, opened.tasks)]
 
     def status(self, sweep: str) -> dict[str, Any]:
-        """Return what `status --json` prints."""
-        finished = self.run("status", sweep, "--json")
-        assert finished.code == 0, finished.err
-        status: dict[str, Any] = finished.json
-        return status
+        """Return the status of a sweep, as scripts get it."""
+        opened = self._open(sweep)
+        found: dict[str, Any] = as_json(asdict(status(opened.plan, opened.ledger, opened.tasks)))
+        return found
+
+    def _open(self, sweep: str) -> OpenSweep:
+        opened = OpenSweep.at(self.root, self.config({}).layout.sweep(sweep))
+        opened.ledger.refresh()
+        return opened
 
     def events(self, sweep: str, kind: str | None = None) -> list[dict[str, Any]]:
         """Return the events of a sweep, by date; each with its writer."""

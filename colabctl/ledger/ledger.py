@@ -9,6 +9,7 @@ from typing import Any
 
 from colabctl.ledger.appended import AppendedJournals
 from colabctl.ledger.book import Book
+from colabctl.ledger.choice import choose, choose_apart
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
 from colabctl.ledger.journal import Damage, Journals, JournalWriter
@@ -32,6 +33,7 @@ class Ledger:
         self._journals = journals
         self.book = Book(plan.total, plan.max_retries, plan.lease)
         self.clock = Clock(wall)
+        self._plan = plan
         self._writer: JournalWriter | None = None
         self._written_at = 0.0
         self._unsynced_since: float | None = None
@@ -116,7 +118,11 @@ class Ledger:
         """
         with lock:
             self.refresh()
-            chosen = choose(self.book, want(self.book), self.clock.now(), rng)
+            book, now = self.book, self.clock.now()
+            if self._plan.consistency == "coherent":
+                chosen = choose(book, want(book), now, rng)
+            else:
+                chosen = choose_apart(book, want(book), now, rng, self.name)
             claims = [(index, self.book.tasks[index].attempts + 1) for index in chosen]
             events = list(outcomes)
             if claims:
@@ -134,18 +140,3 @@ def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time)
     if plan.consistency == "coherent":
         return Ledger(AppendedJournals(folder, plan.total), plan, wall)
     return Ledger(NumberedJournals(folder, plan.total, Anchor(folder).check), plan, wall)
-
-
-def choose(book: Book, want: int, now: float, rng: random.Random) -> list[int]:
-    """Return at most `want` tasks that may be claimed at ledger time `now`, in random order.
-
-    Everybody choosing in an order of their own is what keeps workers apart that cannot see each
-    other's claims yet. Tasks that nobody holds come before those of a worker that fell silent.
-    """
-    if want <= 0 or book.order != "go":
-        return []
-    chosen = rng.sample(book.open.items, min(want, len(book.open)))
-    if len(chosen) < want:
-        lapsed = sorted(book.lapsed(now))
-        chosen += rng.sample(lapsed, min(want - len(chosen), len(lapsed)))
-    return chosen

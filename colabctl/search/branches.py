@@ -33,7 +33,9 @@ def settled(parameters: Iterable[Parameter]) -> Space:
         level[choice.name] = _with_shared(choice, shared_here)
     space = Space.of(level.values())
     if space.size > _MOST_PARAMETERS:
-        raise ClashError("choices inside choices make too many parameters; write out fewer branches")
+        raise ClashError(
+            "choices inside choices make too many parameters; write out fewer branches"
+        )
     return space
 
 
@@ -53,13 +55,17 @@ def _overridden_choice(level: Mapping[str, Parameter]) -> tuple[Choice, Choice] 
 
 
 def _check_apart(choices: Collection[Choice]) -> None:
-    """Raise ClashError if branches of two choices define one name, or each other's."""
-    first = {choice.name: choice.name for choice in choices}
+    """Raise ClashError if branches of two choices define one name, or each other."""
+    first: dict[str, str] = {}
     for choice in choices:
         for name in sorted(choice.below):
             other = first.setdefault(name, choice.name)
             if other != choice.name:
                 raise ClashError(_twice(name, other, choice.name))
+    for choice in choices:
+        if choice.name in first:
+            other = first[choice.name]
+            raise ClashError(f"branches of {choice.name} and of {other} define each other")
 
 
 def _with_shared(choice: Choice, shared: Mapping[str, Parameter]) -> Choice:

@@ -154,7 +154,7 @@ def _method(top: Fields) -> Method | None:
 def _space(top: Fields, *, grid: bool) -> Space:
     parameters = top.content.get("parameters")
     if not parameters:
-        message = "parameters: is missing or empty; name what to vary, as in {lr: {values: [1e-3]}}"
+        message = "is missing or empty; name what to vary, as in {lr: {values: [1e-3, 1e-4]}}"
         top.findings.problem(("parameters",), message, key=True)
         return Space()
     return ParametersReader(top.findings, grid).space(parameters, ("parameters",))

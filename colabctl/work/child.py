@@ -16,6 +16,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -32,20 +34,29 @@ class TaskError(Exception):
 
 
 class _PipeRecorder:
-    """Sends a task's values to the worker."""
+    """Sends a task's values to the worker as long as the task runs, whatever its threads do."""
 
     def __init__(self, index: int, send: Callable[[dict[str, Any]], None]) -> None:
         self._index = index
         self._send = send
+        self._turn = threading.Lock()
+        self._over = False
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
-        self._send({"report": self._index, "step": step, "values": values})
+        with self._turn:
+            if not self._over:
+                self._send({"report": self._index, "step": step, "values": values})
 
     def done(self, metrics: dict[str, Any]) -> None:
         """Leave them with the task: they travel with its outcome."""
 
     def failed(self, error: BaseException) -> None:
         raise error
+
+    def close(self) -> None:
+        """Drop what comes from here on: it would be taken for the next task's."""
+        with self._turn:
+            self._over = True
 
 
 def tail(log: Path) -> str:
@@ -136,11 +147,19 @@ class _Output:
         sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - for good
 
     def clear(self) -> None:
+        _flush()
         if os.fstat(1).st_size:
             os.ftruncate(1, 0)
 
 
-def serve(settings: Settings, channel: BinaryIO, assignments: "queue.SimpleQueue[str]") -> None:
+def _flush() -> None:
+    """Bring out what was printed without the end of a line."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # the task may have closed or moved it
+            stream.flush()
+
+
+def serve(settings: Settings, channel: BinaryIO, assignments: "queue.SimpleQueue[bytes]") -> None:
     """Run what comes in until an empty line does."""
 
     def send(message: dict[str, Any]) -> None:
@@ -154,45 +173,69 @@ def serve(settings: Settings, channel: BinaryIO, assignments: "queue.SimpleQueue
         send({"broken": str(wrong), "output": ""})
         return
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
+        _flush()
         traceback.print_exc()
-        send({"broken": _headline(error), "output": tail(output.log)})
+        send({"broken": headline(error), "output": tail(output.log)})
         return
     send({"ready": True})
     while line := assignments.get().strip():
         for parts in json.loads(line):
             output.clear()
             assignment = Assignment(**{**parts, "earlier": tuple(parts["earlier"])})
-            task = Task(assignment, _PipeRecorder(assignment.index, send))
-            begun = time.perf_counter()
-            try:
-                metrics = run_one(run, task)
-            except BaseException as error:  # noqa: BLE001 - user code may raise anything
-                if not isinstance(error, TaskError):
-                    traceback.print_exc()
-                seconds = time.perf_counter() - begun
-                send(
-                    {
-                        "failed": assignment.index,
-                        "seconds": round(seconds, 6),
-                        "error": _headline(error),
-                        "output": tail(output.log),
-                    }
-                )
-            else:
-                seconds = time.perf_counter() - begun
-                send({"done": assignment.index, "seconds": round(seconds, 6), "metrics": metrics})
+            send(_attempt(run, assignment, send, output.log))
 
 
-def _headline(error: BaseException) -> str:
+def _attempt(
+    run: Run, assignment: Assignment, send: Callable[[dict[str, Any]], None], log: Path
+) -> dict[str, Any]:
+    """Run a task and return the answer that ends it."""
+    recorder = _PipeRecorder(assignment.index, send)
+    answer: dict[str, Any]
+    begun = time.perf_counter()
+    try:
+        metrics = run_one(run, Task(assignment, recorder))
+        answer = {"done": assignment.index, "metrics": metrics}
+    except BaseException as error:  # noqa: BLE001 - user code may raise anything
+        _flush()
+        if not isinstance(error, TaskError):
+            traceback.print_exc()
+        answer = {"failed": assignment.index, "error": headline(error), "output": tail(log)}
+    recorder.close()
+    return {**answer, "seconds": round(time.perf_counter() - begun, 6)}
+
+
+def headline(error: BaseException) -> str:
+    """Return in one line what was raised and what it says."""
     if isinstance(error, TaskError):
         return str(error)
-    return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1][:500]
+    if isinstance(error, SyntaxError):  # which is otherwise shown with its place, in three lines
+        whole = f"{type(error).__name__}: {error}"
+    else:
+        whole = traceback.format_exception_only(error)[0]
+    return " ".join(whole.split())[:500]
 
 
-def _follow(assignments: "queue.SimpleQueue[str]") -> None:
+def _pipes() -> tuple[int, int]:
+    """Return the pipes from and to the worker, which nothing that runs here gets hold of.
+
+    What it starts could eat the assignments, or keep the worker from seeing that this process
+    has died.
+    """
+    pipes = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    if hasattr(os, "register_at_fork"):
+        for pipe in pipes:
+            os.register_at_fork(after_in_child=partial(os.close, pipe))
+    return pipes
+
+
+def _follow(incoming: int, assignments: "queue.SimpleQueue[bytes]") -> None:
     """Pass on what the worker sends; when the worker is gone, end this whole process group."""
-    for line in sys.stdin:
-        assignments.put(line)
+    with os.fdopen(incoming, "rb") as lines:
+        for line in lines:
+            assignments.put(line)
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
@@ -201,9 +244,10 @@ def _follow(assignments: "queue.SimpleQueue[str]") -> None:
 def main() -> None:
     """Serve the worker that started this process with its settings as the one argument."""
     settings = Settings(**json.loads(sys.argv[1]))
-    channel = os.fdopen(os.dup(1), "wb")
-    assignments: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_follow, args=(assignments,), daemon=True).start()
+    incoming, outgoing = _pipes()
+    channel = os.fdopen(outgoing, "wb")
+    assignments: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_follow, args=(incoming, assignments), daemon=True).start()
     serve(settings, channel, assignments)
     channel.flush()
 

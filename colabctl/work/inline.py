@@ -12,11 +12,10 @@ from typing import Any
 from colabctl.ledger import Book
 from colabctl.task import Assignment, Task
 from colabctl.work.batch import batch_size
+from colabctl.work.child import TAIL_LINES, headline
 from colabctl.work.identity import Identity
 from colabctl.work.rhythm import rhythm_for
 from colabctl.work.sweep import OpenSweep
-
-_TAIL_LINES = 40
 
 
 class _Loop:
@@ -51,8 +50,7 @@ class _Loop:
     def failed(self, error: BaseException) -> None:
         if isinstance(error, Exception):
             lines = "".join(traceback.format_exception(error)).splitlines()
-            headline = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-            self._end("failed", error=headline[:500], output="\n".join(lines[-_TAIL_LINES:]))
+            self._end("failed", error=headline(error), output="\n".join(lines[-TAIL_LINES:]))
         else:
             self._give_back()
 

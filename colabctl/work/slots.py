@@ -120,13 +120,20 @@ class Slot:
         with self._changed:
             if self._stopped or not self._out or self._out[0].index != index:
                 return
-            self._stopped = (index, error)
+            self._stopped = stopped = (index, error)
             process = self._process
-        if process is not None:
-            signal_group(process, signal.SIGTERM)
-            timer = threading.Timer(kill_after, signal_group, (process, _KILL))
-            timer.daemon = True
-            timer.start()
+        if process is None:
+            return
+
+        def kill() -> None:
+            with self._changed:
+                if self._stopped is stopped:  # not yet ended, and not another task by now
+                    signal_group(process, _KILL)
+
+        signal_group(process, signal.SIGTERM)
+        timer = threading.Timer(kill_after, kill)
+        timer.daemon = True
+        timer.start()
 
     def close(self, within: float = 5.0) -> None:
         """End the process and the thread; what still runs is killed after `within` seconds."""
@@ -161,8 +168,9 @@ class Slot:
 
     def _start(self) -> bool:
         """Make sure that there is a process that has loaded the code; tell if there is."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return True
+        self._bury()  # it died between two tasks: nobody is to blame
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             # -P: the current folder, where others write, must not be on the path.
             [
@@ -185,10 +193,11 @@ class Slot:
             return True
         log = Path(self._settings.log)
         error = greeting.get("broken") or f"its process {_how(self._process.wait())} while loading"
-        self._outcomes.append(
-            Outcome("broken", error=error, output=greeting.get("output", tail(log)))
-        )
-        self._wake()
+        if not self._closing:  # that is why it ended
+            self._outcomes.append(
+                Outcome("broken", error=error, output=greeting.get("output", tail(log)))
+            )
+            self._wake()
         return False
 
     def _hand_out(self) -> None:
@@ -275,6 +284,8 @@ class Slot:
             process.wait(3)
         except (OSError, subprocess.TimeoutExpired):
             signal_group(process, _KILL)
+        else:
+            signal_group(process, signal.SIGTERM)  # what its tasks left running
 
 
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -282,8 +293,6 @@ _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
     """Send a signal to a process and to all that it started; no harm if they are gone."""
-    if process.returncode is not None:
-        return
     try:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, number)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from colabctl.ledger.appended import AppendedJournals
 from colabctl.ledger.book import Book
 from colabctl.ledger.events import Event, encode
-from colabctl.ledger.ledger import choose
+from colabctl.ledger.choice import choose
 from tests.ledger.histories import LEASE, TOTAL, histories
 
 

@@ -1,5 +1,7 @@
 """Functions as programs: a process imports the code once and serves one task after the other."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from tests.processes import Project
@@ -98,21 +100,6 @@ def test_a_process_that_dies_is_noticed_though_its_own_children_live(project: Pr
     }
 
 
-def test_a_process_that_died_while_it_had_nothing_to_do_is_replaced_and_no_task_blamed(
-    project: Project,
-) -> None:
-    # The second task waits for a third, which another process holds until the first child is dead.
-    program = """
-        import os, pathlib, signal, threading, time
-
-        def train(params, task):
-            if params["x"] == 0:
-                threading.Timer(0.1, lambda: os._exit(9)).start()
-    """
-    project.declare("idle", grid(1, "max_retries: 0"), unindented(program))
-    assert project.run("work", "idle").code == 0
-
-
 def test_no_process_serves_two_tasks_at_a_time(project: Project) -> None:
     program = """
         import os, threading
@@ -194,65 +181,59 @@ def test_gpus_are_counted_by_the_drivers_own_tool(project: Project) -> None:
     assert devices(project, 2, 2, PATH=f"{tool.parent}:/usr/bin:/bin") == ["0", "1"]
 
 
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
-        ("raise ValueError('no such thing')", "ValueError: no such thing"),
-        ("raise SystemExit('enough')", "sys.exit('enough')"),
-        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("assert params is None", "AssertionError"),
-        (
-            "return 0.5",
-            'the function returned a float; return a dict of metrics, such as {"accuracy": 0.91}',
-        ),
-        (
-            "return {'model': object()}",
-            "TypeError: metric 'model' is a object; give a number or a text",
-        ),
-        ("return {'note': chr(0xD800)}", "ValueError: metric 'note' is no text that can be written"),
-        ("task.report(step=1, loss=[object()])", "TypeError: metric 'loss' is a object; give a number or a text"),
-    ],
-)  # fmt: skip
-def test_a_task_that_goes_wrong_is_recorded_with_what_is_wrong(
-    project: Project, body: str, error: str
-) -> None:
-    project.declare("wrong", grid(1, "max_retries: 0"), f"def train(params, task):\n    {body}\n")
-    assert project.run("work", "wrong").code == 0
-    [row] = project.results("wrong")
-    assert (row["status"], row["error"]) == ("failed", error)
+def outcomes(project: Project, bodies: Iterable[str]) -> list[object]:
+    """Return what became of a task with each of these bodies: its error, or else its metrics."""
+    cases = list(enumerate(bodies))
+    program = "".join(f"def case{x}(params, task):\n    {body}\n" for x, body in cases)
+    program += "def train(params, task):\n    return globals()[f'case{params[\"x\"]}'](params, task)\n"
+    project.declare("cases", grid(len(cases), "max_retries: 0"), program)
+    for _ in cases:  # a worker whose first five tasks fail gives up, and the next one goes on
+        if project.status("cases")["state"] != "finished":
+            project.run("work", "cases")
+    return [row["error"] or row["metrics"] for row in project.results("cases")]
 
 
-@pytest.mark.parametrize(
-    ("body", "metrics"),
-    [
-        ("pass", {}),
-        ("import sys; sys.exit(0)", {}),
-        ("task.done(a=1); task.done(b=2)", {"a": 1, "b": 2}),
-        ("task.done(a=1, b=1); return {'b': 2}", {"a": 1, "b": 2}),
-        ("return {'nan': float('nan'), 'inf': float('-inf')}", {"nan": None, "inf": None}),
-        (
-            "return {'flag': True, 'none': None, 'list': (1, [2]), 'map': {'a': 1}}",
-            {"flag": True, "none": None, "list": [1, [2]], "map": {"a": 1}},
-        ),
-        (
-            "import numpy as np; return {'f': np.float32(0.5), 'i': np.int64(7), 'b': np.bool_(1),"
-            " 'one': np.array([3.0])}",
-            {"f": 0.5, "i": 7, "b": True, "one": 3.0},
-        ),
-        ("return {'ä': 'naïve 漢'}", {"ä": "naïve 漢"}),
-        ("return {'text': 'x' * 1_000_000}", {"text": "x" * 1_000_000}),
-    ],
-)
-def test_what_a_function_gives_back_is_its_metrics(
-    project: Project, body: str, metrics: dict[str, object]
-) -> None:
-    if "numpy" in body:
-        pytest.importorskip("numpy")
-    project.declare("right", grid(1), f"def train(params, task):\n    {body}\n")
-    worked = project.run("work", "right")
-    assert worked.code == 0, worked.err
-    [row] = project.results("right")
-    assert (row["status"], row["metrics"]) == ("done", metrics)
+def test_a_task_that_goes_wrong_is_recorded_with_what_is_wrong(project: Project) -> None:
+    wrong = {
+        "raise ValueError('no such thing')": "ValueError: no such thing",
+        "raise SystemExit('enough')": "sys.exit('enough')",
+        "raise KeyboardInterrupt": "KeyboardInterrupt",
+        "assert params is None": "AssertionError",
+        "raise ValueError('two\\nlines')": "ValueError: two lines",
+        "return 0.5": "the function returned a float; "
+        'return a dict of metrics, such as {"accuracy": 0.91}',
+        "return {'model': object()}": "TypeError: metric 'model' is a object; "
+        "give a number or a text",
+        "task.report(step=1, loss=[object()])": "TypeError: metric 'loss' is a object; "
+        "give a number or a text",
+    }
+    assert outcomes(project, wrong) == list(wrong.values())
+
+
+def test_what_a_function_gives_back_is_its_metrics(project: Project) -> None:
+    right: dict[str, dict[str, object]] = {
+        "pass": {},
+        "import sys; sys.exit(0)": {},
+        "task.done(a=1); task.done(b=2)": {"a": 1, "b": 2},
+        "task.done(a=1, b=1); return {'b': 2}": {"a": 1, "b": 2},
+        "return {'nan': float('nan'), 'inf': float('-inf')}": {"nan": None, "inf": None},
+        "return {'flag': True, 'none': None, 'list': (1, [2]), 'map': {'a': 1}}": {
+            "flag": True,
+            "none": None,
+            "list": [1, [2]],
+            "map": {"a": 1},
+        },
+        "return {'ä': 'naïve 漢'}": {"ä": "naïve 漢"},
+        "return {'half a character': chr(0xD800)}": {"half a character": "\ud800"},
+        "return {'text': 'x' * 1_000_000}": {"text": "x" * 1_000_000},
+    }
+    assert outcomes(project, right) == list(right.values())
+
+
+def test_numbers_of_numpy_are_numbers(project: Project) -> None:
+    pytest.importorskip("numpy")
+    body = "import numpy as np; return {'f': np.float32(0.5), 'i': np.int64(7), 'a': np.ones(1)}"
+    assert outcomes(project, [body]) == [{"f": 0.5, "i": 7, "a": 1.0}]
 
 
 def test_a_failure_keeps_the_last_forty_lines_of_its_output(project: Project) -> None:

@@ -1,0 +1,125 @@
+"""A slot: one process, replaced when it dies, and the tasks that it is given."""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from colabctl.task import Assignment
+from colabctl.work.child import Settings
+from colabctl.work.slots import Outcome, Slot
+from tests.processes import clean, until
+
+Slots = Callable[[str], tuple[Slot, "deque[Outcome]"]]
+
+
+@pytest.fixture
+def slot_for(tmp_path: Path) -> Iterator[Slots]:
+    """Give what makes a slot that runs a program's text, with its outcomes."""
+    slots: list[Slot] = []
+
+    def make(program: str) -> tuple[Slot, "deque[Outcome]"]:
+        (tmp_path / "train.py").write_text(program)
+        outcomes: deque[Outcome] = deque()
+        settings = Settings("train.py:train", None, str(tmp_path), str(tmp_path), str(tmp_path / "log"))
+        slots.append(Slot(settings, clean(os.environ), outcomes, lambda: None))
+        return slots[-1], outcomes
+
+    yield make
+    for slot in slots:
+        slot.close()
+
+
+def task(index: int) -> Assignment:
+    return Assignment("sweep", f"t{index:06d}", index, 1, {}, "")
+
+
+def run(slot: Slot, outcomes: "deque[Outcome]", index: int) -> Outcome:
+    slot.give([task(index)])
+    until(lambda: outcomes, f"an outcome of task {index}")
+    return outcomes.popleft()
+
+
+def dead(pid: int) -> bool:
+    """Whether a process has ended with all its threads, buried or not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state == "Z" and len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_a_process_that_died_between_two_tasks_is_replaced_and_neither_is_blamed(
+    slot_for: Slots,
+) -> None:
+    slot, outcomes = slot_for("import os\ndef train(params, task):\n    return {'pid': os.getpid()}\n")
+    first = run(slot, outcomes, 0)
+    os.kill(first.metrics["pid"], signal.SIGKILL)
+    until(lambda: dead(first.metrics["pid"]))
+    second = run(slot, outcomes, 1)
+    assert (first.kind, second.kind) == ("done", "done")
+    assert first.metrics != second.metrics
+
+
+def test_a_task_that_was_stopped_is_returned_and_the_next_one_runs(slot_for: Slots) -> None:
+    slot, outcomes = slot_for(
+        "import time\ndef train(params, task):\n    time.sleep(600 if task.index == 0 else 0)\n"
+    )
+    slot.give([task(0), task(1)])
+    until(slot.running)
+    slot.stop(0, None)
+    until(lambda: len(outcomes) == 2)
+    assert [(each.kind, each.assignment and each.assignment.index) for each in outcomes] == [
+        ("returned", 0),
+        ("done", 1),
+    ]
+
+
+def test_a_task_that_does_not_heed_the_signal_is_killed(slot_for: Slots) -> None:
+    slot, outcomes = slot_for(
+        "import pathlib, signal, time\n"
+        "def train(params, task):\n"
+        "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "    pathlib.Path('deaf').touch()\n"
+        "    time.sleep(600)\n"
+    )
+    slot.give([task(0)])
+    until(lambda: Path(slot._settings.root, "deaf").exists())
+    slot.stop(0, "took too long", kill_after=0.1)
+    until(lambda: outcomes)
+    assert (outcomes[0].kind, outcomes[0].error) == ("failed", "took too long")
+
+
+def test_a_late_kill_does_not_hit_the_task_that_runs_by_then(slot_for: Slots) -> None:
+    # The first task ends well on the signal, in a process that lives on.
+    slot, outcomes = slot_for(
+        "import pathlib, signal, time\n"
+        "def train(params, task):\n"
+        "    stopped = []\n"
+        "    signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))\n"
+        "    pathlib.Path(str(task.index)).touch()\n"
+        "    while task.index == 0 and not stopped:\n"
+        "        time.sleep(0.01)\n"
+        "    if task.index == 1:\n"
+        "        time.sleep(1)\n"
+    )
+    slot.give([task(0), task(1)])
+    until(lambda: Path(slot._settings.root, "0").exists())
+    slot.stop(0, None, kill_after=0.5)
+    until(lambda: len(outcomes) == 2)
+    assert [each.kind for each in outcomes] == ["done", "done"]
+
+
+def test_what_tasks_left_running_ends_with_the_slot(slot_for: Slots) -> None:
+    slot, outcomes = slot_for(
+        "import subprocess\n"
+        "def train(params, task):\n"
+        "    return {'pid': subprocess.Popen(['sleep', '600']).pid}\n"
+    )
+    left = run(slot, outcomes, 0).metrics["pid"]
+    assert not dead(left)
+    slot.close()
+    until(lambda: dead(left))
