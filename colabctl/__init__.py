@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from colabctl.version import VERSION as __version__
+
 if TYPE_CHECKING:
     import os
 
     from colabctl.api import Project
     from colabctl.task import Task
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "open", "task"]
 
 

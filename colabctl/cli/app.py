@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-import colabctl
 from colabctl.cli import control, demo, project, results, status, sweep, work
+from colabctl.version import VERSION
 
 app = typer.Typer(
     name="colabctl",
@@ -18,7 +18,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(colabctl.__version__)
+        print(VERSION)
         raise typer.Exit
 
 

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import colabctl
 from colabctl.ledger import Plan
 from colabctl.project.config import Config
 from colabctl.sharedfs.names import slug
+from colabctl.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Identity:
             "jobs": self.jobs,
             "heartbeat": self.heartbeat,
             "lease": self.lease,
-            "version": colabctl.__version__,
+            "version": VERSION,
             "python": platform.python_version(),
         }
 

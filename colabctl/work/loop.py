@@ -99,6 +99,7 @@ class Worker:
         self._joined = False
         self._pause = 0.0  # seconds to leave a folder alone that did not answer
         self._again_at = 0.0
+        self._claim_at = 0.0  # when to try again after there was nothing to claim
 
     def run(self) -> Tally:
         """Work until there is nothing left to do here; return what was done."""
@@ -212,6 +213,7 @@ class Worker:
         book = self.ledger.book
         return (
             book.order == "go"
+            and self.monotonic() >= self._claim_at
             and not self._late(self._pace() or 0.0)
             and (self.limits.max_tasks is None or self._taken < self.limits.max_tasks)
             and book.claimable(self.ledger.clock.now()) > 0
@@ -228,6 +230,8 @@ class Worker:
             outcomes=outcomes,
         )
         self._flushed = self.monotonic()
+        if not claims:
+            self._claim_at = self._flushed + self._rhythm.idle
         if claims and not self._slots:
             self._slots = self.make_slots(self._outcomes, self._wake.set)
         self._taken += len(claims)

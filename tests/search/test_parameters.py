@@ -22,12 +22,12 @@ def problems_of(text: str) -> list[str]:
 def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
     lines = [
         "  lr: {min: 0.1, max: 0.01}",
-        "  width: {valuse: [1, 2]}",
+        "  width: {vlaues: [1, 2]}",
         "  depth: {distribution: int_unifrom, min: 1, max: 2}",
     ]
     wrong_bounds, wrong_key, wrong_kind = problems_of(sweep("\n".join(lines)))
     assert wrong_bounds == "sweep.yaml:3:7: parameters.lr: min 0.1 is not below max 0.01"
-    assert wrong_key.startswith("sweep.yaml:4:11: parameters.width.valuse: ")
+    assert wrong_key.startswith("sweep.yaml:4:11: parameters.width.vlaues: ")
     assert wrong_key.endswith("did you mean values?")
     assert wrong_kind.startswith("sweep.yaml:5:25: parameters.depth.distribution: ")
     assert wrong_kind.endswith("did you mean int_uniform?")

@@ -89,7 +89,9 @@ class SimulatedSlot:
             assignment, begun = self._current
             seconds = self._durations[assignment.index]
             self._runs.append(Run(assignment.index, begun, begun + seconds, done=True))
-            self._outcomes.append(Outcome("done", assignment, seconds, {"loss": float(assignment.index)}))
+            self._outcomes.append(
+                Outcome("done", assignment, seconds, {"loss": float(assignment.index)})
+            )
             self.seconds = seconds if self.seconds is None else (self.seconds + seconds) / 2
             self._current = None
             self._go_on()

@@ -53,7 +53,9 @@ class World:
         """Take a file; each other machine will see it at a time of its own."""
         events = [check(body, writer, self.total) for body in parse(lines.split(b"\n")[:-1])]
         delays = {
-            other: self._delays.draw(self._rng) for other in range(self.machines) if other != machine
+            other: self._delays.draw(self._rng)
+            for other in range(self.machines)
+            if other != machine
         }
         uploaded = self.now + min(delays.values(), default=0.0) * self._rng.random()
         file = File(machine, events, uploaded)

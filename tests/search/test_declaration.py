@@ -1,0 +1,230 @@
+"""Every key of W&B's form is taken, refused for a reason, or ignored and said so."""
+
+from typing import Any
+
+import pytest
+
+from colabctl.errors import UserError
+from colabctl.search import Declaration, Metric, SweepFileError, expand, read
+
+MINIMAL = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
+
+
+def declared(more: str) -> Declaration:
+    return read(MINIMAL + more, "sweep.yaml")
+
+
+def problem_of(text: str) -> str:
+    with pytest.raises(SweepFileError) as refused:
+        read(text, "sweep.yaml")
+    return str(refused.value)
+
+
+def test_a_whole_file_is_read() -> None:
+    declaration = read(
+        """
+        name: bench
+        description: three models
+        method: random
+        metric: {name: val/rmse, goal: maximize, target: 0.9}
+        program: MAIN.ipynb
+        command: [python, "${program}", --steps, 40, "${args}"]
+        run_cap: 800
+        foreach: [dataset]
+        trials: 60
+        exclude: [{dataset: b}]
+        seed: 7
+        max_retries: 3
+        task_timeout: 90m
+        code: [src, extra.py]
+        claims: careful
+        parameters:
+          dataset: {values: [a, b]}
+        """,
+        "sweep.yaml",
+    )
+    assert declaration.name == "bench"
+    assert declaration.description == "three models"
+    assert declaration.method == "random"
+    assert declaration.metric == Metric("val/rmse", "maximize", 0.9)
+    assert declaration.program == "MAIN.ipynb"
+    assert declaration.command == ("python", "${program}", "--steps", "40", "${args}")
+    assert declaration.run_cap == 800
+    assert declaration.foreach == ("dataset",)
+    assert declaration.trials == 60
+    assert declaration.exclude == ({"dataset": "b"},)
+    assert declaration.seed == 7
+    assert declaration.max_retries == 3
+    assert declaration.task_timeout == 5400.0
+    assert declaration.code == ("src", "extra.py")
+    assert declaration.claims == "careful"
+    assert declaration.content["name"] == "bench"
+    assert declaration.notes == ()
+
+
+def test_what_is_left_out_or_null_has_its_default() -> None:
+    for declaration in (declared(""), declared("program:\nseed: null\nforeach: ~\nmetric:\n")):
+        assert declaration.program is None
+        assert declaration.metric is None
+        assert declaration.command is None
+        assert declaration.foreach == ()
+        assert declaration.seed == 0
+        assert declaration.max_retries == 1
+        assert declaration.task_timeout is None
+        assert declaration.code == ()
+        assert declaration.claims == "eager"
+
+
+def test_keys_that_mean_something_to_wandb_only_are_ignored_and_said() -> None:
+    notes = declared(
+        "entity: me\nproject: p\ncontroller: {type: local}\nscheduler: {engine: wandb}\n"
+    )
+    assert notes.notes == ("entity, project, controller: means something to W&B only; ignored",)
+
+
+def test_keys_that_nobody_knows_are_ignored_as_wandb_does() -> None:
+    assert "args: unknown here" in declared("args: {--lr: 1}\n").notes[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "line", "words"),
+    [
+        ("metod: grid", "3:1", "did you mean method?"),
+        ("n_trials: 5", "3:1", "did you mean trials?"),
+        ("metrics: [{name: a}]", "3:1", "name the main one under metric:"),
+        ("scheduler: {engine: optuna}", "3:1", "method: bayes"),
+        ("metric: loss", "3:9", "{name: val_loss, goal: minimize}"),
+        ("metric: {goal: minimize}", "3:9", "needs name:"),
+        ("metric: {name: a, goal: up}", "3:25", "minimize or maximize"),
+        ("metric: {name: a, target: high}", "3:27", "must be a number"),
+        ("metric: {name: a, gaol: minimize}", "3:19", "did you mean goal?"),
+        ("run_cap: 0", "3:10", "at least 1"),
+        ("trials: 2.5", "3:9", "whole number"),
+        ("trials: true", "3:9", "whole number"),
+        ("seed: x", "3:7", "whole number"),
+        ("max_retries: -1", "3:14", "at least 0"),
+        ("task_timeout: soon", "3:15", "90s"),
+        ("task_timeout: [1]", "3:15", "90s"),
+        ("claims: earger", "3:9", "did you mean eager?"),
+        ("code: [3]", "3:8", "must be text"),
+        ("program: [a]", "3:10", "must be text"),
+        ("program: ' '", "3:10", "must be text"),
+        ("command: python train.py", "3:10", "list of words"),
+        ("command: [[a]]", "3:11", "must be a word"),
+        ("foreach: [rate]", "3:11", "rate is no parameter"),
+        ("foreach: [lr]", "3:11", "no list of values"),
+        ("foreach: {lr: 1}", "3:10", "must be text"),
+        ("exclude: [{lr: 1}]", "3:12", "foreach is missing"),
+        ("exclude: [lr]", "3:11", "must be a map"),
+        ("early_terminate: {type: median}", "3:25", "hyperband"),
+        ("early_terminate: {min_iter: 3}", "3:18", "needs type: hyperband"),
+        ("early_terminate: {type: hyperband}", "3:18", "needs min_iter:"),
+        ("early_terminate: {type: hyperband, max_iter: 27}", "3:46", "needs s:"),
+        ("early_terminate: {type: hyperband, max_iter: 2, s: 2}", "3:18", "never cuts"),
+        ("early_terminate: {type: hyperband, min_iter: 3, eta: 1}", "3:54", "above 1"),
+        ("early_terminate: {type: hyperband, min_iter: 3, strict: 1}", "3:57", "true or false"),
+        ("early_terminate: {type: hyperband, min_itr: 3, min_iter: 3}", "3:36", "min_iter?"),
+        ("early_terminate: 3", "3:18", "must be a map"),
+    ],
+)
+def test_a_wrong_key_is_told_with_its_place_and_its_mend(more: str, line: str, words: str) -> None:
+    problem = problem_of(MINIMAL + more)
+    assert problem.startswith(f"sweep.yaml:{line}: ")
+    assert words in problem
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ("[1]", "is a map with method:"),
+        ("parameters: {a: 1}", "method: is missing"),
+        ("method: gird\nparameters: {a: 1}", "did you mean grid?"),
+        ("method: custom\nparameters: {a: 1}", "use bayes"),
+        ("method: bayes\nparameters: {a: 1}", "needs metric:"),
+        ("method: grid", "parameters: is missing"),
+        ("method: grid\nparameters: {}", "parameters: is missing"),
+        ("method: grid\nparameters: [a]", "must be a map"),
+    ],
+)
+def test_a_file_without_its_main_parts_is_refused(text: str, words: str) -> None:
+    assert words in problem_of(text)
+
+
+def test_an_unclear_goal_is_taken_as_it_is_meant_and_noted() -> None:
+    declaration = declared("metric: {name: acc, goal: maximum}\n")
+    assert declaration.metric == Metric("acc", "maximize")
+    assert "W&B would take it for minimize" in declaration.notes[0]
+
+
+def test_a_number_as_a_name_is_its_text() -> None:
+    assert declared("name: 5").name == "5"
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("{min_iter: 3}", {"min_iter": 3, "eta": 3, "strict": True}),
+        ("{min_iter: 3, eta: 2, strict: false}", {"min_iter": 3, "eta": 2, "strict": False}),
+        ("{max_iter: 27, s: 2}", {"max_iter": 27, "s": 2, "eta": 3, "strict": True}),
+        ("{max_iter: 9, s: 2, min_iter: 1}", {"max_iter": 9, "s": 2, "eta": 3, "strict": True}),
+        ("{min_iter: 3, s: 2}", {"min_iter": 3, "eta": 3, "strict": True}),
+    ],
+)
+def test_hyperband_has_the_reference_engines_defaults(rule: str, expected: dict[str, Any]) -> None:
+    more = f"metric: {{name: loss}}\nearly_terminate: {{type: hyperband, {rule[1:]}"
+    assert declared(more).early_terminate == {"type": "hyperband"} | expected
+
+
+def test_early_termination_without_a_metric_is_ignored_and_said() -> None:
+    declaration = declared("early_terminate: {type: hyperband, min_iter: 3}")
+    assert declaration.early_terminate is None
+    assert "no metric:" in declaration.notes[0]
+
+
+MODELS = """
+method: grid
+parameters:
+  model: {choices: {svm: {parameters: {kernel: {values: [a, b]}}}, forest: {}}}
+  dataset: {values: [adult, 3, [1]]}
+  lr: {min: 1, max: 2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("foreach: [modle]", "did you mean model?"),
+        ("foreach: [dataset, dataset]", "dataset stands here twice"),
+        ("foreach: [kernel]", "add model to foreach"),
+        (f"foreach: [{', '.join('abcdefghijklmnopqrst')}]", "16 is the limit"),
+        ("foreach: [model]\nexclude: [{dataset: adult}]", "dataset is not in foreach"),
+        ("foreach: [model]\nexclude: [{modle: svm}]", "did you mean model?"),
+        ("foreach: [model]\nexclude: [{model: svn}]", "did you mean svm?"),
+        ("foreach: [dataset]\nexclude: [{dataset: '3'}]", "no value of dataset"),
+        ("foreach: [lr]\nexclude: [{lr: 3}]", "no value of lr"),
+    ],
+)
+def test_foreach_and_exclude_name_what_is_there(more: str, words: str) -> None:
+    assert words in problem_of(MODELS + more)
+
+
+def test_one_name_or_rule_needs_no_list() -> None:
+    declaration = read(MODELS + "foreach: model\nexclude: {model: svm}", "sweep.yaml")
+    assert declaration.foreach == ("model",)
+    assert [cell.values for cell in expand(declaration).cells] == [{"model": "forest"}]
+
+
+def test_dropping_every_combination_is_refused() -> None:
+    declaration = read(MODELS + "foreach: lr\nexclude: [{lr: 1}, {lr: 2}]", "sweep.yaml")
+    with pytest.raises(UserError, match=r"^sweep\.yaml: exclude drops every combination"):
+        expand(declaration)
+
+
+def test_very_many_problems_are_counted_rather_than_told() -> None:
+    parameters = {f"p{i}": {"min": 2, "max": 1} for i in range(150)}
+    with pytest.raises(SweepFileError) as refused:
+        read({"method": "random", "parameters": parameters}, "space")
+    assert len(refused.value.problems) == 150
+    assert str(refused.value).endswith("\n... and 50 more problems")
