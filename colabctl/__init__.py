@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from colabctl.version import VERSION as __version__
+from colabctl.version import VERSION as __version__  # noqa: N811 - the usual name
 
 if TYPE_CHECKING:
     import os

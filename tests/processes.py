@@ -12,12 +12,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from colabctl.declare import declare, draft
 from colabctl.project.config import Config, load
 from colabctl.project.create import create
 from colabctl.views.results import as_json, results
 from colabctl.views.status import status
 from colabctl.work.sweep import OpenSweep
+
+linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
 
 COMMAND = [sys.executable, "-m", "colabctl"]
 PATIENCE = 60.0  # seconds after which something that should have happened will not happen any more

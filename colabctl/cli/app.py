@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli import control, demo, project, results, status, sweep, work
+from colabctl.cli import control, demo, doctor, project, results, status, sweep, work
 from colabctl.version import VERSION
 
 app = typer.Typer(
@@ -49,3 +49,4 @@ app.command()(control.pause)
 app.command()(control.resume)
 app.command()(control.stop)
 app.command()(control.retry)
+app.command()(doctor.doctor)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from colabctl.views.status import Status
     from colabctl.work.sweep import OpenSweep
 
+_GUARDS = {
+    "coherent": "claims are guarded by a lock",
+    "eventual": "claims are guarded by leases, as machines see each other's files late",
+}
 _AGAIN = 2.0  # seconds between looks with --watch
 
 
@@ -86,6 +90,7 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
         metric, value = seen.best["metric"], seen.best["value"]
         lines.append(Text(f"  best {metric} {value:.6g} in {seen.best['task']}: {params}"))
     if not brief:
+        lines.append(Text(f"  {seen.consistency} folder: {_GUARDS[seen.consistency]}", style="dim"))
         lines += [_workers(seen)] if seen.workers else []
         lines += [
             Text(f"  {each['tasks']} failed with: {each['error']}", style="red")

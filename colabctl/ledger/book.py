@@ -13,7 +13,7 @@ class Writer:
 
     __slots__ = (
         "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member",
-        "name", "pid", "signs", "started",
+        "name", "pid", "signs", "started", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, lease: float) -> None:
@@ -23,6 +23,8 @@ class Writer:
         self.pid = 0
         self.jobs = 1
         self.started: float | None = None
+        self.version = ""
+        self.wall: float | None = None  # its own clock when it started
         self.ended: float | None = None
         self.signs: list[float] = []
         self.done = self.failed = 0
@@ -59,6 +61,7 @@ class Writer:
             self.member, self.host = event.body["member"], event.body["host"]
             self.pid, self.jobs = event.body["pid"], event.body["jobs"]
             self.lease = event.body["lease"]
+            self.version, self.wall = str(event.body.get("version", "")), event.body.get("wall")
         elif event.kind == "end":
             self.ended = t if self.ended is None else min(self.ended, t)
 

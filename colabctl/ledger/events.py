@@ -6,7 +6,8 @@ A line is one JSON object with three parts that every event has, and the parts o
     t       ledger time, seconds since 1970 (see clock.py)
     event   its kind
 
-    start      member, host, pid, jobs, lease, ...        a worker begins; lease in seconds
+    start      member, host, pid, jobs, lease, ...        a worker begins; lease in seconds; its
+                                                          own clock in wall, its version
     claim      tasks: [[index, attempt], ...]             tasks it means to run
     report     task, attempt, step, values                an intermediate value
     done       task, attempt, seconds, metrics            a task ran to its end
@@ -145,6 +146,8 @@ def _check_start(body: dict[str, Any]) -> None:
     for part in ("pid", "jobs"):
         if type(body.setdefault(part, 1)) is not int:
             raise ValueError(f"{part} is not a number")
+    if type(body.get("wall", 0.0)) not in (float, int):
+        raise ValueError("wall is not a time")
     for part in ("member", "host"):
         if type(body.get(part)) is not str:
             raise ValueError(f"{part} is not text")

@@ -176,6 +176,11 @@ class Layout:
         """A file for each member who came after the configuration was written."""
         return self.records / "members"
 
+    @property
+    def probes(self) -> Path:
+        """A folder for each machine that measures how late files arrive."""
+        return self.records / "probes"
+
     def member_record(self, member: str) -> Path:
         """Return the file that says that `member` is one."""
         return self.member_records / f"{check_member(member)}.json"
@@ -184,7 +189,8 @@ class Layout:
         """Give the folders of every project, those above first."""
         yield from (self.root, self.data, self.raw, self.interim, self.processed)
         yield from (self.notebooks, self.worker_notebooks, self.results, self.final)
-        yield from (self.checkpoints, self.sweeps, self.records, self.member_records)
+        yield from (self.checkpoints, self.sweeps)
+        yield from (self.records, self.member_records, self.probes)
 
     def member_folders(self, member: str) -> Iterator[Path]:
         """Give the folders of `member`."""

@@ -137,7 +137,7 @@ def _check_keys(top: Fields) -> None:
     for key, reason in _REFUSED.items():
         if top.has(key) and not (key == "scheduler" and own):
             top.findings.problem((key,), reason, key=True)
-    top.look_for_unknown((*_KEYS, *_MEANINGLESS, *_REFUSED), _OTHER_WORDS)
+    top.look_for_unknown(_KEYS, (*_MEANINGLESS, *_REFUSED), _OTHER_WORDS)
 
 
 def _method(top: Fields) -> Method | None:

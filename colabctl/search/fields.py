@@ -30,7 +30,10 @@ class Fields:
         self.findings.problem((*self.path, key), message)
 
     def look_for_unknown(
-        self, known: Collection[str], other_words: Mapping[str, str] | None = None
+        self,
+        known: Collection[str],
+        seen_to: Collection[str] = (),
+        other_words: Mapping[str, str] | None = None,
     ) -> None:
         """Record keys that seem to mean a known one as problems, and note that others are ignored.
 
@@ -38,9 +41,9 @@ class Fields:
         on, and people keep notes of their own in such keys.
         """
         for key in self.content:
-            if key in known:
+            if key in known or key in seen_to:
                 continue
-            meant = (other_words or {}).get(key) or nearest(key, known, cutoff=0.8)
+            meant = (other_words or {}).get(key) or nearest(key, known, cutoff=0.7)
             if meant:
                 problem = f"is not a key here; did you mean {meant}?"
                 self.findings.problem((*self.path, key), problem, key=True)

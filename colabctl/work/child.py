@@ -22,15 +22,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from colabctl.task import Assignment, Task, plain_metrics
+from colabctl.work.failure import TaskError, headline, tail
 
 Run = Callable[[dict[str, Any], Task], Any]
-
-TAIL_LINES = 40
-_TAIL_BYTES = 64_000
-
-
-class TaskError(Exception):
-    """A task failed in a way that its message says in full: no traceback is wanted."""
 
 
 class _PipeRecorder:
@@ -57,19 +51,6 @@ class _PipeRecorder:
         """Drop what comes from here on: it would be taken for the next task's."""
         with self._turn:
             self._over = True
-
-
-def tail(log: Path) -> str:
-    """Return the last 40 lines of a log, fewer where lines are very long."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    # A progress bar rewrites its line; what a terminal would show is the last of it.
-    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip().split("\n")]
-    return "\n".join(lines[-TAIL_LINES:])
 
 
 class Settings(NamedTuple):
@@ -202,17 +183,6 @@ def _attempt(
         answer = {"failed": assignment.index, "error": headline(error), "output": tail(log)}
     recorder.close()
     return {**answer, "seconds": round(time.perf_counter() - begun, 6)}
-
-
-def headline(error: BaseException) -> str:
-    """Return in one line what was raised and what it says."""
-    if isinstance(error, TaskError):
-        return str(error)
-    if isinstance(error, SyntaxError):  # which is otherwise shown with its place, in three lines
-        whole = f"{type(error).__name__}: {error}"
-    else:
-        whole = traceback.format_exception_only(error)[0]
-    return " ".join(whole.split())[:500]
 
 
 def _pipes() -> tuple[int, int]:

@@ -36,6 +36,7 @@ class Identity:
             "lease": self.lease,
             "version": VERSION,
             "python": platform.python_version(),
+            "wall": round(time.time(), 3),
         }
 
 

@@ -9,13 +9,45 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from colabctl.errors import UserError
 from colabctl.ledger import Book
 from colabctl.task import Assignment, Task
 from colabctl.work.batch import batch_size
-from colabctl.work.child import TAIL_LINES, headline
+from colabctl.work.failure import TAIL_LINES, headline
 from colabctl.work.identity import Identity
 from colabctl.work.rhythm import rhythm_for
 from colabctl.work.sweep import OpenSweep
+
+
+class _Answers:
+    """Takes what one task tells, as long as it is the one that runs: see task.Recorder."""
+
+    def __init__(self, loop: "_Loop", assignment: Assignment) -> None:
+        self._loop = loop
+        self._assignment = assignment
+
+    def report(self, step: float | None, values: dict[str, Any]) -> None:
+        if self._loop.current is self._assignment:
+            self._loop.say("report", step=step, values=values)
+
+    def done(self, metrics: dict[str, Any]) -> None:
+        self._check()
+        self._loop.metrics = metrics
+
+    def failed(self, error: BaseException) -> None:
+        self._check()
+        if isinstance(error, Exception):
+            lines = "".join(traceback.format_exception(error)).splitlines()
+            self._loop.end("failed", error=headline(error), output="\n".join(lines[-TAIL_LINES:]))
+        else:
+            self._loop.give_back()
+
+    def _check(self) -> None:
+        if self._loop.current is not self._assignment:
+            raise UserError(
+                f"{self._assignment.task} has ended: the loop has gone on to another task; finish "
+                "each task in the body of the loop, and for several at a time start several loops"
+            )
 
 
 class _Loop:
@@ -36,23 +68,8 @@ class _Loop:
         self._pace: float | None = None
         self._turn = threading.Lock()
         self._ended = threading.Event()
-        self._metrics: dict[str, Any] | None = None
+        self.metrics: dict[str, Any] | None = None
         self.current: Assignment | None = None
-
-    # -- what the task tells: see task.Recorder ---------------------------------------------
-
-    def report(self, step: float | None, values: dict[str, Any]) -> None:
-        self._say("report", step=step, values=values)
-
-    def done(self, metrics: dict[str, Any]) -> None:
-        self._metrics = metrics
-
-    def failed(self, error: BaseException) -> None:
-        if isinstance(error, Exception):
-            lines = "".join(traceback.format_exception(error)).splitlines()
-            self._end("failed", error=headline(error), output="\n".join(lines[-TAIL_LINES:]))
-        else:
-            self._give_back()
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -63,27 +80,28 @@ class _Loop:
                 if beat is None:
                     beat = threading.Thread(target=self._beat, daemon=True)
                     beat.start()
-                self.current, self._metrics = assignment, None
+                self.current, self.metrics = assignment, None
                 self._begun = time.monotonic()
-                task = Task(assignment, self)
-                yield task
+                yield Task(assignment, _Answers(self, assignment))
                 if self.current is assignment:
                     self._close()
         finally:
+            if self.current is not None and self.metrics is not None:
+                self._close()  # the loop was left after task.done(...)
             self._ended.set()
             if beat is not None:
                 with self._turn:
                     self._part()
 
     def _close(self) -> None:
-        if self._metrics is None:
-            self._end(
+        if self.metrics is None:
+            self.end(
                 "failed",
                 error="the loop went on without task.done(...); write `with task:` around the work",
                 output="",
             )
         else:
-            self._end("done", metrics=self._metrics)
+            self.end("done", metrics=self.metrics)
 
     def _next(self) -> Assignment | None:
         """Return the next task to run, waiting for one if need be; None when all are finished."""
@@ -128,7 +146,7 @@ class _Loop:
 
     # -- recording ----------------------------------------------------------------------------
 
-    def _say(self, kind: str, **parts: Any) -> None:
+    def say(self, kind: str, **parts: Any) -> None:
         assert self.current is not None
         task = {"task": self.current.index, "attempt": self.current.attempt}
         with self._turn:
@@ -136,18 +154,17 @@ class _Loop:
             if time.monotonic() - self._flushed >= self._rhythm.flush:
                 self._flush()
 
-    def _end(self, kind: str, **parts: Any) -> None:
+    def end(self, kind: str, **parts: Any) -> None:
         seconds = time.monotonic() - self._begun
         self._pace = seconds if self._pace is None else (self._pace + seconds) / 2
-        self._say(kind, seconds=round(seconds, 6), **parts)
+        self.say(kind, seconds=round(seconds, 6), **parts)
         self.current = None
 
-    def _give_back(self) -> None:
-        assert self.current is not None
+    def give_back(self) -> None:
+        """Release all claims: who interrupts a task is likely to leave the loop as well."""
         with self._turn:
-            self._due.append(("released", {"tasks": [self.current.index]}))
+            self._release()
             self._flush()
-        self.current = None
 
     def _flush(self) -> None:
         if self._due:
@@ -155,12 +172,17 @@ class _Loop:
             self._ledger.record(due)
         self._flushed = time.monotonic()
 
-    def _part(self) -> None:
+    def _release(self) -> None:
         held = [each.index for each in self._claimed]
         if self.current is not None:
             held.append(self.current.index)
         if held:
             self._due.append(("released", {"tasks": held}))
+        self._claimed.clear()
+        self.current = None
+
+    def _part(self) -> None:
+        self._release()
         self._due.append(("end", {"reason": "the loop ended"}))
         self._flush()
         self._ledger.sync(force=True)
@@ -179,6 +201,7 @@ class _Loop:
 def tasks(sweep: OpenSweep, me: Identity, rng: random.Random | None = None) -> Iterator[Task]:
     """Claim tasks and give them out one by one until the sweep is complete.
 
-    A task that the loop leaves by an exception, `break` or the end of the program is released.
+    A task that the loop leaves unfinished, by an exception, `break` or the end of the program, is
+    released.
     """
     return _Loop(sweep, me, rng or random.Random()).tasks()  # noqa: S311 - to differ from others

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.search.command import DEFAULT, expand
 from colabctl.task import Task, plain_metrics
-from colabctl.work.child import TaskError
+from colabctl.work.failure import TaskError
 
 _LOOK_EVERY = 0.2  # seconds between looks at a running program's reports
 
@@ -30,12 +31,14 @@ def runner(
     """
     # A stop is sent to the whole group. The program may take its time to end well, and this
     # process has to outlive it to tell how it ended; a handler, unlike SIG_IGN, is not inherited.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     python_path = os.pathsep.join(
         part for part in (str(program.parent), os.environ.get("PYTHONPATH")) if part
     )
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
+        stopped.clear()
         with tempfile.TemporaryDirectory(prefix="colabctl-task-") as scratch:
             place = Path(scratch)
             assignment = replace(
@@ -61,6 +64,8 @@ def runner(
             except UserError as wrong:
                 raise TaskError(str(wrong)) from None
             _run_to_end(arguments, environ, root, task)
+            if stopped.is_set():  # and exit code 0 says that it has saved what it had so far
+                raise TaskError("stopped by SIGTERM")
             return _metrics(Path(assignment.result))
 
     return run

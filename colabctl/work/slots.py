@@ -15,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 from colabctl.task import Assignment
 from colabctl.work.batch import handout_size
-from colabctl.work.child import Settings, tail
+from colabctl.work.child import Settings
+from colabctl.work.failure import tail
 
 KILL_AFTER = 30.0  # seconds between SIGTERM and SIGKILL, as W&B's agent waits
 

@@ -1,0 +1,95 @@
+"""The command that examines a project's folder."""
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from colabctl.cli.options import Json, Root, answer, open_project, talk
+from colabctl.durations import parse_duration
+from colabctl.errors import UserError
+
+if TYPE_CHECKING:
+    from colabctl.project.layout import Layout
+
+_STYLES = {"ok": "green", "note": "yellow", "wrong": "red"}
+
+
+def doctor(
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Measure how late files arrive: ask another machine.")
+    ] = False,
+    answer_: Annotated[
+        bool, typer.Option("--answer", help="Answer the probes of another machine.")
+    ] = False,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Questions to ask.")] = 5,
+    wait: Annotated[str, typer.Option("--wait", help="How long to wait for the other.")] = "5m",
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Examine the folder: mount, guard, speed, clocks, copies; exit 3 if something is wrong."""
+    if probe and answer_:
+        raise UserError("--probe and --answer are for two machines; give one here, one there")
+    layout, config = open_project(root)
+    if probe or answer_:
+        patience = parse_duration(wait, "--wait")
+        (_ask if probe else _reply)(layout, rounds, patience, as_json)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    from colabctl.doctor.examine import examine
+
+    console = Console()
+    findings = []
+    for finding in examine(layout, config):
+        findings.append(finding)
+        if not as_json:
+            line = Text.assemble((f"{finding.level:5}", _STYLES[finding.level]), f" {finding.what}")
+            console.print(line, soft_wrap=True)
+            if finding.mend:
+                console.print(f"      mend: {finding.mend}", soft_wrap=True, markup=False)
+    if as_json:
+        answer([asdict(finding) for finding in findings])
+    if any(finding.level == "wrong" for finding in findings):
+        raise typer.Exit(3)
+
+
+def _ask(layout: "Layout", rounds: int, patience: float, as_json: bool) -> None:
+    from colabctl.doctor.probe import Time, ask, own_folder, summary
+
+    clocks = Time(time.time, time.monotonic, time.sleep)
+    seen = []
+    talk("asking; on another machine run: colabctl doctor --answer")
+    for each in ask(layout, own_folder(layout), rounds, patience, clocks):
+        seen.append(each)
+        talk(f"{each.host} answered after {each.there_and_back:.1f} s, there and back")
+    found = summary(seen)
+    if as_json:
+        answer(found)
+    else:
+        print(
+            f"a file takes about {found['one_way_seconds']:.1f} s one way (median of "
+            f"{len(seen)}; {found['longest_seconds']:.1f} s there and back at worst); the other "
+            f"clock is {found['clock_ahead_seconds']:+.1f} s ahead"
+        )
+
+
+def _reply(layout: "Layout", _rounds: int, patience: float, as_json: bool) -> None:
+    from colabctl.doctor.probe import Time, own_folder
+    from colabctl.doctor.probe import answer as reply
+
+    clocks = Time(time.time, time.monotonic, time.sleep)
+    talk(f"answering until no question comes for {patience:.0f} s; Ctrl-C ends it")
+    delays = []
+    try:
+        for host, delay in reply(layout, own_folder(layout), patience, clocks):
+            delays.append(delay)
+            talk(f"a question of {host} arrived after {delay:.1f} s (by both clocks)")
+    except KeyboardInterrupt:
+        talk("no longer answering")
+    if as_json:
+        answer({"answered": len(delays), "arrived_after_seconds": delays})
+    else:
+        print(f"{len(delays)} questions answered")

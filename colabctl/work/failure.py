@@ -1,0 +1,37 @@
+"""What is kept of a failure: one line that tells what happened, and the end of the output."""
+
+import os
+import traceback
+from pathlib import Path
+
+TAIL_LINES = 40
+_TAIL_BYTES = 64_000
+_LONGEST = 500  # characters of a headline
+
+
+class TaskError(Exception):
+    """A task failed in a way that its message says in full: no traceback is wanted."""
+
+
+def headline(error: BaseException) -> str:
+    """Return in one line what was raised and what it says."""
+    if isinstance(error, TaskError):
+        return str(error)
+    if isinstance(error, SyntaxError):  # which is otherwise shown with its place, in three lines
+        whole = f"{type(error).__name__}: {error}"
+    else:
+        whole = traceback.format_exception_only(error)[0]
+    return " ".join(whole.split())[:_LONGEST]
+
+
+def tail(log: Path) -> str:
+    """Return the last 40 lines of a log, fewer where lines are very long."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    # A progress bar rewrites its line; what a terminal would show is the last of it.
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip().split("\n")]
+    return "\n".join(lines[-TAIL_LINES:])
