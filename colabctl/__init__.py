@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+# Here and not later: importing a module makes its name an attribute of the package, and
+# colabctl.task is to be the function below.
+from colabctl.task import Task, from_environment
 from colabctl.version import VERSION as __version__  # noqa: N811 - the usual name
 
 if TYPE_CHECKING:
     import os
 
     from colabctl.api import Project
-    from colabctl.task import Task
 
 __all__ = ["__version__", "open", "task"]
 
@@ -25,11 +27,9 @@ def open(  # noqa: A001 - colabctl.open() reads as it should, like gzip.open()
     return open_project(root, member)
 
 
-def task() -> "Task":
+def task() -> Task:
     """Return the task that this program was started for by `colabctl work`.
 
     Raises UserError in a program that was started by hand.
     """
-    from colabctl.task import from_environment  # noqa: PLC0415 - `import colabctl` stays light
-
     return from_environment()

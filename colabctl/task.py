@@ -11,6 +11,8 @@ from typing import Any, Protocol, Self
 
 from colabctl.errors import UserError
 
+_DEEPEST = 20  # levels of lists and maps in a metric
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -114,18 +116,20 @@ class Task:
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Return metrics as plain JSON values: NumPy and torch scalars become Python numbers.
 
-    Raises TypeError, naming the metric, for what JSON cannot hold.
+    Raises TypeError, naming the metric, for what JSON cannot hold and for what is nested too deep.
     """
     return {str(name): _plain(str(name), value) for name, value in metrics.items()}
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain(name: str, value: Any, left: int = _DEEPEST) -> Any:
     if value is None or type(value) in (bool, int, float, str):
         return value
+    if isinstance(value, Mapping | list | tuple) and not left:
+        raise TypeError(f"metric {name[:40]!r} is nested more than {_DEEPEST} levels deep")
     if isinstance(value, Mapping):
-        return {str(key): _plain(f"{name}.{key}", part) for key, part in value.items()}
+        return {str(key): _plain(f"{name}.{key}", part, left - 1) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(name, part) for part in value]
+        return [_plain(name, part, left - 1) for part in value]
     item = getattr(value, "item", None)  # NumPy, torch, jax: a scalar or an array of one
     if callable(item) and math.prod(getattr(value, "shape", ())) == 1:
         return _plain(name, item())
@@ -173,7 +177,7 @@ def from_environment() -> Task:
         parts = json.loads(Path(file).read_text(encoding="utf-8"))
         parts["earlier"] = tuple(parts.get("earlier", ()))
         assignment = Assignment(**parts)
-    except (OSError, ValueError, TypeError) as wrong:
+    except (OSError, ValueError, TypeError, AttributeError) as wrong:
         raise UserError(f"COLABCTL_TASK: {file} cannot be read ({wrong})") from None
     recorder = FileRecorder(Path(assignment.result), Path(assignment.reports))
     return Task(assignment, recorder)

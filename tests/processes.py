@@ -149,6 +149,15 @@ class Project:
         events.sort(key=lambda event: (event["t"], event["writer"], event["n"]))
         return [event for event in events if kind in (None, event["event"])]
 
+    def journal(self, sweep: str, *events: dict[str, Any], writer: str = "ana-vm-1") -> Path:
+        """Write a worker's journal: its events, one second after the other, a minute ago."""
+        start = {"event": "start", "member": writer.partition("-")[0], "host": "vm", "lease": 30.0}
+        begun = time.time() - 60
+        lines = [
+            json.dumps({"n": n, "t": begun + n, **event}) for n, event in enumerate((start, *events))
+        ]
+        return self.write(f"sweeps/{sweep}/journal/{writer}/events.jsonl", "\n".join(lines) + "\n")
+
     def processes(self) -> list[int]:
         """Return the processes of this test that live, except the test itself."""
         return list(_marked(f"{_MARK}={self.mark}".encode()))

@@ -1,5 +1,6 @@
 """The command line: parse, call, print, and the one place that exits."""
 
+import io
 import os
 import sys
 
@@ -9,6 +10,8 @@ from colabctl.errors import UserError
 
 def main() -> None:
     """Run the command that was typed; exit 0 done, 1 the user can mend it, 2 wrong usage."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what the terminal cannot show is spelled out
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except UserError as wrong:

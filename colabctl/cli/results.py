@@ -72,6 +72,7 @@ def results(
 def _print(rows: "Sequence[Result]") -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from colabctl.views.results import table
 
@@ -83,9 +84,11 @@ def _print(rows: "Sequence[Result]") -> None:
         {"error"} if not any(r.error for r in rows) else set()
     )
     kept = [place for place, name in enumerate(columns) if name not in hidden]
-    shown = Table(*(columns[place] for place in kept), box=None)
+    shown = Table(box=None)
+    for place in kept:
+        shown.add_column(Text(columns[place]))
     for line in lines:
-        shown.add_row(*(_cell(line[place]) for place in kept))
+        shown.add_row(*(Text(_cell(line[place])) for place in kept))
     Console().print(shown)
 
 

@@ -133,6 +133,7 @@ def _headline(seen: "Status") -> "RenderableType":
 
 def _workers(seen: "Status") -> "RenderableType":
     from rich.table import Table
+    from rich.text import Text
 
     from colabctl.durations import format_duration
 
@@ -143,7 +144,7 @@ def _workers(seen: "Status") -> "RenderableType":
     for each in alive or seen.workers[-5:]:
         ago = f"{format_duration(each.last_seen_seconds)} ago"
         row = (each.member, each.host, each.state, each.task or "", each.done, each.failed, ago)
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(str(part)) for part in row))
     return table
 
 

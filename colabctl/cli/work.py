@@ -92,15 +92,15 @@ def work(
 def _recover(layout: "Layout") -> None:
     """Bring in what workers on this machine could not write."""
     from colabctl.project.sweeps import find_sweep
-    from colabctl.work.kept import bring_in, kept_results
+    from colabctl.work.kept import bring_in, kept_for
     from colabctl.work.sweep import OpenSweep
 
     found = False
-    for kept in kept_results(layout.root):
+    for kept in kept_for(layout.root):
         found = True
         sweep = OpenSweep.at(layout.root, find_sweep(layout, kept.sweep))
-        tasks = bring_in(sweep, kept)
-        talk(f"{kept.sweep}: brought in {', '.join(tasks) or 'nothing, all had arrived'}")
+        bring_in(sweep, kept)
+        talk(f"{kept.sweep}: brought in the results of {', '.join(kept.results) or 'no task'}")
     if not found:
         talk(f"nothing is kept on this machine for {layout.root}")
 

@@ -19,7 +19,7 @@ from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import guard_for, mount_of
 from colabctl.version import VERSION
-from colabctl.work.kept import kept_results
+from colabctl.work.kept import kept_for
 from colabctl.work.sweep import OpenSweep
 
 _SAMPLES = 5
@@ -231,9 +231,9 @@ def _unfinished(layout: Layout) -> Iterator[Finding]:
 
 
 def _kept(layout: Layout) -> Iterator[Finding]:
-    for kept in kept_results(layout.root):
+    for kept in kept_for(layout.root):
         yield Finding(
             "results", "wrong",
-            f"{len(kept.events)} results of sweep {kept.sweep} are kept on this machine only",
+            f"{len(kept.results)} results of sweep {kept.sweep} are kept on this machine only",
             "bring them in: colabctl work --recover",
         )  # fmt: skip

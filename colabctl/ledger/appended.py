@@ -22,24 +22,24 @@ class AppendedStore:
     here: the next write looks how much has arrived and goes on from there.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: int = 0) -> None:
         self._folder = folder
         self._file = folder / _FILE
-        self._arrived = 0  # bytes known to be in the file
+        self.place = place  # bytes known to be in the file
 
     def write(self, lines: bytes) -> int:
         """Add lines; return how many bytes of them are in the file now."""
-        if self._arrived == 0:
+        if self.place == 0:
             self._folder.mkdir(exist_ok=True)
         with self._file.open("ab", buffering=0) as file:
-            there = file.tell() - self._arrived  # more than nothing after a failed write only
+            there = file.tell() - self.place  # more than nothing after a failed write only
             written = there + (file.write(lines[there:]) or 0)
-        self._arrived += written
+        self.place += written
         return written
 
     def sync(self) -> None:
         """Make what was written survive a power cut of this machine."""
-        if self._arrived:
+        if self.place:
             with self._file.open("ab", buffering=0) as file:
                 os.fsync(file.fileno())
 
@@ -66,9 +66,9 @@ class AppendedJournals:
     damage: list[Damage] = field(default_factory=list)  # what could not be read
     _places: dict[str, _Place] = field(default_factory=dict)
 
-    def create(self, name: str) -> AppendedStore:
-        """Return the place for a new journal."""
-        return AppendedStore(self.folder / name)
+    def create(self, name: str, place: int = 0) -> AppendedStore:
+        """Return where a new journal goes, or goes on."""
+        return AppendedStore(self.folder / name, place)
 
     def news(self, without: str) -> list[Event]:
         """Return the events that have arrived since the last call, in the order of each writer."""

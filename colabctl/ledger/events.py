@@ -34,6 +34,8 @@ KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS
 # ledger time of every reader with it.
 _EARLIEST, _LATEST = 1e9, 4.1e9
 
+_DEEPEST = 50  # levels of lists and maps in a metric; whoever shows them walks down by recursion
+
 
 class Event(NamedTuple):
     """One event; tuples of (t, writer, n) are its place in the order of the sweep."""
@@ -135,8 +137,19 @@ def _check_outcome(body: dict[str, Any]) -> None:
     seconds = body.get("seconds", 0.0)
     if type(seconds) not in (float, int) or not math.isfinite(seconds):
         raise ValueError("seconds is not a number")
-    if type(body.get("metrics", {})) is not dict:
+    metrics = body.get("metrics", {})
+    if type(metrics) is not dict:
         raise ValueError("metrics is not an object")
+    for value in metrics.values():
+        _check_depth(value, _DEEPEST)
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if type(value) in (dict, list):
+        if not left:
+            raise ValueError("metrics are nested too deep")
+        for part in value.values() if type(value) is dict else value:
+            _check_depth(part, left - 1)
 
 
 def _check_start(body: dict[str, Any]) -> None:

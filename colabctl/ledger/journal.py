@@ -34,12 +34,17 @@ class Journals(Protocol):
     def news(self, without: str) -> list[Event]:
         """Return the events that arrived since the last call, but for the journal `without`."""
 
-    def create(self, name: str) -> "Store":
-        """Return the place for a new journal, under a name that was never used before."""
+    def create(self, name: str, place: int = 0) -> "Store":
+        """Return where a new journal goes, under a name that was never used before.
+
+        With the `place` at which a store ended it goes on there.
+        """
 
 
 class Store(Protocol):
-    """Where one writer's lines go."""
+    """Where one writer's lines go; `place` tells how much of them is there."""
+
+    place: int
 
     def write(self, lines: bytes) -> int:
         """Add whole lines and return how many bytes of them are safe; raise OSError if none is.
@@ -79,6 +84,11 @@ class JournalWriter:
         """Write what is due. Raises OSError if not all of it could be; call again later."""
         while self.due:
             self.due = self.due[self._store.write(self.due) :]
+
+    @property
+    def place(self) -> int:
+        """Where in the journal the lines that are due belong."""
+        return self._store.place
 
     def sync(self) -> None:
         """Make what was flushed survive a power cut of this machine."""

@@ -95,9 +95,16 @@ class Ledger:
             self._writer.close()
 
     @property
-    def unsent(self) -> bytes:
-        """Lines of the own journal that could not be written."""
-        return self._writer.due if self._writer else b""
+    def writer(self) -> JournalWriter | None:
+        """The own journal, once there is one; what is due there could not be written."""
+        return self._writer
+
+    def complete(self, name: str, place: int, lines: bytes) -> None:
+        """Write the lines that the journal of a writer that has ended lacks at its `place`."""
+        store = self._journals.create(name, place)
+        while lines:
+            lines = lines[store.write(lines) :]
+        store.sync()
 
     def silent_for(self) -> float:
         """Return the seconds since this writer last showed life."""

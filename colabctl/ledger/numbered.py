@@ -30,6 +30,7 @@ _RUNS = (_RUN**3, _RUN**2, _RUN)
 _PER_FOLDER = 200  # flushes; with the files of runs the folder stays below 300 entries
 _NAME = re.compile(r"(\d{8})-(\d{8})(?:-\d+)?\.jsonl")
 _FOLDER = re.compile(r"\d{8}")
+_MANY_TRIES = 1000  # more than anybody made before: a journal goes on under names never used
 _NEARLY_FULL = 100  # entries after which a writer may have gone on to the next folder
 _LOOK_ANYWAY = 8  # looks after which a new folder is looked for in any case
 
@@ -43,25 +44,25 @@ class _Flush(NamedTuple):
 class NumberedStore:
     """The files of one writer; `check_mount` raises OSError if the mount is gone."""
 
-    def __init__(self, folder: Path, check_mount: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, check_mount: Callable[[], None], place: int = 0) -> None:
         self._folder = folder
         self._check_mount = check_mount
-        self._place = folder
+        self._part = folder
         self._flushes: list[_Flush] = []  # since the last of the longest runs
         self._count = 0
-        self._next = 0
-        self._tries = 0
+        self.place = place  # number of the next event
+        self._tries = _MANY_TRIES if place else 0
 
     def write(self, lines: bytes) -> int:
         """Write all lines as one new file, and the file of the run that it ends."""
-        flush = _Flush(self._next, self._next + lines.count(b"\n") - 1, lines)
+        flush = _Flush(self.place, self.place + lines.count(b"\n") - 1, lines)
         self._check_mount()
         if self._count % _PER_FOLDER == 0:
-            self._place = self._folder / f"{flush.first:08d}"
-            self._place.mkdir(parents=True, exist_ok=True)
+            self._part = self._folder / f"{flush.first:08d}"
+            self._part.mkdir(parents=True, exist_ok=True)
         self._write(flush)
         self._count += 1
-        self._next = flush.last + 1
+        self.place = flush.last + 1
         self._flushes.append(flush)
         for run in _RUNS:
             if self._count % run == 0:
@@ -95,7 +96,7 @@ class NumberedStore:
         if self._tries:  # an earlier try may have left a part of itself under the plain name
             name += f"-{self._tries + 1}"
         try:
-            write_once(self._place / f"{name}.jsonl", flush.lines)
+            write_once(self._part / f"{name}.jsonl", flush.lines)
         except OSError:
             self._tries += 1
             raise
@@ -151,9 +152,9 @@ class NumberedJournals:
         """Files that hold what they should not, as long as nothing better has arrived."""
         return list(self._damage.values())
 
-    def create(self, name: str) -> NumberedStore:
-        """Return the place for a new journal."""
-        return NumberedStore(self.folder / name, self._check_mount)
+    def create(self, name: str, place: int = 0) -> NumberedStore:
+        """Return where a new journal goes, or goes on."""
+        return NumberedStore(self.folder / name, self._check_mount, place)
 
     def news(self, without: str) -> list[Event]:
         """Return the events that arrived since the last call; raise OSError on a sick mount."""

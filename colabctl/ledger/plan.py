@@ -1,10 +1,11 @@
 """A declared sweep on disk: plan.json, and the task files with the parameters of every task."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from colabctl.errors import UserError
 
@@ -72,7 +73,7 @@ def read_plan(file: Path) -> Plan:
         made = parts["format"]
         if type(made) is not int:
             raise TypeError("format is not a number")
-    except (ValueError, KeyError, TypeError) as wrong:
+    except (ValueError, KeyError, TypeError, RecursionError) as wrong:
         raise UserError(
             f"{file} is damaged ({wrong}); restore it from the folder's version history"
         ) from None
@@ -96,20 +97,33 @@ def read_plan(file: Path) -> Plan:
     return plan
 
 
+_NUMBER, _NONE = (int, float), (type(None),)
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("sweep", "method", "source_digest", "code_digest", "declared_by"), (str,)),
+    **dict.fromkeys(("program", "metric"), (str, *_NONE)),
+    **dict.fromkeys(("total", "max_retries"), (int,)),
+    **dict.fromkeys(("heartbeat", "lease", "declared_at"), _NUMBER),
+    "task_timeout": (*_NUMBER, *_NONE),
+}
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "kind": get_args(Kind),
+    "consistency": ("coherent", "eventual"),
+    "goal": ("minimize", "maximize"),
+    "claims": ("eager", "careful"),
+}
+
+
 def _check(plan: Plan) -> None:
-    if type(plan.total) is not int or plan.total < 0:
-        raise ValueError("total is not a number of tasks")
-    if plan.kind not in ("function", "program", "loop"):
-        raise ValueError(f"kind {plan.kind!r} is unknown")
-    if plan.consistency not in ("coherent", "eventual"):
-        raise ValueError(f"consistency {plan.consistency!r} is unknown")
-    for name in ("heartbeat", "lease"):
-        value = getattr(plan, name)
-        if type(value) not in (int, float) or not value > 0:
-            raise ValueError(f"{name} is not a number of seconds")
-    for name in ("sweep", "source_digest", "code_digest", "declared_by"):
-        if type(getattr(plan, name)) is not str:
-            raise TypeError(f"{name} is not text")
+    for name, types in _TYPES.items():
+        if type(getattr(plan, name)) not in types:
+            raise TypeError(f"{name} is {getattr(plan, name)!r:.60}")
+    for name, words in _WORDS.items():
+        if getattr(plan, name) not in words:
+            raise ValueError(f"{name} is {getattr(plan, name)!r:.60}")
+    if plan.total < 0:
+        raise ValueError("total is less than 0")
+    if not (0 < plan.heartbeat < math.inf and 0 < plan.lease < math.inf):
+        raise ValueError("heartbeat and lease are no durations")
 
 
 @dataclass(frozen=True)
@@ -151,7 +165,7 @@ class TaskFiles:
             raise UserError(
                 f"{file} is not there (yet); if the sweep was declared a moment ago, try again"
             ) from None
-        except (ValueError, TypeError, IndexError) as wrong:
+        except (ValueError, TypeError, IndexError, RecursionError) as wrong:
             self._lines.pop(number, None)
             raise UserError(
                 f"{file} is damaged at task {index} ({wrong}); "

@@ -5,6 +5,7 @@ from colabctl.search.declaration import Declaration, read
 from colabctl.search.expansion import Draw, Expansion, expand
 from colabctl.search.objective import Metric
 from colabctl.search.problems import Problem, SweepFileError
+from colabctl.search.space import Space
 
 __all__ = [
     "Cell",
@@ -13,6 +14,7 @@ __all__ = [
     "Expansion",
     "Metric",
     "Problem",
+    "Space",
     "SweepFileError",
     "expand",
     "read",

@@ -93,7 +93,7 @@ def check_foreach(space: Space, foreach: Sequence[str], path: Path, findings: Fi
                 findings.problem(at, text)
                 break
             if not _is_listed(parameter):
-                findings.problem(at, f"{name} has no list of values; give it values: or choices:")
+                findings.problem(at, f"{name} needs a plain list, under values: or choices:")
                 break
 
 

@@ -217,8 +217,8 @@ def _arange(low: float, high: float, step: float) -> Points[float]:
     size = math.ceil((high - low) / step)
     if all(isinstance(number, int) for number in (low, high, step)):
         return Points(size, lambda i: low + i * step)
-    first, second = float(low), float(low + step)
-    return Points(size, lambda i: second if i == 1 else first + i * (second - first))
+    apart = float(low + step) - low
+    return Points(size, lambda i: low + i * apart)
 
 
 def _check_above_zero(low: float) -> None:

@@ -249,7 +249,9 @@ def _place(mark: Any) -> Place:
 
 _MENDS = {
     "mapping values are not allowed": "put text that holds a colon in quotes",
-    "did not find expected": "is this line indented as its neighbours are?",
+    "',' or": "is a bracket left open?",
+    "end of stream": "is a bracket or a quote left open?",
+    "expected key": "is this line indented as its neighbours are?",
     "expected <block end>": "is this line indented as its neighbours are?",
     "cannot start any token": "put this text in quotes",
 }

@@ -88,21 +88,33 @@ def guard_for(folder: Path, choice: str = "auto", table: Path = _TABLE) -> Guard
 
 
 class Anchor:
-    """Remembers on which file system a folder lies, to notice when its mount has gone.
+    """Remembers on which mount a folder lies, to notice when that has gone.
 
     When a Drive mount dies or is taken away, its path leads to the bare folder below, on the
     machine's own disk: what is written there is lost to everybody else.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, table: Path = _TABLE) -> None:
         self.folder = folder
+        self._table = table
+        self._mount = mount_of(folder, table)
         self._device = folder.stat().st_dev
 
     def check(self) -> None:
-        """Raise OSError (ENOTCONN) if the folder is no longer on the file system it was on."""
+        """Raise OSError (ENOTCONN) if the folder does not lie on its mount.
+
+        The same mount, taken away and mounted again, is in order.
+        """
         try:
             device = self.folder.stat().st_dev
         except FileNotFoundError:  # the bare folder below the mount is empty
-            device = -1
-        if device != self._device:
+            device = None
+        if device == self._device:
+            return
+        if (
+            device is None
+            or self._mount is None
+            or mount_of(self.folder, self._table) != self._mount
+        ):
             raise OSError(errno.ENOTCONN, "is no longer mounted", str(self.folder))
+        self._device = device

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-import shutil
+import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ from colabctl.views.results import FIXED, Result, as_json, table
 
 # Marks a database as ours ("cctl"), so that only our own is ever replaced.
 _APPLICATION_ID = 0x6363746C
+_OUR_JSON = re.compile(rb'(\[\s*)?\{\s*"task": "t\d+",\s*"index": \d')
 _BY_ENDING = {
     ".csv": "csv",
     ".json": "json",
@@ -75,9 +76,7 @@ def write(rows: Sequence[Result], file: Path, form: str, *, replace: bool = Fals
             with tempfile.TemporaryDirectory(prefix="colabctl-results-") as scratch:
                 made = Path(scratch) / "results"
                 _WRITERS[form](rows, made)
-                beside = file.with_name(f".{file.name}.tmp")
-                shutil.copyfile(made, beside)
-                beside.replace(file)
+                write_whole(file, made.read_bytes())
     except OSError as wrong:
         raise UserError(f"{file} cannot be written: {wrong.strerror or wrong}") from None
 
@@ -87,7 +86,13 @@ def _sqlite(rows: Sequence[Result], file: Path) -> None:
     quoted = ['"' + name.replace('"', '""') + '"' for name in columns]
     with closing(sqlite3.connect(file)) as database:
         database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        database.execute(f"CREATE TABLE results ({', '.join(quoted)}, PRIMARY KEY (task))")
+        try:
+            database.execute(f"CREATE TABLE results ({', '.join(quoted)}, PRIMARY KEY (task))")
+        except sqlite3.OperationalError as wrong:  # 2,000 columns are the usual limit
+            raise UserError(
+                f"{len(columns):,} columns are more than a database takes ({wrong}); "
+                "choose jsonl, csv or parquet"
+            ) from None
         marks = ", ".join("?" * len(columns))
         database.executemany(
             f"INSERT INTO results VALUES ({marks})",  # noqa: S608 - question marks only
@@ -97,7 +102,7 @@ def _sqlite(rows: Sequence[Result], file: Path) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value that SQLite can hold: an integer beyond 64 bits becomes text."""
+    """Return a value that a database can hold: an integer beyond 64 bits becomes text."""
     if type(value) is int and not -(2**63) <= value < 2**63:
         return str(value)
     return value
@@ -114,7 +119,7 @@ def _parquet(rows: Sequence[Result], file: Path) -> None:
     columns, lines = table(rows)
     data = {}
     for place, name in enumerate(columns):
-        values = [line[place] for line in lines]
+        values = [_cell(line[place]) for line in lines]
         kinds = {type(value) for value in values if value is not None}
         if len(kinds) > 1 and not kinds <= {int, float}:  # a column has one type
             values = [None if value is None else str(value) for value in values]
@@ -133,13 +138,21 @@ _WRITERS: dict[str, Callable[[Sequence[Result], Path], None]] = {
 def _is_ours(file: Path, form: str) -> bool:
     with file.open("rb") as opened:
         start = opened.read(4096)
+    if not start:  # nothing is lost
+        return True
     if form == "sqlite":  # the application id stands at byte 68 of the header
         return start[:15] == b"SQLite format 3" and start[68:72] == _APPLICATION_ID.to_bytes(4)
     if form == "csv":
         return start.startswith(",".join(FIXED).encode())
     if form == "parquet":
-        from pyarrow import parquet  # noqa: PLC0415 - an extra
+        return _names_in_parquet(file)[: len(FIXED)] == [*FIXED]
+    return start == b"[]\n" or _OUR_JSON.match(start) is not None
 
-        return start[:4] == b"PAR1" and parquet.read_schema(file).names[: len(FIXED)] == [*FIXED]
-    text = start.decode(errors="replace").lstrip("[ \n")
-    return text.startswith(('{"task": "t', '{\n  "task": "t')) or start == b"[]\n"
+
+def _names_in_parquet(file: Path) -> list[str]:
+    from pyarrow import parquet  # noqa: PLC0415 - an extra
+
+    try:
+        return list(parquet.read_schema(file).names)
+    except (OSError, ValueError):  # not parquet at all
+        return []

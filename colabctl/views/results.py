@@ -87,7 +87,8 @@ def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
 
     Parameters and metrics have columns of their own names; nested ones are joined by dots. A name
     that stands for two things, also where only case differs, is written `params.x` or
-    `metrics.x`. Lists are JSON text. A value that is missing is None.
+    `metrics.x`. Lists are JSON text. A value that is missing is None. What no file can hold, such
+    as half a character, is spelled out.
     """
     flat = [(_flatten(row.params), _flatten(row.metrics)) for row in rows]
     params = list(dict.fromkeys(name for own, _ in flat for name in own))
@@ -98,10 +99,11 @@ def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
     taken: set[str] = {name.casefold() for name in FIXED}
 
     def column(kind: str, name: str) -> str:
-        title = name if uses[name.casefold()] == 1 else f"{kind}.{name}"
+        shown = _spelled_out(name).replace("\0", r"\x00")
+        title = shown if uses[name.casefold()] == 1 else f"{kind}.{shown}"
         number = 2
         while title.casefold() in taken:
-            title, number = f"{kind}.{name}_{number}", number + 1
+            title, number = f"{kind}.{shown}_{number}", number + 1
         taken.add(title.casefold())
         return title
 
@@ -112,9 +114,12 @@ def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
     ]
     lines = [
         [
-            *(getattr(row, name) for name in FIXED),
-            *(own_params.get(name) for name in params),
-            *(own_metrics.get(name) for name in metrics),
+            _spelled_out(value) if isinstance(value, str) else value
+            for value in (
+                *(getattr(row, name) for name in FIXED),
+                *(own_params.get(name) for name in params),
+                *(own_metrics.get(name) for name in metrics),
+            )
         ]
         for row, (own_params, own_metrics) in zip(rows, flat, strict=True)
     ]
@@ -131,6 +136,10 @@ def _flatten(values: dict[str, Any], above: str = "") -> dict[str, Any]:
         else:
             flat[above + name] = value
     return flat
+
+
+def _spelled_out(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def as_json(value: Any) -> Any:

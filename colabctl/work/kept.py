@@ -1,15 +1,13 @@
-"""Results that a full or lost folder did not take: kept on this machine until they can go in."""
+"""The end of a journal that a full or lost folder did not take: kept here until it can go in."""
 
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from colabctl.ledger import task_name
 from colabctl.sharedfs.files import write_whole
-from colabctl.work.identity import Identity, writer_name
 from colabctl.work.sweep import OpenSweep
 
 _OUTCOMES = ("done", "pruned")
@@ -17,46 +15,49 @@ _OUTCOMES = ("done", "pruned")
 
 @dataclass(frozen=True)
 class Kept:
-    """A file of kept results: those of one worker of one sweep."""
+    """A file on this machine: the lines that a worker's journal lacks, and where they belong."""
 
     file: Path
     root: str
     sweep: str
     worker: str
-    member: str
-    host: str
-    events: list[dict[str, Any]]
+    place: int
+    lines: str
+
+    @property
+    def results(self) -> list[str]:
+        """The names of the tasks whose results are among the lines."""
+        events = [json.loads(line) for line in self.lines.splitlines()]
+        return [task_name(each["task"]) for each in events if each["event"] in _OUTCOMES]
 
 
 def folder() -> Path:
-    """Return where results are kept on this machine: outside every shared folder."""
+    """Return where these are kept: on this machine, outside every shared folder."""
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "colabctl" / "kept"
 
 
-def keep(sweep: OpenSweep, me: Identity, lines: bytes) -> Kept | None:
-    """Keep the results among journal lines that could not be written; None if there are none."""
-    events = [json.loads(line) for line in lines.splitlines()]
-    events = [event for event in events if event["event"] in _OUTCOMES]
-    if not events:
-        return None
+def keep(sweep: OpenSweep) -> Kept:
+    """Keep what this process could not write to its journal."""
+    writer = sweep.ledger.writer
+    assert writer is not None, "nothing was ever to be written"
     place = folder()
     place.mkdir(parents=True, exist_ok=True)
+    root = str(sweep.root.absolute())
     kept = Kept(
-        place / f"{me.name}.json",
-        str(sweep.root.absolute()),
+        place / f"{writer.name}.json",
+        root,
         sweep.plan.sweep,
-        me.name,
-        me.member,
-        me.host,
-        events,
+        writer.name,
+        writer.place,
+        writer.due.decode(),
     )
     parts = {name: value for name, value in vars(kept).items() if name != "file"}
     write_whole(kept.file, json.dumps(parts).encode())
     return kept
 
 
-def kept_results(root: Path) -> Iterator[Kept]:
+def kept_for(root: Path) -> Iterator[Kept]:
     """Give what is kept for the project in `root`."""
     for file in sorted(folder().glob("*.json")):
         try:
@@ -67,30 +68,11 @@ def kept_results(root: Path) -> Iterator[Kept]:
             yield kept
 
 
-def bring_in(sweep: OpenSweep, kept: Kept) -> list[str]:
-    """Record kept results in the sweep's ledger and forget them here; return the tasks' names.
+def bring_in(sweep: OpenSweep, kept: Kept) -> None:
+    """Write what is kept to the journal that it belongs to, and forget it here.
 
-    They come from a new writer, as journals are never taken up again, with the names of the
-    member and host that had the results. What did arrive is left out. Raises OSError if the
-    folder does not take them now either; then they stay kept.
+    Its worker has ended and nobody else ever writes there, so the journal still has one writer at
+    a time. Raises OSError if the folder does not take it now either; then it stays kept.
     """
-    sweep.ledger.refresh()
-    book = sweep.ledger.book
-    arrived = {
-        index
-        for index, state in enumerate(book.tasks)
-        if state.outcome is not None and state.outcome.writer == kept.worker
-    }
-    due = [event for event in kept.events if event["task"] not in arrived]
-    if due:
-        me = Identity(writer_name(kept.member), kept.member, kept.host, 1, 1.0, 1.0)
-        sweep.ledger.join(me.name)
-        outcomes = [
-            (event["event"], {key: event[key] for key in ("task", "attempt", "seconds", "metrics")})
-            for event in due
-        ]
-        end = ("end", {"reason": f"brought in what {kept.worker} had kept"})
-        sweep.ledger.record([me.start(), *outcomes, end])
-        sweep.ledger.close()
+    sweep.ledger.complete(kept.worker, kept.place, kept.lines.encode())
     kept.file.unlink()
-    return [task_name(event["task"]) for event in due]

@@ -53,13 +53,13 @@ class Limits:
 
 @dataclass
 class Tally:
-    """What a worker did, and why it ended; `unsent` are events that the folder did not take."""
+    """What a worker did, and why it ended; `unsent` if the folder did not take all events."""
 
     done: int = 0
     failed: int = 0
     ending: Ending = "finished"
     reason: str = ""
-    unsent: bytes = b""
+    unsent: bool = False
 
 
 @dataclass
@@ -250,7 +250,7 @@ class Worker:
             for writer in book.writers.values()
             if writer.is_worker and writer.name != self.identity.name and writer.lives_at(now)
         )
-        pace = self._pace()
+        pace = self._pace() if self.tally.done else None  # failures come one by one, see _HOPELESS
         slots = others + self.identity.jobs
         want = hungry * batch_size(pace, book.claimable(now), slots, self._rhythm.batch)
         if self.limits.until is not None and pace:
@@ -381,8 +381,13 @@ class Worker:
             running = slot.running()
             if running:
                 slot.stop(running[0].index, None, kill_after=2.0)
-        for slot in self._slots:
-            slot.close(within=3.0)
+        closings = [
+            threading.Thread(target=slot.close, kwargs={"within": 3.0}) for slot in self._slots
+        ]
+        for closing in closings:
+            closing.start()
+        for closing in closings:
+            closing.join()
         self._collect()
 
     def part(self) -> None:
@@ -402,4 +407,4 @@ class Worker:
             self.ledger.close()
         except OSError as error:
             self.tell(f"{describe(error)}; the last events of this worker could not be written")
-            self.tally.unsent = self.ledger.unsent
+            self.tally.unsent = True

@@ -21,7 +21,7 @@ from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.child import Settings
-from colabctl.work.identity import Identity, new_identity
+from colabctl.work.identity import new_identity
 from colabctl.work.kept import keep
 from colabctl.work.loop import Limits, Tally, Worker
 from colabctl.work.slots import Outcome, Slot
@@ -68,7 +68,8 @@ class Session:
             while opened:
                 alone = len(opened) == 1
                 for sweep in list(opened):
-                    tally = self._work_on(sweep, wait=alone and self.limits.wait)
+                    ran = sum(each.done + each.failed for each in tallies)
+                    tally = self._work_on(sweep, ran=ran, wait=alone and self.limits.wait)
                     tallies.append(tally)
                     if tally.ending in _FINAL:
                         return tallies
@@ -79,7 +80,7 @@ class Session:
                 opened = [OpenSweep.at(sweep.root, sweep.layout) for sweep in opened]
         return tallies
 
-    def _work_on(self, sweep: OpenSweep, *, wait: bool) -> Tally:
+    def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
         with tempfile.TemporaryDirectory(prefix="colabctl-work-") as scratch:
             code = Path(scratch) / "code"
             frozen.write(frozen.fetch(sweep.layout.code, sweep.plan.code_digest), code)
@@ -94,7 +95,7 @@ class Session:
             worker = Worker(
                 sweep=sweep,
                 identity=new_identity(sweep.plan, self.config, self.member, self.jobs),
-                limits=self._limits(sweep.plan, wait=wait),
+                limits=self._limits(sweep.plan, ran=ran, wait=wait),
                 make_slots=make_slots,
                 tell=self.tell,
                 progress=lambda book: self.progress(sweep.plan, book),
@@ -102,25 +103,25 @@ class Session:
             )
             tally = worker.run()
         if tally.unsent:
-            self._keep(sweep, worker.identity, tally)
+            self._keep(sweep)
         elif sweep.ledger.name and sweep.plan.consistency == "eventual":
             self._see_uploaded(sweep)
         return tally
 
-    def _limits(self, plan: Plan, *, wait: bool) -> Limits:
+    def _limits(self, plan: Plan, *, ran: int, wait: bool) -> Limits:
+        most = None if self.limits.max_tasks is None else self.limits.max_tasks - ran
         until = self.limits.until
         if until is not None and plan.consistency == "eventual":
             left = until - time.monotonic()
             until -= min(_DRAIN, left / 10)
-        return replace(self.limits, wait=wait, until=until)
+        return replace(self.limits, max_tasks=most, wait=wait, until=until)
 
-    def _keep(self, sweep: OpenSweep, me: Identity, tally: Tally) -> None:
-        kept = keep(sweep, me, tally.unsent)
-        if kept is not None:
-            self.tell(
-                f"{len(kept.events)} results are kept on this machine in {kept.file}; once the "
-                "folder takes files again: colabctl work --recover"
-            )
+    def _keep(self, sweep: OpenSweep) -> None:
+        kept = keep(sweep)
+        self.tell(
+            f"{len(kept.results)} results are kept on this machine in {kept.file}; once the "
+            "folder takes files again: colabctl work --recover"
+        )
 
     def _see_uploaded(self, sweep: OpenSweep) -> None:
         """Wait until this worker's journal is on the Drive, or say that it cannot be told."""

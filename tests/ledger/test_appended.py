@@ -118,7 +118,7 @@ class Full(AppendedStore):
         # The system takes what fits before it says no, and the caller hears only the no.
         self._folder.mkdir(exist_ok=True)
         with self._file.open("ab") as file:
-            there = file.tell() - self._arrived
+            there = file.tell() - self.place
             file.write(lines[there : there + self.room])
         self.room = 0
         raise OSError(28, "No space left on device")

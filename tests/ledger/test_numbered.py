@@ -176,7 +176,7 @@ class Sick(NumberedStore):
             self.fails -= 1
             name = f"{flush.first:08d}-{flush.last:08d}"  # type: ignore[attr-defined]
             suffix = f"-{self._tries + 1}" if self._tries else ""
-            (self._place / f"{name}{suffix}.jsonl").write_bytes(b'{"n":')
+            (self._part / f"{name}{suffix}.jsonl").write_bytes(b'{"n":')
             self._tries += 1
             raise OSError(errno.EIO, "Input/output error")
         super()._write(flush)  # type: ignore[arg-type]

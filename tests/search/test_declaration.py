@@ -112,7 +112,7 @@ def test_keys_that_nobody_knows_are_ignored_as_wandb_does() -> None:
         ("command: python train.py", "3:10", "list of words"),
         ("command: [[a]]", "3:11", "must be a word"),
         ("foreach: [rate]", "3:11", "rate is no parameter"),
-        ("foreach: [lr]", "3:11", "no list of values"),
+        ("foreach: [lr]", "3:11", "needs a plain list"),
         ("foreach: {lr: 1}", "3:10", "must be text"),
         ("exclude: [{lr: 1}]", "3:12", "foreach is missing"),
         ("exclude: [lr]", "3:11", "must be a map"),

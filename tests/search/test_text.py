@@ -89,7 +89,10 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a: 1\nb: [", "3:1", "not YAML"),
+        ("a: 1\nb: ]", "2:4", "not YAML"),
+        ("a: 1\n- b", "2:1", "indented as its neighbours"),
+        ("a: [1, 2\nb: 3", "2:2", "bracket left open"),
+        ("a: 'x", "1:6", "quote left open"),
         ("a:\n\t- b", "2:1", "spaces, not with tabs"),
         ("a: b: c", "1:5", "quotes"),
         ("a: @b", "1:4", "quotes"),

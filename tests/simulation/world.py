@@ -79,6 +79,7 @@ class Store:
 
     def __init__(self, world: World, machine: int, writer: str) -> None:
         self._world, self._machine, self._writer = world, machine, writer
+        self.place = 0
 
     def write(self, lines: bytes) -> int:
         """Write a file."""
@@ -100,7 +101,7 @@ class View:
         self._world, self._machine = world, machine
         self._read: set[int] = set()
 
-    def create(self, name: str) -> Store:
+    def create(self, name: str, place: int = 0) -> Store:
         """Return the place for a new journal."""
         return Store(self._world, self._machine, name)
 

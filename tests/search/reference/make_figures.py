@@ -170,15 +170,11 @@ def main() -> None:
 
 
 def _shares() -> list[float]:
-    """Return shares in (0, 1): the ends, round ones that fall on boundaries, and others."""
+    """Return shares in (0, 1): near the ends, on boundaries between values, and any others."""
     source = random.Random(20)
     ends = [2.0**-53, 1e-9, 1 - 2.0**-53, 1 - 1e-9]
-    return (
-        ends
-        + [k / 20 for k in range(1, 20)]
-        + [1 / 3, 2 / 3]
-        + [source.random() for _ in range(30)]
-    )
+    boundaries = [k / 20 for k in range(1, 20)] + [1 / 3, 2 / 3, 0.07, 0.14, 0.28, 0.29, 0.57, 0.58]
+    return ends + boundaries + [source.random() for _ in range(30)]
 
 
 def _quantiles(parameter: dict[str, Any]) -> list[Any]:

@@ -1,0 +1,185 @@
+"""What `status` shows, to people and to scripts."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Say
+from tests.processes import Project
+
+KEYS = {"sweep", "state", "total", "pending", "claimed", "running", "done", "failed", "pruned",
+        "cancelled", "duplicates", "best", "workers"}  # fmt: skip
+WORKER_KEYS = {"worker", "member", "host", "state", "last_seen_seconds", "task", "done"}
+
+LOOP = "method: grid\nmetric: {name: y, goal: maximize}\nparameters: {x: {values: [10, 20, 30, 40]}}\n"
+
+
+def claim(*tasks: int) -> dict[str, object]:
+    return {"event": "claim", "tasks": [[task, 1] for task in tasks]}
+
+
+def done(task: int, **metrics: object) -> dict[str, object]:
+    return {"event": "done", "task": task, "attempt": 1, "seconds": 1.5, "metrics": metrics}
+
+
+def failed(task: int, attempt: int, error: str) -> dict[str, object]:
+    told = {"seconds": 1.0, "error": error, "output": ""}
+    return {"event": "failed", "task": task, "attempt": attempt, **told}
+
+
+def test_scripts_get_the_promised_keys(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    project.journal("loop", claim(0, 1, 2), done(0, y=0.5), done(1, y=0.7))
+    told = say("status", "loop", "--json")
+    assert (told.code, told.err) == (0, "")
+    assert told.json.keys() >= KEYS
+    [worker] = told.json["workers"]
+    assert worker.keys() >= WORKER_KEYS
+    assert {key: told.json[key] for key in KEYS - {"workers", "best"}} == {
+        "sweep": "loop",
+        "state": "running",
+        "total": 4,
+        "pending": 1,
+        "claimed": 0,
+        "running": 1,
+        "done": 2,
+        "failed": 0,
+        "pruned": 0,
+        "cancelled": 0,
+        "duplicates": 0,
+    } or told.json["state"] == "idle"
+
+
+def test_a_worker_that_fell_silent_is_lost_and_its_tasks_wait(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    project.journal("loop", claim(0, 1), done(0, y=1.0))
+    told = say("status", "loop", "--json").json
+    assert (told["state"], told["pending"], told["running"], told["done"]) == ("idle", 3, 0, 1)
+    [worker] = told["workers"]
+    assert (worker["state"], worker["task"], worker["member"]) == ("lost", None, "ana")
+    assert 30 < worker["last_seen_seconds"] < 120
+    shown = say("status", "loop")
+    assert "no worker is alive; go on: colabctl work loop" in shown.out
+
+
+def test_the_counts_add_up_to_the_total(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    project.journal("loop", claim(0, 1), done(0, y=1.0), failed(1, 1, "x"), claim(1), failed(1, 2, "x"))
+    project.journal("loop", {"event": "stop", "member": "ben"}, writer="ben-vm-1")
+    told = say("status", "loop", "--json").json
+    counts = ("pending", "claimed", "running", "done", "failed", "pruned", "cancelled")
+    assert sum(told[key] for key in counts) == told["total"] == 4
+    assert (told["state"], told["cancelled"], told["failed"]) == ("stopped", 2, 1)
+
+
+@pytest.mark.parametrize(("goal", "index"), [("maximize", 2), ("minimize", 0)])
+def test_the_best_is_by_the_sweeps_own_metric_and_goal(
+    project: Project, say: Say, goal: str, index: int
+) -> None:
+    project.declare("loop", LOOP.replace("maximize", goal))
+    outcomes = (done(0, y=0.1), done(1, y=float("nan")), done(2, y=0.9), done(3, z=5))
+    project.journal("loop", claim(0, 1, 2, 3), *outcomes)
+    best = say("status", "loop", "--json").json["best"]
+    assert (best["index"], best["metric"], best["params"]) == (index, "y", {"x": 10 + 10 * index})
+    assert f"best y {best['value']:g} in t00000{index}: x={10 + 10 * index}" in say("status").out
+
+
+def test_a_result_that_came_twice_counts_once_and_is_told(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    project.journal("loop", claim(0), done(0, y=1.0))
+    project.journal("loop", claim(0), done(0, y=2.0), writer="ben-vm-1")
+    told = say("status", "loop", "--json").json
+    assert (told["done"], told["duplicates"]) == (1, 1)
+    assert [row["metrics"] for row in say("results", "loop", "--format", "json").json] == [{"y": 1.0}]
+
+
+def test_failures_are_told_by_what_went_wrong(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP + "max_retries: 0\n")
+    project.journal(
+        "loop", claim(0, 1, 2), failed(0, 1, "no [/gpu]"), failed(1, 1, "no [/gpu]"), failed(2, 1, "other")
+    )
+    told = say("status", "loop", "--json").json
+    assert told["failures"] == [
+        {"error": "no [/gpu]", "tasks": 2},
+        {"error": "other", "tasks": 1},
+    ]
+    shown = say("status", "loop").out
+    assert "2 failed with: no [/gpu]" in shown
+    assert "colabctl retry loop" in shown
+
+
+def test_all_sweeps_are_a_list(project: Project, say: Say) -> None:
+    assert say("status", "--json").json == []
+    assert "colabctl sweep FILE" in say("status").out
+    for name in ("one", "two"):
+        project.declare(name, LOOP)
+    assert [each["sweep"] for each in say("status", "--json").json] == ["one", "two"]
+    shown = say("status").out
+    assert shown.count("0/4 finished") == 2
+
+
+def test_watching_ends_with_the_sweep(project: Project) -> None:
+    project.declare("loop", LOOP)
+    project.journal("loop", claim(0, 1, 2, 3), *(done(index, y=1.0) for index in range(4)))
+    watched = project.run("status", "loop", "--watch")
+    assert watched.code == 0
+    assert "4/4 finished" in watched.out
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (b"no json at all", "Expecting value"),
+        (b"\xff\xfe\x00", "codec can't decode"),
+        (b"", "Expecting value"),
+        (b"[" * 100_000, "is damaged"),
+        (b"3", "not an object"),
+        (b'{"n": 3, "t": 5e9, "event": "heartbeat"}', "t is not a time"),
+        (b'{"n": 3, "t": 1.7e9, "event": "explode"}', "unknown event 'explode'"),
+        (b'{"n": 3, "t": 1.7e9, "event": "done", "task": 99, "attempt": 1}', "no such task"),
+        (b'{"n": 3, "t": 1.7e9, "event": "done", "task": 1}', "attempt is not a number"),
+        (b'{"n": 3, "t": 1.7e9, "event": "claim", "tasks": [3]}', "a claim without its attempt"),
+        (b'{"n": 3, "t": NaN, "event": "heartbeat"}', "t is not a time"),
+        (
+            b'{"n": 3, "t": 1.7e9, "event": "done", "task": 1, "attempt": 1, "metrics": {"y": '
+            + b"[" * 600 + b"]" * 600 + b"}}",
+            "metrics are nested too deep",
+        ),
+        (b'{"n": 1, "t": 1.7e9, "event": "heartbeat"}', "stands twice"),
+    ],
+)
+def test_a_journal_damaged_in_the_middle_is_named_and_the_rest_counts(
+    project: Project, say: Say, damage: bytes, reason: str
+) -> None:
+    project.declare("loop", LOOP)
+    file = project.journal("loop", claim(0, 1), done(0, y=1.0), done(2, y=3.0), done(1, y=2.0))
+    lines = file.read_bytes().splitlines()
+    lines[3] = damage
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    told = say("status", "loop", "--json")
+    assert (told.code, told.json["done"]) == (0, 2)
+    assert any(f"{file} line 4" in line and reason in line for line in told.json["damage"])
+    shown = say("status", "loop")
+    assert "line 4 is damaged" in shown.out.replace("\n", " ")
+    results = say("results", "loop", "--format", "json")
+    assert [row["metrics"]["y"] for row in results.json] == [1.0, 2.0]
+    assert f"{file} line 4" in results.err
+
+
+def test_a_line_that_is_not_whole_yet_is_not_there_yet(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    file = project.journal("loop", claim(0), done(0, y=1.0))
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole.splitlines()[-1][:40])
+    told = say("status", "loop", "--json").json
+    assert (told["done"], told["damage"]) == (1, [])
+
+
+def test_what_others_call_themselves_is_shown_as_it_is(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    file = project.journal("loop", claim(0), writer="eve-vm-1")
+    file.write_text(file.read_text().replace('"eve"', '"[/red]"').replace('"vm"', '"\\ud800"'))
+    shown = say("status", "loop")
+    assert (shown.code, shown.err) == (0, "")
+    assert "[/red]" in shown.out
+    assert json.loads(say("status", "loop", "--json").out)["workers"][0]["member"] == "[/red]"

@@ -1,0 +1,262 @@
+"""`sweep` declares a sweep, or finds the same one again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Say
+from tests.processes import Project, end
+from tests.project.conftest import everything
+
+FILE = """# which is best?
+method: grid
+program: train.py:train
+metric: {name: y}
+parameters:
+  x: {values: [1, 2, 3]}
+"""
+PROGRAM = "def train(params, task):\n    return {'y': params['x']}\n"
+
+
+@pytest.fixture
+def file(project: Project) -> Path:
+    project.write("notebooks/ana/train.py", PROGRAM)
+    return project.write("notebooks/ana/s.yaml", FILE)
+
+
+def plan(project: Project, name: str = "s") -> dict[str, Any]:
+    parts: dict[str, Any] = json.loads((project.root / f"sweeps/{name}/plan.json").read_text())
+    return parts
+
+
+def test_a_declared_sweep_has_its_file_its_code_its_tasks_and_its_plan(
+    project: Project, say: Say, file: Path
+) -> None:
+    said = say("sweep", str(file))
+    assert (said.code, said.out) == (0, "s: 3 tasks, declared\n")
+    assert "colabctl work s" in said.err
+    folder = project.root / "sweeps/s"
+    assert (folder / "sweep.yaml").read_text() == FILE
+    assert (folder / "code/train.py").read_text() == PROGRAM
+    tasks = [json.loads(line) for line in (folder / "tasks/00000.jsonl").read_text().splitlines()]
+    assert [(task["index"], task["params"]) for task in tasks] == [
+        (0, {"x": 1}),
+        (1, {"x": 2}),
+        (2, {"x": 3}),
+    ]
+    told = plan(project)
+    assert (told["format"], told["total"], told["declared_by"]) == (1, 3, "ana")
+    assert {path.name for path in folder.iterdir()} == {
+        "sweep.yaml", "plan.json", "code", "tasks", "journal", "runs",
+    }  # fmt: skip
+
+
+def test_the_same_sweep_is_found_again(project: Project, say: Say, file: Path) -> None:
+    say("sweep", str(file))
+    before = everything(project.root)
+    again = say("sweep", str(file), "--member", "ben")
+    assert (again.code, again.out) == (0, "s: 3 tasks, was declared already\n")
+    assert everything(project.root) == before
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        FILE.replace("# which is best?", "# anything else"),
+        FILE.replace("[1, 2, 3]", "[1,2,3]"),
+        FILE + "name: s\n",
+        FILE + "description: the same, told at length\n",
+    ],
+)
+def test_another_spelling_of_the_same_sweep_is_the_same(
+    say: Say, file: Path, changed: str
+) -> None:
+    say("sweep", str(file))
+    file.write_text(changed)
+    assert say("sweep", str(file)).out == "s: 3 tasks, was declared already\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [
+        (FILE.replace("[1, 2, 3]", "[1, 2, 4]"), ["-    - 3", "+    - 4"]),
+        (FILE.replace("[1, 2, 3]", "[1, 2]"), ["-    - 3", "tasks: 3 declared, 2 given"]),
+        (FILE + "max_retries: 3\n", ["+max_retries: 3"]),
+        (FILE + "seed: 1\n", ["+seed: 1"]),
+        (FILE.replace("{name: y}", "{name: z}"), ["-  name: y", "+  name: z"]),
+    ],
+)
+def test_another_sweep_of_that_name_is_refused_showing_what_differs(
+    project: Project, say: Say, file: Path, changed: str, shown: list[str]
+) -> None:
+    say("sweep", str(file))
+    file.write_text(changed)
+    before = everything(project.root)
+    said = say("sweep", str(file))
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("colabctl: sweep s is already declared with another content")
+    assert "--name s-2" in said.err
+    assert all(line in said.err for line in shown), said.err
+    assert everything(project.root) == before
+    assert say("sweep", str(file), "--name", "s-2").code == 0
+
+
+def test_other_code_is_another_sweep(project: Project, say: Say, file: Path) -> None:
+    say("sweep", str(file))
+    project.write("notebooks/ana/train.py", PROGRAM + "# better\n")
+    said = say("sweep", str(file))
+    assert said.code == 1
+    assert "code: train.py changed" in said.err
+
+
+def test_what_the_command_line_adds_is_part_of_the_sweep(say: Say, file: Path) -> None:
+    assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, declared\n"
+    assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, was declared already\n"
+    assert "tasks: 2 declared, 3 given" in say("sweep", str(file)).err
+
+
+@pytest.mark.parametrize("gone", ["plan.json", "sweep.yaml plan.json", "tasks/00000.jsonl plan.json"])
+def test_a_declaration_that_was_interrupted_is_completed(
+    project: Project, say: Say, file: Path, gone: str
+) -> None:
+    say("sweep", str(file))
+    whole = everything(project.root / "sweeps/s")
+    for name in gone.split():
+        (project.root / "sweeps/s" / name).unlink()
+    assert "no sweeps yet" in say("status").out
+    assert say("work", "s").code == 1
+    assert say("sweep", str(file)).out == "s: 3 tasks, declared\n"
+    again = everything(project.root / "sweeps/s")
+    assert {**again, "plan.json": None} == {**whole, "plan.json": None}
+    assert project.run("work", "s").code == 0
+    assert [row["metrics"] for row in project.results("s")] == [{"y": 1}, {"y": 2}, {"y": 3}]
+
+
+def test_what_an_interrupted_declaration_of_other_code_left_does_no_harm(
+    project: Project, say: Say, file: Path
+) -> None:
+    project.write("notebooks/ana/lib.py", "")
+    file.write_text(FILE.replace("[1, 2, 3]", str(list(range(2500)))) + "code: [lib.py]\n")
+    assert say("sweep", str(file)).code == 0
+    (project.root / "sweeps/s/plan.json").unlink()
+    file.write_text(FILE)
+    assert say("sweep", str(file)).code == 0
+    worked = project.run("work", "s")
+    assert worked.code == 0, worked.err
+    assert project.status("s")["done"] == 3
+
+
+def test_several_who_declare_at_once_declare_one_sweep(project: Project, file: Path) -> None:
+    declarations = [project.start("sweep", str(file), member=m) for m in ("ana", "ben") * 2]
+    ended = [end(each) for each in declarations]
+    assert [each.code for each in ended] == [0] * 4, [each.err for each in ended]
+    assert sorted(each.out for each in ended)[0] == "s: 3 tasks, declared\n"
+    assert {each.out for each in ended[1:]} <= {
+        "s: 3 tasks, declared\n",
+        "s: 3 tasks, was declared already\n",
+    }
+    assert sum("was declared already" not in each.out for each in ended) == 1
+    assert project.run("work", "s").code == 0
+    assert project.status("s")["done"] == 3
+
+
+def test_a_dry_run_shows_what_it_comes_to_and_writes_nothing(
+    project: Project, say: Say, file: Path
+) -> None:
+    before = everything(project.root)
+    shown = say("sweep", str(file), "--dry-run")
+    assert shown.code == 0
+    assert "s: 3 tasks, method grid" in shown.out
+    assert "{'x': 1}" in shown.out
+    told = say("sweep", str(file), "--dry-run", "--json").json
+    assert (told["sweep"], told["tasks"], told["first"]) == ("s", 3, [{"x": 1}, {"x": 2}, {"x": 3}])
+    assert everything(project.root) == before
+
+
+def test_scripts_learn_what_was_declared(say: Say, file: Path) -> None:
+    told = say("sweep", str(file), "--json").json
+    assert (told["sweep"], told["tasks"], told["new"]) == ("s", 3, True)
+    assert say("sweep", str(file), "--json").json["new"] is False
+
+
+def test_a_cell_for_each_combination_with_its_own_trials(project: Project, say: Say) -> None:
+    project.write(
+        "bench.yaml",
+        """
+method: random
+foreach: [model, data]
+trials: 4
+exclude: [{model: svm, data: b}]
+parameters:
+  data: {values: [a, b]}
+  model:
+    choices:
+      svm: {parameters: {C: {distribution: log_uniform_values, min: 1e-3, max: 1e3}}}
+      forest: {parameters: {depth: {min: 2, max: 9}}}
+      linear: {}
+  seed: {value: 1}
+""",
+    )
+    told = say("sweep", "bench.yaml", "--json").json
+    tasks = {(cell["values"]["model"], cell["values"]["data"]): cell["tasks"] for cell in told["cells"]}
+    assert tasks == {
+        ("svm", "a"): 4,
+        ("forest", "a"): 4,
+        ("forest", "b"): 4,
+        ("linear", "a"): 1,
+        ("linear", "b"): 1,
+    }
+    lines = (project.root / "sweeps/bench/tasks/00000.jsonl").read_text().splitlines()
+    params = [json.loads(line)["params"] for line in lines]
+    assert {tuple(sorted(each)) for each in params} == {
+        ("C", "data", "model", "seed"),
+        ("data", "depth", "model", "seed"),
+        ("data", "model", "seed"),
+    }
+    assert all(1e-3 <= each["C"] <= 1e3 for each in params if "C" in each)
+
+
+def test_draws_depend_on_the_seed_and_not_on_what_else_is_in_the_sweep(
+    project: Project, say: Say
+) -> None:
+    form = "method: random\ntrials: 5\nforeach: [d]\nparameters: {x: {min: 0.0, max: 1.0}, %s}\n"
+
+    def drawn(name: str, more: str, extra: str = "") -> dict[str, list[float]]:
+        project.write(f"{name}.yaml", form % more + extra)
+        assert say("sweep", f"{name}.yaml").code == 0
+        lines = (project.root / f"sweeps/{name}/tasks/00000.jsonl").read_text().splitlines()
+        found: dict[str, list[float]] = {}
+        for line in lines:
+            params = json.loads(line)["params"]
+            found.setdefault(params["d"], []).append(params["x"])
+        return found
+
+    first = drawn("first", "d: {values: [a, b]}")
+    assert first["a"] != first["b"]
+    more = drawn("more", "d: {values: [c, a, b]}, z: {min: 1, max: 9}")
+    assert (more["a"], more["b"]) == (first["a"], first["b"])
+    assert drawn("again", "d: {values: [a, b]}") == first
+    assert drawn("other", "d: {values: [a, b]}", "seed: 1\n") != first
+
+
+def test_a_program_is_looked_up_beside_the_file_first(project: Project, say: Say, file: Path) -> None:
+    project.write("train.py", "def train(params, task):\n    return {'wrong': 1}\n")
+    assert say("sweep", str(file)).code == 0
+    assert (project.root / "sweeps/s/code/train.py").read_text() == PROGRAM
+
+
+def test_a_file_from_outside_of_the_project_will_do(
+    project: Project, say: Say, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(FILE)
+    (tmp_path / "train.py").write_text(PROGRAM)
+    assert say("sweep", str(tmp_path / "mine.yaml")).out == "mine: 3 tasks, declared\n"
+
+
+def test_notes_of_the_file_are_told(project: Project, say: Say) -> None:
+    project.write("wandb.yaml", "method: random\nproject: p\nparameters: {x: {min: 0, max: 9}}\n")
+    said = say("sweep", "wandb.yaml")
+    assert said.code == 0
+    assert "note: project: means something to W&B only; ignored" in said.err

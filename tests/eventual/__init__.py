@@ -1,0 +1,1 @@
+"""Real workers on a Drive that shows each machine the others' files late."""

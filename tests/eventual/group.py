@@ -1,0 +1,85 @@
+"""A group of machines that share a project on a pretended Drive, each with real workers."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.drive import Drive
+
+_PROGRAM = """
+import time
+from pathlib import Path
+
+def run(params, task):
+    if {log!r}:
+        with open({log!r}, "a") as file:
+            file.write(f"{{params['x']}}\\n")
+    time.sleep({seconds})
+    return {{"loss": params["x"]}}
+"""
+
+
+class Group:
+    """A project with one sweep of naps, seen from every machine of a drive."""
+
+    def __init__(self, drive: Drive, tasks: int, seconds: float, log: Path | None = None) -> None:
+        self.drive = drive
+        root = self.root(0)
+        self.command(0, "init", str(root), "--name", "naps", "--member", "ana")
+        (root / "nap.py").write_text(_PROGRAM.format(seconds=seconds, log=str(log) if log else ""))
+        (root / "nap.yaml").write_text(
+            "program: nap.py:run\nmethod: grid\nmetric: {name: loss, goal: minimize}\n"
+            f"parameters: {{x: {{min: 1, max: {tasks}}}}}\n"
+        )
+        self.command(0, "sweep", str(root / "nap.yaml"), "--root", str(root))
+        drive.deliver()
+
+    def root(self, machine: int) -> Path:
+        return self.drive.machine(machine).path / "project"
+
+    def environ(self, machine: int, **more: str) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if name[:9] != "COLABCTL_"}
+        return {**clean, "XDG_STATE_HOME": str(self.drive.machine(machine).home), **more}
+
+    def work(self, machine: int, *options: str, **environ: str) -> "subprocess.Popen[str]":
+        """Start a worker on a machine; nobody reads its output before it ends."""
+        log = self.drive.machine(machine).home / f"worker-{time.monotonic_ns()}.log"
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "colabctl", "work", "nap", *options,
+                 "--root", str(self.root(machine))],
+                stdout=file, stderr=file, text=True, env=self.environ(machine, **environ),
+            )  # fmt: skip
+        process.said = log.read_text  # type: ignore[attr-defined]
+        return process
+
+    def command(self, machine: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "colabctl", *arguments],
+            capture_output=True, text=True, env=self.environ(machine), check=False, timeout=120,
+        )  # fmt: skip
+
+    def status(self, machine: int) -> dict[str, Any]:
+        answer = self.command(machine, "status", "nap", "--json", "--root", str(self.root(machine)))
+        found: dict[str, Any] = json.loads(answer.stdout)
+        return found
+
+    def results(self, machine: int) -> list[dict[str, Any]]:
+        answer = self.command(
+            machine, "results", "nap", "--format", "json", "--root", str(self.root(machine))
+        )
+        found: list[dict[str, Any]] = json.loads(answer.stdout)
+        return found
+
+
+def eventually(what: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until `what` holds; fail if it does not in time."""
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it never came to that"
+        time.sleep(0.05)

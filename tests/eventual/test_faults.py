@@ -1,0 +1,86 @@
+"""What a worker does when the mount is ill, full, or gone."""
+
+import errno
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.drive import Drive
+from tests.eventual.group import Group, eventually
+
+LATE = {"median": 0.1, "worst": 0.5}
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOTCONN])
+def test_a_worker_survives_a_mount_that_does_not_answer_for_a_while(
+    drives: Callable[..., Drive], error: int
+) -> None:
+    group = Group(drives(machines=1, **LATE), tasks=16, seconds=0.5)
+    worker = group.work(0)
+    eventually(lambda: group.status(0)["done"] >= 1)
+    group.drive.machine(0).fail(error, seconds=5)
+    assert worker.wait(90) == 0
+    said = worker.said()  # type: ignore[attr-defined]
+    assert "trying again until it answers" in said
+    assert "the folder answers again" in said
+    assert sorted(row["index"] for row in group.results(0)) == list(range(16))
+
+
+def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_brought_in_later(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=1, **LATE), tasks=30, seconds=0.5)
+    machine = group.drive.machine(0)
+    worker = group.work(0)
+    eventually(lambda: group.status(0)["done"] >= 1)
+    machine.fill()
+    assert worker.wait(60) == 1
+    said = worker.said()  # type: ignore[attr-defined]
+    assert "results are kept on this machine in" in said
+    assert "Traceback" not in said
+    before = group.status(0)["done"]
+    ill = group.command(0, "doctor", "--root", str(group.root(0)))
+    assert ill.returncode == 3
+    assert "colabctl work --recover" in ill.stdout
+    machine.mend()
+    recovered = group.command(0, "work", "--recover", "--root", str(group.root(0)))
+    assert recovered.returncode == 0, recovered.stderr
+    assert "brought in the results of t0" in recovered.stderr
+    assert group.status(0)["done"] > before
+    again = group.command(0, "work", "--recover", "--root", str(group.root(0)))
+    assert "nothing is kept" in again.stderr
+    assert group.work(0).wait(90) == 0
+    assert sorted(row["index"] for row in group.results(0)) == list(range(30))
+    assert group.status(0)["duplicates"] == 0
+
+
+def test_nothing_is_written_below_a_path_that_is_no_longer_a_mount(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=1, **LATE), tasks=30, seconds=0.3)
+    machine = group.drive.machine(0)
+    worker = group.work(0, "--max-time", "25s")
+    eventually(lambda: group.status(0)["done"] >= 1)
+    machine.unmount()
+    time.sleep(4)
+    assert worker.poll() is None
+    assert list(machine.path.iterdir()) == []
+    machine.mount()
+    assert worker.wait(90) == 0
+    assert len({row["index"] for row in group.results(0)}) >= 3
+
+
+def test_a_machine_that_was_cut_off_and_comes_back_loses_nothing(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=2, **LATE), tasks=16, seconds=0.3)
+    workers = [group.work(0), group.work(1)]
+    eventually(lambda: group.status(0)["done"] >= 2)
+    group.drive.machine(1).cut()
+    time.sleep(2)
+    group.drive.machine(1).rejoin()
+    assert [worker.wait(90) for worker in workers] == [0, 0]
+    group.drive.settle()
+    assert sorted(row["index"] for row in group.results(0)) == list(range(16))
+    assert group.results(1) == group.results(0)

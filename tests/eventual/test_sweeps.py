@@ -1,0 +1,114 @@
+"""Several machines finish a sweep although each sees the others' files late."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.drive import Drive
+from tests.eventual.group import Group, eventually
+
+LATE = {"median": 0.3, "worst": 1.5}
+
+
+def test_four_machines_finish_a_sweep_and_all_count_the_same_results(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=4, partial=0.2, **LATE), tasks=40, seconds=0.2)
+    workers = [group.work(machine) for machine in range(4)]
+    assert [worker.wait(120) for worker in workers] == [0, 0, 0, 0]
+    group.drive.settle()
+    seen = [group.results(machine) for machine in range(4)]
+    assert sorted(row["index"] for row in seen[0]) == list(range(40))
+    assert all(rows == seen[0] for rows in seen)
+    assert group.status(2)["done"] == 40
+
+
+def test_one_name_is_never_written_twice_and_nothing_is_edited(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=3, **LATE), tasks=12, seconds=0.1)
+    workers = [group.work(machine) for machine in range(3)]
+    assert [worker.wait(120) for worker in workers] == [0, 0, 0]
+    group.drive.settle()
+    names = [path.name for path in group.root(0).rglob("*")]
+    assert not [name for name in names if " (1)" in name]
+    journal = group.root(0) / "sweeps" / "nap" / "journal"
+    assert all(path.suffix == ".jsonl" for path in journal.rglob("*") if path.is_file())
+    doctor = group.command(1, "doctor", "--root", str(group.root(1)))
+    assert doctor.returncode == 0, doctor.stdout
+    assert "eventual" in doctor.stdout
+    assert group.status(0)["consistency"] == "eventual"
+
+
+def test_a_machine_that_vanishes_costs_its_attempt_and_no_result(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=2, **LATE), tasks=10, seconds=0.5)
+    lease = {"COLABCTL_LEASE": "4s", "COLABCTL_HEARTBEAT": "1s"}
+    doomed = group.work(0, **lease)
+    eventually(lambda: group.status(1)["done"] >= 1)
+    doomed.send_signal(signal.SIGKILL)
+    group.drive.machine(0).kill()
+    doomed.wait(30)
+    survivor = group.work(1, **lease)
+    assert survivor.wait(120) == 0
+    assert sorted(row["index"] for row in group.results(1)) == list(range(10))
+
+
+def test_sigterm_gives_back_the_tasks_within_five_seconds(drives: Callable[..., Drive]) -> None:
+    group = Group(drives(machines=2, **LATE), tasks=4, seconds=60)
+    worker = group.work(0)
+    eventually(lambda: group.status(0)["running"] == 1)
+    begun = time.monotonic()
+    worker.send_signal(signal.SIGTERM)
+    eventually(lambda: group.status(0)["running"] == 0, seconds=5)
+    assert time.monotonic() - begun < 5
+    assert worker.wait(60) == 0
+    assert group.status(0)["pending"] == 4
+    group.drive.settle()
+    assert group.status(1)["pending"] == 4
+
+
+def test_a_worker_is_done_before_its_time_is_up(drives: Callable[..., Drive]) -> None:
+    group = Group(drives(machines=1, **LATE), tasks=50, seconds=0.5)
+    begun = time.monotonic()
+    worker = group.work(0, "--max-time", "8s")
+    assert worker.wait(30) == 0
+    assert time.monotonic() - begun < 9
+    status = group.status(0)
+    assert status["done"] >= 3
+    assert status["running"] == status["claimed"] == 0
+    assert all(machine["state"] == "ended" for machine in status["workers"])
+
+
+def test_at_the_end_a_worker_waits_until_its_files_are_uploaded(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=2, median=2.0, worst=4.0), tasks=2, seconds=0.1)
+    worker = group.work(0)
+    assert worker.wait(60) == 0
+    assert "all results are uploaded" in worker.said()  # type: ignore[attr-defined]
+    group.drive.machine(0).kill()  # nothing was left on it
+    group.drive.deliver()
+    assert len(group.results(1)) == 2
+
+
+def test_a_beaten_worker_stops_and_the_older_claim_goes_on(
+    drives: Callable[..., Drive], tmp_path: Path
+) -> None:
+    log = tmp_path / "begun"
+    group = Group(drives(machines=2, manual=True), tasks=1, seconds=6, log=log)
+    first = group.work(0)
+    eventually(lambda: log.exists() and log.read_text().count("\n") == 1)
+    second = group.work(1)
+    eventually(lambda: log.read_text().count("\n") == 2)
+    group.drive.deliver()
+    # The first one's claim is older: the second gives way and waits, the first comes to its end.
+    while first.poll() is None or second.poll() is None:
+        group.drive.deliver()
+        time.sleep(0.1)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "ran 1 tasks" in first.said()  # type: ignore[attr-defined]
+    assert "ran 0 tasks" in second.said()  # type: ignore[attr-defined]
+    assert group.status(0)["duplicates"] == 0

@@ -1,0 +1,110 @@
+"""The protocol keeps its promises in thousands of simulated sweeps, whatever happens to them.
+
+COLABCTL_TEST_SEEDS sets how many (1000 unless it is set).
+"""
+
+import os
+import random
+
+import pytest
+
+from colabctl.ledger import TaskState
+from tests.simulation.machines import Machine
+from tests.simulation.sweep import Simulation
+from tests.simulation.world import Delays
+
+SEEDS = int(os.environ.get("COLABCTL_TEST_SEEDS", "1000"))
+TASKS = 8
+
+
+def simulation(seed: int, **options: float) -> Simulation:
+    rng = random.Random(seed)
+    durations = [rng.uniform(1, 60) for _ in range(TASKS)]
+    delays = Delays(median=10, worst=60, lost_for_hours=options.pop("hours", 0.0))
+    return Simulation(
+        machines=3, durations=durations, delays=delays, seed=seed, heartbeat=20, lease=120,
+        skew=options.pop("skew", 0.0), stagger=options.pop("stagger", 0.0),
+    )  # fmt: skip
+
+
+class Watch:
+    """Checks after every step that no reader ever goes back on what it counted."""
+
+    def __init__(self, simulated: Simulation) -> None:
+        self._done: dict[int, set[int]] = {}
+        simulated.checks.append(self.check)
+
+    def check(self, machine: Machine) -> None:
+        book = machine.ledger.book
+        done = {index for index, task in enumerate(book.tasks) if task.status == "done"}
+        assert done >= self._done.get(machine.number, set()), "a result was lost"
+        self._done[machine.number] = done
+        assert book.counts["done"] == len(done), "a task was counted twice"
+        assert sum(book.counts.values()) == TASKS
+
+
+def run(simulated: Simulation) -> list[TaskState]:
+    """Run to the end, let everything arrive, and check that all agree on every result."""
+    Watch(simulated)
+    simulated.run()
+    simulated.world.deliver()
+    simulated.reader.refresh()
+    seen = simulated.reader.book.tasks
+    for machine in simulated.machines:
+        if machine.alive:
+            machine.ledger.refresh()
+            assert machine.ledger.book.tasks == seen, "two readers disagree"
+    return seen
+
+
+def all_done(tasks: list[TaskState]) -> bool:
+    return all(task.status == "done" for task in tasks)
+
+
+def seeds(share: float) -> range:
+    return range(max(1, int(SEEDS * share)))
+
+
+def test_every_task_is_done_and_all_agree_whatever_the_delays() -> None:
+    for seed in seeds(0.3):
+        assert all_done(run(simulation(seed, stagger=60)))
+
+
+def test_clocks_that_are_minutes_wrong_change_nothing() -> None:
+    for seed in seeds(0.2):
+        assert all_done(run(simulation(seed, skew=600, stagger=60)))
+
+
+def test_machines_that_die_at_any_step_lose_their_attempts_only() -> None:
+    for seed in seeds(0.25):
+        simulated = simulation(seed, skew=120)
+        for machine in simulated.machines[1:]:
+            simulated.happenings.append((simulated.rng.uniform(0, 200), machine.die))
+        assert all_done(run(simulated))
+
+
+def test_files_that_arrive_hours_late_are_counted_in_the_end() -> None:
+    for seed in seeds(0.15):
+        simulated = simulation(seed, hours=0.1)
+        tasks = run(simulated)
+        assert all_done(tasks)
+        finished = sum(run.done for machine in simulated.machines for run in machine.runs)
+        assert simulated.reader.book.duplicates == finished - TASKS
+
+
+def test_a_worker_that_comes_back_after_its_lease_does_no_harm() -> None:
+    for seed in seeds(0.1):
+        simulated = simulation(seed)
+        sleeper = simulated.machines[0]
+
+        def fall_asleep(sleeper: Machine = sleeper) -> None:
+            if not sleeper.ended:
+                sleeper.wakes += 900.0
+
+        simulated.happenings.append((simulated.rng.uniform(1, 100), fall_asleep))
+        assert all_done(run(simulated))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_simulation_gives_the_same_story_for_the_same_seed(seed: int) -> None:
+    assert simulation(seed, skew=60).run() == simulation(seed, skew=60).run()

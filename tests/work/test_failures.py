@@ -1,0 +1,166 @@
+"""Tasks that fail: recorded, tried again, and never the end of a sweep; and when a worker gives up."""
+
+import pytest
+
+from tests.processes import Project, linux, until
+
+GRID = "method: grid\nprogram: train.py:train\nparameters: {{x: {{values: {values}}}}}\n{more}\n"
+
+
+def grid(tasks: int, more: str = "") -> str:
+    return GRID.format(values=list(range(tasks)), more=more)
+
+
+@pytest.mark.parametrize(
+    ("retries", "attempts"), [("", 2), ("max_retries: 0", 1), ("max_retries: 3", 4)]
+)
+def test_a_failed_task_is_tried_again_as_often_as_the_sweep_says(
+    project: Project, retries: str, attempts: int
+) -> None:
+    program = """
+def train(params, task):
+    if params["x"] == 7:
+        raise ValueError(f"attempt {task.attempt}")
+    return {"y": 1}
+"""
+    project.declare("stubborn", grid(12, retries), program)
+    worked = project.run("work", "stubborn")
+    assert worked.code == 0
+    rows = project.results("stubborn")
+    assert [row["status"] for row in rows] == ["done"] * 7 + ["failed"] + ["done"] * 4
+    assert (rows[7]["attempt"], rows[7]["error"]) == (attempts, f"ValueError: attempt {attempts}")
+    failures = project.events("stubborn", "failed")
+    assert [failure["attempt"] for failure in failures] == list(range(1, attempts + 1))
+    assert worked.err.count("t000007 failed") == attempts
+
+
+def test_a_task_that_works_the_second_time_is_done(project: Project) -> None:
+    program = """
+def train(params, task):
+    if task.attempt == 1:
+        raise ConnectionError("try again")
+    return {"attempt": task.attempt}
+"""
+    project.declare("flaky", grid(3), program)
+    assert project.run("work", "flaky").code == 0
+    assert [(row["status"], row["attempt"], row["metrics"]) for row in project.results("flaky")] == [
+        ("done", 2, {"attempt": 2})
+    ] * 3
+
+
+def test_a_worker_whose_first_five_tasks_fail_stops_and_says_why(project: Project) -> None:
+    program = "def train(params, task):\n    print('looking')\n    open('data/raw/missing.csv')\n"
+    project.declare("hopeless", grid(50), program)
+    worked = project.run("work", "hopeless")
+    assert worked.code == 1
+    assert worked.err.splitlines()[-1] == (
+        "colabctl: the first 5 tasks of this worker all failed, the last one with: "
+        "FileNotFoundError: [Errno 2] No such file or directory: 'data/raw/missing.csv'; "
+        "mend it, then start this worker again"
+    )
+    assert "looking" in worked.err
+    assert "Traceback" in worked.err  # the task's, to mend it by
+    assert 5 <= len(project.events("hopeless", "failed")) <= 7  # one may be on its way already
+    status = project.status("hopeless")
+    assert status["pending"] + status["failed"] == 50
+    assert [worker["state"] for worker in status["workers"]] == ["ended"]
+
+
+def test_many_failures_do_not_stop_a_worker_that_had_a_success(project: Project) -> None:
+    program = """
+def train(params, task):
+    open("only the first one succeeds", "x").close()
+"""
+    project.declare("mostly", grid(12, "max_retries: 0"), program)
+    assert project.run("work", "mostly").code == 0
+    counts = project.status("mostly")
+    assert (counts["state"], counts["done"], counts["failed"]) == ("finished", 1, 11)
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("import no_such_module\ndef train(params, task): pass\n", "No module named 'no_such_module'"),
+        ("raise RuntimeError('not\\ntoday')\ndef train(params, task): pass\n", "RuntimeError: not today"),
+        ("import sys\nsys.exit(3)\ndef train(params, task): pass\n", "SystemExit: 3"),
+        ("import os\nos._exit(3)\ndef train(params, task): pass\n", "ended with exit code 3 while loading"),
+        ("train = 3\n", "program: train.py has no function train"),
+    ],
+)  # fmt: skip
+def test_code_that_cannot_be_imported_stops_the_worker_and_no_task_is_blamed(
+    project: Project, program: str, reason: str
+) -> None:
+    project.declare("broken", grid(20), program)
+    worked = project.run("work", "broken", "--jobs", "2")
+    assert worked.code == 1
+    last = worked.err.splitlines()[-1]
+    assert last.startswith("colabctl: the code cannot be loaded: ")
+    assert reason in last
+    status = project.status("broken")
+    assert (status["pending"], status["failed"], status["done"]) == (20, 0, 0)
+    assert project.events("broken", "failed") == []
+
+
+def test_a_task_that_runs_out_of_time_has_failed_and_its_process_is_gone(project: Project) -> None:
+    program = """
+import os, time
+def train(params, task):
+    print("pid", os.getpid(), flush=True)
+    while params["x"] == 1:
+        time.sleep(0.01)
+"""
+    project.declare("slow", grid(4, "max_retries: 0\ntask_timeout: 500ms"), program)
+    assert project.run("work", "slow").code == 0
+    rows = project.results("slow")
+    assert [row["status"] for row in rows] == ["done", "failed", "done", "done"]
+    assert rows[1]["error"] == "ran longer than 0.5 s (task timeout)"
+    assert rows[1]["seconds"] > 0.5
+    [failure] = project.events("slow", "failed")
+    assert failure["output"].startswith("pid ")
+
+
+def test_the_time_a_task_may_take_is_said_by_the_option_before_all_others(project: Project) -> None:
+    program = "import time\ndef train(params, task):\n    time.sleep(600)\n"
+    project.declare("slow", grid(1, "max_retries: 0\ntask_timeout: 1h"), program)
+    worked = project.run("work", "slow", "--task-timeout", "0.3", COLABCTL_TASK_TIMEOUT="2h")
+    assert worked.code == 0
+    assert project.results("slow")[0]["error"] == "ran longer than 0.3 s (task timeout)"
+
+
+@linux
+def test_what_a_task_has_started_ends_with_it_when_its_time_is_over(project: Project) -> None:
+    program = """
+import subprocess
+def train(params, task):
+    subprocess.run(["sleep", "600"])
+"""
+    project.declare("parents", grid(1, "max_retries: 0\ntask_timeout: 300ms"), program)
+    assert project.run("work", "parents").code == 0
+    until(lambda: not project.processes())
+
+
+def test_failed_tasks_are_tried_again_when_somebody_says_so(project: Project) -> None:
+    program = "def train(params, task):\n    return {'y': open('mended').read()}\n"
+    project.declare("mended", grid(4, "max_retries: 0"), program)
+    assert project.run("work", "mended").code == 0
+    assert project.status("mended")["failed"] == 4
+    project.write("mended", "yes")
+    assert project.run("retry", "mended", "--task", "t000002").code == 0
+    assert project.run("work", "mended").code == 0
+    assert [row["status"] for row in project.results("mended")] == ["failed"] * 2 + ["done", "failed"]
+    assert project.run("retry", "mended", member="ben").code == 0
+    assert project.run("work", "mended").code == 0
+    assert [(row["metrics"], row["attempt"]) for row in project.results("mended")] == [
+        ({"y": "yes"}, 2)
+    ] * 4
+
+
+def test_a_damaged_task_file_stops_the_worker_and_gives_its_claims_back(project: Project) -> None:
+    project.declare("torn", grid(5), "def train(params, task):\n    pass\n")
+    file = project.root / "sweeps/torn/tasks/00000.jsonl"
+    file.write_bytes(file.read_bytes()[:60])
+    worked = project.run("work", "torn")
+    assert worked.code == 1
+    assert "00000.jsonl is damaged at task" in worked.err.splitlines()[-1]
+    assert "Traceback" not in worked.err
+    assert project.status("torn")["pending"] == 5
