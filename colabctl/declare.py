@@ -17,7 +17,7 @@ from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.command import interpreter_of
-from colabctl.sharedfs.files import write_new
+from colabctl.sharedfs.files import write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
 
 # Seconds. A Drive mount carries few writes and shows them late; elsewhere a sign of life is cheap.
@@ -100,21 +100,39 @@ def declare(
     old = _existing(place)
     if old is not None:
         return _same(old, plan, draft, code, place)
-    for folder in (place.root, place.code, place.tasks, place.journal, place.runs):
-        folder.mkdir(parents=True, exist_ok=True)
+    _take_place(place, draft.content)
+    for folder in (place.code, place.tasks, place.journal, place.runs):
+        folder.mkdir(exist_ok=True)
     frozen.write(code, place.code)
+    frozen.fetch(place.code, code.digest)  # nothing else may lie there, from an interrupted try
     draws = draft.expansion.tasks()
     write_tasks(
         place.task_file,
         plan,
         (TaskLine(draw.index, draw.cell, draw.trial, draw.params) for draw in draws),
     )
-    place.declaration.write_bytes(draft.content)
     try:
         write_new(place.plan, plan.encode())  # from here on the sweep is declared
     except FileExistsError:  # by somebody else, in the same moment
         return _same(read_plan(place.plan), plan, draft, code, place)
     return Declared(place, plan, draft.notes, new=True)
+
+
+def _take_place(place: SweepLayout, content: bytes) -> None:
+    """Write the sweep's file into its folder; complete one that was interrupted.
+
+    Raises UserError where another one lies there without a plan: it may be on its way.
+    """
+    place.root.mkdir(parents=True, exist_ok=True)
+    try:
+        write_new(place.declaration, content)
+    except FileExistsError:
+        if not content.startswith(place.declaration.read_bytes()):
+            raise UserError(
+                f"{place.root} holds the unfinished declaration of another sweep; choose another "
+                f"name (--name {place.name}-2), or delete that folder if nobody is at it"
+            ) from None
+        write_whole(place.declaration, content)
 
 
 def _plan(

@@ -339,7 +339,11 @@ class Worker:
         self.progress(self.ledger.book)
 
     def _drop_beaten(self) -> None:
-        """Stop tasks on which somebody else's older claim stands, or that somebody has done."""
+        """Stop tasks on which somebody else's older claim stands, or that somebody has done.
+
+        And release those that the fold says are held here and that are not: a claim that was
+        beaten counts again if late news shows that its rival had lost the task before.
+        """
         book = self.ledger.book
         unrecorded = {parts["task"] for kind, parts in self._due if kind in ("done", "failed")}
         for index, slot in list(self._mine.items()):
@@ -347,6 +351,9 @@ class Worker:
             if beaten and slot.drop(index):
                 del self._mine[index]
                 self._taken -= 1
+        idle = book.held.get(self.identity.name, set()) - self._mine.keys() - unrecorded
+        if idle:
+            self._due.append(("released", {"tasks": sorted(idle)}))
 
     def _give_back(self, slot: Slot, count: int) -> None:
         returned = [each.index for each in slot.take_back(count)]

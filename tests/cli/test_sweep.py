@@ -117,13 +117,13 @@ def test_what_the_command_line_adds_is_part_of_the_sweep(say: Say, file: Path) -
     assert "tasks: 2 declared, 3 given" in say("sweep", str(file)).err
 
 
-@pytest.mark.parametrize("gone", ["plan.json", "sweep.yaml plan.json", "tasks/00000.jsonl plan.json"])
+@pytest.mark.parametrize("gone", ["", "sweep.yaml", "tasks/00000.jsonl", "code/train.py sweep.yaml"])
 def test_a_declaration_that_was_interrupted_is_completed(
     project: Project, say: Say, file: Path, gone: str
 ) -> None:
     say("sweep", str(file))
     whole = everything(project.root / "sweeps/s")
-    for name in gone.split():
+    for name in ["plan.json", *gone.split()]:
         (project.root / "sweeps/s" / name).unlink()
     assert "no sweeps yet" in say("status").out
     assert say("work", "s").code == 1
@@ -134,18 +134,29 @@ def test_a_declaration_that_was_interrupted_is_completed(
     assert [row["metrics"] for row in project.results("s")] == [{"y": 1}, {"y": 2}, {"y": 3}]
 
 
-def test_what_an_interrupted_declaration_of_other_code_left_does_no_harm(
+def test_a_declaration_that_was_interrupted_is_not_mixed_with_another(
     project: Project, say: Say, file: Path
 ) -> None:
-    project.write("notebooks/ana/lib.py", "")
-    file.write_text(FILE.replace("[1, 2, 3]", str(list(range(2500)))) + "code: [lib.py]\n")
-    assert say("sweep", str(file)).code == 0
+    say("sweep", str(file))
     (project.root / "sweeps/s/plan.json").unlink()
-    file.write_text(FILE)
-    assert say("sweep", str(file)).code == 0
-    worked = project.run("work", "s")
-    assert worked.code == 0, worked.err
-    assert project.status("s")["done"] == 3
+    file.write_text(FILE.replace("[1, 2, 3]", "[1]"))
+    before = everything(project.root)
+    said = say("sweep", str(file))
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert f"{project.root}/sweeps/s holds the unfinished declaration of another" in said.err
+    assert everything(project.root) == before
+    assert say("sweep", str(file), "--name", "s-2").code == 0
+
+
+def test_code_that_an_interrupted_declaration_left_is_not_taken_for_the_sweeps(
+    project: Project, say: Say, file: Path
+) -> None:
+    say("sweep", str(file))
+    (project.root / "sweeps/s/plan.json").unlink()
+    project.write("sweeps/s/code/left.py", "")
+    said = say("sweep", str(file))
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert "sweeps/s/code is not the code" in said.err
 
 
 def test_several_who_declare_at_once_declare_one_sweep(project: Project, file: Path) -> None:

@@ -58,7 +58,7 @@ class Simulation:
         self.happenings: list[tuple[float, Callable[[], None]]] = []
         self.checks: list[Callable[[Machine], None]] = []
 
-    def run(self, longest: float = 1e7) -> Outcome:
+    def run(self, longest: float = 1e5) -> Outcome:
         """Run until every machine has ended or died."""
         self.happenings.sort(key=lambda each: each[0])
         while any(machine.alive and not machine.ended for machine in self.machines):

@@ -84,7 +84,7 @@ def test_machines_that_die_at_any_step_lose_their_attempts_only() -> None:
 
 
 def test_files_that_arrive_hours_late_are_counted_in_the_end() -> None:
-    for seed in seeds(0.15):
+    for seed in seeds(0.05):
         simulated = simulation(seed, hours=0.1)
         tasks = run(simulated)
         assert all_done(tasks)

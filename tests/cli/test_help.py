@@ -1,0 +1,88 @@
+"""The command explains itself, at once."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import colabctl
+from tests.cli.conftest import Say
+from tests.processes import Project
+
+COMMANDS = ["init", "demo", "member", "member add", "member list", "protect", "verify", "sweep",
+            "work", "status", "results", "pause", "resume", "stop", "retry"]  # fmt: skip
+# What only some commands need; rich is Typer's own.
+HEAVY = ["nbclient", "nbformat", "sklearn", "optuna", "pandas", "numpy", "pyarrow", "filelock"]
+
+
+def test_the_command_names_its_commands(say: Say) -> None:
+    shown = say("--help")
+    assert shown.code == 0
+    for command in COMMANDS:
+        assert command.split()[0] in shown.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(say: Say, command: str) -> None:
+    shown = say(*command.split(), "--help")
+    assert (shown.code, shown.err) == (0, "")
+    assert f"Usage: colabctl {command}" in shown.out
+    assert say(*command.split(), "-h").out == shown.out
+
+
+def test_the_version_is_that_of_the_package(say: Say) -> None:
+    assert say("--version").out == f"{colabctl.__version__}\n"
+
+
+def loaded(project: Project, text: str) -> set[str]:
+    """Return the names of the modules that are there after running `text`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{text}\nimport json, sys; print(json.dumps(list(sys.modules)))"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=project.root,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import colabctl",
+        "import colabctl.cli.app",
+        "import sys; sys.argv = ['colabctl', '--help']\nfrom colabctl.cli import main\n"
+        "try: main()\nexcept SystemExit: pass",
+        "import sys; sys.argv = ['colabctl', 'status']\nfrom colabctl.cli import main\n"
+        "try: main()\nexcept SystemExit: pass",
+        "import colabctl; colabctl.open(member='ana')",
+    ],
+)
+def test_heavy_libraries_are_loaded_only_where_they_are_used(project: Project, text: str) -> None:
+    assert loaded(project, text) & set(HEAVY) == set()
+
+
+def test_importing_the_package_loads_hardly_anything(project: Project) -> None:
+    heavy = {"typer", "click", "rich", "yaml", "subprocess", "sqlite3", "asyncio", *HEAVY}
+    assert loaded(project, "import colabctl; colabctl.task; colabctl.open") & heavy == set()
+
+
+@pytest.mark.parametrize(("shell", "part"), [("bash", "complete "), ("zsh", "compdef"), ("fish", "complete ")])
+def test_shells_get_a_script_that_completes_commands(
+    project: Project, shell: str, part: str
+) -> None:
+    shown = project.run("--show-completion", SHELL=f"/bin/{shell}", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    if shown.code == 2:  # the option wants the shell by name where it is not detected
+        shown = project.run("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert (shown.code, shown.err) == (0, "")
+    assert part in shown.out
+
+
+def test_names_of_sweeps_are_completed(project: Project) -> None:
+    for name in ("grid", "great", "other"):
+        project.declare(name, "method: grid\nparameters: {x: {values: [1]}}\n")
+    script = "from colabctl.cli.options import complete_sweep; print(complete_sweep('gr'))"
+    assert project.python(script).out == "['great', 'grid']\n"
+    elsewhere = "import os; os.chdir('/'); "
+    assert project.python(elsewhere + script).out == "[]\n"

@@ -1,0 +1,145 @@
+"""`init`, `member`, `protect` and `verify`: a project and the data that it guards."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Say
+from tests.processes import Project
+from tests.project.conftest import everything
+
+
+def test_a_folder_becomes_a_project(say: Say, tmp_path: Path) -> None:
+    folder = tmp_path / "new/deep"
+    made = say("init", str(folder), "--name", "Churn, 2nd", "--member", "eve", "--owner", "eve")
+    assert (made.code, made.out) == (0, f"{folder}\n")
+    assert "made data/raw\n" in made.err
+    assert (folder / "colabctl.yaml").is_file()
+    assert say("member", "list", "--json", cwd=folder).json == ["eve"]
+
+
+def test_the_current_folder_is_the_one_unless_told(say: Say, tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    assert say("init", cwd=folder).out == f"{folder}\n"
+    assert (folder / "colabctl.yaml").is_file()
+
+
+def test_making_a_project_twice_changes_nothing(project: Project, say: Say) -> None:
+    project.write("colabctl.yaml", (project.root / "colabctl.yaml").read_text() + "# mine\n")
+    project.write("notebooks/ana/start.ipynb", "mine")
+    before = everything(project.root)
+    again = say("init", "--name", "other", "--member", "ana")
+    assert (again.code, again.err) == (0, "everything is there already\n")
+    assert everything(project.root) == before
+
+
+def test_members_are_added_and_listed(project: Project, say: Say) -> None:
+    config = (project.root / "colabctl.yaml").read_bytes()
+    added = say("member", "add", "eve")
+    assert (added.code, added.err.splitlines()[-1]) == (0, "eve is a member")
+    assert say("member", "list").out == "ana\nben\neve\n"
+    for folder in ("notebooks/eve", "results/eve", "checkpoints/eve"):
+        assert (project.root / folder).is_dir()
+    before = everything(project.root)
+    assert say("member", "add", "EVE").err == "EVE was a member already\n"
+    assert everything(project.root) == before
+    assert (project.root / "colabctl.yaml").read_bytes() == config
+
+
+def test_a_command_finds_the_project_from_any_folder_in_it(project: Project, say: Say) -> None:
+    assert say("member", "list", cwd=project.root / "data/raw").out == "ana\nben\n"
+
+
+def test_a_command_goes_by_option_then_variable_then_folder(
+    project: Project, say: Say, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        say("init", str(tmp_path / name), "--member", name)
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    assert say("member", "list", "--root", one, COLABCTL_ROOT=two).out == "one\n"
+    assert say("member", "list", COLABCTL_ROOT=two).out == "two\n"
+
+
+@pytest.fixture
+def data(project: Project, say: Say) -> Path:
+    project.write("data/raw/a.csv", "1,2\n")
+    project.write("data/raw/deep/b.csv", "3,4\n")
+    protected = say("protect")
+    assert protected.code == 0
+    assert "data/raw: 2 files, 8 bytes recorded, 2 new" in protected.err
+    return project.root / "data/raw"
+
+
+def replace(file: Path, text: str) -> None:
+    os.chmod(file, 0o644)
+    file.write_text(text)
+
+
+def test_unchanged_data_is_proved(say: Say, data: Path) -> None:
+    for arguments in (["verify"], ["verify", "data/raw"], ["verify", str(data)]):
+        proved = say(*arguments)
+        assert (proved.code, proved.out) == (0, "data/raw: 2 files, all unchanged\n")
+    told = say("verify", "--json")
+    assert (told.code, told.json) == (
+        0,
+        [{"folder": "data/raw", "checked": 2, "changed": [], "missing": [], "added": [], "unreadable": []}],
+    )  # fmt: skip
+
+
+def test_protected_data_is_marked_read_only(data: Path) -> None:
+    assert (data / "a.csv").stat().st_mode & 0o222 == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "shown", "told"),
+    [
+        (lambda raw: replace(raw / "a.csv", "1,3\n"), "changed: data/raw/a.csv", {"changed": ["a.csv"]}),
+        (lambda raw: replace(raw / "a.csv", "1,2\n3\n"), "changed: data/raw/a.csv", {"changed": ["a.csv"]}),
+        (lambda raw: (raw / "deep/b.csv").unlink(), "missing: data/raw/deep/b.csv", {"missing": ["deep/b.csv"]}),
+        (lambda raw: (raw / "c.csv").touch(), "added: data/raw/c.csv", {"added": ["c.csv"]}),
+    ],
+)  # fmt: skip
+def test_whatever_happened_to_the_data_is_named_and_exits_with_3(
+    say: Say, data: Path, change: object, shown: str, told: dict[str, list[str]]
+) -> None:
+    assert callable(change)
+    change(data)
+    found = say("verify")
+    assert (found.code, found.out) == (3, f"{shown}\n")
+    assert "colabctl protect" in found.err
+    script = say("verify", "--json")
+    assert script.code == 3
+    assert {key: script.json[0][key] for key in told} == told
+
+
+def test_new_data_is_recorded_and_changed_data_only_on_demand(say: Say, data: Path) -> None:
+    (data / "c.csv").write_text("5")
+    assert "3 files, 9 bytes recorded, 1 new" in say("protect").err
+    assert say("verify").code == 0
+    replace(data / "a.csv", "changed\n")
+    refused = say("protect")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert "a.csv" in refused.err
+    assert say("verify").code == 3
+    assert say("protect", "--accept-changes").code == 0
+    assert say("verify").code == 0
+
+
+def test_another_folder_can_be_protected_too(project: Project, say: Say) -> None:
+    project.write("data/labels/a.csv", "1")
+    assert say("verify", "data/labels").code == 1
+    assert say("protect", "data/labels", "--json").json[0]["folder"] == "data/labels"
+    assert say("verify", "data/labels").code == 0
+    assert say("verify", ".", cwd=project.root / "data/labels").code == 0
+    (project.root / "data/labels/a.csv").chmod(0o644)
+    (project.root / "data/labels/a.csv").write_text("2")
+    assert say("verify", "data/labels").code == 3
+
+
+def test_a_manifest_that_is_damaged_is_named(project: Project, say: Say, data: Path) -> None:
+    project.write("data/raw.manifest.json", "{")
+    said = say("verify")
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert "raw.manifest.json" in said.err
