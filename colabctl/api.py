@@ -167,6 +167,8 @@ def _spell_out(value: Any) -> Any:
     """Return a parameter of a Python space as a sweep file writes it."""
     if isinstance(value, Mapping):
         return dict(value)
+    if hasattr(value, "tolist"):  # an array, or a number of NumPy
+        value = value.tolist()
     if isinstance(value, str | bytes) or not isinstance(value, Sequence | range):
         return {"value": value}
     return {"values": list(value)}

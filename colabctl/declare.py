@@ -67,7 +67,8 @@ def draft(
     declaration = read(content, source)
     expansion = expand(declaration, trials=trials, run_cap=run_cap)
     if not isinstance(content, bytes):
-        content = yaml.safe_dump(declaration.content, sort_keys=False, allow_unicode=True).encode()
+        # JSON is YAML that leaves no doubt which text is meant as a number.
+        content = json.dumps(declaration.content, indent=1, ensure_ascii=False).encode()
     return Draft(declaration, expansion, content, trials, run_cap)
 
 

@@ -94,7 +94,9 @@ class Project:
         """Return the configuration as it is under some variables."""
         return load(self.root, environ)
 
-    def start(self, *arguments: str, member: str = "ana", **environ: str) -> "subprocess.Popen[str]":
+    def start(
+        self, *arguments: str, member: str = "ana", **environ: str
+    ) -> "subprocess.Popen[str]":
         """Start `colabctl ARGUMENTS` in the project and do not wait for it."""
         return self.start_python(*COMMAND[1:], *arguments, member=member, **environ)
 
@@ -154,7 +156,8 @@ class Project:
         start = {"event": "start", "member": writer.partition("-")[0], "host": "vm", "lease": 30.0}
         begun = time.time() - 60
         lines = [
-            json.dumps({"n": n, "t": begun + n, **event}) for n, event in enumerate((start, *events))
+            json.dumps({"n": n, "t": begun + n, **event})
+            for n, event in enumerate((start, *events))
         ]
         return self.write(f"sweeps/{sweep}/journal/{writer}/events.jsonl", "\n".join(lines) + "\n")
 

@@ -47,7 +47,9 @@ def test_a_folder_is_made_when_it_is_first_asked_for(tmp_path: Path) -> None:
 
 def test_only_those_earlier_folders_are_given_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    task = Task(assignment(tmp_path, earlier=(str(tmp_path / "two"), str(tmp_path / "one"))), Silent())
+    task = Task(
+        assignment(tmp_path, earlier=(str(tmp_path / "two"), str(tmp_path / "one"))), Silent()
+    )
     assert task.earlier == [tmp_path / "one"]
 
 
@@ -82,7 +84,12 @@ class Colour(enum.IntEnum):
 
 
 def test_metrics_become_plain_json(tmp_path: Path) -> None:
-    given = {"colour": Colour.RED, 3: (1, [2]), "path": {"a": {"b": True}}, "none": None}
+    given: dict[Any, Any] = {
+        "colour": Colour.RED,
+        3: (1, [2]),
+        "path": {"a": {"b": True}},
+        "none": None,
+    }
     assert json.loads(json.dumps(plain_metrics(given))) == {
         "colour": 3,
         "3": [1, [2]],
@@ -115,7 +122,11 @@ def test_an_array_of_many_numbers_is_no_metric() -> None:
 
 
 def test_the_function_is_found_whatever_was_imported_before() -> None:
-    for order in ("import colabctl.task, colabctl", "import colabctl; colabctl.open", "import colabctl.api"):
+    for order in (
+        "import colabctl.task, colabctl",
+        "import colabctl; colabctl.open",
+        "import colabctl.api",
+    ):
         text = f"{order}\nimport colabctl\nfor _ in range(2):\n    try: colabctl.task()\n"
         text += "    except colabctl.errors.UserError: pass\n"
         subprocess.run([sys.executable, "-c", text], check=True, env=clean(os.environ))
@@ -135,7 +146,7 @@ def test_a_task_file_that_cannot_be_read_is_named(
     if text is not None:
         file.write_text(text)
     monkeypatch.setenv("COLABCTL_TASK", str(file))
-    with pytest.raises(UserError, match="COLABCTL_TASK: .*task.json cannot be read"):
+    with pytest.raises(UserError, match=r"COLABCTL_TASK: .*task\.json cannot be read"):
         colabctl.task()
 
 
@@ -159,4 +170,8 @@ def test_a_program_answers_through_its_files(
         {"step": 1, "values": {"loss": 0.5}},
         {"step": 2, "values": {"loss": 0.25}},
     ]
-    assert sorted(os.listdir(tmp_path)) == ["reports.jsonl", "result.json", "task.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "reports.jsonl",
+        "result.json",
+        "task.json",
+    ]

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -44,7 +46,9 @@ def run(root: Path, trials: int) -> None:
     create(root, "demo", MEMBERS[0], MEMBERS)
     config = load(root, {})
     layout = config.layout
-    talk.print(f"[bold]1[/] a project with two members, {' and '.join(MEMBERS)}: {root}")
+    talk.print(
+        f"[bold]1[/] a project with two members, {' and '.join(MEMBERS)}: {escape(str(root))}"
+    )
     _write_data(layout)
     recorded = raw.protect(layout, layout.raw)
     talk.print(f"[bold]2[/] raw data, protected: {recorded.files} files in data/raw")
@@ -155,7 +159,7 @@ def _conclude(rows: list[Result], root: Path, database: Path, sweep: str) -> Non
     for row in rows:
         if row.status == "done":
             scores[row.params["model"], row.params["dataset"]].append(row.metrics["accuracy"])
-    table = Table(title="accuracy, best (mean)", title_justify="left")
+    table = Table(title="accuracy, best (mean)", title_justify="left", box=None, pad_edge=False)
     table.add_column("model")
     for dataset in DATASETS:
         table.add_column(dataset, justify="right")
@@ -167,10 +171,8 @@ def _conclude(rows: list[Result], root: Path, database: Path, sweep: str) -> Non
     console = Console(highlight=False)
     console.print()
     console.print(table)
-    try:
-        folder = root.relative_to(Path.cwd())
-    except ValueError:
-        folder = root
+    inside = root.is_relative_to(Path.cwd())
+    folder = shlex.quote(str(root.relative_to(Path.cwd()) if inside else root))
     print(f"\nall results: {database}\n\ntry next:")
     print(f"  colabctl results {sweep} --best 5 --root {folder}")
     print(f"  colabctl status {sweep} --root {folder}")

@@ -109,13 +109,12 @@ class _Loop:
             with self._turn:
                 self._ledger.refresh()
                 book = self._ledger.book
-                if book.finished == book.total or book.order == "stop":
-                    self._flush()
-                    return None
                 if book.order == "go" and book.claimable(self._ledger.clock.now()):
                     self._claim()
                 else:
                     self._flush()
+                    if book.finished == book.total or book.order == "stop":
+                        return None
             if not self._claimed:
                 time.sleep(self._rhythm.idle)
         with self._turn:

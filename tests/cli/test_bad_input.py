@@ -214,9 +214,7 @@ def test_a_variable_that_will_not_do_is_named(
     assert everything(project.root) == before
 
 
-def test_outside_of_a_project_every_command_says_how_to_make_one(
-    say: Say, tmp_path: Path
-) -> None:
+def test_outside_of_a_project_every_command_says_how_to_make_one(say: Say, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "s.yaml").write_text(json.dumps({**GOOD, "program": None}))
@@ -277,7 +275,16 @@ def test_a_damaged_task_file_is_named(project: Project, say: Say) -> None:
     project.journal("there", done)
     file = project.root / "sweeps/there/tasks/00000.jsonl"
     lines = file.read_text().splitlines()
-    for damage in ("", "{", "[]", "3", "[" * 100_000, "{}", lines[0], lines[1].replace("{\"x\":2}", "3")):
+    for damage in (
+        "",
+        "{",
+        "[]",
+        "3",
+        "[" * 100_000,
+        "{}",
+        lines[0],
+        lines[1].replace('{"x":2}', "3"),
+    ):
         file.write_text(f"{lines[0]}\n{damage}\n")
         refused(say("results", "there"), f"{file} is damaged")
     file.unlink()
@@ -310,7 +317,9 @@ def test_results_that_cannot_be_written_say_where_and_why(project: Project, say:
             folder.chmod(folder.stat().st_mode | 0o055)
     try:
         with bound_by_permissions():
-            said = [say("results", "there", "-o", f"results/ana/a.{end}") for end in ("csv", "sqlite")]
+            said = [
+                say("results", "there", "-o", f"results/ana/a.{end}") for end in ("csv", "sqlite")
+            ]
     finally:
         closed.chmod(0o755)
     for each in said:
@@ -336,7 +345,12 @@ def test_a_full_disk_is_told_and_leaves_no_half_a_file(project: Project, say: Sa
 
 
 def test_wrong_usage_exits_with_2(say: Say) -> None:
-    for arguments in (["frobnicate"], ["work", "--jobs", "0"], ["sweep"], ["results", "x", "--best", "0"]):
+    for arguments in (
+        ["frobnicate"],
+        ["work", "--jobs", "0"],
+        ["sweep"],
+        ["results", "x", "--best", "0"],
+    ):
         said = say(*arguments)
         assert (said.code, said.out) == (2, "")
 

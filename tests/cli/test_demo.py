@@ -1,5 +1,6 @@
 """`demo`: a whole project on real data, in one command."""
 
+import shlex
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -16,16 +17,27 @@ pytest.importorskip("sklearn")
 def test_the_demo_runs_and_leaves_a_project_in_which_every_command_works(
     project: Project, tmp_path: Path
 ) -> None:
-    root = tmp_path / "my demo [1]"
+    root = tmp_path / "my demo [/b]"
     shown = end(project.start("demo", str(root), "--trials", "1"))
     assert shown.code == 0, shown.err
-    for name in ("random_forest", "svm", "logistic_regression", "iris", "wine", "breast_cancer", "digits"):
+    for name in (
+        "random_forest",
+        "svm",
+        "logistic_regression",
+        "iris",
+        "wine",
+        "breast_cancer",
+        "digits",
+    ):
         assert name in shown.out
-    assert shown.out.count("colabctl ") == 3
+    commands = [line for line in shown.out.splitlines() if line.startswith("  colabctl ")]
+    assert len(commands) == 3
+    for command in commands:
+        assert project.run(*shlex.split(command)[1:]).code == 0, command
     with closing(sqlite3.connect(root / "results/ana/demo-1.sqlite")) as database:
-        assert database.execute("SELECT COUNT(*), MIN(accuracy) > 0.05 FROM results").fetchall() == [
-            (12, 1)
-        ]
+        assert database.execute(
+            "SELECT COUNT(*), MIN(accuracy) > 0.05 FROM results"
+        ).fetchall() == [(12, 1)]
 
     def say(*arguments: str) -> str:
         finished = project.run(*arguments, "--root", str(root))
@@ -36,7 +48,9 @@ def test_the_demo_runs_and_leaves_a_project_in_which_every_command_works(
     assert "12/12 finished" in say("status", "demo-1")
     assert say("results", "demo-1", "--best", "5", "--format", "csv").count("\n") == 6
     assert say("member", "list") == "ana\nben\n"
-    assert {row.split(",")[4] for row in say("results", "demo-1", "--format", "csv").splitlines()[1:]} == {
+    assert {
+        row.split(",")[4] for row in say("results", "demo-1", "--format", "csv").splitlines()[1:]
+    } == {
         "ana",
         "ben",
     }

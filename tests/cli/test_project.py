@@ -1,6 +1,5 @@
 """`init`, `member`, `protect` and `verify`: a project and the data that it guards."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -73,7 +72,7 @@ def data(project: Project, say: Say) -> Path:
 
 
 def replace(file: Path, text: str) -> None:
-    os.chmod(file, 0o644)
+    file.chmod(0o644)
     file.write_text(text)
 
 

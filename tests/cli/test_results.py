@@ -21,7 +21,9 @@ KEYS = {"task", "index", "params", "metrics", "status", "attempt", "member", "wo
 @pytest.fixture
 def loop(project: Project) -> None:
     project.declare("loop", LOOP)
-    project.journal("loop", claim(0, 1, 2), done(0, y=0.5), done(1, y=0.7), failed(2, 1, "no [/way]"))
+    project.journal(
+        "loop", claim(0, 1, 2), done(0, y=0.5), done(1, y=0.7), failed(2, 1, "no [/way]")
+    )
 
 
 @pytest.mark.usefixtures("loop")
@@ -114,7 +116,9 @@ def test_the_reader_of_a_pipe_may_have_seen_enough(project: Project) -> None:
 
 def test_text_that_the_terminal_has_no_letters_for_is_spelled_out(project: Project) -> None:
     project.declare("loop", LOOP)
-    project.journal("loop", claim(0, 1), done(0, y="漢", z="\ud800"), failed(1, 1, "naïve \ud800 漢"))
+    project.journal(
+        "loop", claim(0, 1), done(0, y="漢", z="\ud800"), failed(1, 1, "naïve \ud800 漢")
+    )
     for arguments in (["results", "loop"], ["results", "loop", "--format", "csv"], ["status"],
                       ["status", "loop"]):  # fmt: skip
         told = project.run(*arguments, PYTHONIOENCODING="ascii", COLUMNS="300")

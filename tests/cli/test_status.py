@@ -11,7 +11,9 @@ KEYS = {"sweep", "state", "total", "pending", "claimed", "running", "done", "fai
         "cancelled", "duplicates", "best", "workers"}  # fmt: skip
 WORKER_KEYS = {"worker", "member", "host", "state", "last_seen_seconds", "task", "done"}
 
-LOOP = "method: grid\nmetric: {name: y, goal: maximize}\nparameters: {x: {values: [10, 20, 30, 40]}}\n"
+LOOP = (
+    "method: grid\nmetric: {name: y, goal: maximize}\nparameters: {x: {values: [10, 20, 30, 40]}}\n"
+)
 
 
 def claim(*tasks: int) -> dict[str, object]:
@@ -64,7 +66,9 @@ def test_a_worker_that_fell_silent_is_lost_and_its_tasks_wait(project: Project, 
 
 def test_the_counts_add_up_to_the_total(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
-    project.journal("loop", claim(0, 1), done(0, y=1.0), failed(1, 1, "x"), claim(1), failed(1, 2, "x"))
+    project.journal(
+        "loop", claim(0, 1), done(0, y=1.0), failed(1, 1, "x"), claim(1), failed(1, 2, "x")
+    )
     project.journal("loop", {"event": "stop", "member": "ben"}, writer="ben-vm-1")
     told = say("status", "loop", "--json").json
     counts = ("pending", "claimed", "running", "done", "failed", "pruned", "cancelled")
@@ -90,13 +94,19 @@ def test_a_result_that_came_twice_counts_once_and_is_told(project: Project, say:
     project.journal("loop", claim(0), done(0, y=2.0), writer="ben-vm-1")
     told = say("status", "loop", "--json").json
     assert (told["done"], told["duplicates"]) == (1, 1)
-    assert [row["metrics"] for row in say("results", "loop", "--format", "json").json] == [{"y": 1.0}]
+    assert [row["metrics"] for row in say("results", "loop", "--format", "json").json] == [
+        {"y": 1.0}
+    ]
 
 
 def test_failures_are_told_by_what_went_wrong(project: Project, say: Say) -> None:
     project.declare("loop", LOOP + "max_retries: 0\n")
     project.journal(
-        "loop", claim(0, 1, 2), failed(0, 1, "no [/gpu]"), failed(1, 1, "no [/gpu]"), failed(2, 1, "other")
+        "loop",
+        claim(0, 1, 2),
+        failed(0, 1, "no [/gpu]"),
+        failed(1, 1, "no [/gpu]"),
+        failed(2, 1, "other"),
     )
     told = say("status", "loop", "--json").json
     assert told["failures"] == [
@@ -142,7 +152,9 @@ def test_watching_ends_with_the_sweep(project: Project) -> None:
         (b'{"n": 3, "t": NaN, "event": "heartbeat"}', "t is not a time"),
         (
             b'{"n": 3, "t": 1.7e9, "event": "done", "task": 1, "attempt": 1, "metrics": {"y": '
-            + b"[" * 600 + b"]" * 600 + b"}}",
+            + b"[" * 600
+            + b"]" * 600
+            + b"}}",
             "metrics are nested too deep",
         ),
         (b'{"n": 1, "t": 1.7e9, "event": "heartbeat"}', "stands twice"),

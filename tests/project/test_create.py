@@ -18,6 +18,7 @@ def test_a_new_project_has_every_folder_and_a_place_for_each_member(tmp_path: Pa
     assert {name for name, content in found.items() if content is None} == {
         ".colabctl",
         ".colabctl/members",
+        ".colabctl/probes",
         "checkpoints",
         "checkpoints/ana",
         "checkpoints/ben",

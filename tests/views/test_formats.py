@@ -87,14 +87,17 @@ def test_no_results_are_a_file_too_and_it_is_replaced_by_the_first_ones(
 def test_parameters_and_metrics_are_columns_of_their_own_names() -> None:
     columns, lines = table(ROWS)
     assert columns == [*FIXED, "x", "name", "lr", "deep.a.b", "y", "ok", "list"]
-    assert [line[len(FIXED) :] for line in lines][0] == [1, "a", None, None, 0.5, True, None]
+    assert lines[0][len(FIXED) :] == [1, "a", None, None, 0.5, True, None]
     assert lines[1][-1] == "[1, 2]"
     assert lines[2][columns.index("deep.a.b")] == 1
 
 
 def test_a_name_that_stands_for_two_things_says_which() -> None:
     rows = [
-        row(params={"x": 1, "status": "p", "LR": 1, "a": {"b": 1}}, metrics={"x": 2, "lr": 2, "a.b": 2})
+        row(
+            params={"x": 1, "status": "p", "LR": 1, "a": {"b": 1}},
+            metrics={"x": 2, "lr": 2, "a.b": 2},
+        )
     ]
     columns, [line] = table(rows)
     named = dict(zip(columns, line, strict=True))
@@ -104,10 +107,16 @@ def test_a_name_that_stands_for_two_things_says_which() -> None:
     assert (named["params.a.b"], named["metrics.a.b"]) == (1, 2)
 
 
-names = st.text(max_size=6) | st.sampled_from(["task", "Task", "x", "X", "params.x", "metrics.x", "x_2"])
+names = st.text(max_size=6) | st.sampled_from(
+    ["task", "Task", "x", "X", "params.x", "metrics.x", "x_2"]
+)
 
 
-@given(st.lists(st.tuples(st.dictionaries(names, st.integers()), st.dictionaries(names, st.integers()))))
+@given(
+    st.lists(
+        st.tuples(st.dictionaries(names, st.integers()), st.dictionaries(names, st.integers()))
+    )
+)
 def test_no_two_columns_have_one_name_and_no_value_is_lost(
     values: list[tuple[dict[str, int], dict[str, int]]],
 ) -> None:
@@ -142,7 +151,7 @@ def test_strange_names_and_values_of_one_task_do_not_cost_the_others_their_resul
 
 def test_more_columns_than_a_database_holds_are_refused_with_a_way_out(tmp_path: Path) -> None:
     many = [row(params={f"p{n}": n for n in range(3000)})]
-    with pytest.raises(UserError, match="columns.*jsonl"):
+    with pytest.raises(UserError, match=r"columns.*jsonl"):
         write(many, tmp_path / "all.sqlite", "sqlite")
     assert list(tmp_path.iterdir()) == []
 

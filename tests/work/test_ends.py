@@ -77,16 +77,14 @@ def test_programs_die_with_the_worker_that_runs_them(project: Project) -> None:
 
 @linux
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_that_is_asked_to_end_gives_its_tasks_back_within_five_seconds(
+def test_a_worker_that_is_asked_to_end_gives_its_tasks_back_and_leaves_nothing(
     project: Project, number: int
 ) -> None:
     project.declare("asked", grid(10), ENDLESS)
     worker = project.start("work", "asked", "--jobs", "2")
     until(lambda: len(begun(project)) == 2)
-    asked = time.monotonic()
     worker.send_signal(number)
     ended = end(worker)
-    assert time.monotonic() - asked < 5
     assert "what was held is given back" in ended.err
     assert "Traceback" not in ended.err
     status = project.status("asked")
@@ -97,11 +95,17 @@ def test_a_worker_that_is_asked_to_end_gives_its_tasks_back_within_five_seconds(
 
 
 @linux
-def test_tasks_that_do_not_heed_the_end_are_killed_within_five_seconds(project: Project) -> None:
-    program = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ENDLESS
-    project.declare("deaf", grid(10), program)
+@pytest.mark.slow  # as it measures: the machine should have nothing else to do
+@pytest.mark.parametrize("when", ["run", "import"])
+def test_a_worker_that_is_asked_to_end_is_gone_within_five_seconds_whatever_its_tasks_do(
+    project: Project, when: str
+) -> None:
+    deaf = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    if when == "import":
+        deaf += "open('begun-import', 'w').close()\ntime.sleep(600)\n"
+    project.declare("deaf", grid(10), deaf + ENDLESS)
     worker = project.start("work", "deaf", "--jobs", "3")
-    until(lambda: len(begun(project)) == 3)
+    until(lambda: len(begun(project)) >= (1 if when == "import" else 3))
     asked = time.monotonic()
     worker.terminate()
     end(worker)
@@ -114,12 +118,10 @@ def test_tasks_that_do_not_heed_the_end_are_killed_within_five_seconds(project: 
 def test_a_worker_that_is_asked_to_end_while_it_imports_blames_nobody(project: Project) -> None:
     program = "import time\nopen('begun-import', 'w').close()\ntime.sleep(600)\n" + QUICK
     project.declare("import", grid(10), program)
-    worker = project.start("work", "import", "--jobs", "3")
+    worker = project.start("work", "import")
     until(lambda: begun(project))
-    asked = time.monotonic()
     worker.send_signal(signal.SIGINT)
     ended = end(worker)
-    assert time.monotonic() - asked < 5
     assert (ended.code, "Traceback" in ended.err) == (0, False)
     assert "what was held is given back" in ended.err.splitlines()[-1]
     assert project.status("import")["pending"] == 10
@@ -155,7 +157,8 @@ def test_a_worker_that_waits_ends_as_soon_as_it_is_asked(project: Project) -> No
     busy = project.start("work", "waits")
     until(lambda: begun(project))
     idle = project.start("work", "waits", member="ben")
-    until(lambda: "waits: 0/1" in (idle.stderr and idle.stderr.readline() or ""))
+    assert idle.stderr
+    assert idle.stderr.readline() == "waits: 0/1\n"
     idle.send_signal(signal.SIGINT)
     assert end(idle).code == 0
     busy.terminate()
@@ -188,11 +191,10 @@ def test_max_time_ends_what_runs_and_gives_it_back(project: Project) -> None:
 
 
 def test_a_task_that_would_not_fit_into_max_time_is_not_begun(project: Project) -> None:
-    program = "import time\ndef train(params, task):\n    time.sleep(0.7)\n"
-    project.declare("fits", grid(5), program)
-    assert project.run("work", "fits", "--max-time", "1.5s").code == 0
-    assert project.status("fits")["done"] >= 1
-    assert project.events("fits", "released") == []
+    project.declare("fits", grid(5), ENDLESS.replace("600", "1"))
+    worked = project.run("work", "fits", "--max-time", "1.8s")
+    assert (worked.code, len(begun(project))) == (0, 1)
+    assert "that is --max-time" in worked.err
 
 
 def test_no_wait_leaves_the_tasks_of_others_alone(project: Project) -> None:
@@ -300,9 +302,7 @@ def train(params, task):
 
 def test_six_processes_claim_no_task_twice(project: Project) -> None:
     project.declare("crowd", grid(600), QUICK)
-    end_together(
-        [project.start("work", "crowd", member=member) for member in ("ana", "ben") * 3]
-    )
+    end_together([project.start("work", "crowd", member=member) for member in ("ana", "ben") * 3])
     claims = Counter(
         index for event in project.events("crowd", "claim") for index, _ in event["tasks"]
     )
@@ -315,5 +315,3 @@ def test_six_processes_claim_no_task_twice(project: Project) -> None:
     done = Counter(event["task"] for event in project.events("crowd", "done"))
     assert done == Counter(range(600))
     assert [row["metrics"]["y"] for row in project.results("crowd")] == list(range(600))
-
-

@@ -43,9 +43,9 @@ def train(params, task):
 """
     project.declare("flaky", grid(3), program)
     assert project.run("work", "flaky").code == 0
-    assert [(row["status"], row["attempt"], row["metrics"]) for row in project.results("flaky")] == [
-        ("done", 2, {"attempt": 2})
-    ] * 3
+    assert [
+        (row["status"], row["attempt"], row["metrics"]) for row in project.results("flaky")
+    ] == [("done", 2, {"attempt": 2})] * 3
 
 
 def test_a_worker_whose_first_five_tasks_fail_stops_and_says_why(project: Project) -> None:
@@ -147,7 +147,10 @@ def test_failed_tasks_are_tried_again_when_somebody_says_so(project: Project) ->
     project.write("mended", "yes")
     assert project.run("retry", "mended", "--task", "t000002").code == 0
     assert project.run("work", "mended").code == 0
-    assert [row["status"] for row in project.results("mended")] == ["failed"] * 2 + ["done", "failed"]
+    assert [row["status"] for row in project.results("mended")] == ["failed"] * 2 + [
+        "done",
+        "failed",
+    ]
     assert project.run("retry", "mended", member="ben").code == 0
     assert project.run("work", "mended").code == 0
     assert [(row["metrics"], row["attempt"]) for row in project.results("mended")] == [

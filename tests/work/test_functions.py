@@ -185,7 +185,9 @@ def outcomes(project: Project, bodies: Iterable[str]) -> list[object]:
     """Return what became of a task with each of these bodies: its error, or else its metrics."""
     cases = list(enumerate(bodies))
     program = "".join(f"def case{x}(params, task):\n    {body}\n" for x, body in cases)
-    program += "def train(params, task):\n    return globals()[f'case{params[\"x\"]}'](params, task)\n"
+    program += (
+        "def train(params, task):\n    return globals()[f'case{params[\"x\"]}'](params, task)\n"
+    )
     project.declare("cases", grid(len(cases), "max_retries: 0"), program)
     for _ in cases:  # a worker whose first five tasks fail gives up, and the next one goes on
         if project.status("cases")["state"] != "finished":

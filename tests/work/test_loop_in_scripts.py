@@ -60,7 +60,9 @@ for task in sweep.tasks():
 
 
 def test_without_done_the_block_is_enough(project: Project) -> None:
-    assert project.python(DECLARE % 2 + "for task in sweep.tasks():\n    with task: pass\n").code == 0
+    assert (
+        project.python(DECLARE % 2 + "for task in sweep.tasks():\n    with task: pass\n").code == 0
+    )
     assert [(row["status"], row["metrics"]) for row in project.results("sample")] == [
         ("done", {}),
         ("done", {}),

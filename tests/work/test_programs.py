@@ -108,7 +108,9 @@ def test_a_value_never_becomes_a_command_of_its_own(project: Project) -> None:
 
 def test_a_program_runs_in_the_project_and_is_the_frozen_copy(project: Project) -> None:
     project.write("data/raw/a.csv", "1,2\n")
-    project.declare("frozen", form("train.sh"), 'cp data/raw/a.csv . && echo {} > "$COLABCTL_RESULT"')
+    project.declare(
+        "frozen", form("train.sh"), 'cp data/raw/a.csv . && echo {} > "$COLABCTL_RESULT"'
+    )
     project.write("train.sh", "exit 1\n")
     assert project.run("work", "frozen").code == 0
     assert failures(project, "frozen") == []
@@ -205,10 +207,14 @@ def test_what_a_program_left_running_ends_with_the_worker(project: Project) -> N
 
 
 def test_the_task_file_holds_all_that_a_program_needs(project: Project) -> None:
-    project.declare("file", form("train.sh"), 'cp "$COLABCTL_TASK" task.json; mkdir -p "$COLABCTL_FOLDER"\n')
+    project.declare(
+        "file", form("train.sh"), 'cp "$COLABCTL_TASK" task.json; mkdir -p "$COLABCTL_FOLDER"\n'
+    )
     assert project.run("work", "file").code == 0
     told = json.loads((project.root / "task.json").read_text())
-    assert {key: told[key] for key in ("sweep", "task", "index", "attempt", "params", "member")} == {
+    assert {
+        key: told[key] for key in ("sweep", "task", "index", "attempt", "params", "member")
+    } == {
         "sweep": "file",
         "task": "t000000",
         "index": 0,

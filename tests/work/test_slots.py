@@ -24,7 +24,9 @@ def slot_for(tmp_path: Path) -> Iterator[Slots]:
     def make(program: str) -> tuple[Slot, "deque[Outcome]"]:
         (tmp_path / "train.py").write_text(program)
         outcomes: deque[Outcome] = deque()
-        settings = Settings("train.py:train", None, str(tmp_path), str(tmp_path), str(tmp_path / "log"))
+        settings = Settings(
+            "train.py:train", None, str(tmp_path), str(tmp_path), str(tmp_path / "log")
+        )
         slots.append(Slot(settings, clean(os.environ), outcomes, lambda: None))
         return slots[-1], outcomes
 
@@ -55,7 +57,9 @@ def dead(pid: int) -> bool:
 def test_a_process_that_died_between_two_tasks_is_replaced_and_neither_is_blamed(
     slot_for: Slots,
 ) -> None:
-    slot, outcomes = slot_for("import os\ndef train(params, task):\n    return {'pid': os.getpid()}\n")
+    slot, outcomes = slot_for(
+        "import os\ndef train(params, task):\n    return {'pid': os.getpid()}\n"
+    )
     first = run(slot, outcomes, 0)
     os.kill(first.metrics["pid"], signal.SIGKILL)
     until(lambda: dead(first.metrics["pid"]))

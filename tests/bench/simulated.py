@@ -1,0 +1,83 @@
+"""What late files cost, simulated: `python -m tests.bench.simulated [--seeds 20]`.
+
+Six or twenty workers that see each other's files a median of 10 s late, 60 s at worst: the share
+of all tasks' time that was spent twice, and the speed beside the ideal (all tasks' time / workers
+/ time until the last result). Medians over the seeds, with the worst seed behind them.
+"""
+
+import argparse
+import random
+from dataclasses import dataclass
+from statistics import median
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tests.simulation.sweep import Outcome, Simulation
+from tests.simulation.world import Delays
+
+HEARTBEAT = 60.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sweep, and what it is to reach; a task takes half to one and a half of `seconds`."""
+
+    workers: int
+    tasks: int
+    seconds: float
+    repeated: float
+    speed: float | None
+
+
+CASES = (
+    Case(6, 360, 60.0, 0.005, 0.97),
+    Case(6, 1000, 5.0, 0.03, 0.95),
+    Case(6, 60, 60.0, 0.015, 0.85),
+    Case(20, 1000, 60.0, 0.005, None),
+)
+
+
+def simulate(case: Case, seed: int) -> Outcome:
+    """Run one simulated sweep."""
+    rng = random.Random(seed)
+    durations = [case.seconds * rng.uniform(0.5, 1.5) for _ in range(case.tasks)]
+    return Simulation(
+        machines=case.workers, durations=durations, delays=Delays(10.0, 60.0), seed=seed,
+        heartbeat=HEARTBEAT,
+    ).run()  # fmt: skip
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20)
+    seeds = range(parser.parse_args().seeds)
+    table = Table(title=f"files a median 10 s late, 60 s at worst; {len(seeds)} seeds")
+    for title in (
+        "workers", "tasks", "seconds", "repeated", "worst", "target", "speed", "worst ", "target ",
+        "files/task", "allowed",
+    ):  # fmt: skip
+        table.add_column(title, justify="right")
+    for case in CASES:
+        label = f"{case.workers} workers, {case.tasks} tasks"
+        console = Console(stderr=True)
+        found = [simulate(case, seed) for seed in track(seeds, label, console=console)]
+        allowed = 1.1 + case.seconds / HEARTBEAT
+        table.add_row(
+            f"{case.workers}", f"{case.tasks}", f"{case.seconds:g}",
+            f"{median(each.repeated for each in found):.2%}",
+            f"{max(each.repeated for each in found):.2%}",
+            f"{case.repeated:.1%}",
+            f"{median(each.speed for each in found):.1%}",
+            f"{min(each.speed for each in found):.1%}",
+            f"{case.speed:.0%}" if case.speed else "",
+            f"{median(each.writes for each in found):.2f}",
+            f"{allowed:.2f}",
+        )  # fmt: skip
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
