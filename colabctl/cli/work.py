@@ -61,7 +61,7 @@ def work(
     limits = Limits(
         max_tasks=max_tasks,
         until=time.monotonic() + parse_duration(max_time, "--max-time") if max_time else None,
-        task_timeout=timeout or config.task_timeout,
+        task_timeout=timeout,
         wait=not no_wait,
     )
     session = Session(

@@ -52,7 +52,8 @@ def examine(
     except OSError as error:
         yield Finding(
             "folder", "wrong", f"{describe(error)}: the folder does not answer",
-            "mount it again (in Colab: Runtime, Restart session, then mount); or wait a minute",
+            "wait a minute and look again; if it stays so, mount it anew (in Colab: take a new "
+            "runtime, as a forced remount drops what is not uploaded yet)",
         )  # fmt: skip
     yield from _kept(layout)
 

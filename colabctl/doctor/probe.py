@@ -81,10 +81,15 @@ def ask(layout: Layout, place: Path, rounds: int, patience: float, time: Time) -
 def answer(layout: Layout, place: Path, patience: float, time: Time) -> Iterator[tuple[str, float]]:
     """Answer questions into `place`, and give (host of the asker, seconds that it took to arrive).
 
-    Questions that are there already are old, and left alone. Ends after `patience` seconds
-    without a question.
+    Questions older than `patience` are left alone: nobody waits for an answer any more. Ends
+    after `patience` seconds without a question.
     """
-    done = {question["name"] for question in _questions(layout, place)}
+    done = {
+        question["name"]
+        for question in _questions(layout, place)
+        if time.wall() - question["sent"] > patience
+        or _answer_to(layout, place, question["name"]) is not None
+    }
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < patience:
         for question in _questions(layout, place):

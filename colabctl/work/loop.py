@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from colabctl.ledger import Book, task_name
+from colabctl.ledger import Book, Claim, task_name
 from colabctl.sharedfs.faults import describe, fault_of
 from colabctl.work.batch import batch_size, excess
 from colabctl.work.identity import Identity
@@ -94,6 +94,8 @@ class Worker:
         self._slots: list[Slot] = []
         self._due: list[tuple[str, dict[str, Any]]] = []
         self._mine: dict[int, Slot] = {}
+        self._settling: list[Claim] = []  # claimed, but not to be begun before `_settled_at`
+        self._settled_at = 0.0
         self._taken = 0
         self._flushed = self._looked = self.monotonic()
         self._joined = False
@@ -141,6 +143,8 @@ class Worker:
             self._joined or self._taken
         ):
             self._look_around()
+        if self._settling and now >= self._settled_at:
+            self._begin_settled()
         hungry = sum(self._is_hungry(slot) for slot in self._slots)
         if not self._slots:
             hungry = self.identity.jobs
@@ -156,7 +160,14 @@ class Worker:
             self.ledger.sync()
 
     def _is_hungry(self, slot: Slot) -> bool:
-        return slot.free_in() < self._rhythm.moment
+        return slot.free_in() < self._rhythm.moment + self._settle
+
+    @property
+    def _settle(self) -> float:
+        """Seconds between a claim and its begin: careful claims wait until others can see them."""
+        plan = self.sweep.plan
+        careful = plan.claims == "careful" and plan.consistency == "eventual"
+        return plan.heartbeat if careful else 0.0
 
     def _trouble(self, error: OSError) -> None:
         """Decide what a fault of the folder means: wait for it to pass, or end."""
@@ -185,7 +196,7 @@ class Worker:
             tally.ending = "finished"
         elif book.order == "stop":
             tally.ending = "stopped"
-        elif self._mine or self._due or self._outcomes:
+        elif self._mine or self._due or self._outcomes or self._settling:
             return False
         elif self.limits.max_tasks is not None and self._taken >= self.limits.max_tasks:
             tally.ending = "max-tasks"
@@ -213,6 +224,7 @@ class Worker:
         book = self.ledger.book
         return (
             book.order == "go"
+            and not self._settling
             and self.monotonic() >= self._claim_at
             and not self._late(self._pace() or 0.0)
             and (self.limits.max_tasks is None or self._taken < self.limits.max_tasks)
@@ -232,10 +244,26 @@ class Worker:
         self._flushed = self.monotonic()
         if not claims:
             self._claim_at = self._flushed + self._rhythm.idle
+        self._taken += len(claims)
+        if self._settle:
+            self._settling, self._settled_at = claims, self._flushed + self._settle
+        else:
+            self._begin(claims)
+
+    def _begin_settled(self) -> None:
+        """Begin those of the settling claims that still count."""
+        self._look_around()
+        claims, self._settling = self._settling, []
+        tasks, me = self.ledger.book.tasks, self.identity.name
+        kept = [claim for claim in claims if tasks[claim[0]].holder == me]
+        self._taken -= len(claims) - len(kept)
+        self._begin(kept)
+
+    def _begin(self, claims: list[Claim]) -> None:
+        """Give claimed tasks to the slots that need some."""
         if claims and not self._slots:
             self._slots = self.make_slots(self._outcomes, self._wake.set)
-        self._taken += len(claims)
-        free = [slot for slot in self._slots if self._is_hungry(slot)]
+        free = [slot for slot in self._slots if self._is_hungry(slot)] or self._slots
         for place, slot in enumerate(free):
             share = claims[place :: len(free)]
             if share:
@@ -292,7 +320,7 @@ class Worker:
             else:
                 self._taken -= 1
                 self._due.append(("released", {"tasks": [assignment.index]}))
-        timeout = self.limits.task_timeout or self.sweep.plan.task_timeout
+        timeout = self.limits.task_timeout
         if timeout is not None:
             for slot in self._slots:
                 running = slot.running()
@@ -351,7 +379,9 @@ class Worker:
             if beaten and slot.drop(index):
                 del self._mine[index]
                 self._taken -= 1
-        idle = book.held.get(self.identity.name, set()) - self._mine.keys() - unrecorded
+        settling = {index for index, _ in self._settling}
+        held = book.held.get(self.identity.name, set())
+        idle = held - self._mine.keys() - settling - unrecorded
         if idle:
             self._due.append(("released", {"tasks": sorted(idle)}))
 

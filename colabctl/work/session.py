@@ -114,7 +114,9 @@ class Session:
         if until is not None and plan.consistency == "eventual":
             left = until - time.monotonic()
             until -= min(_DRAIN, left / 10)
-        return replace(self.limits, max_tasks=most, wait=wait, until=until)
+        # An option for this worker wins over the sweep's own, and that over the project's.
+        timeout = self.limits.task_timeout or plan.task_timeout or self.config.task_timeout
+        return replace(self.limits, max_tasks=most, wait=wait, until=until, task_timeout=timeout)
 
     def _keep(self, sweep: OpenSweep) -> None:
         kept = keep(sweep)

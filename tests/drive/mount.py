@@ -5,8 +5,6 @@ leaves that out because it may keep no names here. Methods have libfuse's names 
 mfusepy finds them by name and turns an OSError into its errno.
 """
 
-# ruff: noqa: ARG002 - libfuse passes what it passes
-
 import errno
 import functools
 import os

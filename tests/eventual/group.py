@@ -34,9 +34,10 @@ class Group:
         (root / "nap.py").write_text(_PROGRAM.format(seconds=seconds, log=str(log) if log else ""))
         (root / "nap.yaml").write_text(
             "program: nap.py:run\nmethod: grid\nmetric: {name: loss, goal: minimize}\n"
-            f"parameters: {{x: {{min: 1, max: {tasks}}}}}\n"
+            f"parameters: {{x: {{values: {list(range(1, tasks + 1))}}}}}\n"
         )
-        self.command(0, "sweep", str(root / "nap.yaml"), "--root", str(root))
+        declared = self.command(0, "sweep", str(root / "nap.yaml"), "--root", str(root))
+        assert declared.returncode == 0, declared.stderr
         drive.deliver()
 
     def root(self, machine: int) -> Path:

@@ -9,12 +9,14 @@ from tests.simulation.machines import Machine
 from tests.simulation.world import START, Delays, View, World
 
 
-def plan_of(total: int, heartbeat: float = 60.0, lease: float = 600.0) -> Plan:
+def plan_of(
+    total: int, heartbeat: float = 60.0, lease: float = 600.0, *, careful: bool = False
+) -> Plan:
     """Return the plan of a sweep on a Drive mount."""
     return Plan(
         sweep="simulated", total=total, kind="function", method="grid", consistency="eventual",
         heartbeat=heartbeat, lease=lease, source_digest="", declared_by="ana", declared_at=START,
-        metric="loss",
+        metric="loss", claims="careful" if careful else "eager",
     )  # fmt: skip
 
 
@@ -39,10 +41,11 @@ class Simulation:
     def __init__(
         self, *, machines: int, durations: Sequence[float], delays: Delays, seed: int,
         heartbeat: float = 60.0, lease: float = 600.0, skew: float = 0.0, stagger: float = 0.0,
+        careful: bool = False,
     ) -> None:  # fmt: skip
         self.rng = random.Random(seed)
         self.durations = durations
-        self.plan = plan_of(len(durations), heartbeat, lease)
+        self.plan = plan_of(len(durations), heartbeat, lease, careful=careful)
         # One view more, of somebody who only reads.
         self.world = World(machines + 1, len(durations), delays, self.rng)
         self.machines = [

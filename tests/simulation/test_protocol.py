@@ -105,6 +105,17 @@ def test_a_worker_that_comes_back_after_its_lease_does_no_harm() -> None:
         assert all_done(run(simulated))
 
 
+def test_careful_claims_run_no_task_twice_where_files_arrive_within_a_heartbeat() -> None:
+    for seed in seeds(0.1):
+        rng = random.Random(seed)
+        simulated = Simulation(
+            machines=3, durations=[rng.uniform(1, 60) for _ in range(TASKS)],
+            delays=Delays(10, 60), seed=seed, heartbeat=65, lease=600, careful=True,
+        )  # fmt: skip
+        assert all_done(run(simulated))
+        assert sum(len(machine.runs) for machine in simulated.machines) == TASKS
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_simulation_gives_the_same_story_for_the_same_seed(seed: int) -> None:
     assert simulation(seed, skew=60).run() == simulation(seed, skew=60).run()

@@ -1,0 +1,1 @@
+"""What doctor finds, and the mend it names."""

@@ -1,0 +1,5 @@
+"""Gives these tests their drives."""
+
+from tests.drive.fixtures import drives
+
+__all__ = ["drives"]

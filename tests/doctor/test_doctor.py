@@ -1,0 +1,175 @@
+"""Doctor names what is wrong in a folder, with its mend, and exits 3."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colabctl.sharedfs.mounts import guard_for, mount_of
+from tests.drive import Drive
+from tests.eventual.group import Group
+
+
+def colabctl(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    clean = {name: value for name, value in os.environ.items() if name[:9] != "COLABCTL_"}
+    return subprocess.run(
+        [sys.executable, "-m", "colabctl", *arguments],
+        capture_output=True, text=True, check=False, env={**clean, **environ}, timeout=120,
+    )  # fmt: skip
+
+
+def doctor(root: Path, **environ: str) -> tuple[int, list[dict[str, Any]]]:
+    answer = colabctl("doctor", "--json", "--root", str(root), **environ)
+    assert "Traceback" not in answer.stderr, answer.stderr
+    return answer.returncode, json.loads(answer.stdout)
+
+
+def wrong(findings: list[dict[str, Any]]) -> list[str]:
+    assert all(each["mend"] for each in findings if each["level"] == "wrong")
+    return [each["what"] for each in findings if each["level"] == "wrong"]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    place = tmp_path / "project"
+    assert colabctl("init", str(place), "--member", "ana").returncode == 0
+    return place
+
+
+def test_a_project_in_order_has_nothing_wrong_and_is_left_as_it_was(root: Path) -> None:
+    before = sorted(root.rglob("*"))
+    code, findings = doctor(root)
+    assert (code, wrong(findings)) == (0, [])
+    assert {each["check"] for each in findings} >= {"mount", "guard", "speed", "room", "copies"}
+    assert sorted(root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("plan.json", "plan (1).json"),
+        ("notes.txt", "Copy of notes.txt"),
+        ("notes.txt", "notes (ana's conflicted copy 2026-01-01).txt"),
+    ],
+)
+def test_a_second_copy_of_a_file_is_named(root: Path, first: str, second: str) -> None:
+    (root / "data" / first).write_text("a")
+    (root / "data" / second).write_text("b")
+    code, findings = doctor(root)
+    assert code == 3
+    assert [f"data/{second}" in what for what in wrong(findings)] == [True]
+
+
+def test_a_name_in_brackets_alone_is_no_copy(root: Path) -> None:
+    (root / "data" / "figure (2).png").write_text("a")
+    assert doctor(root)[0] == 0
+
+
+def test_a_damaged_journal_is_named_with_its_line(root: Path) -> None:
+    (root / "sweep.yaml").write_text("method: grid\nparameters: {x: {values: [1, 2]}}\n")
+    assert colabctl("sweep", str(root / "sweep.yaml"), "--root", str(root)).returncode == 0
+    journal = root / "sweeps" / "sweep" / "journal" / "eve-h-1-a"
+    journal.mkdir()
+    (journal / "events.jsonl").write_text("nonsense\n")
+    code, findings = doctor(root)
+    assert code == 3
+    assert "events.jsonl line 1 is damaged" in wrong(findings)[0]
+
+
+def test_a_sweep_that_was_not_declared_to_its_end_is_noted(root: Path) -> None:
+    (root / "sweeps" / "half").mkdir()
+    code, findings = doctor(root)
+    assert code == 0
+    assert [each["what"] for each in findings if each["level"] == "note"] == [
+        "sweeps/half has no plan.json (yet)"
+    ]
+
+
+def test_calling_a_drive_coherent_is_wrong(drives: Callable[..., Drive]) -> None:
+    place = drives(machines=1, manual=True).machine(0).path / "project"
+    assert colabctl("init", str(place), "--member", "ana").returncode == 0
+    assert doctor(place)[0] == 0
+    code, findings = doctor(place, COLABCTL_CONSISTENCY="coherent")
+    assert code == 3
+    assert "fuse.drive" in wrong(findings)[0]
+
+
+def test_two_machines_measure_how_late_files_arrive(drives: Callable[..., Drive]) -> None:
+    group = Group(drives(machines=2, median=0.3, worst=1.0), tasks=1, seconds=0.1)
+    answering = subprocess.Popen(
+        [sys.executable, "-m", "colabctl", "doctor", "--answer", "--wait", "8s", "--json",
+         "--root", str(group.root(1))],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=group.environ(1),
+    )  # fmt: skip
+    asked = group.command(
+        0, "doctor", "--probe", "--rounds", "2", "--wait", "30s", "--json", "--root",
+        str(group.root(0)),
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stderr
+    found = json.loads(asked.stdout)
+    assert found["rounds"] == 2
+    assert 0.2 < found["there_and_back_seconds"] < 10
+    assert abs(found["clock_ahead_seconds"]) < 2  # it is one machine after all
+    out, _ = answering.communicate(timeout=60)
+    assert json.loads(out)["answered"] == 2
+
+
+def test_a_probe_that_nobody_answers_says_what_to_run(root: Path) -> None:
+    answer = colabctl("doctor", "--probe", "--wait", "1s", "--root", str(root))
+    assert answer.returncode == 1
+    assert "colabctl doctor --answer" in answer.stderr
+
+
+TABLE = """\
+/dev/vda / ext4 rw 0 0
+tmpfs /dev/shm tmpfs rw 0 0
+drive /content/drive fuse.drive rw 0 0
+server:/home /home nfs4 rw 0 0
+share /mnt/with\\040space 9p rw 0 0
+overlay /content/drive/over overlay rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "consistency"),
+    [
+        ("/srv/project", "ext4", "coherent"),
+        ("/dev/shm/x", "tmpfs", "coherent"),
+        ("/content/drive/MyDrive/x", "fuse.drive", "eventual"),
+        ("/content/drive2/x", "ext4", "coherent"),
+        ("/home/ana/x", "nfs4", "coherent"),
+        ("/mnt/with space/x", "9p", "eventual"),
+        ("/content/drive/over/x", "overlay", "coherent"),
+    ],
+)
+def test_the_mount_table_decides_the_guard(
+    tmp_path: Path, folder: str, kind: str, consistency: str
+) -> None:
+    table = tmp_path / "mounts"
+    table.write_text(TABLE)
+    mount = mount_of(Path(folder), table)
+    assert mount is not None
+    assert mount.type == kind
+    assert guard_for(Path(folder), "auto", table).consistency == consistency
+    assert guard_for(Path(folder), "eventual", table).consistency == "eventual"
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "/Users/ana/Library/CloudStorage/GoogleDrive-ana@example.org/My Drive/x",
+        "/Users/ana/Dropbox/x",
+        "/home/ana/Google Drive/x",
+    ],
+)
+def test_folders_that_a_desktop_client_synchronises_are_eventual(
+    tmp_path: Path, folder: str
+) -> None:
+    table = tmp_path / "mounts"
+    table.write_text(TABLE)
+    assert guard_for(Path(folder), "auto", table).consistency == "eventual"
