@@ -101,6 +101,7 @@ class Worker:
         self._joined = False
         self._pause = 0.0  # seconds to leave a folder alone that did not answer
         self._again_at = 0.0
+        self._idle = self._rhythm.alert  # seconds between looks while there is nothing to do
         self._claim_at = 0.0  # when to try again after there was nothing to claim
 
     def run(self) -> Tally:
@@ -108,7 +109,7 @@ class Worker:
         try:
             self.step()
             while not self.over():
-                self._wake.wait(min(self._rhythm.flush, self._rhythm.idle, _NOTICE))
+                self._wake.wait(min(self._rhythm.flush if self._mine else self._idle, _NOTICE))
                 self._wake.clear()
                 self.step()
             if self.tally.ending in ("stopped", "max-tasks", "nothing to do"):
@@ -139,7 +140,7 @@ class Worker:
         """Write to the ledger and read from it, as far as it is time to."""
         now = self.monotonic()
         since_look = now - self._looked
-        if since_look >= (self._rhythm.look if self._mine else self._rhythm.idle) or not (
+        if since_look >= (self._rhythm.look if self._mine else self._idle) or not (
             self._joined or self._taken
         ):
             self._look_around()
@@ -234,6 +235,8 @@ class Worker:
     def _claim(self, hungry: int) -> None:
         if not self._joined:
             self._join()
+        if not self._slots and not self._settle:  # they load the code while the claim is made
+            self._slots = self.make_slots(self._outcomes, self._wake.set)
         outcomes, self._due = self._due, []
         claims = self.ledger.claim(
             lambda book: self._want(book, hungry),
@@ -243,7 +246,7 @@ class Worker:
         )
         self._flushed = self.monotonic()
         if not claims:
-            self._claim_at = self._flushed + self._rhythm.idle
+            self._claim_at = self._flushed + self._idle
         self._taken += len(claims)
         if self._settle:
             self._settling, self._settled_at = claims, self._flushed + self._settle
@@ -358,7 +361,10 @@ class Worker:
     def _look_around(self) -> None:
         """Read the news, drop tasks that became somebody else's, give back what is too much."""
         self._looked = self.monotonic()
-        self.ledger.refresh()
+        if self.ledger.refresh() or self._mine:
+            self._idle = self._rhythm.alert
+        else:
+            self._idle = min(2 * self._idle, self._rhythm.idle)
         self._drop_beaten()
         for slot in self._slots:
             surplus = excess(slot.seconds or 0.0, slot.waiting, self._rhythm.batch)

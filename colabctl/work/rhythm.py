@@ -11,13 +11,15 @@ class Rhythm:
 
     flush   how long a result of a short task may wait for company
     look    between looks at what others did, while tasks run
-    idle    between looks for something to claim
+    alert   between looks for something to claim, as long as things happen
+    idle    between such looks when nothing has happened for a while
     batch   work that one slot claims at a time, if tasks are shorter than that
     moment  before a slot has nothing left to do, to claim more for it
     """
 
     flush: float
     look: float
+    alert: float
     idle: float
     batch: float
     moment: float
@@ -27,8 +29,8 @@ class Rhythm:
 # account gets throttled above about three writes a second and each look asks the Drive, so a
 # worker stays below a write in two seconds.
 _RHYTHMS = {
-    "coherent": Rhythm(flush=0.25, look=0.5, idle=0.2, batch=1.0, moment=0.03),
-    "eventual": Rhythm(flush=2.5, look=3.0, idle=2.0, batch=10.0, moment=0.5),
+    "coherent": Rhythm(flush=0.25, look=0.5, alert=0.01, idle=0.5, batch=1.0, moment=0.03),
+    "eventual": Rhythm(flush=2.5, look=3.0, alert=2.0, idle=2.0, batch=10.0, moment=0.5),
 }
 
 

@@ -151,18 +151,23 @@ class Slot:
         self._thread.join()
 
     def _serve(self) -> None:
-        while True:
-            with self._changed:
-                while not self._waiting and not self._closing:
-                    self._changed.wait()
-                if self._closing:
-                    break
-            try:
-                if not self._start():
+        """Keep a process ready, and hand it what is given."""
+        try:
+            while self._start():
+                with self._changed:
+                    while not self._waiting and not self._closing:
+                        self._changed.wait()
+                    if self._closing:
+                        break
+                if not self._start():  # it may have died while there was nothing to do
                     return
-                self._hand_out()
-            except (OSError, ValueError):  # the process is gone, or it garbled its answers
-                self._bury()
+                try:
+                    self._hand_out()
+                except (OSError, ValueError):  # the process is gone, or it garbled its answers
+                    self._bury()
+                self._wake()
+        except (OSError, ValueError) as error:
+            self._outcomes.append(Outcome("broken", error=f"no process can be started: {error}"))
             self._wake()
         if self._process is not None:
             self._farewell(self._process)

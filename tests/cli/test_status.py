@@ -178,6 +178,19 @@ def test_a_journal_damaged_in_the_middle_is_named_and_the_rest_counts(
     assert f"{file} line 4" in results.err
 
 
+@pytest.mark.xfail(strict=True, reason="a journal that cannot be opened stops every reader")
+def test_a_journal_that_cannot_be_read_is_named_and_the_others_count(
+    project: Project, say: Say
+) -> None:
+    project.declare("loop", LOOP)
+    project.journal("loop", claim(0), done(0, y=1.0))
+    folder = project.root / "sweeps/loop/journal/eve-vm-1/events.jsonl"
+    folder.mkdir(parents=True)
+    told = say("status", "loop", "--json")
+    assert (told.code, told.json["done"]) == (0, 1)
+    assert any(str(folder) in line for line in told.json["damage"])
+
+
 def test_a_line_that_is_not_whole_yet_is_not_there_yet(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     file = project.journal("loop", claim(0), done(0, y=1.0))
