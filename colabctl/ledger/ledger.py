@@ -146,4 +146,4 @@ def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time)
     """Return the ledger whose journals lie below `folder`, in the form that the plan says."""
     if plan.consistency == "coherent":
         return Ledger(AppendedJournals(folder, plan.total), plan, wall)
-    return Ledger(NumberedJournals(folder, plan.total, Anchor(folder).check), plan, wall)
+    return Ledger(NumberedJournals(folder, plan.total, Anchor(folder.parent).check), plan, wall)

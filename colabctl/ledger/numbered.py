@@ -59,7 +59,9 @@ class NumberedStore:
         self._check_mount()
         if self._count % _PER_FOLDER == 0:
             self._part = self._folder / f"{flush.first:08d}"
-            self._part.mkdir(parents=True, exist_ok=True)
+            # Not the folder above: where that has not arrived yet, one more would be made.
+            self._folder.mkdir(exist_ok=True)
+            self._part.mkdir(exist_ok=True)
         self._write(flush)
         self._count += 1
         self.place = flush.last + 1
@@ -160,7 +162,7 @@ class NumberedJournals:
         """Return the events that arrived since the last call; raise OSError on a sick mount."""
         self._check_mount()
         found: list[Event] = []
-        for writer in os.listdir(self.folder):  # noqa: PTH208 - names are all that is needed
+        for writer in _names(self.folder):
             if writer != without:
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:

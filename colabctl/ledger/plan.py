@@ -154,26 +154,43 @@ class TaskFiles:
     def __getitem__(self, index: int) -> TaskLine:
         """Return a task; raise UserError if its file is damaged or has not arrived yet."""
         number, place = divmod(index, self._plan.per_file)
-        file = self._file(number)
-        lines = self._lines.get(number)
         try:
-            if lines is None:
-                lines = file.read_bytes().splitlines()
-                self._lines[number] = lines
-            line = TaskLine(**json.loads(lines[place]))
+            line = TaskLine(**json.loads(self._read(number)[place]))
         except FileNotFoundError:
             raise UserError(
-                f"{file} is not there (yet); if the sweep was declared a moment ago, try again"
+                f"{self._file(number)} is not there (yet); if the sweep was declared a moment "
+                "ago, try again"
             ) from None
         except (ValueError, TypeError, IndexError, RecursionError) as wrong:
             self._lines.pop(number, None)
             raise UserError(
-                f"{file} is damaged at task {index} ({wrong}); "
+                f"{self._file(number)} is damaged at task {index} ({wrong}); "
                 "restore it from the folder's version history"
             ) from None
         if line.index != index or not isinstance(line.params, dict | None):
-            raise UserError(f"{file} is damaged: task {index} is not where it belongs")
+            raise UserError(
+                f"{self._file(number)} is damaged: task {index} is not where it belongs"
+            )
         return line
+
+    def arrived(self) -> bool:
+        """Whether all files are there whole, as far as their numbers of lines tell."""
+        plan = self._plan
+        for number in range(-(-plan.total // plan.per_file)):
+            expected = min(plan.per_file, plan.total - number * plan.per_file)
+            try:
+                if len(self._read(number)) < expected:
+                    del self._lines[number]
+                    return False
+            except FileNotFoundError:
+                return False
+        return True
+
+    def _read(self, number: int) -> list[bytes]:
+        lines = self._lines.get(number)
+        if lines is None:
+            lines = self._lines[number] = self._file(number).read_bytes().splitlines()
+        return lines
 
 
 def task_name(index: int) -> str:

@@ -32,6 +32,7 @@ _DRAIN = 60.0
 _UPLOAD = 600.0
 # Endings after which there is no use in going on with the next sweep.
 _FINAL = frozenset({"interrupted", "max-time", "max-tasks", "hopeless", "full", "unwritable"})
+_ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _AGAIN = 1.0  # seconds between looks at sweeps that others finish
 
 
@@ -83,7 +84,7 @@ class Session:
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
         with tempfile.TemporaryDirectory(prefix="colabctl-work-") as scratch:
             code = Path(scratch) / "code"
-            frozen.write(frozen.fetch(sweep.layout.code, sweep.plan.code_digest), code)
+            frozen.write(self._fetch(sweep), code)
             environs = _environs(self.layout.root, self.member, self.jobs)
 
             def make_slots(outcomes: "deque[Outcome]", wake: Callable[[], None]) -> list[Slot]:
@@ -107,6 +108,23 @@ class Session:
         elif sweep.ledger.name and sweep.plan.consistency == "eventual":
             self._see_uploaded(sweep)
         return tally
+
+    def _fetch(self, sweep: OpenSweep) -> frozen.Code:
+        """Read the frozen code; on a Drive, wait until it and the tasks have arrived here."""
+        patience = _ARRIVAL if sweep.plan.consistency == "eventual" else 0.0
+        until = time.monotonic() + patience
+        told = False
+        while True:
+            try:
+                if patience and not (sweep.layout.journal.is_dir() and sweep.tasks.arrived()):
+                    raise UserError(f"{sweep.layout.root} has not arrived whole; try again later")
+                return frozen.fetch(sweep.layout.code, sweep.plan.code_digest)
+            except (UserError, FileNotFoundError):
+                if time.monotonic() >= until or self.interrupted.wait(_AGAIN):
+                    raise
+            if not told:
+                self.tell(f"waiting until all files of sweep {sweep.plan.sweep} have arrived here")
+                told = True
 
     def _limits(self, plan: Plan, *, ran: int, wait: bool) -> Limits:
         most = None if self.limits.max_tasks is None else self.limits.max_tasks - ran

@@ -149,7 +149,7 @@ def prepare_project(place: Path, parameters: object) -> list[str]:
 
 
 def prepare_colabctl(place: Path, tasks: int) -> None:
-    output(prepare_project(place, {"x": {"min": 1, "max": tasks}}))
+    output(prepare_project(place, {"x": {"min": 1, "max": tasks} if tasks > 1 else {"value": 1}}))
 
 
 def work_colabctl(place: Path, tasks: int) -> list[str]:

@@ -47,12 +47,14 @@ class Group:
         clean = {name: value for name, value in os.environ.items() if name[:9] != "COLABCTL_"}
         return {**clean, "XDG_STATE_HOME": str(self.drive.machine(machine).home), **more}
 
-    def work(self, machine: int, *options: str, **environ: str) -> "subprocess.Popen[str]":
+    def work(
+        self, machine: int, *options: str, sweep: str = "nap", **environ: str
+    ) -> "subprocess.Popen[str]":
         """Start a worker on a machine; nobody reads its output before it ends."""
         log = self.drive.machine(machine).home / f"worker-{time.monotonic_ns()}.log"
         with log.open("w") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "colabctl", "work", "nap", *options,
+                [sys.executable, "-m", "colabctl", "work", sweep, *options,
                  "--root", str(self.root(machine))],
                 stdout=file, stderr=file, text=True, env=self.environ(machine, **environ),
             )  # fmt: skip

@@ -112,3 +112,25 @@ def test_a_beaten_worker_stops_and_the_older_claim_goes_on(
     assert "ran 1 tasks" in first.said()  # type: ignore[attr-defined]
     assert "ran 0 tasks" in second.said()  # type: ignore[attr-defined]
     assert group.status(0)["duplicates"] == 0
+
+
+def test_a_worker_waits_for_the_files_of_a_sweep_that_was_declared_a_moment_ago(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=2, manual=True), tasks=2, seconds=0.1)
+    root = group.root(0)
+    (root / "nap.yaml").write_text(
+        "name: later\nprogram: nap.py:run\nmethod: grid\nparameters: {x: {values: [1, 2]}}\n"
+    )
+    assert group.command(0, "sweep", str(root / "nap.yaml"), "--root", str(root)).returncode == 0
+    sweep = group.root(1) / "sweeps" / "later"
+    group.drive.deliver(names="later")
+    group.drive.deliver(names="plan.json")
+    worker = group.work(1, sweep="later")
+    eventually(lambda: "waiting until all files" in worker.said())  # type: ignore[attr-defined]
+    assert not (sweep / "tasks" / "00000.jsonl").exists()
+    while worker.poll() is None:
+        group.drive.deliver()
+        time.sleep(0.1)
+    assert worker.returncode == 0
+    assert "2 done" in worker.said()  # type: ignore[attr-defined]
