@@ -79,7 +79,7 @@ def work(
     tallies = session.work([find_sweep(layout, name) for name in names], open_only=not sweeps)
     done, failed = sum(each.done for each in tallies), sum(each.failed for each in tallies)
     last = tallies[-1] if tallies else None
-    why = _WHY[last.ending] if last else "every sweep is finished"
+    why = _WHY[last.ending] if last else "no sweep needs a worker"
     talk(f"ran {done + failed} tasks: {done} done, {failed} failed; {why}")
     if last and last.ending == "hopeless":
         raise UserError(f"{last.reason}; mend it, then start this worker again")
@@ -107,7 +107,7 @@ def _recover(layout: "Layout") -> None:
 
 _WHY = {
     "finished": "the sweep is finished",
-    "nothing to do": "others run what is left",
+    "nothing to do": "no task is free to run",
     "max-tasks": "that is --max-tasks",
     "max-time": "that is --max-time",
     "stopped": "the sweep was stopped",

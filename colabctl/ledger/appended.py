@@ -11,6 +11,7 @@ from pathlib import Path
 
 from colabctl.ledger.events import Event, check, parse
 from colabctl.ledger.journal import Damage
+from colabctl.sharedfs.faults import fault_of
 
 _FILE = "events.jsonl"
 
@@ -91,6 +92,13 @@ class AppendedJournals:
                 data = file.read()
         except FileNotFoundError:
             return  # not there yet
+        except OSError as error:
+            if fault_of(error) == "passing":
+                raise
+            damage = Damage(place.file, place.lines + 1, error.strerror or str(error))
+            if damage not in self.damage:
+                self.damage.append(damage)
+            return
         whole = data.rfind(b"\n") + 1
         lines = data[:whole].split(b"\n")[:-1]
         for number, body in enumerate(parse(lines), place.lines + 1):

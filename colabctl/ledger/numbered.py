@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from colabctl.ledger.events import Event, check, parse
 from colabctl.ledger.journal import Damage
+from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import write_once
 
 _RUN = 16
@@ -209,6 +210,11 @@ class NumberedJournals:
             self.opened += 1
             data = path.read_bytes()
         except FileNotFoundError:
+            return []
+        except OSError as error:
+            if fault_of(error) == "passing":
+                raise
+            self._damage[path] = Damage(path, 1, error.strerror or str(error))
             return []
         lines = data.split(b"\n")[:-1]
         if len(lines) != last - first + 1:

@@ -178,7 +178,6 @@ def test_a_journal_damaged_in_the_middle_is_named_and_the_rest_counts(
     assert f"{file} line 4" in results.err
 
 
-@pytest.mark.xfail(strict=True, reason="a journal that cannot be opened stops every reader")
 def test_a_journal_that_cannot_be_read_is_named_and_the_others_count(
     project: Project, say: Say
 ) -> None:
