@@ -94,7 +94,7 @@ def declare(
             "method: bayes is not there yet; write `method: random`, or `grid` for a small space"
         )
     place = layout.sweep(name)
-    places = [layout.root] if beside is None else [beside, layout.root]
+    places = [layout.root] if beside in (None, layout.root) else [beside, layout.root]
     code = frozen.freeze(declaration.program, declaration.code, places)
     _check_runnable(declaration)
     plan = _plan(draft, code, layout, config, name=name, member=member, now=now)

@@ -18,6 +18,7 @@ _GUARDS = {
     "coherent": "claims are guarded by a lock",
     "eventual": "claims are guarded by leases, as machines see each other's files late",
 }
+_MOST_ENDED = 5  # workers that are no longer there, of which there may be hundreds
 _AGAIN = 2.0  # seconds between looks with --watch
 
 
@@ -141,7 +142,8 @@ def _workers(seen: "Status") -> "RenderableType":
     for title in ("member", "host", "state", "task", "done", "failed", "last seen"):
         table.add_column(title, justify="right" if title in ("done", "failed") else "left")
     alive = [each for each in seen.workers if each.state != "ended"]
-    for each in alive or seen.workers[-5:]:
+    ended = [each for each in seen.workers if each.state == "ended"]
+    for each in [*alive, *ended[-_MOST_ENDED:]]:
         ago = f"{format_duration(each.last_seen_seconds)} ago"
         row = (each.member, each.host, each.state, each.task or "", each.done, each.failed, ago)
         table.add_row(*(Text(str(part)) for part in row))

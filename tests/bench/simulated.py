@@ -76,7 +76,7 @@ def main() -> None:
             f"{median(each.writes for each in found):.2f}",
             f"{allowed:.2f}",
         )  # fmt: skip
-    Console().print(table)
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":
