@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Json, Root, answer, complete_sweep, open_project, talk
+from colabctl.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
 
+    from colabctl.project.layout import Layout
     from colabctl.views.status import Status
     from colabctl.work.sweep import OpenSweep
 
@@ -30,17 +34,19 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep looking until the sweep is finished.")
     ] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Show the last output of each failed task.")
+    ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
     """Show progress, workers, rate, time left, the best so far and what failed."""
-    from colabctl.project.sweeps import find_sweep, sweep_names
-    from colabctl.work.sweep import OpenSweep
-
     layout, _ = open_project(root)
-    names = [sweep] if sweep else sweep_names(layout)
-    opened = [OpenSweep.at(layout.root, find_sweep(layout, name)) for name in names]
-    if as_json:
+    opened = list(_open(layout, sweep))
+    if failures:
+        for each in opened:
+            _print_failures(each)
+    elif as_json:
         from colabctl.views.results import as_json as strict
 
         found = [strict(asdict(_look(each))) for each in opened]
@@ -55,6 +61,33 @@ def status(
         console = Console()
         for each in opened:
             console.print(_render(_look(each), brief=len(opened) > 1))
+
+
+def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
+    """Open the named sweep, or all of them that can be."""
+    from colabctl.project.sweeps import find_sweep, sweep_names
+    from colabctl.work.sweep import OpenSweep
+
+    for name in [sweep] if sweep else sweep_names(layout):
+        try:
+            yield OpenSweep.at(layout.root, find_sweep(layout, name))
+        except UserError as wrong:
+            if sweep:
+                raise
+            talk(f"note: {wrong}")
+
+
+def _print_failures(opened: "OpenSweep") -> None:
+    """Print what each failed task said last: of those that failed for good, and while they ran."""
+    from colabctl.views.status import last_failures
+
+    opened.ledger.refresh()
+    found = last_failures(opened.ledger.book)
+    for failure in found:
+        print(f"{failure.task}, attempt {failure.attempt}, by {failure.worker}: {failure.error}")
+        print("".join(f"    {line}\n" for line in failure.output.splitlines()))
+    if not found:
+        print(f"{opened.plan.sweep}: no task has failed")
 
 
 def _look(opened: "OpenSweep") -> "Status":

@@ -181,3 +181,35 @@ def error_of(body: dict[str, Any] | None) -> str:
         return "its workers vanished every time"
     error = body.get("error")
     return error if isinstance(error, str) else "unknown"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last failure of one task: who had it, what was wrong, the last lines of its output."""
+
+    task: str
+    attempt: int
+    worker: str
+    error: str
+    output: str
+
+
+def last_failures(book: Book) -> list[Failure]:
+    """Return the last failure of each task that has failed and is not done since, by index."""
+    found = []
+    for index, state in enumerate(book.tasks):
+        if state.status in ("done", "pruned"):
+            continue
+        failed = [event for event in book.events_of(index) if event.kind == "failed"]
+        if failed:
+            last = failed[-1]
+            found.append(
+                Failure(
+                    task_name(index),
+                    last.body["attempt"],
+                    last.writer,
+                    error_of(last.body),
+                    str(last.body.get("output", "")),
+                )
+            )
+    return found

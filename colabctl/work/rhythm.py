@@ -30,7 +30,7 @@ class Rhythm:
 # worker stays below a write in two seconds.
 _RHYTHMS = {
     "coherent": Rhythm(flush=0.25, look=0.5, alert=0.01, idle=0.5, batch=1.0, moment=0.03),
-    "eventual": Rhythm(flush=2.5, look=3.0, alert=2.0, idle=2.0, batch=10.0, moment=0.5),
+    "eventual": Rhythm(flush=4.0, look=3.0, alert=2.0, idle=2.0, batch=10.0, moment=0.5),
 }
 
 

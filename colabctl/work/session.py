@@ -59,9 +59,7 @@ class Session:
         With `open_only` those are passed over that are finished, or run by a notebook's loop.
         Raises UserError for a sweep whose code or plan cannot be used.
         """
-        opened = [OpenSweep.at(self.layout.root, sweep) for sweep in sweeps]
-        if open_only:
-            opened = [sweep for sweep in opened if _needs_work(sweep)]
+        opened = list(self._open(sweeps, open_only=open_only))
         for sweep in opened:
             _check_runnable(sweep.plan)
         tallies: list[Tally] = []
@@ -80,6 +78,18 @@ class Session:
                     self.interrupted.wait(_AGAIN)
                 opened = [OpenSweep.at(sweep.root, sweep.layout) for sweep in opened]
         return tallies
+
+    def _open(self, sweeps: Sequence[SweepLayout], *, open_only: bool) -> Iterator[OpenSweep]:
+        for sweep in sweeps:
+            try:
+                opened = OpenSweep.at(self.layout.root, sweep)
+            except UserError as wrong:
+                if not open_only:  # it was asked for by name
+                    raise
+                self.tell(f"note: {wrong}")
+                continue
+            if not open_only or _needs_work(opened):
+                yield opened
 
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
         with tempfile.TemporaryDirectory(prefix="colabctl-work-") as scratch:

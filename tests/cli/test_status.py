@@ -207,3 +207,26 @@ def test_what_others_call_themselves_is_shown_as_it_is(project: Project, say: Sa
     assert (shown.code, shown.err) == (0, "")
     assert "[/red]" in shown.out
     assert json.loads(say("status", "loop", "--json").out)["workers"][0]["member"] == "[/red]"
+
+
+def test_what_a_failed_task_said_last_can_be_read(project: Project, say: Say) -> None:
+    code = "def train(params, task):\n    print('so far so good')\n    raise ValueError('bad x')\n"
+    project.declare(
+        "doomed", "method: grid\nparameters: {x: {values: [1]}}\nprogram: train.py:train\n", code
+    )
+    assert "no task has failed" in say("status", "doomed", "--failures").out
+    project.run("work", "doomed")
+    shown = say("status", "doomed", "--failures").out
+    assert "t000000, attempt 2" in shown
+    assert "    so far so good" in shown
+    assert "    ValueError: bad x" in shown
+
+
+def test_a_sweep_that_cannot_be_opened_does_not_hide_the_others(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    project.declare("newer", LOOP)
+    (project.root / "sweeps/newer/plan.json").write_text('{"format": 99}')
+    told = say("status", "--json")
+    assert [sweep["sweep"] for sweep in told.json] == ["loop"]
+    assert "newer colabctl (format 99" in told.err
+    assert say("status", "newer").code == 1

@@ -11,7 +11,7 @@ import pytest
 from colabctl.task import Assignment
 from colabctl.work.child import Settings
 from colabctl.work.slots import Outcome, Slot
-from tests.processes import clean, until
+from tests.processes import clean, linux, until
 
 Slots = Callable[[str], tuple[Slot, "deque[Outcome]"]]
 
@@ -54,6 +54,7 @@ def dead(pid: int) -> bool:
         return True
 
 
+@linux
 def test_a_process_that_died_between_two_tasks_is_replaced_and_neither_is_blamed(
     slot_for: Slots,
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_late_kill_does_not_hit_the_task_that_runs_by_then(slot_for: Slots) ->
     assert [each.kind for each in outcomes] == ["done", "done"]
 
 
+@linux
 def test_what_tasks_left_running_ends_with_the_slot(slot_for: Slots) -> None:
     slot, outcomes = slot_for(
         "import subprocess\n"
