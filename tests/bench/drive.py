@@ -23,7 +23,7 @@ from rich.table import Table
 from tests.drive import Drive
 
 COST = (0.002, 0.01)  # seconds that an operation on the Drive takes
-PATIENCE = 600.0
+PATIENCE = 300.0  # seconds that a tool may take in all
 
 NAP = """
 import time
