@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -266,6 +267,7 @@ class Slot:
             return
         signal_group(process, _KILL)
         code = process.wait()
+        _hang_up(process)
         if not self._out:
             return
         with self._changed:
@@ -292,6 +294,15 @@ class Slot:
             signal_group(process, _KILL)
         else:
             signal_group(process, signal.SIGTERM)  # what its tasks left running
+        _hang_up(process)
+
+
+def _hang_up(process: "subprocess.Popen[bytes]") -> None:
+    """Close the pipes to a process; what could not be sent to it any more is nobody's loss."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
 
 
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
