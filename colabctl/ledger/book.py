@@ -157,6 +157,10 @@ class Book:
         known = self.writers.get(writer)
         return known is not None and known.lives_at(t)
 
+    def live_workers(self, now: float) -> list[Writer]:
+        """Return the workers whose lease covers ledger time `now`."""
+        return [each for each in self.writers.values() if each.is_worker and each.lives_at(now)]
+
     @property
     def finished(self) -> int:
         """Number of tasks that need no more work."""

@@ -31,11 +31,7 @@ def choose_apart(book: Book, want: int, now: float, rng: random.Random, name: st
     """
     if want <= 0 or book.order != "go":
         return []
-    others = [
-        writer.name
-        for writer in book.writers.values()
-        if writer.is_worker and writer.name != name and writer.lives_at(now)
-    ]
+    others = [writer.name for writer in book.live_workers(now) if writer.name != name]
     rank, number = sum(other < name for other in others), len(others) + 1
     own = [index for index in book.open if int(index * _SPREAD % 1.0 * number) == rank]
     chosen = rng.sample(own, min(want, len(own)))

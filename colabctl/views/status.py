@@ -100,7 +100,7 @@ def _state(book: Book, now: float) -> str:
         return "finished"
     if book.order != "go":
         return {"pause": "paused", "stop": "stopped"}[book.order]
-    if any(writer.is_worker and writer.lives_at(now) for writer in book.writers.values()):
+    if book.live_workers(now):
         return "running"
     return "idle" if any(writer.is_worker for writer in book.writers.values()) else "pending"
 

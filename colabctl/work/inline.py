@@ -136,11 +136,7 @@ class _Loop:
 
     def _want(self, book: Book) -> int:
         now = self._ledger.clock.now()
-        slots = sum(
-            writer.jobs
-            for writer in book.writers.values()
-            if writer.is_worker and writer.lives_at(now)
-        )
+        slots = sum(writer.jobs for writer in book.live_workers(now))
         return batch_size(self._pace, book.claimable(now), slots, self._rhythm.batch)
 
     # -- recording ----------------------------------------------------------------------------

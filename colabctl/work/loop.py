@@ -276,11 +276,8 @@ class Worker:
 
     def _want(self, book: Book, hungry: int) -> int:
         now = self.ledger.clock.now()
-        others = sum(
-            writer.jobs
-            for writer in book.writers.values()
-            if writer.is_worker and writer.name != self.identity.name and writer.lives_at(now)
-        )
+        me = self.identity.name
+        others = sum(writer.jobs for writer in book.live_workers(now) if writer.name != me)
         pace = self._pace() if self.tally.done else None  # failures come one by one, see _HOPELESS
         slots = others + self.identity.jobs
         want = hungry * batch_size(pace, book.claimable(now), slots, self._rhythm.batch)

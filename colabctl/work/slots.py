@@ -88,11 +88,6 @@ class Slot:
                 return None
             return self._out[0], time.monotonic() - self._begun
 
-    def held(self) -> list[Assignment]:
-        """Return all tasks that the slot has not finished."""
-        with self._changed:
-            return [*self._out, *self._waiting]
-
     def give(self, assignments: list[Assignment]) -> None:
         """Add tasks to run."""
         with self._changed:
