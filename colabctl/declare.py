@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, TaskLine, read_plan, write_tasks
+from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.project import code as frozen
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -89,10 +89,6 @@ def declare(
     that another sweep has.
     """
     declaration = draft.declaration
-    if declaration.method == "bayes":
-        raise UserError(
-            "method: bayes is not there yet; write `method: random`, or `grid` for a small space"
-        )
     place = layout.sweep(name)
     places = [layout.root] if beside in (None, layout.root) else [beside, layout.root]
     code = frozen.freeze(declaration.program, declaration.code, places)
@@ -147,7 +143,6 @@ def _plan(
     now: float,
 ) -> Plan:
     declaration, expansion = draft.declaration, draft.expansion
-    program = declaration.program
     guard = guard_for(layout.root, config.consistency)
     heartbeat, lease = _RHYTHM[guard.consistency]
     if config.heartbeat is not None:
@@ -160,7 +155,7 @@ def _plan(
     return Plan(
         sweep=name,
         total=expansion.total,
-        kind="loop" if program is None else "function" if ":" in program else "program",
+        kind=_kind(declaration),
         method=declaration.method,
         consistency=guard.consistency,
         heartbeat=heartbeat,
@@ -168,7 +163,7 @@ def _plan(
         source_digest=_meaning(draft, code),
         declared_by=member,
         declared_at=now,
-        program=program,
+        program=declaration.program,
         command=declaration.command,
         code_digest=code.digest,
         metric=metric.name if metric else None,
@@ -176,8 +171,21 @@ def _plan(
         max_retries=declaration.max_retries,
         task_timeout=declaration.task_timeout,
         claims=declaration.claims,
+        target=metric.target if metric else None,
+        sampler=getattr(declaration, "sampler", None) if declaration.method in ("bayes", "optuna") else None,
+        seed=declaration.seed,
+        early_terminate=declaration.early_terminate,
+        declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
     )
+
+
+def _kind(declaration: Declaration) -> Kind:
+    if declaration.program is None:
+        return "loop"
+    if declaration.method == "optuna":
+        return "objective"
+    return "function" if ":" in declaration.program else "program"
 
 
 def _meaning(draft: Draft, code: frozen.Code) -> str:

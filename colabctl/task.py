@@ -19,8 +19,11 @@ class Assignment:
     """What a worker tells the process that runs a task; the JSON in $COLABCTL_TASK.
 
     earlier  folders of earlier attempts, newest first, to resume from; they need not exist
-    result   file that takes the metrics, reports  file that takes intermediate values; both lie
-             on this machine and are "" where the process answers through a pipe
+    result   file that takes the metrics
+    reports  file that takes intermediate values
+    stop     file that is there once the task should stop; these three lie on this machine and are
+             "" where the process answers through a pipe
+    study    what an Optuna objective learns from, see work/study.py
     """
 
     sweep: str
@@ -34,6 +37,8 @@ class Assignment:
     member: str = ""
     result: str = ""
     reports: str = ""
+    stop: str = ""
+    study: Mapping[str, Any] | None = None
 
 
 class Recorder(Protocol):
@@ -41,6 +46,12 @@ class Recorder(Protocol):
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
         """Take intermediate values."""
+
+    def should_stop(self) -> bool:
+        """Whether the task had better end now."""
+
+    def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
+        """Take a parameter that an Optuna objective asked for."""
 
     def done(self, metrics: dict[str, Any]) -> None:
         """Take the final metrics."""
@@ -65,6 +76,8 @@ class Task:
         self.index = assignment.index
         self.attempt = assignment.attempt
         self.metrics: dict[str, Any] | None = None
+        self.user_attributes: dict[str, Any] = {}
+        self.told_to_stop = False
 
     def __repr__(self) -> str:
         return f"<Task {self.name} of {self.sweep}, attempt {self.attempt}: {self.params}>"
@@ -83,12 +96,26 @@ class Task:
 
     def report(self, step: float | None = None, **values: Any) -> bool:
         """Record intermediate values, such as loss=0.4 at step 3; return should_stop()."""
+        if step is not None:
+            step = plain_step(step)
         self._recorder.report(step, plain_metrics(values))
         return self.should_stop()
 
     def should_stop(self) -> bool:
-        """Whether this task may as well end now: its outcome no longer matters."""
-        return False
+        """Whether to end this task now: it falls behind the others, by the sweep's early_terminate.
+
+        A task that ends after it was told so counts as pruned, with the metrics it has by then.
+        """
+        self.told_to_stop = self.told_to_stop or self._recorder.should_stop()
+        return self.told_to_stop
+
+    def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
+        """Record a parameter that an Optuna objective asked for, with Optuna's distribution."""
+        self._recorder.suggested(name, value, distribution)
+
+    def attributes(self, values: Mapping[str, Any]) -> None:
+        """Record what is worth knowing of this task and is no metric."""
+        self.user_attributes.update(plain_metrics(values))
 
     def done(self, **metrics: Any) -> None:
         """Record the task's final metrics; a second call adds to the first."""
@@ -111,6 +138,14 @@ class Task:
         self._recorder.failed(error)
         # Ctrl-C and "Interrupt execution" are meant for the loop, not for the task.
         return isinstance(error, Exception)
+
+
+def plain_step(step: Any) -> float:
+    """Return a step as a plain number; raise TypeError if it is none."""
+    plain = _plain("step", step)
+    if isinstance(plain, bool) or not isinstance(plain, int | float):
+        raise TypeError(f"step is a {type(step).__name__}; give a number")
+    return plain
 
 
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,14 +177,23 @@ def _plain(name: str, value: Any, left: int = _DEEPEST) -> Any:
 class FileRecorder:
     """Answers through the files that a program finds in its assignment."""
 
-    def __init__(self, result: Path, reports: Path) -> None:
-        self._result = result
-        self._reports = reports
+    def __init__(self, assignment: Assignment) -> None:
+        self._result = Path(assignment.result)
+        self._reports = Path(assignment.reports)
+        self._stop = Path(assignment.stop) if assignment.stop else None
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
-        """Append a line to the reports file."""
+        """Append a line to the reports file; `asks` says that this program looks at the answer."""
+        line = json.dumps({"step": step, "values": values, "asks": True}) + "\n"
         with self._reports.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "values": values}) + "\n")
+            file.write(line)
+
+    def should_stop(self) -> bool:
+        """Whether the worker has left word."""
+        return self._stop is not None and self._stop.exists()
+
+    def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
+        """Pass over: an objective is no program."""
 
     def done(self, metrics: dict[str, Any]) -> None:
         """Write the result file whole."""
@@ -179,5 +223,4 @@ def from_environment() -> Task:
         assignment = Assignment(**parts)
     except (OSError, ValueError, TypeError, AttributeError) as wrong:
         raise UserError(f"COLABCTL_TASK: {file} cannot be read ({wrong})") from None
-    recorder = FileRecorder(Path(assignment.result), Path(assignment.reports))
-    return Task(assignment, recorder)
+    return Task(assignment, FileRecorder(assignment))

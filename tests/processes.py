@@ -151,6 +151,14 @@ class Project:
         events.sort(key=lambda event: (event["t"], event["writer"], event["n"]))
         return [event for event in events if kind in (None, event["event"])]
 
+    def reports(self, sweep: str) -> list[dict[str, Any]]:
+        """Return every intermediate value in the journals: {task, attempt, step, values}."""
+        return [
+            {"task": event["task"], "attempt": event["attempt"], "step": step, "values": values}
+            for event in self.events(sweep, "report")
+            for step, values in event["reports"]
+        ]
+
     def journal(self, sweep: str, *events: dict[str, Any], writer: str = "ana-vm-1") -> Path:
         """Write a worker's journal: its events, one second after the other, a minute ago."""
         start = {"event": "start", "member": writer.partition("-")[0], "host": "vm", "lease": 30.0}

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,12 @@ class Silent:
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
         self.told.append((step, values))
+
+    def should_stop(self) -> bool:
+        return len(self.told) > 3
+
+    def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
+        self.told.append((name, value, distribution))
 
     def done(self, metrics: dict[str, Any]) -> None:
         self.told.append(metrics)
@@ -154,24 +161,29 @@ def test_a_program_answers_through_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = assignment(
-        tmp_path, result=str(tmp_path / "result.json"), reports=str(tmp_path / "reports.jsonl")
+        tmp_path,
+        result=str(tmp_path / "result.json"),
+        reports=str(tmp_path / "reports.jsonl"),
+        stop=str(tmp_path / "stop"),
     )
     (tmp_path / "task.json").write_text(json.dumps(asdict(given)))
     monkeypatch.setenv("COLABCTL_TASK", str(tmp_path / "task.json"))
     task = colabctl.task()
     assert (task.params, task.name, task.index) == ({"x": 1}, "t000003", 3)
-    task.report(step=1, loss=0.5)
-    task.report(step=2, loss=0.25)
+    assert task.report(step=1, loss=0.5) is False
+    (tmp_path / "stop").touch()
+    assert task.report(step=2, loss=0.25) is True
     task.done(y=1)
     task.done(z=2)
     assert json.loads((tmp_path / "result.json").read_text()) == {"y": 1, "z": 2}
     reports = (tmp_path / "reports.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in reports] == [
-        {"step": 1, "values": {"loss": 0.5}},
-        {"step": 2, "values": {"loss": 0.25}},
+        {"step": 1, "values": {"loss": 0.5}, "asks": True},
+        {"step": 2, "values": {"loss": 0.25}, "asks": True},
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "reports.jsonl",
         "result.json",
+        "stop",
         "task.json",
     ]

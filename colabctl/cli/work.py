@@ -50,8 +50,8 @@ def work(
     """Claim tasks and run them until there are none; Ctrl-C gives back what is held."""
     from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep, sweep_names
-    from colabctl.work.loop import Limits
     from colabctl.work.session import Session
+    from colabctl.work.tally import Limits
 
     layout, config = open_project(root)
     if recover:
@@ -77,10 +77,13 @@ def work(
     if not names:
         raise UserError("no sweep to work on; declare one: colabctl sweep FILE")
     tallies = session.work([find_sweep(layout, name) for name in names], open_only=not sweeps)
-    done, failed = sum(each.done for each in tallies), sum(each.failed for each in tallies)
+    done, pruned, failed = (
+        sum(getattr(each, count) for each in tallies) for count in ("done", "pruned", "failed")
+    )
     last = tallies[-1] if tallies else None
     why = _WHY[last.ending] if last else "no sweep needs a worker"
-    talk(f"ran {done + failed} tasks: {done} done, {failed} failed; {why}")
+    stopped = f"{pruned} stopped early, " if pruned else ""
+    talk(f"ran {done + pruned + failed} tasks: {done} done, {stopped}{failed} failed; {why}")
     if last and last.ending == "hopeless":
         raise UserError(f"{last.reason}; mend it, then start this worker again")
     if last and last.ending == "full":
@@ -110,6 +113,7 @@ _WHY = {
     "nothing to do": "no task is free to run",
     "max-tasks": "that is --max-tasks",
     "max-time": "that is --max-time",
+    "target": "the metric has reached its target",
     "stopped": "the sweep was stopped",
     "interrupted": "interrupted, what was held is given back",
     "hopeless": "giving up",

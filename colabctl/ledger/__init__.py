@@ -1,10 +1,11 @@
 """What has happened: journals, the state they fold to, and claims."""
 
-from colabctl.ledger.book import Book, Writer
-from colabctl.ledger.events import Event
+from colabctl.ledger.book import Book, Proposal, Writer, params_of
+from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_ledger
 from colabctl.ledger.plan import (
     FORMAT,
+    Kind,
     Plan,
     TaskFiles,
     TaskLine,
@@ -16,16 +17,20 @@ from colabctl.ledger.state import TaskState
 
 __all__ = [
     "FORMAT",
+    "OUTCOME_KINDS",
     "Book",
     "Claim",
     "Event",
+    "Kind",
     "Ledger",
     "Plan",
+    "Proposal",
     "TaskFiles",
     "TaskLine",
     "TaskState",
     "Writer",
     "open_ledger",
+    "params_of",
     "read_plan",
     "task_name",
     "write_tasks",

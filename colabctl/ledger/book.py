@@ -2,10 +2,15 @@
 
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from colabctl.ledger.events import CONTROL_KINDS, Event
+from colabctl.ledger.events import CONTROL_KINDS, TOLD_KINDS, Event
+from colabctl.ledger.plan import TaskFiles
 from colabctl.ledger.state import FRESH, Status, TaskState, fold
+
+_place = itemgetter(0, 1, 2)  # (t, writer, n)
 
 
 class Writer:
@@ -99,14 +104,29 @@ class OpenTasks:
             self._place[index] = None
 
 
+class Proposal(NamedTuple):
+    """The parameters that somebody found for a slot; distributions as an Optuna objective has."""
+
+    params: dict[str, Any]
+    distributions: dict[str, Any] | None = None
+
+
 class Book:
     """All tasks of a sweep, folded, with what a worker needs to choose among them.
 
     `add` takes news; everything else reads. Two books that have been given the same events, in
     any order and any portions, hold the same state.
+
+    reaches  whether metrics are so good that the rest of the sweep is not needed
     """
 
-    def __init__(self, total: int, max_retries: int, lease: float) -> None:
+    def __init__(
+        self,
+        total: int,
+        max_retries: int,
+        lease: float,
+        reaches: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> None:
         self.total = total
         self.tasks: list[TaskState] = [FRESH] * total
         self.open = OpenTasks(total)
@@ -115,7 +135,10 @@ class Book:
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.control: Event | None = None
-        self.reports: dict[int, list[Event]] = {}
+        self.told: dict[int, list[Event]] = {}
+        self.edition = 0  # counts the news
+        self._reaches = reaches
+        self._reached: dict[int, Event] = {}
         self._events: dict[int, list[Event]] = {}
         self._max_retries = max_retries
         self._lease = lease
@@ -123,6 +146,7 @@ class Book:
     def add(self, events: Iterable[Event]) -> None:
         """Take in events that were not added before, and fold the tasks they touch."""
         touched: set[int] = set()
+        self.edition += 1
         for event in events:
             writer = self.writers.get(event.writer)
             if writer is None:
@@ -131,8 +155,8 @@ class Book:
             if event.t <= writer.horizon or (event.kind == "start" and writer.contested):
                 touched |= writer.contested
             kind = event.kind
-            if kind == "report":
-                self.reports.setdefault(event.body["task"], []).append(event)
+            if kind in TOLD_KINDS:
+                self.told.setdefault(event.body["task"], []).append(event)
                 continue
             if kind in CONTROL_KINDS:
                 if self.control is None or event[:3] > self.control[:3]:
@@ -169,9 +193,22 @@ class Book:
     @property
     def order(self) -> str:
         """What the group wants of the sweep: "go", "pause" or "stop"."""
+        if self.reached_target:
+            return "stop"
         if self.control is None or self.control.kind == "resume":
             return "go"
         return self.control.kind
+
+    @property
+    def reached_target(self) -> bool:
+        """Whether a task has reached the target, and nobody has given another order since.
+
+        The first outcome that reaches it stops the sweep as `stop` does, so `resume` goes on.
+        """
+        if not self._reached:
+            return False
+        first = min(map(_place, self._reached.values()))
+        return self.control is None or first > _place(self.control)
 
     def lapsed(self, now: float) -> list[int]:
         """Return the tasks whose holder's lease does not cover `now`."""
@@ -188,7 +225,61 @@ class Book:
 
     def events_of(self, index: int) -> list[Event]:
         """Return all events of a task that bear on its state, in order."""
-        return sorted(self._events.get(index, []), key=lambda event: event[:3])
+        return sorted(self._events.get(index, []), key=_place)
+
+    def reports_of(self, index: int) -> list[tuple[float | None, dict[str, Any]]]:
+        """Return (step, values) of the intermediate values of the attempt that counts.
+
+        That is the one whose outcome counts, or who holds the task, or the latest that told some.
+        """
+        events = self._told_by_one(index, "report")
+        return [(step, values) for event in events for step, values in event.body["reports"]]
+
+    def proposal(self, index: int) -> Proposal | None:
+        """Return the parameters of a slot: those of the attempt that counts, else the first ones.
+
+        So who runs a slot again, after a failure or a lost worker, runs the same parameters.
+        """
+        suggested = self._told_by_one(index, "suggested", latest=False)
+        if suggested:
+            merged = Proposal({}, {})
+            for event in suggested:
+                merged.params.update(event.body.get("params", {}))
+                merged.distributions.update(event.body.get("distributions", {}))  # type: ignore[union-attr]
+            return merged
+        key = str(index)
+        claims = [
+            event
+            for event in self.events_of(index)
+            if event.kind == "claim" and key in event.body.get("params", ())
+        ]
+        if not claims:
+            return None
+        writer = self._counting_writer(index)
+        counting = [event for event in claims if event.writer == writer]
+        return Proposal((counting or claims[:1])[-1].body["params"][key])
+
+    def _told_by_one(self, index: int, kind: str, *, latest: bool = True) -> list[Event]:
+        """Return what one attempt told: the one that counts, else the latest or the first."""
+        told = [event for event in self.told.get(index, ()) if event.kind == kind]
+        if not told:
+            return []
+        told.sort(key=_place)
+
+        def attempt(event: Event) -> tuple[str, int]:
+            return event.writer, event.body["attempt"]
+
+        state = self.tasks[index]
+        if state.outcome is not None and state.finished:
+            wanted = attempt(state.outcome)
+        else:
+            held = [each for each in told if each.writer == state.holder]
+            wanted = attempt(held[-1] if held else told[-1 if latest else 0])
+        return [event for event in told if attempt(event) == wanted]
+
+    def _counting_writer(self, index: int) -> str | None:
+        state = self.tasks[index]
+        return state.outcome.writer if state.finished and state.outcome else state.holder
 
     def _fold(self, index: int) -> None:
         events = self._events[index]
@@ -197,6 +288,10 @@ class Book:
         if len(events) > 1 and any(event.writer != events[0].writer for event in events):
             self._note_rivals(index, events)
         self.tasks[index] = new
+        if self._reaches is not None and new.outcome is not old.outcome:
+            self._reached.pop(index, None)
+            if new.status == "done" and self._reaches(new.outcome.body.get("metrics", {})):  # type: ignore[union-attr]
+                self._reached[index] = new.outcome  # type: ignore[assignment]
         self.duplicates += new.duplicates - old.duplicates
         if new.status != old.status:
             self.counts[old.status] -= 1
@@ -218,3 +313,12 @@ class Book:
             writer = self.writers[event.writer]
             writer.contested.add(index)
             writer.horizon = max(writer.horizon, *(claim.t for claim in claims))
+
+
+def params_of(book: Book, tasks: TaskFiles, index: int) -> dict[str, Any]:
+    """Return the parameters of a task: as declared, or as proposed for it, as far as is known."""
+    declared = tasks[index].params
+    if declared is not None:
+        return declared
+    proposal = book.proposal(index)
+    return proposal.params if proposal else {}

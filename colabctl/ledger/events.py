@@ -8,8 +8,10 @@ A line is one JSON object with three parts that every event has, and the parts o
 
     start      member, host, pid, jobs, lease, ...        a worker begins; lease in seconds; its
                                                           own clock in wall, its version
-    claim      tasks: [[index, attempt], ...]             tasks it means to run
-    report     task, attempt, step, values                an intermediate value
+    claim      tasks: [[index, attempt], ...], params     tasks it means to run; the parameters
+                                                          it proposes for slots, by index
+    suggested  task, attempt, params, distributions       parameters that an objective asked for
+    report     task, attempt, reports: [[step, values]]   intermediate values
     done       task, attempt, seconds, metrics            a task ran to its end
     pruned     task, attempt, seconds, metrics            a task was stopped early, on purpose
     failed     task, attempt, seconds, error, output      an attempt failed
@@ -24,7 +26,9 @@ import json
 import math
 from typing import Any, NamedTuple
 
-TASK_KINDS = frozenset({"report", "done", "pruned", "failed"})
+OUTCOME_KINDS = frozenset({"done", "pruned", "failed"})
+TOLD_KINDS = frozenset({"suggested", "report"})
+TASK_KINDS = OUTCOME_KINDS | TOLD_KINDS
 BATCH_KINDS = frozenset({"claim", "released", "retry"})
 CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
 WRITER_KINDS = frozenset({"start", "heartbeat", "end"})
@@ -103,22 +107,9 @@ def check(body: Any, writer: str, total: int) -> Event:
     if type(t) not in (float, int) or not _EARLIEST < t < _LATEST:
         raise ValueError("t is not a time")
     if kind in TASK_KINDS:
-        _check_index(body.get("task"), total)
-        if type(body.get("attempt")) is not int:
-            raise ValueError("attempt is not a number")
-        if kind != "report":
-            _check_outcome(body)
+        _check_task(kind, body, total)
     elif kind in BATCH_KINDS:
-        tasks = body.get("tasks")
-        if type(tasks) is not list:
-            raise ValueError("tasks is not a list")
-        for item in tasks:
-            if kind == "claim":
-                if type(item) is not list or len(item) != 2 or type(item[1]) is not int:
-                    raise ValueError("a claim without its attempt")
-                _check_index(item[0], total)
-            else:
-                _check_index(item, total)
+        _check_batch(kind, body, total)
     elif kind == "start":
         if n != 0:
             raise ValueError("a start in the middle")
@@ -133,21 +124,66 @@ def _check_index(index: Any, total: int) -> None:
         raise ValueError("no such task")
 
 
+def _check_task(kind: str, body: dict[str, Any], total: int) -> None:
+    _check_index(body.get("task"), total)
+    if type(body.get("attempt")) is not int:
+        raise ValueError("attempt is not a number")
+    if kind == "report":
+        _check_reports(body.get("reports"))
+    elif kind == "suggested":
+        _check_object(body, "params")
+        _check_object(body, "distributions")
+    else:
+        _check_outcome(body)
+
+
+def _check_batch(kind: str, body: dict[str, Any], total: int) -> None:
+    tasks = body.get("tasks")
+    if type(tasks) is not list:
+        raise ValueError("tasks is not a list")
+    for item in tasks:
+        if kind == "claim":
+            if type(item) is not list or len(item) != 2 or type(item[1]) is not int:
+                raise ValueError("a claim without its attempt")
+            _check_index(item[0], total)
+        else:
+            _check_index(item, total)
+    if kind == "claim" and "params" in body:
+        _check_object(body, "params")
+        if any(type(params) is not dict for params in body["params"].values()):
+            raise ValueError("params of a task are not an object")
+
+
 def _check_outcome(body: dict[str, Any]) -> None:
     seconds = body.get("seconds", 0.0)
     if type(seconds) not in (float, int) or not math.isfinite(seconds):
         raise ValueError("seconds is not a number")
-    metrics = body.get("metrics", {})
-    if type(metrics) is not dict:
-        raise ValueError("metrics is not an object")
-    for value in metrics.values():
-        _check_depth(value, _DEEPEST)
+    for part in ("metrics", "attributes"):
+        _check_object(body, part)
+
+
+def _check_reports(reports: Any) -> None:
+    if type(reports) is not list:
+        raise ValueError("reports is not a list")
+    for report in reports:
+        if type(report) is not list or len(report) != 2 or type(report[1]) is not dict:
+            raise ValueError("a report without its values")
+        if type(report[0]) not in (float, int, type(None)):
+            raise ValueError("a step is not a number")
+        _check_depth(report[1], _DEEPEST)
+
+
+def _check_object(body: dict[str, Any], part: str) -> None:
+    value = body.get(part, {})
+    if type(value) is not dict:
+        raise ValueError(f"{part} is not an object")
+    _check_depth(value, _DEEPEST)
 
 
 def _check_depth(value: Any, left: int) -> None:
-    if type(value) in (dict, list):
+    if type(value) is dict or type(value) is list:
         if not left:
-            raise ValueError("metrics are nested too deep")
+            raise ValueError("nested too deep")
         for part in value.values() if type(value) is dict else value:
             _check_depth(part, left - 1)
 

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ class Ledger:
         self, journals: Journals, plan: Plan, wall: Callable[[], float] = time.time
     ) -> None:
         self._journals = journals
-        self.book = Book(plan.total, plan.max_retries, plan.lease)
+        reaches = None if plan.target is None else plan.reaches_target
+        self.book = Book(plan.total, plan.max_retries, plan.lease, reaches)
         self.clock = Clock(wall)
         self._plan = plan
         self._writer: JournalWriter | None = None
@@ -68,8 +69,6 @@ class Ledger:
         """
         assert self._writer is not None, "join before recording"
         self._append(events)
-        if events and self._unsynced_since is None:
-            self._unsynced_since = time.monotonic()
         self._writer.flush()
 
     def _append(self, events: Sequence[tuple[str, Parts]]) -> None:
@@ -78,6 +77,8 @@ class Ledger:
         self.book.add(dated)
         if dated:
             self._written_at = dated[-1].t
+            if self._unsynced_since is None:
+                self._unsynced_since = time.monotonic()
 
     def sync(self, *, force: bool = False) -> None:
         """Bring what was recorded safely to disk, if that was not done for a second."""
@@ -117,25 +118,31 @@ class Ledger:
         lock: AbstractContextManager[object],
         rng: random.Random,
         outcomes: Sequence[tuple[str, Parts]] = (),
+        propose: Callable[[Sequence[int]], Mapping[int, Parts]] | None = None,
     ) -> list[Claim]:
         """Record `outcomes` and claim some of the tasks that may be claimed, chosen at random.
 
-        want  how many, told from the state under the lock
-        lock  excludes the processes that see each other's writes at once
+        want     how many, told from the state under the lock
+        lock     excludes the processes that see each other's writes at once
+        propose  gives the parameters of those of the chosen tasks that have none
         """
+        assert self._writer is not None, "join before claiming"
         with lock:
             self.refresh()
+            self._append(outcomes)  # what to propose depends on them
             book, now = self.book, self.clock.now()
             if self._plan.consistency == "coherent":
                 chosen = choose(book, want(book), now, rng)
             else:
                 chosen = choose_apart(book, want(book), now, rng, self.name)
             claims = [(index, self.book.tasks[index].attempts + 1) for index in chosen]
-            events = list(outcomes)
             if claims:
-                events.append(("claim", {"tasks": [list(claim) for claim in claims]}))
+                parts: Parts = {"tasks": [list(claim) for claim in claims]}
+                if propose is not None and (proposed := propose(chosen)):
+                    parts["params"] = {str(index): params for index, params in proposed.items()}
+                self._append([("claim", parts)])
             try:
-                self.record(events)
+                self._writer.flush()
             except OSError:  # nobody can see the claims, so they had better not be
                 self._append([("released", {"tasks": chosen})])
                 raise

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,20 +15,24 @@ FORMAT = 1
 _SMALLEST_FILE = 1000
 _MOST_FILES = 200
 
-Kind = Literal["function", "program", "loop"]
+Kind = Literal["function", "objective", "program", "loop"]
 
 
 @dataclass(frozen=True)
 class Plan:
     """What plan.json says of a sweep; frozen when the sweep is declared.
 
-    kind          how a task is run: a function in a child process, a program, or the loop of a
-                  notebook or script that calls sweep.tasks()
-    program       the function as "file.py:name", or the program's file, inside code/
+    kind          how a task is run: a function or an Optuna objective in a child process, a
+                  program, or the loop of a notebook or script that calls sweep.tasks()
+    program       the function or objective as "file.py:name", or the program's file, inside code/
     command       W&B's command with its macros, or None for the default
     code_digest   digest of the frozen code, "" for a loop
     source_digest digest of sweep.yaml's meaning and of the code: what makes it this sweep
     cells         one {"values": {...}, "tasks": n} for each combination of `foreach`
+    target        value of the metric that ends the sweep
+    sampler, seed what proposes the parameters of slots
+    early_terminate     the rule by which tasks are stopped early, as search/stopping.py reads it
+    declaration_digest  SHA-256 of sweep.yaml
     task_timeout, lease, heartbeat in seconds; declared_at in seconds since 1970
     """
 
@@ -50,13 +54,37 @@ class Plan:
     max_retries: int = 1
     task_timeout: float | None = None
     claims: Literal["eager", "careful"] = "eager"
-    cells: tuple[Mapping[str, Any], ...] = field(default=({"values": {}, "tasks": 0},))
+    target: float | None = None
+    sampler: str | None = None
+    seed: int = 0
+    early_terminate: Mapping[str, Any] | None = None
+    declaration_digest: str = ""
+    cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
 
     @property
     def per_file(self) -> int:
         """Number of tasks in each task file but the last."""
         return max(_SMALLEST_FILE, -(-self.total // _MOST_FILES))
+
+    def value_of(self, metrics: Mapping[str, Any]) -> float | None:
+        """Return the sweep's metric; None if it is missing, not a number, or NaN."""
+        value = self.number_of(metrics)
+        return None if value is None or math.isnan(value) else value
+
+    def number_of(self, metrics: Mapping[str, Any]) -> float | None:
+        """Return the sweep's metric, which may be NaN; None if it is missing or not a number."""
+        value = metrics.get(self.metric) if self.metric is not None else None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return float(value)
+
+    def reaches_target(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether metrics are as good as the target, or better."""
+        value = self.value_of(metrics)
+        if value is None or self.target is None:
+            return False
+        return value <= self.target if self.goal == "minimize" else value >= self.target
 
     def encode(self) -> bytes:
         """Return the bytes of plan.json."""
@@ -100,8 +128,11 @@ def read_plan(file: Path) -> Plan:
 _NUMBER, _NONE = (int, float), (type(None),)
 _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("sweep", "method", "source_digest", "code_digest", "declared_by"), (str,)),
-    **dict.fromkeys(("program", "metric"), (str, *_NONE)),
-    **dict.fromkeys(("total", "max_retries"), (int,)),
+    **dict.fromkeys(("program", "metric", "sampler"), (str, *_NONE)),
+    **dict.fromkeys(("total", "max_retries", "seed"), (int,)),
+    "declaration_digest": (str,),
+    "early_terminate": (dict, *_NONE),
+    "target": (*_NUMBER, *_NONE),
     **dict.fromkeys(("heartbeat", "lease", "declared_at"), _NUMBER),
     "task_timeout": (*_NUMBER, *_NONE),
 }
@@ -122,6 +153,13 @@ def _check(plan: Plan) -> None:
             raise ValueError(f"{name} is {getattr(plan, name)!r:.60}")
     if plan.total < 0:
         raise ValueError("total is less than 0")
+    for cell in plan.cells:
+        if type(cell) is not dict or type(cell.get("values")) is not dict:
+            raise TypeError("a cell has no values")
+        if type(cell.get("tasks")) is not int or cell["tasks"] < 0:
+            raise TypeError("a cell has no number of tasks")
+    if plan.cells and sum(cell["tasks"] for cell in plan.cells) != plan.total:
+        raise ValueError("the tasks of its cells do not add up to total")
     if not (0 < plan.heartbeat < math.inf and 0 < plan.lease < math.inf):
         raise ValueError("heartbeat and lease are no durations")
 

@@ -22,7 +22,8 @@ class Config:
     """What is configured for the project whose folder is `root`; durations are in seconds.
 
     `heartbeat` and `lease` are None where the consistency of the folder decides them, and
-    `task_timeout` where a task may run as long as it likes. `members` are those of colabctl.yaml
+    `task_timeout` where a task may run as long as it likes. `kill_after` lies between SIGTERM and
+    SIGKILL of a task that should end, None for the usual 30 s. `members` are those of colabctl.yaml
     alone. `secrets` holds names, never values.
     """
 
@@ -38,6 +39,7 @@ class Config:
     heartbeat: float | None = None
     lease: float | None = None
     task_timeout: float | None = None
+    kill_after: float | None = None
 
     @property
     def layout(self) -> Layout:
@@ -71,11 +73,13 @@ def load(root: Path, environ: Mapping[str, str], **overrides: Option) -> Config:
         heartbeat=_duration(given, "heartbeat"),
         lease=_lease(given),
         task_timeout=_duration(given, "task_timeout"),
+        kill_after=_duration(given, "kill_after"),
     )
 
 
 _LISTS = ("members", "read_only", "secrets")
-_TEXTS = ("name", "owner", "member", "consistency", "heartbeat", "lease", "task_timeout")
+_DURATIONS = ("heartbeat", "lease", "task_timeout", "kill_after")
+_TEXTS = ("name", "owner", "member", "consistency", *_DURATIONS)
 _KEYS = ("format", *_TEXTS, *_LISTS, "paths")
 
 

@@ -48,6 +48,9 @@ members: {members}
 
 # How long one task may run before it counts as failed; without this, as long as it likes.
 #task_timeout: 2h
+
+# How long a task that should end has to save what it has, between SIGTERM and SIGKILL.
+#kill_after: 30s
 """
 
 

@@ -3,12 +3,13 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
-from colabctl.ledger import Book, Plan, TaskFiles, task_name
-from colabctl.views.status import error_of, value_of
+from colabctl.ledger import Book, Plan, TaskFiles, params_of, task_name
+from colabctl.views.status import error_of
 
 FIXED = (
     "task",
@@ -21,6 +22,7 @@ FIXED = (
     "finished_at",
     "error",
 )
+_KINDS = ("params", "metrics", "attributes")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Result:
     seconds: float
     finished_at: str
     error: str | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 def results(book: Book, tasks: TaskFiles) -> list[Result]:
@@ -53,7 +56,7 @@ def results(book: Book, tasks: TaskFiles) -> list[Result]:
             Result(
                 task=task_name(index),
                 index=index,
-                params=tasks[index].params or {},
+                params=params_of(book, tasks, index),
                 metrics=body.get("metrics", {}),
                 status=state.status,
                 attempt=body.get("attempt", state.attempts),
@@ -62,6 +65,7 @@ def results(book: Book, tasks: TaskFiles) -> list[Result]:
                 seconds=body.get("seconds", 0.0),
                 finished_at=_iso(outcome.t) if outcome else "",
                 error=error_of(body if outcome else None) if failed else None,
+                attributes=body.get("attributes", {}),
             )
         )
     return rows
@@ -73,7 +77,7 @@ def best_results(rows: Sequence[Result], plan: Plan, count: int) -> list[Result]
     valued = [
         (sign * value, row.index, row)
         for row in rows
-        if row.status == "done" and (value := value_of(row.metrics, plan.metric)) is not None
+        if row.status == "done" and (value := plan.value_of(row.metrics)) is not None
     ]
     return [row for _, _, row in sorted(valued, key=lambda each: each[:2])[:count]]
 
@@ -86,15 +90,17 @@ def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
     """Return the results as column names and rows of plain values.
 
     Parameters and metrics have columns of their own names; nested ones are joined by dots. A name
-    that stands for two things, also where only case differs, is written `params.x` or
-    `metrics.x`. Lists are JSON text. A value that is missing is None. What no file can hold, such
-    as half a character, is spelled out.
+    that stands for two things, also where only case differs, is written `params.x`, `metrics.x`
+    or `attributes.x`. Lists are JSON text. A value that is missing is None. What no file can hold,
+    such as half a character, is spelled out.
     """
-    flat = [(_flatten(row.params), _flatten(row.metrics)) for row in rows]
-    params = list(dict.fromkeys(name for own, _ in flat for name in own))
-    metrics = list(dict.fromkeys(name for _, own in flat for name in own))
+    flat = [[_flatten(getattr(row, kind)) for kind in _KINDS] for row in rows]
+    names = [
+        list(dict.fromkeys(name for values in flat for name in values[kind]))
+        for kind in range(len(_KINDS))
+    ]
     uses: dict[str, int] = {}
-    for name in (*FIXED, *params, *metrics):
+    for name in (*FIXED, *chain.from_iterable(names)):
         uses[name.casefold()] = uses.get(name.casefold(), 0) + 1
     taken: set[str] = {name.casefold() for name in FIXED}
 
@@ -109,19 +115,17 @@ def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
 
     columns = [
         *FIXED,
-        *(column("params", name) for name in params),
-        *(column("metrics", name) for name in metrics),
+        *(column(kind, name) for kind, own in zip(_KINDS, names, strict=True) for name in own),
     ]
     lines = [
         [
             _spelled_out(value) if isinstance(value, str) else value
             for value in (
                 *(getattr(row, name) for name in FIXED),
-                *(own_params.get(name) for name in params),
-                *(own_metrics.get(name) for name in metrics),
+                *(own.get(name) for own, each in zip(values, names, strict=True) for name in each),
             )
         ]
-        for row, (own_params, own_metrics) in zip(rows, flat, strict=True)
+        for row, values in zip(rows, flat, strict=True)
     ]
     return columns, lines
 

@@ -1,11 +1,10 @@
 """Where a sweep stands: counts, workers, rate, time left, the best so far, what failed."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from colabctl.ledger import Book, Ledger, Plan, TaskFiles, Writer, task_name
+from colabctl.ledger import Book, Ledger, Plan, TaskFiles, Writer, params_of, task_name
 
 _RECENT = 100  # outcomes that the rate is taken from
 
@@ -96,7 +95,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles) -> Status:
 
 
 def _state(book: Book, now: float) -> str:
-    if book.finished == book.total:
+    if book.finished == book.total or book.reached_target:
         return "finished"
     if book.order != "go":
         return {"pause": "paused", "stop": "stopped"}[book.order]
@@ -133,21 +132,13 @@ def _rate(book: Book, now: float) -> float | None:
     return len(ends) / max(now - ends[0], 1e-3)
 
 
-def value_of(metrics: dict[str, Any], metric: str | None) -> float | None:
-    """Return a metric as a number; None if it is missing, not a number, or NaN."""
-    value = metrics.get(metric) if metric is not None else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        return None
-    return float(value)
-
-
 def best(plan: Plan, book: Book, tasks: TaskFiles) -> dict[str, Any] | None:
     """Return the done task with the best value of the sweep's metric; of equals the first."""
     sign = 1 if plan.goal == "minimize" else -1
     found: tuple[float, int] | None = None
     for index, state in enumerate(book.tasks):
         if state.status == "done" and state.outcome is not None:
-            value = value_of(state.outcome.body.get("metrics", {}), plan.metric)
+            value = plan.value_of(state.outcome.body.get("metrics", {}))
             if value is not None and (found is None or sign * value < found[0]):
                 found = sign * value, index
     if found is None:
@@ -160,7 +151,7 @@ def best(plan: Plan, book: Book, tasks: TaskFiles) -> dict[str, Any] | None:
         "index": index,
         "metric": plan.metric,
         "value": sign * found[0],
-        "params": tasks[index].params or {},
+        "params": params_of(book, tasks, index),
         "worker": outcome.writer,
         "member": book.writers[outcome.writer].member,
     }

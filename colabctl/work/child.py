@@ -1,9 +1,9 @@
 """The process that runs tasks for a worker: it loads the code once and serves one task at a time.
 
-It reads assignments from its standard input, a JSON list a line, and answers on its standard
-output, an object a line. Whatever the task prints goes to the log file instead, which holds the
-output of the current task only. When the worker dies its pipe closes, and this process ends
-itself together with everything it started.
+On its standard input it reads assignments, a JSON list a line, and answers to reports, an object a
+line; on its standard output it answers, an object a line. Whatever the task prints goes to the log
+file instead, which holds the output of the current task only. When the worker dies its pipe closes,
+and this process ends itself together with everything it started.
 """
 
 import importlib.util
@@ -15,31 +15,92 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 from colabctl.task import Assignment, Task, plain_metrics
-from colabctl.work.failure import TaskError, headline, tail
+from colabctl.work.failure import Pruned, TaskError, headline, tail
 
-Run = Callable[[dict[str, Any], Task], Any]
+Run = Callable[[dict[str, Any], Task], dict[str, Any]]
+
+# Seconds that a report waits for the worker, which may be waiting for the folder: an answer that
+# comes later is found by the next one.
+_ANSWERED_WITHIN = 5.0
+
+
+class Answers:
+    """What the worker says about running tasks: how many reports it has seen, and whether to stop.
+
+    It is filled by the thread that reads the pipe and asked by the task.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._index = -1
+        self._seen = 0
+        self._stop = False
+
+    def begin(self, index: int) -> None:
+        """Forget what was said of the task before."""
+        with self._changed:
+            self._index, self._seen, self._stop = index, 0, False
+
+    def take(self, index: int, *, stop: bool) -> None:
+        """Take an answer; one that is not about the current task is late, and of no use."""
+        with self._changed:
+            if index == self._index:
+                self._seen += 1
+                self._stop = self._stop or stop
+                self._changed.notify_all()
+
+    def wait(self, reports: int) -> None:
+        """Wait until the worker has seen so many reports of the task, but not for ever."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._seen >= reports or self._stop, _ANSWERED_WITHIN)
+
+    def stop(self) -> bool:
+        """Whether the current task should stop."""
+        return self._stop
 
 
 class _PipeRecorder:
-    """Sends a task's values to the worker as long as the task runs, whatever its threads do."""
+    """Sends a task's values to the worker as long as the task runs, whatever its threads do.
 
-    def __init__(self, index: int, send: Callable[[dict[str, Any]], None]) -> None:
+    answers  given if the sweep has a rule to stop tasks early: then a report waits for its answer
+    """
+
+    def __init__(
+        self, index: int, send: Callable[[dict[str, Any]], None], answers: Answers | None
+    ) -> None:
         self._index = index
         self._send = send
+        self._answers = answers
         self._turn = threading.Lock()
         self._over = False
+        self._reports = 0
+        if answers is not None:
+            answers.begin(index)
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
         with self._turn:
+            if self._over:
+                return
+            self._reports += 1
+            self._send({"report": self._index, "step": step, "values": values})
+        if self._answers is not None:
+            self._answers.wait(self._reports)
+
+    def should_stop(self) -> bool:
+        return self._answers is not None and self._answers.stop()
+
+    def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
+        with self._turn:
             if not self._over:
-                self._send({"report": self._index, "step": step, "values": values})
+                self._send({"suggested": self._index, "name": name, "value": value,
+                            "distribution": distribution})  # fmt: skip
 
     def done(self, metrics: dict[str, Any]) -> None:
         """Leave them with the task: they travel with its outcome."""
@@ -57,21 +118,27 @@ class Settings(NamedTuple):
     """What a worker tells this process at its start.
 
     program  "file.py:function", or the file of a program, inside `code`
+    kind     what the program is, as in the plan
+    prunes   whether tasks may be stopped early
     command  W&B's command list, for a program
     code     a copy of the sweep's frozen code on this machine
     root     the project, the current folder of what runs
     log      file for what the tasks print
+    kill_after  seconds between SIGTERM and SIGKILL
     """
 
     program: str
+    kind: str
+    prunes: bool
     command: list[str] | None
     code: str
     root: str
     log: str
+    kill_after: float
 
 
 def load(settings: Settings) -> Run:
-    """Return what runs a task: the function "file.py:name", or a runner for a program's file.
+    """Return what runs a task: a function or objective "file.py:name", or a program's file.
 
     Raises whatever the file raises when it is imported, TaskError if it has no such function.
     """
@@ -81,7 +148,7 @@ def load(settings: Settings) -> Run:
     if not name:
         from colabctl.work.programs import runner  # noqa: PLC0415 - functions do not need it
 
-        return runner(path, settings.command, Path(settings.root))
+        return runner(path, settings.command, Path(settings.root), settings.kill_after)
     sys.path[:0] = list(dict.fromkeys([str(path.parent), str(code)]))
     # Under its own name, as the program's own pickles and sub-processes will look for it.
     known = path.stem if path.stem not in sys.modules else f"{path.stem}_{code.name}"
@@ -94,25 +161,39 @@ def load(settings: Settings) -> Run:
     run: Any = getattr(module, name, None)
     if not callable(run):
         raise TaskError(f"program: {file} has no function {name}")
-    return cast("Run", run)
+    if settings.kind == "objective":
+        from colabctl.work import objective  # noqa: PLC0415 - it needs Optuna
+
+        return objective.runner(run)
+    return partial(_call, run)
 
 
-def run_one(run: Run, task: Task) -> dict[str, Any]:
-    """Run one task and return its metrics; raise what it raises."""
-    try:
-        answer = run(task.params, task)
-    except SystemExit as end:
-        if end.code not in (None, 0):
-            raise TaskError(f"sys.exit({end.code!r})") from None
-        answer = None
+def _call(function: Callable[..., Any], params: dict[str, Any], task: Task) -> dict[str, Any]:
+    """Call a function (params, task) -> metrics or None; it may call task.done(...) as well."""
+    answer = function(params, task)
     if answer is None:
-        answer = task.metrics or {}
+        answer = {}
     elif not isinstance(answer, dict):
         raise TaskError(
             f"the function returned a {type(answer).__name__}; "
             'return a dict of metrics, such as {"accuracy": 0.91}'
         )
-    return plain_metrics({**(task.metrics or {}), **answer})
+    task.metrics = plain_metrics({**(task.metrics or {}), **answer})
+    if task.told_to_stop:
+        raise Pruned
+    return task.metrics
+
+
+def run_one(run: Run, task: Task) -> dict[str, Any]:
+    """Run one task and return its metrics; raise what it raises."""
+    try:
+        return run(task.params, task)
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            raise TaskError(f"sys.exit({end.code!r})") from None
+    if task.told_to_stop:
+        raise Pruned
+    return task.metrics or {}
 
 
 class _Output:
@@ -140,8 +221,13 @@ def _flush() -> None:
             stream.flush()
 
 
-def serve(settings: Settings, channel: BinaryIO, assignments: "queue.SimpleQueue[bytes]") -> None:
-    """Run what comes in until an empty line does."""
+def serve(
+    settings: Settings,
+    channel: BinaryIO,
+    assignments: "queue.SimpleQueue[list[dict[str, Any]]]",
+    answers: Answers,
+) -> None:
+    """Run what comes in until an empty list does."""
 
     def send(message: dict[str, Any]) -> None:
         channel.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
@@ -159,29 +245,30 @@ def serve(settings: Settings, channel: BinaryIO, assignments: "queue.SimpleQueue
         send({"broken": headline(error), "output": tail(output.log)})
         return
     send({"ready": True})
-    while line := assignments.get().strip():
-        for parts in json.loads(line):
+    while handed := assignments.get():
+        for parts in handed:
             output.clear()
             assignment = Assignment(**{**parts, "earlier": tuple(parts["earlier"])})
-            send(_attempt(run, assignment, send, output.log))
+            recorder = _PipeRecorder(assignment.index, send, answers if settings.prunes else None)
+            send(_attempt(run, Task(assignment, recorder), recorder, output.log))
 
 
-def _attempt(
-    run: Run, assignment: Assignment, send: Callable[[dict[str, Any]], None], log: Path
-) -> dict[str, Any]:
+def _attempt(run: Run, task: Task, recorder: _PipeRecorder, log: Path) -> dict[str, Any]:
     """Run a task and return the answer that ends it."""
-    recorder = _PipeRecorder(assignment.index, send)
     answer: dict[str, Any]
     begun = time.perf_counter()
     try:
-        metrics = run_one(run, Task(assignment, recorder))
-        answer = {"done": assignment.index, "metrics": metrics}
+        answer = {"done": task.index, "metrics": run_one(run, task)}
+    except Pruned:
+        answer = {"pruned": task.index, "metrics": task.metrics or {}}
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
         _flush()
         if not isinstance(error, TaskError):
             traceback.print_exc()
-        answer = {"failed": assignment.index, "error": headline(error), "output": tail(log)}
+        answer = {"failed": task.index, "error": headline(error), "output": tail(log)}
     recorder.close()
+    if task.user_attributes:
+        answer["attributes"] = task.user_attributes
     return {**answer, "seconds": round(time.perf_counter() - begun, 6)}
 
 
@@ -201,11 +288,17 @@ def _pipes() -> tuple[int, int]:
     return pipes
 
 
-def _follow(incoming: int, assignments: "queue.SimpleQueue[bytes]") -> None:
+def _follow(
+    incoming: int, assignments: "queue.SimpleQueue[list[dict[str, Any]]]", answers: Answers
+) -> None:
     """Pass on what the worker sends; when the worker is gone, end this whole process group."""
     with os.fdopen(incoming, "rb") as lines:
         for line in lines:
-            assignments.put(line)
+            message = json.loads(line)
+            if isinstance(message, list):
+                assignments.put(message)
+            else:
+                answers.take(message["task"], stop=message["stop"])
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
@@ -216,9 +309,11 @@ def main() -> None:
     settings = Settings(**json.loads(sys.argv[1]))
     incoming, outgoing = _pipes()
     channel = os.fdopen(outgoing, "wb")
-    assignments: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_follow, args=(incoming, assignments), daemon=True).start()
-    serve(settings, channel, assignments)
+    assignments: queue.SimpleQueue[list[dict[str, Any]]] = queue.SimpleQueue()
+    answers = Answers()
+    following = (incoming, assignments, answers)
+    threading.Thread(target=_follow, args=following, daemon=True).start()
+    serve(settings, channel, assignments, answers)
     channel.flush()
 
 

@@ -13,6 +13,10 @@ class TaskError(Exception):
     """A task failed in a way that its message says in full: no traceback is wanted."""
 
 
+class Pruned(Exception):  # noqa: N818 - it is no error
+    """A task ended early, on purpose."""
+
+
 def headline(error: BaseException) -> str:
     """Return in one line what was raised and what it says."""
     if isinstance(error, TaskError):

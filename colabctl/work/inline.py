@@ -5,7 +5,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +15,7 @@ from colabctl.task import Assignment, Task
 from colabctl.work.batch import batch_size
 from colabctl.work.failure import TAIL_LINES, headline
 from colabctl.work.identity import Identity
+from colabctl.work.outbox import Outbox
 from colabctl.work.rhythm import rhythm_for
 from colabctl.work.sweep import OpenSweep
 
@@ -28,7 +29,13 @@ class _Answers:
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
         if self._loop.current is self._assignment:
-            self._loop.say("report", step=step, values=values)
+            self._loop.report(step, values)
+
+    def should_stop(self) -> bool:
+        return self._loop.current is self._assignment and self._loop.should_stop()
+
+    def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
+        """Pass over: an objective is no loop."""
 
     def done(self, metrics: dict[str, Any]) -> None:
         self._check()
@@ -62,7 +69,9 @@ class _Loop:
         self._rhythm = rhythm_for(sweep.plan.consistency)
         self._me = me
         self._rng = rng
-        self._due: list[tuple[str, dict[str, Any]]] = []
+        self._study = sweep.study()
+        self._box = Outbox(self._rhythm)
+        self._stops = False  # the current task should
         self._claimed: deque[Assignment] = deque()
         self._flushed = time.monotonic()
         self._pace: float | None = None
@@ -80,9 +89,10 @@ class _Loop:
                 if beat is None:
                     beat = threading.Thread(target=self._beat, daemon=True)
                     beat.start()
-                self.current, self.metrics = assignment, None
+                self.current, self.metrics, self._stops = assignment, None, False
                 self._begun = time.monotonic()
-                yield Task(assignment, _Answers(self, assignment))
+                self._task = Task(assignment, _Answers(self, assignment))
+                yield self._task
                 if self.current is assignment:
                     self._close()
         finally:
@@ -94,7 +104,9 @@ class _Loop:
                     self._part()
 
     def _close(self) -> None:
-        if self.metrics is None:
+        if self._task.told_to_stop:
+            self.end("pruned", metrics=self.metrics or {})
+        elif self.metrics is None:
             self.end(
                 "failed",
                 error="the loop went on without task.done(...); write `with task:` around the work",
@@ -125,16 +137,22 @@ class _Loop:
 
     def _claim(self) -> None:
         if not self._ledger.name:
+            self._study.prepare()
             self._ledger.join(self._me.name)
             self._ledger.record([self._me.start()])
-        due, self._due = self._due, []
         claims = self._ledger.claim(
-            self._want, lock=self._sweep.lock(), rng=self._rng, outcomes=due
+            self._want,
+            lock=self._sweep.lock(),
+            rng=self._rng,
+            outcomes=self._box.take(),
+            propose=self._study.propose if self._study.proposes else None,
         )
         self._flushed = time.monotonic()
-        self._claimed.extend(self._sweep.assign(claims, self._me))
+        self._claimed.extend(self._sweep.assign(claims, self._me, self._study))
 
     def _want(self, book: Book) -> int:
+        if self._study.proposes:  # the next proposal depends on this task
+            return 1
         now = self._ledger.clock.now()
         slots = sum(writer.jobs for writer in book.live_workers(now))
         return batch_size(self._pace, book.claimable(now), slots, self._rhythm.batch)
@@ -145,13 +163,42 @@ class _Loop:
         assert self.current is not None
         task = {"task": self.current.index, "attempt": self.current.attempt}
         with self._turn:
-            self._due.append((kind, {**task, **parts}))
+            self._box.add(kind, {**task, **parts})
             if time.monotonic() - self._flushed >= self._rhythm.flush:
                 self._flush()
 
+    def report(self, step: float | None, values: dict[str, Any]) -> None:
+        assert self.current is not None
+        with self._turn:
+            self._box.report(self.current.index, self.current.attempt, step, values)
+            self._study.report(self.current.index, step, values)
+            self._stops = self._stops or self._study.stops(self.current.index)
+            self._look_and_flush()
+
+    def should_stop(self) -> bool:
+        """Whether the current task should stop, by what is known of the others by now."""
+        with self._turn:
+            if self.current is not None and not self._stops:
+                self._look_and_flush()
+                self._stops = self._study.stops(self.current.index)
+        return self._stops
+
+    def _look_and_flush(self) -> None:
+        """Write what has waited long enough; where tasks may be stopped early, read the news."""
+        if time.monotonic() - self._flushed >= self._box.patience():
+            self._flush()
+            if self._study.stops_early:
+                self._ledger.refresh()
+
     def end(self, kind: str, **parts: Any) -> None:
+        assert self.current is not None
         seconds = time.monotonic() - self._begun
         self._pace = seconds if self._pace is None else (self._pace + seconds) / 2
+        latest = self._study.forget(self.current.index)
+        if kind == "pruned":
+            parts["metrics"] = {**latest, **parts["metrics"]}
+        if self._task.user_attributes:
+            parts["attributes"] = self._task.user_attributes
         self.say(kind, seconds=round(seconds, 6), **parts)
         self.current = None
 
@@ -162,9 +209,8 @@ class _Loop:
             self._flush()
 
     def _flush(self) -> None:
-        if self._due:
-            due, self._due = self._due, []
-            self._ledger.record(due)
+        if self._box:
+            self._ledger.record(self._box.take())
         self._flushed = time.monotonic()
 
     def _release(self) -> None:
@@ -172,13 +218,13 @@ class _Loop:
         if self.current is not None:
             held.append(self.current.index)
         if held:
-            self._due.append(("released", {"tasks": held}))
+            self._box.add("released", {"tasks": held})
         self._claimed.clear()
         self.current = None
 
     def _part(self) -> None:
         self._release()
-        self._due.append(("end", {"reason": "the loop ended"}))
+        self._box.add("end", {"reason": "the loop ended"})
         self._flush()
         self._ledger.sync(force=True)
 
@@ -189,7 +235,7 @@ class _Loop:
                     return
                 if self._ledger.silent_for() >= self._me.heartbeat:
                     self._ledger.record([("heartbeat", {})])
-                elif self._due and time.monotonic() - self._flushed >= self._rhythm.flush:
+                elif self._box and time.monotonic() - self._flushed >= self._box.patience():
                     self._flush()
 
 

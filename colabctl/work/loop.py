@@ -3,63 +3,27 @@
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from colabctl.ledger import Book, Claim, task_name
+from colabctl.ledger import Book, Claim
 from colabctl.sharedfs.faults import describe, fault_of
-from colabctl.work.batch import batch_size, excess
+from colabctl.task import Assignment
+from colabctl.work.batch import batch_size
+from colabctl.work.crew import Crew, MakeSlots
 from colabctl.work.identity import Identity
+from colabctl.work.outbox import Outbox
 from colabctl.work.rhythm import rhythm_for
-from colabctl.work.slots import Outcome, Slot
+from colabctl.work.slots import Outcome, Stop
 from colabctl.work.sweep import OpenSweep
+from colabctl.work.tally import Limits, Tally
 
 # A worker whose first tasks all fail has something wrong with itself, or the sweep has: going on
 # would burn the retries of every task.
 _HOPELESS = 5
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reach a folder that does not answer
-
-Ending = Literal[
-    "finished",  # the sweep is
-    "nothing to do",  # others run what is left
-    "max-tasks",
-    "max-time",
-    "stopped",  # the sweep was
-    "interrupted",
-    "hopeless",
-    "full",  # the folder takes no more
-    "unwritable",
-]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long a worker goes on.
-
-    max_tasks     tasks to run at most
-    until         monotonic time at which everything must have ended
-    task_timeout  seconds that a task may take
-    wait          stay while others run tasks that may come back
-    """
-
-    max_tasks: int | None = None
-    until: float | None = None
-    task_timeout: float | None = None
-    wait: bool = True
-
-
-@dataclass
-class Tally:
-    """What a worker did, and why it ended; `unsent` if the folder did not take all events."""
-
-    done: int = 0
-    failed: int = 0
-    ending: Ending = "finished"
-    reason: str = ""
-    unsent: bool = False
 
 
 @dataclass
@@ -78,7 +42,7 @@ class Worker:
     sweep: OpenSweep
     identity: Identity
     limits: Limits
-    make_slots: Callable[["deque[Outcome]", Callable[[], None]], list[Slot]]
+    make_slots: MakeSlots
     tell: Callable[[str], None]
     progress: Callable[[Book], None]
     interrupted: threading.Event
@@ -89,11 +53,10 @@ class Worker:
     def __post_init__(self) -> None:
         self.ledger = self.sweep.ledger
         self._rhythm = rhythm_for(self.sweep.plan.consistency)
-        self._outcomes: deque[Outcome] = deque()
-        self._wake = threading.Event()
-        self._slots: list[Slot] = []
-        self._due: list[tuple[str, dict[str, Any]]] = []
-        self._mine: dict[int, Slot] = {}
+        self._study = self.sweep.study()
+        self._crew = Crew(self.make_slots, self.identity.jobs)
+        self._box = Outbox(self._rhythm)
+        self._stopping: dict[int, float] = {}  # tasks told to stop early, and when
         self._settling: list[Claim] = []  # claimed, but not to be begun before `_settled_at`
         self._settled_at = 0.0
         self._taken = 0
@@ -109,16 +72,19 @@ class Worker:
         try:
             self.step()
             while not self.over():
-                self._wake.wait(min(self._rhythm.flush if self._mine else self._idle, _NOTICE))
-                self._wake.clear()
+                self._wait(self._rhythm.flush if self._crew.tasks else self._idle)
                 self.step()
-            if self.tally.ending in ("stopped", "max-tasks", "nothing to do"):
+            if self.tally.ending in ("target", "stopped", "max-tasks", "nothing to do"):
                 self._finish_running()
             else:  # there is no time left, or what still runs is of no use to anybody
                 self._release_all()
         finally:
             self.part()
         return self.tally
+
+    def _wait(self, seconds: float) -> None:
+        self._crew.wake.wait(min(seconds, _NOTICE))
+        self._crew.wake.clear()
 
     # -- one turn -------------------------------------------------------------------------
 
@@ -140,28 +106,30 @@ class Worker:
         """Write to the ledger and read from it, as far as it is time to."""
         now = self.monotonic()
         since_look = now - self._looked
-        if since_look >= (self._rhythm.look if self._mine else self._idle) or not (
+        if since_look >= (self._rhythm.look if self._crew.tasks else self._idle) or not (
             self._joined or self._taken
         ):
             self._look_around()
         if self._settling and now >= self._settled_at:
             self._begin_settled()
-        hungry = sum(self._is_hungry(slot) for slot in self._slots)
-        if not self._slots:
-            hungry = self.identity.jobs
+        hungry = self._crew.hungry(self._ahead)
         if hungry and self._may_claim():
             self._claim(hungry)
-        elif self._due and (not self._mine or now - self._flushed >= self._rhythm.flush):
+        elif self._box and (not self._crew.tasks or now - self._flushed >= self._box.patience()):
             self._record()
         if self._joined:
             if self.ledger.silent_for() >= self.identity.heartbeat:
-                self._record([("heartbeat", {})])
+                self._record(("heartbeat", {}))
             elif self._pause:
                 self._record()
             self.ledger.sync()
 
-    def _is_hungry(self, slot: Slot) -> bool:
-        return slot.free_in() < self._rhythm.moment + self._settle
+    @property
+    def _ahead(self) -> float:
+        """Seconds before a slot has nothing left to do, to claim more for it."""
+        if self._study.proposes:  # what to try next depends on the task that still runs
+            return 0.0
+        return self._rhythm.moment + self._settle
 
     @property
     def _settle(self) -> float:
@@ -193,15 +161,15 @@ class Worker:
             tally.ending = "max-time"
         elif self._pause:  # what is known may be out of date, or not written yet
             return False
-        elif book.finished == book.total and not self._due:
+        elif book.finished == book.total and not self._box:
             tally.ending = "finished"
         elif book.order == "stop":
-            tally.ending = "stopped"
-        elif self._mine or self._due or self._outcomes or self._settling:
+            tally.ending = "target" if book.reached_target else "stopped"
+        elif self._crew.tasks or self._box or self._crew.outcomes or self._settling:
             return False
         elif self.limits.max_tasks is not None and self._taken >= self.limits.max_tasks:
             tally.ending = "max-tasks"
-        elif self._late(self._pace() or 0.0):
+        elif self._late(self._crew.pace() or 0.0):
             tally.ending = "max-time"
         elif not self.limits.wait and not (
             book.order == "go" and book.claimable(self.ledger.clock.now())
@@ -215,10 +183,6 @@ class Worker:
         until = self.limits.until
         return until is not None and self.monotonic() + seconds >= until
 
-    def _pace(self) -> float | None:
-        """Seconds that a task takes, None while nobody knows."""
-        return max((slot.seconds for slot in self._slots if slot.seconds is not None), default=None)
-
     # -- claiming -------------------------------------------------------------------------
 
     def _may_claim(self) -> bool:
@@ -227,22 +191,23 @@ class Worker:
             book.order == "go"
             and not self._settling
             and self.monotonic() >= self._claim_at
-            and not self._late(self._pace() or 0.0)
+            and not self._late(self._crew.pace() or 0.0)
             and (self.limits.max_tasks is None or self._taken < self.limits.max_tasks)
             and book.claimable(self.ledger.clock.now()) > 0
         )
 
     def _claim(self, hungry: int) -> None:
         if not self._joined:
+            self._study.prepare()
             self._join()
-        if not self._slots and not self._settle:  # they load the code while the claim is made
-            self._slots = self.make_slots(self._outcomes, self._wake.set)
-        outcomes, self._due = self._due, []
+        if not self._settle:  # the slots load the code while the claim is made
+            self._crew.start()
         claims = self.ledger.claim(
             lambda book: self._want(book, hungry),
             lock=self.sweep.lock(),
             rng=self.rng,
-            outcomes=outcomes,
+            outcomes=self._box.take(),
+            propose=self._study.propose if self._study.proposes else None,
         )
         self._flushed = self.monotonic()
         if not claims:
@@ -263,22 +228,20 @@ class Worker:
         self._begin(kept)
 
     def _begin(self, claims: list[Claim]) -> None:
-        """Give claimed tasks to the slots that need some."""
-        if claims and not self._slots:
-            self._slots = self.make_slots(self._outcomes, self._wake.set)
-        free = [slot for slot in self._slots if self._is_hungry(slot)] or self._slots
-        for place, slot in enumerate(free):
-            share = claims[place :: len(free)]
-            if share:
-                for index, _ in share:
-                    self._mine[index] = slot
-                slot.give(self.sweep.assign(share, self.identity))
+        if claims:
+            assignments = self.sweep.assign(claims, self.identity, self._study)
+            self._crew.give(assignments, self._ahead)
 
     def _want(self, book: Book, hungry: int) -> int:
+        if self._study.proposes:
+            most = self.limits.max_tasks
+            return hungry if most is None else min(hungry, most - self._taken)
         now = self.ledger.clock.now()
         me = self.identity.name
         others = sum(writer.jobs for writer in book.live_workers(now) if writer.name != me)
-        pace = self._pace() if self.tally.done else None  # failures come one by one, see _HOPELESS
+        pace = (
+            self._crew.pace() if self.tally.done else None
+        )  # failures come one by one, see _HOPELESS
         slots = others + self.identity.jobs
         want = hungry * batch_size(pace, book.claimable(now), slots, self._rhythm.batch)
         if self.limits.until is not None and pace:
@@ -291,49 +254,62 @@ class Worker:
     def _join(self) -> None:
         self.ledger.join(self.identity.name)
         self._joined = True
-        self._due.insert(0, self.identity.start())
+        self._box.add(*self.identity.start())
 
     # -- outcomes -------------------------------------------------------------------------
 
     def _collect(self) -> None:
-        """Turn what the slots tell into events to record."""
-        while self._outcomes:
-            outcome = self._outcomes.popleft()
-            if outcome.kind == "broken":
+        """Turn what the slots tell into events to record, and end what has run for too long."""
+        outcomes = self._crew.outcomes
+        while outcomes:
+            outcome = outcomes.popleft()
+            if outcome.assignment is None:
                 self._give_up(f"the code cannot be loaded: {outcome.error}", outcome.output)
-                continue
-            assignment = outcome.assignment
-            assert assignment is not None
-            task = {"task": assignment.index, "attempt": assignment.attempt}
-            if outcome.kind == "report":
-                values = {"step": outcome.step, "values": outcome.metrics}
-                self._due.append(("report", {**task, **values}))
-                continue
-            self._mine.pop(assignment.index, None)
-            if outcome.kind == "done":
-                self.tally.done += 1
-                self._due.append(
-                    ("done", {**task, "seconds": outcome.seconds, "metrics": outcome.metrics})
-                )
-            elif outcome.kind == "failed":
-                self._failed(outcome, task)
+            elif outcome.kind in ("report", "suggested"):
+                self._hear(outcome, outcome.assignment)
             else:
-                self._taken -= 1
-                self._due.append(("released", {"tasks": [assignment.index]}))
+                self._close(outcome, outcome.assignment)
         timeout = self.limits.task_timeout
         if timeout is not None:
-            for slot in self._slots:
-                running = slot.running()
-                if running and running[1] > timeout:
-                    slot.stop(running[0].index, f"ran longer than {timeout:g} s (task timeout)")
+            for index, seconds in self._crew.running():
+                if seconds > timeout:
+                    why = Stop("failed", f"ran longer than {timeout:g} s (task timeout)")
+                    self._crew.stop(index, why)
+        self._end_deaf()
 
-    def _failed(self, outcome: Outcome, task: dict[str, Any]) -> None:
+    def _close(self, outcome: Outcome, assignment: Assignment) -> None:
+        """Record what became of a task."""
+        index = assignment.index
+        self._crew.ended(index)
+        self._stopping.pop(index, None)
+        latest = self._study.forget(index)
+        if outcome.kind == "returned":
+            self._taken -= 1
+            self._box.add("released", {"tasks": [index]})
+            return
+        parts: dict[str, Any] = {
+            "task": index,
+            "attempt": assignment.attempt,
+            "seconds": outcome.seconds,
+        }
+        if outcome.kind == "done":
+            self.tally.done += 1
+            parts |= {"metrics": outcome.metrics}
+        elif outcome.kind == "pruned":
+            self.tally.pruned += 1
+            parts |= {"metrics": {**latest, **outcome.metrics}}
+        else:
+            parts |= {"error": outcome.error, "output": outcome.output}
+        if outcome.attributes:
+            parts["attributes"] = outcome.attributes
+        self._box.add(outcome.kind, parts)
+        if outcome.kind == "failed":
+            self._failed(outcome, assignment)
+
+    def _failed(self, outcome: Outcome, assignment: Assignment) -> None:
         self.tally.failed += 1
-        told = {"seconds": outcome.seconds, "error": outcome.error, "output": outcome.output}
-        self._due.append(("failed", {**task, **told}))
-        name = task_name(task["task"])
-        self.tell(f"{name} failed (attempt {task['attempt']}): {outcome.error}")
-        if self.tally.failed == _HOPELESS and self.tally.done == 0:
+        self.tell(f"{assignment.task} failed (attempt {assignment.attempt}): {outcome.error}")
+        if self.tally.failed == self.tally.ran == _HOPELESS:
             self._give_up(
                 f"the first {_HOPELESS} tasks of this worker all failed, the last one with: "
                 f"{outcome.error}",
@@ -348,25 +324,56 @@ class Worker:
         if output:
             self.tell(output)
 
-    def _record(self, more: list[tuple[str, dict[str, Any]]] | None = None) -> None:
-        due, self._due = self._due + (more or []), []
-        self.ledger.record(due)
+    def _record(self, *more: tuple[str, dict[str, Any]]) -> None:
+        self.ledger.record([*self._box.take(), *more])
         self._flushed = self.monotonic()
+
+    # -- stopping early -------------------------------------------------------------------
+
+    def _hear(self, outcome: Outcome, assignment: Assignment) -> None:
+        """Note what a task tells on its way, and answer if it waits to hear whether to stop."""
+        index, attempt = assignment.index, assignment.attempt
+        if outcome.kind == "suggested":
+            for name, (value, distribution) in outcome.metrics.items():
+                self._box.suggested(index, attempt, name, value, distribution)
+            return
+        self._box.report(index, attempt, outcome.step, outcome.metrics)
+        self._study.report(index, outcome.step, outcome.metrics)
+        if self._study.stops_early:
+            self._crew.answer(index, stop=self._should_stop(index))
+
+    def _should_stop(self, index: int) -> bool:
+        if index not in self._stopping and self._study.stops(index):
+            self._stopping[index] = self.monotonic()
+        return index in self._stopping
+
+    def _stop_behind(self) -> None:
+        """Tell running tasks that fall behind by what has become known of others."""
+        for index, _ in self._crew.running():
+            if index not in self._stopping and self._should_stop(index):
+                self._crew.answer(index, stop=True)
+
+    def _end_deaf(self) -> None:
+        """End functions that were told to stop and go on; a program's runner sees to its own."""
+        if self.sweep.plan.kind == "program":
+            return
+        for index, since in self._stopping.items():
+            if self.monotonic() - since > self.limits.kill_after:
+                self._crew.stop(index, Stop("pruned"))
 
     # -- what others do -------------------------------------------------------------------
 
     def _look_around(self) -> None:
         """Read the news, drop tasks that became somebody else's, give back what is too much."""
         self._looked = self.monotonic()
-        if self.ledger.refresh() or self._mine:
+        if self.ledger.refresh() or self._crew.tasks:
             self._idle = self._rhythm.alert
         else:
             self._idle = min(2 * self._idle, self._rhythm.idle)
         self._drop_beaten()
-        for slot in self._slots:
-            surplus = excess(slot.seconds or 0.0, slot.waiting, self._rhythm.batch)
-            if surplus:
-                self._give_back(slot, surplus)
+        if self._study.stops_early:
+            self._stop_behind()
+        self._release(self._crew.take_back_surplus(self._rhythm.batch))
         self.progress(self.ledger.book)
 
     def _drop_beaten(self) -> None:
@@ -376,74 +383,59 @@ class Worker:
         beaten counts again if late news shows that its rival had lost the task before.
         """
         book = self.ledger.book
-        unrecorded = {parts["task"] for kind, parts in self._due if kind in ("done", "failed")}
-        for index, slot in list(self._mine.items()):
+        unrecorded = self._box.outcomes()
+        for index in list(self._crew.tasks):
             beaten = book.tasks[index].holder != self.identity.name and index not in unrecorded
-            if beaten and slot.drop(index):
-                del self._mine[index]
+            if beaten and self._crew.drop(index):
                 self._taken -= 1
         settling = {index for index, _ in self._settling}
         held = book.held.get(self.identity.name, set())
-        idle = held - self._mine.keys() - settling - unrecorded
+        idle = held - self._crew.tasks - settling - unrecorded
         if idle:
-            self._due.append(("released", {"tasks": sorted(idle)}))
+            self._box.add("released", {"tasks": sorted(idle)})
 
-    def _give_back(self, slot: Slot, count: int) -> None:
-        returned = [each.index for each in slot.take_back(count)]
-        for index in returned:
-            del self._mine[index]
-        if returned:
-            self._taken -= len(returned)
-            self._due.append(("released", {"tasks": returned}))
+    def _release(self, indices: list[int]) -> None:
+        """Give back tasks that were taken back from the slots."""
+        if indices:
+            self._taken -= len(indices)
+            self._box.add("released", {"tasks": indices})
 
     # -- the end --------------------------------------------------------------------------
 
     def _finish_running(self) -> None:
         """Let what runs come to its end, without claiming more."""
-        for slot in self._slots:
-            self._give_back(slot, slot.waiting)
-        while self._mine and not (self.interrupted.is_set() or self._late(0.0)):
-            self._wake.wait(min(self._rhythm.flush, _NOTICE))
-            self._wake.clear()
+        self._release(self._crew.take_back_waiting())
+        while self._crew.tasks and not (self.interrupted.is_set() or self._late(0.0)):
+            self._wait(self._rhythm.flush)
             self._collect()
             try:
-                if self._due or self.ledger.silent_for() >= self.identity.heartbeat:
-                    self._record([] if self._due else [("heartbeat", {})])
+                if self.ledger.silent_for() >= self.identity.heartbeat:
+                    self._record(("heartbeat", {}))
+                elif self._box and self.monotonic() - self._flushed >= self._box.patience():
+                    self._record()
             except OSError as error:
                 self._trouble(error)
-        if self._mine:
+        if self._crew.tasks:
             self._release_all()
 
     def _release_all(self) -> None:
         """Stop what runs and give back every claim."""
-        for slot in self._slots:
-            self._give_back(slot, slot.waiting)
-            running = slot.running()
-            if running:
-                slot.stop(running[0].index, None, kill_after=2.0)
-        closings = [
-            threading.Thread(target=slot.close, kwargs={"within": 3.0}) for slot in self._slots
-        ]
-        for closing in closings:
-            closing.start()
-        for closing in closings:
-            closing.join()
+        self._release(self._crew.take_back_waiting())
+        self._crew.stop_all(within=3.0)
         self._collect()
 
     def part(self) -> None:
         """Release what is held and say goodbye; what the folder does not take is in the tally."""
-        for slot in self._slots:
-            slot.close()
+        self._crew.close()
         self._collect()
         if not self._joined:
             return
         me = self.identity.name
-        done = {parts["task"] for kind, parts in self._due if kind != "report" and "task" in parts}
-        held = sorted(self.ledger.book.held.get(me, set()) - done)
+        held = sorted(self.ledger.book.held.get(me, set()) - self._box.outcomes())
         if held:
-            self._due.append(("released", {"tasks": held}))
+            self._box.add("released", {"tasks": held})
         try:
-            self._record([("end", {"reason": self.tally.reason or self.tally.ending})])
+            self._record(("end", {"reason": self.tally.reason or self.tally.ending}))
             self.ledger.close()
         except OSError as error:
             self.tell(f"{describe(error)}; the last events of this worker could not be written")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,19 +16,24 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.search.command import DEFAULT, expand
 from colabctl.task import Task, plain_metrics
-from colabctl.work.failure import TaskError
+from colabctl.work.ending import KILL_AFTER, how_it_ended
+from colabctl.work.failure import Pruned, TaskError
 
 _LOOK_EVERY = 0.2  # seconds between looks at a running program's reports
 
 
 def runner(
-    program: Path, command: Sequence[str] | None, root: Path
+    program: Path, command: Sequence[str] | None, root: Path, kill_after: float = KILL_AFTER
 ) -> Callable[[dict[str, Any], Task], dict[str, Any]]:
     """Return what runs `program` once for a task, as (params, task) -> metrics.
 
     The program finds its task in $COLABCTL_TASK and may leave metrics, a flat JSON object, in
     $COLABCTL_RESULT, and intermediate values, a JSON line each, in $COLABCTL_REPORTS. The current
     folder is the project, so that data/raw/x.csv is found; the program itself is the frozen copy.
+
+    If it should stop early, the file $COLABCTL_STOP appears, and it gets SIGTERM: at once, or, if
+    it reports through `colabctl.task()` and so sees the answer, after `kill_after` seconds for
+    itself. So much later comes SIGKILL.
     """
     # A stop is sent to the whole group. The program may take its time to end well, and this
     # process has to outlive it to tell how it ended; a handler, unlike SIG_IGN, is not inherited.
@@ -45,6 +51,7 @@ def runner(
                 task.assignment,
                 result=str(place / "result.json"),
                 reports=str(place / "reports.jsonl"),
+                stop=str(place / "stop"),
             )
             task_file = place / "task.json"
             task_file.write_text(json.dumps(vars(assignment)), encoding="utf-8")
@@ -53,6 +60,7 @@ def runner(
                 "COLABCTL_TASK": str(task_file),
                 "COLABCTL_RESULT": assignment.result,
                 "COLABCTL_REPORTS": assignment.reports,
+                "COLABCTL_STOP": assignment.stop,
                 "COLABCTL_FOLDER": assignment.folder,
                 "PYTHONPATH": python_path,
                 "PYTHONUNBUFFERED": "1",
@@ -63,57 +71,103 @@ def runner(
                 )
             except UserError as wrong:
                 raise TaskError(str(wrong)) from None
-            _run_to_end(arguments, environ, root, task)
-            if stopped.is_set():  # and exit code 0 says that it has saved what it had so far
+            pruned = _run_to_end(arguments, environ, root, task, kill_after)
+            if stopped.is_set() and not pruned:  # exit code 0 says: saved what it had so far
                 raise TaskError("stopped by SIGTERM")
-            return _metrics(Path(assignment.result))
+            task.metrics = _metrics(Path(assignment.result))
+            if pruned:
+                raise Pruned
+            return task.metrics
 
     return run
 
 
-def _run_to_end(arguments: list[str], environ: dict[str, str], root: Path, task: Task) -> None:
-    reports = Path(environ["COLABCTL_REPORTS"])
+def _run_to_end(
+    arguments: list[str], environ: dict[str, str], root: Path, task: Task, kill_after: float
+) -> bool:
+    """Run the program, pass on its reports, and return whether it was stopped early."""
+    reports = _Reports(Path(environ["COLABCTL_REPORTS"]), task)
     try:
         process = subprocess.Popen(  # noqa: S603 - the command is what the worker is here to run
             arguments, cwd=root, env=environ, stdin=subprocess.DEVNULL
         )
     except OSError as wrong:
         raise TaskError(f"{arguments[0]} cannot be started: {wrong.strerror}") from None
-    seen = 0
+    ending: _Ending | None = None
     code: int | None = None
     try:
         while code is None:
             with suppress(subprocess.TimeoutExpired):
                 code = process.wait(_LOOK_EVERY)
-            seen = _pass_on(reports, seen, task)
+            reports.pass_on()
+            if code is None and task.should_stop():
+                if ending is None:
+                    Path(environ["COLABCTL_STOP"]).touch()
+                    ending = _Ending(process, kill_after if reports.asked else 0.0, kill_after)
+                ending.go_on()
     finally:
         if code is None:
             process.kill()
             process.wait()
-    if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        hint = " (often the machine ran out of memory)" if -code == signal.SIGKILL else ""
-        raise TaskError(f"killed by {name}{hint}")
+    if ending is not None:
+        return True
     if code:
-        raise TaskError(f"exit code {code}")
+        raise TaskError(f"the program {how_it_ended(code)}")
+    return False
 
 
-def _pass_on(reports: Path, seen: int, task: Task) -> int:
-    """Report the lines from byte `seen` on, and return how far they were whole."""
-    try:
-        with reports.open("rb") as file:
-            file.seek(seen)
-            data = file.read()
-    except OSError:
-        return seen
-    whole = data.rfind(b"\n") + 1
-    for line in data[:whole].splitlines():
+class _Ending:
+    """The end of a program that should stop early: a while to itself, SIGTERM, at last SIGKILL."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", patience: float, kill_after: float
+    ) -> None:
+        self._process = process
+        self._term_at = time.monotonic() + patience
+        self._kill_at = self._term_at + kill_after
+        self._termed = False
+
+    def go_on(self) -> None:
+        """Do what is due by now."""
+        now = time.monotonic()
+        if now >= self._kill_at:
+            self._process.kill()
+        elif now >= self._term_at and not self._termed:
+            self._termed = True
+            if hasattr(os, "killpg"):  # with all that it started; this process handles the signal
+                os.killpg(0, signal.SIGTERM)
+            else:
+                self._process.terminate()
+
+
+class _Reports:
+    """The file to which a program writes intermediate values; `asked` if it sees the answers."""
+
+    def __init__(self, file: Path, task: Task) -> None:
+        self._file = file
+        self._task = task
+        self._seen = 0  # bytes
+        self.asked = False
+
+    def pass_on(self) -> None:
+        """Report the lines that are new and whole."""
         try:
-            entry = json.loads(line)
-            task.report(entry["step"], **entry["values"])
-        except (ValueError, KeyError, TypeError) as wrong:
-            raise TaskError(f"COLABCTL_REPORTS: {line[:80]!r} is not a report ({wrong})") from None
-    return seen + whole
+            with self._file.open("rb") as file:
+                file.seek(self._seen)
+                data = file.read()
+        except OSError:
+            return
+        whole = data.rfind(b"\n") + 1
+        self._seen += whole
+        for line in data[:whole].splitlines():
+            try:
+                entry = json.loads(line)
+                self._task.report(entry["step"], **entry["values"])
+                self.asked = self.asked or entry.get("asks") is True
+            except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+                raise TaskError(
+                    f"COLABCTL_REPORTS: {line[:80]!r} is not a report ({wrong})"
+                ) from None
 
 
 def _metrics(result: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ class Rhythm:
     """Seconds.
 
     flush   how long a result of a short task may wait for company
+    report  how long intermediate values may wait, if nothing else is to be written
     look    between looks at what others did, while tasks run
     alert   between looks for something to claim, as long as things happen
     idle    between such looks when nothing has happened for a while
@@ -18,6 +19,7 @@ class Rhythm:
     """
 
     flush: float
+    report: float
     look: float
     alert: float
     idle: float
@@ -29,8 +31,12 @@ class Rhythm:
 # account gets throttled above about three writes a second and each look asks the Drive, so a
 # worker stays below a write in two seconds.
 _RHYTHMS = {
-    "coherent": Rhythm(flush=0.25, look=0.5, alert=0.01, idle=0.5, batch=1.0, moment=0.03),
-    "eventual": Rhythm(flush=4.0, look=3.0, alert=2.0, idle=2.0, batch=10.0, moment=0.5),
+    "coherent": Rhythm(
+        flush=0.25, report=1.0, look=0.5, alert=0.01, idle=0.5, batch=1.0, moment=0.03
+    ),
+    "eventual": Rhythm(
+        flush=4.0, report=30.0, look=3.0, alert=2.0, idle=2.0, batch=10.0, moment=0.5
+    ),
 }
 
 

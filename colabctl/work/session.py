@@ -21,11 +21,13 @@ from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.child import Settings
+from colabctl.work.ending import KILL_AFTER
 from colabctl.work.identity import new_identity
 from colabctl.work.kept import keep
-from colabctl.work.loop import Limits, Tally, Worker
+from colabctl.work.loop import Worker
 from colabctl.work.slots import Outcome, Slot
 from colabctl.work.sweep import OpenSweep
+from colabctl.work.tally import Limits, Tally
 
 # Seconds. --max-time ends the tasks so much earlier that what was written can be uploaded.
 _DRAIN = 60.0
@@ -67,7 +69,7 @@ class Session:
             while opened:
                 alone = len(opened) == 1
                 for sweep in list(opened):
-                    ran = sum(each.done + each.failed for each in tallies)
+                    ran = sum(each.ran for each in tallies)
                     tally = self._work_on(sweep, ran=ran, wait=alone and self.limits.wait)
                     tallies.append(tally)
                     if tally.ending in _FINAL:
@@ -119,6 +121,10 @@ class Session:
             self._see_uploaded(sweep)
         return tally
 
+    @property
+    def _kill_after(self) -> float:
+        return KILL_AFTER if self.config.kill_after is None else self.config.kill_after
+
     def _fetch(self, sweep: OpenSweep) -> frozen.Code:
         """Read the frozen code; on a Drive, wait until it and the tasks have arrived here."""
         patience = _ARRIVAL if sweep.plan.consistency == "eventual" else 0.0
@@ -144,7 +150,14 @@ class Session:
             until -= min(_DRAIN, left / 10)
         # An option for this worker wins over the sweep's own, and that over the project's.
         timeout = self.limits.task_timeout or plan.task_timeout or self.config.task_timeout
-        return replace(self.limits, max_tasks=most, wait=wait, until=until, task_timeout=timeout)
+        return replace(
+            self.limits,
+            max_tasks=most,
+            wait=wait,
+            until=until,
+            task_timeout=timeout,
+            kill_after=self._kill_after,
+        )
 
     def _keep(self, sweep: OpenSweep) -> None:
         kept = keep(sweep)
@@ -174,10 +187,13 @@ class Session:
     def _settings(self, plan: Plan, code: Path, number: int) -> Settings:
         return Settings(
             program=plan.program or "",
+            kind=plan.kind,
+            prunes=plan.early_terminate is not None,
             command=list(plan.command) if plan.command else None,
             code=str(code),
             root=str(self.layout.root),
             log=str(code.parent / f"slot-{number}.log"),
+            kill_after=self._kill_after,
         )
 
 

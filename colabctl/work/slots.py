@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -17,25 +16,36 @@ from typing import Any, Literal, NamedTuple
 from colabctl.task import Assignment
 from colabctl.work.batch import handout_size
 from colabctl.work.child import Settings
+from colabctl.work.ending import KILL, how_it_ended, signal_group
 from colabctl.work.failure import tail
-
-KILL_AFTER = 30.0  # seconds between SIGTERM and SIGKILL, as W&B's agent waits
 
 
 class Outcome(NamedTuple):
-    """What became of a task, or an intermediate value of it.
+    """What became of a task, or what it told on the way.
 
     broken means that the code could not even be loaded: no task is to blame.
     returned means that the task was not run to its end and nobody is to blame.
+    suggested brings a parameter of an objective: its name to [value, distribution], in metrics.
     """
 
-    kind: Literal["done", "failed", "report", "returned", "broken"]
+    kind: Literal["done", "pruned", "failed", "report", "suggested", "returned", "broken"]
     assignment: Assignment | None = None
     seconds: float = 0.0
     metrics: dict[str, Any] = {}  # noqa: RUF012 - a default that nobody changes
     step: float | None = None
     error: str = ""
     output: str = ""
+    attributes: dict[str, Any] = {}  # noqa: RUF012 - as above
+
+
+_ENDS: tuple[Literal["done", "pruned", "failed"], ...] = ("done", "pruned", "failed")
+
+
+class Stop(NamedTuple):
+    """Why a running task is stopped, which decides what becomes of it."""
+
+    kind: Literal["returned", "failed", "pruned"]
+    error: str = ""
 
 
 class Slot:
@@ -61,7 +71,8 @@ class Slot:
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._stopped: tuple[int, str | None] | None = None
+        self._stopped: tuple[int, Stop] | None = None
+        self._sending = threading.Lock()
         self.seconds: float | None = None  # what a task takes, lately
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -106,18 +117,32 @@ class Slot:
             dropped = len(kept) < len(self._waiting)
             self._waiting = kept
         if not dropped:
-            self.stop(index, None)
+            self.stop(index, Stop("returned"))
         return dropped
 
-    def stop(self, index: int, error: str | None, kill_after: float = KILL_AFTER) -> None:
-        """End the task if it is the one that runs, as failed with `error` or as returned (None).
+    def answer(self, index: int, *, stop: bool) -> None:
+        """Answer a report of a running task, or tell it unasked that it should stop."""
+        process = self._process
+        if process is not None:
+            with suppress(OSError, ValueError):  # it has just ended: nobody waits for the answer
+                self._send(process, {"task": index, "stop": stop})
 
-        The process gets SIGTERM, and SIGKILL if it is still there after `kill_after` seconds.
+    def _send(self, process: "subprocess.Popen[bytes]", message: Any) -> None:
+        assert process.stdin is not None
+        with self._sending:
+            process.stdin.write(json.dumps(message).encode() + b"\n")
+            process.stdin.flush()
+
+    def stop(self, index: int, why: Stop, kill_after: float | None = None) -> None:
+        """End the task if it is the one that runs.
+
+        The process gets SIGTERM, and SIGKILL if it is still there after `kill_after` seconds,
+        where None is what the settings say.
         """
         with self._changed:
             if self._stopped or not self._out or self._out[0].index != index:
                 return
-            self._stopped = stopped = (index, error)
+            self._stopped = stopped = (index, why)
             process = self._process
         if process is None:
             return
@@ -125,10 +150,12 @@ class Slot:
         def kill() -> None:
             with self._changed:
                 if self._stopped is stopped:  # not yet ended, and not another task by now
-                    signal_group(process, _KILL)
+                    signal_group(process, KILL)
 
         signal_group(process, signal.SIGTERM)
-        timer = threading.Timer(kill_after, kill)
+        timer = threading.Timer(
+            self._settings.kill_after if kill_after is None else kill_after, kill
+        )
         timer.daemon = True
         timer.start()
 
@@ -142,7 +169,7 @@ class Slot:
         process = self._process
         if process is not None:
             if process.poll() is None:
-                signal_group(process, _KILL)
+                signal_group(process, KILL)
             process.wait()
         self._thread.join()
 
@@ -194,7 +221,8 @@ class Slot:
         if greeting.get("ready"):
             return True
         log = Path(self._settings.log)
-        error = greeting.get("broken") or f"its process {_how(self._process.wait())} while loading"
+        ended = how_it_ended(self._process.wait())
+        error = greeting.get("broken") or f"its process {ended} while loading"
         if not self._closing:  # that is why it ended
             self._outcomes.append(
                 Outcome("broken", error=error, output=greeting.get("output", tail(log)))
@@ -206,7 +234,6 @@ class Slot:
         """Send the process some tasks and take its answers, until all of them have one."""
         process = self._process
         assert process is not None
-        assert process.stdin is not None
         assert process.stdout is not None
         with self._changed:
             count = min(handout_size(self.seconds), len(self._waiting))
@@ -215,8 +242,7 @@ class Slot:
             parts = [vars(each) for each in self._out]
         if not self._waiting:
             self._wake()  # soon there will be nothing to do
-        process.stdin.write(json.dumps(parts).encode() + b"\n")
-        process.stdin.flush()
+        self._send(process, parts)
         while self._out:
             line = process.stdout.readline()
             if not line:
@@ -229,23 +255,31 @@ class Slot:
     def _take(self, answer: dict[str, Any]) -> None:
         assignment = self._out[0]
         if "report" in answer:
-            outcome = Outcome("report", assignment, step=answer["step"], metrics=answer["values"])
-            self._outcomes.append(outcome)
-            return
-        if answer.get("done", answer.get("failed")) != assignment.index:
-            raise ValueError("an answer to another question")
-        if "done" in answer:
-            outcome = Outcome("done", assignment, answer["seconds"], answer["metrics"])
-        else:
-            stopped = self._stopped
-            error = stopped[1] if stopped and stopped[0] == assignment.index else answer["error"]
-            outcome = Outcome(
-                "returned" if error is None else "failed",
-                assignment,
-                answer["seconds"],
-                error=error or "",
-                output=answer["output"],
+            self._outcomes.append(
+                Outcome("report", assignment, step=answer["step"], metrics=answer["values"])
             )
+            if self._settings.prunes:  # the task waits for an answer
+                self._wake()
+            return
+        if "suggested" in answer:
+            suggested = {answer["name"]: [answer["value"], answer["distribution"]]}
+            self._outcomes.append(Outcome("suggested", assignment, metrics=suggested))
+            return
+        kind = next((kind for kind in _ENDS if kind in answer), None)
+        if kind is None or answer[kind] != assignment.index:
+            raise ValueError("an answer to another question")
+        outcome = Outcome(
+            kind,
+            assignment,
+            answer["seconds"],
+            answer.get("metrics", {}),
+            error=answer.get("error", ""),
+            output=answer.get("output", ""),
+            attributes=answer.get("attributes", {}),
+        )
+        if kind == "failed" and self._stopped and self._stopped[0] == assignment.index:
+            why = self._stopped[1]
+            outcome = outcome._replace(kind=why.kind, error=why.error)
         self._finish(outcome)
 
     def _finish(self, outcome: Outcome) -> None:
@@ -260,7 +294,7 @@ class Slot:
         process, self._process = self._process, None
         if process is None:
             return
-        signal_group(process, _KILL)
+        signal_group(process, KILL)
         code = process.wait()
         _hang_up(process)
         if not self._out:
@@ -268,25 +302,22 @@ class Slot:
         with self._changed:
             stopped = self._stopped
             seconds = round(time.monotonic() - self._begun, 6)
-        error = f"its process {_how(code)}"
+        why = Stop("failed", f"its process {how_it_ended(code)}")
         if stopped and stopped[0] == self._out[0].index:
-            error = stopped[1] or ""
-        kind: Literal["returned", "failed"] = "failed" if error else "returned"
+            why = stopped[1]
         log = Path(self._settings.log)
-        self._finish(Outcome(kind, self._out[0], seconds, error=error, output=tail(log)))
+        self._finish(Outcome(why.kind, self._out[0], seconds, error=why.error, output=tail(log)))
         with self._changed:
             self._waiting.extendleft(reversed(self._out))
             self._out.clear()
 
     def _farewell(self, process: "subprocess.Popen[bytes]") -> None:
         """Let the process end by itself, so that what it registered for its end is done."""
-        assert process.stdin is not None
         try:
-            process.stdin.write(b"\n")
-            process.stdin.flush()
+            self._send(process, [])
             process.wait(3)
         except (OSError, subprocess.TimeoutExpired):
-            signal_group(process, _KILL)
+            signal_group(process, KILL)
         else:
             signal_group(process, signal.SIGTERM)  # what its tasks left running
         _hang_up(process)
@@ -298,29 +329,3 @@ def _hang_up(process: "subprocess.Popen[bytes]") -> None:
         if pipe is not None:
             with suppress(OSError):
                 pipe.close()
-
-
-_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
-
-
-def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Send a signal to a process and to all that it started; no harm if they are gone."""
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, number)
-        else:
-            subprocess.run(  # noqa: S603 - ends a tree of processes where there are no groups
-                ["taskkill", "/F", "/T", "/PID", str(process.pid)],  # noqa: S607
-                check=False,
-                capture_output=True,
-            )
-    except (ProcessLookupError, PermissionError):
-        return
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit code {code}"
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    hint = " (often the machine ran out of memory)" if -code == _KILL else ""
-    return f"was killed by {name}{hint}"

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
 from colabctl.project.layout import SweepLayout
+from colabctl.search import Declaration, Space, read
+from colabctl.search.cells import combinations
 from colabctl.sharedfs.locks import Lock
 from colabctl.sharedfs.names import slug
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
+from colabctl.work.study import Study
 
 
 @dataclass(frozen=True)
@@ -46,31 +50,52 @@ class OpenSweep:
         name = f"colabctl-{slug(getpass.getuser())}-{place}.lock"
         return Lock(Path(tempfile.gettempdir()) / name).held()
 
-    def assign(self, claims: Sequence[Claim], me: Identity) -> list[Assignment]:
+    def declaration(self) -> Declaration:
+        """Return what sweep.yaml says; raise UserError if it is not what was declared."""
+        content = self.layout.declaration.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.plan.declaration_digest:
+            raise UserError(
+                f"{self.layout.declaration} was changed after the sweep was declared; restore it "
+                "from the folder's version history"
+            )
+        return read(content, str(self.layout.declaration))
+
+    def study(self) -> Study:
+        """Return what the trials of the sweep teach."""
+        return Study(self.plan, self.ledger.book, self._declared, self._spaces)
+
+    def _declared(self, index: int) -> dict[str, Any] | None:
+        return self.tasks[index].params
+
+    def _spaces(self) -> list[Space]:
+        """Return what is left to search in each cell."""
+        declaration = self.declaration()
+        cells = combinations(
+            declaration.parameters, declaration.foreach, declaration.exclude, declaration.source
+        )
+        if [values for values, _ in cells] != [cell["values"] for cell in self.plan.cells]:
+            raise UserError(f"{self.layout.plan} does not match sweep.yaml; restore both from the "
+                            "folder's version history")  # fmt: skip
+        return [space for _, space in cells]
+
+    def assign(self, claims: Sequence[Claim], me: Identity, study: Study) -> list[Assignment]:
         """Return what the process that runs claimed tasks needs to know."""
         folder = self.layout.attempts(me.name)
         return [
-            self._assign(index, attempt, folder(index, attempt), me) for index, attempt in claims
-        ]
-
-    def _assign(self, index: int, attempt: int, folder: str, me: Identity) -> Assignment:
-        params = self.tasks[index].params
-        if params is None:
-            raise UserError(
-                f"task {task_name(index)} of sweep {self.plan.sweep} has no parameters yet; "
-                "a newer colabctl can propose them: upgrade on this machine"
+            Assignment(
+                sweep=self.plan.sweep,
+                task=task_name(index),
+                index=index,
+                attempt=attempt,
+                params=study.params(index),
+                folder=folder(index, attempt),
+                earlier=self._earlier(index, me) if attempt > 1 else (),
+                root=str(self.root),
+                member=me.member,
+                study=study.history(index),
             )
-        return Assignment(
-            sweep=self.plan.sweep,
-            task=task_name(index),
-            index=index,
-            attempt=attempt,
-            params=params,
-            folder=folder,
-            earlier=self._earlier(index, me) if attempt > 1 else (),
-            root=str(self.root),
-            member=me.member,
-        )
+            for index, attempt in claims
+        ]
 
     def _earlier(self, index: int, me: Identity) -> tuple[str, ...]:
         """Return the folders of all attempts but the newest of this worker, newest first."""

@@ -12,9 +12,11 @@ from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.work.loop import Limits, Worker
-from colabctl.work.slots import Outcome, Slot
+from colabctl.work.loop import Worker
+from colabctl.work.slots import Outcome, Slot, Stop
+from colabctl.work.study import Study
 from colabctl.work.sweep import OpenSweep
+from colabctl.work.tally import Limits
 from tests.simulation.world import START, View, World
 
 
@@ -66,14 +68,14 @@ class SimulatedSlot:
         dropped = len(kept) < len(self._queue)
         self._queue = kept
         if not dropped:
-            self.stop(index, None)
+            self.stop(index, Stop("returned"))
         return dropped
 
-    def stop(self, index: int, error: str | None, kill_after: float = 0.0) -> None:
+    def stop(self, index: int, why: Stop, kill_after: float = 0.0) -> None:
         if self._current is not None and self._current[0].index == index:
             assignment, begun = self._current
             self._runs.append(Run(index, begun, self._world.now, done=False))
-            self._outcomes.append(Outcome("returned", assignment))
+            self._outcomes.append(Outcome(why.kind, assignment, error=why.error))
             self._current = None
             self._go_on()
 
@@ -114,7 +116,10 @@ class SimulatedSweep:
     def lock(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def assign(self, claims: Sequence[Claim], me: Identity) -> list[Assignment]:
+    def study(self) -> Study:
+        return Study(self.plan, self.ledger.book, lambda index: {}, list)
+
+    def assign(self, claims: Sequence[Claim], me: Identity, study: Study) -> list[Assignment]:
         return [
             Assignment(self.plan.sweep, task_name(index), index, attempt, {}, "")
             for index, attempt in claims
@@ -166,9 +171,9 @@ class Machine:
             self.ended = True
             self.wakes = float("inf")
             return
-        look = self._rhythm.look if self.worker._mine else self._rhythm.idle
+        look = self._rhythm.look if self.worker._crew.tasks else self._rhythm.idle
         change = min((slot.next_change() for slot in self._slots), default=float("inf"))
-        soon = self._world.now + (self._rhythm.flush if self.worker._due else look)
+        soon = self._world.now + (self._rhythm.flush if self.worker._box else look)
         self.wakes = max(min(change, soon), self._world.now + 0.01)
 
     def die(self) -> None:
@@ -179,7 +184,7 @@ class Machine:
         for slot in self._slots:
             running = slot.running()
             if running:
-                slot.stop(running[0].index, None)
+                slot.stop(running[0].index, Stop("returned"))
 
 
 def _nothing(book: Any) -> None:

@@ -288,7 +288,7 @@ def test_intermediate_values_stand_in_the_journal(project: Project) -> None:
     """
     project.declare("steps", grid(2), unindented(program))
     assert project.run("work", "steps").code == 0
-    reports = project.events("steps", "report")
+    reports = project.reports("steps")
     assert [(r["step"], r["values"]) for r in reports if r["task"] == 1] == [
         (0, {"loss": 1.0}),
         (1, {"loss": 0.5}),
@@ -315,7 +315,7 @@ def test_what_a_finished_task_still_reports_is_not_taken_for_the_next_ones(
     worked = project.run("work", "late")
     assert worked.code == 0, worked.err
     assert [row["status"] for row in project.results("late")] == ["done"] * 6
-    assert {(r["task"], r["values"]["of"]) for r in project.events("late", "report")} == {
+    assert {(r["task"], r["values"]["of"]) for r in project.reports("late")} == {
         (index, index) for index in range(6)
     }
 

@@ -30,7 +30,7 @@ print(sweep.status().state, len(sweep.results()))
     assert [(row["params"], row["metrics"]) for row in project.results("sample")] == [
         ({"x": x}, {"twice": 2 * x}) for x in range(5)
     ]
-    reports = project.events("sample", "report")
+    reports = project.reports("sample")
     assert sorted((r["task"], r["values"]["half"]) for r in reports) == [
         (x, x / 2) for x in range(5)
     ]
@@ -292,4 +292,4 @@ for task in sweep.tasks():
     assert all(line[:7] == line[8:15] for line in ended.out.splitlines())
     assert "has ended: the loop has gone on to another task" in ended.out
     assert [row["metrics"] for row in project.results("sample")] == [{}, {}, {}]
-    assert project.events("sample", "report") == []
+    assert project.reports("sample") == []

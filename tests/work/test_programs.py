@@ -39,7 +39,7 @@ task.done(twice=2 * given.x, name=task.name, sweep=task.sweep, attempt=task.atte
     assert [row["metrics"] for row in project.results("python")] == [
         {"twice": 2 * x, "name": f"t{x:06d}", "sweep": "python", "attempt": 1} for x in range(3)
     ]
-    reports = project.events("python", "report")
+    reports = project.reports("python")
     assert [(r["step"], r["values"]) for r in reports if r["task"] == 2] == [
         (0, {"loss": 2.0}),
         (1, {"loss": 1.0}),
@@ -58,7 +58,7 @@ printf '{"twice": %d, "given": %s}' $((2 * x)) "$(cat "$COLABCTL_TASK")" > "$COL
     rows = project.results("shell")
     assert [row["metrics"]["twice"] for row in rows] == [0, 2]
     assert rows[1]["metrics"]["given"]["params"] == {"x": 1}
-    assert [r["values"] for r in project.events("shell", "report")] == [{"loss": 0.5}] * 2
+    assert [r["values"] for r in project.reports("shell")] == [{"loss": 0.5}] * 2
 
 
 def test_every_macro_of_the_command_is_expanded(project: Project) -> None:
@@ -119,8 +119,8 @@ def test_a_program_runs_in_the_project_and_is_the_frozen_copy(project: Project) 
 
 def test_each_way_in_which_a_program_goes_wrong_is_told_in_words(project: Project) -> None:
     wrong = {
-        "exit 3": "exit code 3",
-        "kill -9 $$": "killed by SIGKILL (often the machine ran out of memory)",
+        "exit 3": "the program ended with exit code 3",
+        "kill -9 $$": "the program was killed by SIGKILL (often the machine ran out of memory)",
         'echo "[1]" > "$COLABCTL_RESULT"': "COLABCTL_RESULT must hold an object, "
         'such as {"accuracy": 0.91}',
         'echo "{" > "$COLABCTL_RESULT"': "COLABCTL_RESULT holds no JSON "

@@ -10,7 +10,7 @@ import pytest
 
 from colabctl.task import Assignment
 from colabctl.work.child import Settings
-from colabctl.work.slots import Outcome, Slot
+from colabctl.work.slots import Outcome, Slot, Stop
 from tests.processes import clean, linux, until
 
 Slots = Callable[[str], tuple[Slot, "deque[Outcome]"]]
@@ -25,7 +25,14 @@ def slot_for(tmp_path: Path) -> Iterator[Slots]:
         (tmp_path / "train.py").write_text(program)
         outcomes: deque[Outcome] = deque()
         settings = Settings(
-            "train.py:train", None, str(tmp_path), str(tmp_path), str(tmp_path / "log")
+            "train.py:train",
+            "function",
+            prunes=False,
+            command=None,
+            code=str(tmp_path),
+            root=str(tmp_path),
+            log=str(tmp_path / "log"),
+            kill_after=30.0,
         )
         slots.append(Slot(settings, clean(os.environ), outcomes, lambda: None))
         return slots[-1], outcomes
@@ -75,7 +82,7 @@ def test_a_task_that_was_stopped_is_returned_and_the_next_one_runs(slot_for: Slo
     )
     slot.give([task(0), task(1)])
     until(slot.running)
-    slot.stop(0, None)
+    slot.stop(0, Stop("returned"))
     until(lambda: len(outcomes) == 2)
     assert [(each.kind, each.assignment and each.assignment.index) for each in outcomes] == [
         ("returned", 0),
@@ -93,7 +100,7 @@ def test_a_task_that_does_not_heed_the_signal_is_killed(slot_for: Slots) -> None
     )
     slot.give([task(0)])
     until(lambda: Path(slot._settings.root, "deaf").exists())
-    slot.stop(0, "took too long", kill_after=0.1)
+    slot.stop(0, Stop("failed", "took too long"), kill_after=0.1)
     until(lambda: outcomes)
     assert (outcomes[0].kind, outcomes[0].error) == ("failed", "took too long")
 
@@ -113,7 +120,7 @@ def test_a_late_kill_does_not_hit_the_task_that_runs_by_then(slot_for: Slots) ->
     )
     slot.give([task(0), task(1)])
     until(lambda: Path(slot._settings.root, "0").exists())
-    slot.stop(0, None, kill_after=0.5)
+    slot.stop(0, Stop("returned"), kill_after=0.5)
     until(lambda: len(outcomes) == 2)
     assert [each.kind for each in outcomes] == ["done", "done"]
 

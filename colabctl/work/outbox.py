@@ -1,0 +1,57 @@
+"""What a worker has to tell the ledger and has not written yet: many events make one flush."""
+
+from typing import Any
+
+from colabctl.ledger import OUTCOME_KINDS
+from colabctl.work.rhythm import Rhythm
+
+Event = tuple[str, dict[str, Any]]  # kind and parts
+
+
+class Outbox:
+    """Events that wait to be written together; those of one task's reports become one."""
+
+    def __init__(self, rhythm: Rhythm) -> None:
+        self._rhythm = rhythm
+        self._events: list[Event] = []
+        self._growing: dict[tuple[str, int], dict[str, Any]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._events)
+
+    def add(self, kind: str, parts: dict[str, Any]) -> None:
+        """Add an event."""
+        self._events.append((kind, parts))
+
+    def report(self, task: int, attempt: int, step: float | None, values: dict[str, Any]) -> None:
+        """Add intermediate values of a task."""
+        self._of("report", task, attempt, reports=[])["reports"].append([step, values])
+
+    def suggested(self, task: int, attempt: int, name: str, value: Any, distribution: Any) -> None:
+        """Add a parameter that an objective asked for."""
+        parts = self._of("suggested", task, attempt, params={}, distributions={})
+        parts["params"][name] = value
+        parts["distributions"][name] = distribution
+
+    def _of(self, kind: str, task: int, attempt: int, **empty: Any) -> dict[str, Any]:
+        """Return the event of a task that takes in more of its kind until it is written."""
+        parts = self._growing.get((kind, task))
+        if parts is None or parts["attempt"] != attempt:
+            parts = self._growing[kind, task] = {"task": task, "attempt": attempt, **empty}
+            self._events.append((kind, parts))
+        return parts
+
+    def patience(self) -> float:
+        """Return the seconds that what is here may wait for company."""
+        reports = all(kind == "report" for kind, _ in self._events)
+        return self._rhythm.report if reports else self._rhythm.flush
+
+    def outcomes(self) -> set[int]:
+        """Return the tasks whose end is here."""
+        return {parts["task"] for kind, parts in self._events if kind in OUTCOME_KINDS}
+
+    def take(self) -> list[Event]:
+        """Return everything, and forget it."""
+        events, self._events = self._events, []
+        self._growing.clear()
+        return events

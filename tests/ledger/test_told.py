@@ -1,0 +1,146 @@
+"""What a book knows beyond the state of tasks: proposed parameters, reports, the target."""
+
+import random
+from typing import Any
+
+import pytest
+
+from colabctl.ledger.book import Book
+from colabctl.ledger.events import Event, check
+
+T = 1_700_000_000.0
+
+
+def event(t: float, writer: str, kind: str, **body: Any) -> Event:
+    event.number = getattr(event, "number", 0) + 1  # type: ignore[attr-defined]
+    return Event(T + t, writer, event.number, kind, body)  # type: ignore[attr-defined]
+
+
+def claim(t: float, writer: str, params: dict[str, Any] | None = None, attempt: int = 1) -> Event:
+    parts: dict[str, Any] = {"tasks": [[0, attempt]]}
+    return event(t, writer, "claim", **parts, **({"params": {"0": params}} if params else {}))
+
+
+def done(t: float, writer: str, loss: float = 0.0, attempt: int = 1, task: int = 0) -> Event:
+    return event(t, writer, "done", task=task, attempt=attempt, seconds=1.0, metrics={"loss": loss})
+
+
+def failed(t: float, writer: str) -> Event:
+    return event(t, writer, "failed", task=0, attempt=1, seconds=1.0, error="", output="")
+
+
+def report(t: float, writer: str, *losses: float, attempt: int = 1) -> Event:
+    reports = [[step, {"loss": loss}] for step, loss in enumerate(losses)]
+    return event(t, writer, "report", task=0, attempt=attempt, reports=reports)
+
+
+def book(events: list[Event], target: float | None = None, total: int = 3) -> Book:
+    reaches = None if target is None else lambda metrics: metrics["loss"] <= target
+    made = Book(total, 1, 60.0, reaches)
+    made.add(events)
+    return made
+
+
+def params(events: list[Event]) -> Any:
+    """Return the parameters of task 0, which must not depend on the order of arrival."""
+    found = []
+    for seed in range(10):
+        random.Random(seed).shuffle(shuffled := list(events))
+        made = book([])
+        for each in shuffled:
+            made.add([each])
+        found.append(made.proposal(0))
+    assert all(proposal == found[0] for proposal in found)
+    return found[0].params if found[0] else None
+
+
+def test_a_slot_that_nobody_claimed_has_no_parameters() -> None:
+    assert params([]) is None
+    assert params([claim(0, "a")]) is None
+
+
+def test_who_runs_a_slot_again_runs_the_parameters_of_the_first() -> None:
+    again = [claim(0, "a", {"x": 1}), failed(1, "a")]
+    assert params(again) == {"x": 1}
+    assert params([*again, claim(2, "b", {"x": 1}, attempt=2)]) == {"x": 1}
+
+
+def test_of_two_that_claimed_a_slot_at_once_the_one_that_was_done_first_counts() -> None:
+    rivals = [claim(0, "a", {"x": 1}), claim(1, "b", {"x": 2})]
+    assert params(rivals) == {"x": 1}
+    assert params([*rivals, done(2, "b")]) == {"x": 2}
+    assert params([*rivals, done(2, "b"), done(3, "a")]) == {"x": 2}
+
+
+def test_the_suggestions_of_an_objective_are_put_together_attempt_by_attempt() -> None:
+    def suggested(t: float, writer: str, attempt: int, **given: int) -> Event:
+        kinds = {name: {"name": "IntDistribution"} for name in given}
+        return event(
+            t, writer, "suggested", task=0, attempt=attempt, params=given, distributions=kinds
+        )
+
+    first = [claim(0, "a"), suggested(1, "a", 1, x=1), suggested(2, "a", 1, y=2)]
+    assert params(first) == {"x": 1, "y": 2}
+    second = [failed(3, "a"), claim(4, "b", attempt=2), suggested(5, "b", 2, x=1, y=3)]
+    assert params([*first, *second, done(6, "b", attempt=2)]) == {"x": 1, "y": 3}
+    assert book(first).proposal(0).distributions == {  # type: ignore[union-attr]
+        "x": {"name": "IntDistribution"},
+        "y": {"name": "IntDistribution"},
+    }
+
+
+def test_the_reports_of_a_task_are_those_of_the_attempt_that_counts() -> None:
+    def losses(*events: Event) -> list[float]:
+        return [values["loss"] for _, values in book(list(events)).reports_of(0)]
+
+    first = claim(0, "a"), report(1, "a", 0.9, 0.8), report(2, "a", 0.7)
+    assert losses(*first) == [0.9, 0.8, 0.7]
+    assert losses(*reversed(first)) == [0.9, 0.8, 0.7]
+    again = claim(4, "b", attempt=2), report(5, "b", 0.5, attempt=2)
+    assert losses(*first, failed(3, "a"), *again) == [0.5]
+    rival = claim(1, "b"), report(2, "b", 0.1)
+    assert losses(*first, *rival) == [0.9, 0.8, 0.7]
+    assert losses(*first, *rival, done(9, "b")) == [0.1]
+
+
+def test_the_first_outcome_that_reaches_the_target_stops_the_sweep() -> None:
+    events = [done(1, "a", 5.0), done(2, "b", 1.0, task=1)]
+    assert book(events[:1], target=2.0).order == "go"
+    for order in (events, events[::-1]):
+        made = book(order, target=2.0)
+        assert (made.order, made.reached_target) == ("stop", True)
+    assert book(events).order == "go"
+
+
+def test_a_resume_goes_on_for_good_and_a_pause_before_the_target_does_not_count() -> None:
+    reached, resume = done(2, "a", 1.0), event(3, "ana", "resume", member="ana")
+    later = done(4, "b", 0.5, task=1)
+    made = book([later, resume, reached], target=2.0)
+    assert (made.order, made.reached_target) == ("go", False)
+    assert book([event(1, "ana", "pause"), reached], target=2.0).order == "stop"
+    assert book([reached, event(3, "ana", "pause")], target=2.0).order == "pause"
+
+
+def test_a_task_that_failed_with_good_metrics_reaches_nothing() -> None:
+    pruned = event(1, "a", "pruned", task=0, attempt=1, seconds=1.0, metrics={"loss": 0.0})
+    assert not book([pruned], target=2.0).reached_target
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts", "wrong"),
+    [
+        ("claim", {"tasks": [[0, 1]], "params": []}, "params is not an object"),
+        ("claim", {"tasks": [[0, 1]], "params": {"0": 3}}, "params of a task"),
+        ("report", {"task": 0, "attempt": 1}, "reports is not a list"),
+        ("report", {"task": 0, "attempt": 1, "reports": [[0]]}, "without its values"),
+        ("report", {"task": 0, "attempt": 1, "reports": [["a", {}]]}, "step is not a number"),
+        ("suggested", {"task": 0, "attempt": 1, "params": 3}, "params is not an object"),
+        ("suggested", {"task": 0, "attempt": 1, "distributions": []}, "distributions is not"),
+        ("done", {"task": 0, "attempt": 1, "attributes": 1}, "attributes is not an object"),
+    ],
+)
+def test_what_was_told_and_is_damaged_is_refused(
+    kind: str, parts: dict[str, Any], wrong: str
+) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        check({"n": 0, "t": T, "event": kind, **parts}, "ana-vm-1", 3)
