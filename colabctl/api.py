@@ -9,6 +9,7 @@ from typing import Any
 
 from colabctl.declare import declare, draft
 from colabctl.errors import UserError
+from colabctl.project.approvals import approvals_for
 from colabctl.project.checkpoint import checkpoint
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, SweepLayout
@@ -97,6 +98,7 @@ class Project:
             name=name,
             member=self.member,
             now=time.time(),
+            approvals=approvals_for(self.root, os.environ),
         )
         return Sweep(self, declared.layout)
 
@@ -157,7 +159,7 @@ def _mount_drive() -> None:
     if "COLABCTL_TASK" in os.environ:
         return
     try:
-        from google.colab import drive  # type: ignore[import-not-found] # noqa: PLC0415 - Colab only
+        from google.colab import drive  # noqa: PLC0415 - Colab only
     except ImportError:
         return
     drive.mount("/content/drive")

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,18 @@ import yaml
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.project import code as frozen
+from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.command import interpreter_of
+from colabctl.search.rules import checked
 from colabctl.sharedfs.files import write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
 
 # Seconds. A Drive mount carries few writes and shows them late; elsewhere a sign of life is cheap.
 _RHYTHM = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
+_LOOKS, _BETWEEN_LOOKS = 50, 0.02  # at a plan that is being written; seconds
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Declared:
 
     layout: SweepLayout
     plan: Plan
+    code: frozen.Code
     notes: tuple[str, ...]
     new: bool
 
@@ -80,14 +85,43 @@ def declare(
     name: str,
     member: str,
     now: float,
+    approvals: Approvals,
     beside: Path | None = None,
 ) -> Declared:
     """Write a sweep into the project, or find the same one that is already there.
 
-    beside  folder of the sweep file, where its program is looked up first
+    approvals  where to note that this member trusts the code, having given it
+    beside     folder of the sweep file, where its program is looked up first
     Raises UserError, with nothing written, for a program that cannot be frozen and for a name
     that another sweep has.
     """
+    declared = _declare(draft, layout, config, name=name, member=member, now=now, beside=beside)
+    plan = declared.plan
+    if plan.program is not None:
+        approvals.add(
+            Approval(
+                digest=plan.run_digest,
+                project=config.name,
+                sweep=name,
+                program=plan.program,
+                command=plan.command or (),
+                approved_at=now,
+                files=declared.code.files,
+            )
+        )
+    return declared
+
+
+def _declare(
+    draft: Draft,
+    layout: Layout,
+    config: Config,
+    *,
+    name: str,
+    member: str,
+    now: float,
+    beside: Path | None,
+) -> Declared:
     declaration = draft.declaration
     place = layout.sweep(name)
     places = [layout.root] if beside in (None, layout.root) else [beside, layout.root]
@@ -111,8 +145,10 @@ def declare(
     try:
         write_new(place.plan, plan.encode())  # from here on the sweep is declared
     except FileExistsError:  # by somebody else, in the same moment
-        return _same(read_plan(place.plan), plan, draft, code, place)
-    return Declared(place, plan, draft.notes, new=True)
+        faster = _existing(place)
+        assert faster is not None
+        return _same(faster, plan, draft, code, place)
+    return Declared(place, plan, code, draft.notes, new=True)
 
 
 def _take_place(place: SweepLayout, content: bytes) -> None:
@@ -166,18 +202,32 @@ def _plan(
         program=declaration.program,
         command=declaration.command,
         code_digest=code.digest,
+        code_origin=_origin(code, layout.root),
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
         max_retries=declaration.max_retries,
         task_timeout=declaration.task_timeout,
         claims=declaration.claims,
         target=metric.target if metric else None,
-        sampler=getattr(declaration, "sampler", None) if declaration.method in ("bayes", "optuna") else None,
+        sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
-        early_terminate=declaration.early_terminate,
+        early_terminate=_early_terminate(declaration),
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
     )
+
+
+def _origin(code: frozen.Code, root: Path) -> str | None:
+    if code.origin is None or not code.origin.resolve().is_relative_to(root.resolve()):
+        return None
+    return code.origin.resolve().relative_to(root.resolve()).as_posix()
+
+
+def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
+    """Return the rule to stop early; an objective that asks expects Optuna's usual pruner."""
+    if declaration.early_terminate is None and declaration.method == "optuna":
+        return checked({"type": "median"})
+    return declaration.early_terminate
 
 
 def _kind(declaration: Declaration) -> Kind:
@@ -219,6 +269,10 @@ def _check_runnable(declaration: Declaration) -> None:
 
 def _existing(place: SweepLayout) -> Plan | None:
     try:
+        for _ in range(_LOOKS):
+            if place.plan.stat().st_size:  # else somebody is about to write it
+                break
+            time.sleep(_BETWEEN_LOOKS)
         return read_plan(place.plan)
     except FileNotFoundError:
         return None
@@ -227,7 +281,7 @@ def _existing(place: SweepLayout) -> Plan | None:
 def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, place: SweepLayout) -> Declared:
     """Return the sweep that is there if it is the same; else show what differs."""
     if old.source_digest == new.source_digest:
-        return Declared(place, old, draft.notes, new=False)
+        return Declared(place, old, code, draft.notes, new=False)
     differences: list[str] = []
     before = yaml.safe_dump(read(place.declaration.read_bytes(), "sweep.yaml").content)
     after = yaml.safe_dump(draft.declaration.content)

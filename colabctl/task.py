@@ -96,10 +96,12 @@ class Task:
 
     def report(self, step: float | None = None, **values: Any) -> bool:
         """Record intermediate values, such as loss=0.4 at step 3; return should_stop()."""
-        if step is not None:
-            step = plain_step(step)
-        self._recorder.report(step, plain_metrics(values))
+        self.pass_on(None if step is None else plain_step(step), values)
         return self.should_stop()
+
+    def pass_on(self, step: float | None, values: Mapping[str, Any]) -> None:
+        """Record intermediate values under whatever names, without asking whether to stop."""
+        self._recorder.report(step, plain_metrics(values))
 
     def should_stop(self) -> bool:
         """Whether to end this task now: it falls behind the others, by the sweep's early_terminate.

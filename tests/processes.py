@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from colabctl.declare import declare, draft
+from colabctl.project.approvals import approvals_for
 from colabctl.project.config import Config, load
 from colabctl.project.create import create
 from colabctl.views.results import as_json, results
@@ -88,6 +89,7 @@ class Project:
             name=name,
             member="ana",
             now=time.time(),
+            approvals=approvals_for(self.root, os.environ),
         )
 
     def config(self, environ: Mapping[str, str]) -> Config:
@@ -107,7 +109,12 @@ class Project:
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=self.root,
-            env={**clean(os.environ), _MARK: self.mark, "COLABCTL_MEMBER": member, **environ},
+            env={
+                **clean(os.environ),
+                _MARK: self.mark,
+                "COLABCTL_MEMBER": member,
+                **environ,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli import control, demo, doctor, project, results, status, sweep, work
+from colabctl.cli import (
+    control,
+    demo,
+    doctor,
+    notebook,
+    project,
+    results,
+    status,
+    sweep,
+    trust,
+    work,
+)
 from colabctl.version import VERSION
 
 app = typer.Typer(
@@ -36,13 +47,19 @@ member = typer.Typer(no_args_is_help=True, help="Add and list the members of the
 member.command("add")(project.member_add)
 member.command("list")(project.member_list)
 
+notebooks = typer.Typer(no_args_is_help=True, help="Write notebooks to begin with.")
+notebooks.command("new")(notebook.new)
+
 app.command()(demo.demo)
 app.command()(project.init)
 app.add_typer(member, name="member")
 app.command()(project.protect)
 app.command()(project.verify)
-app.command()(sweep.sweep)
+app.command(cls=sweep.SweepCommand)(sweep.sweep)
+app.add_typer(notebooks, name="notebook")
+app.command()(notebook.workers)
 app.command()(work.work)
+app.command()(trust.trust)
 app.command()(status.status)
 app.command()(results.results)
 app.command()(control.pause)

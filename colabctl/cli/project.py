@@ -26,12 +26,15 @@ def init(
 ) -> None:
     """Lay out a project in a folder; safe to repeat, nothing is overwritten."""
     from colabctl.project.create import create
+    from colabctl.project.layout import Layout
+    from colabctl.project.wheel import place_wheel
 
     created = create(folder, name, owner, member or [])
     root = folder.expanduser().absolute()
-    for path in created.made:
+    made = (*created.made, *place_wheel(Layout(root)).made)
+    for path in made:
         talk(f"made {path.relative_to(root).as_posix() if path != root else path}")
-    if not created.made:
+    if not made:
         talk("everything is there already")
     print(root)
 
@@ -41,10 +44,11 @@ def member_add(
 ) -> None:
     """Add a member: folders of their own and a starter notebook."""
     from colabctl.project.members import add
+    from colabctl.project.wheel import place_wheel
 
     layout, _ = open_project(root)
     created = add(layout, name)
-    for path in created.made:
+    for path in (*created.made, *place_wheel(layout).made):
         talk(f"made {layout.relative(path)}")
     talk(f"{name} is a member" if created.made else f"{name} was a member already")
 

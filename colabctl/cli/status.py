@@ -94,7 +94,7 @@ def _look(opened: "OpenSweep") -> "Status":
     from colabctl.views.status import status as status_of
 
     opened.ledger.refresh()
-    return status_of(opened.plan, opened.ledger, opened.tasks)
+    return status_of(opened.plan, opened.ledger, opened.tasks, opened.changed_code())
 
 
 def _watch(opened: "list[OpenSweep]") -> None:
@@ -130,6 +130,13 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
             Text(f"  {each['tasks']} failed with: {each['error']}", style="red")
             for each in seen.failures[:5]
         ]
+        if seen.changed:
+            what = ", ".join(seen.changed[:5])
+            lines.append(
+                Text(
+                    f"  changed since it was declared, and not in its tasks: {what}", style="yellow"
+                )
+            )
         if seen.state == "pending":
             lines.append(Text(f"  nobody works on it yet: colabctl work {seen.sweep}"))
         elif seen.state == "idle":

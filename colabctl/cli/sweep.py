@@ -1,4 +1,4 @@
-"""The command that declares a sweep."""
+"""The command that declares a sweep, and leads to the one that exports it."""
 
 import os
 import time
@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+from colabctl.cli.export import export
 from colabctl.cli.options import Json, Member, Root, answer, open_project, talk
 from colabctl.errors import UserError
 
@@ -14,6 +16,26 @@ if TYPE_CHECKING:
     from colabctl.declare import Draft
 
 _LARGEST = 1_000_000  # bytes; a sweep file is written by a person
+
+_exports = typer.Typer(add_completion=False)
+_exports.command()(export)
+
+
+class SweepCommand(TyperCommand):
+    """`sweep FILE`, and beside it `sweep export SWEEP`, a command with options of its own."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: Any = None,
+        **extra: Any,
+    ) -> Any:
+        """Parse the words after `sweep`, as export's if the first is `export`."""
+        if args[:1] == ["export"]:
+            command = typer.main.get_command(_exports)
+            return command.make_context(f"{info_name} export", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
 
 
 def sweep(
@@ -34,8 +56,12 @@ def sweep(
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Declare a sweep, or find the same one again, and write its task files."""
+    """Declare a sweep, or find the same one again, and write its task files.
+
+    For W&B, Optuna or a spreadsheet see: colabctl sweep export --help
+    """
     from colabctl.declare import declare, draft
+    from colabctl.project.approvals import approvals_for
     from colabctl.project.members import current_member
 
     made = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
@@ -51,6 +77,7 @@ def sweep(
         name=called,
         member=current_member(config, os.environ, member),
         now=time.time(),
+        approvals=approvals_for(layout.root, os.environ),
         beside=file.absolute().parent,
     )
     for note in declared.notes:

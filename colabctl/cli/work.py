@@ -41,6 +41,10 @@ def work(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Do not wait for tasks that others run.")
     ] = False,
+    trust_digest: Annotated[
+        list[str] | None,
+        typer.Option("--trust-digest", help="Run code with this digest, seen with `trust`."),
+    ] = None,
     recover: Annotated[
         bool,
         typer.Option("--recover", help="Only bring in results that were kept on this machine."),
@@ -48,6 +52,7 @@ def work(
     root: Root = None,
 ) -> None:
     """Claim tasks and run them until there are none; Ctrl-C gives back what is held."""
+    from colabctl.project.approvals import approvals_for
     from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep, sweep_names
     from colabctl.work.session import Session
@@ -64,6 +69,7 @@ def work(
         task_timeout=timeout,
         wait=not no_wait,
     )
+    approvals = approvals_for(layout.root, os.environ)
     session = Session(
         layout=layout,
         config=config,
@@ -72,6 +78,7 @@ def work(
         tell=talk,
         progress=_Progress(),
         jobs=jobs,
+        trusts=lambda digest: digest in (trust_digest or ()) or approvals.has(digest),
     )
     names = sweeps or sweep_names(layout)
     if not names:

@@ -20,6 +20,7 @@ from rich.table import Table
 from colabctl.declare import declare, draft
 from colabctl.errors import UserError
 from colabctl.project import raw
+from colabctl.project.approvals import approvals_for
 from colabctl.project.config import load
 from colabctl.project.create import create
 from colabctl.project.layout import Layout, SweepLayout
@@ -62,6 +63,7 @@ def run(root: Path, trials: int) -> None:
         name="demo" if trials == _USUAL_TRIALS else f"demo-{trials}",
         member=MEMBERS[0],
         now=time.time(),
+        approvals=approvals_for(root, os.environ),
         beside=file.parent,
     )
     plan = declared.plan

@@ -321,4 +321,6 @@ def params_of(book: Book, tasks: TaskFiles, index: int) -> dict[str, Any]:
     if declared is not None:
         return declared
     proposal = book.proposal(index)
-    return proposal.params if proposal else {}
+    if proposal is None:
+        return {}
+    return {**tasks.cell_values(index), **proposal.params}

@@ -1,5 +1,6 @@
 """A declared sweep on disk: plan.json, and the task files with the parameters of every task."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ class Plan:
     program       the function or objective as "file.py:name", or the program's file, inside code/
     command       W&B's command with its macros, or None for the default
     code_digest   digest of the frozen code, "" for a loop
+    code_origin   folder in the project from which it was frozen, as a POSIX path; None for another
     source_digest digest of sweep.yaml's meaning and of the code: what makes it this sweep
     cells         one {"values": {...}, "tasks": n} for each combination of `foreach`
     target        value of the metric that ends the sweep
@@ -49,6 +51,7 @@ class Plan:
     program: str | None = None
     command: tuple[str, ...] | None = None
     code_digest: str = ""
+    code_origin: str | None = None
     metric: str | None = None
     goal: Literal["minimize", "maximize"] = "minimize"
     max_retries: int = 1
@@ -67,6 +70,12 @@ class Plan:
         """Number of tasks in each task file but the last."""
         return max(_SMALLEST_FILE, -(-self.total // _MOST_FILES))
 
+    @property
+    def run_digest(self) -> str:
+        """SHA-256 of all that a worker runs for the sweep: what a member trusts, or does not."""
+        what = [self.kind, self.program, self.command, self.code_digest]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
     def value_of(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the sweep's metric; None if it is missing, not a number, or NaN."""
         value = self.number_of(metrics)
@@ -77,7 +86,10 @@ class Plan:
         value = metrics.get(self.metric) if self.metric is not None else None
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # a whole number with hundreds of digits
+            return None
 
     def reaches_target(self, metrics: Mapping[str, Any]) -> bool:
         """Whether metrics are as good as the target, or better."""
@@ -128,7 +140,7 @@ def read_plan(file: Path) -> Plan:
 _NUMBER, _NONE = (int, float), (type(None),)
 _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("sweep", "method", "source_digest", "code_digest", "declared_by"), (str,)),
-    **dict.fromkeys(("program", "metric", "sampler"), (str, *_NONE)),
+    **dict.fromkeys(("program", "code_origin", "metric", "sampler"), (str, *_NONE)),
     **dict.fromkeys(("total", "max_retries", "seed"), (int,)),
     "declaration_digest": (str,),
     "early_terminate": (dict, *_NONE),
@@ -210,6 +222,14 @@ class TaskFiles:
                 f"{self._file(number)} is damaged: task {index} is not where it belongs"
             )
         return line
+
+    def cell_values(self, index: int) -> Mapping[str, Any]:
+        """Return the values of the `foreach` parameters of a task."""
+        for cell in self._plan.cells:
+            if index < cell["tasks"]:
+                return cell["values"]  # type: ignore[no-any-return]
+            index -= cell["tasks"]
+        return {}
 
     def arrived(self) -> bool:
         """Whether all files are there whole, as far as their numbers of lines tell."""

@@ -3,7 +3,7 @@
 import ast
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
@@ -18,9 +18,10 @@ _PASSED_OVER = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", 
 
 @dataclass(frozen=True)
 class Code:
-    """Files by their POSIX path from the place where the program was found."""
+    """Files by their POSIX path from `origin`, the folder where the program was found."""
 
     files: dict[str, bytes]
+    origin: Path | None = field(default=None, compare=False)
 
     @property
     def digest(self) -> str:
@@ -46,7 +47,7 @@ def freeze(program: str | None, further: Sequence[str], places: Sequence[Path]) 
         return Code({})
     file, colon, function = program.partition(":")
     files: dict[str, bytes] = {}
-    found = _look_up(file, "program", places)
+    origin, found = _look_up(file, "program", places)
     if not found.is_file():
         raise UserError(f"program: {file} is a folder; name the file in it that is to run")
     _add(files, check_folder(file, "program"), found)
@@ -54,7 +55,7 @@ def freeze(program: str | None, further: Sequence[str], places: Sequence[Path]) 
         _check_function(file, function, files)
     for name in further:
         inside = check_folder(name, "code")
-        there = _look_up(name, "code", places)
+        _, there = _look_up(name, "code", places)
         for path in _walk(there) if there.is_dir() else [there]:
             _add(files, str(PurePosixPath(inside, path.relative_to(there).as_posix())), path)
     missing = sorted(_unfrozen(files, found.parent, PurePosixPath(file).parent))
@@ -63,7 +64,7 @@ def freeze(program: str | None, further: Sequence[str], places: Sequence[Path]) 
             f"program: {file} imports {', '.join(missing)}, which lies beside it but is not "
             f"frozen with it; add `code: [{', '.join(missing)}]` to the sweep"
         )
-    return Code(files)
+    return Code(files, origin)
 
 
 def fetch(folder: Path, digest: str) -> Code:
@@ -92,11 +93,24 @@ def write(code: Code, folder: Path) -> None:
         place.write_bytes(data)
 
 
-def _look_up(name: str, key: str, places: Sequence[Path]) -> Path:
+def changed(frozen: Code, origin: Path) -> list[str]:
+    """Return the files of frozen code that are other ones by now, or gone, where they came from."""
+    found = []
+    for name, data in sorted(frozen.files.items()):
+        try:
+            if (origin / name).read_bytes() != data:
+                found.append(name)
+        except OSError:
+            found.append(name)
+    return found
+
+
+def _look_up(name: str, key: str, places: Sequence[Path]) -> tuple[Path, Path]:
+    """Return the place that has it, and its path there."""
     inside = check_folder(name, key)
     for place in places:
         if (place / inside).exists():
-            return place / inside
+            return place, place / inside
     beside = [path.name for place in places for path in sorted((place / inside).parent.glob("*"))]
     near = get_close_matches(PurePosixPath(name).name, beside, 1)
     hint = f"; did you mean {near[0]}?" if near else ""

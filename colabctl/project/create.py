@@ -38,7 +38,7 @@ def create(
 def _begin(layout: Layout, name: str, owner: str | None, wanted: Sequence[str]) -> Created:
     pieces = folders(layout.folders())
     for member in wanted:
-        pieces |= people.pieces(layout, member)
+        pieces |= people.pieces(layout, name, member)
     # Last, so that a folder in which this was interrupted is no project yet.
     pieces[layout.config] = render(name, owner, wanted).encode()
     return lay(pieces)
@@ -49,9 +49,9 @@ def _complete(config: Config, wanted: Sequence[str]) -> Created:
     present = people.members(layout, config)
     pieces = folders(layout.folders())
     for member in present:
-        pieces |= people.pieces(layout, member)
+        pieces |= people.pieces(layout, config.name, member)
     for member in _distinct([*present, *wanted])[len(present) :]:
-        pieces |= people.newcomer(layout, member)
+        pieces |= people.newcomer(layout, config.name, member)
     created = lay(pieces)
     return Created(created.made, (*created.kept, layout.config))
 

@@ -9,8 +9,8 @@ from typing import NoReturn
 from colabctl.errors import UserError
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
-from colabctl.project.notebooks import start
 from colabctl.project.pieces import Created, folders, lay
+from colabctl.project.starters import starter
 from colabctl.sharedfs.names import nearest
 
 _FORMAT = 1
@@ -37,21 +37,25 @@ def add(layout: Layout, name: str) -> Created:
     config = load(layout.root, {})
     name = check_member(name)
     known = _named(name, members(layout, config))
-    return lay(pieces(layout, known) if known else newcomer(layout, name))
+    project = config.name
+    return lay(pieces(layout, project, known) if known else newcomer(layout, project, name))
 
 
-def pieces(layout: Layout, name: str) -> dict[Path, bytes | None]:
-    """Return what every member has: folders and a starter notebook."""
+def pieces(layout: Layout, project: str, name: str) -> dict[Path, bytes | None]:
+    """Return what every member of the project called `project` has: folders and a notebook."""
     notebook = layout.start_notebook(name)
-    return {**folders(layout.member_folders(name)), notebook: start(layout, name)}
+    return {
+        **folders(layout.member_folders(name)),
+        notebook: starter(project, name, notebook.stem),
+    }
 
 
-def newcomer(layout: Layout, name: str) -> dict[Path, bytes | None]:
+def newcomer(layout: Layout, project: str, name: str) -> dict[Path, bytes | None]:
     """Return what a member needs whom colabctl.yaml does not name; the record comes last."""
     record = json.dumps({"format": _FORMAT, "name": name}).encode()
     return {
         **folders([layout.member_records]),
-        **pieces(layout, name),
+        **pieces(layout, project, name),
         layout.member_record(name): record,
     }
 

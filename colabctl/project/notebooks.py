@@ -1,67 +1,43 @@
-"""Writes the notebooks that colabctl makes for people."""
+"""Writes the notebooks that colabctl makes for people, in the form that Jupyter and Colab read."""
 
-import glob
+import inspect
 import json
-from typing import Any
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
 
-from colabctl.project.layout import Layout, check_member
+from colabctl.sharedfs.ids import drive_id
 
-_SETUP = """\
-# Run this cell first. In Colab it mounts the Drive and installs colabctl from the project's folder.
-import os
-
-os.environ.setdefault("COLABCTL_MEMBER", MEMBER)
-try:
-    from google.colab import drive
-except ImportError:
-    pass  # not in Colab: nothing to mount
-else:
-    from pathlib import Path
-
-    drive.mount("/content/drive")
-    places = ("MyDrive", "Shareddrives/*", ".shortcut-targets-by-id/*")
-    found = [root for place in places for root in Path("/content/drive").glob(f"{place}/" + FOLDER)]
-    assert found, "the project is not in this Drive: put a shortcut to it into My Drive, run again"
-    os.environ.setdefault("COLABCTL_ROOT", str(found[0]))
-    %pip install -q "{found[0]}"/.colabctl/*.whl
-
-import colabctl
-
-project = colabctl.open()
-raw, mine, final = project.raw, project.mine, project.final
-mine"""
-
-_SAVE = """\
-# Slow work is done once. Run this cell again, or tomorrow on another machine: it loads the file.
-def build():
-    import pandas as pd
-
-    return pd.DataFrame({"x": range(10)})
+ENDING = ".ipynb"
+_REMARK = re.compile(r"  # (noqa|type: ignore).*")
 
 
-frame = project.checkpoint("features.parquet", build)
-frame"""
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a notebook; code that begins with `#@title` shows that, and its text on demand.
 
-
-def start(layout: Layout, member: str) -> bytes:
-    """Return the notebook that `member` begins with: mount and open, then save and resume.
-
-    Its setup cell finds the project by the name of its folder, since the Drive of every member
-    may hold it in another place. The same members and folders give the same bytes.
+    id  1 to 64 of a-z, A-Z, 0-9, "-" and "_"
     """
-    folder = glob.escape(layout.root.absolute().name)
-    setup = _SETUP.replace("MEMBER)", f"{check_member(member)!r})").replace("FOLDER", repr(folder))
-    return _notebook({"setup": setup, "save-and-resume": _SAVE})
+
+    id: str
+    source: str
+    kind: Literal["code", "markdown"] = "code"
 
 
-def _notebook(cells: dict[str, str]) -> bytes:
-    """Return a Python notebook of format 4.5 with these code cells, by id."""
+def render(name: str, cells: Iterable[Cell]) -> bytes:
+    """Return a Python notebook of format 4.5, called `name` without its ending."""
     import nbformat  # noqa: PLC0415 - only those who make a notebook wait for it
 
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = {
-        "cells": [_cell(name, source) for name, source in cells.items()],
-        "metadata": {"kernelspec": kernel},
+        "cells": [_form(cell) for cell in cells],
+        "metadata": {
+            "colab": {"name": f"{name}{ENDING}", "provenance": []},
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
         "nbformat": 4,
         "nbformat_minor": 5,
     }
@@ -69,12 +45,39 @@ def _notebook(cells: dict[str, str]) -> bytes:
     return f"{json.dumps(notebook, indent=1, ensure_ascii=False)}\n".encode()
 
 
-def _cell(name: str, source: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": name,
-        "metadata": {},
-        "outputs": [],
-        "source": source.splitlines(keepends=True),
-    }
+def _form(cell: Cell) -> dict[str, Any]:
+    """Return the JSON of a cell."""
+    form: dict[str, Any] = {"cell_type": cell.kind, "id": cell.id, "metadata": {}}
+    if cell.source.startswith("#@title"):
+        form["metadata"] = {"cellView": "form", "jupyter": {"source_hidden": True}}
+    if cell.kind == "code":
+        form |= {"execution_count": None, "outputs": []}
+    return {**form, "source": cell.source.strip().splitlines(keepends=True)}
+
+
+def colab_link(path: Path) -> str | None:
+    """Return the address at which Colab opens a notebook; None where the mount tells no id."""
+    found = drive_id(path)
+    return None if found is None else f"https://colab.research.google.com/drive/{found}"
+
+
+def imports(module: ModuleType) -> str:
+    """Return the lines by which a module imports what its functions need."""
+    lines = inspect.getsource(module).splitlines()
+    return "\n".join(line for line in lines if line.startswith(("import ", "from ")))
+
+
+def written(*parts: Callable[..., object]) -> str:
+    """Return the text of functions and classes, without remarks for whoever checks this package."""
+    texts = (inspect.getsource(part).strip() for part in parts)
+    return "\n\n".join(_REMARK.sub("", text) for text in texts)
+
+
+def constants(**values: str) -> str:
+    """Return the lines of Python that give names these texts."""
+    return "\n".join(f"{name} = {quoted(value)}" for name, value in values.items())
+
+
+def quoted(text: str) -> str:
+    """Return `text` as Python writes it, in double quotes."""
+    return json.dumps(text, ensure_ascii=False)

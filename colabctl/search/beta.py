@@ -1,4 +1,4 @@
-"""The quantiles of the beta law, which the standard library does not have."""
+"""The beta law, which the standard library does not have: its quantiles, and its shares."""
 
 import math
 
@@ -29,6 +29,14 @@ def beta_quantile(u: float, a: float, b: float) -> float:
             return nearer if nearer >= _TINY else 0.0
         x = nearer
     return x
+
+
+def beta_share(x: float, a: float, b: float) -> float:
+    """Return I_x(a, b), 0 for x below 0 and 1 for x above 1; `a` and `b` above 0."""
+    if not 0 < x < 1:
+        return 1.0 if x >= 1 else 0.0
+    below, _ = _tails(x, a, b, math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b))
+    return below
 
 
 def _tails(x: float, a: float, b: float, log_beta: float) -> tuple[float, float]:

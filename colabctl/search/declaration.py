@@ -14,16 +14,19 @@ from colabctl.search.parameters import ParametersReader
 from colabctl.search.problems import Findings, shown
 from colabctl.search.space import Space
 
-Method = Literal["grid", "random", "bayes"]
+Method = Literal["grid", "random", "bayes", "optuna"]
+SamplerName = Literal["tpe", "gp", "cmaes", "qmc"]
 Claims = Literal["eager", "careful"]
 
-_METHODS: tuple[Method, ...] = ("grid", "random", "bayes")
+_METHODS: tuple[Method, ...] = ("grid", "random", "bayes", "optuna")
+_SAMPLERS: tuple[SamplerName, ...] = ("tpe", "gp", "cmaes", "qmc")
 _CLAIMS: tuple[Claims, ...] = ("eager", "careful")
 
 _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
-    *("foreach", "trials", "exclude", "seed", "max_retries", "task_timeout", "code", "claims"),
+    *("foreach", "trials", "exclude", "sampler", "seed"),
+    *("max_retries", "task_timeout", "code", "claims"),
 )
 _MEANINGLESS = ("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind")
 _REFUSED = {
@@ -60,6 +63,8 @@ class Declaration:
     trials: int | None = None
     exclude: tuple[Exclusion, ...] = ()
     run_cap: int | None = None
+    sampler: SamplerName = "tpe"
+    """What proposes the parameters of slots."""
     early_terminate: Mapping[str, Any] | None = None
     seed: int = 0
     max_retries: int = 1
@@ -101,7 +106,9 @@ def _declaration(source: str, top: Fields) -> Declaration:
     metric = read_metric(top)
     if method == "bayes" and not top.has("metric"):
         top.wrong("method", "bayes needs metric:, as in {name: val_loss, goal: minimize}")
-    space = _space(top, grid=method == "grid")
+    if method == "optuna":
+        metric = _of_objective(top, metric)
+    space = _space(top, method)
     foreach = _foreach(top, space)
     retries = top.whole("max_retries", least=0)
     return Declaration(
@@ -117,6 +124,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         trials=top.whole("trials", least=1),
         exclude=_exclude(top, space, foreach),
         run_cap=top.whole("run_cap", least=1),
+        sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
         seed=top.whole("seed") or 0,
         max_retries=1 if retries is None else retries,
@@ -143,7 +151,7 @@ def _check_keys(top: Fields) -> None:
 def _method(top: Fields) -> Method | None:
     method = top.content.get("method")
     if method is None:
-        top.findings.problem((), "method: is missing; write method: grid, random or bayes")
+        top.findings.problem((), "method: is missing; write method: grid, random, bayes or optuna")
         return None
     if method == "custom":
         top.wrong("method", "custom needs W&B's external optimisers; use bayes")
@@ -151,13 +159,41 @@ def _method(top: Fields) -> Method | None:
     return top.word("method", _METHODS)
 
 
-def _space(top: Fields, *, grid: bool) -> Space:
+def _of_objective(top: Fields, metric: Metric | None) -> Metric | None:
+    """Check what an Optuna objective needs; return its metric, which has a name without asking."""
+    program = top.content.get("program")
+    if not isinstance(program, str) or ":" not in program:
+        top.wrong(
+            "program" if top.has("program") else "method",
+            'optuna needs the objective as program:, as in "study.py:objective"',
+        )
+    return metric if top.has("metric") else Metric("value")
+
+
+def _sampler(top: Fields, method: Method | None) -> SamplerName:
+    sampler = top.word("sampler", _SAMPLERS)
+    if sampler and method in ("grid", "random"):
+        top.wrong("sampler", f"is of no use with method: {method}; write method: bayes")
+    return sampler or "tpe"
+
+
+def _space(top: Fields, method: Method | None) -> Space:
     parameters = top.content.get("parameters")
+    if method == "optuna":
+        foreach = top.content.get("foreach")
+        for name in parameters if isinstance(parameters, dict) else ():
+            if name not in (foreach if isinstance(foreach, list) else [foreach]):
+                problem = (
+                    "an objective suggests its own parameters; only those in foreach stand here"
+                )
+                top.findings.problem(("parameters", name), problem, key=True)
+        if not parameters:
+            return Space()
     if not parameters:
         message = "is missing or empty; name what to vary, as in {lr: {values: [1e-3, 1e-4]}}"
         top.findings.problem(("parameters",), message, key=True)
         return Space()
-    return ParametersReader(top.findings, grid).space(parameters, ("parameters",))
+    return ParametersReader(top.findings, method == "grid").space(parameters, ("parameters",))
 
 
 def _foreach(top: Fields, space: Space) -> tuple[str, ...]:

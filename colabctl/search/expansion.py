@@ -114,6 +114,8 @@ def expand(
 
 def _points(space: Space, method: str) -> Points[Values] | None:
     """Return the points of a grid, or else all that can be drawn; None if they have no end."""
+    if method == "optuna":
+        return None  # nobody knows what an objective will ask for
     return space.points(methodcaller("grid" if method == "grid" else "support"))
 
 

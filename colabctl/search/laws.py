@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import ClassVar
 
-from colabctl.search.beta import beta_quantile
+from colabctl.search.beta import beta_quantile, beta_share
 from colabctl.search.distributions import Distribution, Points, check_order
 
 _STANDARD_NORMAL = NormalDist()
@@ -19,6 +19,13 @@ class Law(Distribution):
     """A law over real numbers, which `Quantized` can round."""
 
     def value_at(self, u: float) -> float:
+        raise NotImplementedError
+
+    def share_below(self, value: float) -> float:
+        """Return the share, 0 to 1, of all draws that lie below `value`: `value_at` turned round.
+
+        Some digits are lost where the law is flat.
+        """
         raise NotImplementedError
 
     def range(self) -> tuple[float, float] | None:
@@ -40,6 +47,9 @@ class Uniform(Law):
     def value_at(self, u: float) -> float:
         return u * (self.max - self.min) + self.min
 
+    def share_below(self, value: float) -> float:
+        return _part(value, self.min, self.max)
+
     def range(self) -> tuple[float, float]:
         return self.min, self.max
 
@@ -58,6 +68,9 @@ class LogUniform(Law):
 
     def value_at(self, u: float) -> float:
         return math.exp(u * (self.max - self.min) + self.min)
+
+    def share_below(self, value: float) -> float:
+        return _part(_log(value), self.min, self.max)
 
     def range(self) -> tuple[float, float]:
         return math.exp(self.min), math.exp(self.max)
@@ -79,6 +92,9 @@ class LogUniformValues(Law):
         low = math.log(self.min)
         return math.exp(u * (math.log(self.max) - low) + low)
 
+    def share_below(self, value: float) -> float:
+        return _part(_log(value), math.log(self.min), math.log(self.max))
+
     def range(self) -> tuple[float, float]:
         return self.min, self.max
 
@@ -98,6 +114,9 @@ class InvLogUniform(Law):
     def value_at(self, u: float) -> float:
         return math.exp(-((1 - u) * (self.max - self.min) + self.min))
 
+    def share_below(self, value: float) -> float:
+        return _part(_log(value), -self.max, -self.min)
+
 
 @dataclass(frozen=True)
 class InvLogUniformValues(Law):
@@ -115,6 +134,9 @@ class InvLogUniformValues(Law):
         low, high = -math.log(self.max), -math.log(self.min)
         return math.exp(-((1 - u) * (high - low) + low))
 
+    def share_below(self, value: float) -> float:
+        return _part(_log(value), math.log(self.min), math.log(self.max))
+
 
 @dataclass(frozen=True)
 class Normal(Law):
@@ -129,6 +151,9 @@ class Normal(Law):
 
     def value_at(self, u: float) -> float:
         return self.mu + self.sigma * _STANDARD_NORMAL.inv_cdf(u)
+
+    def share_below(self, value: float) -> float:
+        return _STANDARD_NORMAL.cdf((value - self.mu) / self.sigma)
 
 
 @dataclass(frozen=True)
@@ -149,6 +174,9 @@ class LogNormal(Law):
     def value_at(self, u: float) -> float:
         return math.exp(self.sigma * _STANDARD_NORMAL.inv_cdf(u)) * math.exp(self.mu)
 
+    def share_below(self, value: float) -> float:
+        return _STANDARD_NORMAL.cdf((_log(value) - self.mu) / self.sigma)
+
 
 @dataclass(frozen=True)
 class Beta(Law):
@@ -165,6 +193,9 @@ class Beta(Law):
 
     def value_at(self, u: float) -> float:
         return beta_quantile(u, self.a, self.b)
+
+    def share_below(self, value: float) -> float:
+        return beta_share(value, self.a, self.b)
 
     def range(self) -> tuple[float, float]:
         return 0.0, 1.0
@@ -194,6 +225,12 @@ class Quantized(Distribution):
     def value_at(self, u: float) -> float:
         return self._multiple(round(self.law.value_at(u) / self.q))
 
+    def share_around(self, value: float) -> tuple[float, float]:
+        """Return the shares of the law's draws between which a draw is rounded to `value`."""
+        count = round(value / self.q)
+        below, above = (count - 0.5) * self.q, (count + 0.5) * self.q
+        return self.law.share_below(below), self.law.share_below(above)
+
     def _multiple(self, count: int) -> float:
         value = float(count) * self.q
         return int(value) if isinstance(self.q, int) else value
@@ -219,6 +256,17 @@ def _arange(low: float, high: float, step: float) -> Points[float]:
         return Points(size, lambda i: low + i * step)
     apart = float(low + step) - low
     return Points(size, lambda i: low + i * apart)
+
+
+def _part(value: float, low: float, high: float) -> float:
+    """Return how far `value` lies on the way from `low` to `high`, between 0 and 1."""
+    if not low < high:  # two bounds so close that their logarithms are equal
+        return 0.5
+    return min(max((value - low) / (high - low), 0.0), 1.0)
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf
 
 
 def _check_above_zero(low: float) -> None:

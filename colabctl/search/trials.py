@@ -20,6 +20,7 @@ class Trial:
     reports        intermediate values in the order in which the task told them
     distributions  of an Optuna objective: the distribution of each of its parameters, as Optuna
                    writes it in JSON; else None, the space says it
+    ended          when it came to its end, on a clock that all trials share; None if it did not
     """
 
     state: State
@@ -27,6 +28,7 @@ class Trial:
     value: float | None = None
     reports: tuple[Report, ...] = ()
     distributions: Mapping[str, Any] | None = None
+    ended: float | None = None
 
 
 Trials = Mapping[int, Trial]

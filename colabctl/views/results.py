@@ -1,14 +1,13 @@
 """The results of a sweep: one row for each finished task, and the columns of the database."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 
 from colabctl.ledger import Book, Plan, TaskFiles, params_of, task_name
+from colabctl.views import columns
 from colabctl.views.status import error_of
 
 FIXED = (
@@ -94,56 +93,26 @@ def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
     or `attributes.x`. Lists are JSON text. A value that is missing is None. What no file can hold,
     such as half a character, is spelled out.
     """
-    flat = [[_flatten(getattr(row, kind)) for kind in _KINDS] for row in rows]
-    names = [
-        list(dict.fromkeys(name for values in flat for name in values[kind]))
-        for kind in range(len(_KINDS))
-    ]
-    uses: dict[str, int] = {}
-    for name in (*FIXED, *chain.from_iterable(names)):
-        uses[name.casefold()] = uses.get(name.casefold(), 0) + 1
-    taken: set[str] = {name.casefold() for name in FIXED}
-
-    def column(kind: str, name: str) -> str:
-        shown = _spelled_out(name).replace("\0", r"\x00")
-        title = shown if uses[name.casefold()] == 1 else f"{kind}.{shown}"
-        number = 2
-        while title.casefold() in taken:
-            title, number = f"{kind}.{shown}_{number}", number + 1
-        taken.add(title.casefold())
-        return title
-
-    columns = [
-        *FIXED,
-        *(column(kind, name) for kind, own in zip(_KINDS, names, strict=True) for name in own),
-    ]
+    flat = [[columns.flat(getattr(row, kind)) for kind in _KINDS] for row in rows]
+    names = {
+        kind: list(dict.fromkeys(name for values in flat for name in values[place]))
+        for place, kind in enumerate(_KINDS)
+    }
     lines = [
         [
-            _spelled_out(value) if isinstance(value, str) else value
+            columns.spelled_out(value)
             for value in (
                 *(getattr(row, name) for name in FIXED),
-                *(own.get(name) for own, each in zip(values, names, strict=True) for name in each),
+                *(
+                    own.get(name)
+                    for own, kind in zip(values, _KINDS, strict=True)
+                    for name in names[kind]
+                ),
             )
         ]
         for row, values in zip(rows, flat, strict=True)
     ]
-    return columns, lines
-
-
-def _flatten(values: dict[str, Any], above: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict) and value:
-            flat.update(_flatten(value, f"{above}{name}."))
-        elif isinstance(value, list | dict):
-            flat[above + name] = json.dumps(value)
-        else:
-            flat[above + name] = value
-    return flat
-
-
-def _spelled_out(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()
+    return [*FIXED, *columns.titles(FIXED, names)], lines
 
 
 def as_json(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Where a sweep stands: counts, workers, rate, time left, the best so far, what failed."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ class Status:
     The counts add up to `total`. rate in tasks per second, seconds_left an estimate; both None
     while nothing is known. best is {task, index, value, metric, params, worker, member} or None.
     failures are {error, tasks} by number of tasks, damage a sentence for each broken line.
+    changed are the files of its code that are other ones by now where they were frozen.
     """
 
     sweep: str
@@ -50,9 +52,10 @@ class Status:
     failures: list[dict[str, Any]] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     consistency: str = "coherent"
+    changed: list[str] = field(default_factory=list)
 
 
-def status(plan: Plan, ledger: Ledger, tasks: TaskFiles) -> Status:
+def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] = ()) -> Status:
     """Return the status of a sweep from what its ledger has read."""
     book = ledger.book
     now = ledger.clock.now()
@@ -91,6 +94,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles) -> Status:
         failures=_failures(book),
         damage=[str(each) for each in ledger.damage],
         consistency=plan.consistency,
+        changed=list(changed),
     )
 
 

@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -26,8 +26,8 @@ from colabctl.work.failure import Pruned, TaskError, headline, tail
 
 Run = Callable[[dict[str, Any], Task], dict[str, Any]]
 
-# Seconds that a report waits for the worker, which may be waiting for the folder: an answer that
-# comes later is found by the next one.
+# Seconds that a task waits for the worker, which may be waiting for the folder: an answer that
+# comes later is found by the next question.
 _ANSWERED_WITHIN = 5.0
 
 
@@ -69,7 +69,7 @@ class Answers:
 class _PipeRecorder:
     """Sends a task's values to the worker as long as the task runs, whatever its threads do.
 
-    answers  given if the sweep has a rule to stop tasks early: then a report waits for its answer
+    answers  given if the sweep has a rule to stop tasks early
     """
 
     def __init__(
@@ -90,11 +90,12 @@ class _PipeRecorder:
                 return
             self._reports += 1
             self._send({"report": self._index, "step": step, "values": values})
-        if self._answers is not None:
-            self._answers.wait(self._reports)
 
     def should_stop(self) -> bool:
-        return self._answers is not None and self._answers.stop()
+        if self._answers is None:
+            return False
+        self._answers.wait(self._reports)  # the last one may be what decides
+        return self._answers.stop()
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
         with self._turn:
@@ -157,7 +158,8 @@ def load(settings: Settings) -> Run:
         raise TaskError(f"program: {file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[known] = module
-    spec.loader.exec_module(module)
+    with _imported_for(settings.kind):
+        spec.loader.exec_module(module)
     run: Any = getattr(module, name, None)
     if not callable(run):
         raise TaskError(f"program: {file} has no function {name}")
@@ -165,7 +167,20 @@ def load(settings: Settings) -> Run:
         from colabctl.work import objective  # noqa: PLC0415 - it needs Optuna
 
         return objective.runner(run)
+    if "wandb" in sys.modules or b"wandb" in path.read_bytes():
+        from colabctl.work.wandb_runs import logging_by_wandb  # noqa: PLC0415 - few need it
+
+        return partial(_call, logging_by_wandb(run))
     return partial(_call, run)
+
+
+def _imported_for(kind: str) -> AbstractContextManager[None]:
+    """Return what a file is imported within: an objective's up to its own Study.optimize."""
+    if kind != "objective":
+        return nullcontext()
+    from colabctl.work.objective import until_optimize  # noqa: PLC0415 - it needs Optuna
+
+    return until_optimize()
 
 
 def _call(function: Callable[..., Any], params: dict[str, Any], task: Task) -> dict[str, Any]:

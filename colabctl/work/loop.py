@@ -34,6 +34,7 @@ class Worker:
     tell        takes sentences for the person who watches; progress is called now and then
     interrupted is set from outside to end at once, releasing what is held
     monotonic   a clock in seconds that is never set
+    conceal     replaces what must not be shown in a text
 
     `run` does all of it. `step`, `over` and `part` are its pieces, for a caller with a time of its
     own, such as a simulation.
@@ -48,6 +49,7 @@ class Worker:
     interrupted: threading.Event
     rng: random.Random = field(default_factory=random.Random)
     monotonic: Callable[[], float] = time.monotonic
+    conceal: Callable[[str], str] = str
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
@@ -263,6 +265,9 @@ class Worker:
         outcomes = self._crew.outcomes
         while outcomes:
             outcome = outcomes.popleft()
+            if outcome.error or outcome.output:
+                error, output = self.conceal(outcome.error), self.conceal(outcome.output)
+                outcome = outcome._replace(error=error, output=output)
             if outcome.assignment is None:
                 self._give_up(f"the code cannot be loaded: {outcome.error}", outcome.output)
             elif outcome.kind in ("report", "suggested"):

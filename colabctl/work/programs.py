@@ -15,9 +15,10 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.search.command import DEFAULT, expand
-from colabctl.task import Task, plain_metrics
+from colabctl.task import Task, plain_metrics, plain_step
 from colabctl.work.ending import KILL_AFTER, how_it_ended
 from colabctl.work.failure import Pruned, TaskError
+from colabctl.work.wandb_runs import WandbRuns, wandb_environment
 
 _LOOK_EVERY = 0.2  # seconds between looks at a running program's reports
 
@@ -28,8 +29,9 @@ def runner(
     """Return what runs `program` once for a task, as (params, task) -> metrics.
 
     The program finds its task in $COLABCTL_TASK and may leave metrics, a flat JSON object, in
-    $COLABCTL_RESULT, and intermediate values, a JSON line each, in $COLABCTL_REPORTS. The current
-    folder is the project, so that data/raw/x.csv is found; the program itself is the frozen copy.
+    $COLABCTL_RESULT, and intermediate values, a JSON line each, in $COLABCTL_REPORTS. What it logs
+    by W&B counts as well. The current folder is the project, so that data/raw/x.csv is found; the
+    program itself is the frozen copy.
 
     If it should stop early, the file $COLABCTL_STOP appears, and it gets SIGTERM: at once, or, if
     it reports through `colabctl.task()` and so sees the answer, after `kill_after` seconds for
@@ -45,7 +47,9 @@ def runner(
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
         stopped.clear()
-        with tempfile.TemporaryDirectory(prefix="colabctl-task-") as scratch:
+        with tempfile.TemporaryDirectory(
+            prefix="colabctl-task-", ignore_cleanup_errors=True
+        ) as scratch:
             place = Path(scratch)
             assignment = replace(
                 task.assignment,
@@ -65,25 +69,35 @@ def runner(
                 "PYTHONPATH": python_path,
                 "PYTHONUNBUFFERED": "1",
             }
+            environ |= wandb_environment(assignment, place, environ)
+            runs = WandbRuns(task, environ, place, root)
             try:
                 arguments = expand(
                     command or DEFAULT, program, params, place / "params.json", environ
                 )
             except UserError as wrong:
                 raise TaskError(str(wrong)) from None
-            pruned = _run_to_end(arguments, environ, root, task, kill_after)
+            pruned = _run_to_end(arguments, environ, root, task, runs, kill_after=kill_after)
             if stopped.is_set() and not pruned:  # exit code 0 says: saved what it had so far
                 raise TaskError("stopped by SIGTERM")
-            task.metrics = _metrics(Path(assignment.result))
+            task.metrics = {**runs.metrics(), **_metrics(Path(assignment.result))}
             if pruned:
                 raise Pruned
+            if runs.fault and not task.metrics:
+                raise TaskError(f"{runs.fault}; leave the metrics in $COLABCTL_RESULT")
             return task.metrics
 
     return run
 
 
 def _run_to_end(
-    arguments: list[str], environ: dict[str, str], root: Path, task: Task, kill_after: float
+    arguments: list[str],
+    environ: dict[str, str],
+    root: Path,
+    task: Task,
+    runs: WandbRuns,
+    *,
+    kill_after: float,
 ) -> bool:
     """Run the program, pass on its reports, and return whether it was stopped early."""
     reports = _Reports(Path(environ["COLABCTL_REPORTS"]), task)
@@ -100,6 +114,7 @@ def _run_to_end(
             with suppress(subprocess.TimeoutExpired):
                 code = process.wait(_LOOK_EVERY)
             reports.pass_on()
+            runs.pass_on(to_the_end=code is not None)
             if code is None and task.should_stop():
                 if ending is None:
                     Path(environ["COLABCTL_STOP"]).touch()
@@ -162,7 +177,8 @@ class _Reports:
         for line in data[:whole].splitlines():
             try:
                 entry = json.loads(line)
-                self._task.report(entry["step"], **entry["values"])
+                step = entry["step"]
+                self._task.pass_on(None if step is None else plain_step(step), entry["values"])
                 self.asked = self.asked or entry.get("asks") is True
             except (ValueError, KeyError, TypeError, AttributeError) as wrong:
                 raise TaskError(

@@ -25,6 +25,7 @@ from colabctl.work.ending import KILL_AFTER
 from colabctl.work.identity import new_identity
 from colabctl.work.kept import keep
 from colabctl.work.loop import Worker
+from colabctl.work.secrets import check_present, concealer
 from colabctl.work.slots import Outcome, Slot
 from colabctl.work.sweep import OpenSweep
 from colabctl.work.tally import Limits, Tally
@@ -43,6 +44,7 @@ class Session:
     """What the person who starts `work` wants and sees.
 
     jobs      tasks at a time
+    trusts    whether the member has written or approved what has this digest (Plan.run_digest)
     tell      takes sentences; progress is called now and then with the plan and the state
     """
 
@@ -52,6 +54,7 @@ class Session:
     limits: Limits
     tell: Callable[[str], None]
     progress: Callable[[Plan, Book], None]
+    trusts: Callable[[str], bool]
     jobs: int = 1
     interrupted: threading.Event = field(default_factory=threading.Event)
 
@@ -61,9 +64,8 @@ class Session:
         With `open_only` those are passed over that are finished, or run by a notebook's loop.
         Raises UserError for a sweep whose code or plan cannot be used.
         """
+        check_present(self.config.secrets, os.environ)
         opened = list(self._open(sweeps, open_only=open_only))
-        for sweep in opened:
-            _check_runnable(sweep.plan)
         tallies: list[Tally] = []
         with _signals(self.interrupted):
             while opened:
@@ -85,13 +87,24 @@ class Session:
         for sweep in sweeps:
             try:
                 opened = OpenSweep.at(self.layout.root, sweep)
+                if open_only and not _needs_work(opened):
+                    continue
+                _check_runnable(opened.plan)
+                self._check_trusted(opened.plan)
             except UserError as wrong:
                 if not open_only:  # it was asked for by name
                     raise
                 self.tell(f"note: {wrong}")
                 continue
-            if not open_only or _needs_work(opened):
-                yield opened
+            yield opened
+
+    def _check_trusted(self, plan: Plan) -> None:
+        if not self.trusts(plan.run_digest):
+            raise UserError(
+                f"sweep {plan.sweep} runs code that you have neither declared nor approved "
+                f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}); look at it and "
+                f"approve it: colabctl trust {plan.sweep}"
+            )
 
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
         with tempfile.TemporaryDirectory(prefix="colabctl-work-") as scratch:
@@ -113,6 +126,7 @@ class Session:
                 tell=self.tell,
                 progress=lambda book: self.progress(sweep.plan, book),
                 interrupted=self.interrupted,
+                conceal=concealer(self.config.secrets, os.environ),
             )
             tally = worker.run()
         if tally.unsent:

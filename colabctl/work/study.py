@@ -1,16 +1,18 @@
 """What the trials of a sweep teach a worker: what to try next, and which task to stop early."""
 
 import json
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from hashlib import blake2b
 from itertools import accumulate
 from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Book, Plan
+from colabctl.search.samplers import Sampler, check_libraries, sampler
 from colabctl.search.space import Space
+from colabctl.search.stopping import Stopper, stopper
 from colabctl.search.trials import Report, State, Trial
 
 Declared = Callable[[int], dict[str, Any] | None]
@@ -36,8 +38,8 @@ class Study:
         self._read: dict[int, int] = {}  # by cell: the book's edition that it was made from
         self._told: dict[int, list[Report]] = {}  # by task that runs here: its own reports
         self._latest: dict[int, dict[str, Any]] = {}  # and the latest of its values
-        self._samplers: dict[int, Any] = {}
-        self._stoppers: dict[int, Any] = {}
+        self._samplers: dict[int, Sampler] = {}
+        self._stoppers: dict[int, Stopper] = {}
 
     @property
     def proposes(self) -> bool:
@@ -56,6 +58,8 @@ class Study:
         """
         if self._plan.method == "bayes":
             self._sampler(0)
+        elif self._plan.method == "optuna":
+            check_libraries(self._plan.sampler or _DEFAULT_SAMPLER)
         if self.stops_early:
             self._stopper(0)
 
@@ -102,6 +106,9 @@ class Study:
             return None
         cell, number = self._place(index)
         values = self._plan.cells[cell]["values"] if self._plan.cells else {}
+        trials = sorted(
+            self._of(cell).items(), key=lambda each: (each[1].ended or math.inf, each[0])
+        )
         key = json.dumps([self._plan.seed, sorted(values.items()), number], default=str)
         return {
             "number": number,
@@ -109,7 +116,7 @@ class Study:
             "goal": self._plan.goal,
             "sampler": self._plan.sampler or _DEFAULT_SAMPLER,
             "seed": int.from_bytes(blake2b(key.encode(), digest_size=4).digest()),
-            "trials": [[other, asdict(trial)] for other, trial in self._of(cell).items()],
+            "trials": [[other, vars(trial)] for other, trial in trials],
         }
 
     # -- which task to stop -------------------------------------------------------------------
@@ -172,7 +179,7 @@ class Study:
             return None  # a slot of which only the end has arrived
         status: State = "running"
         if state.status in ("done", "pruned", "failed"):
-            status = state.status  # type: ignore[assignment]
+            status = state.status
         metrics = state.outcome.body.get("metrics", {}) if state.outcome else {}
         return Trial(
             status,
@@ -184,35 +191,34 @@ class Study:
                 if (value := plan.number_of(values)) is not None
             ),
             known.distributions if known else None,
+            state.outcome.t if state.outcome and status != "running" else None,
         )
 
-    def _sampler(self, cell: int) -> Any:
+    def _sampler(self, cell: int) -> Sampler:
         found = self._samplers.get(cell)
         if found is None:
             plan = self._plan
-            from colabctl.search.samplers import sampler
-
-            found = self._samplers[cell] = sampler(
-                plan.sampler or _DEFAULT_SAMPLER,
-                self._spaces()[cell],
-                plan.goal,
-                plan.seed,
-                plan.cells[cell]["values"],
-            )
+            name, values = plan.sampler or _DEFAULT_SAMPLER, plan.cells[cell]["values"]
+            try:
+                found = sampler(name, self._spaces()[cell], plan.goal, plan.seed, values)
+            except ValueError as wrong:
+                raise self._damaged(wrong) from None
+            self._samplers[cell] = found
         return found
 
-    def _stopper(self, cell: int) -> Any:
+    def _stopper(self, cell: int) -> Stopper:
         found = self._stoppers.get(cell)
         if found is None:
-            from colabctl.search.stopping import stopper
-
             rule = self._plan.early_terminate
             assert rule is not None
             try:
                 found = self._stoppers[cell] = stopper(rule, self._plan.goal)
             except ValueError as wrong:
-                raise UserError(
-                    f"sweep {self._plan.sweep}: early_terminate in plan.json is damaged ({wrong}); "
-                    "restore it from the folder's version history"
-                ) from None
+                raise self._damaged(wrong) from None
         return found
+
+    def _damaged(self, wrong: ValueError) -> UserError:
+        return UserError(
+            f"sweep {self._plan.sweep}: plan.json is damaged ({wrong}); restore it from the "
+            "folder's version history"
+        )

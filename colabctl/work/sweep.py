@@ -11,11 +11,12 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
+from colabctl.project.code import changed, fetch
 from colabctl.project.layout import SweepLayout
-from colabctl.search import Declaration, Space, read
+from colabctl.search import Cell, Declaration, Space, read
 from colabctl.search.cells import combinations
 from colabctl.sharedfs.locks import Lock
-from colabctl.sharedfs.names import slug
+from colabctl.sharedfs.names import check_folder, slug
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.study import Study
@@ -60,6 +61,18 @@ class OpenSweep:
             )
         return read(content, str(self.layout.declaration))
 
+    def changed_code(self) -> list[str]:
+        """Return the files of the frozen code that have changed where they came from, if known."""
+        origin = self.plan.code_origin
+        if origin is None or not self.plan.code_digest:
+            return []
+        try:
+            frozen = fetch(self.layout.code, self.plan.code_digest)
+            folder = "" if origin == "." else check_folder(origin, "code_origin")
+            return changed(frozen, self.root / folder)
+        except (UserError, OSError):
+            return []  # it is damaged or has not arrived: workers will say so
+
     def study(self) -> Study:
         """Return what the trials of the sweep teach."""
         return Study(self.plan, self.ledger.book, self._declared, self._spaces)
@@ -67,16 +80,24 @@ class OpenSweep:
     def _declared(self, index: int) -> dict[str, Any] | None:
         return self.tasks[index].params
 
-    def _spaces(self) -> list[Space]:
-        """Return what is left to search in each cell."""
+    def cells(self) -> list[Cell]:
+        """Return the cells with what is left to search in each; raises as `declaration` does."""
         declaration = self.declaration()
-        cells = combinations(
+        found = combinations(
             declaration.parameters, declaration.foreach, declaration.exclude, declaration.source
         )
-        if [values for values, _ in cells] != [cell["values"] for cell in self.plan.cells]:
-            raise UserError(f"{self.layout.plan} does not match sweep.yaml; restore both from the "
-                            "folder's version history")  # fmt: skip
-        return [space for _, space in cells]
+        if [values for values, _ in found] != [cell["values"] for cell in self.plan.cells]:
+            raise UserError(
+                f"{self.layout.plan} does not match sweep.yaml; restore both from the folder's "
+                "version history"
+            )
+        return [
+            Cell(values, cell["tasks"], space)
+            for (values, space), cell in zip(found, self.plan.cells, strict=True)
+        ]
+
+    def _spaces(self) -> list[Space]:
+        return [cell.space for cell in self.cells()]
 
     def assign(self, claims: Sequence[Claim], me: Identity, study: Study) -> list[Assignment]:
         """Return what the process that runs claimed tasks needs to know."""

@@ -28,6 +28,7 @@ def test_the_current_folder_is_the_one_unless_told(say: Say, tmp_path: Path) -> 
 def test_making_a_project_twice_changes_nothing(project: Project, say: Say) -> None:
     project.write("colabctl.yaml", (project.root / "colabctl.yaml").read_text() + "# mine\n")
     project.write("notebooks/ana/start.ipynb", "mine")
+    say("init")
     before = everything(project.root)
     again = say("init", "--name", "other", "--member", "ana")
     assert (again.code, again.err) == (0, "everything is there already\n")

@@ -155,7 +155,7 @@ def test_watching_ends_with_the_sweep(project: Project) -> None:
             + b"[" * 600
             + b"]" * 600
             + b"}}",
-            "metrics are nested too deep",
+            "nested too deep",
         ),
         (b'{"n": 1, "t": 1.7e9, "event": "heartbeat"}', "stands twice"),
     ],

@@ -1,93 +1,145 @@
-"""The notebook that a member begins with."""
+"""The form of the notebooks that colabctl writes, and the ones that members begin with."""
 
 import json
-import sys
+import os
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import nbformat
 import pytest
 
+from colabctl.errors import UserError
+from colabctl.project import bootstrap
 from colabctl.project.layout import Layout
-from colabctl.project.notebooks import start
+from colabctl.project.notebooks import Cell, colab_link, constants, render, written
+from colabctl.project.starters import starter, write_starter
+from colabctl.project.wheel import wheel
+from tests.project.conftest import everything
 
-INSTALL = '%pip install -q "{found[0]}"/.colabctl/*.whl'
+Notebook = dict[str, Any]
 
 
-def cells(project: Layout, member: str = "ana") -> list[str]:
-    return ["".join(cell["source"]) for cell in json.loads(start(project, member))["cells"]]
+def source(cell: Notebook) -> str:
+    return "".join(cell["source"])
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Stand in for the library that the notebook opens the project with; note each opening."""
-    calls: list[str] = []
-    project = SimpleNamespace(raw="raw", mine="mine", final="final")
-
-    def open_project() -> Any:
-        calls.append("opened")
-        return project
-
-    library = ModuleType("colabctl")
-    library.open = open_project  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "colabctl", library)
-    for variable in ("COLABCTL_MEMBER", "COLABCTL_ROOT"):
-        monkeypatch.setenv(variable, "")  # noted, so that what the notebook sets is undone
-        monkeypatch.delenv(variable)
-    return calls
+def begun() -> Notebook:
+    """Give the notebook that ana begins with."""
+    content: Notebook = json.loads(starter("churn", "ana", "start"))
+    return content
 
 
-def test_the_notebook_is_valid_in_the_newest_form(project: Layout) -> None:
-    notebook = json.loads(start(project, "ana"))
+def test_a_notebook_is_valid_in_the_newest_form() -> None:
+    notebook = json.loads(
+        render("mine", [Cell("one", "# Hello", "markdown"), Cell("two", "x = 1")])
+    )
     nbformat.validate(notebook)
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
-    assert [cell["cell_type"] for cell in notebook["cells"]] == ["code", "code"]
+    assert notebook["metadata"]["colab"]["name"] == "mine.ipynb"
+    assert [cell["cell_type"] for cell in notebook["cells"]] == ["markdown", "code"]
 
 
-def test_the_same_member_gets_the_same_notebook(project: Layout) -> None:
-    assert start(project, "ana") == start(project, "ana")
+def test_code_with_a_title_is_folded_under_it() -> None:
+    [titled, plain] = json.loads(render("n", [Cell("a", "#@title Hi\nx = 1"), Cell("b", "x = 1")]))[
+        "cells"
+    ]
+    assert titled["metadata"] == {"cellView": "form", "jupyter": {"source_hidden": True}}
+    assert plain["metadata"] == {}
 
 
-def test_the_install_names_the_wheel_in_the_project_and_no_package(project: Layout) -> None:
-    installs = [line.strip() for cell in cells(project) for line in cell.split("\n") if "%" in line]
-    assert installs == [INSTALL]
-
-
-def test_outside_colab_the_first_cell_opens_the_project_and_no_more(
-    project: Layout, opened: list[str]
-) -> None:
+def test_functions_are_written_as_they_are_but_for_remarks_to_the_linter() -> None:
+    text = written(bootstrap.mount_drive, bootstrap.places)
+    assert "    from google.colab import drive\n    except ImportError:" in text
+    assert "noqa" not in text
+    assert "type: ignore" not in text
     names: dict[str, Any] = {}
-    exec(cells(project)[0].replace(INSTALL, "raise AssertionError"), names)
-    assert opened == ["opened"]
-    assert (names["raw"], names["mine"], names["final"]) == ("raw", "mine", "final")
-    assert names["os"].environ["COLABCTL_MEMBER"] == "ana"
+    exec("from __future__ import annotations\n" + text, names)
+    assert names["mount_drive"]() is None
 
 
-@pytest.mark.parametrize("name", ["churn", "two words", "it's [new]"])
-@pytest.mark.parametrize("place", ["MyDrive", "Shareddrives/team", ".shortcut-targets-by-id/1aB"])
-def test_in_colab_the_first_cell_mounts_and_finds_the_project_wherever_it_lies(
-    tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch, name: str, place: str
-) -> None:
-    mount = tmp_path / "drive"
-    project = mount / place / name
-    colab = ModuleType("google.colab")
-    colab.drive = SimpleNamespace(mount=lambda path: Path(path, place, name).mkdir(parents=True))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "google", ModuleType("google"))
-    monkeypatch.setitem(sys.modules, "google.colab", colab)
+@pytest.mark.parametrize("text", ["plain", 'say "hi"', "it's", "back\\slash", "Zoë 😀", "{x} $y"])
+def test_a_constant_is_the_text_whatever_it_holds(text: str) -> None:
     names: dict[str, Any] = {}
-    source = cells(Layout(Path("/somewhere/else", name)))[0]
-    exec(source.replace("/content/drive", str(mount)).replace(INSTALL, "installed = True"), names)
-    assert names["installed"]
-    assert names["found"] == [project]
-    assert names["os"].environ["COLABCTL_ROOT"] == str(project)
-    assert opened == ["opened"]
+    exec(constants(NAME=text), names)
+    assert names["NAME"] == text
 
 
-def test_the_second_cell_saves_what_is_slow_and_resumes(project: Layout) -> None:
-    asked: list[tuple[str, Any]] = []
-    stand_in = SimpleNamespace(checkpoint=lambda name, build: asked.append((name, build)))
-    exec(cells(project)[1], {"project": stand_in})
-    [(name, build)] = asked
-    assert name == "features.parquet"
-    assert callable(build)
+def test_the_first_cell_opens_the_project_from_the_wheel_that_it_names(begun: Notebook) -> None:
+    opened = source(begun["cells"][0])
+    assert constants(WHEEL=wheel().name, SHA256=wheel().digest) in opened
+    assert "pip install" not in opened
+    for name in (
+        "project",
+        "raw",
+        "interim",
+        "processed",
+        "results",
+        "mine",
+        "final",
+        "checkpoints",
+    ):
+        assert name in compile(opened, "cell", "exec").co_names
+
+
+def test_the_second_cell_saves_what_is_slow_and_resumes(begun: Notebook) -> None:
+    kept: dict[str, Any] = {}
+
+    class Stored:
+        def checkpoint(self, name: str, build: Any) -> Any:
+            return kept.setdefault(name, build())
+
+    for _ in range(2):
+        exec(source(begun["cells"][1]), {"project": Stored()})
+    assert kept == {"features.json": {"squares": [x * x for x in range(10)]}}
+
+
+def test_the_same_build_gives_a_member_the_same_notebook() -> None:
+    assert starter("churn", "ana", "start") == starter("churn", "ana", "start")
+
+
+def test_a_new_notebook_lies_in_its_members_folder(project: Layout) -> None:
+    path = write_starter(project, "ana", "exploring")
+    assert path == project.member_notebooks("ana") / "exploring.ipynb"
+    assert write_starter(project, "ben", "exploring.ipynb").parent.name == "ben"
+    notebook = json.loads(path.read_bytes())
+    assert notebook["metadata"]["colab"]["name"] == "exploring.ipynb"
+    assert constants(PROJECT="churn", MEMBER="ana") in source(notebook["cells"][0])
+
+
+@pytest.mark.parametrize("name", ["start", "start.ipynb", "START"])
+def test_a_name_that_is_taken_is_refused(project: Layout, name: str) -> None:
+    before = everything(project.root)
+    with pytest.raises(UserError, match=r"notebooks/ana/start\.ipynb is there already; choose"):
+        write_starter(project, "ana", name)
+    assert everything(project.root) == before
+
+
+@pytest.mark.parametrize("name", ["", ".ipynb", "a/b", "..", "con", "what?", "x" * 100])
+def test_a_name_that_is_not_safe_everywhere_is_refused(project: Layout, name: str) -> None:
+    before = everything(project.root)
+    with pytest.raises(UserError, match="notebook name"):
+        write_starter(project, "ana", name)
+    assert everything(project.root) == before
+
+
+def test_the_link_is_by_the_id_that_the_mount_tells(tmp_path: Path) -> None:
+    notebook = tmp_path / "n.ipynb"
+    notebook.touch()
+    assert colab_link(notebook) is None
+    assert colab_link(tmp_path / "missing.ipynb") is None
+    try:
+        os.setxattr(notebook, "user.drive.id", b"1aB_c-9")
+    except (AttributeError, OSError):
+        pytest.skip("needs extended attributes")
+    assert colab_link(notebook) == "https://colab.research.google.com/drive/1aB_c-9"
+
+
+def test_a_notebook_that_is_not_uploaded_has_no_link_yet(tmp_path: Path) -> None:
+    notebook = tmp_path / "n.ipynb"
+    notebook.touch()
+    try:
+        os.setxattr(notebook, "user.drive.id", b"local-1234")
+    except (AttributeError, OSError):
+        pytest.skip("needs extended attributes")
+    assert colab_link(notebook) is None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.search import Declaration, Metric, SweepFileError, expand, read
+from colabctl.search import Declaration, Metric, Space, SweepFileError, expand, read
 
 MINIMAL = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
 
@@ -116,20 +116,68 @@ def test_keys_that_nobody_knows_are_ignored_as_wandb_does() -> None:
         ("foreach: {lr: 1}", "3:10", "must be text"),
         ("exclude: [{lr: 1}]", "3:12", "foreach is missing"),
         ("exclude: [lr]", "3:11", "must be a map"),
-        ("early_terminate: {type: median}", "3:25", "hyperband"),
-        ("early_terminate: {min_iter: 3}", "3:18", "needs type: hyperband"),
-        ("early_terminate: {type: hyperband}", "3:18", "needs min_iter:"),
-        ("early_terminate: {type: hyperband, max_iter: 27}", "3:46", "needs s:"),
-        ("early_terminate: {type: hyperband, max_iter: 2, s: 2}", "3:18", "never cuts"),
-        ("early_terminate: {type: hyperband, min_iter: 3, eta: 1}", "3:54", "above 1"),
-        ("early_terminate: {type: hyperband, min_iter: 3, strict: 1}", "3:57", "true or false"),
-        ("early_terminate: {type: hyperband, min_itr: 3, min_iter: 3}", "3:36", "min_iter?"),
         ("early_terminate: 3", "3:18", "must be a map"),
+        ("early_terminate: median", "3:18", "as in {type: median}"),
     ],
 )
 def test_a_wrong_key_is_told_with_its_place_and_its_mend(more: str, line: str, words: str) -> None:
     problem = problem_of(MINIMAL + more)
     assert problem.startswith(f"sweep.yaml:{line}: ")
+    assert words in problem
+    assert "\n" not in problem
+
+
+WORDS = "hyperband, median, percentile, successive_halving, patient, threshold"
+
+
+@pytest.mark.parametrize(
+    ("rule", "at", "words"),
+    [
+        ("{min_iter: 3}", "{", f"needs type:, one of {WORDS}"),
+        ("{type: nop}", "nop", f'must be one of {WORDS}, not "nop"'),
+        ("{type: [median]}", "[", f"must be one of {WORDS}"),
+        ("{type: medain}", "medain", "did you mean median?"),
+        ("{type: MedianPruner}", "Med", "did you mean median?"),
+        ("{type: asha}", "asha", "did you mean successive_halving?"),
+        ("{type: SHA}", "SHA", "did you mean successive_halving?"),
+        ("{type: Hyper-Band}", "Hyper", "did you mean hyperband?"),
+        ("{type: hyperband}", "{", "needs min_iter:"),
+        ("{type: hyperband, max_iter: 27}", "27", "needs s:"),
+        ("{type: hyperband, max_iter: 2, s: 2}", "{", "never cuts"),
+        ("{type: hyperband, min_iter: 3, eta: 1}", "1}", "above 1"),
+        ("{type: hyperband, min_iter: 3, strict: 1}", "1}", "true or false"),
+        ("{type: hyperband, min_itr: 3, min_iter: 3}", "min_itr", "mean min_iter?"),
+        ("{type: hyperband, min_iter: 3, max_resource: 9}", "max_r", "mean max_iter?"),
+        ("{type: median, warmup_steps: 3}", "warmup", "mean n_warmup_steps?"),
+        ("{type: median, min_iter: 3}", "min_iter", "mean n_warmup_steps?"),
+        ("{type: median, n_startup_trials: -1}", "-1", "at least 0"),
+        ("{type: median, interval_steps: 0}", "0", "at least 1"),
+        ("{type: median, n_min_trials: 1.5}", "1.5", "whole number"),
+        ("{type: percentile}", "{", "needs percentile:"),
+        ("{type: percentile, percentile: 101}", "101", "from 0 to 100"),
+        ("{type: percentile, percentile: '25'}", "'25'", "without quotes"),
+        ("{type: successive_halving, eta: 3}", "eta", "mean reduction_factor?"),
+        ("{type: successive_halving, reduction_factor: 1}", "1}", "at least 2"),
+        ("{type: successive_halving, min_resource: 0}", "0}", "auto or a whole number"),
+        ("{type: successive_halving, min_resource: all}", "all", "auto or a whole number"),
+        ("{type: successive_halving, bootstrap_count: 2}", "2}", "needs min_resource:"),
+        ("{type: successive_halving, min_early_stopping_rate: 99}", "99", "at most 60"),
+        ("{type: patient}", "{", "needs patience:"),
+        ("{type: patient, patience: -1}", "-1", "at least 0"),
+        ("{type: patient, patience: 2, min_delta: -0.1}", "-0.1", "at least 0"),
+        ("{type: patient, patience: 2, wrapped_pruner: median}", "median", "{type: median}"),
+        ("{type: patient, patience: 2, wrapped_pruner: {type: hyperband}}", "{type: h", "Optuna's"),
+        ("{type: patient, patience: 2, wrapped_pruner: {type: sha}}", "sha", "successive_halving?"),
+        ("{type: threshold}", "{", "needs lower: or upper:"),
+        ("{type: threshold, lower: 2, upper: 1}", "2,", "above upper:"),
+        ("{type: threshold, upper: 2, min: 1}", "min", "mean lower?"),
+    ],
+)
+def test_a_wrong_rule_for_stopping_is_told_with_its_place_and_its_mend(
+    rule: str, at: str, words: str
+) -> None:
+    problem = problem_of(f"{MINIMAL}early_terminate: {rule}")
+    assert problem.startswith(f"sweep.yaml:3:{18 + rule.index(at)}: early_terminate")
     assert words in problem
     assert "\n" not in problem
 
@@ -177,8 +225,83 @@ def test_hyperband_has_the_reference_engines_defaults(rule: str, expected: dict[
     assert declared(more).early_terminate == {"type": "hyperband"} | expected
 
 
-def test_early_termination_without_a_metric_is_ignored_and_said() -> None:
-    declaration = declared("early_terminate: {type: hyperband, min_iter: 3}")
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (
+            "{type: median}",
+            {"n_startup_trials": 5, "n_warmup_steps": 0, "interval_steps": 1, "n_min_trials": 1},
+        ),
+        (
+            "{type: percentile, percentile: 25.0, n_warmup_steps: 10}",
+            {
+                "percentile": 25.0,
+                "n_startup_trials": 5,
+                "n_warmup_steps": 10,
+                "interval_steps": 1,
+                "n_min_trials": 1,
+            },
+        ),
+        (
+            "{type: successive_halving, min_resource: 3, bootstrap_count: 2}",
+            {
+                "min_resource": 3,
+                "reduction_factor": 4,
+                "min_early_stopping_rate": 0,
+                "bootstrap_count": 2,
+            },
+        ),
+        ("{type: patient, patience: 4}", {"wrapped_pruner": None, "patience": 4, "min_delta": 0.0}),
+        (
+            "{type: patient, patience: 4, wrapped_pruner: {type: threshold, upper: 9}}",
+            {
+                "wrapped_pruner": {
+                    "type": "threshold",
+                    "lower": None,
+                    "upper": 9,
+                    "n_warmup_steps": 0,
+                    "interval_steps": 1,
+                },
+                "patience": 4,
+                "min_delta": 0.0,
+            },
+        ),
+    ],
+)
+def test_a_pruner_of_optunas_has_its_arguments_with_their_defaults(
+    rule: str, expected: dict[str, Any]
+) -> None:
+    early_terminate = declared(f"metric: {{name: loss}}\nearly_terminate: {rule}").early_terminate
+    assert early_terminate is not None
+    assert {**early_terminate} == {"type": early_terminate["type"]} | expected
+
+
+def test_all_that_is_wrong_with_a_rule_is_told_at_once() -> None:
+    problem = problem_of(
+        MINIMAL
+        + "early_terminate: {type: patient, patience: soon, min_delta: -1,"
+        + " wrapped_pruner: {type: threshold, max: 1, interval_steps: 0}}"
+    )
+    assert [line.split(": ")[1] for line in problem.splitlines()] == [
+        "early_terminate.patience",
+        "early_terminate.min_delta",
+        "early_terminate.wrapped_pruner",
+        "early_terminate.wrapped_pruner.max",
+        "early_terminate.wrapped_pruner.interval_steps",
+    ]
+
+
+def test_a_key_that_no_rule_has_is_ignored_and_said() -> None:
+    more = "metric: {name: loss}\nearly_terminate: {type: median, why: slow, n_min_trials: 2}"
+    declaration = declared(more)
+    assert declaration.early_terminate is not None
+    assert "why" not in declaration.early_terminate
+    assert "early_terminate.why: unknown here" in declaration.notes[0]
+
+
+@pytest.mark.parametrize("rule", ["{type: hyperband, min_iter: 3}", "{type: median}"])
+def test_early_termination_without_a_metric_is_ignored_and_said(rule: str) -> None:
+    declaration = declared(f"early_terminate: {rule}")
     assert declaration.early_terminate is None
     assert "no metric:" in declaration.notes[0]
 
@@ -228,3 +351,37 @@ def test_very_many_problems_are_counted_rather_than_told() -> None:
         read({"method": "random", "parameters": parameters}, "space")
     assert len(refused.value.problems) == 150
     assert str(refused.value).endswith("\n... and 50 more problems")
+
+
+def test_an_objective_needs_a_function_and_suggests_its_own_parameters() -> None:
+    declaration = read("method: optuna\nprogram: study.py:objective\n", "o.yaml")
+    assert declaration.parameters == Space()
+    assert declaration.metric == Metric("value", "minimize")
+    assert declaration.sampler == "tpe"
+    assert read(
+        "method: optuna\nprogram: a.py:f\nmetric: {name: f1, goal: maximize}\n", "o"
+    ).metric == Metric("f1", "maximize")
+    with pytest.raises(
+        SweepFileError, match=r'needs the objective as program:, as in "study\.py:obj'
+    ):
+        read("method: optuna\nprogram: study.py\n", "o.yaml")
+    with pytest.raises(SweepFileError, match="only those in foreach stand here"):
+        read("method: optuna\nprogram: a.py:f\nparameters: {lr: {values: [1, 2]}}\n", "o.yaml")
+
+
+def test_an_objective_has_one_study_for_each_combination() -> None:
+    text = "method: optuna\nprogram: a.py:f\ntrials: 7\nforeach: [d]\nparameters: {d: {values: [1, 2]}}\n"
+    expansion = expand(read(text, "o.yaml"))
+    assert [(cell.values, cell.tasks) for cell in expansion.cells] == [({"d": 1}, 7), ({"d": 2}, 7)]
+    assert [draw.params for draw in expansion.tasks()] == [None] * 14
+
+
+def test_a_sampler_is_for_searches_that_learn() -> None:
+    assert read(BAYES + "sampler: gp\n", "b.yaml").sampler == "gp"
+    with pytest.raises(SweepFileError, match="did you mean cmaes"):
+        read(BAYES + "sampler: cmaess\n", "b.yaml")
+    with pytest.raises(SweepFileError, match="of no use with method: random"):
+        read(BAYES.replace("bayes", "random") + "sampler: gp\n", "b.yaml")
+
+
+BAYES = "method: bayes\nmetric: {name: loss}\nparameters: {x: {min: 0.0, max: 1.0}}\n"

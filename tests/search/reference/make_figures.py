@@ -1,4 +1,4 @@
-"""Write figures.json: what W&B's own engine draws and enumerates, for the tests to compare with.
+"""Write figures.json: what W&B's own engine draws, enumerates and stops, for the tests to compare.
 
 Run by hand, in an environment of its own, when the engine has a new release:
 
@@ -8,12 +8,14 @@ Run by hand, in an environment of its own, when the engine has a new release:
 """
 
 import json
+import math
 import random
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sweeps import next_runs  # type: ignore[import-not-found]  # only where this script is run
+from sweeps import SweepRun, next_runs, stop_runs  # type: ignore[import-not-found]  # only where this script is run
 from sweeps.config.schema import (  # type: ignore[import-not-found]
     ParamValidationError,
     sweep_config_jsonschema,
@@ -149,6 +151,26 @@ GRIDS: list[dict[str, Any]] = [
     },
 ]
 
+HYPERBANDS: list[dict[str, Any]] = [
+    {"min_iter": 1},
+    {"min_iter": 2, "eta": 2},
+    {"min_iter": 2, "eta": 2, "strict": False},
+    {"min_iter": 3, "eta": 3, "strict": True, "s": 2},
+    {"min_iter": 1, "eta": 1.3, "strict": False},
+    {"min_iter": 2, "eta": 2.5},
+    {"min_iter": 1, "eta": 1.01},
+    {"min_iter": 1, "eta": 10},
+    {"min_iter": 40},
+    {"max_iter": 27, "s": 2},
+    {"max_iter": 27, "s": 9, "strict": False},
+    {"max_iter": 10, "s": 2, "eta": 3},
+    {"max_iter": 10, "s": 3, "eta": 1.2},
+    {"max_iter": 9, "s": 4, "eta": 2.5, "min_iter": 1},
+    {"max_iter": 7, "s": 1, "eta": 7, "strict": False},
+]
+
+STATES = ("running", "finished", "failed", "killed", "crashed", "preempted", "pending")
+
 
 def main() -> None:
     """Write the figures beside this script."""
@@ -164,8 +186,10 @@ def main() -> None:
             {"parameter": parameter, "kind": _kind(parameter)} for parameter in UNDERSTOOD_OR_NOT
         ],
         "grids": [{"parameters": grid, "points": _points(grid)} for grid in GRIDS],
+        "stopped": list(_stopped()),
     }
     lines = json.dumps(figures, indent=None).replace('{"parameter', '\n{"parameter')
+    lines = lines.replace('{"rule', '\n{"rule')
     Path(__file__).with_name("figures.json").write_text(lines + "\n", encoding="utf-8")
 
 
@@ -204,6 +228,52 @@ def _points(parameters: dict[str, Any]) -> list[dict[str, Any]]:
         for run in runs
         if run is not None
     ]
+
+
+def _stopped() -> Iterator[dict[str, Any]]:
+    """Yield histories, each as the values that a run has logged, and which runs the engine stops.
+
+    Its state is "running" for half of the runs; what else has become of a run changes nothing.
+    """
+    source = random.Random(15)
+    for case in range(450):
+        rule = {"type": "hyperband", **HYPERBANDS[case % len(HYPERBANDS)]}
+        goal = source.choice(["minimize", "maximize"])
+        names = ["running", *(_state(source) for _ in range(source.choice([0, 1, 2, 5, 8, 13])))]
+        histories = [_history(source, case) for _ in names]
+        runs = [
+            SweepRun(
+                name=str(i),
+                state=state,
+                history=[{"other": 0.5}, *({"loss": value} for value in history)],
+            )
+            for i, (state, history) in enumerate(zip(names, histories, strict=True))
+        ]
+        metric = {"name": "loss", "goal": goal}
+        stopped = stop_runs({"method": "random", "metric": metric, "early_terminate": rule}, runs)
+        yield {
+            "rule": rule,
+            "goal": goal,
+            "states": names,
+            "histories": histories,
+            "stopped": [int(run.name) for run in stopped],
+        }
+
+
+def _state(source: random.Random) -> str:
+    return "running" if source.random() < 0.5 else source.choice(STATES)
+
+
+def _history(source: random.Random, case: int) -> list[Any]:
+    """Return values that fall and rise, many of them the same as another run's, some no number."""
+    level = source.randint(0, 9)
+    odd = [math.nan, math.inf, -math.inf, None, "3", True] if case % 3 == 0 else [0, -0.0]
+    values: list[Any] = []
+    for _ in range(source.choice([0, 1, 2, 3, 4, 6, 9, 10, 14, 28])):
+        level += source.choice([-1, 0, 0, 1])
+        value = level if case % 2 else round(level + source.random(), 2)
+        values.append(source.choice(odd) if source.random() < 0.08 else value)
+    return values
 
 
 def _plain(value: Any) -> Any:

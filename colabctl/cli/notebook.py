@@ -1,0 +1,119 @@
+"""The commands that write notebooks: one to begin with, and workers of a sweep."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from colabctl.cli.options import Json, Member, Root, Sweep, answer, open_project, talk
+from colabctl.durations import parse_duration
+from colabctl.errors import UserError
+
+if TYPE_CHECKING:
+    from colabctl.ledger import Plan
+    from colabctl.project.layout import Layout
+    from colabctl.project.workers import Written
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the notebook.")],
+    member: Member = None,
+    root: Root = None,
+) -> None:
+    """Write a notebook that opens the project, into your folder of notebooks."""
+    from colabctl.project.members import current_member
+    from colabctl.project.starters import write_starter
+    from colabctl.project.wheel import place_wheel
+
+    layout, config = open_project(root)
+    who = current_member(config, os.environ, member)
+    path = write_starter(layout, who, name)
+    place_wheel(layout)
+    print(_line(layout, path))
+
+
+def workers(
+    sweep: Sweep,
+    number: Annotated[int, typer.Option("--number", "-n", help="How many notebooks.")] = 1,
+    member: Member = None,
+    max_time: Annotated[
+        str, typer.Option("--max-time", help="How long each may work, as in 11h.")
+    ] = "11h",
+    release: Annotated[
+        bool, typer.Option("--release", help="Release the machine when the work is done.")
+    ] = False,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Write worker notebooks: each, opened in Colab and run, is a worker of the sweep.
+
+    Nothing is overwritten; a notebook that is there and the same is one of them.
+    """
+    from colabctl.project.members import current_member
+    from colabctl.project.workers import TERMS, Job, write_workers
+    from colabctl.version import VERSION
+
+    layout, config = open_project(root)
+    who = current_member(config, os.environ, member)
+    parse_duration(max_time, "--max-time")
+    plan = _trusted_plan(layout, sweep)
+    job = Job(
+        sweep=plan.sweep,
+        tasks=plan.total,
+        program=f"{plan.program}",
+        digest=plan.run_digest,
+        declared_by=plan.declared_by,
+        declared_at=plan.declared_at,
+        made_with=getattr(plan, "made_with", VERSION),
+        max_time=max_time,
+        release=release,
+    )
+    written = write_workers(layout, who, job, number)
+    for path in written.other:
+        talk(f"{layout.relative(path)} has other cells and is left alone")
+    if as_json:
+        answer([_entry(layout, written, path) for path in written.notebooks])
+    else:
+        for path in written.notebooks:
+            print(_line(layout, path))
+    talk(f"{len(written.made)} made, {len(written.notebooks) - len(written.made)} were there")
+    talk(TERMS)
+
+
+def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
+    """Return a sweep's plan, if this member may vouch for its code, as the notebooks do."""
+    from colabctl.ledger import read_plan
+    from colabctl.project.approvals import approvals_for
+    from colabctl.project.sweeps import find_sweep
+
+    plan = read_plan(find_sweep(layout, sweep).plan)
+    if plan.program is None:
+        raise UserError(
+            f"sweep {sweep} has no program that a worker could run: its tasks are run by the "
+            "notebook that declares it; open that one on each machine"
+        )
+    if not approvals_for(layout.root, os.environ).has(plan.run_digest):
+        raise UserError(
+            f"sweep {sweep} runs code that you have neither declared nor approved (declared by "
+            f"{plan.declared_by}); look at it and approve it: colabctl trust {sweep}"
+        )
+    return plan
+
+
+def _line(layout: "Layout", path: Path) -> str:
+    """Return a notebook's path, and the address at which Colab opens it if the mount tells."""
+    from colabctl.project.notebooks import colab_link
+
+    link = colab_link(path)
+    return f"{layout.relative(path)}  {link}" if link else layout.relative(path)
+
+
+def _entry(layout: "Layout", written: "Written", path: Path) -> dict[str, Any]:
+    from colabctl.project.notebooks import colab_link
+
+    return {
+        "notebook": layout.relative(path),
+        "new": path in written.made,
+        "link": colab_link(path),
+    }

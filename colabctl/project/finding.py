@@ -1,0 +1,54 @@
+"""Finds the project that a notebook belongs to, by its name, among the folders in sight."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from colabctl.errors import UserError
+from colabctl.project.bootstrap import NotebookError, places
+from colabctl.project.config import load
+from colabctl.project.layout import CONFIG
+from colabctl.project.root import is_project
+
+
+def find_project(name: str, chosen: str, drive: Path | None) -> Path:
+    """Return the folder of the project called `name`.
+
+    It is `chosen` if that is not "", else what $COLABCTL_ROOT names, else the current folder or
+    the nearest above it, else the one on the first level of `drive`, a mounted Drive, that has
+    one. Raises NotebookError where that is none or several.
+    """
+    if chosen:
+        folder = Path(chosen).expanduser().absolute()
+        if is_project(folder):
+            return folder
+        raise NotebookError(f"project_folder {folder} is no project: it has no {CONFIG}; mend it")
+    faults: list[str] = []
+    found: list[Path] = []
+    for depth, level in enumerate(places(chosen, drive)):
+        found = list(_called(name, level, faults))
+        if found:
+            found = found if depth else found[:1]  # here and above, the nearest is meant
+            break
+    if len(found) == 1:
+        return found[0].absolute()
+    if found:
+        where = " and ".join(map(str, found))
+        raise NotebookError(
+            f"project {name!r} is at {where}; write one of these into project_folder in the first "
+            "cell, and run this again"
+        )
+    blame = f" ({'; '.join(faults)})" if faults else ""
+    mend = "set COLABCTL_ROOT to its folder"
+    if drive:
+        mend = "in Drive, add a shortcut to its folder to My Drive"
+    raise NotebookError(f"no project {name!r} in sight{blame}; {mend}, and run this again")
+
+
+def _called(name: str, folders: Iterable[Path], faults: list[str]) -> Iterable[Path]:
+    """Give the projects of that name; note what is wrong with those that cannot be read."""
+    for folder in filter(is_project, folders):
+        try:
+            if load(folder, {}).name == name:
+                yield folder
+        except UserError as fault:
+            faults.append(f"{folder}: {fault}")

@@ -1,0 +1,181 @@
+"""Reads the log that a W&B run keeps on its machine, whole or while it is still written.
+
+The file begins with seven bytes of W&B's own. Then it is a log as LevelDB defines it: blocks of
+32 KB, in them chunks of records, each with checksum, length and kind; only that the checksum is a
+plain CRC-32. A record is a protobuf message, of which two kinds are of use here: what the run
+logged, and what its summary became. They are read by the field numbers of W&B's own
+`wandb_internal.proto`, which cannot change, since its server takes the logs of every release. So
+nothing of the `wandb` package is needed: its release is the program's own business.
+"""
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple
+from zlib import crc32
+
+_MAGIC = b":W&B\xe1\xbe\x00"  # the last byte is the version of the format
+_BLOCK = 32 * 1024
+_CHUNK = struct.Struct("<IHB")  # checksum of kind and data, length of the data, kind
+_WHOLE, _FIRST, _LAST = 1, 2, 4
+_LONGEST = 1 << 24  # bytes of a record; a longer one holds no numbers worth waiting for
+
+_KINDS: dict[int, Literal["history", "summary"]] = {2: "history", 3: "summary"}
+_CHANGED, _REMOVED = 1, 2  # in a history or summary; there are no removals from the history
+_KEY, _NESTED_KEY, _JSON = 1, 2, 16  # in one item of these
+
+
+class Entry(NamedTuple):
+    """What one record says.
+
+    kind     "history": the values of one step; "summary": what changes in the summary
+    values   each with the keys that lead to it, as in (("val", "f1"), 0.5)
+    removed  the keys that lead to what is gone from the summary
+    """
+
+    kind: Literal["history", "summary"]
+    values: list[tuple[tuple[str, ...], Any]]
+    removed: list[tuple[str, ...]]
+
+
+class WandbLog:
+    """The log of one run, read from where the last reading ended."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._at = 0  # bytes read
+        self._parts: list[bytes] | None = None  # of a record that goes on in the next chunk
+
+    def read(self) -> Iterator[Entry]:
+        """Yield what was added and is whole; what is torn is not there yet.
+
+        Raises ValueError, naming the file, if it is damaged or of a format that is not known.
+        """
+        try:
+            file = self._file.open("rb")
+        except OSError:
+            return
+        with file:
+            for record in self._records(file):
+                try:
+                    entry = _entry(record)
+                except (ValueError, IndexError) as wrong:
+                    raise ValueError(f"{self._file.name} holds no W&B records: {wrong}") from None
+                if entry is not None:
+                    yield entry
+
+    def _records(self, file: BinaryIO) -> Iterator[bytes]:
+        for kind, data in self._chunks(file):
+            if kind in (_WHOLE, _FIRST):
+                self._parts = []
+            if self._parts is None:
+                continue
+            self._parts.append(data)
+            if sum(map(len, self._parts)) > _LONGEST:
+                self._parts = None
+            elif kind in (_WHOLE, _LAST):
+                record, self._parts = b"".join(self._parts), None
+                yield record
+
+    def _chunks(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        if self._at == 0:
+            magic = file.read(len(_MAGIC))
+            if len(magic) < len(_MAGIC):
+                return
+            if magic != _MAGIC:
+                raise ValueError(f"{self._file.name} is no W&B log of version {_MAGIC[-1]}")
+            self._at = len(_MAGIC)
+        while True:
+            file.seek(self._at)
+            length = _BLOCK - self._at % _BLOCK
+            block = file.read(length)
+            at = 0
+            while len(block) - at >= _CHUNK.size:
+                checksum, size, kind = _CHUNK.unpack_from(block, at)
+                data = block[at + _CHUNK.size : at + _CHUNK.size + size]
+                if len(data) < size or crc32(data, crc32(block[at + 6 : at + 7])) != checksum:
+                    break
+                at += _CHUNK.size + size
+                self._at += _CHUNK.size + size
+                yield kind, data
+            if len(block) < length:
+                return
+            if length - at >= _CHUNK.size:
+                raise ValueError(f"{self._file.name} is damaged at byte {self._at}")
+            self._at += length - at  # too little for a chunk is left empty
+
+
+def _entry(record: bytes) -> Entry | None:
+    """Return what a record says, None if it is of no use."""
+    for number, body in _fields(record):
+        if number in _KINDS and isinstance(body, bytes):
+            values, removed = [], []
+            for what, item in _fields(body):
+                if what == _CHANGED and isinstance(item, bytes):
+                    keys, value = _item(item)
+                    values.append((keys, value))
+                elif what == _REMOVED and isinstance(item, bytes):
+                    removed.append(_item(item)[0])
+            return Entry(_KINDS[number], values, removed)
+    return None
+
+
+def _item(item: bytes) -> tuple[tuple[str, ...], Any]:
+    """Return the keys that lead to a value, and the value; None stands for what is no JSON."""
+    key, nested, value = "", [], None
+    for number, content in _fields(item):
+        if not isinstance(content, bytes):
+            continue
+        if number == _JSON:
+            try:
+                value = json.loads(content.decode())
+            except (ValueError, RecursionError):
+                value = None
+        elif number == _NESTED_KEY:
+            nested.append(content.decode(errors="replace"))
+        elif number == _KEY:
+            key = content.decode(errors="replace")
+    return tuple(nested) or (key,), value
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Yield the number and the value of each field of a protobuf message.
+
+    The encoding is that of protobuf.dev/programming-guides/encoding: a variable-length integer is
+    an int, everything else its bytes. Raises ValueError or IndexError for what is no message.
+    """
+    at, end = 0, len(message)
+    while at < end:
+        tag, at = _varint(message, at)
+        wire = tag & 7
+        if wire == 0:
+            value, at = _varint(message, at)
+            yield tag >> 3, value
+            continue
+        if wire == 2:
+            size, at = _varint(message, at)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+        else:
+            raise ValueError(f"wire type {wire}")
+        if at + size > end:
+            raise ValueError("a field is cut off")
+        yield tag >> 3, message[at : at + size]
+        at += size
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """Return the integer at a position, seven bits a byte, and the position after it."""
+    value = message[at]
+    at += 1
+    if value < 0x80:
+        return value, at
+    value &= 0x7F
+    for shift in range(7, 64, 7):
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("an integer is too long")

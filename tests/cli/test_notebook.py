@@ -1,0 +1,112 @@
+"""`notebook new` and `workers`: notebooks for people, and for machines."""
+
+import json
+import os
+
+import pytest
+
+from colabctl.project.wheel import wheel
+from tests.cli.conftest import Say
+from tests.processes import Finished, Project
+from tests.project.conftest import everything
+
+SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
+TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
+LOOP = "method: grid\nparameters: {x: {values: [1]}}\n"
+
+
+@pytest.fixture
+def declared(project: Project) -> Project:
+    """Give a project with a sweep that ana declared."""
+    project.declare("first", SWEEP, TRAIN)
+    return project
+
+
+def refused(said: Finished, *parts: str) -> None:
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1), said
+    for part in parts:
+        assert part in said.err
+
+
+def test_a_new_notebook_is_named_and_its_wheel_is_there(project: Project, say: Say) -> None:
+    made = say("notebook", "new", "exploring", "--member", "ben")
+    assert (made.code, made.out) == (0, "notebooks/ben/exploring.ipynb\n")
+    assert (project.root / "notebooks/ben/exploring.ipynb").is_file()
+    assert (project.root / ".colabctl" / wheel().name).is_file()
+    refused(say("notebook", "new", "exploring", "--member", "ben"), "is there already")
+    refused(say("notebook", "new", "a/b"), "notebook name 'a/b'")
+    refused(say("notebook", "new", "x", "--member", "eve"), "no member 'eve'")
+
+
+def test_a_new_member_and_a_new_project_get_the_wheel(project: Project, say: Say) -> None:
+    assert f"made .colabctl/{wheel().name}\n" in say("member", "add", "eve").err
+    folder = project.root.parent / "other"
+    assert f"made .colabctl/{wheel().name}\n" in say("init", str(folder)).err
+
+
+def test_worker_notebooks_are_named_one_in_a_line(declared: Project, say: Say) -> None:
+    made = say("workers", "first", "-n", "2", "--member", "ana")
+    names = [f"notebooks/workers/first-ana-{n}.ipynb" for n in (1, 2)]
+    assert (made.code, made.out.splitlines()) == (0, names)
+    assert made.err.startswith("2 made, 0 were there\nColab's terms bar distributed computing")
+    assert made.err.count("\n") == 2
+    again = say("workers", "first", "-n", "2", "--member", "ana")
+    assert again.out == made.out
+    assert again.err.startswith("0 made, 2 were there\n")
+
+
+def test_one_with_other_cells_is_told_and_passed_over(declared: Project, say: Say) -> None:
+    declared.write("notebooks/workers/first-ana-1.ipynb", "mine")
+    made = say("workers", "first")
+    assert made.out == "notebooks/workers/first-ana-2.ipynb\n"
+    assert "notebooks/workers/first-ana-1.ipynb has other cells and is left alone\n" in made.err
+    assert (declared.root / "notebooks/workers/first-ana-1.ipynb").read_text() == "mine"
+
+
+def test_what_was_made_can_be_read_by_a_script_with_links(declared: Project, say: Say) -> None:
+    say("workers", "first")
+    path = declared.root / "notebooks/workers/first-ana-1.ipynb"
+    try:
+        os.setxattr(path, "user.drive.id", b"1aB")
+    except (AttributeError, OSError):
+        pytest.skip("needs extended attributes")
+    link = "https://colab.research.google.com/drive/1aB"
+    assert say("workers", "first").out == f"notebooks/workers/first-ana-1.ipynb  {link}\n"
+    assert say("workers", "first", "-n", "2", "--json").json == [
+        {"notebook": "notebooks/workers/first-ana-1.ipynb", "new": False, "link": link},
+        {"notebook": "notebooks/workers/first-ana-2.ipynb", "new": True, "link": None},
+    ]
+
+
+def test_options_reach_the_form(declared: Project, say: Say) -> None:
+    [name] = say("workers", "first", "--max-time", "90m", "--release").out.splitlines()
+    cells = json.loads((declared.root / name).read_text())["cells"]
+    form = "".join(cells[1]["source"])
+    assert 'max_time = "90m"' in form
+    assert "release_machine = True" in form
+
+
+def test_what_cannot_be_is_told_in_one_line_and_nothing_is_written(
+    declared: Project, say: Say
+) -> None:
+    declared.declare("loop", LOOP)
+    before = everything(declared.root)
+    refused(say("workers", "frist"), "sweep 'frist' does not exist; did you mean first?")
+    refused(say("workers", "first", "-n", "0"), "-n is 0; give a number")
+    refused(say("workers", "first", "--member", "eve"), "no member 'eve'", "colabctl member add")
+    refused(say("workers", "first", "--max-time", "soon"), "--max-time", "write 90s, 10m")
+    refused(say("workers", "loop"), "sweep loop has no program that a worker could run")
+    assert everything(declared.root) == before
+
+
+def test_a_notebook_vouches_only_for_code_that_its_author_has_approved(
+    declared: Project, say: Say, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = {"COLABCTL_APPROVALS": str(tmp_path_factory.mktemp("approvals"))}
+    refused(
+        say("workers", "first", **elsewhere),
+        "neither declared nor approved (declared by ana)",
+        "colabctl trust first",
+    )
+    assert say("trust", "first", "--yes", **elsewhere).code == 0
+    assert say("workers", "first", **elsewhere).code == 0

@@ -1,0 +1,134 @@
+"""Nobody runs code of others without having looked: `work` refuses, `trust` shows and approves."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Project
+
+SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
+TRAIN = "def train(params, task):\n    return {'y': params['x'] * 2}\n"
+
+
+@pytest.fixture
+def bens(project: Project, tmp_path: Path) -> dict[str, str]:
+    """Declare a sweep as ana, and return the environment of ben, on a machine of his own."""
+    project.declare("first", SWEEP, TRAIN)
+    return {"COLABCTL_APPROVALS": str(tmp_path / "bens"), "COLABCTL_MEMBER": "ben"}
+
+
+def test_who_declared_a_sweep_may_run_it(project: Project) -> None:
+    project.write("s.yaml", SWEEP)
+    project.write("train.py", TRAIN)
+    assert project.run("sweep", "s.yaml").code == 0
+    assert project.run("work", "s").code == 0
+
+
+def test_code_of_others_is_refused_with_the_way_out(project: Project, bens: dict[str, str]) -> None:
+    refused = project.run("work", "first", **bens)
+    assert refused.code == 1
+    assert refused.err.startswith(
+        "colabctl: sweep first runs code that you have neither declared nor approved "
+        "(declared by ana, digest "
+    )
+    assert refused.err.endswith("approve it: colabctl trust first\n")
+    assert project.results("first") == []
+
+
+def test_without_names_work_passes_over_what_is_not_trusted(
+    project: Project, bens: dict[str, str]
+) -> None:
+    worked = project.run("work", **bens)
+    assert worked.code == 0
+    assert "note: sweep first runs code that you have neither" in worked.err
+    assert "no sweep needs a worker" in worked.err
+
+
+def test_trust_shows_the_code_and_approves_it_only_when_told(
+    project: Project, bens: dict[str, str]
+) -> None:
+    looked = project.run("trust", "first", **bens)
+    assert (looked.code, "def train(params, task):" in looked.out) == (0, True)
+    assert "to approve it: colabctl trust first --yes" in looked.err
+    assert project.run("work", "first", **bens).code == 1
+    assert project.run("trust", "first", "--yes", **bens).code == 0
+    assert project.run("work", "first", **bens).code == 0
+    assert [row["member"] for row in project.results("first")] == ["ben", "ben"]
+
+
+def test_trust_shows_what_has_changed_since_the_last_approval(
+    project: Project, bens: dict[str, str]
+) -> None:
+    project.run("trust", "first", "--yes", **bens)
+    project.declare("second", SWEEP, TRAIN.replace("* 2", "* 3"))
+    looked = project.run("trust", "second", **bens)
+    assert "changed since you approved it for first" in looked.out
+    lines = looked.out.splitlines()
+    assert "-    return {'y': params['x'] * 2}" in lines
+    assert "+    return {'y': params['x'] * 3}" in lines
+    assert "def train" not in "".join(line for line in lines if line.startswith(("+", "-")))
+
+
+def test_another_command_for_the_same_code_is_another_thing_to_approve(
+    project: Project, bens: dict[str, str]
+) -> None:
+    plain = SWEEP.replace("train.py:train", "train.py")
+    project.declare("plain", plain, TRAIN)
+    project.run("trust", "plain", "--yes", **bens)
+    project.declare("evil", plain + 'command: [bash, -c, "rm -rf ~"]\n', TRAIN)
+    assert project.run("work", "evil", **bens).code == 1
+    assert "+bash -c rm -rf ~" in project.run("trust", "evil", **bens).out
+
+
+def test_a_digest_that_was_looked_at_before_can_be_given(
+    project: Project, bens: dict[str, str]
+) -> None:
+    told = project.run("trust", "first", "--json", **bens).json
+    assert (told["sweep"], told["approved"]) == ("first", False)
+    wrong = project.run("work", "first", "--trust-digest", "0" * 64, **bens)
+    assert wrong.code == 1
+    right = project.run("work", "first", "--trust-digest", told["digest"], **bens)
+    assert right.code == 0
+    assert len(project.results("first")) == 2
+
+
+def test_code_that_was_changed_after_the_approval_does_not_run(
+    project: Project, bens: dict[str, str]
+) -> None:
+    project.run("trust", "first", "--yes", **bens)
+    code = project.root / "sweeps/first/code/train.py"
+    code.write_text(TRAIN.replace("* 2", "* 666"))
+    assert "digest differs" in project.run("work", "first", **bens).err
+    plan = project.root / "sweeps/first/plan.json"  # who changes the one can change the other
+    parts = json.loads(plan.read_text())
+    parts["command"] = ["bash", "-c", "rm -rf ~"]
+    plan.write_text(json.dumps(parts))
+    assert "neither declared nor approved" in project.run("work", "first", **bens).err
+
+
+def test_what_code_prints_on_the_terminal_cannot_hide_the_rest(
+    project: Project, bens: dict[str, str]
+) -> None:
+    project.declare("sly", SWEEP, TRAIN + "evil = 1  # \x1b[2K\x1b[1A harmless \u202e\n")
+    shown = project.run("trust", "sly", **bens).out
+    assert "evil = 1" in shown
+    assert not set(shown) & {"\x1b", "\r", "\u202e"}
+
+
+def test_approvals_are_not_kept_where_others_write(project: Project) -> None:
+    project.declare("first", SWEEP, TRAIN)
+    inside = str(project.root / "approvals")
+    refused = project.run("work", "first", COLABCTL_APPROVALS=inside)
+    assert refused.code == 1
+    assert "others write in the project" in refused.err
+
+
+def test_status_says_what_has_changed_since_the_sweep_was_declared(project: Project) -> None:
+    project.declare("first", SWEEP, TRAIN)
+    assert project.run("status", "first", "--json").json["changed"] == []
+    project.write("train.py", TRAIN.replace("* 2", "* 3"))
+    assert project.run("status", "first", "--json").json["changed"] == ["train.py"]
+    assert "changed since it was declared" in project.run("status", "first").out
+    assert project.run("work", "first").code == 0
+    assert [row["metrics"]["y"] for row in project.results("first")] == [2, 4]

@@ -1,0 +1,125 @@
+"""The wheel that workers install: made from whatever colabctl is running."""
+
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from colabctl.errors import UserError
+from colabctl.project import wheel as wheels
+from colabctl.project.layout import Layout
+from colabctl.project.wheel import place_wheel, wheel
+from colabctl.version import VERSION
+from tests.processes import clean
+from tests.project.conftest import everything
+from tests.worker_notebooks.machine import bare_python
+
+PACKAGE = Path(wheels.__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _made_anew() -> Iterator[None]:
+    """Make each wheel from the files as they are, which somebody may be editing."""
+    wheel.cache_clear()
+    yield
+    wheel.cache_clear()
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_nothing_that_was_compiled() -> None:
+    with zipfile.ZipFile(io.BytesIO(wheel().data)) as archive:
+        assert archive.testzip() is None
+        inside = {name for name in archive.namelist() if name.startswith("colabctl/")}
+        for name in inside:
+            assert archive.read(name) == (PACKAGE.parent / name).read_bytes()
+    sources = {path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("*.py")}
+    assert inside >= {*sources, "colabctl/py.typed", "colabctl/demo/sweep.yaml"}
+    assert not [name for name in inside if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_the_same_files_give_the_same_bytes() -> None:
+    first = wheel()
+    wheel.cache_clear()
+    assert wheel() == first
+
+
+def test_another_build_of_the_same_version_has_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = wheel()
+    package = tmp_path / "colabctl"
+    package.mkdir()
+    (package / "__init__.py").write_text("changed = True\n")
+    monkeypatch.setattr(wheels, "_PACKAGE", package)
+    wheel.cache_clear()
+    second = wheel()
+    assert first.name != second.name
+    for name in (first.name, second.name):
+        assert name.startswith(f"colabctl_drive-{VERSION}-0x")
+        assert name.endswith("-py3-none-any.whl")
+
+
+def test_the_wheel_is_placed_once_and_those_of_other_builds_stay(project: Layout) -> None:
+    old = project.records / "colabctl_drive-0.0.1-0x12345678-py3-none-any.whl"
+    old.write_bytes(b"old")
+    assert place_wheel(project).made == (project.records / wheel().name,)
+    before = everything(project.root)
+    assert place_wheel(project).made == ()
+    assert everything(project.root) == before
+    assert old.read_bytes() == b"old"
+
+
+def test_another_file_of_that_name_is_told_and_left_alone(project: Layout) -> None:
+    there = project.records / wheel().name
+    there.write_bytes(b"half of it")
+    with pytest.raises(UserError, match=r"py3-none-any\.whl is not the wheel"):
+        place_wheel(project)
+    assert there.read_bytes() == b"half of it"
+
+
+def test_a_package_that_was_never_installed_cannot_make_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(wheels, "distribution", missing)
+    with pytest.raises(UserError, match="runs without being installed"):
+        wheel()
+
+
+def test_pip_installs_it_and_what_is_installed_makes_the_same_wheel(tmp_path: Path) -> None:
+    python = bare_python(tmp_path / "python")
+    made = wheel()
+    (tmp_path / made.name).write_bytes(made.data)
+
+    def run(*command: str | Path) -> str:
+        environ = {**clean(os.environ), "PIP_NO_INDEX": "1"}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run(python, "-m", "pip", "install", "-q", tmp_path / made.name)
+    assert run(python.with_name("colabctl"), "--version") == f"{VERSION}\n"
+    again = "from colabctl.project.wheel import wheel; print(wheel().name, wheel().digest)"
+    assert run(python, "-c", again) == f"{made.name} {made.digest}\n"
+    assert "colabctl-drive" not in run(python, "-m", "pip", "check")
+
+
+@pytest.mark.slow
+def test_an_empty_environment_gets_all_that_the_command_needs(tmp_path: Path) -> None:
+    """Needs a package index."""
+    made = wheel()
+    (tmp_path / made.name).write_bytes(made.data)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "empty"], check=True)
+    programs = tmp_path / "empty" / "bin"
+    subprocess.run([programs / "pip", "install", "-q", tmp_path / made.name], check=True)
+    told = subprocess.run([programs / "colabctl", "--version"], check=True, capture_output=True)
+    assert told.stdout.decode() == f"{VERSION}\n"

@@ -1,0 +1,226 @@
+"""Hyperband stops whom W&B's own engine stops; figures.json holds whom that stopped."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colabctl.search.objective import Goal
+from colabctl.search.stopping import stopper
+from colabctl.search.trials import State, Trial, Trials
+
+STOPPED = json.loads(
+    Path(__file__).with_name("reference").joinpath("figures.json").read_text(encoding="utf-8")
+)["stopped"]
+
+STATES: dict[str, State] = {
+    "running": "running",
+    "finished": "done",
+    "killed": "pruned",
+    "failed": "failed",
+    "crashed": "failed",
+    "preempted": "failed",
+    "pending": "failed",
+}
+"""The engine's states, in ours; of those it only asks which is running."""
+
+GOALS = st.sampled_from(["minimize", "maximize"])
+RULES = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "min_iter": st.integers(1, 5),
+            "eta": st.sampled_from([3, 2, 1.5]),
+            "strict": st.booleans(),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "max_iter": st.integers(3, 30),
+            "s": st.integers(1, 4),
+            "eta": st.sampled_from([3, 2]),
+            "strict": st.booleans(),
+        }
+    ),
+).map(lambda rule: {"type": "hyperband"} | rule)
+VALUES = st.one_of(st.integers(-3, 3).map(float), st.sampled_from([math.nan, math.inf, -math.inf]))
+HISTORIES = st.lists(VALUES, max_size=12)
+TRIALS = st.dictionaries(
+    st.integers(0, 20),
+    st.builds(
+        lambda state, history: trial(*history, state=state),
+        st.sampled_from(["running", "done", "pruned", "failed"]),
+        HISTORIES,
+    ),
+    max_size=8,
+)
+
+
+def trial(*history: float, state: State = "running") -> Trial:
+    return Trial(state, {}, reports=tuple((None, value) for value in history))
+
+
+def stopped(rule: dict[str, Any], goal: Goal, trials: Trials) -> list[int]:
+    judge = stopper(rule, goal)
+    return [number for number in trials if judge.stops(number, trials)]
+
+
+@pytest.mark.parametrize("rule", {json.dumps(case["rule"]): None for case in STOPPED})
+def test_hyperband_stops_whom_the_engine_stops(rule: str) -> None:
+    for number, case in enumerate(STOPPED):
+        if json.dumps(case["rule"]) != rule:
+            continue
+        histories = zip(case["states"], case["histories"], strict=True)
+        trials = {run: engines(state, history) for run, (state, history) in enumerate(histories)}
+        assert stopped(case["rule"], case["goal"], trials) == case["stopped"], f"case {number}"
+
+
+def engines(state: str, history: list[Any]) -> Trial:
+    """Return a run of the engine's; what is no number never becomes a report."""
+    return trial(*(v for v in history if type(v) in (int, float)), state=STATES[state])
+
+
+def test_the_figures_hold_both_goals_both_conditions_and_every_kind_of_value() -> None:
+    cases = [case for case in STOPPED if case["stopped"]]
+    assert {case["goal"] for case in cases} == {"minimize", "maximize"}
+    assert {case["rule"].get("strict", True) for case in cases} == {True, False}
+    assert {"max_iter", "min_iter"} <= {key for case in cases for key in case["rule"]}
+    assert set(STATES) == {state for case in cases for state in case["states"]}
+    values = [value for case in cases for history in case["histories"] for value in history]
+    assert {type(value) for value in values} == {int, float, str, bool, type(None)}
+    assert any(math.isinf(value) for value in values if type(value) is float)
+    assert any(math.isnan(value) for value in values if type(value) is float)
+
+
+@given(RULES, GOALS, HISTORIES)
+def test_a_lone_trial_is_never_stopped_by_hyperband(
+    rule: dict[str, Any], goal: Goal, history: list[float]
+) -> None:
+    assert stopped(rule, goal, {7: trial(*history)}) == []
+
+
+@given(RULES, GOALS, HISTORIES, st.integers(2, 9))
+def test_ties_survive_hyperband(
+    rule: dict[str, Any], goal: Goal, history: list[float], many: int
+) -> None:
+    assert stopped(rule, goal, dict.fromkeys(range(many), trial(*history))) == []
+
+
+@given(RULES, GOALS, TRIALS)
+def test_only_running_trials_are_stopped(rule: dict[str, Any], goal: Goal, trials: Trials) -> None:
+    assert all(trials[number].state == "running" for number in stopped(rule, goal, trials))
+
+
+@given(RULES, GOALS, TRIALS)
+def test_a_trial_that_nothing_is_known_of_is_not_stopped(
+    rule: dict[str, Any], goal: Goal, trials: Trials
+) -> None:
+    assert not stopper(rule, goal).stops(99, trials)
+
+
+@given(RULES, TRIALS)
+def test_to_maximize_is_to_minimize_the_negative(rule: dict[str, Any], trials: Trials) -> None:
+    negative = {
+        number: trial(*(-value for _, value in one.reports), state=one.state)
+        for number, one in trials.items()
+    }
+    assert stopped(rule, "maximize", trials) == stopped(rule, "minimize", negative)
+
+
+def test_hyperband_forgets_what_has_turned_out_otherwise() -> None:
+    judge = stopper({"type": "hyperband", "min_iter": 1}, "minimize")
+    assert judge.stops(0, {0: trial(2.0), 1: trial(1.0)})
+    assert not judge.stops(0, {0: trial(2.0), 1: trial(3.0)})
+    assert not judge.stops(0, {0: trial(1.0), 1: trial(3.0)})
+    assert judge.stops(0, {0: trial(4.0), 1: trial(3.0)})
+    assert not judge.stops(0, {0: trial(4.0)})
+
+
+@given(RULES, GOALS, TRIALS, TRIALS, st.randoms())
+def test_hyperband_does_not_mind_what_it_knew_before(
+    rule: dict[str, Any], goal: Goal, before: Trials, trials: Trials, source: Any
+) -> None:
+    judge = stopper(rule, goal)
+    for known in (before, trials):
+        items = list(known.items())
+        source.shuffle(items)
+        answers = {number: judge.stops(number, dict(items)) for number, _ in items}
+    assert [number for number in trials if answers[number]] == stopped(rule, goal, trials)
+
+
+def test_hyperband_counts_values_and_not_steps() -> None:
+    peers = {number: trial(1.0, 1.0) for number in range(3)}
+    rule = {"type": "hyperband", "min_iter": 2, "eta": 3, "strict": True}
+    late = Trial("running", {}, reports=((100, 2.0),))
+    later = Trial("running", {}, reports=((100, 2.0), (-5, math.nan), (100, 2.0)))
+    assert not stopper(rule, "minimize").stops(9, {**peers, 9: late})
+    assert stopper(rule, "minimize").stops(9, {**peers, 9: later})
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"min_iter": 1, "eta": 1e200},  # the engine fails: its bands become infinite
+        {"min_iter": 1, "eta": 1 + 2**-52},
+        {"min_iter": 10**299, "eta": 1.5},
+        {"max_iter": 10**299, "s": 10**299, "eta": 1 + 2**-52},  # the engine never answers
+    ],
+)
+def test_extreme_rules_do_no_harm(rule: dict[str, Any]) -> None:
+    judge = stopper({"type": "hyperband", "strict": True, **rule}, "minimize")
+    assert not judge.stops(0, {number: trial(float(number)) for number in range(60)})
+
+
+def test_a_trial_with_very_many_reports_is_judged() -> None:
+    rule = {"type": "hyperband", "min_iter": 3, "eta": 3, "strict": True}
+    trials = {0: trial(*[1.0] * 100_000), 1: trial(*[2.0] * 100_000)}
+    assert stopped(rule, "minimize", trials) == [1]
+
+
+def test_hyperband_needs_no_optuna(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert stopper({"type": "hyperband", "min_iter": 1}, "minimize")
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({}, "needs type:"),
+        ({"type": "nop"}, "must be one of"),
+        ({"type": None}, "needs type:"),
+        ({"type": ["median"]}, "must be one of"),
+        ({"type": "hyperband"}, "needs min_iter:"),
+        ({"type": "hyperband", "min_iter": "3"}, "early_terminate.min_iter: must be a whole"),
+        ({"type": "hyperband", "min_iter": 3, "eta": math.nan}, "nan is not a finite number"),
+        ({"type": "hyperband", "min_iter": 3, "eta": 10**400}, "too large"),
+        ({"type": "median", "n_min_trials": 0, "interval_steps": 0}, "; "),
+        (
+            {"type": "patient", "patience": 1, "wrapped_pruner": {"type": "?"}},
+            "wrapped_pruner.type",
+        ),
+        ({"type": "patient", "patience": 1, "wrapped_pruner": 5}, "must be a map"),
+        ({"type": "threshold", "lower": object()}, "cannot be written"),
+        ({5: "median"}, "must be text"),
+    ],
+)
+def test_a_rule_that_was_damaged_since_is_refused(rule: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=r"^early_terminate") as refused:
+        stopper(rule, "minimize")
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("rule", [None, 5, "median", [1]])
+def test_what_is_no_rule_at_all_is_refused(rule: Any) -> None:
+    with pytest.raises(ValueError, match="early_terminate: "):
+        stopper(rule, "minimize")
+
+
+@pytest.mark.parametrize("goal", ["min", None, ["minimize"]])
+def test_what_is_no_goal_is_refused(goal: Any) -> None:
+    with pytest.raises(ValueError, match="goal: must be minimize or maximize"):
+        stopper({"type": "hyperband", "min_iter": 1}, goal)

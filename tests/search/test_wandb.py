@@ -1,0 +1,367 @@
+"""A sweep becomes W&B sweeps that mean the same: one for each cell, and for each branch in it."""
+
+import json
+import math
+import re
+from dataclasses import replace
+from operator import methodcaller
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from colabctl.errors import UserError
+from colabctl.search import Declaration, expand, read
+from colabctl.search.distributions import Points
+from colabctl.search.draws import uniforms
+from colabctl.search.wandb import WandbSweep, assignments, wandb_sweeps
+from colabctl.search.written import as_yaml
+from tests.search.test_laws import Raw, levels
+
+NONE: Points[Any] = Points(0, lambda _: {})
+grid_of = methodcaller("grid")
+
+TEXTS = ["1e-5", "1e5", ".5e3", "yes", "no", "null", "~", "0x10", "2020-01-01", "=", "<<", "",
+         " a", "a: b", "# a", "a #b", "- a", "a\nb", "\x85", "\u2028", "\0", "é", "漢", "12:30",
+         "1_000", "nan", ".inf", "True", "None", "'", '"', "%", "@", "`", "!x", "&a", "*a", "{", "a,b",
+         "\ufeff", "\U0001f600", "?", "? a", "a" * 200, "\t", "a\n\n b\n", "---", "..."]  # fmt: skip
+
+texts = st.sampled_from(TEXTS) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+numbers = st.floats(-1e30, 1e30) | st.integers(-(10**6), 10**6)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | numbers | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=4,
+)
+pairs = st.tuples(numbers, numbers).map(sorted).filter(lambda pair: pair[0] < pair[1])
+positive = st.floats(1e-30, 1e30)
+positive_pairs = st.tuples(positive, positive).map(sorted).filter(lambda pair: pair[0] < pair[1])
+steps = st.sampled_from([1, 3, 0.1, 0.25, 1.0, 1e-5])
+small_pairs = st.tuples(st.integers(-50, 50), st.floats(51, 99)).map(list)
+
+
+def law(
+    distribution: str, keys: tuple[str, str], bounds: st.SearchStrategy[Any], *, q: bool
+) -> Any:
+    made = bounds.map(
+        lambda pair: {"distribution": distribution, keys[0]: pair[0], keys[1]: pair[1]}
+    )
+    if not q:
+        return made
+    rounded = st.tuples(made, steps)
+    return rounded.map(lambda both: {**both[0], "distribution": f"q_{distribution}", "q": both[1]})
+
+
+BOUNDS, SPREAD, SHAPES = ("min", "max"), ("mu", "sigma"), ("a", "b")
+spreads = st.tuples(st.floats(-9, 9), st.floats(1e-3, 9)).map(list)
+exponents = st.tuples(st.integers(-9, 3), st.floats(4, 9)).map(list)
+laws = st.one_of(
+    law("uniform", BOUNDS, pairs, q=False),
+    law("uniform", BOUNDS, small_pairs, q=True),
+    law("log_uniform", BOUNDS, exponents, q=False),
+    law("log_uniform", BOUNDS, exponents, q=True),
+    law("log_uniform_values", BOUNDS, positive_pairs, q=False),
+    law("log_uniform_values", BOUNDS, st.tuples(st.floats(1e-9, 1), st.floats(2, 99)), q=True),
+    law("inv_log_uniform", BOUNDS, exponents, q=False),
+    law("inv_log_uniform_values", BOUNDS, positive_pairs, q=False),
+    law("normal", SPREAD, spreads, q=False),
+    law("normal", SPREAD, spreads, q=True),
+    law("log_normal", SPREAD, spreads, q=False),
+    law("log_normal", SPREAD, spreads.map(lambda pair: [pair[0], 0.5]), q=True),
+    law("beta", SHAPES, st.tuples(st.floats(0.1, 9), st.integers(1, 9)), q=False),
+    law("beta", SHAPES, st.tuples(st.floats(0.1, 9), st.integers(1, 9)), q=True),
+    st.just({"distribution": "q_normal"}),
+)
+listable: st.SearchStrategy[Raw] = st.one_of(
+    st.builds(lambda value: {"value": value}, plain),
+    st.builds(lambda values: {"values": values}, st.lists(plain, min_size=1, max_size=4)),
+    st.builds(lambda low, n: {"min": low, "max": low + n}, st.integers(-99, 9), st.integers(1, 3)),
+    law("uniform", BOUNDS, st.tuples(st.integers(-5, 0), st.floats(1, 3)), q=True).filter(
+        lambda raw: raw["q"] > 0.05
+    ),
+)
+weighted = st.builds(
+    lambda values: {"values": values, "probabilities": [1 / len(values)] * len(values)},
+    st.lists(plain, min_size=1, max_size=4),
+)
+
+
+@st.composite
+def declared(draw: st.DrawFn, leaves: st.SearchStrategy[Raw], method: str) -> Declaration:
+    """Draw a sweep with nests, choices in choices, and a search for each value of `cell`."""
+    parameters = draw(levels(leaves, 2, "abcd"))
+    parameters["cell"] = {"values": draw(st.lists(plain, min_size=1, max_size=3))}
+    raw: Raw = {
+        "method": method,
+        "parameters": parameters,
+        "foreach": draw(st.sampled_from([[], ["cell"]])),
+        "trials": draw(st.integers(1, 40)),
+        "metric": {"name": "y" + draw(texts).replace("\0", ""), "target": 1e-05},
+    }
+    return read(raw, "s.yaml")
+
+
+def exported(declaration: Declaration, name: str = "s") -> list[WandbSweep]:
+    return wandb_sweeps(declaration, expand(declaration).cells, name)[0]
+
+
+def form(more: str = "", parameters: str = "x: {min: 0.0, max: 1.0}") -> Declaration:
+    return read(f"method: random\ntrials: 10\n{more}\nparameters: {{{parameters}}}\n", "s.yaml")
+
+
+def notes_of(declaration: Declaration) -> list[str]:
+    return wandb_sweeps(declaration, expand(declaration).cells, "s")[1]
+
+
+def text(value: Any) -> str:
+    """Return a text that tells 1, 1.0 and true apart."""
+    return json.dumps(value, sort_keys=True)
+
+
+@settings(deadline=None, max_examples=25)
+@given(declared(laws | listable | weighted, "random"))
+def test_what_is_written_is_read_back_as_it_was_by_pyyaml_and_by_us(sweep: Declaration) -> None:
+    for each in exported(sweep):
+        written = as_yaml(each.config, ["a comment"])
+        assert text(yaml.safe_load(written)) == text(each.config)
+        assert text(read(written, "out.yaml").content) == text(each.config)
+
+
+@settings(deadline=None, max_examples=25)
+@given(declared(laws | listable | weighted, "random"))
+def test_every_draw_is_drawn_by_the_sweep_of_its_cell_and_its_branches(sweep: Declaration) -> None:
+    for cell in expand(sweep).cells:
+        found, notes = wandb_sweeps(sweep, [cell], "s")
+        numbers = uniforms(sweep.seed, cell.values)
+        samplers = [read(each.config, "s").parameters.sampler(numbers) for each in found]
+        draw = cell.space.sampler(numbers)
+        for trial in range(10):
+            params = draw(trial)
+            fitting = [
+                sampler(trial)
+                for each, sampler in zip(found, samplers, strict=True)
+                if all(text(at(params, name)) == text(value) for name, value in each.fixed.items())
+            ]
+            if not any("have no task" in note for note in notes):
+                assert len(fitting) == 1
+            assert all(near(drawn, params) for drawn in fitting)
+
+
+def at(params: Raw, name: str) -> Any:
+    """Return the value that stands at a dotted name, or a thing that is no value."""
+    first, _, rest = name.partition(".")
+    value = params.get(first, "no such name")
+    return at(value, rest) if rest else value
+
+
+def near(one: Any, other: Any) -> bool:
+    """Return whether values are the same but for the last digits of floats."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(near(one[key], other[key]) for key in one)
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-11)
+    return text(one) == text(other)
+
+
+@settings(deadline=None, max_examples=25)
+@given(declared(listable, "grid"))
+def test_the_grids_of_the_branches_are_the_grid_of_their_cell(sweep: Declaration) -> None:
+    assume((sweep.parameters.points(grid_of) or NONE).size < 500)
+    sweep = replace(sweep, trials=None)
+    for cell in expand(sweep).cells:
+        found, _ = wandb_sweeps(sweep, [cell], "s")
+        points = [draw.params for each in found for draw in expand(read(each.config, "s")).tasks()]
+        grid = cell.space.points(grid_of) or NONE
+        assert sorted(map(text, points)) == sorted(text(grid.at(i)) for i in range(grid.size))
+        assert [each.tasks for each in found] == [
+            expand(read(each.config, "s")).total for each in found
+        ]
+
+
+@settings(deadline=None, max_examples=25)
+@given(declared(laws | listable, "random"), st.sampled_from(["random", "bayes", "grid"]))
+def test_a_cell_gives_all_its_tasks_to_its_branches_and_none_more_than_it_has_points(
+    sweep: Declaration, method: Any
+) -> None:
+    sweep = replace(sweep, method=method)
+    assume(method != "grid" or sweep.parameters.points(grid_of) is not None)
+    try:
+        cells = expand(sweep).cells
+    except UserError:  # a grid of more than a million
+        assume(False)
+    for cell in cells:
+        found, _ = wandb_sweeps(sweep, [cell], "s")
+        assert sum(each.tasks for each in found) == cell.tasks
+        for each in found:
+            assert each.config["run_cap"] == each.tasks > 0
+            alone = expand(replace(read(each.config, "s"), method=method))
+            assert each.tasks == alone.total
+
+
+def test_each_cell_is_a_sweep_and_so_is_each_branch_in_it() -> None:
+    sweep = form(
+        "foreach: [data, model]",
+        """
+        data: {values: [a, b]},
+        model: {choices: {svm: {parameters: {C: {min: 1, max: 99}}}, linear: {}}},
+        net: {parameters: {opt: {choices: {
+            adam: {parameters: {lr: {min: 0.1, max: 0.2}}},
+            sgd: {parameters: {momentum: {min: 0.5, max: 0.9}}}}}}}
+        """,
+    )
+    found = exported(sweep, "bench")
+    assert [(" ".join(assignments(each.fixed)), each.tasks) for each in found] == [
+        ("data=a model=svm net.opt=adam", 5),
+        ("data=a model=svm net.opt=sgd", 5),
+        ("data=a model=linear net.opt=adam", 5),
+        ("data=a model=linear net.opt=sgd", 5),
+        ("data=b model=svm net.opt=adam", 5),
+        ("data=b model=svm net.opt=sgd", 5),
+        ("data=b model=linear net.opt=adam", 5),
+        ("data=b model=linear net.opt=sgd", 5),
+    ]
+    assert found[1].name == "bench data=a model=svm net.opt=sgd"
+    assert found[1].config == {
+        "name": "bench data=a model=svm net.opt=sgd",
+        "method": "random",
+        "run_cap": 5,
+        "parameters": {
+            "C": {"distribution": "int_uniform", "min": 1, "max": 99},
+            "data": {"distribution": "constant", "value": "a"},
+            "model": {"distribution": "constant", "value": "svm"},
+            "net": {
+                "parameters": {
+                    "momentum": {"distribution": "uniform", "min": 0.5, "max": 0.9},
+                    "opt": {"distribution": "constant", "value": "sgd"},
+                }
+            },
+        },
+    }
+
+
+def test_the_tasks_of_a_cell_fall_to_branches_as_its_draws_do() -> None:
+    def shares(branches: str, trials: int) -> list[int]:
+        found = exported(
+            form(f"run_cap: {trials}", f"x: {{min: 0.0, max: 1.0}}, m: {{choices: {branches}}}")
+        )
+        return [each.tasks for each in found]
+
+    assert shares("{a: {}, b: {}, c: {}}", 10) == [3, 4, 3]
+    inner = "{parameters: {n: {choices: {p: {}, q: {}}}}}"
+    assert shares(f"{{a: {inner}, b: {{}}}}", 8) == [2, 2, 4]
+
+
+def test_a_branch_with_few_points_leaves_its_tasks_to_the_others() -> None:
+    found = exported(
+        form("", "m: {choices: {a: {parameters: {x: {min: 0.0, max: 1.0}}}, linear: {}}}")
+    )
+    assert [(each.fixed["m"], each.tasks) for each in found] == [("a", 9), ("linear", 1)]
+
+
+def test_what_gets_no_task_is_no_sweep_and_that_is_said() -> None:
+    sweep = form("run_cap: 1", "m: {choices: {a: {}, b: {}}}, x: {min: 0.0, max: 1.0}")
+    assert len(exported(sweep)) == 1
+    assert "run_cap: 1 cells or branches have no task, and no sweep" in notes_of(sweep)
+
+
+def test_everything_that_wandb_has_a_form_for_is_kept() -> None:
+    sweep = form(
+        "description: three models\nproject: p\nentity: e\nprogram: train.py\n"
+        'command: [python, "${program}", "${args_no_hyphens}", "${envvar:HOME}"]\n'
+        "metric: {name: val/acc, goal: maximize, target: 0.9}\n"
+        "early_terminate: {type: hyperband, min_iter: 3, strict: false}"
+    )
+    [found] = exported(sweep, "bench")
+    assert found.config == {
+        "name": "bench",
+        "method": "random",
+        "description": "three models",
+        "project": "p",
+        "entity": "e",
+        "program": "train.py",
+        "command": ["python", "${program}", "${args_no_hyphens}", "${envvar:HOME}"],
+        "metric": {"name": "val/acc", "goal": "maximize", "target": 0.9},
+        "early_terminate": {"type": "hyperband", "min_iter": 3, "eta": 3, "strict": False},
+        "run_cap": 10,
+        "parameters": {"x": {"distribution": "uniform", "min": 0.0, "max": 1.0}},
+    }
+    assert notes_of(sweep) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "note"),
+    [
+        ("seed: 3\nclaims: careful", "seed, claims: W&B has no form for that; left out"),
+        ("max_retries: 2\ntask_timeout: 5m\ncode: [a.py]", "max_retries, task_timeout, code: W&B"),
+        ("program: train.py:train", "program: train.py:train is a function, and W&B starts programs"),
+        ('program: a.py\ncommand: [python, "${x}"]', "command: W&B's agent does not put in the value of ${x}"),
+        ("entity: 5", None),
+    ],
+)  # fmt: skip
+def test_what_wandb_has_no_form_for_is_left_out_and_said(more: str, note: str | None) -> None:
+    [found] = exported(form(more))
+    assert (
+        not {"seed", "claims", "max_retries", "task_timeout", "code", "entity"}
+        & found.config.keys()
+    )
+    assert ":" not in found.config.get("program", "")
+    assert [each[: len(note or "")] for each in notes_of(form(more))] == ([note] if note else [])
+
+
+def test_wandb_has_its_own_sampler() -> None:
+    sweep = replace(form("metric: {name: y}"), method="bayes", content={"sampler": "gp"})
+    assert notes_of(sweep) == ["sampler: W&B has no form for that; left out"]
+
+
+def test_stopping_early_otherwise_than_by_hyperband_is_left_out_and_said() -> None:
+    sweep = replace(form("metric: {name: y}"), early_terminate={"type": "median"})
+    [found] = exported(sweep)
+    assert "early_terminate" not in found.config
+    assert notes_of(sweep) == ["early_terminate: W&B knows no median; left out"]
+
+
+def test_a_small_cell_whose_points_run_once_here_may_repeat_them_there_and_that_is_said() -> None:
+    assert notes_of(form("", "x: {values: [1, 2]}")) == [
+        "trials: where each point runs once here, W&B may draw one several times"
+    ]
+
+
+def test_bayes_over_a_single_point_is_a_grid_since_wandb_refuses_it() -> None:
+    sweep = read(
+        "method: bayes\nmetric: {name: y}\ntrials: 9\n"
+        "parameters: {m: {choices: {a: {}, b: {parameters: {x: {min: 0.0, max: 1.0}}}}}}",
+        "s.yaml",
+    )
+    assert [(each.config["method"], each.tasks) for each in exported(sweep)] == [
+        ("grid", 1),
+        ("bayes", 8),
+    ]
+
+
+def test_names_that_wandb_does_not_take_are_refused() -> None:
+    with pytest.raises(UserError, match=r'W&B takes no parameter named "a b", "ç";'):
+        exported(form("", "a b: {value: 1}, n: {parameters: {ç: {value: 1}}}, c: {value: 1}"))
+
+
+def test_parameters_that_code_suggests_are_refused() -> None:
+    with pytest.raises(UserError, match="method optuna suggests its parameters in code"):
+        exported(replace(form(), method="optuna"))
+
+
+def test_more_sweeps_than_anybody_wants_are_refused_before_they_are_made() -> None:
+    many = ", ".join(f"c{n}: {{choices: {{a: {{}}, b: {{}}}}}}" for n in range(60))
+    with pytest.raises(UserError, match=r"make 1,152,921,504,606,846,976 W&B sweeps, and 10,000"):
+        exported(form("", many))
+
+
+def test_floats_are_numbers_for_every_reader_and_text_is_text() -> None:
+    written = as_yaml({"a": 1e-05, "b": 1e300, "c": "1e-5", "d": "yes", "e": 0.1, "f": "x y"})
+    assert written == "a: 1.0e-05\nb: 1.0e+300\nc: '1e-5'\nd: 'yes'\ne: 0.1\nf: x y\n"
+
+
+def test_a_comment_is_never_read_as_content() -> None:
+    written = as_yaml({"a": 1}, ["one\nb: 2\u2028c: 3\x85d: 4"])
+    assert yaml.safe_load(written) == {"a": 1}
+    assert re.match(r"# one b: 2 c: 3 d: 4\n", written)

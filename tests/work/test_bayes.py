@@ -1,0 +1,122 @@
+"""Bayesian search: whoever claims a slot proposes its parameters, from all results it can see."""
+
+import pytest
+
+from tests.processes import Project
+
+pytest.importorskip("optuna")
+
+SWEEP = """
+method: bayes
+program: train.py:train
+metric: {{name: loss, goal: minimize}}
+trials: {trials}
+{more}
+parameters:
+  x: {{min: -5.0, max: 5.0}}
+  kind: {{values: [a, b, c]}}
+"""
+TRAIN = """
+def train(params, task):
+    return {"loss": (params["x"] - 1) ** 2 + (params["kind"] != "b")}
+"""
+
+
+def sweep(trials: int, more: str = "") -> str:
+    return SWEEP.format(trials=trials, more=more)
+
+
+def test_a_slot_gets_its_parameters_with_its_claim_and_the_search_finds_the_minimum(
+    project: Project,
+) -> None:
+    project.declare("quad", sweep(30), TRAIN)
+    worked = project.run("work", "quad")
+    assert worked.code == 0, worked.err
+    rows = project.results("quad")
+    assert [row["status"] for row in rows] == ["done"] * 30
+    claimed = {
+        int(index): params
+        for event in project.events("quad", "claim")
+        for index, params in event["params"].items()
+    }
+    assert claimed == {row["index"]: row["params"] for row in rows}
+    assert min(row["metrics"]["loss"] for row in rows) < 0.2
+    best = project.status("quad")["best"]
+    assert best["params"] == claimed[best["index"]]
+
+
+def test_several_workers_at_once_do_not_propose_the_same_point(project: Project) -> None:
+    project.declare(
+        "many", sweep(24), "import time\n" + TRAIN.replace("return", "time.sleep(0.05)\n    return")
+    )
+    workers = [project.start("work", "many", member=member) for member in ("ana", "ben", "ana")]
+    assert [worker.wait(120) for worker in workers] == [0, 0, 0]
+    rows = project.results("many")
+    assert len({row["worker"] for row in rows}) > 1
+    assert len({(row["params"]["x"], row["params"]["kind"]) for row in rows}) == 24
+
+
+def test_a_task_that_failed_is_tried_again_with_the_same_parameters(project: Project) -> None:
+    program = """
+def train(params, task):
+    if task.attempt == 1:
+        raise RuntimeError("once")
+    return {"loss": params["x"] ** 2}
+"""
+    project.declare("again", sweep(3), program)
+    assert project.run("work", "again").code == 0
+    asked: dict[str, list[object]] = {}
+    for event in project.events("again", "claim"):
+        for index, params in event["params"].items():
+            asked.setdefault(index, []).append(params)
+    assert [len(given) for given in asked.values()] == [2, 2, 2]
+    assert all(first == second for first, second in asked.values())
+
+
+def test_each_combination_of_foreach_has_a_search_of_its_own(project: Project) -> None:
+    text = sweep(12, "foreach: [kind]")
+    project.declare(
+        "each", text, TRAIN.replace("- 1)", "- {'a': -4, 'b': 0, 'c': 4}[params['kind']])")
+    )
+    assert project.run("work", "each").code == 0
+    rows = project.results("each")
+    best = {
+        kind: min(
+            (row["metrics"]["loss"], row["params"]["x"])
+            for row in rows
+            if row["params"]["kind"] == kind
+        )
+        for kind in "abc"
+    }
+    assert best["a"][1] < -2
+    assert best["c"][1] > 2
+    assert len(rows) == 36
+
+
+def test_the_loop_of_a_script_gets_proposals_too(project: Project) -> None:
+    ended = project.python(
+        """
+import colabctl
+sweep = colabctl.open().sweep(
+    "loop", {"x": {"min": -5.0, "max": 5.0}}, method="bayes", trials=5,
+    metric={"name": "loss", "goal": "minimize"},
+)
+for task in sweep.tasks():
+    with task:
+        task.done(loss=task.params["x"] ** 2)
+print(len({row.params["x"] for row in sweep.results()}))
+"""
+    )
+    assert (ended.code, ended.out) == (0, "5\n"), ended.err
+
+
+def test_a_sweep_file_that_was_changed_after_it_was_declared_proposes_nothing(
+    project: Project,
+) -> None:
+    project.declare("moved", sweep(3), TRAIN)
+    file = project.root / "sweeps/moved/sweep.yaml"
+    file.write_text(file.read_text().replace("5.0", "50.0"))
+    worked = project.run("work", "moved")
+    assert worked.code == 1
+    assert "was changed after the sweep was declared" in worked.err
+    assert project.results("moved") == []

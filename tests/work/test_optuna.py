@@ -1,0 +1,134 @@
+"""An Optuna objective, unchanged, as the program of a sweep that any number of workers share."""
+
+import pytest
+
+from tests.processes import Project
+
+pytest.importorskip("optuna")
+
+SWEEP = """
+method: optuna
+program: study.py:objective
+trials: {trials}
+{more}
+"""
+STUDY = """
+import optuna
+
+def objective(trial):
+    x = trial.suggest_float("x", -10, 10)
+    if trial.suggest_categorical("kind", ["flat", "steep"]) == "steep":
+        power = trial.suggest_int("power", 1, 3)
+    else:
+        power = 1
+    trial.set_user_attr("note", f"trial {trial.number}")
+    return abs(x - 2) ** power
+
+study = optuna.create_study()
+study.optimize(objective, n_trials=100_000)  # the sweep stands for this
+print(study.best_value)
+"""
+
+
+def sweep(trials: int, more: str = "") -> str:
+    return SWEEP.format(trials=trials, more=more)
+
+
+def test_suggested_parameters_values_and_attributes_land_in_the_ledger(project: Project) -> None:
+    project.declare("study", sweep(25), STUDY)
+    worked = project.run("work", "study")
+    assert worked.code == 0, worked.err
+    rows = project.results("study")
+    assert len(rows) == 25
+    for row in rows:
+        power = row["params"].get("power", 1)
+        assert row["metrics"]["value"] == pytest.approx(abs(row["params"]["x"] - 2) ** power)
+        assert ("power" in row["params"]) == (row["params"]["kind"] == "steep")
+        assert row["attributes"] == {"note": f"trial {row['index']}"}
+    assert min(row["metrics"]["value"] for row in rows) < 0.5
+
+
+def test_several_workers_share_the_study(project: Project) -> None:
+    project.declare(
+        "shared",
+        sweep(20),
+        STUDY.replace("return abs", "import time; time.sleep(0.1)\n    return abs"),
+    )
+    workers = [project.start("work", "shared", member=member) for member in ("ana", "ben")]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
+    rows = project.results("shared")
+    assert {row["member"] for row in rows} == {"ana", "ben"}
+    assert len({row["params"]["x"] for row in rows}) == 20
+
+
+def test_trials_that_fall_behind_the_median_are_pruned(project: Project) -> None:
+    program = """
+import optuna
+
+def objective(trial):
+    x = trial.suggest_float("x", 0, 10)
+    for step in range(10):
+        trial.report(x + 10 - step, step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    return x
+"""
+    project.declare("prune", sweep(30), program)
+    worked = project.run("work", "prune")
+    assert worked.code == 0, worked.err
+    rows = project.results("prune")
+    pruned = [row for row in rows if row["status"] == "pruned"]
+    done = [row for row in rows if row["status"] == "done"]
+    assert len(pruned) >= 3
+    assert len(done) >= 5  # as many as Optuna's pruner begins with
+    steps = [
+        report["step"]
+        for report in project.reports("prune")
+        if report["task"] == pruned[0]["index"]
+    ]
+    assert pruned[0]["metrics"]["value"] == pruned[0]["params"]["x"] + 10 - max(steps)
+
+
+def test_each_combination_of_foreach_is_a_study_whose_value_is_suggested(project: Project) -> None:
+    program = """
+def objective(trial):
+    data = trial.suggest_categorical("data", ["iris", "wine"])
+    return trial.suggest_float("x", 0, 1) + (data == "wine")
+"""
+    more = "foreach: [data]\nparameters: {data: {values: [iris, wine]}}"
+    project.declare("each", sweep(4, more), program)
+    worked = project.run("work", "each")
+    assert worked.code == 0, worked.err
+    assert [row["params"]["data"] for row in project.results("each")] == ["iris"] * 4 + ["wine"] * 4
+
+
+def test_a_trial_that_is_run_again_gets_the_same_parameters(project: Project) -> None:
+    program = """
+import colabctl
+
+attempts = {}
+
+def objective(trial):
+    x = trial.suggest_float("x", 0, 1)
+    attempts[trial.number] = attempts.get(trial.number, 0) + 1
+    if attempts[trial.number] == 1:
+        raise RuntimeError(f"x was {x}")
+    return x
+"""
+    project.declare("again", sweep(3), program)
+    worked = project.run("work", "again")
+    assert worked.code == 0, worked.err
+    failures = {e["task"]: e["error"] for e in project.events("again", "failed")}
+    rows = project.results("again")
+    assert [row["attempt"] for row in rows] == [2, 2, 2]
+    assert [failures[row["index"]] for row in rows] == [
+        f"RuntimeError: x was {row['params']['x']}" for row in rows
+    ]
+
+
+def test_status_shows_the_best_trial(project: Project) -> None:
+    project.declare("best", sweep(5), STUDY)
+    assert project.run("work", "best").code == 0
+    best = project.status("best")["best"]
+    assert best["metric"] == "value"
+    assert set(best["params"]) >= {"x", "kind"}

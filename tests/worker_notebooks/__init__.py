@@ -1,0 +1,1 @@
+"""The notebooks that colabctl writes, run in real kernels and shown by a real browser."""
