@@ -1,0 +1,279 @@
+"""A notebook's code cells as Python sees them: magics and shell lines taken out, names found."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+# Cell magics whose body runs as Python in the notebook's own namespace; all others are other
+# languages, other processes, or text.
+_PYTHON_BODIES = frozenset({"capture", "debug", "memit", "prun", "time", "timeit"})
+_CELL_MAGIC = re.compile(r"\s*%%(\w*)")
+_LINE_MAGIC = re.compile(r"(\s*)([%!?]|[^#'\"]*\?\s*$)")
+_ASSIGNED_MAGIC = re.compile(r"([^=#'\"()]*=\s*)[%!](?!=)")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+# Lines of a cell that are neither Python nor magic, after which it is taken for no code at all.
+_MOST_UNREAD = 50
+
+
+@dataclass(frozen=True)
+class CodeCell:
+    """A code cell.
+
+    index   its place among all cells, from 0; `number` is what people count, from 1
+    tree    what Python makes of it; line numbers are those of the source
+    unread  numbers of the lines that are neither Python nor a magic with a sign, such as a bare
+            `pip install x`, which IPython may still know, or a mistake
+    """
+
+    index: int
+    source: str
+    tags: frozenset[str]
+    tree: ast.Module = field(repr=False, compare=False)
+    unread: tuple[int, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The place that people count: 1 is the first cell of the notebook, text included."""
+        return self.index + 1
+
+    def line(self, number: int) -> str:
+        """Return a line of the source, short and without its indentation."""
+        text = _LINE_END.split(self.source)[number - 1].strip()
+        return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def code_cell(index: int, source: str, tags: frozenset[str]) -> CodeCell:
+    """Return a code cell with its parsed source."""
+    tree, unread = parse(source)
+    return CodeCell(index, source, tags, tree, unread)
+
+
+def parse(source: str) -> tuple[ast.Module, tuple[int, ...]]:
+    """Parse what is Python in a cell; return the numbers of the lines that nobody understood.
+
+    IPython's own transformer would do, but it is there only where kernels are, and a sweep may be
+    declared elsewhere. Python itself says which line it does not understand, so that a `%` inside
+    a text or an expression is never taken for a magic.
+    """
+    lines = _LINE_END.split(source)
+    magic = _CELL_MAGIC.match(source.lstrip())
+    if magic:
+        if magic[1] not in _PYTHON_BODIES:
+            return ast.Module([], []), ()
+        lines[next(i for i, line in enumerate(lines) if line.strip())] = ""
+    changed: set[int] = set()
+    unread: list[int] = []
+    while len(unread) <= _MOST_UNREAD:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about the user's "\d"
+                return ast.parse("\n".join(lines)), tuple(sorted(unread))
+        except SyntaxError as wrong:
+            at = min(max(wrong.lineno or 1, 1), len(lines)) - 1
+        except (ValueError, RecursionError, MemoryError):  # a null byte, a thousand brackets
+            break
+        if at in changed:  # the cause lies before: a bracket of an earlier magic, perhaps
+            at = next(
+                (i for i in range(len(lines)) if i not in changed and _is_magic(lines[i])), -1
+            )
+            if at < 0:
+                break
+        if not _is_magic(lines[at]):
+            unread.append(at + 1)
+        changed |= _neutralise(lines, at)
+    return ast.Module([], []), tuple(range(1, len(lines) + 1))
+
+
+def _is_magic(line: str) -> bool:
+    return bool(_LINE_MAGIC.match(line) or _ASSIGNED_MAGIC.match(line))
+
+
+def _neutralise(lines: list[str], at: int) -> set[int]:
+    """Replace a line, and those that continue it, by Python that binds the same name."""
+    changed = {at}
+    while lines[at].endswith("\\") and max(changed) + 1 < len(lines):
+        following = max(changed) + 1
+        changed.add(following)
+        ends = not lines[following].endswith("\\")
+        lines[following] = ""
+        if ends:
+            break
+    assigned = _ASSIGNED_MAGIC.match(lines[at])
+    if assigned:
+        lines[at] = f"{assigned[1]}None"
+    else:
+        lines[at] = f"{lines[at][: len(lines[at]) - len(lines[at].lstrip())]}pass"
+    return changed
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A name that a cell binds at its top level.
+
+    uses     names from whose values the new one is made
+    guarded  whether it is bound only after a look at the name's own value, as in
+             `if lr is None: lr = 0.1`
+    """
+
+    name: str
+    line: int
+    uses: frozenset[str] = frozenset()
+    guarded: bool = False
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether the name's earlier value is lost: neither used for the new one nor asked for."""
+        return self.name not in self.uses and not self.guarded
+
+
+def bindings(tree: ast.Module) -> list[Binding]:
+    """Return what a cell binds at its top level, in order; `*` stands for a star import."""
+    finder = _Finder()
+    finder.visit(tree)
+    return finder.found
+
+
+class _Finder(ast.NodeVisitor):
+    def __init__(self) -> None:
+        self.found: list[Binding] = []
+        self._uses: frozenset[str] = frozenset()
+        self._guards: list[frozenset[str]] = []
+
+    def _bind(self, name: str, line: int) -> None:
+        guarded = any(name in guard for guard in self._guards)
+        self.found.append(Binding(name, line, self._uses, guarded))
+
+    @contextmanager
+    def _from(self, *values: ast.AST) -> Iterator[None]:
+        outer, self._uses = self._uses, self._uses | _names(*values)
+        yield
+        self._uses = outer
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Store):
+            self._bind(node.id, node.lineno)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        with self._from(node.value):
+            self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:  # a mere `lr: float` binds nothing
+            with self._from(node.value):
+                self.visit(node.target)
+            self.visit(node.value)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        with self._from(node.target, node.value):
+            self.generic_visit(node)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        with self._from(node.value):
+            self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> None:
+        self.visit(node.test)
+        self._guards.append(_names(node.test))
+        for child in (*node.body, *node.orelse):
+            self.visit(child)
+        self._guards.pop()
+
+    def visit_Try(self, node: ast.Try) -> None:
+        for child in (*node.body, *node.orelse, *node.finalbody):
+            self.visit(child)
+        self._guards.append(_names(*node.body))  # try: lr, except NameError: lr = 0.1
+        for handler in node.handlers:
+            self.visit(handler)
+        self._guards.pop()
+
+    def visit_TryStar(self, node: ast.TryStar) -> None:
+        self.generic_visit(node)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        if node.name:
+            self._bind(node.name, node.lineno)
+        self.generic_visit(node)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self._bind(alias.asname or alias.name.partition(".")[0], node.lineno)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        for alias in node.names:
+            self._bind(alias.asname or alias.name, node.lineno)
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> None:
+        if node.name:
+            self._bind(node.name, node.lineno)
+        self.generic_visit(node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> None:
+        if node.name:
+            self._bind(node.name, node.lineno)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        if node.rest:
+            self._bind(node.rest, node.lineno)
+        self.generic_visit(node)
+
+    def visit_comprehension(self, node: ast.comprehension) -> None:
+        for child in (node.iter, *node.ifs):  # its target is its own
+            self.visit(child)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._bind(node.name, node.lineno)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._bind(node.name, node.lineno)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._bind(node.name, node.lineno)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        pass  # what it binds is its own
+
+
+def _names(*nodes: ast.AST) -> frozenset[str]:
+    """Return the names that an expression reads, also as texts: `"lr" in globals()`."""
+    return frozenset(
+        name
+        for node in nodes
+        for part in ast.walk(node)
+        for name in (
+            [part.id] if isinstance(part, ast.Name)
+            else [part.value] if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            else []
+        )
+    )  # fmt: skip
+
+
+def loops_over_tasks(tree: ast.Module) -> int | None:
+    """Return the line of a loop over `<something>.tasks()`, or None if there is none."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+            for part in ast.walk(node.iter):
+                match part:
+                    case ast.Call(func=ast.Attribute(attr="tasks")):
+                        return part.lineno
+    return None
+
+
+def asks_for_its_task(tree: ast.Module) -> int | None:
+    """Return the line of a call of `colabctl.task()`, or None if there is none."""
+    named = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "colabctl"
+        for alias in node.names
+        if alias.name == "task"
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="colabctl"), attr="task")):
+                return node.lineno
+            case ast.Call(func=ast.Name(id=name)) if name in named:
+                return node.lineno
+    return None

@@ -1,0 +1,237 @@
+"""Runs a notebook, once for each task or once for a worker, and tells how that went.
+
+Only the process that runs notebooks imports this: Jupyter is heavy.
+"""
+
+import asyncio
+import atexit
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from colabctl.errors import UserError
+from colabctl.notebook import Notebook, injected, read
+from colabctl.notebook.executed import Executed, prepare
+from colabctl.sharedfs.files import write_once
+from colabctl.sharedfs.mounts import Anchor
+from colabctl.task import Task
+from colabctl.work import startup
+from colabctl.work.ending import KILL_AFTER
+from colabctl.work.exchange import VARIABLES, Exchange
+from colabctl.work.failure import Pruned, TaskError
+from colabctl.work.kernels import Kernel
+from colabctl.work.series import End, KernelOptions, Series
+
+EXECUTED = "executed.ipynb"
+_LOOK_EVERY = 0.2  # seconds between looks at what a task reports and at what it is told
+_SAVE_EVERY = 10.0  # seconds between savings of a running notebook on this machine
+_INTERRUPTED = 1.0  # seconds for a cell to end when the worker must; the worker has five
+
+
+def runner(
+    notebook: Path, root: Path, options: KernelOptions, kill_after: float = KILL_AFTER
+) -> "Runner":
+    """Return what runs a notebook of kind `parameters` once for a task, (params, task) -> metrics.
+
+    The current folder is the project, the notebook is the frozen copy, and modules beside it can
+    be imported. `colabctl.task()` in its cells is the task. If it should stop early, the kernel is
+    interrupted: at once, or, if it reports by `colabctl.task()` and so sees the answer, after
+    `kill_after` seconds for itself; so much later the kernel is killed.
+
+    For the main thread only. Raises TaskError for a notebook that cannot be run here.
+    """
+    known = _read(notebook)
+    if known.kind != "parameters":
+        raise TaskError(f"{known.name} has no parameters cell, and so is not run for each task")
+    return Runner(known, Series(_environ(notebook), root, options, fresh=options.fresh),
+                  root, options, kill_after)  # fmt: skip
+
+
+def run_loop(notebook: Path, root: Path, options: KernelOptions, keep_in: Path) -> None:
+    """Run a notebook of kind `loop` to its end; it claims its tasks itself.
+
+    keep_in  folder for the executed notebook, if it is to be kept
+    For the main thread only. Raises TaskError if the notebook fails.
+    """
+    known = _read(notebook)
+    series = Series(_environ(notebook), root, replace(options, fresh=False), fresh=True)
+    once = Runner(known, series, root, options, KILL_AFTER)
+    try:
+        once.run_once(keep_in)
+    finally:
+        once.close()
+
+
+def _read(notebook: Path) -> Notebook:
+    try:
+        return read(notebook.read_bytes(), notebook.name)
+    except UserError as wrong:
+        raise TaskError(str(wrong)) from None
+
+
+def _environ(notebook: Path) -> dict[str, str]:
+    """Return the variables of a kernel that runs no task yet."""
+    environ = startup.environ(os.environ)
+    places = (str(notebook.parent), *environ.get("PYTHONPATH", "").split(os.pathsep))
+    # Whole paths: a kernel starts elsewhere, and its cells go where they like.
+    environ["PYTHONPATH"] = os.pathsep.join(str(Path(p).absolute()) for p in places if p)
+    return {name: value for name, value in environ.items() if name not in VARIABLES}
+
+
+class Runner:
+    """Runs a notebook again and again, and keeps of that what is wanted."""
+
+    def __init__(
+        self,
+        notebook: Notebook,
+        series: Series,
+        root: Path,
+        options: KernelOptions,
+        kill_after: float,
+    ) -> None:
+        self._notebook = notebook
+        self._series = series
+        self._keeps = options.keep
+        self._anchor = Anchor(root)
+        self._kill_after = kill_after
+        self._ending: _Ending | None = None
+        self._loop = asyncio.new_event_loop()
+        # As in programs.py: a stop is sent to the group, and this process outlives it.
+        self._stopped = threading.Event()
+        self._handler = signal.signal(signal.SIGTERM, lambda *_: self._stopped.set())
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the kernels."""
+        atexit.unregister(self.close)
+        self._series.close()
+        self._loop.close()
+        signal.signal(signal.SIGTERM, self._handler)
+
+    def __call__(self, params: Mapping[str, Any], task: Task) -> dict[str, Any]:
+        """Run one task and return its metrics; raise TaskError, or Pruned."""
+        origin = f"task {task.name} of sweep {task.sweep}, attempt {task.attempt}"
+        try:
+            document = prepare(self._notebook, injected(params, origin))
+        except UserError as wrong:
+            raise TaskError(str(wrong)) from None
+        with tempfile.TemporaryDirectory(prefix="colabctl-task-") as scratch:
+            exchange = Exchange(Path(scratch), task)
+            end = self._run(document, Path(scratch), exchange, task)
+            pruned = self._ending is not None and not self._stopped.is_set()
+            about = {"sweep": task.sweep, "task": task.name, "attempt": task.attempt}
+            if pruned:
+                end = replace(end, error=None)
+            self._keep(document, end, about, lambda: task.folder)
+            if end.error is not None:
+                raise TaskError(end.error)
+            task.metrics = exchange.metrics()
+        if pruned:
+            raise Pruned
+        return task.metrics
+
+    def run_once(self, keep_in: Path) -> None:
+        """Run the notebook without a task; raise TaskError if it fails."""
+        document = prepare(self._notebook, None)
+        with tempfile.TemporaryDirectory(prefix="colabctl-loop-") as scratch:
+            end = self._run(document, Path(scratch), None, None)
+        self._keep(document, end, {}, lambda: keep_in)
+        if end.error is not None:
+            raise TaskError(end.error)
+
+    def _keep(
+        self, document: Executed, end: End, about: dict[str, Any], folder: Callable[[], Path]
+    ) -> None:
+        """Publish the executed notebook, if it is wanted; that it cannot be is no failure."""
+        if self._keeps == "none" or (self._keeps == "failed" and end.error is None):
+            return
+        document.mark(about, end.error, end.index)
+        try:
+            self._anchor.check()
+            write_once(folder() / EXECUTED, document.encoded())
+        except OSError as wrong:
+            print(f"colabctl: {EXECUTED} could not be kept: {wrong}", file=sys.stderr)
+
+    def _run(
+        self, document: Executed, place: Path, exchange: Exchange | None, task: Task | None
+    ) -> End:
+        self._stopped.clear()
+        self._ending = None
+        try:
+            end = self._loop.run_until_complete(self._watched(document, place, exchange, task))
+        except TaskError as wrong:  # its reports are none, and a cell may still be running
+            self._series.drop()
+            return End(str(wrong))
+        except BaseException:
+            self._series.drop()
+            raise
+        interrupted = self._ending is not None and self._ending.interrupted
+        if self._stopped.is_set():
+            self._series.drop(_INTERRUPTED)
+            return End("stopped by SIGTERM", end.index)
+        self._series.settle(replace(end, sound=end.sound and not interrupted))
+        return end
+
+    async def _watched(
+        self, document: Executed, place: Path, exchange: Exchange | None, task: Task | None
+    ) -> End:
+        """Run a document while its reports are passed on and it is told to stop if it should."""
+        environ = exchange.environ if exchange is not None else {}
+        execution = asyncio.ensure_future(self._series.run(document, environ, self._halted))
+        save_at = time.monotonic() + _SAVE_EVERY
+        try:
+            while not execution.done():
+                await asyncio.wait({execution}, timeout=_LOOK_EVERY)
+                if exchange is not None:
+                    await asyncio.to_thread(exchange.pass_on)
+                if execution.done():
+                    break
+                self._see_to_the_end(exchange, task)
+                if self._keeps != "none" and time.monotonic() >= save_at:
+                    (place / EXECUTED).write_bytes(document.encoded())
+                    save_at = time.monotonic() + _SAVE_EVERY
+        finally:
+            execution.cancel()
+        return execution.result()
+
+    def _halted(self) -> bool:
+        return self._stopped.is_set() or (self._ending is not None and self._ending.interrupted)
+
+    def _see_to_the_end(self, exchange: Exchange | None, task: Task | None) -> None:
+        """Begin to end the notebook if it should stop, and do what is due of that by now."""
+        hurries = self._ending is not None and self._ending.hurries
+        if self._stopped.is_set() and not hurries:  # the kernel got the signal as well
+            self._ending = _Ending(_INTERRUPTED, _INTERRUPTED, hurries=True)
+        elif self._ending is None and task is not None and task.should_stop():
+            assert exchange is not None
+            exchange.tell_to_stop()
+            patience = self._kill_after if exchange.asked else 0.0
+            self._ending = _Ending(patience, self._kill_after)
+        if self._ending is not None and self._series.kernel is not None:
+            self._ending.go_on(self._series.kernel)
+
+
+class _Ending:
+    """The end of a notebook that should stop: a while to itself, an interrupt, at last SIGKILL."""
+
+    def __init__(self, patience: float, kill_after: float, *, hurries: bool = False) -> None:
+        self._interrupt_at = time.monotonic() + patience
+        self._kill_at = self._interrupt_at + kill_after
+        self.hurries = hurries
+        self.interrupted = False
+
+    def go_on(self, kernel: Kernel) -> None:
+        """Do what is due by now."""
+        now = time.monotonic()
+        if now >= self._kill_at:
+            kernel.process.kill()
+        elif now >= self._interrupt_at and not self.interrupted:
+            self.interrupted = True
+            kernel.interrupt()

@@ -1,0 +1,175 @@
+"""Makes google.colab answer at once where no browser listens: in whatever runs as a task.
+
+Its functions ask the browser that shows the notebook. A task has none: userdata.get would wait
+ten seconds, drive.mount two minutes even on a mounted Drive, and authenticate_user for ever.
+
+This file is loaded on its own, into any Python 3 that a task starts: it needs nothing of colabctl.
+"""
+
+from __future__ import annotations  # the oldest Python that a task may start reads this
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+_DONE = "_colabctl_done"
+_IN_WORKER = "in the worker's notebook, before the cell that runs `colabctl work`"
+
+
+def answer_without_browser() -> None:
+    """Change google.colab, now if it is loaded and else when it is."""
+    for name, change in _CHANGES.items():
+        after_import(name, change)
+
+
+def after_import(name: str, change: Callable[[Any], None]) -> None:
+    """Call `change` with a module once it has been imported, or at once if it has."""
+    if name in sys.modules:
+        change(sys.modules[name])
+        return
+    for finder in sys.meta_path:
+        if isinstance(finder, _Finder):
+            finder.changes[name] = change
+            return
+    sys.meta_path.insert(0, _Finder({name: change}))
+
+
+class _Finder:
+    """Finds nothing itself; takes note of the modules that others find."""
+
+    def __init__(self, changes: dict[str, Callable[[Any], None]]) -> None:
+        self.changes = changes
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        change = self.changes.get(name)
+        if change is None:
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    _follow(spec.loader, change)
+                return spec
+        return None
+
+
+def _follow(loader: Any, change: Callable[[Any], None]) -> None:
+    load = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        load(module)
+        change(module)
+
+    loader.exec_module = exec_module
+
+
+# -- what becomes of each function ------------------------------------------------------------
+
+
+def _drive(module: Any) -> None:
+    def mount(mountpoint: str = "/content/drive", *_: Any, **__: Any) -> None:
+        """Return if a Drive is mounted there; a task cannot mount one."""
+        if not _is_mounted(os.fspath(mountpoint)):
+            raise RuntimeError(
+                f"no Drive is mounted at {mountpoint}, and a task cannot ask for it; "
+                f"mount it {_IN_WORKER}"
+            )
+        print(f"Drive already mounted at {mountpoint}.")
+
+    def flush_and_unmount(*_: Any, **__: Any) -> None:
+        """Leave the Drive alone: the worker and its other tasks need it."""
+        print("The Drive stays mounted: the worker needs it.")
+
+    module.mount = mount
+    module.flush_and_unmount = flush_and_unmount
+
+
+def _userdata(module: Any) -> None:
+    class SecretNotFoundError(module.SecretNotFoundError):  # type: ignore[misc]
+        def __init__(self, text: str) -> None:
+            Exception.__init__(self, text)
+
+    def get(key: str) -> str:
+        """Return a secret from the environment, where the worker has put it."""
+        try:
+            return os.environ[key]
+        except KeyError:
+            raise SecretNotFoundError(
+                f"secret {key} is not in the environment; name it under `secrets:` in "
+                f"colabctl.yaml, or set os.environ[{key!r}] {_IN_WORKER}"
+            ) from None
+
+    module.get = get
+
+
+def _auth(module: Any) -> None:
+    def authenticate_user(*_: Any, **__: Any) -> None:
+        """Return if there are credentials already; a task cannot ask for them."""
+        if not _has_credentials(os.environ):
+            raise RuntimeError(
+                f"a task cannot ask for your Google account; call auth.authenticate_user() "
+                f"{_IN_WORKER}"
+            )
+
+    module.authenticate_user = authenticate_user
+
+
+def _runtime(module: Any) -> None:
+    def unassign(*_: Any, **__: Any) -> None:
+        """Leave the machine alone: the worker and its other tasks run on it."""
+        print("The machine stays: the worker needs it.")
+
+    module.unassign = unassign
+
+
+def _message(module: Any) -> None:
+    """Refuse what all other functions of google.colab ask the browser by."""
+
+    def refuse(request: object = "this", *_: Any, **__: Any) -> NoReturn:
+        raise RuntimeError(
+            f"google.colab asks the browser for {request!r}, and a task has none; "
+            f"do it {_IN_WORKER}"
+        )
+
+    module.blocking_request = refuse
+    module.read_reply_from_input = refuse
+
+
+_CHANGES: Mapping[str, Callable[[Any], None]] = {
+    "google.colab._message": _message,
+    "google.colab.auth": _auth,
+    "google.colab.drive": _drive,
+    "google.colab.runtime": _runtime,
+    "google.colab.userdata": _userdata,
+}
+
+
+def _is_mounted(place: str) -> bool:
+    """Tell whether `place` is a mount, or whatever a Drive is mounted at."""
+    if os.path.ismount(place):
+        return True
+    place = os.path.realpath(place)
+    try:
+        with Path("/proc/mounts").open(encoding="utf-8", errors="replace") as table:
+            mounts = [line.split() for line in table]
+    except OSError:
+        return False
+    return any(
+        len(fields) > 2 and fields[2] == "fuse.drive" and os.path.realpath(fields[1]) == place
+        for fields in mounts
+    )
+
+
+def _has_credentials(environ: Mapping[str, str]) -> bool:
+    """Tell whether Google's libraries will find credentials, where they look for a file."""
+    given = environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    folder = environ.get("CLOUDSDK_CONFIG") or Path("~/.config/gcloud").expanduser()
+    return Path(given or Path(folder, "application_default_credentials.json")).is_file()

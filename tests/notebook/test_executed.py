@@ -1,0 +1,86 @@
+"""The document that is kept of a run."""
+
+import json
+
+import nbformat
+
+from colabctl.notebook.executed import Executed, prepare
+from tests.notebook.made import notebook
+
+CELLS = ("import os", "# parameters\nlr = 1", "print(lr)")
+
+
+def opened(document: Executed) -> nbformat.NotebookNode:
+    """Read a document's file as Jupyter does, which must find it in order."""
+    text = document.encoded().decode()
+    node: nbformat.NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    nbformat.validate(node)
+    return node
+
+
+def sources(document: Executed) -> list[str]:
+    return [cell.source for cell in opened(document).cells]
+
+
+def test_parameters_are_put_in_right_after_their_cell() -> None:
+    document = prepare(notebook(*CELLS), "lr = 2")
+    assert sources(document) == [CELLS[0], CELLS[1], "lr = 2", CELLS[2]]
+    tags = [cell.metadata.get("tags", []) for cell in document.node.cells]
+    assert tags == [[], ["parameters"], ["injected-parameters"], []]
+
+
+def test_cells_keep_the_numbers_they_were_declared_with() -> None:
+    document = prepare(notebook(*CELLS), "lr = 2")
+    assert [document.where(index) for index in range(4)] == [
+        "cell 1",
+        "cell 2",
+        "the cell with the parameters",
+        "cell 3",
+    ]
+    assert document.body == 1
+
+
+def test_what_papermill_put_in_makes_way() -> None:
+    cells = (CELLS[0], CELLS[1], ("lr = 7", "injected-parameters"), CELLS[2])
+    document = prepare(notebook(*cells), "lr = 2")
+    assert sources(document) == [CELLS[0], CELLS[1], "lr = 2", CELLS[2]]
+    assert document.where(3) == "cell 4"
+
+
+def test_the_notebook_itself_stays_as_it_was() -> None:
+    original = notebook(*CELLS)
+    before = json.dumps(original.node)
+    document = prepare(original, "lr = 2")
+    document.node.cells[0].outputs.append("x")
+    document.mark({}, "failed", 0)
+    assert json.dumps(original.node) == before
+
+
+def test_the_failed_cell_is_marked_and_linked_to() -> None:
+    document = prepare(notebook(*CELLS), "lr = 2")
+    document.mark({"task": "t000001"}, "cell 3: ValueError: <b>1 & 2</b>", 3)
+    node = opened(document)
+    assert node.metadata["colabctl"] == {"task": "t000001"}
+    assert [cell.cell_type for cell in node.cells] == [
+        "markdown",
+        *["code"] * 3,
+        "markdown",
+        "code",
+    ]
+    top, failed = node.cells[0].source, node.cells[-1]
+    assert "ValueError: &lt;b&gt;1 &amp; 2&lt;/b&gt;" in top
+    assert '<a href="#colabctl-failed">Go to cell 3.</a>' in top
+    assert '<span id="colabctl-failed">' in node.cells[-2].source
+    assert failed.metadata["tags"] == ["colabctl-failed"]
+
+
+def test_a_run_that_went_well_has_no_banner() -> None:
+    document = prepare(notebook(*CELLS), "lr = 2")
+    document.mark({"task": "t000001"}, None, None)
+    assert len(opened(document).cells) == 4
+
+
+def test_half_a_character_can_be_written() -> None:
+    document = prepare(notebook(*CELLS), "x = '\ud800'")
+    assert b"ud800" in document.encoded()
+    opened(document)

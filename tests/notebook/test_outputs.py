@@ -1,0 +1,138 @@
+"""What is kept of a cell's outputs: all of little, the beginning and the end of much."""
+
+import itertools
+from typing import Any
+
+import nbformat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colabctl.notebook import nodes
+from colabctl.notebook.outputs import Outputs, rewritten
+
+Node = nbformat.NotebookNode
+
+
+def display(**data: Any) -> Node:
+    names = {name.replace("_", "/"): value for name, value in data.items()}
+    return nbformat.v4.new_output("display_data", data=names)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def kept(arriving: list[Node], most: int) -> list[Node]:
+    """Let outputs arrive one by one; give what is kept of them in the end."""
+    outputs: list[Node] = []
+    held = Outputs(outputs, most)
+    for output in arriving:
+        outputs.append(output)
+        held.settle()
+    held.close()
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)])  # type: ignore[no-untyped-call]
+    nbformat.validate(node)
+    return outputs
+
+
+def text(outputs: list[Node]) -> str:
+    return "".join(output.text for output in outputs)
+
+
+lines = st.lists(
+    st.tuples(st.sampled_from(["stdout", "stderr"]), st.text("ab \n", min_size=1, max_size=30)),
+    max_size=40,
+)
+
+
+@given(lines)
+def test_little_is_kept_as_it_is(printed: list[tuple[str, str]]) -> None:
+    outputs = kept([nodes.stream(*each) for each in printed], most=10_000)
+    assert text(outputs) == "".join(each for _, each in printed)
+    names = [output.name for output in outputs]
+    assert all(left != right for left, right in itertools.pairwise(names))
+
+
+@given(lines, st.integers(16, 400))
+def test_much_is_cut_in_the_middle(printed: list[tuple[str, str]], most: int) -> None:
+    whole = "".join(each for _, each in printed)
+    found = text(kept([nodes.stream(*each) for each in printed], most))
+    if len(whole) <= most // 2:
+        assert found == whole
+        return
+    note = found.find("\n[")
+    if note < 0:
+        assert found == whole
+        return
+    end = found.index("] are left out]" if "] are" in found else " are left out]\n") + 15
+    assert whole.startswith(found[:note])
+    assert whole.endswith(found[end:])
+    assert len(found) - (end - note) <= most
+    assert len(found[end:]) >= min(len(whole), most // 4)
+
+
+def test_the_note_counts_what_is_missing() -> None:
+    outputs = kept([nodes.stream("stdout", f"{n:09}\n") for n in range(1000)], most=800)
+    found = text(outputs)
+    assert found.startswith("000000000\n")
+    assert found.endswith("000000999\n")
+    left_out = int(found.split("[")[1].split()[0].replace(",", ""))
+    assert (
+        left_out + len(found) - len(f"\n[{left_out:,} characters of output are left out]\n")
+        == 10_000
+    )
+
+
+def test_a_progress_bar_is_one_line() -> None:
+    bar = [nodes.stream("stderr", f"\r{n:3}%|{'#' * (n // 10)}") for n in range(101)]
+    (output,) = kept([*bar, nodes.stream("stderr", "\n")], most=200)
+    assert output.text == "100%|##########\n"
+
+
+@given(st.text("ab\r\n", max_size=40))
+def test_rewriting_by_parts_is_rewriting_at_once(printed: str) -> None:
+    parts = ""
+    for letter in printed:
+        parts = rewritten(parts + letter)
+    assert parts.replace("\r", "") == rewritten(printed).replace("\r", "")
+
+
+def test_a_plot_that_is_too_large_leaves_its_text() -> None:
+    outputs = kept([display(text_html="x" * 5000, text_plain="Figure")], most=2000)
+    assert "5,000 characters of output are left out" in outputs[0].text
+    assert outputs[1].data == {"text/plain": "Figure"}
+
+
+def test_many_plots_keep_the_first_and_the_last() -> None:
+    outputs = kept([display(text_plain=f"{n:0100}") for n in range(100)], most=1000)
+    shown = [int(o.data["text/plain"]) for o in outputs if o.output_type == "display_data"]
+    assert shown == [0, 1, 2, 3, 4, 95, 96, 97, 98, 99]
+
+
+def test_an_exception_is_never_left_out_but_may_be_shortened() -> None:
+    error = nbformat.v4.new_output(  # type: ignore[no-untyped-call]
+        "error", ename="E", evalue="v" * 10_000, traceback=["first\n" * 1000, "x" * 100, "last"]
+    )
+    outputs = kept([nodes.stream("stdout", "y" * 5000), error], most=4000)
+    found = outputs[-1]
+    assert found.traceback[-1] == "last"
+    assert len(found.evalue) == 1000
+    assert sum(map(len, found.traceback)) <= 1000
+
+
+def test_cleared_outputs_are_forgotten() -> None:
+    outputs: list[Node] = []
+    held = Outputs(outputs, 1000)
+    for n in range(100):
+        outputs[:] = [nodes.stream("stdout", f"{n:0400}")]
+        held.settle()
+    held.close()
+    assert text(outputs) == f"{99:0400}"
+
+
+def test_places_do_not_move_while_outputs_arrive() -> None:
+    outputs: list[Node] = []
+    held = Outputs(outputs, 400)
+    outputs.append(display(text_plain="bar"))
+    held.settle()
+    for n in range(50):
+        outputs.append(display(text_plain=f"{n:0100}"))
+        held.settle()
+    assert outputs[0].data["text/plain"] == "bar"
+    assert len(outputs) == 51

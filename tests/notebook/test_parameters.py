@@ -1,0 +1,166 @@
+"""Checking that each parameter of a sweep reaches the notebook, before anything runs."""
+
+import pytest
+
+from colabctl.errors import UserError
+from colabctl.notebook import check
+from tests.notebook.made import notebook
+
+CELL = "# parameters\nlr = 0.1\nbatch: int = 32\n(depth, (width, *rest)) = 1, (2, 3)\n"
+
+
+def problems(names: list[str], *cells: str, cell: str = CELL) -> list[str]:
+    with pytest.raises(UserError) as raised:
+        check(notebook(cell, *cells), names)
+    return str(raised.value).split("\n")
+
+
+def test_parameters_that_the_cell_assigns_are_in_order() -> None:
+    assert check(notebook(CELL, "print(lr)"), ["lr", "batch", "depth", "width", "rest"]) == ()
+
+
+def test_a_parameter_that_is_assigned_nowhere_is_named_with_the_nearest() -> None:
+    assert problems(["lr", "batches", "zeta"]) == [
+        "MAIN.ipynb: cell 1, the parameters cell, does not assign batches; did you mean batch?",
+        (
+            "MAIN.ipynb: cell 1, the parameters cell, does not assign zeta; "
+            "write its default there: zeta = ..."
+        ),
+    ]
+
+
+def test_a_mere_annotation_assigns_nothing() -> None:
+    assert len(problems(["lr"], cell="# parameters\nlr: float")) == 1
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "lr = 0.5",
+        "lr: float = 0.5",
+        "a = lr = 0.5",
+        "a, [lr] = 1, [2]",
+        "for lr in (1, 2): pass",
+        "import numpy as lr",
+        "from module import lr",
+        "with open('x') as lr: pass",
+        "try: pass\nexcept Exception as lr: pass",
+        "if (lr := 3): pass",
+        "[y := 1 for x in z if (lr := x)]",
+        "def lr(): pass",
+        "class lr: pass",
+        "if DEBUG:\n    lr = 1",
+        "match x:\n    case [lr]: pass",
+        "lr = !cat lr.txt",
+        "%%time\nlr = 1",
+        "%matplotlib inline\nlr = 1",
+    ],
+)
+def test_a_later_cell_that_assigns_a_parameter_again_is_an_error(later: str) -> None:
+    (problem,) = problems(["lr"], "print(1)", later)
+    assert problem.startswith("MAIN.ipynb: cell 3, line ")
+    assert "assigns lr again, so that the sweep's value is lost: " in problem
+
+
+def test_the_line_that_assigns_it_again_is_shown() -> None:
+    assert problems(["lr"], "print(1)\n\n    # text", "x = 1\nlr = 0.5  # better") == [
+        (
+            "MAIN.ipynb: cell 3, line 2 assigns lr again, so that the sweep's value is lost: "
+            "'lr = 0.5  # better'; delete it or use another name there"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "lr *= 2",
+        "lr = float(lr)",
+        "lr = lr / batch",
+        "a, lr = 1, round(lr)",
+        "if lr is None:\n    lr = 0.5",
+        "if 'lr' not in globals():\n    lr = 0.5",
+        "try:\n    lr\nexcept NameError:\n    lr = 0.5",
+        "[lr for lr in range(3)]",
+        "def f():\n    lr = 1",
+        "f = lambda lr: lr",
+        "class A:\n    lr = 1",
+        "model.lr = 1\noptions['lr'] = 1",
+        "print(lr == 0.5)",
+        "f(lr=0.5)",
+        "lr: float",
+        "del lr",
+        "%%bash\nlr=1",
+        "# lr = 1",
+    ],
+)
+def test_what_uses_a_parameter_or_has_a_scope_of_its_own_is_no_error(later: str) -> None:
+    check(notebook(CELL, later), ["lr"])
+
+
+def test_a_cell_above_may_use_the_name() -> None:
+    check(notebook("lr = 3", CELL), ["lr"])
+
+
+@pytest.mark.parametrize(
+    ("name", "better"), [("a.b", "a_b"), ("a-b", "a_b"), ("lambda", "lambda_"), ("1st", "1st_")]
+)
+def test_a_name_that_python_cannot_assign_is_an_error(name: str, better: str) -> None:
+    assert problems([name]) == [
+        (
+            f"MAIN.ipynb: parameter {name!r} is no Python name; rename it in the sweep, "
+            f"for example to {better}"
+        )
+    ]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = problems(["a.b", "nothing", "lr", "batch"], "lr = 1\nlr = 2", "batch = 2")
+    assert len(found) == 4
+
+
+def test_a_name_made_from_a_parameter_s_default_is_noted() -> None:
+    cell = "# parameters\nlr = 0.1\nout = f'run_{lr}'\nfile = out + '.txt'\nother = 3"
+    assert check(notebook(cell), ["lr"]) == (
+        (
+            "MAIN.ipynb: cell 1, line 3 makes out from the default of lr, before the sweep's value "
+            "is put in; move it to a cell below"
+        ),
+        (
+            "MAIN.ipynb: cell 1, line 4 makes file from the default of lr, before the sweep's value "
+            "is put in; move it to a cell below"
+        ),
+    )
+
+
+def test_a_derived_name_that_the_sweep_gives_itself_is_not_noted() -> None:
+    assert check(notebook("# parameters\na = 1\nb = 2 * a"), ["a", "b"]) == ()
+
+
+def test_a_star_import_below_is_noted() -> None:
+    (note,) = check(notebook(CELL, "from settings import *"), ["lr"])
+    assert "cell 2, line 1 imports every name of a module" in note
+
+
+def test_a_line_that_may_be_a_mistake_is_noted() -> None:
+    (note,) = check(notebook(CELL, "pip install x\nprint(1"), ["lr"])
+    assert note.startswith("MAIN.ipynb: cell 2, line ")
+    assert "is not Python" in note
+
+
+@pytest.mark.parametrize(
+    "above", ["import colabctl\ntask = colabctl.task()", "from colabctl import task as t\nt()"]
+)
+def test_asking_for_the_task_above_the_parameters_is_an_error_where_that_runs_once(
+    above: str,
+) -> None:
+    found = notebook(above, CELL)
+    with pytest.raises(
+        UserError, match=r"cell 1, line 2 asks for its task above .* `kernel: fresh`"
+    ):
+        check(found, ["lr"])
+    assert check(found, ["lr"], warm=False) == ()
+
+
+def test_a_loop_gets_no_parameters_and_so_has_none_to_check() -> None:
+    assert check(notebook("for task in sweep.tasks(): pass"), ["lr"]) == ()

@@ -1,0 +1,176 @@
+"""Reading a notebook: which kind it is, and what is said of one that cannot be used."""
+
+import json
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colabctl.errors import UserError
+from colabctl.notebook import read
+from colabctl.notebook.cells import parse
+from tests.notebook.made import content, notebook
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        ("lr = 0.1", "parameters"),
+        "# parameters\nlr = 0.1",
+        "#parameters\nlr = 0.1",
+        "\n  # Parameters:\nlr = 0.1",
+        "#@title Parameters\nlr = 0.1",
+        '# @title parameters { run: "auto" }\nlr = 0.1',
+    ],
+)
+def test_the_parameters_cell_is_found_by_its_tag_or_its_first_line(
+    marked: str | tuple[str, str],
+) -> None:
+    found = notebook("import os", marked, "print(lr)")
+    assert found.kind == "parameters"
+    assert found.parameters is not None
+    assert found.parameters.number == 2
+
+
+@pytest.mark.parametrize("other", ["# parameters of the tokenizer\nlr = 1", "lr = 1 # parameters"])
+def test_a_cell_that_only_speaks_of_parameters_is_not_taken_for_them(other: str) -> None:
+    with pytest.raises(UserError, match=r"MAIN\.ipynb has no parameters cell; write `# param"):
+        notebook(other)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for task in sweep.tasks():\n    with task: pass",
+        "%matplotlib inline\nfor task in project.sweep('a', {}).tasks(): pass",
+        "def run():\n    for i, task in enumerate(tqdm(sweep.tasks())): pass\nrun()",
+        "[train(task) for task in sweep.tasks()]",
+    ],
+)
+def test_a_loop_over_tasks_is_seen(loop: str) -> None:
+    found = notebook("!pip list", loop)
+    assert (found.kind, found.parameters) == ("loop", None)
+
+
+def test_two_parameters_cells_are_both_named() -> None:
+    with pytest.raises(UserError) as raised:
+        notebook("# parameters\na = 1", "b = 2", ("c = 3", "parameters"))
+    assert str(raised.value) == (
+        "MAIN.ipynb has 2 parameters cells: cell 1 (# parameters) and cell 3 (tag parameters); "
+        "keep one"
+    )
+
+
+def test_one_cell_with_both_marks_is_one() -> None:
+    assert notebook(("# parameters\na = 1", "parameters")).kind == "parameters"
+
+
+def test_a_notebook_of_both_kinds_is_refused_with_the_choice() -> None:
+    with pytest.raises(UserError, match=r"parameters cell \(cell 1\) and a loop .*\(cell 2\)"):
+        notebook("# parameters\na = 1", "for task in sweep.tasks(): pass")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (b"", "is no notebook: it is not JSON"),
+        (b"\xff\xfe", "is no notebook: it is not JSON"),
+        (b"[" * 100_000, "is no notebook: it is not JSON"),
+        (b"print('hello')", "is no notebook: it is not JSON"),
+        (b"[]", "is no notebook: it tells no format"),
+        (b'{"nbformat": "4"}', "is no notebook: it tells no format"),
+        (b'{"nbformat": 3, "worksheets": []}', "jupyter nbconvert --to notebook --inplace M"),
+        (b'{"nbformat": 5}', "which this colabctl does not know"),
+        (b'{"nbformat": 4, "nbformat_minor": 5}', "is a damaged notebook"),
+        (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": 3, "cells": []}', "is a damaged"),
+        (b'{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [{}]}', "is a damaged"),
+        (content(), "has no code"),
+        (content("", "  \n"), "has no code"),
+        (content("x", kernelspec={"name": "ir", "display_name": "R"}), "is written in R (kernel"),
+        (content("x", language_info={"name": "julia"}), "is written in julia"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_line(damage: bytes, said: str) -> None:
+    with pytest.raises(UserError) as raised:
+        read(damage, "M")
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 300
+
+
+def test_the_kernel_that_a_python_notebook_was_written_with_does_not_matter() -> None:
+    kernel = {"name": "my-env", "display_name": "My env", "language": "python"}
+    assert read(content("# parameters\na = 1", kernelspec=kernel), "M").kind == "parameters"
+
+
+def test_a_notebook_of_an_older_format_4_is_brought_up_to_date() -> None:
+    old = json.loads(content("# parameters\na = 1"))
+    old["nbformat_minor"] = 2
+    del old["cells"][0]["id"]
+    node = read(json.dumps(old).encode(), "M").node
+    nbformat.validate(node)
+    assert node.cells[0].id
+
+
+def test_outputs_of_an_earlier_run_are_not_read_in() -> None:
+    run = json.loads(content("# parameters\na = 1"))
+    stream = {"output_type": "stream", "name": "stdout", "text": ["old"]}
+    run["cells"][0] |= {"outputs": [stream], "execution_count": 7}
+    cell = read(json.dumps(run).encode(), "M").node.cells[0]
+    assert (cell.outputs, cell.execution_count) == ([], None)
+
+
+def test_what_papermill_put_in_is_no_cell_of_the_notebook() -> None:
+    found = notebook("# parameters\nlr = 1", ("lr = 2", "injected-parameters"), "print(lr)")
+    assert [cell.number for cell in found.code] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("%matplotlib inline\na = 1", ["a"]),
+        ("!echo it's\na = 1", ["a"]),
+        ("!ls \\\n  -l\na = 1", ["a"]),
+        ("if True:\n    !ls\n    a = 1", ["a"]),
+        ("files = !ls\nb = %pwd", ["files", "b"]),
+        ("len?\na = 1", ["a"]),
+        ("?len\na = 1", ["a"]),
+        ("%%time\na = 1", ["a"]),
+        ("%%bash\na=1", []),
+        ("%%writefile x.py\na = 1", []),
+        ('text = """\n%d !ls\n"""\n%time\na = 1', ["text", "a"]),
+        ("a = (3\n  % 2)\n!ls", ["a"]),
+        ("await f()\na = 1", ["a"]),
+        ("!echo (\na = 1", ["a"]),
+    ],
+)
+def test_magics_and_shell_lines_do_not_hide_the_python_around_them(
+    source: str, names: list[str]
+) -> None:
+    tree, unread = parse(source)
+    assert unread == ()
+    found = [
+        target.id
+        for node in tree.body
+        for part in (node, *getattr(node, "body", []))
+        for target in getattr(part, "targets", [])
+    ]
+    assert found == names
+
+
+def test_a_line_that_is_neither_python_nor_magic_is_told() -> None:
+    tree, unread = parse("a = 1\npip install x\nb = 2")
+    assert unread == (2,)
+    assert len(tree.body) == 3
+
+
+@given(st.text(alphabet="a=1 \n%!?('\"\\[:\x00é\r", max_size=60))
+def test_any_text_can_be_a_cell(source: str) -> None:
+    _, unread = parse(source)
+    assert all(line >= 1 for line in unread)
+
+
+def test_a_thousand_lines_of_prose_in_a_code_cell_take_no_time() -> None:
+    prose = "this is (no code at all\n" * 5000
+    assert parse(prose)[1] == tuple(range(1, 5002))

@@ -1,0 +1,135 @@
+"""A notebook's runner for tests: one kernel serves many notebooks, so that each costs little."""
+
+import json
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from colabctl.notebook import read
+from colabctl.task import Assignment, Task
+from colabctl.work.failure import Pruned, TaskError
+from colabctl.work.notebooks import runner
+from colabctl.work.series import KernelOptions
+from tests.notebook.made import content
+
+PARAMETERS = "# parameters\nx = 0"
+DONE = "import colabctl; colabctl.task().done(x=x)"
+
+
+@dataclass
+class Told:
+    """A recorder that keeps what a task reports; stops it from the step given."""
+
+    stop_at: float | None = None
+    reports: list[tuple[float | None, dict[str, Any]]] = field(default_factory=list)
+
+    def report(self, step: float | None, values: dict[str, Any]) -> None:
+        self.reports.append((step, values))
+
+    def should_stop(self) -> bool:
+        step = self.reports[-1][0] if self.reports else None
+        return self.stop_at is not None and step is not None and step >= self.stop_at
+
+    def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
+        pass
+
+    def done(self, metrics: dict[str, Any]) -> None:
+        pass
+
+    def failed(self, error: BaseException) -> None:
+        raise error
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of a task: done with metrics, failed with an error, or pruned."""
+
+    outcome: str
+    metrics: dict[str, Any] | None
+    error: str
+    reports: list[tuple[float | None, dict[str, Any]]]
+    folder: Path
+
+    @property
+    def executed(self) -> nbformat.NotebookNode:
+        """The executed notebook that was kept, which must be in order."""
+        file = self.folder / "executed.ipynb"
+        node: nbformat.NotebookNode = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
+        nbformat.validate(node)
+        return node
+
+
+class Lab:
+    """A runner, and a project's folder for it."""
+
+    def __init__(self, place: Path, options: KernelOptions) -> None:
+        self.place = place
+        self.root = place / "project"
+        self.code = place / "code"
+        self.root.mkdir()
+        self.code.mkdir()
+        (self.code / "MAIN.ipynb").write_bytes(content(PARAMETERS))
+        self.runner = runner(self.code / "MAIN.ipynb", self.root, options, kill_after=0.5)
+        # ipykernel leaves what C code prints alone where it believes to be in a test.
+        self.runner._series.environ.pop("PYTEST_CURRENT_TEST", None)
+        self._tasks = 0
+
+    def run(
+        self,
+        *cells: str | tuple[str, str],
+        params: Mapping[str, Any] | None = None,
+        stop_at: float | None = None,
+        whole: bool = False,
+    ) -> Ran:
+        """Run a task of a notebook with a parameters cell and these; `whole` has its own one."""
+        above = () if whole else (PARAMETERS,)
+        self.runner._notebook = read(content(*above, *cells), "MAIN.ipynb")
+        self._tasks += 1
+        told = Told(stop_at)
+        folder = self.place / "runs" / str(self._tasks)
+        name = f"t{self._tasks:06d}"
+        given = {"x": 1, **(params or {})}
+        task = Task(Assignment("s", name, self._tasks, 1, given, str(folder)), told)
+        try:
+            return Ran("done", self.runner(given, task), "", told.reports, folder)
+        except TaskError as failed:
+            return Ran("failed", task.metrics, str(failed), told.reports, folder)
+        except Pruned:
+            return Ran("pruned", task.metrics, "", told.reports, folder)
+
+    @property
+    def kernel(self) -> int | None:
+        """The process of the kernel that is ready for the next task, if there is one."""
+        kernel = self.runner._series.kernel
+        return kernel.process.pid if kernel else None
+
+    def drop(self) -> None:
+        """End the kernel, so that the next task has a new one."""
+        self.runner._series.drop()
+
+
+@contextmanager
+def lab_at(place: Path, **options: Any) -> Iterator[Lab]:
+    """Give a lab whose kernels are gone afterwards."""
+    before = signal.getsignal(signal.SIGTERM)
+    made = Lab(place, KernelOptions(**options))
+    try:
+        yield made
+    finally:
+        made.runner.close()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def value(text: str) -> str:
+    """Return a cell that leaves the value of an expression as the metric `v`."""
+    return f"import colabctl; colabctl.task().done(v={text})"
+
+
+def plain(node: nbformat.NotebookNode) -> str:
+    """Return a document as text, to look for something anywhere in it."""
+    return json.dumps(node)

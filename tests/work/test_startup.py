@@ -1,0 +1,131 @@
+"""google.colab in a task's Python processes: it answers at once, though no browser listens."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colabctl.work import startup
+from tests.work.colab import colab_here
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Give the variables of a task on a machine that has google.colab, and no account in it."""
+    with colab_here():
+        yield startup.environ({**os.environ, "CLOUDSDK_CONFIG": str(tmp_path)})
+
+
+def run(
+    program: str, environ: Mapping[str, str], *options: str
+) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, *options, "-c", program]
+    return subprocess.run(
+        command, env=environ, capture_output=True, text=True, check=False, timeout=20
+    )
+
+
+def answer(expression: str, environ: Mapping[str, str]) -> Any:
+    """Evaluate an expression of google.colab's modules; give its value, or its exception's text."""
+    program = (
+        "import json\n"
+        "from google.colab import auth, drive, files, runtime, userdata\n"
+        f"try: value = {expression}\n"
+        "except userdata.SecretNotFoundError as none: value = ['no secret', str(none)]\n"
+        "except RuntimeError as wrong: value = ['error', str(wrong)]\n"
+        "print(json.dumps(value))"
+    )
+    ran = run(program, environ)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def test_mounting_what_is_mounted_returns_at_once(environ: dict[str, str]) -> None:
+    assert answer("drive.mount('/')", environ) is None
+    assert answer("drive.mount('/', force_remount=True)", environ) is None
+
+
+def test_mounting_what_is_not_is_refused_with_the_mend(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    kind, text = answer(f"drive.mount({str(tmp_path)!r})", environ)
+    assert kind == "error"
+    assert text.startswith(f"no Drive is mounted at {tmp_path}")
+    assert "mount it in the worker's notebook" in text
+
+
+def test_secrets_come_from_the_environment(environ: dict[str, str]) -> None:
+    assert answer("userdata.get('TOKEN')", {**environ, "TOKEN": "abc"}) == "abc"
+
+
+def test_a_secret_that_is_not_there_raises_what_colab_raises(environ: dict[str, str]) -> None:
+    kind, text = answer("userdata.get('TOKEN')", environ)
+    assert kind == "no secret"
+    assert text.startswith("secret TOKEN is not in the environment; name it under `secrets:`")
+
+
+def test_an_account_is_not_asked_for_but_used_if_it_is_there(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    kind, text = answer("auth.authenticate_user()", environ)
+    assert kind == "error"
+    assert "auth.authenticate_user() in the worker's notebook" in text
+    (tmp_path / "application_default_credentials.json").write_text("{}")
+    assert answer("auth.authenticate_user()", environ) is None
+
+
+def test_a_task_cannot_take_the_drive_or_the_machine_from_the_worker(
+    environ: dict[str, str],
+) -> None:
+    assert answer("drive.flush_and_unmount()", environ) is None
+    assert answer("runtime.unassign()", environ) is None
+
+
+def test_whatever_else_asks_the_browser_is_refused(environ: dict[str, str]) -> None:
+    kind, text = answer("files.upload()", environ)
+    assert kind == "error"
+    assert text.startswith("google.colab asks the browser for 'upload', and a task has none")
+
+
+@pytest.mark.parametrize("options", [(), ("-P",), ("-u", "-W", "error")])
+def test_it_works_however_python_is_started(
+    environ: dict[str, str], options: tuple[str, ...]
+) -> None:
+    program = "from google.colab.drive import mount; mount('/'); import sys; print(sys.path)"
+    ran = run(program, environ, *options)
+    assert ran.stdout.startswith("Drive already mounted at /.\n"), ran.stderr
+    assert "startup" not in ran.stdout  # nothing is left on the path
+
+
+def test_it_reaches_the_children_of_children(environ: dict[str, str]) -> None:
+    inner = "from google.colab import drive; drive.mount('/')"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    assert run(outer, environ).stdout == "Drive already mounted at /.\n"
+
+
+def test_the_machine_s_own_sitecustomize_still_runs(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.own = 'own'\n")
+    both = {**environ, "PYTHONPATH": environ["PYTHONPATH"] + os.pathsep + str(tmp_path)}
+    ran = run("import sitecustomize; print(own, sitecustomize.__file__)", both)
+    assert ran.stdout == f"own {tmp_path / 'sitecustomize.py'}\n"
+
+
+def test_nothing_is_imported_that_a_program_does_not_ask_for(environ: dict[str, str]) -> None:
+    ran = run("import sys; print([name for name in sys.modules if 'google' in name])", environ)
+    assert ran.stdout == "[]\n"
+
+
+def test_where_there_is_no_google_colab_nothing_is_changed() -> None:
+    before = {"PYTHONPATH": "/a"}
+    assert startup.environ(before) == before
+
+
+def test_doing_it_twice_is_doing_it_once(environ: dict[str, str]) -> None:
+    assert startup.environ(environ) == environ
