@@ -9,7 +9,6 @@ from hypothesis import settings
 
 from tests.processes import Project, made
 
-
 # No test is timed: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
