@@ -22,6 +22,7 @@ from colabctl.search.command import interpreter_of
 from colabctl.search.rules import checked
 from colabctl.sharedfs.files import write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
+from colabctl.version import VERSION
 
 # Seconds. A Drive mount carries few writes and shows them late; elsewhere a sign of life is cheap.
 _RHYTHM = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
@@ -212,6 +213,7 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
+        made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
     )

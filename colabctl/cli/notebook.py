@@ -65,7 +65,7 @@ def workers(
         digest=plan.run_digest,
         declared_by=plan.declared_by,
         declared_at=plan.declared_at,
-        made_with=getattr(plan, "made_with", VERSION),
+        made_with=plan.made_with or VERSION,
         max_time=max_time,
         release=release,
     )

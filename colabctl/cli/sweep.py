@@ -63,6 +63,7 @@ def sweep(
     from colabctl.declare import declare, draft
     from colabctl.project.approvals import approvals_for
     from colabctl.project.members import current_member
+    from colabctl.project.wheel import place_wheel
 
     made = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
     called = name or made.declaration.name or file.name.removesuffix(file.suffix)
@@ -80,6 +81,7 @@ def sweep(
         approvals=approvals_for(layout.root, os.environ),
         beside=file.absolute().parent,
     )
+    place_wheel(layout)
     for note in declared.notes:
         talk(f"note: {note}")
     if as_json:

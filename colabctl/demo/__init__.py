@@ -25,6 +25,7 @@ from colabctl.project.config import load
 from colabctl.project.create import create
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.root import is_project
+from colabctl.project.wheel import place_wheel
 from colabctl.views import formats
 from colabctl.views.results import Result, results
 from colabctl.work.sweep import OpenSweep
@@ -47,6 +48,7 @@ def run(root: Path, trials: int) -> None:
     create(root, "demo", MEMBERS[0], MEMBERS)
     config = load(root, {})
     layout = config.layout
+    place_wheel(layout)
     talk.print(
         f"[bold]1[/] a project with two members, {' and '.join(MEMBERS)}: {escape(str(root))}"
     )

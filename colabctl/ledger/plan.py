@@ -35,6 +35,7 @@ class Plan:
     sampler, seed what proposes the parameters of slots
     early_terminate     the rule by which tasks are stopped early, as search/stopping.py reads it
     declaration_digest  SHA-256 of sweep.yaml
+    made_with     version of colabctl that declared it
     task_timeout, lease, heartbeat in seconds; declared_at in seconds since 1970
     """
 
@@ -62,6 +63,7 @@ class Plan:
     seed: int = 0
     early_terminate: Mapping[str, Any] | None = None
     declaration_digest: str = ""
+    made_with: str = ""
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
 
@@ -142,7 +144,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("sweep", "method", "source_digest", "code_digest", "declared_by"), (str,)),
     **dict.fromkeys(("program", "code_origin", "metric", "sampler"), (str, *_NONE)),
     **dict.fromkeys(("total", "max_retries", "seed"), (int,)),
-    "declaration_digest": (str,),
+    **dict.fromkeys(("declaration_digest", "made_with"), (str,)),
     "early_terminate": (dict, *_NONE),
     "target": (*_NUMBER, *_NONE),
     **dict.fromkeys(("heartbeat", "lease", "declared_at"), _NUMBER),

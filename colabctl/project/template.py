@@ -14,7 +14,7 @@ _TEMPLATE = """\
 # The version of this file's format. A newer one than colabctl knows is refused.
 format: 1
 
-# What the project is called, and whose folder it is.
+# What the project is called, and whose folder it is. Notebooks find the project by its name.
 name: {name}
 {owner}
 

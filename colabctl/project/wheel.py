@@ -69,8 +69,12 @@ def place_wheel(layout: Layout) -> Created:
     """
     made = wheel()
     path = layout.records / made.name
-    created = lay({**folders([layout.records]), path: made.data})
-    if path in created.kept and path.read_bytes() != made.data:
+    try:
+        created = lay({**folders([layout.records]), path: made.data})
+    except FileExistsError:  # another process was faster
+        created = Created((), (layout.records, path))
+    # Part of it is there while somebody writes it.
+    if path in created.kept and not made.data.startswith(path.read_bytes()):
         raise UserError(
             f"{path} is not the wheel that it is called after; if the Drive is still bringing it, "
             "try again in a minute, else move it away"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from colabctl.task import Task, plain_metrics
+from colabctl.task import Task, plain_metrics, plain_step
 from colabctl.work.failure import TaskError
 
 VARIABLES = (
@@ -66,7 +66,8 @@ class Exchange:
         for line in data[:whole].splitlines():
             try:
                 entry = json.loads(line)
-                self._task.report(entry["step"], **entry["values"])
+                step = entry["step"]
+                self._task.pass_on(None if step is None else plain_step(step), entry["values"])
                 self.asked = self.asked or entry.get("asks") is True
             except (ValueError, KeyError, TypeError, AttributeError) as wrong:
                 raise TaskError(

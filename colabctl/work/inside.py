@@ -115,6 +115,12 @@ def begin(environ: Mapping[str, str]) -> None:
     os.environ.update(environ)
 
 
+def finish(code: int) -> None:
+    """End the W&B runs of a task, so that their logs are whole; `code` is 1 if it failed."""
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown(code)
+
+
 def restore() -> None:
     """Go back to what was remembered."""
     assert _kept is not None

@@ -36,6 +36,7 @@ except ImportError as missing:
 
 _START = 120.0  # seconds that a kernel may take to start; a loaded machine needs many
 _LOOK_EVERY = 1.0  # seconds between looks whether a kernel that does not answer lives
+_LONGEST_PLACE = 90  # characters; the name of a socket may have hardly more than a hundred
 _REPLY = 10.0  # seconds between a cell's end and its reply, after which the kernel is lost
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _INSIDE = '__import__("colabctl.work.inside", fromlist=["inside"])'
@@ -77,7 +78,7 @@ class Kernel:
         self._place = Path(tempfile.mkdtemp(prefix="colabctl-kernel-"))
         file = str(self._place / "kernel.json")
         # No ports that others could take or listen to, where there are sockets with names.
-        named = os.name == "posix"
+        named = os.name == "posix" and len(str(self._place)) < _LONGEST_PLACE
         write_connection_file(
             file,
             key=secrets.token_hex(16).encode(),

@@ -11,10 +11,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from colabctl.errors import UserError
 from colabctl.notebook import Notebook, injected, read
@@ -27,7 +28,9 @@ from colabctl.work.ending import KILL_AFTER
 from colabctl.work.exchange import VARIABLES, Exchange
 from colabctl.work.failure import Pruned, TaskError
 from colabctl.work.kernels import Kernel
+from colabctl.work.secrets import concealer
 from colabctl.work.series import End, KernelOptions, Series
+from colabctl.work.wandb_runs import WandbRuns, wandb_environment
 
 EXECUTED = "executed.ipynb"
 _LOOK_EVERY = 0.2  # seconds between looks at what a task reports and at what it is told
@@ -50,8 +53,7 @@ def runner(
     known = _read(notebook)
     if known.kind != "parameters":
         raise TaskError(f"{known.name} has no parameters cell, and so is not run for each task")
-    return Runner(known, Series(_environ(notebook), root, options, fresh=options.fresh),
-                  root, options, kill_after)  # fmt: skip
+    return Runner(known, notebook.parent, root, options, kill_after)
 
 
 def run_loop(notebook: Path, root: Path, options: KernelOptions, keep_in: Path) -> None:
@@ -60,9 +62,7 @@ def run_loop(notebook: Path, root: Path, options: KernelOptions, keep_in: Path) 
     keep_in  folder for the executed notebook, if it is to be kept
     For the main thread only. Raises TaskError if the notebook fails.
     """
-    known = _read(notebook)
-    series = Series(_environ(notebook), root, replace(options, fresh=False), fresh=True)
-    once = Runner(known, series, root, options, KILL_AFTER)
+    once = Runner(_read(notebook), notebook.parent, root, options, KILL_AFTER)
     try:
         once.run_once(keep_in)
     finally:
@@ -76,10 +76,10 @@ def _read(notebook: Path) -> Notebook:
         raise TaskError(str(wrong)) from None
 
 
-def _environ(notebook: Path) -> dict[str, str]:
-    """Return the variables of a kernel that runs no task yet."""
+def _environ(code: Path) -> dict[str, str]:
+    """Return the variables of a kernel that runs no task yet; modules in `code` are found."""
     environ = startup.environ(os.environ)
-    places = (str(notebook.parent), *environ.get("PYTHONPATH", "").split(os.pathsep))
+    places = (str(code), *environ.get("PYTHONPATH", "").split(os.pathsep))
     # Whole paths: a kernel starts elsewhere, and its cells go where they like.
     environ["PYTHONPATH"] = os.pathsep.join(str(Path(p).absolute()) for p in places if p)
     return {name: value for name, value in environ.items() if name not in VARIABLES}
@@ -89,16 +89,16 @@ class Runner:
     """Runs a notebook again and again, and keeps of that what is wanted."""
 
     def __init__(
-        self,
-        notebook: Notebook,
-        series: Series,
-        root: Path,
-        options: KernelOptions,
-        kill_after: float,
+        self, notebook: Notebook, code: Path, root: Path, options: KernelOptions, kill_after: float
     ) -> None:
         self._notebook = notebook
-        self._series = series
+        self._root = root
+        self._environ = _environ(code)
+        self._wandb = any("wandb" in cell.source.lower() for cell in notebook.code)
+        fresh = options.fresh or notebook.kind == "loop"
+        self._series = Series(self._environ, root, options, fresh=fresh, wandb=self._wandb)
         self._keeps = options.keep
+        self._conceal = concealer(options.secrets, os.environ)
         self._anchor = Anchor(root)
         self._kill_after = kill_after
         self._ending: _Ending | None = None
@@ -122,9 +122,13 @@ class Runner:
             document = prepare(self._notebook, injected(params, origin))
         except UserError as wrong:
             raise TaskError(str(wrong)) from None
-        with tempfile.TemporaryDirectory(prefix="colabctl-task-") as scratch:
-            exchange = Exchange(Path(scratch), task)
-            end = self._run(document, Path(scratch), exchange, task)
+        with _scratch() as place:
+            exchange = Exchange(place, task)
+            environ, runs = exchange.environ, None
+            if self._wandb:
+                environ = {**environ, **wandb_environment(task.assignment, place, self._environ)}
+                runs = WandbRuns(task, {**self._environ, **environ}, place, self._root)
+            end = self._run(document, place, environ, _Watched(task, exchange, runs))
             pruned = self._ending is not None and not self._stopped.is_set()
             about = {"sweep": task.sweep, "task": task.name, "attempt": task.attempt}
             if pruned:
@@ -132,7 +136,7 @@ class Runner:
             self._keep(document, end, about, lambda: task.folder)
             if end.error is not None:
                 raise TaskError(end.error)
-            task.metrics = exchange.metrics()
+            task.metrics = {**(runs.metrics() if runs else {}), **exchange.metrics()}
         if pruned:
             raise Pruned
         return task.metrics
@@ -140,8 +144,8 @@ class Runner:
     def run_once(self, keep_in: Path) -> None:
         """Run the notebook without a task; raise TaskError if it fails."""
         document = prepare(self._notebook, None)
-        with tempfile.TemporaryDirectory(prefix="colabctl-loop-") as scratch:
-            end = self._run(document, Path(scratch), None, None)
+        with _scratch() as place:
+            end = self._run(document, place, {}, None)
         self._keep(document, end, {}, lambda: keep_in)
         if end.error is not None:
             raise TaskError(end.error)
@@ -155,45 +159,53 @@ class Runner:
         document.mark(about, end.error, end.index)
         try:
             self._anchor.check()
-            write_once(folder() / EXECUTED, document.encoded())
+            write_once(folder() / EXECUTED, document.encoded(self._conceal))
         except OSError as wrong:
             print(f"colabctl: {EXECUTED} could not be kept: {wrong}", file=sys.stderr)
 
     def _run(
-        self, document: Executed, place: Path, exchange: Exchange | None, task: Task | None
+        self,
+        document: Executed,
+        place: Path,
+        environ: Mapping[str, str],
+        watched: "_Watched | None",
     ) -> End:
         self._stopped.clear()
         self._ending = None
         try:
-            end = self._loop.run_until_complete(self._watched(document, place, exchange, task))
+            end = self._loop.run_until_complete(self._watch(document, place, environ, watched))
         except TaskError as wrong:  # its reports are none, and a cell may still be running
             self._series.drop()
             return End(str(wrong))
         except BaseException:
             self._series.drop()
             raise
-        interrupted = self._ending is not None and self._ending.interrupted
         if self._stopped.is_set():
             self._series.drop(_INTERRUPTED)
             return End("stopped by SIGTERM", end.index)
+        interrupted = self._ending is not None and self._ending.interrupted
         self._series.settle(replace(end, sound=end.sound and not interrupted))
         return end
 
-    async def _watched(
-        self, document: Executed, place: Path, exchange: Exchange | None, task: Task | None
+    async def _watch(
+        self,
+        document: Executed,
+        place: Path,
+        environ: Mapping[str, str],
+        watched: "_Watched | None",
     ) -> End:
         """Run a document while its reports are passed on and it is told to stop if it should."""
-        environ = exchange.environ if exchange is not None else {}
         execution = asyncio.ensure_future(self._series.run(document, environ, self._halted))
         save_at = time.monotonic() + _SAVE_EVERY
         try:
             while not execution.done():
                 await asyncio.wait({execution}, timeout=_LOOK_EVERY)
-                if exchange is not None:
-                    await asyncio.to_thread(exchange.pass_on)
-                if execution.done():
+                over = execution.done()
+                # In a thread: the worker may be waiting for the folder, and this for the worker.
+                should_stop = watched is not None and await asyncio.to_thread(watched.look, over)
+                if over:
                     break
-                self._see_to_the_end(exchange, task)
+                self._see_to_the_end(watched if should_stop else None)
                 if self._keeps != "none" and time.monotonic() >= save_at:
                     (place / EXECUTED).write_bytes(document.encoded())
                     save_at = time.monotonic() + _SAVE_EVERY
@@ -204,18 +216,39 @@ class Runner:
     def _halted(self) -> bool:
         return self._stopped.is_set() or (self._ending is not None and self._ending.interrupted)
 
-    def _see_to_the_end(self, exchange: Exchange | None, task: Task | None) -> None:
+    def _see_to_the_end(self, stopping: "_Watched | None") -> None:
         """Begin to end the notebook if it should stop, and do what is due of that by now."""
         hurries = self._ending is not None and self._ending.hurries
         if self._stopped.is_set() and not hurries:  # the kernel got the signal as well
             self._ending = _Ending(_INTERRUPTED, _INTERRUPTED, hurries=True)
-        elif self._ending is None and task is not None and task.should_stop():
-            assert exchange is not None
-            exchange.tell_to_stop()
-            patience = self._kill_after if exchange.asked else 0.0
+        elif stopping is not None and self._ending is None:
+            stopping.exchange.tell_to_stop()
+            patience = self._kill_after if stopping.exchange.asked else 0.0
             self._ending = _Ending(patience, self._kill_after)
         if self._ending is not None and self._series.kernel is not None:
             self._ending.go_on(self._series.kernel)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Give a folder on this machine for one run."""
+    with tempfile.TemporaryDirectory(prefix="colabctl-task-", ignore_cleanup_errors=True) as place:
+        yield Path(place)
+
+
+class _Watched(NamedTuple):
+    """A task while it runs, and what it tells through its files."""
+
+    task: Task
+    exchange: Exchange
+    runs: WandbRuns | None
+
+    def look(self, over: bool) -> bool:
+        """Pass on what is new; return whether the task, if it is not over, should stop."""
+        self.exchange.pass_on()
+        if self.runs is not None:
+            self.runs.pass_on(to_the_end=over)
+        return not over and self.task.should_stop()
 
 
 class _Ending:

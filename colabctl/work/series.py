@@ -36,6 +36,7 @@ class KernelOptions:
     shell_errors  what a failing `!command` does
     keep          of which tasks the executed notebook is kept, in the task's folder
     most_output   characters of output that are kept of a cell
+    secrets       variables whose values must not be kept
     """
 
     fresh: bool = False
@@ -43,6 +44,7 @@ class KernelOptions:
     shell_errors: Literal["raise", "ignore"] = "raise"
     keep: Literal["failed", "all", "none"] = "failed"
     most_output: int = 1_000_000
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,25 @@ class Series:
 
     environ  the variables of a kernel that runs no task yet
     root     the current folder of the cells
+    wandb    whether the cells may log by W&B
     kernel   the one that runs cells, or is ready for the next task
     """
 
     def __init__(
-        self, environ: Mapping[str, str], root: Path, options: KernelOptions, *, fresh: bool
+        self,
+        environ: Mapping[str, str],
+        root: Path,
+        options: KernelOptions,
+        *,
+        fresh: bool,
+        wandb: bool,
     ) -> None:
-        self.environ = dict(environ)
+        self._environ = environ
         self.kernel: Kernel | None = None
         self._root = root
         self._options = options
         self._fresh = fresh
+        self._wandb = wandb
         self._spare: Kernel | None = None  # starts while another one runs a task
         self._tasks = 0  # that the kernel has run
         self._above: list[NotebookNode] = []  # the cells that ran once in it
@@ -127,7 +137,11 @@ class Series:
             return End(f"no kernel could be started: it {_how(died)}", sound=False)
         except KernelRefused as refused:
             return End(f"no kernel could be started: {refused}", sound=False)
-        return await self._cells(document, range(body, len(document.node.cells)), halted)
+        end = await self._cells(document, range(body, len(document.node.cells)), halted)
+        if self._wandb and end.sound:
+            with suppress(KernelDied, KernelRefused):  # which the next task will find out
+                await self._ask(f"finish({int(end.error is not None)})")
+        return end
 
     async def _ask(self, call: str) -> None:
         assert self.kernel is not None
@@ -146,12 +160,12 @@ class Series:
         if self._spare is not None and not self._spare.alive:
             self._spare.end()
             self._spare = None
-        self.kernel, self._spare = self._spare or Kernel(self.environ), None
+        self.kernel, self._spare = self._spare or Kernel(self._environ), None
         await self.kernel.ready()
         folder, errors = str(self._root), self._options.shell_errors
         await self._ask(f"prepare({folder!r}, shell_errors={errors!r})")
         if self._options.fresh:
-            self._spare = Kernel(self.environ)
+            self._spare = Kernel(self._environ)
 
     async def _cells(self, document: Executed, cells: range, halted: Callable[[], bool]) -> End:
         """Run cells one by one until one of them ends the run."""

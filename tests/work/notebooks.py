@@ -76,7 +76,7 @@ class Lab:
         (self.code / "MAIN.ipynb").write_bytes(content(PARAMETERS))
         self.runner = runner(self.code / "MAIN.ipynb", self.root, options, kill_after=0.5)
         # ipykernel leaves what C code prints alone where it believes to be in a test.
-        self.runner._series.environ.pop("PYTEST_CURRENT_TEST", None)
+        self.runner._environ.pop("PYTEST_CURRENT_TEST", None)
         self._tasks = 0
 
     def run(

@@ -492,3 +492,29 @@ def test_a_notebook_that_cannot_be_used_is_refused_before_a_kernel_starts(tmp_pa
 
 def test_a_parameter_that_cannot_be_written_fails_its_task_only(lab: Lab) -> None:
     assert lab.run(DONE, params={"x": {1}}).error.startswith("parameter x holds a set")
+
+
+def test_what_a_notebook_logs_by_wandb_counts_as_in_a_script(tmp_path: Path) -> None:
+    pytest.importorskip("wandb")
+    cells = (
+        "import wandb",
+        PARAMETERS,
+        "run = wandb.init(project='churn')",
+        "for step in range(3): run.log({'loss': x / (step + 1)})",
+    )
+    (tmp_path / "lab").mkdir()
+    with lab_at(tmp_path / "lab") as one:
+        one.runner._wandb = one.runner._series._wandb = True  # as its notebook would have it
+        first, second = (one.run(*cells, params={"x": x}, whole=True) for x in (6, 12))
+    assert first.metrics == {"loss": 2.0}
+    assert second.metrics == {"loss": 4.0}
+    assert second.reports == [(0, {"loss": 12.0}), (1, {"loss": 6.0}), (2, {"loss": 4.0})]
+
+
+def test_a_secret_that_is_printed_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", 'ab"c\\d')
+    with lab_at(tmp_path, keep="all", secrets=("MY_TOKEN",)) as one:
+        ran = one.run("import os\nprint(os.environ['MY_TOKEN'])", DONE)
+    assert ran.executed.cells[2].outputs[0].text == "[MY_TOKEN]\n"
