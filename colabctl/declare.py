@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from colabctl import notebook
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.project import code as frozen
@@ -127,8 +128,8 @@ def _declare(
     place = layout.sweep(name)
     places = [layout.root] if beside in (None, layout.root) else [beside, layout.root]
     code = frozen.freeze(declaration.program, declaration.code, places)
-    _check_runnable(declaration)
-    plan = _plan(draft, code, layout, config, name=name, member=member, now=now)
+    kind, notes = _examined(declaration, code, draft.expansion)
+    plan = _plan(draft, code, layout, config, kind=kind, name=name, member=member, now=now)
     old = _existing(place)
     if old is not None:
         return _same(old, plan, draft, code, place)
@@ -149,7 +150,7 @@ def _declare(
         faster = _existing(place)
         assert faster is not None
         return _same(faster, plan, draft, code, place)
-    return Declared(place, plan, code, draft.notes, new=True)
+    return Declared(place, plan, code, (*draft.notes, *notes), new=True)
 
 
 def _take_place(place: SweepLayout, content: bytes) -> None:
@@ -175,6 +176,7 @@ def _plan(
     layout: Layout,
     config: Config,
     *,
+    kind: Kind,
     name: str,
     member: str,
     now: float,
@@ -192,7 +194,7 @@ def _plan(
     return Plan(
         sweep=name,
         total=expansion.total,
-        kind=_kind(declaration),
+        kind=kind,
         method=declaration.method,
         consistency=guard.consistency,
         heartbeat=heartbeat,
@@ -213,6 +215,7 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
+        kernels=_kernels(declaration) if kind == "notebook" or declaration.program else None,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
@@ -232,12 +235,13 @@ def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     return declaration.early_terminate
 
 
-def _kind(declaration: Declaration) -> Kind:
-    if declaration.program is None:
-        return "loop"
-    if declaration.method == "optuna":
-        return "objective"
-    return "function" if ":" in declaration.program else "program"
+def _kernels(declaration: Declaration) -> Mapping[str, Any]:
+    return {
+        "fresh": declaration.kernel == "fresh",
+        "kernel_tasks": declaration.kernel_tasks,
+        "shell_errors": declaration.shell_errors,
+        "keep": declaration.keep_notebooks,
+    }
 
 
 def _meaning(draft: Draft, code: frozen.Code) -> str:
@@ -253,20 +257,42 @@ def _meaning(draft: Draft, code: frozen.Code) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def _check_runnable(declaration: Declaration) -> None:
+def _examined(
+    declaration: Declaration, code: frozen.Code, expansion: Expansion
+) -> tuple[Kind, tuple[str, ...]]:
+    """Return how the program is run, and what its author should know.
+
+    Raises UserError for a program that nobody knows how to run, and for a notebook that the
+    parameters would not reach.
+    """
     program = declaration.program
-    if program is None or ":" in program or declaration.command is not None:
-        return
-    if program.endswith(".ipynb"):
-        raise UserError(
-            f"program: {program} is a notebook, which cannot be run yet; "
-            'put the work into a function and name it, as in "train.py:train"'
-        )
-    if interpreter_of(program) is None:
+    if program is None:
+        return "loop", ()
+    if declaration.method == "optuna":
+        return "objective", ()
+    if ":" in program:
+        return "function", ()
+    if program.endswith(".ipynb") and declaration.command is None:
+        return _examined_notebook(declaration, code.files[program], expansion)
+    if declaration.command is None and interpreter_of(program) is None:
         raise UserError(
             f"program: no interpreter is known for {program}; "
             'say how to run it, for example `command: ["bash", "${program}", "${args}"]`'
         )
+    return "program", ()
+
+
+def _examined_notebook(
+    declaration: Declaration, content: bytes, expansion: Expansion
+) -> tuple[Kind, tuple[str, ...]]:
+    assert declaration.program is not None
+    found = notebook.read(content, declaration.program)
+    if found.kind == "loop":
+        return "loop", (f"{found.name} loops over its tasks: each worker runs it once",)
+    names = sorted({name for cell in expansion.cells for name in cell.space.every_name})
+    warm = declaration.kernel == "warm"
+    notes = notebook.check(found, names, warm=warm)
+    return "notebook", (f"{found.name} has a parameters cell: it runs once for each task", *notes)
 
 
 def _existing(place: SweepLayout) -> Plan | None:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,6 +70,8 @@ def sweep(
     called = name or made.declaration.name or file.name.removesuffix(file.suffix)
     if dry_run:
         _show(made, called, as_json)
+        if not as_json:
+            _show_notebook(made, file.absolute().parent, root)
         return
     layout, config = open_project(root)
     declared = declare(
@@ -90,6 +93,23 @@ def sweep(
     verb = "declared" if declared.new else "was declared already"
     print(f"{called}: {declared.plan.total} tasks, {verb}")
     talk(f"run it: colabctl work {called}    see it: colabctl status {called}")
+
+
+def _show_notebook(made: "Draft", beside: Path, root: Path | None) -> None:
+    """Print how a notebook will be run: the cell that is put into it."""
+    program = made.declaration.program
+    if program is None or not program.endswith(".ipynb") or made.declaration.command is not None:
+        return
+    from colabctl import notebook
+    from colabctl.project.code import freeze
+
+    places = [beside]
+    with suppress(UserError):  # a dry run needs no project
+        places.append(open_project(root)[0].root)
+    code = freeze(program, made.declaration.code, places)
+    found = notebook.read(code.files[program], program)
+    first = next((draw.params for draw in made.expansion.tasks()), None) or {}
+    print(notebook.shown(found, first, "the first task"))
 
 
 def _read(file: Path) -> bytes:

@@ -16,7 +16,7 @@ FORMAT = 1
 _SMALLEST_FILE = 1000
 _MOST_FILES = 200
 
-Kind = Literal["function", "objective", "program", "loop"]
+Kind = Literal["function", "objective", "program", "notebook", "loop"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Plan:
     """What plan.json says of a sweep; frozen when the sweep is declared.
 
     kind          how a task is run: a function or an Optuna objective in a child process, a
-                  program, or the loop of a notebook or script that calls sweep.tasks()
+                  program, a notebook, or the loop of a notebook or script that calls
+                  sweep.tasks(); a loop's program, if it has one, is a notebook to run once
     program       the function or objective as "file.py:name", or the program's file, inside code/
     command       W&B's command with its macros, or None for the default
     code_digest   digest of the frozen code, "" for a loop
@@ -35,6 +36,7 @@ class Plan:
     sampler, seed what proposes the parameters of slots
     early_terminate     the rule by which tasks are stopped early, as search/stopping.py reads it
     declaration_digest  SHA-256 of sweep.yaml
+    kernels       how a notebook's kernels are used, as work/series.py reads it
     made_with     version of colabctl that declared it
     task_timeout, lease, heartbeat in seconds; declared_at in seconds since 1970
     """
@@ -63,6 +65,7 @@ class Plan:
     seed: int = 0
     early_terminate: Mapping[str, Any] | None = None
     declaration_digest: str = ""
+    kernels: Mapping[str, Any] | None = None
     made_with: str = ""
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
@@ -145,7 +148,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("program", "code_origin", "metric", "sampler"), (str, *_NONE)),
     **dict.fromkeys(("total", "max_retries", "seed"), (int,)),
     **dict.fromkeys(("declaration_digest", "made_with"), (str,)),
-    "early_terminate": (dict, *_NONE),
+    **dict.fromkeys(("early_terminate", "kernels"), (dict, *_NONE)),
     "target": (*_NUMBER, *_NONE),
     **dict.fromkeys(("heartbeat", "lease", "declared_at"), _NUMBER),
     "task_timeout": (*_NUMBER, *_NONE),

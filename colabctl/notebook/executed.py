@@ -57,8 +57,8 @@ class Executed:
         if index is not None:
             link = f' <a href="#{FAILED}">Go to {self.where(index)}.</a>'
             _tag(cells[index], FAILED)
-            cells.insert(index, _banner(f'<span id="{FAILED}">{said}</span>'))
-        cells.insert(0, _banner(f"{said}.{link}"))
+            cells.insert(index, _banner("here", f'<span id="{FAILED}">{said}</span>'))
+        cells.insert(0, _banner("top", f"{said}.{link}"))
 
 
 def prepare(notebook: Notebook, source: str | None) -> Executed:
@@ -68,8 +68,11 @@ def prepare(notebook: Notebook, source: str | None) -> Executed:
     numbers: list[int | None] = []
     body = 0
     for index, cell in enumerate(node.cells):
-        if cell.cell_type == "code" and INJECTED in cell.metadata.get("tags", ()):
-            continue  # papermill put it in, in an earlier run: these parameters are not ours
+        tags = cell.metadata.get("tags", [])
+        if INJECTED in tags or _BANNER in tags:
+            continue  # put in by papermill, or by us, in an earlier run
+        if FAILED in tags:
+            tags.remove(FAILED)
         is_parameters = notebook.parameters is not None and index == notebook.parameters.index
         if is_parameters:
             body = len(cells)
@@ -77,7 +80,7 @@ def prepare(notebook: Notebook, source: str | None) -> Executed:
         numbers.append(index + 1)
         if is_parameters and source is not None:
             _tag(cell, TAG)
-            cells.append(nodes.code(source, [INJECTED]))
+            cells.append(nodes.code(INJECTED, source, INJECTED))
             numbers.append(None)
     node.cells = cells
     return Executed(node, tuple(numbers), body)
@@ -100,9 +103,10 @@ def _tag(cell: "NotebookNode", tag: str) -> None:
         tags.append(tag)
 
 
-def _banner(text: str) -> "NotebookNode":
+def _banner(name: str, text: str) -> "NotebookNode":
     return nodes.markdown(
+        f"{_BANNER}-{name}",
         '<div style="border-left: 6px solid #b00020; padding: 0.5em 1em; color: #b00020">'
         f"{text}</div>",
-        [_BANNER],
+        _BANNER,
     )

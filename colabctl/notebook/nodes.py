@@ -1,7 +1,6 @@
 """Makes the nodes that notebooks consist of, by nbformat, which is imported when first needed."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -28,25 +27,27 @@ def notebook(text: str) -> "NotebookNode":
     return found
 
 
-def code(source: str, tags: Sequence[str] = ()) -> "NotebookNode":
-    """Return a code cell."""
-    import nbformat  # noqa: PLC0415 - see above
+def code(name: str, source: str, tag: str) -> "NotebookNode":
+    """Return a code cell; `name` is its id, which no other cell has."""
+    return _node(
+        cell_type="code", id=name, source=source, metadata={"tags": [tag]}, execution_count=None,
+        outputs=[],
+    )  # fmt: skip
 
-    cell: NotebookNode = nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})  # type: ignore[no-untyped-call]
-    return cell
 
-
-def markdown(source: str, tags: Sequence[str] = ()) -> "NotebookNode":
+def markdown(name: str, source: str, tag: str) -> "NotebookNode":
     """Return a cell of text."""
-    import nbformat  # noqa: PLC0415 - see above
-
-    cell: NotebookNode = nbformat.v4.new_markdown_cell(source, metadata={"tags": list(tags)})  # type: ignore[no-untyped-call]
-    return cell
+    return _node(cell_type="markdown", id=name, source=source, metadata={"tags": [tag]})
 
 
 def stream(name: str, text: str) -> "NotebookNode":
     """Return an output of text; `name` is stdout or stderr."""
+    return _node(output_type="stream", name=name, text=text)
+
+
+def _node(**parts: Any) -> "NotebookNode":
     import nbformat  # noqa: PLC0415 - see above
 
-    output: NotebookNode = nbformat.v4.new_output("stream", name=name, text=text)  # type: ignore[no-untyped-call]
-    return output
+    # Not by nbformat's own functions for each kind: these check every node against its schema.
+    node: NotebookNode = nbformat.from_dict(parts)  # type: ignore[no-untyped-call]
+    return node

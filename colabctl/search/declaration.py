@@ -18,15 +18,23 @@ Method = Literal["grid", "random", "bayes", "optuna"]
 SamplerName = Literal["tpe", "gp", "cmaes", "qmc"]
 Claims = Literal["eager", "careful"]
 
+Kernel = Literal["warm", "fresh"]
+ShellErrors = Literal["raise", "ignore"]
+Keep = Literal["failed", "all", "none"]
+
 _METHODS: tuple[Method, ...] = ("grid", "random", "bayes", "optuna")
 _SAMPLERS: tuple[SamplerName, ...] = ("tpe", "gp", "cmaes", "qmc")
 _CLAIMS: tuple[Claims, ...] = ("eager", "careful")
+_KERNELS: tuple[Kernel, ...] = ("warm", "fresh")
+_SHELL_ERRORS: tuple[ShellErrors, ...] = ("raise", "ignore")
+_KEPT: tuple[Keep, ...] = ("failed", "all", "none")
 
 _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
     *("max_retries", "task_timeout", "code", "claims"),
+    *("kernel", "kernel_tasks", "shell_errors", "keep_notebooks"),
 )
 _MEANINGLESS = ("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind")
 _REFUSED = {
@@ -73,6 +81,12 @@ class Declaration:
     code: tuple[str, ...] = ()
     """Files and folders that tasks need beside the program."""
     claims: Claims = "eager"
+    kernel: Kernel = "warm"
+    """Whether a notebook's kernel serves one task or many."""
+    kernel_tasks: int = 0
+    """Tasks after which a kernel is replaced; 0 for never."""
+    shell_errors: ShellErrors = "raise"
+    keep_notebooks: Keep = "failed"
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -108,6 +122,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         top.wrong("method", "bayes needs metric:, as in {name: val_loss, goal: minimize}")
     if method == "optuna":
         metric = _of_objective(top, metric)
+    _check_for_notebooks(top)
     space = _space(top, method)
     foreach = _foreach(top, space)
     retries = top.whole("max_retries", least=0)
@@ -131,6 +146,10 @@ def _declaration(source: str, top: Fields) -> Declaration:
         task_timeout=_task_timeout(top),
         code=top.texts("code") or (),
         claims=top.word("claims", _CLAIMS) or "eager",
+        kernel=top.word("kernel", _KERNELS) or "warm",
+        kernel_tasks=top.whole("kernel_tasks", least=1) or 0,
+        shell_errors=top.word("shell_errors", _SHELL_ERRORS) or "raise",
+        keep_notebooks=top.word("keep_notebooks", _KEPT) or "failed",
         content=top.content,
     )
 
@@ -168,6 +187,15 @@ def _of_objective(top: Fields, metric: Metric | None) -> Metric | None:
             'optuna needs the objective as program:, as in "study.py:objective"',
         )
     return metric if top.has("metric") else Metric("value")
+
+
+def _check_for_notebooks(top: Fields) -> None:
+    program = top.content.get("program")
+    if isinstance(program, str) and program.endswith(".ipynb"):
+        return
+    for key in ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks"):
+        if top.has(key):
+            top.findings.note(key, "means something to notebooks only; ignored")
 
 
 def _sampler(top: Fields, method: Method | None) -> SamplerName:

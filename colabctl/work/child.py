@@ -126,6 +126,8 @@ class Settings(NamedTuple):
     root     the project, the current folder of what runs
     log      file for what the tasks print
     kill_after  seconds between SIGTERM and SIGKILL
+    kernels     how a notebook's kernels are used
+    secrets     variables whose values must not be kept
     """
 
     program: str
@@ -136,6 +138,8 @@ class Settings(NamedTuple):
     root: str
     log: str
     kill_after: float
+    kernels: dict[str, Any] | None = None
+    secrets: list[str] = []  # noqa: RUF012 - a default that nobody changes
 
 
 def load(settings: Settings) -> Run:
@@ -146,6 +150,12 @@ def load(settings: Settings) -> Run:
     code = Path(settings.code)
     file, _, name = settings.program.partition(":")
     path = code / file
+    if settings.kind == "notebook":
+        from colabctl.work import notebooks  # noqa: PLC0415 - it needs Jupyter
+        from colabctl.work.series import KernelOptions  # noqa: PLC0415 - as above
+
+        options = KernelOptions(**settings.kernels or {}, secrets=tuple(settings.secrets))
+        return notebooks.runner(path, Path(settings.root), options, settings.kill_after)
     if not name:
         from colabctl.work.programs import runner  # noqa: PLC0415 - functions do not need it
 

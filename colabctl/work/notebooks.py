@@ -107,6 +107,7 @@ class Runner:
         self._stopped = threading.Event()
         self._handler = signal.signal(signal.SIGTERM, lambda *_: self._stopped.set())
         atexit.register(self.close)
+        self._series.warm_up()
 
     def close(self) -> None:
         """End the kernels."""

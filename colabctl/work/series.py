@@ -89,6 +89,11 @@ class Series:
         self._tasks = 0  # that the kernel has run
         self._above: list[NotebookNode] = []  # the cells that ran once in it
 
+    def warm_up(self) -> None:
+        """Let a kernel start that the next task will use."""
+        if self._spare is None:
+            self._spare = Kernel(self._environ)
+
     def close(self) -> None:
         """End the kernels."""
         self.drop(_AT_EXIT)
@@ -165,7 +170,7 @@ class Series:
         folder, errors = str(self._root), self._options.shell_errors
         await self._ask(f"prepare({folder!r}, shell_errors={errors!r})")
         if self._options.fresh:
-            self._spare = Kernel(self._environ)
+            self.warm_up()
 
     async def _cells(self, document: Executed, cells: range, halted: Callable[[], bool]) -> End:
         """Run cells one by one until one of them ends the run."""

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -25,6 +25,8 @@ from colabctl.work.ending import KILL_AFTER
 from colabctl.work.identity import new_identity
 from colabctl.work.kept import keep
 from colabctl.work.loop import Worker
+from colabctl.work.loops import LoopSettings
+from colabctl.work.loops import run as run_loop
 from colabctl.work.secrets import check_present, concealer
 from colabctl.work.slots import Outcome, Slot
 from colabctl.work.sweep import OpenSweep
@@ -111,6 +113,8 @@ class Session:
             code = Path(scratch) / "code"
             frozen.write(self._fetch(sweep), code)
             environs = _environs(self.layout.root, self.member, self.jobs)
+            if sweep.plan.kind == "loop":
+                return self._run_loop(sweep, code, environs[0])
 
             def make_slots(outcomes: "deque[Outcome]", wake: Callable[[], None]) -> list[Slot]:
                 return [
@@ -133,6 +137,30 @@ class Session:
             self._keep(sweep)
         elif sweep.ledger.name and sweep.plan.consistency == "eventual":
             self._see_uploaded(sweep)
+        return tally
+
+    def _run_loop(self, sweep: OpenSweep, code: Path, environ: Mapping[str, str]) -> Tally:
+        """Run the notebook that loops over the tasks of a sweep."""
+        plan = sweep.plan
+        assert plan.program is not None
+        name = new_identity(plan, self.config, self.member).name
+        settings = LoopSettings(
+            notebook=str(code / plan.program),
+            root=str(self.layout.root),
+            keep_in=str(sweep.layout.runs / name),
+            kernels=dict(plan.kernels or {}),
+            secrets=list(self.config.secrets),
+        )
+        sweep.ledger.refresh()
+        before = Counter(sweep.ledger.book.counts)
+        wrong = run_loop(settings, environ, self.interrupted, self._kill_after)
+        sweep.ledger.refresh()
+        ended = sweep.ledger.book.counts - before
+        tally = Tally(ended["done"], ended["pruned"], ended["failed"])
+        if self.interrupted.is_set():
+            tally.ending = "interrupted"
+        elif wrong:
+            tally.ending, tally.reason = "hopeless", f"{plan.program}: {wrong}"
         return tally
 
     @property
@@ -208,11 +236,13 @@ class Session:
             root=str(self.layout.root),
             log=str(code.parent / f"slot-{number}.log"),
             kill_after=self._kill_after,
+            kernels=dict(plan.kernels) if plan.kernels else None,
+            secrets=list(self.config.secrets),
         )
 
 
 def _check_runnable(plan: Plan) -> None:
-    if plan.kind == "loop":
+    if plan.program is None:
         raise UserError(
             f"sweep {plan.sweep} has no `program:`; its tasks are run by the notebook or script "
             f'that declares it: for task in project.sweep("{plan.sweep}", ...).tasks()'
@@ -222,7 +252,7 @@ def _check_runnable(plan: Plan) -> None:
 def _needs_work(sweep: OpenSweep) -> bool:
     sweep.ledger.refresh()
     book = sweep.ledger.book
-    return sweep.plan.kind != "loop" and book.finished < book.total and book.order != "stop"
+    return sweep.plan.program is not None and book.finished < book.total and book.order != "stop"
 
 
 @contextmanager

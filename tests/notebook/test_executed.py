@@ -4,6 +4,7 @@ import json
 
 import nbformat
 
+from colabctl.notebook import read
 from colabctl.notebook.executed import Executed, prepare
 from tests.notebook.made import notebook
 
@@ -45,6 +46,14 @@ def test_what_papermill_put_in_makes_way() -> None:
     document = prepare(notebook(*cells), "lr = 2")
     assert sources(document) == [CELLS[0], CELLS[1], "lr = 2", CELLS[2]]
     assert document.where(3) == "cell 4"
+
+
+def test_an_executed_notebook_can_be_run_again() -> None:
+    document = prepare(notebook(*CELLS), "lr = 2")
+    document.mark({}, "failed", 3)
+    again = prepare(read(document.encoded(), "MAIN.ipynb"), "lr = 3")
+    assert sources(again) == [CELLS[0], CELLS[1], "lr = 3", CELLS[2]]
+    assert "colabctl-failed" not in again.encoded().decode()
 
 
 def test_the_notebook_itself_stays_as_it_was() -> None:

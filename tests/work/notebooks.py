@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 
 from colabctl.notebook import read
 from colabctl.task import Assignment, Task
@@ -74,9 +75,10 @@ class Lab:
         self.root.mkdir()
         self.code.mkdir()
         (self.code / "MAIN.ipynb").write_bytes(content(PARAMETERS))
-        self.runner = runner(self.code / "MAIN.ipynb", self.root, options, kill_after=0.5)
         # ipykernel leaves what C code prints alone where it believes to be in a test.
-        self.runner._environ.pop("PYTEST_CURRENT_TEST", None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("PYTEST_CURRENT_TEST", raising=False)
+            self.runner = runner(self.code / "MAIN.ipynb", self.root, options, kill_after=0.5)
         self._tasks = 0
 
     def run(

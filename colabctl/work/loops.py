@@ -1,0 +1,88 @@
+"""Runs a notebook that loops over its tasks: once, in a process that claims them by itself."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from colabctl.work.ending import KILL, signal_group
+from colabctl.work.failure import TaskError, headline
+
+_LOOK_EVERY = 0.2  # seconds between looks at whether to end
+
+
+class LoopSettings(NamedTuple):
+    """What the process is told.
+
+    notebook  its file, inside a copy of the frozen code
+    root      the project, the current folder of what runs
+    keep_in   folder for the executed notebook
+    kernels   how kernels are used
+    secrets   variables whose values must not be kept
+    """
+
+    notebook: str
+    root: str
+    keep_in: str
+    kernels: dict[str, Any]
+    secrets: list[str]
+
+
+def run(
+    settings: LoopSettings,
+    environ: Mapping[str, str],
+    interrupted: threading.Event,
+    kill_after: float,
+) -> str:
+    """Run the notebook to its end and return what was wrong with it, "" for nothing.
+
+    Its output is this process's. When `interrupted` is set it gets SIGTERM, releases what it
+    holds, and is killed if it is still there after `kill_after` seconds.
+    """
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-P", "-m", "colabctl.work.loops", json.dumps(settings._asdict())],
+        cwd=settings.root,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        while process.poll() is None:
+            if interrupted.wait(_LOOK_EVERY):
+                signal_group(process, signal.SIGTERM)
+                process.wait(kill_after)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        signal_group(process, KILL)
+        process.wait()
+    with process.stdout:
+        said = process.stdout.read().decode(errors="replace").strip()
+    if interrupted.is_set() or process.returncode == 0:
+        return ""
+    return said or f"its process ended with exit code {process.returncode}"
+
+
+def main() -> None:
+    """Run the notebook; say on standard output, which nothing else gets, what is wrong."""
+    from colabctl.work.notebooks import run_loop  # noqa: PLC0415 - it needs Jupyter
+    from colabctl.work.series import KernelOptions  # noqa: PLC0415 - as above
+
+    settings = LoopSettings(**json.loads(sys.argv[1]))
+    answer, sys.stdout = sys.stdout, sys.stderr
+    options = KernelOptions(**settings.kernels, secrets=tuple(settings.secrets))
+    try:
+        run_loop(Path(settings.notebook), Path(settings.root), options, Path(settings.keep_in))
+    except TaskError as wrong:
+        print(headline(wrong), file=answer)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
