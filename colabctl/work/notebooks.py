@@ -211,7 +211,9 @@ class Runner:
                     (place / EXECUTED).write_bytes(document.encoded())
                     save_at = time.monotonic() + _SAVE_EVERY
         finally:
-            execution.cancel()
+            if not execution.done():
+                execution.cancel()
+                await asyncio.wait({execution})
         return execution.result()
 
     def _halted(self) -> bool:

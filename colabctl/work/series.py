@@ -176,16 +176,17 @@ class Series:
         """Run cells one by one until one of them ends the run."""
         assert self.kernel is not None
         runs = Cells(document.node, self.kernel, self._options.most_output, sys.stdout.write)
-        for index in cells:
-            if halted():
-                return End("stopped", index, sound=False)
-            try:
+        try:
+            for index in cells:
+                if halted():
+                    return End("stopped", index, sound=False)
                 raised = await runs.run(index)
-            except KernelDied as died:
-                return End(f"{document.where(index)}: the kernel {_how(died)}", index, sound=False)
-            if raised is not None:
-                return _ended_by(raised, document.where(index), index)
-        runs.set_widgets_metadata()
+                if raised is not None:
+                    return _ended_by(raised, document.where(index), index)
+        except KernelDied as died:
+            return End(f"{document.where(index)}: the kernel {_how(died)}", index, sound=False)
+        finally:
+            runs.set_widgets_metadata()
         return End()
 
 

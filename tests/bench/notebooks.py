@@ -27,10 +27,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 from rich import box
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+from colabctl.task import Assignment, Task
+from colabctl.work.notebooks import runner
+from colabctl.work.series import KernelOptions
 
 TARGETS = {"warm": 20.0, "fresh": 1.1}  # times papermill's rate
 MOST_MEMORY = 1.3  # after 500 tasks, over that after 50
@@ -84,11 +89,11 @@ class _Silent:
 
 
 def ours(source: Path, place: Path, tasks: int, *, fresh: bool) -> dict[str, float]:
-    """Run tasks in this process; give the seconds, and with a warm kernel the bytes held in the
-    end after so many tasks and after ten times as many."""
-    from colabctl.task import Assignment, Task
-    from colabctl.work.notebooks import runner
-    from colabctl.work.series import KernelOptions
+    """Run tasks in this process and give the seconds.
+
+    With a warm kernel also the bytes held `before`, after so many tasks, and `after`, after ten
+    times as many.
+    """
 
     def run(first: int, last: int) -> None:
         for index in range(first, last):
@@ -110,8 +115,6 @@ def ours(source: Path, place: Path, tasks: int, *, fresh: bool) -> dict[str, flo
 
 def _memory() -> float:
     """Bytes that this process and its children hold: memory shared by several counts in parts."""
-    import psutil
-
     this = psutil.Process()
     family = [this, *this.children(recursive=True)]
     return float(sum(process.memory_full_info().pss for process in family))

@@ -1,0 +1,98 @@
+"""A notebook as the program of a sweep, from its declaration to its results, by the command."""
+
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.processes import Project
+
+pytest.importorskip("ipykernel")
+
+SWEEP = """
+method: grid
+program: MAIN.ipynb
+metric: {name: loss}
+max_retries: 0
+parameters: {lr: {values: [0.1, 0.2]}, layers: {values: [1, 2, 3]}}
+"""
+
+
+def notebook(*cells: str) -> str:
+    node: Any = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call]
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells]  # type: ignore[no-untyped-call]
+    )
+    text: str = nbformat.writes(node)  # type: ignore[no-untyped-call]
+    return text
+
+
+MAIN = notebook(
+    "import colabctl, os\nset_up = os.getpid()",
+    "# parameters\nlr = 0.5\nlayers = 0",
+    "task = colabctl.task()\ntask.report(step=1, loss=lr)",
+    "if layers == 3:\n    raise ValueError('three is too many')",
+    "assert 'seen' not in globals()\nseen = True\ntask.done(loss=lr * layers, kernel=set_up)",
+)
+
+
+def test_a_notebook_with_a_parameters_cell_runs_once_for_each_task(project: Project) -> None:
+    project.declare("main", SWEEP, MAIN)
+    worked = project.run("work", "main")
+    assert worked.code == 0, worked.err
+    rows = project.results("main")
+    assert [row["status"] for row in rows] == ["done"] * 4 + ["failed"] * 2
+    for row in rows[:4]:
+        assert row["metrics"]["loss"] == row["params"]["lr"] * row["params"]["layers"]
+    assert len({row["metrics"]["kernel"] for row in rows[:4]}) == 1  # one warm kernel
+    assert rows[4]["error"] == "cell 4: ValueError: three is too many"
+    kept = list(project.root.glob("sweeps/main/runs/*/*/*/*/executed.ipynb"))
+    assert len(kept) == 2
+    assert "three is too many" in kept[0].read_text()
+    assert {report["values"]["loss"] for report in project.reports("main")} == {0.1, 0.2}
+
+
+def test_a_notebook_that_loops_is_run_once_and_claims_its_tasks(project: Project) -> None:
+    loop = notebook(
+        "import colabctl\nsweep = colabctl.open().sweep('main')",
+        "for task in sweep.tasks():\n    with task:\n        task.done(y=task.params['lr'])",
+    )
+    project.declare("main", SWEEP, loop)
+    worked = project.run("work", "main")
+    assert worked.code == 0, worked.err
+    assert "ran 6 tasks: 6 done, 0 failed; the sweep is finished" in worked.err
+    assert {row["metrics"]["y"] for row in project.results("main")} == {0.1, 0.2}
+
+
+def test_a_loop_that_fails_says_why(project: Project) -> None:
+    loop = notebook("raise RuntimeError('no data')\nfor task in sweep.tasks(): pass")
+    project.declare("main", SWEEP, loop)
+    worked = project.run("work", "main")
+    assert worked.code == 1
+    assert "MAIN.ipynb: cell 1: RuntimeError: no data" in worked.err.splitlines()[-1]
+
+
+def test_a_parameter_that_would_not_reach_the_notebook_is_told_before_anything_runs(
+    project: Project,
+) -> None:
+    project.write("MAIN.ipynb", MAIN)
+    file = project.write("main.yaml", SWEEP.replace("lr:", "rate:"))
+    said = project.run("sweep", str(file))
+    assert said.code == 1
+    assert "cell 2, the parameters cell, does not assign rate" in said.err
+    assert not (project.root / "sweeps/main").exists()
+
+
+def test_a_dry_run_shows_the_cell_that_is_put_in(project: Project) -> None:
+    project.write("MAIN.ipynb", MAIN)
+    file = project.write("main.yaml", SWEEP)
+    shown = project.run("sweep", str(file), "--dry-run").out
+    assert (
+        "put in after cell 2:\n# Put in by colabctl: the first task\nlayers = 1\nlr = 0.1\n"
+        in shown
+    )
+
+
+def test_a_notebook_that_changed_since_is_named_by_status(project: Project) -> None:
+    project.declare("main", SWEEP, MAIN)
+    project.write("MAIN.ipynb", MAIN.replace("0.5", "0.6"))
+    assert project.run("status", "main", "--json").json["changed"] == ["MAIN.ipynb"]
