@@ -53,7 +53,8 @@ class Executed:
         self.node.metadata["colabctl"] = dict(about)
         if what is None:
             return
-        cells, said, link = self.node.cells, html.escape(what, quote=False), ""
+        whose = f"Task {about['task']} failed" if "task" in about else "Failed"
+        cells, said, link = self.node.cells, html.escape(f"{whose}: {what}", quote=False), ""
         if index is not None:
             link = f' <a href="#{FAILED}">Go to {self.where(index)}.</a>'
             _tag(cells[index], FAILED)

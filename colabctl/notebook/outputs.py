@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 _CHUNKS = 8  # the part of the size in which text is taken and left out
+_AROUND = 100  # characters that an output takes in the file beside what it holds
 _LONGEST_ERROR = 2000  # characters of what an exception says
 
 
@@ -81,8 +82,9 @@ class Outputs:
         before = self._kept[-1] if self._kept else None
         if before is not None and _joins(before, output) and before.text:
             joined = rewritten(before.text + text)
-            if len(joined) <= self._chunk:
-                self._grow(len(joined) - len(before.text))
+            more = len(joined) - len(before.text)
+            if len(joined) <= self._chunk and (self._last or self._first + more <= self._half):
+                self._grow(more)
                 before.text = joined
                 return
         self._take(nodes.stream(output.name, text))
@@ -138,8 +140,8 @@ def _size(output: "NotebookNode") -> int:
         case "stream":
             return len(output.text)
         case "error":
-            return len(output.evalue) + sum(map(len, output.traceback))
-    return sum(map(_length, output.data.values()))
+            return _AROUND + len(output.evalue) + sum(map(len, output.traceback))
+    return _AROUND + sum(map(_length, output.data.values()))
 
 
 def _length(part: Any) -> int:

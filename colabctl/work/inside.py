@@ -92,7 +92,8 @@ def prepare(folder: str, *, shell_errors: str) -> None:
     streams: tuple[Any, Any] = sys.stdout, sys.stderr
     for stream in streams:
         stream.close = stream.flush  # without it the kernel could say nothing any more
-    shell.events.register("post_execute", lambda: _mend(streams))
+    kernel = os.getpid()
+    shell.events.register("post_execute", lambda: _after_cell(kernel, streams))
     shell.user_ns["exit"] = shell.user_ns["quit"] = _Leave()  # type: ignore[no-untyped-call]
     if shell_errors == "raise":
         _check_commands(shell)
@@ -140,11 +141,14 @@ def leave() -> NoReturn:
         os._exit(0)
 
 
-def _mend(streams: tuple[Any, Any]) -> None:
-    """Put the kernel's output back if a cell has broken it: the kernel would fall silent for ever.
+def _after_cell(kernel: int, streams: tuple[Any, Any]) -> None:
+    """Put the kernel's output back if the cell has broken it; end what the cell has forked.
 
-    After each cell it flushes whatever sys.stdout is, and answers only if that works.
+    The kernel flushes whatever sys.stdout is, and says how the cell ended only if that works. A
+    child that comes here would go on as a second kernel on the same connections.
     """
+    if os.getpid() != kernel:
+        os._exit(0)
     for name, stream in zip(("stdout", "stderr"), streams, strict=True):
         try:
             getattr(sys, name).flush()

@@ -85,7 +85,7 @@ class Kernel:
             transport="ipc" if named else "tcp",
             ip=str(self._place / "s") if named else "",
         )
-        options = ("--HistoryManager.enabled=False", "--IPKernelApp.log_level=40")
+        options = ("--HistoryManager.enabled=False", "--IPKernelApp.log_level=50")
         self.process = subprocess.Popen(  # noqa: S603 - the interpreter that runs this
             # -P and an empty current folder: nothing is imported from where others write.
             [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", file, *options],

@@ -20,6 +20,7 @@ from colabctl.project import code as frozen
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.uploads import wait_until_uploaded
+from colabctl.work import startup
 from colabctl.work.child import Settings
 from colabctl.work.ending import KILL_AFTER
 from colabctl.work.identity import new_identity
@@ -279,13 +280,15 @@ def _signals(interrupted: threading.Event) -> Iterator[None]:
 
 def _environs(root: Path, member: str, jobs: int) -> list[dict[str, str]]:
     """Return the environment of each slot; with several jobs and several GPUs, each has its own."""
-    base = {
-        **os.environ,
-        "COLABCTL_ROOT": str(root),
-        "COLABCTL_MEMBER": member,
-        # A notebook's own backend is no good to a process that has no notebook.
-        "MPLBACKEND": "Agg",
-    }
+    base = startup.environ(
+        {
+            **os.environ,
+            "COLABCTL_ROOT": str(root),
+            "COLABCTL_MEMBER": member,
+            # A notebook's own backend is no good to a process that has no notebook.
+            "MPLBACKEND": "Agg",
+        }
+    )
     devices = gpus(os.environ)
     if jobs == 1 or len(devices) < 2:
         return [dict(base) for _ in range(jobs)]

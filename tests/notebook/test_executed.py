@@ -77,7 +77,7 @@ def test_the_failed_cell_is_marked_and_linked_to() -> None:
         "code",
     ]
     top, failed = node.cells[0].source, node.cells[-1]
-    assert "ValueError: &lt;b&gt;1 &amp; 2&lt;/b&gt;" in top
+    assert "Task t000001 failed: cell 3: ValueError: &lt;b&gt;1 &amp; 2&lt;/b&gt;" in top
     assert '<a href="#colabctl-failed">Go to cell 3.</a>' in top
     assert '<span id="colabctl-failed">' in node.cells[-2].source
     assert failed.metadata["tags"] == ["colabctl-failed"]

@@ -81,6 +81,7 @@ def test_a_failing_bash_cell_fails_the_task(lab: Lab) -> None:
         ("%%time\ny = x", "x = y", DONE),
         ("try:\n    1/0\nexcept ZeroDivisionError: pass", DONE),
         ("import os\npid = os.fork()\nif not pid: os._exit(1)\nos.waitpid(pid, 0)", DONE),
+        ("import os\npid = os.fork()", "os.waitpid(pid, 0)", DONE),
         ("import sys; sys.stdout.close()", "print(1)", DONE),
         ("import sys; sys.stdout = None", "print(1)", DONE),
         ("print('é ✓ 🎲')", DONE),
