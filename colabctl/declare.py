@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,18 +99,25 @@ def declare(
     """
     declared = _declare(draft, layout, config, name=name, member=member, now=now, beside=beside)
     plan = declared.plan
-    if plan.program is not None:
-        approvals.add(
-            Approval(
-                digest=plan.run_digest,
-                project=config.name,
-                sweep=name,
-                program=plan.program,
-                command=plan.command or (),
-                approved_at=now,
-                files=declared.code.files,
-            )
+    if plan.program is None:
+        return declared
+    approval = Approval(
+        digest=plan.run_digest,
+        project=config.name,
+        sweep=name,
+        program=plan.program,
+        command=plan.command or (),
+        approved_at=now,
+        files=declared.code.files,
+    )
+    try:
+        approvals.add(approval)
+    except OSError as wrong:
+        note = (
+            f"your approval cannot be kept in {approvals.folder} ({wrong.strerror}); set "
+            f"COLABCTL_APPROVALS to a folder of your own, then run colabctl trust {name}"
         )
+        return replace(declared, notes=(*declared.notes, note))
     return declared
 
 

@@ -156,7 +156,7 @@ def _shorten(output: "NotebookNode", most: int) -> int:
     if output.output_type == "error":
         output.evalue = output.evalue[: min(_LONGEST_ERROR, most // 2)]
         trace: list[str] = []
-        left = most - len(output.evalue)
+        left = most - _AROUND - len(output.evalue)
         for part in reversed(output.traceback):  # its end says most
             if len(part) > left:
                 trace.append(part[len(part) - left :] if left > 0 else "")

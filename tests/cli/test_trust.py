@@ -124,6 +124,19 @@ def test_approvals_are_not_kept_where_others_write(project: Project) -> None:
     assert "others write in the project" in refused.err
 
 
+def test_a_sweep_is_declared_even_where_the_approval_cannot_be_kept(
+    project: Project, tmp_path: Path
+) -> None:
+    project.write("s.yaml", SWEEP)
+    project.write("train.py", TRAIN)
+    (tmp_path / "file").touch()
+    nowhere = {"COLABCTL_APPROVALS": str(tmp_path / "file/inside")}
+    declared = project.run("sweep", "s.yaml", **nowhere)
+    assert (declared.code, declared.out) == (0, "s: 2 tasks, declared\n")
+    assert "your approval cannot be kept in" in declared.err
+    assert project.run("work", "s", **nowhere).code == 1
+
+
 def test_status_says_what_has_changed_since_the_sweep_was_declared(project: Project) -> None:
     project.declare("first", SWEEP, TRAIN)
     assert project.run("status", "first", "--json").json["changed"] == []
