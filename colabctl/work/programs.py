@@ -1,6 +1,5 @@
 """Runs a program in any language for one task: its command, its files, its exit code."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.search.command import DEFAULT, expand
-from colabctl.task import Task, plain_metrics, plain_step
+from colabctl.task import Task
 from colabctl.work.ending import KILL_AFTER, how_it_ended
+from colabctl.work.exchange import Exchange
 from colabctl.work.failure import Pruned, TaskError
 from colabctl.work.wandb_runs import WandbRuns, wandb_environment
 
@@ -51,25 +50,14 @@ def runner(
             prefix="colabctl-task-", ignore_cleanup_errors=True
         ) as scratch:
             place = Path(scratch)
-            assignment = replace(
-                task.assignment,
-                result=str(place / "result.json"),
-                reports=str(place / "reports.jsonl"),
-                stop=str(place / "stop"),
-            )
-            task_file = place / "task.json"
-            task_file.write_text(json.dumps(vars(assignment)), encoding="utf-8")
+            exchange = Exchange(place, task)
             environ = {
                 **os.environ,
-                "COLABCTL_TASK": str(task_file),
-                "COLABCTL_RESULT": assignment.result,
-                "COLABCTL_REPORTS": assignment.reports,
-                "COLABCTL_STOP": assignment.stop,
-                "COLABCTL_FOLDER": assignment.folder,
+                **exchange.environ,
                 "PYTHONPATH": python_path,
                 "PYTHONUNBUFFERED": "1",
             }
-            environ |= wandb_environment(assignment, place, environ)
+            environ |= wandb_environment(task.assignment, place, environ)
             runs = WandbRuns(task, environ, place, root)
             try:
                 arguments = expand(
@@ -77,10 +65,12 @@ def runner(
                 )
             except UserError as wrong:
                 raise TaskError(str(wrong)) from None
-            pruned = _run_to_end(arguments, environ, root, task, runs, kill_after=kill_after)
+            pruned = _run_to_end(
+                arguments, environ, root, task, exchange, runs=runs, kill_after=kill_after
+            )
             if stopped.is_set() and not pruned:  # exit code 0 says: saved what it had so far
                 raise TaskError("stopped by SIGTERM")
-            task.metrics = {**runs.metrics(), **_metrics(Path(assignment.result))}
+            task.metrics = {**runs.metrics(), **exchange.metrics()}
             if pruned:
                 raise Pruned
             if runs.fault and not task.metrics:
@@ -95,12 +85,12 @@ def _run_to_end(
     environ: dict[str, str],
     root: Path,
     task: Task,
-    runs: WandbRuns,
+    exchange: Exchange,
     *,
+    runs: WandbRuns,
     kill_after: float,
 ) -> bool:
     """Run the program, pass on its reports, and return whether it was stopped early."""
-    reports = _Reports(Path(environ["COLABCTL_REPORTS"]), task)
     try:
         process = subprocess.Popen(  # noqa: S603 - the command is what the worker is here to run
             arguments, cwd=root, env=environ, stdin=subprocess.DEVNULL
@@ -113,12 +103,12 @@ def _run_to_end(
         while code is None:
             with suppress(subprocess.TimeoutExpired):
                 code = process.wait(_LOOK_EVERY)
-            reports.pass_on()
+            exchange.pass_on()
             runs.pass_on(to_the_end=code is not None)
             if code is None and task.should_stop():
                 if ending is None:
-                    Path(environ["COLABCTL_STOP"]).touch()
-                    ending = _Ending(process, kill_after if reports.asked else 0.0, kill_after)
+                    exchange.tell_to_stop()
+                    ending = _Ending(process, kill_after if exchange.asked else 0.0, kill_after)
                 ending.go_on()
     finally:
         if code is None:
@@ -153,46 +143,3 @@ class _Ending:
                 os.killpg(0, signal.SIGTERM)
             else:
                 self._process.terminate()
-
-
-class _Reports:
-    """The file to which a program writes intermediate values; `asked` if it sees the answers."""
-
-    def __init__(self, file: Path, task: Task) -> None:
-        self._file = file
-        self._task = task
-        self._seen = 0  # bytes
-        self.asked = False
-
-    def pass_on(self) -> None:
-        """Report the lines that are new and whole."""
-        try:
-            with self._file.open("rb") as file:
-                file.seek(self._seen)
-                data = file.read()
-        except OSError:
-            return
-        whole = data.rfind(b"\n") + 1
-        self._seen += whole
-        for line in data[:whole].splitlines():
-            try:
-                entry = json.loads(line)
-                step = entry["step"]
-                self._task.pass_on(None if step is None else plain_step(step), entry["values"])
-                self.asked = self.asked or entry.get("asks") is True
-            except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-                raise TaskError(
-                    f"COLABCTL_REPORTS: {line[:80]!r} is not a report ({wrong})"
-                ) from None
-
-
-def _metrics(result: Path) -> dict[str, Any]:
-    try:
-        metrics = json.loads(result.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValueError as wrong:
-        raise TaskError(f"COLABCTL_RESULT holds no JSON ({wrong})") from None
-    if not isinstance(metrics, dict):
-        raise TaskError('COLABCTL_RESULT must hold an object, such as {"accuracy": 0.91}')
-    return plain_metrics(metrics)
