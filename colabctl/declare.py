@@ -14,6 +14,7 @@ import yaml
 from colabctl import notebook
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
+from colabctl.notebook import Notebook
 from colabctl.project import code as frozen
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import Config
@@ -135,7 +136,7 @@ def _declare(
     place = layout.sweep(name)
     places = [layout.root] if beside in (None, layout.root) else [beside, layout.root]
     code = frozen.freeze(declaration.program, declaration.code, places)
-    kind, notes = _examined(declaration, code, draft.expansion)
+    kind, notes = _examined(draft, code)
     plan = _plan(draft, code, layout, config, kind=kind, name=name, member=member, now=now)
     old = _existing(place)
     if old is not None:
@@ -264,14 +265,13 @@ def _meaning(draft: Draft, code: frozen.Code) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def _examined(
-    declaration: Declaration, code: frozen.Code, expansion: Expansion
-) -> tuple[Kind, tuple[str, ...]]:
+def _examined(draft: Draft, code: frozen.Code) -> tuple[Kind, tuple[str, ...]]:
     """Return how the program is run, and what its author should know.
 
     Raises UserError for a program that nobody knows how to run, and for a notebook that the
     parameters would not reach.
     """
+    declaration = draft.declaration
     program = declaration.program
     if program is None:
         return "loop", ()
@@ -280,7 +280,11 @@ def _examined(
     if ":" in program:
         return "function", ()
     if program.endswith(".ipynb") and declaration.command is None:
-        return _examined_notebook(declaration, code.files[program], expansion)
+        found, notes = examined_notebook(draft, code)
+        if found.kind == "loop":
+            return "loop", (f"{found.name} loops over its tasks: each worker runs it once", *notes)
+        once = f"{found.name} has a parameters cell: it runs once for each task"
+        return "notebook", (once, *notes)
     if declaration.command is None and interpreter_of(program) is None:
         raise UserError(
             f"program: no interpreter is known for {program}; "
@@ -289,17 +293,16 @@ def _examined(
     return "program", ()
 
 
-def _examined_notebook(
-    declaration: Declaration, content: bytes, expansion: Expansion
-) -> tuple[Kind, tuple[str, ...]]:
+def examined_notebook(draft: Draft, code: frozen.Code) -> tuple[Notebook, tuple[str, ...]]:
+    """Read the notebook that is a draft's program; return it, and what its author should know.
+
+    Raises UserError for a notebook that the parameters would not reach.
+    """
+    declaration = draft.declaration
     assert declaration.program is not None
-    found = notebook.read(content, declaration.program)
-    if found.kind == "loop":
-        return "loop", (f"{found.name} loops over its tasks: each worker runs it once",)
-    names = sorted({name for cell in expansion.cells for name in cell.space.every_name})
-    warm = declaration.kernel == "warm"
-    notes = notebook.check(found, names, warm=warm)
-    return "notebook", (f"{found.name} has a parameters cell: it runs once for each task", *notes)
+    found = notebook.read(code.files[declaration.program], declaration.program)
+    names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
+    return found, notebook.check(found, names, warm=declaration.kernel == "warm")
 
 
 def _existing(place: SweepLayout) -> Plan | None:

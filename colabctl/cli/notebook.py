@@ -78,7 +78,8 @@ def workers(
         for path in written.notebooks:
             print(_line(layout, path))
     talk(f"{len(written.made)} made, {len(written.notebooks) - len(written.made)} were there")
-    talk(TERMS)
+    if written.made:
+        talk(TERMS)
 
 
 def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":

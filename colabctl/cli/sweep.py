@@ -69,9 +69,8 @@ def sweep(
     made = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
     called = name or made.declaration.name or file.name.removesuffix(file.suffix)
     if dry_run:
-        _show(made, called, as_json)
-        if not as_json:
-            _show_notebook(made, file.absolute().parent, root)
+        notes, put_in = _notebook(made, file.absolute().parent, root)
+        _show(_summary(made, called, (*made.notes, *notes)), made, put_in, as_json)
         return
     layout, config = open_project(root)
     declared = declare(
@@ -88,28 +87,32 @@ def sweep(
     for note in declared.notes:
         talk(f"note: {note}")
     if as_json:
-        answer({**_summary(made, called), "new": declared.new})
+        answer({**_summary(made, called, declared.notes), "new": declared.new})
         return
     verb = "declared" if declared.new else "was declared already"
     print(f"{called}: {declared.plan.total} tasks, {verb}")
     talk(f"run it: colabctl work {called}    see it: colabctl status {called}")
 
 
-def _show_notebook(made: "Draft", beside: Path, root: Path | None) -> None:
-    """Print how a notebook will be run: the cell that is put into it."""
+def _notebook(made: "Draft", beside: Path, root: Path | None) -> tuple[tuple[str, ...], str]:
+    """Return what there is to say of a sweep's notebook, and the cell that is put into it.
+
+    Raises UserError for a notebook that the sweep could not be declared with.
+    """
     program = made.declaration.program
     if program is None or not program.endswith(".ipynb") or made.declaration.command is not None:
-        return
+        return (), ""
     from colabctl import notebook
+    from colabctl.declare import examined_notebook
     from colabctl.project.code import freeze
 
     places = [beside]
     with suppress(UserError):  # a dry run needs no project
         places.append(open_project(root)[0].root)
     code = freeze(program, made.declaration.code, places)
-    found = notebook.read(code.files[program], program)
+    found, notes = examined_notebook(made, code)
     first = next((draw.params for draw in made.expansion.tasks()), None) or {}
-    print(notebook.shown(found, first, "the first task"))
+    return notes, notebook.shown(found, first, "the first task")
 
 
 def _read(file: Path) -> bytes:
@@ -124,7 +127,7 @@ def _read(file: Path) -> bytes:
         raise UserError(f"{file} is a folder; give the path of a sweep file") from None
 
 
-def _summary(made: "Draft", name: str) -> dict[str, Any]:
+def _summary(made: "Draft", name: str, notes: tuple[str, ...]) -> dict[str, Any]:
     expansion = made.expansion
     first: list[dict[str, Any] | None] = []
     for draw in expansion.tasks():
@@ -136,16 +139,15 @@ def _summary(made: "Draft", name: str) -> dict[str, Any]:
         "tasks": expansion.total,
         "cells": [{"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells],
         "first": first,
-        "notes": list(made.notes),
+        "notes": list(notes),
     }
 
 
-def _show(made: "Draft", name: str, as_json: bool) -> None:
-    summary = _summary(made, name)
+def _show(summary: dict[str, Any], made: "Draft", put_in: str, as_json: bool) -> None:
     if as_json:
         answer(summary)
         return
-    print(f"{name}: {summary['tasks']} tasks, method {made.declaration.method}")
+    print(f"{summary['sweep']}: {summary['tasks']} tasks, method {made.declaration.method}")
     if made.declaration.foreach:
         for cell in summary["cells"]:
             values = ", ".join(f"{key}={value}" for key, value in cell["values"].items())
@@ -156,3 +158,5 @@ def _show(made: "Draft", name: str, as_json: bool) -> None:
         print(f"  {shown}")
     for note in summary["notes"]:
         print(f"note: {note}")
+    if put_in:
+        print(put_in)

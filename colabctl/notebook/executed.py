@@ -56,10 +56,10 @@ class Executed:
         whose = f"Task {about['task']} failed" if "task" in about else "Failed"
         cells, said, link = self.node.cells, html.escape(f"{whose}: {what}", quote=False), ""
         if index is not None:
-            link = f' <a href="#{FAILED}">Go to {self.where(index)}.</a>'
+            link = f'<br><a href="#{FAILED}">Go to {self.where(index)}.</a>'
             _tag(cells[index], FAILED)
             cells.insert(index, _banner("here", f'<span id="{FAILED}">{said}</span>'))
-        cells.insert(0, _banner("top", f"{said}.{link}"))
+        cells.insert(0, _banner("top", f"{said}{link}"))
 
 
 def prepare(notebook: Notebook, source: str | None) -> Executed:

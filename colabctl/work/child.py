@@ -155,7 +155,9 @@ def load(settings: Settings) -> Run:
         from colabctl.work.series import KernelOptions  # noqa: PLC0415 - as above
 
         options = KernelOptions(**settings.kernels or {}, secrets=tuple(settings.secrets))
-        return notebooks.runner(path, Path(settings.root), options, settings.kill_after)
+        notebook = notebooks.runner(path, Path(settings.root), options, settings.kill_after)
+        notebook.set_up()
+        return notebook
     if not name:
         from colabctl.work.programs import runner  # noqa: PLC0415 - functions do not need it
 
@@ -262,7 +264,8 @@ def serve(
     try:
         run = load(settings)
     except TaskError as wrong:
-        send({"broken": str(wrong), "output": ""})
+        _flush()
+        send({"broken": str(wrong), "output": tail(output.log)})
         return
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
         _flush()

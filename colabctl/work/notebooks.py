@@ -109,6 +109,15 @@ class Runner:
         atexit.register(self.close)
         self._series.warm_up()
 
+    def set_up(self) -> None:
+        """Run the cells that run once for many tasks; raise TaskError if they fail."""
+        end = self._loop.run_until_complete(
+            self._series.set_up(prepare(self._notebook, None), {}, self._stopped.is_set)
+        )
+        if end.error is not None:
+            self._series.drop()
+            raise TaskError(f"{self._notebook.name}: {end.error}")
+
     def close(self) -> None:
         """End the kernels."""
         atexit.unregister(self.close)

@@ -125,38 +125,54 @@ class Series:
         environ  further variables, for the cells of this run
         halted   tells, between two cells, whether the run is over
         """
-        begin = f"begin({dict(environ)!r})"
-        body = 0 if self._fresh else document.body
-        try:
-            if await self._again(begin):
-                document.node.cells[:body] = deepcopy(self._above)
-            else:
-                await self._start()
-                end = await self._cells(document, range(body), halted)
-                if end.index is not None:
-                    return replace(end, sound=False)
-                self._above = deepcopy(document.node.cells[:body])
-                await self._ask("remember()")
-                await self._ask(begin)
-        except KernelDied as died:
-            return End(f"no kernel could be started: it {_how(died)}", sound=False)
-        except KernelRefused as refused:
-            return End(f"no kernel could be started: {refused}", sound=False)
+        if not await self._again(environ):
+            end = await self.set_up(document, environ, halted)
+            if end.error is not None:
+                return end
+        body = self._body(document)
+        document.node.cells[:body] = deepcopy(self._above)
         end = await self._cells(document, range(body, len(document.node.cells)), halted)
         if self._wandb and end.sound:
             with suppress(KernelDied, KernelRefused):  # which the next task will find out
                 await self._ask(f"finish({int(end.error is not None)})")
         return end
 
+    async def set_up(
+        self, document: Executed, environ: Mapping[str, str], halted: Callable[[], bool]
+    ) -> End:
+        """Start a kernel, run the cells above the parameters cell, and let a task begin."""
+        try:
+            await self._start()
+            end = await self._cells(document, range(self._body(document)), halted)
+            if end.index is not None:
+                where = document.where(end.index)
+                error = end.error or f"{where}: sys.exit() above the parameters cell"
+                return replace(end, error=error, sound=False)
+            await self._ask("remember()")
+            await self._begin(environ)
+        except KernelDied as died:
+            return End(f"no kernel could be started: it {_how(died)}", sound=False)
+        except KernelRefused as refused:
+            return End(f"no kernel could be started: {refused}", sound=False)
+        self._above = deepcopy(document.node.cells[: self._body(document)])
+        return End()
+
+    def _body(self, document: Executed) -> int:
+        """Return the index of the first cell that runs for each task."""
+        return 0 if self._fresh else document.body
+
     async def _ask(self, call: str) -> None:
         assert self.kernel is not None
         await self.kernel.ask(call)
 
-    async def _again(self, begin: str) -> bool:
+    async def _begin(self, environ: Mapping[str, str]) -> None:
+        await self._ask(f"begin({dict(environ)!r})")
+
+    async def _again(self, environ: Mapping[str, str]) -> bool:
         """Let a task begin in the kernel of the one before, if that is there and sound."""
         if self.kernel is not None:
             with suppress(KernelDied, KernelRefused):
-                await self._ask(begin)
+                await self._begin(environ)
                 return True
             self.drop()
         return False

@@ -51,6 +51,28 @@ def test_a_notebook_with_a_parameters_cell_runs_once_for_each_task(project: Proj
     assert {report["values"]["loss"] for report in project.reports("main")} == {0.1, 0.2}
 
 
+@pytest.mark.parametrize(
+    ("above", "reason"),
+    [
+        ("import no_such_module", "No module named 'no_such_module'"),
+        ("import sys; sys.exit()", "sys.exit() above the parameters cell"),
+        ("import os; os._exit(3)", "the kernel ended with exit code 3"),
+    ],
+)
+def test_cells_above_the_parameters_that_fail_stop_the_worker_and_no_task_is_blamed(
+    project: Project, above: str, reason: str
+) -> None:
+    project.declare("main", SWEEP, notebook("print('looking')", above, "# parameters\nlr = layers = 0"))
+    worked = project.run("work", "main")
+    assert worked.code == 1
+    assert "looking" in worked.err
+    last = worked.err.splitlines()[-1]
+    assert last.startswith("colabctl: the code cannot be loaded: MAIN.ipynb: cell 2: ")
+    assert reason in last
+    assert project.status("main")["pending"] == 6
+    assert project.events("main", "failed") == []
+
+
 def test_a_notebook_that_loops_is_run_once_and_claims_its_tasks(project: Project) -> None:
     loop = notebook(
         "import colabctl\nsweep = colabctl.open().sweep('main')",
