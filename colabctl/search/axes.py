@@ -68,11 +68,11 @@ class Real:
                 share = sum(law.share_around(value)) / 2
             case IntUniform(low, high):
                 share = (value - low + 0.5) / (high - low + 1)
-        return min(max(share, LEAST), MOST)
+        return inside(share)
 
     def share(self, coordinate: float) -> float:
         """Return the uniform number that gives the value at a coordinate."""
-        return min(max(coordinate, LEAST), MOST)
+        return inside(coordinate)
 
     @cached_property
     def distribution(self) -> "BaseDistribution":
@@ -102,7 +102,7 @@ class Listed:
 
     def coordinate(self, value: Any) -> int | None:
         """Return where a value lies; None if the parameter cannot have it."""
-        place = self.places.get(_text(value))
+        place = self.places.get(text(value))
         return self.places.get(same(value)) if place is None else place
 
     def share(self, coordinate: float) -> float:
@@ -160,13 +160,18 @@ def axis_of(distribution: Distribution) -> Axis:
 
 def listed(values: Sequence[Any], shares: Sequence[float], *, ordered: bool = False) -> Listed:
     """Return the axis of these values, each with a uniform number that gives it."""
-    first = {_text(value): i for i, value in reversed(list(enumerate(values)))}
+    first = {text(value): i for i, value in reversed(list(enumerate(values)))}
     kept = sorted(first.values())
     alike = {same(values[i]): place for place, i in reversed(list(enumerate(kept)))}
-    places = {_text(values[i]): place for place, i in enumerate(kept)}
+    places = {text(values[i]): place for place, i in enumerate(kept)}
     return Listed([shares[i] for i in kept], alike | places, ordered)
 
 
-def _text(value: Any) -> str:
+def inside(share: float) -> float:
+    """Return the uniform number that is nearest to a share from 0 to 1."""
+    return min(max(share, LEAST), MOST)
+
+
+def text(value: Any) -> str:
     """Return a text that tells 1, 1.0, True and "1" apart."""
     return json.dumps(value, sort_keys=True)

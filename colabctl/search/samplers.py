@@ -10,10 +10,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from importlib.util import find_spec
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from colabctl.errors import UserError
-from colabctl.search.axes import Real
+from colabctl.search.axes import Real, inside, text
 from colabctl.search.declaration import SamplerName
 from colabctl.search.distributions import position, same
 from colabctl.search.draws import Path, Uniform, uniforms
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 # Trials, finished or running, that a level has seen before what comes next is learned from them.
 _START = 6
-_START_IN_BRANCH = 10
 # TPE weighs its prior, the even spread over the space, as one trial. In a short search that is
 # much: each trial counts so often, as long as all together are no more than the limit. Measured
 # by tests.bench.regret, this takes a quarter to nine tenths off the regret after 60 trials.
@@ -38,7 +38,7 @@ _WEIGHED = 300
 # Points among which the best is proposed: fewer than Optuna's 24, so that workers who see each
 # other late go different ways.
 _CANDIDATES = 10
-_TRIES = 100  # other draws in place of a point that is there already
+_TRIES = 20  # at finding a point that is not there already
 _FAR = 2**40  # trial numbers from here on are no slots
 
 
@@ -66,7 +66,7 @@ def sampler(name: str, space: Space, goal: Goal, seed: int, values: Values) -> S
         return Sobol(draws)
     level = level_of(space)
     if name == "cmaes":
-        numbers = [d for d in level.searched() if isinstance(d.axis, Real)]
+        numbers = [d for d in level.searched() if isinstance(d.axis, Real) or d.axis.ordered]
         if len(numbers) > 1:  # it needs two; a single number is TPE's
             return CovarianceMatrix(draws, level, numbers, goal)
     if name == "gp":
@@ -82,6 +82,10 @@ def check_libraries(name: str) -> None:
     for library in ("optuna", *_LIBRARIES.get(name, ())):
         if find_spec(library) is None:
             raise UserError(f"sampler: {name} needs {library}; run: pip install {library}")
+
+
+Choosing = Callable[[int], Mapping[Path, float]]
+"""Number of the try, from 0, to numbers in (0, 1) for parameters; those left out are drawn."""
 
 
 class Draws:
@@ -112,18 +116,29 @@ class Draws:
         digest = blake2b(f"{self._key}{number}{what}".encode(), digest_size=4).digest()
         return int.from_bytes(digest)
 
-    def values(self, number: int, chosen: Mapping[Path, float], trials: Trials) -> Values:
-        """Return the parameters that chosen numbers give, the others drawn.
+    def unlike(self, number: int, trials: Trials, choose: Choosing) -> Values:
+        """Return the parameters that `choose` chooses in its first try, or in a later one.
 
-        Others are drawn where a trial has the same ones already, as far as there are others.
+        What it does not choose is drawn at random. No other trial has the same parameters, as far
+        as there are others: if all tries end at known points, the nearest unknown one in the list
+        of all points is taken, counted from a random place.
         """
-        self._chosen = chosen
-        proposed = self._sample(number)
-        self._chosen = {}
-        for again in range(1, _TRIES):
-            if not any(trial.params == proposed for trial in trials.values()):
-                break
+        others = [trial.params for n, trial in trials.items() if n != number]
+        for again in range(_TRIES):
+            self._chosen = choose(again)
             proposed = self._sample(number + again * _FAR)
+            self._chosen = {}
+            equal = [text(params) for params in others if params == proposed]  # and True is not 1
+            if text(proposed) not in equal:
+                return proposed
+        points = self.space.points(methodcaller("support"))
+        if points is not None:
+            known = {text(params) for params in others}
+            begin = self.seed(number)
+            for i in range(begin, begin + len(known) + 1):
+                point = points.at(i % points.size)
+                if text(point) not in known:
+                    return point
         return proposed
 
 
@@ -198,10 +213,14 @@ class Learner:
         """See Sampler."""
         self._learn(trials)
         known = [frozen for n, (_, frozen) in sorted(self._known.items()) if frozen and n != number]
-        chosen: dict[Path, float] = {}
-        with quiet():
-            self._choose(self._level, known, number, chosen, _START)
-        return self._draws.values(number, chosen, trials)
+
+        def choose(again: int) -> Mapping[Path, float]:
+            chosen: dict[Path, float] = {}
+            with quiet():
+                self._choose(self._level, known, number + again * _FAR, chosen)
+            return chosen
+
+        return self._draws.unlike(number, trials, choose)
 
     def _learn(self, trials: Trials) -> None:
         for number, trial in trials.items():
@@ -222,7 +241,6 @@ class Learner:
         known: list["FrozenTrial"],
         number: int,
         chosen: dict[Path, float],
-        start: int,
     ) -> None:
         """Choose what the level searches, and then what the chosen branches do."""
         searched = level.searched()
@@ -230,7 +248,7 @@ class Learner:
             here = [trial for trial in known if searched[0].name in trial.params]
             finished = any(trial.state.name == "COMPLETE" for trial in here)
             counted = sum(trial.state.name != "FAIL" for trial in here)
-            if finished and counted >= start:
+            if finished and counted >= _START:
                 chosen |= self._ask(searched, here, number)
         for dimension in level.dimensions:
             if dimension.opens:
@@ -238,7 +256,7 @@ class Learner:
                 if u is None:
                     u = self._draws.uniform(dimension.path, number)
                 branch = dimension.opens[position(u, 0, len(dimension.opens))]
-                self._choose(branch, known, number, chosen, _START_IN_BRANCH)
+                self._choose(branch, known, number, chosen)
 
     def _ask(
         self, searched: tuple[Dimension, ...], here: list["FrozenTrial"], number: int
@@ -289,9 +307,13 @@ class CovarianceMatrix:
             strategy.tell(
                 [(np.array(point), value) for point, value in finished[begin : begin + size]]
             )
-        asked = strategy.ask()
-        chosen = {d.path: d.axis.share(float(u)) for d, u in zip(self._numbers, asked, strict=True)}
-        return self._draws.values(number, chosen, trials)
+
+        def choose(again: int) -> Mapping[Path, float]:
+            strategy.reseed_rng(self._draws.seed(number + again * _FAR))
+            asked = zip(self._numbers, strategy.ask(), strict=True)
+            return {d.path: inside(float(u)) for d, u in asked}
+
+        return self._draws.unlike(number, trials, choose)
 
     def _finished(self, trials: Trials) -> Iterator[tuple[list[float], float]]:
         for _, trial in sorted(trials.items(), key=_by_end):
@@ -301,7 +323,7 @@ class CovarianceMatrix:
             found = self._level.coordinates(trial.params)
             if found is not None:
                 worst = min(max(self._sign * value, -1e300), 1e300)
-                yield [found[d.name] for d in self._numbers], worst
+                yield [d.axis.share(found[d.name]) for d in self._numbers], worst
 
 
 def _by_end(item: tuple[int, Trial]) -> tuple[float, int]:
@@ -321,14 +343,15 @@ class Sobol:
 
     def propose(self, number: int, trials: Trials) -> Values:
         """See Sampler."""
+        return self._draws.unlike(
+            number, trials, lambda again: {} if again else self._point(number)
+        )
+
+    def _point(self, number: int) -> Mapping[Path, float]:
         if not self._paths:
-            return self._draws.values(number, {}, trials)
+            return {}
         sequence = self._make()
         if number:
             sequence.fast_forward(number)
-        point = sequence.random()[0]
-        low, high = 2.0**-53, 1 - 2.0**-53
-        chosen = {
-            path: min(max(float(u), low), high) for path, u in zip(self._paths, point, strict=True)
-        }
-        return self._draws.values(number, chosen, trials)
+        point = zip(self._paths, sequence.random()[0], strict=True)
+        return {path: inside(float(u)) for path, u in point}

@@ -1,5 +1,6 @@
 """What proposes the parameters of slots: inside the space, from the trials that are known alone."""
 
+import json
 import math
 import random
 from collections.abc import Iterator
@@ -102,6 +103,24 @@ def test_slots_that_are_claimed_at_once_get_different_points(name: str) -> None:
         trials[number] = Trial("running", proposer.propose(number, trials))
     assert len({(p.params["a"], p.params["b"]) for p in trials.values()}) == 30
     assert len({(p["a"], p["b"]) for p in found}) > 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_small_space_is_tried_out_to_its_last_point(name: str) -> None:
+    space = space_of(
+        {
+            "a": {"min": 1, "max": 9},
+            "b": {"values": [True, 1, "1"]},
+            "m": {"choices": {"u": {}, "v": {}}},
+        }
+    )
+    proposer = sampler(name, space, "minimize", 3, {})
+    trials: dict[int, Trial] = {}
+    for number in range(54):
+        params = proposer.propose(number, trials)
+        trials[number] = Trial("done", params, float(params["a"]))
+    assert len({json.dumps(trial.params, sort_keys=True) for trial in trials.values()}) == 54
+    assert proposer.propose(54, trials)["a"] in range(1, 10)  # there is no other point
 
 
 def test_another_cell_or_seed_gets_other_proposals() -> None:

@@ -62,7 +62,9 @@ def test_a_notebook_with_a_parameters_cell_runs_once_for_each_task(project: Proj
 def test_cells_above_the_parameters_that_fail_stop_the_worker_and_no_task_is_blamed(
     project: Project, above: str, reason: str
 ) -> None:
-    project.declare("main", SWEEP, notebook("print('looking')", above, "# parameters\nlr = layers = 0"))
+    project.declare(
+        "main", SWEEP, notebook("print('looking')", above, "# parameters\nlr = layers = 0")
+    )
     worked = project.run("work", "main")
     assert worked.code == 1
     assert "looking" in worked.err
