@@ -78,7 +78,7 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     if before is None:
         for name, data in sorted(new.files.items()):
             console.print(f"\n--- {name}", style="bold", markup=False)
-            print(_readable(data))
+            print(_text(name, data))
         return
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(before.approved_at))
     print(f"changed since you approved it for {before.sweep} on {when}:")
@@ -98,11 +98,24 @@ def _changes(before: "Approval", new: "Approval") -> Iterator[str]:
             yield from unified_diff(
                 old.splitlines(), now.splitlines(), f"approved/{name}", f"now/{name}", lineterm=""
             )
+        elif before.files.get(name) != new.files.get(name):
+            yield f"{name}: its code is the same; outputs or metadata have changed"
 
 
 def _texts(approval: "Approval") -> Mapping[str, str]:
-    files = {name: _readable(data) for name, data in approval.files.items()}
+    files = {name: _text(name, data) for name, data in approval.files.items()}
     return {"(command)": _readable(" ".join(approval.command).encode()), **files}
+
+
+def _text(name: str, data: bytes) -> str:
+    """Return a file as people read it, a notebook by its cells."""
+    if name.endswith(".ipynb"):
+        from colabctl.notebook import listing
+
+        cells = listing(data)
+        if cells is not None:
+            data = cells.encode(errors="backslashreplace")
+    return _readable(data)
 
 
 def _readable(data: bytes) -> str:

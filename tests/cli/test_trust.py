@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.notebook.made import content
 from tests.processes import Project
 
 SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
@@ -68,6 +69,33 @@ def test_trust_shows_what_has_changed_since_the_last_approval(
     assert "-    return {'y': params['x'] * 2}" in lines
     assert "+    return {'y': params['x'] * 3}" in lines
     assert "def train" not in "".join(line for line in lines if line.startswith(("+", "-")))
+
+
+def test_a_notebook_is_shown_by_its_cells_and_compared_by_them(
+    project: Project, bens: dict[str, str]
+) -> None:
+    sweep = SWEEP.replace("train.py:train", "MAIN.ipynb")
+    parameters = "# parameters\nx = 0"
+    project.declare("main", sweep, content("import os", parameters, ("x + 1", "odd")).decode())
+    looked = project.run("trust", "main", "--yes", **bens)
+    assert "# %%\nimport os\n\n# %%\n# parameters\nx = 0\n\n# %% tags: odd\nx + 1\n" in looked.out
+    assert "cell_type" not in looked.out
+    changed = content("import os", parameters, "x + 2")
+    project.declare("again", sweep, changed.decode())
+    lines = project.run("trust", "again", "--yes", **bens).out.splitlines()
+    assert [line for line in lines if line.startswith(("+", "-"))] == [
+        "--- approved/MAIN.ipynb",
+        "+++ now/MAIN.ipynb",
+        "-# %% tags: odd",
+        "-x + 1",
+        "+# %%",
+        "+x + 2",
+    ]
+    node = json.loads(changed)
+    node["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "hello"}]
+    project.declare("third", sweep, json.dumps(node))
+    third = project.run("trust", "third", **bens)
+    assert "MAIN.ipynb: its code is the same; outputs or metadata have changed" in third.out
 
 
 def test_another_command_for_the_same_code_is_another_thing_to_approve(
