@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Root, Sweep, open_project, talk
+from colabctl.cli.terminal import styled
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.views.results import Result
+
+_ENDLESS = 100_000  # characters; a table of this width is never cut
+_LONGEST = 60  # characters of a value
+_FIRST_TO_GO = ("member", "attempt", "seconds")
 
 
 def results(
@@ -62,17 +67,17 @@ def results(
         formats.write(rows, output, wanted, replace=force)
         talk(f"{len(rows)} results written to {output}")
     elif wanted == "table":
-        _print(rows)
+        _print(sweep, rows)
     elif wanted in formats.TEXT_FORMATS:
         print(formats.as_text(rows, wanted), end="")
     else:
         raise UserError(f"{wanted} is no text; say where to write it: -o {sweep}.{wanted}")
 
 
-def _print(rows: "Sequence[Result]") -> None:
+def _print(sweep: str, rows: "Sequence[Result]") -> None:
+    """Print a table. A terminal too narrow for it gets fewer columns; a file or pipe gets all."""
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from colabctl.views.results import table
 
@@ -84,15 +89,29 @@ def _print(rows: "Sequence[Result]") -> None:
         {"error"} if not any(r.error for r in rows) else set()
     )
     kept = [place for place, name in enumerate(columns) if name not in hidden]
+    cells = [[_cell(line[place]) for place in range(len(columns))] for line in (columns, *lines)]
+    widths = [max(len(line[place]) for line in cells) + 2 for place in range(len(columns))]
+    screen = Console()
+    left_out: list[str] = []
+    for name in _FIRST_TO_GO if screen.is_terminal else ():
+        if sum(widths[place] for place in kept) > screen.width:
+            left_out.append(name)
+            kept.remove(columns.index(name))
     shown = Table(box=None)
     for place in kept:
-        shown.add_column(Text(columns[place]))
-    for line in lines:
-        shown.add_row(*(Text(_cell(line[place])) for place in kept))
-    Console().print(shown)
+        shown.add_column(styled(columns[place]))
+    for line in cells[1:]:
+        shown.add_row(*(styled(line[place]) for place in kept))
+    Console(width=_ENDLESS).print(shown)
+    if left_out:
+        talk(
+            f"left out for want of room: {', '.join(left_out)}; "
+            f"all columns: colabctl results {sweep} -o {sweep}.csv"
+        )
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

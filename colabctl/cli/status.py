@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Json, Root, answer, complete_sweep, open_project, talk
+from colabctl.cli.terminal import plain, styled
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,8 +85,9 @@ def _print_failures(opened: "OpenSweep") -> None:
     opened.ledger.refresh()
     found = last_failures(opened.ledger.book)
     for failure in found:
-        print(f"{failure.task}, attempt {failure.attempt}, by {failure.worker}: {failure.error}")
-        print("".join(f"    {line}\n" for line in failure.output.splitlines()))
+        where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
+        print(plain(f"{where}: {failure.error}"))
+        print("".join(f"    {plain(line)}\n" for line in failure.output.splitlines()))
     if not found:
         print(f"{opened.plan.sweep}: no task has failed")
 
@@ -116,34 +118,36 @@ def _watch(opened: "list[OpenSweep]") -> None:
 
 def _render(seen: "Status", *, brief: bool) -> "RenderableType":
     from rich.console import Group
-    from rich.text import Text
 
     lines: list[RenderableType] = [_headline(seen)]
     if seen.best:
         params = ", ".join(f"{name}={_short(value)}" for name, value in seen.best["params"].items())
         metric, value = seen.best["metric"], seen.best["value"]
-        lines.append(Text(f"  best {metric} {value:.6g} in {seen.best['task']}: {params}"))
+        lines.append(styled(f"  best {metric} {value:.6g} in {seen.best['task']}: {params}"))
     if not brief:
-        lines.append(Text(f"  {seen.consistency} folder: {_GUARDS[seen.consistency]}", style="dim"))
+        lines.append(
+            styled(f"  {seen.consistency} folder: {_GUARDS[seen.consistency]}", style="dim")
+        )
         lines += [_workers(seen)] if seen.workers else []
         lines += [
-            Text(f"  {each['tasks']} failed with: {each['error']}", style="red")
+            styled(f"  {each['tasks']} failed with: {each['error']}", style="red")
             for each in seen.failures[:5]
         ]
         if seen.changed:
             what = ", ".join(seen.changed[:5])
             lines.append(
-                Text(
-                    f"  changed since it was declared, and not in its tasks: {what}", style="yellow"
+                styled(
+                    f"  changed since it was declared; tasks run the copy made then: {what}",
+                    style="yellow",
                 )
             )
         if seen.state == "pending":
-            lines.append(Text(f"  nobody works on it yet: colabctl work {seen.sweep}"))
+            lines.append(styled(f"  nobody works on it yet: colabctl work {seen.sweep}"))
         elif seen.state == "idle":
-            lines.append(Text(f"  no worker is alive; go on: colabctl work {seen.sweep}"))
+            lines.append(styled(f"  no worker is alive; go on: colabctl work {seen.sweep}"))
         if seen.failed:
-            lines.append(Text(f"  try the failed ones again: colabctl retry {seen.sweep}"))
-    lines += [Text(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
+            lines.append(styled(f"  try the failed ones again: colabctl retry {seen.sweep}"))
+    lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
     return Group(*lines)
 
 
@@ -174,7 +178,6 @@ def _headline(seen: "Status") -> "RenderableType":
 
 def _workers(seen: "Status") -> "RenderableType":
     from rich.table import Table
-    from rich.text import Text
 
     from colabctl.durations import format_duration
 
@@ -186,7 +189,7 @@ def _workers(seen: "Status") -> "RenderableType":
     for each in [*alive, *ended[-_MOST_ENDED:]]:
         ago = f"{format_duration(each.last_seen_seconds)} ago"
         row = (each.member, each.host, each.state, each.task or "", each.done, each.failed, ago)
-        table.add_row(*(Text(str(part)) for part in row))
+        table.add_row(*map(styled, row))
     return table
 
 

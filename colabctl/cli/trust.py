@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Json, Root, Sweep, answer, open_project, talk
+from colabctl.cli.terminal import plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,20 +72,20 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     console = Console(highlight=False, soft_wrap=True)
     declared = time.strftime("%Y-%m-%d %H:%M", time.localtime(plan.declared_at))
     what = f"sweep {plan.sweep}: {plan.program}, declared by {plan.declared_by} on {declared}"
-    print(_readable(what.encode()))
+    print(plain(what))
     if plan.command:
-        print(_readable(f"command: {' '.join(plan.command)}".encode()))
+        print(plain(f"command: {' '.join(plan.command)}"))
     print(f"digest:  {new.digest}")
     if before is None:
         for name, data in sorted(new.files.items()):
-            console.print(f"\n--- {name}", style="bold", markup=False)
+            console.print(f"\n--- {plain(name)}", style="bold", markup=False)
             print(_text(name, data))
         return
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(before.approved_at))
     print(f"changed since you approved it for {before.sweep} on {when}:")
     for line in _changes(before, new):
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-        console.print(line, style=style, markup=False)
+        console.print(plain(line), style=style, markup=False)
 
 
 def _changes(before: "Approval", new: "Approval") -> Iterator[str]:
@@ -104,27 +105,17 @@ def _changes(before: "Approval", new: "Approval") -> Iterator[str]:
 
 def _texts(approval: "Approval") -> Mapping[str, str]:
     files = {name: _text(name, data) for name, data in approval.files.items()}
-    return {"(command)": _readable(" ".join(approval.command).encode()), **files}
+    return {"(command)": plain(" ".join(approval.command)), **files}
 
 
 def _text(name: str, data: bytes) -> str:
     """Return a file as people read it, a notebook by its cells."""
+    cells = None
     if name.endswith(".ipynb"):
         from colabctl.notebook import listing
 
         cells = listing(data)
-        if cells is not None:
-            data = cells.encode(errors="backslashreplace")
-    return _readable(data)
-
-
-def _readable(data: bytes) -> str:
-    """Return a file as text in which nothing moves the cursor or hides what comes after."""
-    text = data.decode(errors="backslashreplace")
-    return "".join(
-        char if char in "\n\t" or char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
-    )
+    return plain(data.decode(errors="backslashreplace") if cells is None else cells)
 
 
 def _agreed(sweep: str) -> bool:

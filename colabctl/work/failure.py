@@ -1,11 +1,14 @@
 """What is kept of a failure: one line that tells what happened, and the end of the output."""
 
 import os
+import re
 import traceback
 from pathlib import Path
 
 TAIL_LINES = 40
 _TAIL_BYTES = 64_000
+# What programs tell a terminal: colours, cursor, title.
+_TO_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _LONGEST = 500  # characters of a headline
 
 
@@ -29,13 +32,14 @@ def headline(error: BaseException) -> str:
 
 
 def tail(log: Path) -> str:
-    """Return the last 40 lines of a log, fewer where lines are very long."""
+    """Return the last 40 lines of a log, without colours; fewer where lines are very long."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
+    text = _TO_TERMINAL.sub("", text)
     # A progress bar rewrites its line; what a terminal would show is the last of it.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip().split("\n")]
     return "\n".join(lines[-TAIL_LINES:])

@@ -6,7 +6,6 @@ Only the process that runs notebooks imports this: Jupyter is heavy.
 import asyncio
 import logging
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -38,7 +37,6 @@ _START = 120.0  # seconds that a kernel may take to start; a loaded machine need
 _LOOK_EVERY = 1.0  # seconds between looks whether a kernel that does not answer lives
 _LONGEST_PLACE = 90  # characters; the name of a socket may have hardly more than a hundred
 _REPLY = 10.0  # seconds between a cell's end and its reply, after which the kernel is lost
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _INSIDE = '__import__("colabctl.work.inside", fromlist=["inside"])'
 
 # What nbclient logs is told in better words by whoever calls it.
@@ -267,6 +265,6 @@ def _as_text(output: NotebookNode) -> str:
         case "stream":
             return str(output.text)
         case "error":
-            return _COLOURS.sub("", "\n".join(output.traceback)) + "\n"
+            return "\n".join(output.traceback) + "\n"
     text = output.data.get("text/plain", "")
     return f"{text}\n" if text else ""

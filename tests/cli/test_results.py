@@ -1,6 +1,7 @@
 """What `results` shows and writes."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 
@@ -93,6 +94,21 @@ def test_people_get_a_table_that_shows_everything_as_it_is(say: Say) -> None:
     assert "t000001" in told.out
     assert "0.7" in told.out
     assert "no [/way]" in told.out
+
+
+@pytest.mark.usefixtures("loop")
+def test_a_terminal_without_room_gets_fewer_columns_and_is_told_of_it(say: Say) -> None:
+    narrow = say("results", "loop", COLUMNS="40", TTY_COMPATIBLE="1")
+    titles = re.sub(r"\x1b\[\d*m", "", narrow.out.splitlines()[0])
+    assert titles.split() == ["task", "status", "error", "x", "y"]
+    assert "t000001" in narrow.out
+    assert narrow.err == (
+        "left out for want of room: member, attempt, seconds; "
+        "all columns: colabctl results loop -o loop.csv\n"
+    )
+    piped = say("results", "loop", COLUMNS="40")
+    assert piped.out.splitlines()[0].split()[2:5] == ["attempt", "member", "seconds"]
+    assert piped.err == ""
 
 
 def test_before_the_first_result_the_table_says_so(project: Project, say: Say) -> None:

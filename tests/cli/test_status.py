@@ -222,6 +222,24 @@ def test_what_a_failed_task_said_last_can_be_read(project: Project, say: Say) ->
     assert "    ValueError: bad x" in shown
 
 
+def test_what_others_wrote_cannot_steer_the_terminal(project: Project, say: Say) -> None:
+    project.declare("loop", f"{LOOP}max_retries: 0\n")
+    trick = "\x1b]0;title\x07\x1b[2Jno\rthing"
+    project.journal("loop", claim(0, 1), {**failed(0, 1, trick), "output": trick}, done(1, y=trick))
+    for arguments in (["status", "loop"], ["status", "loop", "--failures"], ["results", "loop"]):
+        shown = say(*arguments).out
+        assert "\\x1b[2Jno\\rthing" in shown
+        assert not set("\x1b\x07\r") & set(shown)
+
+
+def test_what_programs_tell_a_terminal_is_not_kept(project: Project) -> None:
+    code = "def train(params, task):\n    print('\\x1b]0;t\\x07\\x1b[1;34mblue\\x1b[0m'); 1 / 0\n"
+    sweep = "method: grid\nparameters: {x: {values: [1]}}\nprogram: train.py:train\n"
+    project.declare("blue", sweep, code)
+    project.run("work", "blue")
+    assert project.events("blue", "failed")[0]["output"].startswith("blue\nTraceback")
+
+
 def test_a_sweep_that_cannot_be_opened_does_not_hide_the_others(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     project.declare("newer", LOOP)

@@ -45,6 +45,8 @@ def test_a_notebook_with_a_parameters_cell_runs_once_for_each_task(project: Proj
         assert row["metrics"]["loss"] == row["params"]["lr"] * row["params"]["layers"]
     assert len({row["metrics"]["kernel"] for row in rows[:4]}) == 1  # one warm kernel
     assert rows[4]["error"] == "cell 4: ValueError: three is too many"
+    output = project.events("main", "failed")[0]["output"]
+    assert output.splitlines()[-1] == "ValueError: three is too many"
     kept = list(project.root.glob("sweeps/main/runs/*/*/*/*/executed.ipynb"))
     assert len(kept) == 2
     assert "three is too many" in kept[0].read_text()
