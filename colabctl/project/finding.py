@@ -9,25 +9,34 @@ from colabctl.project.config import load
 from colabctl.project.layout import CONFIG
 from colabctl.project.root import is_project
 
+_BELOW = 200  # folders; to list one takes a Drive that has not seen it lately a tenth of a second
+
 
 def find_project(name: str, chosen: str, drive: Path | None) -> Path:
     """Return the folder of the project called `name`.
 
     It is `chosen` if that is not "", else what $COLABCTL_ROOT names, else the current folder or
-    the nearest above it, else the one on the first level of `drive`, a mounted Drive, that has
-    one. Raises NotebookError where that is none or several.
+    the nearest above it, else the one in `drive`, a mounted Drive. Below the first one there,
+    others are looked for in so many folders that it takes seconds and not minutes.
+    Raises NotebookError where there is none, or several.
     """
     if chosen:
         folder = Path(chosen).expanduser().absolute()
         if is_project(folder):
             return folder
-        raise NotebookError(f"project_folder {folder} is no project: it has no {CONFIG}; mend it")
+        raise NotebookError(
+            f"project_folder {folder} is no project: it has no {CONFIG}; correct it"
+        )
     faults: list[str] = []
     found: list[Path] = []
+    left = _BELOW
     for depth, level in enumerate(places(chosen, drive)):
-        found = list(_called(name, level, faults))
-        if found:
-            found = found if depth else found[:1]  # here and above, the nearest is meant
+        found += _called(name, level, faults)
+        if found and depth == 0:
+            del found[1:]  # here and above, the nearest is meant
+            break
+        left -= len(level) if found else 0
+        if left < 0:
             break
     if len(found) == 1:
         return found[0].absolute()

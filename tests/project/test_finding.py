@@ -91,6 +91,21 @@ def test_of_two_with_one_name_none_is_guessed(drive: Path) -> None:
         assert find_project("churn", str(place), drive) == place
 
 
+def test_a_second_one_farther_down_counts_as_well(drive: Path) -> None:
+    places = [project(drive / "MyDrive/churn"), project(drive / "MyDrive/photos/2024/old/churn")]
+    with pytest.raises(NotebookError) as asked:
+        find_project("churn", "", drive)
+    assert all(str(place) in str(asked.value) for place in places)
+
+
+def test_in_a_large_drive_the_rest_is_not_searched_once_one_is_found(drive: Path) -> None:
+    root = project(drive / "MyDrive/churn")
+    for number in range(250):
+        (drive / f"MyDrive/p{number}/q").mkdir(parents=True)
+    project(drive / "MyDrive/p7/q/churn")
+    assert find_project("churn", "", drive) == root
+
+
 def test_what_is_chosen_must_be_a_project(drive: Path) -> None:
     project(drive / "MyDrive/churn")
     with pytest.raises(NotebookError, match=r"photos is no project: it has no colabctl\.yaml"):
