@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from colabctl.cli.options import Json, Root, Sweep, answer, open_project, talk
-from colabctl.errors import UserError
+from colabctl.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from colabctl.work.sweep import OpenSweep
@@ -44,7 +44,6 @@ def export(
 ) -> None:
     """Write a declared sweep for other tools, and print the names of the files."""
     from colabctl.project.sweeps import find_sweep
-    from colabctl.sharedfs.names import nearest
     from colabctl.work.sweep import OpenSweep
 
     if to not in _EXPORTS:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Json, Root, answer, open_project, talk
+from colabctl.cli.terminal import counted
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ def protect(
             }
         )
         talk(
-            f"{layout.relative(folder)}: {done.files} files, {done.bytes:,} bytes recorded, "
-            f"{len(done.added)} new"
+            f"{layout.relative(folder)}: {counted(done.files, 'file')}, "
+            f"{done.bytes:,} bytes recorded, {len(done.added)} new"
         )
         if done.missing:
             talk(f"  missing, though recorded: {', '.join(done.missing[:5])}")
@@ -131,7 +132,7 @@ def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -
                 for name in names:
                     print(f"{kind}: {layout.relative(folder)}/{name}")
             if found.clean:
-                print(f"{layout.relative(folder)}: {found.checked} files, all unchanged")
+                print(f"{layout.relative(folder)}: {counted(found.checked, 'file')}, all unchanged")
     if as_json:
         answer(reports)
     if not clean:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Root, Sweep, open_project, talk
-from colabctl.cli.terminal import styled
+from colabctl.cli.terminal import counted, styled
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def results(
         if wanted == "table":
             raise UserError("--format table is for the screen; choose csv for a file")
         formats.write(rows, output, wanted, replace=force)
-        talk(f"{len(rows)} results written to {output}")
+        talk(f"{counted(len(rows), 'result')} written to {output}")
     elif wanted == "table":
         _print(sweep, rows)
     elif wanted in formats.TEXT_FORMATS:

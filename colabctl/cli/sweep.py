@@ -11,12 +11,14 @@ from typer.core import TyperCommand
 
 from colabctl.cli.export import export
 from colabctl.cli.options import Json, Member, Root, answer, open_project, talk
+from colabctl.cli.terminal import counted
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.declare import Draft
 
 _LARGEST = 1_000_000  # bytes; a sweep file is written by a person
+_PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
 
 _exports = typer.Typer(add_completion=False)
 _exports.command()(export)
@@ -90,7 +92,7 @@ def sweep(
         answer({**_summary(made, called, declared.notes), "new": declared.new})
         return
     verb = "declared" if declared.new else "was declared already"
-    print(f"{called}: {declared.plan.total} tasks, {verb}")
+    print(f"{called}: {counted(declared.plan.total, 'task')}, {verb}")
     talk(f"run it: colabctl work {called}    see it: colabctl status {called}")
 
 
@@ -116,6 +118,11 @@ def _notebook(made: "Draft", beside: Path, root: Path | None) -> tuple[tuple[str
 
 
 def _read(file: Path) -> bytes:
+    if file.suffix in _PROGRAMS and file.is_file():
+        raise UserError(
+            f"{file} is a program and no sweep file; write one that says what to vary, with the "
+            f"line `program: {file.name}`"
+        )
     try:
         size = file.stat().st_size
         if size > _LARGEST:
@@ -147,7 +154,9 @@ def _show(summary: dict[str, Any], made: "Draft", put_in: str, as_json: bool) ->
     if as_json:
         answer(summary)
         return
-    print(f"{summary['sweep']}: {summary['tasks']} tasks, method {made.declaration.method}")
+    print(
+        f"{summary['sweep']}: {counted(summary['tasks'], 'task')}, method {made.declaration.method}"
+    )
     if made.declaration.foreach:
         for cell in summary["cells"]:
             values = ", ".join(f"{key}={value}" for key, value in cell["values"].items())

@@ -19,3 +19,8 @@ def styled(text: object, style: str = "") -> "Text":
     from rich.text import Text
 
     return Text(plain(str(text)), style)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "1 task" or "2 tasks"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Member, Root, complete_sweep, open_project, talk
+from colabctl.cli.terminal import counted
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
@@ -90,7 +91,8 @@ def work(
     last = tallies[-1] if tallies else None
     why = _WHY[last.ending] if last else "no sweep needs a worker"
     stopped = f"{pruned} stopped early, " if pruned else ""
-    talk(f"ran {done + pruned + failed} tasks: {done} done, {stopped}{failed} failed; {why}")
+    ran = counted(done + pruned + failed, "task")
+    talk(f"ran {ran}: {done} done, {stopped}{failed} failed; {why}")
     if last and last.ending == "hopeless":
         raise UserError(f"{last.reason}; mend it, then start this worker again")
     if last and last.ending == "full":

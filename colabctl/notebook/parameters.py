@@ -3,9 +3,8 @@
 import keyword
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 
-from colabctl.errors import UserError
+from colabctl.errors import UserError, nearest
 from colabctl.notebook.cells import Binding, CodeCell, asks_for_its_task, bindings
 from colabctl.notebook.reading import Notebook
 
@@ -50,8 +49,8 @@ def _unassigned(cell: CodeCell, names: list[str], bound: list[Binding]) -> Itera
     for name in names:
         if name in assigned:
             continue
-        near = get_close_matches(name, assigned, 1)
-        hint = f"; did you mean {near[0]}?" if near else f"; write its default there: {name} = ..."
+        near = nearest(name, assigned)
+        hint = f"; did you mean {near}?" if near else f"; write its default there: {name} = ..."
         yield f"cell {cell.number}, the parameters cell, does not assign {name}{hint}"
 
 

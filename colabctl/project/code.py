@@ -4,10 +4,9 @@ import ast
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
-from colabctl.errors import UserError
+from colabctl.errors import UserError, nearest
 from colabctl.sharedfs.names import check_folder
 
 # A program with its modules is far below; above it somebody has named a data folder.
@@ -112,8 +111,8 @@ def _look_up(name: str, key: str, places: Sequence[Path]) -> tuple[Path, Path]:
         if (place / inside).exists():
             return place, place / inside
     beside = [path.name for place in places for path in sorted((place / inside).parent.glob("*"))]
-    near = get_close_matches(PurePosixPath(name).name, beside, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    near = nearest(PurePosixPath(name).name, beside)
+    hint = f"; did you mean {near}?" if near else ""
     where = " or ".join(str(place) for place in places)
     raise UserError(f"{key}: {name} does not exist in {where}{hint}")
 
@@ -175,8 +174,8 @@ def _check_function(file: str, function: str, files: dict[str, bytes]) -> None:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
     if function not in names and "*" not in names:
-        near = get_close_matches(function, names, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        near = nearest(function, names)
+        hint = f"; did you mean {near}?" if near else ""
         raise UserError(f"program: {file} has no function {function!r}{hint}")
 
 

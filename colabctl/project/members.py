@@ -6,12 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from colabctl.errors import UserError
+from colabctl.errors import UserError, nearest
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
 from colabctl.project.pieces import Created, folders, lay
 from colabctl.project.starters import starter
-from colabctl.sharedfs.names import nearest
 
 _FORMAT = 1
 

@@ -1,8 +1,7 @@
 """Finds the sweeps of a project."""
 
-from colabctl.errors import UserError
+from colabctl.errors import UserError, nearest
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.sharedfs.names import nearest
 
 
 def sweep_names(layout: Layout) -> list[str]:

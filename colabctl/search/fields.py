@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from colabctl.search.problems import Findings, Path, did_you_mean, nearest, shown, spelled
+from colabctl.errors import nearest
+from colabctl.search.problems import Findings, Path, did_you_mean, shown, spelled
 
 Word = TypeVar("Word", bound=str)
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from colabctl.errors import nearest
 from colabctl.search.distributions import Constant, Distribution
 from colabctl.search.fields import not_a_number
 from colabctl.search.kinds import KINDS, keys_of, make, meant
-from colabctl.search.problems import Findings, Path, did_you_mean, listed, nearest, shown, spelled
+from colabctl.search.problems import Findings, Path, did_you_mean, listed, shown, spelled
 
 UNREADABLE = Constant(None)
 """Stands for a distribution that has a problem; compare with `is`."""

@@ -3,10 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Protocol
 
-from colabctl.errors import UserError
+from colabctl.errors import UserError, nearest
 
 Path = tuple[str | int, ...]
 """Where a value stands in the file: ("parameters", "lr", "values", 2)."""
@@ -110,15 +109,6 @@ def listed(names: Iterable[str]) -> str:
     if len(every) <= _MOST_NAMES + 1:
         return ", ".join(every)
     return f"{', '.join(every[:_MOST_NAMES])} and {len(every) - _MOST_NAMES} more"
-
-
-def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the known word that looks most like `word`, or None if none does."""
-    if len(word) > 60:
-        return None
-    known_by_case = {name.lower(): name for name in list(known)[:1000]}
-    match = get_close_matches(word.lower(), known_by_case, 1, cutoff)
-    return known_by_case[match[0]] if match else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from colabctl.errors import nearest
 from colabctl.search.document import from_python
 from colabctl.search.fields import Fields
-from colabctl.search.problems import Findings, SweepFileError, nearest, shown, spelled
+from colabctl.search.problems import Findings, SweepFileError, shown, spelled
 
 _HYPERBAND_KEYS = ("type", "min_iter", "max_iter", "s", "eta", "strict")
 

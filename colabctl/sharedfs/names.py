@@ -1,10 +1,8 @@
 """Says which names are safe on Linux, macOS, Windows and Drive alike, and makes safe ones."""
 
-import difflib
 import re
 import string
 import unicodedata
-from collections.abc import Iterable
 
 from colabctl.errors import UserError
 
@@ -71,13 +69,6 @@ def slug(text: str) -> str:
     alphabet = string.ascii_lowercase + string.digits
     kept = "".join(character for character in plain if character in alphabet)[:_LONGEST_SLUG]
     return f"{kept}x" if not kept or kept in _DEVICES else kept
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the one of `known` that `name` was most likely meant to be, if any is like it."""
-    by_fold = {word.casefold(): word for word in known}
-    close = difflib.get_close_matches(name.casefold(), by_fold, n=1)
-    return by_fold[close[0]] if close else None
 
 
 def _fault(name: str, longest: int) -> str:

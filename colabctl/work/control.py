@@ -1,10 +1,9 @@
 """Steers a sweep: pause, resume, stop and retry are events like all others, from a new writer."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
-from colabctl.errors import UserError
+from colabctl.errors import UserError, nearest
 from colabctl.ledger import task_name
 from colabctl.work.identity import writer_name
 from colabctl.work.sweep import OpenSweep
@@ -29,8 +28,8 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
     }
     for name in names or ():
         if name not in failed:
-            near = get_close_matches(name, failed, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            near = nearest(name, failed)
+            hint = f"; did you mean {near}?" if near else ""
             raise UserError(f"{name} is no failed task of {sweep.plan.sweep}{hint}")
     chosen = sorted(failed[name] for name in (names or failed))
     if chosen:

@@ -65,6 +65,7 @@ def sampled(space: object) -> str:
         (with_(method="optuna"), ["parameters.x", "suggests its own parameters"]),
         (with_(program="trian.py:train"), ["trian.py", "did you mean train.py?"]),
         (with_(program="train.py:trian"), ["trian", "did you mean train?"]),
+        (with_(program="TRAIN.py:train"), ["TRAIN.py does not exist", "did you mean train.py?"]),
         (with_(program="nothing/like/it.py"), ["nothing/like/it.py", "does not exist"]),
         (with_(program="data"), ["data", "is a folder"]),
         (with_(program="../train.py"), ["../train.py", "leaves the project"]),
@@ -145,6 +146,7 @@ def test_a_file_whose_name_cannot_be_a_sweeps_asks_for_another(project: Project,
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
+        (["sweep", "train.py"], ["is a program and no sweep file", "`program: train.py`"]),
         (["sweep", "missing.yaml"], ["missing.yaml does not exist"]),
         (["sweep", "data"], ["data is a folder"]),
         (["sweep", "data/raw/binary.yaml"], ["binary.yaml:1:1", "0xff", "UTF-8"]),

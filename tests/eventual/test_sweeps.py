@@ -113,7 +113,7 @@ def test_a_beaten_worker_stops_and_the_older_claim_goes_on(
         group.drive.deliver()
         time.sleep(0.1)
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "ran 1 tasks" in first.said()  # type: ignore[attr-defined]
+    assert "ran 1 task" in first.said()  # type: ignore[attr-defined]
     assert "ran 0 tasks" in second.said()  # type: ignore[attr-defined]
     assert group.status(0)["duplicates"] == 0
 

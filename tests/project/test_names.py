@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from colabctl.errors import UserError
-from colabctl.sharedfs.names import check_folder, check_label, check_name, nearest, slug
+from colabctl.errors import UserError, nearest
+from colabctl.sharedfs.names import check_folder, check_label, check_name, slug
 
 # Text as people type it, and text made of what is troublesome somewhere.
 ANY_TEXT = st.one_of(
