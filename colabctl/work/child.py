@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from colabctl.task import Assignment, Task, plain_metrics
-from colabctl.work.failure import Pruned, TaskError, headline, tail
+from colabctl.work.failure import ProgramError, Pruned, TaskError, headline, last_exception, tail
 
 Run = Callable[[dict[str, Any], Task], dict[str, Any]]
 
@@ -293,7 +293,10 @@ def _attempt(run: Run, task: Task, recorder: _PipeRecorder, log: Path) -> dict[s
         _flush()
         if not isinstance(error, TaskError):
             traceback.print_exc()
-        answer = {"failed": task.index, "error": headline(error), "output": tail(log)}
+        output, what = tail(log), headline(error)
+        if isinstance(error, ProgramError):
+            what = ": ".join(filter(None, (what, last_exception(output))))
+        answer = {"failed": task.index, "error": what, "output": output}
     recorder.close()
     if task.user_attributes:
         answer["attributes"] = task.user_attributes

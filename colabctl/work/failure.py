@@ -16,6 +16,10 @@ class TaskError(Exception):
     """A task failed in a way that its message says in full: no traceback is wanted."""
 
 
+class ProgramError(TaskError):
+    """A program ended with the exit code of a Python program that raised; its output says what."""
+
+
 class Pruned(Exception):  # noqa: N818 - it is no error
     """A task ended early, on purpose."""
 
@@ -29,6 +33,13 @@ def headline(error: BaseException) -> str:
     else:
         whole = traceback.format_exception_only(error)[0]
     return " ".join(whole.split())[:_LONGEST]
+
+
+def last_exception(output: str) -> str:
+    """Return in one line what the last traceback in an output ends with; "" if there is none."""
+    _, begins, traced = output.rpartition("Traceback (most recent call last):\n")
+    said = next((line for line in traced.split("\n") if not line.startswith(" ")), "")
+    return " ".join(said.split())[:_LONGEST] if begins else ""
 
 
 def tail(log: Path) -> str:

@@ -16,7 +16,7 @@ from colabctl.search.command import DEFAULT, expand
 from colabctl.task import Task
 from colabctl.work.ending import KILL_AFTER, how_it_ended
 from colabctl.work.exchange import Exchange
-from colabctl.work.failure import Pruned, TaskError
+from colabctl.work.failure import ProgramError, Pruned, TaskError
 from colabctl.work.wandb_runs import WandbRuns, wandb_environment
 
 _LOOK_EVERY = 0.2  # seconds between looks at a running program's reports
@@ -117,7 +117,8 @@ def _run_to_end(
     if ending is not None:
         return True
     if code:
-        raise TaskError(f"the program {how_it_ended(code)}")
+        kind = ProgramError if code == 1 else TaskError
+        raise kind(f"the program {how_it_ended(code)}")
     return False
 
 

@@ -120,6 +120,9 @@ def test_a_program_runs_in_the_project_and_is_the_frozen_copy(project: Project) 
 def test_each_way_in_which_a_program_goes_wrong_is_told_in_words(project: Project) -> None:
     wrong = {
         "exit 3": "the program ended with exit code 3",
+        "echo so be it; exit 1": "the program ended with exit code 1",
+        "python3 -c '1 / 0'": "the program ended with exit code 1: "
+        "ZeroDivisionError: division by zero",
         "kill -9 $$": "the program was killed by SIGKILL (often the machine ran out of memory)",
         'echo "[1]" > "$COLABCTL_RESULT"': "COLABCTL_RESULT must hold an object, "
         'such as {"accuracy": 0.91}',

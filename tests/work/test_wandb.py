@@ -293,7 +293,9 @@ def test_a_run_that_crashes_has_failed_and_keeps_its_reports(
 ) -> None:
     crashed = ran("crashed")
     assert crashed.row["status"] == "failed"
-    assert crashed.row["error"] == "the program ended with exit code 1"
+    assert (
+        crashed.row["error"] == "the program ended with exit code 1: RuntimeError: no more memory"
+    )
     assert crashed.reports == [(0, {"loss": 3}), (1, {"loss": 2})]
 
 
