@@ -127,9 +127,9 @@ class Ledger:
         propose  gives the parameters of those of the chosen tasks that have none
         """
         assert self._writer is not None, "join before claiming"
+        self._append(outcomes)  # first: whatever fails from here on, they are due
         with lock:
             self.refresh()
-            self._append(outcomes)  # what to propose depends on them
             book, now = self.book, self.clock.now()
             if self._plan.consistency == "coherent":
                 chosen = choose(book, want(book), now, rng)

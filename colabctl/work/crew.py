@@ -111,8 +111,3 @@ class Crew:
             closing.start()
         for closing in closings:
             closing.join()
-
-    def close(self) -> None:
-        """End the slots."""
-        for slot in self._slots:
-            slot.close()

@@ -359,8 +359,8 @@ class Worker:
                 self._crew.answer(index, stop=True)
 
     def _end_deaf(self) -> None:
-        """End functions that were told to stop and go on; a program's runner sees to its own."""
-        if self.sweep.plan.kind == "program":
+        """End functions that were told to stop and go on; other kinds' runners see to theirs."""
+        if self.sweep.plan.kind in ("program", "notebook"):
             return
         for index, since in self._stopping.items():
             if self.monotonic() - since > self.limits.kill_after:
@@ -431,7 +431,7 @@ class Worker:
 
     def part(self) -> None:
         """Release what is held and say goodbye; what the folder does not take is in the tally."""
-        self._crew.close()
+        self._crew.stop_all(within=5.0)
         self._collect()
         if not self._joined:
             return

@@ -72,6 +72,7 @@ class Slot:
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped: tuple[int, Stop] | None = None
+        self._signalled: subprocess.Popen[bytes] | None = None  # told to end, for whichever task
         self._sending = threading.Lock()
         self.seconds: float | None = None  # what a task takes, lately
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -143,7 +144,7 @@ class Slot:
             if self._stopped or not self._out or self._out[0].index != index:
                 return
             self._stopped = stopped = (index, why)
-            process = self._process
+            process = self._signalled = self._process
         if process is None:
             return
 
@@ -176,7 +177,7 @@ class Slot:
     def _serve(self) -> None:
         """Keep a process ready, and hand it what is given."""
         try:
-            while self._start():
+            while not self._closing and self._start():
                 with self._changed:
                     while not self._waiting and not self._closing:
                         self._changed.wait()
@@ -305,6 +306,8 @@ class Slot:
         why = Stop("failed", f"its process {how_it_ended(code)}")
         if stopped and stopped[0] == self._out[0].index:
             why = stopped[1]
+        elif process is self._signalled:  # meant for the task before, which had just ended
+            why = Stop("returned")
         log = Path(self._settings.log)
         self._finish(Outcome(why.kind, self._out[0], seconds, error=why.error, output=tail(log)))
         with self._changed:

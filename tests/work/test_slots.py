@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from colabctl.task import Assignment
 from colabctl.work.child import Settings
+from colabctl.work.ending import signal_group
 from colabctl.work.slots import Outcome, Slot, Stop
 from tests.processes import clean, linux, until
 
@@ -123,6 +125,47 @@ def test_a_late_kill_does_not_hit_the_task_that_runs_by_then(slot_for: Slots) ->
     slot.stop(0, Stop("returned"), kill_after=0.5)
     until(lambda: len(outcomes) == 2)
     assert [each.kind for each in outcomes] == ["done", "done"]
+
+
+def test_a_late_signal_blames_nobody_for_the_end_of_the_task_that_runs_by_then(
+    slot_for: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot, outcomes = slot_for(
+        "import pathlib, time\n"
+        "def train(params, task):\n"
+        "    until = time.monotonic() + (600 if task.index == 1 else 0)\n"
+        "    pathlib.Path(str(task.index)).touch()\n"
+        "    while time.monotonic() < until or not pathlib.Path('go').exists():\n"
+        "        time.sleep(0.01)\n"
+    )
+    go = Path(slot._settings.root, "go")
+
+    def late(process: "subprocess.Popen[bytes]", number: int) -> None:
+        go.touch()
+        until(lambda: outcomes and go.with_name("1").exists())
+        signal_group(process, number)
+
+    monkeypatch.setattr("colabctl.work.slots.signal_group", late)
+    slot.give([task(0), task(1)])
+    until(go.with_name("0").exists)
+    slot.stop(0, Stop("returned"))
+    until(lambda: len(outcomes) == 2)
+    assert [each.kind for each in outcomes] == ["done", "returned"]
+
+
+def test_a_slot_that_is_closed_in_the_middle_of_a_task_loads_the_code_no_more(
+    slot_for: Slots,
+) -> None:
+    slot, outcomes = slot_for(
+        "import time\nopen('loaded', 'a').write('x')\n"
+        "def train(params, task):\n    time.sleep(600)\n"
+    )
+    slot.give([task(0)])
+    until(slot.running)
+    slot.stop(0, Stop("returned"))
+    slot.close()
+    assert [each.kind for each in outcomes] == ["returned"]
+    assert Path(slot._settings.root, "loaded").read_text() == "x"
 
 
 @linux

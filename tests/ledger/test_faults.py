@@ -1,0 +1,44 @@
+"""A folder that fails in the middle: what a process has to tell is due until it is written."""
+
+import errno
+import random
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colabctl.ledger import Plan
+from colabctl.ledger.ledger import open_ledger
+
+
+@pytest.mark.parametrize("consistency", ["coherent", "eventual"])
+def test_what_is_told_with_a_claim_is_not_lost_when_the_news_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, consistency: Any
+) -> None:
+    plan = Plan(
+        sweep="s", total=3, kind="loop", method="grid", consistency=consistency, heartbeat=10.0,
+        lease=60.0, source_digest="", declared_by="ana", declared_at=0.0,
+    )  # fmt: skip
+    (tmp_path / "journal").mkdir()
+    ledger = open_ledger(tmp_path / "journal", plan)
+    ledger.join("ana-vm-1")
+
+    def claim(*outcomes: tuple[str, dict[str, Any]]) -> None:
+        ledger.claim(lambda _: 1, lock=nullcontext(), rng=random.Random(0), outcomes=outcomes)
+
+    claim()
+    [task] = ledger.book.held["ana-vm-1"]
+    done = {"task": task, "attempt": 1, "seconds": 1.0, "metrics": {"y": 1}}
+
+    def fails(**_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger._journals, "news", fails)
+        with pytest.raises(OSError, match="Input/output error"):
+            claim(("done", done))
+    claim()
+    reader = open_ledger(tmp_path / "journal", plan)
+    reader.refresh()
+    assert reader.book.counts["done"] == 1
