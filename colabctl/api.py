@@ -19,8 +19,10 @@ from colabctl.project.sweeps import find_sweep
 from colabctl.task import Task
 from colabctl.views.results import Result, results
 from colabctl.views.status import Status, status
-from colabctl.work import inline
+from colabctl.work import loop
 from colabctl.work.identity import new_identity
+from colabctl.work.loop_notebook import orders
+from colabctl.work.secrets import concealer
 from colabctl.work.sweep import OpenSweep
 
 
@@ -121,8 +123,10 @@ class Sweep:
         Use each in `with task:`, which records an exception as the task's failure and goes on.
         """
         opened = self._open()
-        me = new_identity(opened.plan, self.project.config, self.project.member)
-        return inline.tasks(opened, me)
+        config, told = self.project.config, orders(os.environ)
+        me = new_identity(opened.plan, config, self.project.member, mark=told.mark)
+        conceal = concealer(config.secrets, os.environ)
+        return loop.tasks(opened, me, conceal=conceal, most=told.most)
 
     def results(self) -> list[Result]:
         """Return every finished task once."""

@@ -17,17 +17,19 @@ from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.notebook import Notebook
 from colabctl.project import code as frozen
 from colabctl.project.approvals import Approval, Approvals
-from colabctl.project.config import Config
+from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.command import interpreter_of
 from colabctl.search.rules import checked
-from colabctl.sharedfs.files import write_new, write_whole
+from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
+from colabctl.sharedfs.names import check_folder
 from colabctl.version import VERSION
 
 # Seconds. A Drive mount carries few writes and shows them late; elsewhere a sign of life is cheap.
 _RHYTHM = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
+_LARGEST = 1 << 28  # bytes of a sweep.yaml; a million values are below
 _LOOKS, _BETWEEN_LOOKS = 50, 0.02  # at a plan that is being written; seconds
 
 
@@ -136,8 +138,10 @@ def _declare(
     place = layout.sweep(name)
     places = [layout.root] if beside in (None, layout.root) else [beside, layout.root]
     code = frozen.freeze(declaration.program, declaration.code, places)
-    kind, notes = _examined(draft, code)
-    plan = _plan(draft, code, layout, config, kind=kind, name=name, member=member, now=now)
+    found = examined(draft, code)
+    plan = _plan(
+        draft, code, layout, config, kind=found.kind, name=place.name, member=member, now=now
+    )
     old = _existing(place)
     if old is not None:
         return _same(old, plan, draft, code, place)
@@ -158,7 +162,7 @@ def _declare(
         faster = _existing(place)
         assert faster is not None
         return _same(faster, plan, draft, code, place)
-    return Declared(place, plan, code, (*draft.notes, *notes), new=True)
+    return Declared(place, plan, code, (*draft.notes, *found.how, *found.notes), new=True)
 
 
 def _take_place(place: SweepLayout, content: bytes) -> None:
@@ -170,7 +174,7 @@ def _take_place(place: SweepLayout, content: bytes) -> None:
     try:
         write_new(place.declaration, content)
     except FileExistsError:
-        if not content.startswith(place.declaration.read_bytes()):
+        if not holds_part(place.declaration, content):
             raise UserError(
                 f"{place.root} holds the unfinished declaration of another sweep; choose another "
                 f"name (--name {place.name}-2), or delete that folder if nobody is at it"
@@ -194,11 +198,12 @@ def _plan(
     heartbeat, lease = _RHYTHM[guard.consistency]
     if config.heartbeat is not None:
         heartbeat = config.heartbeat
-        lease = max(lease, 3 * heartbeat)
+        lease = max(lease, HEARTBEATS * heartbeat)
     if config.lease is not None:
         lease = config.lease
-        heartbeat = min(heartbeat, lease / 3)
+        heartbeat = min(heartbeat, lease / HEARTBEATS)
     metric = declaration.metric
+    runs_loop = kind == "loop" and declaration.program is not None
     return Plan(
         sweep=name,
         total=expansion.total,
@@ -223,7 +228,7 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
-        kernels=_kernels(declaration) if kind == "notebook" or declaration.program else None,
+        kernels=_kernels(declaration) if kind == "notebook" or runs_loop else None,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
@@ -265,44 +270,55 @@ def _meaning(draft: Draft, code: frozen.Code) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def _examined(draft: Draft, code: frozen.Code) -> tuple[Kind, tuple[str, ...]]:
-    """Return how the program is run, and what its author should know.
+@dataclass(frozen=True)
+class Examined:
+    """How a sweep's program is run, and what its author should know; its notebook if it is one."""
+
+    kind: Kind
+    notes: tuple[str, ...] = ()
+    notebook: Notebook | None = None
+
+    @property
+    def how(self) -> tuple[str, ...]:
+        """What is told of a notebook's kind."""
+        if self.notebook is None:
+            return ()
+        name = self.notebook.name
+        if self.kind == "loop":
+            return (f"{name} loops over its tasks: each worker runs it once",)
+        return (f"{name} has a parameters cell: it runs once for each task",)
+
+
+def examined(draft: Draft, code: frozen.Code) -> Examined:
+    """Find out how the program of a draft is run.
 
     Raises UserError for a program that nobody knows how to run, and for a notebook that the
-    parameters would not reach.
+    parameters would not reach or that imports what is not frozen.
     """
     declaration = draft.declaration
     program = declaration.program
+    unheeded = ("task_timeout is of no use here: nobody can end a single task of a loop",)
+    loop_notes = unheeded if declaration.task_timeout else ()
     if program is None:
-        return "loop", ()
+        return Examined("loop", loop_notes)
     if declaration.method == "optuna":
-        return "objective", ()
+        return Examined("objective")
     if ":" in program:
-        return "function", ()
+        return Examined("function")
     if program.endswith(".ipynb") and declaration.command is None:
-        found, notes = examined_notebook(draft, code)
+        found = notebook.read(code.files[check_folder(program, "program")], program)
+        frozen.check_imports(code, program, (cell.tree for cell in found.code))
+        names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
+        notes = notebook.check(found, names, warm=declaration.kernel == "warm")
         if found.kind == "loop":
-            return "loop", (f"{found.name} loops over its tasks: each worker runs it once", *notes)
-        once = f"{found.name} has a parameters cell: it runs once for each task"
-        return "notebook", (once, *notes)
+            return Examined("loop", (*notes, *loop_notes), found)
+        return Examined("notebook", notes, found)
     if declaration.command is None and interpreter_of(program) is None:
         raise UserError(
             f"program: no interpreter is known for {program}; "
             'say how to run it, for example `command: ["bash", "${program}", "${args}"]`'
         )
-    return "program", ()
-
-
-def examined_notebook(draft: Draft, code: frozen.Code) -> tuple[Notebook, tuple[str, ...]]:
-    """Read the notebook that is a draft's program; return it, and what its author should know.
-
-    Raises UserError for a notebook that the parameters would not reach.
-    """
-    declaration = draft.declaration
-    assert declaration.program is not None
-    found = notebook.read(code.files[declaration.program], declaration.program)
-    names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
-    return found, notebook.check(found, names, warm=declaration.kernel == "warm")
+    return Examined("program")
 
 
 def _existing(place: SweepLayout) -> Plan | None:
@@ -321,7 +337,7 @@ def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, place: SweepLay
     if old.source_digest == new.source_digest:
         return Declared(place, old, code, draft.notes, new=False)
     differences: list[str] = []
-    before = yaml.safe_dump(read(place.declaration.read_bytes(), "sweep.yaml").content)
+    before = yaml.safe_dump(read(read_file(place.declaration, _LARGEST), "sweep.yaml").content)
     after = yaml.safe_dump(draft.declaration.content)
     differences += difflib.unified_diff(
         before.splitlines(), after.splitlines(), "declared", "given", n=1, lineterm=""

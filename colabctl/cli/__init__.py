@@ -5,6 +5,7 @@ import os
 import sys
 
 from colabctl.cli.app import app
+from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
 
 
@@ -15,12 +16,12 @@ def main() -> None:
     try:
         app()
     except UserError as wrong:
-        print(f"colabctl: {wrong}", file=sys.stderr)
+        print(plain(f"colabctl: {wrong}"), file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as wrong:
-        what = wrong.filename or "a file"
-        print(f"colabctl: {what}: {wrong.strerror or wrong}", file=sys.stderr)
+        what = f"{wrong.filename or 'a file'}: {wrong.strerror or wrong}"
+        print(plain(f"colabctl: {one_line(what)}"), file=sys.stderr)
         sys.exit(1)

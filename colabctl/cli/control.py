@@ -1,32 +1,33 @@
 """The commands that steer a sweep: each is one event in its ledger."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from colabctl.cli.options import Member, Root, Sweep, open_project, talk
+from colabctl.cli.terminal import counted
 
 
 def pause(sweep: Sweep, member: Member = None, root: Root = None) -> None:
     """Let running tasks go on, but start no new ones."""
     _order(sweep, "pause", member, root)
-    talk(f"{sweep} pauses once its running tasks are done; go on: colabctl resume {sweep}")
+    talk(f"{sweep} pauses once its running tasks are done; go on: {_typed('resume', sweep)}")
 
 
 def resume(sweep: Sweep, member: Member = None, root: Root = None) -> None:
     """Go on with a sweep that was paused or stopped."""
     _order(sweep, "resume", member, root)
-    talk(f"{sweep} goes on where there are workers: colabctl work {sweep}")
+    talk(f"{sweep} goes on where there are workers: {_typed('work', sweep)}")
 
 
 def stop(sweep: Sweep, member: Member = None, root: Root = None) -> None:
     """Start no new tasks and let the workers go home; what is done stays."""
     _order(sweep, "stop", member, root)
-    talk(
-        f"{sweep} stops once its running tasks are done; take it up again: colabctl resume {sweep}"
-    )
+    again = _typed("resume", sweep)
+    talk(f"{sweep} stops once its running tasks are done; take it up again: {again}")
 
 
 def retry(
@@ -46,7 +47,12 @@ def retry(
     layout, config = open_project(root)
     who = current_member(config, os.environ, member)
     again = retry_failed(OpenSweep.at(layout.root, find_sweep(layout, sweep)), who, task)
-    talk(f"{again} failed tasks of {sweep} are open again" if again else "no task has failed")
+    are = "is" if again == 1 else "are"
+    talk(
+        f"{counted(again, 'failed task')} of {sweep} {are} open again"
+        if again
+        else "no task has failed"
+    )
 
 
 def _order(sweep: str, kind: str, member: str | None, root: Path | None) -> None:
@@ -58,3 +64,7 @@ def _order(sweep: str, kind: str, member: str | None, root: Path | None) -> None
     layout, config = open_project(root)
     opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
     order(opened, current_member(config, os.environ, member), kind)
+
+
+def _typed(command: str, sweep: str) -> str:
+    return shlex.join(["colabctl", command, sweep])

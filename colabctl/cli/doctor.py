@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Json, Root, answer, open_project, talk
+from colabctl.cli.terminal import counted, one_line, styled
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
@@ -46,10 +47,11 @@ def doctor(
     for finding in examine(layout, config):
         findings.append(finding)
         if not as_json:
-            line = Text.assemble((f"{finding.level:5}", _STYLES[finding.level]), f" {finding.what}")
+            level = (f"{finding.level:5} ", _STYLES[finding.level])
+            line = Text.assemble(level, styled(finding.what))
             console.print(line, soft_wrap=True)
             if finding.mend:
-                console.print(f"      mend: {finding.mend}", soft_wrap=True, markup=False)
+                console.print(styled(f"      mend: {finding.mend}"), soft_wrap=True)
     if as_json:
         answer([asdict(finding) for finding in findings])
     if any(finding.level == "wrong" for finding in findings):
@@ -64,7 +66,7 @@ def _ask(layout: "Layout", rounds: int, patience: float, as_json: bool) -> None:
     talk("asking; on another machine run: colabctl doctor --answer")
     for each in ask(layout, own_folder(layout), rounds, patience, clocks):
         seen.append(each)
-        talk(f"{each.host} answered after {each.there_and_back:.1f} s, there and back")
+        talk(f"{one_line(each.host)} answered after {each.there_and_back:.1f} s, there and back")
     found = summary(seen)
     if as_json:
         answer(found)
@@ -86,10 +88,10 @@ def _reply(layout: "Layout", _rounds: int, patience: float, as_json: bool) -> No
     try:
         for host, delay in reply(layout, own_folder(layout), patience, clocks):
             delays.append(delay)
-            talk(f"a question of {host} arrived after {delay:.1f} s (by both clocks)")
+            talk(f"a question of {one_line(host)} arrived after {delay:.1f} s (by both clocks)")
     except KeyboardInterrupt:
         talk("no longer answering")
     if as_json:
         answer({"answered": len(delays), "arrived_after_seconds": delays})
     else:
-        print(f"{len(delays)} questions answered")
+        print(f"{counted(len(delays), 'question')} answered")

@@ -1,5 +1,6 @@
 """The command that writes a declared sweep for other tools: W&B, Optuna, a spreadsheet."""
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from colabctl.cli.options import Json, Root, Sweep, answer, open_project, talk
+from colabctl.cli.terminal import counted, for_screen, one_line, plain
 from colabctl.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -55,17 +57,17 @@ def export(
     if to == "csv" and output is None:
         if as_json:
             raise UserError("--json tells about files; say which to write: -o FILE")
-        sys.stdout.writelines(_lines(opened))
+        sys.stdout.writelines(map(for_screen, _lines(opened)))
         return
     written = _EXPORTS[to](opened, output, force)
     for note in written.notes:
-        talk(f"note: {note}")
+        talk(f"note: {one_line(note)}")
     if as_json:
         answer({"sweep": sweep, "to": to, **written.told, "notes": list(written.notes)})
         return
     for file in written.told["files"]:
-        print(file["file"])
-    talk(written.summary)
+        print(plain(one_line(file["file"])))
+    talk(one_line(written.summary))
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _wandb(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
     ]
     return _Written(
         {"files": files},
-        f"{_counted(len(places), 'W&B sweep')} written to {folder}; start one: wandb sweep FILE",
+        f"{counted(len(places), 'W&B sweep')} written to {folder}; start one: wandb sweep FILE",
         notes,
     )
 
@@ -111,8 +113,8 @@ def _optuna(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
             "files": [{"file": str(file)}],
             "studies": [{"study": name, "trials": count} for name, count in counts.items()],
         },
-        f"{_counted(finished, 'trial')} in {_counted(len(counts), 'study', 'studies')}; "
-        f"look at them: optuna-dashboard sqlite:///{file}",
+        f"{counted(finished, 'trial')} in {counted(len(counts), 'study', 'studies')}; "
+        f"look at them: optuna-dashboard {shlex.quote(f'sqlite:///{file}')}",
     )
 
 
@@ -126,7 +128,7 @@ def _csv(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
     total = opened.plan.total
     return _Written(
         {"files": [{"file": str(output)}], "tasks": total},
-        f"{_counted(total, 'task')} written to {output}",
+        f"{counted(total, 'task')} written to {output}",
     )
 
 
@@ -147,7 +149,7 @@ _EXPORTS: dict[str, Callable[["OpenSweep", Path | None, bool], _Written]] = {
 def _refresh(opened: "OpenSweep") -> None:
     opened.ledger.refresh()
     for damage in opened.ledger.damage:
-        talk(f"note: {damage}")
+        talk(f"note: {one_line(str(damage))}")
 
 
 def _progress(total: int) -> Callable[[int], None]:
@@ -164,7 +166,3 @@ def _progress(total: int) -> Callable[[int], None]:
             talk(f"{written:,} of {total:,} trials written")
 
     return tell
-
-
-def _counted(number: int, one: str, several: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else several or f'{one}s'}"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from colabctl.cli.terminal import plain
+
 if TYPE_CHECKING:
     from colabctl.project.config import Config
     from colabctl.project.layout import Layout
@@ -56,4 +58,4 @@ def answer(value: Any) -> None:
 
 def talk(text: str) -> None:
     """Print a line for the person who watches, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(plain(text), file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Json, Root, answer, open_project, talk
-from colabctl.cli.terminal import counted
+from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ def member_list(root: Root = None, as_json: Json = False) -> None:
     if as_json:
         answer(list(names))
     else:
-        print("\n".join(names) or "no members yet; add one: colabctl member add NAME")
+        print(
+            plain("\n".join(map(one_line, names)))
+            or "no members yet; add one: colabctl member add NAME"
+        )
 
 
 Protectable = Annotated[
@@ -96,11 +99,11 @@ def protect(
             }
         )
         talk(
-            f"{layout.relative(folder)}: {counted(done.files, 'file')}, "
+            f"{one_line(layout.relative(folder))}: {counted(done.files, 'file')}, "
             f"{done.bytes:,} bytes recorded, {len(done.added)} new"
         )
         if done.missing:
-            talk(f"  missing, though recorded: {', '.join(done.missing[:5])}")
+            talk(f"  missing, though recorded: {one_line(', '.join(done.missing[:5]))}")
         if done.writable:
             talk(
                 f"  {len(done.writable)} can still be written here in spite of their marks (a "
@@ -130,9 +133,10 @@ def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -
         if not as_json:
             for kind, names in kinds.items():
                 for name in names:
-                    print(f"{kind}: {layout.relative(folder)}/{name}")
+                    print(plain(one_line(f"{kind}: {layout.relative(folder)}/{name}")))
             if found.clean:
-                print(f"{layout.relative(folder)}: {counted(found.checked, 'file')}, all unchanged")
+                checked = f"{counted(found.checked, 'file')}, all unchanged"
+                print(plain(one_line(f"{layout.relative(folder)}: {checked}")))
     if as_json:
         answer(reports)
     if not clean:

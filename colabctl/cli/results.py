@@ -1,5 +1,6 @@
 """The command that brings all results together."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Root, Sweep, open_project, talk
-from colabctl.cli.terminal import counted, styled
+from colabctl.cli.terminal import counted, cut, for_screen, one_line, plain, styled
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
+    from colabctl.ledger import Book, Plan
     from colabctl.views.results import Result
 
 _ENDLESS = 100_000  # characters; a table of this width is never cut
-_LONGEST = 60  # characters of a value
+_MOST_NAMES = 10  # of metrics
 _FIRST_TO_GO = ("member", "attempt", "seconds")
 
 
@@ -52,8 +54,9 @@ def results(
     opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
     opened.ledger.refresh()
     for damage in opened.ledger.damage:
-        talk(f"note: {damage}")
+        talk(f"note: {one_line(str(damage))}")
     rows = rows_of(opened.ledger.book, opened.tasks)
+    nothing = "no task is finished yet"
     if best is not None:
         if opened.plan.metric is None:
             raise UserError(
@@ -61,28 +64,52 @@ def results(
                 "add `metric: {name: ..., goal: ...}` to its file and declare it under a new name"
             )
         rows = best_results(rows, opened.plan, best)
+        nothing = unreported(opened.plan, opened.ledger.book) or "no task is done yet"
+        if not rows and (output is not None or wanted != "table"):
+            talk(f"note: {one_line(nothing)}")
     if output is not None:
         if wanted == "table":
             raise UserError("--format table is for the screen; choose csv for a file")
         formats.write(rows, output, wanted, replace=force)
         talk(f"{counted(len(rows), 'result')} written to {output}")
     elif wanted == "table":
-        _print(sweep, rows)
+        _print(sweep, rows, nothing)
     elif wanted in formats.TEXT_FORMATS:
-        print(formats.as_text(rows, wanted), end="")
+        print(for_screen(formats.as_text(rows, wanted)), end="")
     else:
-        raise UserError(f"{wanted} is no text; say where to write it: -o {sweep}.{wanted}")
+        file = shlex.quote(f"{sweep}.{wanted}")
+        raise UserError(f"{wanted} is no text; say where to write it: -o {file}")
 
 
-def _print(sweep: str, rows: "Sequence[Result]") -> None:
-    """Print a table. A terminal too narrow for it gets fewer columns; a file or pipe gets all."""
+def unreported(plan: "Plan", book: "Book") -> str | None:
+    """Return what to say if done tasks have reported metrics, and never the sweep's own."""
+    done = [
+        state.outcome.body.get("metrics", {})
+        for state in book.tasks
+        if state.status == "done" and state.outcome is not None
+    ]
+    if plan.metric is None or not done or any(plan.value_of(each) is not None for each in done):
+        return None
+    names = list(dict.fromkeys(name for metrics in done for name in metrics))
+    if plan.metric in names:
+        return f"no task reported a number as {cut(plan.metric)}"
+    more = ["..."] if len(names) > _MOST_NAMES else []
+    told = ", ".join([*map(cut, names[:_MOST_NAMES]), *more])
+    return f"no task reported {cut(plan.metric)}; reported were: {told or 'none'}"
+
+
+def _print(sweep: str, rows: "Sequence[Result]", nothing: str) -> None:
+    """Print a table, or `nothing` if it has no rows.
+
+    A terminal too narrow for it gets fewer columns; a file or pipe gets all.
+    """
     from rich.console import Console
     from rich.table import Table
 
     from colabctl.views.results import table
 
     if not rows:
-        print("no task is finished yet")
+        print(plain(one_line(nothing)))
         return
     columns, lines = table(rows)
     hidden = {"index", "worker", "finished_at"} | (
@@ -104,14 +131,11 @@ def _print(sweep: str, rows: "Sequence[Result]") -> None:
         shown.add_row(*(styled(line[place]) for place in kept))
     Console(width=_ENDLESS).print(shown)
     if left_out:
-        talk(
-            f"left out for want of room: {', '.join(left_out)}; "
-            f"all columns: colabctl results {sweep} -o {sweep}.csv"
-        )
+        typed = shlex.join(["colabctl", "results", sweep, "-o", f"{sweep}.csv"])
+        talk(f"left out for want of room: {', '.join(left_out)}; all columns: {typed}")
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return cut(f"{value:.6g}" if isinstance(value, float) else str(value))

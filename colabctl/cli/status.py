@@ -1,13 +1,14 @@
 """The command that shows where sweeps stand."""
 
+import shlex
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from colabctl.cli.options import Json, Root, answer, complete_sweep, open_project, talk
-from colabctl.cli.terminal import plain, styled
+from colabctl.cli.terminal import cut, one_line, plain, styled
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,9 +43,13 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show progress, workers, rate, time left, the best so far and what failed."""
+    if watch and as_json:
+        raise UserError("--watch is for people and --json for scripts; give one of them")
     layout, _ = open_project(root)
     opened = list(_open(layout, sweep))
-    if failures:
+    if failures and as_json:
+        answer([told for each in opened for told in _failures(each)])
+    elif failures:
         for each in opened:
             _print_failures(each)
     elif as_json:
@@ -61,7 +66,7 @@ def status(
 
         console = Console()
         for each in opened:
-            console.print(_render(_look(each), brief=len(opened) > 1))
+            console.print(_render(each, _look(each), brief=len(opened) > 1))
 
 
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
@@ -86,10 +91,19 @@ def _print_failures(opened: "OpenSweep") -> None:
     found = last_failures(opened.ledger.book)
     for failure in found:
         where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
-        print(plain(f"{where}: {failure.error}"))
+        print(plain(one_line(f"{where}: {failure.error}")))
         print("".join(f"    {plain(line)}\n" for line in failure.output.splitlines()))
     if not found:
-        print(f"{opened.plan.sweep}: no task has failed")
+        print(plain(one_line(f"{opened.plan.sweep}: no task has failed")))
+
+
+def _failures(opened: "OpenSweep") -> list[dict[str, Any]]:
+    """Return the same for scripts; `sweep` tells them apart where none is named."""
+    from colabctl.views.status import last_failures
+
+    opened.ledger.refresh()
+    found = last_failures(opened.ledger.book)
+    return [{"sweep": opened.plan.sweep, **asdict(failure)} for failure in found]
 
 
 def _look(opened: "OpenSweep") -> "Status":
@@ -107,7 +121,10 @@ def _watch(opened: "list[OpenSweep]") -> None:
         with Live(console=Console(), auto_refresh=False) as live:
             while True:
                 seen = [_look(each) for each in opened]
-                shown = [_render(each, brief=len(opened) > 1) for each in seen]
+                brief = len(opened) > 1
+                shown = [
+                    _render(each, now, brief=brief) for each, now in zip(opened, seen, strict=True)
+                ]
                 live.update(Group(*shown), refresh=True)
                 if all(each.state in ("finished", "stopped") for each in seen):
                     return
@@ -116,15 +133,21 @@ def _watch(opened: "list[OpenSweep]") -> None:
         talk("the sweep goes on without you watching")
 
 
-def _render(seen: "Status", *, brief: bool) -> "RenderableType":
+def _render(opened: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableType":
     from rich.console import Group
+
+    from colabctl.cli.results import unreported
 
     lines: list[RenderableType] = [_headline(seen)]
     if seen.best:
-        params = ", ".join(f"{name}={_short(value)}" for name, value in seen.best["params"].items())
-        metric, value = seen.best["metric"], seen.best["value"]
+        params = ", ".join(
+            f"{cut(name)}={_short(value)}" for name, value in seen.best["params"].items()
+        )
+        metric, value = cut(seen.best["metric"]), seen.best["value"]
         lines.append(styled(f"  best {metric} {value:.6g} in {seen.best['task']}: {params}"))
     if not brief:
+        missing = unreported(opened.plan, opened.ledger.book)
+        lines += [styled(f"  {missing}", style="yellow")] if missing else []
         lines.append(
             styled(f"  {seen.consistency} folder: {_GUARDS[seen.consistency]}", style="dim")
         )
@@ -142,11 +165,11 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
                 )
             )
         if seen.state == "pending":
-            lines.append(styled(f"  nobody works on it yet: colabctl work {seen.sweep}"))
+            lines.append(styled(f"  nobody works on it yet: {_typed('work', seen)}"))
         elif seen.state == "idle":
-            lines.append(styled(f"  no worker is alive; go on: colabctl work {seen.sweep}"))
+            lines.append(styled(f"  no worker is alive; go on: {_typed('work', seen)}"))
         if seen.failed:
-            lines.append(styled(f"  try the failed ones again: colabctl retry {seen.sweep}"))
+            lines.append(styled(f"  try the failed ones again: {_typed('retry', seen)}"))
     lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
     return Group(*lines)
 
@@ -158,7 +181,7 @@ def _headline(seen: "Status") -> "RenderableType":
 
     finished = seen.done + seen.pruned + seen.failed
     line = Text.assemble(
-        (seen.sweep, "bold"),
+        styled(seen.sweep, "bold"),
         f"  {seen.state}  {finished}/{seen.total} finished",
     )
     for count, word in (
@@ -194,4 +217,8 @@ def _workers(seen: "Status") -> "RenderableType":
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else cut(str(value))
+
+
+def _typed(command: str, seen: "Status") -> str:
+    return shlex.join(["colabctl", command, seen.sweep])

@@ -1,6 +1,7 @@
 """The command that declares a sweep, and leads to the one that exports it."""
 
 import os
+import shlex
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,13 +12,14 @@ from typer.core import TyperCommand
 
 from colabctl.cli.export import export
 from colabctl.cli.options import Json, Member, Root, answer, open_project, talk
-from colabctl.cli.terminal import counted
+from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.declare import Draft
 
 _LARGEST = 1_000_000  # bytes; a sweep file is written by a person
+_LONGEST = 60  # characters of a value that are shown
 _PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
 
 _exports = typer.Typer(add_completion=False)
@@ -71,7 +73,7 @@ def sweep(
     made = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
     called = name or made.declaration.name or file.name.removesuffix(file.suffix)
     if dry_run:
-        notes, put_in = _notebook(made, file.absolute().parent, root)
+        notes, put_in = _tried(made, called, file.absolute().parent, root)
         _show(_summary(made, called, (*made.notes, *notes)), made, put_in, as_json)
         return
     layout, config = open_project(root)
@@ -93,28 +95,42 @@ def sweep(
         return
     verb = "declared" if declared.new else "was declared already"
     print(f"{called}: {counted(declared.plan.total, 'task')}, {verb}")
-    talk(f"run it: colabctl work {called}    see it: colabctl status {called}")
+    word = shlex.quote(called)
+    talk(f"run it: colabctl work {word}    see it: colabctl status {word}")
 
 
-def _notebook(made: "Draft", beside: Path, root: Path | None) -> tuple[tuple[str, ...], str]:
-    """Return what there is to say of a sweep's notebook, and the cell that is put into it.
+def _tried(
+    made: "Draft", called: str, beside: Path, root: Path | None
+) -> tuple[tuple[str, ...], str]:
+    """Return what there is to say of a sweep's program, and the cell that is put into a notebook.
 
-    Raises UserError for a notebook that the sweep could not be declared with.
+    Raises UserError for what the sweep could not be declared with. Only the program may be missing:
+    a sweep file is often tried out before there is one.
     """
-    program = made.declaration.program
-    if program is None or not program.endswith(".ipynb") or made.declaration.command is not None:
-        return (), ""
     from colabctl import notebook
-    from colabctl.declare import examined_notebook
-    from colabctl.project.code import freeze
+    from colabctl.declare import examined
+    from colabctl.project.code import NoProgramError, freeze
+    from colabctl.sharedfs.names import check_name
 
+    check_name(called, "sweep")
     places = [beside]
     with suppress(UserError):  # a dry run needs no project
         places.append(open_project(root)[0].root)
-    code = freeze(program, made.declaration.code, places)
-    found, notes = examined_notebook(made, code)
-    first = next((draw.params for draw in made.expansion.tasks()), None) or {}
-    return notes, notebook.shown(found, first, "the first task")
+    try:
+        code = freeze(made.declaration.program, made.declaration.code, places)
+    except NoProgramError as missing:
+        return (f"{missing}",), ""
+    found = examined(made, code)
+    if found.notebook is None:
+        return found.notes, ""
+    first = next((draw.params for draw in made.expansion.tasks()), {})
+    if first is None and found.notebook.parameters is not None:
+        put_in = (
+            f"{found.notebook.name} runs once for each task; its values are proposed when a task "
+            f"is claimed, and put in after cell {found.notebook.parameters.number}"
+        )
+        return found.notes, put_in
+    return found.notes, notebook.shown(found.notebook, first or {}, "the first task")
 
 
 def _read(file: Path) -> bytes:
@@ -124,14 +140,15 @@ def _read(file: Path) -> bytes:
             f"line `program: {file.name}`"
         )
     try:
-        size = file.stat().st_size
-        if size > _LARGEST:
-            raise UserError(f"{file} has {size:,} bytes; a sweep file has less than {_LARGEST:,}")
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST + 1)
     except FileNotFoundError:
         raise UserError(f"{file} does not exist; give the path of a sweep file") from None
     except IsADirectoryError:
         raise UserError(f"{file} is a folder; give the path of a sweep file") from None
+    if len(content) > _LARGEST:
+        raise UserError(f"{file} has more than {_LARGEST:,} bytes, and a sweep file has less")
+    return content
 
 
 def _summary(made: "Draft", name: str, notes: tuple[str, ...]) -> dict[str, Any]:
@@ -159,13 +176,21 @@ def _show(summary: dict[str, Any], made: "Draft", put_in: str, as_json: bool) ->
     )
     if made.declaration.foreach:
         for cell in summary["cells"]:
-            values = ", ".join(f"{key}={value}" for key, value in cell["values"].items())
-            print(f"  {values}: {cell['tasks']}")
+            values = ", ".join(f"{key}={_short(str(v))}" for key, v in cell["values"].items())
+            print(plain(one_line(f"  {values}: {cell['tasks']}")))
     print("first tasks:")
     for params in summary["first"]:
-        shown = "(proposed when it is claimed)" if params is None else params
-        print(f"  {shown}")
+        print(f"  {'(proposed when it is claimed)' if params is None else _shown(params)}")
     for note in summary["notes"]:
-        print(f"note: {note}")
+        print(plain(f"note: {note}"))
     if put_in:
         print(put_in)
+
+
+def _shown(params: dict[str, Any]) -> str:
+    """Return parameters as Python shows them, none of them longer than a line."""
+    return f"{{{', '.join(f'{name!r}: {_short(repr(value))}' for name, value in params.items())}}}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,20 +1,29 @@
 """The command by which a member looks at a sweep's code and approves it."""
 
 import os
+import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from colabctl.cli.options import Json, Root, Sweep, answer, open_project, talk
-from colabctl.cli.terminal import plain
+from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
     from colabctl.project.approvals import Approval
+
+_KINDS = {
+    "function": "a function that is called for each task",
+    "objective": "an Optuna objective that is called for each task",
+    "program": "a program that is started for each task",
+    "notebook": "a notebook that runs once for each task",
+    "loop": "a notebook that each worker runs once, for all its tasks",
+}
 
 
 def trust(
@@ -43,7 +52,7 @@ def trust(
         )
     approvals = approvals_for(layout.root, os.environ)
     approved = approvals.has(plan.run_digest)
-    files = fetch(place.code, plan.code_digest).files
+    files = fetch(place.code, plan.code_digest, plan.program).files
     new = Approval(
         digest=plan.run_digest,
         project=config.name,
@@ -58,7 +67,7 @@ def trust(
     if not approved and (yes or (not as_json and _agreed(sweep))):
         approvals.add(new)
         approved = True
-        talk(f"approved, in {approvals.folder}; run it: colabctl work {sweep}")
+        talk(f"approved, in {approvals.folder}; run it: colabctl work {shlex.quote(sweep)}")
     elif not approved:
         talk("not approved")
     if as_json:
@@ -68,59 +77,104 @@ def trust(
 def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     """Print what runs; where an earlier version was approved, what has changed since."""
     from rich.console import Console
+    from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
     declared = time.strftime("%Y-%m-%d %H:%M", time.localtime(plan.declared_at))
-    what = f"sweep {plan.sweep}: {plan.program}, declared by {plan.declared_by} on {declared}"
-    print(plain(what))
+    print(plain(one_line(f"sweep {plan.sweep}: {plan.program}, {_KINDS[plan.kind]}")))
+    print(plain(one_line(f"declared by {plan.declared_by} on {declared}")))
     if plan.command:
-        print(plain(f"command: {' '.join(plan.command)}"))
+        print(plain(one_line(f"command: {shlex.join(plan.command)}")))
     print(f"digest:  {new.digest}")
+    # Only these two run a notebook by its cells; to a program it is a file like any other.
+    notebook = plan.program if plan.kind in ("notebook", "loop") else None
     if before is None:
         for name, data in sorted(new.files.items()):
-            console.print(f"\n--- {plain(name)}", style="bold", markup=False)
-            print(_text(name, data))
+            text = _text(name, data, notebook, numbered=True)
+            lines = counted(len(text.splitlines()), "line")
+            console.print(Text(f"\n--- {plain(one_line(name))}, {lines}", "bold"), soft_wrap=True)
+            print(text)
         return
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(before.approved_at))
-    print(f"changed since you approved it for {before.sweep} on {when}:")
-    for line in _changes(before, new):
-        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-        console.print(plain(line), style=style, markup=False)
+    print(plain(one_line(f"changed since you approved it for {before.sweep} on {when}:")))
+    changes = list(_changes(before, new, notebook))
+    for line in changes:
+        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+        console.print(Text(line, style), soft_wrap=True)
+    if not changes:
+        print("no file, but how it is run: see the first line")
 
 
-def _changes(before: "Approval", new: "Approval") -> Iterator[str]:
-    """Yield the lines of a unified diff of all that runs."""
+def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Iterator[str]:
+    """Yield the lines of a unified diff of all that runs, as a terminal may show them."""
+    old, now = (plain(shlex.join(each.command)).split("\n") for each in (before, new))
+    yield from _diff("(command)", old, now)
+    for name in sorted(before.files.keys() | new.files.keys()):
+        contents = before.files.get(name), new.files.get(name)
+        if contents[0] == contents[1]:
+            continue
+        # Not splitlines: whether there is a last line end is a difference too.
+        old, now = (
+            [] if data is None else _text(name, data, notebook).split("\n") for data in contents
+        )
+        shown = plain(one_line(name))
+        if old != now:
+            yield from _diff(shown, old, now)
+        elif name == notebook:
+            yield f"{shown}: its cells are the same; outputs or metadata have changed"
+        else:
+            yield f"{shown}: it has changed in bytes that are shown alike"
+
+
+def _diff(name: str, old: list[str], now: list[str]) -> Iterator[str]:
     from difflib import unified_diff
 
-    old_texts, new_texts = _texts(before), _texts(new)
-    for name in sorted(old_texts.keys() | new_texts.keys()):
-        old, now = old_texts.get(name, ""), new_texts.get(name, "")
-        if old != now:
-            yield from unified_diff(
-                old.splitlines(), now.splitlines(), f"approved/{name}", f"now/{name}", lineterm=""
-            )
-        elif before.files.get(name) != new.files.get(name):
-            yield f"{name}: its code is the same; outputs or metadata have changed"
+    return unified_diff(old, now, f"approved/{name}", f"now/{name}", lineterm="")
 
 
-def _texts(approval: "Approval") -> Mapping[str, str]:
-    files = {name: _text(name, data) for name, data in approval.files.items()}
-    return {"(command)": plain(" ".join(approval.command)), **files}
-
-
-def _text(name: str, data: bytes) -> str:
-    """Return a file as people read it, a notebook by its cells."""
-    cells = None
-    if name.endswith(".ipynb"):
+def _text(name: str, data: bytes, notebook: str | None, *, numbered: bool = False) -> str:
+    """Return a file as people read it: `notebook` by its cells, all others by their characters."""
+    if name == notebook:
         from colabctl.notebook import listing
 
-        cells = listing(data)
-    return plain(data.decode(errors="backslashreplace") if cells is None else cells)
+        cells = listing(data, numbered=numbered)
+        if cells is not None:
+            return plain(cells)
+    note, encoding = _encoding(name, data)
+    return plain(note + data.decode(encoding, errors="surrogateescape"))
+
+
+def _encoding(name: str, data: bytes) -> tuple[str, str]:
+    """Return in what encoding a file is to be read; what is not UTF-8 is said in a line above it.
+
+    Python reads a file in the encoding that its first lines declare, and in some of them what
+    looks like a comment is code.
+    """
+    import codecs
+    import io
+    import tokenize
+
+    source = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")  # lines as Python has them
+    try:
+        declared, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        if codecs.lookup(declared).name in ("utf-8", "utf-8-sig", "ascii"):
+            return "", "utf-8"
+        data.decode(declared)
+    except (SyntaxError, LookupError, ValueError) as wrong:
+        if not name.endswith(".py"):
+            return "", "utf-8"
+        return (
+            f"(Python may not read it as it is shown, in UTF-8: {one_line(str(wrong))})\n",
+            "utf-8",
+        )
+    if not name.endswith(".py"):
+        return f"(to Python its encoding is {declared}; it is shown in UTF-8)\n", "utf-8"
+    return f"(its encoding is {declared}, in which Python reads it and it is shown)\n", declared
 
 
 def _agreed(sweep: str) -> bool:
     """Ask; without a terminal to ask at the answer is no."""
     if not sys.stdin.isatty():
-        talk(f"to approve it: colabctl trust {sweep} --yes")
+        talk(f"to approve it: colabctl trust {shlex.quote(sweep)} --yes")
         return False
     return typer.confirm("run this code on your machines?", err=True)

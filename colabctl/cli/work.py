@@ -1,7 +1,6 @@
 """The command that turns this machine into a worker."""
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +43,7 @@ def work(
     ] = False,
     trust_digest: Annotated[
         list[str] | None,
-        typer.Option("--trust-digest", help="Run code with this digest, seen with `trust`."),
+        typer.Option("--trust-digest", help="Run only code with this digest, seen with `trust`."),
     ] = None,
     recover: Annotated[
         bool,
@@ -79,7 +78,7 @@ def work(
         tell=talk,
         progress=_Progress(),
         jobs=jobs,
-        trusts=lambda digest: digest in (trust_digest or ()) or approvals.has(digest),
+        trusts=lambda digest: digest in trust_digest if trust_digest else approvals.has(digest),
     )
     names = sweeps or sweep_names(layout)
     if not names:
@@ -94,7 +93,10 @@ def work(
     ran = counted(done + pruned + failed, "task")
     talk(f"ran {ran}: {done} done, {stopped}{failed} failed; {why}")
     if last and last.ending == "hopeless":
-        raise UserError(f"{last.reason}; mend it, then start this worker again")
+        raise UserError(
+            f"{last.reason}; if this machine is at fault, mend it and start this worker again; if "
+            "the program is, mend it and declare it under another name: colabctl sweep FILE --name"
+        )
     if last and last.ending == "full":
         raise UserError(f"{last.reason}; make room (a Drive's Trash counts too), then start again")
     if last and last.ending == "unwritable":
@@ -125,6 +127,7 @@ _WHY = {
     "target": "the metric has reached its target",
     "stopped": "the sweep was stopped",
     "interrupted": "interrupted, what was held is given back",
+    "left": "the notebook has left its loop before the sweep was finished",
     "hopeless": "giving up",
     "full": "the folder is full",
     "unwritable": "the folder cannot be written",
@@ -144,4 +147,4 @@ class _Progress:
             return
         self._said, self._finished = now, book.finished
         failed = f", {book.counts['failed']} failed" if book.counts["failed"] else ""
-        print(f"{plan.sweep}: {book.finished}/{book.total}{failed}", file=sys.stderr, flush=True)
+        talk(f"{plan.sweep}: {book.finished}/{book.total}{failed}")

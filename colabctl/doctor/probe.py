@@ -15,9 +15,10 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
-from colabctl.sharedfs.files import write_once
+from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.names import slug
 
+_LARGEST = 10_000  # bytes of a question or an answer
 _LOOK_EVERY = 0.25  # seconds
 
 
@@ -141,7 +142,7 @@ def _answer_to(layout: Layout, place: Path, name: str) -> dict[str, Any] | None:
 def _read(file: Path, times: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Give what a probe's file holds, if it has arrived whole and holds what it should."""
     try:
-        parts = json.loads(file.read_bytes())
+        parts = json.loads(read_file(file, _LARGEST))
     except (OSError, ValueError):
         return
     named = isinstance(parts, dict) and isinstance(parts.get("name"), str) and "host" in parts

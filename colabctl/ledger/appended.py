@@ -6,6 +6,7 @@ yet is not there yet. A line that is no event is damage: it is reported, and the
 """
 
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from colabctl.ledger.journal import Damage
 from colabctl.sharedfs.faults import fault_of
 
 _FILE = "events.jsonl"
+_MOST_AT_ONCE = 1 << 28  # bytes of one journal; the rest is for the next look
 
 
 class AppendedStore:
@@ -85,11 +87,12 @@ class AppendedJournals:
 
     def _read(self, writer: str, place: _Place, found: list[Event]) -> None:
         try:
-            if os.stat(place.file).st_size <= place.offset:  # noqa: PTH116 - called very often
+            status = os.stat(place.file)  # noqa: PTH116 - called very often
+            if status.st_size <= place.offset or not stat.S_ISREG(status.st_mode):
                 return
             with place.file.open("rb", buffering=0) as file:
                 file.seek(place.offset)
-                data = file.read()
+                data = file.read(_MOST_AT_ONCE)
         except FileNotFoundError:
             return  # not there yet
         except OSError as error:

@@ -18,7 +18,7 @@ class Writer:
 
     __slots__ = (
         "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member",
-        "name", "pid", "signs", "started", "version", "wall",
+        "name", "pid", "pruned", "signs", "started", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, lease: float) -> None:
@@ -32,7 +32,7 @@ class Writer:
         self.wall: float | None = None  # its own clock when it started
         self.ended: float | None = None
         self.signs: list[float] = []
-        self.done = self.failed = 0
+        self.done = self.pruned = self.failed = 0  # pruned ones are done as well
         self.contested: set[int] = set()  # tasks that another writer has claimed as well
         self.horizon = 0.0  # the latest of those claims: older news of this writer changes them
 
@@ -164,6 +164,7 @@ class Book:
                 continue
             if kind in ("done", "pruned"):
                 writer.done += 1
+                writer.pruned += kind == "pruned"
             elif kind == "failed":
                 writer.failed += 1
             for index in event.tasks():

@@ -150,8 +150,20 @@ def _check_batch(kind: str, body: dict[str, Any], total: int) -> None:
             _check_index(item, total)
     if kind == "claim" and "params" in body:
         _check_object(body, "params")
-        if any(type(params) is not dict for params in body["params"].values()):
-            raise ValueError("params of a task are not an object")
+        for params in body["params"].values():
+            check_params(params)
+
+
+def check_params(params: Any) -> None:
+    """Raise ValueError unless these are parameters of a task that a sweep file can declare.
+
+    Their names reach shells, notebooks and terminals; search/parameters.py refuses the same ones.
+    """
+    if type(params) is not dict:
+        raise ValueError("params of a task are not an object")
+    for name in params:
+        if not name.isprintable() or not name.strip():
+            raise ValueError(f"{name!r:.60} is no name for a parameter")
 
 
 def _check_outcome(body: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from colabctl.ledger.events import Event, check, parse
 from colabctl.ledger.journal import Damage
 from colabctl.sharedfs.faults import fault_of
-from colabctl.sharedfs.files import write_once
+from colabctl.sharedfs.files import read_file, write_once
 
 _RUN = 16
 _RUNS = (_RUN**3, _RUN**2, _RUN)
@@ -33,6 +33,7 @@ _NAME = re.compile(r"(\d{8})-(\d{8})(?:-\d+)?\.jsonl")
 _FOLDER = re.compile(r"\d{8}")
 _MANY_TRIES = 1000  # more than anybody made before: a journal goes on under names never used
 _NEARLY_FULL = 100  # entries after which a writer may have gone on to the next folder
+_LARGEST = 1 << 28  # bytes; the largest run of files, each event with the longest output, is below
 _LOOK_ANYWAY = 8  # looks after which a new folder is looked for in any case
 
 
@@ -208,7 +209,7 @@ class NumberedJournals:
         """Return the events in a file, none if it is not there whole yet."""
         try:
             self.opened += 1
-            data = path.read_bytes()
+            data = read_file(path, _LARGEST)
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -3,18 +3,27 @@
 import hashlib
 import json
 import math
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from colabctl.errors import UserError
+from colabctl.ledger.events import check_params
+from colabctl.sharedfs.files import read_file
+from colabctl.sharedfs.names import check_folder
 
 FORMAT = 1
+MOST_TASKS = 1_000_000
+"""Tasks of a sweep: their folders are named by six digits."""
 
 # A folder on Drive slows down with thousands of entries, a file with its size.
 _SMALLEST_FILE = 1000
 _MOST_FILES = 200
+
+_LARGEST = 1 << 28  # bytes of a plan or a task file; a million tasks with long lists are below
+_LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
 
 Kind = Literal["function", "objective", "program", "notebook", "loop"]
 
@@ -81,6 +90,13 @@ class Plan:
         what = [self.kind, self.program, self.command, self.code_digest]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
+    @property
+    def settling(self) -> float:
+        """Seconds between a claim and its task's begin: careful ones wait until others see them."""
+        return (
+            self.heartbeat if self.claims == "careful" and self.consistency == "eventual" else 0.0
+        )
+
     def value_of(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the sweep's metric; None if it is missing, not a number, or NaN."""
         value = self.number_of(metrics)
@@ -111,10 +127,11 @@ class Plan:
 def read_plan(file: Path) -> Plan:
     """Return the plan in `file`.
 
-    Raises FileNotFoundError if there is none, UserError if it is damaged or of a newer format.
+    Raises FileNotFoundError if there is none, UserError if it is damaged, of a newer format, or
+    of another sweep than the one whose folder it lies in.
     """
     try:
-        parts = json.loads(file.read_bytes())
+        parts = json.loads(read_file(file, _LARGEST))
         made = parts["format"]
         if type(made) is not int:
             raise TypeError("format is not a number")
@@ -133,12 +150,21 @@ def read_plan(file: Path) -> Plan:
         parts["cells"] = tuple(parts["cells"])
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
+        if type(parts.get("kernels")) is dict:
+            parts["kernels"] = {
+                name: value for name, value in parts["kernels"].items() if name in _KERNELS
+            }
         plan = Plan(**parts)
         _check(plan)
-    except (KeyError, TypeError, ValueError) as wrong:
+    except (KeyError, TypeError, ValueError, OverflowError) as wrong:
         raise UserError(
             f"{file} is damaged ({wrong}); restore it from the folder's version history"
         ) from None
+    if unicodedata.normalize("NFC", plan.sweep) != file.parent.name:
+        raise UserError(
+            f"{file} is the plan of another sweep, {plan.sweep!r:.70}; give the folder that name "
+            "back, or restore the plan from the folder's version history"
+        )
     return plan
 
 
@@ -159,6 +185,13 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "goal": ("minimize", "maximize"),
     "claims": ("eager", "careful"),
 }
+# What kernels may say; the same value under another type, such as 1 for true, is another.
+_KERNELS: Mapping[str, Callable[[Any], bool]] = {
+    "fresh": lambda value: type(value) is bool,
+    "kernel_tasks": lambda value: type(value) is int and value >= 0,
+    "shell_errors": lambda value: value in ("raise", "ignore"),
+    "keep": lambda value: value in ("failed", "all", "none"),
+}
 
 
 def _check(plan: Plan) -> None:
@@ -168,8 +201,8 @@ def _check(plan: Plan) -> None:
     for name, words in _WORDS.items():
         if getattr(plan, name) not in words:
             raise ValueError(f"{name} is {getattr(plan, name)!r:.60}")
-    if plan.total < 0:
-        raise ValueError("total is less than 0")
+    if not 0 <= plan.total <= MOST_TASKS:
+        raise ValueError(f"total is not from 0 to {MOST_TASKS:,}")
     for cell in plan.cells:
         if type(cell) is not dict or type(cell.get("values")) is not dict:
             raise TypeError("a cell has no values")
@@ -177,8 +210,28 @@ def _check(plan: Plan) -> None:
             raise TypeError("a cell has no number of tasks")
     if plan.cells and sum(cell["tasks"] for cell in plan.cells) != plan.total:
         raise ValueError("the tasks of its cells do not add up to total")
-    if not (0 < plan.heartbeat < math.inf and 0 < plan.lease < math.inf):
-        raise ValueError("heartbeat and lease are no durations")
+    for name in ("heartbeat", "lease", "task_timeout"):
+        seconds = getattr(plan, name)
+        if seconds is not None and not 0 < float(seconds) < math.inf:
+            raise ValueError(f"{name} is {seconds!r:.60}")
+    if not 0 <= plan.declared_at < _LATEST:
+        raise ValueError(f"declared_at is {plan.declared_at!r:.60}")
+    _check_run(plan)
+
+
+def _check_run(plan: Plan) -> None:
+    if plan.program is not None:
+        file, colon, function = plan.program.partition(":")
+        wrong = ValueError(f"program is {plan.program!r:.60}")
+        if colon and not (plan.kind in ("function", "objective") and function.isidentifier()):
+            raise wrong
+        try:
+            check_folder(file, "program")
+        except UserError:  # it would lead to a file that was never frozen
+            raise wrong from None
+    for name, value in (plan.kernels or {}).items():
+        if not _KERNELS[name](value):
+            raise ValueError(f"kernels: {name} is {value!r:.60}")
 
 
 @dataclass(frozen=True)
@@ -211,6 +264,8 @@ class TaskFiles:
         number, place = divmod(index, self._plan.per_file)
         try:
             line = TaskLine(**json.loads(self._read(number)[place]))
+            if line.params is not None:
+                check_params(line.params)
         except FileNotFoundError:
             raise UserError(
                 f"{self._file(number)} is not there (yet); if the sweep was declared a moment "
@@ -222,7 +277,7 @@ class TaskFiles:
                 f"{self._file(number)} is damaged at task {index} ({wrong}); "
                 "restore it from the folder's version history"
             ) from None
-        if line.index != index or not isinstance(line.params, dict | None):
+        if line.index != index:
             raise UserError(
                 f"{self._file(number)} is damaged: task {index} is not where it belongs"
             )
@@ -252,7 +307,7 @@ class TaskFiles:
     def _read(self, number: int) -> list[bytes]:
         lines = self._lines.get(number)
         if lines is None:
-            lines = self._lines[number] = self._file(number).read_bytes().splitlines()
+            lines = self._lines[number] = read_file(self._file(number), _LARGEST).splitlines()
         return lines
 
 

@@ -3,6 +3,6 @@
 from colabctl.notebook.injection import injected, shown
 from colabctl.notebook.listing import listing
 from colabctl.notebook.parameters import check
-from colabctl.notebook.reading import Kind, Notebook, read
+from colabctl.notebook.reading import Notebook, read
 
-__all__ = ["Kind", "Notebook", "check", "injected", "listing", "read", "shown"]
+__all__ = ["Notebook", "check", "injected", "listing", "read", "shown"]

@@ -36,11 +36,11 @@ class Executed:
         number = self.numbers[index]
         return "the cell with the parameters" if number is None else f"cell {number}"
 
-    def encoded(self, conceal: Callable[[str], str] = str) -> bytes:
-        """Return the file's content; `conceal` is applied to every text in it."""
+    def encoded(self, revised: Callable[[Any], Any] = lambda node: node) -> bytes:
+        """Return the file's content, of what `revised` makes of the whole document."""
         # Texts are left whole, and not cut into lines as nbformat does: they may be long. Half a
         # character, which a program may print, cannot be written as it is.
-        text = json.dumps(_rewritten(self.node, conceal), indent=1, ensure_ascii=False)
+        text = json.dumps(revised(self.node), indent=1, ensure_ascii=False)
         return f"{text}\n".encode(errors="backslashreplace")
 
     def mark(self, about: Mapping[str, Any], what: str | None, index: int | None) -> None:
@@ -85,17 +85,6 @@ def prepare(notebook: Notebook, source: str | None) -> Executed:
             numbers.append(None)
     node.cells = cells
     return Executed(node, tuple(numbers), body)
-
-
-def _rewritten(value: Any, by: Callable[[str], str]) -> Any:
-    match value:
-        case str():
-            return by(value)
-        case list():
-            return [_rewritten(item, by) for item in value]
-        case Mapping():
-            return {key: _rewritten(item, by) for key, item in value.items()}
-    return value
 
 
 def _tag(cell: "NotebookNode", tag: str) -> None:

@@ -1,5 +1,6 @@
 """Writes a task's parameters as Python, to be put in after the parameters cell."""
 
+import keyword
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +13,11 @@ def injected(params: Mapping[str, Any], origin: str) -> str:
     """Return the source of the cell that assigns a task's parameters.
 
     origin  what its first line says of it, such as "task t000012 of sweep first"
-    Raises UserError for a value that cannot be written; JSON's values all can.
+    Raises UserError for a name that Python cannot assign, and for a value that cannot be written;
+    JSON's values all can.
     """
     lines = [f"# Put in by colabctl: {' '.join(origin.split())}"]
-    lines += [f"{name} = {_literal(name, value)}" for name, value in params.items()]
+    lines += [f"{_name(name)} = {_literal(name, value)}" for name, value in params.items()]
     return "\n".join(lines)
 
 
@@ -27,6 +29,16 @@ def shown(notebook: Notebook, params: Mapping[str, Any], origin: str) -> str:
         f"{notebook.name} runs once for each task, with this cell put in after cell "
         f"{notebook.parameters.number}:\n{injected(params, origin)}"
     )
+
+
+def _name(name: str) -> str:
+    # Names come from task files, which others can write, and what is no name would be run.
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise UserError(
+            f"parameter {name!r:.80} is no Python name, so nothing is put into the notebook; "
+            "look who has written the sweep's task files, and declare it anew"
+        )
+    return name
 
 
 def _literal(name: str, value: Any) -> str:

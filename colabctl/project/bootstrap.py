@@ -17,6 +17,15 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
 
+OWN_PATH = (
+    "import os\n"
+    "import sys\n"
+    "\n"
+    "# Nothing is imported from the folder of the notebook, where others write.\n"
+    'sys.path[:] = [each for each in sys.path if os.path.realpath(each) != os.path.realpath("")]'
+)
+"""What comes before all other imports; these two are of modules that Python has loaded."""
+
 
 class NotebookError(Exception):
     """Ends a run of all cells; IPython shows its line and no traceback."""

@@ -14,6 +14,9 @@ from colabctl.sharedfs.names import check_folder, check_label
 
 FORMAT = 1
 Consistency = Literal["auto", "coherent", "eventual"]
+HEARTBEATS = 2
+"""In a lease, at least: one late sign of life loses no task."""
+
 _NAME_OF_SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -118,7 +121,7 @@ def _duration(given: AllGiven, key: str) -> float | None:
 
 def _lease(given: AllGiven) -> float | None:
     lease, heartbeat = _duration(given, "lease"), _duration(given, "heartbeat")
-    if lease and heartbeat and lease < 2 * heartbeat:
+    if lease and heartbeat and lease < HEARTBEATS * heartbeat:
         raise given["lease"].wrong(
             f"is {given['lease'].text()}, less than two heartbeats of {given['heartbeat'].text()};"
             " make it longer, so that one late sign of life loses no task"

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from colabctl.errors import UserError
 from colabctl.project.layout import CONFIG
+from colabctl.sharedfs.files import read_file
+
+_LARGEST = 1_000_000  # bytes of a file that people write
 
 if TYPE_CHECKING:
     import yaml
@@ -101,7 +104,7 @@ def _compose(path: Path) -> "yaml.Node | None":
     import yaml  # noqa: PLC0415 - only those who read a configuration wait for it
 
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_file(path, _LARGEST).decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(
             f"no {CONFIG} in {path.parent}; make a project with colabctl init, or say where it"

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.sharedfs.files import read_file
 
 FORMAT = 1
+_LARGEST = 1 << 28  # bytes; a million files are below
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -35,7 +37,7 @@ def read(path: Path) -> dict[str, Recorded] | None:
     Raises UserError if it is damaged, cannot be read, or was made by a newer colabctl.
     """
     try:
-        tree = json.loads(path.read_bytes())
+        tree = json.loads(read_file(path, _LARGEST))
     except FileNotFoundError:
         return None
     except OSError as error:

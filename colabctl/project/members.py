@@ -11,8 +11,10 @@ from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
 from colabctl.project.pieces import Created, folders, lay
 from colabctl.project.starters import starter
+from colabctl.sharedfs.files import read_file
 
 _FORMAT = 1
+_LARGEST = 10_000  # bytes of a record
 
 
 def members(layout: Layout, config: Config) -> tuple[str, ...]:
@@ -100,6 +102,6 @@ def _recorded(layout: Layout) -> Iterator[str]:
     for path in records:
         if path.suffix == ".json":
             with suppress(OSError, ValueError, UserError, RecursionError):
-                record = json.loads(path.read_bytes())
+                record = json.loads(read_file(path, _LARGEST))
                 if isinstance(record, dict) and isinstance(record.get("name"), str):
                     yield check_member(record["name"])

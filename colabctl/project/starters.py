@@ -16,6 +16,9 @@ _OPEN = """\
 #@markdown Run this first. In Colab it mounts the Drive and installs colabctl from the project.
 #@markdown Running it again is harmless.
 project_folder = ""  #@param {type: "string", placeholder: "only if you are asked for it"}
+
+OWN_PATH
+
 CONSTANTS
 
 IMPORTS
@@ -61,7 +64,12 @@ def starter(project: str, member: str, name: str) -> bytes:
         bootstrap.fetch,
         bootstrap.install,
     )
-    parts = {"CONSTANTS": known, "IMPORTS": imports(bootstrap), "FUNCTIONS": functions}
+    parts = {
+        "OWN_PATH": bootstrap.OWN_PATH,
+        "CONSTANTS": known,
+        "IMPORTS": imports(bootstrap),
+        "FUNCTIONS": functions,
+    }
     lines = [parts.get(line, line) for line in _OPEN.splitlines()]
     cells = (Cell("open", "\n".join(lines)), Cell("save-and-resume", _SAVE))
     return render(name, cells)

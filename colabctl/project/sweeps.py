@@ -1,5 +1,7 @@
 """Finds the sweeps of a project."""
 
+from contextlib import suppress
+
 from colabctl.errors import UserError, nearest
 from colabctl.project.layout import Layout, SweepLayout
 
@@ -10,7 +12,13 @@ def sweep_names(layout: Layout) -> list[str]:
         folders = sorted(layout.sweeps.iterdir())
     except FileNotFoundError:
         return []
-    return [folder.name for folder in folders if SweepLayout(folder).plan.is_file()]
+    names = []
+    for folder in folders:
+        with suppress(UserError):  # others may have made a folder that cannot be a sweep's
+            place = layout.sweep(folder.name)
+            if place.plan.is_file():
+                names.append(place.name)
+    return names
 
 
 def find_sweep(layout: Layout, name: str) -> SweepLayout:

@@ -12,6 +12,7 @@ from pathlib import Path
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
 from colabctl.project.pieces import Created, folders, lay
+from colabctl.sharedfs.files import holds_part
 from colabctl.version import VERSION
 
 _DISTRIBUTION = "colabctl-drive"
@@ -74,7 +75,7 @@ def place_wheel(layout: Layout) -> Created:
     except FileExistsError:  # another process was faster
         created = Created((), (layout.records, path))
     # Part of it is there while somebody writes it.
-    if path in created.kept and not made.data.startswith(path.read_bytes()):
+    if path in created.kept and not holds_part(path, made.data):
         raise UserError(
             f"{path} is not the wheel that it is called after; if the Drive is still bringing it, "
             "try again in a minute, else move it away"

@@ -21,7 +21,8 @@ from colabctl.project.notebooks import (
     written,
 )
 from colabctl.project.wheel import place_wheel, wheel
-from colabctl.sharedfs.files import write_new
+from colabctl.sharedfs.faults import fault_of
+from colabctl.sharedfs.files import read_file, write_new
 from colabctl.version import VERSION
 
 TERMS = (
@@ -31,6 +32,7 @@ TERMS = (
 )
 """What Colab allows, in one line for a person."""
 
+_LARGEST = 50_000_000  # bytes; one that was run holds what it printed
 _MOST = 100  # notebooks at a time; a folder on a Drive should not hold thousands
 
 
@@ -98,7 +100,7 @@ def write_workers(layout: Layout, member: str, job: Job, number: int) -> Written
             write_new(path, content)
             made.add(path)
         except FileExistsError:
-            if _cells(path.read_bytes()) != _cells(content):
+            if _cells(_content(path)) != _cells(content):
                 other.append(path)
                 continue
         notebooks.append(path)
@@ -123,7 +125,7 @@ def worker(project: str, member: str, job: Job, name: str) -> bytes:
     places = written(bootstrap.places)
     install = written(bootstrap.fetch, bootstrap.install)
     titled = {
-        "who": ("Who works, and how long", f"{form}\n\n{known}"),
+        "who": ("Who works, and how long", f"{form}\n\n{bootstrap.OWN_PATH}\n\n{known}"),
         "mount": ("Mount the Drive", f"{imports(bootstrap)}\n\n{mount}\n\nmount = mount_drive()"),
         "places": ("Where the project is looked for", places),
         "install": (
@@ -175,7 +177,7 @@ import shlex
 
 words = [SWEEP, "--member", member, "--trust-digest", DIGEST, "--max-time", max_time]
 words = shlex.join(words) if os.name == "posix" else subprocess.list2cmdline(words)
-!"{sys.executable}" -m colabctl work {words}
+!"{sys.executable}" -P -m colabctl work {words}
 ended = _exit_code
 print(f"colabctl work ended with exit {ended}")"""
 
@@ -209,6 +211,16 @@ def _about(project: str, member: str, job: Job) -> str:
 def _plain(text: str) -> str:
     """Return Markdown that shows `text` as it is: names come from others."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$&])", r"\\\1", text)
+
+
+def _content(path: Path) -> bytes:
+    """Return what a file holds; nothing for what cannot be a notebook, such as a pipe."""
+    try:
+        return read_file(path, _LARGEST)
+    except OSError as wrong:
+        if fault_of(wrong) == "passing":
+            raise
+        return b""
 
 
 def _cells(notebook: bytes) -> list[tuple[str, str]] | None:

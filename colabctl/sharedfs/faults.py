@@ -14,6 +14,9 @@ _PASSING = frozenset(
         errno.ENETUNREACH, errno.ENOENT, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT,
     }
 )  # fmt: skip
+LONGEST_PAUSE = 30.0
+"""Seconds between attempts to reach a folder that does not answer, at most."""
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 

@@ -35,16 +35,15 @@ def waiting(files: Iterable[Path]) -> list[Path] | None:
 def wait_until_uploaded(
     files: Iterable[Path],
     *,
-    until: float,
-    monotonic: Callable[[], float],
-    sleep: Callable[[float], None],
+    until: Callable[[], bool],
+    sleep: Callable[[float], object],
 ) -> list[Path] | None:
-    """Wait until the files are uploaded, at most until monotonic time `until`.
+    """Wait until the files are uploaded, at most until `until` says so.
 
     Returns those that are not, or None if the mount does not tell.
     """
     left = waiting(files)
-    while left and monotonic() < until:
+    while left and not until():
         sleep(0.5)
         left = waiting(left) or []
     return left

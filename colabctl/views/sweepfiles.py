@@ -64,4 +64,4 @@ def _safe(assignment: str) -> str:
 
 
 def _cut(word: str) -> str:
-    return word.encode()[:_LONGEST].decode(errors="ignore")
+    return word.encode()[:_LONGEST].decode(errors="ignore").rstrip(".")

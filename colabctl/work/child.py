@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from colabctl.task import Assignment, Task, plain_metrics
 from colabctl.work.failure import ProgramError, Pruned, TaskError, headline, last_exception, tail
+from colabctl.work.secrets import concealer
 
 Run = Callable[[dict[str, Any], Task], dict[str, Any]]
 
@@ -124,7 +125,7 @@ class Settings(NamedTuple):
     command  W&B's command list, for a program
     code     a copy of the sweep's frozen code on this machine
     root     the project, the current folder of what runs
-    log      file for what the tasks print
+    log      file for what the tasks print, in the worker's own folder on this machine
     kill_after  seconds between SIGTERM and SIGKILL
     kernels     how a notebook's kernels are used
     secrets     variables whose values must not be kept
@@ -147,7 +148,7 @@ def load(settings: Settings) -> Run:
 
     Raises whatever the file raises when it is imported, TaskError if it has no such function.
     """
-    code = Path(settings.code)
+    code, root, scratch = Path(settings.code), Path(settings.root), Path(settings.log).parent
     file, _, name = settings.program.partition(":")
     path = code / file
     if settings.kind == "notebook":
@@ -155,13 +156,13 @@ def load(settings: Settings) -> Run:
         from colabctl.work.series import KernelOptions  # noqa: PLC0415 - as above
 
         options = KernelOptions(**settings.kernels or {}, secrets=tuple(settings.secrets))
-        notebook = notebooks.runner(path, Path(settings.root), options, settings.kill_after)
+        notebook = notebooks.runner(path, root, options, settings.kill_after, scratch)
         notebook.set_up()
         return notebook
     if not name:
         from colabctl.work.programs import runner  # noqa: PLC0415 - functions do not need it
 
-        return runner(path, settings.command, Path(settings.root), settings.kill_after)
+        return runner(path, settings.command, root, settings.kill_after, scratch)
     sys.path[:0] = list(dict.fromkeys([str(path.parent), str(code)]))
     # Under its own name, as the program's own pickles and sub-processes will look for it.
     known = path.stem if path.stem not in sys.modules else f"{path.stem}_{code.name}"
@@ -261,16 +262,17 @@ def serve(
         channel.flush()
 
     output = _Output(Path(settings.log))
+    conceal = concealer(settings.secrets, os.environ)
     try:
         run = load(settings)
     except TaskError as wrong:
         _flush()
-        send({"broken": str(wrong), "output": tail(output.log)})
+        send({"broken": headline(wrong, conceal), "output": tail(output.log, conceal)})
         return
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
         _flush()
         traceback.print_exc()
-        send({"broken": headline(error), "output": tail(output.log)})
+        send({"broken": headline(error, conceal), "output": tail(output.log, conceal)})
         return
     send({"ready": True})
     while handed := assignments.get():
@@ -278,10 +280,12 @@ def serve(
             output.clear()
             assignment = Assignment(**{**parts, "earlier": tuple(parts["earlier"])})
             recorder = _PipeRecorder(assignment.index, send, answers if settings.prunes else None)
-            send(_attempt(run, Task(assignment, recorder), recorder, output.log))
+            send(_attempt(run, Task(assignment, recorder), recorder, output.log, conceal))
 
 
-def _attempt(run: Run, task: Task, recorder: _PipeRecorder, log: Path) -> dict[str, Any]:
+def _attempt(
+    run: Run, task: Task, recorder: _PipeRecorder, log: Path, conceal: Callable[[str], str]
+) -> dict[str, Any]:
     """Run a task and return the answer that ends it."""
     answer: dict[str, Any]
     begun = time.perf_counter()
@@ -293,7 +297,7 @@ def _attempt(run: Run, task: Task, recorder: _PipeRecorder, log: Path) -> dict[s
         _flush()
         if not isinstance(error, TaskError):
             traceback.print_exc()
-        output, what = tail(log), headline(error)
+        output, what = tail(log, conceal), headline(error, conceal)
         if isinstance(error, ProgramError):
             what = ": ".join(filter(None, (what, last_exception(output))))
         answer = {"failed": task.index, "error": what, "output": output}

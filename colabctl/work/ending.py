@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+import time
+from collections.abc import Callable
 
 KILL_AFTER = 30.0  # seconds between SIGTERM and SIGKILL, as W&B's agent waits
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -21,6 +23,37 @@ def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
             )
     except (ProcessLookupError, PermissionError):
         return
+
+
+class Ending:
+    """The end of what should stop: a while to itself, then it is asked to end, at last killed.
+
+    ask, kill   do so
+    patience    seconds until it is asked; `kill_after` more until it is killed
+    asked       whether it was asked by now
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[], object],
+        kill: Callable[[], object],
+        patience: float,
+        kill_after: float,
+    ) -> None:
+        self._ask = ask
+        self._kill = kill
+        self._ask_at = time.monotonic() + patience
+        self._kill_at = self._ask_at + kill_after
+        self.asked = False
+
+    def go_on(self) -> None:
+        """Do what is due by now."""
+        now = time.monotonic()
+        if now >= self._kill_at:
+            self._kill()
+        elif now >= self._ask_at and not self.asked:
+            self.asked = True
+            self._ask()
 
 
 def how_it_ended(code: int) -> str:

@@ -3,6 +3,7 @@
 import os
 import re
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 TAIL_LINES = 40
@@ -24,15 +25,18 @@ class Pruned(Exception):  # noqa: N818 - it is no error
     """A task ended early, on purpose."""
 
 
-def headline(error: BaseException) -> str:
-    """Return in one line what was raised and what it says."""
+def headline(error: BaseException, conceal: Callable[[str], str] = str) -> str:
+    """Return in one line what was raised and what it says.
+
+    conceal  replaces what must not be shown, before anything is cut off
+    """
     if isinstance(error, TaskError):
-        return str(error)
+        return conceal(str(error))
     if isinstance(error, SyntaxError):  # which is otherwise shown with its place, in three lines
         whole = f"{type(error).__name__}: {error}"
     else:
         whole = traceback.format_exception_only(error)[0]
-    return " ".join(whole.split())[:_LONGEST]
+    return " ".join(conceal(whole).split())[:_LONGEST]
 
 
 def last_exception(output: str) -> str:
@@ -42,15 +46,18 @@ def last_exception(output: str) -> str:
     return " ".join(said.split())[:_LONGEST] if begins else ""
 
 
-def tail(log: Path) -> str:
-    """Return the last 40 lines of a log, without colours; fewer where lines are very long."""
+def tail(log: Path, conceal: Callable[[str], str] = str) -> str:
+    """Return the last 40 lines of a log, without colours; fewer where lines are very long.
+
+    conceal  as for `headline`
+    """
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    text = _TO_TERMINAL.sub("", text)
+    text = conceal(_TO_TERMINAL.sub("", text))
     # A progress bar rewrites its line; what a terminal would show is the last of it.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip().split("\n")]
     return "\n".join(lines[-TAIL_LINES:])

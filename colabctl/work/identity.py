@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from colabctl.ledger import Plan
-from colabctl.project.config import Config
+from colabctl.project.config import HEARTBEATS, Config
 from colabctl.sharedfs.names import slug
 from colabctl.version import VERSION
 
@@ -40,14 +40,30 @@ class Identity:
         }
 
 
-def new_identity(plan: Plan, config: Config, member: str, jobs: int = 1) -> Identity:
-    """Return a new name for a worker of a sweep; a rhythm in the configuration wins."""
+def new_identity(
+    plan: Plan, config: Config, member: str, jobs: int = 1, mark: str = ""
+) -> Identity:
+    """Return a new name for a worker of a sweep; a rhythm in the configuration wins.
+
+    mark  by which whoever starts the worker knows its name again: see is_marked
+    """
     lease = config.lease or plan.lease
-    heartbeat = min(config.heartbeat or plan.heartbeat, lease / 3)
-    return Identity(writer_name(member), member, socket.gethostname(), jobs, heartbeat, lease)
+    heartbeat = min(config.heartbeat or plan.heartbeat, lease / HEARTBEATS)
+    return Identity(writer_name(member, mark), member, socket.gethostname(), jobs, heartbeat, lease)
 
 
-def writer_name(member: str) -> str:
+def writer_name(member: str, mark: str = "") -> str:
     """Return a name for a journal that was never used before."""
     start = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    return f"{member}-{slug(socket.gethostname())}-{start}-{secrets.token_hex(3)}"
+    return f"{member}-{slug(socket.gethostname())}-{start}-{mark}{secrets.token_hex(3)}"
+
+
+def new_mark() -> str:
+    """Return a mark for the names of workers."""
+    return secrets.token_hex(3)
+
+
+def is_marked(name: str, mark: str) -> bool:
+    """Whether a worker's name was made with a mark."""
+    last = name.rpartition("-")[2]
+    return len(last) == 2 * len(mark) and last.startswith(mark)

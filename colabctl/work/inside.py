@@ -10,10 +10,12 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ipykernel import zmqshell
+from IPython.core import interactiveshell
 from IPython.core.autocall import IPyAutocall
 from IPython.core.getipython import get_ipython
 
-from colabctl.work.startup.colab import after_import
+from colabctl.work.startup.changes import after_import
 
 _INLINE = "module://matplotlib_inline.backend_inline"
 
@@ -166,16 +168,43 @@ class _Leave(IPyAutocall):
 
 
 def _check_commands(shell: Any) -> None:
-    """Let a failing `!command` raise what a failing %%bash raises, wherever in a cell it stands."""
-    system = shell.system
+    """Let failing commands raise what a failing %%bash raises: `!command`, `x = !command`, %sx.
 
-    def checked(command: str) -> None:
-        system(command)
-        code = shell.user_ns.get("_exit_code", 0)
+    What the shell's methods call is replaced, and not they themselves: they look for the
+    {variables} of a command where they are called.
+    """
+    below: Any = zmqshell  # for `!command`
+    above: Any = interactiveshell  # for the other forms
+    system = below.system
+
+    def check(code: int, command: str) -> None:
+        shell.user_ns["_exit_code"] = code
         if code:
             raise subprocess.CalledProcessError(code, command)
 
-    shell.system = checked
+    def checked(command: str) -> int:
+        code: int = system(command)
+        check(code, command)
+        return code
+
+    def output(command: str) -> str:
+        ran = subprocess.run(  # noqa: S602 - as IPython does it, but for its exit code
+            command,
+            shell=True,
+            executable=os.environ.get("SHELL") if os.name == "posix" else None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if ran.returncode:
+            print(ran.stdout, end="")  # it says why
+        check(ran.returncode, command)
+        return ran.stdout
+
+    below.system, above.getoutput = checked, output
 
 
 def _draw_inline(matplotlib: Any) -> None:

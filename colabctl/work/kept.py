@@ -25,6 +25,14 @@ class Kept:
     lines: str
 
     @property
+    def told(self) -> str:
+        """What to tell the person who waits for the results."""
+        return (
+            f"{len(self.results)} results are kept on this machine in {self.file}; once the "
+            "folder takes files again: colabctl work --recover"
+        )
+
+    @property
     def results(self) -> list[str]:
         """The names of the tasks whose results are among the lines."""
         events = [json.loads(line) for line in self.lines.splitlines()]

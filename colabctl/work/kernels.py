@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from colabctl.notebook.outputs import Outputs
 from colabctl.work.failure import TaskError
+from colabctl.work.secrets import concealed
 
 try:
     import ipykernel  # noqa: F401 - what is started; psutil comes with it
@@ -70,10 +71,13 @@ class Kernel:
     It belongs to the group of the process that starts it and so ends with that one whatever
     happens; jupyter_client's own way would put it into a session of its own, where neither a
     signal to the group nor its end reaches it.
+
+    scratch  where it has its folder; whoever gives it deletes that if the kernel is killed
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._place = Path(tempfile.mkdtemp(prefix="colabctl-kernel-"))
+    def __init__(self, environ: Mapping[str, str], scratch: Path | None) -> None:
+        # A short name, as it is in those of sockets.
+        self._place = Path(tempfile.mkdtemp(prefix="colabctl-", dir=scratch))
         file = str(self._place / "kernel.json")
         # No ports that others could take or listen to, where there are sockets with names.
         named = os.name == "posix" and len(str(self._place)) < _LONGEST_PLACE
@@ -190,16 +194,23 @@ class Cells(NotebookClient):
 
     most  characters of output that are kept of a cell
     echo  takes the outputs as text while they come
+    conceal  replaces what must not be shown in a text
     """
 
     def __init__(
-        self, node: NotebookNode, kernel: Kernel, most: int, echo: Callable[[str], object]
+        self,
+        node: NotebookNode,
+        kernel: Kernel,
+        most: int,
+        echo: Callable[[str], object],
+        conceal: Callable[[str], str] = str,
     ) -> None:
         super().__init__(node, allow_errors=True, log=_LOG)
         self.kc = kernel._client  # noqa: SLF001 - the other half of this module
         self._kernel = kernel
         self._most = most
         self._echo = echo
+        self._conceal = conceal
         self._outputs: Outputs | None = None
         self._raised: Raised | None = None
         self._overdue: asyncio.TimerHandle | None = None
@@ -225,7 +236,8 @@ class Cells(NotebookClient):
                 self._outputs.close()
         for reply in replies:
             if reply["status"] != "ok" and self._raised is None:
-                self._raised = Raised(reply.get("ename", reply["status"]), reply.get("evalue", ""))
+                said = self._conceal(reply.get("evalue", ""))
+                self._raised = Raised(reply.get("ename", reply["status"]), said)
         if self._raised is None or self._raised.name == "SystemExit":
             return self._raised
         tolerated = "raises-exception" in cell.metadata.get("tags", ())
@@ -238,14 +250,14 @@ class Cells(NotebookClient):
 
         A kernel whose output a cell has broken says that it is idle, but never replies.
         """
-        kind, content = msg["msg_type"], msg["content"]
+        kind, content = msg["msg_type"], concealed(msg["content"], self._conceal)
         if kind == "error":
             self._raised = Raised(content["ename"], content["evalue"])
         elif kind == "status" and content["execution_state"] == "idle":
             assert self.task_poll_for_reply is not None
             cancel = self.task_poll_for_reply.cancel
             self._overdue = asyncio.get_running_loop().call_later(_REPLY, cancel)
-        return super().process_message(msg, cell, cell_index)
+        return super().process_message({**msg, "content": content}, cell, cell_index)
 
     def output(
         self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int

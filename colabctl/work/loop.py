@@ -1,447 +1,329 @@
-"""The worker: claims tasks, hands them to its slots, records what became of them, shows life."""
+"""The loop of a notebook or script: its own process claims tasks, runs them and records them."""
 
 import random
+import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from colabctl.ledger import Book, Claim
-from colabctl.sharedfs.faults import describe, fault_of
-from colabctl.task import Assignment
+from colabctl.errors import UserError
+from colabctl.ledger import Book
+from colabctl.sharedfs.faults import LONGEST_PAUSE, describe, fault_of
+from colabctl.task import Assignment, Task
 from colabctl.work.batch import batch_size
-from colabctl.work.crew import Crew, MakeSlots
+from colabctl.work.failure import TAIL_LINES, headline
 from colabctl.work.identity import Identity
+from colabctl.work.kept import keep
 from colabctl.work.outbox import Outbox
 from colabctl.work.rhythm import rhythm_for
-from colabctl.work.slots import Outcome, Stop
 from colabctl.work.sweep import OpenSweep
-from colabctl.work.tally import Limits, Tally
-
-# A worker whose first tasks all fail has something wrong with itself, or the sweep has: going on
-# would burn the retries of every task.
-_HOPELESS = 5
-_NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
-_LONGEST_PAUSE = 30.0  # seconds between attempts to reach a folder that does not answer
 
 
-@dataclass
-class Worker:
-    """A worker of one sweep.
+class _Answers:
+    """Takes what one task tells, as long as it is the one that runs: see task.Recorder."""
 
-    make_slots  starts the slots once there is something to run
-    tell        takes sentences for the person who watches; progress is called now and then
-    interrupted is set from outside to end at once, releasing what is held
-    monotonic   a clock in seconds that is never set
-    conceal     replaces what must not be shown in a text
+    def __init__(self, loop: "_Loop", assignment: Assignment) -> None:
+        self._loop = loop
+        self._assignment = assignment
 
-    `run` does all of it. `step`, `over` and `part` are its pieces, for a caller with a time of its
-    own, such as a simulation.
+    def report(self, step: float | None, values: dict[str, Any]) -> None:
+        if self._loop.current is self._assignment:
+            self._loop.report(step, values)
+
+    def should_stop(self) -> bool:
+        return self._loop.current is self._assignment and self._loop.should_stop()
+
+    def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
+        """Pass over: an objective is no loop."""
+
+    def done(self, metrics: dict[str, Any]) -> None:
+        self._check()
+        self._loop.metrics = metrics
+
+    def failed(self, error: BaseException) -> None:
+        self._check()
+        if isinstance(error, Exception):
+            lines = "".join(traceback.format_exception(error)).splitlines()
+            self._loop.fail(headline(error), "\n".join(lines[-TAIL_LINES:]))
+        else:
+            self._loop.give_back()
+
+    def _check(self) -> None:
+        if self._loop.current is not self._assignment:
+            raise UserError(
+                f"{self._assignment.task} has ended: the loop has gone on to another task; finish "
+                "each task in the body of the loop, and for several at a time start several loops"
+            )
+
+
+class _Loop:
+    """A worker whose tasks run in the process, and the thread, that asks for them.
+
+    A second thread shows life while the first is busy with a task; `_turn` keeps them apart.
     """
 
-    sweep: OpenSweep
-    identity: Identity
-    limits: Limits
-    make_slots: MakeSlots
-    tell: Callable[[str], None]
-    progress: Callable[[Book], None]
-    interrupted: threading.Event
-    rng: random.Random = field(default_factory=random.Random)
-    monotonic: Callable[[], float] = time.monotonic
-    conceal: Callable[[str], str] = str
-    tally: Tally = field(default_factory=Tally)
-
-    def __post_init__(self) -> None:
-        self.ledger = self.sweep.ledger
-        self._rhythm = rhythm_for(self.sweep.plan.consistency)
-        self._study = self.sweep.study()
-        self._crew = Crew(self.make_slots, self.identity.jobs)
+    def __init__(
+        self,
+        sweep: OpenSweep,
+        me: Identity,
+        conceal: Callable[[str], str],
+        most: int | None,
+        rng: random.Random,
+    ) -> None:
+        self._sweep = sweep
+        self._conceal = conceal
+        self._left = most  # tasks that it may still claim; None for any number
+        self._ledger = sweep.ledger
+        self._rhythm = rhythm_for(sweep.plan.consistency)
+        self._me = me
+        self._rng = rng
+        self._study = sweep.study()
         self._box = Outbox(self._rhythm)
-        self._stopping: dict[int, float] = {}  # tasks told to stop early, and when
-        self._settling: list[Claim] = []  # claimed, but not to be begun before `_settled_at`
-        self._settled_at = 0.0
-        self._taken = 0
-        self._flushed = self._looked = self.monotonic()
-        self._joined = False
-        self._pause = 0.0  # seconds to leave a folder alone that did not answer
-        self._again_at = 0.0
-        self._idle = self._rhythm.alert  # seconds between looks while there is nothing to do
-        self._claim_at = 0.0  # when to try again after there was nothing to claim
+        self._stops = False  # the current task should
+        self._claimed: deque[Assignment] = deque()
+        self._flushed = time.monotonic()
+        self._pace: float | None = None
+        self._turn = threading.Lock()
+        self._ended = threading.Event()
+        self.metrics: dict[str, Any] | None = None
+        self.current: Assignment | None = None
 
-    def run(self) -> Tally:
-        """Work until there is nothing left to do here; return what was done."""
+    # -- the loop -----------------------------------------------------------------------------
+
+    def tasks(self) -> Iterator[Task]:
+        beat: threading.Thread | None = None
         try:
-            self.step()
-            while not self.over():
-                self._wait(self._rhythm.flush if self._crew.tasks else self._idle)
-                self.step()
-            if self.tally.ending in ("target", "stopped", "max-tasks", "nothing to do"):
-                self._finish_running()
-            else:  # there is no time left, or what still runs is of no use to anybody
-                self._release_all()
+            while (assignment := self._next()) is not None:
+                if beat is None:
+                    beat = threading.Thread(target=self._beat, daemon=True)
+                    beat.start()
+                self.current, self.metrics, self._stops = assignment, None, False
+                self._begun = time.monotonic()
+                self._task = Task(assignment, _Answers(self, assignment))
+                yield self._task
+                if self.current is assignment:
+                    self._close()
         finally:
-            self.part()
-        return self.tally
+            if self.current is not None and self.metrics is not None:
+                self._close()  # the loop was left after task.done(...)
+            self._ended.set()
+            if beat is not None:
+                with self._turn:
+                    self._part()
 
-    def _wait(self, seconds: float) -> None:
-        self._crew.wake.wait(min(seconds, _NOTICE))
-        self._crew.wake.clear()
-
-    # -- one turn -------------------------------------------------------------------------
-
-    def step(self) -> None:
-        """Take in what happened, and do what is due; a fault of the folder is kept for later."""
-        self._collect()
-        if self.monotonic() < self._again_at:
-            return
-        try:
-            self._exchange()
-        except OSError as error:
-            self._trouble(error)
-            return
-        if self._pause:
-            self._pause = 0.0
-            self.tell("the folder answers again")
-
-    def _exchange(self) -> None:
-        """Write to the ledger and read from it, as far as it is time to."""
-        now = self.monotonic()
-        since_look = now - self._looked
-        if since_look >= (self._rhythm.look if self._crew.tasks else self._idle) or not (
-            self._joined or self._taken
-        ):
-            self._look_around()
-        if self._settling and now >= self._settled_at:
-            self._begin_settled()
-        hungry = self._crew.hungry(self._ahead)
-        if hungry and self._may_claim():
-            self._claim(hungry)
-        elif self._box and (not self._crew.tasks or now - self._flushed >= self._box.patience()):
-            self._record()
-        if self._joined:
-            if self.ledger.silent_for() >= self.identity.heartbeat:
-                self._record(("heartbeat", {}))
-            elif self._pause:
-                self._record()
-            self.ledger.sync()
-
-    @property
-    def _ahead(self) -> float:
-        """Seconds before a slot has nothing left to do, to claim more for it."""
-        if self._study.proposes:  # what to try next depends on the task that still runs
-            return 0.0
-        return self._rhythm.moment + self._settle
-
-    @property
-    def _settle(self) -> float:
-        """Seconds between a claim and its begin: careful claims wait until others can see them."""
-        plan = self.sweep.plan
-        careful = plan.claims == "careful" and plan.consistency == "eventual"
-        return plan.heartbeat if careful else 0.0
-
-    def _trouble(self, error: OSError) -> None:
-        """Decide what a fault of the folder means: wait for it to pass, or end."""
-        fault = fault_of(error)
-        if fault == "passing":
-            if not self._pause:
-                self.tell(f"{describe(error)}; running tasks go on, trying again until it answers")
-            self._pause = min(max(1.0, 2 * self._pause), _LONGEST_PAUSE)
-            self._again_at = self.monotonic() + self._pause
+    def _close(self) -> None:
+        if self._task.told_to_stop:
+            self.end("pruned", metrics=self.metrics or {})
+        elif self.metrics is None:
+            self.fail(
+                "the loop went on without task.done(...); write `with task:` around the work", ""
+            )
         else:
-            self.tally.ending = "full" if fault == "full" else "unwritable"
-            self.tally.reason = describe(error)
+            self.end("done", metrics=self.metrics)
 
-    def over(self) -> bool:
-        """Whether to go on no more; if so, `tally` says why."""
-        book, tally = self.ledger.book, self.tally
-        if tally.ending in ("hopeless", "full", "unwritable"):
+    def _next(self) -> Assignment | None:
+        """Return the next task to run, waiting for one if need be; None when there is none."""
+        while not self._claimed:
+            if not self._patiently(self._look):
+                return None
+            if not self._claimed:
+                time.sleep(self._rhythm.idle)
+            elif self._sweep.plan.settling:
+                time.sleep(self._sweep.plan.settling)
+                self._patiently(self._keep_settled)
+        self._patiently(self._keep_up)
+        return self._claimed.popleft()
+
+    def _patiently(self, act: Callable[[], bool]) -> bool:
+        """Return what `act` does, tried again as long as the folder has a fault that passes."""
+        pause = 0.0
+        while True:
+            try:
+                with self._turn:
+                    return act()
+            except OSError as error:
+                if fault_of(error) != "passing":
+                    raise
+                if not pause:
+                    _tell(f"{describe(error)}; trying again until it answers")
+                pause = min(max(1.0, 2 * pause), LONGEST_PAUSE)
+                time.sleep(pause)
+
+    def _look(self) -> bool:
+        """Claim tasks if there are some; return whether to go on."""
+        self._ledger.refresh()
+        book = self._ledger.book
+        if self._left != 0 and book.order == "go" and book.claimable(self._ledger.clock.now()):
+            self._claim()
             return True
-        if self.interrupted.is_set():
-            tally.ending = "interrupted"
-        elif self._late(0.0):
-            tally.ending = "max-time"
-        elif self._pause:  # what is known may be out of date, or not written yet
-            return False
-        elif book.finished == book.total and not self._box:
-            tally.ending = "finished"
-        elif book.order == "stop":
-            tally.ending = "target" if book.reached_target else "stopped"
-        elif self._crew.tasks or self._box or self._crew.outcomes or self._settling:
-            return False
-        elif self.limits.max_tasks is not None and self._taken >= self.limits.max_tasks:
-            tally.ending = "max-tasks"
-        elif self._late(self._crew.pace() or 0.0):
-            tally.ending = "max-time"
-        elif not self.limits.wait and not (
-            book.order == "go" and book.claimable(self.ledger.clock.now())
-        ):
-            tally.ending = "nothing to do"
-        else:
-            return False
+        self._flush()
+        return not (self._left == 0 or book.finished == book.total or book.order == "stop")
+
+    def _keep_settled(self) -> bool:
+        """Forget the claims that no longer count; return whether one is left."""
+        self._ledger.refresh()
+        tasks = self._ledger.book.tasks
+        kept = [each for each in self._claimed if tasks[each.index].holder == self._me.name]
+        if self._left is not None:
+            self._left += len(self._claimed) - len(kept)
+        self._claimed = deque(kept)
+        return bool(kept)
+
+    def _keep_up(self) -> bool:
+        """Write what has waited long enough."""
+        if time.monotonic() - self._flushed >= self._rhythm.flush:
+            self._flush()
+        self._ledger.sync()
         return True
 
-    def _late(self, seconds: float) -> bool:
-        until = self.limits.until
-        return until is not None and self.monotonic() + seconds >= until
-
-    # -- claiming -------------------------------------------------------------------------
-
-    def _may_claim(self) -> bool:
-        book = self.ledger.book
-        return (
-            book.order == "go"
-            and not self._settling
-            and self.monotonic() >= self._claim_at
-            and not self._late(self._crew.pace() or 0.0)
-            and (self.limits.max_tasks is None or self._taken < self.limits.max_tasks)
-            and book.claimable(self.ledger.clock.now()) > 0
-        )
-
-    def _claim(self, hungry: int) -> None:
-        if not self._joined:
+    def _claim(self) -> None:
+        if not self._ledger.name:
             self._study.prepare()
-            self._join()
-        if not self._settle:  # the slots load the code while the claim is made
-            self._crew.start()
-        claims = self.ledger.claim(
-            lambda book: self._want(book, hungry),
-            lock=self.sweep.lock(),
-            rng=self.rng,
+            self._ledger.join(self._me.name)
+            self._ledger.record([self._me.start()])
+        claims = self._ledger.claim(
+            self._want,
+            lock=self._sweep.lock(),
+            rng=self._rng,
             outcomes=self._box.take(),
             propose=self._study.propose if self._study.proposes else None,
         )
-        self._flushed = self.monotonic()
-        if not claims:
-            self._claim_at = self._flushed + self._idle
-        self._taken += len(claims)
-        if self._settle:
-            self._settling, self._settled_at = claims, self._flushed + self._settle
-        else:
-            self._begin(claims)
+        self._flushed = time.monotonic()
+        if self._left is not None:
+            self._left -= len(claims)
+        self._claimed.extend(self._sweep.assign(claims, self._me, self._study))
 
-    def _begin_settled(self) -> None:
-        """Begin those of the settling claims that still count."""
-        self._look_around()
-        claims, self._settling = self._settling, []
-        tasks, me = self.ledger.book.tasks, self.identity.name
-        kept = [claim for claim in claims if tasks[claim[0]].holder == me]
-        self._taken -= len(claims) - len(kept)
-        self._begin(kept)
+    def _want(self, book: Book) -> int:
+        if self._study.proposes:  # the next proposal depends on this task
+            return 1
+        now = self._ledger.clock.now()
+        slots = sum(writer.jobs for writer in book.live_workers(now))
+        want = batch_size(self._pace, book.claimable(now), slots, self._rhythm.batch)
+        return want if self._left is None else min(want, self._left)
 
-    def _begin(self, claims: list[Claim]) -> None:
-        if claims:
-            assignments = self.sweep.assign(claims, self.identity, self._study)
-            self._crew.give(assignments, self._ahead)
+    # -- recording ----------------------------------------------------------------------------
 
-    def _want(self, book: Book, hungry: int) -> int:
-        if self._study.proposes:
-            most = self.limits.max_tasks
-            return hungry if most is None else min(hungry, most - self._taken)
-        now = self.ledger.clock.now()
-        me = self.identity.name
-        others = sum(writer.jobs for writer in book.live_workers(now) if writer.name != me)
-        pace = (
-            self._crew.pace() if self.tally.done else None
-        )  # failures come one by one, see _HOPELESS
-        slots = others + self.identity.jobs
-        want = hungry * batch_size(pace, book.claimable(now), slots, self._rhythm.batch)
-        if self.limits.until is not None and pace:
-            fits = int((self.limits.until - self.monotonic()) / pace)
-            want = min(want, max(fits, 1) * hungry)
-        if self.limits.max_tasks is not None:
-            want = min(want, self.limits.max_tasks - self._taken)
-        return want
+    def say(self, kind: str, **parts: Any) -> None:
+        assert self.current is not None
+        task = {"task": self.current.index, "attempt": self.current.attempt}
+        with self._turn:
+            self._box.add(kind, {**task, **parts})
+            if time.monotonic() - self._flushed >= self._rhythm.flush:
+                with _passing():
+                    self._flush()
 
-    def _join(self) -> None:
-        self.ledger.join(self.identity.name)
-        self._joined = True
-        self._box.add(*self.identity.start())
+    def report(self, step: float | None, values: dict[str, Any]) -> None:
+        assert self.current is not None
+        with self._turn:
+            self._box.report(self.current.index, self.current.attempt, step, values)
+            self._study.report(self.current.index, step, values)
+            self._stops = self._stops or self._study.stops(self.current.index)
+            self._look_and_flush()
 
-    # -- outcomes -------------------------------------------------------------------------
+    def should_stop(self) -> bool:
+        """Whether the current task should stop, by what is known of the others by now."""
+        with self._turn:
+            if self.current is not None and not self._stops:
+                self._look_and_flush()
+                self._stops = self._study.stops(self.current.index)
+        return self._stops
 
-    def _collect(self) -> None:
-        """Turn what the slots tell into events to record, and end what has run for too long."""
-        outcomes = self._crew.outcomes
-        while outcomes:
-            outcome = outcomes.popleft()
-            if outcome.error or outcome.output:
-                error, output = self.conceal(outcome.error), self.conceal(outcome.output)
-                outcome = outcome._replace(error=error, output=output)
-            if outcome.assignment is None:
-                self._give_up(f"the code cannot be loaded: {outcome.error}", outcome.output)
-            elif outcome.kind in ("report", "suggested"):
-                self._hear(outcome, outcome.assignment)
-            else:
-                self._close(outcome, outcome.assignment)
-        timeout = self.limits.task_timeout
-        if timeout is not None:
-            for index, seconds in self._crew.running():
-                if seconds > timeout:
-                    why = Stop("failed", f"ran longer than {timeout:g} s (task timeout)")
-                    self._crew.stop(index, why)
-        self._end_deaf()
+    def _look_and_flush(self) -> None:
+        """Write what has waited long enough; where tasks may be stopped early, read the news."""
+        if time.monotonic() - self._flushed >= self._box.patience():
+            with _passing():
+                self._flush()
+                if self._study.stops_early:
+                    self._ledger.refresh()
 
-    def _close(self, outcome: Outcome, assignment: Assignment) -> None:
-        """Record what became of a task."""
-        index = assignment.index
-        self._crew.ended(index)
-        self._stopping.pop(index, None)
-        latest = self._study.forget(index)
-        if outcome.kind == "returned":
-            self._taken -= 1
-            self._box.add("released", {"tasks": [index]})
-            return
-        parts: dict[str, Any] = {
-            "task": index,
-            "attempt": assignment.attempt,
-            "seconds": outcome.seconds,
-        }
-        if outcome.kind == "done":
-            self.tally.done += 1
-            parts |= {"metrics": outcome.metrics}
-        elif outcome.kind == "pruned":
-            self.tally.pruned += 1
-            parts |= {"metrics": {**latest, **outcome.metrics}}
-        else:
-            parts |= {"error": outcome.error, "output": outcome.output}
-        if outcome.attributes:
-            parts["attributes"] = outcome.attributes
-        self._box.add(outcome.kind, parts)
-        if outcome.kind == "failed":
-            self._failed(outcome, assignment)
+    def fail(self, error: str, output: str) -> None:
+        self.end("failed", error=self._conceal(error), output=self._conceal(output))
 
-    def _failed(self, outcome: Outcome, assignment: Assignment) -> None:
-        self.tally.failed += 1
-        self.tell(f"{assignment.task} failed (attempt {assignment.attempt}): {outcome.error}")
-        if self.tally.failed == self.tally.ran == _HOPELESS:
-            self._give_up(
-                f"the first {_HOPELESS} tasks of this worker all failed, the last one with: "
-                f"{outcome.error}",
-                outcome.output,
-            )
+    def end(self, kind: str, **parts: Any) -> None:
+        assert self.current is not None
+        seconds = time.monotonic() - self._begun
+        self._pace = seconds if self._pace is None else (self._pace + seconds) / 2
+        latest = self._study.forget(self.current.index)
+        if kind == "pruned":
+            parts["metrics"] = {**latest, **parts["metrics"]}
+        if self._task.user_attributes:
+            parts["attributes"] = self._task.user_attributes
+        self.say(kind, seconds=round(seconds, 6), **parts)
+        self.current = None
 
-    def _give_up(self, reason: str, output: str) -> None:
-        if self.tally.ending == "hopeless":
-            return
-        self.tally.ending = "hopeless"
-        self.tally.reason = reason
-        if output:
-            self.tell(output)
+    def give_back(self) -> None:
+        """Release all claims: who interrupts a task is likely to leave the loop as well."""
+        with self._turn, _passing():
+            self._release()
+            self._flush()
 
-    def _record(self, *more: tuple[str, dict[str, Any]]) -> None:
-        self.ledger.record([*self._box.take(), *more])
-        self._flushed = self.monotonic()
+    def _flush(self) -> None:
+        writer = self._ledger.writer
+        if self._box or (writer is not None and writer.due):
+            self._ledger.record(self._box.take())
+        self._flushed = time.monotonic()
 
-    # -- stopping early -------------------------------------------------------------------
-
-    def _hear(self, outcome: Outcome, assignment: Assignment) -> None:
-        """Note what a task tells on its way, and answer if it waits to hear whether to stop."""
-        index, attempt = assignment.index, assignment.attempt
-        if outcome.kind == "suggested":
-            for name, (value, distribution) in outcome.metrics.items():
-                self._box.suggested(index, attempt, name, value, distribution)
-            return
-        self._box.report(index, attempt, outcome.step, outcome.metrics)
-        self._study.report(index, outcome.step, outcome.metrics)
-        if self._study.stops_early:
-            self._crew.answer(index, stop=self._should_stop(index))
-
-    def _should_stop(self, index: int) -> bool:
-        if index not in self._stopping and self._study.stops(index):
-            self._stopping[index] = self.monotonic()
-        return index in self._stopping
-
-    def _stop_behind(self) -> None:
-        """Tell running tasks that fall behind by what has become known of others."""
-        for index, _ in self._crew.running():
-            if index not in self._stopping and self._should_stop(index):
-                self._crew.answer(index, stop=True)
-
-    def _end_deaf(self) -> None:
-        """End functions that were told to stop and go on; other kinds' runners see to theirs."""
-        if self.sweep.plan.kind in ("program", "notebook"):
-            return
-        for index, since in self._stopping.items():
-            if self.monotonic() - since > self.limits.kill_after:
-                self._crew.stop(index, Stop("pruned"))
-
-    # -- what others do -------------------------------------------------------------------
-
-    def _look_around(self) -> None:
-        """Read the news, drop tasks that became somebody else's, give back what is too much."""
-        self._looked = self.monotonic()
-        if self.ledger.refresh() or self._crew.tasks:
-            self._idle = self._rhythm.alert
-        else:
-            self._idle = min(2 * self._idle, self._rhythm.idle)
-        self._drop_beaten()
-        if self._study.stops_early:
-            self._stop_behind()
-        self._release(self._crew.take_back_surplus(self._rhythm.batch))
-        self.progress(self.ledger.book)
-
-    def _drop_beaten(self) -> None:
-        """Stop tasks on which somebody else's older claim stands, or that somebody has done.
-
-        And release those that the fold says are held here and that are not: a claim that was
-        beaten counts again if late news shows that its rival had lost the task before.
-        """
-        book = self.ledger.book
-        unrecorded = self._box.outcomes()
-        for index in list(self._crew.tasks):
-            beaten = book.tasks[index].holder != self.identity.name and index not in unrecorded
-            if beaten and self._crew.drop(index):
-                self._taken -= 1
-        settling = {index for index, _ in self._settling}
-        held = book.held.get(self.identity.name, set())
-        idle = held - self._crew.tasks - settling - unrecorded
-        if idle:
-            self._box.add("released", {"tasks": sorted(idle)})
-
-    def _release(self, indices: list[int]) -> None:
-        """Give back tasks that were taken back from the slots."""
-        if indices:
-            self._taken -= len(indices)
-            self._box.add("released", {"tasks": indices})
-
-    # -- the end --------------------------------------------------------------------------
-
-    def _finish_running(self) -> None:
-        """Let what runs come to its end, without claiming more."""
-        self._release(self._crew.take_back_waiting())
-        while self._crew.tasks and not (self.interrupted.is_set() or self._late(0.0)):
-            self._wait(self._rhythm.flush)
-            self._collect()
-            try:
-                if self.ledger.silent_for() >= self.identity.heartbeat:
-                    self._record(("heartbeat", {}))
-                elif self._box and self.monotonic() - self._flushed >= self._box.patience():
-                    self._record()
-            except OSError as error:
-                self._trouble(error)
-        if self._crew.tasks:
-            self._release_all()
-
-    def _release_all(self) -> None:
-        """Stop what runs and give back every claim."""
-        self._release(self._crew.take_back_waiting())
-        self._crew.stop_all(within=3.0)
-        self._collect()
-
-    def part(self) -> None:
-        """Release what is held and say goodbye; what the folder does not take is in the tally."""
-        self._crew.stop_all(within=5.0)
-        self._collect()
-        if not self._joined:
-            return
-        me = self.identity.name
-        held = sorted(self.ledger.book.held.get(me, set()) - self._box.outcomes())
+    def _release(self) -> None:
+        held = [each.index for each in self._claimed]
+        if self.current is not None:
+            held.append(self.current.index)
         if held:
             self._box.add("released", {"tasks": held})
+        self._claimed.clear()
+        self.current = None
+
+    def _part(self) -> None:
+        self._release()
+        self._box.add("end", {"reason": "the loop ended"})
         try:
-            self._record(("end", {"reason": self.tally.reason or self.tally.ending}))
-            self.ledger.close()
+            self._flush()
+            self._ledger.sync(force=True)
         except OSError as error:
-            self.tell(f"{describe(error)}; the last events of this worker could not be written")
-            self.tally.unsent = True
+            _tell(f"{describe(error)}; {keep(self._sweep).told}")
+
+    def _beat(self) -> None:
+        while not self._ended.wait(min(self._me.heartbeat / 4, 1.0)):
+            with self._turn, suppress(OSError):  # the next turn goes on where this one failed
+                if self._ended.is_set():
+                    return
+                if self._ledger.silent_for() >= self._me.heartbeat:
+                    self._ledger.record([("heartbeat", {})])
+                elif self._box and time.monotonic() - self._flushed >= self._box.patience():
+                    self._flush()
+
+
+@contextmanager
+def _passing() -> Iterator[None]:
+    """Let a fault of the folder pass: what could not be written is due, and tried again."""
+    try:
+        yield
+    except OSError as error:
+        if fault_of(error) != "passing":
+            raise
+
+
+def _tell(text: str) -> None:
+    print(f"colabctl: {text}", file=sys.stderr, flush=True)
+
+
+def tasks(
+    sweep: OpenSweep,
+    me: Identity,
+    *,
+    conceal: Callable[[str], str] = str,
+    most: int | None = None,
+    rng: random.Random | None = None,
+) -> Iterator[Task]:
+    """Claim tasks and give them out one by one until the sweep is complete, at most so many.
+
+    conceal  replaces what must not be shown in a text
+    A task that the loop leaves unfinished, by an exception, `break` or the end of the program, is
+    released. A fault of the folder that passes is waited out; what it does not take at the end is
+    kept on this machine.
+    """
+    some = rng or random.Random()  # noqa: S311 - to differ from others
+    return _Loop(sweep, me, conceal, most, some).tasks()

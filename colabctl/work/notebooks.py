@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,36 +25,41 @@ from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import Anchor
 from colabctl.task import Task
 from colabctl.work import startup
-from colabctl.work.ending import KILL_AFTER
+from colabctl.work.ending import KILL_AFTER, Ending
 from colabctl.work.exchange import VARIABLES, Exchange
 from colabctl.work.failure import Pruned, TaskError
-from colabctl.work.kernels import Kernel
-from colabctl.work.secrets import concealer
+from colabctl.work.secrets import concealed, concealer
 from colabctl.work.series import End, KernelOptions, Series
 from colabctl.work.wandb_runs import WandbRuns, wandb_environment
 
 EXECUTED = "executed.ipynb"
 _LOOK_EVERY = 0.2  # seconds between looks at what a task reports and at what it is told
 _SAVE_EVERY = 10.0  # seconds between savings of a running notebook on this machine
-_INTERRUPTED = 1.0  # seconds for a cell to end when the worker must; the worker has five
+# Seconds for a cell, and then for its kernel, to end when the worker must, which waits for two.
+_INTERRUPTED = 0.5
 
 
 def runner(
-    notebook: Path, root: Path, options: KernelOptions, kill_after: float = KILL_AFTER
+    notebook: Path,
+    root: Path,
+    options: KernelOptions,
+    kill_after: float = KILL_AFTER,
+    scratch: Path | None = None,
 ) -> "Runner":
     """Return what runs a notebook of kind `parameters` once for a task, (params, task) -> metrics.
 
     The current folder is the project, the notebook is the frozen copy, and modules beside it can
     be imported. `colabctl.task()` in its cells is the task. If it should stop early, the kernel is
     interrupted: at once, or, if it reports by `colabctl.task()` and so sees the answer, after
-    `kill_after` seconds for itself; so much later the kernel is killed.
+    `kill_after` seconds for itself; so much later the kernel is killed. What it needs meanwhile is
+    in `scratch`, which whoever gives it deletes: this process may be killed.
 
     For the main thread only. Raises TaskError for a notebook that cannot be run here.
     """
     known = _read(notebook)
     if known.kind != "parameters":
         raise TaskError(f"{known.name} has no parameters cell, and so is not run for each task")
-    return Runner(known, notebook.parent, root, options, kill_after)
+    return Runner(known, notebook.parent, root, options, kill_after=kill_after, scratch=scratch)
 
 
 def run_loop(notebook: Path, root: Path, options: KernelOptions, keep_in: Path) -> None:
@@ -62,7 +68,7 @@ def run_loop(notebook: Path, root: Path, options: KernelOptions, keep_in: Path) 
     keep_in  folder for the executed notebook, if it is to be kept
     For the main thread only. Raises TaskError if the notebook fails.
     """
-    once = Runner(_read(notebook), notebook.parent, root, options, KILL_AFTER)
+    once = Runner(_read(notebook), notebook.parent, root, options)
     try:
         once.run_once(keep_in)
     finally:
@@ -89,19 +95,31 @@ class Runner:
     """Runs a notebook again and again, and keeps of that what is wanted."""
 
     def __init__(
-        self, notebook: Notebook, code: Path, root: Path, options: KernelOptions, kill_after: float
+        self,
+        notebook: Notebook,
+        code: Path,
+        root: Path,
+        options: KernelOptions,
+        *,
+        kill_after: float = KILL_AFTER,
+        scratch: Path | None = None,
     ) -> None:
         self._notebook = notebook
         self._root = root
         self._environ = _environ(code)
         self._wandb = any("wandb" in cell.source.lower() for cell in notebook.code)
         fresh = options.fresh or notebook.kind == "loop"
-        self._series = Series(self._environ, root, options, fresh=fresh, wandb=self._wandb)
+        self._series = Series(
+            self._environ, root, options, fresh=fresh, wandb=self._wandb, scratch=scratch
+        )
+        self._scratch = scratch
         self._keeps = options.keep
-        self._conceal = concealer(options.secrets, os.environ)
+        conceal = concealer(options.secrets, os.environ)
+        self._concealed = partial(concealed, conceal=conceal)
         self._anchor = Anchor(root)
         self._kill_after = kill_after
-        self._ending: _Ending | None = None
+        self._ending: Ending | None = None
+        self._hurries = False  # the worker must end
         self._loop = asyncio.new_event_loop()
         # As in programs.py: a stop is sent to the group, and this process outlives it.
         self._stopped = threading.Event()
@@ -132,7 +150,7 @@ class Runner:
             document = prepare(self._notebook, injected(params, origin))
         except UserError as wrong:
             raise TaskError(str(wrong)) from None
-        with _scratch() as place:
+        with _folder(self._scratch) as place:
             exchange = Exchange(place, task)
             environ, runs = exchange.environ, None
             if self._wandb:
@@ -154,9 +172,14 @@ class Runner:
     def run_once(self, keep_in: Path) -> None:
         """Run the notebook without a task; raise TaskError if it fails."""
         document = prepare(self._notebook, None)
-        with _scratch() as place:
+        with _folder(self._scratch) as place:
             end = self._run(document, place, {}, None)
-        self._keep(document, end, {}, lambda: keep_in)
+
+        def made() -> Path:
+            keep_in.mkdir(parents=True, exist_ok=True)
+            return keep_in
+
+        self._keep(document, end, {}, made)
         if end.error is not None:
             raise TaskError(end.error)
 
@@ -169,7 +192,7 @@ class Runner:
         document.mark(about, end.error, end.index)
         try:
             self._anchor.check()
-            write_once(folder() / EXECUTED, document.encoded(self._conceal))
+            write_once(folder() / EXECUTED, document.encoded(self._concealed))
         except OSError as wrong:
             print(f"colabctl: {EXECUTED} could not be kept: {wrong}", file=sys.stderr)
 
@@ -181,7 +204,7 @@ class Runner:
         watched: "_Watched | None",
     ) -> End:
         self._stopped.clear()
-        self._ending = None
+        self._ending, self._hurries = None, False
         try:
             end = self._loop.run_until_complete(self._watch(document, place, environ, watched))
         except TaskError as wrong:  # its reports are none, and a cell may still be running
@@ -193,7 +216,7 @@ class Runner:
         if self._stopped.is_set():
             self._series.drop(_INTERRUPTED)
             return End("stopped by SIGTERM", end.index)
-        interrupted = self._ending is not None and self._ending.interrupted
+        interrupted = self._ending is not None and self._ending.asked
         self._series.settle(replace(end, sound=end.sound and not interrupted))
         return end
 
@@ -217,7 +240,7 @@ class Runner:
                     break
                 self._see_to_the_end(watched if should_stop else None)
                 if self._keeps != "none" and time.monotonic() >= save_at:
-                    (place / EXECUTED).write_bytes(document.encoded())
+                    (place / EXECUTED).write_bytes(document.encoded(self._concealed))
                     save_at = time.monotonic() + _SAVE_EVERY
         finally:
             if not execution.done():
@@ -226,25 +249,35 @@ class Runner:
         return execution.result()
 
     def _halted(self) -> bool:
-        return self._stopped.is_set() or (self._ending is not None and self._ending.interrupted)
+        return self._stopped.is_set() or (self._ending is not None and self._ending.asked)
 
     def _see_to_the_end(self, stopping: "_Watched | None") -> None:
         """Begin to end the notebook if it should stop, and do what is due of that by now."""
-        hurries = self._ending is not None and self._ending.hurries
-        if self._stopped.is_set() and not hurries:  # the kernel got the signal as well
-            self._ending = _Ending(_INTERRUPTED, _INTERRUPTED, hurries=True)
+        if self._stopped.is_set() and not self._hurries:  # the kernel got the signal as well
+            self._hurries = True
+            self._ending = Ending(self._interrupt, self._kill, _INTERRUPTED, _INTERRUPTED)
         elif stopping is not None and self._ending is None:
             stopping.exchange.tell_to_stop()
             patience = self._kill_after if stopping.exchange.asked else 0.0
-            self._ending = _Ending(patience, self._kill_after)
+            self._ending = Ending(self._interrupt, self._kill, patience, self._kill_after)
         if self._ending is not None and self._series.kernel is not None:
-            self._ending.go_on(self._series.kernel)
+            self._ending.go_on()
+
+    def _interrupt(self) -> None:
+        assert self._series.kernel is not None
+        self._series.kernel.interrupt()
+
+    def _kill(self) -> None:
+        assert self._series.kernel is not None
+        self._series.kernel.process.kill()
 
 
 @contextmanager
-def _scratch() -> Iterator[Path]:
+def _folder(scratch: Path | None) -> Iterator[Path]:
     """Give a folder on this machine for one run."""
-    with tempfile.TemporaryDirectory(prefix="colabctl-task-", ignore_cleanup_errors=True) as place:
+    with tempfile.TemporaryDirectory(
+        prefix="colabctl-task-", dir=scratch, ignore_cleanup_errors=True
+    ) as place:
         yield Path(place)
 
 
@@ -261,22 +294,3 @@ class _Watched(NamedTuple):
         if self.runs is not None:
             self.runs.pass_on(to_the_end=over)
         return not over and self.task.should_stop()
-
-
-class _Ending:
-    """The end of a notebook that should stop: a while to itself, an interrupt, at last SIGKILL."""
-
-    def __init__(self, patience: float, kill_after: float, *, hurries: bool = False) -> None:
-        self._interrupt_at = time.monotonic() + patience
-        self._kill_at = self._interrupt_at + kill_after
-        self.hurries = hurries
-        self.interrupted = False
-
-    def go_on(self, kernel: Kernel) -> None:
-        """Do what is due by now."""
-        now = time.monotonic()
-        if now >= self._kill_at:
-            kernel.process.kill()
-        elif now >= self._interrupt_at and not self.interrupted:
-            self.interrupted = True
-            kernel.interrupt()

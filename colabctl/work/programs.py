@@ -5,16 +5,16 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.search.command import DEFAULT, expand
 from colabctl.task import Task
-from colabctl.work.ending import KILL_AFTER, how_it_ended
+from colabctl.work.ending import KILL_AFTER, Ending, how_it_ended
 from colabctl.work.exchange import Exchange
 from colabctl.work.failure import ProgramError, Pruned, TaskError
 from colabctl.work.wandb_runs import WandbRuns, wandb_environment
@@ -23,14 +23,19 @@ _LOOK_EVERY = 0.2  # seconds between looks at a running program's reports
 
 
 def runner(
-    program: Path, command: Sequence[str] | None, root: Path, kill_after: float = KILL_AFTER
+    program: Path,
+    command: Sequence[str] | None,
+    root: Path,
+    kill_after: float = KILL_AFTER,
+    scratch: Path | None = None,
 ) -> Callable[[dict[str, Any], Task], dict[str, Any]]:
     """Return what runs `program` once for a task, as (params, task) -> metrics.
 
     The program finds its task in $COLABCTL_TASK and may leave metrics, a flat JSON object, in
     $COLABCTL_RESULT, and intermediate values, a JSON line each, in $COLABCTL_REPORTS. What it logs
     by W&B counts as well. The current folder is the project, so that data/raw/x.csv is found; the
-    program itself is the frozen copy.
+    program itself is the frozen copy. Its files are in a folder of its own in `scratch`, which
+    whoever gives it deletes: this process may be killed.
 
     If it should stop early, the file $COLABCTL_STOP appears, and it gets SIGTERM: at once, or, if
     it reports through `colabctl.task()` and so sees the answer, after `kill_after` seconds for
@@ -47,9 +52,9 @@ def runner(
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
         stopped.clear()
         with tempfile.TemporaryDirectory(
-            prefix="colabctl-task-", ignore_cleanup_errors=True
-        ) as scratch:
-            place = Path(scratch)
+            prefix="colabctl-task-", dir=scratch, ignore_cleanup_errors=True
+        ) as folder:
+            place = Path(folder)
             exchange = Exchange(place, task)
             environ = {
                 **os.environ,
@@ -97,7 +102,7 @@ def _run_to_end(
         )
     except OSError as wrong:
         raise TaskError(f"{arguments[0]} cannot be started: {wrong.strerror}") from None
-    ending: _Ending | None = None
+    ending: Ending | None = None
     code: int | None = None
     try:
         while code is None:
@@ -108,7 +113,9 @@ def _run_to_end(
             if code is None and task.should_stop():
                 if ending is None:
                     exchange.tell_to_stop()
-                    ending = _Ending(process, kill_after if exchange.asked else 0.0, kill_after)
+                    patience = kill_after if exchange.asked else 0.0
+                    ask = partial(_terminate, process)
+                    ending = Ending(ask, process.kill, patience, kill_after)
                 ending.go_on()
     finally:
         if code is None:
@@ -122,25 +129,9 @@ def _run_to_end(
     return False
 
 
-class _Ending:
-    """The end of a program that should stop early: a while to itself, SIGTERM, at last SIGKILL."""
-
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", patience: float, kill_after: float
-    ) -> None:
-        self._process = process
-        self._term_at = time.monotonic() + patience
-        self._kill_at = self._term_at + kill_after
-        self._termed = False
-
-    def go_on(self) -> None:
-        """Do what is due by now."""
-        now = time.monotonic()
-        if now >= self._kill_at:
-            self._process.kill()
-        elif now >= self._term_at and not self._termed:
-            self._termed = True
-            if hasattr(os, "killpg"):  # with all that it started; this process handles the signal
-                os.killpg(0, signal.SIGTERM)
-            else:
-                self._process.terminate()
+def _terminate(process: "subprocess.Popen[bytes]") -> None:
+    """Send SIGTERM to the program and all that it started; this process handles the signal."""
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGTERM)
+    else:
+        process.terminate()

@@ -1,6 +1,10 @@
 """The secrets of a project: they come from the environment, and never reach a file."""
 
+import html
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from colabctl.errors import UserError
 
@@ -20,11 +24,35 @@ def check_present(names: Sequence[str], environ: Mapping[str, str]) -> None:
 
 def concealer(names: Sequence[str], environ: Mapping[str, str]) -> Callable[[str], str]:
     """Return what replaces the values of secrets in a text by their names."""
-    values = {name: value for name in names if len(value := environ.get(name, "")) >= _SHORTEST}
+    given = {name: environ.get(name, "") for name in names}
+    forms = {form: name for name, value in given.items() for form in _forms(value)}
+    # The longest first: one secret may be the beginning of another.
+    every = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))))
 
     def conceal(text: str) -> str:
-        for name, value in values.items():
-            text = text.replace(value, f"[{name}]")
-        return text
+        return every.sub(lambda found: f"[{forms[found[0]]}]", text) if forms else text
 
     return conceal
+
+
+def concealed(value: Any, conceal: Callable[[str], str]) -> Any:
+    """Return a JSON value with `conceal` applied to every text in it, keys among them."""
+    match value:
+        case str():
+            return conceal(value)
+        case list() | tuple():
+            return [concealed(item, conceal) for item in value]
+        case dict():
+            return {concealed(key, conceal): concealed(value[key], conceal) for key in value}
+    return value
+
+
+def _forms(value: str) -> set[str]:
+    """Return the texts in which a secret may show: whole or in part, and as it is often quoted."""
+    parts = {value, value.strip(), " ".join(value.split()), *map(str.strip, value.splitlines())}
+    quoted = {
+        form
+        for part in parts
+        for form in (part, repr(part)[1:-1], json.dumps(part)[1:-1], html.escape(part))
+    }
+    return {form for form in quoted if len(form) >= _SHORTEST}

@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from colabctl.notebook.executed import Executed
 from colabctl.work.ending import how_it_ended
 from colabctl.work.kernels import Cells, Kernel, KernelDied, KernelRefused, Raised
+from colabctl.work.secrets import concealer
 
 _SHUTDOWN = 5.0  # seconds for what a kernel does at its end
 _AT_EXIT = 2.0  # the same when this process ends, which is given three seconds itself
@@ -67,6 +68,7 @@ class Series:
     environ  the variables of a kernel that runs no task yet
     root     the current folder of the cells
     wandb    whether the cells may log by W&B
+    scratch  where kernels have their folders
     kernel   the one that runs cells, or is ready for the next task
     """
 
@@ -78,6 +80,7 @@ class Series:
         *,
         fresh: bool,
         wandb: bool,
+        scratch: Path | None,
     ) -> None:
         self._environ = environ
         self.kernel: Kernel | None = None
@@ -85,6 +88,8 @@ class Series:
         self._options = options
         self._fresh = fresh
         self._wandb = wandb
+        self._scratch = scratch
+        self._conceal = concealer(options.secrets, environ)
         self._spare: Kernel | None = None  # starts while another one runs a task
         self._tasks = 0  # that the kernel has run
         self._above: list[NotebookNode] = []  # the cells that ran once in it
@@ -92,7 +97,7 @@ class Series:
     def warm_up(self) -> None:
         """Let a kernel start that the next task will use."""
         if self._spare is None:
-            self._spare = Kernel(self._environ)
+            self._spare = Kernel(self._environ, self._scratch)
 
     def close(self) -> None:
         """End the kernels."""
@@ -181,7 +186,7 @@ class Series:
         if self._spare is not None and not self._spare.alive:
             self._spare.end()
             self._spare = None
-        self.kernel, self._spare = self._spare or Kernel(self._environ), None
+        self.kernel, self._spare = self._spare or Kernel(self._environ, self._scratch), None
         await self.kernel.ready()
         folder, errors = str(self._root), self._options.shell_errors
         await self._ask(f"prepare({folder!r}, shell_errors={errors!r})")
@@ -191,7 +196,13 @@ class Series:
     async def _cells(self, document: Executed, cells: range, halted: Callable[[], bool]) -> End:
         """Run cells one by one until one of them ends the run."""
         assert self.kernel is not None
-        runs = Cells(document.node, self.kernel, self._options.most_output, sys.stdout.write)
+        runs = Cells(
+            document.node,
+            self.kernel,
+            self._options.most_output,
+            echo=sys.stdout.write,
+            conceal=self._conceal,
+        )
         try:
             for index in cells:
                 if halted():

@@ -1,14 +1,16 @@
 """One `colabctl work`: its sweeps in turn, their frozen code on this machine, its signals."""
 
+import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,19 +21,20 @@ from colabctl.ledger import Book, Plan
 from colabctl.project import code as frozen
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work import startup
 from colabctl.work.child import Settings
 from colabctl.work.ending import KILL_AFTER
-from colabctl.work.identity import new_identity
+from colabctl.work.identity import is_marked, new_identity, new_mark
 from colabctl.work.kept import keep
-from colabctl.work.loop import Worker
-from colabctl.work.loops import LoopSettings
-from colabctl.work.loops import run as run_loop
+from colabctl.work.loop_notebook import VARIABLE, LoopSettings, Orders
+from colabctl.work.loop_notebook import run as run_loop
 from colabctl.work.secrets import check_present, concealer
 from colabctl.work.slots import Outcome, Slot
 from colabctl.work.sweep import OpenSweep
 from colabctl.work.tally import Limits, Tally
+from colabctl.work.worker import Worker
 
 # Seconds. --max-time ends the tasks so much earlier that what was written can be uploaded.
 _DRAIN = 60.0
@@ -83,7 +86,7 @@ class Session:
                         opened.remove(sweep)
                 if len(opened) > 1:
                     self.interrupted.wait(_AGAIN)
-                opened = [OpenSweep.at(sweep.root, sweep.layout) for sweep in opened]
+                opened = [_opened_again(sweep) for sweep in opened]
         return tallies
 
     def _open(self, sweeps: Sequence[SweepLayout], *, open_only: bool) -> Iterator[OpenSweep]:
@@ -106,16 +109,20 @@ class Session:
             raise UserError(
                 f"sweep {plan.sweep} runs code that you have neither declared nor approved "
                 f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}); look at it and "
-                f"approve it: colabctl trust {plan.sweep}"
+                f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
             )
 
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
+        self._check_trusted(sweep.plan)  # the plan that is used from here on, and no other
+        fetched = self._fetch(sweep)
+        if fetched is None:
+            return Tally(ending="interrupted")
         with tempfile.TemporaryDirectory(prefix="colabctl-work-") as scratch:
             code = Path(scratch) / "code"
-            frozen.write(self._fetch(sweep), code)
+            frozen.write(fetched, code)
             environs = _environs(self.layout.root, self.member, self.jobs)
             if sweep.plan.kind == "loop":
-                return self._run_loop(sweep, code, environs[0])
+                return self._run_loop(sweep, code, environs[0], ran=ran)
 
             def make_slots(outcomes: "deque[Outcome]", wake: Callable[[], None]) -> list[Slot]:
                 return [
@@ -137,14 +144,21 @@ class Session:
         if tally.unsent:
             self._keep(sweep)
         elif sweep.ledger.name and sweep.plan.consistency == "eventual":
-            self._see_uploaded(sweep)
+            self._see_uploaded(sweep, [sweep.ledger.name])
         return tally
 
-    def _run_loop(self, sweep: OpenSweep, code: Path, environ: Mapping[str, str]) -> Tally:
+    def _run_loop(
+        self, sweep: OpenSweep, code: Path, environ: Mapping[str, str], *, ran: int
+    ) -> Tally:
         """Run the notebook that loops over the tasks of a sweep."""
-        plan = sweep.plan
+        plan, mark = sweep.plan, new_mark()
         assert plan.program is not None
-        name = new_identity(plan, self.config, self.member).name
+        if self.jobs > 1:
+            self.tell(
+                f"note: {plan.program} claims its tasks itself, one at a time: -j is of no use"
+            )
+        limits = self._limits(plan, ran=ran, wait=True)
+        name = new_identity(plan, self.config, self.member, mark=mark).name
         settings = LoopSettings(
             notebook=str(code / plan.program),
             root=str(self.layout.root),
@@ -152,24 +166,60 @@ class Session:
             kernels=dict(plan.kernels or {}),
             secrets=list(self.config.secrets),
         )
-        sweep.ledger.refresh()
-        before = Counter(sweep.ledger.book.counts)
-        wrong = run_loop(settings, environ, self.interrupted, self._kill_after)
-        sweep.ledger.refresh()
-        ended = sweep.ledger.book.counts - before
-        tally = Tally(ended["done"], ended["pruned"], ended["failed"])
+        self._show(sweep)
+        orders = json.dumps(Orders(mark, limits.max_tasks))
+
+        def late() -> bool:
+            return limits.until is not None and time.monotonic() >= limits.until
+
+        wrong = run_loop(
+            settings,
+            {**environ, VARIABLE: orders},
+            lambda: self.interrupted.is_set() or late(),
+            self._kill_after,
+        )
+        self._show(sweep)
+        book = sweep.ledger.book
+        mine = {each.name: each for each in book.writers.values() if is_marked(each.name, mark)}
+        tally = Tally(
+            done=sum(each.done - each.pruned for each in mine.values()),
+            pruned=sum(each.pruned for each in mine.values()),
+            failed=sum(each.failed for each in mine.values()),
+        )
         if self.interrupted.is_set():
             tally.ending = "interrupted"
+        elif late():
+            tally.ending = "max-time"
         elif wrong:
             tally.ending, tally.reason = "hopeless", f"{plan.program}: {wrong}"
+        elif book.finished == book.total:
+            tally.ending = "finished"
+        elif book.order == "stop":
+            tally.ending = "target" if book.reached_target else "stopped"
+        elif limits.max_tasks is not None and tally.ran >= limits.max_tasks:
+            tally.ending = "max-tasks"
+        else:
+            tally.ending = "left"
+        held = sum(len(book.held.get(name, ())) for name in mine)
+        if held:
+            self.tell(f"{held} tasks are free again once {plan.lease:g} s have gone by")
+        if plan.consistency == "eventual":
+            self._see_uploaded(sweep, mine)
         return tally
+
+    def _show(self, sweep: OpenSweep) -> None:
+        sweep.ledger.refresh()
+        self.progress(sweep.plan, sweep.ledger.book)
 
     @property
     def _kill_after(self) -> float:
         return KILL_AFTER if self.config.kill_after is None else self.config.kill_after
 
-    def _fetch(self, sweep: OpenSweep) -> frozen.Code:
-        """Read the frozen code; on a Drive, wait until it and the tasks have arrived here."""
+    def _fetch(self, sweep: OpenSweep) -> frozen.Code | None:
+        """Read the frozen code; on a Drive, wait until it and the tasks have arrived here.
+
+        Returns None if this is interrupted while it waits.
+        """
         patience = _ARRIVAL if sweep.plan.consistency == "eventual" else 0.0
         until = time.monotonic() + patience
         told = False
@@ -177,10 +227,13 @@ class Session:
             try:
                 if patience and not (sweep.layout.journal.is_dir() and sweep.tasks.arrived()):
                     raise UserError(f"{sweep.layout.root} has not arrived whole; try again later")
-                return frozen.fetch(sweep.layout.code, sweep.plan.code_digest)
-            except (UserError, FileNotFoundError):
-                if time.monotonic() >= until or self.interrupted.wait(_AGAIN):
+                return sweep.code()
+            except (UserError, OSError) as wrong:
+                lasting = isinstance(wrong, OSError) and fault_of(wrong) != "passing"
+                if lasting or time.monotonic() >= until:
                     raise
+            if self.interrupted.wait(_AGAIN):
+                return None
             if not told:
                 self.tell(f"waiting until all files of sweep {sweep.plan.sweep} have arrived here")
                 told = True
@@ -203,19 +256,26 @@ class Session:
         )
 
     def _keep(self, sweep: OpenSweep) -> None:
-        kept = keep(sweep)
-        self.tell(
-            f"{len(kept.results)} results are kept on this machine in {kept.file}; once the "
-            "folder takes files again: colabctl work --recover"
-        )
+        self.tell(keep(sweep).told)
 
-    def _see_uploaded(self, sweep: OpenSweep) -> None:
-        """Wait until this worker's journal is on the Drive, or say that it cannot be told."""
-        journal = sweep.layout.journal / sweep.ledger.name
-        files = [path for path in journal.rglob("*.jsonl") if path.is_file()]
-        longest = time.monotonic() + _UPLOAD
+    def _see_uploaded(self, sweep: OpenSweep, workers: Iterable[str]) -> None:
+        """Wait until these journals are on the Drive, or say that it cannot be told.
+
+        Who has interrupted this worker wants to go: then it says only what is not there yet.
+        """
+        files = [
+            path
+            for worker in workers
+            for path in (sweep.layout.journal / worker).rglob("*.jsonl")
+            if path.is_file()
+        ]
+        longest = time.monotonic() + (0.0 if self.interrupted.is_set() else _UPLOAD)
         until = longest if self.limits.until is None else min(longest, self.limits.until + _DRAIN)
-        left = wait_until_uploaded(files, until=until, monotonic=time.monotonic, sleep=time.sleep)
+        left = wait_until_uploaded(
+            files,
+            until=lambda: time.monotonic() >= until or self.interrupted.is_set(),
+            sleep=self.interrupted.wait,
+        )
         if left is None:
             self.tell(
                 "this mount does not tell whether files are uploaded; in Colab, end with "
@@ -240,6 +300,16 @@ class Session:
             kernels=dict(plan.kernels) if plan.kernels else None,
             secrets=list(self.config.secrets),
         )
+
+
+def _opened_again(sweep: OpenSweep) -> OpenSweep:
+    """Return a sweep with a ledger that has not been joined; as it was if the folder fails."""
+    try:
+        return OpenSweep.at(sweep.root, sweep.layout)
+    except OSError as fault:
+        if fault_of(fault) != "passing":
+            raise
+        return sweep
 
 
 def _check_runnable(plan: Plan) -> None:

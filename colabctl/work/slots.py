@@ -71,6 +71,7 @@ class Slot:
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
+        self._loading = False  # the process has not answered yet
         self._stopped: tuple[int, Stop] | None = None
         self._signalled: subprocess.Popen[bytes] | None = None  # told to end, for whichever task
         self._sending = threading.Lock()
@@ -166,6 +167,9 @@ class Slot:
             self._closing = True
             self._waiting.clear()
             self._changed.notify()
+            loading = self._process if self._loading else None
+        if loading is not None:
+            signal_group(loading, signal.SIGTERM)
         self._thread.join(within)
         process = self._process
         if process is not None:
@@ -184,7 +188,7 @@ class Slot:
                     if self._closing:
                         break
                 if not self._start():  # it may have died while there was nothing to do
-                    return
+                    break
                 try:
                     self._hand_out()
                 except (OSError, ValueError):  # the process is gone, or it garbled its answers
@@ -201,23 +205,24 @@ class Slot:
         if self._process is not None and self._process.poll() is None:
             return True
         self._bury()  # it died between two tasks: nobody is to blame
-        self._process = subprocess.Popen(  # noqa: S603 - our own module
-            # -P: the current folder, where others write, must not be on the path.
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "colabctl.work.child",
-                json.dumps(self._settings._asdict()),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=self._settings.root,
-            env=dict(self._environ),
-            start_new_session=True,
-        )
+        # -P: the current folder, where others write, must not be on the path.
+        module = [sys.executable, "-P", "-m", "colabctl.work.child"]
+        with self._changed:
+            if self._closing:
+                return False
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                [*module, json.dumps(self._settings._asdict())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                cwd=self._settings.root,
+                env=dict(self._environ),
+                start_new_session=True,
+            )
+            self._loading = True
         assert self._process.stdout is not None
         answer = self._process.stdout.readline()
+        with self._changed:
+            self._loading = False
         greeting = json.loads(answer) if answer else {}
         if greeting.get("ready"):
             return True

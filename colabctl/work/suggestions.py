@@ -4,7 +4,6 @@ All that such a sampler knows is the trials, as they are known at the moment, an
 the slot. Only the process that runs objectives imports this: Optuna is heavy.
 """
 
-import importlib.util
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -28,13 +27,10 @@ from optuna.samplers import (
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from colabctl.errors import UserError
+from colabctl.search.samplers import check_libraries
 from colabctl.work.failure import TaskError
 
-_NEEDED: Mapping[str, Sequence[str]] = {
-    "gp": ("scipy", "torch"),
-    "cmaes": ("cmaes",),
-    "qmc": ("scipy",),
-}
 _AHEAD = 7  # trials that a Gaussian process imagines, each of which takes it as long as its own
 
 
@@ -45,9 +41,10 @@ def sampler(name: str, seed: int, number: int, told: Sequence[int]) -> BaseSampl
 
     Raises TaskError for a name that is none, and for a library that is missing.
     """
-    for package in _NEEDED.get(name, ()):
-        if importlib.util.find_spec(package) is None:
-            raise TaskError(f"sampler: {name} needs {package}; run: pip install {package}")
+    try:
+        check_libraries(name)
+    except UserError as missing:
+        raise TaskError(str(missing)) from None
     match name:
         case "tpe":
             return TPESampler(seed=seed, constant_liar=True)

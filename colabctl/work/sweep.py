@@ -4,22 +4,25 @@ import getpass
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
-from colabctl.project.code import changed, fetch
+from colabctl.project.code import Code, changed, fetch
 from colabctl.project.layout import SweepLayout
 from colabctl.search import Cell, Declaration, Space, read
 from colabctl.search.cells import combinations
+from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.locks import Lock
 from colabctl.sharedfs.names import check_folder, slug
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.study import Study
+
+_LARGEST = 1 << 28  # bytes of sweep.yaml; a million values are below
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class OpenSweep:
 
     def declaration(self) -> Declaration:
         """Return what sweep.yaml says; raise UserError if it is not what was declared."""
-        content = self.layout.declaration.read_bytes()
+        content = read_file(self.layout.declaration, _LARGEST)
         if hashlib.sha256(content).hexdigest() != self.plan.declaration_digest:
             raise UserError(
                 f"{self.layout.declaration} was changed after the sweep was declared; restore it "
@@ -61,16 +64,20 @@ class OpenSweep:
             )
         return read(content, str(self.layout.declaration))
 
+    def code(self) -> Code:
+        """Return the frozen code; raises as `fetch` does."""
+        return fetch(self.layout.code, self.plan.code_digest, self.plan.program)
+
     def changed_code(self) -> list[str]:
         """Return the files of the frozen code that have changed where they came from, if known."""
         origin = self.plan.code_origin
         if origin is None or not self.plan.code_digest:
             return []
         try:
-            frozen = fetch(self.layout.code, self.plan.code_digest)
+            frozen = self.code()
             folder = "" if origin == "." else check_folder(origin, "code_origin")
             return changed(frozen, self.root / folder)
-        except (UserError, OSError):
+        except (UserError, OSError, ValueError):
             return []  # it is damaged or has not arrived: workers will say so
 
     def study(self) -> Study:
@@ -128,8 +135,9 @@ class OpenSweep:
             if task == index
         ]
         mine = max(attempt for attempt, writer in made if writer == me.name)
-        return tuple(
-            str(self.layout.attempt(index, attempt, writer))
-            for attempt, writer in reversed(made)
-            if (attempt, writer) != (mine, me.name)
-        )
+        folders = []
+        for attempt, writer in reversed(made):
+            if (attempt, writer) != (mine, me.name):
+                with suppress(UserError):  # others may call a journal what no writer is called
+                    folders.append(str(self.layout.attempt(index, attempt, writer)))
+        return tuple(folders)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from colabctl.work.ending import KILL_AFTER
+
 Ending = Literal[
     "finished",  # the sweep is
     "nothing to do",  # others run what is left
@@ -11,6 +13,7 @@ Ending = Literal[
     "target",  # a task has reached it
     "stopped",  # the sweep was
     "interrupted",
+    "left",  # by the notebook's own loop, before its end
     "hopeless",
     "full",  # the folder takes no more
     "unwritable",
@@ -31,7 +34,7 @@ class Limits:
     max_tasks: int | None = None
     until: float | None = None
     task_timeout: float | None = None
-    kill_after: float = 30.0
+    kill_after: float = KILL_AFTER
     wait: bool = True
 
 

@@ -124,6 +124,20 @@ def test_optuna_gets_one_database_with_a_study_for_each_cell(project: Project, s
     assert told["studies"][0] == {"study": "bench model=svm data=a", "trials": 1}
 
 
+def test_the_next_step_can_be_typed_as_it_is_told(project: Project, say: Say) -> None:
+    pytest.importorskip("optuna")
+    project.declare("two words", BENCH)
+    said = say("sweep", "export", "two words", "--to", "optuna")
+    assert said.err.endswith("optuna-dashboard 'sqlite:///two words.optuna.db'\n")
+
+
+def test_names_of_files_cannot_steer_the_terminal(project: Project, say: Say) -> None:
+    project.declare("bench", BENCH)
+    said = say("sweep", "export", "bench", "--to", "csv", "-o", "a\x1b[2J\nb.csv")
+    assert (said.code, said.out) == (0, "a<U+001B>[2J\\nb.csv\n")
+    assert said.err == "16 tasks written to a<U+001B>[2J\\nb.csv\n"
+
+
 @pytest.mark.usefixtures("bench")
 def test_without_optuna_one_line_says_how_to_get_it(project: Project) -> None:
     block = "import sys; sys.modules['optuna'] = None; sys.argv = ['colabctl', 'sweep', 'export', 'bench', '--to', 'optuna']\n"

@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
@@ -116,6 +117,38 @@ def test_before_the_first_result_the_table_says_so(project: Project, say: Say) -
     assert say("results", "loop").out == "no task is finished yet\n"
     assert say("results", "loop", "--format", "json").json == []
     assert say("results", "loop", "--format", "csv").out.startswith("task,index,status")
+
+
+def test_a_metric_that_no_task_reports_is_told_with_those_that_are(
+    project: Project, say: Say
+) -> None:
+    project.declare("loop", LOOP.replace("name: y", "name: lss"))
+    assert say("results", "loop", "--best", "1").out == "no task is done yet\n"
+    project.journal("loop", claim(0, 1), done(0, loss=1.0, n=2), failed(1, 1, "no"))
+    told = "no task reported lss; reported were: loss, n\n"
+    assert say("results", "loop", "--best", "1").out == told
+    as_json = say("results", "loop", "--best", "1", "--format", "json")
+    assert (as_json.json, as_json.err) == ([], f"note: {told}")
+    assert "t000000" in say("results", "loop").out
+
+
+def test_the_next_step_can_be_typed_as_it_is_told(project: Project, say: Say) -> None:
+    project.declare("two words", LOOP)
+    project.journal("two words", claim(0), done(0, y=0.5))
+    narrow = say("results", "two words", COLUMNS="20", TTY_COMPATIBLE="1")
+    assert narrow.err.endswith("colabctl results 'two words' -o 'two words.csv'\n")
+    refused = say("results", "two words", "--format", "sqlite")
+    assert refused.err.endswith("say where to write it: -o 'two words.sqlite'\n")
+
+
+def test_a_table_for_scripts_does_not_steer_a_terminal_that_it_is_printed_on(
+    project: Project, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.declare("loop", LOOP)
+    project.journal("loop", claim(0), done(0, y="\x1b[2J"))
+    assert "\x1b[2J" in say("results", "loop", "--format", "csv").out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert "<U+001B>[2J" in say("results", "loop", "--format", "csv").out
 
 
 def test_the_reader_of_a_pipe_may_have_seen_enough(project: Project) -> None:

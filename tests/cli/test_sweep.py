@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Say
+from tests.notebook.made import content
 from tests.processes import Project, end
 from tests.project.conftest import everything
 
@@ -273,3 +274,118 @@ def test_notes_of_the_file_are_told(project: Project, say: Say) -> None:
     said = say("sweep", "wandb.yaml")
     assert said.code == 0
     assert "note: project: means something to W&B only; ignored" in said.err
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("program: broken.py:train\n", "broken.py is no valid Python"),
+        ("program: train.py:trian\n", "did you mean train?"),
+        ("program: alone.py:train\n", "add `code: [beside.py]`"),
+        ("program: data.xyz\n", "no interpreter is known for data.xyz"),
+        ("program: train.py:train\ncode: [missing]\n", "code: missing does not exist"),
+        ("program: train.py:train\nname: a/b\n", "sweep name 'a/b'"),
+        ("program: train.ipynb\n", "add `code: [beside.py]`"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_sweep_would_be_refused_for(
+    project: Project, say: Say, file: Path, changed: str, told: str
+) -> None:
+    folder = "notebooks/ana"
+    project.write(f"{folder}/broken.py", "def train(:\n")
+    project.write(f"{folder}/alone.py", "import beside\n" + PROGRAM)
+    for name in ("beside.py", "data.xyz"):
+        project.write(f"{folder}/{name}", "")
+    notebook = content("# parameters\nx = 0", "%matplotlib inline\nimport beside")
+    (project.root / folder / "train.ipynb").write_bytes(notebook)
+    file.write_text(FILE.replace("program: train.py:train\n", changed))
+    for dry in (["--dry-run"], []):
+        said = say("sweep", str(file), *dry)
+        assert (said.code, said.out, said.err.count("\n")) == (1, "", 1), said
+        assert told in said.err
+
+
+def test_a_notebook_is_declared_with_the_modules_that_it_imports(
+    project: Project, say: Say, file: Path
+) -> None:
+    project.write("notebooks/ana/beside.py", "")
+    notebook = content("# parameters\nx = 0", "import os\nfrom beside import y")
+    (project.root / "notebooks/ana/train.ipynb").write_bytes(notebook)
+    file.write_text(FILE.replace("train.py:train", "train.ipynb\ncode: [beside.py]"))
+    assert say("sweep", str(file)).code == 0
+
+
+@pytest.mark.parametrize("program", ["gone.py:train", "gone.ipynb", "gone.sh", "gone"])
+def test_a_dry_run_of_a_program_that_is_not_there_says_so_and_shows_the_rest(
+    project: Project, say: Say, program: str
+) -> None:
+    file = project.write("s.yaml", FILE.replace("train.py:train", program))
+    shown = say("sweep", str(file), "--dry-run")
+    assert shown.code == 0
+    assert "{'x': 1}" in shown.out
+    missing = f"program: {program.partition(':')[0]} does not exist in {project.root}"
+    assert shown.out.splitlines()[-1] == f"note: {missing}"
+    assert missing in say("sweep", str(file)).err
+
+
+def test_a_dry_run_shows_a_line_of_each_value(say: Say, file: Path) -> None:
+    file.write_text(FILE.replace("[1, 2, 3]", f"[{'long' * 100}, 2]"))
+    lines = say("sweep", str(file), "--dry-run").out.splitlines()
+    assert lines[2:] == [f"  {{'x': 'longlong{'long' * 12}lon…}}", "  {'x': 2}"]
+
+
+def test_a_dry_run_of_a_notebook_says_that_its_values_are_still_to_be_proposed(
+    project: Project, say: Say, file: Path
+) -> None:
+    notebook = content("import os", "# parameters\nx = 0", "y = x")
+    (project.root / "notebooks/ana/train.ipynb").write_bytes(notebook)
+    text = FILE.replace("train.py:train", "train.ipynb").replace("grid", "bayes")
+    file.write_text(text.replace("{values: [1, 2, 3]}", "{min: 0.0, max: 1.0}"))
+    shown = say("sweep", str(file), "--dry-run").out
+    assert shown.endswith(
+        "train.ipynb runs once for each task; its values are proposed when a task is claimed, "
+        "and put in after cell 2\n"
+    )
+
+
+def test_a_name_is_quoted_for_the_shell(say: Say, file: Path) -> None:
+    said = say("sweep", str(file), "--name", "a; b")
+    assert said.err.endswith("run it: colabctl work 'a; b'    see it: colabctl status 'a; b'\n")
+
+
+def test_a_name_in_another_spelling_of_unicode_is_one_name(
+    project: Project, say: Say, file: Path
+) -> None:
+    for name in ("gro\u0308ße", "größe"):
+        assert say("sweep", str(file), "--name", name).code == 0
+    assert plan(project, "größe")["sweep"] == "größe"
+    assert say("status", "gro\u0308ße").code == 0
+
+
+def test_only_a_notebook_has_kernels(project: Project, say: Say, file: Path) -> None:
+    say("sweep", str(file))
+    assert plan(project)["kernels"] is None
+    for name, cells in (
+        ("once", ["# parameters\nx = 0"]),
+        ("loop", ["import colabctl\nfor task in colabctl.open().sweep().tasks():\n    pass"]),
+    ):
+        (project.root / "notebooks/ana/train.ipynb").write_bytes(content(*cells))
+        file.write_text(FILE.replace("train.py:train", "train.ipynb"))
+        assert say("sweep", str(file), "--name", name).code == 0
+        assert plan(project, name)["kernels"]["keep"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"COLABCTL_HEARTBEAT": "50s", "COLABCTL_LEASE": "100s"}, (50.0, 100.0)),
+        ({"COLABCTL_HEARTBEAT": "50s"}, (50.0, 100.0)),
+        ({"COLABCTL_LEASE": "10s"}, (5.0, 10.0)),
+        ({}, (10.0, 60.0)),
+    ],
+)
+def test_a_lease_holds_two_heartbeats_at_least(
+    project: Project, say: Say, file: Path, given: dict[str, str], expected: tuple[float, float]
+) -> None:
+    say("sweep", str(file), COLABCTL_CONSISTENCY="coherent", **given)
+    assert (plan(project)["heartbeat"], plan(project)["lease"]) == expected

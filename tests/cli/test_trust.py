@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from colabctl.project.code import Code
 from tests.notebook.made import content
 from tests.processes import Project
 
@@ -17,6 +18,15 @@ def bens(project: Project, tmp_path: Path) -> dict[str, str]:
     """Declare a sweep as ana, and return the environment of ben, on a machine of his own."""
     project.declare("first", SWEEP, TRAIN)
     return {"COLABCTL_APPROVALS": str(tmp_path / "bens"), "COLABCTL_MEMBER": "ben"}
+
+
+def forge(project: Project, sweep: str, name: str, data: bytes) -> None:
+    """Put a file into a sweep's code by hand, where no check of `sweep` sees it."""
+    place = project.root / "sweeps" / sweep
+    code = Code({"train.py": TRAIN.encode(), name: data})
+    (place / "code" / name).write_bytes(data)
+    plan = json.loads((place / "plan.json").read_text())
+    (place / "plan.json").write_text(json.dumps({**plan, "code_digest": code.digest}))
 
 
 def test_who_declared_a_sweep_may_run_it(project: Project) -> None:
@@ -78,24 +88,136 @@ def test_a_notebook_is_shown_by_its_cells_and_compared_by_them(
     parameters = "# parameters\nx = 0"
     project.declare("main", sweep, content("import os", parameters, ("x + 1", "odd")).decode())
     looked = project.run("trust", "main", "--yes", **bens)
-    assert "# %%\nimport os\n\n# %%\n# parameters\nx = 0\n\n# %% tags: odd\nx + 1\n" in looked.out
+    assert (
+        "# %% 1\n    import os\n\n# %% 2\n    # parameters\n    x = 0\n\n"
+        '# %% 3 tags: ["odd"]\n    x + 1\n'
+    ) in looked.out
     assert "cell_type" not in looked.out
-    changed = content("import os", parameters, "x + 2")
+    changed = content("import sys", "import os", parameters, "x + 2")
     project.declare("again", sweep, changed.decode())
     lines = project.run("trust", "again", "--yes", **bens).out.splitlines()
     assert [line for line in lines if line.startswith(("+", "-"))] == [
         "--- approved/MAIN.ipynb",
         "+++ now/MAIN.ipynb",
-        "-# %% tags: odd",
-        "-x + 1",
         "+# %%",
-        "+x + 2",
+        "+    import sys",
+        "+",
+        '-# %% tags: ["odd"]',
+        "-    x + 1",
+        "+# %%",
+        "+    x + 2",
     ]
     node = json.loads(changed)
     node["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "hello"}]
     project.declare("third", sweep, json.dumps(node))
     third = project.run("trust", "third", **bens)
-    assert "MAIN.ipynb: its code is the same; outputs or metadata have changed" in third.out
+    assert "MAIN.ipynb: its cells are the same; outputs or metadata have changed" in third.out
+
+
+def test_a_notebook_that_a_command_reads_is_shown_as_the_command_reads_it(
+    project: Project, bens: dict[str, str]
+) -> None:
+    sweep = SWEEP.replace("train.py:train", "MAIN.ipynb")
+    node = json.loads(content("# parameters\nx = 0"))
+    project.declare("main", sweep, json.dumps(node))
+    looked = project.run("trust", "main", "--yes", **bens).out
+    assert "sweep main: MAIN.ipynb, a notebook that runs once for each task\n" in looked
+    node["metadata"]["payload"] = "rm -rf ~"
+    by_bash = sweep + "command: [bash, MAIN.ipynb]\n"
+    project.declare("other", by_bash, json.dumps(node))
+    looked = project.run("trust", "other", **bens).out
+    assert "sweep other: MAIN.ipynb, a program that is started for each task\n" in looked
+    assert "rm -rf ~" in looked
+    assert "the same" not in looked
+
+
+def test_a_notebook_that_is_not_the_program_is_shown_as_it_is(
+    project: Project, bens: dict[str, str]
+) -> None:
+    node = json.loads(content("import os"))
+    node["metadata"]["payload"] = "rm -rf ~"
+    project.write("further.ipynb", json.dumps(node))
+    project.declare("first2", f"{SWEEP}code: [further.ipynb]\n", TRAIN)
+    assert '"payload": "rm -rf ~"' in project.run("trust", "first2", **bens).out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (b"s = '\\r'\n", b"s = '\r'\n", "+s = '<U+000D>'"),
+        (b"s = '\\xff'\n", b"s = '\xff'\n", "+s = '<U+DCFF>'"),
+        (b"x = 1\n", b"x = 1", "@@ -1,2 +1 @@"),
+        (b"x = 1\n", b"x = 1\r\n", "+x = 1<U+000D>"),
+        (b"", None, "@@ -1 +0,0 @@"),
+        (
+            b"# coding: raw_unicode_escape\ns = 'A'\n",
+            b"# coding: raw_unicode_escape\ns = '\\u0041'\n",
+            "more.py: it has changed in bytes that are shown alike",
+        ),
+    ],
+)
+def test_files_that_differ_are_never_said_to_be_the_same(
+    project: Project, bens: dict[str, str], before: bytes, after: bytes | None, told: str
+) -> None:
+    forge(project, "first", "more.py", before)
+    project.run("trust", "first", "--yes", **bens)
+    project.declare("second", SWEEP, TRAIN)
+    if after is not None:
+        forge(project, "second", "more.py", after)
+    shown = project.run("trust", "second", **bens).out
+    assert told in shown.splitlines()
+    assert "the same" not in shown
+
+
+def test_a_way_to_run_that_is_new_is_told_though_no_file_has_changed(
+    project: Project, bens: dict[str, str]
+) -> None:
+    project.run("trust", "first", "--yes", **bens)
+    plan = project.root / "sweeps/first/plan.json"
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "kind": "objective"}))
+    shown = project.run("trust", "first", **bens).out
+    assert "an Optuna objective that is called for each task" in shown
+    assert "no file, but how it is run" in shown
+
+
+@pytest.mark.parametrize("lines", ["", "\r"])
+def test_code_that_an_encoding_hides_is_shown(
+    project: Project, bens: dict[str, str], lines: str
+) -> None:
+    code = f"{lines}# -*- coding: raw_unicode_escape -*-\n# \\u000aimport os\n"
+    forge(project, "first", "more.py", code.encode())
+    shown = project.run("trust", "first", **bens).out.splitlines()
+    assert "import os" in shown
+    assert "(its encoding is raw_unicode_escape, in which Python reads it and it is shown)" in shown
+
+
+def test_an_encoding_that_nobody_knows_here_is_told(project: Project, bens: dict[str, str]) -> None:
+    forge(project, "first", "more.py", b"# coding: made-up\n")
+    shown = project.run("trust", "first", **bens).out
+    assert "(Python may not read it as it is shown, in UTF-8: unknown encoding: made-up)" in shown
+
+
+def test_code_is_shown_letter_by_letter_in_a_diff_too(
+    project: Project, bens: dict[str, str]
+) -> None:
+    project.run("trust", "first", "--yes", **bens)
+    project.declare("second", SWEEP, f"{TRAIN}x = params[:warning:]  # [bold]\n")
+    assert "+x = params[:warning:]  # [bold]" in project.run("trust", "second", **bens).out
+
+
+def test_names_of_others_cannot_forge_lines(project: Project, bens: dict[str, str]) -> None:
+    plan = project.root / "sweeps/first/plan.json"
+    forged = "ana\ndigest:  0\ttoo"
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "declared_by": forged}))
+    shown = project.run("trust", "first", **bens).out
+    assert "declared by ana\\ndigest:  0\\ttoo on" in shown
+
+
+def test_the_next_step_can_be_typed_as_it_is_told(project: Project, bens: dict[str, str]) -> None:
+    project.declare("two words", SWEEP, TRAIN)
+    assert "colabctl trust 'two words' --yes\n" in project.run("trust", "two words", **bens).err
+    done = project.run("trust", "two words", "--yes", **bens)
+    assert done.err.endswith("run it: colabctl work 'two words'\n")
 
 
 def test_another_command_for_the_same_code_is_another_thing_to_approve(
@@ -106,7 +228,7 @@ def test_another_command_for_the_same_code_is_another_thing_to_approve(
     project.run("trust", "plain", "--yes", **bens)
     project.declare("evil", plain + 'command: [bash, -c, "rm -rf ~"]\n', TRAIN)
     assert project.run("work", "evil", **bens).code == 1
-    assert "+bash -c rm -rf ~" in project.run("trust", "evil", **bens).out
+    assert "+bash -c 'rm -rf ~'" in project.run("trust", "evil", **bens).out
 
 
 def test_a_digest_that_was_looked_at_before_can_be_given(

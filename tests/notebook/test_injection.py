@@ -63,6 +63,13 @@ def test_what_cannot_be_written_is_refused_by_name() -> None:
         injected({"when": [{1}]}, "x")
 
 
+@pytest.mark.parametrize("name", ["__import__('os').system('id'); y", "x\ny", "", "class", "a.b"])
+def test_what_is_no_name_is_never_put_into_code(name: str) -> None:
+    with pytest.raises(UserError, match="is no Python name") as refused:
+        injected({"x": 1, name: 1}, "x")
+    assert "\n" not in str(refused.value)
+
+
 def test_a_dry_run_shows_the_cell_and_its_place() -> None:
     text = shown(notebook("import os", "# parameters\nlr = 1"), {"lr": 0.5}, "task t000000")
     assert text == (

@@ -56,7 +56,8 @@ def test_a_worker_whose_first_five_tasks_fail_stops_and_says_why(project: Projec
     assert worked.err.splitlines()[-1] == (
         "colabctl: the first 5 tasks of this worker all failed, the last one with: "
         "FileNotFoundError: [Errno 2] No such file or directory: 'data/raw/missing.csv'; "
-        "mend it, then start this worker again"
+        "if this machine is at fault, mend it and start this worker again; if the program is, "
+        "mend it and declare it under another name: colabctl sweep FILE --name"
     )
     assert "looking" in worked.err
     assert "Traceback" in worked.err  # the task's, to mend it by

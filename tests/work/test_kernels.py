@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import IPython
 import pytest
 
 from colabctl.work import notebooks
@@ -16,12 +17,14 @@ from colabctl.work.failure import TaskError
 from colabctl.work.notebooks import run_loop, runner
 from colabctl.work.series import KernelOptions
 from tests.notebook.made import content
-from tests.processes import linux, until
+from tests.processes import Project, end, linux, until
 from tests.work.colab import colab_here
 from tests.work.notebooks import DONE, PARAMETERS, Lab, lab_at, plain, value
 
 pytest.importorskip("ipykernel")
 
+# On Python 3.12 the IPython of Colab does not know `y = !command`.
+assigns = pytest.mark.skipif(IPython.version_info < (8,), reason="needs IPython 8")
 REPORT = "import colabctl, time\nt = colabctl.task()\n"
 
 
@@ -46,6 +49,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         ("quit(4)", "cell 2: sys.exit(4)"),
         ("!exit 3\nprint(1)", "cell 2: CalledProcessError: Command 'exit 3' returned non-zero exit status 3."),
         ("if x:\n    !false", "cell 2: CalledProcessError: Command 'false' returned non-zero exit status 1."),
+        pytest.param("y = !exit 3", "cell 2: CalledProcessError: Command 'exit 3' returned non-zero exit status 3.", marks=assigns),
+        ("y = %sx exit 3", "cell 2: CalledProcessError: Command 'exit 3' returned non-zero exit status 3."),
+        ("!!false", "cell 2: CalledProcessError: Command 'false' returned non-zero exit status 1."),
+        ("%sx false", "cell 2: CalledProcessError: Command 'false' returned non-zero exit status 1."),
+        ("%%system\nfalse", "cell 2: CalledProcessError: Command 'false ' returned non-zero exit status 1."),
+        ("def f(code):\n    !exit {code}\nf(3)", "cell 2: CalledProcessError: Command 'exit 3' returned non-zero exit status 3."),
         ("%%time\n1/0", "cell 2: ZeroDivisionError: division by zero"),
         ("%%capture\n1/0", "cell 2: ZeroDivisionError: division by zero"),
         ("%nomagic", "cell 2: UsageError: Line magic function `%nomagic` not found."),
@@ -77,6 +86,13 @@ def test_a_failing_bash_cell_fails_the_task(lab: Lab) -> None:
         (("1/0", "raises-exception"), DONE),
         (("1/0", "skip-execution"), DONE),
         ("!true", DONE),
+        (
+            "def f(word):\n    return get_ipython().getoutput('echo {word}; echo aside >&2')",
+            "assert f('a') == ['a', 'aside']",
+            DONE,
+        ),
+        ("try:\n    !exit 3\nexcept Exception: assert _exit_code == 3", DONE),
+        ("y = %sx true", "assert y == []", "!!true", DONE),
         ("import asyncio\nawait asyncio.sleep(0.01)", DONE),
         ("%%time\ny = x", "x = y", DONE),
         ("try:\n    1/0\nexcept ZeroDivisionError: pass", DONE),
@@ -241,6 +257,21 @@ def test_modules_beside_the_notebook_are_found_and_those_in_the_project_are_not(
     assert "ModuleNotFoundError" in lab.run("import planted").error
 
 
+def test_what_cells_start_imports_from_beside_the_notebook_and_not_from_the_project(
+    lab: Lab,
+) -> None:
+    (lab.code / "beside.py").write_text("here = 1\n")
+    (lab.root / "planted.py").write_text("here = 1\n")
+    (lab.root / "pip.py").write_text("open('piped', 'w').close()\n")
+    run = "import subprocess, sys\nran = [subprocess.run([sys.executable, *words]).returncode for words in "
+    words = (
+        "(('-c', 'import beside'), ('-m', 'beside'), ('-m', 'planted'), ('-c', 'import planted'))]"
+    )
+    assert lab.run(run + words, value("ran")).metrics == {"v": [0, 0, 1, 1]}
+    lab.run("%pip --version")
+    assert not (lab.root / "piped").exists()
+
+
 def test_the_current_folder_is_the_project(lab: Lab) -> None:
     assert lab.run(value("__import__('os').getcwd()")).metrics == {"v": str(lab.root)}
 
@@ -282,7 +313,7 @@ def test_a_kernel_is_replaced_after_the_number_of_tasks_asked_for(tmp_path: Path
 
 def test_failing_shell_lines_may_be_ignored(tmp_path: Path) -> None:
     with lab_at(tmp_path, shell_errors="ignore", keep="none") as lax:
-        ran = lax.run("!false\nok = _exit_code", value("ok"))
+        ran = lax.run("!false\nok = _exit_code", "y = %sx false", "!!false", value("ok"))
         assert ran.metrics == {"v": 1}
         assert lax.run("%%bash\nfalse").outcome == "failed"
         assert not list(tmp_path.rglob("executed.ipynb"))
@@ -426,6 +457,31 @@ def test_no_kernel_outlives_the_process_that_started_it(tmp_path: Path, whom: st
     until(lambda: living() == 0)
 
 
+@linux
+@pytest.mark.parametrize("above", [True, False])
+def test_a_kernel_that_must_be_killed_leaves_nothing_on_the_machine(
+    project: Project, tmp_path: Path, above: bool
+) -> None:
+    deaf = (
+        "import pathlib, time\n"
+        "while True:\n"
+        "    pathlib.Path('begun').touch()\n"
+        "    try: time.sleep(600)\n"
+        "    except KeyboardInterrupt: pass"
+    )
+    sweep = "method: grid\nprogram: MAIN.ipynb\nparameters: {x: {values: [1]}}\n"
+    cells = (deaf, PARAMETERS) if above else (PARAMETERS, deaf)
+    project.declare("deaf", sweep, content(*cells).decode())
+    machine = tmp_path / "tmp"
+    machine.mkdir()
+    worker = project.start("work", "deaf", TMPDIR=str(machine))
+    until((project.root / "begun").exists)
+    assert [each.name[:14] for each in machine.iterdir()] == ["colabctl-work-"]
+    worker.send_signal(signal.SIGINT)
+    assert end(worker).code == 0
+    assert list(machine.iterdir()) == []
+
+
 def _has(environ: Path, mark: bytes) -> bool:
     try:
         return mark in environ.read_bytes().split(b"\0")
@@ -511,10 +567,27 @@ def test_what_a_notebook_logs_by_wandb_counts_as_in_a_script(tmp_path: Path) -> 
     assert second.reports == [(0, {"loss": 12.0}), (1, {"loss": 6.0}), (2, {"loss": 4.0})]
 
 
-def test_a_secret_that_is_printed_is_not_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_secret_that_is_shown_is_neither_kept_nor_echoed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("MY_TOKEN", 'ab"c\\d')
-    with lab_at(tmp_path, keep="all", secrets=("MY_TOKEN",)) as one:
-        ran = one.run("import os\nprint(os.environ['MY_TOKEN'])", DONE)
+    token = 'ab"c\\d'
+    monkeypatch.setenv("MY_TOKEN", token)
+    shown = (
+        "from IPython.display import display\n"
+        "display({'application/json': {token: [token]}, 'text/plain': token}, raw=True)"
+    )
+    with lab_at(tmp_path, keep="all", most_output=800, secrets=("MY_TOKEN",)) as one:
+        ran = one.run("import os\ntoken = os.environ['MY_TOKEN']\nprint(token)", shown, DONE)
+        cut = one.run("import os\nprint('x' * 397 + os.environ['MY_TOKEN'] + 'y' * 2000)")
+        failed = one.run("import os\nraise ValueError('x' * 397 + os.environ['MY_TOKEN'])")
     assert ran.executed.cells[2].outputs[0].text == "[MY_TOKEN]\n"
+    [display] = ran.executed.cells[3].outputs
+    assert display.data == {
+        "application/json": {"[MY_TOKEN]": ["[MY_TOKEN]"]},
+        "text/plain": "[MY_TOKEN]",
+    }
+    assert cut.executed.cells[2].outputs[0].text == "x" * 397 + "[MY"
+    assert failed.error.endswith("x[MY")
+    out = capsys.readouterr().out
+    assert token not in out
+    assert "[MY_TOKEN]" in out

@@ -89,6 +89,50 @@ def test_a_notebook_that_loops_is_run_once_and_claims_its_tasks(project: Project
     assert {row["metrics"]["y"] for row in project.results("main")} == {0.1, 0.2}
 
 
+LOOP = notebook(
+    "import colabctl\nsweep = colabctl.open().sweep('main')",
+    "for task in sweep.tasks():\n    with task:\n        task.done(y=1)",
+)
+
+
+def test_a_loop_heeds_max_tasks_and_the_rest_is_free(project: Project) -> None:
+    project.declare("main", SWEEP, LOOP)
+    worked = project.run("work", "main", "--max-tasks", "2")
+    assert worked.err.endswith("ran 2 tasks: 2 done, 0 failed; that is --max-tasks\n")
+    assert project.status("main")["pending"] == 4
+
+
+def test_a_loop_ends_at_max_time_and_gives_back_what_it_holds(project: Project) -> None:
+    endless = notebook(
+        "import colabctl, time\nfor task in colabctl.open().sweep('main').tasks():\n"
+        "    with task:\n        time.sleep(600)"
+    )
+    project.declare("main", SWEEP, endless)
+    worked = project.run("work", "main", "--max-time", "3s")
+    assert "ran 0 tasks: 0 done, 0 failed; that is --max-time\n" in worked.err
+    assert project.status("main")["pending"] == 6
+
+
+def test_what_a_loop_did_is_told_by_its_own_tasks_and_by_how_it_ended(project: Project) -> None:
+    left = notebook(
+        "import colabctl\nfor task in colabctl.open().sweep('main').tasks():\n"
+        "    with task:\n        task.done(y=1)\n    if task.index > 1:\n        break"
+    )
+    project.declare("main", SWEEP + "keep_notebooks: all\n", left)
+    claim = {"event": "claim", "tasks": [[0, 1]]}
+    done = {"event": "done", "task": 0, "attempt": 1, "seconds": 1.0, "metrics": {}}
+    project.journal("main", claim, done, writer="ben-vm-1")
+    worked = project.run("work", "main")
+    ran = sum(row["member"] == "ana" for row in project.results("main"))
+    assert 1 <= ran < 5
+    assert worked.err.splitlines()[-1] == (
+        f"ran {ran} task{'s' if ran > 1 else ''}: {ran} done, 0 failed; "
+        "the notebook has left its loop before the sweep was finished"
+    )
+    [kept] = project.root.glob("sweeps/main/runs/*/executed.ipynb")
+    assert "task.done" in kept.read_text()
+
+
 def test_a_loop_that_fails_says_why(project: Project) -> None:
     loop = notebook("raise RuntimeError('no data')\nfor task in sweep.tasks(): pass")
     project.declare("main", SWEEP, loop)

@@ -1,8 +1,12 @@
 """Programs in any language: a command with W&B's macros, run anew for every task."""
 
 import json
+import os
+import signal
+import sys
+from pathlib import Path
 
-from tests.processes import Project, linux, until
+from tests.processes import Project, end, linux, until
 
 FORM = """
 method: grid
@@ -117,6 +121,32 @@ def test_a_program_runs_in_the_project_and_is_the_frozen_copy(project: Project) 
     assert (project.root / "a.csv").read_text() == "1,2\n"
 
 
+def test_what_a_program_starts_imports_frozen_modules_and_none_of_the_project(
+    project: Project,
+) -> None:
+    project.write("planted.py", "")
+    project.write(
+        "tools/other.py", "import inner, features, os\nprint(inner.here, features.here)\n"
+    )
+    project.write("tools/inner.py", "here = 'inner'\n")
+    project.write("features.py", "here = 'features'\n")
+    program = """
+frozen=$(dirname "$0")
+python "$frozen/tools/other.py" || exit 2
+python -c 'import features' || exit 3
+python -c 'import planted' && exit 4
+python -m planted && exit 5
+echo {} > "$COLABCTL_RESULT"
+"""
+    text = form("train.sh", more="code: [tools, features.py]\nmax_retries: 0")
+    project.declare("children", text, program)
+    for name in ("tools/inner.py", "features.py"):
+        project.write(name, "1 / 0")
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    assert project.run("work", "children", PATH=path).code == 0
+    assert failures(project, "children") == []
+
+
 def test_each_way_in_which_a_program_goes_wrong_is_told_in_words(project: Project) -> None:
     wrong = {
         "exit 3": "the program ended with exit code 3",
@@ -228,3 +258,17 @@ def test_the_task_file_holds_all_that_a_program_needs(project: Project) -> None:
     assert told["root"] == str(project.root)
     assert told["folder"].startswith(str(project.root / "sweeps/file/runs"))
     assert not (project.root / told["result"]).exists()
+
+
+def test_a_program_that_must_be_killed_leaves_nothing_on_the_machine(
+    project: Project, tmp_path: Path
+) -> None:
+    project.declare("deaf", form("train.sh"), "trap '' TERM\ntouch begun\nsleep 600\n")
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    worker = project.start("work", "deaf", TMPDIR=str(machine))
+    until((project.root / "begun").exists)
+    assert [each.name[:14] for each in machine.iterdir()] == ["colabctl-work-"]
+    worker.send_signal(signal.SIGINT)
+    assert end(worker).code == 0
+    assert list(machine.iterdir()) == []

@@ -1,7 +1,14 @@
 """Secrets come from the environment, and never reach a file."""
 
+import html
+import json
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from colabctl.work.failure import headline
+from colabctl.work.secrets import concealed, concealer
 from tests.processes import Project
 
 SWEEP = "method: grid\nprogram: train.py:train\nmax_retries: 0\nparameters: {x: {values: [1]}}\n"
@@ -45,3 +52,57 @@ def test_a_secret_that_a_task_prints_reaches_neither_the_folder_nor_the_terminal
 
 def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+KEY = """ {
+  "id": "ana's & ben's",
+  "key": "-----BEGIN-----\\nabc"
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        str,
+        repr,
+        json.dumps,
+        html.escape,
+        str.strip,
+        lambda key: " ".join(key.split()),
+        lambda key: key.splitlines()[1],
+        lambda key: json.dumps(key.splitlines()),
+    ],
+)
+def test_a_secret_is_known_however_it_is_quoted_and_line_by_line(
+    shown: Callable[[str], str],
+) -> None:
+    told = concealer(["KEY"], {"KEY": KEY})(f"denied: {shown(KEY)}")
+    assert told.startswith("denied: ")
+    assert "[KEY]" in told
+    assert not [part for part in ("ana", "ben", "BEGIN", "abc") if part in told]
+
+
+def test_in_what_is_written_as_json_names_count_as_well_as_values() -> None:
+    conceal = concealer(["HF_TOKEN"], {"HF_TOKEN": TOKEN})
+    metrics = {f"loss of {TOKEN}": 1.5, "all": [TOKEN, None, {TOKEN: True}]}
+    assert concealed(metrics, conceal) == {
+        "loss of [HF_TOKEN]": 1.5,
+        "all": ["[HF_TOKEN]", None, {"[HF_TOKEN]": True}],
+    }
+
+
+def test_no_part_of_a_secret_is_left_where_an_error_is_cut_off() -> None:
+    conceal = concealer(["HF_TOKEN"], {"HF_TOKEN": TOKEN})
+    for filling in range(470, 500):
+        said = headline(ValueError("x" * filling + TOKEN), conceal)
+        assert TOKEN[:3] not in said
+
+
+def test_a_task_that_fails_shows_no_line_of_a_secret_of_many_lines(project: Project) -> None:
+    with_secret(project)
+    project.declare("leak", SWEEP, LEAKY)
+    assert project.run("work", "leak", HF_TOKEN=KEY).code == 0
+    [row] = project.results("leak")
+    assert row["error"] == "RuntimeError: 401 for [HF_TOKEN]"
+    assert not [file for file in files(project.root) if b"BEGIN" in file.read_bytes()]

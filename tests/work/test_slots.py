@@ -168,6 +168,20 @@ def test_a_slot_that_is_closed_in_the_middle_of_a_task_loads_the_code_no_more(
     assert Path(slot._settings.root, "loaded").read_text() == "x"
 
 
+def test_a_slot_that_is_closed_while_the_code_is_loaded_asks_it_to_end(slot_for: Slots) -> None:
+    slot, outcomes = slot_for(
+        "import pathlib, signal, time\n"
+        "def end(*_):\n    pathlib.Path('asked').touch()\n    raise SystemExit\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "pathlib.Path('loading').touch()\n"
+        "time.sleep(600)\n"
+    )
+    until(lambda: Path(slot._settings.root, "loading").exists())
+    slot.close()
+    assert Path(slot._settings.root, "asked").exists()
+    assert not outcomes
+
+
 @linux
 def test_what_tasks_left_running_ends_with_the_slot(slot_for: Slots) -> None:
     slot, outcomes = slot_for(

@@ -87,9 +87,15 @@ def test_a_task_cannot_take_the_drive_or_the_machine_from_the_worker(
 
 
 def test_whatever_else_asks_the_browser_is_refused(environ: dict[str, str]) -> None:
-    kind, text = answer("files.upload()", environ)
-    assert kind == "error"
-    assert text.startswith("google.colab asks the browser for 'upload', and a task has none")
+    asked = "__import__('google.colab._message').colab._message.blocking_request"
+    for question, what in {
+        "files.upload()": "'upload'",
+        f"{asked}('eval_js', request={{'code': '1'}})": "'eval_js'",
+        f"{asked}(request='')": "'this'",
+    }.items():
+        kind, text = answer(question, environ)
+        assert kind == "error"
+        assert text.startswith(f"google.colab asks the browser for {what}, and a task has none")
 
 
 @pytest.mark.parametrize("options", [(), ("-P",), ("-u", "-W", "error")])
@@ -122,10 +128,42 @@ def test_nothing_is_imported_that_a_program_does_not_ask_for(environ: dict[str, 
     assert ran.stdout == "[]\n"
 
 
-def test_where_there_is_no_google_colab_nothing_is_changed() -> None:
-    before = {"PYTHONPATH": "/a"}
-    assert startup.environ(before) == before
-
-
 def test_doing_it_twice_is_doing_it_once(environ: dict[str, str]) -> None:
     assert startup.environ(environ) == environ
+
+
+# -- where modules are looked for -----------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a current folder in which others have put modules."""
+    for name in ("pip", "joblib", "planted"):
+        (tmp_path / f"{name}.py").write_text("print('planted')")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-m", "pip", "--version"), ("-c", "import pip"), ("-m", "planted")]
+)
+def test_nothing_is_imported_from_the_current_folder(
+    folder: Path, arguments: tuple[str, ...]
+) -> None:
+    command = [sys.executable, *arguments]
+    environ = startup.environ(os.environ)
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert ran.stdout != "planted\n"
+    assert (
+        subprocess.run(command, capture_output=True, text=True, check=False).stdout == "planted\n"
+    )
+
+
+def test_a_script_finds_the_modules_beside_it(folder: Path) -> None:
+    (folder / "tools").mkdir()
+    (folder / "tools" / "script.py").write_text("import beside, sys; print(sys.path.count(''))")
+    (folder / "tools" / "beside.py").write_text("")
+    command = [sys.executable, "tools/script.py"]
+    environ = startup.environ(os.environ)
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("0\n", "")

@@ -231,10 +231,10 @@ def test_a_sampler_of_a_later_version_is_an_error_that_says_so() -> None:
 def test_a_library_that_a_sampler_needs_and_that_is_missing_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("colabctl.search.samplers.find_spec", lambda name: name == "optuna" or None)
     error = run(curve, sampler="gp").error
     assert isinstance(error, TaskError)
-    assert str(error) == "sampler: gp needs scipy; run: pip install scipy"
+    assert str(error) == "sampler: gp needs torch; run: pip install torch"
 
 
 def test_unknown_trials_in_between_change_nothing() -> None:

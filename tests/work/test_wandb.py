@@ -430,3 +430,27 @@ if "--case=1" in sys.argv:
         ("run-a.wandb is no W&B log of version 0; leave the metrics in $COLABCTL_RESULT", {}),
         (None, {"loss": 1}),
     ]
+
+
+def test_the_settings_of_the_user_count_and_not_those_in_the_project(
+    project: Project, tmp_path: Path
+) -> None:
+    for folder in (project.root / "wandb", project.root / ".wandb"):
+        folder.mkdir()
+        (folder / "settings").write_text("[default]\nbase_url = http://eve.example\nproject = x\n")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "settings").write_text("[default]\nbase_url = http://us.example\nentity = us\n")
+    program = """
+import colabctl, wandb
+settings = wandb.setup().settings
+colabctl.task().done(url=settings.base_url, entity=settings.entity, project=settings.project)
+"""
+    project.declare("settings", SWEEP.format(cases=[0], more=""), program)
+    worked = project.run("work", "settings", WANDB_CONFIG_DIR=str(mine), WANDB_MODE="online")
+    assert worked.code == 0, worked.err
+    assert project.results("settings")[0]["metrics"] == {
+        "url": "http://us.example",
+        "entity": "us",
+        "project": None,
+    }

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.worker_notebooks.conftest import Share
-from tests.worker_notebooks.machine import Machine
+from tests.worker_notebooks.machine import Machine, plant
 
 FOLDERS = {
     "raw": "data/raw",
@@ -46,6 +46,17 @@ def test_outside_colab_it_opens_the_project_in_which_it_lies(
     notebook = project.root / made.out.strip()
     done = laptop.run(notebook, TELL, cwd=notebook.parent)
     assert not done.failed, done.error
+    assert told() in done.text
+
+
+def test_nothing_is_imported_from_the_folder_of_the_notebook(
+    tmp_path: Path, installed: Path, share: Share
+) -> None:
+    laptop = Machine(tmp_path / "laptop", installed, colab=False)
+    notebook = share(tmp_path / "home" / "churn").root / "notebooks/ben/start.ipynb"
+    planted = plant(notebook.parent)
+    done = laptop.run(notebook, TELL, cwd=notebook.parent)
+    assert not planted.exists(), planted.read_text()
     assert told() in done.text
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.processes import Project
 from tests.worker_notebooks.conftest import SWEEP, TRAIN, Share
-from tests.worker_notebooks.machine import Machine, bare_python
+from tests.worker_notebooks.machine import Machine, bare_python, plant
 
 
 def worker(project: Project, sweep: str = "first", *options: str) -> Path:
@@ -79,6 +79,19 @@ def test_outside_colab_nothing_is_mounted_and_the_project_is_the_one_around(
     assert not done.failed, done.error
     assert ran(project) == 2
     assert laptop.calls == []
+
+
+def test_nothing_is_imported_from_the_folder_of_the_notebook(
+    tmp_path: Path, installed: Path, share: Share
+) -> None:
+    laptop = Machine(tmp_path / "laptop", installed, colab=False)
+    project = share(tmp_path / "home" / "churn")
+    notebook = worker(project)
+    planted = plant(notebook.parent)
+    done = laptop.run(notebook, cwd=notebook.parent)
+    assert not planted.exists(), planted.read_text()
+    assert not done.failed, done.error
+    assert ran(project) == 2
 
 
 def test_outside_colab_the_environment_says_where_the_project_is(

@@ -1,4 +1,4 @@
-"""Run by Python at its start: prepares google.colab, then hands over to the real sitecustomize."""
+"""Run by Python at its start: prepares it for a task, then hands over to the real sitecustomize."""
 
 import importlib.util
 import os
@@ -18,19 +18,28 @@ def _hand_over() -> None:
             sys.modules["sitecustomize"] = this
 
 
+def _look_beside_the_script() -> None:
+    """Let a script find the modules beside it: PYTHONSAFEPATH keeps its folder out as well."""
+    script = os.path.realpath(sys.argv[0]) if sys.argv[0] else ""
+    if os.path.isfile(script):  # noqa: PTH113 - as above
+        sys.path.insert(0, os.path.dirname(script))  # noqa: PTH120 - as above
+
+
 def _prepare() -> None:
     spec = importlib.util.spec_from_file_location(
-        "colabctl_colab",
-        os.path.join(_here, "colab.py"),  # noqa: PTH118 - as above
+        "colabctl_changes",
+        os.path.join(_here, "changes.py"),  # noqa: PTH118 - as above
     )
     if spec is not None and spec.loader is not None:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        module.answer_without_browser()
+        module.change_modules()
 
 
 try:
     _prepare()
 except Exception as wrong:  # noqa: BLE001 - no program may fail to start because of this
-    sys.stderr.write("colabctl could not prepare google.colab: %s\n" % wrong)  # noqa: UP031 - for any Python 3
+    sys.stderr.write("colabctl could not prepare this Python: %s\n" % wrong)  # noqa: UP031 - for any Python 3
 _hand_over()
+if getattr(sys.flags, "safe_path", False):  # else Python does so itself
+    _look_beside_the_script()

@@ -1,7 +1,11 @@
-"""Makes google.colab answer at once where no browser listens: in whatever runs as a task.
+"""What is changed of modules in whatever runs as a task: google.colab's and W&B's.
 
-Its functions ask the browser that shows the notebook. A task has none: userdata.get would wait
-ten seconds, drive.mount two minutes even on a mounted Drive, and authenticate_user for ever.
+The functions of google.colab ask the browser that shows the notebook. A task has none, and they
+are made to answer at once: userdata.get would wait ten seconds, drive.mount two minutes even on a
+mounted Drive, and authenticate_user for ever.
+
+W&B reads settings from the current folder, which is the project: whoever writes there could have
+the user's key sent to a server of his own. It is kept to the settings of the user.
 
 This file is loaded on its own, into any Python 3 that a task starts: it needs nothing of colabctl.
 """
@@ -20,8 +24,8 @@ _DONE = "_colabctl_done"
 _IN_WORKER = "in the worker's notebook, before the cell that runs `colabctl work`"
 
 
-def answer_without_browser() -> None:
-    """Change google.colab, now if it is loaded and else when it is."""
+def change_modules() -> None:
+    """Change the modules, now if they are loaded and else when they are."""
     for name, change in _CHANGES.items():
         after_import(name, change)
 
@@ -133,14 +137,18 @@ def _runtime(module: Any) -> None:
 def _message(module: Any) -> None:
     """Refuse what all other functions of google.colab ask the browser by."""
 
-    def refuse(request: object = "this", *_: Any, **__: Any) -> NoReturn:
+    def refuse(*asked: object, **_: object) -> NoReturn:
+        what = asked[0] if asked else "this"
         raise RuntimeError(
-            f"google.colab asks the browser for {request!r}, and a task has none; "
-            f"do it {_IN_WORKER}"
+            f"google.colab asks the browser for {what!r}, and a task has none; do it {_IN_WORKER}"
         )
 
     module.blocking_request = refuse
     module.read_reply_from_input = refuse
+
+
+def _wandb_settings(module: Any) -> None:
+    module.Settings.settings_workspace = property(lambda _: os.devnull)
 
 
 _CHANGES: Mapping[str, Callable[[Any], None]] = {
@@ -149,6 +157,7 @@ _CHANGES: Mapping[str, Callable[[Any], None]] = {
     "google.colab.drive": _drive,
     "google.colab.runtime": _runtime,
     "google.colab.userdata": _userdata,
+    "wandb.sdk.wandb_settings": _wandb_settings,
 }
 
 

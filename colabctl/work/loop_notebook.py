@@ -4,15 +4,30 @@ import json
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from colabctl.work.ending import KILL, signal_group
 from colabctl.work.failure import TaskError, headline
 
+VARIABLE = "COLABCTL_LOOP"
+"""The variable by which the notebook's loops know who started them: see Orders."""
+
 _LOOK_EVERY = 0.2  # seconds between looks at whether to end
+
+
+class Orders(NamedTuple):
+    """What loops are told: the mark of their workers' names, and how many tasks they may claim."""
+
+    mark: str = ""
+    most: int | None = None
+
+
+def orders(environ: Mapping[str, str]) -> Orders:
+    """Return what a loop in this process is told; nothing, where nobody started it."""
+    return Orders(*json.loads(environ.get(VARIABLE, "[]")))
 
 
 class LoopSettings(NamedTuple):
@@ -35,16 +50,16 @@ class LoopSettings(NamedTuple):
 def run(
     settings: LoopSettings,
     environ: Mapping[str, str],
-    interrupted: threading.Event,
+    over: Callable[[], bool],
     kill_after: float,
 ) -> str:
     """Run the notebook to its end and return what was wrong with it, "" for nothing.
 
-    Its output is this process's. When `interrupted` is set it gets SIGTERM, releases what it
-    holds, and is killed if it is still there after `kill_after` seconds.
+    Its output is this process's. When it is `over` it gets SIGTERM, releases what it holds, and
+    is killed if it is still there after `kill_after` seconds.
     """
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-P", "-m", "colabctl.work.loops", json.dumps(settings._asdict())],
+        [sys.executable, "-P", "-m", "colabctl.work.loop_notebook", json.dumps(settings._asdict())],
         cwd=settings.root,
         env=dict(environ),
         stdin=subprocess.DEVNULL,
@@ -53,18 +68,19 @@ def run(
     )
     assert process.stdout is not None
     try:
-        while process.poll() is None:
-            if interrupted.wait(_LOOK_EVERY):
-                signal_group(process, signal.SIGTERM)
-                process.wait(kill_after)
-    except subprocess.TimeoutExpired:
-        pass
+        with suppress(subprocess.TimeoutExpired):
+            while process.poll() is None:
+                if over():
+                    signal_group(process, signal.SIGTERM)
+                    process.wait(kill_after)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_LOOK_EVERY)
     finally:
         signal_group(process, KILL)
         process.wait()
     with process.stdout:
         said = process.stdout.read().decode(errors="replace").strip()
-    if interrupted.is_set() or process.returncode == 0:
+    if over() or process.returncode == 0:
         return ""
     return said or f"its process ended with exit code {process.returncode}"
 

@@ -1,0 +1,80 @@
+"""Texts of others as a terminal shows them."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colabctl.cli.options import talk
+from colabctl.cli.terminal import one_line, plain
+from colabctl.errors import UserError
+from tests.cli.conftest import Say
+from tests.processes import Project
+
+pieces = st.text(max_size=8) | st.sampled_from(
+    ["<U+", "<", "U+001B>", "\x1b", "\r", "\\r", "\ud800"]
+)
+
+
+@given(st.lists(pieces).map("".join))
+def test_two_texts_that_differ_are_never_shown_as_the_same(text: str) -> None:
+    shown = plain(text)
+    assert re.sub(r"<U\+([0-9A-F]+)>", lambda found: chr(int(found[1], 16)), shown) == text
+    assert all(char in "\n\t" or char.isprintable() for char in shown)
+
+
+@pytest.mark.parametrize(
+    "code", [0x1B, 0x0D, 0x202E, 0x115F, 0x1160, 0x3164, 0xFE0F, 0xFFA0, 0xE01EF]
+)
+def test_what_cannot_be_seen_is_told(code: int) -> None:
+    assert plain(f"a{chr(code)}b") == f"a<U+{code:04X}>b"
+
+
+def test_code_is_left_as_it_is_written() -> None:
+    code = "if x < U + 1:\n\tprint('\\r\\n\\x1b', 'naïve', '漢')"
+    assert plain(code) == code
+
+
+def test_a_name_begins_no_line_of_its_own() -> None:
+    assert one_line("ana\ncolabctl: all is well\t!") == "ana\\ncolabctl: all is well\\t!"
+
+
+def test_what_is_told_beside_the_answer_cannot_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    talk("note: \x1b[2J")
+    assert capsys.readouterr().err == "note: <U+001B>[2J\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (UserError("no\x1b[2J\nnor that"), "colabctl: no<U+001B>[2J\nnor that\n"),
+        (OSError(5, "bad", "a\x1b\nb"), "colabctl: a<U+001B>\\nb: bad\n"),
+    ],
+)
+def test_an_error_cannot_steer_the_terminal(
+    say: Say, monkeypatch: pytest.MonkeyPatch, raised: Exception, told: str
+) -> None:
+    def fail() -> None:
+        raise raised
+
+    monkeypatch.setattr("colabctl.cli.app", fail)
+    assert say("status").err == told
+
+
+def test_names_of_files_cannot_steer_the_terminal(project: Project, say: Say) -> None:
+    project.write("data/raw/a.csv", "1")
+    assert say("protect").code == 0
+    project.write("data/raw/b\x1b[2J\nall unchanged", "2")
+    shown = say("verify").out
+    assert "added: data/raw/b<U+001B>[2J\\nall unchanged\n" in shown
+
+
+def test_what_the_doctor_finds_cannot_steer_the_terminal(project: Project, say: Say) -> None:
+    project.write("sweeps/a\x1b[2J (1).json", "{}")
+    project.write("sweeps/a\x1b[2J.json", "{}")
+    shown = say("doctor").out
+    assert "\x1b" not in shown
+    assert "<U+001B>[2J" in shown

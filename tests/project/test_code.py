@@ -1,0 +1,80 @@
+"""Code is frozen, and read again, from folders in which others may have put anything."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from colabctl.errors import UserError
+from colabctl.project import code as frozen
+
+pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
+
+
+def made(folder: Path, *names: str) -> Path:
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x = 1\n")
+    return folder
+
+
+def refused(folder: Path, *parts: str, code: Sequence[str] = ()) -> None:
+    with pytest.raises(UserError) as wrong:
+        frozen.freeze("a.py", code, [folder])
+    assert all(part in str(wrong.value) for part in parts), wrong.value
+
+
+def test_the_program_must_be_among_the_frozen_files(tmp_path: Path) -> None:
+    digest = frozen.freeze("a.py", [], [made(tmp_path, "a.py")]).digest
+    assert frozen.fetch(tmp_path, digest, "a.py:x").digest == digest
+    with pytest.raises(UserError, match=r"does not hold the sweep's program 'b\.py:x'"):
+        frozen.fetch(tmp_path, digest, "b.py:x")
+    with pytest.raises(UserError, match="does not hold the sweep's program"):
+        frozen.fetch(tmp_path, "", "a.py")
+
+
+@pipes
+def test_a_pipe_is_neither_a_program_nor_code(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.py")
+    refused(tmp_path, "program: ", "a.py is neither a file nor a folder")
+    (tmp_path / "a.py").unlink()
+    os.mkfifo(made(tmp_path, "a.py") / "pipe")
+    refused(tmp_path, "code: ", "pipe is neither a file nor a folder", code=["pipe"])
+
+
+@pipes
+def test_a_pipe_where_the_code_came_from_counts_as_changed(tmp_path: Path) -> None:
+    code = frozen.freeze("a.py", [], [made(tmp_path, "a.py")])
+    assert frozen.changed(code, tmp_path) == []
+    (tmp_path / "a.py").unlink()
+    os.mkfifo(tmp_path / "a.py")
+    assert frozen.changed(code, tmp_path) == ["a.py"]
+
+
+def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (made(tmp_path, "a.py") / "data.bin").open("wb") as file:
+        file.truncate(1 << 40)  # more than any memory
+    refused(tmp_path, "code: more than", "at data.bin", code=["data.bin"])
+
+
+def test_folders_without_end_are_refused(tmp_path: Path) -> None:
+    made(tmp_path, "a.py", "lib/" + "d/" * 60 + "b.py")
+    refused(tmp_path, "lies more than 50 folders deep", code=["lib"])
+    with pytest.raises(UserError, match="lies more than 50 folders deep"):
+        frozen.fetch(tmp_path, "0" * 64)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(made(tmp_path, "a.py", "lib/b.py")) + b"/lib/\xff.py")).touch()
+    refused(tmp_path, r"code: '\udcff.py'", "no name in UTF-8", code=["lib"])
+    with pytest.raises(UserError, match="no name in UTF-8"):
+        frozen.fetch(tmp_path, "0" * 64)
+
+
+def test_places_are_told_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"a\.py does not exist in {tmp_path}$"):
+        frozen.freeze("a.py", [], [tmp_path, tmp_path])

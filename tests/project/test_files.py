@@ -1,0 +1,41 @@
+"""How files of others are read: whole, and only if they are files of a size that they can have."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from colabctl.sharedfs.files import holds_part, read_file
+
+pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_bytes(b"12345")
+    assert read_file(file, 5) == b"12345"
+    with pytest.raises(OSError, match="has more than 4 bytes"):
+        read_file(file, 4)
+    with pytest.raises(FileNotFoundError):
+        read_file(tmp_path / "none", 4)
+    with pytest.raises(IsADirectoryError):
+        read_file(tmp_path, 4)
+
+
+@pipes
+def test_pipes_and_devices_are_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    for name in ("pipe", "endless"):
+        with pytest.raises(OSError, match="not a regular file") as refused:
+            read_file(tmp_path / name, 10)
+        assert refused.value.filename == str(tmp_path / name)
+        assert not holds_part(tmp_path / name, b"data")
+
+
+def test_a_part_of_what_is_being_written_is_told_from_something_else(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    for content, part in ((b"", True), (b"da", True), (b"data", True), (b"daX", False),
+                          (b"data and more", False)):  # fmt: skip
+        file.write_bytes(content)
+        assert holds_part(file, b"data") is part

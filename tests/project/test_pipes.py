@@ -1,0 +1,40 @@
+"""A pipe in the place of a file that others may have written: nobody waits for it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from colabctl.errors import UserError
+from colabctl.project.config import load
+from colabctl.project.layout import Layout
+from colabctl.project.members import members
+from colabctl.project.raw import protect, verify
+from colabctl.project.wheel import place_wheel, wheel
+from tests.project.test_workers import written
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
+
+
+def test_a_pipe_is_no_members_record(project: Layout) -> None:
+    os.mkfifo(project.member_records / "cleo.json")
+    assert members(project, load(project.root, {})) == ("ana", "ben")
+
+
+def test_a_pipe_is_no_manifest(project: Layout) -> None:
+    os.mkfifo(project.raw_manifest)
+    for command in (protect, verify):
+        with pytest.raises(UserError, match=r"cannot read .*raw\.manifest\.json: is not a regular"):
+            command(project, Path("data/raw"))
+
+
+def test_a_pipe_is_not_the_wheel(project: Layout) -> None:
+    os.mkfifo(project.records / wheel().name)
+    with pytest.raises(UserError, match=r"py3-none-any\.whl is not the wheel"):
+        place_wheel(project)
+
+
+def test_a_pipe_is_no_worker_notebook(project: Layout) -> None:
+    there = project.worker_notebooks / "first-ana-1.ipynb"
+    os.mkfifo(there)
+    assert written(project, 1).other == (there,)

@@ -1,0 +1,50 @@
+"""A worker runs what its member trusts and nothing else, however long it goes on."""
+
+import json
+import time
+
+from tests.processes import Project, end
+
+SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
+TRAIN = "def train(params, task):\n    return {'y': 1}\n"
+
+
+def test_a_digest_that_is_given_is_the_only_one_that_runs(project: Project) -> None:
+    project.write("s.yaml", SWEEP)
+    project.write("train.py", TRAIN)
+    assert project.run("sweep", "s.yaml").code == 0  # which approves it
+    refused = project.run("work", "s", "--trust-digest", "0" * 64)
+    assert refused.code == 1
+    assert "neither declared nor approved" in refused.err
+    assert project.results("s") == []
+
+
+def test_code_that_is_swapped_while_a_worker_waits_does_not_run(project: Project) -> None:
+    for name in ("first", "second"):
+        project.write("train.py", TRAIN)
+        project.write(f"{name}.yaml", SWEEP)
+        assert project.run("sweep", f"{name}.yaml").code == 0
+    claim = {"event": "claim", "tasks": [[0, 1], [1, 1]]}
+    journals = [project.journal(name, claim) for name in ("first", "second")]
+    for journal in journals:
+        journal.write_text(journal.read_text().replace('"lease": 30.0', '"lease": 3000.0'))
+    worker = project.start("work", "first", "second")
+    assert worker.stderr
+    assert worker.stderr.readline() == "first: 0/2\n"  # it has looked at the code, and waits
+    evil = project.root / "sweeps/first"
+    project.write("sweeps/first/code/train.py", "open('pwned', 'w')\n" + TRAIN)
+    project.write("evil/train.py", "open('pwned', 'w')\n" + TRAIN)
+    project.write("evil/evil.yaml", SWEEP)
+    project.run(
+        "sweep", "evil/evil.yaml", member="ben", COLABCTL_APPROVALS=str(project.root.parent)
+    )
+    other = json.loads((project.root / "sweeps/evil/plan.json").read_text())
+    plan = json.loads((evil / "plan.json").read_text())
+    (evil / "plan.json").write_text(json.dumps({**plan, "code_digest": other["code_digest"]}))
+    released = {"n": 9, "t": time.time(), "event": "released", "tasks": [0, 1]}
+    for journal in journals:
+        journal.write_text(journal.read_text() + json.dumps(released) + "\n")
+    ended = end(worker)
+    assert not (project.root / "pwned").exists()
+    assert ended.code == 1
+    assert "neither declared nor approved" in ended.err
