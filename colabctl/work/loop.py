@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from colabctl.work.identity import Identity
 from colabctl.work.kept import keep
 from colabctl.work.outbox import Outbox
 from colabctl.work.rhythm import rhythm_for
+from colabctl.work.secrets import concealed
 from colabctl.work.sweep import OpenSweep
 
 
@@ -47,8 +48,7 @@ class _Answers:
     def failed(self, error: BaseException) -> None:
         self._check()
         if isinstance(error, Exception):
-            lines = "".join(traceback.format_exception(error)).splitlines()
-            self._loop.fail(headline(error), "\n".join(lines[-TAIL_LINES:]))
+            self._loop.fail(headline(error, self._loop.conceal), traceback.format_exception(error))
         else:
             self._loop.give_back()
 
@@ -75,7 +75,7 @@ class _Loop:
         rng: random.Random,
     ) -> None:
         self._sweep = sweep
-        self._conceal = conceal
+        self.conceal = conceal
         self._left = most  # tasks that it may still claim; None for any number
         self._ledger = sweep.ledger
         self._rhythm = rhythm_for(sweep.plan.consistency)
@@ -120,7 +120,7 @@ class _Loop:
             self.end("pruned", metrics=self.metrics or {})
         elif self.metrics is None:
             self.fail(
-                "the loop went on without task.done(...); write `with task:` around the work", ""
+                "the loop went on without task.done(...); write `with task:` around the work", ()
             )
         else:
             self.end("done", metrics=self.metrics)
@@ -218,6 +218,7 @@ class _Loop:
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
         assert self.current is not None
+        values = concealed(values, self.conceal)
         with self._turn:
             self._box.report(self.current.index, self.current.attempt, step, values)
             self._study.report(self.current.index, step, values)
@@ -240,8 +241,9 @@ class _Loop:
                 if self._study.stops_early:
                     self._ledger.refresh()
 
-    def fail(self, error: str, output: str) -> None:
-        self.end("failed", error=self._conceal(error), output=self._conceal(output))
+    def fail(self, error: str, output: Iterable[str]) -> None:
+        lines = self.conceal("".join(output)).splitlines()
+        self.end("failed", error=error, output="\n".join(lines[-TAIL_LINES:]))
 
     def end(self, kind: str, **parts: Any) -> None:
         assert self.current is not None
@@ -251,7 +253,9 @@ class _Loop:
         if kind == "pruned":
             parts["metrics"] = {**latest, **parts["metrics"]}
         if self._task.user_attributes:
-            parts["attributes"] = self._task.user_attributes
+            parts["attributes"] = concealed(self._task.user_attributes, self.conceal)
+        if "metrics" in parts:
+            parts["metrics"] = concealed(parts["metrics"], self.conceal)
         self.say(kind, seconds=round(seconds, 6), **parts)
         self.current = None
 

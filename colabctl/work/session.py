@@ -117,7 +117,9 @@ class Session:
         fetched = self._fetch(sweep)
         if fetched is None:
             return Tally(ending="interrupted")
-        with tempfile.TemporaryDirectory(prefix="colabctl-work-") as scratch:
+        with tempfile.TemporaryDirectory(
+            prefix="colabctl-work-", ignore_cleanup_errors=True
+        ) as scratch:
             code = Path(scratch) / "code"
             frozen.write(fetched, code)
             environs = _environs(self.layout.root, self.member, self.jobs)

@@ -15,6 +15,7 @@ from colabctl.work.crew import Crew, MakeSlots
 from colabctl.work.identity import Identity
 from colabctl.work.outbox import Outbox
 from colabctl.work.rhythm import rhythm_for
+from colabctl.work.secrets import concealed
 from colabctl.work.slots import Outcome, Stop
 from colabctl.work.sweep import OpenSweep
 from colabctl.work.tally import Limits, Tally
@@ -257,9 +258,7 @@ class Worker:
         outcomes = self._crew.outcomes
         while outcomes:
             outcome = outcomes.popleft()
-            if outcome.error or outcome.output:
-                error, output = self.conceal(outcome.error), self.conceal(outcome.output)
-                outcome = outcome._replace(error=error, output=output)
+            outcome = self._without_secrets(outcome)
             if outcome.assignment is None:
                 self._give_up(f"the code cannot be loaded: {outcome.error}", outcome.output)
             elif outcome.kind in ("report", "suggested"):
@@ -273,6 +272,16 @@ class Worker:
                     why = Stop("failed", f"ran longer than {timeout:g} s (task timeout)")
                     self._crew.stop(index, why)
         self._end_deaf()
+
+    def _without_secrets(self, outcome: Outcome) -> Outcome:
+        if outcome.kind == "suggested":  # by the sweep's own space
+            return outcome
+        return outcome._replace(
+            error=self.conceal(outcome.error),
+            output=self.conceal(outcome.output),
+            metrics=concealed(outcome.metrics, self.conceal),
+            attributes=concealed(outcome.attributes, self.conceal),
+        )
 
     def _close(self, outcome: Outcome, assignment: Assignment) -> None:
         """Record what became of a task."""
