@@ -5,6 +5,7 @@ network file system shows the lines to the next reader that opens it. A line tha
 yet is not there yet. A line that is no event is damage: it is reported, and the rest counts.
 """
 
+import errno
 import os
 import stat
 from dataclasses import dataclass, field
@@ -88,7 +89,9 @@ class AppendedJournals:
     def _read(self, writer: str, place: _Place, found: list[Event]) -> None:
         try:
             status = os.stat(place.file)  # noqa: PTH116 - called very often
-            if status.st_size <= place.offset or not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode):  # a pipe might never end
+                raise OSError(errno.EINVAL, "is not a regular file")
+            if status.st_size <= place.offset:
                 return
             with place.file.open("rb", buffering=0) as file:
                 file.seek(place.offset)
