@@ -12,7 +12,7 @@ from tests.eventual.group import Group, eventually
 LATE = {"median": 0.1, "worst": 0.5}
 
 
-@pytest.mark.parametrize("error", [errno.EIO, errno.ENOTCONN])
+@pytest.mark.parametrize("error", [errno.EIO, pytest.param(errno.ENOTCONN, marks=pytest.mark.slow)])
 def test_a_worker_survives_a_mount_that_does_not_answer_for_a_while(
     drives: Callable[..., Drive], error: int
 ) -> None:
@@ -71,6 +71,7 @@ def test_nothing_is_written_below_a_path_that_is_no_longer_a_mount(
     assert len({row["index"] for row in group.results(0)}) >= 3
 
 
+@pytest.mark.slow
 def test_a_machine_that_was_cut_off_and_comes_back_loses_nothing(
     drives: Callable[..., Drive],
 ) -> None:

@@ -74,6 +74,7 @@ def test_sigterm_gives_back_the_tasks_within_five_seconds(drives: Callable[..., 
     assert group.status(1)["pending"] == 4
 
 
+@pytest.mark.slow
 def test_a_worker_is_done_before_its_time_is_up(drives: Callable[..., Drive]) -> None:
     group = Group(drives(machines=1, **LATE), tasks=50, seconds=0.5)
     begun = time.monotonic()
