@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.drive import Drive
 from tests.eventual.group import Group, eventually
 
