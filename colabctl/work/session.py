@@ -202,6 +202,8 @@ class Session:
             tally.ending = "max-tasks"
         else:
             tally.ending = "left"
+            if not mine:
+                self.tell(f"note: {plan.program} has asked for no task of sweep {plan.sweep}")
         held = sum(len(book.held.get(name, ())) for name in mine)
         if held:
             self.tell(f"{held} tasks are free again once {plan.lease:g} s have gone by")

@@ -133,6 +133,14 @@ def test_what_a_loop_did_is_told_by_its_own_tasks_and_by_how_it_ended(project: P
     assert "task.done" in kept.read_text()
 
 
+def test_a_loop_over_another_sweep_is_told(project: Project) -> None:
+    project.declare("other", SWEEP, LOOP.replace("'main'", "'other'"))
+    project.declare("main", SWEEP, LOOP.replace("'main'", "'other'"))
+    worked = project.run("work", "main")
+    assert "note: MAIN.ipynb has asked for no task of sweep main\n" in worked.err
+    assert project.status("main")["pending"] == 6
+
+
 def test_a_loop_that_fails_says_why(project: Project) -> None:
     loop = notebook("raise RuntimeError('no data')\nfor task in sweep.tasks(): pass")
     project.declare("main", SWEEP, loop)
