@@ -101,20 +101,10 @@ def declare(
     that another sweep has.
     """
     declared = _declare(draft, layout, config, name=name, member=member, now=now, beside=beside)
-    plan = declared.plan
-    if plan.program is None:
+    if declared.plan.program is None:
         return declared
-    approval = Approval(
-        digest=plan.run_digest,
-        project=config.name,
-        sweep=name,
-        program=plan.program,
-        command=plan.command or (),
-        approved_at=now,
-        files=declared.code.files,
-    )
     try:
-        approvals.add(approval)
+        approvals.add(approval_of(declared.plan, declared.code, config, now))
     except OSError as wrong:
         note = (
             f"your approval cannot be kept in {approvals.folder} ({wrong.strerror}); set "
@@ -122,6 +112,20 @@ def declare(
         )
         return replace(declared, notes=(*declared.notes, note))
     return declared
+
+
+def approval_of(plan: Plan, code: frozen.Code, config: Config, now: float) -> Approval:
+    """Return what a member who trusts a sweep's code at the time `now` approves."""
+    assert plan.program is not None, "there is nothing to approve"
+    return Approval(
+        digest=plan.run_digest,
+        project=config.name,
+        sweep=plan.sweep,
+        program=plan.program,
+        command=plan.command or (),
+        approved_at=now,
+        files=code.files,
+    )
 
 
 def _declare(

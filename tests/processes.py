@@ -192,6 +192,20 @@ class Project:
             process.communicate()
 
 
+def check_interrupted_leaves_nothing(project: Project, sweep: str, machine: Path) -> None:
+    """Interrupt a worker whose task is deaf and has touched `begun`: its temporary folder is empty.
+
+    machine  a folder to make, for its temporary files
+    """
+    machine.mkdir()
+    worker = project.start("work", sweep, TMPDIR=str(machine))
+    until((project.root / "begun").exists)
+    assert [each.name[:14] for each in machine.iterdir()] == ["colabctl-work-"]
+    worker.send_signal(signal.SIGINT)
+    assert end(worker).code == 0
+    assert list(machine.iterdir()) == []
+
+
 def end(process: "subprocess.Popen[str]") -> Finished:
     """Wait for the end of a process."""
     out, err = process.communicate(timeout=PATIENCE)

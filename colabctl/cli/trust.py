@@ -38,8 +38,9 @@ def trust(
 
     `work` runs only what you have declared or approved. Approvals are kept outside the project.
     """
+    from colabctl.declare import approval_of
     from colabctl.ledger import read_plan
-    from colabctl.project.approvals import Approval, approvals_for
+    from colabctl.project.approvals import approvals_for
     from colabctl.project.code import fetch
     from colabctl.project.sweeps import find_sweep
 
@@ -52,16 +53,8 @@ def trust(
         )
     approvals = approvals_for(layout.root, os.environ)
     approved = approvals.has(plan.run_digest)
-    files = fetch(place.code, plan.code_digest, plan.program).files
-    new = Approval(
-        digest=plan.run_digest,
-        project=config.name,
-        sweep=sweep,
-        program=plan.program,
-        command=plan.command or (),
-        approved_at=time.time(),
-        files=files,
-    )
+    code = fetch(place.code, plan.code_digest, plan.program)
+    new = approval_of(plan, code, config, time.time())
     if not as_json:
         _show(plan, new, None if approved else approvals.latest(config.name, plan.program))
     if not approved and (yes or (not as_json and _agreed(sweep))):

@@ -14,9 +14,7 @@ _PASSING = frozenset(
         errno.ENETUNREACH, errno.ENOENT, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT,
     }
 )  # fmt: skip
-LONGEST_PAUSE = 30.0
-"""Seconds between attempts to reach a folder that does not answer, at most."""
-
+_LONGEST_PAUSE = 30.0  # seconds between attempts to reach a folder that does not answer
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -25,6 +23,11 @@ def fault_of(error: OSError) -> Fault:
     if error.errno in _FULL:
         return "full"
     return "passing" if error.errno in _PASSING else "lasting"
+
+
+def pause_after(pause: float) -> float:
+    """Return the seconds to leave a folder alone after a fault that passes; `pause` came before."""
+    return min(max(1.0, 2 * pause), _LONGEST_PAUSE)
 
 
 def describe(error: OSError) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from colabctl.search.axes import Real
 from colabctl.search.distributions import (
     Categorical,
     Constant,
-    Distribution,
     IntUniform,
     WeightedCategorical,
     same,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 _LOGARITHMIC = (LogUniform, LogUniformValues, InvLogUniform, LogNormal)
-_LEAST, _MOST = 2.0**-53, 1 - 2.0**-53  # the ends of the numbers that draws are made of
 _LARGEST = 1e300
 _NEAR = 1e-8  # a value lies on a step for Optuna if it is no farther from it, in steps
 
@@ -171,7 +170,7 @@ def _axis(name: str, parameter: Leaf | Choice) -> _Axis | None:
         case InvLogUniformValues(low, high):
             return _Axis(name, FloatDistribution(low, high, log=True))
         case Law() as law:
-            low, high = law.range() or _ends(law)
+            low, high = law.range() or Real(law).ends
             log = isinstance(law, _LOGARITHMIC)
             return _Axis(name, FloatDistribution(low, high, log=log))
     raise AssertionError(parameter)
@@ -182,17 +181,13 @@ def _stepped(law: Quantized) -> "BaseDistribution":
     from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy
 
     points = law.support()
-    low, high = (points.at(0), points.at(points.size - 1)) if points else _ends(law)
+    low, high = (points.at(0), points.at(points.size - 1)) if points else Real(law).ends
     log = isinstance(law.law, _LOGARITHMIC) and low > 0
     if isinstance(law.q, int):
         return IntDistribution(int(low), int(high), log=log, step=1 if log else law.q)
     with warnings.catch_warnings():  # Optuna moves a bound that rounding has carried off its step
         warnings.simplefilter("ignore")
         return FloatDistribution(low, high, log=log, step=None if log else law.q)
-
-
-def _ends(law: Distribution) -> tuple[Any, Any]:
-    return law.value_at(_LEAST), law.value_at(_MOST)
 
 
 def _choices(values: Sequence[Any]) -> "tuple[CategoricalDistribution, dict[str, Any]]":

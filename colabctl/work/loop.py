@@ -12,7 +12,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Book
-from colabctl.sharedfs.faults import LONGEST_PAUSE, describe, fault_of
+from colabctl.sharedfs.faults import describe, fault_of, pause_after
 from colabctl.task import Assignment, Task
 from colabctl.work.batch import batch_size
 from colabctl.work.failure import TAIL_LINES, headline
@@ -150,7 +150,7 @@ class _Loop:
                     raise
                 if not pause:
                     _tell(f"{describe(error)}; trying again until it answers")
-                pause = min(max(1.0, 2 * pause), LONGEST_PAUSE)
+                pause = pause_after(pause)
                 time.sleep(pause)
 
     def _look(self) -> bool:

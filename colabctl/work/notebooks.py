@@ -109,12 +109,18 @@ class Runner:
         self._environ = _environ(code)
         self._wandb = any("wandb" in cell.source.lower() for cell in notebook.code)
         fresh = options.fresh or notebook.kind == "loop"
+        conceal = concealer(options.secrets, os.environ)
         self._series = Series(
-            self._environ, root, options, fresh=fresh, wandb=self._wandb, scratch=scratch
+            self._environ,
+            root,
+            options,
+            fresh=fresh,
+            wandb=self._wandb,
+            scratch=scratch,
+            conceal=conceal,
         )
         self._scratch = scratch
         self._keeps = options.keep
-        conceal = concealer(options.secrets, os.environ)
         self._concealed = partial(concealed, conceal=conceal)
         self._anchor = Anchor(root)
         self._kill_after = kill_after

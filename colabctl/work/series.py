@@ -14,7 +14,6 @@ from nbformat import NotebookNode
 from colabctl.notebook.executed import Executed
 from colabctl.work.ending import how_it_ended
 from colabctl.work.kernels import Cells, Kernel, KernelDied, KernelRefused, Raised
-from colabctl.work.secrets import concealer
 
 _SHUTDOWN = 5.0  # seconds for what a kernel does at its end
 _AT_EXIT = 2.0  # the same when this process ends, which is given three seconds itself
@@ -69,6 +68,7 @@ class Series:
     root     the current folder of the cells
     wandb    whether the cells may log by W&B
     scratch  where kernels have their folders
+    conceal  replaces what must not be shown in a text
     kernel   the one that runs cells, or is ready for the next task
     """
 
@@ -81,6 +81,7 @@ class Series:
         fresh: bool,
         wandb: bool,
         scratch: Path | None,
+        conceal: Callable[[str], str],
     ) -> None:
         self._environ = environ
         self.kernel: Kernel | None = None
@@ -89,7 +90,7 @@ class Series:
         self._fresh = fresh
         self._wandb = wandb
         self._scratch = scratch
-        self._conceal = concealer(options.secrets, environ)
+        self._conceal = conceal
         self._spare: Kernel | None = None  # starts while another one runs a task
         self._tasks = 0  # that the kernel has run
         self._above: list[NotebookNode] = []  # the cells that ran once in it

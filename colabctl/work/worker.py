@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from colabctl.ledger import Book, Claim
-from colabctl.sharedfs.faults import LONGEST_PAUSE, describe, fault_of
+from colabctl.sharedfs.faults import describe, fault_of, pause_after
 from colabctl.task import Assignment
 from colabctl.work.batch import batch_size
 from colabctl.work.crew import Crew, MakeSlots
@@ -139,7 +139,7 @@ class Worker:
         if fault == "passing":
             if not self._pause:
                 self.tell(f"{describe(error)}; running tasks go on, trying again until it answers")
-            self._pause = min(max(1.0, 2 * self._pause), LONGEST_PAUSE)
+            self._pause = pause_after(self._pause)
             self._again_at = self.monotonic() + self._pause
         else:
             self.tally.ending = "full" if fault == "full" else "unwritable"

@@ -12,6 +12,18 @@ from tests.processes import Finished, Project, clean
 
 Say = Callable[..., Finished]
 
+SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
+TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
+
+
+def refused(said: Finished, *parts: str, lines: int = 1) -> None:
+    """Check that a command was refused in so many lines, and that they say all of `parts`."""
+    assert (said.code, said.out) == (1, ""), said
+    assert said.err.count("\n") == lines, said.err
+    assert said.err.startswith("colabctl: ")
+    for part in parts:
+        assert part in said.err
+
 
 @pytest.fixture
 def say(
@@ -38,3 +50,10 @@ def say(
         return Finished(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def declared(project: Project) -> Project:
+    """Give a project with a sweep that ana declared."""
+    project.declare("first", SWEEP, TRAIN)
+    return project

@@ -5,21 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Say
+from tests.cli.conftest import Say, refused
 from tests.processes import Finished, Project
 from tests.project.conftest import bound_by_permissions, everything
 
 GOOD = {"method": "grid", "program": "train.py:train", "parameters": {"x": {"values": [1, 2]}}}
 PROGRAM = "def train(params, task):\n    return {'y': params['x']}\n"
-
-
-def refused(said: Finished, *parts: str, lines: int = 1) -> None:
-    """Check that a command was refused in so many lines, and that they say all of `parts`."""
-    assert (said.code, said.out) == (1, ""), said
-    assert said.err.count("\n") == lines, said.err
-    assert said.err.startswith("colabctl: ")
-    for part in parts:
-        assert part in said.err
 
 
 def with_(**keys: object) -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.conftest import Say
-from tests.cli.test_bad_input import refused
+from tests.cli.conftest import Say, refused
 from tests.cli.test_status import claim, done
 from tests.processes import Project
 from tests.project.conftest import everything

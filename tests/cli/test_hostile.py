@@ -8,26 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Say
-from tests.processes import Finished, Project
+from tests.cli.conftest import Say, refused
+from tests.processes import Project
 from tests.project.conftest import everything
 
-SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
-TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
-
-
-@pytest.fixture
-def declared(project: Project) -> Project:
-    """Give a project with a sweep that ana declared."""
-    project.declare("first", SWEEP, TRAIN)
-    return project
-
-
-def refused(said: Finished, *parts: str) -> None:
-    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1), said
-    assert all(part in said.err for part in parts), said.err
 
 
 def change_plan(project: Project, **changes: Any) -> None:

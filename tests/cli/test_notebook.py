@@ -6,26 +6,11 @@ import os
 import pytest
 
 from colabctl.project.wheel import wheel
-from tests.cli.conftest import Say
-from tests.processes import Finished, Project
+from tests.cli.conftest import Say, refused
+from tests.processes import Project
 from tests.project.conftest import everything
 
-SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
-TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
 LOOP = "method: grid\nparameters: {x: {values: [1]}}\n"
-
-
-@pytest.fixture
-def declared(project: Project) -> Project:
-    """Give a project with a sweep that ana declared."""
-    project.declare("first", SWEEP, TRAIN)
-    return project
-
-
-def refused(said: Finished, *parts: str) -> None:
-    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1), said
-    for part in parts:
-        assert part in said.err
 
 
 def test_a_new_notebook_is_named_and_its_wheel_is_there(project: Project, say: Say) -> None:

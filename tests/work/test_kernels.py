@@ -17,7 +17,7 @@ from colabctl.work.failure import TaskError
 from colabctl.work.notebooks import run_loop, runner
 from colabctl.work.series import KernelOptions
 from tests.notebook.made import content
-from tests.processes import Project, end, linux, until
+from tests.processes import Project, check_interrupted_leaves_nothing, linux, until
 from tests.work.colab import colab_here
 from tests.work.notebooks import DONE, PARAMETERS, Lab, lab_at, plain, value
 
@@ -472,14 +472,7 @@ def test_a_kernel_that_must_be_killed_leaves_nothing_on_the_machine(
     sweep = "method: grid\nprogram: MAIN.ipynb\nparameters: {x: {values: [1]}}\n"
     cells = (deaf, PARAMETERS) if above else (PARAMETERS, deaf)
     project.declare("deaf", sweep, content(*cells).decode())
-    machine = tmp_path / "tmp"
-    machine.mkdir()
-    worker = project.start("work", "deaf", TMPDIR=str(machine))
-    until((project.root / "begun").exists)
-    assert [each.name[:14] for each in machine.iterdir()] == ["colabctl-work-"]
-    worker.send_signal(signal.SIGINT)
-    assert end(worker).code == 0
-    assert list(machine.iterdir()) == []
+    check_interrupted_leaves_nothing(project, "deaf", tmp_path / "tmp")
 
 
 def _has(environ: Path, mark: bytes) -> bool:

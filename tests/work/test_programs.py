@@ -2,11 +2,10 @@
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
-from tests.processes import Project, end, linux, until
+from tests.processes import Project, check_interrupted_leaves_nothing, linux, until
 
 FORM = """
 method: grid
@@ -264,11 +263,4 @@ def test_a_program_that_must_be_killed_leaves_nothing_on_the_machine(
     project: Project, tmp_path: Path
 ) -> None:
     project.declare("deaf", form("train.sh"), "trap '' TERM\ntouch begun\nsleep 600\n")
-    machine = tmp_path / "machine"
-    machine.mkdir()
-    worker = project.start("work", "deaf", TMPDIR=str(machine))
-    until((project.root / "begun").exists)
-    assert [each.name[:14] for each in machine.iterdir()] == ["colabctl-work-"]
-    worker.send_signal(signal.SIGINT)
-    assert end(worker).code == 0
-    assert list(machine.iterdir()) == []
+    check_interrupted_leaves_nothing(project, "deaf", tmp_path / "machine")
