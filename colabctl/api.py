@@ -19,11 +19,11 @@ from colabctl.project.sweeps import find_sweep
 from colabctl.task import Task
 from colabctl.views.results import Result, results
 from colabctl.views.status import Status, status
-from colabctl.work import loop
+from colabctl.work import inline_worker as loop
 from colabctl.work.identity import new_identity
-from colabctl.work.loop_notebook import orders
-from colabctl.work.secrets import concealer
-from colabctl.work.sweep import OpenSweep
+from colabctl.run.notebook.loop_process import orders
+from colabctl.run.redaction import concealer
+from colabctl.work.open_sweep import OpenSweep
 
 
 @dataclass(frozen=True)

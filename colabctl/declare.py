@@ -15,13 +15,13 @@ from colabctl import notebook
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.notebook import Notebook
-from colabctl.project import code as frozen
+from colabctl.project import frozen_code as frozen
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration, Expansion, expand, read
-from colabctl.search.command import interpreter_of
-from colabctl.search.rules import checked
+from colabctl.search.language.command import interpreter_of
+from colabctl.search.language.early_terminate import checked
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_folder

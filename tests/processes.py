@@ -20,7 +20,7 @@ from colabctl.project.config import Config, load
 from colabctl.project.create import create
 from colabctl.views.results import as_json, results
 from colabctl.views.status import status
-from colabctl.work.sweep import OpenSweep
+from colabctl.work.open_sweep import OpenSweep
 
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
 

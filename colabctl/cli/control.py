@@ -42,7 +42,7 @@ def retry(
     from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep
     from colabctl.work.control import retry_failed
-    from colabctl.work.sweep import OpenSweep
+    from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
     who = current_member(config, os.environ, member)
@@ -59,7 +59,7 @@ def _order(sweep: str, kind: str, member: str | None, root: Path | None) -> None
     from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep
     from colabctl.work.control import order
-    from colabctl.work.sweep import OpenSweep
+    from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
     opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))

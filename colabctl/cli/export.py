@@ -15,7 +15,7 @@ from colabctl.cli.terminal import counted, for_screen, one_line, plain
 from colabctl.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from colabctl.work.sweep import OpenSweep
+    from colabctl.work.open_sweep import OpenSweep
 
 
 def export(
@@ -46,7 +46,7 @@ def export(
 ) -> None:
     """Write a declared sweep for other tools, and print the names of the files."""
     from colabctl.project.sweeps import find_sweep
-    from colabctl.work.sweep import OpenSweep
+    from colabctl.work.open_sweep import OpenSweep
 
     if to not in _EXPORTS:
         near = nearest(to, _EXPORTS)
@@ -80,8 +80,8 @@ class _Written:
 
 
 def _wandb(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
-    from colabctl.search.wandb import wandb_sweeps
-    from colabctl.views.sweepfiles import write_sweeps
+    from colabctl.export.wandb_sweeps import wandb_sweeps
+    from colabctl.export.wandb_files import write_sweeps
 
     name = opened.plan.sweep
     sweeps, notes = wandb_sweeps(opened.declaration(), opened.cells(), name)
@@ -99,8 +99,8 @@ def _wandb(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
 
 
 def _optuna(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
-    from colabctl.views.studies import studies
-    from colabctl.views.studyfile import write_studies
+    from colabctl.export.optuna_studies import studies
+    from colabctl.export.optuna_database import write_studies
 
     plan = opened.plan
     _refresh(opened)
@@ -119,7 +119,8 @@ def _optuna(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
 
 
 def _csv(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
-    from colabctl.views import files, tasklist
+    from colabctl.views import files
+    from colabctl.export import task_table as tasklist
 
     assert output is not None
     if not force:
@@ -133,7 +134,7 @@ def _csv(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
 
 
 def _lines(opened: "OpenSweep") -> Iterator[str]:
-    from colabctl.views.tasklist import as_csv
+    from colabctl.export.task_table import as_csv
 
     _refresh(opened)
     return as_csv(opened.plan, opened.ledger.book, opened.tasks, opened.ledger.clock.now())

@@ -13,7 +13,7 @@ from colabctl.errors import UserError
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
     from colabctl.project.layout import Layout
-    from colabctl.project.workers import Written
+    from colabctl.project.notebooks.worker import Written
 
 
 def new(
@@ -23,7 +23,7 @@ def new(
 ) -> None:
     """Write a notebook that opens the project, into your folder of notebooks."""
     from colabctl.project.members import current_member
-    from colabctl.project.starters import write_starter
+    from colabctl.project.notebooks.starter import write_starter
     from colabctl.project.wheel import place_wheel
 
     layout, config = open_project(root)
@@ -51,7 +51,7 @@ def workers(
     Nothing is overwritten; a notebook that is there and the same is one of them.
     """
     from colabctl.project.members import current_member
-    from colabctl.project.workers import TERMS, Job, write_workers
+    from colabctl.project.notebooks.worker import TERMS, Job, write_workers
     from colabctl.version import VERSION
 
     layout, config = open_project(root)
@@ -104,14 +104,14 @@ def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
 
 def _line(layout: "Layout", path: Path) -> str:
     """Return a notebook's path, and the address at which Colab opens it if the mount tells."""
-    from colabctl.project.notebooks import colab_link
+    from colabctl.project.notebooks.rendering import colab_link
 
     link = colab_link(path)
     return f"{layout.relative(path)}  {link}" if link else layout.relative(path)
 
 
 def _entry(layout: "Layout", written: "Written", path: Path) -> dict[str, Any]:
-    from colabctl.project.notebooks import colab_link
+    from colabctl.project.notebooks.rendering import colab_link
 
     return {
         "notebook": layout.relative(path),

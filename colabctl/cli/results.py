@@ -44,7 +44,7 @@ def results(
     from colabctl.views import formats
     from colabctl.views.results import best_results
     from colabctl.views.results import results as rows_of
-    from colabctl.work.sweep import OpenSweep
+    from colabctl.work.open_sweep import OpenSweep
 
     wanted = form or (formats.format_of(output) if output else "table")
     if wanted not in ("table", *formats.FORMATS):

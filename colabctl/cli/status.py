@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from colabctl.project.layout import Layout
     from colabctl.views.status import Status
-    from colabctl.work.sweep import OpenSweep
+    from colabctl.work.open_sweep import OpenSweep
 
 _GUARDS = {
     "coherent": "claims are guarded by a lock",
@@ -72,7 +72,7 @@ def status(
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     """Open the named sweep, or all of them that can be."""
     from colabctl.project.sweeps import find_sweep, sweep_names
-    from colabctl.work.sweep import OpenSweep
+    from colabctl.work.open_sweep import OpenSweep
 
     for name in [sweep] if sweep else sweep_names(layout):
         try:

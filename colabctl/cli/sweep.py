@@ -109,7 +109,7 @@ def _tried(
     """
     from colabctl import notebook
     from colabctl.declare import examined
-    from colabctl.project.code import NoProgramError, freeze
+    from colabctl.project.frozen_code import NoProgramError, freeze
     from colabctl.sharedfs.names import check_name
 
     check_name(called, "sweep")

@@ -41,7 +41,7 @@ def trust(
     from colabctl.declare import approval_of
     from colabctl.ledger import read_plan
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.code import fetch
+    from colabctl.project.frozen_code import fetch
     from colabctl.project.sweeps import find_sweep
 
     layout, config = open_project(root)

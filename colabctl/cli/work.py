@@ -56,7 +56,7 @@ def work(
     from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep, sweep_names
     from colabctl.work.session import Session
-    from colabctl.work.tally import Limits
+    from colabctl.work.limits import Limits
 
     layout, config = open_project(root)
     if recover:
@@ -106,8 +106,8 @@ def work(
 def _recover(layout: "Layout") -> None:
     """Bring in what workers on this machine could not write."""
     from colabctl.project.sweeps import find_sweep
-    from colabctl.work.kept import bring_in, kept_for
-    from colabctl.work.sweep import OpenSweep
+    from colabctl.work.recovery import bring_in, kept_for
+    from colabctl.work.open_sweep import OpenSweep
 
     found = False
     for kept in kept_for(layout.root):

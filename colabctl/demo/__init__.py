@@ -28,7 +28,7 @@ from colabctl.project.root import is_project
 from colabctl.project.wheel import place_wheel
 from colabctl.views import formats
 from colabctl.views.results import Result, results
-from colabctl.work.sweep import OpenSweep
+from colabctl.work.open_sweep import OpenSweep
 
 MEMBERS = ("ana", "ben")
 DATASETS = ("iris", "wine", "breast_cancer", "digits")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from colabctl.doctor.finding import Finding
+from colabctl.doctor.check import Finding
 from colabctl.errors import UserError
 from colabctl.ledger import Ledger
 from colabctl.project.config import Config
@@ -19,8 +19,8 @@ from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import guard_for, mount_of
 from colabctl.version import VERSION
-from colabctl.work.kept import kept_for
-from colabctl.work.sweep import OpenSweep
+from colabctl.work.recovery import kept_for
+from colabctl.work.open_sweep import OpenSweep
 
 _SAMPLES = 5
 _SLOW = 5.0  # seconds for one small file

@@ -1,6 +1,6 @@
 """What has happened: journals, the state they fold to, and claims."""
 
-from colabctl.ledger.book import Book, Proposal, Writer, params_of
+from colabctl.ledger.sweep_state import Book, Proposal, Writer, params_of
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_ledger
 from colabctl.ledger.plan import (
@@ -13,7 +13,7 @@ from colabctl.ledger.plan import (
     task_name,
     write_tasks,
 )
-from colabctl.ledger.state import TaskState
+from colabctl.ledger.task_state import TaskState
 
 __all__ = [
     "FORMAT",

@@ -2,7 +2,7 @@
 
 import random
 
-from colabctl.ledger.book import Book
+from colabctl.ledger.sweep_state import Book
 
 # How often a worker whose own share is used up leaves the others' to them until its next look.
 # Simulated, this halves what is run twice and costs half a percent of speed.

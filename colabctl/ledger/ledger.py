@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.appended import AppendedJournals
-from colabctl.ledger.book import Book
+from colabctl.ledger.sweep_state import Book
 from colabctl.ledger.choice import choose, choose_apart
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event

@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError, nearest
-from colabctl.project.given import AllGiven, Option, in_environment, in_file, in_options
+from colabctl.project.config_sources import AllGiven, Option, in_environment, in_file, in_options
 from colabctl.project.layout import CONFIG, Layout, Paths, check_member
 from colabctl.sharedfs.names import check_folder, check_label
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
-from colabctl.project.pieces import Created, folders, lay
+from colabctl.project.scaffold import Created, folders, lay
 from colabctl.sharedfs.files import holds_part
 from colabctl.version import VERSION
 

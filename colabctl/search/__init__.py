@@ -1,11 +1,11 @@
 """What to try: the sweep language, and how its spaces become tasks."""
 
-from colabctl.search.cells import Cell
-from colabctl.search.declaration import Declaration, read
+from colabctl.search.space.cells import Cell
+from colabctl.search.language.declaration import Declaration, read
 from colabctl.search.expansion import Draw, Expansion, expand
-from colabctl.search.objective import Metric
-from colabctl.search.problems import Problem, SweepFileError
-from colabctl.search.space import Space
+from colabctl.search.language.metric import Metric
+from colabctl.search.language.problems import Problem, SweepFileError
+from colabctl.search.space.space import Space
 
 __all__ = [
     "Cell",

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from operator import methodcaller
 
 from colabctl.errors import UserError
-from colabctl.search.cells import Cell, combinations
-from colabctl.search.declaration import Declaration
-from colabctl.search.distributions import Points
-from colabctl.search.draws import uniforms
-from colabctl.search.problems import listed, shown
-from colabctl.search.space import Space, Values
+from colabctl.search.space.cells import Cell, combinations
+from colabctl.search.language.declaration import Declaration
+from colabctl.search.space.discrete import Points
+from colabctl.search.space.uniforms import uniforms
+from colabctl.search.language.problems import listed, shown
+from colabctl.search.space.space import Space, Values
 
 MOST_TASKS = 1_000_000
 """Tasks of a sweep, and points of a grid."""

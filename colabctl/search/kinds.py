@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-from colabctl.search import distributions, laws
-from colabctl.search.distributions import Distribution
+from colabctl.search.space.space import discrete as distributions
+from colabctl.search.space.space import continuous as laws
+from colabctl.search.space.discrete import Distribution
 
 _PLAIN: dict[str, type[Distribution]] = {
     kind.word: kind

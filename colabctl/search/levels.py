@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from colabctl.search.axes import Axis, axis_of, listed
-from colabctl.search.draws import Path
-from colabctl.search.space import Choice, Leaf, Nest, Space
+from colabctl.search.learn.axes import Axis, axis_of, listed
+from colabctl.search.space.uniforms import Path
+from colabctl.search.space.space import Choice, Leaf, Nest, Space
 
 Coordinates = Mapping[str, float]
 """The name of an axis to the coordinate on it, for the axes that a task has."""

@@ -6,7 +6,7 @@ from typing import Any
 from colabctl.errors import UserError, nearest
 from colabctl.ledger import task_name
 from colabctl.work.identity import writer_name
-from colabctl.work.sweep import OpenSweep
+from colabctl.work.open_sweep import OpenSweep
 
 
 def order(sweep: OpenSweep, member: str, kind: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from colabctl.ledger import OUTCOME_KINDS
-from colabctl.work.rhythm import Rhythm
+from colabctl.work.pacing import Rhythm
 
 Event = tuple[str, dict[str, Any]]  # kind and parts
 

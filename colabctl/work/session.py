@@ -18,22 +18,22 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Book, Plan
-from colabctl.project import code as frozen
+from colabctl.project import frozen_code as frozen
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.uploads import wait_until_uploaded
-from colabctl.work import startup
-from colabctl.work.child import Settings
-from colabctl.work.ending import KILL_AFTER
+from colabctl.run import startup
+from colabctl.run.child import Settings
+from colabctl.run.termination import KILL_AFTER
 from colabctl.work.identity import is_marked, new_identity, new_mark
-from colabctl.work.kept import keep
-from colabctl.work.loop_notebook import VARIABLE, LoopSettings, Orders
-from colabctl.work.loop_notebook import run as run_loop
-from colabctl.work.secrets import check_present, concealer
-from colabctl.work.slots import Outcome, Slot
-from colabctl.work.sweep import OpenSweep
-from colabctl.work.tally import Limits, Tally
+from colabctl.work.recovery import keep
+from colabctl.run.notebook.loop_process import VARIABLE, LoopSettings, Orders
+from colabctl.run.notebook.loop_process import run as run_loop
+from colabctl.run.redaction import check_present, concealer
+from colabctl.run.slot import Outcome, Slot
+from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.limits import Limits, Tally
 from colabctl.work.worker import Worker
 
 # Seconds. --max-time ends the tasks so much earlier that what was written can be uploaded.

@@ -11,14 +11,14 @@ from colabctl.ledger import Book, Claim
 from colabctl.sharedfs.faults import describe, fault_of, pause_after
 from colabctl.task import Assignment
 from colabctl.work.batch import batch_size
-from colabctl.work.crew import Crew, MakeSlots
+from colabctl.work.pool import Crew, MakeSlots
 from colabctl.work.identity import Identity
 from colabctl.work.outbox import Outbox
-from colabctl.work.rhythm import rhythm_for
-from colabctl.work.secrets import concealed
-from colabctl.work.slots import Outcome, Stop
-from colabctl.work.sweep import OpenSweep
-from colabctl.work.tally import Limits, Tally
+from colabctl.work.pacing import rhythm_for
+from colabctl.run.redaction import concealed
+from colabctl.run.slot import Outcome, Stop
+from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.limits import Limits, Tally
 
 # A worker whose first tasks all fail has something wrong with itself, or the sweep has: going on
 # would burn the retries of every task.

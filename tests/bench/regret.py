@@ -17,8 +17,8 @@ from typing import Any
 import optuna
 
 from colabctl.search import expand, read
-from colabctl.search.samplers import sampler
-from colabctl.search.trials import Trial
+from colabctl.search.learn.samplers import sampler
+from colabctl.search.learn.trials import Trial
 
 TRIALS = 60
 WORKERS = 6

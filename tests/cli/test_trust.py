@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.project.code import Code
+from colabctl.project.frozen_code import Code
 from tests.notebook.made import content
 from tests.processes import Project
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.ledger.appended import AppendedJournals
-from colabctl.ledger.book import Book
+from colabctl.ledger.sweep_state import Book
 from colabctl.ledger.choice import choose
 from colabctl.ledger.events import Event, encode
 from tests.ledger.histories import LEASE, TOTAL, histories

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from colabctl.ledger.book import Book
+from colabctl.ledger.sweep_state import Book
 from colabctl.ledger.events import Event
-from colabctl.ledger.state import MAX_LOSSES
+from colabctl.ledger.task_state import MAX_LOSSES
 
 LEASE = 60.0
 

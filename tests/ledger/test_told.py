@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from colabctl.ledger.book import Book
+from colabctl.ledger.sweep_state import Book
 from colabctl.ledger.events import Event, check
 
 T = 1_700_000_000.0

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.project import bootstrap
-from colabctl.project.bootstrap import NotebookError, fetch
-from colabctl.project.notebooks import imports, written
+from colabctl.project.notebooks.rendering import bootstrap
+from colabctl.project.notebooks.bootstrap import NotebookError, fetch
+from colabctl.project.notebooks.rendering import imports, written
 from tests.processes import clean
 from tests.worker_notebooks.machine import bare_python
 

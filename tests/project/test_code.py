@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.project import code as frozen
+from colabctl.project import frozen_code as frozen
 
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.project.bootstrap import NotebookError, places
+from colabctl.project.notebooks.bootstrap import NotebookError, places
 from colabctl.project.create import create
-from colabctl.project.finding import find_project
+from colabctl.project.notebooks.find_project import find_project
 
 
 @pytest.fixture

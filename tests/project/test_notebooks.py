@@ -9,10 +9,10 @@ import nbformat
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.project import bootstrap
+from colabctl.project.notebooks.rendering import bootstrap
 from colabctl.project.layout import Layout
-from colabctl.project.notebooks import Cell, colab_link, constants, render, written
-from colabctl.project.starters import starter, write_starter
+from colabctl.project.notebooks.rendering import Cell, colab_link, constants, render, written
+from colabctl.project.notebooks.starter import starter, write_starter
 from colabctl.project.wheel import wheel
 from tests.project.conftest import everything
 

@@ -10,9 +10,9 @@ import pytest
 
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
-from colabctl.project.notebooks import constants
+from colabctl.project.notebooks.rendering import constants
 from colabctl.project.wheel import wheel
-from colabctl.project.workers import TERMS, Job, Written, worker, write_workers
+from colabctl.project.notebooks.worker import TERMS, Job, Written, worker, write_workers
 from colabctl.version import VERSION
 from tests.project.conftest import everything
 

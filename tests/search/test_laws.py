@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from colabctl.errors import UserError
 from colabctl.search import Expansion, expand, read
-from colabctl.search.draws import uniforms
+from colabctl.search.space.uniforms import uniforms
 
 Raw = dict[str, Any]
 

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from colabctl.errors import UserError
 from colabctl.search import read
-from colabctl.search.objective import Goal
-from colabctl.search.rules import checked
-from colabctl.search.stopping import stopper
-from colabctl.search.trials import Report, State, Trial
+from colabctl.search.language.metric import Goal
+from colabctl.search.language.early_terminate import checked
+from colabctl.search.learn.stopping import stopper
+from colabctl.search.learn.trials import Report, State, Trial
 
 RULES: Mapping[str, dict[str, Any]] = {
     "median": {"type": "median", "n_startup_trials": 1},

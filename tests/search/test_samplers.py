@@ -10,8 +10,8 @@ import pytest
 
 from colabctl.search import Space, expand, read
 from colabctl.search.levels import level_of
-from colabctl.search.samplers import sampler
-from colabctl.search.trials import Trial
+from colabctl.search.learn.samplers import sampler
+from colabctl.search.learn.trials import Trial
 
 pytest.importorskip("optuna")
 

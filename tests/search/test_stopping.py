@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.search.objective import Goal
-from colabctl.search.stopping import stopper
-from colabctl.search.trials import State, Trial, Trials
+from colabctl.search.language.metric import Goal
+from colabctl.search.learn.stopping import stopper
+from colabctl.search.learn.trials import State, Trial, Trials
 
 STOPPED = json.loads(
     Path(__file__).with_name("reference").joinpath("figures.json").read_text(encoding="utf-8")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from colabctl.search.problems import Place, SweepFileError
-from colabctl.search.text import LARGEST, from_text
+from colabctl.search.language.problems import Place, SweepFileError
+from colabctl.search.language.yaml_reader import LARGEST, from_text
 
 
 def value_of(text: str | bytes) -> object:

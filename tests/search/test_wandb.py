@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from colabctl.errors import UserError
 from colabctl.search import Declaration, expand, read
-from colabctl.search.distributions import Points
-from colabctl.search.draws import uniforms
-from colabctl.search.wandb import WandbSweep, assignments, wandb_sweeps
-from colabctl.search.written import as_yaml
+from colabctl.search.space.discrete import Points
+from colabctl.search.space.uniforms import uniforms
+from colabctl.export.wandb_sweeps import WandbSweep, assignments, wandb_sweeps
+from colabctl.export.yaml_text import as_yaml
 from tests.search.test_laws import Raw, levels
 
 NONE: Points[Any] = Points(0, lambda _: {})

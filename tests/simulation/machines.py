@@ -12,10 +12,10 @@ from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.work.slots import Outcome, Slot, Stop
-from colabctl.work.study import Study
-from colabctl.work.sweep import OpenSweep
-from colabctl.work.tally import Limits
+from colabctl.run.slot import Outcome, Slot, Stop
+from colabctl.work.tuner import Study
+from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.limits import Limits
 from colabctl.work.worker import Worker
 from tests.simulation.world import START, View, World
 

@@ -11,11 +11,11 @@ import pytest
 
 from colabctl.errors import UserError
 from colabctl.search import Cell, expand
-from colabctl.views import studyfile
+from colabctl.export import optuna_database as studyfile
 from colabctl.views.results import as_json
-from colabctl.views.studies import studies
-from colabctl.views.studyfile import write_studies
-from colabctl.work.sweep import OpenSweep
+from colabctl.export.optuna_studies import studies
+from colabctl.export.optuna_database import write_studies
+from colabctl.work.open_sweep import OpenSweep
 from tests.cli.test_status import claim, done, failed
 from tests.processes import Project
 

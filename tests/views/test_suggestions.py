@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colabctl.search import Declaration, Space, expand, read
-from colabctl.search.draws import uniforms
-from colabctl.views.suggestions import Suggestion, Suggestions, agreed, from_json, suggester
+from colabctl.search.space.uniforms import uniforms
+from colabctl.export.optuna_params import Suggestion, Suggestions, agreed, from_json, suggester
 from tests.search.test_laws import Raw
 from tests.search.test_wandb import declared, laws, listable, plain, text, weighted
 

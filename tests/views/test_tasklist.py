@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from colabctl.views.tasklist import as_csv, is_ours, statuses
-from colabctl.work.sweep import OpenSweep
+from colabctl.export.task_table import as_csv, is_ours, statuses
+from colabctl.work.open_sweep import OpenSweep
 from tests.cli.test_status import claim, done, failed
 from tests.processes import Project
 

@@ -13,9 +13,9 @@ import pytest
 
 from colabctl.notebook import read
 from colabctl.task import Assignment, Task
-from colabctl.work.failure import Pruned, TaskError
-from colabctl.work.notebooks import runner
-from colabctl.work.series import KernelOptions
+from colabctl.run.failure import Pruned, TaskError
+from colabctl.run.notebook.runner import runner
+from colabctl.run.notebook.kernel_lifecycle import KernelOptions
 from tests.notebook.made import content
 
 PARAMETERS = "# parameters\nx = 0"

@@ -12,10 +12,10 @@ from typing import Any
 import IPython
 import pytest
 
-from colabctl.work import notebooks
-from colabctl.work.failure import TaskError
-from colabctl.work.notebooks import run_loop, runner
-from colabctl.work.series import KernelOptions
+from colabctl.run.notebook import runner as notebooks
+from colabctl.run.failure import TaskError
+from colabctl.run.notebook.runner import run_loop, runner
+from colabctl.run.notebook.kernel_lifecycle import KernelOptions
 from tests.notebook.made import content
 from tests.processes import Project, check_interrupted_leaves_nothing, linux, until
 from tests.work.colab import colab_here
@@ -419,7 +419,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from colabctl.task import Assignment, Task
-from colabctl.work.notebooks import KernelOptions, runner
+from colabctl.run.notebook.runner import KernelOptions, runner
 from tests.work.colab import colab_here
 from tests.work.notebooks import Told
 
@@ -518,8 +518,8 @@ def test_a_loop_runs_once_and_its_failure_is_told(tmp_path: Path) -> None:
 def test_without_ipykernel_it_is_said_what_to_install() -> None:
     program = (
         "import sys; sys.modules['ipykernel'] = None\n"
-        "from colabctl.work.failure import TaskError\n"
-        "try: import colabctl.work.notebooks\n"
+        "from colabctl.run.failure import TaskError\n"
+        "try: import colabctl.run.notebook.runner\n"
         "except TaskError as wrong: print(wrong)"
     )
     ran = subprocess.run(

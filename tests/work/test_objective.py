@@ -13,8 +13,8 @@ import optuna
 import pytest
 
 from colabctl.task import Assignment, Task
-from colabctl.work.failure import TaskError
-from colabctl.work.objective import runner, until_optimize
+from colabctl.run.failure import TaskError
+from colabctl.run.optuna.objective import runner, until_optimize
 from tests.work.objectives import (
     Objective,
     Told,

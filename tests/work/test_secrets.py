@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.work.failure import headline
-from colabctl.work.secrets import concealed, concealer
+from colabctl.run.failure import headline
+from colabctl.run.redaction import concealed, concealer
 from tests.processes import Project
 
 SWEEP = "method: grid\nprogram: train.py:train\nmax_retries: 0\nparameters: {x: {values: [1]}}\n"

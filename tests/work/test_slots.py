@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from colabctl.task import Assignment
-from colabctl.work.child import Settings
-from colabctl.work.ending import signal_group
-from colabctl.work.slots import Outcome, Slot, Stop
+from colabctl.run.child import Settings
+from colabctl.run.termination import signal_group
+from colabctl.run.slot import Outcome, Slot, Stop
 from tests.processes import clean, linux, until
 
 Slots = Callable[[str], tuple[Slot, "deque[Outcome]"]]
@@ -145,7 +145,7 @@ def test_a_late_signal_blames_nobody_for_the_end_of_the_task_that_runs_by_then(
         until(lambda: outcomes and go.with_name("1").exists())
         signal_group(process, number)
 
-    monkeypatch.setattr("colabctl.work.slots.signal_group", late)
+    monkeypatch.setattr("colabctl.run.slot.signal_group", late)
     slot.give([task(0), task(1)])
     until(go.with_name("0").exists)
     slot.stop(0, Stop("returned"))

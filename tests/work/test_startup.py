@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from colabctl.work import startup
+from colabctl.run import startup
 from tests.work.colab import colab_here
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from colabctl.task import Assignment
-from colabctl.work.wandb_runs import wandb_environment
+from colabctl.run.wandb.runs import wandb_environment
 from tests.processes import Project, made
 
 if importlib.util.find_spec("wandb") is None and not os.environ.get("CI"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.work.wandb_log import Entry, WandbLog
+from colabctl.run.wandb.datastore import Entry, WandbLog
 
 MAGIC = b":W&B\xe1\xbe\x00"
 BLOCK = 32 * 1024

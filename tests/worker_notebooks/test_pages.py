@@ -6,8 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from colabctl.project.notebooks import Cell, render
-from colabctl.project.starters import starter
+from colabctl.project.notebooks.rendering import Cell, render
+from colabctl.project.notebooks.starter import starter
 from tests.processes import Project
 from tests.worker_notebooks.browser import browser, shown
 from tests.worker_notebooks.conftest import Share

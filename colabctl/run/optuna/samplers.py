@@ -1,0 +1,216 @@
+"""What chooses an objective's parameters: samplers of Optuna's that are made anew for each trial.
+
+All that such a sampler knows is the trials, as they are known at the moment, and the number of
+the slot. Only the process that runs objectives imports this: Optuna is heavy.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+)
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GPSampler,
+    PartialFixedSampler,
+    QMCSampler,
+    TPESampler,
+)
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from colabctl.errors import UserError
+from colabctl.search.learn.samplers import check_libraries
+from colabctl.run.failure import TaskError
+
+_AHEAD = 7  # trials that a Gaussian process imagines, each of which takes it as long as its own
+
+
+def sampler(name: str, seed: int, number: int, told: Sequence[int]) -> BaseSampler:
+    """Return the sampler of a sweep for the trial `number`; `seed` is for this trial alone.
+
+    told  the numbers of the other trials in the order in which they ended, as far as known
+
+    Raises TaskError for a name that is none, and for a library that is missing.
+    """
+    try:
+        check_libraries(name)
+    except UserError as missing:
+        raise TaskError(str(missing)) from None
+    match name:
+        case "tpe":
+            return TPESampler(seed=seed, constant_liar=True)
+        case "gp":
+            return _InTurn(seed=seed, warn_independent_sampling=False)
+        case "cmaes":
+            return _Replayed(seed, told)
+        case "qmc":
+            return _Numbered(number)
+    raise TaskError(f"sampler: {name!r:.40} is unknown; update colabctl on this machine")
+
+
+class _InTurn(GPSampler):
+    """Gaussian processes, which would find one best point for all slots that begin together.
+
+    So each of them first imagines what those of lower numbers find: what a sampler proposes for a
+    trial is kept with that trial, and then avoided as if it ran there.
+    """
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        ahead = [
+            each
+            for each in running
+            if each.number < trial.number and not search_space.keys() <= each.params.keys()
+        ]
+        if len(ahead) > _AHEAD:
+            return {}  # at random, then
+        for each in ahead:
+            super().sample_relative(study, each, search_space)
+        return super().sample_relative(study, trial, search_space)
+
+
+class _Numbered(QMCSampler):
+    """A quasi-random sequence of which a trial gets the point of its own number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(seed=number, warn_independent_sampling=False)
+        self._number = number
+
+    def _find_sample_id(self, *_: Any) -> int:
+        return self._number
+
+
+class _Replayed(CmaEsSampler):
+    """CMA-ES whose state is that of an optimiser which is told all trials over again.
+
+    Optuna's own sampler keeps its state, pickled, with the trials. Here a generation is as many
+    trials as ended one after the other, whoever proposed them. With one worker that is CMA-ES
+    itself, for what an optimiser is told does not depend on its random numbers; with several,
+    some trials of a generation were proposed from the state of an earlier one.
+    """
+
+    def __init__(self, seed: int, told: Sequence[int]) -> None:
+        super().__init__(seed=seed, warn_independent_sampling=False)
+        self._seed = seed
+        self._rank = {number: rank for rank, number in enumerate(told)}
+
+    def sample_relative(
+        self,
+        study: Study,
+        trial: FrozenTrial,  # noqa: ARG002 - Optuna's signature
+        search_space: dict[str, BaseDistribution],
+    ) -> dict[str, Any]:
+        done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        done.sort(key=lambda each: self._rank.get(each.number, -1))
+        axes = {
+            name: _Axis(distribution)
+            for name, distribution in search_space.items()
+            if isinstance(distribution, FloatDistribution | IntDistribution)
+        }
+        if not axes or not done:
+            return {}
+        import cmaes  # noqa: PLC0415 - only this sampler needs it
+        import numpy as np  # noqa: PLC0415
+
+        # The settings are those of Optuna's sampler.
+        optimizer = cmaes.CMA(
+            mean=np.full(len(axes), 0.5),
+            sigma=1 / 6,
+            bounds=np.tile([0.0, 1.0], (len(axes), 1)),
+            n_max_resampling=10 * len(axes),
+            seed=self._seed,
+        )
+        sign = 1 if study.direction == StudyDirection.MINIMIZE else -1
+        points = [
+            (
+                np.array([axis.place(each.params[name]) for name, axis in axes.items()]),
+                sign * each.value,
+            )
+            for each in done
+            if each.value is not None
+        ]
+        size = optimizer.population_size
+        for start in range(0, len(points) - size + 1, size):
+            optimizer.tell(points[start : start + size])
+        places = zip(axes.items(), optimizer.ask().tolist(), strict=True)
+        return {name: axis.value(place) for (name, axis), place in places}
+
+
+class _Axis:
+    """A numeric parameter as a place from 0 to 1, in which each step takes the same room."""
+
+    def __init__(self, distribution: FloatDistribution | IntDistribution) -> None:
+        self._of = distribution
+        half = 0.0 if distribution.step is None else distribution.step / 2
+        self._start = self._scaled(distribution.low - half)
+        self._length = self._scaled(distribution.high + half) - self._start
+
+    def place(self, value: float) -> float:
+        """Return where a value lies."""
+        return (self._scaled(value) - self._start) / self._length
+
+    def value(self, place: float) -> float | int:
+        """Return the nearest value to a place."""
+        scaled = self._start + place * self._length
+        value = math.exp(scaled) if self._of.log else scaled
+        if self._of.step is not None:
+            value = self._of.low + round((value - self._of.low) / self._of.step) * self._of.step
+        value = min(max(value, self._of.low), self._of.high)
+        return value if isinstance(self._of, FloatDistribution) else int(value)
+
+    def _scaled(self, value: float) -> float:
+        return math.log(value) if self._of.log else value
+
+
+# -- settled parameters -----------------------------------------------------------------------
+
+
+class Settled(PartialFixedSampler):
+    """Gives settled parameters their values, and leaves the others to another sampler."""
+
+    def __init__(self, settled: Mapping[str, Any], others: BaseSampler) -> None:
+        super().__init__(dict(settled), others)
+        self._settled = settled
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Return a parameter's value; raise TaskError if it cannot be the settled one."""
+        if param_name in self._settled:
+            return settle(param_name, self._settled[param_name], param_distribution)
+        return super().sample_independent(study, trial, param_name, param_distribution)
+
+
+def settle(name: str, value: Any, distribution: BaseDistribution) -> Any:
+    """Return a settled value as the distribution has it; raise TaskError if it has not."""
+    try:
+        create_trial(value=0.0, params={name: value}, distributions={name: distribution})
+    except (ValueError, TypeError):
+        raise TaskError(
+            f"{name} is {value!r:.80} in this task (from foreach or an earlier attempt), "
+            f"but the objective suggests it {_from(distribution)}"
+        ) from None
+    return distribution.to_external_repr(distribution.to_internal_repr(value))
+
+
+def _from(distribution: BaseDistribution) -> str:
+    if isinstance(distribution, CategoricalDistribution):
+        return "from " + ", ".join(map(repr, distribution.choices))[:200]
+    parts = json.loads(distribution_to_json(distribution))["attributes"]
+    step = f" in steps of {parts['step']}" if parts["step"] not in (None, 1) else ""
+    return f"from {parts['low']} to {parts['high']}{step}"

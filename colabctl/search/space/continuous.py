@@ -1,0 +1,287 @@
+"""The laws over real numbers that a parameter can be drawn from, and their rounding to steps."""
+# ruff: noqa: D102 - the base classes say what the methods do
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import ClassVar
+
+from colabctl.search.space.beta import beta_quantile, beta_share
+from colabctl.search.space.discrete import Distribution, Points, check_order
+
+_STANDARD_NORMAL = NormalDist()
+_WIDEST = 8.3  # standard deviations within which every draw of 53 bits lies
+_LARGEST_EXPONENT = 690.0  # e to this is just below the largest number of a sweep
+_MOST_STEPS = 2**53  # multiples of q up to which a float can tell neighbours apart
+
+
+class Law(Distribution):
+    """A law over real numbers, which `Quantized` can round."""
+
+    def value_at(self, u: float) -> float:
+        raise NotImplementedError
+
+    def share_below(self, value: float) -> float:
+        """Return the share, 0 to 1, of all draws that lie below `value`: `value_at` turned round.
+
+        Some digits are lost where the law is flat.
+        """
+        raise NotImplementedError
+
+    def range(self) -> tuple[float, float] | None:
+        """Return the least and the greatest value; None if there is none."""
+        return None
+
+
+@dataclass(frozen=True)
+class Uniform(Law):
+    """Evenly from `min` to `max`."""
+
+    word: ClassVar[str] = "uniform"
+    min: float
+    max: float
+
+    def __post_init__(self) -> None:
+        check_order(self.min, self.max)
+
+    def value_at(self, u: float) -> float:
+        return u * (self.max - self.min) + self.min
+
+    def share_below(self, value: float) -> float:
+        return _part(value, self.min, self.max)
+
+    def range(self) -> tuple[float, float]:
+        return self.min, self.max
+
+
+@dataclass(frozen=True)
+class LogUniform(Law):
+    """exp of evenly from `min` to `max`: the bounds are exponents of e."""
+
+    word: ClassVar[str] = "log_uniform"
+    min: float
+    max: float
+
+    def __post_init__(self) -> None:
+        check_order(self.min, self.max)
+        _check_exponents(self.min, self.max)
+
+    def value_at(self, u: float) -> float:
+        return math.exp(u * (self.max - self.min) + self.min)
+
+    def share_below(self, value: float) -> float:
+        return _part(_log(value), self.min, self.max)
+
+    def range(self) -> tuple[float, float]:
+        return math.exp(self.min), math.exp(self.max)
+
+
+@dataclass(frozen=True)
+class LogUniformValues(Law):
+    """From `min` to `max`, with a logarithm that is even."""
+
+    word: ClassVar[str] = "log_uniform_values"
+    min: float
+    max: float
+
+    def __post_init__(self) -> None:
+        check_order(self.min, self.max)
+        _check_above_zero(self.min)
+
+    def value_at(self, u: float) -> float:
+        low = math.log(self.min)
+        return math.exp(u * (math.log(self.max) - low) + low)
+
+    def share_below(self, value: float) -> float:
+        return _part(_log(value), math.log(self.min), math.log(self.max))
+
+    def range(self) -> tuple[float, float]:
+        return self.min, self.max
+
+
+@dataclass(frozen=True)
+class InvLogUniform(Law):
+    """exp of minus evenly from `min` to `max`, with 1 - u in the place of u."""
+
+    word: ClassVar[str] = "inv_log_uniform"
+    min: float
+    max: float
+
+    def __post_init__(self) -> None:
+        check_order(self.min, self.max)
+        _check_exponents(self.min, self.max)
+
+    def value_at(self, u: float) -> float:
+        return math.exp(-((1 - u) * (self.max - self.min) + self.min))
+
+    def share_below(self, value: float) -> float:
+        return _part(_log(value), -self.max, -self.min)
+
+
+@dataclass(frozen=True)
+class InvLogUniformValues(Law):
+    """From `min` to `max`, with a logarithm that is even, and 1 - u in the place of u."""
+
+    word: ClassVar[str] = "inv_log_uniform_values"
+    min: float
+    max: float
+
+    def __post_init__(self) -> None:
+        check_order(self.min, self.max)
+        _check_above_zero(self.min)
+
+    def value_at(self, u: float) -> float:
+        low, high = -math.log(self.max), -math.log(self.min)
+        return math.exp(-((1 - u) * (high - low) + low))
+
+    def share_below(self, value: float) -> float:
+        return _part(_log(value), math.log(self.min), math.log(self.max))
+
+
+@dataclass(frozen=True)
+class Normal(Law):
+    """The normal law with mean `mu` and standard deviation `sigma`."""
+
+    word: ClassVar[str] = "normal"
+    mu: float = 0.0
+    sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_spread(self.sigma)
+
+    def value_at(self, u: float) -> float:
+        return self.mu + self.sigma * _STANDARD_NORMAL.inv_cdf(u)
+
+    def share_below(self, value: float) -> float:
+        return _STANDARD_NORMAL.cdf((value - self.mu) / self.sigma)
+
+
+@dataclass(frozen=True)
+class LogNormal(Law):
+    """exp of the normal law with mean `mu` and standard deviation `sigma`."""
+
+    word: ClassVar[str] = "log_normal"
+    mu: float = 0.0
+    sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_spread(self.sigma)
+        if abs(self.mu) + _WIDEST * self.sigma > _LARGEST_EXPONENT:
+            raise ValueError(
+                f"mu {self.mu} and sigma {self.sigma} are exponents of e, and reach too far"
+            )
+
+    def value_at(self, u: float) -> float:
+        return math.exp(self.sigma * _STANDARD_NORMAL.inv_cdf(u)) * math.exp(self.mu)
+
+    def share_below(self, value: float) -> float:
+        return _STANDARD_NORMAL.cdf((_log(value) - self.mu) / self.sigma)
+
+
+@dataclass(frozen=True)
+class Beta(Law):
+    """The beta law on [0, 1] with shapes `a` and `b`."""
+
+    word: ClassVar[str] = "beta"
+    a: float = 1
+    b: float = 1
+
+    def __post_init__(self) -> None:
+        for name, shape in (("a", self.a), ("b", self.b)):
+            if not 0.001 <= shape <= 1e6:
+                raise ValueError(f"{name} is {shape}; it must lie between 0.001 and 1e6")
+
+    def value_at(self, u: float) -> float:
+        return beta_quantile(u, self.a, self.b)
+
+    def share_below(self, value: float) -> float:
+        return beta_share(value, self.a, self.b)
+
+    def range(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
+
+@dataclass(frozen=True)
+class Quantized(Distribution):
+    """A law whose draws are rounded, half to even, to multiples of `q`.
+
+    Rounding can leave [min, max]. The draws are whole numbers if `q` was written as one.
+    """
+
+    law: Law
+    q: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.q > 0:
+            raise ValueError(f"q is {self.q}; it must be above 0")
+        ends = self.law.range() or (self.law.value_at(2**-53), self.law.value_at(1 - 2**-53))
+        if max(abs(end) for end in ends) / self.q > _MOST_STEPS:
+            raise ValueError(f"q is {self.q}, too fine for numbers as large as {max(ends):.3g}")
+
+    @property
+    def kind(self) -> str:
+        return f"q_{self.law.kind}"
+
+    def value_at(self, u: float) -> float:
+        return self._multiple(round(self.law.value_at(u) / self.q))
+
+    def share_around(self, value: float) -> tuple[float, float]:
+        """Return the shares of the law's draws between which a draw is rounded to `value`."""
+        count = round(value / self.q)
+        below, above = (count - 0.5) * self.q, (count + 0.5) * self.q
+        return self.law.share_below(below), self.law.share_below(above)
+
+    def _multiple(self, count: int) -> float:
+        value = float(count) * self.q
+        return int(value) if isinstance(self.q, int) else value
+
+    def grid(self) -> Points[float] | None:
+        if not isinstance(self.law, Uniform):
+            return None
+        return _arange(self.law.min, self.law.max, self.q)
+
+    def support(self) -> Points[float] | None:
+        ends = self.law.range()
+        if ends is None:
+            return None
+        # The ends themselves are never drawn, so a half rounds inwards.
+        first, last = math.floor(ends[0] / self.q + 0.5), math.ceil(ends[1] / self.q - 0.5)
+        return Points(max(last - first, 0) + 1, lambda i: self._multiple(first + i))
+
+
+def _arange(low: float, high: float, step: float) -> Points[float]:
+    """Return numpy.arange(low, high, step), bit by bit: `high` is not among them."""
+    size = math.ceil((high - low) / step)
+    if all(isinstance(number, int) for number in (low, high, step)):
+        return Points(size, lambda i: low + i * step)
+    apart = float(low + step) - low
+    return Points(size, lambda i: low + i * apart)
+
+
+def _part(value: float, low: float, high: float) -> float:
+    """Return how far `value` lies on the way from `low` to `high`, between 0 and 1."""
+    if not low < high:  # two bounds so close that their logarithms are equal
+        return 0.5
+    return min(max((value - low) / (high - low), 0.0), 1.0)
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf
+
+
+def _check_above_zero(low: float) -> None:
+    if not low > 0:
+        raise ValueError(f"min is {low}, and a logarithm needs it above 0")
+
+
+def _check_spread(sigma: float) -> None:
+    if not sigma > 0:
+        raise ValueError(f"sigma is {sigma}; it must be above 0")
+
+
+def _check_exponents(low: float, high: float) -> None:
+    if max(abs(low), abs(high)) > _LARGEST_EXPONENT:
+        raise ValueError(
+            f"min {low} and max {high} are exponents of e here, and too large; for the bounds "
+            "themselves use the distribution whose name ends in _values"
+        )

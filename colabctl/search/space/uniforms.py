@@ -1,0 +1,45 @@
+"""The uniform numbers behind random draws: each depends on its own place in the sweep alone.
+
+A number is keyed by the sweep's seed, the values of its cell, the path of its parameter in a task's
+parameters, and the number of the trial. So a data set, a parameter or more trials added later move
+no draw that was there before. The key is a promise: declared sweeps are drawn again by it.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from struct import unpack
+from typing import Any
+
+from colabctl.search.space.discrete import same
+
+Path = tuple[str, ...]
+"""The names that lead to a parameter: ("lr",), or ("optimizer", "lr") in a nested map."""
+
+Uniform = Callable[[int], float]
+"""Trial number to number in (0, 1)."""
+
+
+def uniforms(seed: int, cell: Mapping[str, Any]) -> Callable[[Path], Uniform]:
+    """Return what gives each parameter of a cell its uniform numbers, one for each trial."""
+    values = sorted((name, same(value)) for name, value in cell.items())
+
+    def of_parameter(path: Path) -> Uniform:
+        key = blake2b(json.dumps([seed, values, path]).encode())
+        latest: tuple[int, tuple[int, ...]] = (-1, ())
+
+        def of_trial(trial: int) -> float:
+            nonlocal latest
+            block, words = latest
+            if block != trial >> 3:  # one hash has the numbers of eight trials
+                block = trial >> 3
+                keyed = key.copy()
+                keyed.update(b"%d" % block)
+                words = unpack(">8Q", keyed.digest())
+                latest = (block, words)
+            # 52 bits and a half: never 0, where many laws have no value, and never 1
+            return ((words[trial & 7] >> 12) + 0.5) * 2.0**-52
+
+        return of_trial
+
+    return of_parameter
