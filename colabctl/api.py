@@ -16,13 +16,13 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.members import current_member
 from colabctl.project.root import find_root, usual_drives
 from colabctl.project.sweeps import find_sweep
+from colabctl.run.notebook.loop_process import orders
+from colabctl.run.redaction import concealer
 from colabctl.task import Task
 from colabctl.views.results import Result, results
 from colabctl.views.status import Status, status
-from colabctl.work import inline_worker as loop
+from colabctl.work import inline_worker
 from colabctl.work.identity import new_identity
-from colabctl.run.notebook.loop_process import orders
-from colabctl.run.redaction import concealer
 from colabctl.work.open_sweep import OpenSweep
 
 
@@ -126,13 +126,13 @@ class Sweep:
         config, told = self.project.config, orders(os.environ)
         me = new_identity(opened.plan, config, self.project.member, mark=told.mark)
         conceal = concealer(config.secrets, os.environ)
-        return loop.tasks(opened, me, conceal=conceal, most=told.most)
+        return inline_worker.tasks(opened, me, conceal=conceal, most=told.most)
 
     def results(self) -> list[Result]:
         """Return every finished task once."""
         opened = self._open()
         opened.ledger.refresh()
-        return results(opened.ledger.book, opened.tasks)
+        return results(opened.ledger.state, opened.tasks)
 
     def status(self) -> Status:
         """Return where the sweep stands."""

@@ -135,7 +135,7 @@ class Project:
     def results(self, sweep: str) -> list[dict[str, Any]]:
         """Return the rows of a sweep's results, as scripts get them."""
         opened = self._open(sweep)
-        return [as_json(asdict(row)) for row in results(opened.ledger.book, opened.tasks)]
+        return [as_json(asdict(row)) for row in results(opened.ledger.state, opened.tasks)]
 
     def status(self, sweep: str) -> dict[str, Any]:
         """Return the status of a sweep, as scripts get it."""

@@ -80,8 +80,8 @@ class _Written:
 
 
 def _wandb(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
-    from colabctl.export.wandb_sweeps import wandb_sweeps
     from colabctl.export.wandb_files import write_sweeps
+    from colabctl.export.wandb_sweeps import wandb_sweeps
 
     name = opened.plan.sweep
     sweeps, notes = wandb_sweeps(opened.declaration(), opened.cells(), name)
@@ -99,14 +99,14 @@ def _wandb(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
 
 
 def _optuna(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
-    from colabctl.export.optuna_studies import studies
     from colabctl.export.optuna_database import write_studies
+    from colabctl.export.optuna_studies import studies
 
     plan = opened.plan
     _refresh(opened)
     file = output or Path(f"{plan.sweep}.optuna.db")
-    found = studies(plan, opened.cells(), opened.ledger.book, opened.tasks)
-    finished = opened.ledger.book.finished
+    found = studies(plan, opened.cells(), opened.ledger.state, opened.tasks)
+    finished = opened.ledger.state.finished
     counts = write_studies(found, file, plan, replace=force, progress=_progress(finished))
     return _Written(
         {
@@ -119,12 +119,12 @@ def _optuna(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
 
 
 def _csv(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
+    from colabctl.export import task_table
     from colabctl.views import files
-    from colabctl.export import task_table as tasklist
 
     assert output is not None
     if not force:
-        files.refuse_foreign(output, tasklist.is_ours, "holds no task list of colabctl")
+        files.refuse_foreign(output, task_table.is_ours, "holds no task list of colabctl")
     files.write(output, "".join(_lines(opened)).encode())
     total = opened.plan.total
     return _Written(
@@ -137,7 +137,7 @@ def _lines(opened: "OpenSweep") -> Iterator[str]:
     from colabctl.export.task_table import as_csv
 
     _refresh(opened)
-    return as_csv(opened.plan, opened.ledger.book, opened.tasks, opened.ledger.clock.now())
+    return as_csv(opened.plan, opened.ledger.state, opened.tasks, opened.ledger.clock.now())
 
 
 _EXPORTS: dict[str, Callable[["OpenSweep", Path | None, bool], _Written]] = {

@@ -12,7 +12,7 @@ from colabctl.cli.terminal import counted, cut, for_screen, one_line, plain, sty
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from colabctl.ledger import Book, Plan
+    from colabctl.ledger import Plan, SweepState
     from colabctl.views.results import Result
 
 _ENDLESS = 100_000  # characters; a table of this width is never cut
@@ -55,7 +55,7 @@ def results(
     opened.ledger.refresh()
     for damage in opened.ledger.damage:
         talk(f"note: {one_line(str(damage))}")
-    rows = rows_of(opened.ledger.book, opened.tasks)
+    rows = rows_of(opened.ledger.state, opened.tasks)
     nothing = "no task is finished yet"
     if best is not None:
         if opened.plan.metric is None:
@@ -64,7 +64,7 @@ def results(
                 "add `metric: {name: ..., goal: ...}` to its file and declare it under a new name"
             )
         rows = best_results(rows, opened.plan, best)
-        nothing = unreported(opened.plan, opened.ledger.book) or "no task is done yet"
+        nothing = unreported(opened.plan, opened.ledger.state) or "no task is done yet"
         if not rows and (output is not None or wanted != "table"):
             talk(f"note: {one_line(nothing)}")
     if output is not None:
@@ -81,12 +81,12 @@ def results(
         raise UserError(f"{wanted} is no text; say where to write it: -o {file}")
 
 
-def unreported(plan: "Plan", book: "Book") -> str | None:
+def unreported(plan: "Plan", state: "SweepState") -> str | None:
     """Return what to say if done tasks have reported metrics, and never the sweep's own."""
     done = [
-        state.outcome.body.get("metrics", {})
-        for state in book.tasks
-        if state.status == "done" and state.outcome is not None
+        task.outcome.body.get("metrics", {})
+        for task in state.tasks
+        if task.status == "done" and task.outcome is not None
     ]
     if plan.metric is None or not done or any(plan.value_of(each) is not None for each in done):
         return None

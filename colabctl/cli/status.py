@@ -88,7 +88,7 @@ def _print_failures(opened: "OpenSweep") -> None:
     from colabctl.views.status import last_failures
 
     opened.ledger.refresh()
-    found = last_failures(opened.ledger.book)
+    found = last_failures(opened.ledger.state)
     for failure in found:
         where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
         print(plain(one_line(f"{where}: {failure.error}")))
@@ -102,7 +102,7 @@ def _failures(opened: "OpenSweep") -> list[dict[str, Any]]:
     from colabctl.views.status import last_failures
 
     opened.ledger.refresh()
-    found = last_failures(opened.ledger.book)
+    found = last_failures(opened.ledger.state)
     return [{"sweep": opened.plan.sweep, **asdict(failure)} for failure in found]
 
 
@@ -146,7 +146,7 @@ def _render(opened: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableT
         metric, value = cut(seen.best["metric"]), seen.best["value"]
         lines.append(styled(f"  best {metric} {value:.6g} in {seen.best['task']}: {params}"))
     if not brief:
-        missing = unreported(opened.plan, opened.ledger.book)
+        missing = unreported(opened.plan, opened.ledger.state)
         lines += [styled(f"  {missing}", style="yellow")] if missing else []
         lines.append(
             styled(f"  {seen.consistency} folder: {_GUARDS[seen.consistency]}", style="dim")

@@ -12,7 +12,7 @@ from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from colabctl.ledger import Book, Plan
+    from colabctl.ledger import Plan, SweepState
     from colabctl.project.layout import Layout
 
 _SAY_EVERY = 10.0  # seconds between lines of progress
@@ -55,8 +55,8 @@ def work(
     from colabctl.project.approvals import approvals_for
     from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep, sweep_names
-    from colabctl.work.session import Session
     from colabctl.work.limits import Limits
+    from colabctl.work.session import Session
 
     layout, config = open_project(root)
     if recover:
@@ -106,8 +106,8 @@ def work(
 def _recover(layout: "Layout") -> None:
     """Bring in what workers on this machine could not write."""
     from colabctl.project.sweeps import find_sweep
-    from colabctl.work.recovery import bring_in, kept_for
     from colabctl.work.open_sweep import OpenSweep
+    from colabctl.work.recovery import bring_in, kept_for
 
     found = False
     for kept in kept_for(layout.root):
@@ -141,10 +141,10 @@ class _Progress:
         self._said = time.monotonic() - _SAY_EVERY
         self._finished = -1
 
-    def __call__(self, plan: "Plan", book: "Book") -> None:
+    def __call__(self, plan: "Plan", state: "SweepState") -> None:
         now = time.monotonic()
-        if book.finished == self._finished or now - self._said < _SAY_EVERY:
+        if state.finished == self._finished or now - self._said < _SAY_EVERY:
             return
-        self._said, self._finished = now, book.finished
-        failed = f", {book.counts['failed']} failed" if book.counts["failed"] else ""
-        talk(f"{plan.sweep}: {book.finished}/{book.total}{failed}")
+        self._said, self._finished = now, state.finished
+        failed = f", {state.counts['failed']} failed" if state.counts["failed"] else ""
+        talk(f"{plan.sweep}: {state.finished}/{state.total}{failed}")

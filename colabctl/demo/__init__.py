@@ -77,7 +77,7 @@ def run(root: Path, trials: int) -> None:
         _watch(layout, declared.layout, workers, talk)
     opened = OpenSweep.at(root, declared.layout)
     opened.ledger.refresh()
-    rows = results(opened.ledger.book, opened.tasks)
+    rows = results(opened.ledger.state, opened.tasks)
     database = layout.member_results(MEMBERS[0]) / f"{plan.sweep}.sqlite"
     formats.write(rows, database, "sqlite")
     _conclude(rows, root, database, plan.sweep)
@@ -145,17 +145,17 @@ def _watch(
 ) -> None:
     """Show progress until all workers have ended."""
     opened = OpenSweep.at(layout.root, sweep)
-    book = opened.ledger.book
+    state = opened.ledger.state
     with Progress(
         TextColumn("  "), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as progress:
-        bar = progress.add_task("", total=book.total)
+        bar = progress.add_task("", total=state.total)
         while any(worker.poll() is None for worker in workers):
             opened.ledger.refresh()
-            progress.update(bar, completed=book.finished)
+            progress.update(bar, completed=state.finished)
             time.sleep(0.2)
         opened.ledger.refresh()
-        progress.update(bar, completed=book.finished)
+        progress.update(bar, completed=state.finished)
 
 
 def _conclude(rows: list[Result], root: Path, database: Path, sweep: str) -> None:

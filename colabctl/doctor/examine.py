@@ -19,8 +19,8 @@ from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import guard_for, mount_of
 from colabctl.version import VERSION
-from colabctl.work.recovery import kept_for
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.recovery import kept_for
 
 _SAMPLES = 5
 _SLOW = 5.0  # seconds for one small file
@@ -172,11 +172,11 @@ def _sweep(layout: Layout, place: SweepLayout) -> Iterator[Finding]:
     yield from _clocks(name, ledger)
     yield from _versions(name, ledger)
     if not ledger.damage:
-        book = ledger.book
+        state = ledger.state
         yield Finding(
             "sweeps", "ok",
-            f"{name}: {opened.plan.consistency} guard, {book.finished}/{book.total} finished, "
-            f"{len(book.writers)} journals read",
+            f"{name}: {opened.plan.consistency} guard, {state.finished}/{state.total} finished, "
+            f"{len(state.writers)} journals read",
         )  # fmt: skip
 
 
@@ -186,7 +186,7 @@ def _clocks(name: str, ledger: Ledger) -> Iterator[Finding]:
     Ledger time follows the fastest clock; a worker notes its own clock beside it when it starts.
     """
     leads: dict[str, float] = {}
-    for writer in ledger.book.writers.values():
+    for writer in ledger.state.writers.values():
         if writer.started is not None and writer.wall is not None:
             leads[f"{writer.member}@{writer.host}"] = writer.started - writer.wall
     if leads:
@@ -197,7 +197,7 @@ def _clocks(name: str, ledger: Ledger) -> Iterator[Finding]:
                 "clocks", "note", f"{name}: the clock of {slowest} runs {spread:.0f} s behind",
                 "results are right all the same; set that clock, or dead workers are noticed late",
             )  # fmt: skip
-    latest = max((writer.last_sign for writer in ledger.book.writers.values()), default=0.0)
+    latest = max((writer.last_sign for writer in ledger.state.writers.values()), default=0.0)
     ahead = latest - time.time()
     if ahead > _SKEWED:
         yield Finding(
@@ -210,7 +210,7 @@ def _versions(name: str, ledger: Ledger) -> Iterator[Finding]:
     now = ledger.clock.now()
     others = {
         writer.version
-        for writer in ledger.book.writers.values()
+        for writer in ledger.state.writers.values()
         if writer.version and writer.version != VERSION and writer.lives_at(now)
     }
     if others:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colabctl.errors import UserError
+from colabctl.export.optuna_studies import Study
 from colabctl.ledger import Plan
 from colabctl.search.learn.optuna_bridge import optuna, quiet
 from colabctl.views import files
-from colabctl.export.optuna_studies import Study
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

@@ -7,13 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from colabctl.search.learn.axes import Real
-from colabctl.search.space.discrete import (
-    Categorical,
-    Constant,
-    IntUniform,
-    WeightedCategorical,
-    same,
-)
 from colabctl.search.space.continuous import (
     InvLogUniform,
     InvLogUniformValues,
@@ -22,6 +15,13 @@ from colabctl.search.space.continuous import (
     LogUniform,
     LogUniformValues,
     Quantized,
+)
+from colabctl.search.space.discrete import (
+    Categorical,
+    Constant,
+    IntUniform,
+    WeightedCategorical,
+    same,
 )
 from colabctl.search.space.space import Choice, Leaf, Nest, Space
 from colabctl.views.columns import spelled_out

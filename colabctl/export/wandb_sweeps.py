@@ -13,9 +13,10 @@ from operator import methodcaller
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.search.space.cells import Cell
+from colabctl.export.flatten import Plain, count, plain_spaces
 from colabctl.search.language.declaration import Declaration
-from colabctl.search.space.discrete import Constant, Distribution
+from colabctl.search.language.problems import listed, shown
+from colabctl.search.space.cells import Cell
 from colabctl.search.space.continuous import (
     InvLogUniform,
     InvLogUniformValues,
@@ -24,8 +25,7 @@ from colabctl.search.space.continuous import (
     LogUniformValues,
     Quantized,
 )
-from colabctl.export.flatten import Plain, count, plain_spaces
-from colabctl.search.language.problems import listed, shown
+from colabctl.search.space.discrete import Constant, Distribution
 from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space, Values
 
 MOST_SWEEPS = 10_000

@@ -2,7 +2,7 @@
 
 import random
 
-from colabctl.ledger.sweep_state import Book
+from colabctl.ledger.sweep_state import SweepState
 
 # How often a worker whose own share is used up leaves the others' to them until its next look.
 # Simulated, this halves what is run twice and costs half a percent of speed.
@@ -11,39 +11,41 @@ _PATIENCE = 0.7
 _SPREAD = 0.6180339887498949
 
 
-def choose(book: Book, want: int, now: float, rng: random.Random) -> list[int]:
+def choose(state: SweepState, want: int, now: float, rng: random.Random) -> list[int]:
     """Return at most `want` tasks that may be claimed at ledger time `now`, in random order.
 
     Tasks that nobody holds come before those of a worker that fell silent.
     """
-    if want <= 0 or book.order != "go":
+    if want <= 0 or state.order != "go":
         return []
-    chosen = rng.sample(book.open.items, min(want, len(book.open)))
-    return chosen + _lapsed(book, want - len(chosen), now, rng)
+    chosen = rng.sample(state.open.items, min(want, len(state.open)))
+    return chosen + _lapsed(state, want - len(chosen), now, rng)
 
 
-def choose_apart(book: Book, want: int, now: float, rng: random.Random, name: str) -> list[int]:
+def choose_apart(
+    state: SweepState, want: int, now: float, rng: random.Random, name: str
+) -> list[int]:
     """Choose as `choose` does, for worker `name` where claims are seen late.
 
     First come tasks of the worker's own share: an even slice of all tasks, which no other live
     worker begins with. When those are gone, workers take from others' shares now and then only:
     by the next look it may be known that somebody has it already.
     """
-    if want <= 0 or book.order != "go":
+    if want <= 0 or state.order != "go":
         return []
-    others = [writer.name for writer in book.live_workers(now) if writer.name != name]
+    others = [writer.name for writer in state.live_workers(now) if writer.name != name]
     rank, number = sum(other < name for other in others), len(others) + 1
-    own = [index for index in book.open if int(index * _SPREAD % 1.0 * number) == rank]
+    own = [index for index in state.open if int(index * _SPREAD % 1.0 * number) == rank]
     chosen = rng.sample(own, min(want, len(own)))
     if not chosen and rng.random() < _PATIENCE:
         return []
     if len(chosen) < want:
         taken = set(chosen)
-        left = [index for index in book.open if index not in taken]
+        left = [index for index in state.open if index not in taken]
         chosen += rng.sample(left, min(want - len(chosen), len(left)))
-    return chosen + _lapsed(book, want - len(chosen), now, rng)
+    return chosen + _lapsed(state, want - len(chosen), now, rng)
 
 
-def _lapsed(book: Book, want: int, now: float, rng: random.Random) -> list[int]:
-    lapsed = sorted(book.lapsed(now)) if want > 0 else []
+def _lapsed(state: SweepState, want: int, now: float, rng: random.Random) -> list[int]:
+    lapsed = sorted(state.lapsed(now)) if want > 0 else []
     return rng.sample(lapsed, min(max(want, 0), len(lapsed)))

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.appended import AppendedJournals
-from colabctl.ledger.sweep_state import Book
 from colabctl.ledger.choice import choose, choose_apart
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
 from colabctl.ledger.journal import Damage, Journals, JournalWriter
 from colabctl.ledger.numbered import NumberedJournals
 from colabctl.ledger.plan import Plan
+from colabctl.ledger.sweep_state import SweepState
 from colabctl.sharedfs.mounts import Anchor
 
 Parts = dict[str, Any]
@@ -32,7 +32,7 @@ class Ledger:
     ) -> None:
         self._journals = journals
         reaches = None if plan.target is None else plan.reaches_target
-        self.book = Book(plan.total, plan.max_retries, plan.lease, reaches)
+        self.state = SweepState(plan.total, plan.max_retries, plan.lease, reaches)
         self.clock = Clock(wall)
         self._plan = plan
         self._writer: JournalWriter | None = None
@@ -54,7 +54,7 @@ class Ledger:
         news = self._journals.news(without=self.name)
         for event in news:
             self.clock.observe(event.t)
-        self.book.add(news)
+        self.state.add(news)
         return news
 
     def join(self, name: str) -> None:
@@ -74,7 +74,7 @@ class Ledger:
     def _append(self, events: Sequence[tuple[str, Parts]]) -> None:
         assert self._writer is not None
         dated = self._writer.append(events)
-        self.book.add(dated)
+        self.state.add(dated)
         if dated:
             self._written_at = dated[-1].t
             if self._unsynced_since is None:
@@ -113,7 +113,7 @@ class Ledger:
 
     def claim(
         self,
-        want: Callable[[Book], int],
+        want: Callable[[SweepState], int],
         *,
         lock: AbstractContextManager[object],
         rng: random.Random,
@@ -130,12 +130,12 @@ class Ledger:
         self._append(outcomes)  # first: whatever fails from here on, they are due
         with lock:
             self.refresh()
-            book, now = self.book, self.clock.now()
+            state, now = self.state, self.clock.now()
             if self._plan.consistency == "coherent":
-                chosen = choose(book, want(book), now, rng)
+                chosen = choose(state, want(state), now, rng)
             else:
-                chosen = choose_apart(book, want(book), now, rng, self.name)
-            claims = [(index, self.book.tasks[index].attempts + 1) for index in chosen]
+                chosen = choose_apart(state, want(state), now, rng, self.name)
+            claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
             if claims:
                 parts: Parts = {"tasks": [list(claim) for claim in claims]}
                 if propose is not None and (proposed := propose(chosen)):

@@ -4,13 +4,12 @@ import hashlib
 import json
 import math
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from colabctl.errors import UserError
-from colabctl.ledger.events import check_params
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.names import check_folder
 
@@ -22,7 +21,7 @@ MOST_TASKS = 1_000_000
 _SMALLEST_FILE = 1000
 _MOST_FILES = 200
 
-_LARGEST = 1 << 28  # bytes of a plan or a task file; a million tasks with long lists are below
+_LARGEST = 1 << 28  # bytes of a plan
 _LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
 
 Kind = Literal["function", "objective", "program", "notebook", "loop"]
@@ -232,93 +231,3 @@ def _check_run(plan: Plan) -> None:
     for name, value in (plan.kernels or {}).items():
         if not _KERNELS[name](value):
             raise ValueError(f"kernels: {name} is {value!r:.60}")
-
-
-@dataclass(frozen=True)
-class TaskLine:
-    """One task as declared: its cell and its parameters (None: whoever claims it proposes)."""
-
-    index: int
-    cell: int
-    trial: int
-    params: dict[str, Any] | None
-
-    def encode(self) -> bytes:
-        """Return the line of a task file."""
-        return json.dumps(vars(self), separators=(",", ":")).encode() + b"\n"
-
-
-class TaskFiles:
-    """The tasks of a sweep; a file is read when one of its tasks is first asked for.
-
-    file  gives the path of each task file by its number
-    """
-
-    def __init__(self, file: Callable[[int], Path], plan: Plan) -> None:
-        self._file = file
-        self._plan = plan
-        self._lines: dict[int, list[bytes]] = {}
-
-    def __getitem__(self, index: int) -> TaskLine:
-        """Return a task; raise UserError if its file is damaged or has not arrived yet."""
-        number, place = divmod(index, self._plan.per_file)
-        try:
-            line = TaskLine(**json.loads(self._read(number)[place]))
-            if line.params is not None:
-                check_params(line.params)
-        except FileNotFoundError:
-            raise UserError(
-                f"{self._file(number)} is not there (yet); if the sweep was declared a moment "
-                "ago, try again"
-            ) from None
-        except (ValueError, TypeError, IndexError, RecursionError) as wrong:
-            self._lines.pop(number, None)
-            raise UserError(
-                f"{self._file(number)} is damaged at task {index} ({wrong}); "
-                "restore it from the folder's version history"
-            ) from None
-        if line.index != index:
-            raise UserError(
-                f"{self._file(number)} is damaged: task {index} is not where it belongs"
-            )
-        return line
-
-    def cell_values(self, index: int) -> Mapping[str, Any]:
-        """Return the values of the `foreach` parameters of a task."""
-        for cell in self._plan.cells:
-            if index < cell["tasks"]:
-                return cell["values"]  # type: ignore[no-any-return]
-            index -= cell["tasks"]
-        return {}
-
-    def arrived(self) -> bool:
-        """Whether all files are there whole, as far as their numbers of lines tell."""
-        plan = self._plan
-        for number in range(-(-plan.total // plan.per_file)):
-            expected = min(plan.per_file, plan.total - number * plan.per_file)
-            try:
-                if len(self._read(number)) < expected:
-                    del self._lines[number]
-                    return False
-            except FileNotFoundError:
-                return False
-        return True
-
-    def _read(self, number: int) -> list[bytes]:
-        lines = self._lines.get(number)
-        if lines is None:
-            lines = self._lines[number] = read_file(self._file(number), _LARGEST).splitlines()
-        return lines
-
-
-def task_name(index: int) -> str:
-    """Return the id by which people and programs know a task."""
-    return f"t{index:06d}"
-
-
-def write_tasks(file: Callable[[int], Path], plan: Plan, tasks: Iterator[TaskLine]) -> None:
-    """Write the task files of a sweep that nobody works on yet; `tasks` come by index."""
-    for number in range(-(-plan.total // plan.per_file)):
-        with file(number).open("wb") as lines:
-            for _ in range(min(plan.per_file, plan.total - number * plan.per_file)):
-                lines.write(next(tasks).encode())

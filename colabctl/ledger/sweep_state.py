@@ -7,8 +7,8 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from colabctl.ledger.events import CONTROL_KINDS, TOLD_KINDS, Event
-from colabctl.ledger.plan import TaskFiles
 from colabctl.ledger.task_state import FRESH, Status, TaskState, fold
+from colabctl.ledger.tasks import TaskFiles
 
 _place = itemgetter(0, 1, 2)  # (t, writer, n)
 
@@ -111,7 +111,7 @@ class Proposal(NamedTuple):
     distributions: dict[str, Any] | None = None
 
 
-class Book:
+class SweepState:
     """All tasks of a sweep, folded, with what a worker needs to choose among them.
 
     `add` takes news; everything else reads. Two books that have been given the same events, in
@@ -316,12 +316,12 @@ class Book:
             writer.horizon = max(writer.horizon, *(claim.t for claim in claims))
 
 
-def params_of(book: Book, tasks: TaskFiles, index: int) -> dict[str, Any]:
+def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:
     """Return the parameters of a task: as declared, or as proposed for it, as far as is known."""
     declared = tasks[index].params
     if declared is not None:
         return declared
-    proposal = book.proposal(index)
+    proposal = state.proposal(index)
     if proposal is None:
         return {}
     return {**tasks.cell_values(index), **proposal.params}

@@ -7,8 +7,8 @@ from colabctl.errors import UserError
 from colabctl.project import members as people
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
-from colabctl.project.scaffold import Created, folders, lay
 from colabctl.project.root import is_project
+from colabctl.project.scaffold import Created, folders, lay
 from colabctl.project.template import render
 from colabctl.sharedfs.names import check_label
 

@@ -9,8 +9,8 @@ from typing import NoReturn
 from colabctl.errors import UserError, nearest
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
-from colabctl.project.scaffold import Created, folders, lay
 from colabctl.project.notebooks.starter import starter
+from colabctl.project.scaffold import Created, folders, lay
 from colabctl.sharedfs.files import read_file
 
 _FORMAT = 1

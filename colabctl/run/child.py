@@ -6,7 +6,6 @@ file instead, which holds the output of the current task only. When the worker d
 and this process ends itself together with everything it started.
 """
 
-import importlib.util
 import json
 import os
 import queue
@@ -16,16 +15,17 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from colabctl.task import Assignment, Task, plain_metrics
 from colabctl.run.failure import ProgramError, Pruned, TaskError, headline, last_exception, tail
+from colabctl.run.function import Run, run_one
+from colabctl.run.loading import load
 from colabctl.run.redaction import concealer
-
-Run = Callable[[dict[str, Any], Task], dict[str, Any]]
+from colabctl.run.settings import Settings
+from colabctl.task import Assignment, Task
 
 # Seconds that a task waits for the worker, which may be waiting for the folder: an answer that
 # comes later is found by the next question.
@@ -114,114 +114,6 @@ class _PipeRecorder:
         """Drop what comes from here on: it would be taken for the next task's."""
         with self._turn:
             self._over = True
-
-
-class Settings(NamedTuple):
-    """What a worker tells this process at its start.
-
-    program  "file.py:function", or the file of a program, inside `code`
-    kind     what the program is, as in the plan
-    prunes   whether tasks may be stopped early
-    command  W&B's command list, for a program
-    code     a copy of the sweep's frozen code on this machine
-    root     the project, the current folder of what runs
-    log      file for what the tasks print, in the worker's own folder on this machine
-    kill_after  seconds between SIGTERM and SIGKILL
-    kernels     how a notebook's kernels are used
-    secrets     variables whose values must not be kept
-    """
-
-    program: str
-    kind: str
-    prunes: bool
-    command: list[str] | None
-    code: str
-    root: str
-    log: str
-    kill_after: float
-    kernels: dict[str, Any] | None = None
-    secrets: list[str] = []  # noqa: RUF012 - a default that nobody changes
-
-
-def load(settings: Settings) -> Run:
-    """Return what runs a task: a function or objective "file.py:name", or a program's file.
-
-    Raises whatever the file raises when it is imported, TaskError if it has no such function.
-    """
-    code, root, scratch = Path(settings.code), Path(settings.root), Path(settings.log).parent
-    file, _, name = settings.program.partition(":")
-    path = code / file
-    if settings.kind == "notebook":
-        from colabctl.work import notebooks  # noqa: PLC0415 - it needs Jupyter
-        from colabctl.run.notebook.kernel_lifecycle import KernelOptions  # noqa: PLC0415 - as above
-
-        options = KernelOptions(**settings.kernels or {}, secrets=tuple(settings.secrets))
-        notebook = notebooks.runner(path, root, options, settings.kill_after, scratch)
-        notebook.set_up()
-        return notebook
-    if not name:
-        from colabctl.run.program import runner  # noqa: PLC0415 - functions do not need it
-
-        return runner(path, settings.command, root, settings.kill_after, scratch)
-    sys.path[:0] = list(dict.fromkeys([str(path.parent), str(code)]))
-    # Under its own name, as the program's own pickles and sub-processes will look for it.
-    known = path.stem if path.stem not in sys.modules else f"{path.stem}_{code.name}"
-    spec = importlib.util.spec_from_file_location(known, path)
-    if spec is None or spec.loader is None:
-        raise TaskError(f"program: {file} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[known] = module
-    with _imported_for(settings.kind):
-        spec.loader.exec_module(module)
-    run: Any = getattr(module, name, None)
-    if not callable(run):
-        raise TaskError(f"program: {file} has no function {name}")
-    if settings.kind == "objective":
-        from colabctl.work import objective  # noqa: PLC0415 - it needs Optuna
-
-        return objective.runner(run)
-    if "wandb" in sys.modules or b"wandb" in path.read_bytes():
-        from colabctl.run.wandb.runs import logging_by_wandb  # noqa: PLC0415 - few need it
-
-        return partial(_call, logging_by_wandb(run))
-    return partial(_call, run)
-
-
-def _imported_for(kind: str) -> AbstractContextManager[None]:
-    """Return what a file is imported within: an objective's up to its own Study.optimize."""
-    if kind != "objective":
-        return nullcontext()
-    from colabctl.run.optuna.objective import until_optimize  # noqa: PLC0415 - it needs Optuna
-
-    return until_optimize()
-
-
-def _call(function: Callable[..., Any], params: dict[str, Any], task: Task) -> dict[str, Any]:
-    """Call a function (params, task) -> metrics or None; it may call task.done(...) as well."""
-    answer = function(params, task)
-    if answer is None:
-        answer = {}
-    elif not isinstance(answer, dict):
-        raise TaskError(
-            f"the function returned a {type(answer).__name__}; "
-            'return a dict of metrics, such as {"accuracy": 0.91}'
-        )
-    task.metrics = plain_metrics({**(task.metrics or {}), **answer})
-    if task.told_to_stop:
-        raise Pruned
-    return task.metrics
-
-
-def run_one(run: Run, task: Task) -> dict[str, Any]:
-    """Run one task and return its metrics; raise what it raises."""
-    try:
-        return run(task.params, task)
-    except SystemExit as end:
-        if end.code not in (None, 0):
-            raise TaskError(f"sys.exit({end.code!r})") from None
-    if task.told_to_stop:
-        raise Pruned
-    return task.metrics or {}
 
 
 class _Output:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from colabctl.task import Task, plain_metrics, plain_step
 from colabctl.run.failure import TaskError
+from colabctl.task import Task, plain_metrics, plain_step
 
 VARIABLES = (
     "COLABCTL_TASK",

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.search.language.command import DEFAULT, expand
-from colabctl.task import Task
-from colabctl.run.termination import KILL_AFTER, Ending, how_it_ended
 from colabctl.run.exchange import Exchange
 from colabctl.run.failure import ProgramError, Pruned, TaskError
+from colabctl.run.termination import KILL_AFTER, Ending, how_it_ended
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment
+from colabctl.search.language.command import DEFAULT, expand
+from colabctl.task import Task
 
 _LOOK_EVERY = 0.2  # seconds between looks at a running program's reports
 

@@ -13,11 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from colabctl.task import Assignment
-from colabctl.work.batch import handout_size
-from colabctl.run.child import Settings
-from colabctl.run.termination import KILL, how_it_ended, signal_group
 from colabctl.run.failure import tail
+from colabctl.run.settings import Settings
+from colabctl.run.termination import KILL, how_it_ended, signal_group
+from colabctl.task import Assignment
+
+# Tasks that went out to the process that runs them cannot be taken back without killing it.
+HANDOUT_SECONDS = 0.05
+_MOST_HANDOUT = 256
 
 
 class Outcome(NamedTuple):
@@ -46,6 +49,13 @@ class Stop(NamedTuple):
 
     kind: Literal["returned", "failed", "pruned"]
     error: str = ""
+
+
+def handout_size(seconds: float | None) -> int:
+    """Return how many tasks to send at once to the process that runs them."""
+    if seconds is None:
+        return 1
+    return max(1, min(_MOST_HANDOUT, int(HANDOUT_SECONDS / max(seconds, 1e-6))))
 
 
 class Slot:

@@ -1,10 +1,10 @@
 """What to try: the sweep language, and how its spaces become tasks."""
 
-from colabctl.search.space.cells import Cell
-from colabctl.search.language.declaration import Declaration, read
 from colabctl.search.expansion import Draw, Expansion, expand
+from colabctl.search.language.declaration import Declaration, read
 from colabctl.search.language.metric import Metric
 from colabctl.search.language.problems import Problem, SweepFileError
+from colabctl.search.space.cells import Cell
 from colabctl.search.space.space import Space
 
 __all__ = [

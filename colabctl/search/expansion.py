@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from operator import methodcaller
 
 from colabctl.errors import UserError
-from colabctl.search.space.cells import Cell, combinations
 from colabctl.search.language.declaration import Declaration
-from colabctl.search.space.discrete import Points
-from colabctl.search.space.uniforms import uniforms
 from colabctl.search.language.problems import listed, shown
+from colabctl.search.space.cells import Cell, combinations
+from colabctl.search.space.discrete import Points
 from colabctl.search.space.space import Space, Values
+from colabctl.search.space.uniforms import uniforms
 
 MOST_TASKS = 1_000_000
 """Tasks of a sweep, and points of a grid."""

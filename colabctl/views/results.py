@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from colabctl.ledger import Book, Plan, TaskFiles, params_of, task_name
+from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
 from colabctl.views import columns
 from colabctl.views.status import error_of
 
@@ -42,24 +42,24 @@ class Result:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
-def results(book: Book, tasks: TaskFiles) -> list[Result]:
+def results(state: SweepState, tasks: TaskFiles) -> list[Result]:
     """Return every finished task once, by index."""
     rows: list[Result] = []
-    for index, state in enumerate(book.tasks):
-        if not state.finished:
+    for index, task in enumerate(state.tasks):
+        if not task.finished:
             continue
-        outcome = state.outcome
+        outcome = task.outcome
         body = outcome.body if outcome else {}
-        failed = state.status == "failed"
+        failed = task.status == "failed"
         rows.append(
             Result(
                 task=task_name(index),
                 index=index,
-                params=params_of(book, tasks, index),
+                params=params_of(state, tasks, index),
                 metrics=body.get("metrics", {}),
-                status=state.status,
-                attempt=body.get("attempt", state.attempts),
-                member=book.writers[outcome.writer].member if outcome else "",
+                status=task.status,
+                attempt=body.get("attempt", task.attempts),
+                member=state.writers[outcome.writer].member if outcome else "",
                 worker=outcome.writer if outcome else "",
                 seconds=body.get("seconds", 0.0),
                 finished_at=_iso(outcome.t) if outcome else "",

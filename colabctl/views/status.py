@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from colabctl.ledger import Book, Ledger, Plan, TaskFiles, Writer, params_of, task_name
+from colabctl.ledger import Ledger, Plan, SweepState, TaskFiles, Writer, params_of, task_name
 
 _RECENT = 100  # outcomes that the rate is taken from
 
@@ -57,69 +57,69 @@ class Status:
 
 def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] = ()) -> Status:
     """Return the status of a sweep from what its ledger has read."""
-    book = ledger.book
+    state = ledger.state
     now = ledger.clock.now()
     # What a silent or ended worker held waits for the next one, like a task never claimed.
-    lapsed = set(book.lapsed(now))
-    waiting = book.counts["open"] + len(lapsed)
+    lapsed = set(state.lapsed(now))
+    waiting = state.counts["open"] + len(lapsed)
     held = {
-        name: sorted(indices - lapsed, key=lambda index: (book.tasks[index].held_since, index))
-        for name, indices in book.held.items()
+        name: sorted(indices - lapsed, key=lambda index: (state.tasks[index].held_since, index))
+        for name, indices in state.held.items()
     }
-    running = sum(min(len(indices), book.writers[name].jobs) for name, indices in held.items())
+    running = sum(min(len(indices), state.writers[name].jobs) for name, indices in held.items())
     claimed = sum(map(len, held.values())) - running
-    stopped = book.order == "stop"
-    rate = _rate(book, now)
-    left = book.total - book.finished
+    stopped = state.order == "stop"
+    rate = _rate(state, now)
+    left = state.total - state.finished
     return Status(
         sweep=plan.sweep,
-        state=_state(book, now),
-        total=book.total,
+        state=_state(state, now),
+        total=state.total,
         pending=0 if stopped else waiting,
         claimed=claimed,
         running=running,
-        done=book.counts["done"],
-        failed=book.counts["failed"],
-        pruned=book.counts["pruned"],
+        done=state.counts["done"],
+        failed=state.counts["failed"],
+        pruned=state.counts["pruned"],
         cancelled=waiting if stopped else 0,
-        duplicates=book.duplicates,
+        duplicates=state.duplicates,
         rate=rate,
         seconds_left=left / rate if rate and left and running else None,
-        best=best(plan, book, tasks),
+        best=best(plan, state, tasks),
         workers=[
             _worker(writer, held.get(writer.name, []), now)
-            for writer in sorted(book.writers.values(), key=lambda each: each.name)
+            for writer in sorted(state.writers.values(), key=lambda each: each.name)
             if writer.is_worker
         ],
-        failures=_failures(book),
+        failures=_failures(state),
         damage=[str(each) for each in ledger.damage],
         consistency=plan.consistency,
         changed=list(changed),
     )
 
 
-def _state(book: Book, now: float) -> str:
-    if book.finished == book.total or book.reached_target:
+def _state(state: SweepState, now: float) -> str:
+    if state.finished == state.total or state.reached_target:
         return "finished"
-    if book.order != "go":
-        return {"pause": "paused", "stop": "stopped"}[book.order]
-    if book.live_workers(now):
+    if state.order != "go":
+        return {"pause": "paused", "stop": "stopped"}[state.order]
+    if state.live_workers(now):
         return "running"
-    return "idle" if any(writer.is_worker for writer in book.writers.values()) else "pending"
+    return "idle" if any(writer.is_worker for writer in state.writers.values()) else "pending"
 
 
 def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
     if writer.ended is not None:
-        state = "ended"
+        word = "ended"
     elif not writer.lives_at(now):
-        state = "lost"
+        word = "lost"
     else:
-        state = "running" if held else "idle"
+        word = "running" if held else "idle"
     return WorkerStatus(
         worker=writer.name,
         member=writer.member,
         host=writer.host,
-        state=state,
+        state=word,
         last_seen_seconds=round(max(0.0, now - writer.last_sign), 3),
         task=task_name(held[0]) if held else None,
         done=writer.done,
@@ -127,45 +127,45 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
     )
 
 
-def _rate(book: Book, now: float) -> float | None:
+def _rate(state: SweepState, now: float) -> float | None:
     ends = sorted(
-        state.outcome.t for state in book.tasks if state.outcome is not None and state.finished
+        task.outcome.t for task in state.tasks if task.outcome is not None and task.finished
     )[-_RECENT:]
-    if len(ends) < 2 or not any(writer.lives_at(now) for writer in book.writers.values()):
+    if len(ends) < 2 or not any(writer.lives_at(now) for writer in state.writers.values()):
         return None
     return len(ends) / max(now - ends[0], 1e-3)
 
 
-def best(plan: Plan, book: Book, tasks: TaskFiles) -> dict[str, Any] | None:
+def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | None:
     """Return the done task with the best value of the sweep's metric; of equals the first."""
     sign = 1 if plan.goal == "minimize" else -1
     found: tuple[float, int] | None = None
-    for index, state in enumerate(book.tasks):
-        if state.status == "done" and state.outcome is not None:
-            value = plan.value_of(state.outcome.body.get("metrics", {}))
+    for index, task in enumerate(state.tasks):
+        if task.status == "done" and task.outcome is not None:
+            value = plan.value_of(task.outcome.body.get("metrics", {}))
             if value is not None and (found is None or sign * value < found[0]):
                 found = sign * value, index
     if found is None:
         return None
     index = found[1]
-    outcome = book.tasks[index].outcome
+    outcome = state.tasks[index].outcome
     assert outcome is not None
     return {
         "task": task_name(index),
         "index": index,
         "metric": plan.metric,
         "value": sign * found[0],
-        "params": params_of(book, tasks, index),
+        "params": params_of(state, tasks, index),
         "worker": outcome.writer,
-        "member": book.writers[outcome.writer].member,
+        "member": state.writers[outcome.writer].member,
     }
 
 
-def _failures(book: Book) -> list[dict[str, Any]]:
+def _failures(state: SweepState) -> list[dict[str, Any]]:
     errors = Counter(
-        error_of(state.outcome.body if state.outcome else None)
-        for state in book.tasks
-        if state.status == "failed"
+        error_of(task.outcome.body if task.outcome else None)
+        for task in state.tasks
+        if task.status == "failed"
     )
     return [{"error": error, "tasks": count} for error, count in errors.most_common()]
 
@@ -189,13 +189,13 @@ class Failure:
     output: str
 
 
-def last_failures(book: Book) -> list[Failure]:
+def last_failures(state: SweepState) -> list[Failure]:
     """Return the last failure of each task that has failed and is not done since, by index."""
     found = []
-    for index, state in enumerate(book.tasks):
-        if state.status in ("done", "pruned"):
+    for index, task in enumerate(state.tasks):
+        if task.status in ("done", "pruned"):
             continue
-        failed = [event for event in book.events_of(index) if event.kind == "failed"]
+        failed = [event for event in state.events_of(index) if event.kind == "failed"]
         if failed:
             last = failed[-1]
             found.append(

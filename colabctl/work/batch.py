@@ -2,10 +2,7 @@
 
 import math
 
-# Tasks that went out to the process that runs them cannot be taken back without killing it.
-HANDOUT_SECONDS = 0.05
 _MOST = 4096
-_MOST_HANDOUT = 256
 
 
 def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) -> int:
@@ -22,13 +19,6 @@ def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) 
         return 1
     share = math.ceil(claimable / (2 * slots)) if slots > 1 else claimable
     return max(1, min(_MOST, share, int(batch / max(seconds, 1e-6))))
-
-
-def handout_size(seconds: float | None) -> int:
-    """Return how many tasks to send at once to the process that runs them."""
-    if seconds is None:
-        return 1
-    return max(1, min(_MOST_HANDOUT, int(HANDOUT_SECONDS / max(seconds, 1e-6))))
 
 
 def excess(seconds: float, waiting: int, batch: float) -> int:

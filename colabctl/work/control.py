@@ -23,8 +23,8 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
     sweep.ledger.refresh()
     failed = {
         task_name(index): index
-        for index, state in enumerate(sweep.ledger.book.tasks)
-        if state.status == "failed"
+        for index, task in enumerate(sweep.ledger.state.tasks)
+        if task.status == "failed"
     }
     for name in names or ():
         if name not in failed:

@@ -11,17 +11,17 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Book
+from colabctl.ledger import SweepState
+from colabctl.run.failure import TAIL_LINES, headline
+from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe, fault_of, pause_after
 from colabctl.task import Assignment, Task
 from colabctl.work.batch import batch_size
-from colabctl.run.failure import TAIL_LINES, headline
 from colabctl.work.identity import Identity
-from colabctl.work.recovery import keep
+from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Outbox
 from colabctl.work.pacing import rhythm_for
-from colabctl.run.redaction import concealed
-from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.recovery import keep
 
 
 class _Answers:
@@ -156,17 +156,17 @@ class _Loop:
     def _look(self) -> bool:
         """Claim tasks if there are some; return whether to go on."""
         self._ledger.refresh()
-        book = self._ledger.book
-        if self._left != 0 and book.order == "go" and book.claimable(self._ledger.clock.now()):
+        state = self._ledger.state
+        if self._left != 0 and state.order == "go" and state.claimable(self._ledger.clock.now()):
             self._claim()
             return True
         self._flush()
-        return not (self._left == 0 or book.finished == book.total or book.order == "stop")
+        return not (self._left == 0 or state.finished == state.total or state.order == "stop")
 
     def _keep_settled(self) -> bool:
         """Forget the claims that no longer count; return whether one is left."""
         self._ledger.refresh()
-        tasks = self._ledger.book.tasks
+        tasks = self._ledger.state.tasks
         kept = [each for each in self._claimed if tasks[each.index].holder == self._me.name]
         if self._left is not None:
             self._left += len(self._claimed) - len(kept)
@@ -197,12 +197,12 @@ class _Loop:
             self._left -= len(claims)
         self._claimed.extend(self._sweep.assign(claims, self._me, self._study))
 
-    def _want(self, book: Book) -> int:
+    def _want(self, state: SweepState) -> int:
         if self._study.proposes:  # the next proposal depends on this task
             return 1
         now = self._ledger.clock.now()
-        slots = sum(writer.jobs for writer in book.live_workers(now))
-        want = batch_size(self._pace, book.claimable(now), slots, self._rhythm.batch)
+        slots = sum(writer.jobs for writer in state.live_workers(now))
+        want = batch_size(self._pace, state.claimable(now), slots, self._rhythm.batch)
         return want if self._left is None else min(want, self._left)
 
     # -- recording ----------------------------------------------------------------------------

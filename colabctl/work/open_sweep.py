@@ -82,7 +82,7 @@ class OpenSweep:
 
     def study(self) -> Study:
         """Return what the trials of the sweep teach."""
-        return Study(self.plan, self.ledger.book, self._declared, self._spaces)
+        return Study(self.plan, self.ledger.state, self._declared, self._spaces)
 
     def _declared(self, index: int) -> dict[str, Any] | None:
         return self.tasks[index].params
@@ -129,7 +129,7 @@ class OpenSweep:
         """Return the folders of all attempts but the newest of this worker, newest first."""
         made = [
             (attempt, event.writer)
-            for event in self.ledger.book.events_of(index)
+            for event in self.ledger.state.events_of(index)
             if event.kind == "claim"
             for task, attempt in event.body["tasks"]
             if task == index

@@ -4,9 +4,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, KeysView, Sequence
 
+from colabctl.run.slot import Outcome, Slot, Stop
 from colabctl.task import Assignment
 from colabctl.work.batch import excess
-from colabctl.run.slot import Outcome, Slot, Stop
 
 MakeSlots = Callable[["deque[Outcome]", Callable[[], None]], list[Slot]]
 """What starts the slots; they fill the queue, and call the function when there is something."""

@@ -3,37 +3,35 @@
 import json
 import os
 import shlex
-import shutil
 import signal
-import subprocess
 import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Book, Plan
+from colabctl.ledger import Plan, SweepState
 from colabctl.project import frozen_code as frozen
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.sharedfs.faults import fault_of
-from colabctl.sharedfs.uploads import wait_until_uploaded
-from colabctl.run import startup
-from colabctl.run.child import Settings
-from colabctl.run.termination import KILL_AFTER
-from colabctl.work.identity import is_marked, new_identity, new_mark
-from colabctl.work.recovery import keep
 from colabctl.run.notebook.loop_process import VARIABLE, LoopSettings, Orders
 from colabctl.run.notebook.loop_process import run as run_loop
 from colabctl.run.redaction import check_present, concealer
+from colabctl.run.settings import Settings
 from colabctl.run.slot import Outcome, Slot
-from colabctl.work.open_sweep import OpenSweep
+from colabctl.run.termination import KILL_AFTER
+from colabctl.sharedfs.faults import fault_of
+from colabctl.sharedfs.uploads import wait_until_uploaded
+from colabctl.work.environment import slot_environs
+from colabctl.work.identity import is_marked, new_identity, new_mark
 from colabctl.work.limits import Limits, Tally
+from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.recovery import keep
 from colabctl.work.worker import Worker
 
 # Seconds. --max-time ends the tasks so much earlier that what was written can be uploaded.
@@ -59,7 +57,7 @@ class Session:
     member: str
     limits: Limits
     tell: Callable[[str], None]
-    progress: Callable[[Plan, Book], None]
+    progress: Callable[[Plan, SweepState], None]
     trusts: Callable[[str], bool]
     jobs: int = 1
     interrupted: threading.Event = field(default_factory=threading.Event)
@@ -122,7 +120,7 @@ class Session:
         ) as scratch:
             code = Path(scratch) / "code"
             frozen.write(fetched, code)
-            environs = _environs(self.layout.root, self.member, self.jobs)
+            environs = slot_environs(self.layout.root, self.member, self.jobs)
             if sweep.plan.kind == "loop":
                 return self._run_loop(sweep, code, environs[0], ran=ran)
 
@@ -138,7 +136,7 @@ class Session:
                 limits=self._limits(sweep.plan, ran=ran, wait=wait),
                 make_slots=make_slots,
                 tell=self.tell,
-                progress=lambda book: self.progress(sweep.plan, book),
+                progress=lambda state: self.progress(sweep.plan, state),
                 interrupted=self.interrupted,
                 conceal=concealer(self.config.secrets, os.environ),
             )
@@ -181,8 +179,8 @@ class Session:
             self._kill_after,
         )
         self._show(sweep)
-        book = sweep.ledger.book
-        mine = {each.name: each for each in book.writers.values() if is_marked(each.name, mark)}
+        state = sweep.ledger.state
+        mine = {each.name: each for each in state.writers.values() if is_marked(each.name, mark)}
         tally = Tally(
             done=sum(each.done - each.pruned for each in mine.values()),
             pruned=sum(each.pruned for each in mine.values()),
@@ -194,17 +192,17 @@ class Session:
             tally.ending = "max-time"
         elif wrong:
             tally.ending, tally.reason = "hopeless", f"{plan.program}: {wrong}"
-        elif book.finished == book.total:
+        elif state.finished == state.total:
             tally.ending = "finished"
-        elif book.order == "stop":
-            tally.ending = "target" if book.reached_target else "stopped"
+        elif state.order == "stop":
+            tally.ending = "target" if state.reached_target else "stopped"
         elif limits.max_tasks is not None and tally.ran >= limits.max_tasks:
             tally.ending = "max-tasks"
         else:
             tally.ending = "left"
             if not mine:
                 self.tell(f"note: {plan.program} has asked for no task of sweep {plan.sweep}")
-        held = sum(len(book.held.get(name, ())) for name in mine)
+        held = sum(len(state.held.get(name, ())) for name in mine)
         if held:
             self.tell(f"{held} tasks are free again once {plan.lease:g} s have gone by")
         if plan.consistency == "eventual":
@@ -213,7 +211,7 @@ class Session:
 
     def _show(self, sweep: OpenSweep) -> None:
         sweep.ledger.refresh()
-        self.progress(sweep.plan, sweep.ledger.book)
+        self.progress(sweep.plan, sweep.ledger.state)
 
     @property
     def _kill_after(self) -> float:
@@ -326,8 +324,8 @@ def _check_runnable(plan: Plan) -> None:
 
 def _needs_work(sweep: OpenSweep) -> bool:
     sweep.ledger.refresh()
-    book = sweep.ledger.book
-    return sweep.plan.program is not None and book.finished < book.total and book.order != "stop"
+    state = sweep.ledger.state
+    return sweep.plan.program is not None and state.finished < state.total and state.order != "stop"
 
 
 @contextmanager
@@ -350,39 +348,3 @@ def _signals(interrupted: threading.Event) -> Iterator[None]:
     finally:
         for ending, handler in old.items():
             signal.signal(ending, handler)
-
-
-def _environs(root: Path, member: str, jobs: int) -> list[dict[str, str]]:
-    """Return the environment of each slot; with several jobs and several GPUs, each has its own."""
-    base = startup.environ(
-        {
-            **os.environ,
-            "COLABCTL_ROOT": str(root),
-            "COLABCTL_MEMBER": member,
-            # A notebook's own backend is no good to a process that has no notebook.
-            "MPLBACKEND": "Agg",
-        }
-    )
-    devices = gpus(os.environ)
-    if jobs == 1 or len(devices) < 2:
-        return [dict(base) for _ in range(jobs)]
-    return [
-        {**base, "CUDA_VISIBLE_DEVICES": devices[number % len(devices)]} for number in range(jobs)
-    ]
-
-
-def gpus(environ: Mapping[str, str]) -> list[str]:
-    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    given = environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return [device.strip() for device in given.split(",") if device.strip()]
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return []
-    with suppress(OSError, subprocess.TimeoutExpired):
-        listed = subprocess.run(  # noqa: S603 - a fixed question to the driver's own tool
-            [tool, "--list-gpus"], capture_output=True, text=True, timeout=20, check=False
-        ).stdout
-        lines = [line for line in listed.splitlines() if line.startswith("GPU ")]
-        return [str(number) for number in range(len(lines))]
-    return []

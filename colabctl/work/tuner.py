@@ -9,11 +9,11 @@ from itertools import accumulate
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Book, Plan
+from colabctl.ledger import Plan, SweepState
 from colabctl.search.learn.samplers import Sampler, check_libraries, sampler
-from colabctl.search.space.space import Space
 from colabctl.search.learn.stopping import Stopper, stopper
 from colabctl.search.learn.trials import Report, State, Trial
+from colabctl.search.space.space import Space
 
 Declared = Callable[[int], dict[str, Any] | None]
 """Task index to its parameters as declared; None for a slot."""
@@ -28,14 +28,18 @@ class Study:
     """
 
     def __init__(
-        self, plan: Plan, book: Book, declared: Declared, spaces: Callable[[], Sequence[Space]]
+        self,
+        plan: Plan,
+        state: SweepState,
+        declared: Declared,
+        spaces: Callable[[], Sequence[Space]],
     ) -> None:
-        self._plan, self._book, self._declared, self._spaces = plan, book, declared, spaces
+        self._plan, self._state, self._declared, self._spaces = plan, state, declared, spaces
         sizes = [cell["tasks"] for cell in plan.cells] or [plan.total]
         self._starts = [0, *accumulate(sizes)]
         self._trials: dict[int, dict[int, Trial]] = {}  # by cell, then by number in the cell
         self._marks: dict[int, object] = {}  # by task: what its trial was made from
-        self._read: dict[int, int] = {}  # by cell: the book's edition that it was made from
+        self._read: dict[int, int] = {}  # by cell: the state's edition that it was made from
         self._told: dict[int, list[Report]] = {}  # by task that runs here: its own reports
         self._latest: dict[int, dict[str, Any]] = {}  # and the latest of its values
         self._samplers: dict[int, Sampler] = {}
@@ -73,7 +77,7 @@ class Study:
         for index in indices:
             if self._declared(index) is not None:
                 continue
-            known = self._book.proposal(index)
+            known = self._state.proposal(index)
             if known is not None:  # who runs a task again runs the same parameters
                 proposed[index] = known.params
                 continue
@@ -88,7 +92,7 @@ class Study:
         declared = self._declared(index)
         if declared is not None:
             return declared
-        known = self._book.proposal(index)
+        known = self._state.proposal(index)
         if self._plan.method == "optuna":
             cell, _ = self._place(index)
             values = self._plan.cells[cell]["values"] if self._plan.cells else {}
@@ -156,42 +160,42 @@ class Study:
     def _of(self, cell: int) -> dict[int, Trial]:
         """Return the trials of a cell, those replaced of which there is news."""
         trials = self._trials.setdefault(cell, {})
-        if self._read.get(cell) == self._book.edition:
+        if self._read.get(cell) == self._state.edition:
             return trials
-        book, start = self._book, self._starts[cell]
+        state, start = self._state, self._starts[cell]
         for index in range(start, self._starts[cell + 1]):
-            state = book.tasks[index]
-            if not state.attempts and not state.finished:
+            task = state.tasks[index]
+            if not task.attempts and not task.finished:
                 continue
-            mark = (state, len(book.told.get(index, ())))
+            mark = (task, len(state.told.get(index, ())))
             if index not in self._told and self._marks.get(index) != mark:
                 self._marks[index] = mark
                 trial = self._trial(index)
                 if trial is not None:
                     trials[index - start] = trial
-        self._read[cell] = book.edition
+        self._read[cell] = state.edition
         return trials
 
     def _trial(self, index: int) -> Trial | None:
-        plan, state = self._plan, self._book.tasks[index]
-        known = self._book.proposal(index) if self.proposes else None
+        plan, task = self._plan, self._state.tasks[index]
+        known = self._state.proposal(index) if self.proposes else None
         if known is None and plan.method == "bayes":
             return None  # a slot of which only the end has arrived
         status: State = "running"
-        if state.status in ("done", "pruned", "failed"):
-            status = state.status
-        metrics = state.outcome.body.get("metrics", {}) if state.outcome else {}
+        if task.status in ("done", "pruned", "failed"):
+            status = task.status
+        metrics = task.outcome.body.get("metrics", {}) if task.outcome else {}
         return Trial(
             status,
             known.params if known else {},
             plan.value_of(metrics) if status in ("done", "pruned") else None,
             tuple(
                 (step, value)
-                for step, values in self._book.reports_of(index)
+                for step, values in self._state.reports_of(index)
                 if (value := plan.number_of(values)) is not None
             ),
             known.distributions if known else None,
-            state.outcome.t if state.outcome and status != "running" else None,
+            task.outcome.t if task.outcome and status != "running" else None,
         )
 
     def _sampler(self, cell: int) -> Sampler:

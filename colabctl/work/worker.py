@@ -7,18 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from colabctl.ledger import Book, Claim
+from colabctl.ledger import Claim, SweepState
+from colabctl.run.redaction import concealed
+from colabctl.run.slot import Outcome, Stop
 from colabctl.sharedfs.faults import describe, fault_of, pause_after
 from colabctl.task import Assignment
 from colabctl.work.batch import batch_size
-from colabctl.work.pool import Crew, MakeSlots
 from colabctl.work.identity import Identity
+from colabctl.work.limits import Limits, Tally
+from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Outbox
 from colabctl.work.pacing import rhythm_for
-from colabctl.run.redaction import concealed
-from colabctl.run.slot import Outcome, Stop
-from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.limits import Limits, Tally
+from colabctl.work.pool import Crew, MakeSlots
 
 # A worker whose first tasks all fail has something wrong with itself, or the sweep has: going on
 # would burn the retries of every task.
@@ -45,7 +45,7 @@ class Worker:
     limits: Limits
     make_slots: MakeSlots
     tell: Callable[[str], None]
-    progress: Callable[[Book], None]
+    progress: Callable[[SweepState], None]
     interrupted: threading.Event
     rng: random.Random = field(default_factory=random.Random)
     monotonic: Callable[[], float] = time.monotonic
@@ -147,7 +147,7 @@ class Worker:
 
     def over(self) -> bool:
         """Whether to go on no more; if so, `tally` says why."""
-        book, tally = self.ledger.book, self.tally
+        state, tally = self.ledger.state, self.tally
         if tally.ending in ("hopeless", "full", "unwritable"):
             return True
         if self.interrupted.is_set():
@@ -156,10 +156,10 @@ class Worker:
             tally.ending = "max-time"
         elif self._pause:  # what is known may be out of date, or not written yet
             return False
-        elif book.finished == book.total and not self._box:
+        elif state.finished == state.total and not self._box:
             tally.ending = "finished"
-        elif book.order == "stop":
-            tally.ending = "target" if book.reached_target else "stopped"
+        elif state.order == "stop":
+            tally.ending = "target" if state.reached_target else "stopped"
         elif self._crew.tasks or self._box or self._crew.outcomes or self._settling:
             return False
         elif self.limits.max_tasks is not None and self._taken >= self.limits.max_tasks:
@@ -167,7 +167,7 @@ class Worker:
         elif self._late(self._crew.pace() or 0.0):
             tally.ending = "max-time"
         elif not self.limits.wait and not (
-            book.order == "go" and book.claimable(self.ledger.clock.now())
+            state.order == "go" and state.claimable(self.ledger.clock.now())
         ):
             tally.ending = "nothing to do"
         else:
@@ -181,14 +181,14 @@ class Worker:
     # -- claiming -------------------------------------------------------------------------
 
     def _may_claim(self) -> bool:
-        book = self.ledger.book
+        state = self.ledger.state
         return (
-            book.order == "go"
+            state.order == "go"
             and not self._settling
             and self.monotonic() >= self._claim_at
             and not self._late(self._crew.pace() or 0.0)
             and (self.limits.max_tasks is None or self._taken < self.limits.max_tasks)
-            and book.claimable(self.ledger.clock.now()) > 0
+            and state.claimable(self.ledger.clock.now()) > 0
         )
 
     def _claim(self, hungry: int) -> None:
@@ -198,7 +198,7 @@ class Worker:
         if not self.sweep.plan.settling:  # the slots load the code while the claim is made
             self._crew.start()
         claims = self.ledger.claim(
-            lambda book: self._want(book, hungry),
+            lambda state: self._want(state, hungry),
             lock=self.sweep.lock(),
             rng=self.rng,
             outcomes=self._box.take(),
@@ -217,7 +217,7 @@ class Worker:
         """Begin those of the settling claims that still count."""
         self._look_around()
         claims, self._settling = self._settling, []
-        tasks, me = self.ledger.book.tasks, self.identity.name
+        tasks, me = self.ledger.state.tasks, self.identity.name
         kept = [claim for claim in claims if tasks[claim[0]].holder == me]
         self._taken -= len(claims) - len(kept)
         self._begin(kept)
@@ -227,18 +227,18 @@ class Worker:
             assignments = self.sweep.assign(claims, self.identity, self._study)
             self._crew.give(assignments, self._ahead)
 
-    def _want(self, book: Book, hungry: int) -> int:
+    def _want(self, state: SweepState, hungry: int) -> int:
         if self._study.proposes:
             most = self.limits.max_tasks
             return hungry if most is None else min(hungry, most - self._taken)
         now = self.ledger.clock.now()
         me = self.identity.name
-        others = sum(writer.jobs for writer in book.live_workers(now) if writer.name != me)
+        others = sum(writer.jobs for writer in state.live_workers(now) if writer.name != me)
         pace = (
             self._crew.pace() if self.tally.done else None
         )  # failures come one by one, see _HOPELESS
         slots = others + self.identity.jobs
-        want = hungry * batch_size(pace, book.claimable(now), slots, self._rhythm.batch)
+        want = hungry * batch_size(pace, state.claimable(now), slots, self._rhythm.batch)
         if self.limits.until is not None and pace:
             fits = int((self.limits.until - self.monotonic()) / pace)
             want = min(want, max(fits, 1) * hungry)
@@ -380,7 +380,7 @@ class Worker:
         if self._study.stops_early:
             self._stop_behind()
         self._release(self._crew.take_back_surplus(self._rhythm.batch))
-        self.progress(self.ledger.book)
+        self.progress(self.ledger.state)
 
     def _drop_beaten(self) -> None:
         """Stop tasks on which somebody else's older claim stands, or that somebody has done.
@@ -388,14 +388,14 @@ class Worker:
         And release those that the fold says are held here and that are not: a claim that was
         beaten counts again if late news shows that its rival had lost the task before.
         """
-        book = self.ledger.book
+        state = self.ledger.state
         unrecorded = self._box.outcomes()
         for index in list(self._crew.tasks):
-            beaten = book.tasks[index].holder != self.identity.name and index not in unrecorded
+            beaten = state.tasks[index].holder != self.identity.name and index not in unrecorded
             if beaten and self._crew.drop(index):
                 self._taken -= 1
         settling = {index for index, _ in self._settling}
-        held = book.held.get(self.identity.name, set())
+        held = state.held.get(self.identity.name, set())
         idle = held - self._crew.tasks - settling - unrecorded
         if idle:
             self._box.add("released", {"tasks": sorted(idle)})
@@ -437,7 +437,7 @@ class Worker:
         if not self._joined:
             return
         me = self.identity.name
-        held = sorted(self.ledger.book.held.get(me, set()) - self._box.outcomes())
+        held = sorted(self.ledger.state.held.get(me, set()) - self._box.outcomes())
         if held:
             self._box.add("released", {"tasks": held})
         try:

@@ -33,9 +33,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from colabctl.task import Assignment, Task
-from colabctl.run.notebook.runner import runner
 from colabctl.run.notebook.kernel_lifecycle import KernelOptions
+from colabctl.run.notebook.runner import runner
+from colabctl.task import Assignment, Task
 
 TARGETS = {"warm": 20.0, "fresh": 1.1}  # times papermill's rate
 MOST_MEMORY = 1.3  # after 500 tasks, over that after 50

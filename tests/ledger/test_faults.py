@@ -28,7 +28,7 @@ def test_what_is_told_with_a_claim_is_not_lost_when_the_news_cannot_be_read(
         ledger.claim(lambda _: 1, lock=nullcontext(), rng=random.Random(0), outcomes=outcomes)
 
     claim()
-    [task] = ledger.book.held["ana-vm-1"]
+    [task] = ledger.state.held["ana-vm-1"]
     done = {"task": task, "attempt": 1, "seconds": 1.0, "metrics": {"y": 1}}
 
     def fails(**_: object) -> None:
@@ -41,4 +41,4 @@ def test_what_is_told_with_a_claim_is_not_lost_when_the_news_cannot_be_read(
     claim()
     reader = open_ledger(tmp_path / "journal", plan)
     reader.refresh()
-    assert reader.book.counts["done"] == 1
+    assert reader.state.counts["done"] == 1

@@ -8,31 +8,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.ledger.appended import AppendedJournals
-from colabctl.ledger.sweep_state import Book
 from colabctl.ledger.choice import choose
 from colabctl.ledger.events import Event, encode
+from colabctl.ledger.sweep_state import SweepState
 from tests.ledger.histories import LEASE, TOTAL, histories
 
 
-def read(events: list[Event], portions: int = 1) -> Book:
-    book = Book(TOTAL, max_retries=1, lease=LEASE)
+def read(events: list[Event], portions: int = 1) -> SweepState:
+    state = SweepState(TOTAL, max_retries=1, lease=LEASE)
     for place in range(portions):
-        book.add(events[place::portions])
-    return book
+        state.add(events[place::portions])
+    return state
 
 
-def picture(book: Book) -> object:
-    """All that others may ask of a book."""
+def picture(state: SweepState) -> object:
+    """All that others may ask of a state."""
     now = 1e9 + 200
     return (
-        book.tasks,
-        sorted(book.open),
-        {writer: held for writer, held in book.held.items() if held},
-        {status: count for status, count in book.counts.items() if count},
-        book.duplicates,
-        book.order,
-        sorted(book.lapsed(now)),
-        book.claimable(now),
+        state.tasks,
+        sorted(state.open),
+        {writer: held for writer, held in state.held.items() if held},
+        {status: count for status, count in state.counts.items() if count},
+        state.duplicates,
+        state.order,
+        sorted(state.lapsed(now)),
+        state.claimable(now),
     )
 
 
@@ -48,22 +48,22 @@ def test_any_order_of_reading_in_any_portions_gives_one_state(
 @given(histories(), st.randoms(use_true_random=False))
 def test_done_stays_done(history: list[Event], rng: random.Random) -> None:
     rng.shuffle(history)
-    book = Book(TOTAL, max_retries=1, lease=LEASE)
+    state = SweepState(TOTAL, max_retries=1, lease=LEASE)
     done: set[int] = set()
     for event in history:
-        book.add([event])
-        assert all(book.tasks[index].status in ("done", "pruned") for index in done)
-        done |= {i for i, task in enumerate(book.tasks) if task.status in ("done", "pruned")}
+        state.add([event])
+        assert all(state.tasks[index].status in ("done", "pruned") for index in done)
+        done |= {i for i, task in enumerate(state.tasks) if task.status in ("done", "pruned")}
 
 
 @given(histories())
 def test_every_task_is_in_one_state_and_has_one_outcome(history: list[Event]) -> None:
-    book = read(history)
-    assert sum(book.counts.values()) == TOTAL
+    state = read(history)
+    assert sum(state.counts.values()) == TOTAL
     outcomes = [event for event in history if event.kind in ("done", "pruned")]
-    counted = sum(task.status in ("done", "pruned") for task in book.tasks)
+    counted = sum(task.status in ("done", "pruned") for task in state.tasks)
     assert counted == len({event.body["task"] for event in outcomes})
-    assert book.duplicates == len(outcomes) - counted
+    assert state.duplicates == len(outcomes) - counted
 
 
 @given(histories(), st.data())
@@ -71,12 +71,12 @@ def test_a_stale_view_never_claims_what_it_knows_to_be_finished_or_held(
     history: list[Event], data: st.DataObject
 ) -> None:
     seen = [event for event in history if data.draw(st.booleans())]
-    book = read(seen)
+    state = read(seen)
     now = max((event.t for event in seen), default=1e9)
-    for index in choose(book, TOTAL, now, random.Random(0)):
-        task = book.tasks[index]
+    for index in choose(state, TOTAL, now, random.Random(0)):
+        task = state.tasks[index]
         assert not task.finished
-        assert task.holder is None or not book.lives_at(task.holder, now)
+        assert task.holder is None or not state.lives_at(task.holder, now)
 
 
 @given(histories(), st.data())

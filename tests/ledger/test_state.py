@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from colabctl.ledger.sweep_state import Book
 from colabctl.ledger.events import Event
+from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import MAX_LOSSES
 
 LEASE = 60.0
@@ -13,13 +13,13 @@ class History:
     """Writes events by hand: a writer, seconds after the start, a kind, its parts."""
 
     def __init__(self, max_retries: int = 1) -> None:
-        self.book = Book(1, max_retries, LEASE)
+        self.state = SweepState(1, max_retries, LEASE)
         self._numbers: dict[str, int] = {}
 
     def add(self, writer: str, t: float, kind: str, **parts: Any) -> "History":
         n = self._numbers.get(writer, 0)
         self._numbers[writer] = n + 1
-        self.book.add([Event(1e9 + t, writer, n, kind, parts)])
+        self.state.add([Event(1e9 + t, writer, n, kind, parts)])
         return self
 
     def claim(self, writer: str, t: float) -> "History":
@@ -33,7 +33,7 @@ class History:
 
     @property
     def task(self) -> Any:
-        return self.book.tasks[0]
+        return self.state.tasks[0]
 
 
 def test_a_claim_holds_the_task() -> None:
@@ -70,7 +70,7 @@ def test_done_counts_from_anyone_and_the_first_in_order_wins() -> None:
     assert history.task.outcome.writer == "ben"
     history.done("ana", 40, loss=1)
     assert history.task.outcome.writer == "ana"
-    assert history.book.duplicates == 1
+    assert history.state.duplicates == 1
 
 
 def test_a_failure_opens_the_task_again_until_its_retries_are_used_up() -> None:
@@ -116,6 +116,6 @@ def test_a_released_task_is_open_again_and_has_not_failed() -> None:
 
 def test_the_last_order_counts_whichever_arrives_last() -> None:
     history = History().add("ana", 10, "pause").add("ben", 20, "resume")
-    assert history.book.order == "go"
+    assert history.state.order == "go"
     late = History().add("ben", 20, "resume").add("ana", 10, "pause")
-    assert late.book.order == "go"
+    assert late.state.order == "go"

@@ -1,12 +1,12 @@
-"""What a book knows beyond the state of tasks: proposed parameters, reports, the target."""
+"""What a state knows beyond the state of tasks: proposed parameters, reports, the target."""
 
 import random
 from typing import Any
 
 import pytest
 
-from colabctl.ledger.sweep_state import Book
 from colabctl.ledger.events import Event, check
+from colabctl.ledger.sweep_state import SweepState
 
 T = 1_700_000_000.0
 
@@ -34,9 +34,9 @@ def report(t: float, writer: str, *losses: float, attempt: int = 1) -> Event:
     return event(t, writer, "report", task=0, attempt=attempt, reports=reports)
 
 
-def book(events: list[Event], target: float | None = None, total: int = 3) -> Book:
+def state(events: list[Event], target: float | None = None, total: int = 3) -> SweepState:
     reaches = None if target is None else lambda metrics: metrics["loss"] <= target
-    made = Book(total, 1, 60.0, reaches)
+    made = SweepState(total, 1, 60.0, reaches)
     made.add(events)
     return made
 
@@ -46,7 +46,7 @@ def params(events: list[Event]) -> Any:
     found = []
     for seed in range(10):
         random.Random(seed).shuffle(shuffled := list(events))
-        made = book([])
+        made = state([])
         for each in shuffled:
             made.add([each])
         found.append(made.proposal(0))
@@ -83,7 +83,7 @@ def test_the_suggestions_of_an_objective_are_put_together_attempt_by_attempt() -
     assert params(first) == {"x": 1, "y": 2}
     second = [failed(3, "a"), claim(4, "b", attempt=2), suggested(5, "b", 2, x=1, y=3)]
     assert params([*first, *second, done(6, "b", attempt=2)]) == {"x": 1, "y": 3}
-    assert book(first).proposal(0).distributions == {  # type: ignore[union-attr]
+    assert state(first).proposal(0).distributions == {  # type: ignore[union-attr]
         "x": {"name": "IntDistribution"},
         "y": {"name": "IntDistribution"},
     }
@@ -91,7 +91,7 @@ def test_the_suggestions_of_an_objective_are_put_together_attempt_by_attempt() -
 
 def test_the_reports_of_a_task_are_those_of_the_attempt_that_counts() -> None:
     def losses(*events: Event) -> list[float]:
-        return [values["loss"] for _, values in book(list(events)).reports_of(0)]
+        return [values["loss"] for _, values in state(list(events)).reports_of(0)]
 
     first = claim(0, "a"), report(1, "a", 0.9, 0.8), report(2, "a", 0.7)
     assert losses(*first) == [0.9, 0.8, 0.7]
@@ -105,25 +105,25 @@ def test_the_reports_of_a_task_are_those_of_the_attempt_that_counts() -> None:
 
 def test_the_first_outcome_that_reaches_the_target_stops_the_sweep() -> None:
     events = [done(1, "a", 5.0), done(2, "b", 1.0, task=1)]
-    assert book(events[:1], target=2.0).order == "go"
+    assert state(events[:1], target=2.0).order == "go"
     for order in (events, events[::-1]):
-        made = book(order, target=2.0)
+        made = state(order, target=2.0)
         assert (made.order, made.reached_target) == ("stop", True)
-    assert book(events).order == "go"
+    assert state(events).order == "go"
 
 
 def test_a_resume_goes_on_for_good_and_a_pause_before_the_target_does_not_count() -> None:
     reached, resume = done(2, "a", 1.0), event(3, "ana", "resume", member="ana")
     later = done(4, "b", 0.5, task=1)
-    made = book([later, resume, reached], target=2.0)
+    made = state([later, resume, reached], target=2.0)
     assert (made.order, made.reached_target) == ("go", False)
-    assert book([event(1, "ana", "pause"), reached], target=2.0).order == "stop"
-    assert book([reached, event(3, "ana", "pause")], target=2.0).order == "pause"
+    assert state([event(1, "ana", "pause"), reached], target=2.0).order == "stop"
+    assert state([reached, event(3, "ana", "pause")], target=2.0).order == "pause"
 
 
 def test_a_task_that_failed_with_good_metrics_reaches_nothing() -> None:
     pruned = event(1, "a", "pruned", task=0, attempt=1, seconds=1.0, metrics={"loss": 0.0})
-    assert not book([pruned], target=2.0).reached_target
+    assert not state([pruned], target=2.0).reached_target
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.project.notebooks.rendering import bootstrap
+from colabctl.project.notebooks import bootstrap
 from colabctl.project.notebooks.bootstrap import NotebookError, fetch
 from colabctl.project.notebooks.rendering import imports, written
 from tests.processes import clean

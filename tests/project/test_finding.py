@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.project.notebooks.bootstrap import NotebookError, places
 from colabctl.project.create import create
+from colabctl.project.notebooks.bootstrap import NotebookError, places
 from colabctl.project.notebooks.find_project import find_project
 
 

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.project.notebooks.rendering import bootstrap
 from colabctl.project.layout import Layout
+from colabctl.project.notebooks import bootstrap
 from colabctl.project.notebooks.rendering import Cell, colab_link, constants, render, written
 from colabctl.project.notebooks.starter import starter, write_starter
 from colabctl.project.wheel import wheel

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colabctl.search import expand, read
-from colabctl.search.space.discrete import Categorical, Distribution, IntUniform, position
-from colabctl.search.kinds import KINDS, make, meant
+from colabctl.search.language.distribution_keys import KINDS, make, meant
 from colabctl.search.language.problems import SweepFileError
+from colabctl.search.space.discrete import Categorical, Distribution, IntUniform, position
 
 FIGURES: dict[str, Any] = json.loads(
     Path(__file__).with_name("reference").joinpath("figures.json").read_text(encoding="utf-8")

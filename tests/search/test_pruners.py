@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from colabctl.errors import UserError
 from colabctl.search import read
-from colabctl.search.language.metric import Goal
 from colabctl.search.language.early_terminate import checked
+from colabctl.search.language.metric import Goal
 from colabctl.search.learn.stopping import stopper
 from colabctl.search.learn.trials import Report, State, Trial
 

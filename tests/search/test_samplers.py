@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from colabctl.search import Space, expand, read
-from colabctl.search.levels import level_of
+from colabctl.search.learn.axes import level_of
 from colabctl.search.learn.samplers import sampler
 from colabctl.search.learn.trials import Trial
 

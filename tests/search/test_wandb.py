@@ -13,11 +13,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from colabctl.errors import UserError
+from colabctl.export.wandb_sweeps import WandbSweep, assignments, wandb_sweeps
+from colabctl.export.yaml_text import as_yaml
 from colabctl.search import Declaration, expand, read
 from colabctl.search.space.discrete import Points
 from colabctl.search.space.uniforms import uniforms
-from colabctl.export.wandb_sweeps import WandbSweep, assignments, wandb_sweeps
-from colabctl.export.yaml_text import as_yaml
 from tests.search.test_laws import Raw, levels
 
 NONE: Points[Any] = Points(0, lambda _: {})

@@ -10,12 +10,12 @@ from typing import Any, cast
 
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
+from colabctl.run.slot import Outcome, Slot, Stop
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.run.slot import Outcome, Slot, Stop
-from colabctl.work.tuner import Study
-from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.limits import Limits
+from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.tuner import Study
 from colabctl.work.worker import Worker
 from tests.simulation.world import START, View, World
 
@@ -117,7 +117,7 @@ class SimulatedSweep:
         return nullcontext()
 
     def study(self) -> Study:
-        return Study(self.plan, self.ledger.book, lambda index: {}, list)
+        return Study(self.plan, self.ledger.state, lambda index: {}, list)
 
     def assign(self, claims: Sequence[Claim], me: Identity, study: Study) -> list[Assignment]:
         return [
@@ -187,5 +187,5 @@ class Machine:
                 slot.stop(running[0].index, Stop("returned"))
 
 
-def _nothing(book: Any) -> None:
+def _nothing(state: Any) -> None:
     pass

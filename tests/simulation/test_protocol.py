@@ -35,12 +35,12 @@ class Watch:
         simulated.checks.append(self.check)
 
     def check(self, machine: Machine) -> None:
-        book = machine.ledger.book
-        done = {index for index, task in enumerate(book.tasks) if task.status == "done"}
+        state = machine.ledger.state
+        done = {index for index, task in enumerate(state.tasks) if task.status == "done"}
         assert done >= self._done.get(machine.number, set()), "a result was lost"
         self._done[machine.number] = done
-        assert book.counts["done"] == len(done), "a task was counted twice"
-        assert sum(book.counts.values()) == TASKS
+        assert state.counts["done"] == len(done), "a task was counted twice"
+        assert sum(state.counts.values()) == TASKS
 
 
 def run(simulated: Simulation) -> list[TaskState]:
@@ -49,11 +49,11 @@ def run(simulated: Simulation) -> list[TaskState]:
     simulated.run()
     simulated.world.deliver()
     simulated.reader.refresh()
-    seen = simulated.reader.book.tasks
+    seen = simulated.reader.state.tasks
     for machine in simulated.machines:
         if machine.alive:
             machine.ledger.refresh()
-            assert machine.ledger.book.tasks == seen, "two readers disagree"
+            assert machine.ledger.state.tasks == seen, "two readers disagree"
     return seen
 
 
@@ -89,7 +89,7 @@ def test_files_that_arrive_hours_late_are_counted_in_the_end() -> None:
         tasks = run(simulated)
         assert all_done(tasks)
         finished = sum(run.done for machine in simulated.machines for run in machine.runs)
-        assert simulated.reader.book.duplicates == finished - TASKS
+        assert simulated.reader.state.duplicates == finished - TASKS
 
 
 def test_a_worker_that_comes_back_after_its_lease_does_no_harm() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.search import Cell, expand
-from colabctl.export import optuna_database as studyfile
-from colabctl.views.results import as_json
-from colabctl.export.optuna_studies import studies
+from colabctl.export import optuna_database
 from colabctl.export.optuna_database import write_studies
+from colabctl.export.optuna_studies import studies
+from colabctl.search import Cell, expand
+from colabctl.views.results import as_json
 from colabctl.work.open_sweep import OpenSweep
 from tests.cli.test_status import claim, done, failed
 from tests.processes import Project
@@ -48,7 +48,7 @@ def opened(project: Project, name: str) -> tuple[OpenSweep, Sequence[Cell]]:
 def exported(project: Project, name: str, file: str = "out.db", **options: Any) -> list[Any]:
     """Return the studies of a sweep as Optuna reads them from a file."""
     sweep, cells = opened(project, name)
-    found = studies(sweep.plan, cells, sweep.ledger.book, sweep.tasks)
+    found = studies(sweep.plan, cells, sweep.ledger.state, sweep.tasks)
     write_studies(found, project.root / file, sweep.plan, **options)
     return loaded(project.root / file)
 
@@ -235,7 +235,7 @@ def test_parameters_that_an_objective_asked_for_come_from_the_journal(project: P
     project.journal("loop", claim(0, 1), suggested, done(0, y=1.0), done(1, y=2.0))
     sweep, cells = opened(project, "loop")
     plan = sweep.plan.__class__(**{**vars(sweep.plan), "method": "optuna"})
-    [study] = studies(plan, cells, sweep.ledger.book, sweep.tasks)
+    [study] = studies(plan, cells, sweep.ledger.state, sweep.tasks)
     assert [each.params for each in study.trials] == [{"x": 0.25}, {}]
     expected = optuna.distributions.FloatDistribution(0, 1)
     assert study.trials[0].distributions == {"x": expected}
@@ -276,8 +276,8 @@ def test_a_database_of_another_layout_is_filled_by_public_functions_to_the_same_
         done(0, y=0.5, z=math.nan), pruned(1), failed(2, 1, "no"), done(3, y=math.inf), done(6, y=1),
     )  # fmt: skip
     known = exported(project, "loop", "known.db")
-    monkeypatch.setattr(studyfile, "_KNOWN_TABLES", "of the future")
-    monkeypatch.delattr(studyfile, "_in_bulk")
+    monkeypatch.setattr(optuna_database, "_KNOWN_TABLES", "of the future")
+    monkeypatch.delattr(optuna_database, "_in_bulk")
     assert list(map(everything, exported(project, "loop", "other.db"))) == list(
         map(everything, known)
     )
@@ -329,7 +329,7 @@ def test_a_sweep_without_a_metric_is_refused(project: Project) -> None:
 def test_who_waits_is_told_how_many_trials_are_written(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(studyfile, "_AT_ONCE", 2)
+    monkeypatch.setattr(optuna_database, "_AT_ONCE", 2)
     project.declare("loop", LOOP)
     project.journal("loop", claim(0, 1, 2), *(done(index, y=1.0) for index in range(3)))
     told: list[int] = []

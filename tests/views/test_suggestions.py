@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from colabctl.export.optuna_params import Suggestion, Suggestions, agreed, from_json, suggester
 from colabctl.search import Declaration, Space, expand, read
 from colabctl.search.space.uniforms import uniforms
-from colabctl.export.optuna_params import Suggestion, Suggestions, agreed, from_json, suggester
 from tests.search.test_laws import Raw
 from tests.search.test_wandb import declared, laws, listable, plain, text, weighted
 

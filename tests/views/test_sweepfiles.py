@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colabctl.errors import UserError
+from colabctl.export.wandb_files import file_names, write_sweeps
 from colabctl.export.wandb_sweeps import WandbSweep
 from colabctl.sharedfs.names import check_name
-from colabctl.export.wandb_files import file_names, write_sweeps
 from tests.search.test_wandb import plain
 
 

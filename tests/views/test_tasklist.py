@@ -27,7 +27,7 @@ def listed(project: Project, name: str) -> list[dict[str, str]]:
     sweep = OpenSweep.at(project.root, project.config({}).layout.sweep(name))
     sweep.ledger.refresh()
     ledger = sweep.ledger
-    return list(csv.DictReader(as_csv(sweep.plan, ledger.book, sweep.tasks, ledger.clock.now())))
+    return list(csv.DictReader(as_csv(sweep.plan, ledger.state, sweep.tasks, ledger.clock.now())))
 
 
 def test_every_task_has_a_line_with_its_place_its_state_and_its_parameters(
@@ -93,7 +93,7 @@ def test_tasks_are_in_the_states_that_status_counts(
     file.write_text(file.read_text().replace('"lease": 30.0', f'"lease": {lease}'))
     sweep = OpenSweep.at(project.root, project.config({}).layout.sweep("s"))
     sweep.ledger.refresh()
-    found = Counter(statuses(sweep.ledger.book, sweep.ledger.clock.now()))
+    found = Counter(statuses(sweep.ledger.state, sweep.ledger.clock.now()))
     shown: dict[str, Any] = project.status("s")
     assert found == Counter(
         {state: shown[state] for state in ("pending", "claimed", "running", "done", "failed", "pruned", "cancelled")}

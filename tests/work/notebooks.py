@@ -12,10 +12,10 @@ import nbformat
 import pytest
 
 from colabctl.notebook import read
-from colabctl.task import Assignment, Task
 from colabctl.run.failure import Pruned, TaskError
-from colabctl.run.notebook.runner import runner
 from colabctl.run.notebook.kernel_lifecycle import KernelOptions
+from colabctl.run.notebook.runner import runner
+from colabctl.task import Assignment, Task
 from tests.notebook.made import content
 
 PARAMETERS = "# parameters\nx = 0"

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import optuna
 
-from colabctl.search.learn.trials import Report, State, Trial
-from colabctl.task import Assignment, Task
 from colabctl.run.failure import Pruned
 from colabctl.run.optuna.objective import runner
+from colabctl.search.learn.trials import Report, State, Trial
+from colabctl.task import Assignment, Task
 
 Objective = Callable[[Any], Any]
 Goal = Literal["minimize", "maximize"]

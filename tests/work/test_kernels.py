@@ -12,10 +12,10 @@ from typing import Any
 import IPython
 import pytest
 
-from colabctl.run.notebook import runner as notebooks
 from colabctl.run.failure import TaskError
-from colabctl.run.notebook.runner import run_loop, runner
+from colabctl.run.notebook import runner as notebooks
 from colabctl.run.notebook.kernel_lifecycle import KernelOptions
+from colabctl.run.notebook.runner import run_loop, runner
 from tests.notebook.made import content
 from tests.processes import Project, check_interrupted_leaves_nothing, linux, until
 from tests.work.colab import colab_here

@@ -299,8 +299,8 @@ for task in sweep.tasks():
 FAULTY = """
 import colabctl, errno, sys
 from colabctl.ledger.numbered import NumberedStore
-from colabctl.work import inline_worker as loop
-loop.time.sleep = lambda seconds: None
+from colabctl.work import inline_worker
+inline_worker.time.sleep = lambda seconds: None
 write, tries = NumberedStore.write, []
 def fails(self, lines):
     tries.append(1)
@@ -347,9 +347,9 @@ def test_what_a_task_does_is_begun_only_when_its_careful_claim_has_settled(
     ended = project.python(
         """
 import colabctl
-from colabctl.work import inline_worker as loop
+from colabctl.work import inline_worker
 slept = []
-loop.time.sleep = slept.append
+inline_worker.time.sleep = slept.append
 sweep = colabctl.open().sweep("sample", space={"x": [0]}, claims="careful")
 for task in sweep.tasks():
     with task:

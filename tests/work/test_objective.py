@@ -12,9 +12,9 @@ import numpy as np
 import optuna
 import pytest
 
-from colabctl.task import Assignment, Task
 from colabctl.run.failure import TaskError
 from colabctl.run.optuna.objective import runner, until_optimize
+from colabctl.task import Assignment, Task
 from tests.work.objectives import (
     Objective,
     Told,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.task import Assignment
-from colabctl.run.child import Settings
-from colabctl.run.termination import signal_group
+from colabctl.run.settings import Settings
 from colabctl.run.slot import Outcome, Slot, Stop
+from colabctl.run.termination import signal_group
+from colabctl.task import Assignment
 from tests.processes import clean, linux, until
 
 Slots = Callable[[str], tuple[Slot, "deque[Outcome]"]]

@@ -11,10 +11,10 @@ import optuna
 import pytest
 from scipy.stats import qmc
 
-from colabctl.search.learn.trials import State, Trial
-from colabctl.task import Assignment, Task
 from colabctl.run.failure import TaskError
 from colabctl.run.optuna.objective import runner
+from colabctl.search.learn.trials import State, Trial
+from colabctl.task import Assignment, Task
 from tests.work.objectives import (
     Goal,
     Objective,
@@ -231,7 +231,9 @@ def test_a_sampler_of_a_later_version_is_an_error_that_says_so() -> None:
 def test_a_library_that_a_sampler_needs_and_that_is_missing_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("colabctl.search.learn.samplers.find_spec", lambda name: name == "optuna" or None)
+    monkeypatch.setattr(
+        "colabctl.search.learn.samplers.find_spec", lambda name: name == "optuna" or None
+    )
     error = run(curve, sampler="gp").error
     assert isinstance(error, TaskError)
     assert str(error) == "sampler: gp needs torch; run: pip install torch"

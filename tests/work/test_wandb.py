@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from colabctl.task import Assignment
 from colabctl.run.wandb.runs import wandb_environment
+from colabctl.task import Assignment
 from tests.processes import Project, made
 
 if importlib.util.find_spec("wandb") is None and not os.environ.get("CI"):

@@ -1,0 +1,1 @@
+"""Notebooks for Colab: what colabctl writes into them and what they need to start."""

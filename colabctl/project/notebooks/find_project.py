@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from colabctl.errors import UserError
-from colabctl.project.notebooks.bootstrap import NotebookError, places
 from colabctl.project.config import load
 from colabctl.project.layout import CONFIG
+from colabctl.project.notebooks.bootstrap import NotebookError, places
 from colabctl.project.root import is_project
 
 _BELOW = 200  # folders; to list one takes a Drive that has not seen it lately a tenth of a second

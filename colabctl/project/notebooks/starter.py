@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from colabctl.errors import UserError
-from colabctl.project.notebooks.rendering import bootstrap
 from colabctl.project.config import load
 from colabctl.project.layout import Layout
+from colabctl.project.notebooks import bootstrap
 from colabctl.project.notebooks.rendering import ENDING, Cell, constants, imports, render, written
 from colabctl.project.wheel import wheel
 from colabctl.sharedfs.files import write_new

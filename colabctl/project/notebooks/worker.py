@@ -8,9 +8,9 @@ from itertools import count
 from pathlib import Path
 
 from colabctl.errors import UserError
-from colabctl.project.notebooks.rendering import bootstrap
 from colabctl.project.config import load
 from colabctl.project.layout import Layout
+from colabctl.project.notebooks import bootstrap
 from colabctl.project.notebooks.rendering import (
     ENDING,
     Cell,

@@ -1,0 +1,1 @@
+"""Runs tasks in the kernels of a notebook."""

@@ -121,7 +121,7 @@ class Kernel:
         raise KernelDied(None)
 
     async def ask(self, call: str) -> None:
-        """Call a function of colabctl.run.notebook.in_kernel; raise KernelRefused if that raises."""
+        """Call a function of `in_kernel`; raise KernelRefused if that raises."""
         reply = None
         asked = self._send(call)
         while reply is None:

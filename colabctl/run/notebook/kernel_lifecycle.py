@@ -12,8 +12,8 @@ from typing import Literal
 from nbformat import NotebookNode
 
 from colabctl.notebook.executed import Executed
-from colabctl.run.termination import how_it_ended
 from colabctl.run.notebook.kernel import Cells, Kernel, KernelDied, KernelRefused, Raised
+from colabctl.run.termination import how_it_ended
 
 _SHUTDOWN = 5.0  # seconds for what a kernel does at its end
 _AT_EXIT = 2.0  # the same when this process ends, which is given three seconds itself

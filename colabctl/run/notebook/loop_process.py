@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from colabctl.run.termination import KILL, signal_group
 from colabctl.run.failure import TaskError, headline
+from colabctl.run.termination import KILL, signal_group
 
 VARIABLE = "COLABCTL_LOOP"
 """The variable by which the notebook's loops know who started them: see Orders."""
@@ -59,7 +59,13 @@ def run(
     is killed if it is still there after `kill_after` seconds.
     """
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-P", "-m", "colabctl.run.notebook.loop_process", json.dumps(settings._asdict())],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "colabctl.run.notebook.loop_process",
+            json.dumps(settings._asdict()),
+        ],
         cwd=settings.root,
         env=dict(environ),
         stdin=subprocess.DEVNULL,
@@ -87,8 +93,8 @@ def run(
 
 def main() -> None:
     """Run the notebook; say on standard output, which nothing else gets, what is wrong."""
-    from colabctl.run.notebook.runner import run_loop  # noqa: PLC0415 - it needs Jupyter
     from colabctl.run.notebook.kernel_lifecycle import KernelOptions  # noqa: PLC0415 - as above
+    from colabctl.run.notebook.runner import run_loop  # noqa: PLC0415 - it needs Jupyter
 
     settings = LoopSettings(**json.loads(sys.argv[1]))
     answer, sys.stdout = sys.stdout, sys.stderr

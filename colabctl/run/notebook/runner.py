@@ -21,16 +21,16 @@ from typing import Any, NamedTuple
 from colabctl.errors import UserError
 from colabctl.notebook import Notebook, injected, read
 from colabctl.notebook.executed import Executed, prepare
+from colabctl.run import startup
+from colabctl.run.exchange import VARIABLES, Exchange
+from colabctl.run.failure import Pruned, TaskError
+from colabctl.run.notebook.kernel_lifecycle import End, KernelOptions, Series
+from colabctl.run.redaction import concealed, concealer
+from colabctl.run.termination import KILL_AFTER, Ending
+from colabctl.run.wandb.runs import WandbRuns, wandb_environment
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import Anchor
 from colabctl.task import Task
-from colabctl.run import startup
-from colabctl.run.termination import KILL_AFTER, Ending
-from colabctl.run.exchange import VARIABLES, Exchange
-from colabctl.run.failure import Pruned, TaskError
-from colabctl.run.redaction import concealed, concealer
-from colabctl.run.notebook.kernel_lifecycle import End, KernelOptions, Series
-from colabctl.run.wandb.runs import WandbRuns, wandb_environment
 
 EXECUTED = "executed.ipynb"
 _LOOK_EVERY = 0.2  # seconds between looks at what a task reports and at what it is told

@@ -1,0 +1,1 @@
+"""Runs Optuna objectives as tasks."""

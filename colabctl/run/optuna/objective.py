@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from colabctl.run.failure import Pruned, TaskError
 from colabctl.search.learn.optuna_bridge import frozen, quiet
 from colabctl.search.learn.trials import Trial
 from colabctl.task import Task, plain_metrics
-from colabctl.run.failure import Pruned, TaskError
 
 try:
     import optuna

@@ -28,8 +28,8 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from colabctl.errors import UserError
-from colabctl.search.learn.samplers import check_libraries
 from colabctl.run.failure import TaskError
+from colabctl.search.learn.samplers import check_libraries
 
 _AHEAD = 7  # trials that a Gaussian process imagines, each of which takes it as long as its own
 

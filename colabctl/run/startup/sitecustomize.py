@@ -27,8 +27,8 @@ def _look_beside_the_script() -> None:
 
 def _prepare() -> None:
     spec = importlib.util.spec_from_file_location(
-        "colabctl_changes",
-        os.path.join(_here, "changes.py"),  # noqa: PTH118 - as above
+        "colabctl_patches",
+        os.path.join(_here, "patches.py"),  # noqa: PTH118 - as above
     )
     if spec is not None and spec.loader is not None:
         module = importlib.util.module_from_spec(spec)

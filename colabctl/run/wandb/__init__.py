@@ -1,0 +1,1 @@
+"""Reads what a task logged with W&B."""

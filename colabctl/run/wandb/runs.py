@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from colabctl.task import Assignment, Task
 from colabctl.run.wandb.datastore import Entry, WandbLog
+from colabctl.task import Assignment, Task
 
 # A run that goes to no server has no use for what only its page there would show.
 _OFFLINE = {

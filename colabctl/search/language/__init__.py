@@ -1,0 +1,1 @@
+"""The sweep language: reads and checks a sweep file."""

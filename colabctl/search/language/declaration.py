@@ -6,12 +6,14 @@ from typing import Any, Literal
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
-from colabctl.search.space.cells import Exclusion, check_exclude, check_foreach
 from colabctl.search.language.document import from_python
+from colabctl.search.language.early_terminate import read_early_terminate
 from colabctl.search.language.fields import Fields
-from colabctl.search.language.metric import Metric, read_early_terminate, read_metric
+from colabctl.search.language.foreach import check_exclude, check_foreach
+from colabctl.search.language.metric import Metric, read_metric
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Findings, shown
+from colabctl.search.space.cells import Exclusion
 from colabctl.search.space.space import Space
 
 Method = Literal["grid", "random", "bayes", "optuna"]

@@ -1,12 +1,14 @@
 """What one parameter of a sweep file is drawn from, read from its keys by W&B's rules."""
 
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 from colabctl.errors import nearest
-from colabctl.search.space.discrete import Constant, Distribution
 from colabctl.search.language.fields import not_a_number
-from colabctl.search.kinds import KINDS, keys_of, make, meant
 from colabctl.search.language.problems import Findings, Path, did_you_mean, listed, shown, spelled
+from colabctl.search.space import continuous, discrete
+from colabctl.search.space.discrete import Constant, Distribution
 
 UNREADABLE = Constant(None)
 """Stands for a distribution that has a problem; compare with `is`."""
@@ -168,3 +170,73 @@ def _note_surprises(kind: str, raw: dict[str, Any], path: Path, findings: Findin
         findings.note(name, _EXPONENTS)
     for key in ("value", "values"):
         note_none(raw.get(key), path, findings)
+
+
+# -- the names of distributions ------------------------------------------------------------
+
+_PLAIN: dict[str, type[Distribution]] = {
+    kind.word: kind
+    for kind in (
+        discrete.Constant,
+        discrete.Categorical,
+        discrete.WeightedCategorical,
+        discrete.IntUniform,
+        continuous.Uniform,
+        continuous.LogUniform,
+        continuous.LogUniformValues,
+        continuous.InvLogUniform,
+        continuous.InvLogUniformValues,
+        continuous.Normal,
+        continuous.LogNormal,
+        continuous.Beta,
+    )
+}
+_ROUNDED: dict[str, type[continuous.Law]] = {
+    f"q_{law.word}": law
+    for law in (
+        continuous.Uniform,
+        continuous.LogUniform,
+        continuous.LogUniformValues,
+        continuous.Normal,
+        continuous.LogNormal,
+        continuous.Beta,
+    )
+}
+
+KINDS = (*_PLAIN, *_ROUNDED)
+"""Every name that `distribution:` can have."""
+
+
+def keys_of(kind: str) -> dict[str, bool]:
+    """Return the keys that a distribution takes, and whether it must have them."""
+    law = _ROUNDED.get(kind)
+    of: Any = law or _PLAIN[kind]
+    keys = {field.name: field.default is MISSING for field in fields(of)}
+    return keys | {"q": False} if law else keys
+
+
+def make(kind: str, keys: Mapping[str, Any]) -> Distribution:
+    """Return the distribution of that name; raise ValueError if `keys` make none."""
+    if kind in _PLAIN:
+        return _PLAIN[kind](**keys)
+    q = {"q": keys["q"]} if "q" in keys else {}
+    return continuous.Quantized(_ROUNDED[kind](**{k: v for k, v in keys.items() if k != "q"}), **q)
+
+
+def meant(keys: Mapping[str, Any]) -> str | None:
+    """Return the distribution that a parameter without `distribution:` has, or None.
+
+    The reference engine's rule: two whole bounds make int_uniform, a float bound uniform; nothing
+    is inferred from mu and sigma, from a and b, or with q.
+    """
+    names = set(keys)
+    if names == {"value"}:
+        return "constant"
+    if names == {"values"}:
+        return "categorical"
+    if names == {"values", "probabilities"}:
+        return "categorical_w_probabilities"
+    if names == {"min", "max"}:
+        whole = all(type(keys[name]) is int for name in names)
+        return "int_uniform" if whole else "uniform"
+    return None

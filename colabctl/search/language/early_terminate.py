@@ -6,6 +6,7 @@ from typing import Any
 from colabctl.errors import nearest
 from colabctl.search.language.document import from_python
 from colabctl.search.language.fields import Fields
+from colabctl.search.language.metric import Metric
 from colabctl.search.language.problems import Findings, SweepFileError, shown, spelled
 
 _HYPERBAND_KEYS = ("type", "min_iter", "max_iter", "s", "eta", "strict")
@@ -41,6 +42,19 @@ _OTHER_WORDS: Mapping[str, Mapping[str, str]] = {
 difflib to see it."""
 
 _HIGHEST_RATE = 60
+
+
+def read_early_terminate(top: Fields, metric: Metric | None) -> dict[str, Any] | None:
+    """Return the rule by which tasks are given up, with its defaults filled in, or None.
+
+    W&B's `hyperband`, or one of Optuna's pruners with Optuna's arguments and their defaults.
+    """
+    rule = read_rule(top, "early_terminate")
+    if rule is not None and metric is None:
+        if not top.has("metric"):
+            top.findings.note("early_terminate", "ignored, since there is no metric: to compare by")
+        return None
+    return rule
 
 
 def read_rule(outer: Fields, key: str) -> dict[str, Any] | None:

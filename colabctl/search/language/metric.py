@@ -1,11 +1,10 @@
 """What a sweep optimises, and by what it gives up a task early."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.problems import shown
-from colabctl.search.language.early_terminate import read_rule
 
 Goal = Literal["minimize", "maximize"]
 
@@ -62,16 +61,3 @@ def _goal(fields: Fields) -> Goal:
         text = f"{written!r} is read as {goal}; W&B would take it for minimize without a word"
         fields.findings.note("metric.goal", text)
     return goal
-
-
-def read_early_terminate(top: Fields, metric: Metric | None) -> dict[str, Any] | None:
-    """Return the rule by which tasks are given up, with its defaults filled in, or None.
-
-    W&B's `hyperband`, or one of Optuna's pruners with Optuna's arguments and their defaults.
-    """
-    rule = read_rule(top, "early_terminate")
-    if rule is not None and metric is None:
-        if not top.has("metric"):
-            top.findings.note("early_terminate", "ignored, since there is no metric: to compare by")
-        return None
-    return rule

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from colabctl.search.space.overrides import ClashError, settled
-from colabctl.search.space.discrete import Constant
 from colabctl.search.language.distribution_keys import UNREADABLE, note_none, read_leaf
 from colabctl.search.language.problems import Findings, Path, spelled
+from colabctl.search.space.discrete import Constant
+from colabctl.search.space.overrides import ClashError, settled
 from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

@@ -1,0 +1,1 @@
+"""What comes next: samplers that propose parameters, rules that stop trials early."""

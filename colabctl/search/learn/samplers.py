@@ -14,15 +14,14 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from colabctl.errors import UserError
-from colabctl.search.learn.axes import Real, inside, text
 from colabctl.search.language.declaration import SamplerName
-from colabctl.search.space.discrete import position, same
-from colabctl.search.space.uniforms import Path, Uniform, uniforms
-from colabctl.search.levels import Dimension, Level, level_of
 from colabctl.search.language.metric import Goal
-from colabctl.search.space.space import Space, Values
+from colabctl.search.learn.axes import Dimension, Level, Real, inside, level_of, text
 from colabctl.search.learn.optuna_bridge import frozen, optuna, quiet
 from colabctl.search.learn.trials import Trial, Trials
+from colabctl.search.space.discrete import position, same
+from colabctl.search.space.space import Space, Values
+from colabctl.search.space.uniforms import Path, Uniform, uniforms
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol, get_args
 
-from colabctl.search.language.metric import Goal
 from colabctl.search.language.early_terminate import checked
+from colabctl.search.language.metric import Goal
 from colabctl.search.learn.trials import Trials
 
 

@@ -1,0 +1,1 @@
+"""What parameters can be: distributions, nested maps, branches, cells."""

@@ -1,0 +1,37 @@
+"""Runs a task by calling a function, and turns what it returns into metrics."""
+
+from collections.abc import Callable
+from typing import Any
+
+from colabctl.run.failure import Pruned, TaskError
+from colabctl.task import Task, plain_metrics
+
+Run = Callable[[dict[str, Any], Task], dict[str, Any]]
+
+
+def call(function: Callable[..., Any], params: dict[str, Any], task: Task) -> dict[str, Any]:
+    """Call a function (params, task) -> metrics or None; it may call task.done(...) as well."""
+    answer = function(params, task)
+    if answer is None:
+        answer = {}
+    elif not isinstance(answer, dict):
+        raise TaskError(
+            f"the function returned a {type(answer).__name__}; "
+            'return a dict of metrics, such as {"accuracy": 0.91}'
+        )
+    task.metrics = plain_metrics({**(task.metrics or {}), **answer})
+    if task.told_to_stop:
+        raise Pruned
+    return task.metrics
+
+
+def run_one(run: Run, task: Task) -> dict[str, Any]:
+    """Run one task and return its metrics; raise what it raises."""
+    try:
+        return run(task.params, task)
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            raise TaskError(f"sys.exit({end.code!r})") from None
+    if task.told_to_stop:
+        raise Pruned
+    return task.metrics or {}
