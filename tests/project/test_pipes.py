@@ -11,7 +11,7 @@ from colabctl.project.layout import Layout
 from colabctl.project.members import members
 from colabctl.project.raw import protect, verify
 from colabctl.project.wheel import place_wheel, wheel
-from tests.project.test_workers import written
+from tests.project.notebooks.test_worker import written
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
 

@@ -15,7 +15,7 @@ from colabctl.search.learn.stopping import stopper
 from colabctl.search.learn.trials import State, Trial, Trials
 
 STOPPED = json.loads(
-    Path(__file__).with_name("reference").joinpath("figures.json").read_text(encoding="utf-8")
+    Path(__file__).parents[1].joinpath("reference", "figures.json").read_text(encoding="utf-8")
 )["stopped"]
 
 STATES: dict[str, State] = {

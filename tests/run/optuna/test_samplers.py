@@ -15,7 +15,7 @@ from colabctl.run.failure import TaskError
 from colabctl.run.optuna.objective import runner
 from colabctl.search.learn.trials import State, Trial
 from colabctl.task import Assignment, Task
-from tests.work.objectives import (
+from tests.run.optuna.objectives import (
     Goal,
     Objective,
     Told,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from colabctl.export.optuna_params import Suggestion, Suggestions, agreed, from_json, suggester
 from colabctl.search import Declaration, Space, expand, read
 from colabctl.search.space.uniforms import uniforms
-from tests.search.test_laws import Raw
-from tests.search.test_wandb import declared, laws, listable, plain, text, weighted
+from tests.export.test_wandb_sweeps import declared, laws, listable, plain, text, weighted
+from tests.search.space.test_continuous import Raw
 
 optuna = pytest.importorskip("optuna")
 from optuna.distributions import (  # noqa: E402 - not everyone has it

@@ -15,7 +15,7 @@ import pytest
 from colabctl.run.failure import TaskError
 from colabctl.run.optuna.objective import runner, until_optimize
 from colabctl.task import Assignment, Task
-from tests.work.objectives import (
+from tests.run.optuna.objectives import (
     Objective,
     Told,
     boosting,

@@ -18,8 +18,8 @@ from colabctl.run.notebook.kernel_lifecycle import KernelOptions
 from colabctl.run.notebook.runner import run_loop, runner
 from tests.notebook.made import content
 from tests.processes import Project, check_interrupted_leaves_nothing, linux, until
-from tests.work.colab import colab_here
-from tests.work.notebooks import DONE, PARAMETERS, Lab, lab_at, plain, value
+from tests.run.colab import colab_here
+from tests.run.notebook.lab import DONE, PARAMETERS, Lab, lab_at, plain, value
 
 pytest.importorskip("ipykernel")
 
@@ -420,8 +420,8 @@ import sys
 from pathlib import Path
 from colabctl.task import Assignment, Task
 from colabctl.run.notebook.runner import KernelOptions, runner
-from tests.work.colab import colab_here
-from tests.work.notebooks import Told
+from tests.run.colab import colab_here
+from tests.run.notebook.lab import Told
 
 code, root = Path(sys.argv[1]), Path(sys.argv[2])
 run = runner(code / "MAIN.ipynb", root, KernelOptions(fresh=True, keep="none"))
@@ -439,7 +439,7 @@ def test_no_kernel_outlives_the_process_that_started_it(tmp_path: Path, whom: st
     mark = f"TEST_OF_COLABCTL={tmp_path.name}".encode()
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path), str(tmp_path)],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         env={**os.environ, "TEST_OF_COLABCTL": tmp_path.name},
         start_new_session=True,
     )

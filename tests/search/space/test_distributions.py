@@ -15,7 +15,7 @@ from colabctl.search.language.problems import SweepFileError
 from colabctl.search.space.discrete import Categorical, Distribution, IntUniform, position
 
 FIGURES: dict[str, Any] = json.loads(
-    Path(__file__).with_name("reference").joinpath("figures.json").read_text(encoding="utf-8")
+    Path(__file__).parents[1].joinpath("reference", "figures.json").read_text(encoding="utf-8")
 )
 
 # Only these call a mathematical library, which differs in the last digits between machines.

@@ -18,7 +18,7 @@ from colabctl.export.yaml_text import as_yaml
 from colabctl.search import Declaration, expand, read
 from colabctl.search.space.discrete import Points
 from colabctl.search.space.uniforms import uniforms
-from tests.search.test_laws import Raw, levels
+from tests.search.space.test_continuous import Raw, levels
 
 NONE: Points[Any] = Points(0, lambda _: {})
 grid_of = methodcaller("grid")

@@ -13,7 +13,7 @@ from colabctl.errors import UserError
 from colabctl.export.wandb_files import file_names, write_sweeps
 from colabctl.export.wandb_sweeps import WandbSweep
 from colabctl.sharedfs.names import check_name
-from tests.search.test_wandb import plain
+from tests.export.test_wandb_sweeps import plain
 
 
 def sweep(**fixed: Any) -> WandbSweep:

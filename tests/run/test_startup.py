@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from colabctl.run import startup
-from tests.work.colab import colab_here
+from tests.run.colab import colab_here
 
 
 @pytest.fixture
