@@ -15,7 +15,7 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.export.flatten import Plain, count, plain_spaces
 from colabctl.search.language.declaration import Declaration
-from colabctl.search.language.problems import listed, shown
+from colabctl.search.language.problems import listed
 from colabctl.search.space.cells import Cell
 from colabctl.search.space.continuous import (
     InvLogUniform,
@@ -27,6 +27,7 @@ from colabctl.search.space.continuous import (
 )
 from colabctl.search.space.discrete import Constant, Distribution
 from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space, Values
+from colabctl.yamlfile.problems import shown
 
 MOST_SWEEPS = 10_000
 """W&B sweeps that one sweep may become."""

@@ -3,19 +3,19 @@
 from colabctl.search.expansion import Draw, Expansion, expand
 from colabctl.search.language.declaration import Declaration, read
 from colabctl.search.language.metric import Metric
-from colabctl.search.language.problems import Problem, SweepFileError
 from colabctl.search.space.cells import Cell
 from colabctl.search.space.space import Space
+from colabctl.yamlfile.problems import InvalidFileError, Problem
 
 __all__ = [
     "Cell",
     "Declaration",
     "Draw",
     "Expansion",
+    "InvalidFileError",
     "Metric",
     "Problem",
     "Space",
-    "SweepFileError",
     "expand",
     "read",
 ]

@@ -7,11 +7,12 @@ from operator import methodcaller
 
 from colabctl.errors import UserError
 from colabctl.search.language.declaration import Declaration
-from colabctl.search.language.problems import listed, shown
+from colabctl.search.language.problems import listed
 from colabctl.search.space.cells import Cell, combinations
 from colabctl.search.space.discrete import Points
 from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import uniforms
+from colabctl.yamlfile.problems import shown
 
 MOST_TASKS = 1_000_000
 """Tasks of a sweep, and points of a grid."""

@@ -352,4 +352,4 @@ def test_wrong_usage_exits_with_2(say: Say) -> None:
 
 def test_the_installed_command_itself_shows_no_traceback(project: Project) -> None:
     project.write("s.yaml", "method: [\n")
-    refused(project.run("sweep", "s.yaml"), "s.yaml:2:1: not YAML")
+    refused(project.run("sweep", "s.yaml"), "s.yaml:2:1: invalid YAML")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from colabctl.search import SweepFileError, expand, read
+from colabctl.search import InvalidFileError, expand, read
 
 Params = dict[str, Any]
 
@@ -14,7 +14,7 @@ def tasks_of(text: str) -> list[Params]:
 
 
 def problem_of(text: str) -> str:
-    with pytest.raises(SweepFileError) as refused:
+    with pytest.raises(InvalidFileError) as refused:
         read(text, "sweep.yaml")
     return str(refused.value)
 
@@ -192,5 +192,5 @@ def test_a_shared_parameter_overridden_in_very_many_branches_is_refused() -> Non
     branches: Params = {f"b{i}": {} for i in range(1500)}
     branches["all"] = {"parameters": {name: {"value": 2} for name in names}}
     shared: Params = {name: {"value": 1} for name in names}
-    with pytest.raises(SweepFileError, match="override too many"):
+    with pytest.raises(InvalidFileError, match="override too many"):
         read({"method": "random", "parameters": shared | {"c": {"choices": branches}}}, "space")

@@ -12,9 +12,10 @@ from colabctl.search.language.fields import Fields
 from colabctl.search.language.foreach import check_exclude, check_foreach
 from colabctl.search.language.metric import Metric, read_metric
 from colabctl.search.language.parameters import ParametersReader
-from colabctl.search.language.problems import Findings, shown
+from colabctl.search.language.problems import Findings
 from colabctl.search.space.cells import Exclusion
 from colabctl.search.space.space import Space
+from colabctl.yamlfile.problems import shown
 
 Method = Literal["grid", "random", "bayes", "optuna"]
 SamplerName = Literal["tpe", "gp", "cmaes", "qmc"]
@@ -96,15 +97,15 @@ class Declaration:
 def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
     """Return the sweep that a YAML text, or a mapping from Python, declares.
 
-    `source` is the name of the file for messages. Raises SweepFileError (a UserError) with all that
-    is wrong, each with its line and column where there is a text.
+    `source` is the name of the file for messages. Raises InvalidFileError (a UserError) with every
+    problem, each with its line and column where there is a text.
     """
     if isinstance(text, Mapping):
         document, problems = from_python(text, source)
     else:
-        from colabctl.search.language.yaml_reader import from_text  # noqa: PLC0415 - Python needs no YAML
+        from colabctl.yamlfile.reader import read_yaml  # noqa: PLC0415 - Python needs no YAML
 
-        document, problems = from_text(text, source)
+        document, problems = read_yaml(text, source)
     findings = Findings(document, problems)
     if not isinstance(document.content, dict):
         what = "is empty" if document.content is None else f"holds {shown(document.content)}"

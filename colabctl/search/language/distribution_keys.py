@@ -6,9 +6,10 @@ from typing import Any
 
 from colabctl.errors import nearest
 from colabctl.search.language.fields import not_a_number
-from colabctl.search.language.problems import Findings, Path, did_you_mean, listed, shown, spelled
+from colabctl.search.language.problems import Findings, did_you_mean, listed
 from colabctl.search.space import continuous, discrete
 from colabctl.search.space.discrete import Constant, Distribution
+from colabctl.yamlfile.problems import Path, shown, spelled
 
 UNREADABLE = Constant(None)
 """Stands for a distribution that has a problem; compare with `is`."""

@@ -7,7 +7,8 @@ from colabctl.errors import nearest
 from colabctl.search.language.document import from_python
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.metric import Metric
-from colabctl.search.language.problems import Findings, SweepFileError, shown, spelled
+from colabctl.search.language.problems import Findings
+from colabctl.yamlfile.problems import InvalidFileError, shown, spelled
 
 _HYPERBAND_KEYS = ("type", "min_iter", "max_iter", "s", "eta", "strict")
 
@@ -85,7 +86,7 @@ def checked(rule: Mapping[str, Any]) -> dict[str, Any]:
         findings = Findings(document, problems)
         read = read_rule(Fields(document.content, (), findings), "early_terminate")
         findings.refuse_if_wrong()
-    except SweepFileError as error:
+    except InvalidFileError as error:
         wrong = (f"{spelled(problem.path)}: {problem.message}" for problem in error.problems)
         raise ValueError("; ".join(wrong)) from None
     if read is None:

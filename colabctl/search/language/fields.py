@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from colabctl.errors import nearest
-from colabctl.search.language.problems import Findings, Path, did_you_mean, shown, spelled
+from colabctl.search.language.problems import Findings, did_you_mean
+from colabctl.yamlfile.problems import Path, shown, spelled
 
 Word = TypeVar("Word", bound=str)
 

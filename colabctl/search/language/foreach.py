@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from colabctl.search.language.distribution_keys import UNREADABLE
-from colabctl.search.language.problems import MOST_SHOWN, Findings, Path, did_you_mean, shown
+from colabctl.search.language.problems import Findings, did_you_mean
 from colabctl.search.space.cells import MOST_CELLS, Exclusion
 from colabctl.search.space.discrete import Categorical, Constant, IntUniform, same
 from colabctl.search.space.space import Choice, Leaf, Parameter, Space
+from colabctl.yamlfile.problems import MOST_SHOWN, Path, shown
 
 _MOST_NAMES = 16
 

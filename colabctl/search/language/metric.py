@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from colabctl.search.language.fields import Fields
-from colabctl.search.language.problems import shown
+from colabctl.yamlfile.problems import shown
 
 Goal = Literal["minimize", "maximize"]
 

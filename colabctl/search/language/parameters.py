@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from colabctl.search.language.distribution_keys import UNREADABLE, note_none, read_leaf
-from colabctl.search.language.problems import Findings, Path, spelled
+from colabctl.search.language.problems import Findings
 from colabctl.search.space.discrete import Constant
 from colabctl.search.space.overrides import ClashError, settled
 from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space
+from colabctl.yamlfile.problems import Path, spelled
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _ODD_NAME = "not a name that W&B allows (letters, digits, _ . and -); taken as it is"

@@ -1,27 +1,13 @@
 """What is wrong in a sweep file: collected, each with its place, and told all at once."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from colabctl.errors import UserError, nearest
-
-Path = tuple[str | int, ...]
-"""Where a value stands in the file: ("parameters", "lr", "values", 2)."""
-
-MOST_SHOWN = 100
-"""Problems that are told one by one."""
+from colabctl.errors import nearest
+from colabctl.yamlfile.problems import InvalidFileError, Path, Place, Problem
 
 _MOST_NAMES = 6
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place in a text; both numbers count from 1."""
-
-    line: int
-    column: int
 
 
 class Places(Protocol):
@@ -33,37 +19,6 @@ class Places(Protocol):
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
         """Return the place of the value at `path`, or of its key; None if it came from Python."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: in which file, where, at which key, and what to do about it."""
-
-    source: str
-    place: Place | None
-    path: Path
-    message: str
-
-    def __str__(self) -> str:
-        where = (
-            f"{self.source}:{self.place.line}:{self.place.column}" if self.place else self.source
-        )
-        return ": ".join(part for part in (where, spelled(self.path), self.message) if part)
-
-
-class SweepFileError(UserError):
-    """A sweep file that cannot be used: one line for each of its problems, in the file's order."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=_position))
-        lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]
-        if len(self.problems) > MOST_SHOWN:
-            lines.append(f"... and {len(self.problems) - MOST_SHOWN} more problems")
-        super().__init__("\n".join(lines))
-
-
-def _position(problem: Problem) -> tuple[int, int]:
-    return (problem.place.line, problem.place.column) if problem.place else (0, 0)
 
 
 @dataclass
@@ -98,9 +53,9 @@ class Findings:
             yield f"{listed(subjects)}: {text}"
 
     def refuse_if_wrong(self) -> None:
-        """Raise SweepFileError if there is any problem."""
+        """Raise InvalidFileError if there is any problem."""
         if self.problems:
-            raise SweepFileError(self.problems)
+            raise InvalidFileError(self.problems)
 
 
 def listed(names: Iterable[str]) -> str:
@@ -116,22 +71,3 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = list(known)
     close = nearest(word, names)
     return f"; did you mean {close}?" if close else f"; choose from {listed(names)}"
-
-
-def spelled(path: Path) -> str:
-    """Return a path as a reader of the file would say it: parameters.lr.values[2]."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        else:
-            name = shown(step).strip('"') or '""'
-            text += f".{name}" if text else name
-    return text
-
-
-def shown(value: Any) -> str:
-    """Return a value for a message: on one line, short, free of control characters."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:200])
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.search import Declaration, Metric, Space, SweepFileError, expand, read
+from colabctl.search import Declaration, InvalidFileError, Metric, Space, expand, read
 
 MINIMAL = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
 
@@ -15,7 +15,7 @@ def declared(more: str) -> Declaration:
 
 
 def problem_of(text: str) -> str:
-    with pytest.raises(SweepFileError) as refused:
+    with pytest.raises(InvalidFileError) as refused:
         read(text, "sweep.yaml")
     return str(refused.value)
 
@@ -347,7 +347,7 @@ def test_dropping_every_combination_is_refused() -> None:
 
 def test_very_many_problems_are_counted_rather_than_told() -> None:
     parameters = {f"p{i}": {"min": 2, "max": 1} for i in range(150)}
-    with pytest.raises(SweepFileError) as refused:
+    with pytest.raises(InvalidFileError) as refused:
         read({"method": "random", "parameters": parameters}, "space")
     assert len(refused.value.problems) == 150
     assert str(refused.value).endswith("\n... and 50 more problems")
@@ -362,10 +362,10 @@ def test_an_objective_needs_a_function_and_suggests_its_own_parameters() -> None
         "method: optuna\nprogram: a.py:f\nmetric: {name: f1, goal: maximize}\n", "o"
     ).metric == Metric("f1", "maximize")
     with pytest.raises(
-        SweepFileError, match=r'needs the objective as program:, as in "study\.py:obj'
+        InvalidFileError, match=r'needs the objective as program:, as in "study\.py:obj'
     ):
         read("method: optuna\nprogram: study.py\n", "o.yaml")
-    with pytest.raises(SweepFileError, match="only those in foreach stand here"):
+    with pytest.raises(InvalidFileError, match="only those in foreach stand here"):
         read("method: optuna\nprogram: a.py:f\nparameters: {lr: {values: [1, 2]}}\n", "o.yaml")
 
 
@@ -378,9 +378,9 @@ def test_an_objective_has_one_study_for_each_combination() -> None:
 
 def test_a_sampler_is_for_searches_that_learn() -> None:
     assert read(BAYES + "sampler: gp\n", "b.yaml").sampler == "gp"
-    with pytest.raises(SweepFileError, match="did you mean cmaes"):
+    with pytest.raises(InvalidFileError, match="did you mean cmaes"):
         read(BAYES + "sampler: cmaess\n", "b.yaml")
-    with pytest.raises(SweepFileError, match="of no use with method: random"):
+    with pytest.raises(InvalidFileError, match="of no use with method: random"):
         read(BAYES.replace("bayes", "random") + "sampler: gp\n", "b.yaml")
 
 

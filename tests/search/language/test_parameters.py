@@ -2,7 +2,7 @@
 
 import pytest
 
-from colabctl.search import Declaration, SweepFileError, read
+from colabctl.search import Declaration, InvalidFileError, read
 
 
 def sweep(parameters: str, method: str = "random") -> str:
@@ -14,7 +14,7 @@ def notes_of(parameters: str, method: str = "random") -> str:
 
 
 def problems_of(text: str) -> list[str]:
-    with pytest.raises(SweepFileError) as refused:
+    with pytest.raises(InvalidFileError) as refused:
         read(text, "sweep.yaml")
     return str(refused.value).split("\n")
 
@@ -141,7 +141,9 @@ def test_one_note_tells_of_all_parameters_that_it_concerns() -> None:
 
 
 def test_a_mapping_from_python_is_read_like_a_file_without_lines() -> None:
-    with pytest.raises(SweepFileError, match=r"^space: parameters\.lr: min 2 is not below max 1$"):
+    with pytest.raises(
+        InvalidFileError, match=r"^space: parameters\.lr: min 2 is not below max 1$"
+    ):
         read({"method": "random", "parameters": {"lr": {"min": 2, "max": 1}}}, "space")
 
 
@@ -158,9 +160,9 @@ def test_what_no_file_can_hold_is_refused_from_python_too() -> None:
     endless: dict[str, object] = {}
     endless["value"] = endless
     for value in ({1, 2}, object(), float("inf"), 10**400, "\ud800", {1: 2}):
-        with pytest.raises(SweepFileError, match=r"^space: parameters\.p\.value"):
+        with pytest.raises(InvalidFileError, match=r"^space: parameters\.p\.value"):
             read({"method": "random", "parameters": {"p": {"value": value}}}, "space")
-    with pytest.raises(SweepFileError, match="contains itself"):
+    with pytest.raises(InvalidFileError, match="contains itself"):
         read({"method": "random", "parameters": {"p": endless}}, "space")
 
 

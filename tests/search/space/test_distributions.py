@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from colabctl.search import expand, read
 from colabctl.search.language.distribution_keys import KINDS, make, meant
-from colabctl.search.language.problems import SweepFileError
 from colabctl.search.space.discrete import Categorical, Distribution, IntUniform, position
+from colabctl.yamlfile.problems import InvalidFileError
 
 FIGURES: dict[str, Any] = json.loads(
     Path(__file__).parents[1].joinpath("reference", "figures.json").read_text(encoding="utf-8")
@@ -59,7 +59,7 @@ def test_a_parameter_is_understood_or_refused_as_the_reference_engine_does(
 ) -> None:
     sweep = {"method": "random", "parameters": {"p": case["parameter"]}}
     if case["kind"] is None:
-        with pytest.raises(SweepFileError, match=r"parameters\.p"):
+        with pytest.raises(InvalidFileError, match=r"parameters\.p"):
             read(sweep, "sweep")
     else:
         assert made(case["parameter"]).kind == case["kind"]

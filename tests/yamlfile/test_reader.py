@@ -2,19 +2,19 @@
 
 import pytest
 
-from colabctl.search.language.problems import Place, SweepFileError
-from colabctl.search.language.yaml_reader import LARGEST, from_text
+from colabctl.yamlfile.problems import InvalidFileError, Place
+from colabctl.yamlfile.reader import LARGEST, read_yaml
 
 
 def value_of(text: str | bytes) -> object:
-    document, problems = from_text(text, "sweep.yaml")
+    document, problems = read_yaml(text, "sweep.yaml")
     assert not problems
     return document.content
 
 
 def refusal_of(text: str | bytes) -> str:
-    with pytest.raises(SweepFileError) as refused:
-        from_text(text, "sweep.yaml")
+    with pytest.raises(InvalidFileError) as refused:
+        read_yaml(text, "sweep.yaml")
     return str(refused.value)
 
 
@@ -50,12 +50,39 @@ def test_words_mean_what_wandb_takes_them_for(written: str, meant: object) -> No
     assert repr(read) == repr({"key": meant})
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("no", "no"),
+        ("2024", "2024"),
+        ("1e3", "1e3"),
+        ("1:30", "1:30"),
+        ("2024-05-01", "2024-05-01"),
+        ("'null'", "null"),
+        ("''", ""),
+        ("!!int 0x10", "0x10"),
+        ("null", None),
+        ("~", None),
+        ("", None),
+    ],
+)
+def test_words_stay_text_on_request(written: str, meant: object) -> None:
+    document, problems = read_yaml(f"key: {written}", "colabctl.yaml", typed=False)
+    assert not problems
+    assert document.content == {"key": meant}
+
+
+def test_a_tag_of_a_python_object_is_refused_where_words_stay_text() -> None:
+    _, problems = read_yaml("a: !!python/name:os.system", "colabctl.yaml", typed=False)
+    assert [str(problem).partition(" ")[0] for problem in problems] == ["colabctl.yaml:1:4:"]
+
+
 def test_keys_are_text_as_they_are_written() -> None:
     assert value_of("no: 1\n2: 2\n1e-3: 3\n~: 4") == {"no": 1, "2": 2, "1e-3": 3, "~": 4}
 
 
 def test_every_key_and_value_knows_its_line_and_column() -> None:
-    document, _ = from_text("a: 1\nb:\n  - x\n  - {c: 2}\n", "sweep.yaml")
+    document, _ = read_yaml("a: 1\nb:\n  - x\n  - {c: 2}\n", "sweep.yaml")
     assert document.place(("b",), key=True) == Place(2, 1)
     assert document.place(("b", 0)) == Place(3, 5)
     assert document.place(("b", 1, "c"), key=True) == Place(4, 6)
@@ -63,7 +90,7 @@ def test_every_key_and_value_knows_its_line_and_column() -> None:
 
 
 def test_what_is_missing_has_the_place_of_what_it_is_missing_from() -> None:
-    document, _ = from_text("a: 1\nb: {c: 2}", "sweep.yaml")
+    document, _ = read_yaml("a: 1\nb: {c: 2}", "sweep.yaml")
     assert document.place(("b", "d", "e")) == Place(2, 4)
 
 
@@ -89,7 +116,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a: 1\nb: ]", "2:4", "not YAML"),
+        ("a: 1\nb: ]", "2:4", "invalid YAML"),
         ("a: 1\n- b", "2:1", "indented as its neighbours"),
         ("a: [1, 2\nb: 3", "2:2", "bracket left open"),
         ("a: 'x", "1:6", "quote left open"),
@@ -135,7 +162,7 @@ def test_aliases_cannot_nest_deeper_than_brackets_may() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: 1\na: 2", "sweep.yaml:2:1: a: this key stands here twice, first in line 1"),
+        ("a: 1\na: 2", "sweep.yaml:2:1: a: is set twice, first in line 1; keep one"),
         ("a: !!python/object/apply:os.system [ls]", "is not allowed"),
         ("a: !!set {b}", "is not allowed"),
         ("a: !!binary aGk=", "is not allowed"),
@@ -152,7 +179,7 @@ def test_aliases_cannot_nest_deeper_than_brackets_may() -> None:
     ],
 )
 def test_what_is_no_plain_value_is_a_problem_at_its_place(text: str, words: str) -> None:
-    _, problems = from_text(text, "sweep.yaml")
+    _, problems = read_yaml(text, "sweep.yaml")
     assert len(problems) == 1
     assert words in str(problems[0])
     assert problems[0].place is not None

@@ -1,7 +1,7 @@
-"""What a word in a sweep file means: text, a number, true, false or null.
+"""Says what a word in a YAML file means: text, a number, true, false or null.
 
-As PyYAML reads it, and so W&B (`yes`, `on` and `0x10` included), but for two things: `1e-3` is a
-number, as in YAML 1.2 and as W&B's server takes it, and a date stays text.
+Words are read as PyYAML and W&B read them (`yes`, `on` and `0x10` included), with two exceptions:
+`1e-3` is a number, as in YAML 1.2 and on W&B's server, and a date stays text.
 """
 
 import re
@@ -15,6 +15,7 @@ from yaml.resolver import Resolver
 _STANDARD = "tag:yaml.org,2002:"
 _EXPONENT = r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$"
 _LONGEST_NUMBER = 400
+_NULL = f"{_STANDARD}null"
 _TEXT = {f"{_STANDARD}{kind}" for kind in ("str", "merge", "value", "timestamp")}
 
 
@@ -26,18 +27,18 @@ _Words.add_implicit_resolver(f"{_STANDARD}float", re.compile(_EXPONENT), list("-
 _tag_of: Callable[..., str] = _Words().resolve
 _constructor = SafeConstructor()
 _construct = {
-    f"{_STANDARD}null": _constructor.construct_yaml_null,
+    _NULL: _constructor.construct_yaml_null,
     f"{_STANDARD}bool": _constructor.construct_yaml_bool,
     f"{_STANDARD}int": _constructor.construct_yaml_int,
     f"{_STANDARD}float": _constructor.construct_yaml_float,
 }
 
 
-def scalar(event: ScalarEvent) -> Any:
-    """Return the plain value of a YAML scalar.
+def scalar(event: ScalarEvent, *, typed: bool) -> Any:
+    """Return the plain value of a YAML scalar; unless `typed`, its text, or None for null.
 
-    Raises ValueError, with a message for the user, for a tag that is not of a plain value and for
-    text that does not fit its tag.
+    Raises ValueError, with a message for the user, for a tag that does not stand for a plain
+    value, and for text that does not fit its tag.
     """
     tag = event.tag
     if tag is None or tag == "!":
@@ -45,7 +46,9 @@ def scalar(event: ScalarEvent) -> Any:
     if tag in _TEXT:
         return event.value
     if tag not in _construct:
-        raise ValueError(f"the tag {tag[:60]!r} is not allowed")
+        raise ValueError(f"the tag {tag[:60]!r} is not allowed; remove it")
+    if not typed and tag != _NULL:
+        return event.value
     kind = tag.removeprefix(_STANDARD)
     try:
         if len(event.value) > _LONGEST_NUMBER:

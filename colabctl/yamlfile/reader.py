@@ -1,7 +1,7 @@
-"""The YAML text of a sweep file, read into a document.
+"""Reads YAML text into a document: plain values, each with its line and column.
 
-Nothing is ever constructed but plain values, whatever the tags in the text say, and no text,
-however made, takes more than its share of time, memory or stack.
+Only plain values are ever constructed, whatever the tags in the text say, and the time, memory and
+stack that a text can take are limited.
 """
 
 from dataclasses import dataclass, field
@@ -10,41 +10,44 @@ from typing import Any
 import yaml
 from yaml.reader import Reader
 
-from colabctl.search.language.document import DEEPEST, Document, unsound
-from colabctl.search.language.problems import Findings, Path, Place, Problem, SweepFileError, shown
-from colabctl.search.language.yaml_scalars import scalar
+from colabctl.yamlfile.document import DEEPEST, Document, unsound
+from colabctl.yamlfile.problems import InvalidFileError, Path, Place, Problem, shown
+from colabctl.yamlfile.scalars import scalar
 
 LARGEST = 1_000_000
-"""Bytes that a sweep file may have."""
+"""Bytes that a file written by people may have."""
 
 MOST_REPEATED = 100_000
-"""Values that aliases may repeat in all."""
+"""Values that all aliases together may repeat."""
 
 _MERGE = "<<"
 _PLAIN_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
-def from_text(text: str | bytes, source: str) -> tuple[Document, list[Problem]]:
-    """Return the one YAML document in `text`, and what in it is not a plain value.
+def read_yaml(
+    text: str | bytes, source: str, *, typed: bool = True
+) -> tuple[Document, list[Problem]]:
+    """Return the one YAML document in `text`, and the problems of single keys and values in it.
 
-    Raises SweepFileError for a text that is too long or not YAML, and for one that holds several
-    documents, contains itself, or repeats too much by aliases.
+    Unless `typed`, every word is text as it is written, and only null is None. `source` is the
+    name of the file for messages. Raises InvalidFileError for text that is too long or not YAML,
+    and for text that holds several documents, contains itself, or repeats too much by aliases.
     """
-    return _Builder(source).build(_decoded(text, source))
+    return _Builder(source, typed=typed).build(_decoded(text, source))
 
 
 def _decoded(text: str | bytes, source: str) -> str:
     """Return the text without a byte order mark; refuse what cannot be YAML before parsing it."""
 
-    def refusal(message: str, before: str | None = None) -> SweepFileError:
+    def refusal(message: str, before: str | None = None) -> InvalidFileError:
         place = None
         if before is not None:
             place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        return SweepFileError([Problem(source, place, (), message)])
+        return InvalidFileError([Problem(source, place, (), message)])
 
     if len(text) > LARGEST:
         size = f"{len(text) / 1e6:.1f} MB"
-        raise refusal(f"is {size} long, and a sweep file may have 1 MB; is it the right file?")
+        raise refusal(f"is {size} long, and the limit is 1 MB; is this the right file?")
     if isinstance(text, bytes):
         data = text
         try:
@@ -54,20 +57,22 @@ def _decoded(text: str | bytes, source: str) -> str:
             byte = f"0x{data[error.start]:02x}"
             raise refusal(f"byte {byte} is not UTF-8; save the file as UTF-8", before) from None
     text = text.removeprefix("\ufeff")
-    odd = Reader.NON_PRINTABLE.search(text)
-    if odd:
-        character = f"U+{ord(odd.group()):04X}"
-        raise refusal(f"the character {character} is not allowed in YAML", text[: odd.start()])
+    match = Reader.NON_PRINTABLE.search(text)
+    if match:
+        character = f"U+{ord(match.group()):04X}"
+        raise refusal(
+            f"the character {character} is not allowed in YAML; delete it", text[: match.start()]
+        )
     return text
 
 
 @dataclass(frozen=True)
 class _Anchored:
-    """What an alias stands for: how many values, nested how deep."""
+    """The value that an alias repeats."""
 
     value: Any
-    size: int
-    height: int
+    size: int  # values in it, itself included
+    height: int  # levels that it is nested
 
 
 @dataclass
@@ -104,11 +109,12 @@ class _Frame:
 class _Builder:
     """Builds a document from the events of a YAML parser, with a stack of its own."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, typed: bool) -> None:
         self.source = source
+        self.typed = typed
         self.keys: dict[Path, Place] = {}
         self.values: dict[Path, Place] = {}
-        self.findings = Findings(Document(source, None, self.keys, self.values))
+        self.problems: list[Problem] = []
         self.frames: list[_Frame] = []
         self.anchors: dict[str, _Anchored | None] = {}  # None: not complete yet
         self.repeated = 0
@@ -138,13 +144,15 @@ class _Builder:
         except yaml.MarkedYAMLError as error:
             place = _place(error.problem_mark)
             raise self.refusal(place, _syntax(error, text, place)) from None
-        document = Document(self.source, self.content, self.keys, self.values)
-        return document, self.findings.problems
+        return Document(self.source, self.content, self.keys, self.values), self.problems
 
-    def refusal(self, place: Place, message: str) -> SweepFileError:
+    def problem(self, place: Place, path: Path, message: str) -> None:
+        self.problems.append(Problem(self.source, place, path, message))
+
+    def refusal(self, place: Place, message: str) -> InvalidFileError:
         """Return the error for a text that cannot be read any further."""
-        last = Problem(self.source, place, (), message)
-        return SweepFileError([*self.findings.problems, last])
+        self.problem(place, (), message)
+        return InvalidFileError(self.problems)
 
     def put(self, value: Any, size: int = 1, height: int = 0) -> None:
         if self.frames:
@@ -164,42 +172,41 @@ class _Builder:
         path = self.next_path(place)
         value = None
         try:
-            value = scalar(event)
-            wrong = unsound(value)
+            value = scalar(event, typed=self.typed)
+            fault = unsound(value)
         except ValueError as error:
-            wrong = str(error)
-        if wrong:
-            self.findings.problem(path, wrong)
+            fault = str(error)
+        if fault:
+            self.problem(place, path, fault)
             value = None
         if event.anchor:
             self.anchors[event.anchor] = _Anchored(value, 1, 0)
         self.put(value)
 
     def key(self, event: yaml.ScalarEvent, place: Place) -> None:
-        """Take a key as it is written: `no` and `1` are the keys "no" and "1"."""
+        """Keep a key as it is written: `no` and `1` are the keys "no" and "1"."""
         frame = self.frames[-1]
         frame.key = event.value
         frame.merging = event.value == _MERGE and event.implicit[0]
         path = frame.next_path()
         first = self.keys.setdefault(path, place)
         if first is not place:
-            message = f"this key stands here twice, first in line {first.line}"
-            self.findings.problems.append(Problem(self.source, place, path, message))
+            self.problem(place, path, f"is set twice, first in line {first.line}; keep one")
 
     def alias(self, name: str, place: Place) -> None:
         if name not in self.anchors:
             raise self.refusal(place, f"*{name} has no anchor &{name} before it")
-        known = self.anchors[name]
-        if known is None:
-            raise self.refusal(place, f"*{name} stands inside &{name} and would never end")
+        anchored = self.anchors[name]
+        if anchored is None:
+            raise self.refusal(place, f"*{name} is inside &{name} and would never end")
         if self.frames and self.frames[-1].expects_key():
             raise self.refusal(place, f"*{name} cannot be a key; write the key out")
-        self.repeated += known.size
+        self.repeated += anchored.size
         if self.repeated > MOST_REPEATED:
             raise self.refusal(place, f"aliases such as *{name} repeat over {MOST_REPEATED} values")
-        self.check_depth(len(self.frames) + known.height, place)
+        self.check_depth(len(self.frames) + anchored.height, place)
         self.next_path(place)
-        self.put(known.value, known.size, known.height)
+        self.put(anchored.value, anchored.size, anchored.height)
 
     def open(
         self,
@@ -214,7 +221,7 @@ class _Builder:
         self.check_depth(len(self.frames) + 1, place)
         path = self.next_path(place)
         if event.tag not in _PLAIN_TAGS:
-            self.findings.problem(path, f"the tag {shown(event.tag)} is not allowed")
+            self.problem(place, path, f"the tag {shown(event.tag)} is not allowed; remove it")
         if event.anchor:
             self.anchors[event.anchor] = None
         self.frames.append(_Frame(path, value, event.anchor))
@@ -229,13 +236,14 @@ class _Builder:
         self.put(value, frame.size, frame.height)
 
     def merged(self, maps: list[Any], own: dict[str, Any], path: Path) -> dict[str, Any]:
-        """Return `own` and what `<<:` adds to it: of several maps with a key, the first counts."""
+        """Return `own` with the keys that `<<:` adds: the first of several maps wins."""
         merged: dict[str, Any] = {}
         for added in reversed(maps):
             if isinstance(added, dict):
                 merged |= added
             else:
-                self.findings.problem((*path, _MERGE), "must be a map, as in <<: *defaults")
+                message = "must be a map, as in <<: *defaults"
+                self.problem(self.values[(*path, _MERGE)], (*path, _MERGE), message)
         return merged | own
 
     def check_depth(self, levels: int, place: Place) -> None:
@@ -247,8 +255,8 @@ def _place(mark: Any) -> Place:
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
 
 
-_MENDS = {
-    "mapping values are not allowed": "put text that holds a colon in quotes",
+_FIXES = {
+    "mapping values are not allowed": "put text that contains a colon in quotes",
     "',' or": "is a bracket left open?",
     "end of stream": "is a bracket or a quote left open?",
     "expected key": "is this line indented as its neighbours are?",
@@ -258,10 +266,10 @@ _MENDS = {
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, place: Place) -> str:
-    """Return a YAML parser's complaint, with what usually mends it."""
+    """Return the parser's complaint with its usual fix."""
     complaint = str(error.problem)
     line = text.split("\n")[place.line - 1 : place.line]
-    mend = next((mend for sign, mend in _MENDS.items() if sign in complaint), None)
+    fix = next((fix for part, fix in _FIXES.items() if part in complaint), "fix this line")
     if line and "\t" in line[0][: place.column]:
-        mend = "indent with spaces, not with tabs"
-    return f"not YAML: {complaint}" + (f"; {mend}" if mend else "")
+        fix = "indent with spaces, not with tabs"
+    return f"invalid YAML: {complaint}; {fix}"

@@ -1,0 +1,1 @@
+"""YAML files that people write: plain values, each with its line and column."""

@@ -1,0 +1,55 @@
+"""The content of a YAML file as plain values, and where in the file each of them is.
+
+Plain values are those that JSON can hold: maps with text keys, lists, text, finite numbers, true,
+false and null.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from colabctl.yamlfile.problems import Path, Place
+
+DEEPEST = 50
+"""Levels that maps and lists may be nested."""
+
+LARGEST_NUMBER = 1e300
+"""Numbers must be smaller, so that every number can be a float."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain `content`, and the places of its keys and values in the text."""
+
+    source: str
+    content: Any
+    keys: Mapping[Path, Place] = field(default_factory=dict)
+    values: Mapping[Path, Place] = field(default_factory=dict)
+
+    def place(self, path: Path, *, key: bool = False) -> Place | None:
+        """Return the place of the value at `path`, or of its key, or of what contains it.
+
+        Values inside an alias, and missing ones, have the place of the nearest value around them.
+        A mapping from Python has no places at all.
+        """
+        if key and path in self.keys:
+            return self.keys[path]
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.values:
+                return self.values[path[:length]]
+        return None
+
+
+def unsound(value: Any) -> str | None:
+    """Return why JSON cannot hold this scalar, or None if it can."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "this text contains a lone surrogate (invalid Unicode)"
+    elif isinstance(value, float) and not math.isfinite(value):
+        return f"{value} is not a finite number; put it in quotes as text, or use null"
+    elif isinstance(value, int | float) and not abs(value) < LARGEST_NUMBER:
+        return f"this number is too large; the limit is {LARGEST_NUMBER:.0e}"
+    return None

@@ -1,0 +1,78 @@
+"""Problems in a file that people write: where they are, and how a message shows them."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from colabctl.errors import UserError
+
+Path = tuple[str | int, ...]
+"""The path to a value in the file: ("parameters", "lr", "values", 2)."""
+
+MOST_SHOWN = 100
+"""Problems that an error lists one by one."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a text; both numbers count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem in the file `source`: its place, its path, and what to do about it.
+
+    `place` is None where the content came from Python and not from a text.
+    """
+
+    source: str
+    place: Place | None
+    path: Path
+    message: str
+
+    def __str__(self) -> str:
+        return f"{where(self.source, self.place, self.path)}: {self.message}"
+
+
+class InvalidFileError(UserError):
+    """A file that cannot be used: one line for each of its problems, in the file's order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=_position))
+        lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]
+        if len(self.problems) > MOST_SHOWN:
+            lines.append(f"... and {len(self.problems) - MOST_SHOWN} more problems")
+        super().__init__("\n".join(lines))
+
+
+def _position(problem: Problem) -> tuple[int, int]:
+    return (problem.place.line, problem.place.column) if problem.place else (0, 0)
+
+
+def where(source: str, place: Place | None, path: Path) -> str:
+    """Return where a value is: sweep.yaml:3:5: parameters.lr."""
+    text = f"{source}:{place.line}:{place.column}" if place else source
+    return f"{text}: {spelled(path)}" if path else text
+
+
+def spelled(path: Path) -> str:
+    """Return a path as a reader of the file would say it: parameters.lr.values[2]."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            name = shown(step).strip('"') or '""'
+            text += f".{name}" if text else name
+    return text
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message: on one line, short, free of control characters."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:200])
+    return text if len(text) <= 60 else f"{text[:57]}..."
