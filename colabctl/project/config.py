@@ -1,4 +1,4 @@
-"""Reads the configuration of a project: colabctl.yaml, the environment, and options over both."""
+"""Reads a project's configuration from colabctl.yaml, the environment and options."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,26 +8,36 @@ from typing import Literal, cast, get_args
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError, nearest
-from colabctl.project.config_sources import AllGiven, Option, in_environment, in_file, in_options
+from colabctl.project.config_sources import (
+    Option,
+    Settings,
+    from_environment,
+    from_file,
+    from_options,
+)
 from colabctl.project.layout import CONFIG, Layout, Paths, check_member
 from colabctl.sharedfs.names import check_folder, check_label
 
 FORMAT = 1
 Consistency = Literal["auto", "coherent", "eventual"]
 HEARTBEATS = 2
-"""In a lease, at least: one late sign of life loses no task."""
+"""The least number of heartbeats in a lease, so that one late heartbeat loses no task."""
 
-_NAME_OF_SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Config:
-    """What is configured for the project whose folder is `root`; durations are in seconds.
+    """The configuration of the project in the folder `root`; durations are in seconds.
 
-    `heartbeat` and `lease` are None where the consistency of the folder decides them, and
-    `task_timeout` where a task may run as long as it likes. `kill_after` lies between SIGTERM and
-    SIGKILL of a task that should end, None for the usual 30 s. `members` are those of colabctl.yaml
-    alone. `secrets` holds names, never values.
+    Attributes:
+        members: those in colabctl.yaml only
+        secrets: names, never values
+        heartbeat: None if it follows from the folder's consistency
+        lease: None if it follows from the folder's consistency
+        task_timeout: None for no limit
+        kill_after: the time from SIGTERM to SIGKILL when a task must end; None for 30 s
+
     """
 
     root: Path
@@ -46,37 +56,37 @@ class Config:
 
     @property
     def layout(self) -> Layout:
-        """The paths of the project."""
+        """The project's paths."""
         return Layout(self.root, self.paths)
 
 
 def load(root: Path, environ: Mapping[str, str], **overrides: Option) -> Config:
     """Return the configuration of the project in `root`.
 
-    COLABCTL_<KEY> in `environ` wins over colabctl.yaml, and `overrides` (options of a command,
-    None where not given) win over both. In the environment a list is written a,b and `paths`
-    raw=originals,interim=tmp. Raises UserError, naming the key and where it was given.
+    COLABCTL_<KEY> in `environ` wins over colabctl.yaml, and `overrides` (a command's options, None
+    if not given) win over both. In the environment a list is written as a,b and `paths` as
+    raw=originals,interim=tmp. Raises UserError with the key and where it was set.
     """
     unknown = overrides.keys() - _KEYS
     if unknown:
         raise TypeError(f"load() takes no {', '.join(sorted(unknown))}")
-    given = _known(in_file(root / CONFIG))
-    given |= in_environment(environ, _TEXTS, _LISTS, ("paths",)) | in_options(overrides)
-    paths = _paths(given)
+    settings = _checked(from_file(root / CONFIG))
+    settings |= from_environment(environ, _TEXTS, _LISTS, ("paths",)) | from_options(overrides)
+    paths = _paths(settings)
     return Config(
         root=root,
-        name=_label(given, "name") or root.absolute().name or "project",
-        owner=_label(given, "owner"),
-        members=_members(given),
-        member=_member(given),
-        read_only=_read_only(given, paths),
+        name=_label(settings, "name") or root.absolute().name or "project",
+        owner=_label(settings, "owner"),
+        members=_members(settings),
+        member=_member(settings),
+        read_only=_read_only(settings, paths),
         paths=paths,
-        secrets=_secrets(given),
-        consistency=_consistency(given),
-        heartbeat=_duration(given, "heartbeat"),
-        lease=_lease(given),
-        task_timeout=_duration(given, "task_timeout"),
-        kill_after=_duration(given, "kill_after"),
+        secrets=_secrets(settings),
+        consistency=_consistency(settings),
+        heartbeat=_duration(settings, "heartbeat"),
+        lease=_lease(settings),
+        task_timeout=_duration(settings, "task_timeout"),
+        kill_after=_duration(settings, "kill_after"),
     )
 
 
@@ -86,104 +96,103 @@ _TEXTS = ("name", "owner", "member", "consistency", *_DURATIONS)
 _KEYS = ("format", *_TEXTS, *_LISTS, "paths")
 
 
-def _known(keys: AllGiven) -> AllGiven:
-    """Return the keys of colabctl.yaml that have a value, once all of them are known ones."""
-    _check_format(keys)  # first: a newer format may well have other keys
-    _check_known(keys, _KEYS)
-    return {key: given for key, given in keys.items() if given.value != ""}
+def _checked(settings: Settings) -> Settings:
+    """Return the settings of colabctl.yaml that have a value; raise UserError for unknown keys."""
+    _check_format(settings)  # first: a newer format may have other keys
+    _check_keys(settings, _KEYS)
+    return {key: setting for key, setting in settings.items() if setting.value != ""}
 
 
-def _check_format(keys: AllGiven) -> None:
-    if "format" not in keys:
+def _check_format(settings: Settings) -> None:
+    if "format" not in settings:
         return
-    text = keys["format"].text()
+    text = settings["format"].text()
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise keys["format"].wrong(f"is {text!r}; it must be {FORMAT}")
+        raise settings["format"].error(f"is {text!r}; it must be {FORMAT}")
     if int(text) > FORMAT:
         raise UserError(f"{CONFIG} was made by a newer colabctl (format {text}); upgrade colabctl")
 
 
-def _check_known(given: AllGiven, known: Sequence[str]) -> None:
-    for key, value in given.items():
-        if key not in known:
-            close = nearest(key, known)
-            mend = f"did you mean {close}?" if close else f"there are {', '.join(known)}"
-            raise value.wrong(f"is an unknown key; {mend}")
+def _check_keys(settings: Settings, keys: Sequence[str]) -> None:
+    for key, setting in settings.items():
+        if key not in keys:
+            close = nearest(key, keys)
+            hint = f"did you mean {close}?" if close else f"the keys are {', '.join(keys)}"
+            raise setting.error(f"is an unknown key; {hint}")
 
 
-def _label(given: AllGiven, key: str) -> str | None:
-    return check_label(given[key].text(), given[key].where) if key in given else None
+def _label(settings: Settings, key: str) -> str | None:
+    return check_label(settings[key].text(), settings[key].where) if key in settings else None
 
 
-def _duration(given: AllGiven, key: str) -> float | None:
-    return parse_duration(given[key].text(), given[key].where) if key in given else None
+def _duration(settings: Settings, key: str) -> float | None:
+    return parse_duration(settings[key].text(), settings[key].where) if key in settings else None
 
 
-def _lease(given: AllGiven) -> float | None:
-    lease, heartbeat = _duration(given, "lease"), _duration(given, "heartbeat")
+def _lease(settings: Settings) -> float | None:
+    lease, heartbeat = _duration(settings, "lease"), _duration(settings, "heartbeat")
     if lease and heartbeat and lease < HEARTBEATS * heartbeat:
-        raise given["lease"].wrong(
-            f"is {given['lease'].text()}, less than two heartbeats of {given['heartbeat'].text()};"
-            " make it longer, so that one late sign of life loses no task"
+        raise settings["lease"].error(
+            f"is {settings['lease'].text()}, less than two heartbeats of"
+            f" {settings['heartbeat'].text()}; make it longer, so that one late heartbeat loses no"
+            " task"
         )
     return lease
 
 
-def _consistency(given: AllGiven) -> Consistency:
-    if "consistency" not in given:
+def _consistency(settings: Settings) -> Consistency:
+    if "consistency" not in settings:
         return "auto"
-    text = given["consistency"].text()
+    text = settings["consistency"].text()
     if text not in get_args(Consistency):
-        raise given["consistency"].wrong(f"is {text!r}; choose auto, coherent or eventual")
+        raise settings["consistency"].error(f"is {text!r}; choose auto, coherent or eventual")
     return cast("Consistency", text)
 
 
-def _member(given: AllGiven) -> str | None:
-    if "member" not in given:
+def _member(settings: Settings) -> str | None:
+    if "member" not in settings:
         return None
     try:
-        return check_member(given["member"].text())
+        return check_member(settings["member"].text())
     except UserError as error:
-        raise UserError(f"{given['member'].where}: {error}") from None
+        raise UserError(f"{settings['member'].where}: {error}") from None
 
 
-def _members(given: AllGiven) -> tuple[str, ...]:
+def _members(settings: Settings) -> tuple[str, ...]:
     names: dict[str, str] = {}
-    for item in given["members"].items() if "members" in given else ():
+    for item in settings["members"].items() if "members" in settings else ():
         try:
             name = check_member(item.text())
         except UserError as error:
             raise UserError(f"{item.where}: {error}") from None
         if name.casefold() in names:
-            raise item.wrong(
-                f"({name!r}) is there already, as {names[name.casefold()]!r}; drop one"
-            )
+            raise item.error(f"({name!r}) repeats {names[name.casefold()]!r}; remove one")
         names[name.casefold()] = name
     return tuple(names.values())
 
 
-def _paths(given: AllGiven) -> Paths:
-    if "paths" not in given:
+def _paths(settings: Settings) -> Paths:
+    if "paths" not in settings:
         return Paths()
-    entries = given["paths"].entries()
-    _check_known(entries, [field.name for field in fields(Paths)])
+    entries = settings["paths"].entries()
+    _check_keys(entries, [field.name for field in fields(Paths)])
     try:
         return Paths.moved({name: path.text() for name, path in entries.items()})
     except UserError as error:
-        raise UserError(f"{given['paths'].where}: {error}") from None
+        raise UserError(f"{settings['paths'].where}: {error}") from None
 
 
-def _read_only(given: AllGiven, paths: Paths) -> tuple[str, ...]:
-    if "read_only" not in given:
+def _read_only(settings: Settings, paths: Paths) -> tuple[str, ...]:
+    if "read_only" not in settings:
         return (paths.raw,)
-    return tuple(check_folder(item.text(), item.where) for item in given["read_only"].items())
+    return tuple(check_folder(item.text(), item.where) for item in settings["read_only"].items())
 
 
-def _secrets(given: AllGiven) -> tuple[str, ...]:
-    items = given["secrets"].items() if "secrets" in given else ()
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    items = settings["secrets"].items() if "secrets" in settings else ()
     for item in items:
-        if not _NAME_OF_SECRET.fullmatch(item.text()):  # may be a value: never shown
-            raise item.wrong(
-                "is not the name of a secret (letters, digits and _); a value never goes in here"
+        if not _SECRET_NAME.fullmatch(item.text()):  # may be a value: never shown
+            raise item.error(
+                "is not the name of a secret (letters, digits and _); never put a value here"
             )
     return tuple(item.text() for item in items)

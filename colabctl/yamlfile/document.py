@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from colabctl.yamlfile.problems import Path, Place
+from colabctl.yamlfile.problems import Path, Place, where
 
 DEEPEST = 50
 """Levels that maps and lists may be nested."""
@@ -39,6 +39,10 @@ class Document:
             if path[:length] in self.values:
                 return self.values[path[:length]]
         return None
+
+    def where(self, path: Path, *, key: bool = False) -> str:
+        """Return where the value at `path`, or its key, is: colabctl.yaml:3:5: members[0]."""
+        return where(self.source, self.place(path, key=key), path)
 
 
 def unsound(value: Any) -> str | None:

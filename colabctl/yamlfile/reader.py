@@ -259,8 +259,12 @@ _FIXES = {
     "mapping values are not allowed": "put text that contains a colon in quotes",
     "',' or": "is a bracket left open?",
     "end of stream": "is a bracket or a quote left open?",
+    "node content": "is a value missing, or a bracket left open?",
+    "could not find expected ':'": "is a colon missing?",
     "expected key": "is this line indented as its neighbours are?",
     "expected <block end>": "is this line indented as its neighbours are?",
+    "'-' indicator": "is this line indented as its neighbours are?",
+    "<document start>": "is this line indented as its neighbours are?",
     "cannot start any token": "put this text in quotes",
 }
 

@@ -108,60 +108,71 @@ def test_a_member_called_no_or_2024_is_a_name_like_any_other(tmp_path: Path) -> 
 
 def test_an_unknown_key_is_shown_with_its_line_and_the_nearest_known_one(tmp_path: Path) -> None:
     message = refusal(tmp_path, "format: 1\nmemebers: [ana]\n")
-    assert message == ("colabctl.yaml, line 2: memebers is an unknown key; did you mean members?")
+    assert message == ("colabctl.yaml:2:1: memebers is an unknown key; did you mean members?")
 
 
 def test_an_unknown_path_is_shown_with_its_line(tmp_path: Path) -> None:
     message = refusal(tmp_path, "paths:\n  data: data\n  rwa: originals\n")
-    assert message == "colabctl.yaml, line 3: rwa is an unknown key; did you mean raw?"
+    assert message == "colabctl.yaml:3:3: paths.rwa is an unknown key; did you mean raw?"
 
 
-def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
-    assert "line 2: name is given a second time" in refusal(tmp_path, "name: a\nname: b\n")
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("name: churn\nmembers: [ana, ben\nowner: ana\n", "line 3, column 6"),
-        ("name: churn\n\tmembers: []\n", "line 2, column 1"),
-        ("name: a\nowner: \x07b\n", "line 2, column 8"),
-        ("--- 1\n--- 2\n", "line 2, column 1"),
-        ("name: *nobody\n", "line 1, column 7"),
-    ],
-)
-def test_what_is_not_yaml_is_shown_with_line_and_column(
-    tmp_path: Path, text: str, place: str
-) -> None:
-    assert f"{place}: not YAML" in refusal(tmp_path, text)
+def test_a_key_set_twice_is_refused(tmp_path: Path) -> None:
+    assert "colabctl.yaml:2:1: name: is set twice, first in line 1" in refusal(
+        tmp_path, "name: a\nname: b\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("members: ana", "line 1: members must be a list"),
-        ("name: [churn]", "line 1: name must be one text"),
-        ("paths: data", "line 1: paths must be a map"),
-        ("members: [[ana]]", "line 1: members, entry 1 must be one text"),
-        ("members:\n- ana\n- {ben: 1}", "line 3: members, entry 2 must be one text"),
-        ("heartbeat: [1]", "line 1: heartbeat must be one text"),
-        ("heartbeat: true", "line 1: heartbeat: 'true' is not a duration"),
-        ("lease: -5m", "line 1: lease: '-5m' is not a duration"),
-        ("task_timeout: soon", "line 1: task_timeout: 'soon' is not a duration"),
-        ("consistency: strong", "line 1: consistency is 'strong'; choose auto, coherent or"),
-        ("members: [ana, Ana]", "line 1: members, entry 2 ('Ana') is there already, as 'ana'"),
-        ("members: [a/b]", "line 1: members, entry 1: member name 'a/b' has / in it"),
-        ("members: [final]", "member name 'final' is a folder of every project"),
-        ("member: ../ana", "line 1: member: member name"),
-        ("read_only: [/data]", "line 1: read_only, entry 1 '/data' is an absolute path"),
-        ("paths: {raw: ../raw}", "line 1: paths: paths.raw '../raw' leaves the project"),
-        ('name: "two\\nlines"', "line 1: name 'two\\nlines' will not do"),
-        ("- name", "colabctl.yaml must be a map"),
-        ("churn", "colabctl.yaml must be a map"),
-        ("? [a]\n: b", "a key must be a word"),
-        ("format: one", "line 1: format is 'one'"),
-        ("a: &a [*a]\n", "line 1: a, entry 1 must be one text"),
-        ("[" * 5000, "too many brackets"),
+        ("name: churn\nmembers: [ana, ben\nowner: ana\n", "3:6: invalid YAML: "),
+        ("name: churn\n\tmembers: []\n", "2:1: invalid YAML: "),
+        ("name: a\nowner: \x07b\n", "2:8: the character U+0007 is not allowed"),
+        ("--- 1\n--- 2\n", "2:1: a second document starts here"),
+        ("name: *churn\n", "1:7: *churn has no anchor"),
+        ("name: !!python/name:os.system\n", "1:7: name: the tag"),
+    ],
+)
+def test_what_is_not_yaml_is_shown_with_line_and_column(
+    tmp_path: Path, text: str, fault: str
+) -> None:
+    assert refusal(tmp_path, text).startswith(f"colabctl.yaml:{fault}")
+
+
+def test_aliases_and_merge_keys_work_as_in_a_sweep_file(tmp_path: Path) -> None:
+    text = "members: &all [ana, ben]\nsecrets: *all\npaths: {<<: {results: findings}}\n"
+    config = load(write(tmp_path, text), {})
+    assert config.members == config.secrets == ("ana", "ben")
+    assert config.paths.results == "findings"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("members: ana", "1:1: members must be a list"),
+        ("name: [churn]", "1:1: name must be text"),
+        ("paths: data", "1:1: paths must be a map"),
+        ("members: [[ana]]", "1:11: members[0] must be text"),
+        ("members:\n- ana\n- {ben: 1}", "3:3: members[1] must be text"),
+        ("heartbeat: [1]", "1:1: heartbeat must be text"),
+        ("heartbeat: true", "1:1: heartbeat: 'true' is not a duration"),
+        ("lease: -5m", "1:1: lease: '-5m' is not a duration"),
+        ("task_timeout: soon", "1:1: task_timeout: 'soon' is not a duration"),
+        ("consistency: strong", "1:1: consistency is 'strong'; choose auto, coherent or"),
+        ("members: [ana, Ana]", "1:16: members[1] ('Ana') repeats 'ana'"),
+        ("members: [a/b]", "1:11: members[0]: member name 'a/b' has / in it"),
+        ("members: [final]", "1:11: members[0]: member name 'final' is a folder of every project"),
+        ("member: ../ana", "1:1: member: member name"),
+        ("read_only: [/data]", "1:13: read_only[0] '/data' is an absolute path"),
+        ("paths: {raw: ../raw}", "1:1: paths: paths.raw '../raw' leaves the project"),
+        ('name: "two\\nlines"', "1:1: name 'two\\nlines' will not do"),
+        ("- name", "colabctl.yaml:1:1 must be a map"),
+        ("churn", "colabctl.yaml:1:1 must be a map"),
+        ("? [a]\n: b", "1:3: a list cannot be a key"),
+        ("format: one", "1:1: format is 'one'"),
+        ("a: &a [*a]\n", "1:8: *a is inside &a and would never end"),
+        ("[" * 500, "1:51: is nested more than 50 levels"),
+        ("[" * 5000, "1:1001: invalid YAML: exceeded maximum nesting depth"),
     ],
 )
 def test_a_wrong_value_is_shown_with_its_key_and_line(
@@ -201,7 +212,7 @@ def test_a_secret_written_where_its_name_belongs_is_not_repeated(tmp_path: Path,
 
 
 def test_an_empty_file_may_still_be_on_its_way(tmp_path: Path) -> None:
-    assert "is empty; wait if the Drive is still bringing it" in refusal(tmp_path, "")
+    assert "if the Drive is still downloading it, wait" in refusal(tmp_path, "")
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:

@@ -114,11 +114,11 @@ def test_what_is_chosen_must_be_a_project(drive: Path) -> None:
 
 def test_none_is_missed_with_what_could_not_be_read(drive: Path) -> None:
     broken = project(drive / "MyDrive/churn")
-    (broken / "colabctl.yaml").write_text("name: [")
+    (broken / "colabctl.yaml").write_text("name: @")
     with pytest.raises(NotebookError) as missed:
         find_project("churn", "", drive)
     assert "add a shortcut to its folder to My Drive" in str(missed.value)
-    assert f"{broken}: colabctl.yaml, line 1" in str(missed.value)
+    assert f"{broken}: colabctl.yaml:1:" in str(missed.value)
 
 
 def test_a_search_is_bounded_however_large_the_drive_is(drive: Path) -> None:
