@@ -1,4 +1,4 @@
-"""Approvals: which code this member has written or looked at, kept where no other member writes."""
+"""Remembers which code a member approved, in a folder where no other member can write."""
 
 import json
 import shutil
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from platformdirs import user_config_path
+
 from colabctl.errors import UserError
 
 FORMAT = 1
@@ -16,20 +18,22 @@ _RECORD = "approval.json"
 
 @dataclass(frozen=True)
 class Approval:
-    """What was approved, and when: the digest of all that runs, and the files that hold it."""
+    """Code that a member approved, and when (in seconds since 1970)."""
 
     digest: str
+    """Of everything that runs: Plan.run_digest."""
     project: str
     sweep: str
     program: str
     command: tuple[str, ...]
     approved_at: float
     files: Mapping[str, bytes]
+    """By POSIX path."""
 
 
 @dataclass(frozen=True)
 class Approvals:
-    """The approvals of one member, in a folder of the member's own."""
+    """One member's approvals, in a folder of the member's own."""
 
     folder: Path
 
@@ -38,13 +42,13 @@ class Approvals:
         return self._record(self.folder / digest) is not None
 
     def add(self, approval: Approval) -> None:
-        """Keep an approval; nothing happens if it is there."""
+        """Save an approval; do nothing if it is already saved."""
         if self.has(approval.digest):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
+        draft = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
         for name, data in approval.files.items():
-            file = made / "code" / PurePosixPath(name)
+            file = draft / "code" / PurePosixPath(name)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
         record = {
@@ -56,28 +60,28 @@ class Approvals:
             "command": list(approval.command),
             "approved_at": approval.approved_at,
         }
-        (made / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (draft / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         try:
-            made.rename(self.folder / approval.digest)
-        except OSError:  # somebody was faster, or half of one lies there
+            draft.rename(self.folder / approval.digest)
+        except OSError:  # another process was faster, or was interrupted halfway
             if not self.has(approval.digest):
-                shutil.copytree(made, self.folder / approval.digest, dirs_exist_ok=True)
-            shutil.rmtree(made, ignore_errors=True)
+                shutil.copytree(draft, self.folder / approval.digest, dirs_exist_ok=True)
+            shutil.rmtree(draft, ignore_errors=True)
 
     def latest(self, project: str, program: str) -> Approval | None:
-        """Return the last approval of a program of a project, to show what has changed since."""
-        found: list[Approval] = []
-        for place in self.folder.glob("*/") if self.folder.is_dir() else ():
-            record = self._record(place)
+        """Return the last approval of a project's program, to show what has changed since."""
+        approvals: list[Approval] = []
+        for folder in self.folder.glob("*/") if self.folder.is_dir() else ():
+            record = self._record(folder)
             if record and (record["project"], record["program"]) == (project, program):
-                found.append(_approval(record, place / "code"))
-        return max(found, key=lambda each: each.approved_at, default=None)
+                approvals.append(_approval(record, folder / "code"))
+        return max(approvals, key=lambda approval: approval.approved_at, default=None)
 
-    def _record(self, place: Path) -> dict[str, Any] | None:
-        """Return the record in a folder whose name is its digest; None if it is none."""
+    def _record(self, folder: Path) -> dict[str, Any] | None:
+        """Return the valid record in a folder that is named by its digest, or None."""
         try:
-            record = json.loads((place / _RECORD).read_bytes())
-            if record["format"] != FORMAT or record["digest"] != place.name:
+            record = json.loads((folder / _RECORD).read_bytes())
+            if record["format"] != FORMAT or record["digest"] != folder.name:
                 return None
             float(record["approved_at"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -103,33 +107,24 @@ def _approval(record: Mapping[str, Any], code: Path) -> Approval:
 
 
 def approvals_for(
-    root: Path,
-    environ: Mapping[str, str],
-    home: Path | None = None,
-    drive: Path = Path("/content/drive/MyDrive"),
+    root: Path, environ: Mapping[str, str], drive: Path = Path("/content/drive/MyDrive")
 ) -> Approvals:
     """Return this member's approvals.
 
-    They lie in $COLABCTL_APPROVALS; else, where `drive` (the member's own MyDrive, on a machine
-    that will be gone tomorrow) is there, in its folder colabctl-approvals; else in
-    $XDG_CONFIG_HOME or ~/.config. Raises UserError for a folder inside the project at `root`,
-    where other members write.
+    Their folder is $COLABCTL_APPROVALS; else, on Colab, whose machines do not last, a folder in
+    `drive`, the member's own MyDrive; else one in the user's configuration folder. Raises UserError
+    for a folder inside the project at `root`, where other members can write.
     """
-    given = environ.get("COLABCTL_APPROVALS")
-    if given:
-        folder = Path(given).expanduser()
+    folder = environ.get("COLABCTL_APPROVALS")
+    if folder:
+        path = Path(folder).expanduser()
     elif drive.is_dir():
-        folder = drive / "colabctl-approvals"
+        path = drive / "colabctl-approvals"
     else:
-        config = environ.get("XDG_CONFIG_HOME")
-        folder = (
-            (Path(config) if config else (home or Path.home()) / ".config")
-            / "colabctl"
-            / "approvals"
-        )
-    if folder.resolve().is_relative_to(root.resolve()):
+        path = user_config_path("colabctl", appauthor=False) / "approvals"
+    if path.resolve().is_relative_to(root.resolve()):
         raise UserError(
-            f"approvals cannot be kept in {folder}: others write in the project; "
-            "set COLABCTL_APPROVALS to a folder of your own"
+            f"approvals cannot be kept in {path}: other members can write in the project; set "
+            "COLABCTL_APPROVALS to a folder of your own"
         )
-    return Approvals(folder)
+    return Approvals(path)

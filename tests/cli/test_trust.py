@@ -271,7 +271,7 @@ def test_approvals_are_not_kept_where_others_write(project: Project) -> None:
     inside = str(project.root / "approvals")
     refused = project.run("work", "first", COLABCTL_APPROVALS=inside)
     assert refused.code == 1
-    assert "others write in the project" in refused.err
+    assert "other members can write in the project" in refused.err
 
 
 def test_a_sweep_is_declared_even_where_the_approval_cannot_be_kept(

@@ -1,0 +1,56 @@
+"""Approvals: where they are kept, and what counts as one."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from colabctl.errors import UserError
+from colabctl.project.approvals import Approval, approvals_for
+
+APPROVAL = Approval("d1", "churn", "first", "train.py", (), 1.0, {"train.py": b"print(1)\n"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="each system has a folder of its own for this")
+def test_they_are_in_the_configuration_folder_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    approvals = approvals_for(tmp_path / "project", {}, drive=tmp_path / "none")
+    assert approvals.folder == tmp_path / "config/colabctl/approvals"
+
+
+def test_on_colab_they_are_in_the_own_drive_of_the_member(tmp_path: Path) -> None:
+    approvals = approvals_for(tmp_path / "project", {}, drive=tmp_path)
+    assert approvals.folder == tmp_path / "colabctl-approvals"
+
+
+def test_a_chosen_folder_wins(tmp_path: Path) -> None:
+    environ = {"COLABCTL_APPROVALS": str(tmp_path / "mine")}
+    assert approvals_for(tmp_path / "project", environ, tmp_path).folder == tmp_path / "mine"
+
+
+def test_a_folder_inside_the_project_is_refused(tmp_path: Path) -> None:
+    environ = {"COLABCTL_APPROVALS": str(tmp_path / "mine")}
+    with pytest.raises(UserError, match="set COLABCTL_APPROVALS to a folder of your own"):
+        approvals_for(tmp_path, environ)
+
+
+def test_an_approval_is_remembered_with_its_code(tmp_path: Path) -> None:
+    approvals = approvals_for(tmp_path / "project", {"COLABCTL_APPROVALS": str(tmp_path / "mine")})
+    assert not approvals.has("d1")
+    assert approvals.latest("churn", "train.py") is None
+    approvals.add(APPROVAL)
+    approvals.add(replace(APPROVAL, digest="d2", approved_at=2.0))
+    assert approvals.has("d1")
+    assert approvals.latest("churn", "train.py") == replace(APPROVAL, digest="d2", approved_at=2.0)
+    assert approvals.latest("churn", "other.py") is None
+
+
+def test_an_approval_that_was_not_saved_completely_does_not_count(tmp_path: Path) -> None:
+    approvals = approvals_for(tmp_path / "project", {"COLABCTL_APPROVALS": str(tmp_path / "mine")})
+    (tmp_path / "mine/d1/code").mkdir(parents=True)
+    assert not approvals.has("d1")
+    approvals.add(APPROVAL)
+    assert approvals.latest("churn", "train.py") == APPROVAL
