@@ -69,6 +69,8 @@ def member_list(root: Root = None, as_json: Json = False) -> None:
         )
 
 
+_MOST_LISTED = 20  # names of files on the screen
+
 Protectable = Annotated[
     Path | None, typer.Argument(metavar="[PATH]", help="Folder; else all read-only ones.")
 ]
@@ -95,6 +97,7 @@ def protect(
                 "files": done.files,
                 "bytes": done.bytes,
                 "added": done.added,
+                "accepted": done.accepted,
                 "missing": done.missing,
             }
         )
@@ -102,15 +105,26 @@ def protect(
             f"{one_line(layout.relative(folder))}: {counted(done.files, 'file')}, "
             f"{done.bytes:,} bytes recorded, {len(done.added)} new"
         )
-        if done.missing:
-            talk(f"  missing, though recorded: {one_line(', '.join(done.missing[:5]))}")
+        _list("missing, still recorded", done.missing)
+        if accept_changes:
+            _list("added", done.added)
+            _list("accepted as changed", done.changed)
+            _list("accepted as missing", done.dropped)
         if done.writable:
             talk(
-                f"  {len(done.writable)} can still be written here in spite of their marks (a "
-                "Drive keeps none, root heeds none); `colabctl verify` tells if one was changed"
+                f"  {counted(len(done.writable), 'file')} still writable (a Drive has no "
+                "permissions; root ignores them); colabctl verify detects changes"
             )
     if as_json:
         answer(reports)
+
+
+def _list(title: str, names: tuple[str, ...]) -> None:
+    """List the first names; `--json` lists them all."""
+    for name in names[:_MOST_LISTED]:
+        talk(f"  {title}: {one_line(name)}")
+    if len(names) > _MOST_LISTED:
+        talk(f"  {title}: {len(names) - _MOST_LISTED:,} more, which --json lists")
 
 
 def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -> None:

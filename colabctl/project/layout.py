@@ -107,11 +107,6 @@ class Layout:
         """Data that models are made from."""
         return self.root / self.paths.processed
 
-    @property
-    def raw_manifest(self) -> Path:
-        """The checksums of the originals."""
-        return self.manifest(self.raw)
-
     def manifest(self, folder: Path) -> Path:
         """Return the file of checksums of `folder`: beside it, so that it is not one of them."""
         return folder.with_name(folder.name + _MANIFEST)

@@ -1,4 +1,4 @@
-"""Reads and writes the manifest of a folder: which files it held, and their checksums."""
+"""Reads and writes a folder's manifest: the files in it and their checksums."""
 
 import json
 import re
@@ -16,10 +16,10 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """A file as it was recorded: its size in bytes and the SHA-256 of what it holds.
+class FileRecord:
+    """A recorded file: its size in bytes and the SHA-256 of its content.
 
-    A symbolic link (`link`) is recorded as what it says, its target, and not as what it leads to.
+    The content of a symbolic link (`link`) is the path in it, not the file that it points to.
     """
 
     size: int
@@ -27,14 +27,14 @@ class Recorded:
     link: bool = False
 
 
-Manifest = Mapping[str, Recorded]
+Manifest = Mapping[str, FileRecord]
 """Files by POSIX path from the folder, in Unicode form NFC."""
 
 
-def read(path: Path) -> dict[str, Recorded] | None:
+def read(path: Path) -> dict[str, FileRecord] | None:
     """Return the manifest in `path`, or None if there is none.
 
-    Raises UserError if it is damaged, cannot be read, or was made by a newer colabctl.
+    Raises UserError if it is damaged, unreadable, or from a newer colabctl.
     """
     try:
         tree = json.loads(read_file(path, _LARGEST))
@@ -57,7 +57,7 @@ def read(path: Path) -> dict[str, Recorded] | None:
 
 
 def dump(manifest: Manifest) -> bytes:
-    """Return the bytes of the file that `read` reads; equal manifests give equal bytes."""
+    """Return the bytes of a manifest file; equal manifests have equal bytes."""
     files = {
         name: {"size": file.size, "sha256": file.sha256} | ({"link": True} if file.link else {})
         for name, file in manifest.items()
@@ -66,15 +66,15 @@ def dump(manifest: Manifest) -> bytes:
     return f"{json.dumps(tree, indent=1, sort_keys=True)}\n".encode()
 
 
-def _recorded(entry: Any, path: Path) -> Recorded:
+def _recorded(entry: Any, path: Path) -> FileRecord:
     match entry:
         case {"size": int(size), "sha256": str(digest)} if _DIGEST.fullmatch(digest):
-            return Recorded(size, digest, link=entry.get("link") is True)
+            return FileRecord(size, digest, link=entry.get("link") is True)
     raise _damaged(path)
 
 
 def _damaged(path: Path) -> UserError:
     return UserError(
-        f"{path} is damaged; bring back an earlier version of it, or delete it and protect the"
-        " folder as it is now with colabctl protect"
+        f"{path} is damaged; restore it from the folder's version history, or delete it and"
+        " protect the folder as it is now with colabctl protect"
     )

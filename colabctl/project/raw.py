@@ -1,4 +1,4 @@
-"""Keeps raw data raw: marks it read-only, records checksums, proves that nothing changed."""
+"""Protects raw data: marks it read-only, records checksums and verifies them."""
 
 import hashlib
 import os
@@ -12,40 +12,53 @@ from pathlib import Path
 from colabctl.errors import UserError
 from colabctl.project import manifest
 from colabctl.project.layout import Layout
-from colabctl.project.manifest import Recorded
+from colabctl.project.manifest import FileRecord
 from colabctl.sharedfs.files import write_whole
 
 Progress = Callable[[int, int], None]
-"""Told the bytes read so far and the bytes to read."""
+"""Called with the bytes read so far and the bytes to read."""
 
 _CHUNK = 1 << 20  # bytes
 _WRITE = 0o222
-_DROPPINGS = frozenset([".ds_store", "desktop.ini", "thumbs.db"])  # left behind by file managers
+_IGNORED = frozenset([".ds_store", "desktop.ini", "thumbs.db"])  # file managers leave these behind
 
 
 @dataclass(frozen=True)
-class Protected:
-    """What protect recorded: the number of files and their bytes, and paths from the folder.
+class Protection:
+    """The outcome of `protect`; names are paths from the folder.
 
-    `added` are new in the manifest, `accepted` were recorded as they are now although they had
-    changed or gone, `missing` are gone and still recorded. `writable` can be written in spite of
-    their marks: a Drive mount keeps none, and none stops the user root, who runs Colab.
+    Attributes:
+        files: number of recorded files
+        bytes: their total size
+        added: files that were not recorded before
+        changed: changed files whose present content was accepted
+        dropped: missing files that were accepted as gone, so they are no longer recorded
+        missing: missing files that are still recorded
+        writable: files that this user can still write: a Drive mount has no permissions, and
+            root, as which Colab runs, ignores them
+
     """
 
     files: int
     bytes: int
     added: tuple[str, ...]
-    accepted: tuple[str, ...]
+    changed: tuple[str, ...]
+    dropped: tuple[str, ...]
     missing: tuple[str, ...]
     writable: tuple[str, ...]
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The files whose old record was given up, sorted."""
+        return tuple(sorted((*self.changed, *self.dropped)))
 
 
 @dataclass(frozen=True)
 class Verification:
-    """How a folder differs from its manifest, as paths from the folder.
+    """How a folder differs from its manifest; names are paths from the folder.
 
-    `checked` counts the recorded files whose content was compared. What cannot be read is in
-    `unreadable`, and nothing is said of what may lie in it.
+    `checked` counts the recorded files whose content was compared. Files inside a folder that is
+    `unreadable` are in none of the lists.
     """
 
     changed: tuple[str, ...]
@@ -56,7 +69,7 @@ class Verification:
 
     @property
     def clean(self) -> bool:
-        """Whether every recorded file is proved unchanged and there is no other."""
+        """Whether every recorded file is proved unchanged and there are no others."""
         return not (self.changed or self.missing or self.added or self.unreadable)
 
 
@@ -66,51 +79,52 @@ def protect(
     *,
     accept_changes: bool = False,
     progress: Progress | None = None,
-) -> Protected:
+) -> Protection:
     """Record the checksums of the files in `folder` and mark them read-only.
 
-    What was recorded before stays so: only new files are added, unless `accept_changes`. A
-    relative `folder` is one of the project. Raises UserError for changed files, for a folder that
-    must stay writable, and for what cannot be read or written; nothing is recorded then.
+    Only new files are recorded, unless `accept_changes`. A relative `folder` starts at the
+    project's root. Raises UserError, before anything is recorded, for changed files, for a folder
+    that must stay writable, and for files that cannot be read or written.
     """
     folder = _folder(layout, folder)
     _check_may_freeze(layout, folder)
     before = manifest.read(layout.manifest(folder))
-    known = before or {}
+    old = before or {}
     scan = _scan(folder)
     now, unreadable = _record(scan.files, progress)
     if scan.unreadable or unreadable:
         names = _listed([*scan.unreadable, *unreadable])
-        raise UserError(f"cannot read {names} in {layout.relative(folder)}; mend or remove it")
-    changed = [name for name in now if name in known and known[name] != now[name]]
+        raise UserError(f"cannot read {names} in {layout.relative(folder)}; fix or remove it")
+    changed = [name for name in now if name in old and old[name] != now[name]]
     if changed and not accept_changes:
         raise UserError(
-            f"changed since {layout.relative(folder)} was protected: {_listed(changed)}; bring the"
-            " originals back, or accept them as they are with colabctl protect --accept-changes"
+            f"changed since {layout.relative(folder)} was protected: {_listed(changed)}; restore"
+            " the originals, or accept the changes with colabctl protect --accept-changes"
         )
-    gone = [name for name in known if name not in now]
-    after = now if accept_changes else {**known, **now}
+    gone = tuple(sorted(name for name in old if name not in now))
+    after = now if accept_changes else {**old, **now}
     if after != before:
         _write(layout.manifest(folder), after)
-    return Protected(
+    return Protection(
         files=len(after),
         bytes=sum(file.size for file in after.values()),
-        added=tuple(name for name in now if name not in known),
-        accepted=tuple(sorted([*changed, *gone])) if accept_changes else (),
-        missing=() if accept_changes else tuple(sorted(gone)),
+        added=tuple(name for name in now if name not in old),
+        changed=tuple(changed),
+        dropped=gone if accept_changes else (),
+        missing=() if accept_changes else gone,
         writable=tuple(name for name, file in scan.files.items() if not _mark(file)),
     )
 
 
 def verify(layout: Layout, folder: Path, *, progress: Progress | None = None) -> Verification:
-    """Compare the files in `folder` with its manifest; nothing is written.
+    """Compare the files in `folder` with its manifest; write nothing.
 
-    A relative `folder` is one of the project. Raises UserError if the folder is not there or was
-    never protected, and for a manifest that cannot be read.
+    A relative `folder` starts at the project's root. Raises UserError if the folder does not exist
+    or is not protected, and for a manifest that cannot be read.
     """
     folder = _folder(layout, folder)
-    known = manifest.read(layout.manifest(folder))
-    if known is None:
+    old = manifest.read(layout.manifest(folder))
+    if old is None:
         raise UserError(
             f"{layout.relative(folder)} is not protected yet; run colabctl protect"
             f" {layout.relative(folder)}"
@@ -119,18 +133,18 @@ def verify(layout: Layout, folder: Path, *, progress: Progress | None = None) ->
     alike = {
         name: file
         for name, file in scan.files.items()
-        if name in known and (file.size, file.link) == (known[name].size, known[name].link)
+        if name in old and (file.size, file.link) == (old[name].size, old[name].link)
     }
     now, unread = _record(alike, progress)
     unreadable = {*scan.unreadable, *unread}
-    same = {name for name in now if now[name] == known[name]}
-    present = scan.files.keys() & known.keys()
+    same = {name for name in now if now[name] == old[name]}
+    present = scan.files.keys() & old.keys()
     return Verification(
         changed=tuple(sorted(present - same - unreadable)),
         missing=tuple(
-            sorted(name for name in known if name not in present and not _lies_in(name, unreadable))
+            sorted(name for name in old if name not in present and not _is_in(name, unreadable))
         ),
-        added=tuple(sorted(scan.files.keys() - known.keys())),
+        added=tuple(sorted(scan.files.keys() - old.keys())),
         unreadable=tuple(sorted(unreadable)),
         checked=len(present - unreadable),
     )
@@ -138,7 +152,7 @@ def verify(layout: Layout, folder: Path, *, progress: Progress | None = None) ->
 
 @dataclass(frozen=True)
 class _File:
-    """A file or a symbolic link as it lies there; `size` in bytes."""
+    """A file or a symbolic link; `size` is in bytes."""
 
     path: Path
     size: int
@@ -147,49 +161,49 @@ class _File:
 
 @dataclass(frozen=True)
 class _Scan:
-    """What lies in a folder and below, by path from it, and what could not be looked at."""
+    """The files in a folder and below, by path from it, and the paths that cannot be read."""
 
     files: dict[str, _File]
     unreadable: list[str]
 
 
 def _folder(layout: Layout, folder: Path) -> Path:
-    """Return `folder` as a path under the project's root, if it is a folder there."""
+    """Return `folder` as a path under the project's root; raise UserError if it does not exist."""
     root = Path(os.path.normpath(layout.root.absolute()))
-    place = Path(os.path.normpath(root / folder))
-    if not place.is_relative_to(root):  # or named through a link
-        root, place = root.resolve(), place.resolve()
-    if not place.is_relative_to(root):
+    path = Path(os.path.normpath(root / folder))
+    if not path.is_relative_to(root):  # or reached through a link
+        root, path = root.resolve(), path.resolve()
+    if not path.is_relative_to(root):
         raise UserError(f"{folder} is not in the project {layout.root}; give a folder inside it")
-    place = layout.root / place.relative_to(root)
+    path = layout.root / path.relative_to(root)
     with suppress(OSError):
-        if place.is_dir():
-            return place
+        if path.is_dir():
+            return path
     raise UserError(
-        f"no folder {layout.relative(place)} in {layout.root}; run colabctl init to make what is"
-        " missing, or mount the Drive"
+        f"no folder {layout.relative(path)} in {layout.root}; run colabctl init to create missing"
+        " folders, or mount the Drive"
     )
 
 
 def _check_may_freeze(layout: Layout, folder: Path) -> None:
-    shown = layout.relative(folder)
-    for place in layout.folders():
-        if place != folder and place.is_relative_to(folder):
+    name = layout.relative(folder)
+    for inside in layout.folders():
+        if inside != folder and inside.is_relative_to(folder):
             raise UserError(
-                f"{shown} holds {layout.relative(place)}, which is written in; protect a folder"
-                " that holds data alone"
+                f"{name} contains {layout.relative(inside)}, which must stay writable; protect a"
+                " folder that contains only data"
             )
-    for place in (layout.sweeps, layout.records):
-        if folder.is_relative_to(place):
-            raise UserError(f"colabctl itself writes in {shown}; protect a folder of data")
+    for own in (layout.sweeps, layout.records):
+        if folder.is_relative_to(own):
+            raise UserError(f"colabctl itself writes in {name}; protect a folder of data")
     for above in folder.parents:
         if layout.root in above.parents and layout.manifest(above).exists():
-            whole = layout.relative(above)
-            raise UserError(f"{shown} is protected as a part of {whole}; protect {whole} instead")
+            outer = layout.relative(above)
+            raise UserError(f"{name} is already protected as part of {outer}; protect {outer}")
 
 
 def _scan(folder: Path) -> _Scan:
-    """List the files in `folder` and below; symbolic links are listed and not followed."""
+    """List the files in `folder` and below; symbolic links are listed but not followed."""
     scan = _Scan({}, [])
     waiting = [folder]
     while waiting:
@@ -200,7 +214,7 @@ def _scan(folder: Path) -> _Scan:
             scan.unreadable.append(_name(here, folder))
             continue
         for entry in entries:
-            if entry.name.casefold() in _DROPPINGS:
+            if entry.name.casefold() in _IGNORED:
                 continue
             path = Path(entry.path)
             try:
@@ -215,7 +229,7 @@ def _scan(folder: Path) -> _Scan:
 
 def _list_file(scan: _Scan, name: str, path: Path, status: os.stat_result) -> None:
     if name in scan.files:
-        raise UserError(f"two files are called {name!r}, in two spellings of Unicode; rename one")
+        raise UserError(f"two files are called {name!r}, in two Unicode forms; rename one")
     link = stat.S_ISLNK(status.st_mode)
     if link or stat.S_ISREG(status.st_mode):
         scan.files[name] = _File(path, len(_target(path)) if link else status.st_size, link)
@@ -224,7 +238,7 @@ def _list_file(scan: _Scan, name: str, path: Path, status: os.stat_result) -> No
 
 
 def _name(path: Path, folder: Path) -> str:
-    """Return the path from `folder` that every system writes alike: POSIX, UTF-8, form NFC."""
+    """Return the path from `folder` in the form that all systems share: POSIX, UTF-8, NFC."""
     text = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
     return unicodedata.normalize("NFC", text)
 
@@ -235,11 +249,11 @@ def _target(link: Path) -> bytes:
 
 def _record(
     files: Mapping[str, _File], progress: Progress | None
-) -> tuple[dict[str, Recorded], list[str]]:
-    """Read `files`; return what they hold, and the names of those that cannot be read."""
+) -> tuple[dict[str, FileRecord], list[str]]:
+    """Read `files`; return their records, and the names of those that cannot be read."""
     total = sum(file.size for file in files.values())
     done = 0
-    recorded: dict[str, Recorded] = {}
+    records: dict[str, FileRecord] = {}
     unreadable = []
     for name, file in files.items():
         digest, size = hashlib.sha256(), 0
@@ -252,24 +266,24 @@ def _record(
         except OSError:
             unreadable.append(name)
         else:
-            recorded[name] = Recorded(size, digest.hexdigest(), file.link)
+            records[name] = FileRecord(size, digest.hexdigest(), file.link)
         done += file.size
-    return recorded, unreadable
+    return records, unreadable
 
 
 def _chunks(file: _File) -> Iterator[bytes]:
     if file.link:
         yield _target(file.path)
         return
-    with file.path.open("rb") as opened:
-        while chunk := opened.read(_CHUNK):
+    with file.path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
             yield chunk
 
 
 def _mark(file: _File) -> bool:
-    """Take the right to write from everybody; say whether this user is stopped by that."""
+    """Remove every user's permission to write; return whether that stops this user."""
     if file.link:
-        return True  # what it leads to is not ours to mark
+        return True  # its target is not ours to mark
     with suppress(OSError):
         mode = stat.S_IMODE(file.path.stat().st_mode)
         if mode & _WRITE:
@@ -277,18 +291,18 @@ def _mark(file: _File) -> bool:
     return not os.access(file.path, os.W_OK)
 
 
-def _write(path: Path, recorded: Mapping[str, Recorded]) -> None:
+def _write(path: Path, records: Mapping[str, FileRecord]) -> None:
     try:
-        write_whole(path, manifest.dump(recorded))
+        write_whole(path, manifest.dump(records))
     except OSError as error:
         raise UserError(
-            f"cannot write {path}: {error.strerror}; nothing was recorded, so mend that and run"
+            f"cannot write {path}: {error.strerror}; nothing was recorded; fix this, then run"
             " colabctl protect again"
         ) from None
 
 
-def _lies_in(name: str, places: Collection[str]) -> bool:
-    return any(place in (".", name) or name.startswith(f"{place}/") for place in places)
+def _is_in(name: str, paths: Collection[str]) -> bool:
+    return any(path in (".", name) or name.startswith(f"{path}/") for path in paths)
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

@@ -127,6 +127,36 @@ def test_new_data_is_recorded_and_changed_data_only_on_demand(say: Say, data: Pa
     assert say("verify").code == 0
 
 
+def test_accepted_changes_are_listed(say: Say, data: Path) -> None:
+    replace(data / "a.csv", "changed\n")
+    (data / "deep/b.csv").unlink()
+    (data / "c.csv").write_text("5")
+    accepted = say("protect", "--accept-changes", "--json")
+    assert accepted.err.splitlines()[1:4] == [
+        "  added: c.csv",
+        "  accepted as changed: a.csv",
+        "  accepted as missing: deep/b.csv",
+    ]
+    report = accepted.json[0]
+    assert (report["added"], report["accepted"]) == (["c.csv"], ["a.csv", "deep/b.csv"])
+    again = say("protect", "--accept-changes", "--json")
+    assert (again.json[0]["added"], again.json[0]["accepted"]) == ([], [])
+    assert "accepted" not in again.err
+
+
+def test_a_long_list_of_accepted_changes_is_cut_on_the_screen(say: Say, data: Path) -> None:
+    for number in range(25):
+        (data / f"{number:02}.csv").write_text("1")
+    accepted = say("protect", "--accept-changes", "--json")
+    assert "  added: 19.csv\n  added: 5 more, which --json lists\n" in accepted.err
+    assert len(accepted.json[0]["added"]) == 25
+
+
+def test_a_missing_file_is_listed_as_still_recorded(say: Say, data: Path) -> None:
+    (data / "deep/b.csv").unlink()
+    assert "  missing, still recorded: deep/b.csv\n" in say("protect").err
+
+
 def test_another_folder_can_be_protected_too(project: Project, say: Say) -> None:
     project.write("data/labels/a.csv", "1")
     assert say("verify", "data/labels").code == 1

@@ -15,7 +15,7 @@ WRITER = "ana-laptop-20260101T120000-0a1b2c3d"
 def test_the_folders_lie_where_people_expect_them() -> None:
     layout = Layout(ROOT)
     assert layout.relative(layout.raw) == "data/raw"
-    assert layout.relative(layout.raw_manifest) == "data/raw.manifest.json"
+    assert layout.relative(layout.manifest(layout.raw)) == "data/raw.manifest.json"
     assert layout.relative(layout.start_notebook("ana")) == "notebooks/ana/start.ipynb"
     assert layout.relative(layout.worker_notebooks) == "notebooks/workers"
     assert layout.relative(layout.final) == "results/final"

@@ -22,7 +22,7 @@ def test_a_pipe_is_no_members_record(project: Layout) -> None:
 
 
 def test_a_pipe_is_no_manifest(project: Layout) -> None:
-    os.mkfifo(project.raw_manifest)
+    os.mkfifo(project.manifest(project.raw))
     for command in (protect, verify):
         with pytest.raises(UserError, match=r"cannot read .*raw\.manifest\.json: is not a regular"):
             command(project, Path("data/raw"))

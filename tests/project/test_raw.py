@@ -128,9 +128,9 @@ def test_protecting_again_adds_new_files_and_rewrites_nothing_else(
     project: Layout, raw: Path
 ) -> None:
     protect(project, raw)
-    before = project.raw_manifest.stat()
+    before = project.manifest(project.raw).stat()
     assert protect(project, raw).added == ()
-    assert project.raw_manifest.stat() == before
+    assert project.manifest(project.raw).stat() == before
     (raw / "d.csv").write_bytes(b"d")
     assert protect(project, raw).added == ("d.csv",)
     assert verify(project, raw).clean
@@ -140,12 +140,12 @@ def test_a_changed_file_is_not_recorded_anew_unless_accepted(project: Layout, ra
     protect(project, raw)
     overwrite(raw / "a.csv", b"changed")
     (raw / "new.csv").write_bytes(b"new")
-    before = project.raw_manifest.read_bytes()
+    before = project.manifest(project.raw).read_bytes()
     with pytest.raises(UserError, match=r"a\.csv.*--accept-changes"):
         protect(project, raw)
-    assert project.raw_manifest.read_bytes() == before
+    assert project.manifest(project.raw).read_bytes() == before
     done = protect(project, raw, accept_changes=True)
-    assert (done.accepted, done.added) == (("a.csv",), ("new.csv",))
+    assert (done.changed, done.accepted, done.added) == (("a.csv",), ("a.csv",), ("new.csv",))
     assert verify(project, raw).clean
 
 
@@ -167,7 +167,7 @@ def test_a_missing_file_stays_recorded_unless_accepted(project: Layout, raw: Pat
     assert protect(project, raw).missing == ("a.csv",)
     assert verify(project, raw).missing == ("a.csv",)
     done = protect(project, raw, accept_changes=True)
-    assert (done.accepted, done.missing) == (("a.csv",), ())
+    assert (done.dropped, done.accepted, done.missing) == (("a.csv",), ("a.csv",), ())
     assert verify(project, raw).clean
 
 
@@ -289,8 +289,8 @@ def test_a_folder_may_be_named_through_a_link_to_the_project(
 @pytest.mark.parametrize(
     ("folder", "fault"),
     [
-        (".", "which is written in"),
-        ("data", "data holds data/raw, which is written in"),
+        (".", "which must stay writable"),
+        ("data", "data contains data/raw, which must stay writable"),
         ("sweeps", "colabctl itself writes in sweeps"),
         (".colabctl/members", "colabctl itself writes"),
         ("data/nowhere", "no folder data/nowhere"),
@@ -308,7 +308,7 @@ def test_a_folder_that_must_not_be_frozen_is_refused(
 
 def test_a_part_of_protected_data_is_not_protected_twice(project: Layout, raw: Path) -> None:
     protect(project, raw)
-    with pytest.raises(UserError, match="protected as a part of data/raw"):
+    with pytest.raises(UserError, match="already protected as part of data/raw"):
         protect(project, raw / "2024")
 
 
@@ -339,17 +339,17 @@ DIGEST = "0" * 64
 def test_a_damaged_manifest_is_named_and_left_alone(
     project: Layout, raw: Path, content: str, command: Callable[[Layout, Path], object]
 ) -> None:
-    project.raw_manifest.write_text(content)
+    project.manifest(project.raw).write_text(content)
     with pytest.raises(UserError, match=r"raw\.manifest\.json is damaged"):
         command(project, raw)
-    assert project.raw_manifest.read_text() == content
+    assert project.manifest(project.raw).read_text() == content
 
 
 @pytest.mark.parametrize("command", [protect, verify])
 def test_a_newer_manifest_is_refused(
     project: Layout, raw: Path, command: Callable[[Layout, Path], object]
 ) -> None:
-    project.raw_manifest.write_text('{"format": 2}')
+    project.manifest(project.raw).write_text('{"format": 2}')
     with pytest.raises(UserError, match="made by a newer colabctl \\(format 2\\)"):
         command(project, raw)
 
