@@ -1,4 +1,4 @@
-"""The command that examines a project's folder."""
+"""The command that checks a project's folder."""
 
 import time
 from dataclasses import asdict
@@ -12,6 +12,7 @@ from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
+    from colabctl.project.config import Config
     from colabctl.project.layout import Layout
 
 _STYLES = {"ok": "green", "note": "yellow", "wrong": "red"}
@@ -19,42 +20,48 @@ _STYLES = {"ok": "green", "note": "yellow", "wrong": "red"}
 
 def doctor(
     probe: Annotated[
-        bool, typer.Option("--probe", help="Measure how late files arrive: ask another machine.")
+        bool, typer.Option("--probe", help="Measure how late files arrive from another machine.")
     ] = False,
     answer_: Annotated[
         bool, typer.Option("--answer", help="Answer the probes of another machine.")
     ] = False,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Questions to ask.")] = 5,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Number of questions to ask.")] = 5,
     wait: Annotated[str, typer.Option("--wait", help="How long to wait for the other.")] = "5m",
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Examine the folder: mount, guard, speed, clocks, copies; exit 3 if something is wrong."""
+    """Check the mount, guard, speed, clocks and duplicates; exit 3 if something is wrong."""
     if probe and answer_:
-        raise UserError("--probe and --answer are for two machines; give one here, one there")
+        raise UserError("--probe and --answer are for two machines; use one on each")
     layout, config = open_project(root)
-    if probe or answer_:
-        patience = parse_duration(wait, "--wait")
-        (_ask if probe else _reply)(layout, rounds, patience, as_json)
-        return
+    patience = parse_duration(wait, "--wait")
+    if probe:
+        _ask(layout, rounds, patience, as_json)
+    elif answer_:
+        _reply(layout, patience, as_json)
+    else:
+        _check(layout, config, as_json)
+
+
+def _check(layout: "Layout", config: "Config", as_json: bool) -> None:
     from rich.console import Console
     from rich.text import Text
 
     from colabctl.doctor.examine import examine
 
     console = Console()
-    findings = []
-    for finding in examine(layout, config):
-        findings.append(finding)
+    checks = []
+    for check in examine(layout, config):
+        checks.append(check)
         if not as_json:
-            level = (f"{finding.level:5} ", _STYLES[finding.level])
-            line = Text.assemble(level, styled(finding.what))
+            level = (f"{check.level:5} ", _STYLES[check.level])
+            line = Text.assemble(level, styled(check.what))
             console.print(line, soft_wrap=True)
-            if finding.mend:
-                console.print(styled(f"      mend: {finding.mend}"), soft_wrap=True)
+            if check.fix:
+                console.print(styled(f"      fix: {check.fix}"), soft_wrap=True)
     if as_json:
-        answer([asdict(finding) for finding in findings])
-    if any(finding.level == "wrong" for finding in findings):
+        answer([asdict(check) for check in checks])
+    if any(check.level == "wrong" for check in checks):
         raise typer.Exit(3)
 
 
@@ -62,35 +69,35 @@ def _ask(layout: "Layout", rounds: int, patience: float, as_json: bool) -> None:
     from colabctl.doctor.probe import Time, ask, own_folder, summary
 
     clocks = Time(time.time, time.monotonic, time.sleep)
-    seen = []
+    answers = []
     talk("asking; on another machine run: colabctl doctor --answer")
     for each in ask(layout, own_folder(layout), rounds, patience, clocks):
-        seen.append(each)
-        talk(f"{one_line(each.host)} answered after {each.there_and_back:.1f} s, there and back")
-    found = summary(seen)
+        answers.append(each)
+        talk(f"{one_line(each.host)} answered; there and back took {each.there_and_back:.1f} s")
+    figures = summary(answers)
     if as_json:
-        answer(found)
+        answer(figures)
     else:
         print(
-            f"a file takes about {found['one_way_seconds']:.1f} s one way (median of "
-            f"{len(seen)}; {found['longest_seconds']:.1f} s there and back at worst); the other "
-            f"clock is {found['clock_ahead_seconds']:+.1f} s ahead"
+            f"a file takes about {figures['one_way_seconds']:.1f} s one way (median of "
+            f"{len(answers)}; at worst {figures['longest_seconds']:.1f} s there and back); the "
+            f"other machine's clock is {figures['clock_ahead_seconds']:+.1f} s ahead"
         )
 
 
-def _reply(layout: "Layout", _rounds: int, patience: float, as_json: bool) -> None:
+def _reply(layout: "Layout", patience: float, as_json: bool) -> None:
     from colabctl.doctor.probe import Time, own_folder
     from colabctl.doctor.probe import answer as reply
 
     clocks = Time(time.time, time.monotonic, time.sleep)
-    talk(f"answering until no question comes for {patience:.0f} s; Ctrl-C ends it")
+    talk(f"answering until no question arrives for {patience:.0f} s; stop with Ctrl-C")
     delays = []
     try:
         for host, delay in reply(layout, own_folder(layout), patience, clocks):
             delays.append(delay)
-            talk(f"a question of {one_line(host)} arrived after {delay:.1f} s (by both clocks)")
+            talk(f"a question from {one_line(host)} arrived after {delay:.1f} s (by both clocks)")
     except KeyboardInterrupt:
-        talk("no longer answering")
+        talk("stopped")
     if as_json:
         answer({"answered": len(delays), "arrived_after_seconds": delays})
     else:

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from colabctl.views.status import Status
     from colabctl.work.open_sweep import OpenSweep
 
-_GUARDS = {
-    "coherent": "claims are guarded by a lock",
-    "eventual": "claims are guarded by leases, as machines see each other's files late",
-}
 _MOST_ENDED = 5  # workers that are no longer there, of which there may be hundreds
 _AGAIN = 2.0  # seconds between looks with --watch
 
@@ -137,6 +133,7 @@ def _render(opened: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableT
     from rich.console import Group
 
     from colabctl.cli.results import unreported
+    from colabctl.sharedfs.mounts import PROMISES
 
     lines: list[RenderableType] = [_headline(seen)]
     if seen.best:
@@ -149,7 +146,7 @@ def _render(opened: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableT
         missing = unreported(opened.plan, opened.ledger.state)
         lines += [styled(f"  {missing}", style="yellow")] if missing else []
         lines.append(
-            styled(f"  {seen.consistency} folder: {_GUARDS[seen.consistency]}", style="dim")
+            styled(f"  {seen.consistency} folder: {PROMISES[seen.consistency]}", style="dim")
         )
         lines += [_workers(seen)] if seen.workers else []
         lines += [

@@ -1,1 +1,1 @@
-"""Finds out what may go wrong in a folder, and says how to mend it."""
+"""Checks a project for problems, and says how to fix them."""

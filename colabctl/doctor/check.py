@@ -1,18 +1,22 @@
-"""What an examination finds."""
+"""The outcome of one check."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; what is wrong has its mend.
+class Check:
+    """The outcome of one check of a project.
 
-    check  what was looked at, one word
-    level  "ok", "note" (worth knowing), "wrong" (to be mended)
+    Attributes:
+        check: the subject in one word, such as "mount"
+        level: "ok", "note" (worth knowing) or "wrong" (needs a fix)
+        what: the outcome in a sentence
+        fix: what to do; every "wrong" has one
+
     """
 
     check: str
     level: Literal["ok", "note", "wrong"]
     what: str
-    mend: str = ""
+    fix: str = ""

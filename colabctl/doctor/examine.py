@@ -1,4 +1,4 @@
-"""Examines a project: its mount, its speed, its clocks, its copies, its sweeps."""
+"""Checks a project: its mount, speed, free space, duplicate files, sweeps and clocks."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from colabctl.doctor.check import Finding
+from colabctl.doctor.check import Check
 from colabctl.errors import UserError
 from colabctl.ledger import Ledger
 from colabctl.project.config import Config
@@ -17,19 +17,19 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import sweep_names
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_once
-from colabctl.sharedfs.mounts import guard_for, mount_of
+from colabctl.sharedfs.mounts import PROMISES, guard_for, mount_of
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.recovery import kept_for
 
 _SAMPLES = 5
 _SLOW = 5.0  # seconds for one small file
-_LITTLE = 500_000_000  # bytes
+_LOW_SPACE = 500_000_000  # bytes
 _SKEWED = 30.0  # seconds
 _MOST_ENTRIES = 50_000
 
-# What Drive and its clients call the second of two files of one name, and what people's copies
-# are called: "plan (1).json", "Copy of plan.json", "plan (conflicted copy 2026-01-01).json".
+# How Drive and its clients name the second of two files with one name, and how they name copies:
+# "plan (1).json", "plan (conflicted copy 2026-01-01).json", "Copy of plan.json".
 _COPY = re.compile(
     r"(?P<stem>.+) \((?:\d+|.*conflicted copy.*)\)(?P<ending>\.[^.]+)?$"
     r"|(?:Copy of |Kopie von )(?P<of>.+)$",
@@ -39,8 +39,8 @@ _COPY = re.compile(
 
 def examine(
     layout: Layout, config: Config, *, clock: Callable[[], float] = time.perf_counter
-) -> Iterator[Finding]:
-    """Give what is found, check by check; the folder is left as it was."""
+) -> Iterator[Check]:
+    """Yield the outcome of each check; the folder stays as it was."""
     yield from _mount(layout, config)
     try:
         yield from _speed(layout, clock)
@@ -50,140 +50,134 @@ def examine(
             yield from _sweep(layout, layout.sweep(name))
         yield from _unfinished(layout)
     except OSError as error:
-        yield Finding(
-            "folder", "wrong", f"{describe(error)}: the folder does not answer",
-            "wait a minute and look again; if it stays so, mount it anew (in Colab: take a new "
-            "runtime, as a forced remount drops what is not uploaded yet)",
+        yield Check(
+            "folder", "wrong", f"{describe(error)}: the folder does not respond",
+            "wait a minute and check again; if it persists, remount it (in Colab: start a new "
+            "runtime, because a forced remount loses files that are not uploaded yet)",
         )  # fmt: skip
-    yield from _kept(layout)
+    yield from _unsent(layout)
 
 
-def _mount(layout: Layout, config: Config) -> Iterator[Finding]:
+def _mount(layout: Layout, config: Config) -> Iterator[Check]:
     mount = mount_of(layout.root)
     guard = guard_for(layout.root, config.consistency)
     where = f"on {mount.point}, type {mount.type}" if mount else "on this machine"
-    yield Finding("mount", "ok", f"{layout.root} is {where}")
-    how = {
-        "coherent": "claims are guarded by a lock: no task runs twice",
-        "eventual": "claims are guarded by leases: a task may now and then run twice, its result "
-        "counts once",
-    }[guard.consistency]
-    yield Finding("guard", "ok", f"{guard.consistency} ({guard.reason}); {how}")
+    yield Check("mount", "ok", f"{layout.root} is {where}")
+    promise = PROMISES[guard.consistency]
+    yield Check("guard", "ok", f"{guard.consistency} ({guard.reason}); {promise}")
     auto = guard_for(layout.root, "auto")
     if guard.consistency == "coherent" and auto.consistency == "eventual":
-        yield Finding(
+        yield Check(
             "guard", "wrong", f"the configuration says coherent, but {auto.reason}",
             "remove `consistency:` from colabctl.yaml (and COLABCTL_CONSISTENCY)",
         )  # fmt: skip
 
 
-def _speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Finding]:
-    """Write, read back and list some small files of this machine's own, and remove them."""
-    place = layout.probes / f"speed-{secrets.token_hex(6)}"
+def _speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Check]:
+    """Measure how long it takes to write, read and list small files; remove them afterwards."""
+    folder = layout.probes / f"speed-{secrets.token_hex(6)}"
     data = os.urandom(1000)
     writes, reads, lists = [], [], []
-    place.mkdir(parents=True)
+    folder.mkdir(parents=True)
     try:
         for number in range(_SAMPLES):
-            file = place / f"{number}.bin"
-            begun = clock()
+            file = folder / f"{number}.bin"
+            start = clock()
             write_once(file, data)
-            writes.append(clock() - begun)
-            begun = clock()
+            writes.append(clock() - start)
+            start = clock()
             same = file.read_bytes() == data
-            reads.append(clock() - begun)
-            begun = clock()
-            listed = file.name in os.listdir(place)  # noqa: PTH208 - the call to be measured
-            lists.append(clock() - begun)
+            reads.append(clock() - start)
+            start = clock()
+            listed = file.name in os.listdir(folder)  # noqa: PTH208 - the call to measure
+            lists.append(clock() - start)
             if not (same and listed):
-                yield Finding(
-                    "speed", "wrong", f"{file} was written, but reads or lists otherwise",
-                    "mount the folder again; do not work in it until this is gone",
+                yield Check(
+                    "speed", "wrong", f"{file} was written, but does not read or list correctly",
+                    "remount the folder; do not work in it until this check passes",
                 )  # fmt: skip
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     times = ", ".join(
-        f"{what} {median(values) * 1000:.1f} ms"
-        for what, values in (("write", writes), ("read back", reads), ("list", lists))
+        f"{action} {median(values) * 1000:.1f} ms"
+        for action, values in (("write", writes), ("read back", reads), ("list", lists))
     )
     if max(writes) > _SLOW:
-        yield Finding(
-            "speed", "wrong", f"a small file takes {max(writes):.1f} s to write ({times})",
-            "look for another program that fills the same Drive, and try again later",
+        yield Check(
+            "speed", "wrong", f"writing a small file took {max(writes):.1f} s ({times})",
+            "check whether another program is filling this Drive, and try again later",
         )  # fmt: skip
     else:
-        yield Finding("speed", "ok", f"{times} (median of {_SAMPLES} files of 1 kB)")
+        yield Check("speed", "ok", f"{times} (median of {_SAMPLES} files of 1 kB)")
 
 
-def _room(layout: Layout) -> Iterator[Finding]:
-    room = shutil.disk_usage(layout.root).free
-    if room < _LITTLE:
-        yield Finding(
-            "room", "wrong", f"only {room / 1e6:,.0f} MB are free",
-            "delete what is not needed; on a Drive empty the Trash too, it counts",
+def _room(layout: Layout) -> Iterator[Check]:
+    free = shutil.disk_usage(layout.root).free
+    if free < _LOW_SPACE:
+        yield Check(
+            "room", "wrong", f"only {free / 1e6:,.0f} MB free",
+            "delete files that are not needed; on a Drive, empty the trash too, because it counts",
         )  # fmt: skip
     else:
-        yield Finding("room", "ok", f"{room / 1e9:,.1f} GB are free")
+        yield Check("room", "ok", f"{free / 1e9:,.1f} GB free")
 
 
-def _copies(layout: Layout) -> Iterator[Finding]:
-    """Look for second copies of one file, which two machines made without seeing each other."""
-    seen = found = 0
+def _copies(layout: Layout) -> Iterator[Check]:
+    """Look for duplicates, which two machines create when they write one file unseen."""
+    seen = copies = 0
     for folder, folders, files in os.walk(layout.root):
-        beside = {*folders, *files}
-        seen += len(beside)
-        for name in sorted(beside):
+        names = {*folders, *files}
+        seen += len(names)
+        for name in sorted(names):
             match = _COPY.fullmatch(name)
             if match is None:
                 continue
             of = match["of"] or f"{match['stem']}{match['ending'] or ''}"
-            if of in beside:
-                found += 1
-                yield Finding(
+            if of in names:
+                copies += 1
+                yield Check(
                     "copies", "wrong",
                     f"{layout.relative(Path(folder, name))} is a second {of}, and colabctl reads "
-                    "the first only",
+                    "only the first",
                     "compare the two, keep what you need in the first, and delete the second",
                 )  # fmt: skip
         if seen > _MOST_ENTRIES:
-            yield Finding(
-                "copies", "note", f"only the first {_MOST_ENTRIES:,} files were looked at"
-            )
+            yield Check("copies", "note", f"only the first {_MOST_ENTRIES:,} files were checked")
             break
-    if not found:
-        yield Finding("copies", "ok", f"no second copies among {seen:,} files and folders")
+    if not copies:
+        yield Check("copies", "ok", f"no duplicates among {seen:,} files and folders")
 
 
-def _sweep(layout: Layout, place: SweepLayout) -> Iterator[Finding]:
-    name = f"sweep {place.name}"
+def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
+    name = f"sweep {sweep_layout.name}"
     try:
-        opened = OpenSweep.at(layout.root, place)
-        opened.ledger.refresh()
-    except UserError as wrong:
-        yield Finding("sweeps", "wrong", f"{name}: {wrong}", "declare it anew under another name")
+        sweep = OpenSweep.at(layout.root, sweep_layout)
+        sweep.ledger.refresh()
+    except UserError as error:
+        yield Check("sweeps", "wrong", f"{name}: {error}", "declare it again under another name")
         return
-    ledger = opened.ledger
+    ledger = sweep.ledger
     for damage in ledger.damage:
-        yield Finding(
+        yield Check(
             "sweeps", "wrong", f"{name}: {damage}",
-            "restore the file from the folder's version history, or let it be: at worst a task "
+            "restore the file from the folder's version history, or ignore it: at worst, a task "
             "runs again",
         )  # fmt: skip
     yield from _clocks(name, ledger)
     yield from _versions(name, ledger)
     if not ledger.damage:
         state = ledger.state
-        yield Finding(
+        yield Check(
             "sweeps", "ok",
-            f"{name}: {opened.plan.consistency} guard, {state.finished}/{state.total} finished, "
+            f"{name}: {sweep.plan.consistency} guard, {state.finished}/{state.total} finished, "
             f"{len(state.writers)} journals read",
         )  # fmt: skip
 
 
-def _clocks(name: str, ledger: Ledger) -> Iterator[Finding]:
-    """Compare the clocks of the sweep's machines, as far as their journals tell.
+def _clocks(name: str, ledger: Ledger) -> Iterator[Check]:
+    """Compare the clocks of the sweep's machines, as far as their journals show them.
 
-    Ledger time follows the fastest clock; a worker notes its own clock beside it when it starts.
+    Ledger time follows the fastest clock. A worker records its own clock too when it starts.
     """
     leads: dict[str, float] = {}
     for writer in ledger.state.writers.values():
@@ -193,20 +187,20 @@ def _clocks(name: str, ledger: Ledger) -> Iterator[Finding]:
         slowest = max(leads, key=lambda key: leads[key])
         spread = leads[slowest] - min(leads.values())
         if spread > _SKEWED:
-            yield Finding(
-                "clocks", "note", f"{name}: the clock of {slowest} runs {spread:.0f} s behind",
-                "results are right all the same; set that clock, or dead workers are noticed late",
+            yield Check(
+                "clocks", "note", f"{name}: the clock of {slowest} is {spread:.0f} s behind",
+                "set that clock, or lost workers are noticed late; results are correct anyway",
             )  # fmt: skip
     latest = max((writer.last_sign for writer in ledger.state.writers.values()), default=0.0)
     ahead = latest - time.time()
     if ahead > _SKEWED:
-        yield Finding(
-            "clocks", "note", f"{name}: somebody's clock is {ahead:.0f} s ahead of this one's",
-            "set this machine's clock, or theirs; results are right all the same",
+        yield Check(
+            "clocks", "note", f"{name}: another machine's clock is {ahead:.0f} s ahead",
+            "set this machine's clock, or that one's; results are correct anyway",
         )  # fmt: skip
 
 
-def _versions(name: str, ledger: Ledger) -> Iterator[Finding]:
+def _versions(name: str, ledger: Ledger) -> Iterator[Check]:
     now = ledger.clock.now()
     others = {
         writer.version
@@ -214,27 +208,27 @@ def _versions(name: str, ledger: Ledger) -> Iterator[Finding]:
         if writer.version and writer.version != VERSION and writer.lives_at(now)
     }
     if others:
-        yield Finding(
+        yield Check(
             "versions", "note",
             f"{name}: workers run colabctl {', '.join(sorted(others))}, this is {VERSION}",
             "install one version everywhere",
         )  # fmt: skip
 
 
-def _unfinished(layout: Layout) -> Iterator[Finding]:
+def _unfinished(layout: Layout) -> Iterator[Check]:
     for folder in sorted(layout.sweeps.iterdir()):
         if folder.is_dir() and not SweepLayout(folder).plan.is_file():
-            yield Finding(
+            yield Check(
                 "sweeps", "note", f"{layout.relative(folder)} has no plan.json (yet)",
-                "if nobody is declaring it right now: declare it again with colabctl sweep, or "
+                "if no one is declaring it right now, declare it again with colabctl sweep, or "
                 "delete the folder",
             )  # fmt: skip
 
 
-def _kept(layout: Layout) -> Iterator[Finding]:
-    for kept in kept_for(layout.root):
-        yield Finding(
+def _unsent(layout: Layout) -> Iterator[Check]:
+    for unsent in kept_for(layout.root):
+        yield Check(
             "results", "wrong",
-            f"{len(kept.results)} results of sweep {kept.sweep} are kept on this machine only",
-            "bring them in: colabctl work --recover",
+            f"{len(unsent.results)} results of sweep {unsent.sweep} are only on this machine",
+            "recover them with colabctl work --recover",
         )  # fmt: skip

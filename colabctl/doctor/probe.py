@@ -1,7 +1,7 @@
-"""Measures how long a file takes from one machine to another: one asks, the other answers.
+"""Measures how long a file takes to reach another machine: one asks, the other answers.
 
-Each machine writes into a folder of its own, a new file each time, so that nothing is contended:
-what arrives late is the folder's doing.
+Each machine writes new files in a folder of its own, so nothing is contended and every delay comes
+from the shared folder.
 """
 
 import json
@@ -24,9 +24,10 @@ _LOOK_EVERY = 0.25  # seconds
 
 @dataclass(frozen=True)
 class Time:
-    """A machine's clocks and patience: `wall` is a clock that others have too."""
+    """A machine's clocks, and how it sleeps."""
 
     wall: Callable[[], float]
+    """Seconds since 1970."""
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
 
@@ -35,9 +36,11 @@ class Time:
 class Round:
     """One question and its answer, in seconds.
 
-    there_and_back  by the asker's clock alone
-    there           by both clocks; wrong by their difference
-    ahead           how far the answerer's clock is ahead, if both ways took equally long
+    Attributes:
+        there_and_back: by the asker's clock alone
+        there: by both clocks, so off by their difference
+        ahead: how far the answerer's clock is ahead, if both ways took equally long
+
     """
 
     host: str
@@ -47,59 +50,61 @@ class Round:
 
 
 def own_folder(layout: Layout) -> Path:
-    """Make and return a folder of this process's own to write probes into."""
-    place = layout.probes / f"{slug(socket.gethostname())}-{secrets.token_hex(6)}"
-    place.mkdir(parents=True)
-    return place
+    """Create and return a folder for the probes of this process."""
+    folder = layout.probes / f"{slug(socket.gethostname())}-{secrets.token_hex(6)}"
+    folder.mkdir(parents=True)
+    return folder
 
 
-def ask(layout: Layout, place: Path, rounds: int, patience: float, time: Time) -> Iterator[Round]:
-    """Write questions into `place` and give the rounds as answers arrive.
+def ask(layout: Layout, folder: Path, rounds: int, patience: float, time: Time) -> Iterator[Round]:
+    """Write questions into `folder` and yield the rounds as answers arrive.
 
     Raises UserError if an answer takes longer than `patience` seconds.
     """
     for number in range(rounds):
-        name = f"{place.name}.{number}"
-        begun = time.monotonic()
-        _write(place / f"question-{number}.json", name=name, sent=time.wall())
+        name = f"{folder.name}.{number}"
+        start = time.monotonic()
+        _write(folder / f"question-{number}.json", name=name, sent=time.wall())
         sent = time.wall()
         answer: dict[str, Any] | None = None
         while answer is None:
-            answer = _answer_to(layout, place, name)
+            answer = _answer_to(layout, folder, name)
             if answer is None:
-                if time.monotonic() - begun > patience:
+                if time.monotonic() - start > patience:
                     raise UserError(
                         f"no answer within {patience:.0f} s; run `colabctl doctor --answer` in "
                         "this project on another machine, then ask again"
                     )
                 time.sleep(_LOOK_EVERY)
-        there_and_back = time.monotonic() - begun
+        there_and_back = time.monotonic() - start
         there = answer["seen"] - sent
         back = time.wall() - answer["replied"]
         yield Round(str(answer["host"]), there_and_back, there, (there - back) / 2)
 
 
-def answer(layout: Layout, place: Path, patience: float, time: Time) -> Iterator[tuple[str, float]]:
-    """Answer questions into `place`, and give (host of the asker, seconds that it took to arrive).
+def answer(
+    layout: Layout, folder: Path, patience: float, time: Time
+) -> Iterator[tuple[str, float]]:
+    """Write answers into `folder`; yield the asker's host and the seconds the question took.
 
-    Questions older than `patience` are left alone: nobody waits for an answer any more. Ends
-    after `patience` seconds without a question.
+    Skips questions older than `patience`, for which no one waits any longer. Ends after `patience`
+    seconds without a question.
     """
     done = {
         question["name"]
-        for question in _questions(layout, place)
+        for question in _questions(layout, folder)
         if time.wall() - question["sent"] > patience
-        or _answer_to(layout, place, question["name"]) is not None
+        or _answer_to(layout, folder, question["name"]) is not None
     }
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < patience:
-        for question in _questions(layout, place):
+        for question in _questions(layout, folder):
             if question["name"] in done:
                 continue
             done.add(question["name"])
             seen = time.wall()
             _write(
-                place / f"answer-{len(done)}.json",
+                folder / f"answer-{len(done)}.json",
                 name=question["name"],
                 seen=seen,
                 replied=time.wall(),
@@ -110,7 +115,7 @@ def answer(layout: Layout, place: Path, patience: float, time: Time) -> Iterator
 
 
 def summary(rounds: list[Round]) -> dict[str, float]:
-    """Return the medians of some rounds, and the longest way there and back."""
+    """Return the medians of the rounds, and the longest time there and back."""
     return {
         "rounds": len(rounds),
         "one_way_seconds": round(median(each.there_and_back for each in rounds) / 2, 3),
@@ -124,23 +129,23 @@ def _write(file: Path, **parts: Any) -> None:
     write_once(file, json.dumps({"host": socket.gethostname(), **parts}).encode())
 
 
-def _questions(layout: Layout, place: Path) -> Iterator[dict[str, Any]]:
+def _questions(layout: Layout, folder: Path) -> Iterator[dict[str, Any]]:
     for file in layout.probes.glob("*/question-*.json"):
-        if file.parent != place:
+        if file.parent != folder:
             yield from _read(file, ("sent",))
 
 
-def _answer_to(layout: Layout, place: Path, name: str) -> dict[str, Any] | None:
+def _answer_to(layout: Layout, folder: Path, name: str) -> dict[str, Any] | None:
     for file in layout.probes.glob("*/answer-*.json"):
-        if file.parent != place:
-            for found in _read(file, ("seen", "replied")):
-                if found["name"] == name:
-                    return found
+        if file.parent != folder:
+            for answer in _read(file, ("seen", "replied")):
+                if answer["name"] == name:
+                    return answer
     return None
 
 
 def _read(file: Path, times: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Give what a probe's file holds, if it has arrived whole and holds what it should."""
+    """Yield the content of a probe's file if it has arrived completely and is valid."""
     try:
         parts = json.loads(read_file(file, _LARGEST))
     except (OSError, ValueError):

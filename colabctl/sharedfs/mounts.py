@@ -20,6 +20,13 @@ COHERENT_TYPES = frozenset(
     }
 )  # fmt: skip
 
+PROMISES = {
+    "coherent": "claims are guarded by a lock, so no task runs twice",
+    "eventual": "claims are guarded by leases, so a task may occasionally run twice; its result "
+    "counts once",
+}
+"""What the guard of each kind of folder promises, in words for a person."""
+
 # Folders that a desktop client keeps in step with a cloud: they lie on an ordinary local disk
 # or behind a driver that the mount table does not name.
 _SYNCED_PARTS = ("googledrive-", "my drive", "shared drives", "google drive", "dropbox", "onedrive")

@@ -1,1 +1,1 @@
-"""What doctor finds, and the mend it names."""
+"""The checks of doctor, and their fixes."""

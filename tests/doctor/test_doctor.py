@@ -1,4 +1,4 @@
-"""Doctor names what is wrong in a folder, with its mend, and exits 3."""
+"""Doctor names each problem of a project with its fix, and exits 3."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def doctor(root: Path, **environ: str) -> tuple[int, list[dict[str, Any]]]:
 
 
 def wrong(findings: list[dict[str, Any]]) -> list[str]:
-    assert all(each["mend"] for each in findings if each["level"] == "wrong")
+    assert all(each["fix"] for each in findings if each["level"] == "wrong")
     return [each["what"] for each in findings if each["level"] == "wrong"]
 
 
