@@ -30,12 +30,12 @@ def init(
     from colabctl.project.layout import Layout
     from colabctl.project.wheel import place_wheel
 
-    created = create(folder, name, owner, member or [])
+    changes = create(folder, name, owner, member or [])
     root = folder.expanduser().absolute()
-    made = (*created.made, *place_wheel(Layout(root)).made)
-    for path in made:
+    new = (*changes.new, *place_wheel(Layout(root)).new)
+    for path in new:
         talk(f"made {path.relative_to(root).as_posix() if path != root else path}")
-    if not made:
+    if not new:
         talk("everything is there already")
     print(root)
 
@@ -48,10 +48,10 @@ def member_add(
     from colabctl.project.wheel import place_wheel
 
     layout, _ = open_project(root)
-    created = add(layout, name)
-    for path in (*created.made, *place_wheel(layout).made):
+    changes = add(layout, name)
+    for path in (*changes.new, *place_wheel(layout).new):
         talk(f"made {layout.relative(path)}")
-    talk(f"{name} is a member" if created.made else f"{name} was a member already")
+    talk(f"{name} is a member" if changes.new else f"{name} was a member already")
 
 
 def member_list(root: Root = None, as_json: Json = False) -> None:

@@ -1,1 +1,1 @@
-"""What the shared folder holds: layout, configuration, members, raw data."""
+"""The project folder: layout, configuration, members, raw data, notebooks."""

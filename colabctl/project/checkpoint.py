@@ -1,4 +1,4 @@
-"""Saves a value whole under a member's checkpoints, and loads it again, by the file's ending."""
+"""Saves values as a member's checkpoints, and loads them; the file extension gives the format."""
 
 import importlib
 import json
@@ -14,17 +14,17 @@ from colabctl.sharedfs.names import check_folder
 def checkpoint(folder: Path, name: str, build: Callable[[], Any]) -> Any:
     """Return the value saved as `name` in `folder`; if there is none, build and save it.
 
-    The ending tells the form: .parquet and .csv hold a pandas frame, .npy a NumPy array, .json
-    plain values, .txt text. Pickles are refused: loading one runs code that anybody who can write
-    to the shared folder may have put into it.
+    The file extension gives the format: .parquet and .csv for a pandas frame, .npy for a NumPy
+    array, .json for plain values, .txt for text. Raises UserError for any other one. Pickles are
+    refused because loading one can run code from anyone who can write to the shared folder.
     """
     file = folder / check_folder(name, "checkpoint")
-    if file.suffix not in _FORMS:
+    if file.suffix not in _FORMATS:
         raise UserError(
-            f"checkpoint {name!r}: end the name in one of {', '.join(_FORMS)} (pickles are "
-            "refused: loading one could run somebody else's code)"
+            f"checkpoint {name!r}: use one of the extensions {', '.join(_FORMATS)} (pickles are "
+            "refused because loading one can run another person's code)"
         )
-    save, load = _FORMS[file.suffix]
+    save, load = _FORMATS[file.suffix]
     if file.exists():
         return load(file)
     value = build()
@@ -41,15 +41,15 @@ def _library(name: str) -> Any:
 
 
 def _save_npy(value: Any) -> bytes:
-    import io  # noqa: PLC0415 - for this form only
+    import io  # noqa: PLC0415 - for this format only
 
     buffer = io.BytesIO()
     _library("numpy").save(buffer, value, allow_pickle=False)
     return buffer.getvalue()
 
 
-_Form = tuple[Callable[[Any], bytes], Callable[[Path], Any]]
-_FORMS: dict[str, _Form] = {
+_Format = tuple[Callable[[Any], bytes], Callable[[Path], Any]]
+_FORMATS: dict[str, _Format] = {
     ".parquet": (
         lambda value: bytes(value.to_parquet()),
         lambda file: _library("pandas").read_parquet(file),

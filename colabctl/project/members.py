@@ -1,4 +1,4 @@
-"""Knows who works in a project, and gives each member folders and a notebook to start from."""
+"""The members of a project: who they are, and the folders and notebook that each one has."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from colabctl.errors import UserError, nearest
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
 from colabctl.project.notebooks.starter import starter
-from colabctl.project.scaffold import Created, folders, lay
+from colabctl.project.scaffold import Changes, create_missing, folders
 from colabctl.sharedfs.files import read_file
 
 _FORMAT = 1
@@ -20,30 +20,31 @@ _LARGEST = 10_000  # bytes of a record
 def members(layout: Layout, config: Config) -> tuple[str, ...]:
     """Return all members: those of colabctl.yaml, then those of the records, by name.
 
-    Names that differ only in case are one member. A record that cannot be read yet, or holds no
-    name that a member can have, counts as not there.
+    Names that differ only in case are one member. Records that cannot be read yet, or have no valid
+    name, are ignored.
     """
-    known = {name.casefold(): name for name in config.members}
+    names = {name.casefold(): name for name in config.members}
     for name in sorted(_recorded(layout), key=str.casefold):
-        known.setdefault(name.casefold(), name)
-    return tuple(known.values())
+        names.setdefault(name.casefold(), name)
+    return tuple(names.values())
 
 
-def add(layout: Layout, name: str) -> Created:
-    """Make `name` a member, with folders and a starter notebook; what is there is kept.
+def add(layout: Layout, name: str) -> Changes:
+    """Make `name` a member, with folders and a starter notebook; existing files stay as they are.
 
-    The record is a file of its own, so that two machines that add members never write one file.
-    Raises UserError for a name that no member can have, and where the folder cannot be written.
+    Each member's record is its own file, so two machines that add members never write to the same
+    file. Raises UserError for an invalid name, and where the folder cannot be written.
     """
     config = load(layout.root, {})
     name = check_member(name)
-    known = _named(name, members(layout, config))
-    project = config.name
-    return lay(pieces(layout, project, known) if known else newcomer(layout, project, name))
+    member = _named(name, members(layout, config))
+    if member:
+        return create_missing(pieces(layout, config.name, member))
+    return create_missing(newcomer(layout, config.name, name))
 
 
 def pieces(layout: Layout, project: str, name: str) -> dict[Path, bytes | None]:
-    """Return what every member of the project called `project` has: folders and a notebook."""
+    """Return the folders and the notebook that a member of the project called `project` has."""
     notebook = layout.start_notebook(name)
     return {
         **folders(layout.member_folders(name)),
@@ -52,7 +53,7 @@ def pieces(layout: Layout, project: str, name: str) -> dict[Path, bytes | None]:
 
 
 def newcomer(layout: Layout, project: str, name: str) -> dict[Path, bytes | None]:
-    """Return what a member needs whom colabctl.yaml does not name; the record comes last."""
+    """Return the pieces of a member who is not in colabctl.yaml; the record comes last."""
     record = json.dumps({"format": _FORMAT, "name": name}).encode()
     return {
         **folders([layout.member_records]),
@@ -62,32 +63,32 @@ def newcomer(layout: Layout, project: str, name: str) -> dict[Path, bytes | None
 
 
 def current_member(config: Config, environ: Mapping[str, str], explicit: str | None) -> str:
-    """Return which member works here: `explicit`, else as configured, else the only one.
+    """Return the member who works here: `explicit`, else the configured one, else the only one.
 
-    Raises UserError where that is nobody, several, or not a member.
+    Raises UserError if there are no members, if it could be several, and for an unknown one.
     """
-    known = members(config.layout, config)
-    given = explicit or environ.get("COLABCTL_MEMBER") or config.member
-    if given:
-        return _named(given, known) or _refuse(given, known)
-    if len(known) == 1:
-        return known[0]
-    if known:
+    names = members(config.layout, config)
+    name = explicit or environ.get("COLABCTL_MEMBER") or config.member
+    if name:
+        return _named(name, names) or _refuse(name, names)
+    if len(names) == 1:
+        return names[0]
+    if names:
         raise UserError(
-            f"which member are you: {', '.join(known)}? Say it with --member or COLABCTL_MEMBER"
+            f"which member are you: {', '.join(names)}? Choose with --member or COLABCTL_MEMBER"
         )
     raise UserError(f"project {config.name} has no members; join with: colabctl member add NAME")
 
 
-def _named(name: str, known: Iterable[str]) -> str | None:
-    """Return the member called `name`, however its letters' case was written."""
-    return {member.casefold(): member for member in known}.get(name.casefold())
+def _named(name: str, names: Iterable[str]) -> str | None:
+    """Return the member called `name`, in whatever case."""
+    return {member.casefold(): member for member in names}.get(name.casefold())
 
 
-def _refuse(name: str, known: Iterable[str]) -> NoReturn:
-    close = nearest(name, known)
-    meant = f"did you mean {close}? If not: " if close else ""
-    raise UserError(f"no member {name!r} here; {meant}colabctl member add {name}")
+def _refuse(name: str, names: Iterable[str]) -> NoReturn:
+    close = nearest(name, names)
+    hint = f"did you mean {close}? Otherwise run " if close else "run "
+    raise UserError(f"{name!r} is not a member; {hint}colabctl member add {name}")
 
 
 def _recorded(layout: Layout) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Finds the folder of the project that a command is meant for."""
+"""Finds the project that a command is meant for."""
 
 import glob
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 from colabctl.errors import UserError
 from colabctl.project.layout import CONFIG
 
-_MEND = "run colabctl init, or say where the project is with --root or COLABCTL_ROOT"
-# Folders in which people keep projects: on Colab, and where Drive for Desktop puts its drives.
+_FIX = "run colabctl init, or give the project's folder with --root or COLABCTL_ROOT"
+# Folders in which people keep projects: on Colab, and where Drive for desktop mounts its drives.
 _ON_COLAB = (
     "content/drive/MyDrive",
     "content/drive/Shareddrives/*",
@@ -26,7 +26,7 @@ _ON_WINDOWS = ("My Drive", "Shared drives/*", ".shortcut-targets-by-id/*")
 
 
 def is_project(folder: Path) -> bool:
-    """Say whether `folder` is a project as far as can be seen: whether it holds colabctl.yaml."""
+    """Whether `folder` is a project: whether colabctl.yaml is visible in it."""
     try:
         return (folder / CONFIG).is_file()
     except OSError:
@@ -34,40 +34,39 @@ def is_project(folder: Path) -> bool:
 
 
 def find_root(
-    given: Path | None, environ: Mapping[str, str], start: Path, drives: Iterable[Path]
+    option: Path | None, environ: Mapping[str, str], start: Path, drives: Iterable[Path]
 ) -> Path:
-    """Return the folder of the project, absolute.
+    """Return the project's folder as an absolute path.
 
-    It is `given` (--root), else COLABCTL_ROOT, else `start` or the nearest folder above it that
-    is a project, else the one project that lies directly in one of the `drives`. Raises UserError
-    where that is none or several.
+    It is `option` (--root), else COLABCTL_ROOT, else `start` or the nearest project above it, else
+    the only project directly in one of the `drives`. Raises UserError if there is none, or several.
     """
-    for source, folder in (("--root", given), ("COLABCTL_ROOT", environ.get("COLABCTL_ROOT"))):
+    for source, folder in (("--root", option), ("COLABCTL_ROOT", environ.get("COLABCTL_ROOT"))):
         if folder:
             return _chosen(source, Path(folder).expanduser().absolute())
     for folder in (start.absolute(), *start.absolute().parents):
         if is_project(folder):
             return folder
     unread: list[str] = []
-    found = _distinct(folder for drive in drives for folder in _projects(drive, unread))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        places = ", ".join(map(str, found))
-        raise UserError(f"several projects: {places}; choose one with --root or COLABCTL_ROOT")
+    projects = _distinct(folder for drive in drives for folder in _projects(drive, unread))
+    if len(projects) == 1:
+        return projects[0]
+    if projects:
+        paths = ", ".join(map(str, projects))
+        raise UserError(f"several projects: {paths}; choose one with --root or COLABCTL_ROOT")
     blame = f" ({'; '.join(unread)})" if unread else ""
-    raise UserError(f"no project in {start.absolute()}, above it or on a Drive{blame}; {_MEND}")
+    raise UserError(f"no project in {start.absolute()}, above it or on a Drive{blame}; {_FIX}")
 
 
 def usual_drives(home: Path, top: Path = Path("/")) -> Iterator[Path]:
-    """Give the folders under `top` and `home` where a Drive that is mounted keeps projects.
+    """Yield the folders under `top` and `home` where a mounted Drive has projects.
 
-    Lazily, since listing a Drive takes time: find_root looks at them only if it must.
+    Lazily, because listing a Drive takes time: find_root only gets there if it has to.
     """
-    places = [(top, _ON_COLAB), (home, _AT_HOME)]
+    mounts = [(top, _ON_COLAB), (home, _AT_HOME)]
     if os.name == "nt":
-        places.append((Path("G:/"), _ON_WINDOWS))
-    for folder, patterns in places:
+        mounts.append((Path("G:/"), _ON_WINDOWS))
+    for folder, patterns in mounts:
         for pattern in patterns:
             yield from _matching(folder, pattern)
 
@@ -76,12 +75,12 @@ def _chosen(source: str, folder: Path) -> Path:
     if is_project(folder):
         return folder
     if folder.is_dir():
-        raise UserError(f"{source} {folder} is no project: it has no {CONFIG}; run colabctl init")
+        raise UserError(f"{source} {folder} is not a project: no {CONFIG} in it; run colabctl init")
     raise UserError(f"{source} {folder} is not a folder; mount the Drive, or run colabctl init")
 
 
 def _projects(drive: Path, unread: list[str]) -> Iterator[Path]:
-    """Give the projects among `drive` and the folders directly in it; note what cannot be read."""
+    """Yield the projects among `drive` and the folders in it; add unreadable ones to `unread`."""
     if is_project(drive):
         yield drive
     try:
@@ -95,7 +94,7 @@ def _projects(drive: Path, unread: list[str]) -> Iterator[Path]:
 
 
 def _matching(top: Path, pattern: str) -> list[Path]:
-    """Return what matches; without a `*` the path itself, so that a mount that died is noticed."""
+    """Return the matching paths; without a `*` the path itself, so that a dead mount is noticed."""
     if "*" not in pattern:
         return [top / pattern]
     paths = glob.glob(pattern, root_dir=top)  # noqa: PTH207 - Path.glob raises on a dead mount
@@ -103,7 +102,7 @@ def _matching(top: Path, pattern: str) -> list[Path]:
 
 
 def _distinct(folders: Iterable[Path]) -> list[Path]:
-    """Return each folder once: on Colab a shortcut in MyDrive is a link to the shared folder."""
+    """Return each folder once: on Colab, a shortcut in MyDrive is a link to the shared folder."""
     first: dict[str, Path] = {}
     for folder in folders:
         first.setdefault(os.path.realpath(folder), folder)

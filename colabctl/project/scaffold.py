@@ -1,4 +1,4 @@
-"""Makes those folders and files of a project that are missing, and keeps those that are there."""
+"""Creates the missing folders and files of a project, and keeps the existing ones."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,33 +9,33 @@ from colabctl.errors import UserError
 from colabctl.sharedfs.files import write_new
 
 Pieces = Mapping[Path, bytes | None]
-"""What should be there, those above first: a file with this content, or (None) a folder."""
+"""The parts of a project, outer ones first: a file with this content, or (None) a folder."""
 
 
 @dataclass(frozen=True)
-class Created:
-    """The pieces that were made, and those that were there and are as they were."""
+class Changes:
+    """The pieces that were created, and those that existed already and are unchanged."""
 
-    made: tuple[Path, ...]
-    kept: tuple[Path, ...]
+    new: tuple[Path, ...]
+    existing: tuple[Path, ...]
 
 
-def lay(pieces: Pieces) -> Created:
-    """Make what is missing of `pieces`, in their order.
+def create_missing(pieces: Pieces) -> Changes:
+    """Create the missing ones of `pieces`, in their order.
 
-    Raises UserError where a file is in the way of a folder or a folder in that of a file, before
-    anything is made, and where the folder cannot be written.
+    Raises UserError where a file is in the way of a folder or a folder in the way of a file, before
+    anything is created, and where the folder cannot be written.
     """
     for path, content in pieces.items():
         with _named_errors(path):
-            _check_way(path, is_folder=content is None)
-    made = []
+            _check_free(path, is_folder=content is None)
+    new = []
     for path, content in pieces.items():
         with _named_errors(path):
             if not path.exists():
-                _make(path, content)
-                made.append(path)
-    return Created(tuple(made), tuple(path for path in pieces if path not in set(made)))
+                _create(path, content)
+                new.append(path)
+    return Changes(tuple(new), tuple(path for path in pieces if path not in set(new)))
 
 
 def folders(paths: Iterable[Path]) -> dict[Path, bytes | None]:
@@ -49,20 +49,20 @@ def _named_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"cannot make {path}: {error.strerror}; choose a folder that you may write in"
+            f"cannot create {path}: {error.strerror}; choose a folder that you can write in"
         ) from None
 
 
-def _check_way(path: Path, *, is_folder: bool) -> None:
-    nearest = next(place for place in (path, *path.parents) if place.exists())
+def _check_free(path: Path, *, is_folder: bool) -> None:
+    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
     if nearest != path or is_folder:
         if not nearest.is_dir():
-            raise UserError(f"{nearest} is a file where a folder must be; move it away")
+            raise UserError(f"{nearest} is a file, but must be a folder; move it away")
     elif nearest.is_dir():
-        raise UserError(f"{nearest} is a folder where a file must be; move it away")
+        raise UserError(f"{nearest} is a folder, but must be a file; move it away")
 
 
-def _make(path: Path, content: bytes | None) -> None:
+def _create(path: Path, content: bytes | None) -> None:
     if content is None:
         path.mkdir(parents=True)
     else:

@@ -1,4 +1,4 @@
-"""Finds the sweeps of a project."""
+"""Finds a project's sweeps."""
 
 from contextlib import suppress
 
@@ -14,23 +14,23 @@ def sweep_names(layout: Layout) -> list[str]:
         return []
     names = []
     for folder in folders:
-        with suppress(UserError):  # others may have made a folder that cannot be a sweep's
-            place = layout.sweep(folder.name)
-            if place.plan.is_file():
-                names.append(place.name)
+        with suppress(UserError):  # people may have created a folder that cannot be a sweep
+            sweep_layout = layout.sweep(folder.name)
+            if sweep_layout.plan.is_file():
+                names.append(sweep_layout.name)
     return names
 
 
 def find_sweep(layout: Layout, name: str) -> SweepLayout:
-    """Return the paths of a declared sweep; raise UserError if there is none of that name."""
-    place = layout.sweep(name)
-    if place.plan.is_file():
-        return place
+    """Return the paths of the declared sweep `name`; raise UserError if it does not exist."""
+    sweep_layout = layout.sweep(name)
+    if sweep_layout.plan.is_file():
+        return sweep_layout
     names = sweep_names(layout)
     if not names:
         raise UserError(
-            f"sweep {name!r} does not exist, nor any other; declare one: colabctl sweep FILE"
+            f"sweep {name!r} does not exist: no sweeps yet; declare one with colabctl sweep FILE"
         )
     near = nearest(name, names)
-    hint = f"did you mean {near}?" if near else f"there are: {', '.join(names)}"
+    hint = f"did you mean {near}?" if near else f"the sweeps are {', '.join(names)}"
     raise UserError(f"sweep {name!r} does not exist; {hint}")

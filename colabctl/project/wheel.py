@@ -1,4 +1,4 @@
-"""Makes the wheel of the colabctl that is running, for workers to install from the project."""
+"""Builds the wheel of the running colabctl, for workers to install from the project."""
 
 import base64
 import hashlib
@@ -11,18 +11,18 @@ from pathlib import Path
 
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
-from colabctl.project.scaffold import Created, folders, lay
+from colabctl.project.scaffold import Changes, create_missing, folders
 from colabctl.sharedfs.files import holds_part
 from colabctl.version import VERSION
 
 _DISTRIBUTION = "colabctl-drive"
 _PACKAGE = Path(__file__).parents[1]
-_KEPT = ("Name", "Summary", "Requires-Python", "Provides-Extra", "Requires-Dist")
+_METADATA_KEYS = ("Name", "Summary", "Requires-Python", "Provides-Extra", "Requires-Dist")
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel's file name and its bytes."""
+    """A wheel: its file name and its bytes."""
 
     name: str
     data: bytes
@@ -35,24 +35,24 @@ class Wheel:
 
 @cache
 def wheel() -> Wheel:
-    """Return the wheel of the colabctl that is running, installed or from a checkout.
+    """Return the wheel of the running colabctl, from an installation or a checkout.
 
-    Its form is that of the "Binary distribution format" (packaging.python.org). The same files
-    give the same bytes everywhere. The build number in its name is "0x" and the first eight digits
-    of their digest, so that two builds of one version lie side by side.
-    Raises UserError if colabctl runs without having been installed.
+    It follows the "Binary distribution format" (packaging.python.org). The same files give the
+    same bytes everywhere. The build number in its name is "0x" and the first eight digits of their
+    digest, so that two builds of one version have two names. Raises UserError if colabctl is not
+    installed.
     """
     files = _package()
     info = f"{_DISTRIBUTION.replace('-', '_')}-{VERSION}"
     try:
-        made = distribution(_DISTRIBUTION)
+        source = distribution(_DISTRIBUTION)
     except PackageNotFoundError:
         raise UserError(
-            f"{_PACKAGE} runs without being installed, and no wheel can be made of it; run "
-            "pip install -e . in its checkout"
+            f"{_PACKAGE} is not installed, so no wheel can be built from it; run pip install -e . "
+            "in its checkout"
         ) from None
-    files[f"{info}.dist-info/METADATA"] = _metadata(made)
-    files[f"{info}.dist-info/entry_points.txt"] = _entry_points(made)
+    files[f"{info}.dist-info/METADATA"] = _metadata(source)
+    files[f"{info}.dist-info/entry_points.txt"] = _entry_points(source)
     build = f"0x{_digest(files)[:8]}"
     files[f"{info}.dist-info/WHEEL"] = (
         f"Wheel-Version: 1.0\nGenerator: colabctl {VERSION}\nRoot-Is-Purelib: true\n"
@@ -63,28 +63,28 @@ def wheel() -> Wheel:
     return Wheel(f"{info}-{build}-py3-none-any.whl", _zipped(files))
 
 
-def place_wheel(layout: Layout) -> Created:
-    """Put the wheel of the colabctl that is running into the project, if it is not there.
+def place_wheel(layout: Layout) -> Changes:
+    """Put the wheel of the running colabctl into the project, if it is missing there.
 
-    Those of other builds stay. Raises UserError if another file has its name.
+    Wheels of other builds stay. Raises UserError if another file has its name.
     """
-    made = wheel()
-    path = layout.records / made.name
+    own = wheel()
+    path = layout.records / own.name
     try:
-        created = lay({**folders([layout.records]), path: made.data})
+        changes = create_missing({**folders([layout.records]), path: own.data})
     except FileExistsError:  # another process was faster
-        created = Created((), (layout.records, path))
-    # Part of it is there while somebody writes it.
-    if path in created.kept and not holds_part(path, made.data):
+        changes = Changes((), (layout.records, path))
+    # The file is incomplete while another process writes it.
+    if path in changes.existing and not holds_part(path, own.data):
         raise UserError(
-            f"{path} is not the wheel that it is called after; if the Drive is still bringing it, "
-            "try again in a minute, else move it away"
+            f"{path} does not contain this wheel; if the Drive is still downloading it, try again "
+            "in a minute; otherwise move it away"
         )
-    return created
+    return changes
 
 
 def _package() -> dict[str, bytes]:
-    """Return the files of the package, by their names in the wheel."""
+    """Return the package's files by their names in the wheel."""
     parts = {path: path.relative_to(_PACKAGE.parent).parts for path in _PACKAGE.rglob("*")}
     return {
         "/".join(names): path.read_bytes()
@@ -95,16 +95,16 @@ def _package() -> dict[str, bytes]:
     }
 
 
-def _metadata(made: Distribution) -> bytes:
-    """Return what pip must know: less than was there, which differs with the tool that made it."""
+def _metadata(source: Distribution) -> bytes:
+    """Return the metadata that pip needs; the rest depends on the tool that built `source`."""
     lines = ["Metadata-Version: 2.1", f"Version: {VERSION}"]
-    for key in _KEPT:
-        lines += [f"{key}: {value}" for value in made.metadata.get_all(key) or ()]
+    for key in _METADATA_KEYS:
+        lines += [f"{key}: {value}" for value in source.metadata.get_all(key) or ()]
     return "\n".join((*lines, "")).encode()
 
 
-def _entry_points(made: Distribution) -> bytes:
-    commands = made.entry_points.select(group="console_scripts")
+def _entry_points(source: Distribution) -> bytes:
+    commands = source.entry_points.select(group="console_scripts")
     lines = sorted(f"{command.name} = {command.value}" for command in commands)
     return "\n".join(("[console_scripts]", *lines, "")).encode()
 
@@ -125,12 +125,12 @@ def _record(files: dict[str, bytes], name: str) -> bytes:
 
 
 def _zipped(files: dict[str, bytes]) -> bytes:
-    """Pack the files; not compressed, since not every machine compresses to the same bytes."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    """Pack the files; uncompressed, because compression differs from machine to machine."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in sorted(files.items()):
-            entry = zipfile.ZipInfo(name)  # dated 1980, as Zip dates what has no date
-            entry.create_system = 3  # Unix, whose modes are in the upper half of the next
-            entry.external_attr = 0o100644 << 16
+            entry = zipfile.ZipInfo(name)  # dated 1980, the default
+            entry.create_system = 3  # Unix
+            entry.external_attr = 0o100644 << 16  # the file mode is in the upper half
             archive.writestr(entry, data)
-    return packed.getvalue()
+    return buffer.getvalue()

@@ -46,13 +46,13 @@ def test_a_new_project_has_every_folder_and_a_place_for_each_member(tmp_path: Pa
 def test_what_was_made_is_told(tmp_path: Path) -> None:
     root = tmp_path / "churn"
     created = create(root, "churn", "ana", ["ana"])
-    assert {root, *root.rglob("*")} == set(created.made)
-    assert created.kept == ()
+    assert {root, *root.rglob("*")} == set(created.new)
+    assert created.existing == ()
 
 
 def test_the_configuration_comes_last_so_that_half_a_project_is_none(tmp_path: Path) -> None:
     created = create(tmp_path / "churn", "churn", "ana", ["ana"])
-    assert created.made[-1] == tmp_path / "churn" / "colabctl.yaml"
+    assert created.new[-1] == tmp_path / "churn" / "colabctl.yaml"
 
 
 def test_the_configuration_says_what_was_given(tmp_path: Path) -> None:
@@ -73,8 +73,8 @@ def test_making_it_again_changes_nothing(tmp_path: Path) -> None:
     before = everything(root)
     again = create(root, "another name", "ben", ["ANA"])
     assert everything(root) == before
-    assert again.made == ()
-    assert set(again.kept) == set(first.made)
+    assert again.new == ()
+    assert set(again.existing) == set(first.new)
 
 
 def test_a_folder_that_holds_files_already_becomes_a_project_around_them(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_folder_that_holds_files_already_becomes_a_project_around_them(tmp_pat
     (root / "data/raw/a.csv").write_text("1")
     created = create(root, "churn", "ana", [])
     assert (root / "data/raw/a.csv").read_text() == "1"
-    assert {root, root / "data", root / "data/raw"} == set(created.kept)
+    assert {root, root / "data", root / "data/raw"} == set(created.existing)
 
 
 def test_making_it_again_adds_what_is_missing_and_who_is_new(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_making_it_again_adds_what_is_missing_and_who_is_new(tmp_path: Path) -> 
     (root / "data/interim").rmdir()
     (root / "results/ana").rmdir()
     created = create(root, "churn", "ana", ["ana", "ben"])
-    assert {root / "data/interim", root / "results/ana", root / "results/ben"} <= set(created.made)
+    assert {root / "data/interim", root / "results/ana", root / "results/ben"} <= set(created.new)
     assert (root / "colabctl.yaml").read_bytes() == configuration
     config = load(root, {})
     assert members(config.layout, config) == ("ana", "ben")
@@ -132,28 +132,28 @@ def test_nothing_is_made_where_a_file_is_in_the_way(tmp_path: Path, in_the_way: 
     (root / in_the_way).parent.mkdir(parents=True)
     (root / in_the_way).write_text("mine")
     before = everything(root)
-    with pytest.raises(UserError, match=f"{in_the_way} is a file where a folder must be"):
+    with pytest.raises(UserError, match=f"{in_the_way} is a file, but must be a folder"):
         create(root, "churn", "ana", ["ana"])
     assert everything(root) == before
 
 
 def test_nothing_is_made_where_a_folder_has_a_files_name(tmp_path: Path) -> None:
     (tmp_path / "churn/colabctl.yaml").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"colabctl\.yaml is a folder where a file must be"):
+    with pytest.raises(UserError, match=r"colabctl\.yaml is a folder, but must be a file"):
         create(tmp_path / "churn", "churn", "ana", [])
     assert everything(tmp_path) == {"churn": None, "churn/colabctl.yaml": None}
 
 
 def test_a_project_cannot_be_made_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "churn").write_text("")
-    with pytest.raises(UserError, match="churn is a file where a folder must be"):
+    with pytest.raises(UserError, match="churn is a file, but must be a folder"):
         create(tmp_path / "churn" / "deeper", "churn", "ana", [])
 
 
 def test_a_project_cannot_be_made_inside_another(tmp_path: Path) -> None:
     create(tmp_path / "churn", "churn", "ana", ["ana"])
     before = everything(tmp_path)
-    with pytest.raises(UserError, match="lies inside the project"):
+    with pytest.raises(UserError, match="is inside the project"):
         create(tmp_path / "churn/notebooks/ana", "mine", "ana", ["ana"])
     assert everything(tmp_path) == before
 
@@ -171,6 +171,6 @@ def test_a_folder_that_cannot_be_written_is_named(open_folder: Path) -> None:
     with bound_by_permissions(), pytest.raises(UserError) as refusal:
         create(closed / "churn", "churn", "ana", ["ana"])
     assert str(refusal.value) == (
-        f"cannot make {closed}/churn: Permission denied; choose a folder that you may write in"
+        f"cannot create {closed}/churn: Permission denied; choose a folder that you can write in"
     )
     assert everything(closed) == {}

@@ -19,8 +19,8 @@ def names(layout: Layout) -> tuple[str, ...]:
 
 def test_a_member_who_comes_later_has_the_same_folders(project: Layout) -> None:
     created = add(project, "cleo")
-    assert set(project.member_folders("cleo")) <= set(created.made)
-    assert project.start_notebook("cleo") in created.made
+    assert set(project.member_folders("cleo")) <= set(created.new)
+    assert project.start_notebook("cleo") in created.new
     assert names(project) == ("ana", "ben", "cleo")
 
 
@@ -36,7 +36,7 @@ def test_adding_a_member_leaves_the_configuration_alone(project: Layout) -> None
 def test_adding_a_member_twice_changes_nothing(project: Layout, name: str) -> None:
     add(project, "cleo")
     before = everything(project.root)
-    assert add(project, name).made == ()
+    assert add(project, name).new == ()
     assert everything(project.root) == before
 
 
@@ -104,5 +104,5 @@ def test_a_stranger_is_shown_the_nearest_member_and_how_to_join(project: Layout)
     with pytest.raises(UserError) as refusal:
         current_member(load(project.root, {}), {}, "anna")
     assert str(refusal.value) == (
-        "no member 'anna' here; did you mean ana? If not: colabctl member add anna"
+        "'anna' is not a member; did you mean ana? Otherwise run colabctl member add anna"
     )

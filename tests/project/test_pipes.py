@@ -30,7 +30,7 @@ def test_a_pipe_is_no_manifest(project: Layout) -> None:
 
 def test_a_pipe_is_not_the_wheel(project: Layout) -> None:
     os.mkfifo(project.records / wheel().name)
-    with pytest.raises(UserError, match=r"py3-none-any\.whl is not the wheel"):
+    with pytest.raises(UserError, match=r"py3-none-any\.whl does not contain this wheel"):
         place_wheel(project)
 
 

@@ -67,9 +67,9 @@ def test_another_build_of_the_same_version_has_another_name(
 def test_the_wheel_is_placed_once_and_those_of_other_builds_stay(project: Layout) -> None:
     old = project.records / "colabctl_drive-0.0.1-0x12345678-py3-none-any.whl"
     old.write_bytes(b"old")
-    assert place_wheel(project).made == (project.records / wheel().name,)
+    assert place_wheel(project).new == (project.records / wheel().name,)
     before = everything(project.root)
-    assert place_wheel(project).made == ()
+    assert place_wheel(project).new == ()
     assert everything(project.root) == before
     assert old.read_bytes() == b"old"
 
@@ -77,7 +77,7 @@ def test_the_wheel_is_placed_once_and_those_of_other_builds_stay(project: Layout
 def test_another_file_of_that_name_is_told_and_left_alone(project: Layout) -> None:
     there = project.records / wheel().name
     there.write_bytes(b"half of it")
-    with pytest.raises(UserError, match=r"py3-none-any\.whl is not the wheel"):
+    with pytest.raises(UserError, match=r"py3-none-any\.whl does not contain this wheel"):
         place_wheel(project)
     assert there.read_bytes() == b"half of it"
 
@@ -89,7 +89,7 @@ def test_a_package_that_was_never_installed_cannot_make_one(
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(wheels, "distribution", missing)
-    with pytest.raises(UserError, match="runs without being installed"):
+    with pytest.raises(UserError, match="is not installed, so no wheel"):
         wheel()
 
 
