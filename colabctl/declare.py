@@ -15,7 +15,7 @@ from colabctl import notebook
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.notebook import Notebook
-from colabctl.project import frozen_code as frozen
+from colabctl.project import frozen_code
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -39,7 +39,7 @@ class Declared:
 
     layout: SweepLayout
     plan: Plan
-    code: frozen.Code
+    code: frozen_code.Code
     notes: tuple[str, ...]
     new: bool
 
@@ -114,7 +114,7 @@ def declare(
     return declared
 
 
-def approval_of(plan: Plan, code: frozen.Code, config: Config, now: float) -> Approval:
+def approval_of(plan: Plan, code: frozen_code.Code, config: Config, now: float) -> Approval:
     """Return what a member who trusts a sweep's code at the time `now` approves."""
     assert plan.program is not None, "there is nothing to approve"
     return Approval(
@@ -141,7 +141,7 @@ def _declare(
     declaration = draft.declaration
     place = layout.sweep(name)
     places = [layout.root] if beside in (None, layout.root) else [beside, layout.root]
-    code = frozen.freeze(declaration.program, declaration.code, places)
+    code = frozen_code.freeze(declaration.program, declaration.code, places)
     found = examined(draft, code)
     plan = _plan(
         draft, code, layout, config, kind=found.kind, name=place.name, member=member, now=now
@@ -152,8 +152,10 @@ def _declare(
     _take_place(place, draft.content)
     for folder in (place.code, place.tasks, place.journal, place.runs):
         folder.mkdir(exist_ok=True)
-    frozen.write(code, place.code)
-    frozen.fetch(place.code, code.digest)  # nothing else may lie there, from an interrupted try
+    frozen_code.write(code, place.code)
+    frozen_code.fetch(
+        place.code, code.digest
+    )  # nothing else may lie there, from an interrupted try
     draws = draft.expansion.tasks()
     write_tasks(
         place.task_file,
@@ -188,7 +190,7 @@ def _take_place(place: SweepLayout, content: bytes) -> None:
 
 def _plan(
     draft: Draft,
-    code: frozen.Code,
+    code: frozen_code.Code,
     layout: Layout,
     config: Config,
     *,
@@ -239,7 +241,7 @@ def _plan(
     )
 
 
-def _origin(code: frozen.Code, root: Path) -> str | None:
+def _origin(code: frozen_code.Code, root: Path) -> str | None:
     if code.origin is None or not code.origin.resolve().is_relative_to(root.resolve()):
         return None
     return code.origin.resolve().relative_to(root.resolve()).as_posix()
@@ -261,7 +263,7 @@ def _kernels(declaration: Declaration) -> Mapping[str, Any]:
     }
 
 
-def _meaning(draft: Draft, code: frozen.Code) -> str:
+def _meaning(draft: Draft, code: frozen_code.Code) -> str:
     """Return the digest of all that decides what the sweep's tasks are."""
     content = {
         key: value
@@ -293,7 +295,7 @@ class Examined:
         return (f"{name} has a parameters cell: it runs once for each task",)
 
 
-def examined(draft: Draft, code: frozen.Code) -> Examined:
+def examined(draft: Draft, code: frozen_code.Code) -> Examined:
     """Find out how the program of a draft is run.
 
     Raises UserError for a program that nobody knows how to run, and for a notebook that the
@@ -311,7 +313,7 @@ def examined(draft: Draft, code: frozen.Code) -> Examined:
         return Examined("function")
     if program.endswith(".ipynb") and declaration.command is None:
         found = notebook.read(code.files[check_folder(program, "program")], program)
-        frozen.check_imports(code, program, (cell.tree for cell in found.code))
+        frozen_code.check_imports(code, program, (cell.tree for cell in found.code))
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
         notes = notebook.check(found, names, warm=declaration.kernel == "warm")
         if found.kind == "loop":
@@ -336,7 +338,9 @@ def _existing(place: SweepLayout) -> Plan | None:
         return None
 
 
-def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, place: SweepLayout) -> Declared:
+def _same(
+    old: Plan, new: Plan, draft: Draft, code: frozen_code.Code, place: SweepLayout
+) -> Declared:
     """Return the sweep that is there if it is the same; else show what differs."""
     if old.source_digest == new.source_digest:
         return Declared(place, old, code, draft.notes, new=False)
@@ -347,7 +351,7 @@ def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, place: SweepLay
         before.splitlines(), after.splitlines(), "declared", "given", n=1, lineterm=""
     )
     if old.code_digest != code.digest:
-        there = frozen.fetch(place.code, old.code_digest).files
+        there = frozen_code.fetch(place.code, old.code_digest).files
         changed = sorted(
             path for path in there.keys() | code.files if there.get(path) != code.files.get(path)
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, SweepState
-from colabctl.project import frozen_code as frozen
+from colabctl.project import frozen_code
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.notebook.loop_process import VARIABLE, LoopSettings, Orders
@@ -119,7 +119,7 @@ class Session:
             prefix="colabctl-work-", ignore_cleanup_errors=True
         ) as scratch:
             code = Path(scratch) / "code"
-            frozen.write(fetched, code)
+            frozen_code.write(fetched, code)
             environs = slot_environs(self.layout.root, self.member, self.jobs)
             if sweep.plan.kind == "loop":
                 return self._run_loop(sweep, code, environs[0], ran=ran)
@@ -217,7 +217,7 @@ class Session:
     def _kill_after(self) -> float:
         return KILL_AFTER if self.config.kill_after is None else self.config.kill_after
 
-    def _fetch(self, sweep: OpenSweep) -> frozen.Code | None:
+    def _fetch(self, sweep: OpenSweep) -> frozen_code.Code | None:
         """Read the frozen code; on a Drive, wait until it and the tasks have arrived here.
 
         Returns None if this is interrupted while it waits.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.project import frozen_code as frozen
+from colabctl.project import frozen_code
 
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
 
@@ -23,17 +23,17 @@ def made(folder: Path, *names: str) -> Path:
 
 def refused(folder: Path, *parts: str, code: Sequence[str] = ()) -> None:
     with pytest.raises(UserError) as wrong:
-        frozen.freeze("a.py", code, [folder])
+        frozen_code.freeze("a.py", code, [folder])
     assert all(part in str(wrong.value) for part in parts), wrong.value
 
 
 def test_the_program_must_be_among_the_frozen_files(tmp_path: Path) -> None:
-    digest = frozen.freeze("a.py", [], [made(tmp_path, "a.py")]).digest
-    assert frozen.fetch(tmp_path, digest, "a.py:x").digest == digest
+    digest = frozen_code.freeze("a.py", [], [made(tmp_path, "a.py")]).digest
+    assert frozen_code.fetch(tmp_path, digest, "a.py:x").digest == digest
     with pytest.raises(UserError, match=r"does not hold the sweep's program 'b\.py:x'"):
-        frozen.fetch(tmp_path, digest, "b.py:x")
+        frozen_code.fetch(tmp_path, digest, "b.py:x")
     with pytest.raises(UserError, match="does not hold the sweep's program"):
-        frozen.fetch(tmp_path, "", "a.py")
+        frozen_code.fetch(tmp_path, "", "a.py")
 
 
 @pipes
@@ -47,11 +47,11 @@ def test_a_pipe_is_neither_a_program_nor_code(tmp_path: Path) -> None:
 
 @pipes
 def test_a_pipe_where_the_code_came_from_counts_as_changed(tmp_path: Path) -> None:
-    code = frozen.freeze("a.py", [], [made(tmp_path, "a.py")])
-    assert frozen.changed(code, tmp_path) == []
+    code = frozen_code.freeze("a.py", [], [made(tmp_path, "a.py")])
+    assert frozen_code.changed(code, tmp_path) == []
     (tmp_path / "a.py").unlink()
     os.mkfifo(tmp_path / "a.py")
-    assert frozen.changed(code, tmp_path) == ["a.py"]
+    assert frozen_code.changed(code, tmp_path) == ["a.py"]
 
 
 def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_folders_without_end_are_refused(tmp_path: Path) -> None:
     made(tmp_path, "a.py", "lib/" + "d/" * 60 + "b.py")
     refused(tmp_path, "lies more than 50 folders deep", code=["lib"])
     with pytest.raises(UserError, match="lies more than 50 folders deep"):
-        frozen.fetch(tmp_path, "0" * 64)
+        frozen_code.fetch(tmp_path, "0" * 64)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
@@ -72,9 +72,9 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(made(tmp_path, "a.py", "lib/b.py")) + b"/lib/\xff.py")).touch()
     refused(tmp_path, r"code: '\udcff.py'", "no name in UTF-8", code=["lib"])
     with pytest.raises(UserError, match="no name in UTF-8"):
-        frozen.fetch(tmp_path, "0" * 64)
+        frozen_code.fetch(tmp_path, "0" * 64)
 
 
 def test_places_are_told_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"a\.py does not exist in {tmp_path}$"):
-        frozen.freeze("a.py", [], [tmp_path, tmp_path])
+        frozen_code.freeze("a.py", [], [tmp_path, tmp_path])
