@@ -1,4 +1,4 @@
-"""Frozen code: the copy of a sweep's program that its tasks run, and the digest that proves it."""
+"""Frozen code: the copy of a sweep's program that its tasks run, and its digest."""
 
 import ast
 import errno
@@ -11,11 +11,11 @@ from colabctl.errors import UserError, nearest
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.names import check_folder
 
-# A program with its modules is far below; above it somebody has named a data folder.
+# A program with its modules is far below; above, it is probably a folder of data.
 _MOST_FILES = 1000
 _MOST_BYTES = 20_000_000
-_DEEPEST = 50  # folders in folders
-_PASSED_OVER = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "node_modules"})
+_DEEPEST = 50  # levels of folders
+_IGNORED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "node_modules"})
 
 
 class NoProgramError(UserError):
@@ -24,7 +24,7 @@ class NoProgramError(UserError):
 
 @dataclass(frozen=True)
 class Code:
-    """Files by their POSIX path from `origin`, the folder where the program was found."""
+    """Files by POSIX path from `origin`, the folder that contains the program."""
 
     files: dict[str, bytes]
     origin: Path | None = field(default=None, compare=False)
@@ -34,37 +34,37 @@ class Code:
         """SHA-256 over the sorted paths and contents, in hex; "" for no files."""
         if not self.files:
             return ""
-        whole = hashlib.sha256()
+        digest = hashlib.sha256()
         for path, data in sorted(self.files.items()):
-            whole.update(f"{path}\0{len(data)}\0".encode())
-            whole.update(data)
-        return whole.hexdigest()
+            digest.update(f"{path}\0{len(data)}\0".encode())
+            digest.update(data)
+        return digest.hexdigest()
 
 
-def freeze(program: str | None, further: Sequence[str], places: Sequence[Path]) -> Code:
-    """Read the program, "train.py" or "train.py:train", and the `further` files and folders.
+def freeze(program: str | None, others: Sequence[str], folders: Sequence[Path]) -> Code:
+    """Read the program, "train.py" or "train.py:train", and the `others`: files and folders.
 
-    Each is looked up in `places` in turn. Raises UserError for what is not there, lies outside,
-    is too much, or for a module beside the program that it imports but that would not be frozen;
-    NoProgramError if the program is not there.
+    Each is looked up in `folders` in turn. Raises NoProgramError if the program does not exist, and
+    UserError for another missing file, for a path outside, for too many or too large files, and
+    for a module that the program imports from its own folder but that would not be frozen.
     """
     if program is None:
-        if further:
-            raise UserError("code: is of no use without `program:`; remove it, or name a program")
+        if others:
+            raise UserError("code: has no effect without `program:`; remove it, or name a program")
         return Code({})
     file, colon, function = program.partition(":")
     files: dict[str, bytes] = {}
-    origin, found = _look_up(file, "program", places)
-    if found.is_dir():
-        raise UserError(f"program: {file} is a folder; name the file in it that is to run")
-    _add(files, check_folder(file, "program"), found)
+    origin, source = _look_up(file, "program", folders)
+    if source.is_dir():
+        raise UserError(f"program: {file} is a folder; name the file in it to run")
+    _add(files, check_folder(file, "program"), source)
     if colon:
         _check_function(file, function, files)
-    for name in further:
-        inside = check_folder(name, "code")
-        _, there = _look_up(name, "code", places)
-        for path in _walk(there) if there.is_dir() else [there]:
-            _add(files, str(PurePosixPath(inside, path.relative_to(there).as_posix())), path)
+    for name in others:
+        target = check_folder(name, "code")
+        _, source = _look_up(name, "code", folders)
+        for path in _walk(source) if source.is_dir() else [source]:
+            _add(files, str(PurePosixPath(target, path.relative_to(source).as_posix())), path)
     code = Code(files, origin)
     trees = (_parse(name, data) for name, data in files.items() if name.endswith(".py"))
     check_imports(code, file, trees)
@@ -72,33 +72,33 @@ def freeze(program: str | None, further: Sequence[str], places: Sequence[Path]) 
 
 
 def check_imports(code: Code, program: str, trees: Iterable[ast.Module]) -> None:
-    """Raise UserError for a module beside the program that `trees` import and that is not frozen.
+    """Raise UserError if `trees` import a module in the program's folder that is not frozen.
 
-    program  its file, below code.origin
+    `program` is its path from code.origin.
     """
     assert code.origin is not None
-    inside = PurePosixPath(program).parent
+    folder = PurePosixPath(program).parent
     missing = set()
     for module in set().union(*map(_imports, trees)):
         for candidate in (f"{module}.py", module):
-            path = code.origin / inside / candidate
+            path = code.origin / folder / candidate
             is_module = path.is_file() or (path / "__init__.py").is_file()
-            frozen = (inside / candidate).as_posix()
-            if is_module and not any(PurePosixPath(f).is_relative_to(frozen) for f in code.files):
-                missing.add(frozen)
+            name = (folder / candidate).as_posix()
+            if is_module and not any(PurePosixPath(f).is_relative_to(name) for f in code.files):
+                missing.add(name)
     if missing:
         names = ", ".join(sorted(missing))
         raise UserError(
-            f"program: {program} imports {names}, which lies beside it but is not frozen with it; "
-            f"add `code: [{names}]` to the sweep"
+            f"program: {program} imports {names}, which is next to it but not frozen with it; add "
+            f"`code: [{names}]` to the sweep"
         )
 
 
 def fetch(folder: Path, digest: str, program: str | None = None) -> Code:
-    """Read the frozen code of a sweep, and make sure that it is what was declared.
+    """Read a sweep's frozen code and check it against the declared digest.
 
-    Raises UserError if it is not: then somebody has changed it, or it has not arrived whole; and
-    if the program is none of its files.
+    Raises UserError if they differ, because the code was changed or has not arrived completely, and
+    if the program is not one of its files.
     """
     files: dict[str, bytes] = {}
     if digest:
@@ -108,64 +108,64 @@ def fetch(folder: Path, digest: str, program: str | None = None) -> Code:
     if code.digest != digest:
         raise UserError(
             f"{folder} is not the code that was declared (its digest differs); if the sweep was "
-            "declared a moment ago, try again, else declare it anew under another name"
+            "declared a moment ago, try again; otherwise declare it again under another name"
         )
     if program is not None and check_folder(program.partition(":")[0], "program") not in files:
         raise UserError(
-            f"{folder} does not hold the sweep's program {program!r:.80}, so its plan.json is "
-            "damaged; restore that from the folder's version history"
+            f"{folder} does not contain the sweep's program {program!r:.80}, so its plan.json is "
+            "damaged; restore that file from the folder's version history"
         )
     return code
 
 
 def write(code: Code, folder: Path) -> None:
-    """Write the files into a folder of their own."""
-    for path, data in code.files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
+    """Write the files into an empty folder."""
+    for name, data in code.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
-def changed(frozen: Code, origin: Path) -> list[str]:
-    """Return the files of frozen code that are other ones by now, or gone, where they came from."""
-    found = []
-    for name, data in sorted(frozen.files.items()):
+def changed(code: Code, origin: Path) -> list[str]:
+    """Return the files of `code` that have since been changed or removed in `origin`."""
+    names = []
+    for name, data in sorted(code.files.items()):
         try:
             if read_file(origin / name, len(data)) != data:
-                found.append(name)
+                names.append(name)
         except OSError:
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
-def _look_up(name: str, key: str, places: Sequence[Path]) -> tuple[Path, Path]:
-    """Return the place that has it, and its path there."""
-    inside = check_folder(name, key)
-    for place in places:
-        found = place / inside
-        if found.is_file() or found.is_dir():
-            return place, found
-        if found.exists():
-            raise UserError(f"{key}: {found} is neither a file nor a folder; name one that is")
-    beside = [path.name for place in places for path in sorted((place / inside).parent.glob("*"))]
-    near = nearest(PurePosixPath(name).name, beside)
+def _look_up(name: str, key: str, folders: Sequence[Path]) -> tuple[Path, Path]:
+    """Return the first folder that has it, and its path there."""
+    relative = check_folder(name, key)
+    for folder in folders:
+        path = folder / relative
+        if path.is_file() or path.is_dir():
+            return folder, path
+        if path.exists():
+            raise UserError(f"{key}: {path} is neither a file nor a folder; name one that is")
+    names = [path.name for each in folders for path in sorted((each / relative).parent.glob("*"))]
+    near = nearest(PurePosixPath(name).name, names)
     hint = f"; did you mean {near}?" if near else ""
-    where = " or ".join(dict.fromkeys(str(place) for place in places))
+    where = " or ".join(dict.fromkeys(map(str, folders)))
     error = NoProgramError if key == "program" else UserError
     raise error(f"{key}: {name} does not exist in {where}{hint}")
 
 
 def _walk(folder: Path, left: int = _DEEPEST) -> Iterator[Path]:
     if not left:
-        raise UserError(f"code: {folder} lies more than {_DEEPEST} folders deep; move or remove it")
+        raise UserError(f"code: {folder} is more than {_DEEPEST} folders deep; move or remove it")
     for path in sorted(folder.iterdir()):
-        if path.name in _PASSED_OVER or path.is_symlink():
+        if path.name in _IGNORED or path.is_symlink():
             continue
         try:
             path.name.encode()
         except UnicodeEncodeError:
             raise UserError(
-                f"code: {path.name!r} in {folder} is no name in UTF-8; rename or remove it"
+                f"code: {path.name!r} in {folder} is not a UTF-8 name; rename or remove it"
             ) from None
         if path.is_dir():
             yield from _walk(path, left - 1)
@@ -178,26 +178,26 @@ def _add(files: dict[str, bytes], name: str, path: Path) -> None:
         files[name] = read_file(path, _MOST_BYTES - sum(map(len, files.values())))
         if len(files) <= _MOST_FILES:
             return
-    except OSError as wrong:
-        if wrong.errno != errno.EFBIG:
+    except OSError as error:
+        if error.errno != errno.EFBIG:
             raise
     raise UserError(
         f"code: more than {_MOST_FILES} files or {_MOST_BYTES // 1_000_000} MB "
-        f"(at {name}); freeze code only, and read data from the project"
+        f"(at {name}); freeze only code, and read data from the project"
     )
 
 
 def _parse(name: str, data: bytes) -> ast.Module:
     try:
         return ast.parse(data)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
-        raise UserError(f"program: {name} is no valid Python: {wrong}") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UserError(f"program: {name} is not valid Python: {error}") from None
 
 
 def _check_function(file: str, function: str, files: dict[str, bytes]) -> None:
     """Raise UserError unless the file defines or imports the function at its top level."""
     if not file.endswith(".py"):
-        raise UserError(f"program: {file}:{function} is no function of a Python file")
+        raise UserError(f"program: {file} is not a Python file, so it has no function {function}")
     tree = _parse(file, next(iter(files.values())))
     names = {
         name.asname or name.name
@@ -217,10 +217,10 @@ def _check_function(file: str, function: str, files: dict[str, bytes]) -> None:
 
 
 def _imports(tree: ast.Module) -> set[str]:
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            modules |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            found.add(node.module.partition(".")[0])
-    return found
+            modules.add(node.module.partition(".")[0])
+    return modules

@@ -1,4 +1,4 @@
-"""Knows every path of a project: what lies where under its root, and nothing of what is in it."""
+"""Knows every path in a project, and nothing of the content."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -16,25 +16,27 @@ _SWEEPS = "sweeps"
 _WORKERS = "workers"
 _FINAL = "final"
 _MANIFEST = ".manifest.json"
-_PER_FOLDER = 100  # tasks whose attempts share a folder
-_LONGEST_WRITER = 128  # a writer's name is a member's, a host's, a date and a random part
+_PER_FOLDER = 100  # tasks in each folder of attempts
+_LONGEST_WRITER = 128  # a writer's name has a member, a host, a date and a random part
 
 
 def check_member(name: str) -> str:
-    """Return `name` if a member can be called that.
+    """Return `name` if it is a valid member name.
 
-    Raises UserError for what check_name refuses, and for the names of the folders that lie
-    beside the members' own.
+    Raises UserError for a name that check_name refuses, and for the names of the folders next to
+    the members' own.
     """
     name = check_name(name, "member")
     if name.casefold() in {_WORKERS, _FINAL}:
-        raise UserError(f"member name {name!r} is a folder of every project; choose another")
+        raise UserError(
+            f"member name {name!r} is the name of a folder in every project; choose another"
+        )
     return name
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Where the folders that a project may move lie: POSIX paths from its root."""
+    """The folders that a project can move, as POSIX paths from its root."""
 
     data: str = "data"
     raw: str = "data/raw"
@@ -45,13 +47,14 @@ class Paths:
     checkpoints: str = "checkpoints"
 
     @classmethod
-    def moved(cls, given: Mapping[str, str]) -> Self:
-        """Return the usual paths with those in `given` in place of theirs.
+    def moved(cls, changes: Mapping[str, str]) -> Self:
+        """Return the default paths with `changes` applied.
 
-        Where only `data` moves, what lies in it moves along. Raises UserError for a path that is
-        absolute, leaves the project, or would put one folder into another that is not `data`.
+        `raw`, `interim` and `processed` move with `data`, unless they are changed too. Raises
+        UserError for an absolute path, for one outside the project, and for one that would put a
+        folder into another one that is not `data`.
         """
-        moved = {name: check_folder(path, f"paths.{name}") for name, path in given.items()}
+        moved = {name: check_folder(path, f"paths.{name}") for name, path in changes.items()}
         data = moved.get("data", cls.data)
         inside = {name: f"{data}/{name}" for name in ("raw", "interim", "processed")}
         paths = cls(**{**inside, **moved})
@@ -59,24 +62,24 @@ class Paths:
         return paths
 
     def _check_apart(self) -> None:
-        places = {f"paths.{field.name}": getattr(self, field.name) for field in fields(self)}
-        del places["paths.data"]  # holds others by design
-        for (name, path), (other, above) in permutations([*places.items(), (_SWEEPS, _SWEEPS)], 2):
-            if _inside(path, above):
-                raise UserError(f"{name} ({path}) lies in {other} ({above}); keep them apart")
+        paths = {f"paths.{field.name}": getattr(self, field.name) for field in fields(self)}
+        del paths["paths.data"]  # contains others by design
+        for (name, path), (other, above) in permutations([*paths.items(), (_SWEEPS, _SWEEPS)], 2):
+            if _is_in(path, above):
+                raise UserError(f"{name} ({path}) is inside {other} ({above}); keep them apart")
 
 
-def _inside(path: str, above: str) -> bool:
-    """Say whether `path` is `above` or lies in it, on a system that takes A and a for one."""
+def _is_in(path: str, above: str) -> bool:
+    """Whether `path` is `above` or inside it, on a file system that ignores case."""
     return PurePosixPath(path.casefold()).is_relative_to(above.casefold())
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of the project whose folder is `root`; none of them need exist.
+    """The paths of the project in the folder `root`; none of them need to exist.
 
-    A name that is no safe file name raises UserError, so no record or journal written by
-    somebody else leads out of the project.
+    A name that is not a safe file name raises UserError, so no record or journal that another
+    person wrote can lead out of the project.
     """
 
     root: Path
@@ -84,7 +87,7 @@ class Layout:
 
     @property
     def config(self) -> Path:
-        """The configuration; the folder that holds it is a project."""
+        """The configuration; a folder that contains it is a project."""
         return self.root / CONFIG
 
     @property
@@ -99,7 +102,7 @@ class Layout:
 
     @property
     def interim(self) -> Path:
-        """Data on its way from raw to processed."""
+        """Data between raw and processed."""
         return self.root / self.paths.interim
 
     @property
@@ -108,7 +111,7 @@ class Layout:
         return self.root / self.paths.processed
 
     def manifest(self, folder: Path) -> Path:
-        """Return the file of checksums of `folder`: beside it, so that it is not one of them."""
+        """Return the file with the checksums of `folder`, which is next to it and not in it."""
         return folder.with_name(folder.name + _MANIFEST)
 
     @property
@@ -117,30 +120,30 @@ class Layout:
         return self.root / self.paths.notebooks
 
     def member_notebooks(self, member: str) -> Path:
-        """Return the folder of notebooks that `member` writes and the others read."""
+        """Return the folder for the notebooks of `member`, which the others can read."""
         return self.notebooks / check_member(member)
 
     def start_notebook(self, member: str) -> Path:
-        """Return the notebook that `member` begins with."""
+        """Return the starter notebook of `member`."""
         return self.member_notebooks(member) / "start.ipynb"
 
     @property
     def worker_notebooks(self) -> Path:
-        """Notebooks made by colabctl, each a worker of a sweep."""
+        """The generated notebooks, each a worker of a sweep."""
         return self.notebooks / _WORKERS
 
     @property
     def results(self) -> Path:
-        """A folder for each member, and one for what the group agreed on."""
+        """A folder for each member, and one for the final results."""
         return self.root / self.paths.results
 
     def member_results(self, member: str) -> Path:
-        """Return the folder for what `member` found."""
+        """Return the folder for the results of `member`."""
         return self.results / check_member(member)
 
     @property
     def final(self) -> Path:
-        """What the group agreed on."""
+        """The results that the group agreed on."""
         return self.results / _FINAL
 
     @property
@@ -149,7 +152,7 @@ class Layout:
         return self.root / self.paths.checkpoints
 
     def member_checkpoints(self, member: str) -> Path:
-        """Return the folder for what `member` saved in the middle of long work."""
+        """Return the folder for the checkpoints of `member`."""
         return self.checkpoints / check_member(member)
 
     @property
@@ -163,12 +166,12 @@ class Layout:
 
     @property
     def records(self) -> Path:
-        """What colabctl keeps for itself: the wheel that workers install, and members' records."""
+        """The files of colabctl itself: the wheel that workers install, and members' records."""
         return self.root / _RECORDS
 
     @property
     def member_records(self) -> Path:
-        """A file for each member who came after the configuration was written."""
+        """A file for each member who is not in the configuration."""
         return self.records / "members"
 
     @property
@@ -177,24 +180,24 @@ class Layout:
         return self.records / "probes"
 
     def member_record(self, member: str) -> Path:
-        """Return the file that says that `member` is one."""
+        """Return the file that records that `member` is a member."""
         return self.member_records / f"{check_member(member)}.json"
 
     def folders(self) -> Iterator[Path]:
-        """Give the folders of every project, those above first."""
+        """Yield the folders of every project, outer ones first."""
         yield from (self.root, self.data, self.raw, self.interim, self.processed)
         yield from (self.notebooks, self.worker_notebooks, self.results, self.final)
         yield from (self.checkpoints, self.sweeps)
         yield from (self.records, self.member_records, self.probes)
 
     def member_folders(self, member: str) -> Iterator[Path]:
-        """Give the folders of `member`."""
+        """Yield the folders of `member`."""
         yield self.member_notebooks(member)
         yield self.member_results(member)
         yield self.member_checkpoints(member)
 
     def relative(self, path: Path) -> str:
-        """Return `path` as people name it: from the root if it lies there, else as it is."""
+        """Return `path` for a message: from the root if it is inside it, else unchanged."""
         return (
             path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else f"{path}"
         )
@@ -202,28 +205,28 @@ class Layout:
 
 @dataclass(frozen=True)
 class SweepLayout:
-    """The paths of one sweep, whose folder is `root`; none of them need exist."""
+    """The paths of the sweep in the folder `root`; none of them need to exist."""
 
     root: Path
 
     @property
     def name(self) -> str:
-        """What the sweep is called."""
+        """The sweep's name."""
         return self.root.name
 
     @property
     def declaration(self) -> Path:
-        """The declaration, as given."""
+        """The declaration, unchanged."""
         return self.root / "sweep.yaml"
 
     @property
     def plan(self) -> Path:
-        """Format version, number of tasks, digest of the code, who declared it, when."""
+        """The format version, number of tasks, digest of the code, who declared it and when."""
         return self.root / "plan.json"
 
     @property
     def code(self) -> Path:
-        """The frozen copy of what the tasks run."""
+        """The frozen copy of the code that the tasks run."""
         return self.root / "code"
 
     @property
@@ -232,7 +235,7 @@ class SweepLayout:
         return self.root / "tasks"
 
     def task_file(self, number: int) -> Path:
-        """Return task file `number`, from 0: JSON Lines, so many to a file that files stay few."""
+        """Return task file `number`, from 0: JSON Lines, with many tasks in each file."""
         return self.tasks / f"{number:05d}.jsonl"
 
     @property
@@ -242,26 +245,26 @@ class SweepLayout:
 
     @property
     def lock(self) -> Path:
-        """The lock that guards claims where locks reach all machines."""
+        """The lock that guards claims where locks work between machines."""
         return self.root / "claims.lock"
 
     @property
     def runs(self) -> Path:
-        """A folder for each writer, with what its attempts leave behind."""
+        """A folder for each writer, with the files of its attempts."""
         return self.root / "runs"
 
     def attempt(self, task: int, attempt: int, writer: str) -> Path:
-        """Where one attempt (from 1) of a task (its index, from 0), made by `writer`, writes.
+        """Return the folder for one attempt (from 1) of a task (its index, from 0) by `writer`.
 
-        runs/<writer>/<task // 10,000>/<task // 100 % 100>/<task>-<attempt>-<writer>: the folders
-        on the way carry the writer's name, since two machines that make one folder on a Drive
-        get two. With 100,000 tasks, all run by one writer, they hold 10, 100, and 100 times the
-        attempts of a task.
+        It is runs/<writer>/<task // 10,000>/<task // 100 % 100>/<task>-<attempt>-<writer>. Its
+        outer folders belong to the writer, because a folder that two machines create on a Drive
+        becomes two. With 100,000 tasks, all run by one writer, they contain 10, 100, and 100 times
+        the attempts of a task.
         """
         return Path(self.attempts(writer)(task, attempt))
 
     def attempts(self, writer: str) -> Callable[[int, int], str]:
-        """Return what gives the paths of one writer's attempts, many in a short time."""
+        """Return a fast function from a task and an attempt of `writer` to the folder's path."""
         writer = check_name(writer, "writer", longest=_LONGEST_WRITER)
         start = str(self.runs / writer)
 

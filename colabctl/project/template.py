@@ -1,55 +1,55 @@
-"""Writes colabctl.yaml for a new project: every key, each with what it means."""
+"""Writes colabctl.yaml for a new project: every key with its explanation."""
 
 import json
 from collections.abc import Sequence
 
 _TEMPLATE = """\
-# The configuration of a colabctl project; the folder that holds this file is the project.
+# The configuration of a colabctl project: the folder that contains this file is the project.
 #
-# Lines that begin with "#" and no space are keys with the value that holds without them, or an
-# example of one: take the "#" away to set them. Every key but `format` can also be given in the
-# environment as COLABCTL_<KEY> (COLABCTL_HEARTBEAT=30s, COLABCTL_READ_ONLY=data/raw,data/labels,
-# COLABCTL_PATHS=raw=originals); that wins over this file, and an option of a command over both.
+# To set a key that is commented out, remove its "#". It shows the default, or an example.
+# Every key except `format` can also be set in the environment, as COLABCTL_<KEY>: for example
+# COLABCTL_HEARTBEAT=30s, COLABCTL_READ_ONLY=data/raw,data/labels or COLABCTL_PATHS=raw=originals.
+# The environment overrides this file, and the options of a command override both.
 
-# The version of this file's format. A newer one than colabctl knows is refused.
+# The version of this file's format.
 format: 1
 
-# What the project is called, and whose folder it is. Notebooks find the project by its name.
+# The project's name, by which notebooks find the project, and the owner of the folder.
 name: {name}
 {owner}
 
-# Who works in it. `colabctl member add NAME` adds more and leaves this file alone.
+# The members. `colabctl member add NAME` adds more, and does not change this file.
 members: {members}
 
-# Which of them works on this machine. Said by `--member` or COLABCTL_MEMBER as a rule, because
-# everybody reads this file.
+# The member on this machine. It is better to use --member or COLABCTL_MEMBER: everyone in the
+# project reads this file.
 #member: ana
 
-# Folders in which nothing may change: `colabctl protect` records their checksums, and
-# `colabctl verify` compares.
+# Folders that must not change: `colabctl protect` records their checksums, and `colabctl verify`
+# checks them.
 #read_only: [data/raw]
 
-# Where folders lie, if not here. They stay inside the project; raw, interim and processed move
-# with data.
+# Other places for the project's folders, inside the project. If you move data, then raw, interim
+# and processed move with it.
 #paths: {{data: data, notebooks: notebooks, results: results, checkpoints: checkpoints}}
 
-# Secrets that programs need, by name. Their values are read from Colab's secrets or from the
-# environment and are never written into this folder: do not put them here.
+# The names of the secrets that programs need. Do not write their values here: they are read from
+# Colab's secrets or from the environment, and are never written into this folder.
 #secrets: [WANDB_API_KEY]
 
-# Whether every machine sees at once what another wrote into this folder: coherent (a local disk,
-# NFS), eventual (a Drive mount, a synchronised folder), or auto: colabctl looks at the mount.
+# Whether a machine sees at once what another one writes here: coherent (a local disk, NFS) or
+# eventual (a Drive mount, a synced folder). With auto, colabctl decides by the mount.
 #consistency: auto
 
-# How often a worker gives a sign of life, and after how long a silence its tasks go to others; at
-# least two heartbeats. Without these, colabctl takes what suits the consistency.
+# How often a worker sends a heartbeat, and how long after its last one its tasks go to other
+# workers. The lease must be at least two heartbeats. The defaults depend on the consistency.
 #heartbeat: 30s
 #lease: 10m
 
-# How long one task may run before it counts as failed; without this, as long as it likes.
+# How long a task may run before it counts as failed. The default is no limit.
 #task_timeout: 2h
 
-# How long a task that should end has to save what it has, between SIGTERM and SIGKILL.
+# How much time a task that must end has to save its work, between SIGTERM and SIGKILL.
 #kill_after: 30s
 """
 
@@ -64,4 +64,4 @@ def render(name: str, owner: str | None, members: Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # a JSON string of printable text is one in YAML
+    return json.dumps(text, ensure_ascii=False)  # a JSON string of printable text is valid YAML

@@ -279,7 +279,7 @@ def test_notes_of_the_file_are_told(project: Project, say: Say) -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ("program: broken.py:train\n", "broken.py is no valid Python"),
+        ("program: broken.py:train\n", "broken.py is not valid Python"),
         ("program: train.py:trian\n", "did you mean train?"),
         ("program: alone.py:train\n", "add `code: [beside.py]`"),
         ("program: data.xyz\n", "no interpreter is known for data.xyz"),

@@ -161,7 +161,7 @@ def test_aliases_and_merge_keys_work_as_in_a_sweep_file(tmp_path: Path) -> None:
         ("consistency: strong", "1:1: consistency is 'strong'; choose auto, coherent or"),
         ("members: [ana, Ana]", "1:16: members[1] ('Ana') repeats 'ana'"),
         ("members: [a/b]", "1:11: members[0]: member name 'a/b' has / in it"),
-        ("members: [final]", "1:11: members[0]: member name 'final' is a folder of every project"),
+        ("members: [final]", "1:11: members[0]: member name 'final' is the name of a folder"),
         ("member: ../ana", "1:1: member: member name"),
         ("read_only: [/data]", "1:13: read_only[0] '/data' is an absolute path"),
         ("paths: {raw: ../raw}", "1:1: paths: paths.raw '../raw' leaves the project"),

@@ -30,9 +30,9 @@ def refused(folder: Path, *parts: str, code: Sequence[str] = ()) -> None:
 def test_the_program_must_be_among_the_frozen_files(tmp_path: Path) -> None:
     digest = frozen_code.freeze("a.py", [], [made(tmp_path, "a.py")]).digest
     assert frozen_code.fetch(tmp_path, digest, "a.py:x").digest == digest
-    with pytest.raises(UserError, match=r"does not hold the sweep's program 'b\.py:x'"):
+    with pytest.raises(UserError, match=r"does not contain the sweep's program 'b\.py:x'"):
         frozen_code.fetch(tmp_path, digest, "b.py:x")
-    with pytest.raises(UserError, match="does not hold the sweep's program"):
+    with pytest.raises(UserError, match="does not contain the sweep's program"):
         frozen_code.fetch(tmp_path, "", "a.py")
 
 
@@ -62,8 +62,8 @@ def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 def test_folders_without_end_are_refused(tmp_path: Path) -> None:
     made(tmp_path, "a.py", "lib/" + "d/" * 60 + "b.py")
-    refused(tmp_path, "lies more than 50 folders deep", code=["lib"])
-    with pytest.raises(UserError, match="lies more than 50 folders deep"):
+    refused(tmp_path, "is more than 50 folders deep", code=["lib"])
+    with pytest.raises(UserError, match="is more than 50 folders deep"):
         frozen_code.fetch(tmp_path, "0" * 64)
 
 
