@@ -13,7 +13,7 @@ from colabctl.errors import UserError
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
     from colabctl.project.layout import Layout
-    from colabctl.project.notebooks.worker import Written
+    from colabctl.project.notebooks.worker import WorkerNotebooks
 
 
 def new(
@@ -73,12 +73,12 @@ def workers(
     for path in written.other:
         talk(f"{layout.relative(path)} has other cells and is left alone")
     if as_json:
-        answer([_entry(layout, written, path) for path in written.notebooks])
+        answer([_entry(layout, written, path) for path in written.paths])
     else:
-        for path in written.notebooks:
+        for path in written.paths:
             print(_line(layout, path))
-    talk(f"{len(written.made)} made, {len(written.notebooks) - len(written.made)} were there")
-    if written.made:
+    talk(f"{len(written.new)} made, {len(written.paths) - len(written.new)} were there")
+    if written.new:
         talk(TERMS)
 
 
@@ -110,11 +110,11 @@ def _line(layout: "Layout", path: Path) -> str:
     return f"{layout.relative(path)}  {link}" if link else layout.relative(path)
 
 
-def _entry(layout: "Layout", written: "Written", path: Path) -> dict[str, Any]:
+def _entry(layout: "Layout", written: "WorkerNotebooks", path: Path) -> dict[str, Any]:
     from colabctl.project.notebooks.rendering import colab_link
 
     return {
         "notebook": layout.relative(path),
-        "new": path in written.made,
+        "new": path in written.new,
         "link": colab_link(path),
     }

@@ -18,7 +18,7 @@ def test_a_new_notebook_is_named_and_its_wheel_is_there(project: Project, say: S
     assert (made.code, made.out) == (0, "notebooks/ben/exploring.ipynb\n")
     assert (project.root / "notebooks/ben/exploring.ipynb").is_file()
     assert (project.root / ".colabctl" / wheel().name).is_file()
-    refused(say("notebook", "new", "exploring", "--member", "ben"), "is there already")
+    refused(say("notebook", "new", "exploring", "--member", "ben"), "already exists")
     refused(say("notebook", "new", "a/b"), "notebook name 'a/b'")
     refused(say("notebook", "new", "x", "--member", "eve"), "'eve' is not a member")
 

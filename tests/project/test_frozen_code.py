@@ -70,8 +70,8 @@ def test_folders_without_end_are_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(made(tmp_path, "a.py", "lib/b.py")) + b"/lib/\xff.py")).touch()
-    refused(tmp_path, r"code: '\udcff.py'", "no name in UTF-8", code=["lib"])
-    with pytest.raises(UserError, match="no name in UTF-8"):
+    refused(tmp_path, r"code: '\udcff.py'", "is not a UTF-8 name", code=["lib"])
+    with pytest.raises(UserError, match="is not a UTF-8 name"):
         frozen_code.fetch(tmp_path, "0" * 64)
 
 

@@ -28,7 +28,10 @@ def test_a_fresh_machine_in_colab_becomes_a_worker(tmp_path: Path, share: Share)
     done = machine.run(worker(project), "import colabctl; print(colabctl.__file__)")
     assert not done.failed, done.error
     assert ran(project) == 2
-    assert "2 done, 0 failed; the sweep is finished\ncolabctl work ended with exit 0\n" in done.text
+    assert (
+        "2 done, 0 failed; the sweep is finished\ncolabctl work ended with exit code 0\n"
+        in done.text
+    )
     assert machine.calls == ["mount", "flush"]
     assert str(tmp_path / "python" / "lib") in done.text  # it is that of the wheel
 
@@ -111,7 +114,7 @@ def test_work_that_is_refused_is_told_once_all_is_uploaded(colab: Machine, share
     project.write("sweeps/first/code/train.py", TRAIN.replace("x", "y"))
     done = colab.run(notebook)
     assert done.ended_at == "upload"
-    assert done.error == ["colabctl work ended with exit 1; cell 6 says why"]
+    assert done.error == ["colabctl work ended with exit code 1; cell 6 shows why"]
     assert "is not the code that was declared" in done.text
     assert colab.calls == ["mount", "flush"]
 
@@ -160,7 +163,7 @@ def test_secrets_that_are_missing_are_named_before_anything_runs(
     done = colab.run(worker(project))
     assert done.ended_at == "find"
     assert len(done.error) == 1
-    assert "no secret FIRST_KEY, OTHER_KEY; add it" in done.error[0]
+    assert "not in Colab: FIRST_KEY, OTHER_KEY; add them" in done.error[0]
     assert project.events("first") == []
 
 
@@ -176,7 +179,7 @@ def test_outside_colab_secrets_come_from_the_environment(
     refused = laptop.run(notebook)
     assert refused.ended_at == "find"
     assert len(refused.error) == 1
-    assert "no OTHER_KEY in the environment" in refused.error[0]
+    assert "not in the environment: OTHER_KEY; set them" in refused.error[0]
     laptop.environ["OTHER_KEY"] = "2"
     assert not laptop.run(notebook).failed
     assert ran(project) == 2
@@ -188,7 +191,7 @@ def test_a_project_that_is_not_in_the_drive_is_missed_in_one_line(
     done = colab.run(worker(share(tmp_path / "elsewhere" / "churn")))
     assert done.ended_at == "find"
     assert len(done.error) == 1
-    assert "no project 'churn' in sight; in Drive, add a shortcut" in done.error[0]
+    assert "project 'churn' was not found; in Drive, add a shortcut" in done.error[0]
 
 
 def test_of_two_projects_with_one_name_the_person_chooses(colab: Machine, share: Share) -> None:
@@ -221,11 +224,11 @@ def test_a_wheel_that_is_not_the_one_of_the_notebook_is_refused(
     refused = machine.run(notebook)
     assert refused.ended_at == "install"
     assert len(refused.error) == 1
-    assert "is half there, or was changed" in refused.error[0]
+    assert "is incomplete or was changed" in refused.error[0]
     wheel.unlink()
     missed = machine.run(notebook)
     assert len(missed.error) == 1
-    assert f"{wheel.name} is in no project here" in missed.error[0]
+    assert f"{wheel.name} was not found: in Drive" in missed.error[0]
     assert ran(project) == 0
 
 
@@ -241,5 +244,5 @@ def test_a_machine_with_another_version_of_colabctl_is_left_as_it_is(
     refused = machine.run(worker(share(machine.drive / "MyDrive" / "churn")))
     assert refused.ended_at == "install"
     assert len(refused.error) == 1
-    assert "9.9.9 is installed: make it anew" in refused.error[0]
+    assert "not 9.9.9: generate it again with 9.9.9" in refused.error[0]
     assert not (packages / "colabctl").exists()

@@ -1,1 +1,1 @@
-"""Notebooks for Colab: what colabctl writes into them and what they need to start."""
+"""The notebooks that colabctl generates, and the code that they need to start."""

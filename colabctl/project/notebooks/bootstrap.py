@@ -1,7 +1,7 @@
-"""What a notebook does while colabctl is not there yet: mount the Drive, and install it from there.
+"""The code with which a notebook mounts the Drive and installs colabctl from it.
 
-This is written into notebooks word for word, so it uses the standard library only, and is short
-enough to be read there.
+It is copied into notebooks word for word, so it only uses the standard library, and is short enough
+to read there.
 """
 
 import glob
@@ -21,21 +21,21 @@ OWN_PATH = (
     "import os\n"
     "import sys\n"
     "\n"
-    "# Nothing is imported from the folder of the notebook, where others write.\n"
+    "# Import nothing from the notebook's folder, where other members can write.\n"
     'sys.path[:] = [each for each in sys.path if os.path.realpath(each) != os.path.realpath("")]'
 )
-"""What comes before all other imports; these two are of modules that Python has loaded."""
+"""Runs before all other imports; Python has already loaded these two modules."""
 
 
 class NotebookError(Exception):
-    """Ends a run of all cells; IPython shows its line and no traceback."""
+    """Stops a run of all cells; IPython shows its message without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
 
 
 def mount_drive() -> Path | None:
-    """Mount the Drive if this is Colab, and return where; doing so again changes nothing."""
+    """Mount the Drive and return its folder, or None outside Colab; harmless to repeat."""
     try:
         from google.colab import drive  # noqa: PLC0415 - Colab's
     except ImportError:
@@ -44,10 +44,10 @@ def mount_drive() -> Path | None:
     return Path("/content/drive")
 
 
-def places(chosen: str, drive: Path | None) -> Iterator[list[Path]]:
-    """Give folders that may be the project: those here and above, then the Drive's by level.
+def candidates(chosen: str, drive: Path | None) -> Iterator[list[Path]]:
+    """Yield folders that may be the project: those here and above, then the Drive's by level.
 
-    Each folder of the Drive comes once, whatever shortcuts lead to it, and 2,000 at most.
+    Each folder of the Drive comes once, even if several shortcuts lead to it, and at most 2,000.
     """
     starts = [Path(each) for each in (chosen, os.environ.get("COLABCTL_ROOT"), Path.cwd()) if each]
     yield [folder for start in starts for folder in (start, *start.parents)]
@@ -71,8 +71,8 @@ def places(chosen: str, drive: Path | None) -> Iterator[list[Path]]:
 
 
 def fetch(wheel: str, sha256: str, folders: Iterator[list[Path]]) -> bytes:
-    """Return the wheel from the first project that has it as this notebook knows it."""
-    fault = "is in no project here: in Drive, add a shortcut to the project's folder to My Drive"
+    """Return the wheel from the first folder that has it with this digest."""
+    fault = "was not found: in Drive, add a shortcut to the project's folder to My Drive"
     for folder in chain.from_iterable(folders):
         try:
             data = (folder / ".colabctl" / wheel).read_bytes()
@@ -80,26 +80,26 @@ def fetch(wheel: str, sha256: str, folders: Iterator[list[Path]]) -> bytes:
             continue
         if hashlib.sha256(data).hexdigest() == sha256:
             return data
-        fault = f"in {folder} is half there, or was changed: wait, or make this notebook anew"
-    raise NotebookError(f"{wheel} {fault}, and run this again")
+        fault = f"in {folder} is incomplete or was changed: wait, or generate this notebook again"
+    raise NotebookError(f"{wheel} {fault}, then run this cell again")
 
 
 def install(wheel: str, sha256: str, folders: Iterator[list[Path]]) -> None:
-    """Install colabctl and what it lacks; what the notebook itself runs on stays as it is."""
-    needed, here = wheel.split("-")[1], {}
+    """Install colabctl with its dependencies; the packages that run the notebook never change."""
+    needed, pins = wheel.split("-")[1], {}
     for name in ("colabctl-drive", "ipython", "ipykernel", "tornado"):
         with suppress(PackageNotFoundError):
-            here[name] = version(name)
-    present = here.pop("colabctl-drive", None)
+            pins[name] = version(name)
+    present = pins.pop("colabctl-drive", None)
     if present == needed:
         return
     if present:
-        mend = "make it anew with that one, or run it where none is installed"
-        raise NotebookError(f"this needs colabctl {needed}, and {present} is installed: {mend}")
+        fix = f"generate it again with {present}, or use a machine without colabctl"
+        raise NotebookError(f"this notebook needs colabctl {needed}, not {present}: {fix}")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, wheel).write_bytes(fetch(wheel, sha256, folders))
-        Path(folder, "kept.txt").write_text("\n".join(f"{name}=={here[name]}" for name in here))
-        pip = [sys.executable, "-m", "pip", "install", "-q", "-c", "kept.txt", wheel]
+        Path(folder, "pins.txt").write_text("\n".join(f"{name}=={pins[name]}" for name in pins))
+        pip = [sys.executable, "-m", "pip", "install", "-q", "-c", "pins.txt", wheel]
         done = subprocess.run(pip, check=False, cwd=folder, capture_output=True, text=True)  # noqa: S603 - pip
     if done.returncode:
         raise NotebookError(f"pip cannot install {wheel}: {done.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""Brings the secrets that a project names from Colab into the environment, and nowhere else."""
+"""Copies the secrets that a project needs from Colab into the environment, and nowhere else."""
 
 from collections.abc import Iterable, MutableMapping
 
@@ -6,9 +6,10 @@ from colabctl.project.notebooks.bootstrap import NotebookError
 
 
 def read_secrets(names: Iterable[str], environ: MutableMapping[str, str]) -> None:
-    """Put each secret that `environ` lacks into it, from Colab's secrets.
+    """Add the missing secrets to `environ`, from Colab's secrets.
 
-    Only a notebook's own kernel can ask Colab. Raises NotebookError that names all the missing.
+    Only a notebook's own kernel can ask Colab. Raises NotebookError with the names of all secrets
+    that are missing there too.
     """
     missing = [name for name in names if not environ.get(name)]
     if not missing:
@@ -17,8 +18,8 @@ def read_secrets(names: Iterable[str], environ: MutableMapping[str, str]) -> Non
         from google.colab import userdata  # noqa: PLC0415 - Colab's
     except ImportError:
         raise NotebookError(
-            f"no {', '.join(missing)} in the environment, and colabctl.yaml names it as a secret; "
-            "set it before Jupyter starts"
+            f"secrets in colabctl.yaml that are not in the environment: {', '.join(missing)}; set "
+            "them before you start Jupyter"
         ) from None
     refusals = (
         userdata.SecretNotFoundError,
@@ -33,6 +34,6 @@ def read_secrets(names: Iterable[str], environ: MutableMapping[str, str]) -> Non
             refused.append(name)
     if refused:
         raise NotebookError(
-            f"no secret {', '.join(refused)}; add it under the key in Colab's left bar, allow this "
-            "notebook to read it, and run this cell again"
+            f"secrets in colabctl.yaml that are not in Colab: {', '.join(refused)}; add them under "
+            "the key in the left sidebar, allow this notebook to read them, and run this cell again"
         )

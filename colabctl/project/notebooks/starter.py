@@ -1,4 +1,4 @@
-"""Writes the notebooks that members begin with: open the project, then save and resume."""
+"""Generates starter notebooks for members: open the project, then save and resume."""
 
 from pathlib import Path
 
@@ -6,16 +6,23 @@ from colabctl.errors import UserError
 from colabctl.project.config import load
 from colabctl.project.layout import Layout
 from colabctl.project.notebooks import bootstrap
-from colabctl.project.notebooks.rendering import ENDING, Cell, constants, imports, render, written
+from colabctl.project.notebooks.rendering import (
+    ENDING,
+    Cell,
+    constants,
+    import_lines,
+    render,
+    source_of,
+)
 from colabctl.project.wheel import wheel
 from colabctl.sharedfs.files import write_new
 from colabctl.sharedfs.names import check_name
 
 _OPEN = """\
 #@title Open the project {display-mode: "form"}
-#@markdown Run this first. In Colab it mounts the Drive and installs colabctl from the project.
-#@markdown Running it again is harmless.
-project_folder = ""  #@param {type: "string", placeholder: "only if you are asked for it"}
+#@markdown Run this cell first. In Colab, it mounts the Drive and installs colabctl from the
+#@markdown project. You can run it again at any time.
+project_folder = ""  #@param {type: "string", placeholder: "only if an error asks for it"}
 
 OWN_PATH
 
@@ -26,7 +33,7 @@ IMPORTS
 FUNCTIONS
 
 drive = mount_drive()
-install(WHEEL, SHA256, places(project_folder, drive))
+install(WHEEL, SHA256, candidates(project_folder, drive))
 
 import colabctl
 from colabctl.project.notebooks.find_project import find_project
@@ -39,8 +46,8 @@ checkpoints = project.layout.member_checkpoints(project.member)
 print(f"{PROJECT}, opened for {project.member}: {project.root}")"""
 
 _SAVE = """\
-# Slow work is done once. Run this cell again, or tomorrow on another machine: it loads the file.
-# A table or an array is saved in the same way: its file ends in .parquet, .csv or .npy.
+# Slow work runs only once: if you run this cell again, even on another machine, it loads the file.
+# Use the extension .parquet or .csv to save a pandas table, and .npy to save a NumPy array.
 def build():
     return {"squares": [x * x for x in range(10)]}
 
@@ -50,24 +57,23 @@ features"""
 
 
 def starter(project: str, member: str, name: str) -> bytes:
-    """Return the notebook `name` for `member`: open the project, then save and resume.
+    """Return the starter notebook `name` for `member`.
 
-    `project` is what colabctl.yaml calls it: the Drive of every member may hold it in another
-    place. The same build of colabctl gives the same bytes.
+    `project` is the name in colabctl.yaml, because the folder can be elsewhere in each member's
+    Drive. The same build of colabctl gives the same bytes.
     """
-    made = wheel()
-    known = constants(PROJECT=project, MEMBER=member, WHEEL=made.name, SHA256=made.digest)
-    functions = written(
+    own = wheel()
+    functions = source_of(
         bootstrap.NotebookError,
         bootstrap.mount_drive,
-        bootstrap.places,
+        bootstrap.candidates,
         bootstrap.fetch,
         bootstrap.install,
     )
     parts = {
         "OWN_PATH": bootstrap.OWN_PATH,
-        "CONSTANTS": known,
-        "IMPORTS": imports(bootstrap),
+        "CONSTANTS": constants(PROJECT=project, MEMBER=member, WHEEL=own.name, SHA256=own.digest),
+        "IMPORTS": import_lines(bootstrap),
         "FUNCTIONS": functions,
     }
     lines = [parts.get(line, line) for line in _OPEN.splitlines()]
@@ -76,17 +82,17 @@ def starter(project: str, member: str, name: str) -> bytes:
 
 
 def write_starter(layout: Layout, member: str, name: str) -> Path:
-    """Write a new notebook for `member`, with what every one begins with, and return its path.
+    """Write a new starter notebook for `member`, and return its path.
 
-    Raises UserError for a name that is no safe file name, and for one that is taken, also if only
-    by its letters' case: on some systems the two are one file.
+    Raises UserError for a name that is not a safe file name, and for one that exists already, also
+    in another case, because some file systems ignore case.
     """
     title = check_name(name.removesuffix(ENDING), "notebook")
     path = layout.member_notebooks(member) / f"{title}{ENDING}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    taken = {there.name.casefold(): there for there in path.parent.iterdir()}
-    if path.name.casefold() in taken:
-        there = layout.relative(taken[path.name.casefold()])
-        raise UserError(f"{there} is there already; choose another name")
+    existing = {file.name.casefold(): file for file in path.parent.iterdir()}
+    if path.name.casefold() in existing:
+        file = layout.relative(existing[path.name.casefold()])
+        raise UserError(f"{file} already exists; choose another name")
     write_new(path, starter(load(layout.root, {}).name, member, title))
     return path

@@ -1,4 +1,4 @@
-"""Writes worker notebooks: each, opened in Colab and run, is a worker of one sweep."""
+"""Generates worker notebooks: each one, run in Colab, is a worker of one sweep."""
 
 import json
 import re
@@ -15,10 +15,10 @@ from colabctl.project.notebooks.rendering import (
     ENDING,
     Cell,
     constants,
-    imports,
+    import_lines,
     quoted,
     render,
-    written,
+    source_of,
 )
 from colabctl.project.wheel import place_wheel, wheel
 from colabctl.sharedfs.faults import fault_of
@@ -27,24 +27,26 @@ from colabctl.version import VERSION
 
 TERMS = (
     "Colab's terms bar distributed computing workers on runtimes without paid compute units, and "
-    "on every plan they bar using several accounts to get around limits. Whether your use is in "
-    "order is for you to read: https://research.google.com/colaboratory/faq.html"
+    "on every plan they bar using several accounts to get around limits. Check for yourself "
+    "whether your use is allowed: https://research.google.com/colaboratory/faq.html"
 )
 """What Colab allows, in one line for a person."""
 
-_LARGEST = 50_000_000  # bytes; one that was run holds what it printed
-_MOST = 100  # notebooks at a time; a folder on a Drive should not hold thousands
+_LARGEST = 50_000_000  # bytes; a notebook that ran contains its output
+_MOST = 100  # notebooks at a time; a folder on a Drive should not have thousands
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker notebook is for: a sweep as it was declared, and the limits of a worker.
+    """The job of a worker notebook: a declared sweep, and the worker's limits.
 
-    digest       of all that it runs (Plan.run_digest); the notebook runs nothing else
-    declared_at  in seconds since 1970
-    made_with    the version of colabctl that declared it
-    max_time     as people write it, such as 11h
-    release      whether to end the machine when the work is done
+    Attributes:
+        digest: of everything that it runs (Plan.run_digest); the notebook runs nothing else
+        declared_at: in seconds since 1970
+        made_with: the version of colabctl that declared the sweep
+        max_time: as people write it, such as 11h
+        release: whether to release the machine after the work
+
     """
 
     sweep: str
@@ -59,38 +61,41 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What became of some worker notebooks: in what order they are to be opened.
+class WorkerNotebooks:
+    """The outcome of `write_workers`.
 
-    made   were not there before; kept: were, with the same cells, run or not
-    other  lie where a notebook would have been written, with other cells, and were left alone
+    Attributes:
+        paths: the notebooks, in their order
+        new: those that did not exist before; the others have the same cells, run or not
+        other: unchanged files with other cells, which have the name of a notebook
+
     """
 
-    notebooks: tuple[Path, ...]
-    made: frozenset[Path]
+    paths: tuple[Path, ...]
+    new: frozenset[Path]
     other: tuple[Path, ...]
 
 
-def write_workers(layout: Layout, member: str, job: Job, number: int) -> Written:
-    """Have `number` worker notebooks for `member` in the project, and the wheel they install.
+def write_workers(layout: Layout, member: str, job: Job, number: int) -> WorkerNotebooks:
+    """Write `number` worker notebooks for `member`, and the wheel that they install.
 
-    They are called <sweep>-<member>-<n>.ipynb with the smallest n, from 1, that lead to no file
-    with other cells: those were edited, or are for another limit, build or sweep. Nothing is
-    overwritten, and to write them again changes nothing. Raises UserError for a number that is
-    not from 1 to 100, and for a sweep that another version of colabctl declared.
+    Their names are <sweep>-<member>-<n>.ipynb, with n from 1. Files with other cells are skipped:
+    they were edited, or are for another limit, build or sweep. Nothing is overwritten, and
+    repeating the call changes nothing. Raises UserError for a number that is not from 1 to 100, and
+    for a sweep that was declared with another version of colabctl.
     """
     if not 1 <= number <= _MOST:
         raise UserError(f"-n is {number}; give a number of notebooks from 1 to {_MOST}")
     if job.made_with != VERSION:
         raise UserError(
             f"sweep {job.sweep} was declared with colabctl {job.made_with}, and this is {VERSION}; "
-            f"run this with {job.made_with}, or declare the sweep anew under another name"
+            f"use {job.made_with}, or declare the sweep again under another name"
         )
     place_wheel(layout)
     project = load(layout.root, {}).name
     layout.worker_notebooks.mkdir(parents=True, exist_ok=True)
-    notebooks: list[Path] = []
-    made: set[Path] = set()
+    paths: list[Path] = []
+    new: set[Path] = set()
     other: list[Path] = []
     for n in count(1):
         title = f"{job.sweep}-{member}-{n}"
@@ -98,22 +103,22 @@ def write_workers(layout: Layout, member: str, job: Job, number: int) -> Written
         content = worker(project, member, job, title)
         try:
             write_new(path, content)
-            made.add(path)
+            new.add(path)
         except FileExistsError:
             if _cells(_content(path)) != _cells(content):
                 other.append(path)
                 continue
-        notebooks.append(path)
-        if len(notebooks) == number:
+        paths.append(path)
+        if len(paths) == number:
             break
-    return Written(tuple(notebooks), frozenset(made), tuple(other))
+    return WorkerNotebooks(tuple(paths), frozenset(new), tuple(other))
 
 
 def worker(project: str, member: str, job: Job, name: str) -> bytes:
     """Return the worker notebook `name` for `member` in the project called `project`."""
-    made = wheel()
-    known = constants(
-        PROJECT=project, SWEEP=job.sweep, DIGEST=job.digest, WHEEL=made.name, SHA256=made.digest
+    own = wheel()
+    names = constants(
+        PROJECT=project, SWEEP=job.sweep, DIGEST=job.digest, WHEEL=own.name, SHA256=own.digest
     )
     form = (
         f'member = {quoted(member)}  #@param {{type: "string"}}\n'
@@ -121,20 +126,20 @@ def worker(project: str, member: str, job: Job, name: str) -> bytes:
         f'release_machine = {job.release}  #@param {{type: "boolean"}}\n'
         'project_folder = ""  #@param {type: "string", placeholder: "only if cell 5 asks for it"}'
     )
-    mount = written(bootstrap.NotebookError, bootstrap.mount_drive)
-    places = written(bootstrap.places)
-    install = written(bootstrap.fetch, bootstrap.install)
+    imports = import_lines(bootstrap)
+    mount = source_of(bootstrap.NotebookError, bootstrap.mount_drive)
+    install = source_of(bootstrap.fetch, bootstrap.install)
     titled = {
-        "who": ("Who works, and how long", f"{form}\n\n{bootstrap.OWN_PATH}\n\n{known}"),
-        "mount": ("Mount the Drive", f"{imports(bootstrap)}\n\n{mount}\n\nmount = mount_drive()"),
-        "places": ("Where the project is looked for", places),
+        "who": ("Member and limits", f"{form}\n\n{bootstrap.OWN_PATH}\n\n{names}"),
+        "mount": ("Mount the Drive", f"{imports}\n\n{mount}\n\nmount = mount_drive()"),
+        "candidates": ("Where to look for the project", source_of(bootstrap.candidates)),
         "install": (
             "Install colabctl from the project",
-            f"{install}\n\ninstall(WHEEL, SHA256, places(project_folder, mount))",
+            f"{install}\n\ninstall(WHEEL, SHA256, candidates(project_folder, mount))",
         ),
-        "find": ("Find the project, and read the secrets that it names", _FIND),
-        "work": ("Work until no task is left, or the time is over", _WORK),
-        "upload": ("Upload what is left, and release the machine if asked", _UPLOAD),
+        "find": ("Find the project and read its secrets", _FIND),
+        "work": ("Work until no tasks are left or the time is up", _WORK),
+        "upload": ("Finish the upload, and release the machine if asked", _UPLOAD),
     }
     cells = [Cell("about", _about(project, member, job), "markdown")]
     for n, (id_, (title, source)) in enumerate(titled.items(), 1):
@@ -143,21 +148,21 @@ def worker(project: str, member: str, job: Job, name: str) -> bytes:
 
 
 _ABOUT = """\
-# Worker of {sweep}
+# Worker for {sweep}
 
-Runs tasks of the sweep **{sweep}** in the project **{project}** as **{member}**, until none is \
-left or {max_time} are over.
+Runs tasks of the sweep **{sweep}** in the project **{project}** as **{member}**, until no tasks \
+are left or {max_time} have passed.
 
 | | |
 |---|---|
-| tasks | {tasks:,}, each by {program} |
+| tasks | {tasks:,}, each runs {program} |
 | code | digest `{digest}` |
 | declared | by {declared_by}, {declared_at} |
-| installs | colabctl {version}, from the project's own folder |
+| installs | colabctl {version}, from the project's folder |
 
-**Runtime > Run all** (in Jupyter: Run > Run All Cells). There is nothing to edit, and running it \
-again is harmless. It runs the code with that digest and no other; `colabctl trust` shows it. The \
-last cell uploads what is still on the way: what is not uploaded is lost with the machine.
+Choose **Runtime > Run all** (in Jupyter: Run > Run All Cells). There is nothing to edit, and you \
+can run it again at any time. It only runs the code with this digest; `colabctl trust` shows that \
+code. The last cell finishes the upload to the Drive: what is not uploaded is lost with the machine.
 
 > {terms}
 """
@@ -175,11 +180,11 @@ read_secrets(load(root, os.environ).secrets, os.environ)"""
 _WORK = """\
 import shlex
 
-words = [SWEEP, "--member", member, "--trust-digest", DIGEST, "--max-time", max_time]
-words = shlex.join(words) if os.name == "posix" else subprocess.list2cmdline(words)
-!"{sys.executable}" -P -m colabctl work {words}
-ended = _exit_code
-print(f"colabctl work ended with exit {ended}")"""
+options = [SWEEP, "--member", member, "--trust-digest", DIGEST, "--max-time", max_time]
+arguments = shlex.join(options) if os.name == "posix" else subprocess.list2cmdline(options)
+!"{sys.executable}" -P -m colabctl work {arguments}
+exit_code = _exit_code
+print(f"colabctl work ended with exit code {exit_code}")"""
 
 _UPLOAD = """\
 if mount:
@@ -188,18 +193,18 @@ if mount:
     drive.flush_and_unmount()
     if release_machine:
         runtime.unassign()
-if globals().get("ended"):
-    raise NotebookError(f"colabctl work ended with exit {ended}; cell 6 says why")"""
+if globals().get("exit_code"):
+    raise NotebookError(f"colabctl work ended with exit code {exit_code}; cell 6 shows why")"""
 
 
 def _about(project: str, member: str, job: Job) -> str:
-    """Return the text that says what a notebook runs, and on whose behalf."""
+    """Return the text that says what a notebook runs, and for whom."""
     names = {"project": project, "member": member, "declared_by": job.declared_by}
     return _ABOUT.format(
-        **{key: _plain(text) for key, text in names.items()},
-        sweep=_plain(job.sweep),
-        max_time=_plain(job.max_time),
-        program=_plain(job.program),
+        **{key: _escaped(text) for key, text in names.items()},
+        sweep=_escaped(job.sweep),
+        max_time=_escaped(job.max_time),
+        program=_escaped(job.program),
         tasks=job.tasks,
         digest=job.digest,
         declared_at=f"{datetime.fromtimestamp(job.declared_at, UTC):%Y-%m-%d %H:%M} UTC",
@@ -208,23 +213,23 @@ def _about(project: str, member: str, job: Job) -> str:
     )
 
 
-def _plain(text: str) -> str:
-    """Return Markdown that shows `text` as it is: names come from others."""
+def _escaped(text: str) -> str:
+    """Return `text` with Markdown's characters escaped, because others chose the names."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$&])", r"\\\1", text)
 
 
 def _content(path: Path) -> bytes:
-    """Return what a file holds; nothing for what cannot be a notebook, such as a pipe."""
+    """Return a file's content, or nothing if it cannot be a notebook, such as a pipe."""
     try:
         return read_file(path, _LARGEST)
-    except OSError as wrong:
-        if fault_of(wrong) == "passing":
+    except OSError as error:
+        if fault_of(error) == "passing":
             raise
         return b""
 
 
 def _cells(notebook: bytes) -> list[tuple[str, str]] | None:
-    """Return kind and text of each cell; None if this is no notebook."""
+    """Return the kind and text of each cell, or None if this is not a notebook."""
     try:
         cells = json.loads(notebook)["cells"]
         return [(cell["cell_type"], "".join(cell["source"]).rstrip()) for cell in cells]

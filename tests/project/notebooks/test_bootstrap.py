@@ -12,7 +12,7 @@ import pytest
 
 from colabctl.project.notebooks import bootstrap
 from colabctl.project.notebooks.bootstrap import NotebookError, fetch
-from colabctl.project.notebooks.rendering import imports, written
+from colabctl.project.notebooks.rendering import import_lines, source_of
 from tests.processes import clean
 from tests.worker_notebooks.machine import bare_python
 
@@ -34,9 +34,9 @@ def test_the_first_wheel_with_the_right_digest_is_taken(tmp_path: Path) -> None:
 
 def test_a_changed_wheel_is_named_and_a_missing_one_too(tmp_path: Path) -> None:
     changed = hold(tmp_path / "changed", b"abd")
-    with pytest.raises(NotebookError, match=f"in {changed} is half there, or was changed"):
+    with pytest.raises(NotebookError, match=f"in {changed} is incomplete or was changed"):
         fetch(WHEEL, ABC, iter([[changed, tmp_path]]))
-    with pytest.raises(NotebookError, match="is in no project here: in Drive, add a shortcut"):
+    with pytest.raises(NotebookError, match="was not found: in Drive, add a shortcut"):
         fetch(WHEEL, ABC, iter([[tmp_path]]))
 
 
@@ -45,7 +45,7 @@ def test_nothing_is_mounted_outside_colab() -> None:
 
 
 def test_it_needs_nothing_but_the_standard_library() -> None:
-    subprocess.run([sys.executable, "-I", "-S", "-c", imports(bootstrap)], check=True)
+    subprocess.run([sys.executable, "-I", "-S", "-c", import_lines(bootstrap)], check=True)
 
 
 def dist(folder: Path, name: str, version: str, *requires: str) -> Path:
@@ -76,8 +76,8 @@ def installed_by_a_notebook(place: Path, *requires: str) -> "subprocess.Complete
     project = hold(place / "churn", made)
     digest = hashlib.sha256(made).hexdigest()
     text = f"""
-{imports(bootstrap)}
-{written(bootstrap.NotebookError, bootstrap.fetch, bootstrap.install)}
+{import_lines(bootstrap)}
+{source_of(bootstrap.NotebookError, bootstrap.fetch, bootstrap.install)}
 install({WHEEL!r}, {digest!r}, iter([[Path({str(project)!r})]]))
 print(version("tornado"), version("lacking"))
 """

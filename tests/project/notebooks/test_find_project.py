@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colabctl.project.create import create
-from colabctl.project.notebooks.bootstrap import NotebookError, places
+from colabctl.project.notebooks.bootstrap import NotebookError, candidates
 from colabctl.project.notebooks.find_project import find_project
 
 
@@ -66,9 +66,9 @@ def test_a_project_seen_by_several_ways_is_one_project(drive: Path) -> None:
 def test_shortcuts_that_lead_back_up_end_the_search_where_they_began(drive: Path) -> None:
     shortcut(drive / "MyDrive/photos/all", drive / "MyDrive")
     shortcut(drive / "MyDrive/photos/self", drive / "MyDrive/photos")
-    with pytest.raises(NotebookError, match="no project 'churn'"):
+    with pytest.raises(NotebookError, match="project 'churn' was not found"):
         find_project("churn", "", drive)
-    looked_at = [folder for level in places("", drive) for folder in level]
+    looked_at = [folder for level in candidates("", drive) for folder in level]
     assert sum(folder.is_relative_to(drive) for folder in looked_at) == 4
 
 
@@ -108,7 +108,7 @@ def test_in_a_large_drive_the_rest_is_not_searched_once_one_is_found(drive: Path
 
 def test_what_is_chosen_must_be_a_project(drive: Path) -> None:
     project(drive / "MyDrive/churn")
-    with pytest.raises(NotebookError, match=r"photos is no project: it has no colabctl\.yaml"):
+    with pytest.raises(NotebookError, match=r"photos is not a project: no colabctl\.yaml"):
         find_project("churn", str(drive / "MyDrive/photos"), drive)
 
 
@@ -124,13 +124,13 @@ def test_none_is_missed_with_what_could_not_be_read(drive: Path) -> None:
 def test_a_search_is_bounded_however_large_the_drive_is(drive: Path) -> None:
     for number in range(2100):
         (drive / f"MyDrive/photos/p{number}").mkdir()
-    looked_at = [folder for level in places("", drive) for folder in level]
+    looked_at = [folder for level in candidates("", drive) for folder in level]
     assert sum(folder.is_relative_to(drive) for folder in looked_at) == 2000
 
 
 def test_projects_are_not_looked_into(drive: Path) -> None:
     other = project(drive / "MyDrive/other", "other")
-    looked_at = [folder for level in places("", drive) for folder in level]
+    looked_at = [folder for level in candidates("", drive) for folder in level]
     assert other in looked_at
     assert other / "data" not in looked_at
 
@@ -157,7 +157,7 @@ def test_outside_colab_the_nearest_project_above_is_it(
     root = project(tmp_path / "churn")
     monkeypatch.chdir(root / "notebooks/workers")
     assert find_project("churn", "", None) == root
-    with pytest.raises(NotebookError, match="no project 'other' in sight; set COLABCTL_ROOT"):
+    with pytest.raises(NotebookError, match="project 'other' was not found; set COLABCTL_ROOT"):
         find_project("other", "", None)
 
 

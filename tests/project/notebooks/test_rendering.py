@@ -11,7 +11,7 @@ import pytest
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
 from colabctl.project.notebooks import bootstrap
-from colabctl.project.notebooks.rendering import Cell, colab_link, constants, render, written
+from colabctl.project.notebooks.rendering import Cell, colab_link, constants, render, source_of
 from colabctl.project.notebooks.starter import starter, write_starter
 from colabctl.project.wheel import wheel
 from tests.project.conftest import everything
@@ -49,7 +49,7 @@ def test_code_with_a_title_is_folded_under_it() -> None:
 
 
 def test_functions_are_written_as_they_are_but_for_remarks_to_the_linter() -> None:
-    text = written(bootstrap.mount_drive, bootstrap.places)
+    text = source_of(bootstrap.mount_drive, bootstrap.candidates)
     assert "    from google.colab import drive\n    except ImportError:" in text
     assert "noqa" not in text
     assert "type: ignore" not in text
@@ -110,7 +110,7 @@ def test_a_new_notebook_lies_in_its_members_folder(project: Layout) -> None:
 @pytest.mark.parametrize("name", ["start", "start.ipynb", "START"])
 def test_a_name_that_is_taken_is_refused(project: Layout, name: str) -> None:
     before = everything(project.root)
-    with pytest.raises(UserError, match=r"notebooks/ana/start\.ipynb is there already; choose"):
+    with pytest.raises(UserError, match=r"notebooks/ana/start\.ipynb already exists; choose"):
         write_starter(project, "ana", name)
     assert everything(project.root) == before
 

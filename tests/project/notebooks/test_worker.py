@@ -11,7 +11,7 @@ import pytest
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
 from colabctl.project.notebooks.rendering import constants
-from colabctl.project.notebooks.worker import TERMS, Job, Written, worker, write_workers
+from colabctl.project.notebooks.worker import TERMS, Job, WorkerNotebooks, worker, write_workers
 from colabctl.project.wheel import wheel
 from colabctl.version import VERSION
 from tests.project.conftest import everything
@@ -36,7 +36,7 @@ def names(paths: "tuple[Path, ...] | frozenset[Path]") -> list[str]:
     return sorted(path.name for path in paths)
 
 
-def written(project: Layout, number: int, job: Job = JOB) -> Written:
+def written(project: Layout, number: int, job: Job = JOB) -> WorkerNotebooks:
     return write_workers(project, "ana", job, number)
 
 
@@ -50,7 +50,7 @@ def change(path: Path, edit: Any) -> bytes:
 
 def test_it_says_what_it_runs_by_whom_it_was_declared_and_what_colab_allows() -> None:
     title, *_ = texts(worker("churn", "ana", JOB, "first-ana-1"))
-    assert title.startswith("# Worker of first\n")
+    assert title.startswith("# Worker for first\n")
     for part in ("**churn**", "**ana**", "11h", "1,234", "train.py:train", JOB.digest, TERMS):
         assert part in title
     assert "by ben, 2026-01-01 00:00 UTC" in title
@@ -83,8 +83,8 @@ def test_names_are_shown_as_they_are_whatever_they_mean_in_markdown() -> None:
 
 def test_as_many_are_written_as_were_asked_for_and_the_wheel(project: Layout) -> None:
     done = written(project, 3)
-    assert names(done.notebooks) == names(done.made) == [f"first-ana-{n}.ipynb" for n in (1, 2, 3)]
-    assert {path.parent for path in done.notebooks} == {project.worker_notebooks}
+    assert names(done.paths) == names(done.new) == [f"first-ana-{n}.ipynb" for n in (1, 2, 3)]
+    assert {path.parent for path in done.paths} == {project.worker_notebooks}
     assert (project.records / wheel().name).read_bytes() == wheel().data
 
 
@@ -92,12 +92,12 @@ def test_to_write_them_again_changes_nothing(project: Layout) -> None:
     written(project, 2)
     before = everything(project.root)
     again = written(project, 2)
-    assert (names(again.notebooks), names(again.made)) == (
+    assert (names(again.paths), names(again.new)) == (
         ["first-ana-1.ipynb", "first-ana-2.ipynb"],
         [],
     )
     assert everything(project.root) == before
-    assert names(written(project, 3).made) == ["first-ana-3.ipynb"]
+    assert names(written(project, 3).new) == ["first-ana-3.ipynb"]
 
 
 def test_one_that_was_run_is_still_one_of_them(project: Layout) -> None:
@@ -109,18 +109,18 @@ def test_one_that_was_run_is_still_one_of_them(project: Layout) -> None:
                 cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "done\n"}]
         notebook["metadata"]["colab"]["collapsed_sections"] = []
 
-    [path] = written(project, 1).notebooks
+    [path] = written(project, 1).paths
     after = change(path, run)
     done = written(project, 1)
-    assert (done.notebooks, names(done.made), done.other) == ((path,), [], ())
+    assert (done.paths, names(done.new), done.other) == ((path,), [], ())
     assert path.read_bytes() == after
 
 
 def test_one_that_was_edited_is_left_alone_and_another_is_written(project: Layout) -> None:
-    [path] = written(project, 1).notebooks
+    [path] = written(project, 1).paths
     after = change(path, lambda notebook: notebook["cells"][1]["source"].append("\nx = 1"))
     done = written(project, 1)
-    assert (names(done.notebooks), done.other) == (["first-ana-2.ipynb"], (path,))
+    assert (names(done.paths), done.other) == (["first-ana-2.ipynb"], (path,))
     assert path.read_bytes() == after
 
 
@@ -134,7 +134,7 @@ def test_whatever_else_lies_there_is_left_alone(project: Layout, content: bytes)
 
 def test_other_limits_give_other_notebooks(project: Layout) -> None:
     written(project, 1)
-    assert names(written(project, 1, replace(JOB, max_time="5h")).made) == ["first-ana-2.ipynb"]
+    assert names(written(project, 1, replace(JOB, max_time="5h")).new) == ["first-ana-2.ipynb"]
 
 
 @pytest.mark.parametrize("number", [-1, 0, 101])
