@@ -1,4 +1,4 @@
-"""A whole project on real data, run to its end: what `colabctl demo` does, step by step."""
+"""Runs `colabctl demo`: a complete project on real data, step by step."""
 
 import csv
 import os
@@ -37,14 +37,14 @@ _HERE = Path(__file__).parent
 
 
 def run(root: Path, trials: int) -> None:
-    """Make the project in `root` if it is not there, run the sweep in it, and show what came out.
+    """Create the project in `root` if it does not exist, run its sweep, and show the results.
 
-    Raises UserError if scikit-learn is not there, or `root` holds something else.
+    Raises UserError if scikit-learn is not installed, or if `root` has other files in it.
     """
     talk = Console(stderr=True, highlight=False)
     _check_sklearn()
     if root.exists() and not is_project(root) and any(root.iterdir()):
-        raise UserError(f"{root} is not empty; give a new folder: colabctl demo DIR")
+        raise UserError(f"{root} is not empty; choose a new folder: colabctl demo DIR")
     create(root, "demo", MEMBERS[0], MEMBERS)
     config = load(root, {})
     layout = config.layout
@@ -53,8 +53,8 @@ def run(root: Path, trials: int) -> None:
         f"[bold]1[/] a project with two members, {' and '.join(MEMBERS)}: {escape(str(root))}"
     )
     _write_data(layout)
-    recorded = raw.protect(layout, layout.raw)
-    talk.print(f"[bold]2[/] raw data, protected: {recorded.files} files in data/raw")
+    protection = raw.protect(layout, layout.raw)
+    talk.print(f"[bold]2[/] raw data, protected: {protection.files} files in data/raw")
     for name in ("train.py", "sweep.yaml"):
         _copy(_HERE / name, layout.member_notebooks(MEMBERS[0]) / name)
     file = layout.member_notebooks(MEMBERS[0]) / "sweep.yaml"
@@ -72,19 +72,19 @@ def run(root: Path, trials: int) -> None:
     talk.print(
         f"[bold]3[/] a sweep of {plan.total} tasks: 3 models x 4 data sets x {trials} trials"
     )
-    talk.print("[bold]4[/] two workers, as two machines would run them")
+    talk.print("[bold]4[/] two workers, as if on two machines")
     with _workers(layout, plan.sweep) as workers:
         _watch(layout, declared.layout, workers, talk)
-    opened = OpenSweep.at(root, declared.layout)
-    opened.ledger.refresh()
-    rows = results(opened.ledger.state, opened.tasks)
+    open_sweep = OpenSweep.at(root, declared.layout)
+    open_sweep.ledger.refresh()
+    rows = results(open_sweep.ledger.state, open_sweep.tasks)
     database = layout.member_results(MEMBERS[0]) / f"{plan.sweep}.sqlite"
     formats.write(rows, database, "sqlite")
     _conclude(rows, root, database, plan.sweep)
 
 
 def _check_sklearn() -> None:
-    from importlib.util import find_spec  # noqa: PLC0415 - nothing is imported, only looked for
+    from importlib.util import find_spec  # noqa: PLC0415 - only needed here
 
     if find_spec("sklearn") is None:
         raise UserError("the demo needs scikit-learn: pip install scikit-learn")
@@ -113,8 +113,12 @@ def _copy(source: Path, target: Path) -> None:
 
 @contextmanager
 def _workers(layout: Layout, sweep: str) -> "Iterator[list[subprocess.Popen[bytes]]]":
-    """Start one worker for each member; end those that are still there when this is left."""
-    environ = {name: value for name, value in os.environ.items() if name[:9] != "COLABCTL_"}
+    """Start one worker for each member; terminate those that are still running on exit."""
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("COLABCTL_") or name == "COLABCTL_APPROVALS"
+    }
     environ |= {"OMP_NUM_THREADS": "1"}  # two workers share the machine's cores
     with tempfile.TemporaryFile() as log:
         workers = [
@@ -129,7 +133,7 @@ def _workers(layout: Layout, sweep: str) -> "Iterator[list[subprocess.Popen[byte
             yield workers
             if any(worker.wait() for worker in workers):
                 log.seek(0)
-                raise UserError(f"a worker gave up:\n{log.read().decode(errors='replace').strip()}")
+                raise UserError(f"a worker failed:\n{log.read().decode(errors='replace').strip()}")
         finally:
             for worker in workers:
                 if worker.poll() is None:
@@ -144,17 +148,17 @@ def _watch(
     console: Console,
 ) -> None:
     """Show progress until all workers have ended."""
-    opened = OpenSweep.at(layout.root, sweep)
-    state = opened.ledger.state
+    ledger = OpenSweep.at(layout.root, sweep).ledger
+    state = ledger.state
     with Progress(
         TextColumn("  "), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as progress:
         bar = progress.add_task("", total=state.total)
         while any(worker.poll() is None for worker in workers):
-            opened.ledger.refresh()
+            ledger.refresh()
             progress.update(bar, completed=state.finished)
             time.sleep(0.2)
-        opened.ledger.refresh()
+        ledger.refresh()
         progress.update(bar, completed=state.finished)
 
 
