@@ -31,7 +31,7 @@ def read_yaml(
 
     Unless `typed`, every word is text as it is written, and only null is None. `source` is the
     name of the file for messages. Raises InvalidFileError for text that is too long or not YAML,
-    and for text that holds several documents, contains itself, or repeats too much by aliases.
+    and for text with several documents, with endless aliases, or with too many repetitions.
     """
     return _Builder(source, typed=typed).build(_decoded(text, source))
 
@@ -67,12 +67,12 @@ def _decoded(text: str | bytes, source: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Anchored:
+class _Anchor:
     """The value that an alias repeats."""
 
     value: Any
     size: int  # values in it, itself included
-    height: int  # levels that it is nested
+    height: int  # levels of maps and lists in it
 
 
 @dataclass
@@ -116,7 +116,7 @@ class _Builder:
         self.values: dict[Path, Place] = {}
         self.problems: list[Problem] = []
         self.frames: list[_Frame] = []
-        self.anchors: dict[str, _Anchored | None] = {}  # None: not complete yet
+        self.anchors: dict[str, _Anchor | None] = {}  # None: not complete yet
         self.repeated = 0
         self.content: Any = None
 
@@ -180,7 +180,7 @@ class _Builder:
             self.problem(place, path, fault)
             value = None
         if event.anchor:
-            self.anchors[event.anchor] = _Anchored(value, 1, 0)
+            self.anchors[event.anchor] = _Anchor(value, 1, 0)
         self.put(value)
 
     def key(self, event: yaml.ScalarEvent, place: Place) -> None:
@@ -196,17 +196,17 @@ class _Builder:
     def alias(self, name: str, place: Place) -> None:
         if name not in self.anchors:
             raise self.refusal(place, f"*{name} has no anchor &{name} before it")
-        anchored = self.anchors[name]
-        if anchored is None:
+        anchor = self.anchors[name]
+        if anchor is None:
             raise self.refusal(place, f"*{name} is inside &{name} and would never end")
         if self.frames and self.frames[-1].expects_key():
             raise self.refusal(place, f"*{name} cannot be a key; write the key out")
-        self.repeated += anchored.size
+        self.repeated += anchor.size
         if self.repeated > MOST_REPEATED:
             raise self.refusal(place, f"aliases such as *{name} repeat over {MOST_REPEATED} values")
-        self.check_depth(len(self.frames) + anchored.height, place)
+        self.check_depth(len(self.frames) + anchor.height, place)
         self.next_path(place)
-        self.put(anchored.value, anchored.size, anchored.height)
+        self.put(anchor.value, anchor.size, anchor.height)
 
     def open(
         self,
@@ -232,7 +232,7 @@ class _Builder:
         if isinstance(value, dict) and frame.merged:
             value = self.merged(frame.merged, value, frame.path)
         if frame.anchor:
-            self.anchors[frame.anchor] = _Anchored(value, frame.size, frame.height)
+            self.anchors[frame.anchor] = _Anchor(value, frame.size, frame.height)
         self.put(value, frame.size, frame.height)
 
     def merged(self, maps: list[Any], own: dict[str, Any], path: Path) -> dict[str, Any]:

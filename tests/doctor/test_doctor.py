@@ -29,9 +29,9 @@ def doctor(root: Path, **environ: str) -> tuple[int, list[dict[str, Any]]]:
     return answer.returncode, json.loads(answer.stdout)
 
 
-def wrong(findings: list[dict[str, Any]]) -> list[str]:
-    assert all(each["fix"] for each in findings if each["level"] == "wrong")
-    return [each["what"] for each in findings if each["level"] == "wrong"]
+def problems(checks: list[dict[str, Any]]) -> list[str]:
+    assert all(each["fix"] for each in checks if each["level"] == "wrong")
+    return [each["what"] for each in checks if each["level"] == "wrong"]
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_project_in_order_has_nothing_wrong_and_is_left_as_it_was(root: Path) -> None:
     before = sorted(root.rglob("*"))
-    code, findings = doctor(root)
-    assert (code, wrong(findings)) == (0, [])
-    assert {each["check"] for each in findings} >= {"mount", "guard", "speed", "room", "copies"}
+    code, checks = doctor(root)
+    assert (code, problems(checks)) == (0, [])
+    assert {each["check"] for each in checks} >= {"mount", "guard", "speed", "room", "copies"}
     assert sorted(root.rglob("*")) == before
 
 
@@ -60,9 +60,9 @@ def test_a_project_in_order_has_nothing_wrong_and_is_left_as_it_was(root: Path) 
 def test_a_second_copy_of_a_file_is_named(root: Path, first: str, second: str) -> None:
     (root / "data" / first).write_text("a")
     (root / "data" / second).write_text("b")
-    code, findings = doctor(root)
+    code, checks = doctor(root)
     assert code == 3
-    assert [f"data/{second}" in what for what in wrong(findings)] == [True]
+    assert [f"data/{second}" in what for what in problems(checks)] == [True]
 
 
 def test_a_name_in_brackets_alone_is_no_copy(root: Path) -> None:
@@ -76,16 +76,16 @@ def test_a_damaged_journal_is_named_with_its_line(root: Path) -> None:
     journal = root / "sweeps" / "sweep" / "journal" / "eve-h-1-a"
     journal.mkdir()
     (journal / "events.jsonl").write_text("nonsense\n")
-    code, findings = doctor(root)
+    code, checks = doctor(root)
     assert code == 3
-    assert "events.jsonl line 1 is damaged" in wrong(findings)[0]
+    assert "events.jsonl line 1 is damaged" in problems(checks)[0]
 
 
 def test_a_sweep_that_was_not_declared_to_its_end_is_noted(root: Path) -> None:
     (root / "sweeps" / "half").mkdir()
-    code, findings = doctor(root)
+    code, checks = doctor(root)
     assert code == 0
-    assert [each["what"] for each in findings if each["level"] == "note"] == [
+    assert [each["what"] for each in checks if each["level"] == "note"] == [
         "sweeps/half has no plan.json (yet)"
     ]
 
@@ -94,9 +94,9 @@ def test_calling_a_drive_coherent_is_wrong(drives: Callable[..., Drive]) -> None
     place = drives(machines=1, manual=True).machine(0).path / "project"
     assert colabctl("init", str(place), "--member", "ana").returncode == 0
     assert doctor(place)[0] == 0
-    code, findings = doctor(place, COLABCTL_CONSISTENCY="coherent")
+    code, checks = doctor(place, COLABCTL_CONSISTENCY="coherent")
     assert code == 3
-    assert "fuse.drive" in wrong(findings)[0]
+    assert "fuse.drive" in problems(checks)[0]
 
 
 def test_two_machines_measure_how_late_files_arrive(drives: Callable[..., Drive]) -> None:
@@ -111,10 +111,10 @@ def test_two_machines_measure_how_late_files_arrive(drives: Callable[..., Drive]
         str(group.root(0)),
     )  # fmt: skip
     assert asked.returncode == 0, asked.stderr
-    found = json.loads(asked.stdout)
-    assert found["rounds"] == 2
-    assert 0.2 < found["there_and_back_seconds"] < 10
-    assert abs(found["clock_ahead_seconds"]) < 2  # it is one machine after all
+    figures = json.loads(asked.stdout)
+    assert figures["rounds"] == 2
+    assert 0.2 < figures["there_and_back_seconds"] < 10
+    assert abs(figures["clock_ahead_seconds"]) < 2  # it is one machine after all
     out, _ = answering.communicate(timeout=60)
     assert json.loads(out)["answered"] == 2
 

@@ -46,7 +46,7 @@ def bound_by_permissions() -> Iterator[None]:
 
 
 def everything(root: Path) -> dict[str, bytes | None]:
-    """Return all that lies under `root`: files with their bytes, and folders."""
+    """Return everything under `root`: files with their bytes, and folders."""
     return {
         path.relative_to(root).as_posix(): None if path.is_dir() else path.read_bytes()
         for path in root.rglob("*")

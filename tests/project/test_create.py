@@ -14,8 +14,8 @@ from tests.project.conftest import bound_by_permissions, everything
 def test_a_new_project_has_every_folder_and_a_place_for_each_member(tmp_path: Path) -> None:
     root = tmp_path / "churn"
     create(root, "churn", "ana", ["ana", "ben"])
-    found = everything(root)
-    assert {name for name, content in found.items() if content is None} == {
+    pieces = everything(root)
+    assert {name for name, content in pieces.items() if content is None} == {
         ".colabctl",
         ".colabctl/members",
         ".colabctl/probes",
@@ -36,7 +36,7 @@ def test_a_new_project_has_every_folder_and_a_place_for_each_member(tmp_path: Pa
         "results/final",
         "sweeps",
     }
-    assert {name for name, content in found.items() if content is not None} == {
+    assert {name for name, content in pieces.items() if content is not None} == {
         "colabctl.yaml",
         "notebooks/ana/start.ipynb",
         "notebooks/ben/start.ipynb",

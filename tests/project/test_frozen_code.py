@@ -13,7 +13,7 @@ from colabctl.project import frozen_code
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
 
 
-def made(folder: Path, *names: str) -> Path:
+def folder_of(folder: Path, *names: str) -> Path:
     for name in names:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -22,13 +22,13 @@ def made(folder: Path, *names: str) -> Path:
 
 
 def refused(folder: Path, *parts: str, code: Sequence[str] = ()) -> None:
-    with pytest.raises(UserError) as wrong:
+    with pytest.raises(UserError) as refusal:
         frozen_code.freeze("a.py", code, [folder])
-    assert all(part in str(wrong.value) for part in parts), wrong.value
+    assert all(part in str(refusal.value) for part in parts), refusal.value
 
 
 def test_the_program_must_be_among_the_frozen_files(tmp_path: Path) -> None:
-    digest = frozen_code.freeze("a.py", [], [made(tmp_path, "a.py")]).digest
+    digest = frozen_code.freeze("a.py", [], [folder_of(tmp_path, "a.py")]).digest
     assert frozen_code.fetch(tmp_path, digest, "a.py:x").digest == digest
     with pytest.raises(UserError, match=r"does not contain the sweep's program 'b\.py:x'"):
         frozen_code.fetch(tmp_path, digest, "b.py:x")
@@ -41,13 +41,13 @@ def test_a_pipe_is_neither_a_program_nor_code(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.py")
     refused(tmp_path, "program: ", "a.py is neither a file nor a folder")
     (tmp_path / "a.py").unlink()
-    os.mkfifo(made(tmp_path, "a.py") / "pipe")
+    os.mkfifo(folder_of(tmp_path, "a.py") / "pipe")
     refused(tmp_path, "code: ", "pipe is neither a file nor a folder", code=["pipe"])
 
 
 @pipes
 def test_a_pipe_where_the_code_came_from_counts_as_changed(tmp_path: Path) -> None:
-    code = frozen_code.freeze("a.py", [], [made(tmp_path, "a.py")])
+    code = frozen_code.freeze("a.py", [], [folder_of(tmp_path, "a.py")])
     assert frozen_code.changed(code, tmp_path) == []
     (tmp_path / "a.py").unlink()
     os.mkfifo(tmp_path / "a.py")
@@ -55,13 +55,13 @@ def test_a_pipe_where_the_code_came_from_counts_as_changed(tmp_path: Path) -> No
 
 
 def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    with (made(tmp_path, "a.py") / "data.bin").open("wb") as file:
+    with (folder_of(tmp_path, "a.py") / "data.bin").open("wb") as file:
         file.truncate(1 << 40)  # more than any memory
     refused(tmp_path, "code: more than", "at data.bin", code=["data.bin"])
 
 
 def test_folders_without_end_are_refused(tmp_path: Path) -> None:
-    made(tmp_path, "a.py", "lib/" + "d/" * 60 + "b.py")
+    folder_of(tmp_path, "a.py", "lib/" + "d/" * 60 + "b.py")
     refused(tmp_path, "is more than 50 folders deep", code=["lib"])
     with pytest.raises(UserError, match="is more than 50 folders deep"):
         frozen_code.fetch(tmp_path, "0" * 64)
@@ -69,7 +69,9 @@ def test_folders_without_end_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    Path(os.fsdecode(os.fsencode(made(tmp_path, "a.py", "lib/b.py")) + b"/lib/\xff.py")).touch()
+    Path(
+        os.fsdecode(os.fsencode(folder_of(tmp_path, "a.py", "lib/b.py")) + b"/lib/\xff.py")
+    ).touch()
     refused(tmp_path, r"code: '\udcff.py'", "is not a UTF-8 name", code=["lib"])
     with pytest.raises(UserError, match="is not a UTF-8 name"):
         frozen_code.fetch(tmp_path, "0" * 64)

@@ -1,4 +1,4 @@
-"""Where everything lies in a project."""
+"""The paths of a project."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A pipe in the place of a file that others may have written: nobody waits for it."""
+"""A pipe in place of a file of others: no command waits for it."""
 
 import os
 from pathlib import Path

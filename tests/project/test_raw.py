@@ -56,11 +56,11 @@ def test_protected_files_are_marked_read_only(project: Layout, raw: Path) -> Non
     done = protect(project, raw)
     for path in (raw / "a.csv", raw / "2024" / "c.csv"):
         assert not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
-    # The marks are set in either case; the user root is not stopped by them, and is told.
+    # Root can write despite the permissions, and the report says so.
     assert done.writable == (done.added if IS_ROOT else ())
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="only root can make a file that is somebody else's")
+@pytest.mark.skipif(not IS_ROOT, reason="only root can create another user's file")
 def test_a_mark_that_cannot_be_set_is_told_and_is_no_error(open_folder: Path) -> None:
     layout = Layout(open_folder / "churn")
     layout.raw.mkdir(parents=True)
@@ -76,34 +76,34 @@ def test_a_mark_that_cannot_be_set_is_told_and_is_no_error(open_folder: Path) ->
 
 def test_protected_data_verifies(project: Layout, raw: Path) -> None:
     protect(project, raw)
-    found = verify(project, raw)
-    assert found.clean
-    assert found.checked == 3
+    report = verify(project, raw)
+    assert report.clean
+    assert report.checked == 3
 
 
 def test_a_changed_raw_file_is_named_by_verify(project: Layout, raw: Path) -> None:
     protect(project, raw)
     overwrite(raw / "a.csv", b"A" * 10)
     overwrite(raw / "b.csv", b"longer than before was")
-    found = verify(project, raw)
-    assert found.changed == ("a.csv", "b.csv")
-    assert not found.clean
+    report = verify(project, raw)
+    assert report.changed == ("a.csv", "b.csv")
+    assert not report.clean
 
 
 def test_a_missing_raw_file_is_named_by_verify(project: Layout, raw: Path) -> None:
     protect(project, raw)
     (raw / "2024" / "c.csv").unlink()
-    found = verify(project, raw)
-    assert found.missing == ("2024/c.csv",)
-    assert not found.clean
+    report = verify(project, raw)
+    assert report.missing == ("2024/c.csv",)
+    assert not report.clean
 
 
 def test_an_added_raw_file_is_named_by_verify(project: Layout, raw: Path) -> None:
     protect(project, raw)
     (raw / "a (1).csv").write_bytes(b"a copy that Drive made of a conflict")
-    found = verify(project, raw)
-    assert found.added == ("a (1).csv",)
-    assert not found.clean
+    report = verify(project, raw)
+    assert report.added == ("a (1).csv",)
+    assert not report.clean
 
 
 def test_verifying_writes_nothing(project: Layout, raw: Path) -> None:
@@ -207,9 +207,9 @@ def test_a_pipe_is_never_read(project: Layout, raw: Path) -> None:
     protect(project, raw)
     (raw / "a.csv").unlink()
     os.mkfifo(raw / "a.csv")
-    found = verify(project, raw)
-    assert (found.unreadable, found.missing, found.changed) == (("a.csv",), (), ())
-    assert not found.clean
+    report = verify(project, raw)
+    assert (report.unreadable, report.missing, report.changed) == (("a.csv",), (), ())
+    assert not report.clean
     with pytest.raises(UserError, match=r"cannot read a\.csv in data/raw"):
         protect(project, raw)
 
@@ -224,11 +224,11 @@ def test_nothing_is_said_of_files_in_a_folder_that_cannot_be_listed(open_folder:
     (layout.raw / "2024").chmod(0)
     try:
         with bound_by_permissions():
-            found = verify(layout, layout.raw)
+            report = verify(layout, layout.raw)
     finally:
         (layout.raw / "2024").chmod(0o755)
-    assert found.unreadable == ("2024", "b.csv")
-    assert (found.missing, found.changed, found.checked) == ((), (), 1)
+    assert report.unreadable == ("2024", "b.csv")
+    assert (report.missing, report.changed, report.checked) == ((), (), 1)
 
 
 def test_a_name_written_with_loose_accents_on_a_mac_is_the_same_name(
@@ -251,14 +251,14 @@ def test_a_name_that_is_no_unicode_can_be_protected(project: Layout, raw: Path) 
     assert verify(project, raw).clean
 
 
-def test_progress_is_told_in_bytes_up_to_all_of_them(project: Layout, raw: Path) -> None:
+def test_progress_is_reported_in_bytes_up_to_all_of_them(project: Layout, raw: Path) -> None:
     (raw / "large.bin").write_bytes(bytes(3_000_000))
-    told: list[tuple[int, int]] = []
-    protect(project, raw, progress=lambda done, total: told.append((done, total)))
-    assert {total for _, total in told} == {3_000_060}
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1][0] == 3_000_060
-    assert len(told) > 4  # more than once within the large file
+    calls: list[tuple[int, int]] = []
+    protect(project, raw, progress=lambda done, total: calls.append((done, total)))
+    assert {total for _, total in calls} == {3_000_060}
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+    assert calls[-1][0] == 3_000_060
+    assert len(calls) > 4  # more than once within the large file
 
 
 def test_several_folders_have_a_manifest_each(project: Layout, raw: Path) -> None:
@@ -374,10 +374,10 @@ def test_verify_tells_exactly_what_became_of_each_file(
     for name, content in after.items():
         (layout.raw / name).parent.mkdir(parents=True, exist_ok=True)
         (layout.raw / name).write_bytes(content)
-    found = verify(layout, layout.raw)
+    report = verify(layout, layout.raw)
     both = before.keys() & after.keys()
-    assert set(found.changed) == {name for name in both if before[name] != after[name]}
-    assert set(found.missing) == before.keys() - after.keys()
-    assert set(found.added) == after.keys() - before.keys()
-    assert found.clean == (before == after)
-    assert found.checked == len(both)
+    assert set(report.changed) == {name for name in both if before[name] != after[name]}
+    assert set(report.missing) == before.keys() - after.keys()
+    assert set(report.added) == after.keys() - before.keys()
+    assert report.clean == (before == after)
+    assert report.checked == len(both)

@@ -102,15 +102,15 @@ def test_a_drive_that_cannot_be_read_is_named(open_folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["no folder", "a folder", "a file"])
 def test_a_root_that_is_no_project_is_refused_with_its_source(tmp_path: Path, kind: str) -> None:
-    given = tmp_path / "churn"
+    root = tmp_path / "churn"
     if kind == "a folder":
-        given.mkdir()
+        root.mkdir()
     elif kind == "a file":
-        given.write_text("")
+        root.write_text("")
     with pytest.raises(UserError, match=r"^--root .*churn is "):
-        find_root(given, {}, tmp_path, never())
+        find_root(root, {}, tmp_path, never())
     with pytest.raises(UserError, match=r"^COLABCTL_ROOT .*churn is "):
-        find_root(None, {"COLABCTL_ROOT": str(given)}, tmp_path, never())
+        find_root(None, {"COLABCTL_ROOT": str(root)}, tmp_path, never())
 
 
 def test_the_usual_drives_are_those_of_colab_and_of_drive_for_desktop(tmp_path: Path) -> None:

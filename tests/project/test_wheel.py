@@ -25,7 +25,7 @@ PACKAGE = Path(wheels.__file__).parents[1]
 
 @pytest.fixture(autouse=True)
 def _made_anew() -> Iterator[None]:
-    """Make each wheel from the files as they are, which somebody may be editing."""
+    """Make each wheel from the present files, which a developer may be editing."""
     wheel.cache_clear()
     yield
     wheel.cache_clear()
@@ -95,8 +95,8 @@ def test_a_package_that_was_never_installed_cannot_make_one(
 
 def test_pip_installs_it_and_what_is_installed_makes_the_same_wheel(tmp_path: Path) -> None:
     python = bare_python(tmp_path / "python")
-    made = wheel()
-    (tmp_path / made.name).write_bytes(made.data)
+    own = wheel()
+    (tmp_path / own.name).write_bytes(own.data)
 
     def run(*command: str | Path) -> str:
         environ = {**clean(os.environ), "PIP_NO_INDEX": "1"}
@@ -106,20 +106,20 @@ def test_pip_installs_it_and_what_is_installed_makes_the_same_wheel(tmp_path: Pa
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    run(python, "-m", "pip", "install", "-q", tmp_path / made.name)
+    run(python, "-m", "pip", "install", "-q", tmp_path / own.name)
     assert run(python.with_name("colabctl"), "--version") == f"{VERSION}\n"
     again = "from colabctl.project.wheel import wheel; print(wheel().name, wheel().digest)"
-    assert run(python, "-c", again) == f"{made.name} {made.digest}\n"
+    assert run(python, "-c", again) == f"{own.name} {own.digest}\n"
     assert "colabctl-drive" not in run(python, "-m", "pip", "check")
 
 
 @pytest.mark.slow
 def test_an_empty_environment_gets_all_that_the_command_needs(tmp_path: Path) -> None:
     """Needs a package index."""
-    made = wheel()
-    (tmp_path / made.name).write_bytes(made.data)
+    own = wheel()
+    (tmp_path / own.name).write_bytes(own.data)
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "empty"], check=True)
     programs = tmp_path / "empty" / "bin"
-    subprocess.run([programs / "pip", "install", "-q", tmp_path / made.name], check=True)
-    told = subprocess.run([programs / "colabctl", "--version"], check=True, capture_output=True)
-    assert told.stdout.decode() == f"{VERSION}\n"
+    subprocess.run([programs / "pip", "install", "-q", tmp_path / own.name], check=True)
+    answer = subprocess.run([programs / "colabctl", "--version"], check=True, capture_output=True)
+    assert answer.stdout.decode() == f"{VERSION}\n"

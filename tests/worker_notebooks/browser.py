@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 1280, 900  # pixels, of a laptop's window
 # A part is cut if it holds more than it shows: it would have to be scrolled in itself.
 _MEASURE = """
 <script>
-const told = [...document.querySelectorAll(".jp-Cell")].map((cell) => {
+const cells = [...document.querySelectorAll(".jp-Cell")].map((cell) => {
   const faults = [];
   const box = cell.getBoundingClientRect();
   if (box.height > innerHeight) faults.push("longer than a screen");
@@ -25,7 +25,7 @@ const told = [...document.querySelectorAll(".jp-Cell")].map((cell) => {
   }
   return [...new Set(faults)];
 });
-document.documentElement.dataset.told = JSON.stringify(told);
+document.documentElement.dataset.cells = JSON.stringify(cells);
 </script>
 """
 
@@ -57,5 +57,5 @@ def shown(notebook: Path, place: Path) -> Page:
         page.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    [told] = re.findall(r'<html[^>]* data-told="([^"]*)"', done.stdout)
-    return Page(json.loads(html.unescape(told)))
+    [cells] = re.findall(r'<html[^>]* data-cells="([^"]*)"', done.stdout)
+    return Page(json.loads(html.unescape(cells)))

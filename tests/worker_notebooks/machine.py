@@ -54,7 +54,7 @@ class Machine:
         (self.place / "secrets.json").write_text(json.dumps(secrets))
 
     def run(self, notebook: Path, *more: str, cwd: Path | None = None, times: int = 1) -> "Ran":
-        """Run the cells of a notebook, each so many `times`, and then `more`, in a new kernel."""
+        """Run the cells of a notebook, each `times` times, and then `more`, in a new kernel."""
         text = notebook.read_text().replace("/content/drive", str(self.mount))
         content = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
         content.cells = [cell for cell in content.cells for _ in range(times)]

@@ -18,7 +18,7 @@ TELL = f"for name in {list(FOLDERS)}: print(name, globals()[name].relative_to(pr
 SAVED = "checkpoints/ben/features.json"
 
 
-def told() -> str:
+def folder_lines() -> str:
     return "".join(f"{name} {folder}\n" for name, folder in FOLDERS.items())
 
 
@@ -29,7 +29,7 @@ def test_in_colab_it_opens_the_project_and_resumes_what_was_saved(
     notebook = project.root / "notebooks/ben/start.ipynb"
     first = colab.run(notebook, TELL, "features['squares'][3]", times=2)
     assert not first.failed, first.error
-    assert told() in first.text
+    assert folder_lines() in first.text
     assert colab.calls == ["mount", "mount"]
     assert (project.root / SAVED).is_file()
     (project.root / SAVED).write_text('{"squares": "of yesterday"}')
@@ -42,11 +42,11 @@ def test_outside_colab_it_opens_the_project_in_which_it_lies(
 ) -> None:
     laptop = Machine(tmp_path / "laptop", installed, colab=False)
     project = share(tmp_path / "home" / "churn")
-    made = project.run("notebook", "new", "exploring", "--member", "ben")
-    notebook = project.root / made.out.strip()
+    created = project.run("notebook", "new", "exploring", "--member", "ben")
+    notebook = project.root / created.out.strip()
     done = laptop.run(notebook, TELL, cwd=notebook.parent)
     assert not done.failed, done.error
-    assert told() in done.text
+    assert folder_lines() in done.text
 
 
 def test_nothing_is_imported_from_the_folder_of_the_notebook(
@@ -57,7 +57,7 @@ def test_nothing_is_imported_from_the_folder_of_the_notebook(
     planted = plant(notebook.parent)
     done = laptop.run(notebook, TELL, cwd=notebook.parent)
     assert not planted.exists(), planted.read_text()
-    assert told() in done.text
+    assert folder_lines() in done.text
 
 
 def test_who_the_machine_belongs_to_counts_before_whose_notebook_it_is(

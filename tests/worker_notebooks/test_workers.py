@@ -12,9 +12,9 @@ from tests.worker_notebooks.machine import Machine, bare_python, plant
 
 def worker(project: Project, sweep: str = "first", *options: str) -> Path:
     """Write a worker notebook for ana, and return its path."""
-    made = project.run("workers", sweep, *options)
-    assert made.code == 0, made.err
-    return project.root / made.out.splitlines()[-1]
+    written = project.run("workers", sweep, *options)
+    assert written.code == 0, written.err
+    return project.root / written.out.splitlines()[-1]
 
 
 def ran(project: Project, sweep: str = "first") -> int:

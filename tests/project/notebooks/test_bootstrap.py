@@ -72,9 +72,9 @@ def installed_by_a_notebook(place: Path, *requires: str) -> "subprocess.Complete
     shelf.mkdir()
     dist(shelf, "lacking", "1.0")
     dist(shelf, "tornado", "99.0")
-    made = dist(shelf, "colabctl_drive", "0.1.0", *requires).read_bytes()
-    project = hold(place / "churn", made)
-    digest = hashlib.sha256(made).hexdigest()
+    data = dist(shelf, "colabctl_drive", "0.1.0", *requires).read_bytes()
+    project = hold(place / "churn", data)
+    digest = hashlib.sha256(data).hexdigest()
     text = f"""
 {import_lines(bootstrap)}
 {source_of(bootstrap.NotebookError, bootstrap.fetch, bootstrap.install)}

@@ -66,9 +66,9 @@ def test_a_constant_is_the_text_whatever_it_holds(text: str) -> None:
 
 
 def test_the_first_cell_opens_the_project_from_the_wheel_that_it_names(begun: Notebook) -> None:
-    opened = source(begun["cells"][0])
-    assert constants(WHEEL=wheel().name, SHA256=wheel().digest) in opened
-    assert "pip install" not in opened
+    cell = source(begun["cells"][0])
+    assert constants(WHEEL=wheel().name, SHA256=wheel().digest) in cell
+    assert "pip install" not in cell
     for name in (
         "project",
         "raw",
@@ -79,19 +79,19 @@ def test_the_first_cell_opens_the_project_from_the_wheel_that_it_names(begun: No
         "final",
         "checkpoints",
     ):
-        assert name in compile(opened, "cell", "exec").co_names
+        assert name in compile(cell, "cell", "exec").co_names
 
 
 def test_the_second_cell_saves_what_is_slow_and_resumes(begun: Notebook) -> None:
-    kept: dict[str, Any] = {}
+    saved: dict[str, Any] = {}
 
     class Stored:
         def checkpoint(self, name: str, build: Any) -> Any:
-            return kept.setdefault(name, build())
+            return saved.setdefault(name, build())
 
     for _ in range(2):
         exec(source(begun["cells"][1]), {"project": Stored()})
-    assert kept == {"features.json": {"squares": [x * x for x in range(10)]}}
+    assert saved == {"features.json": {"squares": [x * x for x in range(10)]}}
 
 
 def test_the_same_build_gives_a_member_the_same_notebook() -> None:

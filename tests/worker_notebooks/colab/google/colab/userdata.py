@@ -14,14 +14,14 @@ class NotebookAccessError(Exception):
 
 
 class TimeoutException(Exception):  # noqa: N818 - Colab's name
-    """Nobody answered."""
+    """No one answered."""
 
 
 def get(key: str) -> str:
     """Return a secret; one whose value is null may not be read."""
-    known = json.loads((place / "secrets.json").read_text())
-    if key not in known:
+    secrets = json.loads((place / "secrets.json").read_text())
+    if key not in secrets:
         raise SecretNotFoundError(f"Secret {key} does not exist.")
-    if known[key] is None:
+    if secrets[key] is None:
         raise NotebookAccessError(f"Notebook does not have access to secret {key}")
-    return str(known[key])
+    return str(secrets[key])
