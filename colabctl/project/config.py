@@ -1,4 +1,4 @@
-"""Reads a project's configuration from colabctl.yaml, the environment and options."""
+"""Reads a project's configuration from colabctl.yaml and the environment."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,7 @@ from typing import Literal, cast, get_args
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError, nearest
-from colabctl.project.config_sources import (
-    Option,
-    Settings,
-    from_environment,
-    from_file,
-    from_options,
-)
+from colabctl.project.config_sources import Settings, from_environment, from_file
 from colabctl.project.layout import CONFIG, Layout, Paths, check_member
 from colabctl.sharedfs.names import check_folder, check_label
 
@@ -60,18 +54,14 @@ class Config:
         return Layout(self.root, self.paths)
 
 
-def load(root: Path, environ: Mapping[str, str], **overrides: Option) -> Config:
+def load(root: Path, environ: Mapping[str, str]) -> Config:
     """Return the configuration of the project in `root`.
 
-    COLABCTL_<KEY> in `environ` wins over colabctl.yaml, and `overrides` (a command's options, None
-    if not given) win over both. In the environment a list is written as a,b and `paths` as
-    raw=originals,interim=tmp. Raises UserError with the key and where it was set.
+    COLABCTL_<KEY> in `environ` wins over colabctl.yaml. There, a list is written as a,b and `paths`
+    as raw=originals,interim=tmp. Raises UserError with the key and where it was set.
     """
-    unknown = overrides.keys() - _KEYS
-    if unknown:
-        raise TypeError(f"load() takes no {', '.join(sorted(unknown))}")
     settings = _checked(from_file(root / CONFIG))
-    settings |= from_environment(environ, _TEXTS, _LISTS, ("paths",)) | from_options(overrides)
+    settings |= from_environment(environ, _TEXTS, _LISTS, ("paths",))
     paths = _paths(settings)
     return Config(
         root=root,

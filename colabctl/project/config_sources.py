@@ -1,6 +1,6 @@
-"""Collects settings, each with where it comes from: a line of a file, a variable or an option."""
+"""Collects settings, each with its origin: a line of colabctl.yaml or a variable."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from colabctl.yamlfile.problems import Path as KeyPath
 
 @dataclass(frozen=True)
 class Setting:
-    """A value that a person set, and where: the key, and its file and line, variable or option."""
+    """A value that a person set, and where: the key with its file and line, or the variable."""
 
     value: "str | tuple[Setting, ...] | dict[str, Setting]"
     where: str
@@ -44,7 +44,6 @@ class Setting:
 
 
 Settings = dict[str, Setting]
-Option = str | float | Sequence[str] | Mapping[str, str] | None
 
 
 def from_file(path: Path) -> Settings:
@@ -85,21 +84,6 @@ def from_environment(
             variable = f"COLABCTL_{key.upper()}"
             if environ.get(variable):
                 settings[key] = Setting(read(environ[variable], variable), variable)
-    return settings
-
-
-def from_options(options: Mapping[str, Option]) -> Settings:
-    """Return the settings in a command's options; an option that is None was not given."""
-    settings: Settings = {}
-    for key, option in options.items():
-        where = f"--{key.replace('_', '-')}"
-        if isinstance(option, Mapping):
-            entries = {name: Setting(text, where) for name, text in option.items()}
-            settings[key] = Setting(entries, where)
-        elif isinstance(option, str | int | float):
-            settings[key] = Setting(str(option), where)
-        elif option is not None:
-            settings[key] = Setting(tuple(Setting(item, where) for item in option), where)
     return settings
 
 

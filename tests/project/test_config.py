@@ -1,4 +1,4 @@
-"""The configuration: a file, the environment, options; and what is said of a mistake."""
+"""The configuration: a file and the environment, and the messages about mistakes."""
 
 import re
 from dataclasses import fields
@@ -65,12 +65,12 @@ def test_a_file_of_comments_gives_what_is_usual(tmp_path: Path) -> None:
     assert load(write(tmp_path, "# nothing yet\n"), {}) == Config(tmp_path, tmp_path.name)
 
 
-def test_the_environment_wins_over_the_file_and_an_option_over_both(tmp_path: Path) -> None:
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     write(tmp_path, "{heartbeat: 10s, lease: 1m, member: ana, consistency: coherent}")
     environ = {"COLABCTL_HEARTBEAT": "20s", "COLABCTL_MEMBER": "ben", "COLABCTL_CONSISTENCY": ""}
-    config = load(tmp_path, environ, member="cleo", lease=None)
+    config = load(tmp_path, environ)
     assert (config.heartbeat, config.lease) == (20.0, 60.0)
-    assert config.member == "cleo"
+    assert config.member == "ben"
     assert config.consistency == "coherent"
 
 
@@ -198,12 +198,6 @@ def test_a_mistake_in_the_environment_names_the_variable(tmp_path: Path) -> None
         load(tmp_path, {"COLABCTL_HEARTBEAT": "soon"})
 
 
-def test_a_mistake_in_an_option_names_the_option(tmp_path: Path) -> None:
-    write(tmp_path, "format: 1")
-    with pytest.raises(UserError, match=r"^--task-timeout: 'soon' is not a duration"):
-        load(tmp_path, {}, task_timeout="soon")
-
-
 @pytest.mark.parametrize("text", ["secrets: [hunter 2]", "secrets: {KEY: hunter2}"])
 def test_a_secret_written_where_its_name_belongs_is_not_repeated(tmp_path: Path, text: str) -> None:
     message = refusal(tmp_path, text)
@@ -265,6 +259,7 @@ def test_whatever_a_project_is_called_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, name: str, owner: str | None
 ) -> None:
     root = tmp_path_factory.mktemp("project")
-    before = load(write(root, "format: 1"), {}, name=name, owner=owner)
+    environ = {"COLABCTL_NAME": name} | ({"COLABCTL_OWNER": owner} if owner else {})
+    before = load(write(root, "format: 1"), environ)
     write(root, render(before.name, before.owner, ()))
     assert load(root, {}) == before

@@ -1,6 +1,7 @@
 """Who works in a project, and as whom."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_project_that_was_never_completed_has_the_members_of_its_file(tmp_path
 
 
 def test_the_option_wins_over_the_environment_and_both_over_the_file(project: Layout) -> None:
-    config = load(project.root, {}, member="ana")
+    config = replace(load(project.root, {}), member="ana")
     environ = {"COLABCTL_MEMBER": "ben"}
     add(project, "cleo")
     assert current_member(config, environ, "cleo") == "cleo"
