@@ -52,6 +52,7 @@ notebooks.command("new")(notebook.new)
 
 app.command()(demo.demo)
 app.command()(project.init)
+app.command()(project.me)
 app.add_typer(member, name="member")
 app.command()(project.protect)
 app.command()(project.verify)

@@ -1,13 +1,12 @@
 """The commands that steer a sweep: each is one event in its ledger."""
 
-import os
 import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, Sweep, open_project, talk
+from colabctl.cli.options import Member, Root, Sweep, open_project, talk, working_member
 from colabctl.cli.terminal import counted
 
 
@@ -39,13 +38,12 @@ def retry(
     root: Root = None,
 ) -> None:
     """Try failed tasks again, with the same parameters."""
-    from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep
     from colabctl.work.control import retry_failed
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
-    who = current_member(config, os.environ, member)
+    who = working_member(config, member)
     again = retry_failed(OpenSweep.at(layout.root, find_sweep(layout, sweep)), who, task)
     are = "is" if again == 1 else "are"
     talk(
@@ -56,14 +54,13 @@ def retry(
 
 
 def _order(sweep: str, kind: str, member: str | None, root: Path | None) -> None:
-    from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep
     from colabctl.work.control import order
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
     opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
-    order(opened, current_member(config, os.environ, member), kind)
+    order(opened, working_member(config, member), kind)
 
 
 def _typed(command: str, sweep: str) -> str:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Member, Root, Sweep, answer, open_project, talk
+from colabctl.cli.options import (
+    Json,
+    Member,
+    Root,
+    Sweep,
+    answer,
+    open_project,
+    talk,
+    working_member,
+)
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
@@ -22,12 +31,11 @@ def new(
     root: Root = None,
 ) -> None:
     """Write a notebook that opens the project, into your folder of notebooks."""
-    from colabctl.project.members import current_member
     from colabctl.project.notebooks.starter import write_starter
     from colabctl.project.wheel import place_wheel
 
     layout, config = open_project(root)
-    who = current_member(config, os.environ, member)
+    who = working_member(config, member)
     path = write_starter(layout, who, name)
     place_wheel(layout)
     print(_line(layout, path))
@@ -50,12 +58,11 @@ def workers(
 
     Nothing is overwritten; a notebook that is there and the same is one of them.
     """
-    from colabctl.project.members import current_member
     from colabctl.project.notebooks.worker import TERMS, Job, write_workers
     from colabctl.version import VERSION
 
     layout, config = open_project(root)
-    who = current_member(config, os.environ, member)
+    who = working_member(config, member)
     parse_duration(max_time, "--max-time")
     plan = _trusted_plan(layout, sweep)
     job = Job(

@@ -1,11 +1,21 @@
-"""The commands that lay out a project and guard its raw data."""
+"""The commands that lay out a project, say who works in it, and guard its raw data."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Json, Root, answer, open_project, talk
+from colabctl.cli.options import (
+    Json,
+    Root,
+    answer,
+    open_project,
+    remember_member,
+    talk,
+    working_member,
+)
 from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
@@ -26,18 +36,62 @@ def init(
     ] = None,
 ) -> None:
     """Lay out a project in a folder; safe to repeat, nothing is overwritten."""
+    from colabctl.project.config import load
     from colabctl.project.create import create
+    from colabctl.project.current_member import login_name
     from colabctl.project.layout import Layout
+    from colabctl.project.members import members
+    from colabctl.project.root import is_project
     from colabctl.project.wheel import place_wheel
 
-    created = create(folder, name, owner, member or [])
     root = folder.expanduser().absolute()
-    made = (*created.made, *place_wheel(Layout(root)).made)
-    for path in made:
-        talk(f"made {path.relative_to(root).as_posix() if path != root else path}")
-    if not made:
+    present = members(Layout(root), load(root, {})) if is_project(root) else ()
+    login = "" if member or present else login_name()
+    created = create(folder, name, owner, [login] if login else member or [])
+    paths = (*created.made, *place_wheel(Layout(root)).made)
+    for path in paths:
+        talk(f"created {path.relative_to(root).as_posix() if path != root else path}")
+    if not paths:
         talk("everything is there already")
+    if login:
+        talk(f"{login} is the first member (your login name); add others: colabctl member add NAME")
+    if not present and len(member or [login]) == 1:
+        remember_member(root, members(Layout(root), load(root, {}))[0])
     print(root)
+
+
+def me(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The member that you are.")
+    ] = None,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Say once who you are in this project, or show it.
+
+    It is remembered on this machine, outside the shared folder. --member and COLABCTL_MEMBER win.
+    """
+    from colabctl.project.current_member import check_known, remember
+    from colabctl.project.members import members
+
+    layout, config = open_project(root)
+    if name is not None:
+        member = check_known(name, members(layout, config))
+        try:
+            remember(layout.root, member)
+        except OSError as error:
+            raise UserError(
+                f"cannot remember this in {error.filename}: {error.strerror}; use --member "
+                f"{shlex.quote(member)} or COLABCTL_MEMBER={shlex.quote(member)}"
+            ) from None
+        variable = os.environ.get("COLABCTL_MEMBER")
+        if variable and variable != member:
+            talk(f"note: COLABCTL_MEMBER={variable} wins as long as it is set")
+    member = working_member(config, None) if name is None else member
+    if as_json:
+        answer({"member": member})
+    else:
+        print(plain(one_line(member)))
 
 
 def member_add(

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from colabctl.cli.export import export
-from colabctl.cli.options import Json, Member, Root, answer, open_project, talk
+from colabctl.cli.options import Json, Member, Root, answer, open_project, talk, working_member
 from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
@@ -67,7 +67,6 @@ def sweep(
     """
     from colabctl.declare import declare, draft
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.members import current_member
     from colabctl.project.wheel import place_wheel
 
     made = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
@@ -82,7 +81,7 @@ def sweep(
         layout,
         config,
         name=called,
-        member=current_member(config, os.environ, member),
+        member=working_member(config, member),
         now=time.time(),
         approvals=approvals_for(layout.root, os.environ),
         beside=file.absolute().parent,

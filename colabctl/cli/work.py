@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, complete_sweep, open_project, talk
+from colabctl.cli.options import Member, Root, complete_sweep, open_project, talk, working_member
 from colabctl.cli.terminal import counted
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
@@ -53,7 +53,6 @@ def work(
 ) -> None:
     """Claim tasks and run them until there are none; Ctrl-C gives back what is held."""
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep, sweep_names
     from colabctl.work.limits import Limits
     from colabctl.work.session import Session
@@ -73,7 +72,7 @@ def work(
     session = Session(
         layout=layout,
         config=config,
-        member=current_member(config, os.environ, member),
+        member=working_member(config, member),
         limits=limits,
         tell=talk,
         progress=_Progress(),
