@@ -28,7 +28,7 @@ def test_links_between_pages_lead_to_headings(page: Path) -> None:
         if ":" in target:
             continue
         file = page.parent / name if name else page
-        assert file.exists() or file.name == "status.svg", f"{page.name}: {target}"
+        assert file.exists(), f"{page.name}: {target}"
         if anchor:
             assert anchor in _anchors(file), f"{page.name}: {target}"
 
