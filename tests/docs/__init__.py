@@ -1,1 +1,0 @@
-"""The README and the guide as tests: what they show is what happens."""

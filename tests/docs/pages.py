@@ -7,8 +7,8 @@
     ```yaml, ```json           text that must parse
     ```text                    an illustration
 
-Sybil finds the blocks, those in comments too (`<!--- invisible-code-block: console`), and skips what
-stands after `<!--- skip: next "reason" -->`.
+Sybil finds the blocks, those in comments too (`<!--- invisible-code-block: console`), and skips the
+block after `<!--- skip: next "reason" -->`.
 """
 
 import json
@@ -97,11 +97,11 @@ class Story:
     def _console(self, source: str, where: str) -> None:
         for command, shown in _commands(source):
             printed, code = self._terminal.run(command, shown)
-            told = f"{where}: $ {command}\n{printed}\n(exit {code})"
-            assert _matches(self._plain(shown), self._plain(printed)), told
-            assert "Traceback" not in printed or "Traceback" in shown, told
+            report = f"{where}: $ {command}\n{printed}\n(exit {code})"
+            assert _matches(self._plain(shown), self._plain(printed)), report
+            assert "Traceback" not in printed or "Traceback" in shown, report
             if not set(shown.split("\n")) - {"", "..."}:
-                assert code == 0, told
+                assert code == 0, report
 
     def _write(self, title: str, source: str) -> None:
         """Write a file into the folder that the shell is in."""
