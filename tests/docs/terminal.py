@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE = 300.0  # seconds that one command may take
@@ -65,9 +66,7 @@ class Terminal:
     def close(self) -> None:
         """End the shell and what it left running."""
         os.close(self._commands)
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._shell.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._shell.wait()
         os.close(self._screen)

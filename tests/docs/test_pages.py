@@ -43,7 +43,7 @@ def test_a_page_of_the_guide_says_first_what_it_is_for(page: Path) -> None:
 
 def _prose(page: Path) -> str:
     """Return a page without its blocks of code."""
-    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return re.sub(r"(?ms)^```.*?^```", "", page.read_text(encoding="utf-8"))
 
 
 def _anchors(page: Path) -> set[str]:
