@@ -14,7 +14,7 @@ from tests.cli.conftest import Say
 from tests.processes import Project, clean
 
 COMMANDS = ["init", "demo", "member", "member add", "member list", "protect", "verify", "sweep",
-            "sweep export",
+            "export", "guide", "doctor",
             "work", "trust", "workers", "notebook", "notebook new", "status", "results", "pause", "resume", "stop", "retry"]  # fmt: skip
 # What only some commands need; rich is Typer's own.
 HEAVY = ["nbclient", "nbformat", "sklearn", "optuna", "pandas", "numpy", "pyarrow", "filelock"]
