@@ -20,7 +20,7 @@ Root = Annotated[
         "--root",
         metavar="DIR",
         help="Folder of the project.",
-        show_default="COLABCTL_ROOT, else found from the current folder, else on the Drive",
+        show_default="COLABCTL_ROOT, the current folder or one above it, the Drive",
     ),
 ]
 Member = Annotated[

@@ -198,7 +198,8 @@ def _headline(seen: "Status") -> "RenderableType":
         (seen.duplicates, "run twice"),
     ):
         if count:
-            line.append(f", {count} {word}", style="red" if word == "failed" else "")
+            line.append(", ")
+            line.append(f"{count} {word}", style="red" if word == "failed" else "")
     if seen.rate and seen.seconds_left is not None:
         line.append(f", about {format_duration(seen.seconds_left)} left")
     return line
