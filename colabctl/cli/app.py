@@ -57,7 +57,7 @@ def _options(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    if context.invoked_subcommand is None:
+    if not (version or context.invoked_subcommand):
         print(_START, end="")
 
 

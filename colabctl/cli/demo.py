@@ -12,9 +12,7 @@ def demo(
     ] = Path("colabctl-demo"),
     trials: Annotated[
         int,
-        typer.Option(
-            "--trials", min=1, metavar="N", help="Trials of each model on each data set."
-        ),
+        typer.Option("--trials", min=1, metavar="N", help="Trials of each model on each data set."),
     ] = 10,
 ) -> None:
     """Make a project and run a real sweep in it with two workers, in under a minute."""

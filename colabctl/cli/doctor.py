@@ -19,7 +19,10 @@ _STYLES = {"ok": "green", "note": "yellow", "wrong": "red"}
 
 def doctor(
     probe: Annotated[
-        bool, typer.Option("--probe", help="Measure how long a file takes to reach another machine and come back.")
+        bool,
+        typer.Option(
+            "--probe", help="Measure how long a file takes to reach another machine and come back."
+        ),
     ] = False,
     answer_: Annotated[
         bool, typer.Option("--answer", help="Answer `--probe` on another machine.")

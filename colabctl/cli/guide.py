@@ -2,25 +2,21 @@
 
 import os
 import re
-import shlex
-import shutil
-import signal
 import sys
 from collections.abc import Iterable, Iterator
-from importlib import resources
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from colabctl.cli.options import talk
-from colabctl.cli.terminal import one_line
 from colabctl.errors import UserError, nearest
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     from markdown_it.token import Token
     from rich.markdown import Markdown
 
-PAGES = resources.files("colabctl") / "guide"
 ORDER = (
     "getting-started",
     "colab",
@@ -42,15 +38,22 @@ _ENDLESS = 100_000  # columns; a line of this width is never wrapped
 _WIDEST = 100  # columns; longer lines are hard to read
 
 
+def pages() -> "Traversable":
+    """Return the folder of the pages, as it is in the package."""
+    from importlib import resources
+
+    return resources.files("colabctl") / "guide"
+
+
 def topics() -> list[str]:
     """Return the names of all pages, in reading order."""
-    names = {page.name.removesuffix(".md") for page in PAGES.iterdir() if page.name[-3:] == ".md"}
+    names = {page.name.removesuffix(".md") for page in pages().iterdir() if page.name[-3:] == ".md"}
     return [name for name in ORDER if name in names] + sorted(names - set(ORDER))
 
 
 def page(topic: str) -> str:
     """Return the Markdown text of a page."""
-    return (PAGES / f"{topic}.md").read_text(encoding="utf-8")
+    return (pages() / f"{topic}.md").read_text(encoding="utf-8")
 
 
 def summary(text: str) -> str:
@@ -90,14 +93,21 @@ def guide(
     known = topics()
     name = topic.casefold().removesuffix(".md")
     if name not in known:
-        close = [each for each in known if name and name in each] or [nearest(name, known)]
-        hint = f"did you mean {' or '.join(close)}?" if close[0] else f"choose one of {', '.join(known)}"
-        raise UserError(f"the guide has no page {one_line(topic)!r}; {hint}")
+        close = " or ".join(_close(name, known))
+        hint = f"did you mean {close}?" if close else f"choose one of {', '.join(known)}"
+        raise UserError(f"the guide has no page {topic!r}; {hint}")
     text = page(name)
     if sys.stdout.isatty():
         _show(text)
     else:
         print(text, end="")
+
+
+def _close(name: str, known: list[str]) -> list[str]:
+    """Return the topics that `name` is a part of, else the one that is spelled most like it."""
+    parts = [topic for topic in known if name and name in topic]
+    close = nearest(name, known)
+    return parts or ([close] if close else [])
 
 
 def _list() -> None:
@@ -115,6 +125,9 @@ def _list() -> None:
 
 def _show(text: str) -> None:
     """Show a page in the pager that PAGER names, else in less; print it if there is none."""
+    import shlex
+    import shutil
+    import signal
     import subprocess
 
     from rich.console import Console

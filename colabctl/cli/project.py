@@ -101,7 +101,10 @@ Protectable = Annotated[
 def protect(
     path: Protectable = None,
     accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Record changed files as they are now, instead of refusing.")
+        bool,
+        typer.Option(
+            "--accept-changes", help="Record changed files as they are now, instead of refusing."
+        ),
     ] = False,
     root: Root = None,
     as_json: Json = False,

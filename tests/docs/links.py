@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -30,7 +31,7 @@ def anchors(page: Path) -> set[str]:
 
 def _headings(page: Path) -> Iterator[str]:
     tokens = _tokens(page)
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         if before.type == "heading_open":
             text = "".join(word.content for word in token.children or ())
             yield re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
