@@ -47,7 +47,9 @@ def pages() -> "Traversable":
 
 def topics() -> list[str]:
     """Return the names of all pages, in reading order."""
-    names = {page.name.removesuffix(".md") for page in pages().iterdir() if page.name[-3:] == ".md"}
+    names = {
+        page.name.removesuffix(".md") for page in pages().iterdir() if page.name.endswith(".md")
+    }
     return [name for name in ORDER if name in names] + sorted(names - set(ORDER))
 
 
@@ -125,8 +127,6 @@ def _list() -> None:
 
 def _show(text: str) -> None:
     """Show a page in the pager that PAGER names, else in less; print it if there is none."""
-    import shlex
-    import shutil
     import signal
     import subprocess
 
@@ -135,8 +135,8 @@ def _show(text: str) -> None:
     console = Console()
     with console.capture() as rendered:
         console.print(rendered_page(text), width=min(console.width, _WIDEST))
-    pager = shlex.split(os.environ.get("PAGER", "less"))
-    if not pager or shutil.which(pager[0]) is None:
+    pager = _pager()
+    if not pager:
         print(rendered.get(), end="")
         return
     # As git does: colours, and a page that fits on the screen is only printed.
@@ -149,6 +149,18 @@ def _show(text: str) -> None:
             process.communicate(rendered.get())
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def _pager() -> list[str]:
+    """Return the words of the pager's command; empty if there is no such program."""
+    import shlex
+    import shutil
+
+    try:
+        words = shlex.split(os.environ.get("PAGER", "less"))
+    except ValueError:  # a quotation mark without its second
+        return []
+    return words if words and shutil.which(words[0]) else []
 
 
 def rendered_page(text: str) -> "Markdown":

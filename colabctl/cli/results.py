@@ -37,7 +37,7 @@ def results(
         typer.Option(
             "--format",
             metavar="table|csv|json|jsonl|sqlite|parquet",
-            help="Format.",
+            help="Format of the results.",
             show_default="the file extension of FILE, else table",
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""How long `colabctl --help` takes, beside the smallest Typer program.
+"""How long `colabctl --help` takes, compared with the smallest Typer program.
 
     python -m tests.bench.help [--repeats 21]
 

@@ -21,7 +21,7 @@ PAGE = Path(str(guide.pages())) / "commands.md"
 
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a guide of pages that are known here."""
+    """Give a guide of three small pages."""
     folder = tmp_path / "guide"
     folder.mkdir()
     for name, text in {
@@ -76,6 +76,11 @@ def test_every_page_of_the_guide_has_a_place_in_the_order() -> None:
     assert "commands" in guide.topics()
 
 
+def test_every_page_begins_with_a_sentence_for_the_list() -> None:
+    for topic in guide.topics():
+        assert guide.summary(guide.page(topic)).endswith("."), topic
+
+
 def test_a_pipe_gets_the_page_as_it_is(say: Say) -> None:
     expected = Finished(0, PAGE.read_text(encoding="utf-8"), "")
     assert say("guide", "commands") == expected
@@ -125,7 +130,7 @@ def test_a_terminal_gets_the_page_rendered_in_the_pager(tmp_path: Path) -> None:
     assert "Exit codes" in text
 
 
-@pytest.mark.parametrize("pager", ["", "there-is-no-such-pager -R"])
+@pytest.mark.parametrize("pager", ["", "there-is-no-such-pager -R", "less '"])
 def test_without_a_pager_the_page_is_printed(pager: str) -> None:
     said = shown("guide", "commands", PAGER=pager)
     assert said.code == 0
