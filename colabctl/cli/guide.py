@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 ORDER = (
     "getting-started",
+    "project",
     "colab",
     "running-tasks",
     "sweep-file",
     "search",
+    "results",
     "commands",
     "python",
+    "raw-data",
     "drive",
     "trust",
     "wandb",

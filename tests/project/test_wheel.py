@@ -123,8 +123,8 @@ def test_a_wheel_that_pip_builds_of_a_checkout_holds_the_same_files(tmp_path: Pa
     shutil.copytree(PACKAGE, checkout / "colabctl", ignore=compiled)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(PACKAGE.parent / name, checkout)
-    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, checkout]
-    subprocess.run(pip, check=True)
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps"]
+    subprocess.run([*pip, "-w", tmp_path, checkout], check=True)
     (built,) = tmp_path.glob("*.whl")
     assert package_files(built.read_bytes()) == package_files(wheel().data)
 
