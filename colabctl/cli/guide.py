@@ -38,7 +38,7 @@ ORDER = (
 """The topics in the order in which people read them."""
 
 _ENDLESS = 100_000  # columns; a line of this width is never wrapped
-_WIDEST = 100  # columns; longer lines are hard to read
+_WIDEST = 102  # columns; a line of 100 and its margins
 
 
 def pages() -> "Traversable":

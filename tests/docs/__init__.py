@@ -1,1 +1,1 @@
-"""What the documentation says is so, and what of it is made from the program."""
+"""Tests of the documentation: what it shows is what happens."""
