@@ -11,19 +11,19 @@ from colabctl.cli.terminal import counted
 
 
 def pause(sweep: Sweep, member: Member = None, root: Root = None) -> None:
-    """Let running tasks go on, but start no new ones."""
+    """Start no new tasks; running tasks finish, and workers wait."""
     _order(sweep, "pause", member, root)
     talk(f"{sweep} pauses once its running tasks are done; go on: {_typed('resume', sweep)}")
 
 
 def resume(sweep: Sweep, member: Member = None, root: Root = None) -> None:
-    """Go on with a sweep that was paused or stopped."""
+    """Continue a sweep that was paused or stopped."""
     _order(sweep, "resume", member, root)
     talk(f"{sweep} goes on where there are workers: {_typed('work', sweep)}")
 
 
 def stop(sweep: Sweep, member: Member = None, root: Root = None) -> None:
-    """Start no new tasks and let the workers go home; what is done stays."""
+    """Start no new tasks; running tasks finish, then the workers exit."""
     _order(sweep, "stop", member, root)
     again = _typed("resume", sweep)
     talk(f"{sweep} stops once its running tasks are done; take it up again: {again}")
@@ -32,12 +32,18 @@ def stop(sweep: Sweep, member: Member = None, root: Root = None) -> None:
 def retry(
     sweep: Sweep,
     task: Annotated[
-        list[str] | None, typer.Option("--task", help="Only this failed task, such as t000017.")
+        list[str] | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="Only this failed task, such as t000017; can be repeated.",
+            show_default="all failed tasks",
+        ),
     ] = None,
     member: Member = None,
     root: Root = None,
 ) -> None:
-    """Try failed tasks again, with the same parameters."""
+    """Run failed tasks again, with the same parameters."""
     from colabctl.project.sweeps import find_sweep
     from colabctl.work.control import retry_failed
     from colabctl.work.open_sweep import OpenSweep

@@ -18,12 +18,20 @@ if TYPE_CHECKING:
 Root = Annotated[
     Path | None,
     typer.Option(
-        "--root", help="Folder of the project; else COLABCTL_ROOT, the current folder, the Drive."
+        "--root",
+        metavar="DIR",
+        help="Folder of the project.",
+        show_default="COLABCTL_ROOT, the current folder or one above it, the Drive",
     ),
 ]
 Member = Annotated[
     str | None,
-    typer.Option("--member", help="Which member you are; else COLABCTL_MEMBER, `colabctl me`."),
+    typer.Option(
+        "--member",
+        metavar="NAME",
+        help="Which member you are.",
+        show_default="COLABCTL_MEMBER, else `colabctl me`",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
@@ -94,7 +102,9 @@ def complete_sweep(incomplete: str) -> list[str]:
         return []
 
 
-Sweep = Annotated[str, typer.Argument(help="Name of a sweep.", autocompletion=complete_sweep)]
+Sweep = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="Name of a sweep.", autocompletion=complete_sweep)
+]
 
 
 def answer(value: Any) -> None:

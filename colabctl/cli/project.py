@@ -24,18 +24,38 @@ if TYPE_CHECKING:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to lay out.")] = Path(),
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder of the project.", show_default="the current folder"
+        ),
+    ] = Path(),
     name: Annotated[
-        str | None, typer.Option("--name", help="What the project is called; else its folder.")
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="Name of the project.",
+            show_default="the name of the folder",
+        ),
     ] = None,
     member: Annotated[
-        list[str] | None, typer.Option("--member", help="A member; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            "--member",
+            metavar="NAME",
+            help="Name of a member; can be repeated.",
+            show_default="your login name",
+        ),
     ] = None,
     owner: Annotated[
-        str | None, typer.Option("--owner", help="Who owns the shared folder.")
+        str | None,
+        typer.Option(
+            "--owner", metavar="NAME", help="Who owns the shared folder.", show_default="not set"
+        ),
     ] = None,
 ) -> None:
-    """Lay out a project in a folder; safe to repeat, nothing is overwritten."""
+    """Create a project in a folder; safe to repeat, nothing is overwritten."""
     from colabctl.project.config import load
     from colabctl.project.create import create
     from colabctl.project.current_member import login_name
@@ -62,7 +82,7 @@ def init(
 
 def me(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The member that you are.")
+        str | None, typer.Argument(metavar="NAME", help="Your name.", show_default="show it")
     ] = None,
     root: Root = None,
     as_json: Json = False,
@@ -95,9 +115,10 @@ def me(
 
 
 def member_add(
-    name: Annotated[str, typer.Argument(help="Name of the new member.")], root: Root = None
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new member.")],
+    root: Root = None,
 ) -> None:
-    """Add a member: folders of their own and a starter notebook."""
+    """Add a member: folders of their own and a notebook to start with."""
     from colabctl.project.members import add
     from colabctl.project.wheel import place_wheel
 
@@ -109,7 +130,7 @@ def member_add(
 
 
 def member_list(root: Root = None, as_json: Json = False) -> None:
-    """List the members."""
+    """List the members of the project."""
     from colabctl.project.members import members
 
     layout, config = open_project(root)
@@ -124,19 +145,25 @@ def member_list(root: Root = None, as_json: Json = False) -> None:
 
 
 Protectable = Annotated[
-    Path | None, typer.Argument(metavar="[PATH]", help="Folder; else all read-only ones.")
+    Path | None,
+    typer.Argument(
+        metavar="DIR", help="A folder of raw data.", show_default="all read-only folders"
+    ),
 ]
 
 
 def protect(
     path: Protectable = None,
     accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Record changed files as they are now.")
+        bool,
+        typer.Option(
+            "--accept-changes", help="Record changed files as they are now, instead of refusing."
+        ),
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Record checksums of the raw data and mark it read-only."""
+    """Record checksums of the raw data and make it read-only."""
     from colabctl.project import raw
 
     layout, config = open_project(root)
@@ -168,7 +195,7 @@ def protect(
 
 
 def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -> None:
-    """Prove that the raw data is unchanged; exit 3 if it is not."""
+    """Check that the raw data has not changed; exit 3 if it has."""
     from colabctl.project import raw
 
     layout, config = open_project(root)
