@@ -125,7 +125,7 @@ def member_add(
     layout, _ = open_project(root)
     created = add(layout, name)
     for path in (*created.made, *place_wheel(layout).made):
-        talk(f"made {layout.relative(path)}")
+        talk(f"created {layout.relative(path)}")
     talk(f"{name} is a member" if created.made else f"{name} was a member already")
 
 
