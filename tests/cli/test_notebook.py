@@ -20,7 +20,7 @@ def test_a_new_notebook_is_named_and_its_wheel_is_there(project: Project, say: S
     assert (project.root / ".colabctl" / wheel().name).is_file()
     refused(say("notebook", "new", "exploring", "--member", "ben"), "is there already")
     refused(say("notebook", "new", "a/b"), "notebook name 'a/b'")
-    refused(say("notebook", "new", "x", "--member", "eve"), "no member 'eve'")
+    refused(say("notebook", "new", "x", "--member", "eve"), "'eve' is not a member")
 
 
 def test_a_new_member_and_a_new_project_get_the_wheel(project: Project, say: Say) -> None:
@@ -78,7 +78,7 @@ def test_what_cannot_be_is_told_in_one_line_and_nothing_is_written(
     before = everything(declared.root)
     refused(say("workers", "frist"), "sweep 'frist' does not exist; did you mean first?")
     refused(say("workers", "first", "-n", "0"), "-n is 0; give a number")
-    refused(say("workers", "first", "--member", "eve"), "no member 'eve'", "colabctl member add")
+    refused(say("workers", "first", "--member", "eve"), "'eve' is not a member", "colabctl member add")
     refused(say("workers", "first", "--max-time", "soon"), "--max-time", "write 90s, 10m")
     refused(say("workers", "loop"), "sweep loop has no program that a worker could run")
     assert everything(declared.root) == before
