@@ -12,8 +12,8 @@ from colabctl.errors import UserError
 from colabctl.project.approvals import approvals_for
 from colabctl.project.checkpoint import checkpoint
 from colabctl.project.config import Config, load
+from colabctl.project.current_member import current_member
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.project.members import current_member
 from colabctl.project.root import find_root, usual_drives
 from colabctl.project.sweeps import find_sweep
 from colabctl.run.notebook.loop_process import orders
@@ -153,7 +153,7 @@ def open_project(root: "str | os.PathLike[str] | None", member: str | None) -> P
     given = Path(root) if root is not None else None
     found = find_root(given, os.environ, Path.cwd(), usual_drives(Path.home()))
     config = load(found, os.environ)
-    return Project(config.layout, config, current_member(config, os.environ, member))
+    return Project(config.layout, config, current_member(config, os.environ, member).name)
 
 
 def _mount_drive() -> None:

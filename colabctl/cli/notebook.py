@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Member, Root, Sweep, answer, open_project, talk
+from colabctl.cli.options import (
+    Json,
+    Member,
+    Root,
+    Sweep,
+    answer,
+    open_project,
+    talk,
+    working_member,
+)
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
@@ -17,17 +26,16 @@ if TYPE_CHECKING:
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the notebook.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the notebook.")],
     member: Member = None,
     root: Root = None,
 ) -> None:
-    """Write a notebook that opens the project, into your folder of notebooks."""
-    from colabctl.project.members import current_member
+    """Write a notebook that opens the project, in your own notebooks folder."""
     from colabctl.project.notebooks.starter import write_starter
     from colabctl.project.wheel import place_wheel
 
     layout, config = open_project(root)
-    who = current_member(config, os.environ, member)
+    who = working_member(config, member)
     path = write_starter(layout, who, name)
     place_wheel(layout)
     print(_line(layout, path))
@@ -35,27 +43,29 @@ def new(
 
 def workers(
     sweep: Sweep,
-    number: Annotated[int, typer.Option("--number", "-n", help="How many notebooks.")] = 1,
+    number: Annotated[
+        int, typer.Option("--number", "-n", metavar="N", help="Number of notebooks.")
+    ] = 1,
     member: Member = None,
     max_time: Annotated[
-        str, typer.Option("--max-time", help="How long each may work, as in 11h.")
+        str,
+        typer.Option("--max-time", metavar="TIME", help="How long each worker may run."),
     ] = "11h",
     release: Annotated[
-        bool, typer.Option("--release", help="Release the machine when the work is done.")
+        bool, typer.Option("--release", help="Release the Colab machine at the end.")
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Write worker notebooks: each, opened in Colab and run, is a worker of the sweep.
+    """Write worker notebooks for Colab: each one, once run, works on the sweep.
 
-    Nothing is overwritten; a notebook that is there and the same is one of them.
+    Nothing is overwritten. A notebook that exists and is the same counts as one of them.
     """
-    from colabctl.project.members import current_member
     from colabctl.project.notebooks.worker import TERMS, Job, write_workers
     from colabctl.version import VERSION
 
     layout, config = open_project(root)
-    who = current_member(config, os.environ, member)
+    who = working_member(config, member)
     parse_duration(max_time, "--max-time")
     plan = _trusted_plan(layout, sweep)
     job = Job(

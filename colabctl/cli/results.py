@@ -23,23 +23,41 @@ _FIRST_TO_GO = ("member", "attempt", "seconds")
 def results(
     sweep: Sweep,
     best: Annotated[
-        int | None, typer.Option("--best", min=1, help="Only the N best by the sweep's metric.")
+        int | None,
+        typer.Option(
+            "--best",
+            min=1,
+            metavar="N",
+            help="Only the N best by the sweep's metric.",
+            show_default="all",
+        ),
     ] = None,
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", help="table, csv, json, jsonl, sqlite or parquet; else by FILE's ending."
+            "--format",
+            metavar="table|csv|json|jsonl|sqlite|parquet",
+            help="Format of the results.",
+            show_default="the file extension of FILE, else table",
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write to.",
+            show_default="results are printed",
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace FILE even if it holds something else.")
+        bool,
+        typer.Option("--force", help="Replace FILE even if colabctl did not write it."),
     ] = False,
     root: Root = None,
 ) -> None:
-    """Show or write all results of a sweep: one row for each finished task."""
+    """Print the results of a sweep or write them to a file, one row per finished task."""
     from colabctl.project.sweeps import find_sweep
     from colabctl.views import formats
     from colabctl.views.results import best_results

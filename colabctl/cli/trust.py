@@ -29,14 +29,14 @@ _KINDS = {
 def trust(
     sweep: Sweep,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Approve without asking, after you have looked.")
+        bool, typer.Option("--yes", "-y", help="Approve without asking, once you have read it.")
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Show the code that a sweep runs, and approve it for you.
+    """Show the code that a sweep runs, and approve it to run on your machines.
 
-    `work` runs only what you have declared or approved. Approvals are kept outside the project.
+    `work` runs only code that you declared or approved. Approvals are kept outside the project.
     """
     from colabctl.declare import approval_of
     from colabctl.ledger import read_plan

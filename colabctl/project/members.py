@@ -1,12 +1,11 @@
 """The members of a project: who they are, and the folders and notebook that each one has."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
-from colabctl.errors import UserError, nearest
+from colabctl.errors import UserError
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
 from colabctl.project.notebooks.starter import starter
@@ -37,7 +36,7 @@ def add(layout: Layout, name: str) -> Changes:
     """
     config = load(layout.root, {})
     name = check_member(name)
-    member = _named(name, members(layout, config))
+    member = member_named(name, members(layout, config))
     if member:
         return create_missing(pieces(layout, config.name, member))
     return create_missing(newcomer(layout, config.name, name))
@@ -62,33 +61,9 @@ def newcomer(layout: Layout, project: str, name: str) -> dict[Path, bytes | None
     }
 
 
-def current_member(config: Config, environ: Mapping[str, str], explicit: str | None) -> str:
-    """Return the member who works here: `explicit`, else the configured one, else the only one.
-
-    Raises UserError if there are no members, if it could be several, and for an unknown one.
-    """
-    names = members(config.layout, config)
-    name = explicit or environ.get("COLABCTL_MEMBER") or config.member
-    if name:
-        return _named(name, names) or _refuse(name, names)
-    if len(names) == 1:
-        return names[0]
-    if names:
-        raise UserError(
-            f"which member are you: {', '.join(names)}? Choose with --member or COLABCTL_MEMBER"
-        )
-    raise UserError(f"project {config.name} has no members; join with: colabctl member add NAME")
-
-
-def _named(name: str, names: Iterable[str]) -> str | None:
-    """Return the member called `name`, in whatever case."""
+def member_named(name: str, names: Iterable[str]) -> str | None:
+    """Return the member called `name`, whatever the case of its letters."""
     return {member.casefold(): member for member in names}.get(name.casefold())
-
-
-def _refuse(name: str, names: Iterable[str]) -> NoReturn:
-    close = nearest(name, names)
-    hint = f"did you mean {close}? Otherwise run " if close else "run "
-    raise UserError(f"{name!r} is not a member; {hint}colabctl member add {name}")
 
 
 def _recorded(layout: Layout) -> Iterator[str]:

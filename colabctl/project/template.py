@@ -9,7 +9,7 @@ _TEMPLATE = """\
 # To set a key that is commented out, remove its "#". It shows the default, or an example.
 # Every key except `format` can also be set in the environment, as COLABCTL_<KEY>: for example
 # COLABCTL_HEARTBEAT=30s, COLABCTL_READ_ONLY=data/raw,data/labels or COLABCTL_PATHS=raw=originals.
-# The environment overrides this file, and the options of a command override both.
+# The environment overrides this file, and an option of a command overrides both.
 
 # The version of this file's format.
 format: 1
@@ -21,8 +21,8 @@ name: {name}
 # The members. `colabctl member add NAME` adds more, and does not change this file.
 members: {members}
 
-# The member on this machine. It is better to use --member or COLABCTL_MEMBER: everyone in the
-# project reads this file.
+# The member who works on this machine. It is better to run `colabctl me NAME`, or to use --member
+# or COLABCTL_MEMBER, because everyone in the project reads this file.
 #member: ana
 
 # Folders that must not change: `colabctl protect` records their checksums, and `colabctl verify`

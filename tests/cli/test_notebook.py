@@ -24,9 +24,9 @@ def test_a_new_notebook_is_named_and_its_wheel_is_there(project: Project, say: S
 
 
 def test_a_new_member_and_a_new_project_get_the_wheel(project: Project, say: Say) -> None:
-    assert f"made .colabctl/{wheel().name}\n" in say("member", "add", "eve").err
+    assert f"created .colabctl/{wheel().name}\n" in say("member", "add", "eve").err
     folder = project.root.parent / "other"
-    assert f"made .colabctl/{wheel().name}\n" in say("init", str(folder)).err
+    assert f"created .colabctl/{wheel().name}\n" in say("init", str(folder)).err
 
 
 def test_worker_notebooks_are_named_one_in_a_line(declared: Project, say: Say) -> None:
