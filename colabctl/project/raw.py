@@ -98,8 +98,8 @@ def protect(
     changed = [name for name in now if name in old and old[name] != now[name]]
     if changed and not accept_changes:
         raise UserError(
-            f"changed since {layout.relative(folder)} was protected: {_listed(changed)}; restore"
-            " the originals, or accept the changes with colabctl protect --accept-changes"
+            f"changed since {layout.relative(folder)} was protected: {_listed(changed)}; bring the"
+            " originals back, or accept the changes with colabctl protect --accept-changes"
         )
     gone = tuple(sorted(name for name in old if name not in now))
     after = now if accept_changes else {**old, **now}
