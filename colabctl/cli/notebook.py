@@ -32,7 +32,7 @@ def new(
 ) -> None:
     """Write a notebook that opens the project, in your own notebooks folder."""
     from colabctl.project.notebooks.starter import write_starter
-    from colabctl.project.wheel import place_wheel
+    from colabctl.project.notebooks.wheel import place_wheel
 
     layout, config = open_project(root)
     who = working_member(config, member)

@@ -61,8 +61,8 @@ def init(
     from colabctl.project.current_member import login_name
     from colabctl.project.layout import Layout
     from colabctl.project.members import members
+    from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.project.root import is_project
-    from colabctl.project.wheel import place_wheel
 
     root = folder.expanduser().absolute()
     present = members(Layout(root), load(root, {})) if is_project(root) else ()
@@ -120,7 +120,7 @@ def member_add(
 ) -> None:
     """Add a member: folders of their own and a notebook to start with."""
     from colabctl.project.members import add
-    from colabctl.project.wheel import place_wheel
+    from colabctl.project.notebooks.wheel import place_wheel
 
     layout, _ = open_project(root)
     changes = add(layout, name)

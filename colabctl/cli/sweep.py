@@ -77,7 +77,7 @@ def sweep(
     """Declare a sweep from a file; declaring the same one again changes nothing."""
     from colabctl.declare import declare, draft
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.wheel import place_wheel
+    from colabctl.project.notebooks.wheel import place_wheel
 
     made = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
     called = name or made.declaration.name or file.name.removesuffix(file.suffix)

@@ -24,8 +24,8 @@ from colabctl.project.approvals import approvals_for
 from colabctl.project.config import load
 from colabctl.project.create import create
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.notebooks.wheel import place_wheel
 from colabctl.project.root import is_project
-from colabctl.project.wheel import place_wheel
 from colabctl.views import formats
 from colabctl.views.results import Result, results
 from colabctl.work.open_sweep import OpenSweep

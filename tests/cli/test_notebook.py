@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from colabctl.project.wheel import wheel
+from colabctl.project.notebooks.wheel import wheel
 from tests.cli.conftest import Say, refused
 from tests.processes import Project
 from tests.project.conftest import everything

@@ -9,8 +9,8 @@ from colabctl.errors import UserError
 from colabctl.project.config import load
 from colabctl.project.layout import Layout
 from colabctl.project.members import members
+from colabctl.project.notebooks.wheel import place_wheel, wheel
 from colabctl.project.raw import protect, verify
-from colabctl.project.wheel import place_wheel, wheel
 from tests.project.notebooks.test_worker import written
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")

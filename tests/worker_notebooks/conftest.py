@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.project.wheel import place_wheel
+from colabctl.project.notebooks.wheel import place_wheel
 from tests.processes import Project, made
 from tests.worker_notebooks.machine import Machine, bare_python
 

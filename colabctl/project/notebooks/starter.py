@@ -14,7 +14,7 @@ from colabctl.project.notebooks.rendering import (
     render,
     source_of,
 )
-from colabctl.project.wheel import wheel
+from colabctl.project.notebooks.wheel import wheel
 from colabctl.sharedfs.files import write_new
 from colabctl.sharedfs.names import check_name
 

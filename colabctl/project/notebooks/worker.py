@@ -20,7 +20,7 @@ from colabctl.project.notebooks.rendering import (
     render,
     source_of,
 )
-from colabctl.project.wheel import place_wheel, wheel
+from colabctl.project.notebooks.wheel import place_wheel, wheel
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_new
 from colabctl.version import VERSION

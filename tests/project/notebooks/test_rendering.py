@@ -13,7 +13,7 @@ from colabctl.project.layout import Layout
 from colabctl.project.notebooks import bootstrap
 from colabctl.project.notebooks.rendering import Cell, colab_link, constants, render, source_of
 from colabctl.project.notebooks.starter import starter, write_starter
-from colabctl.project.wheel import wheel
+from colabctl.project.notebooks.wheel import wheel
 from tests.project.conftest import everything
 
 Notebook = dict[str, Any]

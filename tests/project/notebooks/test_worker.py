@@ -11,8 +11,8 @@ import pytest
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
 from colabctl.project.notebooks.rendering import constants
+from colabctl.project.notebooks.wheel import wheel
 from colabctl.project.notebooks.worker import TERMS, Job, WorkerNotebooks, worker, write_workers
-from colabctl.project.wheel import wheel
 from colabctl.version import VERSION
 from tests.project.conftest import everything
 

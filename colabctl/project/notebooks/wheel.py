@@ -16,7 +16,7 @@ from colabctl.sharedfs.files import holds_part
 from colabctl.version import VERSION
 
 _DISTRIBUTION = "colabctl-drive"
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[2]
 _METADATA_KEYS = ("Name", "Summary", "Requires-Python", "Provides-Extra", "Requires-Dist")
 
 

@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.project import wheel as wheels
 from colabctl.project.layout import Layout
-from colabctl.project.wheel import place_wheel, wheel
+from colabctl.project.notebooks import wheel as wheels
+from colabctl.project.notebooks.wheel import place_wheel, wheel
 from colabctl.version import VERSION
 from tests.processes import clean
 from tests.project.conftest import everything
 from tests.worker_notebooks.machine import bare_python
 
-PACKAGE = Path(wheels.__file__).parents[1]
+PACKAGE = Path(wheels.__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def _made_anew() -> Iterator[None]:
+def _fresh() -> Iterator[None]:
     """Make each wheel from the present files, which a developer may be editing."""
     wheel.cache_clear()
     yield
@@ -110,7 +110,9 @@ def test_pip_installs_it_and_what_is_installed_makes_the_same_wheel(tmp_path: Pa
 
     run(python, "-m", "pip", "install", "-q", tmp_path / own.name)
     assert run(python.with_name("colabctl"), "--version") == f"{VERSION}\n"
-    again = "from colabctl.project.wheel import wheel; print(wheel().name, wheel().digest)"
+    again = (
+        "from colabctl.project.notebooks.wheel import wheel; print(wheel().name, wheel().digest)"
+    )
     assert run(python, "-c", again) == f"{own.name} {own.digest}\n"
     assert "colabctl-drive" not in run(python, "-m", "pip", "check")
 
