@@ -63,7 +63,7 @@ def sampled(space: object) -> str:
         (with_(program="/etc/passwd"), ["/etc/passwd", "absolute"]),
         (with_(program="data.xyz"), ["data.xyz", "no interpreter is known"]),
         (with_(program="work.ipynb"), ["work.ipynb", "notebook"]),
-        (with_(program="broken.py:train"), ["broken.py", "no valid Python"]),
+        (with_(program="broken.py:train"), ["broken.py", "not valid Python"]),
         (with_(program="imports.py:train"), ["beside.py", "code: [beside.py]"]),
         (with_(code=["missing"]), ["code: missing does not exist"]),
         (with_(program=None, code=["train.py"]), ["code:"]),

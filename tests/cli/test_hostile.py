@@ -73,7 +73,7 @@ def test_a_journal_that_cannot_be_a_writers_does_not_stop_who_tries_again(
 def test_code_whose_name_is_no_text_does_not_stop_status(declared: Project, say: Say) -> None:
     (declared.root / "sweeps/first/code/\udcff.py").touch()
     assert say("status", "first").code == 0
-    refused(say("work", "first"), r"'\udcff.py'", "no name in UTF-8")
+    refused(say("work", "first"), r"'\udcff.py'", "not a UTF-8 name")
 
 
 @pipes
