@@ -78,7 +78,9 @@ def test_what_cannot_be_is_told_in_one_line_and_nothing_is_written(
     before = everything(declared.root)
     refused(say("workers", "frist"), "sweep 'frist' does not exist; did you mean first?")
     refused(say("workers", "first", "-n", "0"), "-n is 0; give a number")
-    refused(say("workers", "first", "--member", "eve"), "'eve' is not a member", "colabctl member add")
+    refused(
+        say("workers", "first", "--member", "eve"), "'eve' is not a member", "colabctl member add"
+    )
     refused(say("workers", "first", "--max-time", "soon"), "--max-time", "write 90s, 10m")
     refused(say("workers", "loop"), "sweep loop has no program that a worker could run")
     assert everything(declared.root) == before
