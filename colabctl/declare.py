@@ -21,7 +21,7 @@ from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.language.command import interpreter_of
-from colabctl.search.language.early_terminate import checked
+from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_folder
@@ -249,9 +249,10 @@ def _origin(code: frozen_code.Code, root: Path) -> str | None:
 
 def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     """Return the rule to stop early; an objective that asks expects Optuna's usual pruner."""
-    if declaration.early_terminate is None and declaration.method == "optuna":
-        return checked({"type": "median"})
-    return declaration.early_terminate
+    rule = declaration.early_terminate
+    if rule is None and declaration.method == "optuna":
+        rule = Median()
+    return rule.to_json() if rule else None
 
 
 def _kernels(declaration: Declaration) -> Mapping[str, Any]:

@@ -1,13 +1,14 @@
 """What tests of the whole program share."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.processes import Project, made
+from tests.processes import Project, clean, made
 
 # No test is timed: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
@@ -16,8 +17,19 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep approvals away from those of whoever runs the tests."""
+    """Keep the user's settings out of the tests, and what the tests leave out of the home folder."""
+    for name in os.environ.keys() - clean(os.environ).keys():
+        del os.environ[name]
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> None:
+    """Let SIGINT end what tests start, even where a shell starts pytest itself ignoring it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # pytest still ignores it. A new process inherits that a signal is ignored, not a handler.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 @pytest.fixture

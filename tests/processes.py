@@ -220,8 +220,12 @@ def end_together(processes: "Sequence[subprocess.Popen[str]]") -> list[Finished]
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the settings of whoever runs the tests."""
-    dropped = ("COLABCTL_", "CUDA_VISIBLE_DEVICES")
+    """Return an environment without the settings of the user who runs the tests."""
+    dropped = (
+        "COLABCTL_", "CUDA_VISIBLE_DEVICES",
+        "PYTHONUNBUFFERED",  # it hides what happens as Python exits
+        "TERM", "TTY_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR",  # Rich reads these
+    )  # fmt: skip
     return {name: value for name, value in environ.items() if not name.startswith(dropped)}
 
 

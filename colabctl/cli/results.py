@@ -12,11 +12,9 @@ from colabctl.cli.terminal import counted, cut, for_screen, one_line, plain, sty
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from colabctl.ledger import Plan, SweepState
     from colabctl.views.results import Result
 
 _ENDLESS = 100_000  # characters; a table of this width is never cut
-_MOST_NAMES = 10  # of metrics
 _FIRST_TO_GO = ("member", "attempt", "seconds")
 
 
@@ -60,6 +58,7 @@ def results(
     """Print the results of a sweep or write them to a file, one row per finished task."""
     from colabctl.project.sweeps import find_sweep
     from colabctl.views import formats
+    from colabctl.views.best import unreported
     from colabctl.views.results import best_results
     from colabctl.views.results import results as rows_of
     from colabctl.work.open_sweep import OpenSweep
@@ -97,23 +96,6 @@ def results(
     else:
         file = shlex.quote(f"{sweep}.{wanted}")
         raise UserError(f"{wanted} is no text; say where to write it: -o {file}")
-
-
-def unreported(plan: "Plan", state: "SweepState") -> str | None:
-    """Return what to say if done tasks have reported metrics, and never the sweep's own."""
-    done = [
-        task.outcome.body.get("metrics", {})
-        for task in state.tasks
-        if task.status == "done" and task.outcome is not None
-    ]
-    if plan.metric is None or not done or any(plan.value_of(each) is not None for each in done):
-        return None
-    names = list(dict.fromkeys(name for metrics in done for name in metrics))
-    if plan.metric in names:
-        return f"no task reported a number as {cut(plan.metric)}"
-    more = ["..."] if len(names) > _MOST_NAMES else []
-    told = ", ".join([*map(cut, names[:_MOST_NAMES]), *more])
-    return f"no task reported {cut(plan.metric)}; reported were: {told or 'none'}"
 
 
 def _print(sweep: str, rows: "Sequence[Result]", nothing: str) -> None:

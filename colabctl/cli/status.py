@@ -137,8 +137,8 @@ def _watch(opened: "list[OpenSweep]") -> None:
 def _render(opened: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableType":
     from rich.console import Group
 
-    from colabctl.cli.results import unreported
     from colabctl.sharedfs.mounts import PROMISES
+    from colabctl.views.best import unreported
 
     lines: list[RenderableType] = [_headline(seen)]
     if seen.best:

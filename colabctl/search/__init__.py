@@ -1,6 +1,6 @@
-"""What to try: the sweep language, and how its spaces become tasks."""
+"""Sweep files, the spaces that they declare, and the search in them."""
 
-from colabctl.search.expansion import Draw, Expansion, expand
+from colabctl.search.expansion import Expansion, PlannedTask, expand
 from colabctl.search.language.declaration import Declaration, read
 from colabctl.search.language.metric import Metric
 from colabctl.search.space.cells import Cell
@@ -10,10 +10,10 @@ from colabctl.yamlfile.problems import InvalidFileError, Problem
 __all__ = [
     "Cell",
     "Declaration",
-    "Draw",
     "Expansion",
     "InvalidFileError",
     "Metric",
+    "PlannedTask",
     "Problem",
     "Space",
     "expand",

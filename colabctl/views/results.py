@@ -8,6 +8,7 @@ from typing import Any
 
 from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
 from colabctl.views import columns
+from colabctl.views.best import ranked
 from colabctl.views.status import error_of
 
 FIXED = (
@@ -72,13 +73,8 @@ def results(state: SweepState, tasks: TaskFiles) -> list[Result]:
 
 def best_results(rows: Sequence[Result], plan: Plan, count: int) -> list[Result]:
     """Return the `count` done tasks with the best values of the sweep's metric, best first."""
-    sign = 1 if plan.goal == "minimize" else -1
-    valued = [
-        (sign * value, row.index, row)
-        for row in rows
-        if row.status == "done" and (value := plan.value_of(row.metrics)) is not None
-    ]
-    return [row for _, _, row in sorted(valued, key=lambda each: each[:2])[:count]]
+    done = ((n, row.metrics) for n, row in enumerate(rows) if row.status == "done")
+    return [rows[n] for n, _ in ranked(plan, done)[:count]]
 
 
 def _iso(t: float) -> str:

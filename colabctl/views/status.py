@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from colabctl.ledger import Ledger, Plan, SweepState, TaskFiles, Writer, params_of, task_name
+from colabctl.views.best import done_metrics, ranked
+from colabctl.views.task_status import held_tasks, statuses
 
 _RECENT = 100  # outcomes that the rate is taken from
 
@@ -59,32 +61,24 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
     """Return the status of a sweep from what its ledger has read."""
     state = ledger.state
     now = ledger.clock.now()
-    # What a silent or ended worker held waits for the next one, like a task never claimed.
-    lapsed = set(state.lapsed(now))
-    waiting = state.counts["open"] + len(lapsed)
-    held = {
-        name: sorted(indices - lapsed, key=lambda index: (state.tasks[index].held_since, index))
-        for name, indices in state.held.items()
-    }
-    running = sum(min(len(indices), state.writers[name].jobs) for name, indices in held.items())
-    claimed = sum(map(len, held.values())) - running
-    stopped = state.order == "stop"
+    counts = Counter(statuses(state, now))
+    held = held_tasks(state, now)
     rate = _rate(state, now)
     left = state.total - state.finished
     return Status(
         sweep=plan.sweep,
         state=_state(state, now),
         total=state.total,
-        pending=0 if stopped else waiting,
-        claimed=claimed,
-        running=running,
-        done=state.counts["done"],
-        failed=state.counts["failed"],
-        pruned=state.counts["pruned"],
-        cancelled=waiting if stopped else 0,
+        pending=counts["pending"],
+        claimed=counts["claimed"],
+        running=counts["running"],
+        done=counts["done"],
+        failed=counts["failed"],
+        pruned=counts["pruned"],
+        cancelled=counts["cancelled"],
         duplicates=state.duplicates,
         rate=rate,
-        seconds_left=left / rate if rate and left and running else None,
+        seconds_left=left / rate if rate and left and counts["running"] else None,
         best=best(plan, state, tasks),
         workers=[
             _worker(writer, held.get(writer.name, []), now)
@@ -138,23 +132,17 @@ def _rate(state: SweepState, now: float) -> float | None:
 
 def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | None:
     """Return the done task with the best value of the sweep's metric; of equals the first."""
-    sign = 1 if plan.goal == "minimize" else -1
-    found: tuple[float, int] | None = None
-    for index, task in enumerate(state.tasks):
-        if task.status == "done" and task.outcome is not None:
-            value = plan.value_of(task.outcome.body.get("metrics", {}))
-            if value is not None and (found is None or sign * value < found[0]):
-                found = sign * value, index
-    if found is None:
+    ranking = ranked(plan, done_metrics(state))
+    if not ranking:
         return None
-    index = found[1]
+    index, value = ranking[0]
     outcome = state.tasks[index].outcome
     assert outcome is not None
     return {
         "task": task_name(index),
         "index": index,
         "metric": plan.metric,
-        "value": sign * found[0],
+        "value": value,
         "params": params_of(state, tasks, index),
         "worker": outcome.writer,
         "member": state.writers[outcome.writer].member,

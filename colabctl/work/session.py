@@ -330,7 +330,11 @@ def _needs_work(sweep: OpenSweep) -> bool:
 
 @contextmanager
 def _signals(interrupted: threading.Event) -> Iterator[None]:
-    """Turn SIGTERM and the first Ctrl-C into `interrupted`; a second Ctrl-C is the usual one."""
+    """Turn SIGTERM and the first Ctrl-C into `interrupted`; a second Ctrl-C is the usual one.
+
+    A signal that this process ignores from its start stays ignored: a shell starts a background
+    job of a script so, and then Ctrl-C is meant for the job in the foreground.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can set handlers, or need to
         return
@@ -343,7 +347,8 @@ def _signals(interrupted: threading.Event) -> Iterator[None]:
 
     try:
         for ending in (signal.SIGTERM, signal.SIGINT):
-            old[ending] = signal.signal(ending, end)
+            if signal.getsignal(ending) != signal.SIG_IGN:
+                old[ending] = signal.signal(ending, end)
         yield
     finally:
         for ending, handler in old.items():

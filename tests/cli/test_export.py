@@ -51,7 +51,7 @@ def test_wandb_gets_a_folder_with_a_file_for_each_cell_and_branch(
     ]
     assert said.code == 0
     assert said.out.splitlines() == [str(Path("bench-wandb", file)) for file in files]
-    assert "note: seed: W&B has no form for that; left out\n" in said.err
+    assert "note: seed: W&B has no such key; skipped\n" in said.err
     assert said.err.endswith("6 W&B sweeps written to bench-wandb; start one: wandb sweep FILE\n")
     assert sorted(path.name for path in (project.root / "bench-wandb").iterdir()) == sorted(files)
     told = yaml.safe_load((project.root / "bench-wandb" / files[0]).read_text())
@@ -177,7 +177,7 @@ def test_a_spreadsheet_gets_all_tasks_on_the_screen_or_in_a_file(
         (["bench", "--to", "wandb", "-o", "missing/out"], ["missing/out cannot be written", "No such file"]),
         (["bench", "--to", "optuna", "-o", "missing/out.db"], ["missing/out.db cannot be written", "No such file"]),
         (["bench", "--to", "csv", "-o", "mine.txt"], ["mine.txt exists and holds no task list of colabctl", "--force"]),
-        (["bench", "--to", "optuna", "-o", "mine.txt"], ["mine.txt exists and is not as colabctl", "--force"]),
+        (["bench", "--to", "optuna", "-o", "mine.txt"], ["mine.txt exists and was not written by colabctl", "--force"]),
         (["bench", "--to", "wandb", "-o", "mine.txt"], ["mine.txt is a file; give a folder"]),
         (["bench", "--to", "csv", "-o", "data"], ["data cannot be written: Is a directory"]),
         (["bench", "--to", "csv", "--json"], ["--json tells about files", "-o FILE"]),
@@ -225,7 +225,7 @@ def test_a_plan_that_does_not_match_its_sweep_file_is_not_exported(
 
 def test_a_sweep_without_a_metric_has_no_studies(project: Project, say: Say) -> None:
     project.declare("bench", BENCH.replace("metric: {name: loss}\n", ""))
-    refused(say("export", "bench", "--to", "optuna"), "names no metric", "--to csv")
+    refused(say("export", "bench", "--to", "optuna"), "has no metric", "--to csv")
 
 
 def test_cells_that_differ_only_in_case_are_different_files(project: Project, say: Say) -> None:

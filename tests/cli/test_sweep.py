@@ -273,7 +273,7 @@ def test_notes_of_the_file_are_told(project: Project, say: Say) -> None:
     project.write("wandb.yaml", "method: random\nproject: p\nparameters: {x: {min: 0, max: 9}}\n")
     said = say("sweep", "wandb.yaml")
     assert said.code == 0
-    assert "note: project: means something to W&B only; ignored" in said.err
+    assert "note: project: used by W&B only, ignored" in said.err
 
 
 @pytest.mark.parametrize(

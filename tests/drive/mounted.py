@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import os
 import queue
 import shutil
 import socket
@@ -16,6 +17,7 @@ from tests.drive.messages import Change, Counts, News, Order, Setting
 
 PATIENCE = 60.0  # seconds that a mount may take to answer before the test fails
 SOURCES = Path(__file__).parents[2]
+DEVICE = Path("/dev/fuse")
 
 
 class MountRefusedError(RuntimeError):
@@ -24,12 +26,16 @@ class MountRefusedError(RuntimeError):
 
 def missing() -> str | None:
     """Return what this machine lacks to mount a drive, None if nothing is known to lack."""
-    if importlib.util.find_spec("mfusepy") is None:
-        return "no package mfusepy (pip install mfusepy)"
+    if not DEVICE.exists():
+        return f"no {DEVICE} on this machine"
+    try:
+        os.close(os.open(DEVICE, os.O_RDWR))  # only an attempt tells: modes, groups, containers
+    except OSError as error:
+        return f"{DEVICE} cannot be opened by this user: {error.strerror}"
     if shutil.which("fusermount3") is None:
         return "no fusermount3 (on Debian and Ubuntu: apt-get install fuse3)"
-    if not Path("/dev/fuse").exists():
-        return "no /dev/fuse on this machine"
+    if importlib.util.find_spec("mfusepy") is None:
+        return "no package mfusepy (pip install mfusepy)"
     return None
 
 
@@ -65,9 +71,11 @@ class MountProcess:
         """Return the next report; raise RuntimeError if there is none because the process ended."""
         report = self._reports.get(timeout=PATIENCE)
         if report is None:
-            errors = self._log.read_text()
-            refused = "fusermount" in errors
-            raise (MountRefusedError if refused else RuntimeError)(f"no mount: {errors.strip()}")
+            errors = self._log.read_text().strip()
+            for line in errors.splitlines():
+                if "fusermount" in line:
+                    raise MountRefusedError(f"no mount: {line}")
+            raise RuntimeError(f"no mount: {errors}")
         return report
 
     def end(self) -> None:

@@ -484,3 +484,14 @@ def test_where_fuse_is_missing_a_test_skips_but_fails_in_ci(
     expected = MountRefusedError if in_ci else pytest.skip.Exception
     with pytest.raises(expected, match="fuse"), drive_or_skip(tmp_path / "drive"):
         pass
+
+
+def test_where_fuse_may_not_be_opened_a_test_skips_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.drive.mounted.DEVICE", tmp_path)  # root cannot open it either
+    monkeypatch.delenv("CI", raising=False)
+
+    why = f"{tmp_path} cannot be opened by this user: Is a directory"
+    with pytest.raises(pytest.skip.Exception, match=why), drive_or_skip(tmp_path / "drive"):
+        pass

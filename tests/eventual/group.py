@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.drive import Drive
+from tests.processes import clean
 
 _PROGRAM = """
 import time
@@ -44,8 +45,11 @@ class Group:
         return self.drive.machine(machine).path / "project"
 
     def environ(self, machine: int, **more: str) -> dict[str, str]:
-        clean = {name: value for name, value in os.environ.items() if name[:9] != "COLABCTL_"}
-        return {**clean, "XDG_STATE_HOME": str(self.drive.machine(machine).home), **more}
+        return {
+            **clean(os.environ),
+            "XDG_STATE_HOME": str(self.drive.machine(machine).home),
+            **more,
+        }
 
     def work(
         self, machine: int, *options: str, sweep: str = "nap", **environ: str

@@ -92,13 +92,7 @@ class _Numbered(QMCSampler):
 
 
 class _Replayed(CmaEsSampler):
-    """CMA-ES whose state is that of an optimiser which is told all trials over again.
-
-    Optuna's own sampler keeps its state, pickled, with the trials. Here a generation is as many
-    trials as ended one after the other, whoever proposed them. With one worker that is CMA-ES
-    itself, for what an optimiser is told does not depend on its random numbers; with several,
-    some trials of a generation were proposed from the state of an earlier one.
-    """
+    """CMA-ES rebuilt from the trials; Optuna's own sampler pickles its state into them."""
 
     def __init__(self, seed: int, told: Sequence[int]) -> None:
         super().__init__(seed=seed, warn_independent_sampling=False)
@@ -120,29 +114,22 @@ class _Replayed(CmaEsSampler):
         }
         if not axes or not done:
             return {}
-        import cmaes  # noqa: PLC0415 - only this sampler needs it
-        import numpy as np  # noqa: PLC0415
+        from colabctl.search.learn.cma_es import replayed  # noqa: PLC0415 - others need no cmaes
 
-        # The settings are those of Optuna's sampler.
-        optimizer = cmaes.CMA(
-            mean=np.full(len(axes), 0.5),
-            sigma=1 / 6,
-            bounds=np.tile([0.0, 1.0], (len(axes), 1)),
-            n_max_resampling=10 * len(axes),
-            seed=self._seed,
-        )
-        sign = 1 if study.direction == StudyDirection.MINIMIZE else -1
-        points = [
-            (
-                np.array([axis.place(each.params[name]) for name, axis in axes.items()]),
-                sign * each.value,
-            )
+        points = (
+            ([axis.place(each.params[name]) for name, axis in axes.items()], each.value)
             for each in done
             if each.value is not None
-        ]
-        size = optimizer.population_size
-        for start in range(0, len(points) - size + 1, size):
-            optimizer.tell(points[start : start + size])
+        )
+        # The settings are those of Optuna's sampler.
+        optimizer = replayed(
+            points,
+            dimensions=len(axes),
+            sign=1.0 if study.direction == StudyDirection.MINIMIZE else -1.0,
+            sigma=1 / 6,
+            seed=self._seed,
+            most_resampling=10 * len(axes),
+        )
         places = zip(axes.items(), optimizer.ask().tolist(), strict=True)
         return {name: axis.value(place) for (name, axis), place in places}
 

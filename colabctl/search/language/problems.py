@@ -1,4 +1,4 @@
-"""What is wrong in a sweep file: collected, each with its place, and told all at once."""
+"""The problems of a sweep file: collected, each with its place, and reported together."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ _MOST_NAMES = 6
 
 
 class Places(Protocol):
-    """Something that knows where in `source` each value stands."""
+    """The places of all values in `source`."""
 
     @property
     def source(self) -> str:
@@ -22,52 +22,52 @@ class Places(Protocol):
 
 
 @dataclass
-class Findings:
-    """What reading a file has found so far: problems, which refuse it, and notes, which do not."""
+class Problems:
+    """The problems of a file, which refuse it, and the notes on it, which do not."""
 
     places: Places
-    problems: list[Problem] = field(default_factory=list)
+    items: list[Problem] = field(default_factory=list)
     _notes: dict[str, dict[str, None]] = field(default_factory=dict)
-    _known_wrong: frozenset[Path] = frozenset()
+    _not_plain: frozenset[Path] = frozenset()
 
     def __post_init__(self) -> None:
-        self._known_wrong = frozenset(problem.path for problem in self.problems)
+        self._not_plain = frozenset(problem.path for problem in self.items)
 
-    def problem(self, path: Path, message: str, *, key: bool = False) -> None:
-        """Record that the value at `path`, or its `key`, is wrong.
+    def add(self, path: Path, message: str, *, key: bool = False) -> None:
+        """Record a problem with the value at `path`, or with its `key`.
 
-        A value that was no plain value to begin with is not found wrong again.
+        A value that was not a plain value to begin with is not reported again.
         """
-        if path in self._known_wrong:
+        if path in self._not_plain:
             return
         place = self.places.place(path, key=key)
-        self.problems.append(Problem(self.places.source, place, path, message))
+        self.items.append(Problem(self.places.source, place, path, message))
 
     def note(self, subject: str, text: str) -> None:
-        """Record something to tell the user about `subject`; the same text is told once."""
+        """Record a note on `subject`; subjects with the same text share one note."""
         self._notes.setdefault(text, {})[subject] = None
 
     def notes(self) -> Iterator[str]:
-        """Yield one line for each text: its subjects, then the text."""
+        """Yield each note on one line: its subjects, then the text."""
         for text, subjects in self._notes.items():
             yield f"{listed(subjects)}: {text}"
 
-    def refuse_if_wrong(self) -> None:
-        """Raise InvalidFileError if there is any problem."""
-        if self.problems:
-            raise InvalidFileError(self.problems)
+    def raise_if_any(self) -> None:
+        """Raise InvalidFileError if there is a problem."""
+        if self.items:
+            raise InvalidFileError(self.items)
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return the first few names, and how many more there are."""
+    """Return the first few names and the number of the others: "a, b, c and 5 more"."""
     every = list(names)
     if len(every) <= _MOST_NAMES + 1:
         return ", ".join(every)
     return f"{', '.join(every[:_MOST_NAMES])} and {len(every) - _MOST_NAMES} more"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return "; did you mean x?" for the nearest known word, else the words to choose from."""
-    names = list(known)
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return "; did you mean x?" for the nearest of `words`, or else the words to choose from."""
+    names = list(words)
     close = nearest(word, names)
     return f"; did you mean {close}?" if close else f"; choose from {listed(names)}"
