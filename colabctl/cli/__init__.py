@@ -32,7 +32,7 @@ def main() -> None:
         print(plain(f"colabctl: {error}"), file=sys.stderr)
         sys.exit(1)
     except OSError as error:
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # do not fail again at exit
+        sys.stdout = _nowhere()  # do not fail again at exit
         what = f"{error.filename or 'a file'}: {error.strerror or error}"
         print(plain(f"colabctl: {one_line(what)}"), file=sys.stderr)
         sys.exit(1)
@@ -64,7 +64,7 @@ def _ignoring_closed_pipes(stream: IO[str] | None) -> IO[str]:
     Python complains about one that it meets in its last flush.
     """
     if stream is None:  # it was closed before this process began
-        return Path(os.devnull).open("w", encoding="utf-8")
+        return _nowhere()
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
@@ -75,3 +75,7 @@ def _ignoring_closed_pipes(stream: IO[str] | None) -> IO[str]:
         errors=stream.errors,
         line_buffering=stream.line_buffering or stream.write_through,
     )
+
+
+def _nowhere() -> IO[str]:
+    return Path(os.devnull).open("w", encoding="utf-8")
