@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from colabctl.run.notebook.kernel_lifecycle import KernelOptions
+from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.notebook.runner import runner
 from colabctl.task import Assignment, Task
 

@@ -4,22 +4,22 @@ import json
 
 import nbformat
 
-from colabctl.notebook import read
-from colabctl.notebook.executed import Executed, prepare
+from colabctl.notebook.executed import ExecutedNotebook, prepare
+from colabctl.notebook.reading import read
 from tests.notebook.made import notebook
 
 CELLS = ("import os", "# parameters\nlr = 1", "print(lr)")
 
 
-def opened(document: Executed) -> nbformat.NotebookNode:
+def opened(document: ExecutedNotebook) -> nbformat.NotebookNode:
     """Read a document's file as Jupyter does, which must find it in order."""
-    text = document.encoded().decode()
+    text = document.encode().decode()
     node: nbformat.NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(node)
     return node
 
 
-def sources(document: Executed) -> list[str]:
+def sources(document: ExecutedNotebook) -> list[str]:
     return [cell.source for cell in opened(document).cells]
 
 
@@ -51,9 +51,9 @@ def test_what_papermill_put_in_makes_way() -> None:
 def test_an_executed_notebook_can_be_run_again() -> None:
     document = prepare(notebook(*CELLS), "lr = 2")
     document.mark({}, "failed", 3)
-    again = prepare(read(document.encoded(), "MAIN.ipynb"), "lr = 3")
+    again = prepare(read(document.encode(), "MAIN.ipynb"), "lr = 3")
     assert sources(again) == [CELLS[0], CELLS[1], "lr = 3", CELLS[2]]
-    assert "colabctl-failed" not in again.encoded().decode()
+    assert "colabctl-failed" not in again.encode().decode()
 
 
 def test_the_notebook_itself_stays_as_it_was() -> None:
@@ -91,5 +91,5 @@ def test_a_run_that_went_well_has_no_banner() -> None:
 
 def test_half_a_character_can_be_written() -> None:
     document = prepare(notebook(*CELLS), "x = '\ud800'")
-    assert b"ud800" in document.encoded()
+    assert b"ud800" in document.encode()
     opened(document)

@@ -8,7 +8,7 @@ import nbformat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.notebook import listing
+from colabctl.notebook.listing import listing
 from tests.notebook.made import content
 
 Cells = list[tuple[str, list[str], str]]

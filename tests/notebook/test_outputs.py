@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.notebook import nodes
-from colabctl.notebook.outputs import Outputs, rewritten
+from colabctl.notebook.outputs import Outputs, apply_carriage_returns
 
 NOTE = re.compile(r"\n\[([\d,]+) characters of output are left out\]\n")
 Node = nbformat.NotebookNode
@@ -85,8 +85,8 @@ def test_a_progress_bar_is_one_line() -> None:
 def test_rewriting_by_parts_is_rewriting_at_once(printed: str) -> None:
     parts = ""
     for letter in printed:
-        parts = rewritten(parts + letter)
-    assert parts.replace("\r", "") == rewritten(printed).replace("\r", "")
+        parts = apply_carriage_returns(parts + letter)
+    assert parts.replace("\r", "") == apply_carriage_returns(printed).replace("\r", "")
 
 
 def test_a_plot_that_is_too_large_leaves_its_text() -> None:

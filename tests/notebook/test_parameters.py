@@ -3,7 +3,7 @@
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.notebook import check
+from colabctl.notebook.parameters import check
 from tests.notebook.made import notebook
 
 CELL = "# parameters\nlr = 0.1\nbatch: int = 32\n(depth, (width, *rest)) = 1, (2, 3)\n"
@@ -59,14 +59,14 @@ def test_a_mere_annotation_assigns_nothing() -> None:
 def test_a_later_cell_that_assigns_a_parameter_again_is_an_error(later: str) -> None:
     (problem,) = problems(["lr"], "print(1)", later)
     assert problem.startswith("MAIN.ipynb: cell 3, line ")
-    assert "assigns lr again, so that the sweep's value is lost: " in problem
+    assert "assigns lr again, so the sweep's value is lost: " in problem
 
 
 def test_the_line_that_assigns_it_again_is_shown() -> None:
     assert problems(["lr"], "print(1)\n\n    # text", "x = 1\nlr = 0.5  # better") == [
         (
-            "MAIN.ipynb: cell 3, line 2 assigns lr again, so that the sweep's value is lost: "
-            "'lr = 0.5  # better'; delete it or use another name there"
+            "MAIN.ipynb: cell 3, line 2 assigns lr again, so the sweep's value is lost: "
+            "'lr = 0.5  # better'; delete that line or use another name there"
         )
     ]
 
@@ -108,7 +108,7 @@ def test_a_cell_above_may_use_the_name() -> None:
 def test_a_name_that_python_cannot_assign_is_an_error(name: str, better: str) -> None:
     assert problems([name]) == [
         (
-            f"MAIN.ipynb: parameter {name!r} is no Python name; rename it in the sweep, "
+            f"MAIN.ipynb: parameter {name!r} is not a Python name; rename it in the sweep, "
             f"for example to {better}"
         )
     ]
@@ -123,12 +123,12 @@ def test_a_name_made_from_a_parameter_s_default_is_noted() -> None:
     cell = "# parameters\nlr = 0.1\nout = f'run_{lr}'\nfile = out + '.txt'\nother = 3"
     assert check(notebook(cell), ["lr"]) == (
         (
-            "MAIN.ipynb: cell 1, line 3 makes out from the default of lr, before the sweep's value "
-            "is put in; move it to a cell below"
+            "MAIN.ipynb: cell 1, line 3 computes out from the default of lr, before the sweep's value "
+            "is set; move it to a cell below"
         ),
         (
-            "MAIN.ipynb: cell 1, line 4 makes file from the default of lr, before the sweep's value "
-            "is put in; move it to a cell below"
+            "MAIN.ipynb: cell 1, line 4 computes file from the default of lr, before the sweep's value "
+            "is set; move it to a cell below"
         ),
     )
 

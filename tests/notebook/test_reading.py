@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.errors import UserError
-from colabctl.notebook import read
 from colabctl.notebook.cells import parse
+from colabctl.notebook.reading import read
 from tests.notebook.made import content, notebook
 
 
@@ -74,12 +74,12 @@ def test_a_notebook_of_both_kinds_is_refused_with_the_choice() -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (b"", "is no notebook: it is not JSON"),
-        (b"\xff\xfe", "is no notebook: it is not JSON"),
-        (b"[" * 100_000, "is no notebook: it is not JSON"),
-        (b"print('hello')", "is no notebook: it is not JSON"),
-        (b"[]", "is no notebook: it tells no format"),
-        (b'{"nbformat": "4"}', "is no notebook: it tells no format"),
+        (b"", "is not a notebook: it is not JSON"),
+        (b"\xff\xfe", "is not a notebook: it is not JSON"),
+        (b"[" * 100_000, "is not a notebook: it is not JSON"),
+        (b"print('hello')", "is not a notebook: it is not JSON"),
+        (b"[]", "is not a notebook: it has no nbformat"),
+        (b'{"nbformat": "4"}', "is not a notebook: it has no nbformat"),
         (b'{"nbformat": 3, "worksheets": []}', "jupyter nbconvert --to notebook --inplace M"),
         (b'{"nbformat": 5}', "which this colabctl does not know"),
         (b'{"nbformat": 4, "nbformat_minor": 5}', "is a damaged notebook"),
@@ -148,8 +148,8 @@ def test_what_papermill_put_in_is_no_cell_of_the_notebook() -> None:
 def test_magics_and_shell_lines_do_not_hide_the_python_around_them(
     source: str, names: list[str]
 ) -> None:
-    tree, unread = parse(source)
-    assert unread == ()
+    tree, unparsed = parse(source)
+    assert unparsed == ()
     found = [
         target.id
         for node in tree.body
@@ -160,15 +160,15 @@ def test_magics_and_shell_lines_do_not_hide_the_python_around_them(
 
 
 def test_a_line_that_is_neither_python_nor_magic_is_told() -> None:
-    tree, unread = parse("a = 1\npip install x\nb = 2")
-    assert unread == (2,)
+    tree, unparsed = parse("a = 1\npip install x\nb = 2")
+    assert unparsed == (2,)
     assert len(tree.body) == 3
 
 
 @given(st.text(alphabet="a=1 \n%!?('\"\\[:\x00é\r", max_size=60))
 def test_any_text_can_be_a_cell(source: str) -> None:
-    _, unread = parse(source)
-    assert all(line >= 1 for line in unread)
+    _, unparsed = parse(source)
+    assert all(line >= 1 for line in unparsed)
 
 
 def test_a_thousand_lines_of_prose_in_a_code_cell_take_no_time() -> None:

@@ -155,10 +155,10 @@ def test_each_way_in_which_a_program_goes_wrong_is_told_in_words(project: Projec
         "kill -9 $$": "the program was killed by SIGKILL (often the machine ran out of memory)",
         'echo "[1]" > "$COLABCTL_RESULT"': "COLABCTL_RESULT must hold an object, "
         'such as {"accuracy": 0.91}',
-        'echo "{" > "$COLABCTL_RESULT"': "COLABCTL_RESULT holds no JSON "
+        'echo "{" > "$COLABCTL_RESULT"': "COLABCTL_RESULT is not valid JSON "
         "(Expecting property name enclosed in double quotes: line 2 column 1 (char 2))",
         'echo "{}" >> "$COLABCTL_REPORTS"': "COLABCTL_REPORTS: b'{}' is not a report ('step')",
-        'printf "\\377" > "$COLABCTL_RESULT"': "COLABCTL_RESULT holds no JSON "
+        'printf "\\377" > "$COLABCTL_RESULT"': "COLABCTL_RESULT is not valid JSON "
         "('utf-8' codec can't decode byte 0xff in position 0: invalid start byte)",
     }
     cases = "".join(f"--x={x}) {body};;\n" for x, body in enumerate(wrong))

@@ -66,7 +66,7 @@ def test_secrets_come_from_the_environment(environ: dict[str, str]) -> None:
 def test_a_secret_that_is_not_there_raises_what_colab_raises(environ: dict[str, str]) -> None:
     kind, text = answer("userdata.get('TOKEN')", environ)
     assert kind == "no secret"
-    assert text.startswith("secret TOKEN is not in the environment; name it under `secrets:`")
+    assert text.startswith("secret TOKEN is not in the environment; add it to `secrets:`")
 
 
 def test_an_account_is_not_asked_for_but_used_if_it_is_there(
@@ -95,7 +95,9 @@ def test_whatever_else_asks_the_browser_is_refused(environ: dict[str, str]) -> N
     }.items():
         kind, text = answer(question, environ)
         assert kind == "error"
-        assert text.startswith(f"google.colab asks the browser for {what}, and a task has none")
+        assert text.startswith(
+            f"google.colab asks the browser for {what}, but a task has no browser"
+        )
 
 
 @pytest.mark.parametrize("options", [(), ("-P",), ("-u", "-W", "error")])

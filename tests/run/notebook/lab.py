@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from colabctl.notebook import read
+from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.notebook.reading import read
 from colabctl.run.failure import Pruned, TaskError
-from colabctl.run.notebook.kernel_lifecycle import KernelOptions
+from colabctl.run.notebook.kernel_lifecycle import MOST_OUTPUT
 from colabctl.run.notebook.runner import runner
 from colabctl.task import Assignment, Task
 from tests.notebook.made import content
@@ -68,7 +69,9 @@ class Ran:
 class Lab:
     """A runner, and a project's folder for it."""
 
-    def __init__(self, place: Path, options: KernelOptions) -> None:
+    def __init__(
+        self, place: Path, options: KernelOptions, secrets: Sequence[str], most_output: int
+    ) -> None:
         self.place = place
         self.root = place / "project"
         self.code = place / "code"
@@ -78,7 +81,14 @@ class Lab:
         # ipykernel leaves what C code prints alone where it believes to be in a test.
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("PYTEST_CURRENT_TEST", raising=False)
-            self.runner = runner(self.code / "MAIN.ipynb", self.root, options, kill_after=0.5)
+            self.runner = runner(
+                self.code / "MAIN.ipynb",
+                self.root,
+                options,
+                secrets=secrets,
+                most_output=most_output,
+                kill_after=0.5,
+            )
         self._tasks = 0
 
     def run(
@@ -107,23 +117,25 @@ class Lab:
     @property
     def kernel(self) -> int | None:
         """The process of the kernel that is ready for the next task, if there is one."""
-        kernel = self.runner._series.kernel
+        kernel = self.runner._kernels.kernel
         return kernel.process.pid if kernel else None
 
     def drop(self) -> None:
         """End the kernel, so that the next task has a new one."""
-        self.runner._series.drop()
+        self.runner._kernels.drop()
 
 
 @contextmanager
-def lab_at(place: Path, **options: Any) -> Iterator[Lab]:
-    """Give a lab whose kernels are gone afterwards."""
+def lab_at(
+    place: Path, secrets: Sequence[str] = (), most_output: int = MOST_OUTPUT, **options: Any
+) -> Iterator[Lab]:
+    """Provide a lab, and end its kernels afterwards."""
     before = signal.getsignal(signal.SIGTERM)
-    made = Lab(place, KernelOptions(**options))
+    lab = Lab(place, KernelOptions(**options), secrets, most_output)
     try:
-        yield made
+        yield lab
     finally:
-        made.runner.close()
+        lab.runner.close()
     assert signal.getsignal(signal.SIGTERM) == before
 
 

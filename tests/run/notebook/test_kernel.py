@@ -12,9 +12,9 @@ from typing import Any
 import IPython
 import pytest
 
+from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.failure import TaskError
 from colabctl.run.notebook import runner as notebooks
-from colabctl.run.notebook.kernel_lifecycle import KernelOptions
 from colabctl.run.notebook.runner import run_loop, runner
 from tests.notebook.made import content
 from tests.processes import Project, check_interrupted_leaves_nothing, linux, until
@@ -58,7 +58,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         ("%%time\n1/0", "cell 2: ZeroDivisionError: division by zero"),
         ("%%capture\n1/0", "cell 2: ZeroDivisionError: division by zero"),
         ("%nomagic", "cell 2: UsageError: Line magic function `%nomagic` not found."),
-        ("input()", "cell 2: StdinNotImplementedError: input() and getpass() ask a person, and a task has none; use a parameter instead"),
+        ("input()", "cell 2: StdinNotImplementedError: input() and getpass() do not work in a task; use a parameter instead"),
         ("import asyncio\nawait asyncio.sleep(0)\n1/0", "cell 2: ZeroDivisionError: division by zero"),
         ("open('bad.py', 'w').write('1/0')\n%run bad.py", "cell 2: ZeroDivisionError: division by zero"),
     ],
@@ -162,7 +162,7 @@ def test_metrics_and_reports_reach_the_worker(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("COLABCTL_RESULT", "COLABCTL_RESULT holds no JSON"),
+        ("COLABCTL_RESULT", "COLABCTL_RESULT is not valid JSON"),
         ("COLABCTL_REPORTS", "COLABCTL_REPORTS: b'[' is not a report"),
     ],
 )
@@ -359,7 +359,7 @@ def test_a_notebook_that_cannot_be_kept_changes_no_outcome(
 
     monkeypatch.setattr(notebooks, "write_once", full)
     assert lab.run(DONE).outcome == "done"
-    assert "could not be kept: [Errno 28] No space left" in capsys.readouterr().err
+    assert "cannot write executed.ipynb: [Errno 28] No space left" in capsys.readouterr().err
 
 
 # -- being stopped --------------------------------------------------------------------------------
@@ -419,7 +419,8 @@ HOLDER = """
 import sys
 from pathlib import Path
 from colabctl.task import Assignment, Task
-from colabctl.run.notebook.runner import KernelOptions, runner
+from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.run.notebook.runner import runner
 from tests.run.colab import colab_here
 from tests.run.notebook.lab import Told
 
@@ -531,7 +532,7 @@ def test_without_ipykernel_it_is_said_what_to_install() -> None:
 
 def test_a_notebook_that_cannot_be_used_is_refused_before_a_kernel_starts(tmp_path: Path) -> None:
     for damage, said in (
-        (b"{", "is no notebook"),
+        (b"{", "is not a notebook"),
         (content("for t in s.tasks(): 0"), "has no par"),
     ):
         (tmp_path / "MAIN.ipynb").write_bytes(damage)
@@ -553,7 +554,7 @@ def test_what_a_notebook_logs_by_wandb_counts_as_in_a_script(tmp_path: Path) -> 
     )
     (tmp_path / "lab").mkdir()
     with lab_at(tmp_path / "lab") as one:
-        one.runner._wandb = one.runner._series._wandb = True  # as its notebook would have it
+        one.runner._wandb = one.runner._kernels._wandb = True  # as its notebook would have it
         first, second = (one.run(*cells, params={"x": x}, whole=True) for x in (6, 12))
     assert first.metrics == {"loss": 2.0}
     assert second.metrics == {"loss": 4.0}

@@ -134,7 +134,9 @@ def test_an_attribute_that_is_no_json_stays_with_the_trial(
 
     ran = run(objective)
     assert (ran.value, ran.attributes) == (1.0, {"size": 3})
-    assert capsys.readouterr().err == "user attribute 'model' is a object and is not recorded\n"
+    assert (
+        capsys.readouterr().err == "user attribute 'model' cannot be recorded: its type is object\n"
+    )
 
 
 # -- how it ends ------------------------------------------------------------------------------

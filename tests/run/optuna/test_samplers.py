@@ -141,7 +141,7 @@ def test_stopping_the_study_is_no_error_and_stops_nothing(
         return 1.0
 
     assert run(objective).value == 1.0
-    assert "does not end a sweep" in capsys.readouterr().err
+    assert "does not stop a sweep" in capsys.readouterr().err
 
 
 def test_a_constraint_is_refused_because_no_other_trial_would_learn_of_it() -> None:

@@ -130,5 +130,5 @@ def test_a_damaged_log_is_read_up_to_the_damage_which_is_told(tmp_path: Path) ->
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, start: bytes) -> None:
     file = tmp_path / "run-a.wandb"
     file.write_bytes(start + b"\0" * 100)
-    with pytest.raises(ValueError, match=r"run-a\.wandb is no W&B log of version 0"):
+    with pytest.raises(ValueError, match=r"run-a\.wandb is not a W&B log of version 0"):
         list(WandbLog(file).read())

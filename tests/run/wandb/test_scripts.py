@@ -427,7 +427,7 @@ if "--case=1" in sys.argv:
     project.declare("other", SWEEP.format(cases=[0, 1], more="max_retries: 0"), program)
     assert project.run("work", "other").code == 0
     assert [(row["error"], row["metrics"]) for row in project.results("other")] == [
-        ("run-a.wandb is no W&B log of version 0; leave the metrics in $COLABCTL_RESULT", {}),
+        ("run-a.wandb is not a W&B log of version 0; write the metrics to $COLABCTL_RESULT", {}),
         (None, {"loss": 1}),
     ]
 
