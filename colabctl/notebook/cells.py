@@ -29,7 +29,6 @@ class CodeCell:
         tree: the parsed source, with the source's line numbers.
         unparsed: numbers of the lines that are neither Python nor a magic with a sign: mistakes,
             or lines that IPython may know, such as a bare `pip install x`.
-
     """
 
     index: int
@@ -123,7 +122,6 @@ class Binding:
         uses: the names that the new value is computed from.
         guarded: whether it is bound only after a check of the name itself, as in
             `if lr is None: lr = 0.1`.
-
     """
 
     name: str

@@ -25,7 +25,6 @@ class ExecutedNotebook:
         node: its cells get their outputs during the run.
         numbers: for each cell its number in the declared notebook; None for the inserted cell.
         body: index of the first cell that runs for each task; tasks may share the cells before it.
-
     """
 
     node: "NotebookNode"
@@ -47,11 +46,8 @@ class ExecutedNotebook:
     def mark(self, about: Mapping[str, Any], error: str | None, index: int | None) -> None:
         """Write the outcome of the run into the document, whose cells must not run after this.
 
-        Args:
-            about: the task, for the file's metadata.
-            error: the error in one line, for a banner at the top; None after a success.
-            index: index of the cell that failed, for another banner above it.
-
+        `about` describes the task in the file's metadata. An error gets a banner at the top, and
+        another one above the failed cell, if there is an index.
         """
         self.node.metadata["colabctl"] = dict(about)
         if error is None:

@@ -12,12 +12,8 @@ from colabctl.notebook.reading import Notebook
 def parameters_source(params: Mapping[str, Any], origin: str) -> str:
     """Return the source of the cell that assigns a task's parameters.
 
-    Raises UserError for a name that Python cannot assign, and for a value that is not a JSON value.
-
-    Args:
-        params: the parameters.
-        origin: where they come from, for the first line; "task t000012 of sweep first".
-
+    Its first line names their `origin`, such as "task t000012 of sweep first". Raises UserError for
+    a name that Python cannot assign, and for a value that JSON does not have.
     """
     lines = [f"# Inserted by colabctl: {' '.join(origin.split())}"]
     lines += [f"{_name(name)} = {_literal(name, value)}" for name, value in params.items()]

@@ -20,7 +20,6 @@ class KernelOptions:
         kernel_tasks: number of tasks after which a kernel is replaced; 0 for never.
         shell_errors: what a failing `!command` does.
         keep: the tasks whose executed notebook is kept in the task's folder.
-
     """
 
     fresh: bool = False

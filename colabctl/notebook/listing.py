@@ -11,12 +11,8 @@ def listing(content: bytes, *, numbered: bool = False) -> str | None:
     Each cell starts with `# %%` and its tags, because some tags decide whether it runs. Its lines
     are indented, so that none of them looks like the start of a cell. Text is commented out.
     Outputs and other metadata do not run, and are left out. Two notebooks have the same listing
-    only if their cells have the same types, tags and sources.
-
-    Args:
-        content: the notebook's file.
-        numbered: whether to show each cell's number, which is easier to read and harder to compare.
-
+    only if their cells have the same types, tags and sources. Numbered cells are easier to read,
+    and harder to compare.
     """
     try:
         node = nodes.notebook(content.decode("utf-8-sig"))

@@ -33,7 +33,6 @@ class Notebook:
         node: nbformat's node, of format 4.5, without outputs; copy it before you change it.
         code: its code cells, without those that papermill inserted.
         parameters: the cell after which a task's parameters are inserted; None for a loop.
-
     """
 
     name: str

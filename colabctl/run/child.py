@@ -73,11 +73,7 @@ class StopFlag:
 class _PipeRecorder:
     """Sends a task's values to the worker while the task runs, whatever its threads do.
 
-    Args:
-        index: number of the task.
-        send: sends a message to the worker.
-        stop_flag: None if the sweep never stops tasks early.
-
+    `stop_flag` is None if the sweep never stops tasks early.
     """
 
     def __init__(self, index: int, send: Send, stop_flag: StopFlag | None) -> None:

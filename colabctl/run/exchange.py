@@ -18,16 +18,11 @@ VARIABLES = (
 
 
 class Exchange:
-    """A task's files, in a folder of this machine.
-
-    Args:
-        folder: holds the files; no other task uses it.
-        task: the task.
+    """A task's files, in a folder of its own on this machine.
 
     Attributes:
         environ: variables that name the files.
         asked: whether the task reports through `colabctl.task()`, and so learns when to stop.
-
     """
 
     def __init__(self, folder: Path, task: Task) -> None:

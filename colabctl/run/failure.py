@@ -28,13 +28,7 @@ class Pruned(Exception):  # noqa: N818 - not an error
 
 
 def headline(error: BaseException, conceal: Callable[[str], str] = str) -> str:
-    """Return an error's type and message in one line.
-
-    Args:
-        error: what was raised.
-        conceal: replaces secrets in a text, before it is shortened.
-
-    """
+    """Return an error's type and message in one line; `conceal` replaces secrets in a text."""
     if isinstance(error, TaskError):
         return conceal(str(error))
     if isinstance(error, SyntaxError):  # format_exception_only shows it in three lines
@@ -54,10 +48,7 @@ def last_exception(output: str) -> str:
 def tail(log: Path, conceal: Callable[[str], str] = str) -> str:
     """Return the last 40 lines of a log, without colours; fewer if lines are very long.
 
-    Args:
-        log: the file.
-        conceal: replaces secrets in a text.
-
+    `conceal` replaces secrets in a text.
     """
     try:
         with log.open("rb") as file:

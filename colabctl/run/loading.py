@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.failure import TaskError
 from colabctl.run.function import Run, call
 from colabctl.run.settings import Settings
@@ -23,12 +22,12 @@ def load(settings: Settings) -> Run:
     file, _, name = settings.program.partition(":")
     path = code / file
     if settings.kind == "notebook":
-        from colabctl.run.notebook.runner import runner as notebook_runner  # noqa: PLC0415 - Jupyter
+        from colabctl.run.notebook.runner import Runner  # noqa: PLC0415 - Jupyter
 
-        notebook = notebook_runner(
+        notebook = Runner(
             path,
             root,
-            settings.kernels or KernelOptions(),
+            settings.kernels,
             secrets=settings.secrets,
             kill_after=settings.kill_after,
             scratch=scratch,

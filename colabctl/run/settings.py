@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
 from colabctl.notebook.kernel_options import KernelOptions
@@ -23,7 +23,6 @@ class Settings:
         kill_after: seconds between SIGTERM and SIGKILL.
         kernels: how a notebook's kernels are used.
         secrets: names of the variables whose values must not be stored.
-
     """
 
     program: str
@@ -34,7 +33,7 @@ class Settings:
     root: str
     log: str
     kill_after: float
-    kernels: KernelOptions | None = None
+    kernels: KernelOptions = field(default_factory=KernelOptions)
     secrets: Sequence[str] = ()
 
     def encode(self) -> str:
@@ -45,5 +44,4 @@ class Settings:
     def decode(cls, argument: str) -> Self:
         """Return the settings that `encode` wrote."""
         parts = json.loads(argument)
-        kernels = parts.pop("kernels")
-        return cls(**parts, kernels=KernelOptions(**kernels) if kernels else None)
+        return cls(**{**parts, "kernels": KernelOptions(**parts["kernels"])})

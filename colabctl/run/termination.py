@@ -28,15 +28,8 @@ def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
 class GracefulStop:
     """Stops something step by step: waits for it to end, then asks it to, then kills it.
 
-    Args:
-        ask: asks it to end.
-        kill: kills it.
-        patience: seconds before it is asked.
-        kill_after: seconds between asking and killing.
-
-    Attributes:
-        asked: whether it has been asked.
-
+    It is asked after `patience` seconds, and killed after another `kill_after` seconds. `asked`
+    says whether it has been asked.
     """
 
     def __init__(

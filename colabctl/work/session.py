@@ -19,7 +19,7 @@ from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project import frozen_code as frozen
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.run.notebook.loop_process import VARIABLE, LoopSettings, Orders
+from colabctl.run.notebook.loop_process import VARIABLE, Orders
 from colabctl.run.notebook.loop_process import run as run_loop
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
@@ -159,13 +159,6 @@ class Session:
             )
         limits = self._limits(plan, ran=ran, wait=True)
         name = new_identity(plan, self.config, self.member, mark=mark).name
-        settings = LoopSettings(
-            notebook=str(code / plan.program),
-            root=str(self.layout.root),
-            keep_in=str(sweep.layout.runs / name),
-            kernels=plan.kernels or KernelOptions(),
-            secrets=self.config.secrets,
-        )
         self._show(sweep)
         orders = json.dumps(Orders(mark, limits.max_tasks))
 
@@ -173,10 +166,10 @@ class Session:
             return limits.until is not None and time.monotonic() >= limits.until
 
         wrong = run_loop(
-            settings,
+            self._settings(plan, code, 0),
+            sweep.layout.runs / name,
             {**environ, VARIABLE: orders},
             lambda: self.interrupted.is_set() or late(),
-            self._kill_after,
         )
         self._show(sweep)
         state = sweep.ledger.state
@@ -299,7 +292,7 @@ class Session:
             root=str(self.layout.root),
             log=str(code.parent / f"slot-{number}.log"),
             kill_after=self._kill_after,
-            kernels=plan.kernels,
+            kernels=plan.kernels or KernelOptions(),
             secrets=self.config.secrets,
         )
 

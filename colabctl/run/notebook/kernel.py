@@ -71,11 +71,7 @@ class Kernel:
     It belongs to the process group of the process that starts it, and so ends with it, whatever
     happens. jupyter_client would put it into a new session, out of reach of the group's signals.
 
-    Args:
-        environ: environment of the kernel.
-        scratch: where the kernel has its folder. The caller deletes that folder if the kernel is
-            killed.
-
+    It has its folder in `scratch`, which the caller deletes, because the kernel may be killed.
     """
 
     def __init__(self, environ: Mapping[str, str], scratch: Path | None) -> None:
@@ -197,11 +193,10 @@ class Cells(NotebookClient):
 
     Args:
         node: the document.
-        kernel: where the cells run.
+        kernel: the kernel.
         most: characters of output to keep of each cell.
         echo: called with each output as text, when it arrives.
         conceal: replaces secrets in a text.
-
     """
 
     def __init__(

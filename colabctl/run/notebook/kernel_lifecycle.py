@@ -15,9 +15,7 @@ from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.notebook.kernel import CellError, Cells, Kernel, KernelCallFailed, KernelDied
 from colabctl.run.termination import how_it_ended
 
-MOST_OUTPUT = 1_000_000
-"""Characters of output that are kept of a cell."""
-
+_MOST_OUTPUT = 1_000_000  # characters of output to keep of each cell
 _SHUTDOWN = 5.0  # seconds for a kernel's exit handlers
 _AT_EXIT = 2.0  # the same when this process ends, which itself has three seconds
 _LONGEST = 400  # characters of an exception's message
@@ -37,7 +35,6 @@ class RunResult:
         error: in one line, with the cell; None after a success.
         index: index of the cell in which the run ended; None after the last one.
         reusable: whether the kernel can run another task.
-
     """
 
     error: str | None = None
@@ -57,13 +54,8 @@ class KernelPool:
         options: how kernels are used.
         fresh: whether each task gets a new kernel.
         wandb: whether the cells may log with W&B.
-        most_output: characters of output to keep of each cell.
         scratch: where kernels have their folders.
         conceal: replaces secrets in a text.
-
-    Attributes:
-        kernel: the kernel that runs cells, or is ready for the next task.
-
     """
 
     def __init__(
@@ -74,17 +66,15 @@ class KernelPool:
         *,
         fresh: bool,
         wandb: bool,
-        most_output: int,
         scratch: Path | None,
         conceal: Callable[[str], str],
     ) -> None:
+        self.kernel: Kernel | None = None  # that runs cells, or is ready for the next task
         self._environ = environ
-        self.kernel: Kernel | None = None
         self._root = root
         self._options = options
         self._fresh = fresh
         self._wandb = wandb
-        self._most_output = most_output
         self._scratch = scratch
         self._conceal = conceal
         self._spare: Kernel | None = None
@@ -124,11 +114,8 @@ class KernelPool:
     ) -> RunResult:
         """Run the cells above the parameters cell, unless the kernel has, and then the others.
 
-        Args:
-            document: the cells.
-            environ: additional variables for this run.
-            halted: called between cells; returns whether to end the run.
-
+        `environ` has additional variables for this run. `halted` is called between cells, and
+        returns whether to end the run.
         """
         if not await self._reuse(environ):
             result = await self.set_up(document, environ, halted)
@@ -201,7 +188,7 @@ class KernelPool:
         cells = Cells(
             document.node,
             self.kernel,
-            self._most_output,
+            _MOST_OUTPUT,
             echo=sys.stdout.write,
             conceal=self._conceal,
         )

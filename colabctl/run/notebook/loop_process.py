@@ -4,14 +4,13 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.failure import TaskError, headline
+from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, signal_group
 
 VARIABLE = "COLABCTL_LOOP"
@@ -26,7 +25,6 @@ class Orders(NamedTuple):
     Attributes:
         mark: the mark that the names of their own workers get.
         most: number of tasks that they may claim; None for any number.
-
     """
 
     mark: str = ""
@@ -38,49 +36,18 @@ def orders(environ: Mapping[str, str]) -> Orders:
     return Orders(*json.loads(environ.get(VARIABLE, "[]")))
 
 
-@dataclass(frozen=True)
-class LoopSettings:
-    """The settings of the process that runs the notebook.
-
-    Attributes:
-        notebook: the notebook's file, inside a copy of the frozen code.
-        root: folder of the project, the current folder of the cells.
-        keep_in: folder for the executed notebook.
-        kernels: how kernels are used.
-        secrets: names of the variables whose values must not be stored.
-
-    """
-
-    notebook: str
-    root: str
-    keep_in: str
-    kernels: KernelOptions
-    secrets: Sequence[str]
-
-    def encode(self) -> str:
-        """Return the settings as one command-line argument."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def decode(cls, argument: str) -> Self:
-        """Return the settings that `encode` wrote."""
-        parts = json.loads(argument)
-        return cls(**{**parts, "kernels": KernelOptions(**parts["kernels"])})
-
-
 def run(
-    settings: LoopSettings,
-    environ: Mapping[str, str],
-    over: Callable[[], bool],
-    kill_after: float,
+    settings: Settings, keep_in: Path, environ: Mapping[str, str], over: Callable[[], bool]
 ) -> str:
     """Run the notebook to its end and return its error, "" after a success.
 
-    Its output is this process's. When it is `over`, the process gets SIGTERM and releases its
-    tasks; it is killed if it is still there after `kill_after` seconds.
+    Its output is this process's. The executed notebook, if it is kept, goes to the folder
+    `keep_in`. When it is `over`, the process gets SIGTERM and releases its tasks; it is killed if
+    it is still there after the settings' `kill_after` seconds.
     """
+    module = [sys.executable, "-P", "-m", "colabctl.run.notebook.loop_process"]
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-P", "-m", "colabctl.run.notebook.loop_process", settings.encode()],
+        [*module, settings.encode(), str(keep_in)],
         cwd=settings.root,
         env=dict(environ),
         stdin=subprocess.DEVNULL,
@@ -93,7 +60,7 @@ def run(
             while process.poll() is None:
                 if over():
                     signal_group(process, signal.SIGTERM)
-                    process.wait(kill_after)
+                    process.wait(settings.kill_after)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_POLL)
     finally:
@@ -110,16 +77,10 @@ def main() -> None:
     """Run the notebook; print its error to standard output, which nothing else uses."""
     from colabctl.run.notebook.runner import run_loop  # noqa: PLC0415 - Jupyter
 
-    settings = LoopSettings.decode(sys.argv[1])
+    settings, keep_in = Settings.decode(sys.argv[1]), Path(sys.argv[2])
     answer, sys.stdout = sys.stdout, sys.stderr
     try:
-        run_loop(
-            Path(settings.notebook),
-            Path(settings.root),
-            settings.kernels,
-            Path(settings.keep_in),
-            secrets=settings.secrets,
-        )
+        run_loop(settings, keep_in)
     except TaskError as error:
         print(headline(error), file=answer)
         sys.exit(1)

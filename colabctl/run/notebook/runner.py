@@ -22,12 +22,13 @@ from colabctl.errors import UserError
 from colabctl.notebook.executed import ExecutedNotebook, prepare
 from colabctl.notebook.injection import parameters_source
 from colabctl.notebook.kernel_options import KernelOptions
-from colabctl.notebook.reading import Notebook, read
+from colabctl.notebook.reading import Kind, read
 from colabctl.run import startup
 from colabctl.run.exchange import VARIABLES, Exchange
 from colabctl.run.failure import Pruned, TaskError
-from colabctl.run.notebook.kernel_lifecycle import MOST_OUTPUT, KernelPool, RunResult
+from colabctl.run.notebook.kernel_lifecycle import KernelPool, RunResult
 from colabctl.run.redaction import concealed, concealer
+from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL_AFTER, GracefulStop
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment
 from colabctl.sharedfs.files import write_once
@@ -41,67 +42,18 @@ _SAVE_EVERY = 10.0  # seconds between saves of a running notebook on this machin
 _INTERRUPT = 0.5
 
 
-def runner(
-    notebook: Path,
-    root: Path,
-    options: KernelOptions,
-    *,
-    secrets: Sequence[str] = (),
-    most_output: int = MOST_OUTPUT,
-    kill_after: float = KILL_AFTER,
-    scratch: Path | None = None,
-) -> "Runner":
-    """Return the function that runs a notebook of kind `parameters` for one task.
-
-    The current folder is the project. The notebook is the frozen copy and can import the modules
-    next to it. In its cells, `colabctl.task()` returns the task. To stop the task early, the
-    kernel is interrupted: at once, or after `kill_after` seconds if the task reports through
-    `colabctl.task()` and so learns that it should stop. It is killed another `kill_after` seconds
-    later. Temporary files are in `scratch`; the caller deletes it, because this process may be
-    killed.
-
-    For the main thread only. Raises TaskError for a notebook that cannot run here.
-    """
-    value = _read(notebook)
-    if value.kind != "parameters":
-        raise TaskError(f"{value.name} has no parameters cell, so it cannot run once for each task")
-    return Runner(
-        value,
-        notebook.parent,
-        root,
-        options,
-        secrets=secrets,
-        most_output=most_output,
-        kill_after=kill_after,
-        scratch=scratch,
-    )
-
-
-def run_loop(
-    notebook: Path,
-    root: Path,
-    options: KernelOptions,
-    keep_in: Path,
-    *,
-    secrets: Sequence[str] = (),
-) -> None:
+def run_loop(settings: Settings, keep_in: Path) -> None:
     """Run a notebook of kind `loop`, which claims its tasks itself, to its end.
 
     The executed notebook, if it is kept, goes to the folder `keep_in`. For the main thread only.
     Raises TaskError if the notebook fails.
     """
-    once = Runner(_read(notebook), notebook.parent, root, options, secrets=secrets)
+    notebook, root = Path(settings.code, settings.program), Path(settings.root)
+    once = Runner(notebook, root, settings.kernels, kind="loop", secrets=settings.secrets)
     try:
         once.run_once(keep_in)
     finally:
         once.close()
-
-
-def _read(notebook: Path) -> Notebook:
-    try:
-        return read(notebook.read_bytes(), notebook.name)
-    except UserError as error:
-        raise TaskError(str(error)) from None
 
 
 def _environ(code: Path) -> dict[str, str]:
@@ -114,32 +66,45 @@ def _environ(code: Path) -> dict[str, str]:
 
 
 class Runner:
-    """Runs a notebook again and again, and keeps the executed notebooks that are wanted."""
+    """Runs a notebook of kind `parameters`, once for each task.
+
+    The current folder is the project. The notebook is the frozen copy and can import the modules
+    next to it. In its cells, `colabctl.task()` returns the task. To stop the task early, the
+    kernel is interrupted: at once, or after `kill_after` seconds if the task reports through
+    `colabctl.task()` and so learns that it should stop. It is killed another `kill_after` seconds
+    later. Temporary files are in `scratch`; the caller deletes it, because this process may be
+    killed.
+
+    For the main thread only. Raises TaskError for a notebook that cannot run here.
+    """
 
     def __init__(
         self,
-        notebook: Notebook,
-        code: Path,
+        path: Path,
         root: Path,
         options: KernelOptions,
         *,
+        kind: Kind = "parameters",
         secrets: Sequence[str] = (),
-        most_output: int = MOST_OUTPUT,
         kill_after: float = KILL_AFTER,
         scratch: Path | None = None,
     ) -> None:
-        self._notebook = notebook
+        try:
+            self._notebook = notebook = read(path.read_bytes(), path.name)
+        except UserError as error:
+            raise TaskError(str(error)) from None
+        if notebook.kind != kind:
+            raise TaskError(f"{path.name} is of kind {notebook.kind}, and was declared as {kind}")
         self._root = root
-        self._environ = _environ(code)
+        self._environ = _environ(path.parent)
         self._wandb = any("wandb" in cell.source.lower() for cell in notebook.code)
         conceal = concealer(secrets, os.environ)
         self._kernels = KernelPool(
             self._environ,
             root,
             options,
-            fresh=options.fresh or notebook.kind == "loop",
+            fresh=options.fresh or kind == "loop",
             wandb=self._wandb,
-            most_output=most_output,
             scratch=scratch,
             conceal=conceal,
         )

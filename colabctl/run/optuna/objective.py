@@ -202,7 +202,6 @@ class _Storage(InMemoryStorage):
         settled: parameters that already have a value, which the sampler does not choose.
         own: id of the task's trial.
         attributes: the trial's user attributes, as far as JSON allows them.
-
     """
 
     def __init__(self, task: Task, metric: str, settled: Mapping[str, Any]) -> None:

@@ -35,16 +35,10 @@ _AHEAD = 7  # trials that a Gaussian process samples first, each of which takes 
 
 
 def sampler(name: str, seed: int, number: int, order: Sequence[int]) -> BaseSampler:
-    """Return the sampler for one trial.
+    """Return the sweep's sampler for the trial `number`; `seed` is for this trial alone.
 
-    Raises TaskError for an unknown name, and if a library is missing.
-
-    Args:
-        name: the sampler of the sweep.
-        seed: a seed for this trial alone.
-        number: the trial's number.
-        order: numbers of the other trials, in the order in which they ended.
-
+    `order` has the numbers of the other trials in the order in which they ended. Raises TaskError
+    for an unknown name, and if a library is missing.
     """
     try:
         check_libraries(name)

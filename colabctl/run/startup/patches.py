@@ -139,7 +139,7 @@ def _message(module: Any) -> None:
     """Refuse the requests to the browser on which all other functions of google.colab rely."""
 
     def refuse(*request: object, **_: object) -> NoReturn:
-        name = request[0] if request else "a reply"
+        name = request[0] if request else "this"
         raise RuntimeError(
             f"google.colab asks the browser for {name!r}, but a task has no browser; "
             f"do this {_IN_WORKER}"

@@ -33,7 +33,6 @@ class Entry(NamedTuple):
         kind: "history" for the values of one step; "summary" for changes of the summary.
         values: each with the keys that lead to it, as in (("val", "f1"), 0.5).
         removed: the keys that lead to values removed from the summary.
-
     """
 
     kind: Literal["history", "summary"]

@@ -75,7 +75,6 @@ class WandbRuns:
         environ: environment of the runs, with the variables from `wandb_environment`.
         scratch: the folder passed to `wandb_environment`.
         current: the current folder of the program.
-
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 import json
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ import pytest
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.notebook.reading import read
 from colabctl.run.failure import Pruned, TaskError
-from colabctl.run.notebook.kernel_lifecycle import MOST_OUTPUT
-from colabctl.run.notebook.runner import runner
+from colabctl.run.notebook import kernel_lifecycle
+from colabctl.run.notebook.runner import Runner
 from colabctl.task import Assignment, Task
 from tests.notebook.made import content
 
@@ -69,9 +69,7 @@ class Ran:
 class Lab:
     """A runner, and a project's folder for it."""
 
-    def __init__(
-        self, place: Path, options: KernelOptions, secrets: Sequence[str], most_output: int
-    ) -> None:
+    def __init__(self, place: Path, options: KernelOptions, secrets: Sequence[str]) -> None:
         self.place = place
         self.root = place / "project"
         self.code = place / "code"
@@ -81,14 +79,8 @@ class Lab:
         # ipykernel leaves what C code prints alone where it believes to be in a test.
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("PYTEST_CURRENT_TEST", raising=False)
-            self.runner = runner(
-                self.code / "MAIN.ipynb",
-                self.root,
-                options,
-                secrets=secrets,
-                most_output=most_output,
-                kill_after=0.5,
-            )
+            notebook = self.code / "MAIN.ipynb"
+            self.runner = Runner(notebook, self.root, options, secrets=secrets, kill_after=0.5)
         self._tasks = 0
 
     def run(
@@ -127,15 +119,15 @@ class Lab:
 
 @contextmanager
 def lab_at(
-    place: Path, secrets: Sequence[str] = (), most_output: int = MOST_OUTPUT, **options: Any
+    place: Path, secrets: Sequence[str] = (), most_output: int | None = None, **options: Any
 ) -> Iterator[Lab]:
     """Provide a lab, and end its kernels afterwards."""
     before = signal.getsignal(signal.SIGTERM)
-    lab = Lab(place, KernelOptions(**options), secrets, most_output)
-    try:
+    lab = Lab(place, KernelOptions(**options), secrets)
+    with pytest.MonkeyPatch.context() as patch, closing(lab.runner):
+        if most_output is not None:
+            patch.setattr(kernel_lifecycle, "_MOST_OUTPUT", most_output)
         yield lab
-    finally:
-        lab.runner.close()
     assert signal.getsignal(signal.SIGTERM) == before
 
 

@@ -15,7 +15,8 @@ import pytest
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.failure import TaskError
 from colabctl.run.notebook import runner as notebooks
-from colabctl.run.notebook.runner import run_loop, runner
+from colabctl.run.notebook.runner import Runner, run_loop
+from colabctl.run.settings import Settings
 from tests.notebook.made import content
 from tests.processes import Project, check_interrupted_leaves_nothing, linux, until
 from tests.run.colab import colab_here
@@ -420,12 +421,12 @@ import sys
 from pathlib import Path
 from colabctl.task import Assignment, Task
 from colabctl.notebook.kernel_options import KernelOptions
-from colabctl.run.notebook.runner import runner
+from colabctl.run.notebook.runner import Runner
 from tests.run.colab import colab_here
 from tests.run.notebook.lab import Told
 
 code, root = Path(sys.argv[1]), Path(sys.argv[2])
-run = runner(code / "MAIN.ipynb", root, KernelOptions(fresh=True, keep="none"))
+run = Runner(code / "MAIN.ipynb", root, KernelOptions(fresh=True, keep="none"))
 task = Task(Assignment("s", "t", 0, 1, {"x": 1}, str(root / "runs")), Told())
 run(task.params, task)
 """
@@ -504,15 +505,25 @@ def test_google_colab_answers_without_a_browser_in_the_kernel_and_in_its_childre
 
 def test_a_loop_runs_once_and_its_failure_is_told(tmp_path: Path) -> None:
     loop = tmp_path / "LOOP.ipynb"
+    settings = Settings(
+        "LOOP.ipynb",
+        "loop",
+        prunes=False,
+        command=None,
+        code=str(tmp_path),
+        root=str(tmp_path),
+        log="",
+        kill_after=30.0,
+    )
     source = (
         "class S:\n    def tasks(self): yield from (1, 2)\nfor task in S().tasks(): print(task)"
     )
     loop.write_bytes(content("import pathlib", source, "pathlib.Path('ran').touch()"))
-    run_loop(loop, tmp_path, KernelOptions(), tmp_path)
+    run_loop(settings, tmp_path)
     assert (tmp_path / "ran").exists()
     loop.write_bytes(content(source, "1/0"))
     with pytest.raises(TaskError, match="cell 2: ZeroDivisionError"):
-        run_loop(loop, tmp_path, KernelOptions(), tmp_path)
+        run_loop(settings, tmp_path)
     assert (tmp_path / "executed.ipynb").exists()
 
 
@@ -533,11 +544,11 @@ def test_without_ipykernel_it_is_said_what_to_install() -> None:
 def test_a_notebook_that_cannot_be_used_is_refused_before_a_kernel_starts(tmp_path: Path) -> None:
     for damage, said in (
         (b"{", "is not a notebook"),
-        (content("for t in s.tasks(): 0"), "has no par"),
+        (content("for t in s.tasks(): 0"), "is of kind loop, and was declared as parameters"),
     ):
         (tmp_path / "MAIN.ipynb").write_bytes(damage)
         with pytest.raises(TaskError, match=said):
-            runner(tmp_path / "MAIN.ipynb", tmp_path, KernelOptions())
+            Runner(tmp_path / "MAIN.ipynb", tmp_path, KernelOptions())
 
 
 def test_a_parameter_that_cannot_be_written_fails_its_task_only(lab: Lab) -> None:
