@@ -21,6 +21,7 @@ from tests.notebook.made import content
 
 PARAMETERS = "# parameters\nx = 0"
 DONE = "import colabctl; colabctl.task().done(x=x)"
+REPORT = "import colabctl, time\nt = colabctl.task()\n"
 
 
 @dataclass

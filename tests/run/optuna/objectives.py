@@ -119,6 +119,40 @@ def run_all(objective: Objective, numbers: Iterable[int], **options: Any) -> dic
     return known
 
 
+def float_of(low: float, high: float) -> dict[str, Any]:
+    attributes = {"low": low, "high": high, "log": False, "step": None}
+    return {"name": "FloatDistribution", "attributes": attributes}
+
+
+def trial_at(x: float, value: float | None = None, state: State = "done") -> Trial:
+    return Trial(state, {"x": x}, value, (), {"x": float_of(-10, 10)})
+
+
+def seen(
+    look: Callable[[Any], Any],
+    number: int = 0,
+    known: Mapping[int, Trial] | None = None,
+    **more: Any,
+) -> Any:
+    """Return what an objective sees when it looks at its trial."""
+    found = []
+
+    def objective(trial: Any) -> float:
+        found.append(look(trial))
+        return 0.0
+
+    ran = run(objective, number, known, **more)
+    assert ran.error is None
+    return found[0]
+
+
+class Tensor:
+    """A scalar of another library."""
+
+    def __float__(self) -> float:
+        return 0.25
+
+
 # -- objectives as they are -------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from colabctl.run.optuna.objective import runner, until_optimize
 from colabctl.task import Assignment, Task
 from tests.run.optuna.objectives import (
     Objective,
+    Tensor,
     Told,
     boosting,
     classifier,
@@ -26,8 +27,6 @@ from tests.run.optuna.objectives import (
     run,
     run_all,
 )
-
-# -- what is recorded -------------------------------------------------------------------------
 
 
 def test_an_objective_gives_its_value_and_its_parameters() -> None:
@@ -139,16 +138,6 @@ def test_an_attribute_that_is_no_json_stays_with_the_trial(
     )
 
 
-# -- how it ends ------------------------------------------------------------------------------
-
-
-class Tensor:
-    """A scalar of another library."""
-
-    def __float__(self) -> float:
-        return 0.25
-
-
 @pytest.mark.parametrize(
     ("answer", "value"),
     [(0.5, 0.5), (3, 3.0), (True, 1.0), (Tensor(), 0.25), ([0.5], 0.5), (math.inf, math.inf)],
@@ -255,78 +244,6 @@ def test_nothing_is_pruned_before_it_has_reported() -> None:
         return float(trial.should_prune())
 
     assert run(objective, stops_at=[0]).value == 0.0
-
-
-# -- choices of any kind ----------------------------------------------------------------------
-
-
-def relu(x: float) -> float:
-    return max(x, 0.0)
-
-
-SHAPES = [(64,), (128, 64)]
-
-
-def test_choices_may_be_tuples_and_are_recorded_as_lists() -> None:
-    def objective(trial: Any) -> float:
-        shape = trial.suggest_categorical("shape", SHAPES)
-        assert isinstance(shape, tuple)
-        assert trial.params["shape"] is shape
-        return float(sum(shape))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna's, about such choices
-        trials = run_all(objective, range(30))
-        again = run(objective, 40, params={"shape": [128, 64]})
-    assert {trial.state for trial in trials.values()} == {"done"}
-    assert {tuple(trial.params["shape"]) for trial in trials.values()} == set(SHAPES)
-    assert all(isinstance(trial.params["shape"], list) for trial in trials.values())
-    assert again.params == {"shape": [128, 64]}
-    assert again.value == 192
-
-
-def test_choices_may_be_functions_and_classes_and_are_recorded_as_texts() -> None:
-    choices = [relu, math.tanh, Tensor, Tensor(), lambda x: x, lambda x: -x, math.inf]
-
-    def objective(trial: Any) -> float:
-        return float(choices.index(trial.suggest_categorical("act", choices)))
-
-    trials = run_all(objective, range(40))
-    assert {trial.state for trial in trials.values()} == {"done"}
-    [choices_told] = {
-        tuple((trial.distributions or {})["act"]["attributes"]["choices"])
-        for trial in trials.values()
-    }
-    assert choices_told[:2] == ("<function relu>", "<built-in function tanh>")
-    assert len(set(choices_told)) == 7
-    assert all("0x" not in told for told in choices_told)
-    for trial in trials.values():
-        assert choices_told.index(trial.params["act"]) == trial.value
-
-
-def test_choices_may_be_numbers_of_numpy() -> None:
-    sizes = np.array([16, 32])
-
-    def objective(trial: Any) -> float:
-        return float(trial.suggest_categorical("size", sizes))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        trials = run_all(objective, range(15))
-    assert {trial.params["size"] for trial in trials.values()} == {16, 32}
-    assert {trial.value for trial in trials.values()} == {16.0, 32.0}
-
-
-def test_equal_choices_of_different_types_are_told_apart_as_far_as_optuna_does() -> None:
-    def objective(trial: Any) -> float:
-        choice = trial.suggest_categorical("c", [True, 1, 0.5])
-        assert type(choice) is type(trial.params["c"])
-        return float(type(choice) is int)
-
-    assert {run(objective, number).value for number in range(20)} == {0.0, 1.0}
-
-
-# -- the user's own use of Optuna -------------------------------------------------------------
 
 
 def test_nothing_is_logged_and_what_the_user_logs_is(caplog: pytest.LogCaptureFixture) -> None:
