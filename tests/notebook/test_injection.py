@@ -58,13 +58,13 @@ def test_an_origin_of_several_lines_stays_a_comment() -> None:
     assert parameters_source({}, "a\nimport os").count("\n") == 0
 
 
-def test_what_cannot_be_written_is_refused_by_name() -> None:
+def test_a_value_that_cannot_be_written_is_refused_by_name() -> None:
     with pytest.raises(UserError, match="parameter when holds a set"):
         parameters_source({"when": [{1}]}, "x")
 
 
 @pytest.mark.parametrize("name", ["__import__('os').system('id'); y", "x\ny", "", "class", "a.b"])
-def test_what_is_no_name_is_never_put_into_code(name: str) -> None:
+def test_text_that_is_not_a_name_never_becomes_code(name: str) -> None:
     with pytest.raises(UserError, match="is not a Python name") as refused:
         parameters_source({"x": 1, name: 1}, "x")
     assert "\n" not in str(refused.value)

@@ -83,7 +83,7 @@ def test_no_process_serves_two_tasks_at_a_time(project: Project) -> None:
         busy = threading.Lock()
 
         def train(params, task):
-            assert busy.acquire(blocking=False), "somebody else is here"
+            assert busy.acquire(blocking=False), "another task is here"
             sum(range(20000))
             busy.release()
             return {"pid": os.getpid()}
@@ -96,23 +96,23 @@ def test_no_process_serves_two_tasks_at_a_time(project: Project) -> None:
 
 
 def test_jobs_run_side_by_side_as_many_as_asked_for(project: Project) -> None:
-    # Each task ends only once three have begun, and tells how many it saw at most.
+    # Each task ends only once three have started, and returns how many it saw.
     program = """
         import os, pathlib, time
 
         def train(params, task):
-            begun = pathlib.Path("begun")
-            begun.mkdir(exist_ok=True)
-            (begun / task.name).touch()
+            started = pathlib.Path("started")
+            started.mkdir(exist_ok=True)
+            (started / task.name).touch()
             deadline = time.monotonic() + 30
-            while len(list(begun.iterdir())) < 3 and time.monotonic() < deadline:
+            while len(list(started.iterdir())) < 3 and time.monotonic() < deadline:
                 time.sleep(0.01)
-            return {"pid": os.getpid(), "begun": len(list(begun.iterdir()))}
+            return {"pid": os.getpid(), "started": len(list(started.iterdir()))}
     """
     project.declare("abreast", grid(3), unindented(program))
     assert project.run("work", "abreast", "--jobs", "3").code == 0
     rows = project.results("abreast")
-    assert [row["metrics"]["begun"] for row in rows] == [3, 3, 3]
+    assert [row["metrics"]["started"] for row in rows] == [3, 3, 3]
     assert len({row["metrics"]["pid"] for row in rows}) == 3
 
 
@@ -120,11 +120,11 @@ DEVICES = """
 import os, pathlib, time
 
 def train(params, task):
-    begun = pathlib.Path("begun")
-    begun.mkdir(exist_ok=True)
-    (begun / task.name).touch()
+    started = pathlib.Path("started")
+    started.mkdir(exist_ok=True)
+    (started / task.name).touch()
     deadline = time.monotonic() + 30
-    while len(list(begun.iterdir())) < params["together"] and time.monotonic() < deadline:
+    while len(list(started.iterdir())) < params["together"] and time.monotonic() < deadline:
         time.sleep(0.01)
     return {"device": os.environ.get("CUDA_VISIBLE_DEVICES")}
 """
@@ -198,7 +198,7 @@ def test_a_task_that_reads_its_input_finds_it_empty(project: Project) -> None:
     }
 
 
-def test_only_the_frozen_copy_runs_whatever_lies_in_the_project_now(project: Project) -> None:
+def test_only_the_frozen_copy_runs_whatever_is_in_the_project_now(project: Project) -> None:
     project.write("notebooks/ana/lib/__init__.py", "VALUE = 'frozen'\n")
     text = grid(1, "code: [notebooks/ana/lib]").replace("train.py", "notebooks/ana/train.py")
     program = """
@@ -223,7 +223,7 @@ def test_only_the_frozen_copy_runs_whatever_lies_in_the_project_now(project: Pro
     assert row["metrics"] == {"value": "frozen", "folder": str(project.root)}
 
 
-def test_modules_that_lie_in_the_project_are_not_taken_for_the_commands_own(
+def test_modules_in_the_project_never_replace_the_commands_own(
     project: Project,
 ) -> None:
     command = Path(sys.executable).with_name("colabctl")
@@ -249,16 +249,16 @@ def test_frozen_code_that_was_changed_in_the_folder_does_not_run(project: Projec
     assert project.events("frozen") == []
 
 
-def test_a_program_in_another_folder_imports_what_lies_beside_it(project: Project) -> None:
+def test_a_program_in_another_folder_imports_the_modules_next_to_it(project: Project) -> None:
     project.write("src/model.py", "def score(x):\n    return x + 1\n")
     text = grid(1, "code: [src/model.py]").replace("train.py", "src/train.py")
     project.declare(
-        "beside",
+        "neighbour",
         text,
         "from model import score\ndef train(params, task):\n    return {'y': score(params['x'])}\n",
     )
-    assert project.run("work", "beside").code == 0
-    assert project.results("beside")[0]["metrics"] == {"y": 1}
+    assert project.run("work", "neighbour").code == 0
+    assert project.results("neighbour")[0]["metrics"] == {"y": 1}
 
 
 def test_a_function_may_use_processes_of_its_own(project: Project) -> None:

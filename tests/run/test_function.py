@@ -22,21 +22,21 @@ def test_parameters_come_in_and_the_returned_metrics_are_the_result(project: Pro
 
 
 def outcomes(project: Project, bodies: Iterable[str]) -> list[object]:
-    """Return what became of a task with each of these bodies: its error, or else its metrics."""
+    """Return the outcome of a task with each of these bodies: its error or its metrics."""
     cases = list(enumerate(bodies))
     program = "".join(f"def case{x}(params, task):\n    {body}\n" for x, body in cases)
     program += (
         "def train(params, task):\n    return globals()[f'case{params[\"x\"]}'](params, task)\n"
     )
     project.declare("cases", grid(len(cases), "max_retries: 0"), program)
-    for _ in cases:  # a worker whose first five tasks fail gives up, and the next one goes on
+    for _ in cases:  # a worker whose first five tasks fail gives up, and the next one continues
         if project.status("cases")["state"] != "finished":
             project.run("work", "cases")
     return [row["error"] or row["metrics"] for row in project.results("cases")]
 
 
-def test_a_task_that_goes_wrong_is_recorded_with_what_is_wrong(project: Project) -> None:
-    wrong = {
+def test_a_task_that_fails_is_recorded_with_its_error(project: Project) -> None:
+    errors = {
         "raise ValueError('no such thing')": "ValueError: no such thing",
         "raise SystemExit('enough')": "sys.exit('enough')",
         "raise KeyboardInterrupt": "KeyboardInterrupt",
@@ -49,11 +49,11 @@ def test_a_task_that_goes_wrong_is_recorded_with_what_is_wrong(project: Project)
         "task.report(step=1, loss=[object()])": "TypeError: metric 'loss' is a object; "
         "give a number or a text",
     }
-    assert outcomes(project, wrong) == list(wrong.values())
+    assert outcomes(project, errors) == list(errors.values())
 
 
-def test_what_a_function_gives_back_is_its_metrics(project: Project) -> None:
-    right: dict[str, dict[str, object]] = {
+def test_the_return_value_of_a_function_is_its_metrics(project: Project) -> None:
+    metrics: dict[str, dict[str, object]] = {
         "pass": {},
         "import sys; sys.exit(0)": {},
         "task.done(a=1); task.done(b=2)": {"a": 1, "b": 2},
@@ -69,7 +69,7 @@ def test_what_a_function_gives_back_is_its_metrics(project: Project) -> None:
         "return {'half a character': chr(0xD800)}": {"half a character": "\ud800"},
         "return {'text': 'x' * 1_000_000}": {"text": "x" * 1_000_000},
     }
-    assert outcomes(project, right) == list(right.values())
+    assert outcomes(project, metrics) == list(metrics.values())
 
 
 def test_numbers_of_numpy_are_numbers(project: Project) -> None:
@@ -118,7 +118,7 @@ def test_the_output_of_a_failure_is_its_own_and_not_that_of_the_task_before(
         assert named == [f"t{failure['task']:06d}"]
 
 
-def test_intermediate_values_stand_in_the_journal(project: Project) -> None:
+def test_intermediate_values_are_in_the_journal(project: Project) -> None:
     program = """
         def train(params, task):
             for step in range(3):
@@ -156,5 +156,5 @@ def test_a_folder_is_made_only_for_a_task_that_asks_for_it(project: Project) -> 
         "def train(params, task):\n    if params['x'] == 1:\n        task.folder\n",
     )
     assert project.run("work", "tidy").code == 0
-    made = [path for path in (project.root / "sweeps/tidy/runs").rglob("*") if path.is_dir()]
-    assert [path.name[:8] for path in made if path.name.startswith("0000")] == ["000001-1"]
+    folders = [path for path in (project.root / "sweeps/tidy/runs").rglob("*") if path.is_dir()]
+    assert [path.name[:8] for path in folders if path.name.startswith("0000")] == ["000001-1"]

@@ -25,8 +25,8 @@ REPORT = "import colabctl, time\nt = colabctl.task()\n"
 
 
 @dataclass
-class Told:
-    """A recorder that keeps what a task reports; stops it from the step given."""
+class Recorder:
+    """A recorder that keeps a task's reports, and stops the task from a step on."""
 
     stop_at: float | None = None
     reports: list[tuple[float | None, dict[str, Any]]] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of a task: done with metrics, failed with an error, or pruned."""
+    """The outcome of a task: done with metrics, failed with an error, or pruned."""
 
     outcome: str
     metrics: dict[str, Any] | None
@@ -60,7 +60,7 @@ class Ran:
 
     @property
     def executed(self) -> nbformat.NotebookNode:
-        """The executed notebook that was kept, which must be in order."""
+        """The executed notebook, which must be valid."""
         file = self.folder / "executed.ipynb"
         node: nbformat.NotebookNode = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(node)
@@ -91,21 +91,21 @@ class Lab:
         stop_at: float | None = None,
         whole: bool = False,
     ) -> Ran:
-        """Run a task of a notebook with a parameters cell and these; `whole` has its own one."""
+        """Run a task of a notebook with a parameters cell and these; `whole` notebooks bring their own."""
         above = () if whole else (PARAMETERS,)
         self.runner._notebook = read(content(*above, *cells), "MAIN.ipynb")
         self._tasks += 1
-        told = Told(stop_at)
+        recorder = Recorder(stop_at)
         folder = self.place / "runs" / str(self._tasks)
         name = f"t{self._tasks:06d}"
-        given = {"x": 1, **(params or {})}
-        task = Task(Assignment("s", name, self._tasks, 1, given, str(folder)), told)
+        values = {"x": 1, **(params or {})}
+        task = Task(Assignment("s", name, self._tasks, 1, values, str(folder)), recorder)
         try:
-            return Ran("done", self.runner(given, task), "", told.reports, folder)
+            return Ran("done", self.runner(values, task), "", recorder.reports, folder)
         except TaskError as failed:
-            return Ran("failed", task.metrics, str(failed), told.reports, folder)
+            return Ran("failed", task.metrics, str(failed), recorder.reports, folder)
         except Pruned:
-            return Ran("pruned", task.metrics, "", told.reports, folder)
+            return Ran("pruned", task.metrics, "", recorder.reports, folder)
 
     @property
     def kernel(self) -> int | None:
@@ -133,10 +133,10 @@ def lab_at(
 
 
 def value(text: str) -> str:
-    """Return a cell that leaves the value of an expression as the metric `v`."""
+    """Return a cell that records the value of an expression as the metric `v`."""
     return f"import colabctl; colabctl.task().done(v={text})"
 
 
 def plain(node: nbformat.NotebookNode) -> str:
-    """Return a document as text, to look for something anywhere in it."""
+    """Return a document as text, to search all of it."""
     return json.dumps(node)

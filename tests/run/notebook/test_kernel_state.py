@@ -28,7 +28,7 @@ def test_cells_above_the_parameters_run_once_and_the_others_for_each_task(
     lab.drop()
 
 
-def test_a_task_comes_to_what_the_cells_above_have_left(lab: Lab) -> None:
+def test_a_task_starts_in_the_state_that_the_cells_above_left(lab: Lab) -> None:
     lab.drop()
     look = (
         "import os, sys, colabctl\n"
@@ -57,7 +57,7 @@ def test_a_task_comes_to_what_the_cells_above_have_left(lab: Lab) -> None:
     lab.drop()
 
 
-def test_nothing_of_a_failed_task_is_kept_in_memory(lab: Lab) -> None:
+def test_nothing_of_a_failed_task_stays_in_memory(lab: Lab) -> None:
     hold = (
         "import weakref, builtins\nclass Big: pass\nbig = Big()\n"
         "builtins.seen = weakref.ref(big)\nbig"
@@ -70,23 +70,21 @@ def test_nothing_of_a_failed_task_is_kept_in_memory(lab: Lab) -> None:
     assert lab.run(gone).metrics == {"v": True}
 
 
-def test_modules_beside_the_notebook_are_found_and_those_in_the_project_are_not(lab: Lab) -> None:
-    (lab.code / "beside.py").write_text("here = 1\n")
+def test_modules_next_to_the_notebook_are_found_and_those_in_the_project_are_not(lab: Lab) -> None:
+    (lab.code / "neighbour.py").write_text("here = 1\n")
     (lab.root / "planted.py").write_text("here = 1\n")
-    assert lab.run("import beside", value("beside.here")).metrics == {"v": 1}
+    assert lab.run("import neighbour", value("neighbour.here")).metrics == {"v": 1}
     assert "ModuleNotFoundError" in lab.run("import planted").error
 
 
-def test_what_cells_start_imports_from_beside_the_notebook_and_not_from_the_project(
+def test_processes_of_cells_import_from_next_to_the_notebook_and_not_from_the_project(
     lab: Lab,
 ) -> None:
-    (lab.code / "beside.py").write_text("here = 1\n")
+    (lab.code / "neighbour.py").write_text("here = 1\n")
     (lab.root / "planted.py").write_text("here = 1\n")
     (lab.root / "pip.py").write_text("open('piped', 'w').close()\n")
     run = "import subprocess, sys\nran = [subprocess.run([sys.executable, *words]).returncode for words in "
-    words = (
-        "(('-c', 'import beside'), ('-m', 'beside'), ('-m', 'planted'), ('-c', 'import planted'))]"
-    )
+    words = "(('-c', 'import neighbour'), ('-m', 'neighbour'), ('-m', 'planted'), ('-c', 'import planted'))]"
     assert lab.run(run + words, value("ran")).metrics == {"v": [0, 0, 1, 1]}
     lab.run("%pip --version")
     assert not (lab.root / "piped").exists()

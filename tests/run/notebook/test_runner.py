@@ -31,7 +31,7 @@ def test_google_colab_answers_without_a_browser_in_the_kernel_and_in_its_childre
         assert failed.error.startswith("cell 2: SecretNotFoundError: secret NONE is not in the env")
 
 
-def test_a_loop_runs_once_and_its_failure_is_told(tmp_path: Path) -> None:
+def test_a_loop_runs_once_and_its_failure_is_reported(tmp_path: Path) -> None:
     loop = tmp_path / "LOOP.ipynb"
     settings = Settings(
         "LOOP.ipynb",

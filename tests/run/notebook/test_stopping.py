@@ -40,11 +40,11 @@ def test_a_notebook_that_does_not_ask_is_interrupted(lab: Lab) -> None:
 
 
 def test_a_notebook_that_ignores_the_interrupt_is_killed(lab: Lab) -> None:
-    deaf = (
+    stubborn = (
         "while True:\n    try:\n        t.report(step=9, v=1); time.sleep(60)\n"
         "    except KeyboardInterrupt: pass"
     )
-    assert lab.run(REPORT + deaf, stop_at=3).outcome == "pruned"
+    assert lab.run(REPORT + stubborn, stop_at=3).outcome == "pruned"
 
 
 def test_a_worker_that_must_end_interrupts_the_cell_and_the_notebook_shows_where(lab: Lab) -> None:
@@ -71,11 +71,11 @@ from colabctl.task import Assignment, Task
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.notebook.runner import Runner
 from tests.run.colab import colab_here
-from tests.run.notebook.lab import Told
+from tests.run.notebook.lab import Recorder
 
 code, root = Path(sys.argv[1]), Path(sys.argv[2])
 run = Runner(code / "MAIN.ipynb", root, KernelOptions(fresh=True, keep="none"))
-task = Task(Assignment("s", "t", 0, 1, {"x": 1}, str(root / "runs")), Told())
+task = Task(Assignment("s", "t", 0, 1, {"x": 1}, str(root / "runs")), Recorder())
 run(task.params, task)
 """
 
@@ -112,7 +112,7 @@ def test_no_kernel_outlives_the_process_that_started_it(tmp_path: Path, whom: st
 def test_a_kernel_that_must_be_killed_leaves_nothing_on_the_machine(
     project: Project, tmp_path: Path, above: bool
 ) -> None:
-    deaf = (
+    stubborn = (
         "import pathlib, time\n"
         "while True:\n"
         "    pathlib.Path('begun').touch()\n"
@@ -120,13 +120,13 @@ def test_a_kernel_that_must_be_killed_leaves_nothing_on_the_machine(
         "    except KeyboardInterrupt: pass"
     )
     sweep = "method: grid\nprogram: MAIN.ipynb\nparameters: {x: {values: [1]}}\n"
-    cells = (deaf, PARAMETERS) if above else (PARAMETERS, deaf)
-    project.declare("deaf", sweep, content(*cells).decode())
-    check_interrupted_leaves_nothing(project, "deaf", tmp_path / "tmp")
+    cells = (stubborn, PARAMETERS) if above else (PARAMETERS, stubborn)
+    project.declare("stubborn", sweep, content(*cells).decode())
+    check_interrupted_leaves_nothing(project, "stubborn", tmp_path / "tmp")
 
 
 def _has(environ: Path, mark: bytes) -> bool:
     try:
         return mark in environ.read_bytes().split(b"\0")
-    except OSError:  # it is gone, or somebody else's
+    except OSError:  # it is gone, or belongs to another user
         return False

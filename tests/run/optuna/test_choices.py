@@ -46,15 +46,15 @@ def test_choices_may_be_functions_and_classes_and_are_recorded_as_texts() -> Non
 
     trials = run_all(objective, range(40))
     assert {trial.state for trial in trials.values()} == {"done"}
-    [choices_told] = {
+    [recorded] = {
         tuple((trial.distributions or {})["act"]["attributes"]["choices"])
         for trial in trials.values()
     }
-    assert choices_told[:2] == ("<function relu>", "<built-in function tanh>")
-    assert len(set(choices_told)) == 7
-    assert all("0x" not in told for told in choices_told)
+    assert recorded[:2] == ("<function relu>", "<built-in function tanh>")
+    assert len(set(recorded)) == 7
+    assert all("0x" not in text for text in recorded)
     for trial in trials.values():
-        assert choices_told.index(trial.params["act"]) == trial.value
+        assert recorded.index(trial.params["act"]) == trial.value
 
 
 def test_choices_may_be_numbers_of_numpy() -> None:
@@ -70,7 +70,7 @@ def test_choices_may_be_numbers_of_numpy() -> None:
     assert {trial.value for trial in trials.values()} == {16.0, 32.0}
 
 
-def test_equal_choices_of_different_types_are_told_apart_as_far_as_optuna_does() -> None:
+def test_equal_choices_of_different_types_are_distinguished_as_in_optuna() -> None:
     def objective(trial: Any) -> float:
         choice = trial.suggest_categorical("c", [True, 1, 0.5])
         assert type(choice) is type(trial.params["c"])

@@ -17,8 +17,8 @@ from colabctl.run.optuna.objective import runner, until_optimize
 from colabctl.task import Assignment, Task
 from tests.run.optuna.objectives import (
     Objective,
+    Recorder,
     Tensor,
-    Told,
     boosting,
     classifier,
     curve,
@@ -68,19 +68,19 @@ def test_a_parameter_is_recorded_when_it_is_suggested_with_its_distribution() ->
 
 
 def test_a_parameter_that_is_asked_for_twice_is_recorded_once() -> None:
-    told = Told()
+    recorder = Recorder()
 
     def objective(trial: Any) -> float:
         assert trial.suggest_float("x", 0, 1) == trial.suggest_float("x", 0, 1)
         return 0.0
 
-    given = {"number": 0, "metric": "loss", "goal": "minimize", "sampler": "tpe", "seed": 0}
-    task = Task(Assignment("s", "t", 0, 1, {}, "", study={**given, "trials": []}), told)
+    study = {"number": 0, "metric": "loss", "goal": "minimize", "sampler": "tpe", "seed": 0}
+    task = Task(Assignment("s", "t", 0, 1, {}, "", study={**study, "trials": []}), recorder)
     runner(objective)({}, task)
-    assert len(told.suggested_) == 1
+    assert len(recorder.suggested_) == 1
 
 
-def test_reports_go_on_under_the_name_of_the_metric() -> None:
+def test_reports_get_the_name_of_the_metric() -> None:
     ran = run(network, goal="maximize")
     assert [step for step, _ in ran.reports] == [0, 1, 2, 3, 4]
     assert ran.reports[-1][1] == ran.value
@@ -199,7 +199,7 @@ def test_what_the_objective_raises_passes_through(error: BaseException) -> None:
     assert run(objective).error is error
 
 
-def test_a_trial_that_is_told_to_stop_is_pruned_with_its_last_report_for_a_value() -> None:
+def test_a_trial_that_should_stop_is_pruned_and_its_last_report_is_its_value() -> None:
     ran = run(network, goal="maximize", stops_at=[2])
     assert ran.state == "pruned"
     assert len(ran.reports) == 3
@@ -229,7 +229,7 @@ def test_a_pruned_trial_without_a_last_report_has_no_value(reports: list[float])
     assert (ran.state, ran.value) == ("pruned", None)
 
 
-def test_an_objective_that_was_told_to_stop_and_goes_on_is_done() -> None:
+def test_an_objective_that_should_stop_and_continues_is_done() -> None:
     def objective(trial: Any) -> float:
         trial.report(1.0, 0)
         assert trial.should_prune()

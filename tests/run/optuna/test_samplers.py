@@ -22,10 +22,10 @@ from tests.run.optuna.objectives import (
 )
 
 
-def optuna_suggests(objective: Objective, known: Sequence[Trial], make: Callable[[], Any]) -> Any:
+def optuna_suggests(objective: Objective, trials: Sequence[Trial], make: Callable[[], Any]) -> Any:
     """Return the parameters that a study of Optuna's own gives, which holds the same trials."""
     study = optuna.create_study(sampler=make())
-    for trial in known:
+    for trial in trials:
         distributions = {
             name: optuna.distributions.json_to_distribution(json.dumps(distribution))
             for name, distribution in (trial.distributions or {}).items()
@@ -48,27 +48,29 @@ def optuna_suggests(objective: Objective, known: Sequence[Trial], make: Callable
 
 @pytest.mark.parametrize("objective", [curve, classifier, boosting])
 def test_tpe_suggests_what_it_would_in_a_study_of_optunas_own(objective: Objective) -> None:
-    known = list(run_all(objective, range(25)).values())
-    known[20:] = [Trial("running", t.params, None, (), t.distributions) for t in known[20:]]
-    ran = run(objective, 25, dict(enumerate(known)), seed=3)
+    trials = list(run_all(objective, range(25)).values())
+    trials[20:] = [Trial("running", t.params, None, (), t.distributions) for t in trials[20:]]
+    ran = run(objective, 25, dict(enumerate(trials)), seed=3)
     assert ran.params == optuna_suggests(
-        objective, known, lambda: optuna.samplers.TPESampler(seed=3, constant_liar=True)
+        objective, trials, lambda: optuna.samplers.TPESampler(seed=3, constant_liar=True)
     )
 
 
 def test_gaussian_processes_suggest_what_they_would_in_a_study_of_optunas_own() -> None:
     pytest.importorskip("torch")
-    known = list(run_all(curve, range(15)).values())
-    ran = run(curve, 15, dict(enumerate(known)), sampler="gp", seed=3)
-    expected = optuna_suggests(curve, known, lambda: optuna.samplers.GPSampler(seed=3))
+    trials = list(run_all(curve, range(15)).values())
+    ran = run(curve, 15, dict(enumerate(trials)), sampler="gp", seed=3)
+    expected = optuna_suggests(curve, trials, lambda: optuna.samplers.GPSampler(seed=3))
     assert ran.params == expected
 
 
 def test_gaussian_processes_give_slots_that_begin_together_different_points() -> None:
     pytest.importorskip("torch")
-    known = run_all(bowl, range(12), sampler="gp")
+    trials = run_all(bowl, range(12), sampler="gp")
     begun = {number: Trial("running", {}) for number in range(12, 16)}
-    tried = [run(bowl, number, {**known, **begun}, sampler="gp", seed=1).params for number in begun]
+    tried = [
+        run(bowl, number, {**trials, **begun}, sampler="gp", seed=1).params for number in begun
+    ]
     for number, one in enumerate(tried):
         for other in tried[:number]:
             assert max(abs(one["x"] - other["x"]), abs(math.log(one["y"] / other["y"]))) > 0.05
@@ -92,35 +94,35 @@ def test_a_library_that_a_sampler_needs_and_that_is_missing_is_named(
 
 
 def test_unknown_trials_in_between_change_nothing() -> None:
-    known = run_all(curve, range(20))
-    spread = {number * 7: trial for number, trial in known.items()}
-    assert run(curve, 20, known, seed=1).params == run(curve, 400, spread, seed=1).params
+    trials = run_all(curve, range(20))
+    spread = {number * 7: trial for number, trial in trials.items()}
+    assert run(curve, 20, trials, seed=1).params == run(curve, 400, spread, seed=1).params
 
 
 def test_what_others_try_at_the_moment_is_avoided() -> None:
     def objective(trial: Any) -> float:
         return float((trial.suggest_float("x", -10, 10) - 3) ** 2)
 
-    known = run_all(objective, range(20))
-    best = run(objective, 20, known, seed=5).params["x"]
+    trials = run_all(objective, range(20))
+    best = run(objective, 20, trials, seed=5).params["x"]
     busy = {
-        n: Trial("running", {"x": best}, None, (), known[0].distributions) for n in range(30, 45)
+        n: Trial("running", {"x": best}, None, (), trials[0].distributions) for n in range(30, 45)
     }
-    far = run(objective, 20, {**known, **busy}, seed=5).params["x"]
+    far = run(objective, 20, {**trials, **busy}, seed=5).params["x"]
     assert abs(far - best) > 0.1
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "qmc", "cmaes"])
 def test_two_slots_that_know_the_same_try_different_things(sampler: str) -> None:
-    known = run_all(curve, range(20), sampler=sampler)
-    tried = [run(curve, number, known, sampler=sampler).params for number in range(20, 26)]
+    trials = run_all(curve, range(20), sampler=sampler)
+    tried = [run(curve, number, trials, sampler=sampler).params for number in range(20, 26)]
     assert len({tuple(params.values()) for params in tried}) == 6
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "qmc", "cmaes"])
 def test_a_slot_that_is_run_again_from_the_same_history_tries_the_same(sampler: str) -> None:
-    known = run_all(curve, range(12), sampler=sampler)
-    assert run(curve, 12, known, sampler=sampler) == run(curve, 12, known, sampler=sampler)
+    trials = run_all(curve, range(12), sampler=sampler)
+    assert run(curve, 12, trials, sampler=sampler) == run(curve, 12, trials, sampler=sampler)
 
 
 def test_points_of_a_sequence_go_by_the_number_of_the_slot() -> None:

@@ -43,8 +43,8 @@ def test_a_settled_parameter_has_the_type_that_the_objective_asked_for() -> None
             trial.suggest_categorical("c", [1.0, 2]),
         ]
 
-    found = seen(look, params={"n": 16.0, "x": 2, "c": 1})
-    assert [(type(value), value) for value in found] == [(int, 16), (float, 2.0), (float, 1.0)]
+    values = seen(look, params={"n": 16.0, "x": 2, "c": 1})
+    assert [(type(value), value) for value in values] == [(int, 16), (float, 2.0), (float, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,6 @@ def test_a_settled_value_that_the_objective_excludes_is_an_error_that_names_both
 
 def test_trials_of_other_settled_values_are_learned_from() -> None:
     # A sweep whose foreach has one value more is another sweep; but nothing breaks.
-    known = run_all(of_dataset, range(12), params={"dataset": "mnist"})
-    ran = run(of_dataset, 12, known, params={"dataset": "cifar"})
+    trials = run_all(of_dataset, range(12), params={"dataset": "mnist"})
+    ran = run(of_dataset, 12, trials, params={"dataset": "cifar"})
     assert (ran.state, ran.params["dataset"]) == ("done", "cifar")

@@ -14,7 +14,7 @@ from colabctl.search.learn.trials import Trial
 from colabctl.task import Assignment, Task
 from tests.run.optuna.objectives import (
     Goal,
-    Told,
+    Recorder,
     curve,
     float_of,
     run,
@@ -46,29 +46,29 @@ def test_every_trial_has_its_own_number_and_state() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 5, 20])
 def test_the_trial_has_the_number_of_its_slot(number: int) -> None:
-    known = {other: trial for other, trial in KNOWN.items() if other != number}
-    assert seen(lambda trial: (trial.number, type(trial).__mro__[1]), number, known) == (
+    trials = {other: trial for other, trial in KNOWN.items() if other != number}
+    assert seen(lambda trial: (trial.number, type(trial).__mro__[1]), number, trials) == (
         number,
         optuna.trial.Trial,
     )
-    last = seen(lambda trial: trial.study.trials[trial.number], number, known)
+    last = seen(lambda trial: trial.study.trials[trial.number], number, trials)
     assert (last.number, last.state.name) == (number, "RUNNING")
 
 
 @pytest.mark.parametrize(("goal", "best"), [("minimize", 6), ("maximize", 1)])
 def test_the_study_knows_its_best_by_its_goal(goal: Goal, best: int) -> None:
-    found = seen(
+    answer = seen(
         lambda trial: (trial.study.best_trial.number, trial.study.direction.name),
         5,
         KNOWN,
         goal=goal,
     )
-    assert found == (best, goal.upper())
+    assert answer == (best, goal.upper())
 
 
 def test_an_earlier_attempt_at_the_task_is_not_among_the_others() -> None:
-    found = seen(lambda trial: trial.study.trials[6].params, 6, KNOWN)
-    assert found == {}
+    answer = seen(lambda trial: trial.study.trials[6].params, 6, KNOWN)
+    assert answer == {}
 
 
 def test_what_objectives_ask_their_trial_is_answered() -> None:
@@ -134,8 +134,8 @@ def test_what_an_objective_does_to_other_trials_is_not_taken_for_its_own() -> No
 
 
 def test_what_makes_no_sense_is_passed_over() -> None:
-    known = run_all(curve, range(15))
-    whole = json.loads(json.dumps(asdict(known[3])))
+    trials = run_all(curve, range(15))
+    whole = json.loads(json.dumps(asdict(trials[3])))
     categorical = {"name": "CategoricalDistribution", "attributes": {"choices": ["a"]}}
     step = {"low": 0, "high": 1e300, "log": False, "step": 1e-300}
     broken: list[Any] = [
@@ -169,24 +169,24 @@ def test_what_makes_no_sense_is_passed_over() -> None:
         {**whole, "distributions": {"x": categorical}},
         {**whole, "distributions": {"x": {"type": "float"}}},
     ]
-    found = []
+    looks = []
 
     def objective(trial: Any) -> float:
-        found.append([each.state.name for each in trial.study.trials[15 : 15 + len(broken)]])
+        looks.append([each.state.name for each in trial.study.trials[15 : 15 + len(broken)]])
         return curve(trial)
 
     study = {"number": 60, "metric": "loss", "goal": "minimize", "sampler": "tpe", "seed": 4}
-    trials = [[n, asdict(trial)] for n, trial in known.items()]
-    trials += [[15 + n, each] for n, each in enumerate(broken)]
-    told = Told()
-    task = Task(Assignment("s", "t", 60, 1, {}, "", study={**study, "trials": trials}), told)
+    rows = [[n, asdict(trial)] for n, trial in trials.items()]
+    rows += [[15 + n, each] for n, each in enumerate(broken)]
+    recorder = Recorder()
+    task = Task(Assignment("s", "t", 60, 1, {}, "", study={**study, "trials": rows}), recorder)
     runner(objective)({}, task)
-    kept = {n: state for n, state in enumerate(found[0]) if state != "FAIL"}
-    assert kept == {18: "COMPLETE"}  # `distributions: []` says that it had no parameters
+    valid = {n: state for n, state in enumerate(looks[0]) if state != "FAIL"}
+    assert valid == {18: "COMPLETE"}  # `distributions: []` says that it had no parameters
     nothing = {15 + n: Trial("failed", {}) for n in range(len(broken))}
-    sane = {**known, **nothing}
+    sane = {**trials, **nothing}
     ran = run(curve, 60, {**sane, 33: Trial("done", {}, whole["value"])}, seed=4)
-    assert {name: value for name, value, _ in told.suggested_} == ran.params
+    assert {name: value for name, value, _ in recorder.suggested_} == ran.params
 
 
 def test_a_done_trial_without_a_value_has_failed_to_say_anything() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _without_settings_of_whoever_tests() -> None:
+def _without_settings_of_the_user() -> None:
     for name in list(os.environ):
         if name.startswith("WANDB_"):
             del os.environ[name]

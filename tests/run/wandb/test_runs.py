@@ -34,11 +34,11 @@ early_terminate: {type: hyperband, min_iter: 3, eta: 2}
     project.declare("behind", SWEEP.format(cases=[0, 1, 2, 3, 4], more=more), BEHIND)
     events: list[dict[str, Any]] = []
     for task in range(1, 5):
-        told = {"task": task, "attempt": 1}
+        attempt = {"task": task, "attempt": 1}
         events += [
             {"event": "claim", "tasks": [[task, 1]]},
-            {"event": "report", **told, "reports": [[step, {"loss": 0.0}] for step in range(9)]},
-            {"event": "done", **told, "seconds": 1.0, "metrics": {"loss": 0.0}},
+            {"event": "report", **attempt, "reports": [[step, {"loss": 0.0}] for step in range(9)]},
+            {"event": "done", **attempt, "seconds": 1.0, "metrics": {"loss": 0.0}},
         ]
     project.journal("behind", *events, writer="ben-vm-1")
     worked = project.run("work", "behind")
@@ -50,15 +50,15 @@ early_terminate: {type: hyperband, min_iter: 3, eta: 2}
     assert len(reports) >= 3
 
 
-def test_what_the_user_has_set_for_wandb_stands(project: Project, tmp_path: Path) -> None:
+def test_the_users_settings_for_wandb_win(project: Project, tmp_path: Path) -> None:
     program = """
 import os, wandb
 with wandb.init() as run:
     run.log({"name": run.name, "lr": run.config.lr, "tag": run.tags[0], "mode": os.environ["WANDB_MODE"]})
 """
     project.declare("set", SWEEP.format(cases=[0], more=""), program)
-    kept = tmp_path / "kept"
-    mine = {"WANDB_DIR": str(kept), "WANDB_NAME": "mine", "WANDB_TAGS": "a,b"}
+    folder = tmp_path / "kept"
+    mine = {"WANDB_DIR": str(folder), "WANDB_NAME": "mine", "WANDB_TAGS": "a,b"}
     other = "/not/of/this/task.yaml"
     assert project.run("work", "set", WANDB_SWEEP_PARAM_PATH=other, **mine).code == 0
     assert project.results("set")[0]["metrics"] == {
@@ -67,7 +67,7 @@ with wandb.init() as run:
         "tag": "a",
         "mode": "offline",
     }
-    assert len(list(kept.glob("wandb/offline-run-*/run-*.wandb"))) == 1
+    assert len(list(folder.glob("wandb/offline-run-*/run-*.wandb"))) == 1
 
 
 FUNCTION = """
@@ -127,7 +127,7 @@ def test_runs_that_go_to_an_account_of_the_users_are_left_as_they_are(tmp_path: 
     }
 
 
-def test_a_log_that_cannot_be_read_fails_a_task_that_tells_nothing_else(project: Project) -> None:
+def test_an_unreadable_log_fails_a_task_without_other_metrics(project: Project) -> None:
     program = """
 import os, pathlib, sys
 run = pathlib.Path(os.environ["WANDB_DIR"], "wandb", "offline-run-20260101_000000-a")

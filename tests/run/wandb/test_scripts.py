@@ -19,7 +19,7 @@ if importlib.util.find_spec("wandb") is None and not os.environ.get("CI"):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one of the scripts."""
+    """The outcome of one of the scripts."""
 
     row: dict[str, Any]
     reports: list[tuple[int | None, dict[str, float]]]
@@ -132,7 +132,7 @@ def test_a_run_that_is_kept_in_the_project_is_found_there(ran: Callable[[str], O
     assert ran("here").reports == [(0, {"loss": 1})]
 
 
-def test_what_the_task_itself_tells_wins(ran: Callable[[str], Outcome]) -> None:
+def test_metrics_from_the_task_itself_win(ran: Callable[[str], Outcome]) -> None:
     assert ran("both").metrics == {"loss": 1, "accuracy": 2, "extra": 3}
     assert sorted(ran("both").reports) == [(0, {"loss": 1, "accuracy": 1}), (7, {"mine": 1})]
 
