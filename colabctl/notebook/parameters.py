@@ -12,7 +12,7 @@ from colabctl.notebook.reading import Notebook
 def check(notebook: Notebook, names: Iterable[str], *, warm: bool = True) -> tuple[str, ...]:
     """Check a notebook against the names of a sweep's parameters; return notes for the user.
 
-    If it is `warm`, the cells above the parameters cell run once for many tasks. Raises UserError
+    With `warm`, the cells above the parameters cell run once for many tasks. Raises UserError
     with every problem: a name that Python cannot assign, one that the parameters cell does not
     assign, one that a later cell assigns again.
     """

@@ -116,7 +116,7 @@ class _PipeRecorder:
 
 
 class _Output:
-    """Redirects standard output and standard error to a log that holds the current task's only."""
+    """Redirects standard output and standard error to a log that holds only the current task's."""
 
     def __init__(self, log: Path) -> None:
         self.log = log
@@ -134,7 +134,7 @@ class _Output:
 
 
 def _flush() -> None:
-    """Write out lines that were printed without their end."""
+    """Write out unfinished lines."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # the task may have closed or moved it
             stream.flush()
@@ -210,7 +210,8 @@ def _pipes() -> tuple[int, int]:
 
 def _follow(incoming: int, assignments: Assignments, stop_flag: StopFlag) -> None:
     """Pass on the worker's messages; when the worker is gone, kill this process group."""
-    with os.fdopen(incoming, "rb") as lines:
+    # The worker may die in the middle of a line.
+    with os.fdopen(incoming, "rb") as lines, suppress(ValueError):
         for line in lines:
             match messages.decode(line):
                 case messages.Assign(batch):

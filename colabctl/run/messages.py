@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from colabctl.task import Assignment
 
@@ -92,10 +92,7 @@ class Answer:
 
 
 Message = Ready | Broken | Report | Suggestion | Done | Pruned | Failed | Assign | Answer
-_TYPES: Mapping[str, type[Message]] = {
-    kind.__name__: kind
-    for kind in (Ready, Broken, Report, Suggestion, Done, Pruned, Failed, Answer)
-}
+_TYPES: Mapping[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:

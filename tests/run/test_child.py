@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Project, clean
+from colabctl.run.messages import Ready, decode
+from colabctl.run.settings import Settings
+from tests.processes import Project, clean, until
 from tests.run.functions import grid, unindented
 
 
@@ -75,6 +77,37 @@ def test_a_process_that_dies_is_noticed_though_its_own_children_live(project: Pr
         1: "done",
         2: "done",
     }
+
+
+def test_a_process_whose_worker_dies_in_the_middle_of_a_message_ends(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("def train(params, task):\n    pass\n")
+    settings = Settings(
+        "train.py:train",
+        "function",
+        prunes=False,
+        command=None,
+        code=str(tmp_path),
+        root=str(tmp_path),
+        log=str(tmp_path / "log"),
+        kill_after=30.0,
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "colabctl.run.child", settings.encode()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout:
+        assert decode(process.stdout.readline()) == Ready()
+        process.stdin.write(b'{"type":"Assign","assign')
+        process.stdin.close()
+        try:
+            until(lambda: process.poll() is not None)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def test_no_process_serves_two_tasks_at_a_time(project: Project) -> None:

@@ -151,7 +151,7 @@ class Runner:
             if self._wandb:
                 environ = {**environ, **wandb_environment(task.assignment, folder, self._environ)}
                 runs = WandbRuns(task, {**self._environ, **environ}, folder, self._root)
-            result = self._run(document, folder, environ, _Answers(task, exchange, runs))
+            result = self._run(document, folder, environ, _Channels(task, exchange, runs))
             pruned = self._stop is not None and not self._terminated.is_set()
             about = {"sweep": task.sweep, "task": task.name, "attempt": task.attempt}
             if pruned:
@@ -200,12 +200,12 @@ class Runner:
         document: ExecutedNotebook,
         folder: Path,
         environ: Mapping[str, str],
-        answers: "_Answers | None",
+        channels: "_Channels | None",
     ) -> RunResult:
         self._terminated.clear()
         self._stop, self._terminating = None, False
         try:
-            result = self._loop.run_until_complete(self._watch(document, folder, environ, answers))
+            result = self._loop.run_until_complete(self._watch(document, folder, environ, channels))
         except TaskError as error:  # its reports are not valid, and a cell may still be running
             self._kernels.drop()
             return RunResult(str(error))
@@ -224,7 +224,7 @@ class Runner:
         document: ExecutedNotebook,
         folder: Path,
         environ: Mapping[str, str],
-        answers: "_Answers | None",
+        channels: "_Channels | None",
     ) -> RunResult:
         """Run a document; meanwhile pass on its reports, and stop it if it should stop."""
         execution = asyncio.ensure_future(self._kernels.run(document, environ, self._halted))
@@ -234,10 +234,10 @@ class Runner:
                 await asyncio.wait({execution}, timeout=_POLL)
                 over = execution.done()
                 # In a thread: the worker may be waiting for the folder, and this for the worker.
-                should_stop = answers is not None and await asyncio.to_thread(answers.look, over)
+                should_stop = channels is not None and await asyncio.to_thread(channels.look, over)
                 if over:
                     break
-                self._advance_stop(answers.exchange if answers and should_stop else None)
+                self._advance_stop(channels.exchange if channels and should_stop else None)
                 if self._keeps != "none" and time.monotonic() >= save_at:
                     (folder / EXECUTED).write_bytes(document.encode(self._concealed))
                     save_at = time.monotonic() + _SAVE_EVERY
@@ -280,8 +280,8 @@ def _folder(scratch: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-class _Answers(NamedTuple):
-    """The ways in which a running task answers."""
+class _Channels(NamedTuple):
+    """The channels through which a running task channels."""
 
     task: Task
     exchange: Exchange
