@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from colabctl import notebook
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
-from colabctl.notebook import Notebook
+from colabctl.notebook import parameters, reading
+from colabctl.notebook.reading import Notebook
 from colabctl.project import frozen_code as frozen
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
@@ -232,7 +232,7 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
-        kernels=_kernels(declaration) if kind == "notebook" or runs_loop else None,
+        kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
@@ -251,15 +251,6 @@ def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     if rule is None and declaration.method == "optuna":
         rule = Median()
     return rule.to_json() if rule else None
-
-
-def _kernels(declaration: Declaration) -> Mapping[str, Any]:
-    return {
-        "fresh": declaration.kernel == "fresh",
-        "kernel_tasks": declaration.kernel_tasks,
-        "shell_errors": declaration.shell_errors,
-        "keep": declaration.keep_notebooks,
-    }
 
 
 def _meaning(draft: Draft, code: frozen.Code) -> str:
@@ -311,10 +302,10 @@ def examined(draft: Draft, code: frozen.Code) -> Examined:
     if ":" in program:
         return Examined("function")
     if program.endswith(".ipynb") and declaration.command is None:
-        found = notebook.read(code.files[check_folder(program, "program")], program)
+        found = reading.read(code.files[check_folder(program, "program")], program)
         frozen.check_imports(code, program, (cell.tree for cell in found.code))
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
-        notes = notebook.check(found, names, warm=declaration.kernel == "warm")
+        notes = parameters.check(found, names, warm=not declaration.kernels.fresh)
         if found.kind == "loop":
             return Examined("loop", (*notes, *loop_notes), found)
         return Examined("notebook", notes, found)

@@ -116,8 +116,8 @@ def _tried(
     Raises UserError for what the sweep could not be declared with. Only the program may be missing:
     a sweep file is often tried out before there is one.
     """
-    from colabctl import notebook
     from colabctl.declare import examined
+    from colabctl.notebook.injection import preview
     from colabctl.project.frozen_code import NoProgramError, freeze
     from colabctl.sharedfs.names import check_name
 
@@ -139,7 +139,7 @@ def _tried(
             f"is claimed, and put in after cell {found.notebook.parameters.number}"
         )
         return found.notes, put_in
-    return found.notes, notebook.shown(found.notebook, first or {}, "the first task")
+    return found.notes, preview(found.notebook, first or {}, "the first task")
 
 
 def _read(file: Path) -> bytes:

@@ -128,7 +128,7 @@ def _diff(name: str, old: list[str], now: list[str]) -> Iterator[str]:
 def _text(name: str, data: bytes, notebook: str | None, *, numbered: bool = False) -> str:
     """Return a file as people read it: `notebook` by its cells, all others by their characters."""
     if name == notebook:
-        from colabctl.notebook import listing
+        from colabctl.notebook.listing import listing
 
         cells = listing(data, numbered=numbered)
         if cells is not None:

@@ -4,12 +4,13 @@ import hashlib
 import json
 import math
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from colabctl.errors import UserError
+from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.names import check_folder
 
@@ -44,7 +45,7 @@ class Plan:
     sampler, seed what proposes the parameters of slots
     early_terminate     the rule by which tasks are stopped early, as search/stopping.py reads it
     declaration_digest  SHA-256 of sweep.yaml
-    kernels       how a notebook's kernels are used, as work/series.py reads it
+    kernels       how a notebook's kernels are used
     made_with     version of colabctl that declared it
     task_timeout, lease, heartbeat in seconds; declared_at in seconds since 1970
     """
@@ -73,7 +74,7 @@ class Plan:
     seed: int = 0
     early_terminate: Mapping[str, Any] | None = None
     declaration_digest: str = ""
-    kernels: Mapping[str, Any] | None = None
+    kernels: KernelOptions | None = None
     made_with: str = ""
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
@@ -150,9 +151,7 @@ def read_plan(file: Path) -> Plan:
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
         if type(parts.get("kernels")) is dict:
-            parts["kernels"] = {
-                name: value for name, value in parts["kernels"].items() if name in _KERNELS
-            }
+            parts["kernels"] = KernelOptions.decode(parts["kernels"])
         plan = Plan(**parts)
         _check(plan)
     except (KeyError, TypeError, ValueError, OverflowError) as wrong:
@@ -173,7 +172,8 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("program", "code_origin", "metric", "sampler"), (str, *_NONE)),
     **dict.fromkeys(("total", "max_retries", "seed"), (int,)),
     **dict.fromkeys(("declaration_digest", "made_with"), (str,)),
-    **dict.fromkeys(("early_terminate", "kernels"), (dict, *_NONE)),
+    "early_terminate": (dict, *_NONE),
+    "kernels": (KernelOptions, *_NONE),
     "target": (*_NUMBER, *_NONE),
     **dict.fromkeys(("heartbeat", "lease", "declared_at"), _NUMBER),
     "task_timeout": (*_NUMBER, *_NONE),
@@ -183,13 +183,6 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "consistency": ("coherent", "eventual"),
     "goal": ("minimize", "maximize"),
     "claims": ("eager", "careful"),
-}
-# What kernels may say; the same value under another type, such as 1 for true, is another.
-_KERNELS: Mapping[str, Callable[[Any], bool]] = {
-    "fresh": lambda value: type(value) is bool,
-    "kernel_tasks": lambda value: type(value) is int and value >= 0,
-    "shell_errors": lambda value: value in ("raise", "ignore"),
-    "keep": lambda value: value in ("failed", "all", "none"),
 }
 
 
@@ -228,6 +221,3 @@ def _check_run(plan: Plan) -> None:
             check_folder(file, "program")
         except UserError:  # it would lead to a file that was never frozen
             raise wrong from None
-    for name, value in (plan.kernels or {}).items():
-        if not _KERNELS[name](value):
-            raise ValueError(f"kernels: {name} is {value!r:.60}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from colabctl.errors import UserError
 from colabctl.ledger import Plan, TaskFiles, TaskLine, read_plan, write_tasks
 from colabctl.ledger.events import check
 from colabctl.ledger.plan import MOST_TASKS
+from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.search import expansion
 
 KERNELS = {"fresh": False, "kernel_tasks": 0, "shell_errors": "raise", "keep": "failed"}
 PLAN = Plan(
     sweep="s", total=2, kind="function", method="grid", consistency="coherent", heartbeat=10.0,
     lease=60.0, source_digest="", declared_by="ana", declared_at=1_767_225_600.0,
-    program="train.py:train", kernels=KERNELS,
+    program="train.py:train", kernels=KernelOptions(),
 )  # fmt: skip
 
 
@@ -37,7 +39,8 @@ def plan_with(folder: Path, **changes: Any) -> Path:
      {"declared_at": 1e18}, {"declared_at": -1e12}, {"task_timeout": float("nan")},
      {"task_timeout": 0}, {"lease": 10**400}, {"heartbeat": 10**400},
      {"kernels": {**KERNELS, "fresh": "yes"}}, {"kernels": {**KERNELS, "kernel_tasks": -1}},
-     {"kernels": {**KERNELS, "shell_errors": "eval"}}, {"kernels": {**KERNELS, "keep": ["all"]}}],
+     {"kernels": {**KERNELS, "shell_errors": "eval"}}, {"kernels": {**KERNELS, "keep": ["all"]}},
+     {"kernels": {**KERNELS, "fresh": 1}}, {"kernels": ["fresh"]}],
 )  # fmt: skip
 def test_a_plan_that_nobody_could_have_declared_is_damaged(
     tmp_path: Path, changes: dict[str, Any]
@@ -51,6 +54,17 @@ def test_a_plan_that_nobody_could_have_declared_is_damaged(
 def test_keys_of_kernels_that_are_not_known_are_passed_over(tmp_path: Path) -> None:
     file = plan_with(tmp_path / "s", kernels={**KERNELS, "secrets": ["AWS_KEY"], "new": 1})
     assert read_plan(file) == PLAN
+
+
+def test_kernels_are_written_as_an_object_and_read_back(tmp_path: Path) -> None:
+    options = KernelOptions(fresh=True, kernel_tasks=3, shell_errors="ignore", keep="all")
+    plan = replace(PLAN, kernels=options)
+    file = tmp_path / "s" / "plan.json"
+    file.parent.mkdir()
+    file.write_bytes(plan.encode())
+    written = {"fresh": True, "kernel_tasks": 3, "shell_errors": "ignore", "keep": "all"}
+    assert json.loads(plan.encode())["kernels"] == written
+    assert read_plan(file) == plan
 
 
 def test_the_plan_of_another_sweep_is_refused(tmp_path: Path) -> None:
