@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from colabctl.errors import UserError
-from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.names import check_folder
+from colabctl.sharedfs.records import damaged, read_record
 
 FORMAT = 1
 MOST_TASKS = 1_000_000
@@ -127,25 +127,12 @@ def read_plan(file: Path) -> Plan:
     """Return the plan in `file`.
 
     Raises FileNotFoundError if there is none, UserError if it is damaged, of a newer format, or
-    of another sweep than the one whose folder it lies in.
+    not the plan of the sweep whose folder it is in.
     """
+    record = read_record(file, _LARGEST, FORMAT)
+    names = {field.name for field in fields(Plan)}
     try:
-        parts = json.loads(read_file(file, _LARGEST))
-        made = parts["format"]
-        if type(made) is not int:
-            raise TypeError("format is not a number")
-    except (ValueError, KeyError, TypeError, RecursionError) as wrong:
-        raise UserError(
-            f"{file} is damaged ({wrong}); restore it from the folder's version history"
-        ) from None
-    if made > FORMAT:
-        raise UserError(
-            f"{file} was written by a newer colabctl (format {made}, this one knows {FORMAT}); "
-            "upgrade colabctl on this machine"
-        )
-    known = {each.name for each in fields(Plan)}
-    try:
-        parts = {name: value for name, value in parts.items() if name in known}
+        parts = {name: value for name, value in record.items() if name in names}
         parts["cells"] = tuple(parts["cells"])
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
@@ -155,10 +142,8 @@ def read_plan(file: Path) -> Plan:
             }
         plan = Plan(**parts)
         _check(plan)
-    except (KeyError, TypeError, ValueError, OverflowError) as wrong:
-        raise UserError(
-            f"{file} is damaged ({wrong}); restore it from the folder's version history"
-        ) from None
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise damaged(file, error) from None
     if unicodedata.normalize("NFC", plan.sweep) != file.parent.name:
         raise UserError(
             f"{file} is the plan of another sweep, {plan.sweep!r:.70}; give the folder that name "
