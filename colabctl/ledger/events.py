@@ -163,7 +163,7 @@ def check_params(params: Any) -> None:
         raise ValueError("params of a task are not an object")
     for name in params:
         if not name.isprintable() or not name.strip():
-            raise ValueError(f"{name!r:.60} is no name for a parameter")
+            raise ValueError(f"{name!r:.60} cannot be the name of a parameter")
 
 
 def _check_outcome(body: dict[str, Any]) -> None:

@@ -86,7 +86,9 @@ def test_a_task_whose_parameter_has_no_name_is_damage(tmp_path: Path, name: str)
     write_tasks(lambda _: tmp_path / "tasks", PLAN, lines)
     tasks = TaskFiles(lambda _: tmp_path / "tasks", PLAN)
     assert tasks[0].params == {"x": 1}
-    with pytest.raises(UserError, match=r"damaged at task 1 .* is no name for a parameter"):
+    with pytest.raises(
+        UserError, match=r"damaged \(task 1: .* cannot be the name of a parameter\)"
+    ):
         tasks[1]
 
 
@@ -95,7 +97,7 @@ def test_a_proposed_parameter_without_a_name_is_damage(name: str) -> None:
     def claim(params: dict[str, Any]) -> dict[str, Any]:
         return {"n": 1, "t": 2e9, "event": "claim", "tasks": [[0, 1]], "params": {"0": params}}
 
-    with pytest.raises(ValueError, match="is no name for a parameter"):
+    with pytest.raises(ValueError, match="cannot be the name of a parameter"):
         check(claim({name: 1}), "eve-vm-1", 1)
     odd = {"my lr": 1, "größe": 2, "--lr": 3}  # a sweep file may call them so
     assert check(claim(odd), "ana-vm-1", 1).body["params"]["0"] == odd
