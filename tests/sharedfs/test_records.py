@@ -1,4 +1,4 @@
-"""Records: what is in them, and what is said of one that is damaged or newer than this colabctl."""
+"""Reading records, and the messages about one that is damaged or too new."""
 
 import os
 from pathlib import Path
