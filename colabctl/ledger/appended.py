@@ -26,24 +26,24 @@ class AppendedStore:
     here: the next write looks how much has arrived and goes on from there.
     """
 
-    def __init__(self, folder: Path, place: int = 0) -> None:
+    def __init__(self, folder: Path, position: int = 0) -> None:
         self._folder = folder
         self._file = folder / _FILE
-        self.place = place  # bytes known to be in the file
+        self.position = position  # bytes known to be in the file
 
     def write(self, lines: bytes) -> int:
         """Add lines; return how many bytes of them are in the file now."""
-        if self.place == 0:
+        if self.position == 0:
             self._folder.mkdir(exist_ok=True)
         with self._file.open("ab", buffering=0) as file:
-            there = file.tell() - self.place  # more than nothing after a failed write only
+            there = file.tell() - self.position  # more than nothing after a failed write only
             written = there + (file.write(lines[there:]) or 0)
-        self.place += written
+        self.position += written
         return written
 
     def sync(self) -> None:
         """Make what was written survive a power cut of this machine."""
-        if self.place:
+        if self.position:
             with self._file.open("ab", buffering=0) as file:
                 os.fsync(file.fileno())
 
@@ -70,11 +70,11 @@ class AppendedJournals:
     damage: list[Damage] = field(default_factory=list)  # what could not be read
     _places: dict[str, _Place] = field(default_factory=dict)
 
-    def create(self, name: str, place: int = 0) -> AppendedStore:
+    def create(self, name: str, position: int = 0) -> AppendedStore:
         """Return where a new journal goes, or goes on."""
-        return AppendedStore(self.folder / name, place)
+        return AppendedStore(self.folder / name, position)
 
-    def news(self, without: str) -> list[Event]:
+    def new_events(self, skip: str) -> list[Event]:
         """Return the events that have arrived since the last call, in the order of each writer."""
         found: list[Event] = []
         with os.scandir(self.folder) as entries:
@@ -82,7 +82,7 @@ class AppendedJournals:
                 if entry.name not in self._places and entry.is_dir():
                     self._places[entry.name] = _Place(self.folder / entry.name / _FILE)
         for writer, place in self._places.items():
-            if writer != without:
+            if writer != skip:
                 self._read(writer, place, found)
         return found
 

@@ -27,8 +27,8 @@ import math
 from typing import Any, NamedTuple
 
 OUTCOME_KINDS = frozenset({"done", "pruned", "failed"})
-TOLD_KINDS = frozenset({"suggested", "report"})
-TASK_KINDS = OUTCOME_KINDS | TOLD_KINDS
+PROGRESS_KINDS = frozenset({"suggested", "report"})
+TASK_KINDS = OUTCOME_KINDS | PROGRESS_KINDS
 BATCH_KINDS = frozenset({"claim", "released", "retry"})
 CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
 WRITER_KINDS = frozenset({"start", "heartbeat", "end"})

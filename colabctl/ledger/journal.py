@@ -31,20 +31,20 @@ class Journals(Protocol):
     def damage(self) -> list[Damage]:
         """What could not be read."""
 
-    def news(self, without: str) -> list[Event]:
-        """Return the events that arrived since the last call, but for the journal `without`."""
+    def new_events(self, skip: str) -> list[Event]:
+        """Return the events that arrived since the last call, but for the journal `skip`."""
 
-    def create(self, name: str, place: int = 0) -> "Store":
+    def create(self, name: str, position: int = 0) -> "Store":
         """Return where a new journal goes, under a name that was never used before.
 
-        With the `place` at which a store ended it goes on there.
+        With the `position` at which a store ended it goes on there.
         """
 
 
 class Store(Protocol):
-    """Where one writer's lines go; `place` tells how much of them is there."""
+    """Where one writer's lines go; `position` tells how much of them is there."""
 
-    place: int
+    position: int
 
     def write(self, lines: bytes) -> int:
         """Add whole lines and return how many bytes of them are safe; raise OSError if none is.
@@ -86,9 +86,9 @@ class JournalWriter:
             self.due = self.due[self._store.write(self.due) :]
 
     @property
-    def place(self) -> int:
+    def position(self) -> int:
         """Where in the journal the lines that are due belong."""
-        return self._store.place
+        return self._store.position
 
     def sync(self) -> None:
         """Make what was flushed survive a power cut of this machine."""

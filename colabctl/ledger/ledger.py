@@ -51,7 +51,7 @@ class Ledger:
 
     def refresh(self) -> list[Event]:
         """Read what has arrived since the last time, and return it."""
-        news = self._journals.news(without=self.name)
+        news = self._journals.new_events(skip=self.name)
         for event in news:
             self.clock.observe(event.t)
         self.state.add(news)
@@ -100,9 +100,9 @@ class Ledger:
         """The own journal, once there is one; what is due there could not be written."""
         return self._writer
 
-    def complete(self, name: str, place: int, lines: bytes) -> None:
-        """Write the lines that the journal of a writer that has ended lacks at its `place`."""
-        store = self._journals.create(name, place)
+    def complete(self, name: str, position: int, lines: bytes) -> None:
+        """Write the lines that the journal of a writer that has ended lacks at its `position`."""
+        store = self._journals.create(name, position)
         while lines:
             lines = lines[store.write(lines) :]
         store.sync()

@@ -46,18 +46,18 @@ class _Flush(NamedTuple):
 class NumberedStore:
     """The files of one writer; `check_mount` raises OSError if the mount is gone."""
 
-    def __init__(self, folder: Path, check_mount: Callable[[], None], place: int = 0) -> None:
+    def __init__(self, folder: Path, check_mount: Callable[[], None], position: int = 0) -> None:
         self._folder = folder
         self._check_mount = check_mount
         self._part = folder
         self._flushes: list[_Flush] = []  # since the last of the longest runs
         self._count = 0
-        self.place = place  # number of the next event
-        self._tries = _MANY_TRIES if place else 0
+        self.position = position  # number of the next event
+        self._tries = _MANY_TRIES if position else 0
 
     def write(self, lines: bytes) -> int:
         """Write all lines as one new file, and the file of the run that it ends."""
-        flush = _Flush(self.place, self.place + lines.count(b"\n") - 1, lines)
+        flush = _Flush(self.position, self.position + lines.count(b"\n") - 1, lines)
         self._check_mount()
         if self._count % _PER_FOLDER == 0:
             self._part = self._folder / f"{flush.first:08d}"
@@ -66,7 +66,7 @@ class NumberedStore:
             self._part.mkdir(exist_ok=True)
         self._write(flush)
         self._count += 1
-        self.place = flush.last + 1
+        self.position = flush.last + 1
         self._flushes.append(flush)
         for run in _RUNS:
             if self._count % run == 0:
@@ -156,16 +156,16 @@ class NumberedJournals:
         """Files that hold what they should not, as long as nothing better has arrived."""
         return list(self._damage.values())
 
-    def create(self, name: str, place: int = 0) -> NumberedStore:
+    def create(self, name: str, position: int = 0) -> NumberedStore:
         """Return where a new journal goes, or goes on."""
-        return NumberedStore(self.folder / name, self._check_mount, place)
+        return NumberedStore(self.folder / name, self._check_mount, position)
 
-    def news(self, without: str) -> list[Event]:
+    def new_events(self, skip: str) -> list[Event]:
         """Return the events that arrived since the last call; raise OSError on a sick mount."""
         self._check_mount()
         found: list[Event] = []
         for writer in _names(self.folder):
-            if writer != without:
+            if writer != skip:
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
                     self._read(writer, seen, found)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import CONTROL_KINDS, TOLD_KINDS, Event
+from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event
 from colabctl.ledger.task_state import FRESH, Status, TaskState, fold
 from colabctl.ledger.tasks import TaskFiles
 
@@ -44,7 +44,7 @@ class Writer:
         return place > 0 and t < self.signs[place - 1] + self.lease
 
     @property
-    def last_sign(self) -> float:
+    def last_seen(self) -> float:
         """Ledger time of the latest sign of life."""
         return self.signs[-1] if self.signs else 0.0
 
@@ -135,8 +135,8 @@ class SweepState:
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.control: Event | None = None
-        self.told: dict[int, list[Event]] = {}
-        self.edition = 0  # counts the news
+        self.progress: dict[int, list[Event]] = {}
+        self.revision = 0  # counts the news
         self._reaches = reaches
         self._reached: dict[int, Event] = {}
         self._events: dict[int, list[Event]] = {}
@@ -146,7 +146,7 @@ class SweepState:
     def add(self, events: Iterable[Event]) -> None:
         """Take in events that were not added before, and fold the tasks they touch."""
         touched: set[int] = set()
-        self.edition += 1
+        self.revision += 1
         for event in events:
             writer = self.writers.get(event.writer)
             if writer is None:
@@ -155,8 +155,8 @@ class SweepState:
             if event.t <= writer.horizon or (event.kind == "start" and writer.contested):
                 touched |= writer.contested
             kind = event.kind
-            if kind in TOLD_KINDS:
-                self.told.setdefault(event.body["task"], []).append(event)
+            if kind in PROGRESS_KINDS:
+                self.progress.setdefault(event.body["task"], []).append(event)
                 continue
             if kind in CONTROL_KINDS:
                 if self.control is None or event[:3] > self.control[:3]:
@@ -262,7 +262,7 @@ class SweepState:
 
     def _told_by_one(self, index: int, kind: str, *, latest: bool = True) -> list[Event]:
         """Return what one attempt told: the one that counts, else the latest or the first."""
-        told = [event for event in self.told.get(index, ()) if event.kind == kind]
+        told = [event for event in self.progress.get(index, ()) if event.kind == kind]
         if not told:
             return []
         told.sort(key=_place)

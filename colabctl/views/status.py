@@ -120,7 +120,7 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
         member=writer.member,
         host=writer.host,
         state=word,
-        last_seen_seconds=round(max(0.0, now - writer.last_sign), 3),
+        last_seen_seconds=round(max(0.0, now - writer.last_seen), 3),
         task=task_name(held[0]) if held else None,
         done=writer.done,
         failed=writer.failed,

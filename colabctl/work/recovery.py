@@ -62,7 +62,7 @@ def keep(sweep: OpenSweep) -> Kept:
         root,
         sweep.plan.sweep,
         writer.name,
-        writer.place,
+        writer.position,
         writer.due.decode(),
     )
     parts = {name: value for name, value in vars(kept).items() if name != "file"}

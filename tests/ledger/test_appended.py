@@ -37,13 +37,13 @@ def test_what_is_written_is_read_once_with_its_writer_and_number(
     journals: AppendedJournals,
 ) -> None:
     write(journals, "ana", "heartbeat", "pause")
-    assert kinds(journals.news(without="")) == [("ana", 0, "heartbeat"), ("ana", 1, "pause")]
-    assert journals.news(without="") == []
+    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat"), ("ana", 1, "pause")]
+    assert journals.new_events(skip="") == []
 
 
 def test_the_own_journal_is_not_read(journals: AppendedJournals) -> None:
     write(journals, "ana", "heartbeat")
-    assert journals.news(without="ana") == []
+    assert journals.new_events(skip="ana") == []
 
 
 def test_a_line_without_its_newline_is_not_there_yet(
@@ -53,9 +53,9 @@ def test_a_line_without_its_newline_is_not_there_yet(
     file = tmp_path / "ana" / "events.jsonl"
     content = file.read_bytes()
     file.write_bytes(content[:-5])
-    assert kinds(journals.news(without="")) == [("ana", 0, "heartbeat")]
+    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat")]
     file.write_bytes(content)
-    assert kinds(journals.news(without="")) == [("ana", 1, "pause")]
+    assert kinds(journals.new_events(skip="")) == [("ana", 1, "pause")]
 
 
 def test_a_damaged_line_is_named_with_its_file_and_the_rest_counts(
@@ -66,7 +66,7 @@ def test_a_damaged_line_is_named_with_its_file_and_the_rest_counts(
     lines = file.read_bytes().splitlines(keepends=True)
     lines[1] = b'{"n":1,"t":17\0\0\0\n'
     file.write_bytes(b"".join(lines))
-    assert kinds(journals.news(without="")) == [("ana", 0, "heartbeat"), ("ana", 2, "pause")]
+    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat"), ("ana", 2, "pause")]
     assert journals.damage[0][:2] == (file, 2)
     assert "is damaged" in str(journals.damage[0])
 
@@ -96,7 +96,7 @@ def test_a_line_that_is_no_event_is_damage_and_never_a_crash(
 ) -> None:
     (tmp_path / "eve").mkdir()
     (tmp_path / "eve" / "events.jsonl").write_text(line + "\n")
-    assert journals.news(without="") == []
+    assert journals.new_events(skip="") == []
     assert len(journals.damage) == 1
 
 
@@ -104,7 +104,7 @@ def test_a_journal_without_its_file_yet_is_empty(
     journals: AppendedJournals, tmp_path: Path
 ) -> None:
     (tmp_path / "ana").mkdir()
-    assert journals.news(without="") == []
+    assert journals.new_events(skip="") == []
 
 
 class Full(AppendedStore):
@@ -118,7 +118,7 @@ class Full(AppendedStore):
         # The system takes what fits before it says no, and the caller hears only the no.
         self._folder.mkdir(exist_ok=True)
         with self._file.open("ab") as file:
-            there = file.tell() - self.place
+            there = file.tell() - self.position
             file.write(lines[there : there + self.room])
         self.room = 0
         raise OSError(28, "No space left on device")
@@ -134,12 +134,12 @@ def test_after_a_full_disk_the_journal_goes_on_without_a_tear(
     journal.append([("heartbeat", {}), ("pause", {})])
     with pytest.raises(OSError, match="No space"):
         journal.flush()
-    journals.news(without="")
+    journals.new_events(skip="")
     store.room = 10_000
     journal.append([("resume", {})])
     journal.flush()
     fresh = AppendedJournals(tmp_path, total=10)
-    assert [event.kind for event in fresh.news(without="")] == ["heartbeat", "pause", "resume"]
+    assert [event.kind for event in fresh.new_events(skip="")] == ["heartbeat", "pause", "resume"]
     assert fresh.damage == []
 
 
@@ -160,4 +160,4 @@ def test_numbers_that_are_no_numbers_in_json_come_back_as_they_were(
     journal = writer(journals, "ana")
     journal.append([("done", {"task": 1, "attempt": 1, "seconds": 0.5, "metrics": metrics})])
     journal.flush()
-    assert journals.news(without="")[0].body["metrics"] == metrics
+    assert journals.new_events(skip="")[0].body["metrics"] == metrics

@@ -96,6 +96,6 @@ def test_any_torn_tail_is_not_there_yet_and_nothing_is_damaged(
                 file.parent.mkdir(exist_ok=True)
                 size = data.draw(st.integers(0, len(content))) if torn else len(content)
                 file.write_bytes(content[:size])
-            got += journals.news(without="")
+            got += journals.new_events(skip="")
         assert journals.damage == []
         assert picture(read(got)) == picture(read(history))

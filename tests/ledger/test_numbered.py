@@ -38,7 +38,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def numbers(reader: NumberedJournals) -> list[int]:
-    return sorted(event.n for event in reader.news(without=""))
+    return sorted(event.n for event in reader.new_events(skip=""))
 
 
 def test_each_flush_is_a_file_named_by_its_events(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_six_workers_of_ten_thousand_tasks_leave_few_files_to_a_newcomer(tmp_pat
     for task in range(10_000):
         flush(journals_of_six[task % 6], "heartbeat", "pause")  # as done and the next claim
     reader = journals(tmp_path)
-    assert len(reader.news(without="")) == 20_000
+    assert len(reader.new_events(skip="")) == 20_000
     assert reader.opened <= 250
     assert len(files(tmp_path)) <= 10_000 * 1.1
     folders = [path for path in tmp_path.rglob("*") if path.is_dir()]
