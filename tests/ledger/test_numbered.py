@@ -101,11 +101,11 @@ def test_a_newcomer_opens_few_files_of_a_long_journal(tmp_path: Path) -> None:
         flush(journal, "heartbeat")
     reader = journals(tmp_path)
     assert numbers(reader) == list(range(2000))
-    assert reader.opened <= 2000 // 256 + 15 + 15
+    assert reader.files_read <= 2000 // 256 + 15 + 15
     journal.close()
     later = journals(tmp_path)
     assert numbers(later) == list(range(2000))
-    assert later.opened == 1
+    assert later.files_read == 1
 
 
 def test_no_folder_holds_more_than_300_entries_and_files_are_few(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_six_workers_of_ten_thousand_tasks_leave_few_files_to_a_newcomer(tmp_pat
         flush(journals_of_six[task % 6], "heartbeat", "pause")  # as done and the next claim
     reader = journals(tmp_path)
     assert len(reader.new_events(skip="")) == 20_000
-    assert reader.opened <= 250
+    assert reader.files_read <= 250
     assert len(files(tmp_path)) <= 10_000 * 1.1
     folders = [path for path in tmp_path.rglob("*") if path.is_dir()]
     assert max(len(list(folder.iterdir())) for folder in folders) <= 300
