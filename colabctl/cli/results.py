@@ -83,11 +83,7 @@ def results(
 
 def unreported(plan: "Plan", state: "SweepState") -> str | None:
     """Return what to say if done tasks have reported metrics, and never the sweep's own."""
-    done = [
-        task.outcome.body.get("metrics", {})
-        for task in state.tasks
-        if task.status == "done" and task.outcome is not None
-    ]
+    done = [task.outcome.metrics for task in state.tasks if task.status == "done"]
     if plan.metric is None or not done or any(plan.value_of(each) is not None for each in done):
         return None
     names = list(dict.fromkeys(name for metrics in done for name in metrics))

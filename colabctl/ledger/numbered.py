@@ -186,7 +186,7 @@ class NumberedJournals:
                             seen.ended_with = event.n
 
     def _list(self, writer: str, seen: _Seen) -> Iterator[tuple[Path, int, int]]:
-        """Yield the files of a writer that may have new events, with their first and last number."""
+        """Yield the files that may have new events, with the numbers of the first and last."""
         journal = self.folder / writer
         if seen.entries >= _NEARLY_FULL or seen.looks % _LIST_EVERY == 0 or not seen.folders:
             names = _names(journal)

@@ -128,9 +128,7 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
 
 
 def _rate(state: SweepState, now: float) -> float | None:
-    ends = sorted(
-        task.outcome.t for task in state.tasks if task.outcome is not None and task.finished
-    )[-_RECENT:]
+    ends = sorted(task.event.t for task in state.tasks if task.event is not None)[-_RECENT:]
     if len(ends) < 2 or not any(writer.lives_at(now) for writer in state.writers.values()):
         return None
     return len(ends) / max(now - ends[0], 1e-3)
@@ -141,41 +139,29 @@ def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | No
     sign = 1 if plan.goal == "minimize" else -1
     found: tuple[float, int] | None = None
     for index, task in enumerate(state.tasks):
-        if task.status == "done" and task.outcome is not None:
-            value = plan.value_of(task.outcome.body.get("metrics", {}))
+        if task.status == "done":
+            value = plan.value_of(task.outcome.metrics)
             if value is not None and (found is None or sign * value < found[0]):
                 found = sign * value, index
     if found is None:
         return None
     index = found[1]
-    outcome = state.tasks[index].outcome
-    assert outcome is not None
+    event = state.tasks[index].event
+    assert event is not None
     return {
         "task": task_name(index),
         "index": index,
         "metric": plan.metric,
         "value": sign * found[0],
         "params": params_of(state, tasks, index),
-        "worker": outcome.writer,
-        "member": state.writers[outcome.writer].member,
+        "worker": event.writer,
+        "member": state.writers[event.writer].member,
     }
 
 
 def _failures(state: SweepState) -> list[dict[str, Any]]:
-    errors = Counter(
-        error_of(task.outcome.body if task.outcome else None)
-        for task in state.tasks
-        if task.status == "failed"
-    )
+    errors = Counter(task.outcome.error for task in state.tasks if task.status == "failed")
     return [{"error": error, "tasks": count} for error, count in errors.most_common()]
-
-
-def error_of(body: dict[str, Any] | None) -> str:
-    """Return why a task failed for good, from its last failure if there was one."""
-    if body is None:
-        return "its workers vanished every time"
-    error = body.get("error")
-    return error if isinstance(error, str) else "unknown"
 
 
 @dataclass(frozen=True)
@@ -197,14 +183,6 @@ def last_failures(state: SweepState) -> list[Failure]:
             continue
         failed = [event for event in state.events_of(index) if event.kind == "failed"]
         if failed:
-            last = failed[-1]
-            found.append(
-                Failure(
-                    task_name(index),
-                    last.body["attempt"],
-                    last.writer,
-                    error_of(last.body),
-                    str(last.body.get("output", "")),
-                )
-            )
+            writer, last = failed[-1].writer, failed[-1].outcome
+            found.append(Failure(task_name(index), last.attempt, writer, last.error, last.output))
     return found

@@ -184,18 +184,17 @@ class Study:
         status: State = "running"
         if task.status in ("done", "pruned", "failed"):
             status = task.status
-        metrics = task.outcome.body.get("metrics", {}) if task.outcome else {}
         return Trial(
             status,
             known.params if known else {},
-            plan.value_of(metrics) if status in ("done", "pruned") else None,
+            plan.value_of(task.outcome.metrics) if status in ("done", "pruned") else None,
             tuple(
                 (step, value)
                 for step, values in self._state.reports_of(index)
                 if (value := plan.number_of(values)) is not None
             ),
             known.distributions if known else None,
-            task.outcome.t if task.outcome and status != "running" else None,
+            task.event.t if task.event else None,
         )
 
     def _sampler(self, cell: int) -> Sampler:

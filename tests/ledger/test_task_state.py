@@ -67,9 +67,9 @@ def test_a_worker_that_ended_holds_nothing() -> None:
 def test_done_counts_from_anyone_and_the_first_in_order_wins() -> None:
     history = History().claim("ana", 1).claim("ben", 2)
     history.done("ben", 50, loss=2)
-    assert history.task.outcome.writer == "ben"
+    assert history.task.event.writer == "ben"
     history.done("ana", 40, loss=1)
-    assert history.task.outcome.writer == "ana"
+    assert history.task.event.writer == "ana"
     assert history.state.duplicates == 1
 
 
@@ -78,7 +78,7 @@ def test_a_failure_opens_the_task_again_until_its_retries_are_used_up() -> None:
     assert history.task.status == "open"
     history.claim("ben", 3).failed("ben", 4)
     assert history.task.status == "failed"
-    assert history.task.outcome.writer == "ben"
+    assert history.task.event.writer == "ben"
 
 
 def test_a_failure_of_a_claim_that_did_not_count_is_nobodys_failure() -> None:
@@ -105,7 +105,7 @@ def test_a_task_whose_workers_vanish_every_time_fails() -> None:
     for number in range(MAX_LOSSES + 1):
         history.claim(f"worker{number}", 1 + number * 2 * LEASE)
     assert history.task.status == "failed"
-    assert history.task.outcome is None
+    assert history.task.event is None
 
 
 def test_a_released_task_is_open_again_and_has_not_failed() -> None:
