@@ -1,4 +1,4 @@
-"""plan.json and task files come from others: what makes no sense there is damage."""
+"""plan.json and task files come from others: content that makes no sense is damage."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def plan_with(folder: Path, **changes: Any) -> Path:
      {"kernels": {**KERNELS, "fresh": "yes"}}, {"kernels": {**KERNELS, "kernel_tasks": -1}},
      {"kernels": {**KERNELS, "shell_errors": "eval"}}, {"kernels": {**KERNELS, "keep": ["all"]}}],
 )  # fmt: skip
-def test_a_plan_that_nobody_could_have_declared_is_damaged(
+def test_a_plan_that_no_one_could_have_declared_is_damaged(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     file = plan_with(tmp_path / "s", **changes)
@@ -48,7 +48,7 @@ def test_a_plan_that_nobody_could_have_declared_is_damaged(
     assert len(str(refused.value)) < len(str(file)) + 200
 
 
-def test_keys_of_kernels_that_are_not_known_are_passed_over(tmp_path: Path) -> None:
+def test_unknown_keys_of_kernels_are_ignored(tmp_path: Path) -> None:
     file = plan_with(tmp_path / "s", kernels={**KERNELS, "secrets": ["AWS_KEY"], "new": 1})
     assert read_plan(file) == PLAN
 
@@ -81,7 +81,9 @@ NAMES_THAT_STEER = ("x\nimport os", "x\x1b[2J", "", " ", "\u202ex")
 
 
 @pytest.mark.parametrize("name", NAMES_THAT_STEER)
-def test_a_task_whose_parameter_has_no_name_is_damage(tmp_path: Path, name: str) -> None:
+def test_a_parameter_of_a_task_without_a_printable_name_is_damage(
+    tmp_path: Path, name: str
+) -> None:
     lines = iter([TaskLine(0, 0, 0, {"x": 1}), TaskLine(1, 0, 1, {name: 1})])
     write_tasks(lambda _: tmp_path / "tasks", PLAN, lines)
     tasks = TaskFiles(lambda _: tmp_path / "tasks", PLAN)
@@ -93,7 +95,7 @@ def test_a_task_whose_parameter_has_no_name_is_damage(tmp_path: Path, name: str)
 
 
 @pytest.mark.parametrize("name", NAMES_THAT_STEER)
-def test_a_proposed_parameter_without_a_name_is_damage(name: str) -> None:
+def test_a_proposed_parameter_without_a_printable_name_is_damage(name: str) -> None:
     def claim(params: dict[str, Any]) -> dict[str, Any]:
         return {"n": 1, "t": 2e9, "event": "claim", "tasks": [[0, 1]], "params": {"0": params}}
 
