@@ -6,6 +6,8 @@ from colabctl.ledger.plan import (
     FORMAT,
     Kind,
     Plan,
+    check_approved,
+    program_of,
     read_plan,
 )
 from colabctl.ledger.sweep_state import Proposal, SweepState, Writer, params_of
@@ -26,8 +28,10 @@ __all__ = [
     "TaskLine",
     "TaskState",
     "Writer",
+    "check_approved",
     "open_ledger",
     "params_of",
+    "program_of",
     "read_plan",
     "task_name",
     "write_tasks",

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import shlex
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -128,6 +129,26 @@ class Plan:
     def encode(self) -> bytes:
         """Return the bytes of plan.json."""
         return json.dumps(asdict(self), indent=2).encode() + b"\n"
+
+
+def program_of(plan: Plan) -> str:
+    """Return the sweep's program; raise UserError if it has none that a worker could run."""
+    if plan.program is None:
+        raise UserError(
+            f"sweep {plan.sweep} has no `program:`; the notebook or script that declares it runs "
+            f'its tasks: for task in project.sweep("{plan.sweep}", ...).tasks()'
+        )
+    return plan.program
+
+
+def check_approved(plan: Plan, approved: Callable[[str], bool]) -> None:
+    """Raise UserError unless the member has approved what the sweep runs, by its digest."""
+    if not approved(plan.run_digest):
+        raise UserError(
+            f"sweep {plan.sweep} runs code that you have neither declared nor approved "
+            f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}); look at it and "
+            f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
+        )
 
 
 def read_plan(file: Path) -> Plan:
