@@ -108,7 +108,7 @@ def test_the_same_sweep_is_found_again_and_another_one_refused(opened: Opened) -
     params(first)
     assert len(opened.sweep("same", {"x": (1, 2)}).results()) == 2
     assert len(opened.sweep("same").results()) == 2
-    with pytest.raises(UserError, match="already declared with another content"):
+    with pytest.raises(UserError, match="already declared with different content"):
         opened.sweep("same", {"x": [1, 3]})
 
 
