@@ -77,7 +77,7 @@ class Task:
         self.attempt = assignment.attempt
         self.metrics: dict[str, Any] | None = None
         self.user_attributes: dict[str, Any] = {}
-        self.told_to_stop = False
+        self.stop_requested = False
 
     def __repr__(self) -> str:
         return f"<Task {self.name} of {self.sweep}, attempt {self.attempt}: {self.params}>"
@@ -96,10 +96,10 @@ class Task:
 
     def report(self, step: float | None = None, **values: Any) -> bool:
         """Record intermediate values, such as loss=0.4 at step 3; return should_stop()."""
-        self.pass_on(None if step is None else plain_step(step), values)
+        self.record(None if step is None else plain_step(step), values)
         return self.should_stop()
 
-    def pass_on(self, step: float | None, values: Mapping[str, Any]) -> None:
+    def record(self, step: float | None, values: Mapping[str, Any]) -> None:
         """Record intermediate values under whatever names, without asking whether to stop."""
         self._recorder.report(step, plain_metrics(values))
 
@@ -108,8 +108,8 @@ class Task:
 
         A task that ends after it was told so counts as pruned, with the metrics it has by then.
         """
-        self.told_to_stop = self.told_to_stop or self._recorder.should_stop()
-        return self.told_to_stop
+        self.stop_requested = self.stop_requested or self._recorder.should_stop()
+        return self.stop_requested
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
         """Record a parameter that an Optuna objective asked for, with Optuna's distribution."""
