@@ -14,7 +14,7 @@ import yaml
 
 from colabctl.run.wandb.runs import wandb_environment
 from colabctl.task import Assignment
-from tests.processes import Project, made
+from tests.processes import Project, new_project
 
 if importlib.util.find_spec("wandb") is None and not os.environ.get("CI"):
     pytest.skip("needs wandb", allow_module_level=True)
@@ -181,7 +181,7 @@ class Outcome:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Outcome]:
     """Give the outcome of each script, all of which have run."""
-    project = made(tmp_path_factory.mktemp("wandb") / "churn")
+    project = new_project(tmp_path_factory.mktemp("wandb") / "churn")
     with socket.create_server(("127.0.0.1", 0)) as network:
         proxy = f"http://127.0.0.1:{network.getsockname()[1]}"
         try:
