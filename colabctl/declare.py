@@ -15,7 +15,7 @@ from colabctl import notebook
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.notebook import Notebook
-from colabctl.project import frozen_code as frozen
+from colabctl.project import frozen_code
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -39,7 +39,7 @@ class Declared:
 
     layout: SweepLayout
     plan: Plan
-    code: frozen.Code
+    code: frozen_code.Code
     notes: tuple[str, ...]
     new: bool
 
@@ -119,7 +119,7 @@ def declare(
     return declared
 
 
-def approval_of(plan: Plan, code: frozen.Code, config: Config, now: float) -> Approval:
+def approval_of(plan: Plan, code: frozen_code.Code, config: Config, now: float) -> Approval:
     """Return the approval of a sweep's code at the time `now`, in seconds since 1970."""
     assert plan.program is not None, "there is nothing to approve"
     return Approval(
@@ -154,8 +154,10 @@ def _declare(
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         folder.mkdir(exist_ok=True)
-    frozen.write(code, sweep.code)
-    frozen.fetch(sweep.code, code.digest)  # an interrupted declaration may have left other files
+    frozen_code.write(code, sweep.code)
+    frozen_code.fetch(
+        sweep.code, code.digest
+    )  # an interrupted declaration may have left other files
     draws = draft.expansion.tasks()
     write_tasks(
         sweep.task_file,
@@ -190,7 +192,7 @@ def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
 
 def _plan(
     draft: Draft,
-    code: frozen.Code,
+    code: frozen_code.Code,
     layout: Layout,
     config: Config,
     *,
@@ -241,7 +243,7 @@ def _plan(
     )
 
 
-def _origin(code: frozen.Code, root: Path) -> str | None:
+def _origin(code: frozen_code.Code, root: Path) -> str | None:
     if code.origin is None or not code.origin.resolve().is_relative_to(root.resolve()):
         return None
     return code.origin.resolve().relative_to(root.resolve()).as_posix()
@@ -263,7 +265,7 @@ def _kernels(declaration: Declaration) -> Mapping[str, Any]:
     }
 
 
-def _meaning(draft: Draft, code: frozen.Code) -> str:
+def _meaning(draft: Draft, code: frozen_code.Code) -> str:
     """Return the digest of everything that decides the sweep's tasks."""
     content = {
         key: value
@@ -280,7 +282,7 @@ def _meaning(draft: Draft, code: frozen.Code) -> str:
 class Preview:
     """The program of a draft: its code, how it is run, notes for the author, and its notebook."""
 
-    code: frozen.Code
+    code: frozen_code.Code
     kind: Kind
     notes: tuple[str, ...] = ()
     notebook: Notebook | None = None
@@ -306,7 +308,7 @@ def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
     check_name(name, "sweep")
     declaration = draft.declaration
     program = declaration.program
-    code = frozen.freeze(program, declaration.code, list(dict.fromkeys(folders)))
+    code = frozen_code.freeze(program, declaration.code, list(dict.fromkeys(folders)))
     no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
     loop_notes = no_timeout if declaration.task_timeout else ()
     if program is None:
@@ -317,7 +319,7 @@ def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
         return Preview(code, "function")
     if program.endswith(".ipynb") and declaration.command is None:
         book = notebook.read(code.files[check_folder(program, "program")], program)
-        frozen.check_imports(code, program, (cell.tree for cell in book.code))
+        frozen_code.check_imports(code, program, (cell.tree for cell in book.code))
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
         notes = notebook.check(book, names, warm=declaration.kernel == "warm")
         if book.kind == "loop":
@@ -342,7 +344,9 @@ def _existing(sweep: SweepLayout) -> Plan | None:
         return None
 
 
-def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, sweep: SweepLayout) -> Declared:
+def _same(
+    old: Plan, new: Plan, draft: Draft, code: frozen_code.Code, sweep: SweepLayout
+) -> Declared:
     """Return the declared sweep if it is the same; else raise UserError with the differences."""
     if old.source_digest == new.source_digest:
         return Declared(sweep, old, code, draft.notes, new=False)
@@ -354,7 +358,7 @@ def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, sweep: SweepLay
         )
     )
     if old.code_digest != code.digest:
-        files = frozen.fetch(sweep.code, old.code_digest).files
+        files = frozen_code.fetch(sweep.code, old.code_digest).files
         changed = sorted(
             path for path in files.keys() | code.files if files.get(path) != code.files.get(path)
         )
