@@ -40,7 +40,13 @@ class MountProcess:
         ours, theirs = socket.socketpair()
         with theirs, log.open("ab") as errors:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "tests.drive.process", str(theirs.fileno()), setting.path],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.drive.filesystem.process",
+                    str(theirs.fileno()),
+                    setting.path,
+                ],
                 cwd=SOURCES,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

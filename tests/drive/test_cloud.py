@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.drive.cloud import Cloud
 from tests.drive.delays import Delays
-from tests.drive.faults import Faults
+from tests.drive.filesystem.faults import Faults
+from tests.drive.filesystem.view import Node, View
 from tests.drive.messages import ROOT, Arrived, Change, News, Object
-from tests.drive.view import Node, View
 
 LATE = Delays(median=1.0, worst=6.0)
 

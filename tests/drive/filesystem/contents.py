@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.drive.view import Node
+from tests.drive.filesystem.view import Node
 
 
 @dataclass(slots=True)

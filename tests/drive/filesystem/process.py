@@ -7,8 +7,8 @@ import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from tests.drive.filesystem.mount import Mount
 from tests.drive.messages import Arrived, Change, Count, Fail, Fill, Mend, Setting, Uploaded
-from tests.drive.mount import Mount
 
 
 def main() -> None:

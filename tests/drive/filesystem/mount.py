@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
-from tests.drive.contents import Contents
-from tests.drive.faults import Faults
+from tests.drive.filesystem.contents import Contents
+from tests.drive.filesystem.faults import Faults
+from tests.drive.filesystem.view import Node, View
 from tests.drive.messages import Arrived, Change, News, Setting
-from tests.drive.view import Node, View
 
 BLOCK = 4096  # bytes
 CAPACITY = 15 * 2**30 // BLOCK  # blocks; what a free account has
