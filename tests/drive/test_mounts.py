@@ -67,7 +67,7 @@ def test_a_failing_mount_answers_everything_with_its_errno_until_repaired(
         assert failed.value.errno == number
     assert places[1].is_dir(), "other machines do not notice"
 
-    drive.machine(0).mend()
+    drive.machine(0).repair()
     os.close(descriptor)
     assert note.read_text() == "before"
 
@@ -81,7 +81,7 @@ def test_a_full_drive_rejects_writes_beyond_its_room(drive: Drive, places: list[
     assert (places[0] / "small").read_bytes() == b"x" * 10
     (places[1] / "note").write_bytes(b"x")
 
-    drive.machine(0).mend()
+    drive.machine(0).repair()
     (places[0] / "note").write_bytes(b"x")
     assert shutil.disk_usage(places[0]).free > 0
 
