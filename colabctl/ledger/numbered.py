@@ -160,7 +160,7 @@ class NumberedJournals:
         return NumberedStore(self.folder / name, self._check_mount, position)
 
     def new_events(self, skip: str) -> list[Event]:
-        """Return the events that have arrived since the last call; raise OSError if it fails."""
+        """Return the events that arrived since the last call; raise OSError if the mount fails."""
         self._check_mount()
         events: list[Event] = []
         for writer in _names(self.folder):

@@ -184,7 +184,10 @@ def test_a_task_whose_workers_vanished_every_time_has_failed_and_has_dates(
         ))  # fmt: skip
     [study] = exported(project, "loop")
     [trial] = study.trials
-    assert (trial.state, trial.user_attrs["error"]) == (FAIL, "lost its worker every time (10 attempts)")
+    assert (trial.state, trial.user_attrs["error"]) == (
+        FAIL,
+        "lost its worker every time (10 attempts)",
+    )
     assert trial.user_attrs["status"] == "failed"
     assert trial.duration.total_seconds() > 0
 
