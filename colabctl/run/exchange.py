@@ -68,7 +68,7 @@ class Exchange:
             try:
                 entry = json.loads(line)
                 step = entry["step"]
-                self._task.pass_on(None if step is None else plain_step(step), entry["values"])
+                self._task.record(None if step is None else plain_step(step), entry["values"])
                 self.asked = self.asked or entry.get("asks") is True
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise TaskError(

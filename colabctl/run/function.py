@@ -21,7 +21,7 @@ def call(function: Callable[..., Any], params: dict[str, Any], task: Task) -> di
             'return a dict of metrics, such as {"accuracy": 0.91}'
         )
     task.metrics = plain_metrics({**(task.metrics or {}), **answer})
-    if task.told_to_stop:
+    if task.stop_requested:
         raise Pruned
     return task.metrics
 
@@ -33,6 +33,6 @@ def run_one(run: Run, task: Task) -> dict[str, Any]:
     except SystemExit as end:
         if end.code not in (None, 0):
             raise TaskError(f"sys.exit({end.code!r})") from None
-    if task.told_to_stop:
+    if task.stop_requested:
         raise Pruned
     return task.metrics or {}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import signal
 import tempfile
 import threading
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState
+from colabctl.ledger import Plan, SweepState, check_approved, program_of
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project import frozen_code as frozen
 from colabctl.project.config import Config
@@ -93,8 +92,8 @@ class Session:
                 opened = OpenSweep.at(self.layout.root, sweep)
                 if open_only and not _needs_work(opened):
                     continue
-                _check_runnable(opened.plan)
-                self._check_trusted(opened.plan)
+                program_of(opened.plan)
+                check_approved(opened.plan, self.trusts)
             except UserError as wrong:
                 if not open_only:  # it was asked for by name
                     raise
@@ -102,16 +101,8 @@ class Session:
                 continue
             yield opened
 
-    def _check_trusted(self, plan: Plan) -> None:
-        if not self.trusts(plan.run_digest):
-            raise UserError(
-                f"sweep {plan.sweep} runs code that you have neither declared nor approved "
-                f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}); look at it and "
-                f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
-            )
-
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
-        self._check_trusted(sweep.plan)  # the plan that is used from here on, and no other
+        check_approved(sweep.plan, self.trusts)  # the plan that is used from here on, and no other
         fetched = self._fetch(sweep)
         if fetched is None:
             return Tally(ending="interrupted")
@@ -305,14 +296,6 @@ def _opened_again(sweep: OpenSweep) -> OpenSweep:
         if fault_of(fault) != "passing":
             raise
         return sweep
-
-
-def _check_runnable(plan: Plan) -> None:
-    if plan.program is None:
-        raise UserError(
-            f"sweep {plan.sweep} has no `program:`; its tasks are run by the notebook or script "
-            f'that declares it: for task in project.sweep("{plan.sweep}", ...).tasks()'
-        )
 
 
 def _needs_work(sweep: OpenSweep) -> bool:

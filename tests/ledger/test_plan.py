@@ -1,4 +1,4 @@
-"""plan.json and task files come from others: what makes no sense there is damage."""
+"""plan.json and task files come from others: content that makes no sense is damage."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def plan_with(folder: Path, **changes: Any) -> Path:
      {"kernels": {**KERNELS, "shell_errors": "eval"}}, {"kernels": {**KERNELS, "keep": ["all"]}},
      {"kernels": {**KERNELS, "fresh": 1}}, {"kernels": ["fresh"]}],
 )  # fmt: skip
-def test_a_plan_that_nobody_could_have_declared_is_damaged(
+def test_a_plan_that_no_one_could_have_declared_is_damaged(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     file = plan_with(tmp_path / "s", **changes)
@@ -51,7 +51,7 @@ def test_a_plan_that_nobody_could_have_declared_is_damaged(
     assert len(str(refused.value)) < len(str(file)) + 200
 
 
-def test_keys_of_kernels_that_are_not_known_are_passed_over(tmp_path: Path) -> None:
+def test_unknown_keys_of_kernels_are_ignored(tmp_path: Path) -> None:
     file = plan_with(tmp_path / "s", kernels={**KERNELS, "secrets": ["AWS_KEY"], "new": 1})
     assert read_plan(file) == PLAN
 
@@ -95,21 +95,25 @@ NAMES_THAT_STEER = ("x\nimport os", "x\x1b[2J", "", " ", "\u202ex")
 
 
 @pytest.mark.parametrize("name", NAMES_THAT_STEER)
-def test_a_task_whose_parameter_has_no_name_is_damage(tmp_path: Path, name: str) -> None:
+def test_a_parameter_of_a_task_without_a_printable_name_is_damage(
+    tmp_path: Path, name: str
+) -> None:
     lines = iter([TaskLine(0, 0, 0, {"x": 1}), TaskLine(1, 0, 1, {name: 1})])
     write_tasks(lambda _: tmp_path / "tasks", PLAN, lines)
     tasks = TaskFiles(lambda _: tmp_path / "tasks", PLAN)
     assert tasks[0].params == {"x": 1}
-    with pytest.raises(UserError, match=r"damaged at task 1 .* is no name for a parameter"):
+    with pytest.raises(
+        UserError, match=r"damaged \(task 1: .* cannot be the name of a parameter\)"
+    ):
         tasks[1]
 
 
 @pytest.mark.parametrize("name", NAMES_THAT_STEER)
-def test_a_proposed_parameter_without_a_name_is_damage(name: str) -> None:
+def test_a_proposed_parameter_without_a_printable_name_is_damage(name: str) -> None:
     def claim(params: dict[str, Any]) -> dict[str, Any]:
         return {"n": 1, "t": 2e9, "event": "claim", "tasks": [[0, 1]], "params": {"0": params}}
 
-    with pytest.raises(ValueError, match="is no name for a parameter"):
+    with pytest.raises(ValueError, match="cannot be the name of a parameter"):
         check(claim({name: 1}), "eve-vm-1", 1)
     odd = {"my lr": 1, "größe": 2, "--lr": 3}  # a sweep file may call them so
     assert check(claim(odd), "ana-vm-1", 1).body["params"]["0"] == odd

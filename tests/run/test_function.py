@@ -44,10 +44,10 @@ def test_a_task_that_fails_is_recorded_with_its_error(project: Project) -> None:
         "raise ValueError('two\\nlines')": "ValueError: two lines",
         "return 0.5": "the function returned a float; "
         'return a dict of metrics, such as {"accuracy": 0.91}',
-        "return {'model': object()}": "TypeError: metric 'model' is a object; "
-        "give a number or a text",
-        "task.report(step=1, loss=[object()])": "TypeError: metric 'loss' is a object; "
-        "give a number or a text",
+        "return {'model': object()}": "TypeError: metric 'model' is of type object; "
+        "use a number or text",
+        "task.report(step=1, loss=[object()])": "TypeError: metric 'loss' is of type object; "
+        "use a number or text",
     }
     assert outcomes(project, errors) == list(errors.values())
 

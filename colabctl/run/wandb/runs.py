@@ -97,7 +97,7 @@ class WandbRuns:
         self._polls += 1
         for run in self._runs.values():
             for step, values in run.read():
-                self._task.pass_on(step, values)
+                self._task.record(step, values)
 
     def metrics(self) -> dict[str, Any]:
         """Return the summaries of the runs, merged; a later run wins."""

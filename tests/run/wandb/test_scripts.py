@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import made
+from tests.processes import new_project
 from tests.run.wandb.scripts import CASES, NAMES, SWEEP
 
 if importlib.util.find_spec("wandb") is None and not os.environ.get("CI"):
@@ -34,7 +34,7 @@ class Outcome:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Outcome]:
     """Give the outcome of each script, all of which have run."""
-    project = made(tmp_path_factory.mktemp("wandb") / "churn")
+    project = new_project(tmp_path_factory.mktemp("wandb") / "churn")
     with socket.create_server(("127.0.0.1", 0)) as network:
         proxy = f"http://127.0.0.1:{network.getsockname()[1]}"
         try:
