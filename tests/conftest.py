@@ -1,4 +1,4 @@
-"""What tests of the whole program share."""
+"""Fixtures for all tests."""
 
 import os
 import signal
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.processes import Project, clean, made
+from tests.processes import Project, clean, new_project
 
-# No test is timed: the machine may be busy.
+# No deadlines: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -34,7 +34,7 @@ def _ctrl_c() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """Give a project in which processes run; none of them outlives the test."""
-    project = made(tmp_path / "churn")
+    """Yield a project for processes, and kill those that outlive the test."""
+    project = new_project(tmp_path / "churn")
     yield project
     project.end_all()

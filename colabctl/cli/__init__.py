@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command that was typed; exit 0 done, 1 the user can mend it, 2 wrong usage.
+    """Run the command that was typed; exit 0 done, 1 the user can fix it, 2 wrong usage.
 
     A reader that leaves early, such as `head`, changes neither what the command does nor its exit
     code: `verify` still says whether the data has changed.
@@ -24,14 +24,27 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # what the terminal cannot show is spelled out
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
-    except UserError as wrong:
-        print(plain(f"colabctl: {wrong}"), file=sys.stderr)
+        try:
+            app()
+        finally:
+            _flush_output()
+    except UserError as error:
+        print(plain(f"colabctl: {error}"), file=sys.stderr)
         sys.exit(1)
-    except OSError as wrong:
-        what = f"{wrong.filename or 'a file'}: {wrong.strerror or wrong}"
+    except OSError as error:
+        sys.stdout = _nowhere()  # do not fail again at exit
+        what = f"{error.filename or 'a file'}: {error.strerror or error}"
         print(plain(f"colabctl: {one_line(what)}"), file=sys.stderr)
         sys.exit(1)
+
+
+def _flush_output() -> None:
+    """Write what is left while an error, such as a full disk, can still be reported."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
 class _Output(io.FileIO):
@@ -51,7 +64,7 @@ def _ignoring_closed_pipes(stream: IO[str] | None) -> IO[str]:
     Python complains about one that it meets in its last flush.
     """
     if stream is None:  # it was closed before this process began
-        return Path(os.devnull).open("w", encoding="utf-8")
+        return _nowhere()
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
@@ -62,3 +75,7 @@ def _ignoring_closed_pipes(stream: IO[str] | None) -> IO[str]:
         errors=stream.errors,
         line_buffering=stream.line_buffering or stream.write_through,
     )
+
+
+def _nowhere() -> IO[str]:
+    return Path(os.devnull).open("w", encoding="utf-8")

@@ -17,7 +17,6 @@ from colabctl.cli.options import (
     working_member,
 )
 from colabctl.durations import parse_duration
-from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
@@ -94,21 +93,13 @@ def workers(
 
 def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
     """Return a sweep's plan, if this member may vouch for its code, as the notebooks do."""
-    from colabctl.ledger import read_plan
+    from colabctl.ledger import check_approved, program_of, read_plan
     from colabctl.project.approvals import approvals_for
     from colabctl.project.sweeps import find_sweep
 
     plan = read_plan(find_sweep(layout, sweep).plan)
-    if plan.program is None:
-        raise UserError(
-            f"sweep {sweep} has no program that a worker could run: its tasks are run by the "
-            "notebook that declares it; open that one on each machine"
-        )
-    if not approvals_for(layout.root, os.environ).has(plan.run_digest):
-        raise UserError(
-            f"sweep {sweep} runs code that you have neither declared nor approved (declared by "
-            f"{plan.declared_by}); look at it and approve it: colabctl trust {sweep}"
-        )
+    program_of(plan)
+    check_approved(plan, approvals_for(layout.root, os.environ).has)
     return plan
 
 

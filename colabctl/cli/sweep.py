@@ -94,7 +94,7 @@ def sweep(
         member=working_member(config, member),
         now=time.time(),
         approvals=approvals_for(layout.root, os.environ),
-        beside=file.absolute().parent,
+        program_folder=file.absolute().parent,
     )
     place_wheel(layout)
     for note in declared.notes:
@@ -116,30 +116,27 @@ def _tried(
     Raises UserError for what the sweep could not be declared with. Only the program may be missing:
     a sweep file is often tried out before there is one.
     """
-    from colabctl import notebook
-    from colabctl.declare import examined
-    from colabctl.project.frozen_code import NoProgramError, freeze
-    from colabctl.sharedfs.names import check_name
+    from colabctl import declare
+    from colabctl.notebook.injection import preview
+    from colabctl.project.frozen_code import NoProgramError
 
-    check_name(called, "sweep")
-    places = [beside]
+    folders = [beside]
     with suppress(UserError):  # a dry run needs no project
-        places.append(open_project(root)[0].root)
+        folders.append(open_project(root)[0].root)
     try:
-        code = freeze(made.declaration.program, made.declaration.code, places)
+        program = declare.preview(made, called, folders)
     except NoProgramError as missing:
         return (f"{missing}",), ""
-    found = examined(made, code)
-    if found.notebook is None:
-        return found.notes, ""
+    if program.notebook is None:
+        return program.notes, ""
     first = next((draw.params for draw in made.expansion.tasks()), {})
-    if first is None and found.notebook.parameters is not None:
+    if first is None and program.notebook.parameters is not None:
         put_in = (
-            f"{found.notebook.name} runs once for each task; its values are proposed when a task "
-            f"is claimed, and put in after cell {found.notebook.parameters.number}"
+            f"{program.notebook.name} runs once for each task; its values are proposed when a task "
+            f"is claimed, and put in after cell {program.notebook.parameters.number}"
         )
-        return found.notes, put_in
-    return found.notes, notebook.shown(found.notebook, first or {}, "the first task")
+        return program.notes, put_in
+    return program.notes, preview(program.notebook, first or {}, "the first task")
 
 
 def _read(file: Path) -> bytes:

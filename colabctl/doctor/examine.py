@@ -191,7 +191,7 @@ def _clocks(name: str, ledger: Ledger) -> Iterator[Check]:
                 "clocks", "note", f"{name}: the clock of {slowest} is {spread:.0f} s behind",
                 "set that clock, or lost workers are noticed late; results are correct anyway",
             )  # fmt: skip
-    latest = max((writer.last_sign for writer in ledger.state.writers.values()), default=0.0)
+    latest = max((writer.last_seen for writer in ledger.state.writers.values()), default=0.0)
     ahead = latest - time.time()
     if ahead > _SKEWED:
         yield Check(

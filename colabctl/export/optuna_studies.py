@@ -13,7 +13,6 @@ from colabctl.search.learn.optuna_bridge import frozen
 from colabctl.search.learn.trials import Trial
 from colabctl.views.columns import spelled_out
 from colabctl.views.results import as_json
-from colabctl.views.status import error_of
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -83,47 +82,46 @@ def _suggestions(
 
 def _trial(plan: Plan, state: SweepState, index: int) -> Trial:
     task = state.tasks[index]
-    metrics = task.outcome.body.get("metrics", {}) if task.outcome else {}
     reports = tuple(
         (step if step is None or step < _LARGEST_STEP else None, value)
         for step, values in state.reports_of(index)
         if (value := plan.number_of(values)) is not None
     )
     assert task.status in ("done", "pruned", "failed")
-    return Trial(task.status, {}, plan.value_of(metrics), reports)
+    return Trial(task.status, {}, plan.value_of(task.outcome.metrics), reports)
 
 
 def _describe(trial: "FrozenTrial", state: SweepState, plan: Plan, index: int, number: int) -> None:
     """Set the dates of a trial, and its attributes to the facts that Optuna has no field for."""
     task = state.tasks[index]
-    body = task.outcome.body if task.outcome else {}
-    started, ended = _span(state, task, index)
-    trial.datetime_start = datetime.fromtimestamp(started)  # noqa: DTZ006 - Optuna's have no zone
+    event, outcome = task.event, task.outcome
+    begun, ended = _span(state, task, index)
+    trial.datetime_start = datetime.fromtimestamp(begun)  # noqa: DTZ006 - Optuna's have no zone
     trial.datetime_complete = datetime.fromtimestamp(ended)  # noqa: DTZ006
     attributes = {
         "task": task_name(index),
         "trial": number,
         "status": task.status,
-        "member": state.writers[task.outcome.writer].member if task.outcome else None,
-        "worker": task.outcome.writer if task.outcome else None,
-        "attempt": body.get("attempt", task.attempts),
-        "seconds": body.get("seconds"),
-        "error": error_of(body or None) if task.status == "failed" else None,
+        "member": state.writers[event.writer].member if event else None,
+        "worker": event.writer if event else None,
+        "attempt": outcome.attempt,
+        "seconds": outcome.seconds if event else None,
+        "error": outcome.error or None,
     }
     trial.user_attrs = {key: value for key, value in attributes.items() if value is not None}
     for kind in ("metrics", "attributes"):
-        for name, value in body.get(kind, {}).items():
-            is_value = trial.value is not None and value == trial.value
-            if is_value and (kind, name) == ("metrics", plan.metric):
+        for name, value in getattr(outcome, kind).items():
+            told = trial.value is not None and value == trial.value
+            if told and (kind, name) == ("metrics", plan.metric):
                 continue
             key = f"{kind}.{name}" if name in trial.user_attrs or name in _FIXED else name
             trial.user_attrs[spelled_out(key)] = as_json(value)
 
 
 def _span(state: SweepState, task: TaskState, index: int) -> tuple[float, float]:
-    """Return the ledger times, in seconds, at which a finished task started and ended."""
-    if task.outcome is None:  # it lost its worker every time
+    """Return the ledger times between which a finished task ran."""
+    if task.event is None:  # it lost its worker every time
         events = state.events_of(index)
         return events[0].t, events[-1].t
-    ended = task.outcome.t
-    return ended - min(max(task.outcome.body.get("seconds", 0.0), 0.0), ended), ended
+    ended = task.event.t
+    return ended - min(max(task.outcome.seconds, 0.0), ended), ended

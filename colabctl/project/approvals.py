@@ -11,8 +11,10 @@ from typing import Any
 from platformdirs import user_config_path
 
 from colabctl.errors import UserError
+from colabctl.sharedfs.records import read_record
 
 FORMAT = 1
+_LARGEST = 1 << 24  # bytes of a record; the longest command in a sweep file is below
 _RECORD = "approval.json"
 
 
@@ -80,13 +82,11 @@ class Approvals:
     def _record(self, folder: Path) -> dict[str, Any] | None:
         """Return the valid record in a folder that is named by its digest, or None."""
         try:
-            record = json.loads((folder / _RECORD).read_bytes())
-            if record["format"] != FORMAT or record["digest"] != folder.name:
-                return None
+            record = read_record(folder / _RECORD, _LARGEST, FORMAT)
             float(record["approved_at"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, UserError, ValueError, KeyError, TypeError):
             return None
-        return record  # type: ignore[no-any-return]
+        return record if record.get("digest") == folder.name else None
 
 
 def _approval(record: Mapping[str, Any], code: Path) -> Approval:

@@ -4,16 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError, nearest
 from colabctl.project.config_sources import Settings, from_environment, from_file
 from colabctl.project.layout import CONFIG, Layout, Paths, check_member
+from colabctl.sharedfs.mounts import ConsistencyChoice
 from colabctl.sharedfs.names import check_folder, check_label
 
 FORMAT = 1
-Consistency = Literal["auto", "coherent", "eventual"]
 HEARTBEATS = 2
 """The least number of heartbeats in a lease, so that one late heartbeat loses no task."""
 
@@ -42,7 +42,7 @@ class Config:
     read_only: tuple[str, ...] = ("data/raw",)
     paths: Paths = field(default_factory=Paths)
     secrets: tuple[str, ...] = ()
-    consistency: Consistency = "auto"
+    consistency: ConsistencyChoice = "auto"
     heartbeat: float | None = None
     lease: float | None = None
     task_timeout: float | None = None
@@ -100,7 +100,10 @@ def _check_format(settings: Settings) -> None:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise settings["format"].error(f"is {text!r}; it must be {FORMAT}")
     if int(text) > FORMAT:
-        raise UserError(f"{CONFIG} was made by a newer colabctl (format {text}); upgrade colabctl")
+        raise UserError(
+            f"{CONFIG} was written by a newer colabctl (format {text}, this one reads up to"
+            f" {FORMAT}); upgrade colabctl on this machine"
+        )
 
 
 def _check_keys(settings: Settings, keys: Sequence[str]) -> None:
@@ -130,13 +133,13 @@ def _lease(settings: Settings) -> float | None:
     return lease
 
 
-def _consistency(settings: Settings) -> Consistency:
+def _consistency(settings: Settings) -> ConsistencyChoice:
     if "consistency" not in settings:
         return "auto"
     text = settings["consistency"].text()
-    if text not in get_args(Consistency):
+    if text not in get_args(ConsistencyChoice):
         raise settings["consistency"].error(f"is {text!r}; choose auto, coherent or eventual")
-    return cast("Consistency", text)
+    return cast("ConsistencyChoice", text)
 
 
 def _member(settings: Settings) -> str | None:

@@ -10,7 +10,7 @@ from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
 from colabctl.project.notebooks.starter import starter
 from colabctl.project.scaffold import Changes, create_missing, folders
-from colabctl.sharedfs.files import read_file
+from colabctl.sharedfs.records import read_record
 
 _FORMAT = 1
 _LARGEST = 10_000  # bytes of a record
@@ -77,7 +77,7 @@ def _recorded(layout: Layout) -> Iterator[str]:
         ) from None
     for path in records:
         if path.suffix == ".json":
-            with suppress(OSError, ValueError, UserError, RecursionError):
-                record = json.loads(read_file(path, _LARGEST))
-                if isinstance(record, dict) and isinstance(record.get("name"), str):
-                    yield check_member(record["name"])
+            with suppress(OSError, UserError):
+                name = read_record(path, _LARGEST, _FORMAT).get("name")
+                if isinstance(name, str):
+                    yield check_member(name)

@@ -9,7 +9,6 @@ from typing import Any
 from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
 from colabctl.views import columns
 from colabctl.views.best import ranked
-from colabctl.views.status import error_of
 
 FIXED = (
     "task",
@@ -49,23 +48,21 @@ def results(state: SweepState, tasks: TaskFiles) -> list[Result]:
     for index, task in enumerate(state.tasks):
         if not task.finished:
             continue
-        outcome = task.outcome
-        body = outcome.body if outcome else {}
-        failed = task.status == "failed"
+        event, outcome = task.event, task.outcome
         rows.append(
             Result(
                 task=task_name(index),
                 index=index,
                 params=params_of(state, tasks, index),
-                metrics=body.get("metrics", {}),
+                metrics=outcome.metrics,
                 status=task.status,
-                attempt=body.get("attempt", task.attempts),
-                member=state.writers[outcome.writer].member if outcome else "",
-                worker=outcome.writer if outcome else "",
-                seconds=body.get("seconds", 0.0),
-                finished_at=_iso(outcome.t) if outcome else "",
-                error=error_of(body if outcome else None) if failed else None,
-                attributes=body.get("attributes", {}),
+                attempt=outcome.attempt,
+                member=state.writers[event.writer].member if event else "",
+                worker=event.writer if event else "",
+                seconds=outcome.seconds,
+                finished_at=_iso(event.t) if event else "",
+                error=outcome.error or None,
+                attributes=outcome.attributes,
             )
         )
     return rows

@@ -114,7 +114,7 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
         member=writer.member,
         host=writer.host,
         state=word,
-        last_seen_seconds=round(max(0.0, now - writer.last_sign), 3),
+        last_seen_seconds=round(max(0.0, now - writer.last_seen), 3),
         task=task_name(held[0]) if held else None,
         done=writer.done,
         failed=writer.failed,
@@ -122,9 +122,7 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
 
 
 def _rate(state: SweepState, now: float) -> float | None:
-    ends = sorted(
-        task.outcome.t for task in state.tasks if task.outcome is not None and task.finished
-    )[-_RECENT:]
+    ends = sorted(task.event.t for task in state.tasks if task.event is not None)[-_RECENT:]
     if len(ends) < 2 or not any(writer.lives_at(now) for writer in state.writers.values()):
         return None
     return len(ends) / max(now - ends[0], 1e-3)
@@ -136,34 +134,22 @@ def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | No
     if not ranking:
         return None
     index, value = ranking[0]
-    outcome = state.tasks[index].outcome
-    assert outcome is not None
+    event = state.tasks[index].event
+    assert event is not None
     return {
         "task": task_name(index),
         "index": index,
         "metric": plan.metric,
         "value": value,
         "params": params_of(state, tasks, index),
-        "worker": outcome.writer,
-        "member": state.writers[outcome.writer].member,
+        "worker": event.writer,
+        "member": state.writers[event.writer].member,
     }
 
 
 def _failures(state: SweepState) -> list[dict[str, Any]]:
-    errors = Counter(
-        error_of(task.outcome.body if task.outcome else None)
-        for task in state.tasks
-        if task.status == "failed"
-    )
+    errors = Counter(task.outcome.error for task in state.tasks if task.status == "failed")
     return [{"error": error, "tasks": count} for error, count in errors.most_common()]
-
-
-def error_of(body: dict[str, Any] | None) -> str:
-    """Return why a task failed for good, from its last failure if there was one."""
-    if body is None:
-        return "its workers vanished every time"
-    error = body.get("error")
-    return error if isinstance(error, str) else "unknown"
 
 
 @dataclass(frozen=True)
@@ -185,14 +171,6 @@ def last_failures(state: SweepState) -> list[Failure]:
             continue
         failed = [event for event in state.events_of(index) if event.kind == "failed"]
         if failed:
-            last = failed[-1]
-            found.append(
-                Failure(
-                    task_name(index),
-                    last.body["attempt"],
-                    last.writer,
-                    error_of(last.body),
-                    str(last.body.get("output", "")),
-                )
-            )
+            writer, last = failed[-1].writer, failed[-1].outcome
+            found.append(Failure(task_name(index), last.attempt, writer, last.error, last.output))
     return found

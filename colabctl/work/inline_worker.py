@@ -116,7 +116,7 @@ class _Loop:
                     self._part()
 
     def _close(self) -> None:
-        if self._task.told_to_stop:
+        if self._task.stop_requested:
             self.end("pruned", metrics=self.metrics or {})
         elif self.metrics is None:
             self.fail(

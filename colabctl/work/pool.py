@@ -1,14 +1,13 @@
 """The slots of a worker and the tasks they have: who is hungry, who runs what, who is to stop."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, KeysView, Sequence
 
-from colabctl.run.slot import Outcome, Slot, Stop
+from colabctl.run.slot import Outcomes, Slot, Stop
 from colabctl.task import Assignment
 from colabctl.work.batch import excess
 
-MakeSlots = Callable[["deque[Outcome]", Callable[[], None]], list[Slot]]
+MakeSlots = Callable[[Outcomes, Callable[[], None]], list[Slot]]
 """What starts the slots; they fill the queue, and call the function when there is something."""
 
 
@@ -20,7 +19,7 @@ class Crew:
         self._jobs = jobs
         self._slots: list[Slot] = []
         self._slot_of: dict[int, Slot] = {}
-        self.outcomes: deque[Outcome] = deque()
+        self.outcomes = Outcomes()
         self.wake = threading.Event()
 
     @property

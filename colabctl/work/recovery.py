@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from colabctl.errors import UserError
 from colabctl.ledger import task_name
 from colabctl.sharedfs.files import write_whole
+from colabctl.sharedfs.records import read_record
 from colabctl.work.open_sweep import OpenSweep
 
 _OUTCOMES = ("done", "pruned")
+_FORMAT = 1
+_LARGEST = 1 << 30  # bytes; what a worker could not write is far below
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Kept:
     worker: str
     place: int
     lines: str
+    format: int = _FORMAT
 
     @property
     def told(self) -> str:
@@ -57,7 +62,7 @@ def keep(sweep: OpenSweep) -> Kept:
         root,
         sweep.plan.sweep,
         writer.name,
-        writer.place,
+        writer.position,
         writer.due.decode(),
     )
     parts = {name: value for name, value in vars(kept).items() if name != "file"}
@@ -69,8 +74,8 @@ def kept_for(root: Path) -> Iterator[Kept]:
     """Give what is kept for the project in `root`."""
     for file in sorted(folder().glob("*.json")):
         try:
-            kept = Kept(file=file, **json.loads(file.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            kept = Kept(file=file, **read_record(file, _LARGEST, _FORMAT))
+        except (OSError, UserError, TypeError):
             continue  # not one of ours
         if kept.root == str(root.absolute()):
             yield kept

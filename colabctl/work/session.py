@@ -2,12 +2,10 @@
 
 import json
 import os
-import shlex
 import signal
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState
+from colabctl.ledger import Plan, SweepState, check_approved, program_of
+from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project import frozen_code
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.run.notebook.loop_process import VARIABLE, LoopSettings, Orders
+from colabctl.run.notebook.loop_process import VARIABLE, Orders
 from colabctl.run.notebook.loop_process import run as run_loop
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Outcome, Slot
+from colabctl.run.slot import Outcomes, Slot
 from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.uploads import wait_until_uploaded
@@ -93,8 +92,8 @@ class Session:
                 opened = OpenSweep.at(self.layout.root, sweep)
                 if open_only and not _needs_work(opened):
                     continue
-                _check_runnable(opened.plan)
-                self._check_trusted(opened.plan)
+                program_of(opened.plan)
+                check_approved(opened.plan, self.trusts)
             except UserError as wrong:
                 if not open_only:  # it was asked for by name
                     raise
@@ -102,16 +101,8 @@ class Session:
                 continue
             yield opened
 
-    def _check_trusted(self, plan: Plan) -> None:
-        if not self.trusts(plan.run_digest):
-            raise UserError(
-                f"sweep {plan.sweep} runs code that you have neither declared nor approved "
-                f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}); look at it and "
-                f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
-            )
-
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
-        self._check_trusted(sweep.plan)  # the plan that is used from here on, and no other
+        check_approved(sweep.plan, self.trusts)  # the plan that is used from here on, and no other
         fetched = self._fetch(sweep)
         if fetched is None:
             return Tally(ending="interrupted")
@@ -124,7 +115,7 @@ class Session:
             if sweep.plan.kind == "loop":
                 return self._run_loop(sweep, code, environs[0], ran=ran)
 
-            def make_slots(outcomes: "deque[Outcome]", wake: Callable[[], None]) -> list[Slot]:
+            def make_slots(outcomes: Outcomes, wake: Callable[[], None]) -> list[Slot]:
                 return [
                     Slot(self._settings(sweep.plan, code, number), environ, outcomes, wake)
                     for number, environ in enumerate(environs)
@@ -159,13 +150,6 @@ class Session:
             )
         limits = self._limits(plan, ran=ran, wait=True)
         name = new_identity(plan, self.config, self.member, mark=mark).name
-        settings = LoopSettings(
-            notebook=str(code / plan.program),
-            root=str(self.layout.root),
-            keep_in=str(sweep.layout.runs / name),
-            kernels=dict(plan.kernels or {}),
-            secrets=list(self.config.secrets),
-        )
         self._show(sweep)
         orders = json.dumps(Orders(mark, limits.max_tasks))
 
@@ -173,10 +157,10 @@ class Session:
             return limits.until is not None and time.monotonic() >= limits.until
 
         wrong = run_loop(
-            settings,
+            self._settings(plan, code, 0),
+            sweep.layout.runs / name,
             {**environ, VARIABLE: orders},
             lambda: self.interrupted.is_set() or late(),
-            self._kill_after,
         )
         self._show(sweep)
         state = sweep.ledger.state
@@ -294,13 +278,13 @@ class Session:
             program=plan.program or "",
             kind=plan.kind,
             prunes=plan.early_terminate is not None,
-            command=list(plan.command) if plan.command else None,
+            command=plan.command,
             code=str(code),
             root=str(self.layout.root),
             log=str(code.parent / f"slot-{number}.log"),
             kill_after=self._kill_after,
-            kernels=dict(plan.kernels) if plan.kernels else None,
-            secrets=list(self.config.secrets),
+            kernels=plan.kernels or KernelOptions(),
+            secrets=self.config.secrets,
         )
 
 
@@ -312,14 +296,6 @@ def _opened_again(sweep: OpenSweep) -> OpenSweep:
         if fault_of(fault) != "passing":
             raise
         return sweep
-
-
-def _check_runnable(plan: Plan) -> None:
-    if plan.program is None:
-        raise UserError(
-            f"sweep {plan.sweep} has no `program:`; its tasks are run by the notebook or script "
-            f'that declares it: for task in project.sweep("{plan.sweep}", ...).tasks()'
-        )
 
 
 def _needs_work(sweep: OpenSweep) -> bool:

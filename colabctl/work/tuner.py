@@ -39,7 +39,7 @@ class Study:
         self._starts = [0, *accumulate(sizes)]
         self._trials: dict[int, dict[int, Trial]] = {}  # by cell, then by number in the cell
         self._marks: dict[int, object] = {}  # by task: what its trial was made from
-        self._read: dict[int, int] = {}  # by cell: the state's edition that it was made from
+        self._read: dict[int, int] = {}  # by cell: the state's revision that it was made from
         self._told: dict[int, list[Report]] = {}  # by task that runs here: its own reports
         self._latest: dict[int, dict[str, Any]] = {}  # and the latest of its values
         self._samplers: dict[int, Sampler] = {}
@@ -160,20 +160,20 @@ class Study:
     def _of(self, cell: int) -> dict[int, Trial]:
         """Return the trials of a cell, those replaced of which there is news."""
         trials = self._trials.setdefault(cell, {})
-        if self._read.get(cell) == self._state.edition:
+        if self._read.get(cell) == self._state.revision:
             return trials
         state, start = self._state, self._starts[cell]
         for index in range(start, self._starts[cell + 1]):
             task = state.tasks[index]
             if not task.attempts and not task.finished:
                 continue
-            mark = (task, len(state.told.get(index, ())))
+            mark = (task, len(state.progress.get(index, ())))
             if index not in self._told and self._marks.get(index) != mark:
                 self._marks[index] = mark
                 trial = self._trial(index)
                 if trial is not None:
                     trials[index - start] = trial
-        self._read[cell] = state.edition
+        self._read[cell] = state.revision
         return trials
 
     def _trial(self, index: int) -> Trial | None:
@@ -184,18 +184,17 @@ class Study:
         status: State = "running"
         if task.status in ("done", "pruned", "failed"):
             status = task.status
-        metrics = task.outcome.body.get("metrics", {}) if task.outcome else {}
         return Trial(
             status,
             known.params if known else {},
-            plan.value_of(metrics) if status in ("done", "pruned") else None,
+            plan.value_of(task.outcome.metrics) if status in ("done", "pruned") else None,
             tuple(
                 (step, value)
                 for step, values in self._state.reports_of(index)
                 if (value := plan.number_of(values)) is not None
             ),
             known.distributions if known else None,
-            task.outcome.t if task.outcome and status != "running" else None,
+            task.event.t if task.event else None,
         )
 
     def _sampler(self, cell: int) -> Sampler:

@@ -4,12 +4,13 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from colabctl.ledger import Claim, SweepState
+from colabctl.run.messages import Broken, Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
-from colabctl.run.slot import Outcome, Stop
+from colabctl.run.slot import End, Outcome, Returned, Stop
 from colabctl.sharedfs.faults import describe, fault_of, pause_after
 from colabctl.task import Assignment
 from colabctl.work.batch import batch_size
@@ -23,6 +24,7 @@ from colabctl.work.pool import Crew, MakeSlots
 # A worker whose first tasks all fail has something wrong with itself, or the sweep has: going on
 # would burn the retries of every task.
 _HOPELESS = 5
+AnyMessage = TypeVar("AnyMessage", bound=Broken | Report | End)
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 
 
@@ -257,14 +259,15 @@ class Worker:
         """Turn what the slots tell into events to record, and end what has run for too long."""
         outcomes = self._crew.outcomes
         while outcomes:
-            outcome = outcomes.popleft()
-            outcome = self._without_secrets(outcome)
-            if outcome.assignment is None:
-                self._give_up(f"the code cannot be loaded: {outcome.error}", outcome.output)
-            elif outcome.kind in ("report", "suggested"):
-                self._hear(outcome, outcome.assignment)
-            else:
-                self._close(outcome, outcome.assignment)
+            match outcomes.popleft():
+                case Broken() as broken:
+                    broken = self._without_secrets(broken)
+                    self._give_up(f"the code cannot be loaded: {broken.error}", broken.output)
+                case Outcome(assignment, message):
+                    if isinstance(message, Report | Suggestion):
+                        self._hear(message, assignment)
+                    else:
+                        self._close(self._without_secrets(message), assignment)
         timeout = self.limits.task_timeout
         if timeout is not None:
             for index, seconds in self._crew.running():
@@ -273,53 +276,51 @@ class Worker:
                     self._crew.stop(index, why)
         self._end_deaf()
 
-    def _without_secrets(self, outcome: Outcome) -> Outcome:
-        if outcome.kind == "suggested":  # by the sweep's own space
-            return outcome
-        return outcome._replace(
-            error=self.conceal(outcome.error),
-            output=self.conceal(outcome.output),
-            metrics=concealed(outcome.metrics, self.conceal),
-            attributes=concealed(outcome.attributes, self.conceal),
-        )
+    def _without_secrets(self, message: AnyMessage) -> AnyMessage:
+        parts = {name: concealed(part, self.conceal) for name, part in vars(message).items()}
+        return replace(message, **parts)
 
-    def _close(self, outcome: Outcome, assignment: Assignment) -> None:
+    def _close(self, end: End, assignment: Assignment) -> None:
         """Record what became of a task."""
         index = assignment.index
         self._crew.ended(index)
         self._stopping.pop(index, None)
         latest = self._study.forget(index)
-        if outcome.kind == "returned":
+        if isinstance(end, Returned):
             self._taken -= 1
             self._box.add("released", {"tasks": [index]})
             return
         parts: dict[str, Any] = {
             "task": index,
             "attempt": assignment.attempt,
-            "seconds": outcome.seconds,
+            "seconds": end.seconds,
         }
-        if outcome.kind == "done":
-            self.tally.done += 1
-            parts |= {"metrics": outcome.metrics}
-        elif outcome.kind == "pruned":
-            self.tally.pruned += 1
-            parts |= {"metrics": {**latest, **outcome.metrics}}
-        else:
-            parts |= {"error": outcome.error, "output": outcome.output}
-        if outcome.attributes:
-            parts["attributes"] = outcome.attributes
-        self._box.add(outcome.kind, parts)
-        if outcome.kind == "failed":
-            self._failed(outcome, assignment)
+        match end:
+            case Done():
+                kind = "done"
+                self.tally.done += 1
+                parts |= {"metrics": end.metrics}
+            case Pruned():
+                kind = "pruned"
+                self.tally.pruned += 1
+                parts |= {"metrics": {**latest, **end.metrics}}
+            case Failed():
+                kind = "failed"
+                parts |= {"error": end.error, "output": end.output}
+        if end.attributes:
+            parts["attributes"] = end.attributes
+        self._box.add(kind, parts)
+        if isinstance(end, Failed):
+            self._failed(end, assignment)
 
-    def _failed(self, outcome: Outcome, assignment: Assignment) -> None:
+    def _failed(self, failure: Failed, assignment: Assignment) -> None:
         self.tally.failed += 1
-        self.tell(f"{assignment.task} failed (attempt {assignment.attempt}): {outcome.error}")
+        self.tell(f"{assignment.task} failed (attempt {assignment.attempt}): {failure.error}")
         if self.tally.failed == self.tally.ran == _HOPELESS:
             self._give_up(
                 f"the first {_HOPELESS} tasks of this worker all failed, the last one with: "
-                f"{outcome.error}",
-                outcome.output,
+                f"{failure.error}",
+                failure.output,
             )
 
     def _give_up(self, reason: str, output: str) -> None:
@@ -336,15 +337,15 @@ class Worker:
 
     # -- stopping early -------------------------------------------------------------------
 
-    def _hear(self, outcome: Outcome, assignment: Assignment) -> None:
+    def _hear(self, message: Report | Suggestion, assignment: Assignment) -> None:
         """Note what a task tells on its way, and answer if it waits to hear whether to stop."""
         index, attempt = assignment.index, assignment.attempt
-        if outcome.kind == "suggested":
-            for name, (value, distribution) in outcome.metrics.items():
-                self._box.suggested(index, attempt, name, value, distribution)
+        if isinstance(message, Suggestion):  # by the sweep's own space, so without secrets
+            self._box.suggested(index, attempt, message.name, message.value, message.distribution)
             return
-        self._box.report(index, attempt, outcome.step, outcome.metrics)
-        self._study.report(index, outcome.step, outcome.metrics)
+        report = self._without_secrets(message)
+        self._box.report(index, attempt, report.step, report.values)
+        self._study.report(index, report.step, report.values)
         if self._study.stops_early:
             self._crew.answer(index, stop=self._should_stop(index))
 

@@ -172,7 +172,7 @@ def test_a_spreadsheet_gets_all_tasks_on_the_screen_or_in_a_file(
         (["bench", "--to", "excel"], ["--to excel: unknown; choose one of wandb, optuna, csv"]),
         (["bench", "--to", ""], ["choose one of wandb, optuna, csv"]),
         (["bnech", "--to", "csv"], ["sweep 'bnech' does not exist; did you mean bench?"]),
-        (["a/b", "--to", "csv"], ["sweep name 'a/b' has / in it"]),
+        (["a/b", "--to", "csv"], ["sweep name 'a/b' contains /"]),
         (["bench", "--to", "csv", "-o", "missing/out.csv"], ["missing/out.csv cannot be written", "No such file"]),
         (["bench", "--to", "wandb", "-o", "missing/out"], ["missing/out cannot be written", "No such file"]),
         (["bench", "--to", "optuna", "-o", "missing/out.db"], ["missing/out.db cannot be written", "No such file"]),

@@ -1,4 +1,4 @@
-"""The process of one mount as the test holds it: what is said to it, and what it says."""
+"""The process of a mount, as seen by the test: it starts, takes messages and reports."""
 
 import contextlib
 import importlib.util
@@ -21,7 +21,7 @@ DEVICE = Path("/dev/fuse")
 
 
 class MountRefusedError(RuntimeError):
-    """Nobody can mount a drive here; the message says why."""
+    """A drive cannot be mounted here; the message says why."""
 
 
 def missing() -> str | None:
@@ -40,19 +40,25 @@ def missing() -> str | None:
 
 
 class MountProcess:
-    """The process of a mount and what is said to it and by it."""
+    """The process of a mount, and its connection to the test."""
 
     def __init__(self, setting: Setting, log: Path, hear: Callable[[Change], None]) -> None:
         ours, theirs = socket.socketpair()
         with theirs, log.open("ab") as errors:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "tests.drive.process", str(theirs.fileno()), setting.path],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.drive.filesystem.process",
+                    str(theirs.fileno()),
+                    setting.path,
+                ],
                 cwd=SOURCES,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
-                start_new_session=True,  # so that Ctrl-C reaches the test alone
+                start_new_session=True,  # so that Ctrl-C reaches only the test
             )
         self._connection: Connection = Connection(ours.detach())
         self._log = log
@@ -63,7 +69,7 @@ class MountProcess:
         self.send(setting)
 
     def send(self, message: Setting | News | Order) -> None:
-        """Say something; what is said to a dead process is lost."""
+        """Send a message; a dead process loses it."""
         with contextlib.suppress(OSError):
             self._connection.send(message)
 
@@ -79,7 +85,7 @@ class MountProcess:
         return report
 
     def end(self) -> None:
-        """Kill it, and wait until all that it said has been heard."""
+        """Kill the process, and wait until all of its messages are received."""
         self._popen.kill()
         self._popen.wait()
         self._reader.join()

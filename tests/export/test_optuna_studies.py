@@ -184,7 +184,10 @@ def test_a_task_that_lost_every_worker_is_failed_and_has_dates(
         ))  # fmt: skip
     [study] = exported(project, "loop")
     [trial] = study.trials
-    assert (trial.state, trial.user_attrs["error"]) == (FAIL, "its workers vanished every time")
+    assert (trial.state, trial.user_attrs["error"]) == (
+        FAIL,
+        "lost its worker every time (10 attempts)",
+    )
     assert trial.user_attrs["status"] == "failed"
     assert trial.duration.total_seconds() > 0
 

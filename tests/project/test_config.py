@@ -160,12 +160,12 @@ def test_aliases_and_merge_keys_work_as_in_a_sweep_file(tmp_path: Path) -> None:
         ("task_timeout: soon", "1:1: task_timeout: 'soon' is not a duration"),
         ("consistency: strong", "1:1: consistency is 'strong'; choose auto, coherent or"),
         ("members: [ana, Ana]", "1:16: members[1] ('Ana') repeats 'ana'"),
-        ("members: [a/b]", "1:11: members[0]: member name 'a/b' has / in it"),
+        ("members: [a/b]", "1:11: members[0]: member name 'a/b' contains /"),
         ("members: [final]", "1:11: members[0]: member name 'final' is the name of a folder"),
         ("member: ../ana", "1:1: member: member name"),
         ("read_only: [/data]", "1:13: read_only[0] '/data' is an absolute path"),
         ("paths: {raw: ../raw}", "1:1: paths: paths.raw '../raw' leaves the project"),
-        ('name: "two\\nlines"', "1:1: name 'two\\nlines' will not do"),
+        ('name: "two\\nlines"', "1:1: name 'two\\nlines' is not allowed"),
         ("- name", "colabctl.yaml:1:1 must be a map"),
         ("churn", "colabctl.yaml:1:1 must be a map"),
         ("? [a]\n: b", "1:3: a list cannot be a key"),
@@ -183,7 +183,10 @@ def test_a_wrong_value_is_shown_with_its_key_and_line(
 
 def test_a_newer_format_is_refused_before_its_keys_are_looked_at(tmp_path: Path) -> None:
     message = refusal(tmp_path, "format: 2\nunheard_of: 1\n")
-    assert message == ("colabctl.yaml was made by a newer colabctl (format 2); upgrade colabctl")
+    assert message == (
+        "colabctl.yaml was written by a newer colabctl (format 2, this one reads up to 1); "
+        "upgrade colabctl on this machine"
+    )
 
 
 def test_a_lease_shorter_than_two_heartbeats_is_refused(tmp_path: Path) -> None:

@@ -49,8 +49,9 @@ def test_nothing_is_made_for_a_member_whose_name_will_not_do(project: Layout, na
 
 @pytest.mark.parametrize(
     "record",
-    ["", '{"name": "cl', "[]", "{}", '{"name": 5}', '{"name": "../../etc"}', "[" * 100_000, "\xff"],
-)
+    ["", '{"format": 1, "name": "cl', "[]", '{"format": 1}', '{"format": 1, "name": 5}',
+     '{"format": 1, "name": "../../etc"}', '{"format": 2, "name": "cleo"}', "[" * 100_000, "\xff"],
+)  # fmt: skip
 def test_a_record_that_is_damaged_or_leads_elsewhere_is_no_member(
     project: Layout, record: str
 ) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
+from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.search.language.document import from_python
 from colabctl.search.language.early_terminate import read_early_terminate
 from colabctl.search.language.fields import Fields
@@ -22,23 +23,17 @@ Method = Literal["grid", "random", "bayes", "optuna"]
 SamplerName = Literal["tpe", "gp", "cmaes", "qmc"]
 Claims = Literal["eager", "careful"]
 
-Kernel = Literal["warm", "fresh"]
-ShellErrors = Literal["raise", "ignore"]
-Keep = Literal["failed", "all", "none"]
-
 _METHODS: tuple[Method, ...] = ("grid", "random", "bayes", "optuna")
 _SAMPLERS: tuple[SamplerName, ...] = ("tpe", "gp", "cmaes", "qmc")
 _CLAIMS: tuple[Claims, ...] = ("eager", "careful")
-_KERNELS: tuple[Kernel, ...] = ("warm", "fresh")
-_SHELL_ERRORS: tuple[ShellErrors, ...] = ("raise", "ignore")
-_KEEP: tuple[Keep, ...] = ("failed", "all", "none")
 
+_KERNEL_KEYS = ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks")
 _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
     *("max_retries", "task_timeout", "code", "claims"),
-    *("kernel", "kernel_tasks", "shell_errors", "keep_notebooks"),
+    *_KERNEL_KEYS,
 )
 _MEANINGLESS = ("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind")
 _REFUSED = {
@@ -85,12 +80,7 @@ class Declaration:
     code: tuple[str, ...] = ()
     """Files and folders that tasks need, besides the program."""
     claims: Claims = "eager"
-    kernel: Kernel = "warm"
-    """Whether a notebook's kernel serves one task or many."""
-    kernel_tasks: int = 0
-    """The number of tasks after which a kernel is replaced; 0 for never."""
-    shell_errors: ShellErrors = "raise"
-    keep_notebooks: Keep = "failed"
+    kernels: KernelOptions = field(default_factory=KernelOptions)
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -151,10 +141,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         task_timeout=_task_timeout(top),
         code=top.texts("code") or (),
         claims=top.word("claims", _CLAIMS) or "eager",
-        kernel=top.word("kernel", _KERNELS) or "warm",
-        kernel_tasks=top.whole("kernel_tasks", least=1) or 0,
-        shell_errors=top.word("shell_errors", _SHELL_ERRORS) or "raise",
-        keep_notebooks=top.word("keep_notebooks", _KEEP) or "failed",
+        kernels=_kernels(top),
         content=top.content,
     )
 
@@ -198,9 +185,20 @@ def _check_for_notebooks(top: Fields) -> None:
     program = top.content.get("program")
     if isinstance(program, str) and program.endswith(".ipynb"):
         return
-    for key in ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks"):
+    for key in _KERNEL_KEYS:
         if top.has(key):
             top.note(key, "for notebooks only, ignored")
+
+
+def _kernels(top: Fields) -> KernelOptions:
+    shell_errors: tuple[ShellErrors, ...] = get_args(ShellErrors)
+    keep: tuple[Keep, ...] = get_args(Keep)
+    return KernelOptions(
+        fresh=top.word("kernel", ("warm", "fresh")) == "fresh",
+        kernel_tasks=top.whole("kernel_tasks", least=1) or 0,
+        shell_errors=top.word("shell_errors", shell_errors) or "raise",
+        keep=top.word("keep_notebooks", keep) or "failed",
+    )
 
 
 def _sampler(top: Fields, method: Method | None) -> SamplerName:
