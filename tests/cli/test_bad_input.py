@@ -233,7 +233,7 @@ def test_a_project_of_a_newer_format_is_left_alone(project: Project, say: Say) -
     config.write_text(config.read_text().replace("format: 1", "format: 2"))
     before = everything(project.root)
     for arguments in (["status"], ["work"], ["init"], ["member", "add", "eve"], ["pause", "there"]):
-        refused(say(*arguments), "newer colabctl (format 2)", "upgrade colabctl")
+        refused(say(*arguments), "newer colabctl (format 2", "upgrade colabctl")
     assert everything(project.root) == before
 
 
