@@ -32,7 +32,6 @@ def main() -> None:
         print(plain(f"colabctl: {error}"), file=sys.stderr)
         sys.exit(1)
     except OSError as error:
-        sys.stdout = _nowhere()  # do not fail again at exit
         what = f"{error.filename or 'a file'}: {error.strerror or error}"
         print(plain(f"colabctl: {one_line(what)}"), file=sys.stderr)
         sys.exit(1)
@@ -44,6 +43,7 @@ def _flush_output() -> None:
         sys.stdout.flush()
     except OSError as error:
         error.filename = "standard output"
+        sys.stdout = _nowhere()  # do not fail again at exit
         raise
 
 
