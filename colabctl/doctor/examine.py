@@ -20,7 +20,7 @@ from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import guard_for, mount_of
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.recovery import kept_for
+from colabctl.work.recovery import unsent_events
 
 _SAMPLES = 5
 _SLOW = 5.0  # seconds for one small file
@@ -232,7 +232,7 @@ def _unfinished(layout: Layout) -> Iterator[Finding]:
 
 
 def _kept(layout: Layout) -> Iterator[Finding]:
-    for kept in kept_for(layout.root):
+    for kept in unsent_events(layout.root):
         yield Finding(
             "results", "wrong",
             f"{len(kept.results)} results of sweep {kept.sweep} are kept on this machine only",

@@ -43,7 +43,7 @@ class Identity:
 def new_identity(
     plan: Plan, config: Config, member: str, jobs: int = 1, mark: str = ""
 ) -> Identity:
-    """Return a new name for a worker of a sweep; a rhythm in the configuration wins.
+    """Return a new name for a worker of a sweep; a heartbeat in the configuration wins.
 
     mark  by which whoever starts the worker knows its name again: see is_marked
     """

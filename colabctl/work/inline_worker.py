@@ -20,8 +20,8 @@ from colabctl.work.batch import batch_size
 from colabctl.work.identity import Identity
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Outbox
-from colabctl.work.pacing import rhythm_for
-from colabctl.work.recovery import keep
+from colabctl.work.pacing import pacing_for
+from colabctl.work.recovery import save_unsent
 
 
 class _Answers:
@@ -78,11 +78,11 @@ class _Loop:
         self.conceal = conceal
         self._left = most  # tasks that it may still claim; None for any number
         self._ledger = sweep.ledger
-        self._rhythm = rhythm_for(sweep.plan.consistency)
+        self._pacing = pacing_for(sweep.plan.consistency)
         self._me = me
         self._rng = rng
-        self._study = sweep.study()
-        self._box = Outbox(self._rhythm)
+        self._tuner = sweep.tuner()
+        self._box = Outbox(self._pacing)
         self._stops = False  # the current task should
         self._claimed: deque[Assignment] = deque()
         self._flushed = time.monotonic()
@@ -131,7 +131,7 @@ class _Loop:
             if not self._patiently(self._look):
                 return None
             if not self._claimed:
-                time.sleep(self._rhythm.idle)
+                time.sleep(self._pacing.idle_poll)
             elif self._sweep.plan.settling:
                 time.sleep(self._sweep.plan.settling)
                 self._patiently(self._keep_settled)
@@ -175,14 +175,14 @@ class _Loop:
 
     def _keep_up(self) -> bool:
         """Write what has waited long enough."""
-        if time.monotonic() - self._flushed >= self._rhythm.flush:
+        if time.monotonic() - self._flushed >= self._pacing.flush:
             self._flush()
         self._ledger.sync()
         return True
 
     def _claim(self) -> None:
         if not self._ledger.name:
-            self._study.prepare()
+            self._tuner.prepare()
             self._ledger.join(self._me.name)
             self._ledger.record([self._me.start()])
         claims = self._ledger.claim(
@@ -190,19 +190,19 @@ class _Loop:
             lock=self._sweep.lock(),
             rng=self._rng,
             outcomes=self._box.take(),
-            propose=self._study.propose if self._study.proposes else None,
+            propose=self._tuner.propose if self._tuner.proposes else None,
         )
         self._flushed = time.monotonic()
         if self._left is not None:
             self._left -= len(claims)
-        self._claimed.extend(self._sweep.assign(claims, self._me, self._study))
+        self._claimed.extend(self._sweep.assign(claims, self._me, self._tuner))
 
     def _want(self, state: SweepState) -> int:
-        if self._study.proposes:  # the next proposal depends on this task
+        if self._tuner.proposes:  # the next proposal depends on this task
             return 1
         now = self._ledger.clock.now()
         slots = sum(writer.jobs for writer in state.live_workers(now))
-        want = batch_size(self._pace, state.claimable(now), slots, self._rhythm.batch)
+        want = batch_size(self._pace, state.claimable(now), slots, self._pacing.batch)
         return want if self._left is None else min(want, self._left)
 
     # -- recording ----------------------------------------------------------------------------
@@ -212,7 +212,7 @@ class _Loop:
         task = {"task": self.current.index, "attempt": self.current.attempt}
         with self._turn:
             self._box.add(kind, {**task, **parts})
-            if time.monotonic() - self._flushed >= self._rhythm.flush:
+            if time.monotonic() - self._flushed >= self._pacing.flush:
                 with _passing():
                     self._flush()
 
@@ -221,8 +221,8 @@ class _Loop:
         values = concealed(values, self.conceal)
         with self._turn:
             self._box.report(self.current.index, self.current.attempt, step, values)
-            self._study.report(self.current.index, step, values)
-            self._stops = self._stops or self._study.stops(self.current.index)
+            self._tuner.report(self.current.index, step, values)
+            self._stops = self._stops or self._tuner.stops(self.current.index)
             self._look_and_flush()
 
     def should_stop(self) -> bool:
@@ -230,7 +230,7 @@ class _Loop:
         with self._turn:
             if self.current is not None and not self._stops:
                 self._look_and_flush()
-                self._stops = self._study.stops(self.current.index)
+                self._stops = self._tuner.stops(self.current.index)
         return self._stops
 
     def _look_and_flush(self) -> None:
@@ -238,7 +238,7 @@ class _Loop:
         if time.monotonic() - self._flushed >= self._box.patience():
             with _passing():
                 self._flush()
-                if self._study.stops_early:
+                if self._tuner.stops_early:
                     self._ledger.refresh()
 
     def fail(self, error: str, output: Iterable[str]) -> None:
@@ -249,7 +249,7 @@ class _Loop:
         assert self.current is not None
         seconds = time.monotonic() - self._begun
         self._pace = seconds if self._pace is None else (self._pace + seconds) / 2
-        latest = self._study.forget(self.current.index)
+        latest = self._tuner.forget(self.current.index)
         if kind == "pruned":
             parts["metrics"] = {**latest, **parts["metrics"]}
         if self._task.user_attributes:
@@ -287,7 +287,7 @@ class _Loop:
             self._flush()
             self._ledger.sync(force=True)
         except OSError as error:
-            _tell(f"{describe(error)}; {keep(self._sweep).told}")
+            _tell(f"{describe(error)}; {save_unsent(self._sweep).notice}")
 
     def _beat(self) -> None:
         while not self._ended.wait(min(self._me.heartbeat / 4, 1.0)):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from colabctl.run.termination import KILL_AFTER
 
-Ending = Literal[
+EndReason = Literal[
     "finished",  # the sweep is
     "nothing to do",  # others run what is left
     "max-tasks",
@@ -14,7 +14,7 @@ Ending = Literal[
     "stopped",  # the sweep was
     "interrupted",
     "left",  # by the notebook's own loop, before its end
-    "hopeless",
+    "failing",
     "full",  # the folder takes no more
     "unwritable",
 ]
@@ -45,7 +45,7 @@ class Tally:
     done: int = 0
     pruned: int = 0
     failed: int = 0
-    ending: Ending = "finished"
+    ending: EndReason = "finished"
     reason: str = ""
     unsent: bool = False
 

@@ -20,7 +20,7 @@ from colabctl.sharedfs.locks import Lock
 from colabctl.sharedfs.names import check_folder, slug
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.work.tuner import Study
+from colabctl.work.tuner import Tuner
 
 _LARGEST = 1 << 28  # bytes of sweep.yaml; a million values are below
 
@@ -80,9 +80,9 @@ class OpenSweep:
         except (UserError, OSError, ValueError):
             return []  # it is damaged or has not arrived: workers will say so
 
-    def study(self) -> Study:
+    def tuner(self) -> Tuner:
         """Return what the trials of the sweep teach."""
-        return Study(self.plan, self.ledger.state, self._declared, self._spaces)
+        return Tuner(self.plan, self.ledger.state, self._declared, self._spaces)
 
     def _declared(self, index: int) -> dict[str, Any] | None:
         return self.tasks[index].params
@@ -106,7 +106,7 @@ class OpenSweep:
     def _spaces(self) -> list[Space]:
         return [cell.space for cell in self.cells()]
 
-    def assign(self, claims: Sequence[Claim], me: Identity, study: Study) -> list[Assignment]:
+    def assign(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
         """Return what the process that runs claimed tasks needs to know."""
         folder = self.layout.attempts(me.name)
         return [
@@ -115,12 +115,12 @@ class OpenSweep:
                 task=task_name(index),
                 index=index,
                 attempt=attempt,
-                params=study.params(index),
+                params=tuner.params(index),
                 folder=folder(index, attempt),
                 earlier=self._earlier(index, me) if attempt > 1 else (),
                 root=str(self.root),
                 member=me.member,
-                study=study.history(index),
+                study=tuner.history(index),
             )
             for index, attempt in claims
         ]

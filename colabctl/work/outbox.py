@@ -3,7 +3,7 @@
 from typing import Any
 
 from colabctl.ledger import OUTCOME_KINDS
-from colabctl.work.pacing import Rhythm
+from colabctl.work.pacing import Pacing
 
 Event = tuple[str, dict[str, Any]]  # kind and parts
 
@@ -11,8 +11,8 @@ Event = tuple[str, dict[str, Any]]  # kind and parts
 class Outbox:
     """Events that wait to be written together; those of one task's reports become one."""
 
-    def __init__(self, rhythm: Rhythm) -> None:
-        self._rhythm = rhythm
+    def __init__(self, pacing: Pacing) -> None:
+        self._pacing = pacing
         self._events: list[Event] = []
         self._growing: dict[tuple[str, int], dict[str, Any]] = {}
 
@@ -44,7 +44,7 @@ class Outbox:
     def patience(self) -> float:
         """Return the seconds that what is here may wait for company."""
         reports = all(kind == "report" for kind, _ in self._events)
-        return self._rhythm.report if reports else self._rhythm.flush
+        return self._pacing.report if reports else self._pacing.flush
 
     def outcomes(self) -> set[int]:
         """Return the tasks whose end is here."""

@@ -6,7 +6,7 @@ from colabctl.sharedfs.mounts import Consistency
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class Pacing:
     """Seconds.
 
     flush   how long a result of a short task may wait for company
@@ -21,25 +21,25 @@ class Rhythm:
     flush: float
     report: float
     look: float
-    alert: float
-    idle: float
+    busy_poll: float
+    idle_poll: float
     batch: float
-    moment: float
+    claim_ahead: float
 
 
 # A claim takes a millisecond, so a second's work at a time costs nothing. On a Drive mount one
 # account gets throttled above about three writes a second and each look asks the Drive, so a
 # worker stays below a write in two seconds.
-_RHYTHMS = {
-    "coherent": Rhythm(
-        flush=0.25, report=1.0, look=0.5, alert=0.01, idle=0.5, batch=1.0, moment=0.03
+_PACINGS = {
+    "coherent": Pacing(
+        flush=0.25, report=1.0, look=0.5, busy_poll=0.01, idle_poll=0.5, batch=1.0, claim_ahead=0.03
     ),
-    "eventual": Rhythm(
-        flush=4.0, report=30.0, look=3.0, alert=2.0, idle=2.0, batch=10.0, moment=0.5
+    "eventual": Pacing(
+        flush=4.0, report=30.0, look=3.0, busy_poll=2.0, idle_poll=2.0, batch=10.0, claim_ahead=0.5
     ),
 }
 
 
-def rhythm_for(consistency: Consistency) -> Rhythm:
-    """Return the rhythm for a kind of file system."""
-    return _RHYTHMS[consistency]
+def pacing_for(consistency: Consistency) -> Pacing:
+    """Return the pacing for a kind of file system."""
+    return _PACINGS[consistency]

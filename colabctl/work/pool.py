@@ -1,4 +1,4 @@
-"""The slots of a worker and the tasks they have: who is hungry, who runs what, who is to stop."""
+"""The slots of a worker and the tasks they have: which are idle, what each runs, what to stop."""
 
 import threading
 from collections import deque
@@ -12,7 +12,7 @@ MakeSlots = Callable[["deque[Outcome]", Callable[[], None]], list[Slot]]
 """What starts the slots; they fill the queue, and call the function when there is something."""
 
 
-class Crew:
+class SlotPool:
     """The `jobs` slots of a worker; they are started when there is something to run."""
 
     def __init__(self, make_slots: MakeSlots, jobs: int) -> None:
@@ -33,11 +33,11 @@ class Crew:
         if not self._slots:
             self._slots = self._make_slots(self.outcomes, self.wake.set)
 
-    def hungry(self, ahead: float) -> int:
+    def idle_soon(self, ahead: float) -> int:
         """Return how many slots will have nothing to do within `ahead` seconds."""
-        return len(self._hungry(ahead)) if self._slots else self._jobs
+        return len(self._idle_soon(ahead)) if self._slots else self._jobs
 
-    def _hungry(self, ahead: float) -> list[Slot]:
+    def _idle_soon(self, ahead: float) -> list[Slot]:
         return [slot for slot in self._slots if slot.free_in() <= ahead]
 
     def pace(self) -> float | None:
@@ -47,7 +47,7 @@ class Crew:
     def give(self, assignments: Sequence[Assignment], ahead: float) -> None:
         """Share tasks out among the slots that need some."""
         self.start()
-        slots = self._hungry(ahead) or self._slots
+        slots = self._idle_soon(ahead) or self._slots
         for place, slot in enumerate(slots):
             share = list(assignments[place :: len(slots)])
             self._slot_of.update((each.index, slot) for each in share)

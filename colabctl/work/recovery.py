@@ -14,7 +14,7 @@ _OUTCOMES = ("done", "pruned")
 
 
 @dataclass(frozen=True)
-class Kept:
+class UnsentEvents:
     """A file on this machine: the lines that a worker's journal lacks, and where they belong."""
 
     file: Path
@@ -25,7 +25,7 @@ class Kept:
     lines: str
 
     @property
-    def told(self) -> str:
+    def notice(self) -> str:
         """What to tell the person who waits for the results."""
         return (
             f"{len(self.results)} results are kept on this machine in {self.file}; once the "
@@ -45,14 +45,14 @@ def folder() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "colabctl" / "kept"
 
 
-def keep(sweep: OpenSweep) -> Kept:
+def save_unsent(sweep: OpenSweep) -> UnsentEvents:
     """Keep what this process could not write to its journal."""
     writer = sweep.ledger.writer
     assert writer is not None, "nothing was ever to be written"
     place = folder()
     place.mkdir(parents=True, exist_ok=True)
     root = str(sweep.root.absolute())
-    kept = Kept(
+    kept = UnsentEvents(
         place / f"{writer.name}.json",
         root,
         sweep.plan.sweep,
@@ -65,18 +65,18 @@ def keep(sweep: OpenSweep) -> Kept:
     return kept
 
 
-def kept_for(root: Path) -> Iterator[Kept]:
+def unsent_events(root: Path) -> Iterator[UnsentEvents]:
     """Give what is kept for the project in `root`."""
     for file in sorted(folder().glob("*.json")):
         try:
-            kept = Kept(file=file, **json.loads(file.read_bytes()))
+            kept = UnsentEvents(file=file, **json.loads(file.read_bytes()))
         except (OSError, ValueError, TypeError):
             continue  # not one of ours
         if kept.root == str(root.absolute()):
             yield kept
 
 
-def bring_in(sweep: OpenSweep, kept: Kept) -> None:
+def recover(sweep: OpenSweep, kept: UnsentEvents) -> None:
     """Write what is kept to the journal that it belongs to, and forget it here.
 
     Its worker has ended and nobody else ever writes there, so the journal still has one writer at

@@ -31,14 +31,14 @@ from colabctl.work.environment import slot_environs
 from colabctl.work.identity import is_marked, new_identity, new_mark
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.recovery import keep
+from colabctl.work.recovery import save_unsent
 from colabctl.work.worker import Worker
 
 # Seconds. --max-time ends the tasks so much earlier that what was written can be uploaded.
 _DRAIN = 60.0
 _UPLOAD = 600.0
 # Endings after which there is no use in going on with the next sweep.
-_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "hopeless", "full", "unwritable"})
+_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "failing", "full", "unwritable"})
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _AGAIN = 1.0  # seconds between looks at sweeps that others finish
 
@@ -191,7 +191,7 @@ class Session:
         elif late():
             tally.ending = "max-time"
         elif wrong:
-            tally.ending, tally.reason = "hopeless", f"{plan.program}: {wrong}"
+            tally.ending, tally.reason = "failing", f"{plan.program}: {wrong}"
         elif state.finished == state.total:
             tally.ending = "finished"
         elif state.order == "stop":
@@ -258,7 +258,7 @@ class Session:
         )
 
     def _keep(self, sweep: OpenSweep) -> None:
-        self.tell(keep(sweep).told)
+        self.tell(save_unsent(sweep).notice)
 
     def _see_uploaded(self, sweep: OpenSweep, workers: Iterable[str]) -> None:
         """Wait until these journals are on the Drive, or say that it cannot be told.

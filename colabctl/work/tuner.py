@@ -21,7 +21,7 @@ Declared = Callable[[int], dict[str, Any] | None]
 _DEFAULT_SAMPLER = "tpe"
 
 
-class Study:
+class Tuner:
     """The trials of a sweep as one worker knows them: its ledger's, and what its own tasks told.
 
     spaces  gives what is left to search in each cell; asked for when there is something to propose

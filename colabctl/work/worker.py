@@ -17,8 +17,8 @@ from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Outbox
-from colabctl.work.pacing import rhythm_for
-from colabctl.work.pool import Crew, MakeSlots
+from colabctl.work.pacing import pacing_for
+from colabctl.work.pool import MakeSlots, SlotPool
 
 # A worker whose first tasks all fail has something wrong with itself, or the sweep has: going on
 # would burn the retries of every task.
@@ -54,10 +54,10 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.ledger = self.sweep.ledger
-        self._rhythm = rhythm_for(self.sweep.plan.consistency)
-        self._study = self.sweep.study()
-        self._crew = Crew(self.make_slots, self.identity.jobs)
-        self._box = Outbox(self._rhythm)
+        self._pacing = pacing_for(self.sweep.plan.consistency)
+        self._tuner = self.sweep.tuner()
+        self._pool = SlotPool(self.make_slots, self.identity.jobs)
+        self._box = Outbox(self._pacing)
         self._stopping: dict[int, float] = {}  # tasks told to stop early, and when
         self._settling: list[Claim] = []  # claimed, but not to be begun before `_settled_at`
         self._settled_at = 0.0
@@ -66,7 +66,7 @@ class Worker:
         self._joined = False
         self._pause = 0.0  # seconds to leave a folder alone that did not answer
         self._again_at = 0.0
-        self._idle = self._rhythm.alert  # seconds between looks while there is nothing to do
+        self._idle = self._pacing.busy_poll  # seconds between looks while there is nothing to do
         self._claim_at = 0.0  # when to try again after there was nothing to claim
 
     def run(self) -> Tally:
@@ -74,7 +74,7 @@ class Worker:
         try:
             self.step()
             while not self.over():
-                self._wait(self._rhythm.flush if self._crew.tasks else self._idle)
+                self._wait(self._pacing.flush if self._pool.tasks else self._idle)
                 self.step()
             if self.tally.ending in ("target", "stopped", "max-tasks", "nothing to do"):
                 self._finish_running()
@@ -85,8 +85,8 @@ class Worker:
         return self.tally
 
     def _wait(self, seconds: float) -> None:
-        self._crew.wake.wait(min(seconds, _NOTICE))
-        self._crew.wake.clear()
+        self._pool.wake.wait(min(seconds, _NOTICE))
+        self._pool.wake.clear()
 
     # -- one turn -------------------------------------------------------------------------
 
@@ -108,16 +108,16 @@ class Worker:
         """Write to the ledger and read from it, as far as it is time to."""
         now = self.monotonic()
         since_look = now - self._looked
-        if since_look >= (self._rhythm.look if self._crew.tasks else self._idle) or not (
+        if since_look >= (self._pacing.look if self._pool.tasks else self._idle) or not (
             self._joined or self._taken
         ):
             self._look_around()
         if self._settling and now >= self._settled_at:
             self._begin_settled()
-        hungry = self._crew.hungry(self._ahead)
-        if hungry and self._may_claim():
-            self._claim(hungry)
-        elif self._box and (not self._crew.tasks or now - self._flushed >= self._box.patience()):
+        idle_soon = self._pool.idle_soon(self._ahead)
+        if idle_soon and self._may_claim():
+            self._claim(idle_soon)
+        elif self._box and (not self._pool.tasks or now - self._flushed >= self._box.patience()):
             self._record()
         if self._joined:
             if self.ledger.silent_for() >= self.identity.heartbeat:
@@ -129,9 +129,9 @@ class Worker:
     @property
     def _ahead(self) -> float:
         """Seconds before a slot has nothing left to do, to claim more for it."""
-        if self._study.proposes:  # what to try next depends on the task that still runs
+        if self._tuner.proposes:  # what to try next depends on the task that still runs
             return 0.0
-        return self._rhythm.moment + self.sweep.plan.settling
+        return self._pacing.claim_ahead + self.sweep.plan.settling
 
     def _trouble(self, error: OSError) -> None:
         """Decide what a fault of the folder means: wait for it to pass, or end."""
@@ -148,7 +148,7 @@ class Worker:
     def over(self) -> bool:
         """Whether to go on no more; if so, `tally` says why."""
         state, tally = self.ledger.state, self.tally
-        if tally.ending in ("hopeless", "full", "unwritable"):
+        if tally.ending in ("failing", "full", "unwritable"):
             return True
         if self.interrupted.is_set():
             tally.ending = "interrupted"
@@ -160,11 +160,11 @@ class Worker:
             tally.ending = "finished"
         elif state.order == "stop":
             tally.ending = "target" if state.reached_target else "stopped"
-        elif self._crew.tasks or self._box or self._crew.outcomes or self._settling:
+        elif self._pool.tasks or self._box or self._pool.outcomes or self._settling:
             return False
         elif self.limits.max_tasks is not None and self._taken >= self.limits.max_tasks:
             tally.ending = "max-tasks"
-        elif self._late(self._crew.pace() or 0.0):
+        elif self._late(self._pool.pace() or 0.0):
             tally.ending = "max-time"
         elif not self.limits.wait and not (
             state.order == "go" and state.claimable(self.ledger.clock.now())
@@ -186,23 +186,23 @@ class Worker:
             state.order == "go"
             and not self._settling
             and self.monotonic() >= self._claim_at
-            and not self._late(self._crew.pace() or 0.0)
+            and not self._late(self._pool.pace() or 0.0)
             and (self.limits.max_tasks is None or self._taken < self.limits.max_tasks)
             and state.claimable(self.ledger.clock.now()) > 0
         )
 
-    def _claim(self, hungry: int) -> None:
+    def _claim(self, idle_soon: int) -> None:
         if not self._joined:
-            self._study.prepare()
+            self._tuner.prepare()
             self._join()
         if not self.sweep.plan.settling:  # the slots load the code while the claim is made
-            self._crew.start()
+            self._pool.start()
         claims = self.ledger.claim(
-            lambda state: self._want(state, hungry),
+            lambda state: self._want(state, idle_soon),
             lock=self.sweep.lock(),
             rng=self.rng,
             outcomes=self._box.take(),
-            propose=self._study.propose if self._study.proposes else None,
+            propose=self._tuner.propose if self._tuner.proposes else None,
         )
         self._flushed = self.monotonic()
         if not claims:
@@ -224,24 +224,24 @@ class Worker:
 
     def _begin(self, claims: list[Claim]) -> None:
         if claims:
-            assignments = self.sweep.assign(claims, self.identity, self._study)
-            self._crew.give(assignments, self._ahead)
+            assignments = self.sweep.assign(claims, self.identity, self._tuner)
+            self._pool.give(assignments, self._ahead)
 
-    def _want(self, state: SweepState, hungry: int) -> int:
-        if self._study.proposes:
+    def _want(self, state: SweepState, idle_soon: int) -> int:
+        if self._tuner.proposes:
             most = self.limits.max_tasks
-            return hungry if most is None else min(hungry, most - self._taken)
+            return idle_soon if most is None else min(idle_soon, most - self._taken)
         now = self.ledger.clock.now()
         me = self.identity.name
         others = sum(writer.jobs for writer in state.live_workers(now) if writer.name != me)
         pace = (
-            self._crew.pace() if self.tally.done else None
+            self._pool.pace() if self.tally.done else None
         )  # failures come one by one, see _HOPELESS
         slots = others + self.identity.jobs
-        want = hungry * batch_size(pace, state.claimable(now), slots, self._rhythm.batch)
+        want = idle_soon * batch_size(pace, state.claimable(now), slots, self._pacing.batch)
         if self.limits.until is not None and pace:
             fits = int((self.limits.until - self.monotonic()) / pace)
-            want = min(want, max(fits, 1) * hungry)
+            want = min(want, max(fits, 1) * idle_soon)
         if self.limits.max_tasks is not None:
             want = min(want, self.limits.max_tasks - self._taken)
         return want
@@ -255,7 +255,7 @@ class Worker:
 
     def _collect(self) -> None:
         """Turn what the slots tell into events to record, and end what has run for too long."""
-        outcomes = self._crew.outcomes
+        outcomes = self._pool.outcomes
         while outcomes:
             outcome = outcomes.popleft()
             outcome = self._without_secrets(outcome)
@@ -267,11 +267,11 @@ class Worker:
                 self._close(outcome, outcome.assignment)
         timeout = self.limits.task_timeout
         if timeout is not None:
-            for index, seconds in self._crew.running():
+            for index, seconds in self._pool.running():
                 if seconds > timeout:
                     why = Stop("failed", f"ran longer than {timeout:g} s (task timeout)")
-                    self._crew.stop(index, why)
-        self._end_deaf()
+                    self._pool.stop(index, why)
+        self._kill_unresponsive()
 
     def _without_secrets(self, outcome: Outcome) -> Outcome:
         if outcome.kind == "suggested":  # by the sweep's own space
@@ -286,9 +286,9 @@ class Worker:
     def _close(self, outcome: Outcome, assignment: Assignment) -> None:
         """Record what became of a task."""
         index = assignment.index
-        self._crew.ended(index)
+        self._pool.ended(index)
         self._stopping.pop(index, None)
-        latest = self._study.forget(index)
+        latest = self._tuner.forget(index)
         if outcome.kind == "returned":
             self._taken -= 1
             self._box.add("released", {"tasks": [index]})
@@ -323,9 +323,9 @@ class Worker:
             )
 
     def _give_up(self, reason: str, output: str) -> None:
-        if self.tally.ending == "hopeless":
+        if self.tally.ending == "failing":
             return
-        self.tally.ending = "hopeless"
+        self.tally.ending = "failing"
         self.tally.reason = reason
         if output:
             self.tell(output)
@@ -344,45 +344,45 @@ class Worker:
                 self._box.suggested(index, attempt, name, value, distribution)
             return
         self._box.report(index, attempt, outcome.step, outcome.metrics)
-        self._study.report(index, outcome.step, outcome.metrics)
-        if self._study.stops_early:
-            self._crew.answer(index, stop=self._should_stop(index))
+        self._tuner.report(index, outcome.step, outcome.metrics)
+        if self._tuner.stops_early:
+            self._pool.answer(index, stop=self._should_stop(index))
 
     def _should_stop(self, index: int) -> bool:
-        if index not in self._stopping and self._study.stops(index):
+        if index not in self._stopping and self._tuner.stops(index):
             self._stopping[index] = self.monotonic()
         return index in self._stopping
 
     def _stop_behind(self) -> None:
         """Tell running tasks that fall behind by what has become known of others."""
-        for index, _ in self._crew.running():
+        for index, _ in self._pool.running():
             if index not in self._stopping and self._should_stop(index):
-                self._crew.answer(index, stop=True)
+                self._pool.answer(index, stop=True)
 
-    def _end_deaf(self) -> None:
+    def _kill_unresponsive(self) -> None:
         """End functions that were told to stop and go on; other kinds' runners see to theirs."""
         if self.sweep.plan.kind in ("program", "notebook"):
             return
         for index, since in self._stopping.items():
             if self.monotonic() - since > self.limits.kill_after:
-                self._crew.stop(index, Stop("pruned"))
+                self._pool.stop(index, Stop("pruned"))
 
     # -- what others do -------------------------------------------------------------------
 
     def _look_around(self) -> None:
         """Read the news, drop tasks that became somebody else's, give back what is too much."""
         self._looked = self.monotonic()
-        if self.ledger.refresh() or self._crew.tasks:
-            self._idle = self._rhythm.alert
+        if self.ledger.refresh() or self._pool.tasks:
+            self._idle = self._pacing.busy_poll
         else:
-            self._idle = min(2 * self._idle, self._rhythm.idle)
-        self._drop_beaten()
-        if self._study.stops_early:
+            self._idle = min(2 * self._idle, self._pacing.idle_poll)
+        self._drop_lost_claims()
+        if self._tuner.stops_early:
             self._stop_behind()
-        self._release(self._crew.take_back_surplus(self._rhythm.batch))
+        self._release(self._pool.take_back_surplus(self._pacing.batch))
         self.progress(self.ledger.state)
 
-    def _drop_beaten(self) -> None:
+    def _drop_lost_claims(self) -> None:
         """Stop tasks on which somebody else's older claim stands, or that somebody has done.
 
         And release those that the fold says are held here and that are not: a claim that was
@@ -390,13 +390,13 @@ class Worker:
         """
         state = self.ledger.state
         unrecorded = self._box.outcomes()
-        for index in list(self._crew.tasks):
+        for index in list(self._pool.tasks):
             beaten = state.tasks[index].holder != self.identity.name and index not in unrecorded
-            if beaten and self._crew.drop(index):
+            if beaten and self._pool.drop(index):
                 self._taken -= 1
         settling = {index for index, _ in self._settling}
         held = state.held.get(self.identity.name, set())
-        idle = held - self._crew.tasks - settling - unrecorded
+        idle = held - self._pool.tasks - settling - unrecorded
         if idle:
             self._box.add("released", {"tasks": sorted(idle)})
 
@@ -410,9 +410,9 @@ class Worker:
 
     def _finish_running(self) -> None:
         """Let what runs come to its end, without claiming more."""
-        self._release(self._crew.take_back_waiting())
-        while self._crew.tasks and not (self.interrupted.is_set() or self._late(0.0)):
-            self._wait(self._rhythm.flush)
+        self._release(self._pool.take_back_waiting())
+        while self._pool.tasks and not (self.interrupted.is_set() or self._late(0.0)):
+            self._wait(self._pacing.flush)
             self._collect()
             try:
                 if self.ledger.silent_for() >= self.identity.heartbeat:
@@ -421,18 +421,18 @@ class Worker:
                     self._record()
             except OSError as error:
                 self._trouble(error)
-        if self._crew.tasks:
+        if self._pool.tasks:
             self._release_all()
 
     def _release_all(self) -> None:
         """Stop what runs and give back every claim."""
-        self._release(self._crew.take_back_waiting())
-        self._crew.stop_all(within=3.0)
+        self._release(self._pool.take_back_waiting())
+        self._pool.stop_all(within=3.0)
         self._collect()
 
     def part(self) -> None:
         """Release what is held and say goodbye; what the folder does not take is in the tally."""
-        self._crew.stop_all(within=5.0)
+        self._pool.stop_all(within=5.0)
         self._collect()
         if not self._joined:
             return

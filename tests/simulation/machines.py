@@ -15,7 +15,7 @@ from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.tuner import Study
+from colabctl.work.tuner import Tuner
 from colabctl.work.worker import Worker
 from tests.simulation.world import START, View, World
 
@@ -116,10 +116,10 @@ class SimulatedSweep:
     def lock(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def study(self) -> Study:
-        return Study(self.plan, self.ledger.state, lambda index: {}, list)
+    def tuner(self) -> Tuner:
+        return Tuner(self.plan, self.ledger.state, lambda index: {}, list)
 
-    def assign(self, claims: Sequence[Claim], me: Identity, study: Study) -> list[Assignment]:
+    def assign(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
         return [
             Assignment(self.plan.sweep, task_name(index), index, attempt, {}, "")
             for index, attempt in claims
@@ -158,7 +158,7 @@ class Machine:
             rng=rng,
             monotonic=lambda: world.now,
         )
-        self._rhythm = self.worker._rhythm
+        self._pacing = self.worker._pacing
 
     def turn(self) -> None:
         """Do what the worker does when it wakes, and tell when it wakes next."""
@@ -171,9 +171,9 @@ class Machine:
             self.ended = True
             self.wakes = float("inf")
             return
-        look = self._rhythm.look if self.worker._crew.tasks else self._rhythm.idle
+        look = self._pacing.look if self.worker._pool.tasks else self._pacing.idle_poll
         change = min((slot.next_change() for slot in self._slots), default=float("inf"))
-        soon = self._world.now + (self._rhythm.flush if self.worker._box else look)
+        soon = self._world.now + (self._pacing.flush if self.worker._box else look)
         self.wakes = max(min(change, soon), self._world.now + 0.01)
 
     def die(self) -> None:
