@@ -40,13 +40,12 @@ def retry(
 ) -> None:
     """Try failed tasks again, with the same parameters."""
     from colabctl.project.members import current_member
-    from colabctl.project.sweeps import find_sweep
     from colabctl.work.control import retry_failed
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
     who = current_member(config, os.environ, member)
-    again = retry_failed(OpenSweep.at(layout.root, find_sweep(layout, sweep)), who, task)
+    again = retry_failed(OpenSweep.named(layout, sweep), who, task)
     are = "is" if again == 1 else "are"
     talk(
         f"{counted(again, 'failed task')} of {sweep} {are} open again"
@@ -57,12 +56,11 @@ def retry(
 
 def _order(sweep: str, kind: str, member: str | None, root: Path | None) -> None:
     from colabctl.project.members import current_member
-    from colabctl.project.sweeps import find_sweep
     from colabctl.work.control import order
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
-    opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
+    opened = OpenSweep.named(layout, sweep)
     order(opened, current_member(config, os.environ, member), kind)
 
 

@@ -40,7 +40,6 @@ def results(
     root: Root = None,
 ) -> None:
     """Show or write all results of a sweep: one row for each finished task."""
-    from colabctl.project.sweeps import find_sweep
     from colabctl.views import formats
     from colabctl.views.results import best_results
     from colabctl.views.results import results as rows_of
@@ -51,7 +50,7 @@ def results(
         known = ", ".join(("table", *formats.FORMATS))
         raise UserError(f"--format {wanted}: unknown; choose one of {known}")
     layout, _ = open_project(root)
-    opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
+    opened = OpenSweep.named(layout, sweep)
     opened.ledger.refresh()
     for damage in opened.ledger.damage:
         talk(f"note: {one_line(str(damage))}")

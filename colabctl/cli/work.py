@@ -105,14 +105,13 @@ def work(
 
 def _recover(layout: "Layout") -> None:
     """Bring in what workers on this machine could not write."""
-    from colabctl.project.sweeps import find_sweep
     from colabctl.work.open_sweep import OpenSweep
     from colabctl.work.recovery import recover, unsent_events
 
     found = False
     for kept in unsent_events(layout.root):
         found = True
-        sweep = OpenSweep.at(layout.root, find_sweep(layout, kept.sweep))
+        sweep = OpenSweep.named(layout, kept.sweep)
         recover(sweep, kept)
         talk(f"{kept.sweep}: brought in the results of {', '.join(kept.results) or 'no task'}")
     if not found:

@@ -12,7 +12,8 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
 from colabctl.project.frozen_code import Code, changed, fetch
-from colabctl.project.layout import SweepLayout
+from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.sweeps import find_sweep
 from colabctl.search import Cell, Declaration, Space, read
 from colabctl.search.space.cells import combinations
 from colabctl.sharedfs.files import read_file
@@ -41,6 +42,11 @@ class OpenSweep:
         plan = read_plan(layout.plan)
         ledger = open_ledger(layout.journal, plan)
         return cls(root, layout, plan, ledger, TaskFiles(layout.task_file, plan))
+
+    @classmethod
+    def named(cls, layout: Layout, name: str) -> "OpenSweep":
+        """Open the sweep of that name; raises as `at` and `find_sweep` do."""
+        return cls.at(layout.root, find_sweep(layout, name))
 
     def lock(self) -> AbstractContextManager[None]:
         """Return the lock that guards claims, to be held while choosing.
