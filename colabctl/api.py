@@ -21,7 +21,7 @@ from colabctl.run.redaction import concealer
 from colabctl.task import Task
 from colabctl.views.results import Result, results
 from colabctl.views.status import Status, status
-from colabctl.work import inline_worker
+from colabctl.work.inline_worker import InlineWorker
 from colabctl.work.identity import new_identity
 from colabctl.work.open_sweep import OpenSweep
 
@@ -126,7 +126,7 @@ class Sweep:
         config, told = self.project.config, orders(os.environ)
         me = new_identity(opened.plan, config, self.project.member, mark=told.mark)
         conceal = concealer(config.secrets, os.environ)
-        return inline_worker.tasks(opened, me, conceal=conceal, most=told.most)
+        return InlineWorker(opened, me, conceal=conceal, max_tasks=told.most).tasks()
 
     def results(self) -> list[Result]:
         """Return every finished task once."""

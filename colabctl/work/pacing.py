@@ -1,4 +1,4 @@
-"""How often a worker writes and looks, on either kind of file system."""
+"""How often a worker reads and writes, on either kind of file system."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,16 @@ from colabctl.sharedfs.mounts import Consistency
 
 @dataclass(frozen=True)
 class Pacing:
-    """Seconds.
+    """Intervals in seconds.
 
-    flush   how long a result of a short task may wait for company
-    report  how long intermediate values may wait, if nothing else is to be written
-    look    between looks at what others did, while tasks run
-    alert   between looks for something to claim, as long as things happen
-    idle    between such looks when nothing has happened for a while
-    batch   work that one slot claims at a time, if tasks are shorter than that
-    moment  before a slot has nothing left to do, to claim more for it
+    Attributes:
+        flush: How long the outcome of a short task may wait to be written with others.
+        report: How long intermediate values may wait, if there is nothing else to write.
+        look: Between two looks at the news while tasks run.
+        busy_poll: Between two looks for a task to claim, as long as there is news.
+        idle_poll: The same after a while without news.
+        batch: Work that one slot claims at a time, if tasks are shorter than that.
+        claim_ahead: How long before a slot is idle to claim more for it.
     """
 
     flush: float
@@ -27,9 +28,9 @@ class Pacing:
     claim_ahead: float
 
 
-# A claim takes a millisecond, so a second's work at a time costs nothing. On a Drive mount one
-# account gets throttled above about three writes a second and each look asks the Drive, so a
-# worker stays below a write in two seconds.
+# A claim takes a millisecond, so a second of work at a time costs nothing. On a Drive mount, one
+# account is throttled above about three writes a second and each look is a request to the Drive,
+# so a worker writes less than every two seconds.
 _PACINGS = {
     "coherent": Pacing(
         flush=0.25, report=1.0, look=0.5, busy_poll=0.01, idle_poll=0.5, batch=1.0, claim_ahead=0.03
@@ -41,5 +42,5 @@ _PACINGS = {
 
 
 def pacing_for(consistency: Consistency) -> Pacing:
-    """Return the pacing for a kind of file system."""
+    """Return the intervals for a kind of file system."""
     return _PACINGS[consistency]

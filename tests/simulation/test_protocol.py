@@ -18,12 +18,14 @@ TASKS = 8
 
 
 def simulation(seed: int, **options: float) -> Simulation:
+    """Return a sweep of three machines: each seed has its own share of loops, and of slots."""
     rng = random.Random(seed)
     durations = [rng.uniform(1, 60) for _ in range(TASKS)]
     delays = Delays(median=10, worst=60, lost_for_hours=options.pop("hours", 0.0))
     return Simulation(
         machines=3, durations=durations, delays=delays, seed=seed, heartbeat=20, lease=120,
         skew=options.pop("skew", 0.0), stagger=options.pop("stagger", 0.0),
+        loops=rng.randint(0, 3), jobs=rng.randint(1, 2),
     )  # fmt: skip
 
 
@@ -111,6 +113,7 @@ def test_careful_claims_run_no_task_twice_where_files_arrive_within_a_heartbeat(
         simulated = Simulation(
             machines=3, durations=[rng.uniform(1, 60) for _ in range(TASKS)],
             delays=Delays(10, 60), seed=seed, heartbeat=65, lease=600, careful=True,
+            loops=rng.randint(0, 3), jobs=rng.randint(1, 2),
         )  # fmt: skip
         assert all_done(run(simulated))
         assert sum(len(machine.runs) for machine in simulated.machines) == TASKS
