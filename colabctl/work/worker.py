@@ -163,8 +163,10 @@ class Worker:
         error, tally = self._conceal(outcome.error), self._tally
         self._tell(f"{task.task} failed (attempt {task.attempt}): {error}")
         if tally.failed == tally.ran == _FAILING:
-            reason = f"the first {_FAILING} tasks of this worker all failed, the last with: {error}"
-            self._give_up(reason, outcome.output)
+            self._give_up(
+                f"the first {_FAILING} tasks of this worker all failed, the last one with: {error}",
+                outcome.output,
+            )
 
     def _give_up(self, reason: str, output: str) -> None:
         if self._tally.ending == "failing":

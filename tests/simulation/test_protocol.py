@@ -5,6 +5,7 @@ COLABCTL_TEST_SEEDS sets how many (1000 unless it is set).
 
 import os
 import random
+from collections import defaultdict
 
 import pytest
 
@@ -56,7 +57,20 @@ def run(simulated: Simulation) -> list[TaskState]:
         if machine.alive:
             machine.ledger.refresh()
             assert machine.ledger.state.tasks == seen, "two readers disagree"
+    check_releases(simulated)
     return seen
+
+
+def check_releases(simulated: Simulation) -> None:
+    """Check that every worker released what it had claimed, and that once."""
+    held: dict[str, set[int]] = defaultdict(set)
+    for file in simulated.world.files:
+        for event in file.events:
+            if event.kind == "claim":
+                held[event.writer].update(index for index, _ in event.body["tasks"])
+            elif event.kind == "released":
+                assert held[event.writer].issuperset(event.body["tasks"]), "released twice"
+                held[event.writer].difference_update(event.body["tasks"])
 
 
 def all_done(tasks: list[TaskState]) -> bool:
