@@ -1,14 +1,16 @@
 """The rules that workers with slots and loops share, and what a loop does when its folder fails."""
 
 import errno
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from colabctl.ledger import open_ledger
+from colabctl.ledger import Claim, open_ledger
 from colabctl.ledger.numbered import NumberedStore
 from colabctl.task import Task
 from colabctl.work.identity import new_identity
@@ -59,15 +61,25 @@ class Sweep:
         ledger = open_ledger(sweep.layout.journal, sweep.plan, self.clock.wall)
         return replace(sweep, ledger=ledger)
 
-    def loop(self, sleep: Callable[[float], None] | None = None, **environ: str) -> InlineWorker:
+    def loop(
+        self,
+        member: str = "ana",
+        sleep: Callable[[float], None] | None = None,
+        rng: random.Random | None = None,
+        max_tasks: int | None = None,
+        **environ: str,
+    ) -> InlineWorker:
         sweep, clock = self.opened(), self.clock
-        me = new_identity(sweep.plan, self.project.config(environ), "ana")
-        return InlineWorker(sweep, me, monotonic=clock.monotonic, sleep=sleep or clock.sleep)
+        me = new_identity(sweep.plan, self.project.config(environ), member)
+        return InlineWorker(
+            sweep, me, rng=rng or random.Random(0), max_tasks=max_tasks,
+            monotonic=clock.monotonic, sleep=sleep or clock.sleep,
+        )  # fmt: skip
 
-    def rival(self, *tasks: int) -> OpenSweep:
+    def rival(self, *tasks: int, member: str = "ben") -> OpenSweep:
         """Return the sweep as another worker has opened it, which claims tasks without a look."""
         sweep = self.opened()
-        me = new_identity(sweep.plan, self.project.config({}), "ben")
+        me = new_identity(sweep.plan, self.project.config({}), member)
         sweep.ledger.join(me.name)
         claim = {"tasks": [[index, 1] for index in tasks]}
         sweep.ledger.record([me.start(), ("claim", claim)])
@@ -159,7 +171,7 @@ def test_a_loop_looks_for_a_task_less_often_while_nothing_happens(project: Proje
         if len(pauses) == 12:
             rival.ledger.record([("done", {"task": 0, "attempt": 1, "seconds": 1, "metrics": {}})])
 
-    assert list(sweep.loop(sleep).tasks()) == []
+    assert list(sweep.loop(sleep=sleep).tasks()) == []
     assert pauses == sorted(pauses)
     assert (pauses[0] <= 0.02, pauses[-1]) == (True, 0.5)
 
@@ -178,24 +190,59 @@ def test_a_loop_starts_a_task_only_when_its_careful_claim_has_settled(project: P
 def test_a_loop_drops_a_waiting_task_that_another_worker_claimed_before(project: Project) -> None:
     sweep = Sweep.declared(project, 20)
     loop = sweep.loop()
-    next_of(loop).done()
-    sweep.clock.now += 0.01
-    loop.finish()
-    running = next_of(loop)
-    waiting = {index for index, _ in project.events("s", "claim")[-1]["tasks"]} - {running.index}
-    lost = sorted(waiting)[:3]
+    for _ in range(2):  # after the first task, a second has room for all others
+        next_of(loop).done()
+        sweep.clock.now += 0.01
+        loop.finish()
+    waiting = set(loop.pool.tasks)
+    lost = set(sorted(waiting)[:3])
     Sweep(project, Clock(start=sweep.clock.start - 10.0)).rival(*lost)
     sweep.clock.now += 1.0
-    task: Task | None = running
-    ran = []
-    while task is not None:
-        ran.append(task.index)
+    ran = set()
+    for _ in waiting - lost:
+        task = next_of(loop)
+        ran.add(task.index)
         task.done()
         loop.finish()
-        loop.step()
-        task = loop.begin()
-    assert sorted({*ran, *lost}) == sorted({*waiting, running.index})
-    assert len(ran) == len(waiting) + 1 - len(lost)
+    assert (len(waiting), ran) == (18, waiting - lost)
+
+
+def test_a_task_that_was_interrupted_does_not_count_against_max_tasks(project: Project) -> None:
+    sweep = Sweep.declared(project, 5)
+    interrupted: list[int] = []
+    for task in sweep.loop(max_tasks=2).tasks():
+        try:
+            with task:
+                if not interrupted:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            interrupted.append(task.index)
+    assert len(interrupted) == 1
+    assert project.status("s")["done"] == 2
+
+
+def test_a_loop_leaves_the_share_of_others_to_them_until_its_next_look(project: Project) -> None:
+    sweep = Sweep.declared(project, 1, **EVENTUAL)
+    sweep.rival(member="ana")  # the only task is in the share of the first worker by name
+    loop = sweep.loop(member="ben", rng=Reluctant())
+    claim, claims = loop.claiming.ledger.claim, []
+
+    def counted(*arguments: Any, **options: Any) -> list[Claim]:
+        claims.append(sweep.clock.now)
+        return claim(*arguments, **options)
+
+    loop.claiming.ledger.claim = counted  # type: ignore[method-assign]
+    for _ in range(4):
+        assert loop.step()
+        sweep.clock.now += 1.0
+    assert claims == [0.0, 2.0]
+
+
+class Reluctant(random.Random):
+    """Leaves the others' shares to them each time."""
+
+    def random(self) -> float:
+        return 0.0
 
 
 # -- writes ---------------------------------------------------------------------------------------
@@ -235,6 +282,19 @@ def test_a_loop_that_was_left_but_not_closed_claims_nothing(project: Project) ->
         sweep.clock.now += 10.0
         loop.beat()
     assert (project.status("s")["pending"], sweep.claimed()) == (5, [1])
+
+
+def test_a_loop_that_is_closed_releases_the_tasks_that_it_has_not_run(project: Project) -> None:
+    sweep = Sweep.declared(project, 20)
+    loop = sweep.loop()
+    for task in loop.tasks():
+        sweep.clock.now += 0.01
+        task.done()
+        if len(loop.pool.tasks) > 5:
+            break
+    assert len(loop.pool.tasks) > 5
+    status = project.status("s")
+    assert (status["done"] + status["pending"], status["claimed"] + status["running"]) == (20, 0)
 
 
 # -- faults of the folder -------------------------------------------------------------------------
@@ -314,3 +374,18 @@ def test_a_full_folder_that_gets_space_again_while_a_task_runs_does_not_end_the_
     loop.finish()
     assert next_of(loop).index != task.index
     assert sweep.statuses() == ["done"]
+
+
+def test_what_a_fault_held_up_is_written_by_the_thread_that_shows_life(
+    project: Project, failing: Callable[[int, range], None]
+) -> None:
+    sweep = Sweep.declared(project, 1, **EVENTUAL)
+    failing(errno.EIO, range(2, 3))
+    loop = sweep.loop()
+    task = next_of(loop)
+    sweep.clock.now += 60.0
+    task.report(step=1, y=1)
+    assert sweep.files() == 1
+    sweep.clock.now += 5.0
+    loop.beat()
+    assert sweep.files() == 2
