@@ -1,6 +1,7 @@
-"""Claims tasks for a worker of any kind, and writes what it did to the ledger."""
+"""Claims tasks for a worker of any kind, and writes what happens to them to the ledger."""
 
 import random
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -22,14 +23,13 @@ from colabctl.work.recovery import save_unsent
 class Claiming:
     """One worker's part in the protocol of a sweep.
 
-    It holds the worker's claims and the events that are not written yet. `step` does everything
-    that is due, `keep_up` only what a worker must do while it claims nothing, `leave` ends it.
-    None of them raises OSError: after a fault of the folder they do nothing for a while, then try
-    again.
+    It holds the claims and the events that are not written yet. `step` does everything that is
+    due, `keep_up` only what a worker must do while it claims nothing, and `leave` ends it. None of
+    them raises OSError: after a fault of the folder they do nothing for a while, then try again.
 
     Attributes:
         tally: What this worker did, and why it ends.
-        error: A fault of the folder that will not pass by itself; then the worker is over.
+        error: A fault of the folder that does not pass by itself, so that this worker must end.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Claiming:
     ) -> None:
         self.ledger = sweep.ledger
         self.tuner = sweep.tuner()
+        self.outbox = Outbox(pacing_for(sweep.plan.consistency))
         self.tally = Tally()
         self.error: OSError | None = None
         self._sweep = sweep
@@ -57,8 +58,7 @@ class Claiming:
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
         self._monotonic = monotonic
         self._pacing = pacing_for(sweep.plan.consistency)
-        self._outbox = Outbox(self._pacing)
-        self._taken = 0  # tasks claimed and not given back
+        self._left = sys.maxsize if limits.max_tasks is None else limits.max_tasks  # to claim
         self._settling: list[Claim] = []  # claims not to start before `_settled_at`
         self._settled_at = 0.0
         self._claim_at = 0.0  # when to try again after there was nothing to claim
@@ -83,42 +83,34 @@ class Claiming:
         """Show life and write what has waited long enough."""
         self._attempt(self._keep_up)
 
-    def flush(self) -> None:
-        """Write what waits, at once."""
-        self._attempt(self._write)
-
     def _attempt(self, act: Callable[[], None]) -> None:
         if self._monotonic() < self._retry_at:
             return
         try:
             act()
         except OSError as error:
-            self._note_fault(error)
-            return
-        if self._pause:
+            fault = fault_of(error)
+            if fault != "passing":
+                self.error, self.tally.reason = error, describe(error)
+                self.tally.ending = "full" if fault == "full" else "unwritable"
+            elif not self._pause:
+                self._tell(f"{describe(error)}; trying again until it answers")
+            self._pause = pause_after(self._pause)
+            self._retry_at = self._monotonic() + self._pause
+        else:
+            if self._pause and self.error is None:
+                self._tell("the folder answers again")
             self._pause, self.error = 0.0, None
-            self._tell("the folder answers again")
-
-    def _note_fault(self, error: OSError) -> None:
-        fault = fault_of(error)
-        if fault != "passing":
-            self.error = error
-            self.tally.ending = "full" if fault == "full" else "unwritable"
-            self.tally.reason = describe(error)
-        elif not self._pause:
-            self._tell(f"{describe(error)}; trying again until it answers")
-        self._pause = pause_after(self._pause)
-        self._retry_at = self._monotonic() + self._pause
 
     def _step(self) -> None:
-        now = self._monotonic()
-        if now - self._looked_at >= (self._pacing.look if self._pool.tasks else self._idle_poll):
+        interval = self._pacing.look if self._pool.tasks else self._idle_poll
+        if self._monotonic() - self._looked_at >= interval:
             self._look()
-        if self._settling and now >= self._settled_at:
-            self._start_settled()
         slots = self._pool.idle_soon(self._ahead)
         if slots and self._may_claim():
             self._claim(slots)
+        if self._settling and self._monotonic() >= self._settled_at:
+            self._start_settled()
         self._keep_up()
 
     def _keep_up(self) -> None:
@@ -126,7 +118,7 @@ class Claiming:
         if writer is None:
             return
         waited = self._monotonic() - self._written_at
-        due = self._outbox and (not self._pool.tasks or waited >= self._outbox.patience())
+        due = self.outbox and (not self._pool.tasks or waited >= self.outbox.patience())
         if self.ledger.silent_for() >= self._identity.heartbeat:
             self._write(("heartbeat", {}))
         elif due or writer.due:  # the latter since a fault
@@ -134,7 +126,7 @@ class Claiming:
         self.ledger.sync()
 
     def _write(self, *more: Event) -> None:
-        self.ledger.record([*self._outbox.take(), *more])
+        self.ledger.record([*self.outbox.take(), *more])
         self._written_at = self._monotonic()
 
     def over(self) -> bool:
@@ -146,13 +138,13 @@ class Claiming:
             tally.ending = "max-time"
         elif self._pause:  # the state may be out of date, and results are not written
             return False
-        elif state.finished == state.total and not self._outbox:
+        elif state.finished == state.total and not self.outbox:
             tally.ending = "finished"
         elif state.order == "stop":
             tally.ending = "target" if state.reached_target else "stopped"
-        elif self._pool.tasks or self._outbox or self._settling:
+        elif self._pool.tasks or self.outbox or self._settling:
             return False
-        elif self._limits.max_tasks is not None and self._taken >= self._limits.max_tasks:
+        elif self._left <= 0:
             tally.ending = "max-tasks"
         elif self.late(self._pool.pace() or 0.0):
             tally.ending = "max-time"
@@ -183,9 +175,9 @@ class Claiming:
         return (
             state.order == "go"
             and not self._settling
+            and self._left > 0
             and self._monotonic() >= self._claim_at
             and not self.late(self._pool.pace() or 0.0)
-            and (self._limits.max_tasks is None or self._taken < self._limits.max_tasks)
             and state.claimable(self.ledger.clock.now()) > 0
         )
 
@@ -194,57 +186,46 @@ class Claiming:
             self.tuner.prepare()
             self.ledger.join(self._identity.name)
             # Not written at once: on a Drive, every write is a file. The claim takes it along.
-            self._outbox.add(*self._identity.start())
+            self.outbox.add(*self._identity.start())
         if not self._sweep.plan.settling:
             self._pool.start()
         claims = self.ledger.claim(
             lambda state: self._want(state, slots),
             lock=self._sweep.lock(),
             rng=self._rng,
-            outcomes=self._outbox.take(),
+            outcomes=self.outbox.take(),
             propose=self.tuner.propose if self.tuner.proposes else None,
         )
         self._written_at = self._monotonic()
         if not claims:  # others had them, or should have them first: leave them time
             self._claim_at = self._written_at + self._idle_poll
-        self._taken += len(claims)
-        if self._sweep.plan.settling:
-            self._settling, self._settled_at = claims, self._written_at + self._sweep.plan.settling
-        else:
-            self._start(claims)
+        self._left -= len(claims)
+        self._settling, self._settled_at = claims, self._written_at + self._sweep.plan.settling
 
     def _want(self, state: SweepState, slots: int) -> int:
         """Return how many tasks to claim for `slots` idle slots."""
-        limits = self._limits
         if self.tuner.proposes:
-            want = slots
-        else:
-            now = self.ledger.clock.now()
-            # One by one until a task is done: a worker on which all fail must not take a batch.
-            pace = self._pool.pace() if self.tally.done else None
-            # Its own slots count even if the ledger does not see it alive, as after a sleep.
-            me = self._identity
-            others = sum(each.jobs for each in state.live_workers(now) if each.name != me.name)
-            batch = self._pacing.batch
-            want = slots * batch_size(pace, state.claimable(now), others + me.jobs, batch)
-            if limits.until is not None and pace:
-                fits = int((limits.until - self._monotonic()) / pace)
-                want = min(want, max(fits, 1) * slots)
-        return want if limits.max_tasks is None else min(want, limits.max_tasks - self._taken)
+            return min(slots, self._left)
+        now, me = self.ledger.clock.now(), self._identity
+        # One by one until a task is done: a worker on which all tasks fail must not take a batch.
+        pace = self._pool.pace() if self.tally.done else None
+        # Its own slots count even if the ledger does not see it alive, as after a sleep.
+        others = sum(each.jobs for each in state.live_workers(now) if each.name != me.name)
+        batch = batch_size(pace, state.claimable(now), others + me.jobs, self._pacing.batch)
+        if self._limits.until is not None and pace:
+            batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
+        return min(slots * batch, self._left)
 
     def _start_settled(self) -> None:
         """Start those of the settling claims that still count."""
-        self._look()
-        claims, self._settling = self._settling, []
-        tasks = self.ledger.state.tasks
-        held = [claim for claim in claims if tasks[claim[0]].holder == self._identity.name]
-        self._taken -= len(claims) - len(held)  # the others never ran
-        self._start(held)
-
-    def _start(self, claims: list[Claim]) -> None:
-        if claims:
-            assignments = self._sweep.assign(claims, self._identity, self.tuner)
-            self._pool.give(assignments, self._ahead)
+        if self._sweep.plan.settling:
+            self._look()
+        tasks, me = self.ledger.state.tasks, self._identity
+        held = [claim for claim in self._settling if tasks[claim[0]].holder == me.name]
+        assignments = self._sweep.assign(held, me, self.tuner)
+        self._left += len(self._settling) - len(held)  # the others do not run here
+        self._settling = []
+        self._pool.give(assignments, self._ahead)
 
     # -- news -----------------------------------------------------------------------------
 
@@ -266,27 +247,23 @@ class Claiming:
         B does not have the task any more. Unless B releases it, no one runs it while B lives.
         """
         state, me = self.ledger.state, self._identity.name
-        closed = self._outbox.closed()
+        closed = self.outbox.closed()
         for index in list(self._pool.tasks):
             lost = state.tasks[index].holder != me and index not in closed
             if lost and self._pool.drop(index):
-                self._taken -= 1
+                self._left += 1
         settling = {index for index, _ in self._settling}
         missing = state.held.get(me, set()) - self._pool.tasks - settling - closed
         if missing:
-            self._outbox.add("released", {"tasks": sorted(missing)})
+            self.outbox.add("released", {"tasks": sorted(missing)})
 
     # -- what happens to tasks ------------------------------------------------------------
 
     def report(self, task: Assignment, step: float | None, values: dict[str, Any]) -> None:
         """Take intermediate values of a running task."""
         values = concealed(values, self._conceal)
-        self._outbox.report(task.index, task.attempt, step, values)
+        self.outbox.report(task.index, task.attempt, step, values)
         self.tuner.report(task.index, step, values)
-
-    def suggested(self, task: Assignment, name: str, value: Any, distribution: Any) -> None:
-        """Take a parameter that an Optuna objective asked for."""
-        self._outbox.suggested(task.index, task.attempt, name, value, distribution)
 
     def ended(
         self,
@@ -298,8 +275,7 @@ class Claiming:
     ) -> None:
         """Take the end of a task that ran for `seconds`.
 
-        Args:
-            parts: The metrics of a task that is done or pruned; error and output of a failed one.
+        `parts` are the metrics of a task that is done or pruned, error and output of a failed one.
         """
         latest = self.tuner.forget(task.index)
         if kind == "pruned":
@@ -308,7 +284,7 @@ class Claiming:
             parts["attributes"] = attributes
         parts = {name: concealed(part, self._conceal) for name, part in parts.items()}
         event = {"task": task.index, "attempt": task.attempt, "seconds": seconds, **parts}
-        self._outbox.add(kind, event)
+        self.outbox.add(kind, event)
         self.tally.count(kind)
 
     def release(self, indices: list[int]) -> None:
@@ -316,8 +292,8 @@ class Claiming:
         for index in indices:
             self.tuner.forget(index)
         if indices:
-            self._taken -= len(indices)
-            self._outbox.add("released", {"tasks": indices})
+            self._left += len(indices)
+            self.outbox.add("released", {"tasks": indices})
 
     def leave(self, reason: str) -> None:
         """Release every claim, write why this worker ends, and close its journal.
@@ -327,9 +303,9 @@ class Claiming:
         if not self.ledger.name:
             return
         # The ledger knows best what is held: claims can count again that were dropped here.
-        held = self.ledger.state.held.get(self.ledger.name, set()) - self._outbox.closed()
+        held = self.ledger.state.held.get(self.ledger.name, set()) - self.outbox.closed()
         if held:
-            self._outbox.add("released", {"tasks": sorted(held)})
+            self.outbox.add("released", {"tasks": sorted(held)})
         try:
             self._write(("end", {"reason": reason}))
             self.ledger.close()

@@ -24,18 +24,13 @@ class _Recorder:
     def __init__(self, worker: "InlineWorker", assignment: Assignment) -> None:
         self._worker, self._claiming = worker, worker.claiming
         self._assignment = assignment
-        self._metrics: dict[str, Any] | None = None
+        self.metrics: dict[str, Any] | None = None  # once the task has called `done`
         self.task = Task(assignment, self)
 
     @property
     def runs(self) -> bool:
         """Whether the task has not ended."""
         return self._worker.pool.current is self._assignment
-
-    @property
-    def done_with(self) -> bool:
-        """Whether the task has called `done`."""
-        return self._metrics is not None
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
         with self._worker.lock:
@@ -57,7 +52,7 @@ class _Recorder:
 
     def done(self, metrics: dict[str, Any]) -> None:
         self._check()
-        self._metrics = metrics
+        self.metrics = metrics
 
     def failed(self, error: BaseException) -> None:
         self._check()
@@ -67,7 +62,7 @@ class _Recorder:
         else:  # a person who interrupts a task often leaves the loop as well
             with self._worker.lock:
                 self._claiming.release(self._worker.pool.clear())
-                self._claiming.flush()
+                self._claiming.keep_up()
 
     def _check(self) -> None:
         if not self.runs:
@@ -81,9 +76,9 @@ class _Recorder:
         if not self.runs:
             return
         if self.task.told_to_stop:
-            self._end("pruned", metrics=self._metrics or {})
-        elif self._metrics is not None:
-            self._end("done", metrics=self._metrics)
+            self._end("pruned", metrics=self.metrics or {})
+        elif self.metrics is not None:
+            self._end("done", metrics=self.metrics)
         else:
             self._fail(
                 "the loop continued without task.done(...); write `with task:` around the work", ()
@@ -109,12 +104,7 @@ class InlineWorker:
     `beat`; a lock keeps the two threads apart. That thread claims nothing: a loop that its
     notebook has left, but not closed, must not take tasks that it will never run.
 
-    Args:
-        conceal: Replaces the secrets in a text.
-        max_tasks: How many tasks it may run, None for any number.
-        rng: For the choice of tasks.
-        monotonic: A clock in seconds that is never set.
-        sleep: Waits for some seconds.
+    `conceal` replaces the secrets in a text.
     """
 
     def __init__(
@@ -188,7 +178,7 @@ class InlineWorker:
 
     def leave(self) -> None:
         """Record a task that was done when the loop was left, release the others, and end."""
-        if self._recorder is not None and self._recorder.done_with:
+        if self._recorder is not None and self._recorder.metrics is not None:
             self._recorder.finish()
         self._left.set()
         with self.lock:

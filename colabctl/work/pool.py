@@ -46,6 +46,8 @@ class SlotPool:
 
     def give(self, assignments: Sequence[Assignment], ahead: float) -> None:
         """Share tasks out among the slots that are idle within `ahead` seconds."""
+        if not assignments:
+            return
         self.start()
         slots = self._idle_soon(ahead) or self._slots
         for number, slot in enumerate(slots):
@@ -131,7 +133,7 @@ class LoopPool:
     def start(self) -> None:
         """Do nothing: the loop is already there."""
 
-    def idle_soon(self, ahead: float) -> int:
+    def idle_soon(self, _ahead: float) -> int:
         """Return 1 if there is no task: when the loop will ask for more, it cannot say."""
         return 0 if self._tasks else 1
 
@@ -139,7 +141,7 @@ class LoopPool:
         """Return the seconds that a task takes, None until one has run."""
         return self._seconds
 
-    def give(self, assignments: Sequence[Assignment], ahead: float) -> None:
+    def give(self, assignments: Sequence[Assignment], _ahead: float) -> None:
         """Add tasks to run."""
         self._tasks.update((each.index, each) for each in assignments)
 

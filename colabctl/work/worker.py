@@ -27,12 +27,9 @@ class Worker:
     clock, such as a simulation.
 
     Args:
-        make_slots: Starts the slots; called when there is a task to run.
         tell: Takes sentences for the person who watches.
         progress: Takes the state of the sweep after each step.
         interrupted: Set by others to end the worker at once and release its tasks.
-        rng: For the choice of tasks.
-        monotonic: A clock in seconds that is never set.
         conceal: Replaces the secrets in a text.
     """
 
@@ -130,8 +127,9 @@ class Worker:
             if outcome.assignment is None:
                 self._give_up(f"the code cannot be loaded: {outcome.error}", outcome.output)
             elif outcome.kind == "suggested":
+                index, attempt = outcome.assignment.index, outcome.assignment.attempt
                 for name, (value, distribution) in outcome.metrics.items():
-                    self._claiming.suggested(outcome.assignment, name, value, distribution)
+                    self._claiming.outbox.suggested(index, attempt, name, value, distribution)
             elif outcome.kind == "report":
                 self._report(outcome, outcome.assignment)
             else:

@@ -208,7 +208,7 @@ class SlotMachine(Machine):
             return
         change = min((slot.next_change() for slot in self._slots), default=float("inf"))
         look = self._pacing.look if self.worker._pool.tasks else self._pacing.idle_poll
-        soon = self._world.now + (self._pacing.flush if self.worker._claiming._outbox else look)
+        soon = self._world.now + (self._pacing.flush if self.worker._claiming.outbox else look)
         self.wakes = max(min(change, soon), self._world.now + 0.01)
 
     def lose_tasks(self) -> None:
