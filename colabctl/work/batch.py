@@ -1,4 +1,4 @@
-"""How many tasks a worker takes at once: enough to keep busy, never so many that others idle."""
+"""Computes how many tasks a slot takes at once: enough to keep busy, without idling others."""
 
 import math
 
@@ -8,12 +8,15 @@ _MOST = 4096
 def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) -> int:
     """Return how many tasks one slot should claim.
 
-    seconds    what a task takes, None as long as nobody knows
-    claimable  tasks that wait for a worker
-    slots      slots of all live workers; if there are others, each takes at most its share of half
-               of what is left, so that the shares shrink towards the end (guided self-scheduling,
-               C. Polychronopoulos and D. Kuck, 1987)
-    batch      seconds of work to claim at a time
+    If there are other slots, each takes at most its share of half of the claimable tasks, so that
+    the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos and D. Kuck,
+    1987).
+
+    Args:
+        seconds: How long a task takes, None if that is not known yet.
+        claimable: How many tasks wait for a worker.
+        slots: How many slots all live workers have.
+        batch: Seconds of work to claim at a time.
     """
     if seconds is None:
         return 1
@@ -22,6 +25,6 @@ def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) 
 
 
 def excess(seconds: float, waiting: int, batch: float) -> int:
-    """Return how many of `waiting` tasks to give back, as they take longer than thought."""
+    """Return how many of the `waiting` tasks to release because they take longer than expected."""
     fits = max(1, int(2 * batch / max(seconds, 1e-6)))
     return max(0, waiting - fits) if seconds > 0 else 0

@@ -1,10 +1,11 @@
-"""The end of a journal that a full or lost folder did not take: kept here until it can go in."""
+"""Saves on this machine the events that a full or lost folder did not take, and recovers them."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from platformdirs import user_state_path
 
 from colabctl.ledger import task_name
 from colabctl.sharedfs.files import write_whole
@@ -15,7 +16,12 @@ _OUTCOMES = ("done", "pruned")
 
 @dataclass(frozen=True)
 class UnsentEvents:
-    """A file on this machine: the lines that a worker's journal lacks, and where they belong."""
+    """A file on this machine with the lines that the journal of a worker lacks.
+
+    Attributes:
+        root: The project.
+        place: Where in the journal the lines belong.
+    """
 
     file: Path
     root: str
@@ -26,10 +32,10 @@ class UnsentEvents:
 
     @property
     def notice(self) -> str:
-        """What to tell the person who waits for the results."""
+        """A sentence for the person who waits for the results."""
         return (
             f"{len(self.results)} results are kept on this machine in {self.file}; once the "
-            "folder takes files again: colabctl work --recover"
+            "folder can be written again, run: colabctl work --recover"
         )
 
     @property
@@ -39,48 +45,45 @@ class UnsentEvents:
         return [task_name(each["task"]) for each in events if each["event"] in _OUTCOMES]
 
 
-def folder() -> Path:
-    """Return where these are kept: on this machine, outside every shared folder."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "colabctl" / "kept"
+def _folder() -> Path:
+    return user_state_path("colabctl", appauthor=False) / "unsent"
 
 
 def save_unsent(sweep: OpenSweep) -> UnsentEvents:
-    """Keep what this process could not write to its journal."""
+    """Save what this process could not write to its journal."""
     writer = sweep.ledger.writer
-    assert writer is not None, "nothing was ever to be written"
-    place = folder()
-    place.mkdir(parents=True, exist_ok=True)
-    root = str(sweep.root.absolute())
-    kept = UnsentEvents(
-        place / f"{writer.name}.json",
-        root,
+    assert writer is not None, "there was never anything to write"
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    unsent = UnsentEvents(
+        folder / f"{writer.name}.json",
+        str(sweep.root.absolute()),
         sweep.plan.sweep,
         writer.name,
         writer.place,
         writer.due.decode(),
     )
-    parts = {name: value for name, value in vars(kept).items() if name != "file"}
-    write_whole(kept.file, json.dumps(parts).encode())
-    return kept
+    parts = {name: value for name, value in vars(unsent).items() if name != "file"}
+    write_whole(unsent.file, json.dumps(parts).encode())
+    return unsent
 
 
 def unsent_events(root: Path) -> Iterator[UnsentEvents]:
-    """Give what is kept for the project in `root`."""
-    for file in sorted(folder().glob("*.json")):
+    """Yield what is saved on this machine for the project in `root`."""
+    for file in sorted(_folder().glob("*.json")):
         try:
-            kept = UnsentEvents(file=file, **json.loads(file.read_bytes()))
+            unsent = UnsentEvents(file=file, **json.loads(file.read_bytes()))
         except (OSError, ValueError, TypeError):
             continue  # not one of ours
-        if kept.root == str(root.absolute()):
-            yield kept
+        if unsent.root == str(root.absolute()):
+            yield unsent
 
 
-def recover(sweep: OpenSweep, kept: UnsentEvents) -> None:
-    """Write what is kept to the journal that it belongs to, and forget it here.
+def recover(sweep: OpenSweep, unsent: UnsentEvents) -> None:
+    """Write unsent events to the journal where they belong, and delete them here.
 
-    Its worker has ended and nobody else ever writes there, so the journal still has one writer at
-    a time. Raises OSError if the folder does not take it now either; then it stays kept.
+    Their worker has ended and no other process writes there, so the journal still has one writer.
+    Raises OSError if the folder still does not take them; then they stay here.
     """
-    sweep.ledger.complete(kept.worker, kept.place, kept.lines.encode())
-    kept.file.unlink()
+    sweep.ledger.complete(unsent.worker, unsent.place, unsent.lines.encode())
+    unsent.file.unlink()
