@@ -6,17 +6,11 @@ _MOST = 4096
 
 
 def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) -> int:
-    """Return how many tasks one slot should claim.
+    """Return how many of the `claimable` tasks one slot should claim: `batch` seconds of work.
 
-    If there are other slots, each takes at most its share of half of the claimable tasks, so that
-    the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos and D. Kuck,
-    1987).
-
-    Args:
-        seconds: How long a task takes, None if that is not known yet.
-        claimable: How many tasks wait for a worker.
-        slots: How many slots all live workers have.
-        batch: Seconds of work to claim at a time.
+    If the live workers have several slots, one takes at most its share of half of the tasks, so
+    that the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos and D. Kuck,
+    1987). A task takes `seconds`, None if that is not known yet.
     """
     if seconds is None:
         return 1

@@ -18,8 +18,8 @@ from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pool import LoopPool
 
 
-class _Recorder:
-    """Records the values and the end of one task, while it runs: see task.Recorder."""
+class Run:
+    """One run of a task in a loop: it records the values and the end, see task.Recorder."""
 
     def __init__(self, worker: "InlineWorker", assignment: Assignment) -> None:
         self._worker, self._claiming = worker, worker.claiming
@@ -28,52 +28,54 @@ class _Recorder:
         self.task = Task(assignment, self)
 
     @property
-    def runs(self) -> bool:
-        """Whether the task has not ended."""
-        return self._worker.pool.current is self._assignment
+    def _ended(self) -> bool:
+        return self._worker.pool.current is not self._assignment
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
+        """Record intermediate values, unless the task has ended."""
         with self._worker.lock:
-            if self.runs:
+            if not self._ended:
                 self._claiming.report(self._assignment, step, values)
-                self._claiming.tuner.stops(self._assignment.index)  # remembers it for later
                 self._claiming.keep_up()
 
     def should_stop(self) -> bool:
+        """Whether the task falls behind the others, by the latest news."""
         tuner = self._claiming.tuner
         with self._worker.lock:
-            if not tuner.stops_early or not self.runs:
+            if self._ended or not tuner.stops_early:
                 return False
-            self._claiming.step()  # the others' news decide
+            self._claiming.step()
             return tuner.stops(self._assignment.index)
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
         """Do nothing: an objective does not run in a loop."""
 
     def done(self, metrics: dict[str, Any]) -> None:
+        """Take the metrics; `finish` records them."""
         self._check()
         self.metrics = metrics
 
     def failed(self, error: BaseException) -> None:
+        """Record an exception; if it is meant for the loop, release all tasks."""
         self._check()
         if isinstance(error, Exception):
             conceal = self._worker.conceal
             self._fail(headline(error, conceal), traceback.format_exception(error))
-        else:  # a person who interrupts a task often leaves the loop as well
+        else:  # a person who interrupts the task often leaves the loop as well
             with self._worker.lock:
                 self._claiming.release(self._worker.pool.clear())
                 self._claiming.keep_up()
 
     def _check(self) -> None:
-        if not self.runs:
+        if self._ended:
             raise UserError(
                 f"{self._assignment.task} has ended: the loop is at another task; finish each "
                 "task in the body of the loop, and to run several at a time, start several loops"
             )
 
     def finish(self) -> None:
-        """Record the end of the task at the end of the loop's body."""
-        if not self.runs:
+        """Record the end of the task at the end of the loop's body, unless it has ended before."""
+        if self._ended:
             return
         if self.task.told_to_stop:
             self._end("pruned", metrics=self.metrics or {})
@@ -99,10 +101,10 @@ class _Recorder:
 class InlineWorker:
     """A worker whose tasks run in the process, and the thread, that asks for them.
 
-    `tasks` does all of it. `step`, `begin`, `finish`, `beat` and `leave` are its parts, for a
-    caller that has its own clock, such as a simulation. While a task runs, a second thread calls
-    `beat`; a lock keeps the two threads apart. That thread claims nothing: a loop that its
-    notebook has left, but not closed, must not take tasks that it will never run.
+    `tasks` does all of it. `step`, `begin`, `beat` and `leave` are its parts, for a caller that has
+    its own clock, such as a simulation. While a task runs, a second thread calls `beat`; a lock
+    keeps the two threads apart. That thread claims nothing: a loop that its notebook has left, but
+    not closed, must not take tasks that it will never run.
 
     `conceal` replaces the secrets in a text.
     """
@@ -127,25 +129,27 @@ class InlineWorker:
         self.lock = threading.Lock()
         self.beat_every = min(identity.heartbeat / 4, 1.0)  # seconds
         self._sleep = sleep
-        self._recorder: _Recorder | None = None
         self._left = threading.Event()
 
     def tasks(self) -> Iterator[Task]:
         """Yield tasks until there are none. Raises OSError if the folder cannot be written."""
         thread = threading.Thread(target=self._beat_until_left, daemon=True)
+        run: Run | None = None
         try:
             while self.step():
-                task = self.begin()
-                if task is None:
+                run = self.begin()
+                if run is None:
                     self._sleep(self.claiming.poll)
                     continue
                 if thread.ident is None:
                     thread.start()
-                yield task
-                self.finish()
+                yield run.task
+                run.finish()
             if self.claiming.error is not None:
                 raise self.claiming.error
         finally:
+            if run is not None and run.metrics is not None:  # it was left after task.done(...)
+                run.finish()
             self.leave()
 
     def step(self) -> bool:
@@ -154,17 +158,11 @@ class InlineWorker:
             self.claiming.step()
             return not self.claiming.over()
 
-    def begin(self) -> Task | None:
+    def begin(self) -> Run | None:
         """Return the next task to run, if there is one."""
         with self.lock:
             assignment = self.pool.begin()
-        self._recorder = _Recorder(self, assignment) if assignment else None
-        return self._recorder.task if self._recorder else None
-
-    def finish(self) -> None:
-        """Record the end of the task that runs, unless that is done."""
-        if self._recorder is not None:
-            self._recorder.finish()
+        return Run(self, assignment) if assignment else None
 
     def beat(self) -> None:
         """Show life and write what has waited long enough."""
@@ -177,9 +175,7 @@ class InlineWorker:
             self.beat()
 
     def leave(self) -> None:
-        """Record a task that was done when the loop was left, release the others, and end."""
-        if self._recorder is not None and self._recorder.metrics is not None:
-            self._recorder.finish()
+        """Release every claim and close the journal."""
         self._left.set()
         with self.lock:
             self.claiming.leave("the loop ended")

@@ -48,13 +48,9 @@ class Outbox:
 
     def closed(self) -> set[int]:
         """Return the tasks that have ended or are released by events in here."""
-        closed: set[int] = set()
-        for kind, parts in self._events:
-            if kind in OUTCOME_KINDS:
-                closed.add(parts["task"])
-            elif kind == "released":
-                closed.update(parts["tasks"])
-        return closed
+        ended = {parts["task"] for kind, parts in self._events if kind in OUTCOME_KINDS}
+        released = (parts["tasks"] for kind, parts in self._events if kind == "released")
+        return ended.union(*released)
 
     def take(self) -> list[Event]:
         """Remove and return all events."""

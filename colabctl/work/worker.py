@@ -1,4 +1,4 @@
-"""A worker that runs its tasks in slots: it hands them out and records their outcomes."""
+"""A worker with slots: it gives them the tasks that it claims, and records their outcomes."""
 
 import random
 import threading
@@ -53,7 +53,7 @@ class Worker:
         self._interrupted = interrupted
         self._monotonic = monotonic
         self._conceal = conceal
-        self._asks_itself = sweep.plan.kind in ("program", "notebook")  # see _kill_unresponsive
+        self._kind = sweep.plan.kind
         self._pool = SlotPool(make_slots, identity.jobs)
         self._claiming = Claiming(
             sweep, identity, limits, self._pool,
@@ -62,7 +62,7 @@ class Worker:
         self._tuner = self._claiming.tuner
         self._tally = self._claiming.tally
         self._stopping: dict[int, float] = {}  # when a task was asked to stop early
-        self._edition = 0  # of the state, at the last look for tasks to stop
+        self._edition = 0  # of the state at the last check of tasks to stop
 
     def run(self) -> Tally:
         """Work until there is nothing left to do here; return what was done."""
@@ -77,13 +77,8 @@ class Worker:
             self.leave()
         return self._tally
 
-    @property
-    def poll(self) -> float:
-        """Seconds until the next `step` is worth it, if no slot has news before."""
-        return self._claiming.poll
-
     def _wait(self) -> None:
-        self._pool.wake.wait(min(self.poll, _NOTICE))
+        self._pool.wake.wait(min(self._claiming.poll, _NOTICE))
         self._pool.wake.clear()
 
     def step(self) -> None:
@@ -197,11 +192,8 @@ class Worker:
                 self._pool.answer(index, stop=True)
 
     def _kill_unresponsive(self) -> None:
-        """Stop functions that continue after they were asked to stop.
-
-        The runners of programs and notebooks do that themselves.
-        """
-        if self._asks_itself:
+        """Stop functions that continue after they were asked to stop."""
+        if self._kind in ("program", "notebook"):  # their runners do it
             return
         for index, since in self._stopping.items():
             if self._monotonic() - since > self._limits.kill_after:

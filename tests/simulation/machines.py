@@ -12,9 +12,10 @@ from typing import Any, cast
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
 from colabctl.run.slot import Outcome, Slot, Stop
-from colabctl.task import Assignment, Task
+from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.inline_worker import InlineWorker
+from colabctl.work.inline_worker import Run as LoopRun
 from colabctl.work.limits import Limits
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pacing import pacing_for
@@ -226,7 +227,7 @@ class LoopMachine(Machine):
         rng: random.Random, *, max_tasks: int | None = None, **options: float,
     ) -> None:  # fmt: skip
         super().__init__(number, world, plan, durations, **options)
-        self._task: Task | None = None
+        self._run: LoopRun | None = None
         self._begun = 0.0
         self.worker = InlineWorker(
             self._sweep,
@@ -237,36 +238,38 @@ class LoopMachine(Machine):
         )
 
     def turn(self) -> None:
-        if self._task is not None and self._world.now < self._ends():
+        if self._run is not None and self._world.now < self._ends():
             self.worker.beat()
         else:
             self._next()
         if self.ended:
             return
-        soon = self.worker.claiming.poll if self._task is None else self.worker.beat_every
+        soon = self.worker.claiming.poll if self._run is None else self.worker.beat_every
         self.wakes = self._world.now + max(soon, 0.01)
-        if self._task is not None:
+        if self._run is not None:
             self.wakes = min(self.wakes, self._ends())
 
     def _ends(self) -> float:
-        assert self._task is not None
-        return self._begun + self._durations[self._task.index]
+        assert self._run is not None
+        return self._begun + self._durations[self._run.task.index]
 
     def _next(self) -> None:
         """Let the body of the loop end, and ask for the next task."""
-        if self._task is not None:
-            self.runs.append(Run(self._task.index, self._begun, self._world.now, done=True))
-            self._task.done(loss=float(self._task.index))
-            self.worker.finish()
+        if self._run is not None:
+            index = self._run.task.index
+            self.runs.append(Run(index, self._begun, self._world.now, done=True))
+            self._run.task.done(loss=float(index))
+            self._run.finish()
         if not self.worker.step():
             self.worker.leave()
             self._end()
             return
-        self._task, self._begun = self.worker.begin(), self._world.now
+        self._run, self._begun = self.worker.begin(), self._world.now
 
     def lose_tasks(self) -> None:
-        if self._task is not None:
-            self.runs.append(Run(self._task.index, self._begun, self._world.now, done=False))
+        if self._run is not None:
+            index = self._run.task.index
+            self.runs.append(Run(index, self._begun, self._world.now, done=False))
 
 
 def _nothing(*_: Any) -> None:

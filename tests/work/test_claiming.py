@@ -12,9 +12,8 @@ import pytest
 
 from colabctl.ledger import Claim, open_ledger
 from colabctl.ledger.numbered import NumberedStore
-from colabctl.task import Task
 from colabctl.work.identity import new_identity
-from colabctl.work.inline_worker import InlineWorker
+from colabctl.work.inline_worker import InlineWorker, Run
 from colabctl.work.open_sweep import OpenSweep
 from tests.processes import Project
 from tests.simulation.sweep import Simulation
@@ -96,11 +95,11 @@ class Sweep:
         return [row["status"] for row in self.project.results("s")]
 
 
-def next_of(loop: InlineWorker) -> Task:
+def next_of(loop: InlineWorker) -> Run:
     assert loop.step()
-    task = loop.begin()
-    assert task is not None
-    return task
+    run = loop.begin()
+    assert run is not None
+    return run
 
 
 def simulated(
@@ -152,9 +151,10 @@ def test_a_worker_counts_its_own_slots_even_if_its_lease_has_lapsed(project: Pro
     sweep = Sweep.declared(project, 40)
     sweep.rival(0)
     loop = sweep.loop(COLABCTL_LEASE="1s")
-    next_of(loop).done()
+    run = next_of(loop)
     sweep.clock.now += 0.01
-    loop.finish()
+    run.task.done()
+    run.finish()
     sweep.clock.tick = 2.0
     next_of(loop)
     assert sweep.claimed()[-1] == 10  # half of the 38 tasks that are left, shared by two workers
@@ -191,19 +191,20 @@ def test_a_loop_drops_a_waiting_task_that_another_worker_claimed_before(project:
     sweep = Sweep.declared(project, 20)
     loop = sweep.loop()
     for _ in range(2):  # after the first task, a second has room for all others
-        next_of(loop).done()
+        run = next_of(loop)
         sweep.clock.now += 0.01
-        loop.finish()
+        run.task.done()
+        run.finish()
     waiting = set(loop.pool.tasks)
     lost = set(sorted(waiting)[:3])
     Sweep(project, Clock(start=sweep.clock.start - 10.0)).rival(*lost)
     sweep.clock.now += 1.0
     ran = set()
     for _ in waiting - lost:
-        task = next_of(loop)
-        ran.add(task.index)
-        task.done()
-        loop.finish()
+        run = next_of(loop)
+        ran.add(run.task.index)
+        run.task.done()
+        run.finish()
     assert (len(waiting), ran) == (18, waiting - lost)
 
 
@@ -254,16 +255,16 @@ def test_the_outcome_of_a_long_task_and_the_next_claim_of_a_loop_are_one_file(
     sweep = Sweep.declared(project, 3, **EVENTUAL)
     loop = sweep.loop()
     for files in (1, 2, 3):
-        task = next_of(loop)
+        run = next_of(loop)
         assert sweep.files() == files
         sweep.clock.now += 20.0
-        task.done()
-        loop.finish()
+        run.task.done()
+        run.finish()
 
 
 def test_intermediate_values_of_a_loop_wait_half_a_minute_on_a_drive(project: Project) -> None:
     sweep = Sweep.declared(project, 1, **EVENTUAL)
-    task = next_of(sweep.loop())
+    task = next_of(sweep.loop()).task
     written = []
     for step in range(7):
         sweep.clock.now += 5.0
@@ -275,8 +276,7 @@ def test_intermediate_values_of_a_loop_wait_half_a_minute_on_a_drive(project: Pr
 def test_a_loop_that_was_left_but_not_closed_claims_nothing(project: Project) -> None:
     sweep = Sweep.declared(project, 5)
     loop = sweep.loop()
-    task = next_of(loop)
-    with pytest.raises(KeyboardInterrupt), task:
+    with pytest.raises(KeyboardInterrupt), next_of(loop).task:
         raise KeyboardInterrupt
     for _ in range(5):
         sweep.clock.now += 10.0
@@ -364,14 +364,14 @@ def test_a_full_folder_that_gets_space_again_while_a_task_runs_does_not_end_the_
     sweep = Sweep.declared(project, 2, **EVENTUAL)
     failing(errno.ENOSPC, range(2, 3))
     loop = sweep.loop()
-    task = next_of(loop)
+    run = next_of(loop)
     sweep.clock.now += 60.0
-    task.report(step=1, y=1)
+    run.task.report(step=1, y=1)
     sweep.clock.now += 60.0
-    task.report(step=2, y=1)
-    task.done(y=1)
-    loop.finish()
-    assert next_of(loop).index != task.index
+    run.task.report(step=2, y=1)
+    run.task.done(y=1)
+    run.finish()
+    assert next_of(loop).task.index != run.task.index
     assert sweep.statuses() == ["done"]
 
 
@@ -381,9 +381,9 @@ def test_what_a_fault_held_up_is_written_by_the_thread_that_shows_life(
     sweep = Sweep.declared(project, 1, **EVENTUAL)
     failing(errno.EIO, range(2, 3))
     loop = sweep.loop()
-    task = next_of(loop)
+    run = next_of(loop)
     sweep.clock.now += 60.0
-    task.report(step=1, y=1)
+    run.task.report(step=1, y=1)
     assert sweep.files() == 1
     sweep.clock.now += 5.0
     loop.beat()
