@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-# Here and not later: importing a module makes its name an attribute of the package, and
-# colabctl.task is to be the function below.
+# At the top, because importing the module sets colabctl.task, which must be the function below.
 from colabctl.task import Task, from_environment
 from colabctl.version import VERSION as __version__  # noqa: N811 - the usual name
 
@@ -18,9 +17,16 @@ __all__ = ["__version__", "open", "task"]
 def open(  # noqa: A001 - colabctl.open() reads as it should, like gzip.open()
     root: "str | os.PathLike[str] | None" = None, member: str | None = None
 ) -> "Project":
-    """Open the project: at `root`, or found from $COLABCTL_ROOT, the current folder, the Drive.
+    """Open a project; in Colab, mount the Drive first if it is not mounted.
 
-    In Colab the Drive is mounted first if need be. Raises UserError if there is no project.
+    Args:
+        root: The project's folder. By default it is found from COLABCTL_ROOT, from the current
+            folder upwards, or on the Drive.
+        member: Who you are. By default COLABCTL_MEMBER, or the project's only member.
+
+    Raises:
+        UserError: There is no project, or you are not one of its members.
+
     """
     from colabctl.api import open_project  # noqa: PLC0415 - `import colabctl` stays light
 
@@ -28,8 +34,10 @@ def open(  # noqa: A001 - colabctl.open() reads as it should, like gzip.open()
 
 
 def task() -> Task:
-    """Return the task that this program was started for by `colabctl work`.
+    """Return the task for which `colabctl work` started this program.
 
-    Raises UserError in a program that was started by hand.
+    Raises:
+        UserError: The program was not started by `colabctl work`.
+
     """
     return from_environment()

@@ -1,4 +1,4 @@
-"""Lets `python -m colabctl` do what `colabctl` does."""
+"""Runs the command line as `python -m colabctl`."""
 
 from colabctl.cli import main
 

@@ -1,4 +1,4 @@
-"""What `colabctl.open()` gives to a notebook or script: a project, its paths and its sweeps."""
+"""The Python interface for notebooks and scripts: a project, its folders and its sweeps."""
 
 import os
 import time
@@ -12,8 +12,8 @@ from colabctl.errors import UserError
 from colabctl.project.approvals import approvals_for
 from colabctl.project.checkpoint import checkpoint
 from colabctl.project.config import Config, load
+from colabctl.project.current_member import current_member
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.project.members import current_member
 from colabctl.project.root import find_root, usual_drives
 from colabctl.project.sweeps import find_sweep
 from colabctl.run.notebook.loop_process import orders
@@ -21,14 +21,19 @@ from colabctl.run.redaction import concealer
 from colabctl.task import Task
 from colabctl.views.results import Result, results
 from colabctl.views.status import Status, status
-from colabctl.work.inline_worker import InlineWorker
 from colabctl.work.identity import new_identity
+from colabctl.work.inline_worker import InlineWorker
 from colabctl.work.open_sweep import OpenSweep
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project: its folders as pathlib.Path, and its sweeps."""
+    """A project: its folders, its checkpoints and its sweeps. Get one from colabctl.open().
+
+    Attributes:
+        member: Who you are in the project.
+
+    """
 
     layout: Layout
     config: Config
@@ -41,52 +46,72 @@ class Project:
 
     @property
     def raw(self) -> Path:
-        """The originals; read them, never write there."""
+        """The raw data. Never write here."""
         return self.layout.raw
 
     @property
     def interim(self) -> Path:
-        """Data on its way from raw to processed."""
+        """The intermediate data, on its way from raw to processed."""
         return self.layout.interim
 
     @property
     def processed(self) -> Path:
-        """Data that models are made from."""
+        """The data to train models on."""
         return self.layout.processed
 
     @property
     def results(self) -> Path:
-        """The folder of everybody's results."""
+        """The results of all members, with a folder for each."""
         return self.layout.results
 
     @property
     def mine(self) -> Path:
-        """The folder of this member's own results."""
+        """Your own folder of results."""
         return self.layout.member_results(self.member)
 
     @property
     def final(self) -> Path:
-        """The results that the group agreed on."""
+        """The results that the group has agreed on."""
         return self.layout.final
 
     def checkpoint(self, name: str, build: Callable[[], Any]) -> Any:
-        """Return the value saved as `name` among this member's checkpoints; build it if need be.
+        """Load a saved value, or build it and save it for next time.
 
-        The ending tells the form: .parquet, .csv, .npy, .json or .txt. Raises UserError for
-        another one.
+        Args:
+            name: A path in your checkpoints folder, such as "features.parquet". The extension
+                decides the format: .parquet or .csv for a data frame, .npy for an array, .json
+                for plain values, .txt for text.
+            build: Returns the value; called only if the file does not exist.
+
+        Raises:
+            UserError: The extension is not one of these, or the path leaves the folder.
+
         """
         return checkpoint(self.layout.member_checkpoints(self.member), name, build)
 
     def sweep(self, name: str, space: Mapping[str, Any] | None = None, **keys: Any) -> "Sweep":
-        """Declare a sweep, or find the same one again; without `space` open a declared one.
+        """Declare a sweep, or open one that is declared already.
 
-        space  a parameter's name to its values (a list), its one value, or a mapping as in a
-               sweep file; `keys` are the other keys of a sweep file, such as trials=20
-        Raises UserError for a space with mistakes, or if `name` is another sweep.
+        Declaring the same sweep again opens it, so a notebook can run this line many times.
+
+        Args:
+            name: Name of the sweep.
+            space: The parameters, by name. A list is the values to try, a single value is a
+                constant, and a mapping is a distribution as in a sweep file, such as
+                {"min": 1, "max": 4}. Without a space, the declared sweep is opened.
+            **keys: Other keys of a sweep file, such as method="random", trials=20.
+
+        Raises:
+            UserError: The declaration has mistakes, all of which are listed; another sweep has
+                the name; or there is no such sweep to open.
+
         """
         if space is None:
             if keys:
-                raise UserError(f"sweep {name}: {', '.join(keys)} given without a space")
+                raise UserError(
+                    f"sweep {name}: {', '.join(keys)} needs a space; "
+                    "to open a declared sweep, pass only its name"
+                )
             return Sweep(self, find_sweep(self.layout, name))
         content = {
             "method": "grid",
@@ -107,60 +132,68 @@ class Project:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A declared sweep."""
+    """A declared sweep. Get one from Project.sweep()."""
 
     project: Project
     layout: SweepLayout
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the sweep."""
         return self.layout.name
 
     def tasks(self) -> Iterator[Task]:
-        """Claim tasks, one at a time, until the sweep is complete.
+        """Claim and yield one task after another until the sweep is finished.
 
-        Use each in `with task:`, which records an exception as the task's failure and goes on.
+        Several notebooks can run this loop at the same time; each task goes to one of them:
+
+            for task in sweep.tasks():
+                with task:
+                    task.done(loss=train(**task.params))
+
+        The `with` block records the task as done. If it raises an exception, the task is recorded
+        as failed and the loop continues.
         """
-        opened = self._open()
-        config, told = self.project.config, orders(os.environ)
-        me = new_identity(opened.plan, config, self.project.member, mark=told.mark)
+        sweep = self._open()
+        config, limits = self.project.config, orders(os.environ)
+        identity = new_identity(sweep.plan, config, self.project.member, mark=limits.mark)
         conceal = concealer(config.secrets, os.environ)
-        return InlineWorker(opened, me, conceal=conceal, max_tasks=told.most).tasks()
+        return InlineWorker(sweep, identity, conceal=conceal, max_tasks=limits.most).tasks()
 
     def results(self) -> list[Result]:
-        """Return every finished task once."""
-        opened = self._open()
-        opened.ledger.refresh()
-        return results(opened.ledger.state, opened.tasks)
+        """Return the finished tasks, each once, in order.
+
+        Each result has params, metrics, status ("done", "pruned" or "failed"), member, seconds
+        and more.
+        """
+        sweep = self._open()
+        sweep.ledger.refresh()
+        return results(sweep.ledger.state, sweep.tasks)
 
     def status(self) -> Status:
-        """Return where the sweep stands."""
-        opened = self._open()
-        opened.ledger.refresh()
-        return status(opened.plan, opened.ledger, opened.tasks)
+        """Return the progress of the sweep: its counts of tasks, its workers, its best task."""
+        sweep = self._open()
+        sweep.ledger.refresh()
+        return status(sweep.plan, sweep.ledger, sweep.tasks)
 
     def _open(self) -> OpenSweep:
         return OpenSweep.at(self.project.root, self.layout)
 
 
 def open_project(root: "str | os.PathLike[str] | None", member: str | None) -> Project:
-    """Open a project; in Colab, mount the Drive first if need be.
-
-    Raises UserError if there is no project, or no telling which member this is.
-    """
+    """Open a project; see colabctl.open."""
     _mount_drive()
-    given = Path(root) if root is not None else None
-    found = find_root(given, os.environ, Path.cwd(), usual_drives(Path.home()))
-    config = load(found, os.environ)
-    return Project(config.layout, config, current_member(config, os.environ, member))
+    explicit = Path(root) if root is not None else None
+    folder = find_root(explicit, os.environ, Path.cwd(), usual_drives(Path.home()))
+    config = load(folder, os.environ)
+    return Project(config.layout, config, current_member(config, os.environ, member).name)
 
 
 def _mount_drive() -> None:
-    """Mount the Drive if this is Colab and that was not done; only the notebook itself can."""
+    """Mount the Drive if this is a Colab notebook and it is not mounted yet."""
     if "COLAB_RELEASE_TAG" not in os.environ or Path("/content/drive/MyDrive").exists():
         return
-    if "COLABCTL_TASK" in os.environ:
+    if "COLABCTL_TASK" in os.environ:  # a worker's program: only a notebook can mount
         return
     try:
         from google.colab import drive  # noqa: PLC0415 - Colab only
@@ -170,10 +203,10 @@ def _mount_drive() -> None:
 
 
 def _spell_out(value: Any) -> Any:
-    """Return a parameter of a Python space as a sweep file writes it."""
+    """Return a parameter of a Python space in the form of a sweep file."""
     if isinstance(value, Mapping):
         return dict(value)
-    if hasattr(value, "tolist"):  # an array, or a number of NumPy
+    if hasattr(value, "tolist"):  # a NumPy array or number
         value = value.tolist()
     if isinstance(value, str | bytes) or not isinstance(value, Sequence | range):
         return {"value": value}

@@ -1,54 +1,58 @@
-"""Declares a sweep: freezes its code, writes its task files, and its plan last of all."""
+"""Declares a sweep: freezes its code, writes its task files, and last its plan."""
 
 import difflib
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from colabctl import notebook
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
-from colabctl.notebook import Notebook
-from colabctl.project import frozen_code as frozen
+from colabctl.notebook import parameters, reading
+from colabctl.notebook.reading import Notebook
+from colabctl.project import frozen_code
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.language.command import interpreter_of
-from colabctl.search.language.early_terminate import checked
+from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
-from colabctl.sharedfs.names import check_folder
+from colabctl.sharedfs.names import check_folder, check_name
 from colabctl.version import VERSION
 
-# Seconds. A Drive mount carries few writes and shows them late; elsewhere a sign of life is cheap.
+# Heartbeat and lease in seconds. A Drive mount takes few writes and shows them late.
 _RHYTHM = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
-_LARGEST = 1 << 28  # bytes of a sweep.yaml; a million values are below
+_LARGEST = 1 << 28  # bytes of a sweep.yaml; a million values need less
 _LOOKS, _BETWEEN_LOOKS = 50, 0.02  # at a plan that is being written; seconds
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A sweep that is declared; `new` if it was not before."""
+    """A declared sweep; `new` if it was not declared before."""
 
     layout: SweepLayout
     plan: Plan
-    code: frozen.Code
+    code: frozen_code.Code
     notes: tuple[str, ...]
     new: bool
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A sweep file, read and checked, with what the command line adds to it.
+    """A sweep file, read and checked, with the options of the command line.
 
-    content  the bytes for sweep.yaml
+    Attributes:
+        content: the bytes of sweep.yaml.
+        trials: tasks in each combination of `foreach`, if an option sets it.
+        run_cap: tasks in all at most, if an option sets it.
+
     """
 
     declaration: Declaration
@@ -59,7 +63,7 @@ class Draft:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the author should know."""
+        """Notes for the author."""
         return (*self.declaration.notes, *self.expansion.notes)
 
 
@@ -70,14 +74,14 @@ def draft(
     trials: int | None = None,
     run_cap: int | None = None,
 ) -> Draft:
-    """Read a declaration from a file's bytes or from Python values; nothing is written.
+    """Read a declaration from a file's bytes or from Python values.
 
-    Raises UserError that names every problem.
+    Raises a UserError that lists every problem.
     """
     declaration = read(content, source)
     expansion = expand(declaration, trials=trials, run_cap=run_cap)
     if not isinstance(content, bytes):
-        # JSON is YAML that leaves no doubt which text is meant as a number.
+        # JSON is YAML in which strings and numbers cannot be confused.
         content = json.dumps(declaration.content, indent=1, ensure_ascii=False).encode()
     return Draft(declaration, expansion, content, trials, run_cap)
 
@@ -91,31 +95,32 @@ def declare(
     member: str,
     now: float,
     approvals: Approvals,
-    beside: Path | None = None,
+    program_folder: Path | None = None,
 ) -> Declared:
-    """Write a sweep into the project, or find the same one that is already there.
+    """Write a sweep into the project, or return the same sweep if it is declared already.
 
-    approvals  where to note that this member trusts the code, having given it
-    beside     folder of the sweep file, where its program is looked up first
-    Raises UserError, with nothing written, for a program that cannot be frozen and for a name
-    that another sweep has.
+    The program is looked up in `program_folder` (the sweep file's), then in the project. This
+    member's approval of the code goes into `approvals`; `now` is in seconds since 1970. Raises
+    UserError, with nothing written, if preview does or if another sweep has the name.
     """
-    declared = _declare(draft, layout, config, name=name, member=member, now=now, beside=beside)
+    declared = _declare(
+        draft, layout, config, name=name, member=member, now=now, program_folder=program_folder
+    )
     if declared.plan.program is None:
         return declared
     try:
         approvals.add(approval_of(declared.plan, declared.code, config, now))
-    except OSError as wrong:
+    except OSError as error:
         note = (
-            f"your approval cannot be kept in {approvals.folder} ({wrong.strerror}); set "
+            f"your approval cannot be kept in {approvals.folder} ({error.strerror}); set "
             f"COLABCTL_APPROVALS to a folder of your own, then run colabctl trust {name}"
         )
         return replace(declared, notes=(*declared.notes, note))
     return declared
 
 
-def approval_of(plan: Plan, code: frozen.Code, config: Config, now: float) -> Approval:
-    """Return what a member who trusts a sweep's code at the time `now` approves."""
+def approval_of(plan: Plan, code: frozen_code.Code, config: Config, now: float) -> Approval:
+    """Return the approval of a sweep's code at the time `now`, in seconds since 1970."""
     assert plan.program is not None, "there is nothing to approve"
     return Approval(
         digest=plan.run_digest,
@@ -136,59 +141,58 @@ def _declare(
     name: str,
     member: str,
     now: float,
-    beside: Path | None,
+    program_folder: Path | None,
 ) -> Declared:
-    declaration = draft.declaration
-    place = layout.sweep(name)
-    places = [layout.root] if beside in (None, layout.root) else [beside, layout.root]
-    code = frozen.freeze(declaration.program, declaration.code, places)
-    found = examined(draft, code)
+    program = preview(draft, name, [program_folder or layout.root, layout.root])
+    sweep, code = layout.sweep(name), program.code
     plan = _plan(
-        draft, code, layout, config, kind=found.kind, name=place.name, member=member, now=now
+        draft, code, layout, config, kind=program.kind, name=sweep.name, member=member, now=now
     )
-    old = _existing(place)
+    old = _existing(sweep)
     if old is not None:
-        return _same(old, plan, draft, code, place)
-    _take_place(place, draft.content)
-    for folder in (place.code, place.tasks, place.journal, place.runs):
+        return _same(old, plan, draft, code, sweep)
+    _write_declaration(sweep, draft.content)
+    for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         folder.mkdir(exist_ok=True)
-    frozen.write(code, place.code)
-    frozen.fetch(place.code, code.digest)  # nothing else may lie there, from an interrupted try
+    frozen_code.write(code, sweep.code)
+    frozen_code.fetch(
+        sweep.code, code.digest
+    )  # an interrupted declaration may have left other files
     draws = draft.expansion.tasks()
     write_tasks(
-        place.task_file,
+        sweep.task_file,
         plan,
         (TaskLine(draw.index, draw.cell, draw.trial, draw.params) for draw in draws),
     )
     try:
-        write_new(place.plan, plan.encode())  # from here on the sweep is declared
-    except FileExistsError:  # by somebody else, in the same moment
-        faster = _existing(place)
+        write_new(sweep.plan, plan.encode())  # from here on the sweep is declared
+    except FileExistsError:  # someone else declared it at the same moment
+        faster = _existing(sweep)
         assert faster is not None
-        return _same(faster, plan, draft, code, place)
-    return Declared(place, plan, code, (*draft.notes, *found.how, *found.notes), new=True)
+        return _same(faster, plan, draft, code, sweep)
+    return Declared(sweep, plan, code, (*draft.notes, *program.how, *program.notes), new=True)
 
 
-def _take_place(place: SweepLayout, content: bytes) -> None:
-    """Write the sweep's file into its folder; complete one that was interrupted.
+def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
+    """Write sweep.yaml, or complete it if the same declaration was interrupted.
 
-    Raises UserError where another one lies there without a plan: it may be on its way.
+    Raises UserError if another one is there without a plan: its declaration may be running.
     """
-    place.root.mkdir(parents=True, exist_ok=True)
+    sweep.root.mkdir(parents=True, exist_ok=True)
     try:
-        write_new(place.declaration, content)
+        write_new(sweep.declaration, content)
     except FileExistsError:
-        if not holds_part(place.declaration, content):
+        if not holds_part(sweep.declaration, content):
             raise UserError(
-                f"{place.root} holds the unfinished declaration of another sweep; choose another "
-                f"name (--name {place.name}-2), or delete that folder if nobody is at it"
+                f"{sweep.root} holds the unfinished declaration of another sweep; choose another "
+                f"name (--name {sweep.name}-2), or delete that folder if no one is declaring it"
             ) from None
-        write_whole(place.declaration, content)
+        write_whole(sweep.declaration, content)
 
 
 def _plan(
     draft: Draft,
-    code: frozen.Code,
+    code: frozen_code.Code,
     layout: Layout,
     config: Config,
     *,
@@ -232,14 +236,14 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
-        kernels=_kernels(declaration) if kind == "notebook" or runs_loop else None,
+        kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
     )
 
 
-def _origin(code: frozen.Code, root: Path) -> str | None:
+def _origin(code: frozen_code.Code, root: Path) -> str | None:
     if code.origin is None or not code.origin.resolve().is_relative_to(root.resolve()):
         return None
     return code.origin.resolve().relative_to(root.resolve()).as_posix()
@@ -247,44 +251,37 @@ def _origin(code: frozen.Code, root: Path) -> str | None:
 
 def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     """Return the rule to stop early; an objective that asks expects Optuna's usual pruner."""
-    if declaration.early_terminate is None and declaration.method == "optuna":
-        return checked({"type": "median"})
-    return declaration.early_terminate
+    rule = declaration.early_terminate
+    if rule is None and declaration.method == "optuna":
+        rule = Median()
+    return rule.to_json() if rule else None
 
 
-def _kernels(declaration: Declaration) -> Mapping[str, Any]:
-    return {
-        "fresh": declaration.kernel == "fresh",
-        "kernel_tasks": declaration.kernel_tasks,
-        "shell_errors": declaration.shell_errors,
-        "keep": declaration.keep_notebooks,
-    }
-
-
-def _meaning(draft: Draft, code: frozen.Code) -> str:
-    """Return the digest of all that decides what the sweep's tasks are."""
+def _meaning(draft: Draft, code: frozen_code.Code) -> str:
+    """Return the digest of everything that decides the sweep's tasks."""
     content = {
         key: value
         for key, value in draft.declaration.content.items()
         if key not in ("name", "description")
     }
-    whole = json.dumps(
+    text = json.dumps(
         [content, draft.trials, draft.run_cap, code.digest], sort_keys=True, default=str
     )
-    return hashlib.sha256(whole.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
-class Examined:
-    """How a sweep's program is run, and what its author should know; its notebook if it is one."""
+class Preview:
+    """The program of a draft: its code, how it is run, notes for the author, and its notebook."""
 
+    code: frozen_code.Code
     kind: Kind
     notes: tuple[str, ...] = ()
     notebook: Notebook | None = None
 
     @property
     def how(self) -> tuple[str, ...]:
-        """What is told of a notebook's kind."""
+        """A note on how a notebook is run."""
         if self.notebook is None:
             return ()
         name = self.notebook.name
@@ -293,69 +290,75 @@ class Examined:
         return (f"{name} has a parameters cell: it runs once for each task",)
 
 
-def examined(draft: Draft, code: frozen.Code) -> Examined:
-    """Find out how the program of a draft is run.
+def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
+    """Check what a sweep is declared with, and write nothing.
 
-    Raises UserError for a program that nobody knows how to run, and for a notebook that the
-    parameters would not reach or that imports what is not frozen.
+    The program is looked up in `folders`, in turn. Raises UserError for a name that a sweep
+    cannot have, a program that cannot be frozen or run, and a notebook that the parameters would
+    not reach or that imports a module which is not frozen; NoProgramError if there is no program.
     """
+    check_name(name, "sweep")
     declaration = draft.declaration
     program = declaration.program
-    unheeded = ("task_timeout is of no use here: nobody can end a single task of a loop",)
-    loop_notes = unheeded if declaration.task_timeout else ()
+    code = frozen_code.freeze(program, declaration.code, list(dict.fromkeys(folders)))
+    no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
+    loop_notes = no_timeout if declaration.task_timeout else ()
     if program is None:
-        return Examined("loop", loop_notes)
+        return Preview(code, "loop", loop_notes)
     if declaration.method == "optuna":
-        return Examined("objective")
+        return Preview(code, "objective")
     if ":" in program:
-        return Examined("function")
+        return Preview(code, "function")
     if program.endswith(".ipynb") and declaration.command is None:
-        found = notebook.read(code.files[check_folder(program, "program")], program)
-        frozen.check_imports(code, program, (cell.tree for cell in found.code))
+        book = reading.read(code.files[check_folder(program, "program")], program)
+        frozen_code.check_imports(code, program, (cell.tree for cell in book.code))
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
-        notes = notebook.check(found, names, warm=declaration.kernel == "warm")
-        if found.kind == "loop":
-            return Examined("loop", (*notes, *loop_notes), found)
-        return Examined("notebook", notes, found)
+        notes = parameters.check(book, names, warm=not declaration.kernels.fresh)
+        if book.kind == "loop":
+            return Preview(code, "loop", (*notes, *loop_notes), book)
+        return Preview(code, "notebook", notes, book)
     if declaration.command is None and interpreter_of(program) is None:
         raise UserError(
             f"program: no interpreter is known for {program}; "
             'say how to run it, for example `command: ["bash", "${program}", "${args}"]`'
         )
-    return Examined("program")
+    return Preview(code, "program")
 
 
-def _existing(place: SweepLayout) -> Plan | None:
+def _existing(sweep: SweepLayout) -> Plan | None:
     try:
         for _ in range(_LOOKS):
-            if place.plan.stat().st_size:  # else somebody is about to write it
+            if sweep.plan.stat().st_size:  # else someone is about to write it
                 break
             time.sleep(_BETWEEN_LOOKS)
-        return read_plan(place.plan)
+        return read_plan(sweep.plan)
     except FileNotFoundError:
         return None
 
 
-def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, place: SweepLayout) -> Declared:
-    """Return the sweep that is there if it is the same; else show what differs."""
+def _same(
+    old: Plan, new: Plan, draft: Draft, code: frozen_code.Code, sweep: SweepLayout
+) -> Declared:
+    """Return the declared sweep if it is the same; else raise UserError with the differences."""
     if old.source_digest == new.source_digest:
-        return Declared(place, old, code, draft.notes, new=False)
-    differences: list[str] = []
-    before = yaml.safe_dump(read(read_file(place.declaration, _LARGEST), "sweep.yaml").content)
+        return Declared(sweep, old, code, draft.notes, new=False)
+    before = yaml.safe_dump(read(read_file(sweep.declaration, _LARGEST), "sweep.yaml").content)
     after = yaml.safe_dump(draft.declaration.content)
-    differences += difflib.unified_diff(
-        before.splitlines(), after.splitlines(), "declared", "given", n=1, lineterm=""
+    differences = list(
+        difflib.unified_diff(
+            before.splitlines(), after.splitlines(), "declared", "new", n=1, lineterm=""
+        )
     )
     if old.code_digest != code.digest:
-        there = frozen.fetch(place.code, old.code_digest).files
+        files = frozen_code.fetch(sweep.code, old.code_digest).files
         changed = sorted(
-            path for path in there.keys() | code.files if there.get(path) != code.files.get(path)
+            path for path in files.keys() | code.files if files.get(path) != code.files.get(path)
         )
         differences.append(f"code: {', '.join(changed)} changed")
     if old.total != new.total:
-        differences.append(f"tasks: {old.total} declared, {new.total} given")
-    shown = "\n".join(f"  {line}" for line in differences)
+        differences.append(f"tasks: {old.total} declared, {new.total} new")
+    lines = "\n".join(f"  {line}" for line in differences)
     raise UserError(
-        f"sweep {new.sweep} is already declared with another content; give this one another "
-        f"name (--name {new.sweep}-2). What differs:\n{shown}"
+        f"sweep {new.sweep} is already declared with different content; choose another name "
+        f"(--name {new.sweep}-2). Differences:\n{lines}"
     )

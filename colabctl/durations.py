@@ -1,4 +1,4 @@
-"""Durations as people write them: 90s, 10m, 11h."""
+"""Reads and writes durations such as 90s, 10m or 11h."""
 
 import re
 
@@ -9,13 +9,14 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.IGNORECASE)
 
 
 def parse_duration(text: str | float, name: str = "duration") -> float:
-    """Return the seconds that `text` stands for: "90s", "10m", "1h30m", or a plain number.
+    """Return the seconds of a duration such as "90s", "10m" or "1h30m", or a number of seconds.
 
-    Raises UserError, naming `name`, for anything else and for a duration that is not positive.
+    Raises UserError, with `name` in front, for any other text and for a duration that is not
+    positive and finite.
     """
-    wrong = UserError(f"{name}: {text!r} is not a duration; write 90s, 10m, 11h or 1h30m")
+    error = UserError(f"{name}: {text!r} is not a duration; write 90s, 10m, 11h or 1h30m")
     if isinstance(text, bool):
-        raise wrong
+        raise error
     if isinstance(text, int | float):
         seconds = float(text)
     else:
@@ -25,14 +26,14 @@ def parse_duration(text: str | float, name: str = "duration") -> float:
         elif compact and not _PART.sub("", compact).strip():
             seconds = sum(float(n) * _UNITS[unit.lower()] for n, unit in _PART.findall(compact))
         else:
-            raise wrong
+            raise error
     if not 0 < seconds < float("inf"):
-        raise wrong
+        raise error
     return seconds
 
 
 def format_duration(seconds: float) -> str:
-    """Return `seconds` as a person reads it: "0.4 s", "12 s", "3 min 20 s", "1 h 05 min"."""
+    """Return a duration for people to read: "0.4 s", "12 s", "3 min 20 s", "1 h 05 min"."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""One task as the code that runs it sees it, however it was started."""
+"""A task, as seen by the code that runs it."""
 
 import json
 import math
@@ -16,14 +16,18 @@ _DEEPEST = 20  # levels of lists and maps in a metric
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker tells the process that runs a task; the JSON in $COLABCTL_TASK.
+    """What a worker passes to the process that runs a task, as JSON in the file $COLABCTL_TASK.
 
-    earlier  folders of earlier attempts, newest first, to resume from; they need not exist
-    result   file that takes the metrics
-    reports  file that takes intermediate values
-    stop     file that is there once the task should stop; these three lie on this machine and are
-             "" where the process answers through a pipe
-    study    what an Optuna objective learns from, see work/study.py
+    The files are on this machine, and "" if the process answers through a pipe.
+
+    Attributes:
+        folder: the attempt's own folder; it need not exist.
+        earlier: folders of earlier attempts, newest first; they need not exist.
+        result: file for the metrics.
+        reports: file for intermediate values.
+        stop: file that exists once the task should stop.
+        study: the trials that an Optuna objective learns from, see work/tuner.py.
+
     """
 
     sweep: str
@@ -42,29 +46,37 @@ class Assignment:
 
 
 class Recorder(Protocol):
-    """Where a task's values go."""
+    """Takes the values of a task."""
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
-        """Take intermediate values."""
+        """Record intermediate values."""
 
     def should_stop(self) -> bool:
-        """Whether the task had better end now."""
+        """Whether the task should stop now."""
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
-        """Take a parameter that an Optuna objective asked for."""
+        """Record a parameter that an Optuna objective asked for."""
 
     def done(self, metrics: dict[str, Any]) -> None:
-        """Take the final metrics."""
+        """Record the final metrics."""
 
     def failed(self, error: BaseException) -> None:
-        """Take note that the task's `with` block raised."""
+        """Record the exception that the task's `with` block raised."""
 
 
 class Task:
-    """One task: its parameters, its folder, and the ways to answer.
+    """One task of a sweep: its parameters, and the methods that report how it went.
 
-    In the loop of a notebook, `with task:` records an exception as the task's failure and lets
-    the loop go on; elsewhere the worker sees to that.
+    In the loop of a notebook or script, use it in `with task:`. The block records the task as
+    done, or as failed if it raises an exception; then the loop continues.
+
+    Attributes:
+        params: The parameters, by name.
+        sweep: Name of the sweep.
+        name: Name of the task, such as "t000003".
+        index: Number of the task in the sweep, from 0.
+        attempt: Number of this attempt, from 1; a later attempt can resume from `earlier`.
+
     """
 
     def __init__(self, assignment: Assignment, recorder: Recorder) -> None:
@@ -77,50 +89,76 @@ class Task:
         self.attempt = assignment.attempt
         self.metrics: dict[str, Any] | None = None
         self.user_attributes: dict[str, Any] = {}
-        self.told_to_stop = False
+        self.stop_requested = False
 
     def __repr__(self) -> str:
         return f"<Task {self.name} of {self.sweep}, attempt {self.attempt}: {self.params}>"
 
     @property
     def folder(self) -> Path:
-        """A folder of this attempt's own in the shared folder, made when first asked for."""
+        """The attempt's own folder in the project, for checkpoints and other files.
+
+        It is created on first use.
+        """
         folder = Path(self.assignment.folder)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     @property
     def earlier(self) -> list[Path]:
-        """Folders that earlier attempts left, newest first: where to look for a checkpoint."""
+        """The folders of earlier attempts at this task, newest first, to resume from."""
         return [Path(folder) for folder in self.assignment.earlier if Path(folder).is_dir()]
 
     def report(self, step: float | None = None, **values: Any) -> bool:
-        """Record intermediate values, such as loss=0.4 at step 3; return should_stop()."""
-        self.pass_on(None if step is None else plain_step(step), values)
+        """Record intermediate values, and return whether the task should stop now.
+
+        For example:
+
+            if task.report(step=epoch, loss=loss):
+                break
+
+        Args:
+            step: Position of the values, such as the epoch; optional.
+            **values: Numbers by name. NumPy and torch scalars are accepted.
+
+        Raises:
+            TypeError: The step is not a number, or JSON cannot hold a value.
+
+        """
+        self.record(None if step is None else plain_step(step), values)
         return self.should_stop()
 
-    def pass_on(self, step: float | None, values: Mapping[str, Any]) -> None:
-        """Record intermediate values under whatever names, without asking whether to stop."""
+    def record(self, step: float | None, values: Mapping[str, Any]) -> None:
+        """Record intermediate values under any names, without asking whether to stop."""
         self._recorder.report(step, plain_metrics(values))
 
     def should_stop(self) -> bool:
-        """Whether to end this task now: it falls behind the others, by the sweep's early_terminate.
+        """Whether the task should stop now, because it is behind the others.
 
-        A task that ends after it was told so counts as pruned, with the metrics it has by then.
+        The sweep's `early_terminate` decides. A task that ends after this returned True counts as
+        pruned, with its metrics so far.
         """
-        self.told_to_stop = self.told_to_stop or self._recorder.should_stop()
-        return self.told_to_stop
+        self.stop_requested = self.stop_requested or self._recorder.should_stop()
+        return self.stop_requested
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
         """Record a parameter that an Optuna objective asked for, with Optuna's distribution."""
         self._recorder.suggested(name, value, distribution)
 
     def attributes(self, values: Mapping[str, Any]) -> None:
-        """Record what is worth knowing of this task and is no metric."""
+        """Record information about the task that is not a metric, by name."""
         self.user_attributes.update(plain_metrics(values))
 
     def done(self, **metrics: Any) -> None:
-        """Record the task's final metrics; a second call adds to the first."""
+        """Record the final metrics, such as accuracy=0.91; further calls add to them.
+
+        Args:
+            **metrics: Numbers, texts, lists or maps. NumPy and torch scalars are accepted.
+
+        Raises:
+            TypeError: JSON cannot hold a value.
+
+        """
         self.metrics = {**(self.metrics or {}), **plain_metrics(metrics)}
         self._recorder.done(self.metrics)
 
@@ -138,22 +176,23 @@ class Task:
                 self.done()
             return False
         self._recorder.failed(error)
-        # Ctrl-C and "Interrupt execution" are meant for the loop, not for the task.
+        # Ctrl-C and "Interrupt execution" stop the loop, not only the task.
         return isinstance(error, Exception)
 
 
 def plain_step(step: Any) -> float:
-    """Return a step as a plain number; raise TypeError if it is none."""
+    """Return a step as a plain number; raise TypeError if it is not a number."""
     plain = _plain("step", step)
     if isinstance(plain, bool) or not isinstance(plain, int | float):
-        raise TypeError(f"step is a {type(step).__name__}; give a number")
+        raise TypeError(f"step is of type {type(step).__name__}; use a number")
     return plain
 
 
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Return metrics as plain JSON values: NumPy and torch scalars become Python numbers.
 
-    Raises TypeError, naming the metric, for what JSON cannot hold and for what is nested too deep.
+    Raises TypeError, with the metric's name, for a value that JSON cannot hold or that is nested
+    too deep.
     """
     return {str(name): _plain(str(name), value) for name, value in metrics.items()}
 
@@ -173,11 +212,11 @@ def _plain(name: str, value: Any, left: int = _DEEPEST) -> Any:
     for kind in (str, float, int):  # subclasses, such as an enumeration's members
         if isinstance(value, kind):
             return kind(value)
-    raise TypeError(f"metric {name!r} is a {type(value).__name__}; give a number or a text")
+    raise TypeError(f"metric {name!r} is of type {type(value).__name__}; use a number or text")
 
 
 class FileRecorder:
-    """Answers through the files that a program finds in its assignment."""
+    """Records through the files of an assignment."""
 
     def __init__(self, assignment: Assignment) -> None:
         self._result = Path(assignment.result)
@@ -185,44 +224,47 @@ class FileRecorder:
         self._stop = Path(assignment.stop) if assignment.stop else None
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
-        """Append a line to the reports file; `asks` says that this program looks at the answer."""
+        """Append a line to the reports file; `asks` says that the program checks should_stop."""
         line = json.dumps({"step": step, "values": values, "asks": True}) + "\n"
         with self._reports.open("a", encoding="utf-8") as file:
             file.write(line)
 
     def should_stop(self) -> bool:
-        """Whether the worker has left word."""
+        """Whether the worker has created the stop file."""
         return self._stop is not None and self._stop.exists()
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
-        """Pass over: an objective is no program."""
+        """Do nothing: a program is never an objective."""
 
     def done(self, metrics: dict[str, Any]) -> None:
-        """Write the result file whole."""
-        beside = self._result.with_suffix(".part")
-        beside.write_text(json.dumps(metrics), encoding="utf-8")
-        beside.replace(self._result)
+        """Write the result file, so that the worker never sees a part of it."""
+        part = self._result.with_suffix(".part")
+        part.write_text(json.dumps(metrics), encoding="utf-8")
+        part.replace(self._result)
 
     def failed(self, error: BaseException) -> None:
-        """Let the program end with the exception: its exit code tells the worker."""
+        """Let the program end with the exception: its exit code reports the failure."""
         raise error
 
 
 def from_environment() -> Task:
     """Return the task that $COLABCTL_TASK describes.
 
-    Raises UserError if this program was not started by `colabctl work`.
+    Raises UserError if `colabctl work` did not start this program.
     """
     file = os.environ.get("COLABCTL_TASK")
     if not file:
         raise UserError(
-            "colabctl.task() found no task: this program was not started by `colabctl work`; "
+            "colabctl.task(): no task, because this program was not started by `colabctl work`; "
             "declare it with `program:` in a sweep file, then run `colabctl work`"
         )
     try:
         parts = json.loads(Path(file).read_text(encoding="utf-8"))
         parts["earlier"] = tuple(parts.get("earlier", ()))
         assignment = Assignment(**parts)
-    except (OSError, ValueError, TypeError, AttributeError) as wrong:
-        raise UserError(f"COLABCTL_TASK: {file} cannot be read ({wrong})") from None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"COLABCTL_TASK: {file} cannot be read ({error}); start the task again with "
+            "`colabctl work`"
+        ) from None
     return Task(assignment, FileRecorder(assignment))

@@ -1,28 +1,40 @@
-"""What tests of the whole program share."""
+"""Fixtures for all tests."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.processes import Project, made
+from tests.processes import Project, clean, new_project
 
-# No test is timed: the machine may be busy.
+# No deadlines: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep approvals away from those of whoever runs the tests."""
+    """Keep the user's settings out of the tests, and what the tests leave out of the home folder."""
+    for name in os.environ.keys() - clean(os.environ).keys():
+        del os.environ[name]
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> None:
+    """Let SIGINT end what tests start, even where a shell starts pytest itself ignoring it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # pytest still ignores it. A new process inherits that a signal is ignored, not a handler.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """Give a project in which processes run; none of them outlives the test."""
-    project = made(tmp_path / "churn")
+    """Yield a project for processes, and kill those that outlive the test."""
+    project = new_project(tmp_path / "churn")
     yield project
     project.end_all()

@@ -1,4 +1,4 @@
-"""A project on disk, and real processes of the command that work in it."""
+"""A project on disk, and real processes of the command in it."""
 
 import json
 import os
@@ -25,13 +25,13 @@ from colabctl.work.open_sweep import OpenSweep
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
 
 COMMAND = [sys.executable, "-m", "colabctl"]
-PATIENCE = 60.0  # seconds after which something that should have happened will not happen any more
+PATIENCE = 60.0  # seconds; what has not happened by then never will
 _MARK = "TEST_OF_COLABCTL"  # in the environment of every process of one test
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a process left behind."""
+    """A process that has ended."""
 
     code: int
     out: str
@@ -39,21 +39,21 @@ class Finished:
 
     @property
     def json(self) -> Any:
-        """Standard output, which must be JSON as scripts read it."""
+        """The standard output, parsed as strict JSON."""
         return json.loads(self.out, parse_constant=_refuse)
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def until(condition: Callable[[], Any], what: str = "it") -> Any:
-    """Return what `condition` gives as soon as that is true."""
+    """Return the value of `condition` as soon as it is true."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
+        value = condition()
+        if value:
+            return value
         time.sleep(0.01)
     raise AssertionError(f"{what} did not happen within {PATIENCE:g} s")
 
@@ -74,10 +74,7 @@ class Project:
         return file
 
     def declare(self, name: str, text: str, program: str | None = None, **environ: str) -> None:
-        """Declare a sweep from the text of its file, and of its program if it has one.
-
-        The program is written beside; `program` is what stands in it.
-        """
+        """Declare a sweep from the text of its file and, if it has one, of its program."""
         if program is not None:
             file = next(line for line in text.splitlines() if line.startswith("program:"))
             self.write(file.split(":")[1].strip(), program)
@@ -93,19 +90,19 @@ class Project:
         )
 
     def config(self, environ: Mapping[str, str]) -> Config:
-        """Return the configuration as it is under some variables."""
+        """Return the configuration under some environment variables."""
         return load(self.root, environ)
 
     def start(
         self, *arguments: str, member: str = "ana", **environ: str
     ) -> "subprocess.Popen[str]":
-        """Start `colabctl ARGUMENTS` in the project and do not wait for it."""
+        """Start `colabctl ARGUMENTS` in the project without waiting for it."""
         return self.start_python(*COMMAND[1:], *arguments, member=member, **environ)
 
     def start_python(
         self, *arguments: str, member: str = "ana", **environ: str
     ) -> "subprocess.Popen[str]":
-        """Start Python in the project and do not wait for it."""
+        """Start Python in the project without waiting for it."""
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=self.root,
@@ -134,22 +131,22 @@ class Project:
 
     def results(self, sweep: str) -> list[dict[str, Any]]:
         """Return the rows of a sweep's results, as scripts get them."""
-        opened = self._open(sweep)
-        return [as_json(asdict(row)) for row in results(opened.ledger.state, opened.tasks)]
+        declared = self._open(sweep)
+        return [as_json(asdict(row)) for row in results(declared.ledger.state, declared.tasks)]
 
     def status(self, sweep: str) -> dict[str, Any]:
         """Return the status of a sweep, as scripts get it."""
-        opened = self._open(sweep)
-        found: dict[str, Any] = as_json(asdict(status(opened.plan, opened.ledger, opened.tasks)))
-        return found
+        declared = self._open(sweep)
+        state = status(declared.plan, declared.ledger, declared.tasks)
+        return dict(as_json(asdict(state)))
 
     def _open(self, sweep: str) -> OpenSweep:
-        opened = OpenSweep.at(self.root, self.config({}).layout.sweep(sweep))
-        opened.ledger.refresh()
-        return opened
+        declared = OpenSweep.at(self.root, self.config({}).layout.sweep(sweep))
+        declared.ledger.refresh()
+        return declared
 
     def events(self, sweep: str, kind: str | None = None) -> list[dict[str, Any]]:
-        """Return the events of a sweep, by date; each with its writer."""
+        """Return the events of a sweep with their writers, in event order."""
         events = [
             {"writer": file.parent.name, **json.loads(line)}
             for file in sorted((self.root / "sweeps" / sweep / "journal").glob("*/events.jsonl"))
@@ -167,21 +164,21 @@ class Project:
         ]
 
     def journal(self, sweep: str, *events: dict[str, Any], writer: str = "ana-vm-1") -> Path:
-        """Write a worker's journal: its events, one second after the other, a minute ago."""
+        """Write a worker's journal: its events, one second apart, starting a minute ago."""
         start = {"event": "start", "member": writer.partition("-")[0], "host": "vm", "lease": 30.0}
-        begun = time.time() - 60
+        first = time.time() - 60
         lines = [
-            json.dumps({"n": n, "t": begun + n, **event})
+            json.dumps({"n": n, "t": first + n, **event})
             for n, event in enumerate((start, *events))
         ]
         return self.write(f"sweeps/{sweep}/journal/{writer}/events.jsonl", "\n".join(lines) + "\n")
 
     def processes(self) -> list[int]:
-        """Return the processes of this test that live, except the test itself."""
+        """Return the ids of this test's running processes, except the test itself."""
         return list(_marked(f"{_MARK}={self.mark}".encode()))
 
     def end_all(self) -> None:
-        """End whatever is left of this test."""
+        """Kill the processes that this test has left."""
         for pid in self.processes():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -193,9 +190,10 @@ class Project:
 
 
 def check_interrupted_leaves_nothing(project: Project, sweep: str, machine: Path) -> None:
-    """Interrupt a worker whose task is deaf and has touched `begun`: its temporary folder is empty.
+    """Interrupt a worker, and check that its temporary folder is empty afterwards.
 
-    machine  a folder to make, for its temporary files
+    Its task ignores signals and has created the file `begun`. `machine` is a folder to create for
+    the worker's temporary files.
     """
     machine.mkdir()
     worker = project.start("work", sweep, TMPDIR=str(machine))
@@ -207,21 +205,25 @@ def check_interrupted_leaves_nothing(project: Project, sweep: str, machine: Path
 
 
 def end(process: "subprocess.Popen[str]") -> Finished:
-    """Wait for the end of a process."""
+    """Wait for the end of a process, and return its exit code and output."""
     out, err = process.communicate(timeout=PATIENCE)
     return Finished(process.returncode, out, err)
 
 
 def end_together(processes: "Sequence[subprocess.Popen[str]]") -> list[Finished]:
-    """Wait for the end of all, which must be a good one."""
+    """Wait for the end of all processes, which must succeed."""
     ended = [end(process) for process in processes]
     assert [each.code for each in ended] == [0] * len(ended), [each.err for each in ended]
     return ended
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the settings of whoever runs the tests."""
-    dropped = ("COLABCTL_", "CUDA_VISIBLE_DEVICES")
+    """Return an environment without the settings of the user who runs the tests."""
+    dropped = (
+        "COLABCTL_", "CUDA_VISIBLE_DEVICES",
+        "PYTHONUNBUFFERED",  # it hides what happens as Python exits
+        "TERM", "TTY_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR",  # Rich reads these
+    )  # fmt: skip
     return {name: value for name, value in environ.items() if not name.startswith(dropped)}
 
 
@@ -231,10 +233,10 @@ def _marked(mark: bytes) -> Iterator[int]:
             if mark in (folder / "environ").read_bytes().split(b"\0"):
                 yield int(folder.name)
         except OSError:
-            continue  # it is gone, or somebody else's
+            continue  # it has ended, or belongs to another user
 
 
-def made(root: Path) -> Project:
-    """Make a project."""
+def new_project(root: Path) -> Project:
+    """Create a project with the members ana and ben."""
     create(root, "churn", "ana", ["ana", "ben"])
     return Project(root)

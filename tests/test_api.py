@@ -1,4 +1,4 @@
-"""What a notebook or script gets from `colabctl.open()`."""
+"""The Python interface that `colabctl.open()` returns."""
 
 from pathlib import Path
 from typing import Any
@@ -6,42 +6,42 @@ from typing import Any
 import pytest
 
 import colabctl
-from colabctl.api import Project as Opened
+from colabctl.api import Project as OpenProject
 from colabctl.errors import UserError
 from tests.processes import Project
 
 
 @pytest.fixture
-def opened(project: Project, monkeypatch: pytest.MonkeyPatch) -> Opened:
+def churn(project: Project, monkeypatch: pytest.MonkeyPatch) -> OpenProject:
     monkeypatch.chdir(project.root)
     monkeypatch.delenv("COLABCTL_ROOT", raising=False)
     return colabctl.open(member="ana")
 
 
 def params(sweep: Any) -> list[dict[str, Any]]:
-    found = []
+    tasks = []
     for task in sweep.tasks():
         with task:
-            found.append((task.index, task.params))
-    return [each for _, each in sorted(found, key=lambda one: one[0])]
+            tasks.append((task.index, task.params))
+    return [each for _, each in sorted(tasks, key=lambda one: one[0])]
 
 
-def test_the_folders_of_the_project_are_paths(opened: Opened, project: Project) -> None:
+def test_the_folders_of_the_project_are_paths(churn: OpenProject, project: Project) -> None:
     root = project.root
-    assert (opened.root, opened.raw, opened.final) == (
+    assert (churn.root, churn.raw, churn.final) == (
         root,
         root / "data/raw",
         root / "results/final",
     )
-    assert (opened.interim, opened.processed) == (root / "data/interim", root / "data/processed")
-    assert (opened.results, opened.mine) == (root / "results", root / "results/ana")
+    assert (churn.interim, churn.processed) == (root / "data/interim", root / "data/processed")
+    assert (churn.results, churn.mine) == (root / "results", root / "results/ana")
 
 
-def test_folders_that_were_moved_are_where_they_are(project: Project) -> None:
+def test_the_folders_follow_paths_in_the_configuration(project: Project) -> None:
     project.write("colabctl.yaml", "members: [ana]\npaths: {data: inputs, results: outputs}\n")
-    opened = colabctl.open(project.root)
-    assert opened.raw == project.root / "inputs/raw"
-    assert opened.mine == project.root / "outputs/ana"
+    churn = colabctl.open(project.root)
+    assert churn.raw == project.root / "inputs/raw"
+    assert churn.mine == project.root / "outputs/ana"
 
 
 def test_the_project_is_found_from_a_folder_in_it(
@@ -51,7 +51,7 @@ def test_the_project_is_found_from_a_folder_in_it(
     assert colabctl.open(member="BEN").member == "ben"
 
 
-def test_who_one_is_must_be_said_where_there_are_several(
+def test_one_of_several_members_must_say_who_they_are(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLABCTL_MEMBER", raising=False)
@@ -70,8 +70,8 @@ def test_without_a_project_there_is_a_clear_error(
         colabctl.open()
 
 
-def test_a_space_is_values_or_a_value_or_as_in_a_sweep_file(opened: Opened) -> None:
-    sweep = opened.sweep(
+def test_a_space_has_lists_constants_and_distributions(churn: OpenProject) -> None:
+    sweep = churn.sweep(
         "spaces",
         {"a": [1, 2], "b": (True,), "c": "text", "d": 0.5, "e": {"value": [1]}, "f": range(2)},
     )
@@ -79,14 +79,14 @@ def test_a_space_is_values_or_a_value_or_as_in_a_sweep_file(opened: Opened) -> N
     assert params(sweep) == [{"a": a, **fixed, "f": f} for a in (1, 2) for f in (0, 1)]
 
 
-def test_arrays_are_values(opened: Opened) -> None:
+def test_arrays_are_values(churn: OpenProject) -> None:
     numpy = pytest.importorskip("numpy")
-    sweep = opened.sweep("arrays", {"a": numpy.linspace(0, 1, 3), "b": numpy.float64(0.5)})
+    sweep = churn.sweep("arrays", {"a": numpy.linspace(0, 1, 3), "b": numpy.float64(0.5)})
     assert params(sweep) == [{"a": a, "b": 0.5} for a in (0.0, 0.5, 1.0)]
 
 
-def test_the_other_keys_of_a_sweep_file_are_arguments(opened: Opened) -> None:
-    sweep = opened.sweep(
+def test_the_other_keys_of_a_sweep_file_are_arguments(churn: OpenProject) -> None:
+    sweep = churn.sweep(
         "random",
         {"x": {"min": 0.0, "max": 1.0}, "m": ["a", "b"]},
         method="random",
@@ -103,17 +103,17 @@ def test_the_other_keys_of_a_sweep_file_are_arguments(opened: Opened) -> None:
     assert len(sweep.results()) == 6
 
 
-def test_the_same_sweep_is_found_again_and_another_one_refused(opened: Opened) -> None:
-    first = opened.sweep("same", {"x": [1, 2]})
+def test_the_same_sweep_is_opened_again_and_another_one_is_refused(churn: OpenProject) -> None:
+    first = churn.sweep("same", {"x": [1, 2]})
     params(first)
-    assert len(opened.sweep("same", {"x": (1, 2)}).results()) == 2
-    assert len(opened.sweep("same").results()) == 2
-    with pytest.raises(UserError, match="already declared with another content"):
-        opened.sweep("same", {"x": [1, 3]})
+    assert len(churn.sweep("same", {"x": (1, 2)}).results()) == 2
+    assert len(churn.sweep("same").results()) == 2
+    with pytest.raises(UserError, match="already declared with different content"):
+        churn.sweep("same", {"x": [1, 3]})
 
 
 @pytest.mark.parametrize(
-    ("name", "space", "keys", "told"),
+    ("name", "space", "keys", "message"),
     [
         ("a/b", {"x": [1]}, {}, "sweep name 'a/b'"),
         ("s", {}, {}, "parameters"),
@@ -127,35 +127,37 @@ def test_the_same_sweep_is_found_again_and_another_one_refused(opened: Opened) -
         ("s", {"x": [float("nan")]}, {}, "nan"),
     ],
 )
-def test_a_space_that_will_not_do_is_refused_and_nothing_made(
-    opened: Opened, name: str, space: Any, keys: dict[str, Any], told: str
+def test_a_space_with_mistakes_is_refused_and_nothing_is_written(
+    churn: OpenProject, name: str, space: Any, keys: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UserError) as refusal:
-        opened.sweep(name, space, **keys)
-    assert told in str(refusal.value)
-    assert list(opened.layout.sweeps.iterdir()) == []
+        churn.sweep(name, space, **keys)
+    assert message in str(refusal.value)
+    assert list(churn.layout.sweeps.iterdir()) == []
 
 
-def test_a_checkpoint_is_built_once(opened: Opened) -> None:
+def test_a_checkpoint_is_built_once(churn: OpenProject) -> None:
     built = []
 
     def build() -> dict[str, int]:
         built.append(1)
         return {"a": 1}
 
-    assert [opened.checkpoint("features.json", build) for _ in range(2)] == [{"a": 1}] * 2
+    assert [churn.checkpoint("features.json", build) for _ in range(2)] == [{"a": 1}] * 2
     assert len(built) == 1
-    assert (opened.root / "checkpoints/ana/features.json").is_file()
+    assert (churn.root / "checkpoints/ana/features.json").is_file()
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "../out.json", "/tmp/x.json", "noending"])
-def test_a_checkpoint_that_could_do_harm_is_refused(opened: Opened, name: str) -> None:
+def test_a_checkpoint_with_an_unsafe_name_or_format_is_refused(
+    churn: OpenProject, name: str
+) -> None:
     with pytest.raises(UserError):
-        opened.checkpoint(name, lambda: pytest.fail("it was built"))
+        churn.checkpoint(name, lambda: pytest.fail("it was built"))
 
 
-def test_a_checkpoint_whose_building_fails_leaves_nothing(opened: Opened) -> None:
+def test_a_checkpoint_that_fails_to_build_leaves_no_file(churn: OpenProject) -> None:
     with pytest.raises(ZeroDivisionError):
-        opened.checkpoint("features.json", lambda: 1 / 0)
-    assert list((opened.root / "checkpoints/ana").iterdir()) == []
-    assert opened.checkpoint("features.json", lambda: 1) == 1
+        churn.checkpoint("features.json", lambda: 1 / 0)
+    assert list((churn.root / "checkpoints/ana").iterdir()) == []
+    assert churn.checkpoint("features.json", lambda: 1) == 1

@@ -1,4 +1,4 @@
-"""One task as the code that runs it sees it."""
+"""A task, as seen by the code that runs it."""
 
 import enum
 import json
@@ -18,26 +18,26 @@ from colabctl.task import Assignment, Task, plain_metrics
 from tests.processes import clean
 
 
-class Silent:
-    """Takes what a task tells, and keeps it."""
+class Recorded:
+    """Keeps the values that a task records, and asks the task to stop after three."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.values: list[Any] = []
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
-        self.told.append((step, values))
+        self.values.append((step, values))
 
     def should_stop(self) -> bool:
-        return len(self.told) > 3
+        return len(self.values) > 3
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
-        self.told.append((name, value, distribution))
+        self.values.append((name, value, distribution))
 
     def done(self, metrics: dict[str, Any]) -> None:
-        self.told.append(metrics)
+        self.values.append(metrics)
 
     def failed(self, error: BaseException) -> None:
-        self.told.append(error)
+        self.values.append(error)
 
 
 def assignment(tmp_path: Path, **parts: Any) -> Assignment:
@@ -45,43 +45,43 @@ def assignment(tmp_path: Path, **parts: Any) -> Assignment:
     return Assignment(**{**usual, "folder": str(tmp_path / "runs/own"), **parts})
 
 
-def test_a_folder_is_made_when_it_is_first_asked_for(tmp_path: Path) -> None:
-    task = Task(assignment(tmp_path), Silent())
+def test_a_folder_is_created_on_first_use(tmp_path: Path) -> None:
+    task = Task(assignment(tmp_path), Recorded())
     assert list(tmp_path.iterdir()) == []
     assert task.folder == tmp_path / "runs/own"
     assert task.folder.is_dir()
 
 
-def test_only_those_earlier_folders_are_given_that_are_there(tmp_path: Path) -> None:
+def test_earlier_has_only_folders_that_exist(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     task = Task(
-        assignment(tmp_path, earlier=(str(tmp_path / "two"), str(tmp_path / "one"))), Silent()
+        assignment(tmp_path, earlier=(str(tmp_path / "two"), str(tmp_path / "one"))), Recorded()
     )
     assert task.earlier == [tmp_path / "one"]
 
 
-def test_a_block_that_ends_well_is_done_once(tmp_path: Path) -> None:
-    told = Silent()
-    with Task(assignment(tmp_path), told) as task:
+def test_a_block_that_records_metrics_is_done_with_them(tmp_path: Path) -> None:
+    recorder = Recorded()
+    with Task(assignment(tmp_path), recorder) as task:
         task.report(step=1, loss=0.5)
         task.done(a=1)
         task.done(b=2)
-    assert told.told == [(1, {"loss": 0.5}), {"a": 1}, {"a": 1, "b": 2}]
+    assert recorder.values == [(1, {"loss": 0.5}), {"a": 1}, {"a": 1, "b": 2}]
 
 
-def test_a_block_that_raises_tells_and_goes_on(tmp_path: Path) -> None:
-    told = Silent()
+def test_a_block_that_raises_is_recorded_as_failed_and_the_loop_continues(tmp_path: Path) -> None:
+    recorder = Recorded()
     error = ValueError("no")
-    with Task(assignment(tmp_path), told):
+    with Task(assignment(tmp_path), recorder):
         raise error
-    assert told.told == [error]
+    assert recorder.values == [error]
 
 
-def test_an_interruption_is_told_and_not_held_back(tmp_path: Path) -> None:
-    told = Silent()
-    with pytest.raises(KeyboardInterrupt), Task(assignment(tmp_path), told):
+def test_an_interruption_is_recorded_and_raised_again(tmp_path: Path) -> None:
+    recorder = Recorded()
+    with pytest.raises(KeyboardInterrupt), Task(assignment(tmp_path), recorder):
         raise KeyboardInterrupt
-    assert len(told.told) == 1
+    assert len(recorder.values) == 1
 
 
 class Colour(enum.IntEnum):
@@ -91,13 +91,13 @@ class Colour(enum.IntEnum):
 
 
 def test_metrics_become_plain_json(tmp_path: Path) -> None:
-    given: dict[Any, Any] = {
+    metrics: dict[Any, Any] = {
         "colour": Colour.RED,
         3: (1, [2]),
         "path": {"a": {"b": True}},
         "none": None,
     }
-    assert json.loads(json.dumps(plain_metrics(given))) == {
+    assert json.loads(json.dumps(plain_metrics(metrics))) == {
         "colour": 3,
         "3": [1, [2]],
         "path": {"a": {"b": True}},
@@ -106,11 +106,17 @@ def test_metrics_become_plain_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
-    [(object(), "'m' is a object"), ({"a": {1, 2}}, "'m.a' is a set"), (b"x", "'m' is a bytes")],
+    ("value", "message"),
+    [
+        (object(), "'m' is of type object"),
+        ({"a": {1, 2}}, "'m.a' is of type set"),
+        (b"x", "'m' is of type bytes"),
+    ],
 )
-def test_what_is_no_metric_is_named(value: object, told: str) -> None:
-    with pytest.raises(TypeError, match=told):
+def test_a_value_that_cannot_be_a_metric_is_named_with_its_type(
+    value: object, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
         plain_metrics({"m": value})
 
 
@@ -121,14 +127,14 @@ def test_a_metric_that_contains_itself_is_refused() -> None:
         plain_metrics({"m": loop})
 
 
-def test_an_array_of_many_numbers_is_no_metric() -> None:
+def test_an_array_of_many_numbers_is_not_a_metric() -> None:
     numpy = pytest.importorskip("numpy")
-    with pytest.raises(TypeError, match="'m' is a ndarray"):
+    with pytest.raises(TypeError, match="'m' is of type ndarray"):
         plain_metrics({"m": numpy.zeros(3)})
     assert plain_metrics({"m": numpy.zeros((1, 1))}) == {"m": 0.0}
 
 
-def test_the_function_is_found_whatever_was_imported_before() -> None:
+def test_colabctl_task_is_the_function_in_every_order_of_imports() -> None:
     for order in (
         "import colabctl.task, colabctl",
         "import colabctl; colabctl.open",
@@ -139,7 +145,7 @@ def test_the_function_is_found_whatever_was_imported_before() -> None:
         subprocess.run([sys.executable, "-c", text], check=True, env=clean(os.environ))
 
 
-def test_a_program_started_by_hand_is_told_how_it_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_started_by_hand_learns_how_to_start_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLABCTL_TASK", raising=False)
     with pytest.raises(UserError, match="not started by `colabctl work`"):
         colabctl.task()
@@ -157,16 +163,16 @@ def test_a_task_file_that_cannot_be_read_is_named(
         colabctl.task()
 
 
-def test_a_program_answers_through_its_files(
+def test_a_program_records_through_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = assignment(
+    own = assignment(
         tmp_path,
         result=str(tmp_path / "result.json"),
         reports=str(tmp_path / "reports.jsonl"),
         stop=str(tmp_path / "stop"),
     )
-    (tmp_path / "task.json").write_text(json.dumps(asdict(given)))
+    (tmp_path / "task.json").write_text(json.dumps(asdict(own)))
     monkeypatch.setenv("COLABCTL_TASK", str(tmp_path / "task.json"))
     task = colabctl.task()
     assert (task.params, task.name, task.index) == ({"x": 1}, "t000003", 3)

@@ -3,25 +3,79 @@
 import io
 import os
 import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from colabctl.cli.app import app
 from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 
 def main() -> None:
-    """Run the command that was typed; exit 0 done, 1 the user can mend it, 2 wrong usage."""
+    """Run the command that was typed; exit 0 done, 1 the user can fix it, 2 wrong usage.
+
+    A reader that leaves early, such as `head`, changes neither what the command does nor its exit
+    code: `verify` still says whether the data has changed.
+    """
+    sys.stdout, sys.stderr = _ignoring_closed_pipes(sys.stdout), _ignoring_closed_pipes(sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):  # what the terminal cannot show is spelled out
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
-    except UserError as wrong:
-        print(plain(f"colabctl: {wrong}"), file=sys.stderr)
+        try:
+            app()
+        finally:
+            _flush_output()
+    except UserError as error:
+        print(plain(f"colabctl: {error}"), file=sys.stderr)
         sys.exit(1)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except OSError as wrong:
-        what = f"{wrong.filename or 'a file'}: {wrong.strerror or wrong}"
+    except OSError as error:
+        sys.stdout = _nowhere()  # do not fail again at exit
+        what = f"{error.filename or 'a file'}: {error.strerror or error}"
         print(plain(f"colabctl: {one_line(what)}"), file=sys.stderr)
         sys.exit(1)
+
+
+def _flush_output() -> None:
+    """Write what is left while an error, such as a full disk, can still be reported."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
+
+
+class _Output(io.FileIO):
+    """A file or pipe that drops what is written to it once its reader has left."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return memoryview(data).nbytes
+
+
+def _ignoring_closed_pipes(stream: IO[str] | None) -> IO[str]:
+    """Return a standard stream that no reader can break, not even as Python exits.
+
+    It has to be done below print(): Typer and rich each turn a broken pipe into exit code 1, and
+    Python complains about one that it meets in its last flush.
+    """
+    if stream is None:  # it was closed before this process began
+        return _nowhere()
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
+        return stream  # a test's, or the console of Windows
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Output(stream.fileno(), "w", closefd=False)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering or stream.write_through,
+    )
+
+
+def _nowhere() -> IO[str]:
+    return Path(os.devnull).open("w", encoding="utf-8")

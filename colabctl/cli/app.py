@@ -1,4 +1,4 @@
-"""The program as a whole: its commands in the order in which people meet them."""
+"""The program as a whole: its commands, grouped as `--help` shows them."""
 
 from typing import Annotated
 
@@ -8,6 +8,8 @@ from colabctl.cli import (
     control,
     demo,
     doctor,
+    export,
+    guide,
     notebook,
     project,
     results,
@@ -18,10 +20,24 @@ from colabctl.cli import (
 )
 from colabctl.version import VERSION
 
+_START = """\
+colabctl shares one machine-learning project in a Drive folder.
+Every notebook, laptop or server that sees the folder can work on its sweeps.
+
+  colabctl demo                a project and a real sweep, in under a minute
+  colabctl init                make the current folder a project
+  colabctl sweep sweep.yaml    declare a sweep; then run it: colabctl work
+
+Read more:
+
+  colabctl guide               the documentation, page by page
+  colabctl --help              all commands
+"""
+
 app = typer.Typer(
     name="colabctl",
     help="Share one machine-learning project in a Drive folder; every notebook works on one sweep.",
-    no_args_is_help=True,
+    epilog="Read the documentation: colabctl guide",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -33,37 +49,42 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    pass
+    if not (version or context.invoked_subcommand):
+        print(_START, end="")
 
 
 member = typer.Typer(no_args_is_help=True, help="Add and list the members of the project.")
 member.command("add")(project.member_add)
 member.command("list")(project.member_list)
 
-notebooks = typer.Typer(no_args_is_help=True, help="Write notebooks to begin with.")
+notebooks = typer.Typer(no_args_is_help=True, help="Write a notebook to start with.")
 notebooks.command("new")(notebook.new)
 
-app.command()(demo.demo)
-app.command()(project.init)
-app.add_typer(member, name="member")
-app.command()(project.protect)
-app.command()(project.verify)
-app.command(cls=sweep.SweepCommand)(sweep.sweep)
-app.add_typer(notebooks, name="notebook")
-app.command()(notebook.workers)
-app.command()(work.work)
-app.command()(trust.trust)
-app.command()(status.status)
-app.command()(results.results)
-app.command()(control.pause)
-app.command()(control.resume)
-app.command()(control.stop)
-app.command()(control.retry)
-app.command()(doctor.doctor)
+app.command(rich_help_panel="Project")(project.init)
+app.command(rich_help_panel="Project")(demo.demo)
+app.command(rich_help_panel="Project")(project.me)
+app.add_typer(member, name="member", rich_help_panel="Project")
+app.command(rich_help_panel="Data")(project.protect)
+app.command(rich_help_panel="Data")(project.verify)
+app.command(rich_help_panel="Sweeps")(sweep.sweep)
+app.command(rich_help_panel="Sweeps")(export.export)
+app.add_typer(notebooks, name="notebook", rich_help_panel="Sweeps")
+app.command(rich_help_panel="Sweeps")(notebook.workers)
+app.command(rich_help_panel="Sweeps")(trust.trust)
+app.command(rich_help_panel="Work")(work.work)
+app.command(rich_help_panel="See")(status.status)
+app.command(rich_help_panel="See")(results.results)
+app.command(rich_help_panel="See")(guide.guide)
+app.command(rich_help_panel="See")(doctor.doctor)
+app.command(rich_help_panel="Steer")(control.pause)
+app.command(rich_help_panel="Steer")(control.resume)
+app.command(rich_help_panel="Steer")(control.stop)
+app.command(rich_help_panel="Steer")(control.retry)

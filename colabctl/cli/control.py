@@ -1,30 +1,29 @@
 """The commands that steer a sweep: each is one event in its ledger."""
 
-import os
 import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, Sweep, open_project, talk
+from colabctl.cli.options import Member, Root, Sweep, open_project, talk, working_member
 from colabctl.cli.terminal import counted
 
 
 def pause(sweep: Sweep, member: Member = None, root: Root = None) -> None:
-    """Let running tasks go on, but start no new ones."""
+    """Start no new tasks; running tasks finish, and workers wait."""
     _order(sweep, "pause", member, root)
     talk(f"{sweep} pauses once its running tasks are done; go on: {_typed('resume', sweep)}")
 
 
 def resume(sweep: Sweep, member: Member = None, root: Root = None) -> None:
-    """Go on with a sweep that was paused or stopped."""
+    """Continue a sweep that was paused or stopped."""
     _order(sweep, "resume", member, root)
     talk(f"{sweep} goes on where there are workers: {_typed('work', sweep)}")
 
 
 def stop(sweep: Sweep, member: Member = None, root: Root = None) -> None:
-    """Start no new tasks and let the workers go home; what is done stays."""
+    """Start no new tasks; running tasks finish, then the workers exit."""
     _order(sweep, "stop", member, root)
     again = _typed("resume", sweep)
     talk(f"{sweep} stops once its running tasks are done; take it up again: {again}")
@@ -33,18 +32,23 @@ def stop(sweep: Sweep, member: Member = None, root: Root = None) -> None:
 def retry(
     sweep: Sweep,
     task: Annotated[
-        list[str] | None, typer.Option("--task", help="Only this failed task, such as t000017.")
+        list[str] | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="Only this failed task, such as t000017; can be repeated.",
+            show_default="all failed tasks",
+        ),
     ] = None,
     member: Member = None,
     root: Root = None,
 ) -> None:
-    """Try failed tasks again, with the same parameters."""
-    from colabctl.project.members import current_member
+    """Run failed tasks again, with the same parameters."""
     from colabctl.work.control import retry_failed
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
-    who = current_member(config, os.environ, member)
+    who = working_member(config, member)
     again = retry_failed(OpenSweep.named(layout, sweep), who, task)
     are = "is" if again == 1 else "are"
     talk(
@@ -55,13 +59,12 @@ def retry(
 
 
 def _order(sweep: str, kind: str, member: str | None, root: Path | None) -> None:
-    from colabctl.project.members import current_member
     from colabctl.work.control import order
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
     opened = OpenSweep.named(layout, sweep)
-    order(opened, current_member(config, os.environ, member), kind)
+    order(opened, working_member(config, member), kind)
 
 
 def _typed(command: str, sweep: str) -> str:

@@ -19,17 +19,25 @@ _STYLES = {"ok": "green", "note": "yellow", "wrong": "red"}
 
 def doctor(
     probe: Annotated[
-        bool, typer.Option("--probe", help="Measure how late files arrive: ask another machine.")
+        bool,
+        typer.Option(
+            "--probe", help="Measure how long a file takes to reach another machine and come back."
+        ),
     ] = False,
     answer_: Annotated[
-        bool, typer.Option("--answer", help="Answer the probes of another machine.")
+        bool, typer.Option("--answer", help="Answer `--probe` on another machine.")
     ] = False,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Questions to ask.")] = 5,
-    wait: Annotated[str, typer.Option("--wait", help="How long to wait for the other.")] = "5m",
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, metavar="N", help="Number of files to send.")
+    ] = 5,
+    wait: Annotated[
+        str,
+        typer.Option("--wait", metavar="TIME", help="How long to wait for the other machine."),
+    ] = "5m",
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Examine the folder: mount, guard, speed, clocks, copies; exit 3 if something is wrong."""
+    """Check the project's folder: mount, speed, space, clocks, copies; exit 3 on a problem."""
     if probe and answer_:
         raise UserError("--probe and --answer are for two machines; give one here, one there")
     layout, config = open_project(root)

@@ -25,7 +25,8 @@ def export(
         typer.Option(
             "--to",
             metavar="wandb|optuna|csv",
-            help="W&B's sweep files; an Optuna study of the finished tasks; a table of all tasks.",
+            help="Format: W&B sweep files, an Optuna database of the finished tasks, or a table of "
+            "all tasks.",
         ),
     ],
     output: Annotated[
@@ -34,17 +35,18 @@ def export(
             "--output",
             "-o",
             metavar="PATH",
-            help="Where to: a folder for wandb, a file for the others. "
-            "Else SWEEP-wandb, SWEEP.optuna.db, and the screen for csv.",
+            help="Where to write: a folder for wandb, a file for the others.",
+            show_default="SWEEP-wandb, SWEEP.optuna.db; csv is printed",
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace files even if they hold something else.")
+        bool,
+        typer.Option("--force", help="Replace a file even if colabctl did not write it."),
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Write a declared sweep for other tools, and print the names of the files."""
+    """Write a declared sweep for W&B, Optuna or a spreadsheet; print the names of the files."""
     from colabctl.work.open_sweep import OpenSweep
 
     if to not in _EXPORTS:

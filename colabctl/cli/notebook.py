@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Member, Root, Sweep, answer, open_project, talk
+from colabctl.cli.options import (
+    Json,
+    Member,
+    Root,
+    Sweep,
+    answer,
+    open_project,
+    talk,
+    working_member,
+)
 from colabctl.durations import parse_duration
-from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
@@ -17,17 +25,16 @@ if TYPE_CHECKING:
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the notebook.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the notebook.")],
     member: Member = None,
     root: Root = None,
 ) -> None:
-    """Write a notebook that opens the project, into your folder of notebooks."""
-    from colabctl.project.members import current_member
+    """Write a notebook that opens the project, in your own notebooks folder."""
     from colabctl.project.notebooks.starter import write_starter
     from colabctl.project.wheel import place_wheel
 
     layout, config = open_project(root)
-    who = current_member(config, os.environ, member)
+    who = working_member(config, member)
     path = write_starter(layout, who, name)
     place_wheel(layout)
     print(_line(layout, path))
@@ -35,27 +42,29 @@ def new(
 
 def workers(
     sweep: Sweep,
-    number: Annotated[int, typer.Option("--number", "-n", help="How many notebooks.")] = 1,
+    number: Annotated[
+        int, typer.Option("--number", "-n", metavar="N", help="Number of notebooks.")
+    ] = 1,
     member: Member = None,
     max_time: Annotated[
-        str, typer.Option("--max-time", help="How long each may work, as in 11h.")
+        str,
+        typer.Option("--max-time", metavar="TIME", help="How long each worker may run."),
     ] = "11h",
     release: Annotated[
-        bool, typer.Option("--release", help="Release the machine when the work is done.")
+        bool, typer.Option("--release", help="Release the Colab machine at the end.")
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Write worker notebooks: each, opened in Colab and run, is a worker of the sweep.
+    """Write worker notebooks for Colab: each one, once run, works on the sweep.
 
-    Nothing is overwritten; a notebook that is there and the same is one of them.
+    Nothing is overwritten. A notebook that exists and is the same counts as one of them.
     """
-    from colabctl.project.members import current_member
     from colabctl.project.notebooks.worker import TERMS, Job, write_workers
     from colabctl.version import VERSION
 
     layout, config = open_project(root)
-    who = current_member(config, os.environ, member)
+    who = working_member(config, member)
     parse_duration(max_time, "--max-time")
     plan = _trusted_plan(layout, sweep)
     job = Job(
@@ -84,21 +93,13 @@ def workers(
 
 def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
     """Return a sweep's plan, if this member may vouch for its code, as the notebooks do."""
-    from colabctl.ledger import read_plan
+    from colabctl.ledger import check_approved, program_of, read_plan
     from colabctl.project.approvals import approvals_for
     from colabctl.project.sweeps import find_sweep
 
     plan = read_plan(find_sweep(layout, sweep).plan)
-    if plan.program is None:
-        raise UserError(
-            f"sweep {sweep} has no program that a worker could run: its tasks are run by the "
-            "notebook that declares it; open that one on each machine"
-        )
-    if not approvals_for(layout.root, os.environ).has(plan.run_digest):
-        raise UserError(
-            f"sweep {sweep} runs code that you have neither declared nor approved (declared by "
-            f"{plan.declared_by}); look at it and approve it: colabctl trust {sweep}"
-        )
+    program_of(plan)
+    check_approved(plan, approvals_for(layout.root, os.environ).has)
     return plan
 
 

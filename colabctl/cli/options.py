@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,11 +18,20 @@ if TYPE_CHECKING:
 Root = Annotated[
     Path | None,
     typer.Option(
-        "--root", help="Folder of the project; else COLABCTL_ROOT, the current folder, the Drive."
+        "--root",
+        metavar="DIR",
+        help="Folder of the project.",
+        show_default="COLABCTL_ROOT, the current folder or one above it, the Drive",
     ),
 ]
 Member = Annotated[
-    str | None, typer.Option("--member", help="Which member you are; else COLABCTL_MEMBER.")
+    str | None,
+    typer.Option(
+        "--member",
+        metavar="NAME",
+        help="Which member you are.",
+        show_default="COLABCTL_MEMBER, else `colabctl me`",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
@@ -36,6 +46,50 @@ def open_project(root: Path | None) -> "tuple[Layout, Config]":
     return config.layout, config
 
 
+def working_member(config: "Config", explicit: str | None) -> str:
+    """Return the member who runs this command; on a terminal, ask once and remember the answer.
+
+    Raises UserError where that cannot be decided.
+    """
+    from colabctl.project.current_member import current_member
+
+    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    member = current_member(config, os.environ, explicit, _ask if interactive else None)
+    if member.source == "answer":
+        remember_member(config.root, member.name)
+    return member.name
+
+
+def _ask(members: Sequence[str], reason: str) -> str | None:
+    from colabctl.project.members import member_named
+
+    talk(f"{reason}this project has the members {', '.join(members)}")
+    while True:
+        print("Which of them are you? ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+        if not answer:  # end of file
+            talk("")
+            return None
+        if member := member_named(answer.strip(), members):
+            return member
+        talk(f"{answer.strip()!r:.70} is not one of {', '.join(members)}")
+
+
+def remember_member(root: Path, member: str) -> None:
+    """Remember who works in a project on this machine, and say so; say it too if that fails."""
+    from colabctl.project.current_member import remember
+
+    try:
+        remember(root, member)
+    except OSError as error:
+        talk(
+            f"note: cannot remember this in {error.filename}: {error.strerror}; "
+            "the next command will ask again"
+        )
+    else:
+        talk(f"you are {member} in this project on this machine (change it: colabctl me NAME)")
+
+
 def complete_sweep(incomplete: str) -> list[str]:
     """Return the names of the sweeps that begin like `incomplete`, for the shell."""
     from colabctl.errors import UserError
@@ -48,7 +102,9 @@ def complete_sweep(incomplete: str) -> list[str]:
         return []
 
 
-Sweep = Annotated[str, typer.Argument(help="Name of a sweep.", autocompletion=complete_sweep)]
+Sweep = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="Name of a sweep.", autocompletion=complete_sweep)
+]
 
 
 def answer(value: Any) -> None:

@@ -1,11 +1,21 @@
-"""The commands that lay out a project and guard its raw data."""
+"""The commands that lay out a project, say who works in it, and guard its raw data."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Json, Root, answer, open_project, talk
+from colabctl.cli.options import (
+    Json,
+    Root,
+    answer,
+    open_project,
+    remember_member,
+    talk,
+    working_member,
+)
 from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
@@ -14,48 +24,113 @@ if TYPE_CHECKING:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to lay out.")] = Path(),
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder of the project.", show_default="the current folder"
+        ),
+    ] = Path(),
     name: Annotated[
-        str | None, typer.Option("--name", help="What the project is called; else its folder.")
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="Name of the project.",
+            show_default="the name of the folder",
+        ),
     ] = None,
     member: Annotated[
-        list[str] | None, typer.Option("--member", help="A member; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            "--member",
+            metavar="NAME",
+            help="Name of a member; can be repeated.",
+            show_default="your login name",
+        ),
     ] = None,
     owner: Annotated[
-        str | None, typer.Option("--owner", help="Who owns the shared folder.")
+        str | None,
+        typer.Option(
+            "--owner", metavar="NAME", help="Who owns the shared folder.", show_default="not set"
+        ),
     ] = None,
 ) -> None:
-    """Lay out a project in a folder; safe to repeat, nothing is overwritten."""
+    """Create a project in a folder; safe to repeat, nothing is overwritten."""
+    from colabctl.project.config import load
     from colabctl.project.create import create
+    from colabctl.project.current_member import login_name
     from colabctl.project.layout import Layout
+    from colabctl.project.members import members
+    from colabctl.project.root import is_project
     from colabctl.project.wheel import place_wheel
 
-    created = create(folder, name, owner, member or [])
     root = folder.expanduser().absolute()
-    made = (*created.made, *place_wheel(Layout(root)).made)
-    for path in made:
-        talk(f"made {path.relative_to(root).as_posix() if path != root else path}")
-    if not made:
+    present = members(Layout(root), load(root, {})) if is_project(root) else ()
+    login = "" if member or present else login_name()
+    created = create(folder, name, owner, [login] if login else member or [])
+    paths = (*created.made, *place_wheel(Layout(root)).made)
+    for path in paths:
+        talk(f"created {path.relative_to(root).as_posix() if path != root else path}")
+    if not paths:
         talk("everything is there already")
+    if login:
+        talk(f"{login} is the first member (your login name); add others: colabctl member add NAME")
+    if not present and len(member or [login]) == 1:
+        remember_member(root, members(Layout(root), load(root, {}))[0])
     print(root)
 
 
-def member_add(
-    name: Annotated[str, typer.Argument(help="Name of the new member.")], root: Root = None
+def me(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Your name.", show_default="show it")
+    ] = None,
+    root: Root = None,
+    as_json: Json = False,
 ) -> None:
-    """Add a member: folders of their own and a starter notebook."""
+    """Say once who you are in this project, or show it.
+
+    It is remembered on this machine, outside the shared folder. --member and COLABCTL_MEMBER win.
+    """
+    from colabctl.project.current_member import check_known, remember
+    from colabctl.project.members import members
+
+    layout, config = open_project(root)
+    if name is not None:
+        member = check_known(name, members(layout, config))
+        try:
+            remember(layout.root, member)
+        except OSError as error:
+            raise UserError(
+                f"cannot remember this in {error.filename}: {error.strerror}; use --member "
+                f"{shlex.quote(member)} or COLABCTL_MEMBER={shlex.quote(member)}"
+            ) from None
+        variable = os.environ.get("COLABCTL_MEMBER")
+        if variable and variable != member:
+            talk(f"note: COLABCTL_MEMBER={variable} wins as long as it is set")
+    member = working_member(config, None) if name is None else member
+    if as_json:
+        answer({"member": member})
+    else:
+        print(plain(one_line(member)))
+
+
+def member_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new member.")],
+    root: Root = None,
+) -> None:
+    """Add a member: folders of their own and a notebook to start with."""
     from colabctl.project.members import add
     from colabctl.project.wheel import place_wheel
 
     layout, _ = open_project(root)
     created = add(layout, name)
     for path in (*created.made, *place_wheel(layout).made):
-        talk(f"made {layout.relative(path)}")
+        talk(f"created {layout.relative(path)}")
     talk(f"{name} is a member" if created.made else f"{name} was a member already")
 
 
 def member_list(root: Root = None, as_json: Json = False) -> None:
-    """List the members."""
+    """List the members of the project."""
     from colabctl.project.members import members
 
     layout, config = open_project(root)
@@ -70,19 +145,25 @@ def member_list(root: Root = None, as_json: Json = False) -> None:
 
 
 Protectable = Annotated[
-    Path | None, typer.Argument(metavar="[PATH]", help="Folder; else all read-only ones.")
+    Path | None,
+    typer.Argument(
+        metavar="DIR", help="A folder of raw data.", show_default="all read-only folders"
+    ),
 ]
 
 
 def protect(
     path: Protectable = None,
     accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Record changed files as they are now.")
+        bool,
+        typer.Option(
+            "--accept-changes", help="Record changed files as they are now, instead of refusing."
+        ),
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Record checksums of the raw data and mark it read-only."""
+    """Record checksums of the raw data and make it read-only."""
     from colabctl.project import raw
 
     layout, config = open_project(root)
@@ -114,7 +195,7 @@ def protect(
 
 
 def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -> None:
-    """Prove that the raw data is unchanged; exit 3 if it is not."""
+    """Check that the raw data has not changed; exit 3 if it has."""
     from colabctl.project import raw
 
     layout, config = open_project(root)

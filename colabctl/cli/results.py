@@ -12,35 +12,52 @@ from colabctl.cli.terminal import counted, cut, for_screen, one_line, plain, sty
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from colabctl.ledger import Plan, SweepState
     from colabctl.views.results import Result
 
 _ENDLESS = 100_000  # characters; a table of this width is never cut
-_MOST_NAMES = 10  # of metrics
 _FIRST_TO_GO = ("member", "attempt", "seconds")
 
 
 def results(
     sweep: Sweep,
     best: Annotated[
-        int | None, typer.Option("--best", min=1, help="Only the N best by the sweep's metric.")
+        int | None,
+        typer.Option(
+            "--best",
+            min=1,
+            metavar="N",
+            help="Only the N best by the sweep's metric.",
+            show_default="all",
+        ),
     ] = None,
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", help="table, csv, json, jsonl, sqlite or parquet; else by FILE's ending."
+            "--format",
+            metavar="table|csv|json|jsonl|sqlite|parquet",
+            help="Format of the results.",
+            show_default="the file extension of FILE, else table",
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write to.",
+            show_default="results are printed",
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace FILE even if it holds something else.")
+        bool,
+        typer.Option("--force", help="Replace FILE even if colabctl did not write it."),
     ] = False,
     root: Root = None,
 ) -> None:
-    """Show or write all results of a sweep: one row for each finished task."""
+    """Print the results of a sweep or write them to a file, one row per finished task."""
     from colabctl.views import formats
+    from colabctl.views.best import unreported
     from colabctl.views.results import best_results
     from colabctl.views.results import results as rows_of
     from colabctl.work.open_sweep import OpenSweep
@@ -78,23 +95,6 @@ def results(
     else:
         file = shlex.quote(f"{sweep}.{wanted}")
         raise UserError(f"{wanted} is no text; say where to write it: -o {file}")
-
-
-def unreported(plan: "Plan", state: "SweepState") -> str | None:
-    """Return what to say if done tasks have reported metrics, and never the sweep's own."""
-    done = [
-        task.outcome.body.get("metrics", {})
-        for task in state.tasks
-        if task.status == "done" and task.outcome is not None
-    ]
-    if plan.metric is None or not done or any(plan.value_of(each) is not None for each in done):
-        return None
-    names = list(dict.fromkeys(name for metrics in done for name in metrics))
-    if plan.metric in names:
-        return f"no task reported a number as {cut(plan.metric)}"
-    more = ["..."] if len(names) > _MOST_NAMES else []
-    told = ", ".join([*map(cut, names[:_MOST_NAMES]), *more])
-    return f"no task reported {cut(plan.metric)}; reported were: {told or 'none'}"
 
 
 def _print(sweep: str, rows: "Sequence[Result]", nothing: str) -> None:

@@ -31,18 +31,23 @@ _AGAIN = 2.0  # seconds between looks with --watch
 def status(
     sweep: Annotated[
         str | None,
-        typer.Argument(help="Name of a sweep; else all.", autocompletion=complete_sweep),
+        typer.Argument(
+            metavar="SWEEP",
+            help="Name of a sweep.",
+            show_default="all sweeps",
+            autocompletion=complete_sweep,
+        ),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Keep looking until the sweep is finished.")
+        bool, typer.Option("--watch", help="Refresh until the sweep is finished.")
     ] = False,
     failures: Annotated[
-        bool, typer.Option("--failures", help="Show the last output of each failed task.")
+        bool, typer.Option("--failures", help="Show the last lines that each failed task printed.")
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Show progress, workers, rate, time left, the best so far and what failed."""
+    """Show progress, workers, time left, the best result so far, and failures."""
     if watch and as_json:
         raise UserError("--watch is for people and --json for scripts; give one of them")
     layout, _ = open_project(root)
@@ -136,7 +141,7 @@ def _watch(opened: "list[OpenSweep]") -> None:
 def _render(opened: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableType":
     from rich.console import Group
 
-    from colabctl.cli.results import unreported
+    from colabctl.views.best import unreported
 
     lines: list[RenderableType] = [_headline(seen)]
     if seen.best:
@@ -193,7 +198,8 @@ def _headline(seen: "Status") -> "RenderableType":
         (seen.duplicates, "run twice"),
     ):
         if count:
-            line.append(f", {count} {word}", style="red" if word == "failed" else "")
+            line.append(", ")
+            line.append(f"{count} {word}", style="red" if word == "failed" else "")
     if seen.rate and seen.seconds_left is not None:
         line.append(f", about {format_duration(seen.seconds_left)} left")
     return line

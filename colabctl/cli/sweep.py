@@ -1,4 +1,4 @@
-"""The command that declares a sweep, and leads to the one that exports it."""
+"""The command that declares a sweep."""
 
 import os
 import shlex
@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
-from colabctl.cli.export import export
-from colabctl.cli.options import Json, Member, Root, answer, open_project, talk
+from colabctl.cli.options import Json, Member, Root, answer, open_project, talk, working_member
 from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
@@ -22,52 +20,63 @@ _LARGEST = 1_000_000  # bytes; a sweep file is written by a person
 _LONGEST = 60  # characters of a value that are shown
 _PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
 
-_exports = typer.Typer(add_completion=False)
-_exports.command()(export)
 
-
-class SweepCommand(TyperCommand):
-    """`sweep FILE`, and beside it `sweep export SWEEP`, a command with options of its own."""
-
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: Any = None,
-        **extra: Any,
-    ) -> Any:
-        """Parse the words after `sweep`, as export's if the first is `export`."""
-        if args[:1] == ["export"]:
-            command = typer.main.get_command(_exports)
-            return command.make_context(f"{info_name} export", args[1:], parent, **extra)
-        return super().make_context(info_name, args, parent, **extra)
+def _not_export(file: Path) -> Path:
+    """Help who types `sweep export SWEEP`; runs before the extra word is refused."""
+    if file == Path("export") and not file.exists():
+        raise UserError(
+            "export does not exist; give the path of a sweep file. "
+            "To export a declared sweep: colabctl export SWEEP"
+        )
+    return file
 
 
 def sweep(
-    file: Annotated[Path, typer.Argument(help="A sweep file: W&B's form, and more.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A sweep file, in W&B's format or ours.", callback=_not_export
+        ),
+    ],
     name: Annotated[
-        str | None, typer.Option("--name", help="What to call it; else its `name:`, else the file.")
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="Name of the sweep.",
+            show_default="`name` in FILE, else the name of FILE",
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what it comes to and write nothing.")
+        bool, typer.Option("--dry-run", help="Show the tasks and write nothing.")
     ] = False,
     trials: Annotated[
-        int | None, typer.Option("--trials", min=1, help="Tasks in each combination of `foreach`.")
+        int | None,
+        typer.Option(
+            "--trials",
+            min=1,
+            metavar="N",
+            help="Tasks for each combination of `foreach`.",
+            show_default="`trials` in FILE",
+        ),
     ] = None,
     run_cap: Annotated[
-        int | None, typer.Option("--run-cap", min=1, help="Tasks in all, at most.")
+        int | None,
+        typer.Option(
+            "--run-cap",
+            min=1,
+            metavar="N",
+            help="Most tasks in total.",
+            show_default="`run_cap` in FILE",
+        ),
     ] = None,
     member: Member = None,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Declare a sweep, or find the same one again, and write its task files.
-
-    For W&B, Optuna or a spreadsheet see: colabctl sweep export --help
-    """
+    """Declare a sweep from a file; declaring the same one again changes nothing."""
     from colabctl.declare import declare, draft
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.members import current_member
     from colabctl.project.wheel import place_wheel
 
     made = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
@@ -82,10 +91,10 @@ def sweep(
         layout,
         config,
         name=called,
-        member=current_member(config, os.environ, member),
+        member=working_member(config, member),
         now=time.time(),
         approvals=approvals_for(layout.root, os.environ),
-        beside=file.absolute().parent,
+        program_folder=file.absolute().parent,
     )
     place_wheel(layout)
     for note in declared.notes:
@@ -107,30 +116,27 @@ def _tried(
     Raises UserError for what the sweep could not be declared with. Only the program may be missing:
     a sweep file is often tried out before there is one.
     """
-    from colabctl import notebook
-    from colabctl.declare import examined
-    from colabctl.project.frozen_code import NoProgramError, freeze
-    from colabctl.sharedfs.names import check_name
+    from colabctl import declare
+    from colabctl.notebook.injection import preview
+    from colabctl.project.frozen_code import NoProgramError
 
-    check_name(called, "sweep")
-    places = [beside]
+    folders = [beside]
     with suppress(UserError):  # a dry run needs no project
-        places.append(open_project(root)[0].root)
+        folders.append(open_project(root)[0].root)
     try:
-        code = freeze(made.declaration.program, made.declaration.code, places)
+        program = declare.preview(made, called, folders)
     except NoProgramError as missing:
         return (f"{missing}",), ""
-    found = examined(made, code)
-    if found.notebook is None:
-        return found.notes, ""
+    if program.notebook is None:
+        return program.notes, ""
     first = next((draw.params for draw in made.expansion.tasks()), {})
-    if first is None and found.notebook.parameters is not None:
+    if first is None and program.notebook.parameters is not None:
         put_in = (
-            f"{found.notebook.name} runs once for each task; its values are proposed when a task "
-            f"is claimed, and put in after cell {found.notebook.parameters.number}"
+            f"{program.notebook.name} runs once for each task; its values are proposed when a task "
+            f"is claimed, and put in after cell {program.notebook.parameters.number}"
         )
-        return found.notes, put_in
-    return found.notes, notebook.shown(found.notebook, first or {}, "the first task")
+        return program.notes, put_in
+    return program.notes, preview(program.notebook, first or {}, "the first task")
 
 
 def _read(file: Path) -> bytes:

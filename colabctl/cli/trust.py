@@ -11,7 +11,6 @@ import typer
 
 from colabctl.cli.options import Json, Root, Sweep, answer, open_project, talk
 from colabctl.cli.terminal import counted, one_line, plain
-from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
@@ -29,17 +28,17 @@ _KINDS = {
 def trust(
     sweep: Sweep,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Approve without asking, after you have looked.")
+        bool, typer.Option("--yes", "-y", help="Approve without asking, once you have read it.")
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Show the code that a sweep runs, and approve it for you.
+    """Show the code that a sweep runs, and approve it to run on your machines.
 
-    `work` runs only what you have declared or approved. Approvals are kept outside the project.
+    `work` runs only code that you declared or approved. Approvals are kept outside the project.
     """
     from colabctl.declare import approval_of
-    from colabctl.ledger import read_plan
+    from colabctl.ledger import program_of, read_plan
     from colabctl.project.approvals import approvals_for
     from colabctl.project.frozen_code import fetch
     from colabctl.project.sweeps import find_sweep
@@ -47,16 +46,13 @@ def trust(
     layout, config = open_project(root)
     place = find_sweep(layout, sweep)
     plan = read_plan(place.plan)
-    if plan.program is None:
-        raise UserError(
-            f"sweep {sweep} has no program: its tasks are run by the notebook that declares it"
-        )
+    program = program_of(plan)
     approvals = approvals_for(layout.root, os.environ)
     approved = approvals.has(plan.run_digest)
-    code = fetch(place.code, plan.code_digest, plan.program)
+    code = fetch(place.code, plan.code_digest, program)
     new = approval_of(plan, code, config, time.time())
     if not as_json:
-        _show(plan, new, None if approved else approvals.latest(config.name, plan.program))
+        _show(plan, new, None if approved else approvals.latest(config.name, program))
     if not approved and (yes or (not as_json and _agreed(sweep))):
         approvals.add(new)
         approved = True
@@ -128,7 +124,7 @@ def _diff(name: str, old: list[str], now: list[str]) -> Iterator[str]:
 def _text(name: str, data: bytes, notebook: str | None, *, numbered: bool = False) -> str:
     """Return a file as people read it: `notebook` by its cells, all others by their characters."""
     if name == notebook:
-        from colabctl.notebook import listing
+        from colabctl.notebook.listing import listing
 
         cells = listing(data, numbered=numbered)
         if cells is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, complete_sweep, open_project, talk
+from colabctl.cli.options import Member, Root, complete_sweep, open_project, talk, working_member
 from colabctl.cli.terminal import counted
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
@@ -22,38 +22,69 @@ def work(
     sweeps: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SWEEP]...",
-            help="Sweeps to work on; else all that are not finished.",
+            metavar="SWEEP",
+            help="Sweeps to work on.",
+            show_default="all unfinished sweeps",
             autocompletion=complete_sweep,
         ),
     ] = None,
     member: Member = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Tasks at a time.")] = 1,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", "-j", min=1, metavar="N", help="Number of tasks to run at a time."),
+    ] = 1,
     max_tasks: Annotated[
-        int | None, typer.Option("--max-tasks", min=1, help="Stop after so many tasks.")
+        int | None,
+        typer.Option(
+            "--max-tasks",
+            min=1,
+            metavar="N",
+            help="Exit after N tasks.",
+            show_default="no limit",
+        ),
     ] = None,
     max_time: Annotated[
-        str | None, typer.Option("--max-time", help="Be done within this time, as in 11h.")
+        str | None,
+        typer.Option(
+            "--max-time",
+            metavar="TIME",
+            help="Exit within this time, such as 11h; start no task that would not finish in it.",
+            show_default="no limit",
+        ),
     ] = None,
     task_timeout: Annotated[
-        str | None, typer.Option("--task-timeout", help="End a task that takes longer, as in 30m.")
+        str | None,
+        typer.Option(
+            "--task-timeout",
+            metavar="TIME",
+            help="Fail a task that takes longer, such as 30m.",
+            show_default="as the sweep or the project says, else no limit",
+        ),
     ] = None,
     no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Do not wait for tasks that others run.")
+        bool,
+        typer.Option("--no-wait", help="Exit when the only tasks left are running elsewhere."),
     ] = False,
     trust_digest: Annotated[
         list[str] | None,
-        typer.Option("--trust-digest", help="Run only code with this digest, seen with `trust`."),
+        typer.Option(
+            "--trust-digest",
+            metavar="DIGEST",
+            help="Run only code with this digest, as `colabctl trust` shows it; can be repeated.",
+            show_default="code that you declared or approved",
+        ),
     ] = None,
     recover: Annotated[
         bool,
-        typer.Option("--recover", help="Only bring in results that were kept on this machine."),
+        typer.Option(
+            "--recover",
+            help="Run nothing; only record results that earlier workers kept on this machine.",
+        ),
     ] = False,
     root: Root = None,
 ) -> None:
-    """Claim tasks and run them until there are none; Ctrl-C gives back what is held."""
+    """Run tasks until none are left; Ctrl-C gives claimed tasks back."""
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.members import current_member
     from colabctl.project.sweeps import find_sweep, sweep_names
     from colabctl.work.limits import Limits
     from colabctl.work.session import Session
@@ -73,7 +104,7 @@ def work(
     session = Session(
         layout=layout,
         config=config,
-        member=current_member(config, os.environ, member),
+        member=working_member(config, member),
         limits=limits,
         tell=talk,
         progress=_Progress(),

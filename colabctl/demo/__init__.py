@@ -66,7 +66,7 @@ def run(root: Path, trials: int) -> None:
         member=MEMBERS[0],
         now=time.time(),
         approvals=approvals_for(root, os.environ),
-        beside=file.parent,
+        program_folder=file.parent,
     )
     plan = declared.plan
     talk.print(

@@ -197,7 +197,7 @@ def _clocks(name: str, ledger: Ledger) -> Iterator[Finding]:
                 "clocks", "note", f"{name}: the clock of {slowest} runs {spread:.0f} s behind",
                 "results are right all the same; set that clock, or dead workers are noticed late",
             )  # fmt: skip
-    latest = max((writer.last_sign for writer in ledger.state.writers.values()), default=0.0)
+    latest = max((writer.last_seen for writer in ledger.state.writers.values()), default=0.0)
     ahead = latest - time.time()
     if ahead > _SKEWED:
         yield Finding(

@@ -15,9 +15,11 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
-from colabctl.sharedfs.files import read_file, write_once
+from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.names import slug
+from colabctl.sharedfs.records import read_record
 
+_FORMAT = 1
 _LARGEST = 10_000  # bytes of a question or an answer
 _LOOK_EVERY = 0.25  # seconds
 
@@ -121,7 +123,9 @@ def summary(rounds: list[Round]) -> dict[str, float]:
 
 
 def _write(file: Path, **parts: Any) -> None:
-    write_once(file, json.dumps({"host": socket.gethostname(), **parts}).encode())
+    write_once(
+        file, json.dumps({"format": _FORMAT, "host": socket.gethostname(), **parts}).encode()
+    )
 
 
 def _questions(layout: Layout, place: Path) -> Iterator[dict[str, Any]]:
@@ -142,9 +146,9 @@ def _answer_to(layout: Layout, place: Path, name: str) -> dict[str, Any] | None:
 def _read(file: Path, times: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Give what a probe's file holds, if it has arrived whole and holds what it should."""
     try:
-        parts = json.loads(read_file(file, _LARGEST))
-    except (OSError, ValueError):
+        parts = read_record(file, _LARGEST, _FORMAT)
+    except (OSError, UserError):
         return
-    named = isinstance(parts, dict) and isinstance(parts.get("name"), str) and "host" in parts
+    named = isinstance(parts.get("name"), str) and "host" in parts
     if named and all(isinstance(parts.get(key), int | float) for key in times):
         yield parts

@@ -1,1 +1,1 @@
-"""Writes a declared sweep for other tools: W&B's sweep files, an Optuna database, a table."""
+"""Exports a sweep to other tools: W&B sweep files, an Optuna database, a table of tasks."""

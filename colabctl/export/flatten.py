@@ -1,4 +1,4 @@
-"""What is left of a space when the branch of each choice is fixed: spaces as plain as W&B's."""
+"""Splits a space with choices into flat spaces, one for each combination of branches."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,13 @@ from colabctl.search.space.discrete import Constant
 from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space, Values
 
 
-class Plain(NamedTuple):
+class FlatSpace(NamedTuple):
     """A space without choices.
 
-    fixed  the branch of each choice that led to it, by the choice's name, nested ones with dots
-    share  of the draws of the whole space, those that fall there
+    Attributes:
+        fixed: the branch of each choice by the choice's name; dots join the names of nested maps
+        share: the share of the original space's draws that are in it
+
     """
 
     fixed: Values
@@ -22,12 +24,12 @@ class Plain(NamedTuple):
     space: Space
 
 
-def plain_spaces(space: Space) -> Iterator[Plain]:
-    """Yield what is left for each combination of branches, each choice a constant."""
+def flat_spaces(space: Space) -> Iterator[FlatSpace]:
+    """Yield the space of each combination of branches; each choice is a constant there."""
     for parts in product(*(list(_parts(parameter)) for parameter in space.parameters)):
         fixed = {name: branch for own, _, _ in parts for name, branch in own.items()}
         share = math.prod((share for _, share, _ in parts), start=Fraction(1))
-        yield Plain(fixed, share, Space.of(left for _, _, own in parts for left in own))
+        yield FlatSpace(fixed, share, Space.of(left for _, _, own in parts for left in own))
 
 
 def _parts(parameter: Parameter) -> Iterator[tuple[Values, Fraction, Sequence[Parameter]]]:
@@ -35,24 +37,24 @@ def _parts(parameter: Parameter) -> Iterator[tuple[Values, Fraction, Sequence[Pa
         case Leaf():
             yield {}, Fraction(1), [parameter]
         case Nest(name, inner):
-            for fixed, share, left in plain_spaces(inner):
+            for fixed, share, left in flat_spaces(inner):
                 named = {f"{name}.{choice}": branch for choice, branch in fixed.items()}
                 yield named, share, [Nest(name, left)]
         case Choice(name, branches):
             for branch, inner in branches.items():
                 chosen = Leaf(name, Constant(branch))
-                for fixed, share, left in plain_spaces(inner):
-                    everything = [chosen, *left.parameters]
-                    yield {name: branch, **fixed}, share / len(branches), everything
+                for fixed, share, left in flat_spaces(inner):
+                    parameters = [chosen, *left.parameters]
+                    yield {name: branch, **fixed}, share / len(branches), parameters
 
 
 def count(space: Space) -> int:
-    """Return how many plain spaces there are; they are not made."""
-    found = 1
+    """Return the number of flat spaces without creating them."""
+    number = 1
     for parameter in space.parameters:
         match parameter:
             case Nest(_, inner):
-                found *= count(inner)
+                number *= count(inner)
             case Choice(_, branches):
-                found *= sum(count(branch) for branch in branches.values())
-    return found
+                number *= sum(count(branch) for branch in branches.values())
+    return number

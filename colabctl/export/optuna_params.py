@@ -1,4 +1,4 @@
-"""The parameters of a task as Optuna has them: flat names, and a distribution for each."""
+"""The parameters of a task as Optuna's: flat names, and a distribution for each."""
 
 import json
 import warnings
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from colabctl.search.learn.axes import Real
 from colabctl.search.space.continuous import (
+    Continuous,
     InvLogUniform,
     InvLogUniformValues,
-    Law,
     LogNormal,
     LogUniform,
     LogUniformValues,
@@ -29,54 +29,55 @@ from colabctl.views.columns import spelled_out
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-_LOGARITHMIC = (LogUniform, LogUniformValues, InvLogUniform, LogNormal)
+_LOGARITHMIC = (LogUniform, LogUniformValues, InvLogUniform, InvLogUniformValues, LogNormal)
 _LARGEST = 1e300
-_NEAR = 1e-8  # a value lies on a step for Optuna if it is no farther from it, in steps
+_NEAR = 1e-8  # the distance, in steps, up to which Optuna takes a value to be on a step
 
 
 class Suggestion(NamedTuple):
-    """A value that Optuna might have suggested, and what from."""
+    """A value that Optuna might have suggested, and its distribution."""
 
     value: Any
     distribution: "BaseDistribution"
 
 
 Suggestions = dict[str, Suggestion]
-"""The parameters of one trial by their names, those of nested maps joined by dots."""
+"""The parameters of one trial by name; dots join the names of nested maps."""
 
 
 def suggester(space: Space) -> Callable[[Mapping[str, Any]], Suggestions]:
-    """Return what gives a task's parameters as suggestions from the space they were drawn from.
+    """Return a function from the parameters of a task, drawn from `space`, to suggestions.
 
-    Constants are left out, and so is what stands in branches that were not chosen. A name that
-    branches define in different ways has its branch behind it: `lr (model=svm)`. Lists and maps
-    that are choices become JSON text.
+    Constants and parameters of branches that were not chosen are skipped. A name that branches
+    define in different ways is followed by its branch: `lr (model=svm)`. Listed values that are
+    lists or maps become JSON text.
     """
-    differ: dict[str, set[str]] = {}
-    for name, parameter in _every(space, ""):
-        differ.setdefault(name, set()).add(repr(parameter))
+    definitions: dict[str, set[str]] = {}
+    for path, parameter in space.walk():
+        if not isinstance(parameter, Nest):
+            definitions.setdefault(".".join(path), set()).add(repr(parameter))
     axes: dict[tuple[str, str], _Axis | None] = {}
 
     def axis(name: str, branch: str, parameter: Leaf | Choice) -> _Axis | None:
         if (name, branch) not in axes:
-            shown = f"{name} ({branch})" if branch and len(differ[name]) > 1 else name
-            axes[name, branch] = _axis(shown, parameter)
+            title = f"{name} ({branch})" if branch and len(definitions[name]) > 1 else name
+            axes[name, branch] = _axis(title, parameter)
         return axes[name, branch]
 
     def suggested(
         space: Space, params: Mapping[str, Any], above: str = "", branch: str = ""
     ) -> Iterator[tuple[str, Suggestion]]:
         for parameter in space.parameters:
-            if parameter.name not in params:  # somebody has changed the task file
+            if parameter.name not in params:  # the task file was changed
                 continue
             name, value = above + parameter.name, params[parameter.name]
             if isinstance(parameter, Nest):
                 inner = value if isinstance(value, dict) else {}
                 yield from suggested(parameter.space, inner, f"{name}.", branch)
                 continue
-            found = axis(name, branch, parameter)
-            if found is not None:
-                yield found.name, found.suggestion(value)
+            own = axis(name, branch, parameter)
+            if own is not None:
+                yield own.name, own.suggestion(value)
             if isinstance(parameter, Choice) and isinstance(value, str):
                 inside = parameter.branches.get(value, Space())
                 yield from suggested(inside, params, above, f"{name}={value}")
@@ -85,32 +86,34 @@ def suggester(space: Space) -> Callable[[Mapping[str, Any]], Suggestions]:
 
 
 def from_json(params: Mapping[str, Any], distributions: Mapping[str, Any]) -> Suggestions:
-    """Return parameters that Optuna did suggest; `distributions` are as it writes them in JSON.
+    """Return parameters that Optuna suggested; `distributions` are in its JSON.
 
-    A distribution that cannot be read gives way to one that holds the value.
+    A distribution that cannot be read is replaced by one that contains the value.
     """
     from optuna.distributions import json_to_distribution  # noqa: PLC0415 - heavy
 
-    found: Suggestions = {}
+    suggestions: Suggestions = {}
     for name, value in params.items():
         if name not in distributions:
             continue
         text = distributions[name]
         try:
-            with warnings.catch_warnings():  # it may be anybody's
+            with warnings.catch_warnings():  # about a value of any origin
                 warnings.simplefilter("ignore")
-                made = json_to_distribution(text if isinstance(text, str) else json.dumps(text))
+                text = text if isinstance(text, str) else json.dumps(text)
+                distribution = json_to_distribution(text)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            made = _choices([value])[0]
-        found[spelled_out(name)] = Suggestion(value, made)
-    return found
+            distribution = _choices([value])[0]
+        suggestions[spelled_out(name)] = Suggestion(value, distribution)
+    return suggestions
 
 
 def agreed(trials: Sequence[Suggestions]) -> list[Suggestions]:
-    """Return the parameters of trials so that they can stand in one study.
+    """Return the parameters of trials so that one study can hold them.
 
-    There a parameter has distributions of one kind, and each holds its value. Where that is not
-    so, because rounding has carried a value past a bound, one that holds all values stands for all.
+    There, the distributions of a parameter are of one kind, and each contains its value. Where
+    they do not, since rounding moved a value past a bound, one distribution with all values
+    replaces them.
     """
     by_name: dict[str, list[Suggestion]] = {}
     for trial in trials:
@@ -128,7 +131,7 @@ def agreed(trials: Sequence[Suggestions]) -> list[Suggestions]:
 
 @dataclass(frozen=True)
 class _Axis:
-    """Where a parameter's values come from; `choices` gives Optuna's choice by the value's text."""
+    """The distribution of a parameter; `choices` maps the text of a value to Optuna's choice."""
 
     name: str
     distribution: "BaseDistribution"
@@ -138,18 +141,6 @@ class _Axis:
         if self.choices is not None:
             value = self.choices.get(same(value), value)
         return Suggestion(value, self.distribution)
-
-
-def _every(space: Space, above: str) -> Iterator[tuple[str, Leaf | Choice]]:
-    for parameter in space.parameters:
-        name = above + parameter.name
-        if isinstance(parameter, Nest):
-            yield from _every(parameter.space, f"{name}.")
-            continue
-        yield name, parameter
-        if isinstance(parameter, Choice):
-            for branch in parameter.branches.values():
-                yield from _every(branch, above)
 
 
 def _axis(name: str, parameter: Leaf | Choice) -> _Axis | None:
@@ -165,36 +156,34 @@ def _axis(name: str, parameter: Leaf | Choice) -> _Axis | None:
             return _Axis(name, *_choices(values))
         case IntUniform(low, high):
             return _Axis(name, IntDistribution(low, high))
-        case Quantized() as law:
-            return _Axis(name, _stepped(law))
-        case InvLogUniformValues(low, high):
-            return _Axis(name, FloatDistribution(low, high, log=True))
-        case Law() as law:
-            low, high = law.range() or Real(law).ends
-            log = isinstance(law, _LOGARITHMIC)
-            return _Axis(name, FloatDistribution(low, high, log=log))
+        case Quantized() as quantized:
+            return _Axis(name, _stepped(quantized))
+        case Continuous() as continuous:
+            ends = continuous.range() or Real(continuous).ends
+            log = isinstance(continuous, _LOGARITHMIC)
+            return _Axis(name, FloatDistribution(*ends, log=log))
     raise AssertionError(parameter)
 
 
-def _stepped(law: Quantized) -> "BaseDistribution":
-    """Return the distribution of multiples of q. Optuna has steps or a logarithm, not both."""
+def _stepped(quantized: Quantized) -> "BaseDistribution":
+    """Return the distribution of multiples of q; Optuna allows steps or a logarithm, not both."""
     from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy
 
-    points = law.support()
-    low, high = (points.at(0), points.at(points.size - 1)) if points else Real(law).ends
-    log = isinstance(law.law, _LOGARITHMIC) and low > 0
-    if isinstance(law.q, int):
-        return IntDistribution(int(low), int(high), log=log, step=1 if log else law.q)
-    with warnings.catch_warnings():  # Optuna moves a bound that rounding has carried off its step
+    points = quantized.support()
+    low, high = (points.at(0), points.at(points.size - 1)) if points else Real(quantized).ends
+    log = isinstance(quantized.base, _LOGARITHMIC) and low > 0
+    if isinstance(quantized.q, int):
+        return IntDistribution(int(low), int(high), log=log, step=1 if log else quantized.q)
+    with warnings.catch_warnings():  # Optuna moves a bound that rounding moved off its step
         warnings.simplefilter("ignore")
-        return FloatDistribution(low, high, log=log, step=None if log else law.q)
+        return FloatDistribution(low, high, log=log, step=None if log else quantized.q)
 
 
 def _choices(values: Sequence[Any]) -> "tuple[CategoricalDistribution, dict[str, Any]]":
     """Return a distribution over these values, and its choice for each by the value's text.
 
-    Optuna stores texts, numbers and the like, and takes 1 and True for one: where that would mix
-    up two values, all become JSON text.
+    Optuna stores scalars only, and 1 equals True there. If that would make two values equal, all
+    become JSON text.
     """
     from optuna.distributions import CategoricalDistribution  # noqa: PLC0415 - heavy
 
@@ -216,7 +205,7 @@ def _agree(own: Sequence[Suggestion]) -> bool:
 
 
 def _alike(one: "BaseDistribution", other: "BaseDistribution") -> bool:
-    """Return whether a study takes both for one parameter."""
+    """Return whether both can belong to one parameter of a study."""
     if one is other:
         return True
     if type(one) is not type(other) or _is_categorical(one):
@@ -225,7 +214,7 @@ def _alike(one: "BaseDistribution", other: "BaseDistribution") -> bool:
 
 
 def _holds(suggestion: Suggestion) -> bool:
-    """Return whether a value can have come from its distribution."""
+    """Return whether the distribution contains the value."""
     value, distribution = suggestion
     if _is_categorical(distribution):
         try:
@@ -243,19 +232,19 @@ def _holds(suggestion: Suggestion) -> bool:
 
 
 def _wider(name: str, own: Sequence[Suggestion]) -> _Axis:
-    """Return an axis with a distribution that holds all the values."""
+    """Return an axis whose distribution contains all the values."""
     from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy
 
-    given = {id(each.distribution): each.distribution for each in own}.values()
+    distributions = {id(each.distribution): each.distribution for each in own}.values()
     values = [each.value for each in own]
-    if any(map(_is_categorical, given)) or not all(map(_is_number, values)):
+    if any(map(_is_categorical, distributions)) or not all(map(_is_number, values)):
         return _Axis(name, *_choices(values))
-    bounds = [getattr(each, part, None) for each in given for part in ("low", "high")]
-    known = [*values, *filter(_is_number, bounds)]
-    low, high = min(known), max(known)
-    if all(type(each) is int for each in known):
+    bounds = [getattr(each, part, None) for each in distributions for part in ("low", "high")]
+    numbers = [*values, *filter(_is_number, bounds)]
+    low, high = min(numbers), max(numbers)
+    if all(type(each) is int for each in numbers):
         return _Axis(name, IntDistribution(low, high))
-    log = low > 0 and all(getattr(each, "log", False) for each in given)
+    log = low > 0 and all(getattr(each, "log", False) for each in distributions)
     return _Axis(name, FloatDistribution(low, high, log=log))
 
 

@@ -13,19 +13,18 @@ from colabctl.search.learn.optuna_bridge import frozen
 from colabctl.search.learn.trials import Trial
 from colabctl.views.columns import spelled_out
 from colabctl.views.results import as_json
-from colabctl.views.status import error_of
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-_LONGEST_NAME = 200  # characters of a study's name; Optuna has room for 512
-_LARGEST_STEP = 2**31  # what an integer of any database can hold
+_LONGEST_NAME = 200  # characters of a study's name; Optuna allows 512
+_LARGEST_STEP = 2**31  # the range of an integer in every database
 _FIXED = ("task", "trial", "status", "member", "worker", "attempt", "seconds", "error")
 
 
 @dataclass(frozen=True)
-class Study:
-    """One cell of a sweep as Optuna has it; `attributes` are those of the study itself."""
+class ExportedStudy:
+    """One cell of a sweep as an Optuna study; `attributes` are the study's own."""
 
     name: str
     attributes: Mapping[str, Any]
@@ -34,13 +33,12 @@ class Study:
 
 def studies(
     plan: Plan, cells: Sequence[Cell], state: SweepState, tasks: TaskFiles
-) -> Iterator[Study]:
-    """Yield a study for each cell, with its finished tasks in their order.
+) -> Iterator[ExportedStudy]:
+    """Yield a study for each cell, with its finished tasks in order.
 
-    Trials are numbered from 0 without gaps, so that their numbers are those of the tasks in their
-    cell once all have finished; before, the attributes `task` and `trial` tell. A task that is done
-    without a number for the metric has failed for Optuna. The value of one that was stopped early
-    is the last that it reported.
+    Optuna numbers trials from 0 without gaps: once all tasks have finished, by their numbers in
+    the cell; before, the attributes `task` and `trial` identify them. A done task without a number
+    for the metric is failed in Optuna. The value of a pruned one is its last report.
     """
     start, names = 0, _names(plan.sweep, cells)
     for cell, name in zip(cells, names, strict=True):
@@ -59,11 +57,11 @@ def studies(
             _describe(trial, state, plan, index, index - start)
             trials.append(trial)
         start += cell.tasks
-        yield Study(name, {"sweep": plan.sweep, **cell.values}, trials)
+        yield ExportedStudy(name, {"sweep": plan.sweep, **cell.values}, trials)
 
 
 def _names(sweep: str, cells: Sequence[Cell]) -> list[str]:
-    """Return a name for each cell's study: `bench model=xgb data=adult`, no two the same."""
+    """Return a unique name for the study of each cell: `bench model=xgb data=adult`."""
     names = [" ".join((sweep, *assignments(cell.values))) for cell in cells]
     if len(set(names)) < len(names) or any(len(name) > _LONGEST_NAME for name in names):
         names = [f"{name[:_LONGEST_NAME]} #{number}" for number, name in enumerate(names)]
@@ -84,20 +82,19 @@ def _suggestions(
 
 def _trial(plan: Plan, state: SweepState, index: int) -> Trial:
     task = state.tasks[index]
-    metrics = task.outcome.body.get("metrics", {}) if task.outcome else {}
     reports = tuple(
         (step if step is None or step < _LARGEST_STEP else None, value)
         for step, values in state.reports_of(index)
         if (value := plan.number_of(values)) is not None
     )
     assert task.status in ("done", "pruned", "failed")
-    return Trial(task.status, {}, plan.value_of(metrics), reports)
+    return Trial(task.status, {}, plan.value_of(task.outcome.metrics), reports)
 
 
 def _describe(trial: "FrozenTrial", state: SweepState, plan: Plan, index: int, number: int) -> None:
-    """Put the dates into a trial, and what Optuna has no word for into its attributes."""
+    """Set the dates of a trial, and its attributes to the facts that Optuna has no field for."""
     task = state.tasks[index]
-    body = task.outcome.body if task.outcome else {}
+    event, outcome = task.event, task.outcome
     begun, ended = _span(state, task, index)
     trial.datetime_start = datetime.fromtimestamp(begun)  # noqa: DTZ006 - Optuna's have no zone
     trial.datetime_complete = datetime.fromtimestamp(ended)  # noqa: DTZ006
@@ -105,15 +102,15 @@ def _describe(trial: "FrozenTrial", state: SweepState, plan: Plan, index: int, n
         "task": task_name(index),
         "trial": number,
         "status": task.status,
-        "member": state.writers[task.outcome.writer].member if task.outcome else None,
-        "worker": task.outcome.writer if task.outcome else None,
-        "attempt": body.get("attempt", task.attempts),
-        "seconds": body.get("seconds"),
-        "error": error_of(body or None) if task.status == "failed" else None,
+        "member": state.writers[event.writer].member if event else None,
+        "worker": event.writer if event else None,
+        "attempt": outcome.attempt,
+        "seconds": outcome.seconds if event else None,
+        "error": outcome.error or None,
     }
     trial.user_attrs = {key: value for key, value in attributes.items() if value is not None}
     for kind in ("metrics", "attributes"):
-        for name, value in body.get(kind, {}).items():
+        for name, value in getattr(outcome, kind).items():
             told = trial.value is not None and value == trial.value
             if told and (kind, name) == ("metrics", plan.metric):
                 continue
@@ -123,8 +120,8 @@ def _describe(trial: "FrozenTrial", state: SweepState, plan: Plan, index: int, n
 
 def _span(state: SweepState, task: TaskState, index: int) -> tuple[float, float]:
     """Return the ledger times between which a finished task ran."""
-    if task.outcome is None:  # its workers vanished every time
+    if task.event is None:  # it lost its worker every time
         events = state.events_of(index)
         return events[0].t, events[-1].t
-    ended = task.outcome.t
-    return ended - min(max(task.outcome.body.get("seconds", 0.0), 0.0), ended), ended
+    ended = task.event.t
+    return ended - min(max(task.outcome.seconds, 0.0), ended), ended

@@ -1,4 +1,4 @@
-"""Writes W&B sweep files into a folder, each with a name that tells its cell."""
+"""Writes W&B sweep files into a folder, each named after its cell."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from colabctl.export.wandb_sweeps import WandbSweep, assignments
 from colabctl.export.yaml_text import as_yaml
 from colabctl.views import files
 
-_LONGEST = 100  # bytes of a name before its ending
+_LONGEST = 100  # bytes of a name before its extension
 _UNSAFE = re.compile(r"([^\w.+-]|(?<!\w)\.|\.(?!\w))+")
 _BRACKETS = '[]{}" '
 
@@ -23,32 +23,29 @@ def write_sweeps(
     *,
     replace: bool = False,
 ) -> list[Path]:
-    """Write the W&B sweeps that the sweep `name` has become, and return their files.
+    """Write the W&B sweeps of the sweep `name`, and return their files.
 
-    Makes the folder, and leaves alone what else is in it. A file that was written from this sweep
-    before is replaced, another one only with `replace`; else UserError, and nothing is written.
+    Creates the folder and leaves its other files alone. A file from an earlier export of this
+    sweep is replaced, another one only with `replace`; else UserError, and nothing is written.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a folder for W&B's files")
     mark = f"colabctl sweep {name}, for W&B"
-    places = [folder / file for file in file_names(sweeps, name)]
-
-    def is_ours(start: bytes) -> bool:
-        return start.startswith(f"# {mark}\n".encode())
-
+    paths = [folder / file for file in file_names(sweeps, name)]
     if not replace:
-        for place in places:
-            files.refuse_foreign(place, is_ours, f"was not written from sweep {name}")
+        is_ours = files.begins_with(f"# {mark}\n")
+        for path in paths:
+            files.refuse_foreign(path, is_ours, f"was not written from sweep {name}")
     files.make_folder(folder)
-    for sweep, place in zip(sweeps, places, strict=True):
-        files.write(place, as_yaml(sweep.config, (mark, *notes)).encode())
-    return places
+    for sweep, path in zip(sweeps, paths, strict=True):
+        files.write(path, as_yaml(sweep.config, (mark, *notes)).encode())
+    return paths
 
 
 def file_names(sweeps: Sequence[WandbSweep], name: str) -> list[str]:
     """Return a file name for each sweep that is safe on every system: `model=xgb,data=iris.yaml`.
 
-    Where these would be long, or the same but for case, all are shortened and numbered.
+    If a name is long, or two differ only by case, all are shortened and numbered.
     """
     words = [",".join(map(_safe, assignments(each.fixed))) or name for each in sweeps]
     long = any(len(word.encode()) > _LONGEST for word in words)

@@ -1,52 +1,55 @@
-"""Writes a declared sweep in W&B's own form: a sweep for each cell, and for each branch in it.
+"""Turns a declared sweep into W&B sweeps: one for each cell, and for each branch in it.
 
-W&B knows neither `foreach` nor `choices`. With the values of a cell and the names of its branches
-fixed, what is left is as plain as W&B's form, and draws and enumerates the same there.
+W&B has neither `foreach` nor `choices`. With the values of a cell and the names of its branches
+fixed, W&B can express the rest, and draws and enumerates it in the same way.
 """
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from operator import methodcaller
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.export.flatten import Plain, count, plain_spaces
+from colabctl.export.flatten import FlatSpace, count, flat_spaces
 from colabctl.search.language.declaration import Declaration
 from colabctl.search.language.problems import listed, shown
+from colabctl.search.language.stopping_rules import Hyperband
 from colabctl.search.space.cells import Cell
 from colabctl.search.space.continuous import (
+    Continuous,
     InvLogUniform,
     InvLogUniformValues,
-    Law,
     LogUniform,
     LogUniformValues,
     Quantized,
 )
 from colabctl.search.space.discrete import Constant, Distribution
-from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space, Values
+from colabctl.search.space.space import Leaf, Nest, Parameter, Space, Values
 
 MOST_SWEEPS = 10_000
-"""W&B sweeps that one sweep may become."""
+"""The most W&B sweeps from one sweep."""
 
 _METHODS = ("grid", "random", "bayes")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # of a parameter, by W&B's schema
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # of a parameter, in W&B's schema
 _MACRO = re.compile(r"\$\{([^}]*)\}")
-_MACROS = re.compile(r"env|interpreter|program|args(_[a-z_]+)?|envvar:.*")  # that its agent expands
-_OURS = ("sampler", "seed", "max_retries", "task_timeout", "code", "claims")
-_THEIRS = ("project", "entity")  # which mean nothing here, and are kept
+_MACROS = re.compile(r"env|interpreter|program|args(_[a-z_]+)?|envvar:.*")  # W&B's
+_COLABCTL_KEYS = ("sampler", "seed", "max_retries", "task_timeout", "code", "claims")
+_WANDB_KEYS = ("project", "entity")  # ignored here, but exported
 _LONGEST_WORD = 60
 
 
 @dataclass(frozen=True)
 class WandbSweep:
-    """One sweep in W&B's form.
+    """One sweep in W&B's format.
 
-    fixed   the values of its cell, and after them the branch of each choice by the choice's name,
-            where that is nested with dots before it
-    config  what its file says
+    Attributes:
+        fixed: the values of its cell, then the branch of each choice by the choice's name; dots
+            join the names of nested maps
+        config: the content of its file
+
     """
 
     name: str
@@ -58,123 +61,110 @@ class WandbSweep:
 def wandb_sweeps(
     declaration: Declaration, cells: Sequence[Cell], name: str
 ) -> tuple[list[WandbSweep], list[str]]:
-    """Return the sweep `name` as W&B sweeps, and notes on what W&B has no form for.
+    """Return the sweep `name` as W&B sweeps, with notes on what W&B cannot express.
 
-    A cell's number of tasks becomes `run_cap`, shared out over its branches as its tasks are drawn:
-    evenly at each choice, no branch more than it has points. A grid's is shared out by points.
-    What gets no task is left out. Raises UserError for a sweep that has no such form.
+    The tasks of a cell become `run_cap`, divided among its branches as its tasks are drawn: evenly
+    at each choice, with no more than a branch has points; a grid's by points. A branch without
+    tasks is skipped. Raises UserError for a sweep that W&B cannot express.
     """
-    _refuse_what_has_no_form(declaration, cells)
+    _check_expressible(declaration, cells)
     common, notes = _common(declaration)
     sweeps: list[WandbSweep] = []
     without_tasks = 0
     for cell in cells:
-        branches = list(plain_spaces(cell.space))
-        shares = _shared_out(cell, branches, declaration.method)
+        branches = list(flat_spaces(cell.space))
+        shares = _shares(cell, branches, declaration.method)
         for (fixed, _, space), tasks in zip(branches, shares, strict=True):
             if not tasks:
                 without_tasks += 1
                 continue
-            every = {**cell.values, **fixed}
+            values = {**cell.values, **fixed}
             config = {
-                "name": " ".join((name, *assignments(every))),
+                "name": " ".join((name, *assignments(values))),
                 **common,
                 "method": _method(declaration, space),
                 "run_cap": tasks,
                 "parameters": _parameters(space),
             }
-            sweeps.append(WandbSweep(config["name"], every, tasks, config))
+            sweeps.append(WandbSweep(config["name"], values, tasks, config))
     if len(sweeps) + without_tasks > len(cells):
         notes.append(
             "choices: W&B has none, so each branch is a sweep of its own with its share of the "
             "tasks as run_cap"
         )
     if without_tasks:
-        notes.append(f"run_cap: {without_tasks} cells or branches have no task, and no sweep")
+        notes.append(f"run_cap: {without_tasks} cells or branches without tasks are skipped")
     if declaration.method == "random" and any(_runs_each_point_once(cell) for cell in cells):
-        notes.append("trials: where each point runs once here, W&B may draw one several times")
+        notes.append("trials: each point runs once here, but W&B may draw one several times")
     return sweeps, notes
 
 
 def assignments(values: Mapping[str, Any]) -> list[str]:
-    """Return values as people read them, each short and on one line: `model=xgb`, `lr=0.1`."""
+    """Return each value as short text on one line: `model=xgb`, `lr=0.1`."""
     return [f"{name}={_word(value)}" for name, value in values.items()]
 
 
-def _refuse_what_has_no_form(declaration: Declaration, cells: Sequence[Cell]) -> None:
+def _check_expressible(declaration: Declaration, cells: Sequence[Cell]) -> None:
     source = declaration.source
     if declaration.method not in _METHODS:
         raise UserError(
-            f"{source}: method {declaration.method} suggests its parameters in code, and W&B needs "
-            "a list of them; export the trials with --to optuna or --to csv"
+            f"{source}: with method {declaration.method}, code suggests the parameters, but W&B "
+            "needs a list of them; export the trials with --to optuna or --to csv"
         )
-    names = {parameter.name for parameter in _every(declaration.parameters)}
+    names = {parameter.name for _, parameter in declaration.parameters.walk()}
     odd = sorted(name for name in names if not _NAME.fullmatch(name))
     if odd:
         raise UserError(
-            f"{source}: W&B takes no parameter named {listed(map(shown, odd))}; a name there has "
-            "letters, digits, _ . and - only, and begins with a letter or _"
+            f"{source}: W&B does not allow a parameter named {listed(map(shown, odd))}; use "
+            "letters, digits, _ . and - only, and start with a letter or _"
         )
     total = sum(count(cell.space) for cell in cells)
     if total > MOST_SWEEPS:
         raise UserError(
             f"{source}: its cells and branches make {total:,} W&B sweeps, and {MOST_SWEEPS:,} is "
-            "the limit; give foreach or choices: fewer of them"
+            "the limit; use fewer values in foreach or branches in choices:"
         )
 
 
-def _every(space: Space) -> Iterator[Parameter]:
-    """Yield all parameters of a space, those in nests and branches included."""
-    for parameter in space.parameters:
-        yield parameter
-        match parameter:
-            case Nest(_, inner):
-                yield from _every(inner)
-            case Choice(_, branches):
-                for branch in branches.values():
-                    yield from _every(branch)
-
-
 def _common(declaration: Declaration) -> tuple[dict[str, Any], list[str]]:
-    """Return what all sweeps of a declaration have in common, and notes on what is left out."""
-    given = _given(declaration.content)
+    """Return the keys that all its W&B sweeps share, and notes on the skipped ones."""
     notes = []
-    ours = [key for key in _OURS if key in given]
-    if ours:
-        notes.append(f"{listed(ours)}: W&B has no form for that; left out")
+    skipped = [key for key in _COLABCTL_KEYS if declaration.content.get(key) is not None]
+    if skipped:
+        notes.append(f"{listed(skipped)}: W&B has no such key; skipped")
     program, rule = declaration.program, declaration.early_terminate
     if program is not None and ":" in program:
         notes.append(
-            f"program: {program} is a function, and W&B starts programs; left out, so call it "
-            "through wandb.agent(ID, function=...)"
+            f"program: {program} is a function, but W&B starts programs; skipped, so run it with "
+            "wandb.agent(ID, function=...)"
         )
         program = None
     macros = {m[1] for word in declaration.command or () for m in _MACRO.finditer(word)}
     dropped = sorted(macro for macro in macros if not _MACROS.fullmatch(macro))
     if dropped:
-        spelled = listed(f"${{{macro}}}" for macro in dropped)
-        notes.append(f"command: W&B's agent does not put in the value of {spelled}")
-    if rule is not None and rule.get("type") != "hyperband":
-        notes.append(f"early_terminate: W&B knows no {rule.get('type')}; left out")
+        macros_text = listed(f"${{{macro}}}" for macro in dropped)
+        notes.append(f"command: W&B's agent does not expand {macros_text}")
+    if rule is not None and not isinstance(rule, Hyperband):
+        notes.append(f"early_terminate: W&B does not have {rule.type}; skipped")
         rule = None
-    theirs = {key: declaration.content.get(key) for key in _THEIRS}
+    wandb_keys = {key: declaration.content.get(key) for key in _WANDB_KEYS}
     common = {
         "description": declaration.description,
-        **{key: value for key, value in theirs.items() if isinstance(value, str)},
+        **{key: value for key, value in wandb_keys.items() if isinstance(value, str)},
         "program": program,
         "command": list(declaration.command) if declaration.command else None,
         "method": declaration.method,
-        "metric": _given(asdict(declaration.metric)) if declaration.metric else None,
-        "early_terminate": dict(rule) if rule else None,
+        "metric": _without_nulls(asdict(declaration.metric)) if declaration.metric else None,
+        "early_terminate": rule.to_json() if rule else None,
     }
-    return _given(common), notes
+    return _without_nulls(common), notes
 
 
-def _given(keys: Mapping[str, Any]) -> dict[str, Any]:
+def _without_nulls(keys: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in keys.items() if value is not None}
 
 
-def _shared_out(cell: Cell, branches: Sequence[Plain], method: str) -> list[int]:
+def _shares(cell: Cell, branches: Sequence[FlatSpace], method: str) -> list[int]:
     """Return the number of tasks of each branch of a cell."""
     if len(branches) == 1:
         return [cell.tasks]
@@ -186,7 +176,7 @@ def _shared_out(cell: Cell, branches: Sequence[Plain], method: str) -> list[int]
     limits = [cell.tasks if size is None else min(size, cell.tasks) for size in most]
     tasks = [0] * len(branches)
     left, weight_left = cell.tasks, sum(weights)
-    # What is full soonest comes first, so that the others get what it cannot take.
+    # Those that fill up first come first, so that the others get the rest.
     for i in sorted(range(len(branches)), key=lambda i: limits[i] / weights[i]):
         tasks[i] = min(limits[i], math.floor(left * weights[i] / weight_left + Fraction(1, 2)))
         left -= tasks[i]
@@ -205,9 +195,11 @@ def _runs_each_point_once(cell: Cell) -> bool:
 
 
 def _method(declaration: Declaration, space: Space) -> str:
-    """Return the method of the sweep; W&B's bayes refuses a space that has one point only."""
+    """Return the method of a W&B sweep; W&B's bayes refuses a space with a single point."""
     only_constants = all(
-        isinstance(each.distribution, Constant) for each in _every(space) if isinstance(each, Leaf)
+        isinstance(each.distribution, Constant)
+        for _, each in space.walk()
+        if isinstance(each, Leaf)
     )
     return "grid" if declaration.method == "bayes" and only_constants else declaration.method
 
@@ -219,20 +211,20 @@ def _parameters(space: Space) -> dict[str, Any]:
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     match parameter:
         case Nest(_, Space(())):  # W&B has no empty nest
-            return _leaf(Constant({}))
+            return _distribution(Constant({}))
         case Nest(_, space):
             return {"parameters": _parameters(space)}
         case Leaf(_, distribution):
-            return _leaf(distribution)
+            return _distribution(distribution)
     raise AssertionError(parameter)  # a choice: its branch is fixed
 
 
-def _leaf(distribution: Distribution) -> dict[str, Any]:
-    """Return W&B's spelling of a distribution; nothing is left to be inferred."""
+def _distribution(distribution: Distribution) -> dict[str, Any]:
+    """Return a distribution in W&B's format, with its name."""
     if isinstance(distribution, Quantized):
-        law = _with_bounds(distribution.law)
-        return {**_leaf(law), "distribution": f"q_{law.kind}", "q": distribution.q}
-    if isinstance(distribution, Law):
+        base = _with_bounds(distribution.base)
+        return {**_distribution(base), "distribution": f"q_{base.kind}", "q": distribution.q}
+    if isinstance(distribution, Continuous):
         distribution = _with_bounds(distribution)
     keys: dict[str, Any] = {"distribution": distribution.kind}
     for field in fields(distribution):  # type: ignore[arg-type]  # each is a dataclass
@@ -241,20 +233,20 @@ def _leaf(distribution: Distribution) -> dict[str, Any]:
     return keys
 
 
-def _with_bounds(law: Law) -> Law:
-    """Return a law between exponents of e as the one between bounds; W&B has given up the former.
+def _with_bounds(distribution: Continuous) -> Continuous:
+    """Return a distribution between exponents of e as one between values, as W&B deprecates those.
 
-    The draws are the same but for the last digits.
+    Only the last digits of draws differ.
     """
     try:
-        match law:
+        match distribution:
             case LogUniform(low, high):
                 return LogUniformValues(math.exp(low), math.exp(high))
             case InvLogUniform(low, high):
                 return InvLogUniformValues(math.exp(-high), math.exp(-low))
-    except ValueError:  # exponents so near to each other that the bounds are the same
+    except ValueError:  # exponents so close that the bounds are equal
         pass
-    return law
+    return distribution
 
 
 def _word(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Writes plain values as YAML that every reader takes for the same."""
+"""Writes plain values as YAML that all readers read alike."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +7,9 @@ import yaml
 
 
 def as_yaml(config: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
-    """Return plain values as YAML that YAML 1.1 and 1.2 read alike, below lines of comment.
+    """Return plain values as YAML that means the same in YAML 1.1 and 1.2, below comment lines.
 
-    A comment stays on its line, whatever it quotes.
+    Characters that could end a comment's line become spaces.
     """
     text = yaml.dump(
         dict(config),
@@ -24,19 +24,19 @@ def as_yaml(config: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's, without anchors, and with quotes around text that other readers might count.
+    """PyYAML's dumper without anchors, and with quotes around text that may look like a number.
 
-    PyYAML writes 1e-05 as 1.0e-05, a number for every reader; but text such as "1e-5" it leaves
-    bare, and only YAML 1.1 reads that as text.
+    PyYAML writes 1e-05 as 1.0e-05, a number for every reader; but it leaves text such as "1e-5"
+    without quotes, which only YAML 1.1 reads as text.
     """
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the name is PyYAML's
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
 
     def text(self, value: str) -> yaml.ScalarNode:
         style: str | None = "'"
         if not value.isprintable():
-            style = '"'  # with escapes: between single quotes it loses some line breaks of Unicode
+            style = '"'  # with escapes; single quotes lose some line breaks of Unicode
         elif value[:1].isalpha() or value[:1] == "_":
             style = None
         return self.represent_scalar("tag:yaml.org,2002:str", value, style)

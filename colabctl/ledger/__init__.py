@@ -1,4 +1,4 @@
-"""What has happened: journals, the state they fold to, and claims."""
+"""The ledger of a sweep: its plan and tasks, the journals, the state they add up to, and claims."""
 
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_ledger
@@ -6,6 +6,8 @@ from colabctl.ledger.plan import (
     FORMAT,
     Kind,
     Plan,
+    check_approved,
+    program_of,
     read_plan,
 )
 from colabctl.ledger.sweep_state import Proposal, SweepState, Writer, params_of
@@ -26,8 +28,10 @@ __all__ = [
     "TaskLine",
     "TaskState",
     "Writer",
+    "check_approved",
     "open_ledger",
     "params_of",
+    "program_of",
     "read_plan",
     "task_name",
     "write_tasks",

@@ -1,20 +1,20 @@
-"""Which tasks to claim, so that workers who see each other's claims late seldom claim the same."""
+"""Chooses the tasks to claim, so that workers who see claims late seldom claim the same ones."""
 
 import random
 
 from colabctl.ledger.sweep_state import SweepState
 
-# How often a worker whose own share is used up leaves the others' to them until its next look.
-# Simulated, this halves what is run twice and costs half a percent of speed.
+# How often a worker with no tasks left in its share waits instead of taking from another share.
+# In simulations this halves the tasks that run twice and costs half a percent of speed.
 _PATIENCE = 0.7
-# The golden ratio's fraction spreads neighbouring indices evenly over [0, 1).
+# Multiples of the golden ratio's fraction spread neighbouring indices evenly over [0, 1).
 _SPREAD = 0.6180339887498949
 
 
 def choose(state: SweepState, want: int, now: float, rng: random.Random) -> list[int]:
     """Return at most `want` tasks that may be claimed at ledger time `now`, in random order.
 
-    Tasks that nobody holds come before those of a worker that fell silent.
+    Open tasks come before those of a worker whose lease has lapsed.
     """
     if want <= 0 or state.order != "go":
         return []
@@ -27,9 +27,9 @@ def choose_apart(
 ) -> list[int]:
     """Choose as `choose` does, for worker `name` where claims are seen late.
 
-    First come tasks of the worker's own share: an even slice of all tasks, which no other live
-    worker begins with. When those are gone, workers take from others' shares now and then only:
-    by the next look it may be known that somebody has it already.
+    The worker first takes tasks of its own share: an even slice of all tasks, with which no other
+    live worker starts. After that it takes from the other shares only now and then, as the next
+    look may show that such a task is taken.
     """
     if want <= 0 or state.order != "go":
         return []

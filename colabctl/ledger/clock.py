@@ -1,9 +1,9 @@
-"""Ledger time: a clock that never runs behind what it has read.
+"""Ledger time: a clock that is never behind an event it has read.
 
-A hybrid of wall clock and message clock: each reader adds to its wall clock the largest lead it
-has seen in anybody's events. So an event is never dated before one that its writer had read, and
-time goes on between events, which leases need. After S. Kulkarni et al., "Logical Physical
-Clocks", 2014; the counter there is the event's number here.
+A hybrid logical clock: each reader adds to its wall clock the largest lead of any event it has
+read. So a writer never dates an event before one that it has read, and time passes between
+events, which leases need. After S. Kulkarni et al., "Logical Physical Clocks", 2014; their counter
+is the event's number here.
 """
 
 import time
@@ -19,12 +19,12 @@ class Clock:
         self._latest = 0.0
 
     def now(self) -> float:
-        """Return the present ledger time, never less than an earlier answer (microseconds)."""
+        """Return the current ledger time, to the microsecond; it never goes back."""
         self._latest = max(self._latest, round(self._wall() + self._lead, 6))
         return self._latest
 
     def observe(self, t: float) -> None:
-        """Take note of an event dated `t`."""
+        """Take in the time of an event that was read."""
         if t > self._latest:
             lead = t - self._wall()
             if lead > self._lead:

@@ -1,54 +1,91 @@
-"""What a journal line means: the kinds of event, their parts, and the order they stand in.
+"""The lines of a journal: kinds of event, their parts, and the order of events.
 
-A line is one JSON object with three parts that every event has, and the parts of its kind:
+A line is a JSON object with three parts that every event has, and the parts of its kind:
 
     n       number of the event in its writer's journal, from 0, without gaps
-    t       ledger time, seconds since 1970 (see clock.py)
+    t       ledger time, in seconds since 1970 (see clock.py)
     event   its kind
 
-    start      member, host, pid, jobs, lease, ...        a worker begins; lease in seconds; its
-                                                          own clock in wall, its version
-    claim      tasks: [[index, attempt], ...], params     tasks it means to run; the parameters
-                                                          it proposes for slots, by index
+    start      member, host, pid, jobs, lease, ...        a worker starts; its lease in seconds,
+                                                          its version, its own clock as wall
+    claim      tasks: [[index, attempt], ...], params     the tasks that it will run; parameters
+                                                          that it proposes, by index
     suggested  task, attempt, params, distributions       parameters that an objective asked for
     report     task, attempt, reports: [[step, values]]   intermediate values
-    done       task, attempt, seconds, metrics            a task ran to its end
+    done       task, attempt, seconds, metrics,           a task was completed
+               attributes
     pruned     task, attempt, seconds, metrics            a task was stopped early, on purpose
     failed     task, attempt, seconds, error, output      an attempt failed
-    released   tasks: [index, ...]                        claims given back unharmed
-    heartbeat                                             a sign of life, nothing else
-    end        reason                                     the worker writes no more
-    pause, resume, stop                                   what the whole sweep is to do
+    released   tasks: [index, ...]                        claims returned without running
+    heartbeat                                             the worker is alive
+    end        reason                                     the worker writes nothing more
+    pause, resume, stop                                   orders to all workers of the sweep
     retry      tasks: [index, ...]                        failures of these tasks are forgiven
 """
 
 import json
 import math
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 OUTCOME_KINDS = frozenset({"done", "pruned", "failed"})
-TOLD_KINDS = frozenset({"suggested", "report"})
-TASK_KINDS = OUTCOME_KINDS | TOLD_KINDS
+PROGRESS_KINDS = frozenset({"suggested", "report"})
+TASK_KINDS = OUTCOME_KINDS | PROGRESS_KINDS
 BATCH_KINDS = frozenset({"claim", "released", "retry"})
 CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
 WRITER_KINDS = frozenset({"start", "heartbeat", "end"})
 KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS
 
-# Times outside 2001..2100 are damage: no clock is that wrong, and one such event would drag the
-# ledger time of every reader with it.
+# Times outside 2001-2100 are damage: no clock is that wrong, and one such event would move the
+# ledger time of every reader.
 _EARLIEST, _LATEST = 1e9, 4.1e9
 
-_DEEPEST = 50  # levels of lists and maps in a metric; whoever shows them walks down by recursion
+_DEEPEST = 50  # levels of lists and maps in a metric: readers that show them recurse
+
+event_order = itemgetter(0, 1, 2)
+"""The sort key of events: (t, writer, n)."""
+
+
+class Outcome(NamedTuple):
+    """How an attempt at a task ended.
+
+    Attributes:
+        seconds: how long it ran.
+        error: one line on what failed, "" if nothing did.
+        output: the end of what a failed attempt printed.
+
+    """
+
+    attempt: int
+    seconds: float
+    metrics: dict[str, Any]
+    attributes: dict[str, Any]
+    error: str = ""
+    output: str = ""
 
 
 class Event(NamedTuple):
-    """One event; tuples of (t, writer, n) are its place in the order of the sweep."""
+    """One event; `body` holds the parts of its kind."""
 
     t: float
     writer: str
     n: int
     kind: str
     body: dict[str, Any]
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the attempt ended; only for the kinds in OUTCOME_KINDS."""
+        body = self.body
+        error = body.get("error") if self.kind == "failed" else ""
+        return Outcome(
+            body["attempt"],
+            body.get("seconds", 0.0),
+            body.get("metrics", {}),
+            body.get("attributes", {}),
+            error if isinstance(error, str) else "unknown",
+            str(body.get("output", "")),
+        )
 
     def tasks(self) -> list[int]:
         """Return the indices of the tasks that the event is about."""
@@ -62,23 +99,23 @@ class Event(NamedTuple):
 
 
 def encode(n: int, t: float, kind: str, parts: dict[str, Any]) -> bytes:
-    """Return the line of one event, newline included.
+    """Return the line of an event, newline included.
 
-    Numbers that are not finite are written as Python's json does (NaN, Infinity).
+    Numbers that are not finite are written as Python's json writes them: NaN, Infinity.
     """
     line = json.dumps({"n": n, "t": t, "event": kind, **parts}, separators=(",", ":"))
     return line.encode() + b"\n"
 
 
 def parse(lines: list[bytes]) -> list[Any]:
-    """Return what each line holds as JSON; for a line that is no JSON, the error.
+    """Return the JSON value of each line, or its error if the line is not JSON.
 
-    A thousand lines are parsed as one list, which takes a third of the time of one by one.
+    All lines are parsed as one list, which takes a third of the time of parsing each.
     """
     try:
-        whole = json.loads(b"[" + b",".join(lines) + b"]")
-        if len(whole) == len(lines):
-            return whole  # type: ignore[no-any-return]
+        values = json.loads(b"[" + b",".join(lines) + b"]")
+        if len(values) == len(lines):
+            return values  # type: ignore[no-any-return]
     except (ValueError, RecursionError):
         pass  # some line is damaged: find out which
     return [_parse(line) for line in lines]
@@ -87,15 +124,15 @@ def parse(lines: list[bytes]) -> list[Any]:
 def _parse(line: bytes) -> Any:
     try:
         return json.loads(line)
-    except (ValueError, RecursionError) as wrong:
-        return wrong
+    except (ValueError, RecursionError) as error:
+        return error
 
 
 def check(body: Any, writer: str, total: int) -> Event:
-    """Return the event that a line of `writer`'s journal holds, in a sweep of `total` tasks.
+    """Return the event in a parsed line of `writer`'s journal, for a sweep of `total` tasks.
 
-    Raises ValueError for anything that is not a whole event of a known kind: the line comes from
-    a folder that others write to, so each part that the fold relies on is checked here.
+    Raises ValueError for anything but a complete event of a known kind. The line comes from a
+    folder that others write to, so every part that readers rely on is checked here.
     """
     if type(body) is not dict:
         raise ValueError(str(body) if isinstance(body, Exception) else "not an object")
@@ -112,7 +149,7 @@ def check(body: Any, writer: str, total: int) -> Event:
         _check_batch(kind, body, total)
     elif kind == "start":
         if n != 0:
-            raise ValueError("a start in the middle")
+            raise ValueError("start is not the first event")
         _check_start(body)
     elif kind not in KINDS:
         raise ValueError(f"unknown event {kind!r}")
@@ -155,15 +192,16 @@ def _check_batch(kind: str, body: dict[str, Any], total: int) -> None:
 
 
 def check_params(params: Any) -> None:
-    """Raise ValueError unless these are parameters of a task that a sweep file can declare.
+    """Raise ValueError unless a sweep file can declare these parameters of a task.
 
-    Their names reach shells, notebooks and terminals; search/parameters.py refuses the same ones.
+    Their names reach shells, notebooks and terminals. search/language/parameters.py refuses the
+    same names.
     """
     if type(params) is not dict:
         raise ValueError("params of a task are not an object")
     for name in params:
         if not name.isprintable() or not name.strip():
-            raise ValueError(f"{name!r:.60} is no name for a parameter")
+            raise ValueError(f"{name!r:.60} cannot be the name of a parameter")
 
 
 def _check_outcome(body: dict[str, Any]) -> None:

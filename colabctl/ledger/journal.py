@@ -1,8 +1,8 @@
-"""What a journal is to the ledger, in whichever form its files are kept.
+"""The interface of journals, and the writer of one.
 
-One writer to a journal, always; nothing that was written is edited, renamed or deleted. Two forms
-do this: appended.py, one growing file, for file systems where every machine sees a write at once;
-numbered.py, small files written once, for mounts that upload whole files some time later.
+Each journal has exactly one writer, and nothing in it is ever edited, renamed or deleted. It has
+two forms: in appended.py, one growing file, for file systems where every machine sees a write at
+once; in numbered.py, small files written once, for mounts that upload complete files later.
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ from colabctl.ledger.events import Event, encode
 
 
 class Damage(NamedTuple):
-    """A line of a journal that is no event."""
+    """A line of a journal that is not an event."""
 
     file: Path
     line: int
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file} line {self.line} is damaged ({self.reason}); the rest counts"
+        return f"{self.file} line {self.line} is damaged ({self.reason}); the other lines count"
 
 
 class Journals(Protocol):
@@ -31,36 +31,37 @@ class Journals(Protocol):
     def damage(self) -> list[Damage]:
         """What could not be read."""
 
-    def news(self, without: str) -> list[Event]:
-        """Return the events that arrived since the last call, but for the journal `without`."""
+    def new_events(self, skip: str) -> list[Event]:
+        """Return the events that have arrived since the last call, except those of `skip`."""
 
-    def create(self, name: str, place: int = 0) -> "Store":
-        """Return where a new journal goes, under a name that was never used before.
+    def create(self, name: str, position: int = 0) -> "Store":
+        """Return the store of a new journal, whose name was never used before.
 
-        With the `place` at which a store ended it goes on there.
+        With the `position` at which an earlier store ended, it continues there.
         """
 
 
 class Store(Protocol):
-    """Where one writer's lines go; `place` tells how much of them is there."""
+    """The files of one writer; `position` is how far they reach, in bytes or in events."""
 
-    place: int
+    position: int
 
     def write(self, lines: bytes) -> int:
-        """Add whole lines and return how many bytes of them are safe; raise OSError if none is.
+        """Append complete lines and return how many bytes of them were written.
 
-        What was not safe is given again, with more behind it.
+        Raises OSError if nothing was. The caller passes the remaining bytes again, followed by
+        newer lines.
         """
 
     def sync(self) -> None:
-        """Make what was written survive a power cut of this machine."""
+        """Make the written lines survive a power cut of this machine."""
 
     def close(self) -> None:
-        """Make the journal quick to read for those who come later; nothing more is written."""
+        """Make the journal quick to read for newcomers; nothing more is written."""
 
 
 class JournalWriter:
-    """The journal of one writer: `append` dates and numbers events, `flush` brings them to disk."""
+    """The journal of one writer: `append` dates and numbers events, `flush` writes them to disk."""
 
     def __init__(self, name: str, store: Store, clock: Clock) -> None:
         self.name = name
@@ -70,7 +71,7 @@ class JournalWriter:
         self.due = b""  # lines that are not on disk yet
 
     def append(self, events: Iterable[tuple[str, dict[str, Any]]]) -> list[Event]:
-        """Date and number events, given as (kind, parts), for the next flush; return them."""
+        """Date and number events, each a (kind, parts), for the next flush; return them."""
         t = self._clock.now()
         dated = [
             Event(t, self.name, n, kind, parts)
@@ -81,19 +82,19 @@ class JournalWriter:
         return dated
 
     def flush(self) -> None:
-        """Write what is due. Raises OSError if not all of it could be; call again later."""
+        """Write the lines that are due; on OSError some remain, so call again later."""
         while self.due:
             self.due = self.due[self._store.write(self.due) :]
 
     @property
-    def place(self) -> int:
-        """Where in the journal the lines that are due belong."""
-        return self._store.place
+    def position(self) -> int:
+        """The position in the journal of the lines that are due."""
+        return self._store.position
 
     def sync(self) -> None:
-        """Make what was flushed survive a power cut of this machine."""
+        """Make the flushed lines survive a power cut of this machine."""
         self._store.sync()
 
     def close(self) -> None:
-        """Say that nothing more will be written."""
+        """Declare that nothing more will be written."""
         self._store.close()

@@ -1,4 +1,4 @@
-"""One process's hand on a sweep's ledger: it reads news, records what it did, and claims."""
+"""The ledger of a sweep as one process uses it: to read events, to record its own, and to claim."""
 
 import random
 import time
@@ -20,12 +20,11 @@ from colabctl.sharedfs.mounts import Anchor
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
 
-# A power cut costs at most the results of so many seconds; syncing more often would cost more.
-_SYNC_EVERY = 1.0
+_SYNC_EVERY = 1.0  # seconds: the results that a power cut can cost; more often would be slower
 
 
 class Ledger:
-    """The journals of one sweep as one process sees them, and its own journal once it has one."""
+    """The journals of a sweep as one process sees them, and its own journal after `join`."""
 
     def __init__(
         self, journals: Journals, plan: Plan, wall: Callable[[], float] = time.time
@@ -41,31 +40,31 @@ class Ledger:
 
     @property
     def damage(self) -> list[Damage]:
-        """What could not be read."""
+        """The lines that could not be read."""
         return self._journals.damage
 
     @property
     def name(self) -> str:
-        """Name of the own journal, "" for a reader."""
+        """Name of this process's journal, "" for a reader."""
         return self._writer.name if self._writer else ""
 
     def refresh(self) -> list[Event]:
-        """Read what has arrived since the last time, and return it."""
-        news = self._journals.news(without=self.name)
-        for event in news:
+        """Read the events that have arrived since the last call, and return them."""
+        events = self._journals.new_events(skip=self.name)
+        for event in events:
             self.clock.observe(event.t)
-        self.state.add(news)
-        return news
+        self.state.add(events)
+        return events
 
     def join(self, name: str) -> None:
-        """Take a name, never used before, to write under."""
+        """Start a journal, whose name was never used before."""
         self._writer = JournalWriter(name, self._journals.create(name), self.clock)
 
     def record(self, events: Sequence[tuple[str, Parts]]) -> None:
-        """Write events, given as (kind, parts).
+        """Write events, each a (kind, parts).
 
-        Raises OSError if they could not all be written; they are remembered, and the next call,
-        also one without events, goes on with them.
+        Raises OSError if some could not be written. They are kept, and the next call writes them,
+        even a call without events.
         """
         assert self._writer is not None, "join before recording"
         self._append(events)
@@ -81,7 +80,7 @@ class Ledger:
                 self._unsynced_since = time.monotonic()
 
     def sync(self, *, force: bool = False) -> None:
-        """Bring what was recorded safely to disk, if that was not done for a second."""
+        """Make the recorded events survive a power cut, at most once a second unless forced."""
         since = self._unsynced_since
         if self._writer is None or since is None:
             return
@@ -90,25 +89,25 @@ class Ledger:
             self._unsynced_since = None
 
     def close(self) -> None:
-        """Write nothing more: leave the journal safe, and quick to read for others."""
+        """Leave the journal safe on disk and quick to read; nothing more is written."""
         if self._writer is not None:
             self.sync(force=True)
             self._writer.close()
 
     @property
     def writer(self) -> JournalWriter | None:
-        """The own journal, once there is one; what is due there could not be written."""
+        """The journal of this process, or None before `join`."""
         return self._writer
 
-    def complete(self, name: str, place: int, lines: bytes) -> None:
-        """Write the lines that the journal of a writer that has ended lacks at its `place`."""
-        store = self._journals.create(name, place)
+    def complete(self, name: str, position: int, lines: bytes) -> None:
+        """Add the missing last lines to the journal of a writer that has ended."""
+        store = self._journals.create(name, position)
         while lines:
             lines = lines[store.write(lines) :]
         store.sync()
 
     def silent_for(self) -> float:
-        """Return the seconds since this writer last showed life."""
+        """Return the seconds since this writer's last event."""
         return self.clock.now() - self._written_at
 
     def claim(
@@ -120,14 +119,18 @@ class Ledger:
         outcomes: Sequence[tuple[str, Parts]] = (),
         propose: Callable[[Sequence[int]], Mapping[int, Parts]] | None = None,
     ) -> list[Claim]:
-        """Record `outcomes` and claim some of the tasks that may be claimed, chosen at random.
+        """Record `outcomes` and claim tasks, chosen at random.
 
-        want     how many, told from the state under the lock
-        lock     excludes the processes that see each other's writes at once
-        propose  gives the parameters of those of the chosen tasks that have none
+        Args:
+            want: returns how many tasks to claim; called with the state, under the lock.
+            lock: excludes the processes that see each other's writes at once.
+            rng: chooses.
+            outcomes: events to record in the same write, each a (kind, parts).
+            propose: returns the parameters of those of the chosen tasks that have none yet.
+
         """
         assert self._writer is not None, "join before claiming"
-        self._append(outcomes)  # first: whatever fails from here on, they are due
+        self._append(outcomes)  # first: if anything below fails, they are due
         with lock:
             self.refresh()
             state, now = self.state, self.clock.now()
@@ -143,14 +146,14 @@ class Ledger:
                 self._append([("claim", parts)])
             try:
                 self._writer.flush()
-            except OSError:  # nobody can see the claims, so they had better not be
+            except OSError:  # no one can see the claims, so take them back
                 self._append([("released", {"tasks": chosen})])
                 raise
         return claims
 
 
 def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time) -> Ledger:
-    """Return the ledger whose journals lie below `folder`, in the form that the plan says."""
+    """Return the ledger with the journals in `folder`, in the form that suits its consistency."""
     if plan.consistency == "coherent":
         return Ledger(AppendedJournals(folder, plan.total), plan, wall)
     return Ledger(NumberedJournals(folder, plan.total, Anchor(folder.parent).check), plan, wall)

@@ -1,16 +1,15 @@
-"""Journals as small files written once, for mounts that upload a file whole, some time later.
+"""Journals as small files written once, for mounts that upload complete files some time later.
 
-Each flush is a new file, named by the numbers of its first and last event and never touched again:
+Each flush is a new file, named after the numbers of its first and last event, and never changed:
 
     journal/<writer>/<first>/<first>-<last>.jsonl
 
-So the names alone tell what has not arrived yet, and a file that holds fewer lines than its name
-says has not arrived whole. After every 16 flushes one more file holds what they hold together,
-after every 256 and 4096 likewise, and at a writer's end one holds the rest: a newcomer reads few
-files. A folder takes 200 flushes, then the next one begins, named by its first event.
+So the names alone show which events have not arrived, and a file with fewer lines than its name
+says is incomplete. After every 16 flushes one more file repeats all of their lines, also after
+every 256 and 4096, and at a writer's end one repeats the rest, so that a newcomer reads few files.
+After 200 flushes the next folder starts, named after its first event.
 
-Files arrive in any order, listings may leave out some, and nothing is concluded from a file that
-is not there.
+Files arrive in any order, listings may omit some, and nothing follows from a missing file.
 """
 
 import os
@@ -31,10 +30,10 @@ _RUNS = (_RUN**3, _RUN**2, _RUN)
 _PER_FOLDER = 200  # flushes; with the files of runs the folder stays below 300 entries
 _NAME = re.compile(r"(\d{8})-(\d{8})(?:-\d+)?\.jsonl")
 _FOLDER = re.compile(r"\d{8}")
-_MANY_TRIES = 1000  # more than anybody made before: a journal goes on under names never used
-_NEARLY_FULL = 100  # entries after which a writer may have gone on to the next folder
-_LARGEST = 1 << 28  # bytes; the largest run of files, each event with the longest output, is below
-_LOOK_ANYWAY = 8  # looks after which a new folder is looked for in any case
+_MANY_TRIES = 1000  # more than any writer made, so a continued journal uses new names
+_NEARLY_FULL = 100  # entries in a folder above which its writer may have started the next one
+_LARGEST = 1 << 28  # bytes; above the largest run of files, each event with the longest output
+_LIST_EVERY = 8  # looks after which the folders of a writer are listed in any case
 
 
 class _Flush(NamedTuple):
@@ -46,48 +45,48 @@ class _Flush(NamedTuple):
 class NumberedStore:
     """The files of one writer; `check_mount` raises OSError if the mount is gone."""
 
-    def __init__(self, folder: Path, check_mount: Callable[[], None], place: int = 0) -> None:
+    def __init__(self, folder: Path, check_mount: Callable[[], None], position: int = 0) -> None:
         self._folder = folder
         self._check_mount = check_mount
         self._part = folder
         self._flushes: list[_Flush] = []  # since the last of the longest runs
         self._count = 0
-        self.place = place  # number of the next event
-        self._tries = _MANY_TRIES if place else 0
+        self.position = position  # number of the next event
+        self._tries = _MANY_TRIES if position else 0
 
     def write(self, lines: bytes) -> int:
-        """Write all lines as one new file, and the file of the run that it ends."""
-        flush = _Flush(self.place, self.place + lines.count(b"\n") - 1, lines)
+        """Write all lines as one new file, and the combined file of the run that it ends."""
+        flush = _Flush(self.position, self.position + lines.count(b"\n") - 1, lines)
         self._check_mount()
         if self._count % _PER_FOLDER == 0:
             self._part = self._folder / f"{flush.first:08d}"
-            # Not the folder above: where that has not arrived yet, one more would be made.
+            # No parents: a journal folder that has not arrived here yet would be made twice.
             self._folder.mkdir(exist_ok=True)
             self._part.mkdir(exist_ok=True)
         self._write(flush)
         self._count += 1
-        self.place = flush.last + 1
+        self.position = flush.last + 1
         self._flushes.append(flush)
         for run in _RUNS:
             if self._count % run == 0:
-                self._together(run)
+                self._combine(run)
                 break
         if self._count % _RUNS[0] == 0:
             self._flushes.clear()
         return len(lines)
 
     def sync(self) -> None:
-        """Do nothing: each file is given to the mount whole, and uploading is its business."""
+        """Do nothing: each file is complete, and the mount uploads it."""
 
     def close(self) -> None:
-        """Write one file with what no file of the longest run holds."""
+        """Write one file with all lines since the last of the longest runs."""
         if len(self._flushes) > 1:
-            self._together(len(self._flushes))
+            self._combine(len(self._flushes))
 
-    def _together(self, count: int) -> None:
-        """Write what the last `count` flushes hold into one file.
+    def _combine(self, count: int) -> None:
+        """Write the lines of the last `count` flushes into one file.
 
-        It only saves others time, so a failure is passed over: the next run holds it as well.
+        It only saves readers time, so errors are ignored: a longer run has the lines too.
         """
         flushes = self._flushes[-count:]
         lines = b"".join(flush.lines for flush in flushes)
@@ -97,7 +96,7 @@ class NumberedStore:
 
     def _write(self, flush: _Flush) -> None:
         name = f"{flush.first:08d}-{flush.last:08d}"
-        if self._tries:  # an earlier try may have left a part of itself under the plain name
+        if self._tries:  # a failed write may have left a part under the plain name
             name += f"-{self._tries + 1}"
         try:
             write_once(self._part / f"{name}.jsonl", flush.lines)
@@ -109,23 +108,23 @@ class NumberedStore:
 
 @dataclass
 class _Seen:
-    """What is known of one writer's events, by number."""
+    """The numbers of the events that were read of one writer, and the folders that it uses."""
 
-    next: int = 0  # all below it are known
-    beyond: set[int] = field(default_factory=set)  # known ones above a gap
+    next: int = 0  # all below were read
+    beyond: set[int] = field(default_factory=set)  # read, above a gap
     ended_with: int | None = None
     looks: int = 0
     folders: list[int] = field(default_factory=list)  # first numbers, ascending
     entries: int = 0  # in the last folder
 
     def lacks(self, first: int, last: int) -> bool:
-        """Whether an event from `first` to `last` is not known yet."""
+        """Whether an event from `first` to `last` was not read yet."""
         if last < self.next:
             return False
         return any(n not in self.beyond for n in range(max(first, self.next), last + 1))
 
     def add(self, n: int) -> bool:
-        """Take note of an event; return whether it is new."""
+        """Add the number of an event; return whether it is new."""
         if n < self.next or n in self.beyond:
             return False
         self.beyond.add(n)
@@ -141,38 +140,38 @@ class _Seen:
 
 
 class NumberedJournals:
-    """The journals of a sweep of `total` tasks, below one folder; counts the files it opened."""
+    """The journals of a sweep of `total` tasks, below one folder."""
 
     def __init__(self, folder: Path, total: int, check_mount: Callable[[], None]) -> None:
         self.folder = folder
         self.total = total
-        self.opened = 0
+        self.files_read = 0
         self._check_mount = check_mount
         self._seen: dict[str, _Seen] = {}
         self._damage: dict[Path, Damage] = {}
 
     @property
     def damage(self) -> list[Damage]:
-        """Files that hold what they should not, as long as nothing better has arrived."""
+        """The damaged files whose events have not arrived in another file."""
         return list(self._damage.values())
 
-    def create(self, name: str, place: int = 0) -> NumberedStore:
-        """Return where a new journal goes, or goes on."""
-        return NumberedStore(self.folder / name, self._check_mount, place)
+    def create(self, name: str, position: int = 0) -> NumberedStore:
+        """Return the store of a new journal, or of one that continues at `position`."""
+        return NumberedStore(self.folder / name, self._check_mount, position)
 
-    def news(self, without: str) -> list[Event]:
-        """Return the events that arrived since the last call; raise OSError on a sick mount."""
+    def new_events(self, skip: str) -> list[Event]:
+        """Return the events that arrived since the last call; raise OSError if the mount fails."""
         self._check_mount()
-        found: list[Event] = []
+        events: list[Event] = []
         for writer in _names(self.folder):
-            if writer != without:
+            if writer != skip:
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
-                    self._read(writer, seen, found)
-        return found
+                    self._read(writer, seen, events)
+        return events
 
-    def _read(self, writer: str, seen: _Seen, found: list[Event]) -> None:
-        """Read what is new of one writer, the files that hold most first."""
+    def _read(self, writer: str, seen: _Seen, events: list[Event]) -> None:
+        """Add the new events of one writer to `events`, reading the longest files first."""
         files = [
             (first - last, first, last, path)
             for path, first, last in self._list(writer, seen)
@@ -182,22 +181,22 @@ class NumberedJournals:
             if seen.lacks(first, last):
                 for event in self._events(path, writer, first, last):
                     if seen.add(event.n):
-                        found.append(event)
+                        events.append(event)
                         if event.kind == "end":
                             seen.ended_with = event.n
 
     def _list(self, writer: str, seen: _Seen) -> Iterator[tuple[Path, int, int]]:
-        """Give the files of a writer that may hold something new, with the numbers they hold."""
-        place = self.folder / writer
-        if seen.entries >= _NEARLY_FULL or seen.looks % _LOOK_ANYWAY == 0 or not seen.folders:
-            names = _names(place)
-            known = {int(name) for name in names if _FOLDER.fullmatch(name)}
-            seen.folders = sorted(known.union(seen.folders))
+        """Yield the files that may have new events, with the numbers of the first and last."""
+        journal = self.folder / writer
+        if seen.entries >= _NEARLY_FULL or seen.looks % _LIST_EVERY == 0 or not seen.folders:
+            names = _names(journal)
+            numbers = {int(name) for name in names if _FOLDER.fullmatch(name)}
+            seen.folders = sorted(numbers.union(seen.folders))
         seen.looks += 1
         for number, first in enumerate(seen.folders, 1):
             if number < len(seen.folders) and not seen.lacks(first, seen.folders[number] - 1):
                 continue
-            folder = place / f"{first:08d}"
+            folder = journal / f"{first:08d}"
             names = _names(folder)
             seen.entries = len(names)
             for name in names:
@@ -206,9 +205,9 @@ class NumberedJournals:
                     yield folder / name, int(match[1]), int(match[2])
 
     def _events(self, path: Path, writer: str, first: int, last: int) -> list[Event]:
-        """Return the events in a file, none if it is not there whole yet."""
+        """Return the events in a file, none if it has not arrived completely."""
         try:
-            self.opened += 1
+            self.files_read += 1
             data = read_file(path, _LARGEST)
         except FileNotFoundError:
             return []
@@ -225,9 +224,9 @@ class NumberedJournals:
             try:
                 event = check(body, writer, self.total)
                 if event.n != first + number:
-                    raise ValueError(f"event {event.n} stands where {first + number} should")
-            except ValueError as wrong:
-                self._damage[path] = Damage(path, number + 1, str(wrong))
+                    raise ValueError(f"event {event.n} is in the place of {first + number}")
+            except ValueError as error:
+                self._damage[path] = Damage(path, number + 1, str(error))
                 return []
             events.append(event)
         self._damage.pop(path, None)
@@ -238,4 +237,4 @@ def _names(folder: Path) -> list[str]:
     try:
         return os.listdir(folder)  # noqa: PTH208 - names are all that is needed
     except (FileNotFoundError, NotADirectoryError):
-        return []  # not there yet, or nothing of ours
+        return []  # it has not arrived, or is not ours

@@ -1,23 +1,27 @@
-"""A declared sweep on disk: plan.json, and the task files with the parameters of every task."""
+"""The plan of a sweep, plan.json: how its tasks are run, frozen when it is declared."""
 
 import hashlib
 import json
 import math
+import shlex
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
 
 from colabctl.errors import UserError
-from colabctl.sharedfs.files import read_file
+from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.sharedfs.mounts import Consistency
 from colabctl.sharedfs.names import check_folder
+from colabctl.sharedfs.records import damaged, read_record
 
 FORMAT = 1
 MOST_TASKS = 1_000_000
-"""Tasks of a sweep: their folders are named by six digits."""
+"""In a sweep: their folders are named by six digits."""
 
-# A folder on Drive slows down with thousands of entries, a file with its size.
+# A folder on Drive gets slow with thousands of entries, and a file with its size.
 _SMALLEST_FILE = 1000
 _MOST_FILES = 200
 
@@ -29,31 +33,36 @@ Kind = Literal["function", "objective", "program", "notebook", "loop"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What plan.json says of a sweep; frozen when the sweep is declared.
+    """The content of plan.json.
 
-    kind          how a task is run: a function or an Optuna objective in a child process, a
-                  program, a notebook, or the loop of a notebook or script that calls
-                  sweep.tasks(); a loop's program, if it has one, is a notebook to run once
-    program       the function or objective as "file.py:name", or the program's file, inside code/
-    command       W&B's command with its macros, or None for the default
-    code_digest   digest of the frozen code, "" for a loop
-    code_origin   folder in the project from which it was frozen, as a POSIX path; None for another
-    source_digest digest of sweep.yaml's meaning and of the code: what makes it this sweep
-    cells         one {"values": {...}, "tasks": n} for each combination of `foreach`
-    target        value of the metric that ends the sweep
-    sampler, seed what proposes the parameters of slots
-    early_terminate     the rule by which tasks are stopped early, as search/stopping.py reads it
-    declaration_digest  SHA-256 of sweep.yaml
-    kernels       how a notebook's kernels are used, as work/series.py reads it
-    made_with     version of colabctl that declared it
-    task_timeout, lease, heartbeat in seconds; declared_at in seconds since 1970
+    Attributes:
+        kind: how a task is run: a function or an Optuna objective in a child process, a program,
+            a notebook, or the loop of a notebook or script that calls sweep.tasks(). If a loop
+            has a program, it is a notebook that each worker runs once.
+        heartbeat, lease, task_timeout: seconds.
+        source_digest: digest of the meaning of sweep.yaml and of the code. Two declarations with
+            the same digest are the same sweep.
+        declared_at: seconds since 1970.
+        program: the function or objective as "file.py:name", or the program's file; in code/.
+        command: W&B's command with its macros; None for the default.
+        code_digest: digest of the frozen code, "" for a loop.
+        code_origin: the folder that it was frozen from, as a POSIX path in the project; None if
+            it came from elsewhere.
+        target: value of the metric that ends the sweep.
+        sampler, seed: what proposes the parameters that are chosen when a task is claimed.
+        early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
+        declaration_digest: SHA-256 of sweep.yaml.
+        kernels: how a notebook's kernels are used, as run/notebook/kernel_lifecycle.py reads it.
+        made_with: version of colabctl that declared the sweep.
+        cells: {"values": {...}, "tasks": n} for each combination of `foreach`.
+
     """
 
     sweep: str
     total: int
     kind: Kind
     method: str
-    consistency: Literal["coherent", "eventual"]
+    consistency: Consistency
     heartbeat: float
     lease: float
     source_digest: str
@@ -73,25 +82,25 @@ class Plan:
     seed: int = 0
     early_terminate: Mapping[str, Any] | None = None
     declaration_digest: str = ""
-    kernels: Mapping[str, Any] | None = None
+    kernels: KernelOptions | None = None
     made_with: str = ""
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
 
     @property
     def per_file(self) -> int:
-        """Number of tasks in each task file but the last."""
+        """Number of tasks in each task file except the last."""
         return max(_SMALLEST_FILE, -(-self.total // _MOST_FILES))
 
     @property
     def run_digest(self) -> str:
-        """SHA-256 of all that a worker runs for the sweep: what a member trusts, or does not."""
-        what = [self.kind, self.program, self.command, self.code_digest]
-        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+        """SHA-256 of everything a worker runs for the sweep: what a member approves."""
+        parts = [self.kind, self.program, self.command, self.code_digest]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
     def settling(self) -> float:
-        """Seconds between a claim and its task's begin: careful ones wait until others see them."""
+        """Seconds from a claim to its task's start: a careful claim waits until others see it."""
         return (
             self.heartbeat if self.claims == "careful" and self.consistency == "eventual" else 0.0
         )
@@ -108,11 +117,11 @@ class Plan:
             return None
         try:
             return float(value)
-        except OverflowError:  # a whole number with hundreds of digits
+        except OverflowError:  # an integer with hundreds of digits
             return None
 
     def reaches_target(self, metrics: Mapping[str, Any]) -> bool:
-        """Whether metrics are as good as the target, or better."""
+        """Whether the sweep's metric is as good as its target, or better."""
         value = self.value_of(metrics)
         if value is None or self.target is None:
             return False
@@ -123,42 +132,45 @@ class Plan:
         return json.dumps(asdict(self), indent=2).encode() + b"\n"
 
 
+def program_of(plan: Plan) -> str:
+    """Return the sweep's program; raise UserError if it has none that a worker could run."""
+    if plan.program is None:
+        raise UserError(
+            f"sweep {plan.sweep} has no `program:`; the notebook or script that declares it runs "
+            f'its tasks: for task in project.sweep("{plan.sweep}", ...).tasks()'
+        )
+    return plan.program
+
+
+def check_approved(plan: Plan, approved: Callable[[str], bool]) -> None:
+    """Raise UserError unless the member has approved what the sweep runs, by its digest."""
+    if not approved(plan.run_digest):
+        raise UserError(
+            f"sweep {plan.sweep} runs code that you have neither declared nor approved "
+            f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}); look at it and "
+            f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
+        )
+
+
 def read_plan(file: Path) -> Plan:
     """Return the plan in `file`.
 
-    Raises FileNotFoundError if there is none, UserError if it is damaged, of a newer format, or
-    of another sweep than the one whose folder it lies in.
+    Raises FileNotFoundError if there is none; UserError if it is damaged, has a newer format, or
+    belongs to another sweep than its folder.
     """
+    record = read_record(file, _LARGEST, FORMAT)
+    names = {field.name for field in fields(Plan)}
     try:
-        parts = json.loads(read_file(file, _LARGEST))
-        made = parts["format"]
-        if type(made) is not int:
-            raise TypeError("format is not a number")
-    except (ValueError, KeyError, TypeError, RecursionError) as wrong:
-        raise UserError(
-            f"{file} is damaged ({wrong}); restore it from the folder's version history"
-        ) from None
-    if made > FORMAT:
-        raise UserError(
-            f"{file} was written by a newer colabctl (format {made}, this one knows {FORMAT}); "
-            "upgrade colabctl on this machine"
-        )
-    known = {each.name for each in fields(Plan)}
-    try:
-        parts = {name: value for name, value in parts.items() if name in known}
+        parts = {name: value for name, value in record.items() if name in names}
         parts["cells"] = tuple(parts["cells"])
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
         if type(parts.get("kernels")) is dict:
-            parts["kernels"] = {
-                name: value for name, value in parts["kernels"].items() if name in _KERNELS
-            }
+            parts["kernels"] = KernelOptions.decode(parts["kernels"])
         plan = Plan(**parts)
         _check(plan)
-    except (KeyError, TypeError, ValueError, OverflowError) as wrong:
-        raise UserError(
-            f"{file} is damaged ({wrong}); restore it from the folder's version history"
-        ) from None
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise damaged(file, error) from None
     if unicodedata.normalize("NFC", plan.sweep) != file.parent.name:
         raise UserError(
             f"{file} is the plan of another sweep, {plan.sweep!r:.70}; give the folder that name "
@@ -167,39 +179,11 @@ def read_plan(file: Path) -> Plan:
     return plan
 
 
-_NUMBER, _NONE = (int, float), (type(None),)
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("sweep", "method", "source_digest", "code_digest", "declared_by"), (str,)),
-    **dict.fromkeys(("program", "code_origin", "metric", "sampler"), (str, *_NONE)),
-    **dict.fromkeys(("total", "max_retries", "seed"), (int,)),
-    **dict.fromkeys(("declaration_digest", "made_with"), (str,)),
-    **dict.fromkeys(("early_terminate", "kernels"), (dict, *_NONE)),
-    "target": (*_NUMBER, *_NONE),
-    **dict.fromkeys(("heartbeat", "lease", "declared_at"), _NUMBER),
-    "task_timeout": (*_NUMBER, *_NONE),
-}
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    "kind": get_args(Kind),
-    "consistency": ("coherent", "eventual"),
-    "goal": ("minimize", "maximize"),
-    "claims": ("eager", "careful"),
-}
-# What kernels may say; the same value under another type, such as 1 for true, is another.
-_KERNELS: Mapping[str, Callable[[Any], bool]] = {
-    "fresh": lambda value: type(value) is bool,
-    "kernel_tasks": lambda value: type(value) is int and value >= 0,
-    "shell_errors": lambda value: value in ("raise", "ignore"),
-    "keep": lambda value: value in ("failed", "all", "none"),
-}
-
-
 def _check(plan: Plan) -> None:
-    for name, types in _TYPES.items():
-        if type(getattr(plan, name)) not in types:
-            raise TypeError(f"{name} is {getattr(plan, name)!r:.60}")
-    for name, words in _WORDS.items():
-        if getattr(plan, name) not in words:
-            raise ValueError(f"{name} is {getattr(plan, name)!r:.60}")
+    for field in fields(plan):
+        value = getattr(plan, field.name)
+        if not _fits(value, field.type):
+            raise TypeError(f"{field.name} is {value!r:.60}")
     if not 0 <= plan.total <= MOST_TASKS:
         raise ValueError(f"total is not from 0 to {MOST_TASKS:,}")
     for cell in plan.cells:
@@ -218,16 +202,23 @@ def _check(plan: Plan) -> None:
     _check_run(plan)
 
 
+def _fits(value: Any, annotation: Any) -> bool:
+    """Whether a value from JSON has the type of a field, exactly: True is not an int."""
+    if isinstance(annotation, UnionType):
+        return any(_fits(value, each) for each in get_args(annotation))
+    if get_origin(annotation) is Literal:
+        return value in get_args(annotation)
+    kind = get_origin(annotation) or annotation
+    return type(value) in {float: (int, float), Mapping: (dict,)}.get(kind, (kind,))
+
+
 def _check_run(plan: Plan) -> None:
     if plan.program is not None:
         file, colon, function = plan.program.partition(":")
-        wrong = ValueError(f"program is {plan.program!r:.60}")
+        error = ValueError(f"program is {plan.program!r:.60}")
         if colon and not (plan.kind in ("function", "objective") and function.isidentifier()):
-            raise wrong
+            raise error
         try:
             check_folder(file, "program")
-        except UserError:  # it would lead to a file that was never frozen
-            raise wrong from None
-    for name, value in (plan.kernels or {}).items():
-        if not _KERNELS[name](value):
-            raise ValueError(f"kernels: {name} is {value!r:.60}")
+        except UserError:  # the path leads to a file that was never frozen
+            raise error from None

@@ -1,29 +1,26 @@
-"""The state of a whole sweep, kept up to date as events come in, in whatever order they come."""
+"""The state of a sweep, updated as events arrive, in any order."""
 
 from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from operator import itemgetter
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import CONTROL_KINDS, TOLD_KINDS, Event
-from colabctl.ledger.task_state import FRESH, Status, TaskState, fold
+from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event, event_order
+from colabctl.ledger.task_state import Status, TaskState, fold
 from colabctl.ledger.tasks import TaskFiles
-
-_place = itemgetter(0, 1, 2)  # (t, writer, n)
 
 
 class Writer:
-    """What is known of one writer: who it is and when it showed life (ledger times)."""
+    """One writer: who it is, and when it was alive, in ledger times."""
 
     __slots__ = (
         "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member",
-        "name", "pid", "pruned", "signs", "started", "version", "wall",
+        "name", "pid", "pruned", "started", "times", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, lease: float) -> None:
         self.name = name
-        self.lease = lease  # until its start event arrives, what the sweep says
+        self.lease = lease  # the sweep's, until its start event arrives
         self.member = self.host = ""
         self.pid = 0
         self.jobs = 1
@@ -31,36 +28,36 @@ class Writer:
         self.version = ""
         self.wall: float | None = None  # its own clock when it started
         self.ended: float | None = None
-        self.signs: list[float] = []
-        self.done = self.pruned = self.failed = 0  # pruned ones are done as well
-        self.contested: set[int] = set()  # tasks that another writer has claimed as well
-        self.horizon = 0.0  # the latest of those claims: older news of this writer changes them
+        self.times: list[float] = []  # of its events, ascending
+        self.done = self.pruned = self.failed = 0  # done counts the pruned ones too
+        self.contested: set[int] = set()  # tasks that another writer has claimed too
+        self.horizon = 0.0  # time of the latest claim of a contested task, see _note_rivals
 
     def lives_at(self, t: float) -> bool:
-        """Whether the lease of this writer covers ledger time `t`, as far as is known."""
+        """Whether the lease of this writer covers ledger time `t`, by the events read so far."""
         if self.ended is not None and self.ended <= t:
             return False
-        place = bisect_right(self.signs, t)
-        return place > 0 and t < self.signs[place - 1] + self.lease
+        earlier = bisect_right(self.times, t)
+        return earlier > 0 and t < self.times[earlier - 1] + self.lease
 
     @property
-    def last_sign(self) -> float:
-        """Ledger time of the latest sign of life."""
-        return self.signs[-1] if self.signs else 0.0
+    def last_seen(self) -> float:
+        """Ledger time of the latest event."""
+        return self.times[-1] if self.times else 0.0
 
     @property
     def is_worker(self) -> bool:
-        """Whether this is a worker, not a person's `pause` or `retry`."""
+        """Whether this is a worker, not a command such as `pause` or `retry`."""
         return self.started is not None
 
     def see(self, event: Event) -> None:
-        """Learn from one event of this writer."""
+        """Take in an event of this writer."""
         t = event.t
-        signs = self.signs
-        if not signs or t > signs[-1]:
-            signs.append(t)
-        elif t < signs[-1]:
-            insort(signs, t)
+        times = self.times
+        if not times or t > times[-1]:
+            times.append(t)
+        elif t < times[-1]:
+            insort(times, t)
         if event.kind == "start":
             self.started = t
             self.member, self.host = event.body["member"], event.body["host"]
@@ -72,11 +69,11 @@ class Writer:
 
 
 class OpenTasks:
-    """A set of task indices from which any k can be drawn in the time that k take."""
+    """A set of task indices from which k can be sampled in O(k)."""
 
     def __init__(self, total: int) -> None:
         self.items = list(range(total))
-        self._place: list[int | None] = list(range(total))
+        self._positions: list[int | None] = list(range(total))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -85,39 +82,44 @@ class OpenTasks:
         return iter(self.items)
 
     def __contains__(self, index: int) -> bool:
-        return self._place[index] is not None
+        return self._positions[index] is not None
 
     def add(self, index: int) -> None:
-        """Put a task in."""
-        if self._place[index] is None:
-            self._place[index] = len(self.items)
+        """Add a task, if it is not in the set."""
+        if self._positions[index] is None:
+            self._positions[index] = len(self.items)
             self.items.append(index)
 
     def discard(self, index: int) -> None:
-        """Take a task out, if it is in."""
-        place = self._place[index]
-        if place is not None:
+        """Remove a task, if it is in the set."""
+        position = self._positions[index]
+        if position is not None:
             last = self.items.pop()
             if last != index:
-                self.items[place] = last
-                self._place[last] = place
-            self._place[index] = None
+                self.items[position] = last
+                self._positions[last] = position
+            self._positions[index] = None
 
 
 class Proposal(NamedTuple):
-    """The parameters that somebody found for a slot; distributions as an Optuna objective has."""
+    """Parameters that a worker proposed for a task, with an Optuna objective's distributions."""
 
     params: dict[str, Any]
     distributions: dict[str, Any] | None = None
 
 
 class SweepState:
-    """All tasks of a sweep, folded, with what a worker needs to choose among them.
+    """The states of all tasks and writers of a sweep.
 
-    `add` takes news; everything else reads. Two books that have been given the same events, in
-    any order and any portions, hold the same state.
+    `add` takes in events; everything else reads. The same events, in any order and any batches,
+    lead to the same state.
 
-    reaches  whether metrics are so good that the rest of the sweep is not needed
+    Args:
+        total: number of tasks.
+        max_retries: number of failed attempts after which a task may be claimed again.
+        lease: seconds, for a writer whose start event has not arrived.
+        reaches: returns whether metrics reach the sweep's target; None if it has none.
+
     """
 
     def __init__(
@@ -128,15 +130,15 @@ class SweepState:
         reaches: Callable[[Mapping[str, Any]], bool] | None = None,
     ) -> None:
         self.total = total
-        self.tasks: list[TaskState] = [FRESH] * total
+        self.tasks: list[TaskState] = [TaskState()] * total
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.control: Event | None = None
-        self.told: dict[int, list[Event]] = {}
-        self.edition = 0  # counts the news
+        self.progress: dict[int, list[Event]] = {}  # what attempts reported while they ran
+        self.revision = 0  # number of calls of add
         self._reaches = reaches
         self._reached: dict[int, Event] = {}
         self._events: dict[int, list[Event]] = {}
@@ -144,9 +146,9 @@ class SweepState:
         self._lease = lease
 
     def add(self, events: Iterable[Event]) -> None:
-        """Take in events that were not added before, and fold the tasks they touch."""
+        """Take in events that were not added before, and fold their tasks again."""
         touched: set[int] = set()
-        self.edition += 1
+        self.revision += 1
         for event in events:
             writer = self.writers.get(event.writer)
             if writer is None:
@@ -155,11 +157,11 @@ class SweepState:
             if event.t <= writer.horizon or (event.kind == "start" and writer.contested):
                 touched |= writer.contested
             kind = event.kind
-            if kind in TOLD_KINDS:
-                self.told.setdefault(event.body["task"], []).append(event)
+            if kind in PROGRESS_KINDS:
+                self.progress.setdefault(event.body["task"], []).append(event)
                 continue
             if kind in CONTROL_KINDS:
-                if self.control is None or event[:3] > self.control[:3]:
+                if self.control is None or event_order(event) > event_order(self.control):
                     self.control = event
                 continue
             if kind in ("done", "pruned"):
@@ -168,19 +170,19 @@ class SweepState:
             elif kind == "failed":
                 writer.failed += 1
             for index in event.tasks():
-                own = self._events.get(index)
-                if own is None:
+                earlier = self._events.get(index)
+                if earlier is None:
                     self._events[index] = [event]
                 else:
-                    own.append(event)
+                    earlier.append(event)
                 touched.add(index)
         for index in touched:
             self._fold(index)
 
     def lives_at(self, writer: str, t: float) -> bool:
         """Whether the lease of `writer` covers ledger time `t`."""
-        known = self.writers.get(writer)
-        return known is not None and known.lives_at(t)
+        each = self.writers.get(writer)
+        return each is not None and each.lives_at(t)
 
     def live_workers(self, now: float) -> list[Writer]:
         """Return the workers whose lease covers ledger time `now`."""
@@ -193,7 +195,7 @@ class SweepState:
 
     @property
     def order(self) -> str:
-        """What the group wants of the sweep: "go", "pause" or "stop"."""
+        """The current order to all workers: "go", "pause" or "stop"."""
         if self.reached_target:
             return "stop"
         if self.control is None or self.control.kind == "resume":
@@ -202,17 +204,17 @@ class SweepState:
 
     @property
     def reached_target(self) -> bool:
-        """Whether a task has reached the target, and nobody has given another order since.
+        """Whether a task has reached the target, and no order was given since.
 
-        The first outcome that reaches it stops the sweep as `stop` does, so `resume` goes on.
+        The first outcome that reaches it stops the sweep, as `stop` does, so `resume` continues it.
         """
         if not self._reached:
             return False
-        first = min(map(_place, self._reached.values()))
-        return self.control is None or first > _place(self.control)
+        first = min(map(event_order, self._reached.values()))
+        return self.control is None or bool(first > event_order(self.control))
 
     def lapsed(self, now: float) -> list[int]:
-        """Return the tasks whose holder's lease does not cover `now`."""
+        """Return the tasks whose holder's lease does not cover ledger time `now`."""
         return [
             index
             for writer, held in self.held.items()
@@ -221,27 +223,28 @@ class SweepState:
         ]
 
     def claimable(self, now: float) -> int:
-        """Return how many tasks may be claimed at ledger time `now`."""
+        """Return the number of tasks that may be claimed at ledger time `now`."""
         return len(self.open) + len(self.lapsed(now))
 
     def events_of(self, index: int) -> list[Event]:
-        """Return all events of a task that bear on its state, in order."""
-        return sorted(self._events.get(index, []), key=_place)
+        """Return the events that decide the state of a task, in order."""
+        return sorted(self._events.get(index, []), key=event_order)
 
     def reports_of(self, index: int) -> list[tuple[float | None, dict[str, Any]]]:
-        """Return (step, values) of the intermediate values of the attempt that counts.
+        """Return the intermediate values of one attempt as (step, values).
 
-        That is the one whose outcome counts, or who holds the task, or the latest that told some.
+        It is the attempt that finished the task, else the one that holds it, else the latest that
+        reported any.
         """
-        events = self._told_by_one(index, "report")
+        events = self._progress_of_attempt(index, "report")
         return [(step, values) for event in events for step, values in event.body["reports"]]
 
     def proposal(self, index: int) -> Proposal | None:
-        """Return the parameters of a slot: those of the attempt that counts, else the first ones.
+        """Return the parameters proposed by the attempt that counts, else the first ones proposed.
 
-        So who runs a slot again, after a failure or a lost worker, runs the same parameters.
+        So a retried task, after a failure or a lost worker, runs with the same parameters.
         """
-        suggested = self._told_by_one(index, "suggested", latest=False)
+        suggested = self._progress_of_attempt(index, "suggested", latest=False)
         if suggested:
             merged = Proposal({}, {})
             for event in suggested:
@@ -260,27 +263,27 @@ class SweepState:
         counting = [event for event in claims if event.writer == writer]
         return Proposal((counting or claims[:1])[-1].body["params"][key])
 
-    def _told_by_one(self, index: int, kind: str, *, latest: bool = True) -> list[Event]:
-        """Return what one attempt told: the one that counts, else the latest or the first."""
-        told = [event for event in self.told.get(index, ()) if event.kind == kind]
-        if not told:
+    def _progress_of_attempt(self, index: int, kind: str, *, latest: bool = True) -> list[Event]:
+        """Return the events of one attempt: the one that counts, else the latest or the first."""
+        events = [event for event in self.progress.get(index, ()) if event.kind == kind]
+        if not events:
             return []
-        told.sort(key=_place)
+        events.sort(key=event_order)
 
         def attempt(event: Event) -> tuple[str, int]:
             return event.writer, event.body["attempt"]
 
         state = self.tasks[index]
-        if state.outcome is not None and state.finished:
-            wanted = attempt(state.outcome)
+        if state.event is not None:
+            counting = attempt(state.event)
         else:
-            held = [each for each in told if each.writer == state.holder]
-            wanted = attempt(held[-1] if held else told[-1 if latest else 0])
-        return [event for event in told if attempt(event) == wanted]
+            held = [event for event in events if event.writer == state.holder]
+            counting = attempt(held[-1] if held else events[-1 if latest else 0])
+        return [event for event in events if attempt(event) == counting]
 
     def _counting_writer(self, index: int) -> str | None:
         state = self.tasks[index]
-        return state.outcome.writer if state.finished and state.outcome else state.holder
+        return state.event.writer if state.event else state.holder
 
     def _fold(self, index: int) -> None:
         events = self._events[index]
@@ -289,10 +292,10 @@ class SweepState:
         if len(events) > 1 and any(event.writer != events[0].writer for event in events):
             self._note_rivals(index, events)
         self.tasks[index] = new
-        if self._reaches is not None and new.outcome is not old.outcome:
+        if self._reaches is not None and new.event is not old.event:
             self._reached.pop(index, None)
-            if new.status == "done" and self._reaches(new.outcome.body.get("metrics", {})):  # type: ignore[union-attr]
-                self._reached[index] = new.outcome  # type: ignore[assignment]
+            if new.event and new.status == "done" and self._reaches(new.outcome.metrics):
+                self._reached[index] = new.event
         self.duplicates += new.duplicates - old.duplicates
         if new.status != old.status:
             self.counts[old.status] -= 1
@@ -308,7 +311,14 @@ class SweepState:
                 self.held.setdefault(new.holder, set()).add(index)
 
     def _note_rivals(self, index: int, events: list[Event]) -> None:
-        """Remember that news of one of these writers may decide anew whose claim counts."""
+        """Note that later reads of these writers' events may change whose claim counts.
+
+        Example: ana, with a lease of 60 s, claims a task at 100, and ben claims it at 170. By the
+        events read so far, ana was silent since 100, so ben holds the task. Then ana's heartbeat
+        of 150 arrives. Her lease lasted until 210, so ben's claim is void and ana holds the task.
+        An event of ana's that is later than the last claim, 170 (the horizon), changes nothing.
+        Her start does, at any time, as it holds the length of her lease.
+        """
         claims = [event for event in events if event.kind == "claim"]
         for event in claims:
             writer = self.writers[event.writer]
@@ -317,7 +327,7 @@ class SweepState:
 
 
 def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:
-    """Return the parameters of a task: as declared, or as proposed for it, as far as is known."""
+    """Return the parameters of a task, as declared or as proposed; {} if none were proposed yet."""
     declared = tasks[index].params
     if declared is not None:
         return declared

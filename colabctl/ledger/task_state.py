@@ -1,33 +1,35 @@
-"""What a task's events amount to: the pure fold that every reader makes on its own.
+"""The state of a task: a pure fold of its events, which every reader computes for itself.
 
-The state of a task depends on the set of its events and nothing else: not on the order in which
-they arrived, not on who reads. `done` counts from anyone, the first in order wins, and nothing
-undoes it; so late news can repeat work but never lose a result.
+The state depends only on the set of events, not on the order in which they arrived or on the
+reader. `done` counts from any writer, the first in event order wins, and nothing undoes it. So
+late events can cause repeated work but never lose a result.
 """
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.events import Event, Outcome, event_order
 
 Status = Literal["open", "held", "done", "pruned", "failed"]
 
-# A task whose worker vanished this often is more likely to kill its workers than to be unlucky.
 MAX_LOSSES = 10
+"""Lost workers after which a task has failed: it probably kills its workers."""
 
 
 class TaskState(NamedTuple):
-    """One task, folded.
+    """The state of a task.
 
-    status      open (free to claim), held (a claim counts), done, pruned, failed (for good)
-    holder      the writer whose claim counts, if held
-    held_since  ledger time of that claim
-    attempts    claims that counted so far
-    failures    attempts that failed and were not forgiven by a retry
-    losses      attempts whose worker fell silent
-    outcome     the event that counts: of done or pruned the first, of failed the last
-    duplicates  outcomes beyond the one that counts
+    Attributes:
+        status: open (free to claim), held (by a worker), done, pruned, or failed (for good).
+        holder: the writer that holds the task, if one does.
+        held_since: ledger time of that writer's claim.
+        attempts: number of claims that counted.
+        failures: failed attempts since the last retry.
+        losses: attempts whose worker was lost since the last retry.
+        event: the event that finished the task: the first done or pruned, or the last failed;
+            None if the task failed because its workers were lost.
+        duplicates: number of done or pruned events after the one that counts.
+
     """
 
     status: Status = "open"
@@ -36,7 +38,7 @@ class TaskState(NamedTuple):
     attempts: int = 0
     failures: int = 0
     losses: int = 0
-    outcome: Event | None = None
+    event: Event | None = None
     duplicates: int = 0
 
     @property
@@ -44,32 +46,38 @@ class TaskState(NamedTuple):
         """Whether the task needs no more work."""
         return self.status in ("done", "pruned", "failed")
 
-
-FRESH = TaskState()
-_place = itemgetter(0, 1, 2)  # (t, writer, n)
+    @property
+    def outcome(self) -> Outcome:
+        """How the task ended; without metrics or error if it has not ended yet."""
+        if self.event is not None:
+            return self.event.outcome
+        lost = f"lost its worker every time ({MAX_LOSSES} attempts)"
+        return Outcome(self.attempts, 0.0, {}, {}, lost if self.status == "failed" else "")
 
 
 def fold(
     events: Sequence[Event], lives_at: Callable[[str, float], bool], max_retries: int
 ) -> TaskState:
-    """Return the state that the events of one task amount to.
+    """Return the state of a task.
 
-    events       all events of the task, in any order
-    lives_at     whether a writer's lease covers a ledger time
-    max_retries  failed attempts that are forgiven
+    Args:
+        events: all events of the task, in any order.
+        lives_at: returns whether a writer's lease covers a ledger time.
+        max_retries: number of failed attempts after which the task may be claimed again.
+
     """
     status: Status = "open"
     holder: str | None = None
     held_since = 0.0
     attempts = failures = losses = duplicates = 0
-    outcome: Event | None = None
-    for event in sorted(events, key=_place) if len(events) > 1 else events:
+    last: Event | None = None
+    for event in sorted(events, key=event_order) if len(events) > 1 else events:
         kind = event.kind
         if kind in ("done", "pruned"):
             if status in ("done", "pruned"):
                 duplicates += 1
             else:
-                status, outcome, holder = ("done" if kind == "done" else "pruned"), event, None
+                status, last, holder = ("done" if kind == "done" else "pruned"), event, None
         elif status in ("done", "pruned"):
             continue
         elif kind == "claim":
@@ -77,7 +85,7 @@ def fold(
                 continue
             if holder is not None and holder != event.writer:
                 if lives_at(holder, event.t):
-                    continue  # beaten: an older lease covers the date of this claim
+                    continue  # lost: the lease of an earlier claim covers the time of this one
                 losses += 1
                 if losses >= MAX_LOSSES:
                     status, holder = "failed", None
@@ -87,11 +95,11 @@ def fold(
         elif kind == "retry":
             failures = losses = 0
             if status == "failed":
-                status, outcome = "open", None
-        elif holder == event.writer:  # failed and released end the claim that counts, no other
+                status, last = "open", None
+        elif holder == event.writer:  # failed and released end only the claim that counts
             status, holder = "open", None
             if kind == "failed":
                 failures += 1
                 if failures > max_retries:
-                    status, outcome = "failed", event
-    return TaskState(status, holder, held_since, attempts, failures, losses, outcome, duplicates)
+                    status, last = "failed", event
+    return TaskState(status, holder, held_since, attempts, failures, losses, last, duplicates)

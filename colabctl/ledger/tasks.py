@@ -1,4 +1,4 @@
-"""The task files of a sweep: JSON Lines with the parameters of every task."""
+"""The task files of a sweep: JSON Lines with the parameters of each task."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,13 +10,14 @@ from colabctl.errors import UserError
 from colabctl.ledger.events import check_params
 from colabctl.ledger.plan import Plan
 from colabctl.sharedfs.files import read_file
+from colabctl.sharedfs.records import damaged
 
 _LARGEST = 1 << 28  # bytes of a task file; a million tasks with long lists are below
 
 
 @dataclass(frozen=True)
 class TaskLine:
-    """One task as declared: its cell and its parameters (None: whoever claims it proposes)."""
+    """One task as declared; `params` is None if its parameters are proposed when it is claimed."""
 
     index: int
     cell: int
@@ -29,9 +30,12 @@ class TaskLine:
 
 
 class TaskFiles:
-    """The tasks of a sweep; a file is read when one of its tasks is first asked for.
+    """The tasks of a sweep; each file is read when one of its tasks is first needed.
 
-    file  gives the path of each task file by its number
+    Args:
+        file: returns the path of a task file by its number.
+        plan: the plan of the sweep.
+
     """
 
     def __init__(self, file: Callable[[int], Path], plan: Plan) -> None:
@@ -51,16 +55,11 @@ class TaskFiles:
                 f"{self._file(number)} is not there (yet); if the sweep was declared a moment "
                 "ago, try again"
             ) from None
-        except (ValueError, TypeError, IndexError, RecursionError) as wrong:
+        except (ValueError, TypeError, IndexError, RecursionError) as error:
             self._lines.pop(number, None)
-            raise UserError(
-                f"{self._file(number)} is damaged at task {index} ({wrong}); "
-                "restore it from the folder's version history"
-            ) from None
+            raise damaged(self._file(number), f"task {index}: {error}") from None
         if line.index != index:
-            raise UserError(
-                f"{self._file(number)} is damaged: task {index} is not where it belongs"
-            )
+            raise damaged(self._file(number), f"task {index} is not in its place")
         return line
 
     def cell_values(self, index: int) -> Mapping[str, Any]:
@@ -72,7 +71,7 @@ class TaskFiles:
         return {}
 
     def arrived(self) -> bool:
-        """Whether all files are there whole, as far as their numbers of lines tell."""
+        """Whether all files have arrived with as many lines as they should have."""
         plan = self._plan
         for number in range(-(-plan.total // plan.per_file)):
             expected = min(plan.per_file, plan.total - number * plan.per_file)
@@ -92,12 +91,12 @@ class TaskFiles:
 
 
 def task_name(index: int) -> str:
-    """Return the id by which people and programs know a task."""
+    """Return the id of a task, such as t000003."""
     return f"t{index:06d}"
 
 
 def write_tasks(file: Callable[[int], Path], plan: Plan, tasks: Iterator[TaskLine]) -> None:
-    """Write the task files of a sweep that nobody works on yet; `tasks` come by index."""
+    """Write the task files of a sweep that no one works on yet; `tasks` are ordered by index."""
     for number in range(-(-plan.total // plan.per_file)):
         with file(number).open("wb") as lines:
             for _ in range(min(plan.per_file, plan.total - number * plan.per_file)):

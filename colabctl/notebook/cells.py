@@ -1,4 +1,4 @@
-"""A notebook's code cells as Python sees them: magics and shell lines taken out, names found."""
+"""Parses a notebook's code cells as Python, without magics and shell lines."""
 
 import ast
 import re
@@ -7,56 +7,59 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-# Cell magics whose body runs as Python in the notebook's own namespace; all others are other
-# languages, other processes, or text.
+# Cell magics whose body runs as Python in the notebook's own namespace. The body of any other
+# cell magic is another language, another process, or text.
 _PYTHON_BODIES = frozenset({"capture", "debug", "memit", "prun", "time", "timeit"})
 _CELL_MAGIC = re.compile(r"\s*%%(\w*)")
 _LINE_MAGIC = re.compile(r"(\s*)([%!?]|[^#'\"]*\?\s*$)")
 _ASSIGNED_MAGIC = re.compile(r"([^=#'\"()]*=\s*)[%!](?!=)")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-# Lines of a cell that are neither Python nor magic, after which it is taken for no code at all.
-_MOST_UNREAD = 50
+# A cell with more lines than this that are neither Python nor magic is not parsed at all.
+_MOST_UNPARSED = 50
 
 
 @dataclass(frozen=True)
 class CodeCell:
     """A code cell.
 
-    index   its place among all cells, from 0; `number` is what people count, from 1
-    tree    what Python makes of it; line numbers are those of the source
-    unread  numbers of the lines that are neither Python nor a magic with a sign, such as a bare
-            `pip install x`, which IPython may still know, or a mistake
+    Attributes:
+        index: position among all cells, from 0.
+        source: its text.
+        tags: its tags.
+        tree: the parsed source, with the source's line numbers.
+        unparsed: numbers of the lines that are neither Python nor a magic with a sign: mistakes,
+            or lines that IPython may know, such as a bare `pip install x`.
     """
 
     index: int
     source: str
     tags: frozenset[str]
     tree: ast.Module = field(repr=False, compare=False)
-    unread: tuple[int, ...] = ()
+    unparsed: tuple[int, ...] = ()
 
     @property
     def number(self) -> int:
-        """The place that people count: 1 is the first cell of the notebook, text included."""
+        """Position as people count: 1 is the first cell of the notebook, including text cells."""
         return self.index + 1
 
     def line(self, number: int) -> str:
-        """Return a line of the source, short and without its indentation."""
+        """Return a line of the source, shortened and without its indentation."""
         text = _LINE_END.split(self.source)[number - 1].strip()
         return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def code_cell(index: int, source: str, tags: frozenset[str]) -> CodeCell:
     """Return a code cell with its parsed source."""
-    tree, unread = parse(source)
-    return CodeCell(index, source, tags, tree, unread)
+    tree, unparsed = parse(source)
+    return CodeCell(index, source, tags, tree, unparsed)
 
 
 def parse(source: str) -> tuple[ast.Module, tuple[int, ...]]:
-    """Parse what is Python in a cell; return the numbers of the lines that nobody understood.
+    """Parse the Python in a cell; also return the numbers of the lines that cannot be parsed.
 
-    IPython's own transformer would do, but it is there only where kernels are, and a sweep may be
-    declared elsewhere. Python itself says which line it does not understand, so that a `%` inside
-    a text or an expression is never taken for a magic.
+    IPython has a transformer for this, but a sweep may be declared where IPython is not installed.
+    Python's own errors say which line is not Python, so a `%` in a string or an expression is
+    never mistaken for a magic.
     """
     lines = _LINE_END.split(source)
     magic = _CELL_MAGIC.match(source.lstrip())
@@ -65,24 +68,24 @@ def parse(source: str) -> tuple[ast.Module, tuple[int, ...]]:
             return ast.Module([], []), ()
         lines[next(i for i, line in enumerate(lines) if line.strip())] = ""
     changed: set[int] = set()
-    unread: list[int] = []
-    while len(unread) <= _MOST_UNREAD:
+    unparsed: list[int] = []
+    while len(unparsed) <= _MOST_UNPARSED:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about the user's "\d"
-                return ast.parse("\n".join(lines)), tuple(sorted(unread))
-        except SyntaxError as wrong:
-            at = min(max(wrong.lineno or 1, 1), len(lines)) - 1
+                return ast.parse("\n".join(lines)), tuple(sorted(unparsed))
+        except SyntaxError as error:
+            at = min(max(error.lineno or 1, 1), len(lines)) - 1
         except (ValueError, RecursionError, MemoryError):  # a null byte, a thousand brackets
             break
-        if at in changed:  # the cause lies before: a bracket of an earlier magic, perhaps
+        if at in changed:  # the cause is further up, perhaps a bracket in an earlier magic
             at = next(
                 (i for i in range(len(lines)) if i not in changed and _is_magic(lines[i])), -1
             )
             if at < 0:
                 break
         if not _is_magic(lines[at]):
-            unread.append(at + 1)
+            unparsed.append(at + 1)
         changed |= _neutralise(lines, at)
     return ast.Module([], []), tuple(range(1, len(lines) + 1))
 
@@ -92,7 +95,7 @@ def _is_magic(line: str) -> bool:
 
 
 def _neutralise(lines: list[str], at: int) -> set[int]:
-    """Replace a line, and those that continue it, by Python that binds the same name."""
+    """Replace a line, and its continuation lines, by Python that binds the same name."""
     changed = {at}
     while lines[at].endswith("\\") and max(changed) + 1 < len(lines):
         following = max(changed) + 1
@@ -113,9 +116,12 @@ def _neutralise(lines: list[str], at: int) -> set[int]:
 class Binding:
     """A name that a cell binds at its top level.
 
-    uses     names from whose values the new one is made
-    guarded  whether it is bound only after a look at the name's own value, as in
-             `if lr is None: lr = 0.1`
+    Attributes:
+        name: the name; `*` for a star import.
+        line: line number in the cell.
+        uses: the names that the new value is computed from.
+        guarded: whether it is bound only after a check of the name itself, as in
+            `if lr is None: lr = 0.1`.
     """
 
     name: str
@@ -125,26 +131,26 @@ class Binding:
 
     @property
     def overwrites(self) -> bool:
-        """Whether the name's earlier value is lost: neither used for the new one nor asked for."""
+        """Whether the name's earlier value is lost: neither used nor checked."""
         return self.name not in self.uses and not self.guarded
 
 
 def bindings(tree: ast.Module) -> list[Binding]:
-    """Return what a cell binds at its top level, in order; `*` stands for a star import."""
+    """Return what a cell binds at its top level, in order."""
     finder = _Finder()
     finder.visit(tree)
-    return finder.found
+    return finder.bindings
 
 
 class _Finder(ast.NodeVisitor):
     def __init__(self) -> None:
-        self.found: list[Binding] = []
+        self.bindings: list[Binding] = []
         self._uses: frozenset[str] = frozenset()
         self._guards: list[frozenset[str]] = []
 
     def _bind(self, name: str, line: int) -> None:
         guarded = any(name in guard for guard in self._guards)
-        self.found.append(Binding(name, line, self._uses, guarded))
+        self.bindings.append(Binding(name, line, self._uses, guarded))
 
     @contextmanager
     def _from(self, *values: ast.AST) -> Iterator[None]:
@@ -161,7 +167,7 @@ class _Finder(ast.NodeVisitor):
             self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None:  # a mere `lr: float` binds nothing
+        if node.value is not None:  # `lr: float` alone binds nothing
             with self._from(node.value):
                 self.visit(node.target)
             self.visit(node.value)
@@ -220,7 +226,7 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_comprehension(self, node: ast.comprehension) -> None:
-        for child in (node.iter, *node.ifs):  # its target is its own
+        for child in (node.iter, *node.ifs):  # its target is local
             self.visit(child)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
@@ -233,21 +239,18 @@ class _Finder(ast.NodeVisitor):
         self._bind(node.name, node.lineno)
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        pass  # what it binds is its own
+        pass  # its names are local
 
 
 def _names(*nodes: ast.AST) -> frozenset[str]:
-    """Return the names that an expression reads, also as texts: `"lr" in globals()`."""
-    return frozenset(
-        name
-        for node in nodes
-        for part in ast.walk(node)
-        for name in (
-            [part.id] if isinstance(part, ast.Name)
-            else [part.value] if isinstance(part, ast.Constant) and isinstance(part.value, str)
-            else []
-        )
-    )  # fmt: skip
+    """Return the names that an expression reads, also as strings: `"lr" in globals()`."""
+    names: set[str] = set()
+    for node in nodes:
+        for part in ast.walk(node):
+            match part:
+                case ast.Name(id=str(name)) | ast.Constant(value=str(name)):
+                    names.add(name)
+    return frozenset(names)
 
 
 def loops_over_tasks(tree: ast.Module) -> int | None:

@@ -1,4 +1,4 @@
-"""A notebook that is being run, as the document that may be kept of it."""
+"""The document of one run of a notebook, which collects the outputs and may be kept."""
 
 import html
 import json
@@ -18,13 +18,13 @@ _BANNER = "colabctl-banner"
 
 
 @dataclass
-class Executed:
+class ExecutedNotebook:
     """The document of one run.
 
-    node     its cells get their outputs while it runs
-    numbers  for each of its cells the number in the notebook as it was declared; None for the
-             cell that was put in
-    body     index of the first cell that runs for each task; those before it may be shared
+    Attributes:
+        node: its cells get their outputs during the run.
+        numbers: for each cell its number in the declared notebook; None for the inserted cell.
+        body: index of the first cell that runs for each task; tasks may share the cells before it.
     """
 
     node: "NotebookNode"
@@ -32,38 +32,37 @@ class Executed:
     body: int
 
     def where(self, index: int) -> str:
-        """Return how to call a cell in a message."""
+        """Return the name of a cell for messages."""
         number = self.numbers[index]
         return "the cell with the parameters" if number is None else f"cell {number}"
 
-    def encoded(self, revised: Callable[[Any], Any] = lambda node: node) -> bytes:
-        """Return the file's content, of what `revised` makes of the whole document."""
-        # Texts are left whole, and not cut into lines as nbformat does: they may be long. Half a
-        # character, which a program may print, cannot be written as it is.
-        text = json.dumps(revised(self.node), indent=1, ensure_ascii=False)
+    def encode(self, transform: Callable[[Any], Any] = lambda node: node) -> bytes:
+        """Return the content of the file, with `transform` applied to the document."""
+        # Unlike nbformat, this does not split texts into lines: they may be long. A program may
+        # print a lone surrogate, which UTF-8 does not allow.
+        text = json.dumps(transform(self.node), indent=1, ensure_ascii=False)
         return f"{text}\n".encode(errors="backslashreplace")
 
-    def mark(self, about: Mapping[str, Any], what: str | None, index: int | None) -> None:
-        """Tell in the document what became of the run; its cells are not to be run after that.
+    def mark(self, about: Mapping[str, Any], error: str | None, index: int | None) -> None:
+        """Write the outcome of the run into the document, whose cells must not run after this.
 
-        about  what the file's metadata is to say of the task
-        what   why it did not go well, in one line of text; it stands at the top
-        index  of the cell in which it ended, if `what` is given; it stands above that cell too
+        `about` describes the task in the file's metadata. An error gets a banner at the top, and
+        another one above the failed cell, if there is an index.
         """
         self.node.metadata["colabctl"] = dict(about)
-        if what is None:
+        if error is None:
             return
         whose = f"Task {about['task']} failed" if "task" in about else "Failed"
-        cells, said, link = self.node.cells, html.escape(f"{whose}: {what}", quote=False), ""
+        cells, text, link = self.node.cells, html.escape(f"{whose}: {error}", quote=False), ""
         if index is not None:
             link = f'<br><a href="#{FAILED}">Go to {self.where(index)}.</a>'
             _tag(cells[index], FAILED)
-            cells.insert(index, _banner("here", f'<span id="{FAILED}">{said}</span>'))
-        cells.insert(0, _banner("top", f"{said}{link}"))
+            cells.insert(index, _banner("here", f'<span id="{FAILED}">{text}</span>'))
+        cells.insert(0, _banner("top", f"{text}{link}"))
 
 
-def prepare(notebook: Notebook, source: str | None) -> Executed:
-    """Return the document to run; `source` is put in after the parameters cell."""
+def prepare(notebook: Notebook, source: str | None) -> ExecutedNotebook:
+    """Return the document to run, with `source` as a cell after the parameters cell."""
     node = deepcopy(notebook.node)
     cells: list[NotebookNode] = []
     numbers: list[int | None] = []
@@ -71,7 +70,7 @@ def prepare(notebook: Notebook, source: str | None) -> Executed:
     for index, cell in enumerate(node.cells):
         tags = cell.metadata.get("tags", [])
         if INJECTED in tags or _BANNER in tags:
-            continue  # put in by papermill, or by us, in an earlier run
+            continue  # inserted by papermill or colabctl in an earlier run
         if FAILED in tags:
             tags.remove(FAILED)
         is_parameters = notebook.parameters is not None and index == notebook.parameters.index
@@ -84,7 +83,7 @@ def prepare(notebook: Notebook, source: str | None) -> Executed:
             cells.append(nodes.code(INJECTED, source, INJECTED))
             numbers.append(None)
     node.cells = cells
-    return Executed(node, tuple(numbers), body)
+    return ExecutedNotebook(node, tuple(numbers), body)
 
 
 def _tag(cell: "NotebookNode", tag: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes a task's parameters as Python, to be put in after the parameters cell."""
+"""Writes a task's parameters as Python, for a cell below the parameters cell."""
 
 import keyword
 import math
@@ -9,34 +9,33 @@ from colabctl.errors import UserError
 from colabctl.notebook.reading import Notebook
 
 
-def injected(params: Mapping[str, Any], origin: str) -> str:
+def parameters_source(params: Mapping[str, Any], origin: str) -> str:
     """Return the source of the cell that assigns a task's parameters.
 
-    origin  what its first line says of it, such as "task t000012 of sweep first"
-    Raises UserError for a name that Python cannot assign, and for a value that cannot be written;
-    JSON's values all can.
+    Its first line names their `origin`, such as "task t000012 of sweep first". Raises UserError for
+    a name that Python cannot assign, and for a value that JSON does not have.
     """
-    lines = [f"# Put in by colabctl: {' '.join(origin.split())}"]
+    lines = [f"# Inserted by colabctl: {' '.join(origin.split())}"]
     lines += [f"{_name(name)} = {_literal(name, value)}" for name, value in params.items()]
     return "\n".join(lines)
 
 
-def shown(notebook: Notebook, params: Mapping[str, Any], origin: str) -> str:
-    """Return what a person who tries a sweep out is to see: how the notebook will be run."""
+def preview(notebook: Notebook, params: Mapping[str, Any], origin: str) -> str:
+    """Return how the notebook will run, for a person who tries out a sweep."""
     if notebook.parameters is None:
         return f"{notebook.name} loops over its tasks; each worker runs it once"
     return (
-        f"{notebook.name} runs once for each task, with this cell put in after cell "
-        f"{notebook.parameters.number}:\n{injected(params, origin)}"
+        f"{notebook.name} runs once for each task, with this cell inserted after cell "
+        f"{notebook.parameters.number}:\n{parameters_source(params, origin)}"
     )
 
 
 def _name(name: str) -> str:
-    # Names come from task files, which others can write, and what is no name would be run.
+    # Names come from task files, which others can write. Anything else here would run as code.
     if not name.isidentifier() or keyword.iskeyword(name):
         raise UserError(
-            f"parameter {name!r:.80} is no Python name, so nothing is put into the notebook; "
-            "look who has written the sweep's task files, and declare it anew"
+            f"parameter {name!r:.80} is not a Python name, so the notebook does not run; "
+            "check who changed the sweep's task files, then declare the sweep again"
         )
     return name
 
@@ -55,6 +54,6 @@ def _literal(name: str, value: Any) -> str:
             )
             return f"{{{', '.join(items)}}}"
     raise UserError(
-        f"parameter {name} holds a {type(value).__name__}, which cannot be put into a notebook; "
-        "give numbers, texts, lists and maps"
+        f"parameter {name} holds a {type(value).__name__}, which cannot be written in a notebook; "
+        "use numbers, texts, lists and maps"
     )

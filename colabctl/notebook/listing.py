@@ -1,4 +1,4 @@
-"""A notebook as plain text, for people who want to read or compare what it runs."""
+"""Shows a notebook as plain text, to read or compare the code that it runs."""
 
 import json
 
@@ -6,14 +6,13 @@ from colabctl.notebook import nodes
 
 
 def listing(content: bytes, *, numbered: bool = False) -> str | None:
-    """Return a notebook's cells one below the other; None for what is no notebook.
+    """Return a notebook's cells one after the other; None if the content is not a notebook.
 
-    Each cell begins with `# %%` and its tags, as some of them decide whether it runs; its lines
-    are indented, so that none of them looks like the beginning of a cell, and text is commented
-    out. Outputs and other metadata run nowhere, and are left out. Two notebooks have the same
-    listing only if their cells have the same types, tags and sources.
-
-    numbered  whether each cell is shown with its number: easier to read, and worse to compare
+    Each cell starts with `# %%` and its tags, because some tags decide whether it runs. Its lines
+    are indented, so that none of them looks like the start of a cell. Text is commented out.
+    Outputs and other metadata do not run, and are left out. Two notebooks have the same listing
+    only if their cells have the same types, tags and sources. Numbered cells are easier to read,
+    and harder to compare.
     """
     try:
         node = nodes.notebook(content.decode("utf-8-sig"))
@@ -30,7 +29,7 @@ def listing(content: bytes, *, numbered: bool = False) -> str | None:
             f"tags: {json.dumps(tags, ensure_ascii=False)}" if tags else "",
         )
         indent = "    " if code else "    # "
-        # Not splitlines: Python and IPython do not begin a line at each of its line ends.
+        # Not splitlines: it splits at characters that are not line ends in Python and IPython.
         lines = [f"{indent}{line}" for line in cell.source.split("\n")]
         parts.append("\n".join([" ".join(filter(None, head)), *lines]))
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""Makes the nodes that notebooks consist of, by nbformat, which is imported when first needed."""
+"""Creates the nodes of notebooks with nbformat, which is imported when first needed."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +7,9 @@ if TYPE_CHECKING:
 
 
 def notebook(text: str) -> "NotebookNode":
-    """Return the notebook of format 4 that a file holds, as format 4.5: its cells have names.
+    """Return a notebook of format 4 as format 4.5, in which each cell has an id.
 
-    Raises ValueError, with one line, if it is none.
+    Raises ValueError, with a message of one line, if the text is not such a notebook.
     """
     import nbformat  # noqa: PLC0415 - see above
     from nbformat.validator import normalize  # noqa: PLC0415
@@ -19,16 +19,16 @@ def notebook(text: str) -> "NotebookNode":
         minor = node.get("nbformat_minor", 0)
         if minor < 5:
             node = nbformat.v4.upgrade(node, from_version=4, from_minor=minor)  # type: ignore[no-untyped-call]
-        _, whole = normalize(node)
-        nbformat.validate(whole)
-    except (nbformat.ValidationError, LookupError, TypeError, ValueError, AttributeError) as wrong:
-        raise ValueError(str(wrong).partition("\n")[0] or type(wrong).__name__) from None
-    found: NotebookNode = whole
-    return found
+        normalized: NotebookNode
+        _, normalized = normalize(node)
+        nbformat.validate(normalized)
+    except (nbformat.ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(str(error).partition("\n")[0] or type(error).__name__) from None
+    return normalized
 
 
 def code(name: str, source: str, tag: str) -> "NotebookNode":
-    """Return a code cell; `name` is its id, which no other cell has."""
+    """Return a code cell; `name` is its unique id."""
     return _node(
         cell_type="code", id=name, source=source, metadata={"tags": [tag]}, execution_count=None,
         outputs=[],
@@ -41,13 +41,13 @@ def markdown(name: str, source: str, tag: str) -> "NotebookNode":
 
 
 def stream(name: str, text: str) -> "NotebookNode":
-    """Return an output of text; `name` is stdout or stderr."""
+    """Return a text output; `name` is stdout or stderr."""
     return _node(output_type="stream", name=name, text=text)
 
 
 def _node(**parts: Any) -> "NotebookNode":
     import nbformat  # noqa: PLC0415 - see above
 
-    # Not by nbformat's own functions for each kind: these check every node against its schema.
+    # nbformat's functions for each kind would check every node against its schema.
     node: NotebookNode = nbformat.from_dict(parts)  # type: ignore[no-untyped-call]
     return node

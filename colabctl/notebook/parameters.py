@@ -1,4 +1,4 @@
-"""Checks that each parameter of a sweep reaches the notebook and is not lost on the way."""
+"""Checks that the notebook gets each parameter of a sweep and does not overwrite it."""
 
 import keyword
 import re
@@ -10,21 +10,21 @@ from colabctl.notebook.reading import Notebook
 
 
 def check(notebook: Notebook, names: Iterable[str], *, warm: bool = True) -> tuple[str, ...]:
-    """Check a notebook against the names of the parameters that a sweep gives; return notes.
+    """Check a notebook against the names of a sweep's parameters; return notes for the user.
 
-    warm  whether the cells above the parameters cell run once for many tasks
-    Raises UserError that names every problem: a name that Python cannot assign, one that the
-    parameters cell does not assign, one that a later cell assigns again.
+    With `warm`, the cells above the parameters cell run once for many tasks. Raises UserError
+    with every problem: a name that Python cannot assign, one that the parameters cell does not
+    assign, one that a later cell assigns again.
     """
     cell = notebook.parameters
     if cell is None:
         return ()
-    given = list(names)
-    usable = [name for name in given if name.isidentifier() and not keyword.iskeyword(name)]
+    names = list(names)
+    usable = [name for name in names if name.isidentifier() and not keyword.iskeyword(name)]
     problems = [
-        f"parameter {name!r} is no Python name; rename it in the sweep, "
+        f"parameter {name!r} is not a Python name; rename it in the sweep, "
         f"for example to {_identifier(name)}"
-        for name in given
+        for name in names
         if name not in usable
     ]
     bound = bindings(cell.tree)
@@ -62,8 +62,8 @@ def _overwritten(later: list[CodeCell], names: list[str]) -> Iterator[str]:
                 del wanted[binding.name]
                 yield (
                     f"cell {cell.number}, line {binding.line} assigns {binding.name} again, so "
-                    f"that the sweep's value is lost: {cell.line(binding.line)!r}; "
-                    "delete it or use another name there"
+                    f"the sweep's value is lost: {cell.line(binding.line)!r}; "
+                    "delete that line or use another name there"
                 )
 
 
@@ -73,20 +73,20 @@ def _early(above: Iterable[CodeCell]) -> Iterator[str]:
         if line is not None:
             yield (
                 f"cell {cell.number}, line {line} asks for its task above the parameters cell, "
-                "where cells run once for many tasks; move it below, or say `kernel: fresh`"
+                "where cells run once for many tasks; move it below, or set `kernel: fresh`"
             )
 
 
 def _derived(cell: CodeCell, names: list[str], bound: list[Binding]) -> Iterator[str]:
-    """Give names that the parameters cell makes from parameters: they keep the defaults' value."""
-    made_from = {name: name for name in names}
+    """Yield notes on names that the parameters cell computes from the parameters' defaults."""
+    sources = {name: name for name in names}
     for binding in bound:
-        source = next((made_from[use] for use in sorted(binding.uses) if use in made_from), None)
-        if source is not None and binding.name not in made_from:
-            made_from[binding.name] = source
+        source = next((sources[use] for use in sorted(binding.uses) if use in sources), None)
+        if source is not None and binding.name not in sources:
+            sources[binding.name] = source
             yield (
-                f"cell {cell.number}, line {binding.line} makes {binding.name} from the default "
-                f"of {source}, before the sweep's value is put in; move it to a cell below"
+                f"cell {cell.number}, line {binding.line} computes {binding.name} from the default "
+                f"of {source}, before the sweep's value is set; move it to a cell below"
             )
 
 
@@ -96,13 +96,13 @@ def _star_imports(later: list[CodeCell]) -> Iterator[str]:
             if binding.name == "*":
                 yield (
                     f"cell {cell.number}, line {binding.line} imports every name of a module; "
-                    "make sure that no parameter is among them"
+                    "make sure that none of them is a parameter"
                 )
 
 
 def _not_python(notebook: Notebook) -> Iterator[str]:
     for cell in notebook.code:
-        for line in cell.unread[:1]:
+        for line in cell.unparsed[:1]:
             yield (
                 f"cell {cell.number}, line {line} is not Python: {cell.line(line)!r}; "
                 "unless IPython knows it, tasks will fail there"

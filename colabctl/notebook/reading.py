@@ -1,4 +1,4 @@
-"""Reads a notebook, and tells which of the two kinds of program it is."""
+"""Reads a notebook and finds out which of the two kinds of program it is."""
 
 import json
 import re
@@ -16,22 +16,23 @@ Kind = Literal["parameters", "loop"]
 TAG = "parameters"
 INJECTED = "injected-parameters"  # as papermill tags it
 
-# Colab has no tags, so a first line must do: `# parameters`, `#@title Parameters {run: "auto"}`.
+# Colab has no tags, so a first line counts too: `# parameters`, `#@title Parameters {...}`.
 _MARK = re.compile(r"\s*#\s*(@title\s+)?parameters\s*:?\s*(\{.*\})?\s*(\n|$)", re.IGNORECASE)
-# Kernels that are known by their name alone, where a notebook tells no language.
+# The languages of kernels, by the start of their name, for notebooks without a language.
 _KERNELS = {"ir": "R", "julia": "Julia", "bash": "Bash", "deno": "JavaScript", "swift": "Swift"}
-_SAVE_ANEW = "open it in Jupyter or Colab and save it"
+_SAVE_AGAIN = "open it in Jupyter or Colab and save it"
 
 
 @dataclass(frozen=True)
 class Notebook:
     """A Python notebook that can be a sweep's program.
 
-    name        as people know it, for messages
-    kind        parameters: it runs once for each task; loop: it runs once and claims its tasks
-    node        nbformat's node, of format 4.5, without outputs; whoever changes it copies it first
-    code        its code cells, without those that papermill has put in
-    parameters  the cell after which a task's parameters are put in; None for a loop
+    Attributes:
+        name: the name for messages.
+        kind: parameters: it runs once for each task; loop: it runs once and claims its tasks.
+        node: nbformat's node, of format 4.5, without outputs; copy it before you change it.
+        code: its code cells, without those that papermill inserted.
+        parameters: the cell after which a task's parameters are inserted; None for a loop.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Notebook:
 def read(content: bytes, name: str) -> Notebook:
     """Read a notebook's file.
 
-    Raises UserError for what is no notebook of format 4, holds no Python, and for one that is of
+    Raises UserError if it is not a notebook of format 4, is not written in Python, or is of
     neither kind or of both.
     """
     node = _node(content, name)
@@ -55,7 +56,7 @@ def read(content: bytes, name: str) -> Notebook:
         if cell.cell_type == "code" and INJECTED not in cell.metadata.get("tags", ())
     )
     if not any(cell.source.strip() for cell in code):
-        raise UserError(f"{name} has no code; write the cells that a task should run")
+        raise UserError(f"{name} has no code; add the cells that a task should run")
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -67,8 +68,8 @@ def read(content: bytes, name: str) -> Notebook:
     if marked and loops:
         raise UserError(
             f"{name} has a parameters cell (cell {marked[0].number}) and a loop over its tasks "
-            f"(cell {loops[0].number}); keep the cell to have it run once for each task, or the "
-            "loop to have it run once"
+            f"(cell {loops[0].number}); keep the cell to run the notebook once for each task, or "
+            "the loop to run it once"
         )
     if not marked and not loops:
         raise UserError(
@@ -85,14 +86,16 @@ def _node(content: bytes, name: str) -> "NotebookNode":
     try:
         text = content.decode("utf-8-sig")
         parts = json.loads(text)
-    except (ValueError, RecursionError) as wrong:
-        raise UserError(f"{name} is no notebook: it is not JSON ({wrong}); {_SAVE_ANEW}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{name} is not a notebook: it is not JSON ({error}); {_SAVE_AGAIN}"
+        ) from None
     version = parts.get("nbformat") if isinstance(parts, dict) else None
     if not isinstance(version, int):
-        raise UserError(f"{name} is no notebook: it tells no format; {_SAVE_ANEW}")
+        raise UserError(f"{name} is not a notebook: it has no nbformat; {_SAVE_AGAIN}")
     if version < 4:
         raise UserError(
-            f"{name} is a notebook of format {version}, and format 4 is needed; {_SAVE_ANEW}, "
+            f"{name} is a notebook of format {version}, and format 4 is needed; {_SAVE_AGAIN}, "
             f"or run: jupyter nbconvert --to notebook --inplace {name}"
         )
     if version > 4:
@@ -102,19 +105,19 @@ def _node(content: bytes, name: str) -> "NotebookNode":
         )
     try:
         return nodes.notebook(text)
-    except ValueError as wrong:
-        raise UserError(f"{name} is a damaged notebook ({wrong}); {_SAVE_ANEW}") from None
+    except ValueError as error:
+        raise UserError(f"{name} is a damaged notebook ({error}); {_SAVE_AGAIN}") from None
 
 
 def _check_language(metadata: Any, name: str) -> None:
     kernel = metadata.get("kernelspec", {})
     spec = str(kernel.get("name", ""))
-    known = next((_KERNELS[each] for each in _KERNELS if spec.lower().startswith(each)), "python")
-    language = str(metadata.get("language_info", {}).get("name") or kernel.get("language") or known)
+    usual = next((_KERNELS[each] for each in _KERNELS if spec.lower().startswith(each)), "python")
+    language = str(metadata.get("language_info", {}).get("name") or kernel.get("language") or usual)
     if "python" not in language.lower():
         raise UserError(
-            f"{name} is written in {language} (kernel {spec or 'unknown'}), and only Python "
-            "notebooks can be run; put the work into a script and give its `command:`"
+            f"{name} is written in {language} (kernel {spec or 'unknown'}), but only Python "
+            "notebooks can run; move the code to a script and set `command:`"
         )
 
 

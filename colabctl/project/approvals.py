@@ -9,8 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.sharedfs.records import read_record
 
 FORMAT = 1
+_LARGEST = 1 << 24  # bytes of a record; the longest command in a sweep file is below
 _RECORD = "approval.json"
 
 
@@ -76,13 +78,11 @@ class Approvals:
     def _record(self, place: Path) -> dict[str, Any] | None:
         """Return the record in a folder whose name is its digest; None if it is none."""
         try:
-            record = json.loads((place / _RECORD).read_bytes())
-            if record["format"] != FORMAT or record["digest"] != place.name:
-                return None
+            record = read_record(place / _RECORD, _LARGEST, FORMAT)
             float(record["approved_at"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, UserError, ValueError, KeyError, TypeError):
             return None
-        return record  # type: ignore[no-any-return]
+        return record if record.get("digest") == place.name else None
 
 
 def _approval(record: Mapping[str, Any], code: Path) -> Approval:

@@ -4,16 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError, nearest
 from colabctl.project.config_sources import AllGiven, Option, in_environment, in_file, in_options
 from colabctl.project.layout import CONFIG, Layout, Paths, check_member
+from colabctl.sharedfs.mounts import ConsistencyChoice
 from colabctl.sharedfs.names import check_folder, check_label
 
 FORMAT = 1
-Consistency = Literal["auto", "coherent", "eventual"]
 HEARTBEATS = 2
 """In a lease, at least: one late sign of life loses no task."""
 
@@ -38,7 +38,7 @@ class Config:
     read_only: tuple[str, ...] = ("data/raw",)
     paths: Paths = field(default_factory=Paths)
     secrets: tuple[str, ...] = ()
-    consistency: Consistency = "auto"
+    consistency: ConsistencyChoice = "auto"
     heartbeat: float | None = None
     lease: float | None = None
     task_timeout: float | None = None
@@ -129,13 +129,13 @@ def _lease(given: AllGiven) -> float | None:
     return lease
 
 
-def _consistency(given: AllGiven) -> Consistency:
+def _consistency(given: AllGiven) -> ConsistencyChoice:
     if "consistency" not in given:
         return "auto"
     text = given["consistency"].text()
-    if text not in get_args(Consistency):
+    if text not in get_args(ConsistencyChoice):
         raise given["consistency"].wrong(f"is {text!r}; choose auto, coherent or eventual")
-    return cast("Consistency", text)
+    return cast("ConsistencyChoice", text)
 
 
 def _member(given: AllGiven) -> str | None:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.sharedfs.files import read_file
+from colabctl.sharedfs.records import RESTORE, damaged, read_record
 
 FORMAT = 1
 _LARGEST = 1 << 28  # bytes; a million files are below
 _DIGEST = re.compile("[0-9a-f]{64}")
+_FIX = f"{RESTORE}, or delete it and run colabctl protect to record the folder as it is now"
 
 
 @dataclass(frozen=True)
@@ -34,26 +35,18 @@ Manifest = Mapping[str, Recorded]
 def read(path: Path) -> dict[str, Recorded] | None:
     """Return the manifest in `path`, or None if there is none.
 
-    Raises UserError if it is damaged, cannot be read, or was made by a newer colabctl.
+    Raises UserError if it is damaged, cannot be read, or was written by a newer colabctl.
     """
     try:
-        tree = json.loads(read_file(path, _LARGEST))
+        tree = read_record(path, _LARGEST, FORMAT, fix=_FIX)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; check the mount") from None
-    except (ValueError, RecursionError):
-        raise _damaged(path) from None
-    if not isinstance(tree, dict) or type(tree.get("format")) is not int:
-        raise _damaged(path)
-    if tree["format"] > FORMAT:
-        raise UserError(
-            f"{path} was made by a newer colabctl (format {tree['format']}); upgrade colabctl"
-        )
     files = tree.get("files")
     if not isinstance(files, dict):
-        raise _damaged(path)
-    return {name: _recorded(entry, path) for name, entry in files.items()}
+        raise damaged(path, "it lists no files", fix=_FIX)
+    return {name: _recorded(name, entry, path) for name, entry in files.items()}
 
 
 def dump(manifest: Manifest) -> bytes:
@@ -66,15 +59,8 @@ def dump(manifest: Manifest) -> bytes:
     return f"{json.dumps(tree, indent=1, sort_keys=True)}\n".encode()
 
 
-def _recorded(entry: Any, path: Path) -> Recorded:
+def _recorded(name: str, entry: Any, path: Path) -> Recorded:
     match entry:
         case {"size": int(size), "sha256": str(digest)} if _DIGEST.fullmatch(digest):
             return Recorded(size, digest, link=entry.get("link") is True)
-    raise _damaged(path)
-
-
-def _damaged(path: Path) -> UserError:
-    return UserError(
-        f"{path} is damaged; bring back an earlier version of it, or delete it and protect the"
-        " folder as it is now with colabctl protect"
-    )
+    raise damaged(path, f"its entry for {name!r:.60} is invalid", fix=_FIX)

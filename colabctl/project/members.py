@@ -1,17 +1,16 @@
 """Knows who works in a project, and gives each member folders and a notebook to start from."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
-from colabctl.errors import UserError, nearest
+from colabctl.errors import UserError
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
 from colabctl.project.notebooks.starter import starter
 from colabctl.project.scaffold import Created, folders, lay
-from colabctl.sharedfs.files import read_file
+from colabctl.sharedfs.records import read_record
 
 _FORMAT = 1
 _LARGEST = 10_000  # bytes of a record
@@ -37,7 +36,7 @@ def add(layout: Layout, name: str) -> Created:
     """
     config = load(layout.root, {})
     name = check_member(name)
-    known = _named(name, members(layout, config))
+    known = member_named(name, members(layout, config))
     project = config.name
     return lay(pieces(layout, project, known) if known else newcomer(layout, project, name))
 
@@ -61,33 +60,9 @@ def newcomer(layout: Layout, project: str, name: str) -> dict[Path, bytes | None
     }
 
 
-def current_member(config: Config, environ: Mapping[str, str], explicit: str | None) -> str:
-    """Return which member works here: `explicit`, else as configured, else the only one.
-
-    Raises UserError where that is nobody, several, or not a member.
-    """
-    known = members(config.layout, config)
-    given = explicit or environ.get("COLABCTL_MEMBER") or config.member
-    if given:
-        return _named(given, known) or _refuse(given, known)
-    if len(known) == 1:
-        return known[0]
-    if known:
-        raise UserError(
-            f"which member are you: {', '.join(known)}? Say it with --member or COLABCTL_MEMBER"
-        )
-    raise UserError(f"project {config.name} has no members; join with: colabctl member add NAME")
-
-
-def _named(name: str, known: Iterable[str]) -> str | None:
-    """Return the member called `name`, however its letters' case was written."""
-    return {member.casefold(): member for member in known}.get(name.casefold())
-
-
-def _refuse(name: str, known: Iterable[str]) -> NoReturn:
-    close = nearest(name, known)
-    meant = f"did you mean {close}? If not: " if close else ""
-    raise UserError(f"no member {name!r} here; {meant}colabctl member add {name}")
+def member_named(name: str, names: Iterable[str]) -> str | None:
+    """Return the member called `name`, whatever the case of its letters."""
+    return {member.casefold(): member for member in names}.get(name.casefold())
 
 
 def _recorded(layout: Layout) -> Iterator[str]:
@@ -101,7 +76,7 @@ def _recorded(layout: Layout) -> Iterator[str]:
         ) from None
     for path in records:
         if path.suffix == ".json":
-            with suppress(OSError, ValueError, UserError, RecursionError):
-                record = json.loads(read_file(path, _LARGEST))
-                if isinstance(record, dict) and isinstance(record.get("name"), str):
-                    yield check_member(record["name"])
+            with suppress(OSError, UserError):
+                name = read_record(path, _LARGEST, _FORMAT).get("name")
+                if isinstance(name, str):
+                    yield check_member(name)

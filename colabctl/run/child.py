@@ -1,12 +1,10 @@
-"""The process that runs tasks for a worker: it loads the code once and serves one task at a time.
+"""The process that runs tasks for a worker: it loads the code once and runs one task at a time.
 
-On its standard input it reads assignments, a JSON list a line, and answers to reports, an object a
-line; on its standard output it answers, an object a line. Whatever the task prints goes to the log
-file instead, which holds the output of the current task only. When the worker dies its pipe closes,
-and this process ends itself together with everything it started.
+It reads messages from its standard input and writes messages to its standard output. What a task
+prints goes to the log file instead, which holds the output of the current task only. When the
+worker dies, its pipe closes, and this process kills itself and everything it started.
 """
 
-import json
 import os
 import queue
 import signal
@@ -20,104 +18,105 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from colabctl.run import messages
 from colabctl.run.failure import ProgramError, Pruned, TaskError, headline, last_exception, tail
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
+from colabctl.run.messages import Message
 from colabctl.run.redaction import concealer
 from colabctl.run.settings import Settings
 from colabctl.task import Assignment, Task
 
-# Seconds that a task waits for the worker, which may be waiting for the folder: an answer that
-# comes later is found by the next question.
-_ANSWERED_WITHIN = 5.0
+Assignments = queue.SimpleQueue[tuple[Assignment, ...]]
+Send = Callable[[Message], None]
+
+# Seconds that a task waits for the worker, which may be waiting for the folder itself. The task
+# sees a later answer the next time it asks.
+_ANSWER_WITHIN = 5.0
 
 
-class Answers:
-    """What the worker says about running tasks: how many reports it has seen, and whether to stop.
+class StopFlag:
+    """Whether the worker wants the current task to stop, and how many reports it has answered.
 
-    It is filled by the thread that reads the pipe and asked by the task.
+    The thread that reads the pipe sets it; the task reads it.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._index = -1
-        self._seen = 0
+        self._answers = 0
         self._stop = False
 
-    def begin(self, index: int) -> None:
-        """Forget what was said of the task before."""
+    def reset(self, index: int) -> None:
+        """Clear the flag for the next task."""
         with self._changed:
-            self._index, self._seen, self._stop = index, 0, False
+            self._index, self._answers, self._stop = index, 0, False
 
-    def take(self, index: int, *, stop: bool) -> None:
-        """Take an answer; one that is not about the current task is late, and of no use."""
+    def update(self, answer: messages.Answer) -> None:
+        """Record an answer; ignore a late one, about an earlier task."""
         with self._changed:
-            if index == self._index:
-                self._seen += 1
-                self._stop = self._stop or stop
+            if answer.index == self._index:
+                self._answers += 1
+                self._stop = self._stop or answer.stop
                 self._changed.notify_all()
 
     def wait(self, reports: int) -> None:
-        """Wait until the worker has seen so many reports of the task, but not for ever."""
+        """Wait, for a limited time, until the worker has answered this many reports."""
         with self._changed:
-            self._changed.wait_for(lambda: self._seen >= reports or self._stop, _ANSWERED_WITHIN)
+            self._changed.wait_for(lambda: self._answers >= reports or self._stop, _ANSWER_WITHIN)
 
-    def stop(self) -> bool:
+    def is_set(self) -> bool:
         """Whether the current task should stop."""
         return self._stop
 
 
 class _PipeRecorder:
-    """Sends a task's values to the worker as long as the task runs, whatever its threads do.
+    """Sends a task's values to the worker while the task runs, whatever its threads do.
 
-    answers  given if the sweep has a rule to stop tasks early
+    `stop_flag` is None if the sweep never stops tasks early.
     """
 
-    def __init__(
-        self, index: int, send: Callable[[dict[str, Any]], None], answers: Answers | None
-    ) -> None:
+    def __init__(self, index: int, send: Send, stop_flag: StopFlag | None) -> None:
         self._index = index
         self._send = send
-        self._answers = answers
-        self._turn = threading.Lock()
-        self._over = False
+        self._stop_flag = stop_flag
+        self._lock = threading.Lock()
+        self._closed = False
         self._reports = 0
-        if answers is not None:
-            answers.begin(index)
+        if stop_flag is not None:
+            stop_flag.reset(index)
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
-        with self._turn:
-            if self._over:
-                return
-            self._reports += 1
-            self._send({"report": self._index, "step": step, "values": values})
+        with self._lock:
+            if not self._closed:
+                self._reports += 1
+                self._send(messages.Report(self._index, step, values))
 
     def should_stop(self) -> bool:
-        if self._answers is None:
+        if self._stop_flag is None:
             return False
-        self._answers.wait(self._reports)  # the last one may be what decides
-        return self._answers.stop()
+        self._stop_flag.wait(self._reports)  # the last report may be the one that decides
+        return self._stop_flag.is_set()
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
-        with self._turn:
-            if not self._over:
-                self._send({"suggested": self._index, "name": name, "value": value,
-                            "distribution": distribution})  # fmt: skip
+        with self._lock:
+            if not self._closed:
+                self._send(messages.Suggestion(self._index, name, value, distribution))
 
     def done(self, metrics: dict[str, Any]) -> None:
-        """Leave them with the task: they travel with its outcome."""
+        """No-op: the metrics travel with the task's outcome."""
 
     def failed(self, error: BaseException) -> None:
         raise error
 
     def close(self) -> None:
-        """Drop what comes from here on: it would be taken for the next task's."""
-        with self._turn:
-            self._over = True
+        """Drop later values: they would count for the next task."""
+        with self._lock:
+            self._closed = True
 
 
 class _Output:
-    """Standard output and standard error of the tasks, in a file that holds the current one's."""
+    """Redirects standard output and standard error to a log that holds only the current task's."""
 
     def __init__(self, log: Path) -> None:
         self.log = log
@@ -125,8 +124,8 @@ class _Output:
         os.dup2(handle, 1)
         os.dup2(handle, 2)
         os.close(handle)
-        sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - for good
-        sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - for good
+        sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - stays open
+        sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - stays open
 
     def clear(self) -> None:
         _flush()
@@ -135,112 +134,105 @@ class _Output:
 
 
 def _flush() -> None:
-    """Bring out what was printed without the end of a line."""
+    """Write out unfinished lines."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # the task may have closed or moved it
             stream.flush()
 
 
 def serve(
-    settings: Settings,
-    channel: BinaryIO,
-    assignments: "queue.SimpleQueue[list[dict[str, Any]]]",
-    answers: Answers,
+    settings: Settings, channel: BinaryIO, assignments: Assignments, stop_flag: StopFlag
 ) -> None:
-    """Run what comes in until an empty list does."""
+    """Load the code, then run tasks until an empty batch arrives."""
 
-    def send(message: dict[str, Any]) -> None:
-        channel.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+    def send(message: Message) -> None:
+        channel.write(messages.encode(message))
         channel.flush()
 
     output = _Output(Path(settings.log))
     conceal = concealer(settings.secrets, os.environ)
     try:
         run = load(settings)
-    except TaskError as wrong:
-        _flush()
-        send({"broken": headline(wrong, conceal), "output": tail(output.log, conceal)})
-        return
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
-        _flush()
-        traceback.print_exc()
-        send({"broken": headline(error, conceal), "output": tail(output.log, conceal)})
+        send(messages.Broken(*_describe(error, output.log, conceal)))
         return
-    send({"ready": True})
-    while handed := assignments.get():
-        for parts in handed:
+    send(messages.Ready())
+    while batch := assignments.get():
+        for assignment in batch:
             output.clear()
-            assignment = Assignment(**{**parts, "earlier": tuple(parts["earlier"])})
-            recorder = _PipeRecorder(assignment.index, send, answers if settings.prunes else None)
+            recorder = _PipeRecorder(assignment.index, send, stop_flag if settings.prunes else None)
             send(_attempt(run, Task(assignment, recorder), recorder, output.log, conceal))
+
+
+def _describe(error: BaseException, log: Path, conceal: Callable[[str], str]) -> tuple[str, str]:
+    """Return an error in one line, and the end of the output with the error's traceback."""
+    _flush()
+    if not isinstance(error, TaskError):
+        traceback.print_exception(error)
+    return headline(error, conceal), tail(log, conceal)
 
 
 def _attempt(
     run: Run, task: Task, recorder: _PipeRecorder, log: Path, conceal: Callable[[str], str]
-) -> dict[str, Any]:
-    """Run a task and return the answer that ends it."""
-    answer: dict[str, Any]
-    begun = time.perf_counter()
+) -> Message:
+    """Run a task and return the message with its outcome."""
+    outcome: Callable[..., Message]
+    started = time.perf_counter()
     try:
-        answer = {"done": task.index, "metrics": run_one(run, task)}
+        outcome = partial(messages.Done, metrics=run_one(run, task))
     except Pruned:
-        answer = {"pruned": task.index, "metrics": task.metrics or {}}
+        outcome = partial(messages.Pruned, metrics=task.metrics or {})
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
-        _flush()
-        if not isinstance(error, TaskError):
-            traceback.print_exc()
-        output, what = tail(log, conceal), headline(error, conceal)
+        line, output = _describe(error, log, conceal)
         if isinstance(error, ProgramError):
-            what = ": ".join(filter(None, (what, last_exception(output))))
-        answer = {"failed": task.index, "error": what, "output": output}
+            line = ": ".join(filter(None, (line, last_exception(output))))
+        outcome = partial(messages.Failed, error=line, output=output)
     recorder.close()
-    if task.user_attributes:
-        answer["attributes"] = task.user_attributes
-    return {**answer, "seconds": round(time.perf_counter() - begun, 6)}
+    seconds = round(time.perf_counter() - started, 6)
+    return outcome(index=task.index, seconds=seconds, attributes=task.user_attributes)
 
 
 def _pipes() -> tuple[int, int]:
-    """Return the pipes from and to the worker, which nothing that runs here gets hold of.
+    """Return the pipes from and to the worker, hidden from everything that runs here.
 
-    What it starts could eat the assignments, or keep the worker from seeing that this process
-    has died.
+    A process that a task starts could otherwise read the assignments, or keep the worker from
+    noticing that this process died.
     """
     pipes = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
     if hasattr(os, "register_at_fork"):
         for pipe in pipes:
             os.register_at_fork(after_in_child=partial(os.close, pipe))
     return pipes
 
 
-def _follow(
-    incoming: int, assignments: "queue.SimpleQueue[list[dict[str, Any]]]", answers: Answers
-) -> None:
-    """Pass on what the worker sends; when the worker is gone, end this whole process group."""
-    with os.fdopen(incoming, "rb") as lines:
+def _follow(incoming: int, assignments: Assignments, stop_flag: StopFlag) -> None:
+    """Pass on the worker's messages; when the worker is gone, kill this process group."""
+    # The worker may die in the middle of a line.
+    with os.fdopen(incoming, "rb") as lines, suppress(ValueError):
         for line in lines:
-            message = json.loads(line)
-            if isinstance(message, list):
-                assignments.put(message)
-            else:
-                answers.take(message["task"], stop=message["stop"])
+            match messages.decode(line):
+                case messages.Assign(batch):
+                    assignments.put(batch)
+                case messages.Answer() as answer:
+                    stop_flag.update(answer)
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 
 def main() -> None:
-    """Serve the worker that started this process with its settings as the one argument."""
-    settings = Settings(**json.loads(sys.argv[1]))
+    """Serve the worker that started this process, with the settings as its only argument."""
+    settings = Settings.decode(sys.argv[1])
     incoming, outgoing = _pipes()
     channel = os.fdopen(outgoing, "wb")
-    assignments: queue.SimpleQueue[list[dict[str, Any]]] = queue.SimpleQueue()
-    answers = Answers()
-    following = (incoming, assignments, answers)
+    assignments: Assignments = queue.SimpleQueue()
+    stop_flag = StopFlag()
+    following = (incoming, assignments, stop_flag)
     threading.Thread(target=_follow, args=following, daemon=True).start()
-    serve(settings, channel, assignments, answers)
+    serve(settings, channel, assignments, stop_flag)
     channel.flush()
 
 

@@ -1,4 +1,4 @@
-"""The files through which what runs as a task in a process of its own gets it and answers."""
+"""The files through which a task in its own process gets its assignment and answers."""
 
 import json
 from dataclasses import replace
@@ -18,18 +18,19 @@ VARIABLES = (
 
 
 class Exchange:
-    """A task's files in a folder of their own on this machine.
+    """A task's files, in a folder of its own on this machine.
 
-    environ  variables that tell where they are
-    asked    whether the task reports through `colabctl.task()`, and so sees that it should stop
+    Attributes:
+        environ: variables that name the files.
+        asked: whether the task reports through `colabctl.task()`, and so learns when to stop.
     """
 
-    def __init__(self, place: Path, task: Task) -> None:
+    def __init__(self, folder: Path, task: Task) -> None:
         self._task = task
-        self._result = place / "result.json"
-        self._reports = place / "reports.jsonl"
-        self._stop = place / "stop"
-        self._seen = 0  # bytes of the reports
+        self._result = folder / "result.json"
+        self._reports = folder / "reports.jsonl"
+        self._stop = folder / "stop"
+        self._offset = 0  # bytes of the reports that were read
         self.asked = False
         assignment = replace(
             task.assignment,
@@ -37,7 +38,7 @@ class Exchange:
             reports=str(self._reports),
             stop=str(self._stop),
         )
-        file = place / "task.json"
+        file = folder / "task.json"
         file.write_text(json.dumps(vars(assignment)), encoding="utf-8")
         values = (
             str(file),
@@ -46,42 +47,42 @@ class Exchange:
         )
         self.environ = dict(zip(VARIABLES, values, strict=True))
 
-    def tell_to_stop(self) -> None:
-        """Leave word that the task should end now."""
+    def request_stop(self) -> None:
+        """Create the file that asks the task to stop."""
         self._stop.touch()
 
     def pass_on(self) -> None:
-        """Report the intermediate values that are new and whole.
+        """Pass on the intermediate values in new, complete lines.
 
-        Raises TaskError for a line that is no report.
+        Raises TaskError for a line that is not a report.
         """
         try:
             with self._reports.open("rb") as file:
-                file.seek(self._seen)
+                file.seek(self._offset)
                 data = file.read()
         except OSError:
             return
-        whole = data.rfind(b"\n") + 1
-        self._seen += whole
-        for line in data[:whole].splitlines():
+        complete = data.rfind(b"\n") + 1
+        self._offset += complete
+        for line in data[:complete].splitlines():
             try:
                 entry = json.loads(line)
                 step = entry["step"]
-                self._task.pass_on(None if step is None else plain_step(step), entry["values"])
+                self._task.record(None if step is None else plain_step(step), entry["values"])
                 self.asked = self.asked or entry.get("asks") is True
-            except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise TaskError(
-                    f"COLABCTL_REPORTS: {line[:80]!r} is not a report ({wrong})"
+                    f"COLABCTL_REPORTS: {line[:80]!r} is not a report ({error})"
                 ) from None
 
     def metrics(self) -> dict[str, Any]:
-        """Return the metrics that the task has left; raise TaskError if they are none."""
+        """Return the metrics that the task wrote; raise TaskError if they are not valid."""
         try:
             metrics = json.loads(self._result.read_bytes())
         except FileNotFoundError:
             return {}
-        except ValueError as wrong:
-            raise TaskError(f"COLABCTL_RESULT holds no JSON ({wrong})") from None
+        except ValueError as error:
+            raise TaskError(f"COLABCTL_RESULT is not valid JSON ({error})") from None
         if not isinstance(metrics, dict):
             raise TaskError('COLABCTL_RESULT must hold an object, such as {"accuracy": 0.91}')
         return plain_metrics(metrics)

@@ -1,4 +1,4 @@
-"""What is kept of a failure: one line that tells what happened, and the end of the output."""
+"""Describes a task's failure: the error in one line, and the end of the output."""
 
 import os
 import re
@@ -6,50 +6,49 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from colabctl.notebook.outputs import apply_carriage_returns
+
 TAIL_LINES = 40
 _TAIL_BYTES = 64_000
-# What programs tell a terminal: colours, cursor, title.
-_TO_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+# Escape sequences for a terminal: colours, cursor, title.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _LONGEST = 500  # characters of a headline
 
 
 class TaskError(Exception):
-    """A task failed in a way that its message says in full: no traceback is wanted."""
+    """A task failed, and the message says everything: no traceback is needed."""
 
 
 class ProgramError(TaskError):
-    """A program ended with the exit code of a Python program that raised; its output says what."""
+    """A program ended with exit code 1, as Python does after an exception; its output says why."""
 
 
-class Pruned(Exception):  # noqa: N818 - it is no error
-    """A task ended early, on purpose."""
+class Pruned(Exception):  # noqa: N818 - not an error
+    """A task was stopped early, on purpose."""
 
 
 def headline(error: BaseException, conceal: Callable[[str], str] = str) -> str:
-    """Return in one line what was raised and what it says.
-
-    conceal  replaces what must not be shown, before anything is cut off
-    """
+    """Return an error's type and message in one line; `conceal` replaces secrets in a text."""
     if isinstance(error, TaskError):
         return conceal(str(error))
-    if isinstance(error, SyntaxError):  # which is otherwise shown with its place, in three lines
-        whole = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):  # format_exception_only shows it in three lines
+        text = f"{type(error).__name__}: {error}"
     else:
-        whole = traceback.format_exception_only(error)[0]
-    return " ".join(conceal(whole).split())[:_LONGEST]
+        text = traceback.format_exception_only(error)[0]
+    return " ".join(conceal(text).split())[:_LONGEST]
 
 
 def last_exception(output: str) -> str:
-    """Return in one line what the last traceback in an output ends with; "" if there is none."""
-    _, begins, traced = output.rpartition("Traceback (most recent call last):\n")
-    said = next((line for line in traced.split("\n") if not line.startswith(" ")), "")
-    return " ".join(said.split())[:_LONGEST] if begins else ""
+    """Return the exception of the last traceback in an output, in one line; "" without one."""
+    _, header, rest = output.rpartition("Traceback (most recent call last):\n")
+    message = next((line for line in rest.split("\n") if not line.startswith(" ")), "")
+    return " ".join(message.split())[:_LONGEST] if header else ""
 
 
 def tail(log: Path, conceal: Callable[[str], str] = str) -> str:
-    """Return the last 40 lines of a log, without colours; fewer where lines are very long.
+    """Return the last 40 lines of a log, without colours; fewer if lines are very long.
 
-    conceal  as for `headline`
+    `conceal` replaces secrets in a text.
     """
     try:
         with log.open("rb") as file:
@@ -57,7 +56,5 @@ def tail(log: Path, conceal: Callable[[str], str] = str) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    text = conceal(_TO_TERMINAL.sub("", text))
-    # A progress bar rewrites its line; what a terminal would show is the last of it.
-    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip().split("\n")]
-    return "\n".join(lines[-TAIL_LINES:])
+    text = apply_carriage_returns(conceal(_ESCAPES.sub("", text)).rstrip())
+    return "\n".join(text.split("\n")[-TAIL_LINES:])

@@ -1,4 +1,4 @@
-"""Runs a task by calling a function, and turns what it returns into metrics."""
+"""Runs a task by calling a function, and turns the return value into metrics."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +7,11 @@ from colabctl.run.failure import Pruned, TaskError
 from colabctl.task import Task, plain_metrics
 
 Run = Callable[[dict[str, Any], Task], dict[str, Any]]
+"""Runs one task: (params, task) -> metrics."""
 
 
 def call(function: Callable[..., Any], params: dict[str, Any], task: Task) -> dict[str, Any]:
-    """Call a function (params, task) -> metrics or None; it may call task.done(...) as well."""
+    """Call a function (params, task) -> metrics or None; it may also call task.done(...)."""
     answer = function(params, task)
     if answer is None:
         answer = {}
@@ -20,18 +21,18 @@ def call(function: Callable[..., Any], params: dict[str, Any], task: Task) -> di
             'return a dict of metrics, such as {"accuracy": 0.91}'
         )
     task.metrics = plain_metrics({**(task.metrics or {}), **answer})
-    if task.told_to_stop:
+    if task.stop_requested:
         raise Pruned
     return task.metrics
 
 
 def run_one(run: Run, task: Task) -> dict[str, Any]:
-    """Run one task and return its metrics; raise what it raises."""
+    """Run one task and return its metrics; raise whatever it raises."""
     try:
         return run(task.params, task)
     except SystemExit as end:
         if end.code not in (None, 0):
             raise TaskError(f"sys.exit({end.code!r})") from None
-    if task.told_to_stop:
+    if task.stop_requested:
         raise Pruned
     return task.metrics or {}

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,13 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.run.exchange import Exchange
 from colabctl.run.failure import ProgramError, Pruned, TaskError
-from colabctl.run.termination import KILL_AFTER, Ending, how_it_ended
+from colabctl.run.function import Run
+from colabctl.run.termination import KILL_AFTER, GracefulStop, how_it_ended
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment
 from colabctl.search.language.command import DEFAULT, expand
 from colabctl.task import Task
 
-_LOOK_EVERY = 0.2  # seconds between looks at a running program's reports
+_POLL = 0.2  # seconds between looks at a running program's reports
 
 
 def runner(
@@ -28,21 +29,21 @@ def runner(
     root: Path,
     kill_after: float = KILL_AFTER,
     scratch: Path | None = None,
-) -> Callable[[dict[str, Any], Task], dict[str, Any]]:
-    """Return what runs `program` once for a task, as (params, task) -> metrics.
+) -> Run:
+    """Return the function that runs `program` for one task.
 
-    The program finds its task in $COLABCTL_TASK and may leave metrics, a flat JSON object, in
-    $COLABCTL_RESULT, and intermediate values, a JSON line each, in $COLABCTL_REPORTS. What it logs
-    by W&B counts as well. The current folder is the project, so that data/raw/x.csv is found; the
-    program itself is the frozen copy. Its files are in a folder of its own in `scratch`, which
-    whoever gives it deletes: this process may be killed.
+    The program finds its task in $COLABCTL_TASK. It may write metrics, a flat JSON object, to
+    $COLABCTL_RESULT, and intermediate values, one JSON object per line, to $COLABCTL_REPORTS.
+    Values that it logs with W&B count as well. The program is the frozen copy, but its current
+    folder is the project, so that it finds data/raw/x.csv. The task's files are in a new folder
+    in `scratch`. The caller deletes `scratch`, because this process may be killed.
 
-    If it should stop early, the file $COLABCTL_STOP appears, and it gets SIGTERM: at once, or, if
-    it reports through `colabctl.task()` and so sees the answer, after `kill_after` seconds for
-    itself. So much later comes SIGKILL.
+    To stop the task early, the file $COLABCTL_STOP is created and the program gets SIGTERM: at
+    once, or after `kill_after` seconds if it reports through `colabctl.task()` and so learns that
+    it should stop. It gets SIGKILL another `kill_after` seconds later.
     """
-    # A stop is sent to the whole group. The program may take its time to end well, and this
-    # process has to outlive it to tell how it ended; a handler, unlike SIG_IGN, is not inherited.
+    # A stop goes to the process group. The program may need time to end, and this process must
+    # outlive it to report how it ended. Unlike SIG_IGN, a handler is not inherited.
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     python_path = os.pathsep.join(
@@ -53,33 +54,33 @@ def runner(
         stopped.clear()
         with tempfile.TemporaryDirectory(
             prefix="colabctl-task-", dir=scratch, ignore_cleanup_errors=True
-        ) as folder:
-            place = Path(folder)
-            exchange = Exchange(place, task)
+        ) as name:
+            folder = Path(name)
+            exchange = Exchange(folder, task)
             environ = {
                 **os.environ,
                 **exchange.environ,
                 "PYTHONPATH": python_path,
                 "PYTHONUNBUFFERED": "1",
             }
-            environ |= wandb_environment(task.assignment, place, environ)
-            runs = WandbRuns(task, environ, place, root)
+            environ |= wandb_environment(task.assignment, folder, environ)
+            runs = WandbRuns(task, environ, folder, root)
             try:
                 arguments = expand(
-                    command or DEFAULT, program, params, place / "params.json", environ
+                    command or DEFAULT, program, params, folder / "params.json", environ
                 )
-            except UserError as wrong:
-                raise TaskError(str(wrong)) from None
+            except UserError as error:
+                raise TaskError(str(error)) from None
             pruned = _run_to_end(
                 arguments, environ, root, task, exchange, runs=runs, kill_after=kill_after
             )
-            if stopped.is_set() and not pruned:  # exit code 0 says: saved what it had so far
+            if stopped.is_set() and not pruned:  # even with exit code 0: it saved partial results
                 raise TaskError("stopped by SIGTERM")
             task.metrics = {**runs.metrics(), **exchange.metrics()}
             if pruned:
                 raise Pruned
             if runs.fault and not task.metrics:
-                raise TaskError(f"{runs.fault}; leave the metrics in $COLABCTL_RESULT")
+                raise TaskError(f"{runs.fault}; write the metrics to $COLABCTL_RESULT")
             return task.metrics
 
     return run
@@ -97,31 +98,31 @@ def _run_to_end(
 ) -> bool:
     """Run the program, pass on its reports, and return whether it was stopped early."""
     try:
-        process = subprocess.Popen(  # noqa: S603 - the command is what the worker is here to run
+        process = subprocess.Popen(  # noqa: S603 - running this command is the worker's purpose
             arguments, cwd=root, env=environ, stdin=subprocess.DEVNULL
         )
-    except OSError as wrong:
-        raise TaskError(f"{arguments[0]} cannot be started: {wrong.strerror}") from None
-    ending: Ending | None = None
+    except OSError as error:
+        raise TaskError(f"{arguments[0]} cannot be started: {error.strerror}") from None
+    stop: GracefulStop | None = None
     code: int | None = None
     try:
         while code is None:
             with suppress(subprocess.TimeoutExpired):
-                code = process.wait(_LOOK_EVERY)
+                code = process.wait(_POLL)
             exchange.pass_on()
-            runs.pass_on(to_the_end=code is not None)
+            runs.pass_on(final=code is not None)
             if code is None and task.should_stop():
-                if ending is None:
-                    exchange.tell_to_stop()
+                if stop is None:
+                    exchange.request_stop()
                     patience = kill_after if exchange.asked else 0.0
                     ask = partial(_terminate, process)
-                    ending = Ending(ask, process.kill, patience, kill_after)
-                ending.go_on()
+                    stop = GracefulStop(ask, process.kill, patience, kill_after)
+                stop.advance()
     finally:
         if code is None:
             process.kill()
             process.wait()
-    if ending is not None:
+    if stop is not None:
         return True
     if code:
         kind = ProgramError if code == 1 else TaskError
@@ -130,7 +131,7 @@ def _run_to_end(
 
 
 def _terminate(process: "subprocess.Popen[bytes]") -> None:
-    """Send SIGTERM to the program and all that it started; this process handles the signal."""
+    """Send SIGTERM to the program and everything it started; this process handles the signal."""
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGTERM)
     else:

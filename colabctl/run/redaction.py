@@ -1,4 +1,4 @@
-"""The secrets of a project: they come from the environment, and never reach a file."""
+"""Keeps the project's secrets out of every file: they stay in the environment."""
 
 import html
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 
-_SHORTEST = 4  # characters; shorter ones stand in every other word
+_SHORTEST = 4  # characters; shorter secrets appear inside ordinary words
 
 
 def check_present(names: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -17,26 +17,26 @@ def check_present(names: Sequence[str], environ: Mapping[str, str]) -> None:
     if missing:
         raise UserError(
             f"secrets named in colabctl.yaml are not in the environment: {', '.join(missing)}; in "
-            "Colab add them under the key symbol and run the notebook's cells again, elsewhere "
+            "Colab, add them under the key icon and run the notebook's cells again; elsewhere, run "
             f"export {missing[0]}=..."
         )
 
 
 def concealer(names: Sequence[str], environ: Mapping[str, str]) -> Callable[[str], str]:
-    """Return what replaces the values of secrets in a text by their names."""
-    given = {name: environ.get(name, "") for name in names}
-    forms = {form: name for name, value in given.items() for form in _forms(value)}
+    """Return a function that replaces the values of secrets in a text by their names."""
+    values = {name: environ.get(name, "") for name in names}
+    forms = {form: name for name, value in values.items() for form in _forms(value)}
     # The longest first: one secret may be the beginning of another.
-    every = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))))
+    pattern = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))))
 
     def conceal(text: str) -> str:
-        return every.sub(lambda found: f"[{forms[found[0]]}]", text) if forms else text
+        return pattern.sub(lambda match: f"[{forms[match[0]]}]", text) if forms else text
 
     return conceal
 
 
 def concealed(value: Any, conceal: Callable[[str], str]) -> Any:
-    """Return a JSON value with `conceal` applied to every text in it, keys among them."""
+    """Return a JSON value with `conceal` applied to every text in it, including keys."""
     match value:
         case str():
             return conceal(value)
@@ -48,7 +48,7 @@ def concealed(value: Any, conceal: Callable[[str], str]) -> Any:
 
 
 def _forms(value: str) -> set[str]:
-    """Return the texts in which a secret may show: whole or in part, and as it is often quoted."""
+    """Return the texts in which a secret may appear: complete, in part, or quoted."""
     parts = {value, value.strip(), " ".join(value.split()), *map(str.strip, value.splitlines())}
     quoted = {
         form

@@ -1,30 +1,47 @@
-"""The settings that a worker gives the process that runs its tasks."""
+"""The settings that a worker gives to the process that runs its tasks."""
 
-from typing import Any, NamedTuple
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+from colabctl.notebook.kernel_options import KernelOptions
 
 
-class Settings(NamedTuple):
-    """What a worker tells this process at its start.
+@dataclass(frozen=True)
+class Settings:
+    """What a worker passes to the process that runs its tasks.
 
-    program  "file.py:function", or the file of a program, inside `code`
-    kind     what the program is, as in the plan
-    prunes   whether tasks may be stopped early
-    command  W&B's command list, for a program
-    code     a copy of the sweep's frozen code on this machine
-    root     the project, the current folder of what runs
-    log      file for what the tasks print, in the worker's own folder on this machine
-    kill_after  seconds between SIGTERM and SIGKILL
-    kernels     how a notebook's kernels are used
-    secrets     variables whose values must not be kept
+    Attributes:
+        program: "file.py:function", or the file of a program, inside `code`.
+        kind: the kind of the program, as in the plan.
+        prunes: whether tasks may be stopped early.
+        command: W&B's command list, for a program.
+        code: folder with a copy of the sweep's frozen code on this machine.
+        root: folder of the project, the current folder of every task.
+        log: file for the tasks' output, in the worker's own folder on this machine.
+        kill_after: seconds between SIGTERM and SIGKILL.
+        kernels: how a notebook's kernels are used.
+        secrets: names of the variables whose values must not be stored.
     """
 
     program: str
     kind: str
     prunes: bool
-    command: list[str] | None
+    command: Sequence[str] | None
     code: str
     root: str
     log: str
     kill_after: float
-    kernels: dict[str, Any] | None = None
-    secrets: list[str] = []  # noqa: RUF012 - a default that nobody changes
+    kernels: KernelOptions = field(default_factory=KernelOptions)
+    secrets: Sequence[str] = ()
+
+    def encode(self) -> str:
+        """Return the settings as one command-line argument."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, argument: str) -> Self:
+        """Return the settings that `encode` wrote."""
+        parts = json.loads(argument)
+        return cls(**{**parts, "kernels": KernelOptions(**parts["kernels"])})

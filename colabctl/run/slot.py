@@ -1,6 +1,5 @@
 """A slot: one process that runs tasks, and the thread that hands them to it."""
 
-import json
 import math
 import signal
 import subprocess
@@ -10,65 +9,86 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from colabctl.run.failure import tail
+from colabctl.run.messages import (
+    Answer,
+    Assign,
+    Broken,
+    Done,
+    Failed,
+    Message,
+    Pruned,
+    Ready,
+    Report,
+    Suggestion,
+    decode,
+    encode,
+)
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, how_it_ended, signal_group
 from colabctl.task import Assignment
 
-# Tasks that went out to the process that runs them cannot be taken back without killing it.
+# Tasks that the process already has cannot be taken back without killing it.
 HANDOUT_SECONDS = 0.05
 _MOST_HANDOUT = 256
 
 
+@dataclass(frozen=True)
+class Returned:
+    """The task did not finish, for no reason of its own; any worker may run it."""
+
+
+End = Done | Pruned | Failed | Returned
+
+
 class Outcome(NamedTuple):
-    """What became of a task, or what it told on the way.
+    """What happened to a task: its end, or something that it sent while running."""
 
-    broken means that the code could not even be loaded: no task is to blame.
-    returned means that the task was not run to its end and nobody is to blame.
-    suggested brings a parameter of an objective: its name to [value, distribution], in metrics.
-    """
-
-    kind: Literal["done", "pruned", "failed", "report", "suggested", "returned", "broken"]
-    assignment: Assignment | None = None
-    seconds: float = 0.0
-    metrics: dict[str, Any] = {}  # noqa: RUF012 - a default that nobody changes
-    step: float | None = None
-    error: str = ""
-    output: str = ""
-    attributes: dict[str, Any] = {}  # noqa: RUF012 - as above
+    assignment: Assignment
+    message: Report | Suggestion | End
 
 
-_ENDS: tuple[Literal["done", "pruned", "failed"], ...] = ("done", "pruned", "failed")
+Outcomes = deque[Outcome | Broken]
+"""What a slot has to say to its worker, oldest first."""
 
 
 class Stop(NamedTuple):
-    """Why a running task is stopped, which decides what becomes of it."""
+    """Why a running task is stopped, which decides its outcome."""
 
     kind: Literal["returned", "failed", "pruned"]
     error: str = ""
 
+    def end_of(self, failure: Failed) -> End:
+        """Return the outcome of a task that was stopped and then failed."""
+        if self.kind == "returned":
+            return Returned()
+        if self.kind == "pruned":
+            return Pruned(failure.index, failure.seconds, {}, failure.attributes)
+        return replace(failure, error=self.error)
+
 
 def handout_size(seconds: float | None) -> int:
-    """Return how many tasks to send at once to the process that runs them."""
+    """Return how many tasks to send to the process at once, given the seconds that one takes."""
     if seconds is None:
         return 1
     return max(1, min(_MOST_HANDOUT, int(HANDOUT_SECONDS / max(seconds, 1e-6))))
 
 
 class Slot:
-    """Runs the tasks it is given, one at a time, in a process that is replaced when it dies.
+    """Runs its tasks one at a time, in a process that is replaced when it dies.
 
-    `outcomes` is filled by the slot's thread, `wake` is called when there is something to see.
+    The slot's thread fills `outcomes`, and calls `wake` when the worker should look at them.
     """
 
     def __init__(
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        outcomes: "deque[Outcome]",
+        outcomes: Outcomes,
         wake: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -76,28 +96,28 @@ class Slot:
         self._outcomes = outcomes
         self._wake = wake
         self._waiting: deque[Assignment] = deque()
-        self._out: deque[Assignment] = deque()  # handed to the process, the first one runs
-        self._begun = 0.0
+        self._sent: deque[Assignment] = deque()  # the process has these and runs the first one
+        self._started = 0.0
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._loading = False  # the process has not answered yet
+        self._loading = False  # the process has not sent its first message yet
         self._stopped: tuple[int, Stop] | None = None
-        self._signalled: subprocess.Popen[bytes] | None = None  # told to end, for whichever task
+        self._signalled: subprocess.Popen[bytes] | None = None  # got SIGTERM, for some task
         self._sending = threading.Lock()
-        self.seconds: float | None = None  # what a task takes, lately
+        self.seconds: float | None = None  # that a task took lately
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def free_in(self) -> float:
-        """Return the seconds until the slot has nothing to do, as far as can be told."""
+        """Return an estimate of the seconds until the slot is idle."""
         if self._waiting:
             return math.inf
-        if not self._out:
+        if not self._sent:
             return 0.0
         if self.seconds is None:
             return math.inf
-        return self._begun + len(self._out) * self.seconds - time.monotonic()
+        return self._started + len(self._sent) * self.seconds - time.monotonic()
 
     @property
     def waiting(self) -> int:
@@ -105,11 +125,11 @@ class Slot:
         return len(self._waiting)
 
     def running(self) -> tuple[Assignment, float] | None:
-        """Return the task that runs and for how many seconds it has."""
+        """Return the running task, and for how many seconds it has run."""
         with self._changed:
-            if not self._out:
+            if not self._sent:
                 return None
-            return self._out[0], time.monotonic() - self._begun
+            return self._sent[0], time.monotonic() - self._started
 
     def give(self, assignments: list[Assignment]) -> None:
         """Add tasks to run."""
@@ -118,41 +138,41 @@ class Slot:
             self._changed.notify()
 
     def take_back(self, count: int) -> list[Assignment]:
-        """Return up to `count` tasks that were not handed out yet; the slot forgets them."""
+        """Remove and return up to `count` tasks that the process does not have yet."""
         with self._changed:
             return [self._waiting.pop() for _ in range(min(count, len(self._waiting)))]
 
     def drop(self, index: int) -> bool:
-        """Forget a task that waits and say so; or stop it, if it runs, to come back as returned."""
+        """Remove a waiting task and return True; stop a running one, which comes back returned."""
         with self._changed:
-            kept = deque(each for each in self._waiting if each.index != index)
-            dropped = len(kept) < len(self._waiting)
-            self._waiting = kept
+            others = deque(each for each in self._waiting if each.index != index)
+            dropped = len(others) < len(self._waiting)
+            self._waiting = others
         if not dropped:
             self.stop(index, Stop("returned"))
         return dropped
 
     def answer(self, index: int, *, stop: bool) -> None:
-        """Answer a report of a running task, or tell it unasked that it should stop."""
+        """Tell a running task whether it should stop: after each report, or at any time."""
         process = self._process
         if process is not None:
-            with suppress(OSError, ValueError):  # it has just ended: nobody waits for the answer
-                self._send(process, {"task": index, "stop": stop})
+            with suppress(OSError, ValueError):  # the process has just ended
+                self._send(process, Answer(index, stop))
 
-    def _send(self, process: "subprocess.Popen[bytes]", message: Any) -> None:
+    def _send(self, process: "subprocess.Popen[bytes]", message: Message) -> None:
         assert process.stdin is not None
         with self._sending:
-            process.stdin.write(json.dumps(message).encode() + b"\n")
+            process.stdin.write(encode(message))
             process.stdin.flush()
 
     def stop(self, index: int, why: Stop, kill_after: float | None = None) -> None:
-        """End the task if it is the one that runs.
+        """End the task if it is running.
 
-        The process gets SIGTERM, and SIGKILL if it is still there after `kill_after` seconds,
-        where None is what the settings say.
+        The process gets SIGTERM, and SIGKILL if it is still there after `kill_after` seconds;
+        None means the seconds of the settings.
         """
         with self._changed:
-            if self._stopped or not self._out or self._out[0].index != index:
+            if self._stopped or not self._sent or self._sent[0].index != index:
                 return
             self._stopped = stopped = (index, why)
             process = self._signalled = self._process
@@ -161,7 +181,7 @@ class Slot:
 
         def kill() -> None:
             with self._changed:
-                if self._stopped is stopped:  # not yet ended, and not another task by now
+                if self._stopped is stopped:  # still the same task
                     signal_group(process, KILL)
 
         signal_group(process, signal.SIGTERM)
@@ -172,7 +192,7 @@ class Slot:
         timer.start()
 
     def close(self, within: float = 5.0) -> None:
-        """End the process and the thread; what still runs is killed after `within` seconds."""
+        """End the process and the thread; kill what still runs after `within` seconds."""
         with self._changed:
             self._closing = True
             self._waiting.clear()
@@ -189,7 +209,7 @@ class Slot:
         self._thread.join()
 
     def _serve(self) -> None:
-        """Keep a process ready, and hand it what is given."""
+        """Keep a process ready and send it the tasks."""
         try:
             while not self._closing and self._start():
                 with self._changed:
@@ -197,31 +217,31 @@ class Slot:
                         self._changed.wait()
                     if self._closing:
                         break
-                if not self._start():  # it may have died while there was nothing to do
+                if not self._start():  # it may have died while idle
                     break
                 try:
                     self._hand_out()
-                except (OSError, ValueError):  # the process is gone, or it garbled its answers
-                    self._bury()
+                except (OSError, ValueError):  # the process is gone, or sent garbage
+                    self._reap()
                 self._wake()
         except (OSError, ValueError) as error:
-            self._outcomes.append(Outcome("broken", error=f"no process can be started: {error}"))
+            self._outcomes.append(Broken(f"the task process cannot be started: {error}", ""))
             self._wake()
         if self._process is not None:
-            self._farewell(self._process)
+            self._shut_down(self._process)
 
     def _start(self) -> bool:
-        """Make sure that there is a process that has loaded the code; tell if there is."""
+        """Make sure that a process has loaded the code; return whether one has."""
         if self._process is not None and self._process.poll() is None:
             return True
-        self._bury()  # it died between two tasks: nobody is to blame
-        # -P: the current folder, where others write, must not be on the path.
+        self._reap()  # it died between two tasks, so no task is to blame
+        # -P keeps the current folder, where others write, off the path.
         module = [sys.executable, "-P", "-m", "colabctl.run.child"]
         with self._changed:
             if self._closing:
                 return False
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [*module, json.dumps(self._settings._asdict())],
+                [*module, self._settings.encode()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=self._settings.root,
@@ -230,119 +250,104 @@ class Slot:
             )
             self._loading = True
         assert self._process.stdout is not None
-        answer = self._process.stdout.readline()
+        line = self._process.stdout.readline()
         with self._changed:
             self._loading = False
-        greeting = json.loads(answer) if answer else {}
-        if greeting.get("ready"):
+        first = decode(line) if line else None
+        if isinstance(first, Ready):
             return True
-        log = Path(self._settings.log)
         ended = how_it_ended(self._process.wait())
-        error = greeting.get("broken") or f"its process {ended} while loading"
-        if not self._closing:  # that is why it ended
-            self._outcomes.append(
-                Outcome("broken", error=error, output=greeting.get("output", tail(log)))
-            )
+        if not self._closing:  # otherwise it ended because of that
+            if not isinstance(first, Broken):
+                log = tail(Path(self._settings.log))
+                first = Broken(f"the process {ended} while loading it", log)
+            self._outcomes.append(first)
             self._wake()
         return False
 
     def _hand_out(self) -> None:
-        """Send the process some tasks and take its answers, until all of them have one."""
+        """Send the process some tasks, and handle its messages until all of them have ended."""
         process = self._process
         assert process is not None
         assert process.stdout is not None
         with self._changed:
             count = min(handout_size(self.seconds), len(self._waiting))
-            self._out.extend(self._waiting.popleft() for _ in range(count))
-            self._begun = begun = time.monotonic()
-            parts = [vars(each) for each in self._out]
+            self._sent.extend(self._waiting.popleft() for _ in range(count))
+            self._started = started = time.monotonic()
+            batch = tuple(self._sent)
         if not self._waiting:
-            self._wake()  # soon there will be nothing to do
-        self._send(process, parts)
-        while self._out:
+            self._wake()  # this slot will soon be idle
+        self._send(process, Assign(batch))
+        while self._sent:
             line = process.stdout.readline()
             if not line:
                 raise BrokenPipeError
-            self._take(json.loads(line))
+            self._handle(decode(line))
         if count:
-            lately = (time.monotonic() - begun) / count
+            lately = (time.monotonic() - started) / count
             self.seconds = lately if self.seconds is None else (self.seconds + lately) / 2
 
-    def _take(self, answer: dict[str, Any]) -> None:
-        assignment = self._out[0]
-        if "report" in answer:
-            self._outcomes.append(
-                Outcome("report", assignment, step=answer["step"], metrics=answer["values"])
-            )
-            if self._settings.prunes:  # the task waits for an answer
-                self._wake()
-            return
-        if "suggested" in answer:
-            suggested = {answer["name"]: [answer["value"], answer["distribution"]]}
-            self._outcomes.append(Outcome("suggested", assignment, metrics=suggested))
-            return
-        kind = next((kind for kind in _ENDS if kind in answer), None)
-        if kind is None or answer[kind] != assignment.index:
-            raise ValueError("an answer to another question")
-        outcome = Outcome(
-            kind,
-            assignment,
-            answer["seconds"],
-            answer.get("metrics", {}),
-            error=answer.get("error", ""),
-            output=answer.get("output", ""),
-            attributes=answer.get("attributes", {}),
-        )
-        if kind == "failed" and self._stopped and self._stopped[0] == assignment.index:
-            why = self._stopped[1]
-            outcome = outcome._replace(kind=why.kind, error=why.error)
-        self._finish(outcome)
+    def _handle(self, message: Message) -> None:
+        assignment, stopped = self._sent[0], self._stopped
+        match message:
+            case Report(index) | Suggestion(index) if index == assignment.index:
+                self._outcomes.append(Outcome(assignment, message))
+                if isinstance(message, Report) and self._settings.prunes:  # awaits an answer
+                    self._wake()
+            case Failed(index) if stopped and stopped[0] == index == assignment.index:
+                self._finish(assignment, stopped[1].end_of(message))
+            case Done(index) | Pruned(index) | Failed(index) if index == assignment.index:
+                self._finish(assignment, message)
+            case _:
+                raise ValueError(f"unexpected: {message!r:.80}")
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, assignment: Assignment, end: End) -> None:
         with self._changed:
-            self._outcomes.append(outcome)
-            self._out.popleft()
-            self._begun = time.monotonic()
+            self._outcomes.append(Outcome(assignment, end))
+            self._sent.popleft()
+            self._started = time.monotonic()
             self._stopped = None
 
-    def _bury(self) -> None:
-        """Tell what became of the task that ran in a process that died, and keep the others."""
+    def _reap(self) -> None:
+        """Clear away a process that died: end the task that ran in it, and keep the others."""
         process, self._process = self._process, None
         if process is None:
             return
         signal_group(process, KILL)
         code = process.wait()
-        _hang_up(process)
-        if not self._out:
+        _close_pipes(process)
+        if not self._sent:
             return
         with self._changed:
             stopped = self._stopped
-            seconds = round(time.monotonic() - self._begun, 6)
-        why = Stop("failed", f"its process {how_it_ended(code)}")
-        if stopped and stopped[0] == self._out[0].index:
-            why = stopped[1]
-        elif process is self._signalled:  # meant for the task before, which had just ended
-            why = Stop("returned")
-        log = Path(self._settings.log)
-        self._finish(Outcome(why.kind, self._out[0], seconds, error=why.error, output=tail(log)))
+            seconds = round(time.monotonic() - self._started, 6)
+        assignment = self._sent[0]
+        error, log = f"its process {how_it_ended(code)}", tail(Path(self._settings.log))
+        end: End
+        end = failure = Failed(assignment.index, seconds, error, log)
+        if stopped and stopped[0] == assignment.index:
+            end = stopped[1].end_of(failure)
+        elif process is self._signalled:  # the signal was for the task before, which had just ended
+            end = Returned()
+        self._finish(assignment, end)
         with self._changed:
-            self._waiting.extendleft(reversed(self._out))
-            self._out.clear()
+            self._waiting.extendleft(reversed(self._sent))
+            self._sent.clear()
 
-    def _farewell(self, process: "subprocess.Popen[bytes]") -> None:
-        """Let the process end by itself, so that what it registered for its end is done."""
+    def _shut_down(self, process: "subprocess.Popen[bytes]") -> None:
+        """Let the process end by itself, so that its exit handlers run."""
         try:
-            self._send(process, [])
+            self._send(process, Assign(()))
             process.wait(3)
         except (OSError, subprocess.TimeoutExpired):
             signal_group(process, KILL)
         else:
-            signal_group(process, signal.SIGTERM)  # what its tasks left running
-        _hang_up(process)
+            signal_group(process, signal.SIGTERM)  # processes that its tasks left running
+        _close_pipes(process)
 
 
-def _hang_up(process: "subprocess.Popen[bytes]") -> None:
-    """Close the pipes to a process; what could not be sent to it any more is nobody's loss."""
+def _close_pipes(process: "subprocess.Popen[bytes]") -> None:
+    """Close the pipes to a process, dropping what could not be sent."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with suppress(OSError):

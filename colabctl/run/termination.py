@@ -1,4 +1,4 @@
-"""How a process that should end is ended, and how one that has ended tells why."""
+"""Ends processes that should stop, and says how a process ended."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
 def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Send a signal to a process and to all that it started; no harm if they are gone."""
+    """Send a signal to a process and everything it started; ignore processes that are gone."""
     try:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, number)
@@ -25,12 +25,11 @@ def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
         return
 
 
-class Ending:
-    """The end of what should stop: a while to itself, then it is asked to end, at last killed.
+class GracefulStop:
+    """Stops something step by step: waits for it to end, then asks it to, then kills it.
 
-    ask, kill   do so
-    patience    seconds until it is asked; `kill_after` more until it is killed
-    asked       whether it was asked by now
+    It is asked after `patience` seconds, and killed after another `kill_after` seconds. `asked`
+    says whether it has been asked.
     """
 
     def __init__(
@@ -46,8 +45,8 @@ class Ending:
         self._kill_at = self._ask_at + kill_after
         self.asked = False
 
-    def go_on(self) -> None:
-        """Do what is due by now."""
+    def advance(self) -> None:
+        """Take the step that is due, if any."""
         now = time.monotonic()
         if now >= self._kill_at:
             self._kill()
@@ -57,7 +56,7 @@ class Ending:
 
 
 def how_it_ended(code: int) -> str:
-    """Return in words what a process's exit code says, as in "was killed by SIGKILL"."""
+    """Return an exit code in words, such as "was killed by SIGKILL"."""
     if code >= 0:
         return f"ended with exit code {code}"
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"

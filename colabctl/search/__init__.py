@@ -1,6 +1,6 @@
-"""What to try: the sweep language, and how its spaces become tasks."""
+"""Sweep files, the spaces that they declare, and the search in them."""
 
-from colabctl.search.expansion import Draw, Expansion, expand
+from colabctl.search.expansion import Expansion, PlannedTask, expand
 from colabctl.search.language.declaration import Declaration, read
 from colabctl.search.language.metric import Metric
 from colabctl.search.language.problems import Problem, SweepFileError
@@ -10,9 +10,9 @@ from colabctl.search.space.space import Space
 __all__ = [
     "Cell",
     "Declaration",
-    "Draw",
     "Expansion",
     "Metric",
+    "PlannedTask",
     "Problem",
     "Space",
     "SweepFileError",

@@ -1,4 +1,4 @@
-"""A declared sweep as tasks: the cells, how many tasks each has, and the tasks one by one."""
+"""Expands a declared sweep into cells and tasks."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -14,18 +14,18 @@ from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import uniforms
 
 MOST_TASKS = 1_000_000
-"""Tasks of a sweep, and points of a grid."""
+"""The most tasks of a sweep, and the most points of a grid."""
 
 DEFAULT_TRIALS = 100
-"""Tasks of each cell of a search that would not end by itself, if nobody says how many."""
+"""Tasks of each cell of an endless search without `trials` or `run_cap`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class PlannedTask:
     """One task: its number in the sweep, its cell, its number in the cell, and its parameters.
 
-    `params` is None where only a worker can propose them (Bayesian search). Values that are lists
-    or maps are shared between tasks: do not change them.
+    `params` is None where a worker proposes them. Tasks share values that are lists or maps: do
+    not change them.
     """
 
     index: int
@@ -36,7 +36,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Expansion:
-    """The tasks of a sweep, cell by cell; nothing is drawn before it is asked for."""
+    """The tasks of a sweep, cell by cell; each is drawn on demand."""
 
     cells: tuple[Cell, ...]
     total: int
@@ -44,13 +44,13 @@ class Expansion:
     method: str = field(repr=False)
     seed: int = field(repr=False)
 
-    def tasks(self) -> Iterator[Draw]:
+    def tasks(self) -> Iterator[PlannedTask]:
         """Yield every task, numbered from 0, cell by cell."""
         index = 0
         for number, cell in enumerate(self.cells):
             params_of = self._params_of(cell)
             for trial in range(cell.tasks):
-                yield Draw(index, number, trial, params_of(trial))
+                yield PlannedTask(index, number, trial, params_of(trial))
                 index += 1
 
     def _params_of(self, cell: Cell) -> Callable[[int], Values | None]:
@@ -65,18 +65,18 @@ class Expansion:
 def expand(
     declaration: Declaration, *, trials: int | None = None, run_cap: int | None = None
 ) -> Expansion:
-    """Return the tasks of a sweep; `trials` and `run_cap` override what the file says.
+    """Return the tasks of a sweep; `trials` and `run_cap` override those of the file.
 
-    A cell has `trials` tasks, or fewer if it has fewer points: then each of them runs once. A grid
-    without `trials` has a task for each point; another search with neither `trials` nor `run_cap`
-    has DEFAULT_TRIALS in each cell. A `run_cap` below the total is shared out one by one over the
-    cells; a grid's share is its first points. Sizes are computed, not counted.
+    A cell has `trials` tasks, or one for each of its points if they are fewer. A grid without
+    `trials` has a task for each point; another search with neither `trials` nor `run_cap` has
+    DEFAULT_TRIALS in each cell. The cells share a `run_cap` below the total evenly; a grid then
+    runs its first points. Sizes are computed, not counted.
 
-    Raises UserError for a grid of more than MOST_TASKS points and for more tasks than that.
+    Raises UserError for more than MOST_TASKS points in a grid or tasks in all.
     """
-    for name, given in (("trials", trials), ("run_cap", run_cap)):
-        if given is not None and given < 1:
-            raise UserError(f"{name} is {shown(given)}; it must be a whole number of at least 1")
+    for name, number in (("trials", trials), ("run_cap", run_cap)):
+        if number is not None and number < 1:
+            raise UserError(f"{name} is {shown(number)}; it must be a whole number of at least 1")
     trials = declaration.trials if trials is None else trials
     run_cap = declaration.run_cap if run_cap is None else run_cap
     method = declaration.method
@@ -89,17 +89,17 @@ def expand(
         declaration.parameters, declaration.foreach, declaration.exclude, source
     )
     points = [_points(space, method) for _, space in searches]
-    sizes = [None if some is None else some.size for some in points]
+    sizes = [None if each is None else each.size for each in points]
     if method == "grid":
         for (values, _), size in zip(searches, sizes, strict=True):
             _refuse_large_grid(source, values, size or 0)
     wanted = [_least(size, trials, run_cap) for size in sizes]
-    tasks = wanted if run_cap is None else _shared_out(wanted, run_cap)
+    tasks = wanted if run_cap is None else _shared(wanted, run_cap)
     total = sum(tasks)
     if total > MOST_TASKS:
         raise UserError(
             f"{source}: {_counted(total)} tasks, and {MOST_TASKS:,} is the limit; "
-            "set trials: or run_cap: lower"
+            "lower trials: or run_cap:"
         )
     cells = tuple(
         Cell(values, count, space) for (values, space), count in zip(searches, tasks, strict=True)
@@ -113,9 +113,9 @@ def expand(
 
 
 def _points(space: Space, method: str) -> Points[Values] | None:
-    """Return the points of a grid, or else all that can be drawn; None if they have no end."""
+    """Return the points of a grid, or all that can be drawn; None if there is no end of them."""
     if method == "optuna":
-        return None  # nobody knows what an objective will ask for
+        return None  # an objective may suggest anything
     return space.points(methodcaller("grid" if method == "grid" else "support"))
 
 
@@ -123,13 +123,13 @@ def _least(*limits: int | None) -> int:
     return min(limit for limit in limits if limit is not None)
 
 
-def _shared_out(wanted: Sequence[int], run_cap: int) -> list[int]:
-    """Return what each cell gets if `run_cap` tasks are dealt one by one, round after round."""
+def _shared(wanted: Sequence[int], run_cap: int) -> list[int]:
+    """Return the tasks of each cell if `run_cap` tasks are dealt to the cells in turn."""
     left, level = run_cap, max(wanted)
     for served, least in enumerate(sorted(wanted)):
-        hungry = len(wanted) - served
-        if least * hungry > left:
-            level = left // hungry
+        others = len(wanted) - served
+        if least * others > left:
+            level = left // others
             break
         left -= least
     tasks = [min(count, level) for count in wanted]
@@ -158,8 +158,8 @@ def _note_default(wanted: Sequence[int], *, by_default: bool) -> Iterator[str]:
     if by_default and DEFAULT_TRIALS in wanted:
         where = "" if len(wanted) == 1 else f" in each of the {len(wanted)} cells"
         yield (
-            f"no trials or run_cap, so {DEFAULT_TRIALS} tasks{where}; write trials: N in the file, "
-            "or give --trials N, for another number"
+            f"no trials or run_cap, so {DEFAULT_TRIALS} tasks{where}; to change it, add trials: "
+            "N to the file, or use --trials N"
         )
 
 
@@ -169,18 +169,18 @@ def _note_points(
     finite = [size for size in sizes if size is not None]
     if method == "grid":
         if sum(tasks) < sum(finite):
-            yield f"{sum(tasks)} of the grid's {_counted(sum(finite))} points run, the first ones"
+            yield f"only the first {sum(tasks)} of the grid's {_counted(sum(finite))} points run"
         return
     small = [size for size in finite if trials is not None and size < trials]
     if small:
         which = f"{len(small)} of {len(sizes)} cells have" if len(sizes) > 1 else "the space has"
         count = f"{min(small)} to {max(small)}" if len(set(small)) > 1 else f"{small[0]}"
-        yield f"{which} only {count} point{'' if count == '1' else 's'}, and each of them runs once"
+        yield f"{which} only {count} point{'' if count == '1' else 's'}; each runs once"
 
 
 def _note_cap(tasks: Sequence[int], run_cap: int | None, wanted: int) -> Iterator[str]:
     if run_cap is None or wanted <= run_cap or len(tasks) == 1:
         return
-    yield f"run_cap {run_cap} is shared out evenly over {len(tasks)} cells"
+    yield f"{len(tasks)} cells share run_cap {run_cap} evenly"
     if 0 in tasks:
-        yield f"{tasks.count(0)} cells get no task at all; raise run_cap"
+        yield f"{tasks.count(0)} cells get no tasks; raise run_cap"

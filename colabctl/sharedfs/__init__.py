@@ -1,1 +1,1 @@
-"""How files are touched on a shared folder."""
+"""Reads, writes and locks files on a shared folder."""

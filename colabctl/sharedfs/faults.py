@@ -1,12 +1,12 @@
-"""Tells the faults of a mount apart: those that pass, a full Drive, and those that stay."""
+"""Sorts the errors of a mount: those that pass, a full Drive, and those that last."""
 
 import errno
 from typing import Literal
 
 Fault = Literal["passing", "full", "lasting"]
 
-# What a Drive mount answers while it is busy, out of reach, or being mounted again. A missing
-# file is among them: a dying mount answers so for files that are there.
+# Errors of a Drive mount that is busy, unreachable, or being mounted again. ENOENT is one of them:
+# a dying mount reports existing files as missing.
 _PASSING = frozenset(
     {
         errno.EAGAIN, errno.EBUSY, errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET,
@@ -19,18 +19,18 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def fault_of(error: OSError) -> Fault:
-    """Return what kind of fault an error is."""
+    """Return the kind of an error."""
     if error.errno in _FULL:
         return "full"
     return "passing" if error.errno in _PASSING else "lasting"
 
 
 def pause_after(pause: float) -> float:
-    """Return the seconds to leave a folder alone after a fault that passes; `pause` came before."""
+    """Return the seconds to wait after an error that passes, given the `pause` before it."""
     return min(max(1.0, 2 * pause), _LONGEST_PAUSE)
 
 
 def describe(error: OSError) -> str:
-    """Return an error as a person reads it: the place and the system's words."""
+    """Return an error for a person to read: the file, and the system's message."""
     words = error.strerror or str(error)
     return f"{error.filename}: {words}" if error.filename else words

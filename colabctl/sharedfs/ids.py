@@ -1,16 +1,16 @@
-"""Tells by which id the Drive knows a file that lies on its mount."""
+"""Reads a file's Drive id from the mount."""
 
 import os
 from pathlib import Path
 
 _ATTRIBUTE = "user.drive.id"
-_LOCAL = "local-"  # how an id begins that the mount made up until the file is uploaded
+_LOCAL = "local-"  # starts an id that the mount invents until the file is uploaded
 
 
 def drive_id(path: Path) -> str | None:
-    """Return the id of a file; None on another file system, or if it is not uploaded yet."""
+    """Return a file's Drive id; None on another file system, or before the file is uploaded."""
     try:
-        found = os.getxattr(path, _ATTRIBUTE).decode("ascii").strip("\0 ")
-    except (AttributeError, OSError, UnicodeDecodeError):  # no such attributes, or not this one
+        drive_id = os.getxattr(path, _ATTRIBUTE).decode("ascii").strip("\0 ")
+    except (AttributeError, OSError, UnicodeDecodeError):  # the system or the mount has no such ids
         return None
-    return None if not found or found.startswith(_LOCAL) else found
+    return None if not drive_id or drive_id.startswith(_LOCAL) else drive_id

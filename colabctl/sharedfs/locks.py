@@ -1,4 +1,4 @@
-"""A lock that excludes every process which can see it, or says that there is none."""
+"""A lock that excludes every other process, on any machine, or raises an error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,21 +8,21 @@ from colabctl.errors import UserError
 
 
 class Lock:
-    """An advisory lock on a file, released by the system when its holder dies.
+    """An advisory lock on a file; the system releases it when its holder dies.
 
-    It excludes threads of one process as little as flock does: one thread holds it at a time.
+    Like flock, it does not exclude threads of one process from each other.
     """
 
     def __init__(self, path: Path) -> None:
         from filelock import FileLock  # noqa: PLC0415 - only workers lock
 
-        # A claim takes well under a millisecond, so looking again after 50 ms would be idling.
+        # A claim takes well under a millisecond; the default of 50 ms would waste time.
         self._lock = FileLock(path, fallback_to_soft=False, poll_interval=0.001)
         self.path = path
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock; raise UserError where the file system has no locks."""
+        """Hold the lock; raise UserError if the file system has no locks."""
         try:
             self._lock.acquire()
         except NotImplementedError:

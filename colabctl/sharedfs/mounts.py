@@ -1,4 +1,4 @@
-"""Tells what a folder is mounted on, and whether machines see each other's writes there at once."""
+"""Finds the mount under a folder, and whether machines see each other's writes there at once."""
 
 import errno
 import os
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from colabctl.errors import UserError
-
 Consistency = Literal["coherent", "eventual"]
+ConsistencyChoice = Literal["auto", Consistency]
 
-# File systems on which a write that has returned is seen by every later open, on any machine,
-# and on which a lock excludes everybody who shares the folder.
+# File systems on which every later open, on any machine, sees a write that has returned, and on
+# which a lock excludes all who share the folder.
 COHERENT_TYPES = frozenset(
     {
         "apfs", "bcachefs", "btrfs", "ceph", "ext2", "ext3", "ext4", "f2fs", "gpfs", "hfs",
@@ -20,8 +19,8 @@ COHERENT_TYPES = frozenset(
     }
 )  # fmt: skip
 
-# Folders that a desktop client keeps in step with a cloud: they lie on an ordinary local disk
-# or behind a driver that the mount table does not name.
+# Folders that a desktop client syncs with a cloud. They are on an ordinary local disk, or behind a
+# driver that the mount table does not name.
 _SYNCED_PARTS = ("googledrive-", "my drive", "shared drives", "google drive", "dropbox", "onedrive")
 
 _TABLE = Path("/proc/self/mounts")
@@ -29,7 +28,7 @@ _TABLE = Path("/proc/self/mounts")
 
 @dataclass(frozen=True)
 class Mount:
-    """What lies under a folder: the mount point and the type of its file system."""
+    """A mount point and the type of its file system."""
 
     point: Path
     type: str
@@ -37,61 +36,56 @@ class Mount:
 
 @dataclass(frozen=True)
 class Guard:
-    """Which guard protects the claims in a folder, and the reason in words for a person."""
+    """The consistency of a folder, which decides what guards its claims, and a reason to show."""
 
     consistency: Consistency
     reason: str
 
 
 def mount_of(folder: Path, table: Path = _TABLE) -> Mount | None:
-    """Return the mount that `folder` lies on, or None where the system has no mount table."""
+    """Return the mount that `folder` is on, or None if the system has no mount table."""
     try:
         lines = table.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None
-    place = Path(os.path.realpath(folder))
-    found: Mount | None = None
+    real = Path(os.path.realpath(folder))
+    mount: Mount | None = None
     for line in lines:
         fields = line.split(" ")
         if len(fields) < 3:
             continue
         point = Path(fields[1].encode().decode("unicode_escape"))  # spaces are written \040
-        # Of two mounts on one point the later one is in sight.
-        if place.is_relative_to(point) and (
-            found is None or len(point.parts) >= len(found.point.parts)
+        # Of two mounts on one point, the later one hides the earlier.
+        if real.is_relative_to(point) and (
+            mount is None or len(point.parts) >= len(mount.point.parts)
         ):
-            found = Mount(point, fields[2])
-    return found
+            mount = Mount(point, fields[2])
+    return mount
 
 
-def guard_for(folder: Path, choice: str = "auto", table: Path = _TABLE) -> Guard:
-    """Return the guard for `folder`: `choice` if it names one, else by the mount table.
+def guard_for(folder: Path, choice: ConsistencyChoice, table: Path = _TABLE) -> Guard:
+    """Return the guard for `folder`: as chosen, or from the mount table for "auto".
 
-    Whatever is not known to be coherent is eventual, which is right everywhere.
-    Raises UserError for a choice that is neither auto, coherent nor eventual.
+    A file system that is not known to be coherent counts as eventual, which is safe everywhere.
     """
-    if choice == "coherent":
-        return Guard("coherent", "the configuration says so")
-    if choice == "eventual":
-        return Guard("eventual", "the configuration says so")
     if choice != "auto":
-        raise UserError(f"consistency: {choice!r} is unknown; write auto, coherent or eventual")
+        return Guard(choice, "the configuration says so")
     synced = [part for part in folder.absolute().parts if part.lower().startswith(_SYNCED_PARTS)]
     if synced:
-        return Guard("eventual", f"{synced[0]!r} is a folder that a desktop client synchronises")
+        return Guard("eventual", f"{synced[0]!r} is synced by a desktop client")
     mount = mount_of(folder, table)
     if mount is None:
-        return Guard("coherent", f"a local folder ({sys.platform} has no mount table to ask)")
+        return Guard("coherent", f"a local folder ({sys.platform} has no mount table)")
     if mount.type in COHERENT_TYPES:
         return Guard("coherent", f"{mount.point} is {mount.type}")
-    return Guard("eventual", f"{mount.point} is {mount.type}, whose views may lag between machines")
+    return Guard("eventual", f"{mount.point} is {mount.type}, which may show files late")
 
 
 class Anchor:
-    """Remembers on which mount a folder lies, to notice when that has gone.
+    """Remembers which mount a folder is on, to notice when that mount is gone.
 
-    When a Drive mount dies or is taken away, its path leads to the bare folder below, on the
-    machine's own disk: what is written there is lost to everybody else.
+    When a Drive mount dies or is unmounted, its path leads to the empty folder below, on the
+    machine's own disk. Files written there never reach the others.
     """
 
     def __init__(self, folder: Path, table: Path = _TABLE) -> None:
@@ -101,13 +95,13 @@ class Anchor:
         self._device = folder.stat().st_dev
 
     def check(self) -> None:
-        """Raise OSError (ENOTCONN) if the folder does not lie on its mount.
+        """Raise OSError (ENOTCONN) if the folder is no longer on its mount.
 
-        The same mount, taken away and mounted again, is in order.
+        Unmounting and mounting the same file system again is fine.
         """
         try:
             device = self.folder.stat().st_dev
-        except FileNotFoundError:  # the bare folder below the mount is empty
+        except FileNotFoundError:  # the folder below the mount is empty
             device = None
         if device == self._device:
             return

@@ -1,35 +1,35 @@
-"""Tells whether files that were written to a Drive mount have reached the Drive."""
+"""Finds out whether files written to a Drive mount have been uploaded."""
 
 import errno
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-# Drive's own clients say per file, in an extended attribute, whether it waits to be uploaded.
+# Drive's own clients mark each file that waits to be uploaded with an extended attribute.
 _ATTRIBUTE = "user.drive.uncommitted"
-_NOT_TOLD = frozenset({errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.ENOENT})
+_UNKNOWN = frozenset({errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.ENOENT})
 
 
 def waiting(files: Iterable[Path]) -> list[Path] | None:
-    """Return the files that are not uploaded yet; None if the mount does not tell.
+    """Return the files that are not uploaded yet; None if the mount does not report uploads.
 
-    Raises OSError for a mount that does not answer.
+    Raises OSError if the mount does not respond.
     """
     left: list[Path] = []
-    told = False
+    reported = False
     for file in files:
         try:
             value = os.getxattr(file, _ATTRIBUTE)
         except AttributeError:  # a system without extended attributes
             return None
         except OSError as error:
-            if error.errno in _NOT_TOLD:
+            if error.errno in _UNKNOWN:
                 continue
             raise
-        told = True
+        reported = True
         if value.strip(b"\0 ") == b"1":
             left.append(file)
-    return left if told else None
+    return left if reported else None
 
 
 def wait_until_uploaded(
@@ -38,9 +38,9 @@ def wait_until_uploaded(
     until: Callable[[], bool],
     sleep: Callable[[float], object],
 ) -> list[Path] | None:
-    """Wait until the files are uploaded, at most until `until` says so.
+    """Wait until the files are uploaded, or until `until` returns True.
 
-    Returns those that are not, or None if the mount does not tell.
+    Returns the files that are not uploaded, or None if the mount does not report uploads.
     """
     left = waiting(files)
     while left and not until():

@@ -1,46 +1,78 @@
-"""Writes files where the user says, and replaces only what colabctl has written itself."""
+"""Writes files for the user, and replaces only those that colabctl wrote itself."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from colabctl.errors import UserError
 from colabctl.sharedfs.files import write_whole
 
-_START = 4096  # bytes that tell whose a file is
+_START = 4096  # bytes of a file that show whether colabctl wrote it
+_APPLICATION_ID = 0x6363746C  # "cctl": of a database that colabctl wrote
+_SQLITE = b"SQLite format 3\0"
 
 
 def refuse_foreign(file: Path, is_ours: Callable[[bytes], bool], what: str) -> None:
-    """Raise UserError if a file is there that is not empty and not ours.
+    """Raise UserError if a file exists that is not empty and not ours.
 
-    is_ours  tells from its first bytes
-    what     says what it is if it is not, as in "holds no task list of colabctl"
+    Args:
+        file: the file
+        is_ours: whether a file with these first bytes is ours
+        what: the reason for the message, as in "holds no task list of colabctl"
+
     """
     if not file.exists():
         return
     try:
-        with file.open("rb") as opened:
-            start = opened.read(_START)
-    except OSError as wrong:
-        raise _unwritable(file, wrong) from None
+        with file.open("rb") as stream:
+            start = stream.read(_START)
+    except OSError as error:
+        raise _unwritable(file, error) from None
     if start and not is_ours(start):
         raise UserError(f"{file} exists and {what}; give another name, or --force")
+
+
+def begins_with(text: str) -> Callable[[bytes], bool]:
+    """Return whether the first bytes of a file are those of `text`, as a function."""
+    return lambda start: start.startswith(text.encode())
+
+
+def mark_database(file: Path) -> None:
+    """Mark an SQLite database as ours, and as unchanged from here on."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        changes = int.from_bytes(file.read_bytes()[24:28])
+        database.execute("BEGIN")
+        database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {changes + 1}")  # this is a change, too
+        database.execute("COMMIT")
+
+
+def is_our_database(start: bytes) -> bool:
+    """Return whether a file with these first bytes is a marked database without later changes.
+
+    The header has the number of changes at byte 24, the user version at 60 and the application id
+    at 68 (sqlite.org/fileformat2.html, "The Database Header").
+    """
+    marked = start[:16] == _SQLITE and start[68:72] == _APPLICATION_ID.to_bytes(4)
+    return marked and start[60:64] == start[24:28]
 
 
 def write(file: Path, data: bytes) -> None:
     """Write a file whole or not at all; raise UserError where it cannot be written."""
     try:
         write_whole(file, data)
-    except OSError as wrong:
-        raise _unwritable(file, wrong) from None
+    except OSError as error:
+        raise _unwritable(file, error) from None
 
 
 def make_folder(folder: Path) -> None:
     """Make a folder unless it is there; raise UserError where it cannot be made."""
     try:
         folder.mkdir(exist_ok=True)
-    except OSError as wrong:
-        raise _unwritable(folder, wrong) from None
+    except OSError as error:
+        raise _unwritable(folder, error) from None
 
 
-def _unwritable(path: Path, wrong: OSError) -> UserError:
-    return UserError(f"{path} cannot be written: {wrong.strerror or wrong}")
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path} cannot be written: {error.strerror or error}")

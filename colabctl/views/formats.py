@@ -9,15 +9,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.sharedfs.files import write_whole
+from colabctl.views import files
 from colabctl.views.results import FIXED, Result, as_json, table
 
-# Marks a database as ours ("cctl"), so that only our own is ever replaced.
-_APPLICATION_ID = 0x6363746C
 _OUR_JSON = re.compile(rb'(\[\s*)?\{\s*"task": "t\d+",\s*"index": \d')
 _BY_ENDING = {
     ".csv": "csv",
@@ -65,27 +64,22 @@ def write(rows: Sequence[Result], file: Path, form: str, *, replace: bool = Fals
     A file that is there is replaced only if it holds results itself, or with `replace`.
     Raises UserError for one that does not, and where the file cannot be written.
     """
-    if file.exists() and not replace and not _is_ours(file, form):
-        raise UserError(
-            f"{file} exists and holds no results of colabctl; give another name, or --force"
-        )
-    try:
-        if form in TEXT_FORMATS:
-            write_whole(file, as_text(rows, form).encode())
-        else:
-            with tempfile.TemporaryDirectory(prefix="colabctl-results-") as scratch:
-                made = Path(scratch) / "results"
-                _WRITERS[form](rows, made)
-                write_whole(file, made.read_bytes())
-    except OSError as wrong:
-        raise UserError(f"{file} cannot be written: {wrong.strerror or wrong}") from None
+    if not replace:
+        files.refuse_foreign(file, partial(_is_ours, file, form), "holds no results of colabctl")
+    if form in TEXT_FORMATS:
+        data = as_text(rows, form).encode()
+    else:
+        with tempfile.TemporaryDirectory(prefix="colabctl-results-") as scratch:
+            binary = Path(scratch) / "results"
+            _WRITERS[form](rows, binary)
+            data = binary.read_bytes()
+    files.write(file, data)
 
 
 def _sqlite(rows: Sequence[Result], file: Path) -> None:
     columns, lines = table(rows)
     quoted = ['"' + name.replace('"', '""') + '"' for name in columns]
     with closing(sqlite3.connect(file)) as database:
-        database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         try:
             database.execute(f"CREATE TABLE results ({', '.join(quoted)}, PRIMARY KEY (task))")
         except sqlite3.OperationalError as wrong:  # 2,000 columns are the usual limit
@@ -99,6 +93,7 @@ def _sqlite(rows: Sequence[Result], file: Path) -> None:
             ([_cell(value) for value in line] for line in lines),
         )
         database.commit()
+    files.mark_database(file)
 
 
 def _cell(value: Any) -> Any:
@@ -135,15 +130,11 @@ _WRITERS: dict[str, Callable[[Sequence[Result], Path], None]] = {
 }
 
 
-def _is_ours(file: Path, form: str) -> bool:
-    with file.open("rb") as opened:
-        start = opened.read(4096)
-    if not start:  # nothing is lost
-        return True
-    if form == "sqlite":  # the application id stands at byte 68 of the header
-        return start[:15] == b"SQLite format 3" and start[68:72] == _APPLICATION_ID.to_bytes(4)
+def _is_ours(file: Path, form: str, start: bytes) -> bool:
+    if form == "sqlite":
+        return files.is_our_database(start)
     if form == "csv":
-        return start.startswith(",".join(FIXED).encode())
+        return files.begins_with(",".join(FIXED))(start)
     if form == "parquet":
         return _names_in_parquet(file)[: len(FIXED)] == [*FIXED]
     return start == b"[]\n" or _OUR_JSON.match(start) is not None

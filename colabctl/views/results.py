@@ -8,7 +8,7 @@ from typing import Any
 
 from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
 from colabctl.views import columns
-from colabctl.views.status import error_of
+from colabctl.views.best import ranked
 
 FIXED = (
     "task",
@@ -48,23 +48,21 @@ def results(state: SweepState, tasks: TaskFiles) -> list[Result]:
     for index, task in enumerate(state.tasks):
         if not task.finished:
             continue
-        outcome = task.outcome
-        body = outcome.body if outcome else {}
-        failed = task.status == "failed"
+        event, outcome = task.event, task.outcome
         rows.append(
             Result(
                 task=task_name(index),
                 index=index,
                 params=params_of(state, tasks, index),
-                metrics=body.get("metrics", {}),
+                metrics=outcome.metrics,
                 status=task.status,
-                attempt=body.get("attempt", task.attempts),
-                member=state.writers[outcome.writer].member if outcome else "",
-                worker=outcome.writer if outcome else "",
-                seconds=body.get("seconds", 0.0),
-                finished_at=_iso(outcome.t) if outcome else "",
-                error=error_of(body if outcome else None) if failed else None,
-                attributes=body.get("attributes", {}),
+                attempt=outcome.attempt,
+                member=state.writers[event.writer].member if event else "",
+                worker=event.writer if event else "",
+                seconds=outcome.seconds,
+                finished_at=_iso(event.t) if event else "",
+                error=outcome.error or None,
+                attributes=outcome.attributes,
             )
         )
     return rows
@@ -72,13 +70,8 @@ def results(state: SweepState, tasks: TaskFiles) -> list[Result]:
 
 def best_results(rows: Sequence[Result], plan: Plan, count: int) -> list[Result]:
     """Return the `count` done tasks with the best values of the sweep's metric, best first."""
-    sign = 1 if plan.goal == "minimize" else -1
-    valued = [
-        (sign * value, row.index, row)
-        for row in rows
-        if row.status == "done" and (value := plan.value_of(row.metrics)) is not None
-    ]
-    return [row for _, _, row in sorted(valued, key=lambda each: each[:2])[:count]]
+    done = ((n, row.metrics) for n, row in enumerate(rows) if row.status == "done")
+    return [rows[n] for n, _ in ranked(plan, done)[:count]]
 
 
 def _iso(t: float) -> str:

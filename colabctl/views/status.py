@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from colabctl.ledger import Ledger, Plan, SweepState, TaskFiles, Writer, params_of, task_name
+from colabctl.views.best import done_metrics, ranked
+from colabctl.views.task_status import held_tasks, statuses
 
 _RECENT = 100  # outcomes that the rate is taken from
 
@@ -59,32 +61,24 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
     """Return the status of a sweep from what its ledger has read."""
     state = ledger.state
     now = ledger.clock.now()
-    # What a silent or ended worker held waits for the next one, like a task never claimed.
-    lapsed = set(state.lapsed(now))
-    waiting = state.counts["open"] + len(lapsed)
-    held = {
-        name: sorted(indices - lapsed, key=lambda index: (state.tasks[index].held_since, index))
-        for name, indices in state.held.items()
-    }
-    running = sum(min(len(indices), state.writers[name].jobs) for name, indices in held.items())
-    claimed = sum(map(len, held.values())) - running
-    stopped = state.order == "stop"
+    counts = Counter(statuses(state, now))
+    held = held_tasks(state, now)
     rate = _rate(state, now)
     left = state.total - state.finished
     return Status(
         sweep=plan.sweep,
         state=_state(state, now),
         total=state.total,
-        pending=0 if stopped else waiting,
-        claimed=claimed,
-        running=running,
-        done=state.counts["done"],
-        failed=state.counts["failed"],
-        pruned=state.counts["pruned"],
-        cancelled=waiting if stopped else 0,
+        pending=counts["pending"],
+        claimed=counts["claimed"],
+        running=counts["running"],
+        done=counts["done"],
+        failed=counts["failed"],
+        pruned=counts["pruned"],
+        cancelled=counts["cancelled"],
         duplicates=state.duplicates,
         rate=rate,
-        seconds_left=left / rate if rate and left and running else None,
+        seconds_left=left / rate if rate and left and counts["running"] else None,
         best=best(plan, state, tasks),
         workers=[
             _worker(writer, held.get(writer.name, []), now)
@@ -120,7 +114,7 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
         member=writer.member,
         host=writer.host,
         state=word,
-        last_seen_seconds=round(max(0.0, now - writer.last_sign), 3),
+        last_seen_seconds=round(max(0.0, now - writer.last_seen), 3),
         task=task_name(held[0]) if held else None,
         done=writer.done,
         failed=writer.failed,
@@ -128,9 +122,7 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
 
 
 def _rate(state: SweepState, now: float) -> float | None:
-    ends = sorted(
-        task.outcome.t for task in state.tasks if task.outcome is not None and task.finished
-    )[-_RECENT:]
+    ends = sorted(task.event.t for task in state.tasks if task.event is not None)[-_RECENT:]
     if len(ends) < 2 or not any(writer.lives_at(now) for writer in state.writers.values()):
         return None
     return len(ends) / max(now - ends[0], 1e-3)
@@ -138,44 +130,26 @@ def _rate(state: SweepState, now: float) -> float | None:
 
 def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | None:
     """Return the done task with the best value of the sweep's metric; of equals the first."""
-    sign = 1 if plan.goal == "minimize" else -1
-    found: tuple[float, int] | None = None
-    for index, task in enumerate(state.tasks):
-        if task.status == "done" and task.outcome is not None:
-            value = plan.value_of(task.outcome.body.get("metrics", {}))
-            if value is not None and (found is None or sign * value < found[0]):
-                found = sign * value, index
-    if found is None:
+    ranking = ranked(plan, done_metrics(state))
+    if not ranking:
         return None
-    index = found[1]
-    outcome = state.tasks[index].outcome
-    assert outcome is not None
+    index, value = ranking[0]
+    event = state.tasks[index].event
+    assert event is not None
     return {
         "task": task_name(index),
         "index": index,
         "metric": plan.metric,
-        "value": sign * found[0],
+        "value": value,
         "params": params_of(state, tasks, index),
-        "worker": outcome.writer,
-        "member": state.writers[outcome.writer].member,
+        "worker": event.writer,
+        "member": state.writers[event.writer].member,
     }
 
 
 def _failures(state: SweepState) -> list[dict[str, Any]]:
-    errors = Counter(
-        error_of(task.outcome.body if task.outcome else None)
-        for task in state.tasks
-        if task.status == "failed"
-    )
+    errors = Counter(task.outcome.error for task in state.tasks if task.status == "failed")
     return [{"error": error, "tasks": count} for error, count in errors.most_common()]
-
-
-def error_of(body: dict[str, Any] | None) -> str:
-    """Return why a task failed for good, from its last failure if there was one."""
-    if body is None:
-        return "its workers vanished every time"
-    error = body.get("error")
-    return error if isinstance(error, str) else "unknown"
 
 
 @dataclass(frozen=True)
@@ -197,14 +171,6 @@ def last_failures(state: SweepState) -> list[Failure]:
             continue
         failed = [event for event in state.events_of(index) if event.kind == "failed"]
         if failed:
-            last = failed[-1]
-            found.append(
-                Failure(
-                    task_name(index),
-                    last.body["attempt"],
-                    last.writer,
-                    error_of(last.body),
-                    str(last.body.get("output", "")),
-                )
-            )
+            writer, last = failed[-1].writer, failed[-1].outcome
+            found.append(Failure(task_name(index), last.attempt, writer, last.error, last.output))
     return found

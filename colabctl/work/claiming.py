@@ -4,9 +4,10 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from colabctl.ledger import Claim, SweepState
+from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe, fault_of, pause_after
 from colabctl.task import Assignment
@@ -18,6 +19,12 @@ from colabctl.work.outbox import Event, Outbox
 from colabctl.work.pacing import pacing_for
 from colabctl.work.pool import LoopPool, SlotPool
 from colabctl.work.recovery import save_unsent
+
+_KINDS: dict[type[Done | Pruned | Failed], Literal["done", "pruned", "failed"]] = {
+    Done: "done",
+    Pruned: "pruned",
+    Failed: "failed",
+}
 
 
 class Claiming:
@@ -259,32 +266,27 @@ class Claiming:
 
     # -- what happens to tasks ------------------------------------------------------------
 
-    def report(self, task: Assignment, step: float | None, values: dict[str, Any]) -> None:
-        """Take intermediate values of a running task."""
-        values = concealed(values, self._conceal)
-        self.outbox.report(task.index, task.attempt, step, values)
-        self.tuner.report(task.index, step, values)
+    def report(self, task: Assignment, report: Report | Suggestion) -> None:
+        """Take intermediate values of a running task, or a parameter that it asked for."""
+        index, attempt = task.index, task.attempt
+        if isinstance(report, Suggestion):  # from the sweep's own space, so without secrets
+            self.outbox.suggested(index, attempt, report.name, report.value, report.distribution)
+            return
+        values = concealed(report.values, self._conceal)
+        self.outbox.report(index, attempt, report.step, values)
+        self.tuner.report(index, report.step, values)
 
-    def ended(
-        self,
-        task: Assignment,
-        kind: Literal["done", "pruned", "failed"],
-        seconds: float,
-        attributes: dict[str, Any],
-        **parts: Any,
-    ) -> None:
-        """Take the end of a task that ran for `seconds`.
-
-        `parts` are the metrics of a task that is done or pruned, error and output of a failed one.
-        """
+    def ended(self, task: Assignment, end: Done | Pruned | Failed) -> None:
+        """Take the end of a task."""
+        parts = {name: concealed(part, self._conceal) for name, part in vars(end).items()}
+        parts |= {"task": parts.pop("index"), "attempt": task.attempt}
         latest = self.tuner.forget(task.index)
-        if kind == "pruned":
+        if isinstance(end, Pruned):
             parts["metrics"] = {**latest, **parts["metrics"]}
-        if attributes:
-            parts["attributes"] = attributes
-        parts = {name: concealed(part, self._conceal) for name, part in parts.items()}
-        event = {"task": task.index, "attempt": task.attempt, "seconds": seconds, **parts}
-        self.outbox.add(kind, event)
+        if not end.attributes:
+            del parts["attributes"]
+        kind = _KINDS[type(end)]
+        self.outbox.add(kind, parts)
         self.tally.count(kind)
 
     def release(self, indices: list[int]) -> None:

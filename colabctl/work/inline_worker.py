@@ -6,10 +6,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.run.failure import TAIL_LINES, headline
+from colabctl.run.messages import Done, Failed, Pruned, Report
 from colabctl.task import Assignment, Task
 from colabctl.work.claiming import Claiming
 from colabctl.work.identity import Identity
@@ -35,7 +36,8 @@ class Run:
         """Record intermediate values, unless the task has ended."""
         with self._worker.lock:
             if not self._ended:
-                self._claiming.report(self._assignment, step, values)
+                report = Report(self._assignment.index, step, values)
+                self._claiming.report(self._assignment, report)
                 self._claiming.keep_up()
 
     def should_stop(self) -> bool:
@@ -77,10 +79,10 @@ class Run:
         """Record the end of the task at the end of the loop's body, unless it has ended before."""
         if self._ended:
             return
-        if self.task.told_to_stop:
-            self._end("pruned", metrics=self.metrics or {})
+        if self.task.stop_requested:
+            self._end(Pruned, metrics=self.metrics or {})
         elif self.metrics is not None:
-            self._end("done", metrics=self.metrics)
+            self._end(Done, metrics=self.metrics)
         else:
             self._fail(
                 "the loop continued without task.done(...); write `with task:` around the work", ()
@@ -88,14 +90,14 @@ class Run:
 
     def _fail(self, error: str, output: Iterable[str]) -> None:
         lines = self._worker.conceal("".join(output)).splitlines()
-        self._end("failed", error=error, output="\n".join(lines[-TAIL_LINES:]))
+        self._end(Failed, error=error, output="\n".join(lines[-TAIL_LINES:]))
 
-    def _end(self, kind: Literal["done", "pruned", "failed"], **parts: Any) -> None:
+    def _end(self, kind: type[Done | Pruned | Failed], **parts: Any) -> None:
         with self._worker.lock:
-            seconds = self._worker.pool.end()
-            attributes = self.task.user_attributes
+            seconds, index = self._worker.pool.end(), self._assignment.index
+            end = kind(index, seconds, attributes=self.task.user_attributes, **parts)
             # Not written at once: the loop asks for the next task, and the claim takes it along.
-            self._claiming.ended(self._assignment, kind, seconds, attributes, **parts)
+            self._claiming.ended(self._assignment, end)
 
 
 class InlineWorker:

@@ -4,10 +4,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from colabctl.project.config import Config
-from colabctl.run.notebook.loop_process import VARIABLE, LoopSettings, Orders, run
+from colabctl.run.notebook.loop_process import VARIABLE, Orders, run
+from colabctl.run.settings import Settings
 from colabctl.work.identity import is_marked, new_identity, new_mark
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
@@ -15,29 +15,18 @@ from colabctl.work.open_sweep import OpenSweep
 
 def run_notebook(
     sweep: OpenSweep,
-    code: Path,
+    settings: Settings,
     environ: Mapping[str, str],
+    limits: Limits,
     *,
     config: Config,
     member: str,
-    limits: Limits,
     interrupted: threading.Event,
     tell: Callable[[str], None],
 ) -> tuple[Tally, list[str]]:
-    """Run the notebook from a copy of the frozen code, the folder `code`.
-
-    Returns what its loops did, and the names of their workers.
-    """
+    """Run the notebook; return what its loops did, and the names of their workers."""
     plan, mark = sweep.plan, new_mark()
-    assert plan.program is not None
     name = new_identity(plan, config, member, mark=mark).name
-    settings = LoopSettings(
-        notebook=str(code / plan.program),
-        root=str(sweep.root),
-        keep_in=str(sweep.layout.runs / name),
-        kernels=dict(plan.kernels or {}),
-        secrets=list(config.secrets),
-    )
     orders = json.dumps(Orders(mark, limits.max_tasks))
 
     def late() -> bool:
@@ -45,9 +34,9 @@ def run_notebook(
 
     error = run(
         settings,
+        sweep.layout.runs / name,
         {**environ, VARIABLE: orders},
         lambda: interrupted.is_set() or late(),
-        limits.kill_after,
     )
     sweep.ledger.refresh()
     state = sweep.ledger.state

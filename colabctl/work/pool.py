@@ -1,14 +1,14 @@
 """Where the tasks of a worker wait and run: in its slots, or in its loop."""
 
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, KeysView, Sequence
 
-from colabctl.run.slot import Outcome, Slot, Stop
+from colabctl.run.slot import Outcomes, Slot, Stop
 from colabctl.task import Assignment
 from colabctl.work.batch import excess
 
-MakeSlots = Callable[["deque[Outcome]", Callable[[], None]], list[Slot]]
+MakeSlots = Callable[[Outcomes, Callable[[], None]], list[Slot]]
 """Starts the slots; they fill the queue, and call the function when the worker should look."""
 
 
@@ -20,7 +20,7 @@ class SlotPool:
         self._jobs = jobs
         self._slots: list[Slot] = []
         self._slot_of: dict[int, Slot] = {}
-        self.outcomes: deque[Outcome] = deque()
+        self.outcomes = Outcomes()
         self.wake = threading.Event()
 
     @property

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from colabctl.errors import UserError
 from colabctl.ledger import task_name
 from colabctl.sharedfs.files import write_whole
+from colabctl.sharedfs.records import read_record
 from colabctl.work.open_sweep import OpenSweep
 
 _OUTCOMES = ("done", "pruned")
+_FORMAT = 1
+_LARGEST = 1 << 30  # bytes; what a worker could not write is far below
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class UnsentEvents:
     worker: str
     place: int
     lines: str
+    format: int = _FORMAT
 
     @property
     def notice(self) -> str:
@@ -60,7 +65,7 @@ def save_unsent(sweep: OpenSweep) -> UnsentEvents:
         str(sweep.root.absolute()),
         sweep.plan.sweep,
         writer.name,
-        writer.place,
+        writer.position,
         writer.due.decode(),
     )
     parts = {name: value for name, value in vars(unsent).items() if name != "file"}
@@ -72,8 +77,8 @@ def unsent_events(root: Path) -> Iterator[UnsentEvents]:
     """Yield what is saved on this machine for the project in `root`."""
     for file in sorted(_folder().glob("*.json")):
         try:
-            unsent = UnsentEvents(file=file, **json.loads(file.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            unsent = UnsentEvents(file=file, **read_record(file, _LARGEST, _FORMAT))
+        except (OSError, UserError, TypeError):
             continue  # not one of ours
         if unsent.root == str(root.absolute()):
             yield unsent

@@ -1,12 +1,10 @@
 """One `colabctl work`: it works on its sweeps in turn, with a copy of their frozen code."""
 
 import os
-import shlex
 import signal
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState
+from colabctl.ledger import Plan, SweepState, check_approved, program_of
+from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project import frozen_code as frozen
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Outcome, Slot
+from colabctl.run.slot import Outcomes, Slot
 from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.uploads import wait_until_uploaded
@@ -93,8 +92,8 @@ class Session:
                 sweep = OpenSweep.at(self.layout.root, layout)
                 if open_only and not _needs_work(sweep):
                     continue
-                _check_runnable(sweep.plan)
-                self._check_trusted(sweep.plan)
+                program_of(sweep.plan)
+                check_approved(sweep.plan, self.trusts)
             except UserError as error:
                 if not open_only:  # the person named it
                     raise
@@ -102,16 +101,8 @@ class Session:
                 continue
             yield sweep
 
-    def _check_trusted(self, plan: Plan) -> None:
-        if not self.trusts(plan.run_digest):
-            raise UserError(
-                f"sweep {plan.sweep} runs code that you have neither declared nor approved "
-                f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}); look at it and "
-                f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
-            )
-
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
-        self._check_trusted(sweep.plan)  # the plan can have changed since the first check
+        check_approved(sweep.plan, self.trusts)  # it can have been declared again since `_open`
         files = self._fetch(sweep)
         if files is None:
             return Tally(ending="interrupted")
@@ -125,7 +116,7 @@ class Session:
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, code, environs[0], limits)
 
-            def make_slots(outcomes: "deque[Outcome]", wake: Callable[[], None]) -> list[Slot]:
+            def make_slots(outcomes: Outcomes, wake: Callable[[], None]) -> list[Slot]:
                 settings = partial(self._settings, sweep.plan, code, limits.kill_after)
                 return [
                     Slot(settings(number), environ, outcomes, wake)
@@ -156,10 +147,15 @@ class Session:
         sweep.ledger.refresh()
         self.progress(sweep.plan, sweep.ledger.state)
         tally, workers = run_notebook(
-            sweep, code, environ,
-            config=self.config, member=self.member, limits=limits,
-            interrupted=self.interrupted, tell=self.tell,
-        )  # fmt: skip
+            sweep,
+            self._settings(sweep.plan, code, limits.kill_after, 0),
+            environ,
+            limits,
+            config=self.config,
+            member=self.member,
+            interrupted=self.interrupted,
+            tell=self.tell,
+        )
         self.progress(sweep.plan, sweep.ledger.state)
         self._wait_for_upload(sweep, workers)
         return tally
@@ -240,13 +236,13 @@ class Session:
             program=plan.program or "",
             kind=plan.kind,
             prunes=plan.early_terminate is not None,
-            command=list(plan.command) if plan.command else None,
+            command=plan.command,
             code=str(code),
             root=str(self.layout.root),
             log=str(code.parent / f"slot-{number}.log"),
             kill_after=kill_after,
-            kernels=dict(plan.kernels) if plan.kernels else None,
-            secrets=list(self.config.secrets),
+            kernels=plan.kernels or KernelOptions(),
+            secrets=self.config.secrets,
         )
 
 
@@ -260,14 +256,6 @@ def _reopen(sweep: OpenSweep) -> OpenSweep:
         return sweep
 
 
-def _check_runnable(plan: Plan) -> None:
-    if plan.program is None:
-        raise UserError(
-            f"sweep {plan.sweep} has no `program:`; the notebook or script that declares it runs "
-            f'its tasks: for task in project.sweep("{plan.sweep}", ...).tasks()'
-        )
-
-
 def _needs_work(sweep: OpenSweep) -> bool:
     sweep.ledger.refresh()
     state = sweep.ledger.state
@@ -276,7 +264,11 @@ def _needs_work(sweep: OpenSweep) -> bool:
 
 @contextmanager
 def _signals(interrupted: threading.Event) -> Iterator[None]:
-    """Turn SIGTERM and the first Ctrl-C into `interrupted`; a second Ctrl-C is the usual one."""
+    """Turn SIGTERM and the first Ctrl-C into `interrupted`; a second Ctrl-C is the usual one.
+
+    A signal that this process ignores from its start stays ignored: a shell starts a background
+    job of a script so, and then Ctrl-C is meant for the job in the foreground.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can set handlers, or need to
         return
@@ -289,7 +281,8 @@ def _signals(interrupted: threading.Event) -> Iterator[None]:
 
     try:
         for ending in (signal.SIGTERM, signal.SIGINT):
-            old[ending] = signal.signal(ending, end)
+            if signal.getsignal(ending) != signal.SIG_IGN:
+                old[ending] = signal.signal(ending, end)
         yield
     finally:
         for ending, handler in old.items():

@@ -39,7 +39,7 @@ class Tuner:
         self._starts = [0, *accumulate(sizes)]
         self._trials: dict[int, dict[int, Trial]] = {}  # by cell, then by number in the cell
         self._sources: dict[int, object] = {}  # by task: what its trial was built from
-        self._editions: dict[int, int] = {}  # by cell: the state that its trials were built from
+        self._revisions: dict[int, int] = {}  # by cell: the state that its trials were built from
         self._reports: dict[int, list[Report]] = {}  # by task that runs here
         self._latest: dict[int, dict[str, Any]] = {}  # by task that runs here: its latest values
         self._samplers: dict[int, Sampler] = {}
@@ -163,20 +163,20 @@ class Tuner:
     def _of(self, cell: int) -> dict[int, Trial]:
         """Return the trials of a cell, up to date."""
         trials = self._trials.setdefault(cell, {})
-        if self._editions.get(cell) == self._state.edition:
+        if self._revisions.get(cell) == self._state.revision:
             return trials
         state, start = self._state, self._starts[cell]
         for index in range(start, self._starts[cell + 1]):
             task = state.tasks[index]
             if not task.attempts and not task.finished:
                 continue
-            source = (task, len(state.told.get(index, ())))
+            source = (task, len(state.progress.get(index, ())))
             if index not in self._reports and self._sources.get(index) != source:
                 self._sources[index] = source
                 trial = self._trial(index)
                 if trial is not None:
                     trials[index - start] = trial
-        self._editions[cell] = state.edition
+        self._revisions[cell] = state.revision
         return trials
 
     def _trial(self, index: int) -> Trial | None:
@@ -187,18 +187,17 @@ class Tuner:
         status: State = "running"
         if task.status in ("done", "pruned", "failed"):
             status = task.status
-        metrics = task.outcome.body.get("metrics", {}) if task.outcome else {}
         return Trial(
             status,
             proposal.params if proposal else {},
-            plan.value_of(metrics) if status in ("done", "pruned") else None,
+            plan.value_of(task.outcome.metrics) if status in ("done", "pruned") else None,
             tuple(
                 (step, value)
                 for step, values in self._state.reports_of(index)
                 if (value := plan.number_of(values)) is not None
             ),
             proposal.distributions if proposal else None,
-            task.outcome.t if task.outcome and status != "running" else None,
+            task.event.t if task.event else None,
         )
 
     def _sampler(self, cell: int) -> Sampler:

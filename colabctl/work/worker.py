@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from colabctl.ledger import SweepState
-from colabctl.run.slot import Outcome, Stop
+from colabctl.run.messages import Broken, Failed, Report, Suggestion
+from colabctl.run.slot import End, Outcome, Returned, Stop
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claiming
 from colabctl.work.identity import Identity
@@ -62,7 +63,7 @@ class Worker:
         self._tuner = self._claiming.tuner
         self._tally = self._claiming.tally
         self._stopping: dict[int, float] = {}  # when a task was asked to stop early
-        self._edition = 0  # of the state at the last check of tasks to stop
+        self._revision = 0  # of the state at the last check of tasks to stop
 
     def run(self) -> Tally:
         """Work until there is nothing left to do here; return what was done."""
@@ -118,17 +119,14 @@ class Worker:
     def _collect(self) -> None:
         """Record what the slots have to say, and stop tasks that run for too long."""
         while self._pool.outcomes:
-            outcome = self._pool.outcomes.popleft()
-            if outcome.assignment is None:
-                self._give_up(f"the code cannot be loaded: {outcome.error}", outcome.output)
-            elif outcome.kind == "suggested":
-                index, attempt = outcome.assignment.index, outcome.assignment.attempt
-                for name, (value, distribution) in outcome.metrics.items():
-                    self._claiming.outbox.suggested(index, attempt, name, value, distribution)
-            elif outcome.kind == "report":
-                self._report(outcome, outcome.assignment)
-            else:
-                self._close(outcome, outcome.assignment)
+            match self._pool.outcomes.popleft():
+                case Broken(error, output):
+                    self._give_up(f"the code cannot be loaded: {error}", output)
+                case Outcome(task, message):
+                    if isinstance(message, Report | Suggestion):
+                        self._report(task, message)
+                    else:
+                        self._close(task, message)
         timeout = self._limits.task_timeout
         if timeout is not None:
             for index, seconds in self._pool.running():
@@ -137,29 +135,20 @@ class Worker:
                     self._pool.stop(index, why)
         self._kill_unresponsive()
 
-    def _close(self, outcome: Outcome, task: Assignment) -> None:
+    def _close(self, task: Assignment, end: End) -> None:
         """Record the end of a task."""
         self._pool.ended(task.index)
         self._stopping.pop(task.index, None)
-        seconds, attributes = outcome.seconds, outcome.attributes
-        if outcome.kind == "returned":
+        if isinstance(end, Returned):
             self._claiming.release([task.index])
-        elif outcome.kind == "failed":
-            self._claiming.ended(
-                task, "failed", seconds, attributes, error=outcome.error, output=outcome.output
-            )
-            self._note_failure(outcome, task)
-        elif outcome.kind in ("done", "pruned"):
-            self._claiming.ended(task, outcome.kind, seconds, attributes, metrics=outcome.metrics)
-
-    def _note_failure(self, outcome: Outcome, task: Assignment) -> None:
-        error, tally = self._conceal(outcome.error), self._tally
-        self._tell(f"{task.task} failed (attempt {task.attempt}): {error}")
-        if tally.failed == tally.ran == _FAILING:
-            self._give_up(
-                f"the first {_FAILING} tasks of this worker all failed, the last one with: {error}",
-                outcome.output,
-            )
+            return
+        self._claiming.ended(task, end)
+        if isinstance(end, Failed):
+            error = self._conceal(end.error)
+            self._tell(f"{task.task} failed (attempt {task.attempt}): {error}")
+            if self._tally.failed == self._tally.ran == _FAILING:
+                first = f"the first {_FAILING} tasks of this worker all failed"
+                self._give_up(f"{first}, the last one with: {error}", end.output)
 
     def _give_up(self, reason: str, output: str) -> None:
         if self._tally.ending == "failing":
@@ -170,10 +159,10 @@ class Worker:
 
     # -- stopping early -------------------------------------------------------------------
 
-    def _report(self, outcome: Outcome, task: Assignment) -> None:
+    def _report(self, task: Assignment, report: Report | Suggestion) -> None:
         """Record intermediate values, and answer a task that waits to hear whether to stop."""
-        self._claiming.report(task, outcome.step, outcome.metrics)
-        if self._tuner.stops_early:
+        self._claiming.report(task, report)
+        if self._tuner.stops_early and isinstance(report, Report):
             self._pool.answer(task.index, stop=self._should_stop(task.index))
 
     def _should_stop(self, index: int) -> bool:
@@ -183,10 +172,10 @@ class Worker:
 
     def _stop_behind(self) -> None:
         """Stop running tasks that fall behind others by the latest news."""
-        edition = self._claiming.ledger.state.edition
-        if edition == self._edition:
+        revision = self._claiming.ledger.state.revision
+        if revision == self._revision:
             return
-        self._edition = edition
+        self._revision = revision
         for index, _ in self._pool.running():
             if index not in self._stopping and self._should_stop(index):
                 self._pool.answer(index, stop=True)

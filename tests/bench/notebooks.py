@@ -33,8 +33,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from colabctl.run.notebook.kernel_lifecycle import KernelOptions
-from colabctl.run.notebook.runner import runner
+from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.run.notebook.runner import Runner
 from colabctl.task import Assignment, Task
 
 TARGETS = {"warm": 20.0, "fresh": 1.1}  # times papermill's rate
@@ -103,7 +103,7 @@ def ours(source: Path, place: Path, tasks: int, *, fresh: bool) -> dict[str, flo
             run_one(task.params, task)
 
     start = time.perf_counter()
-    with closing(runner(source, place, KernelOptions(fresh=fresh))) as run_one:
+    with closing(Runner(source, place, KernelOptions(fresh=fresh))) as run_one:
         run(0, tasks)
         seconds = time.perf_counter() - start
         if fresh:

@@ -1,4 +1,4 @@
-"""What many tasks, large declarations and the first keystroke cost, each beside its target.
+"""What many tasks and large declarations cost, each beside its target.
 
     python -m tests.bench.scale [--repeats 7] [--folder DISK]
 
@@ -8,7 +8,6 @@ Every figure is a median of the repeats. Linux and macOS: peak memory is the ker
 import argparse
 import os
 import platform
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,18 +29,6 @@ GRID = {
     "optimizer": {"values": [f"optimizer-{number}" for number in range(10)]},
     "seed": {"min": 1, "max": 100},
 }
-BARE_PROGRAM = """\
-import typer
-
-app = typer.Typer()
-
-@app.command()
-def greet(name: str) -> None:
-    typer.echo(f"Hello {name}")
-
-app()
-"""
-
 Row = tuple[str, str, str]  # what was measured, the figure, its target
 
 
@@ -110,24 +97,6 @@ def large_grid(folder: Path, repeats: int) -> list[Row]:
     ]
 
 
-def first_help(repeats: int) -> list[Row]:
-    """Time of `colabctl --help` over that of the smallest Typer program."""
-    ours, bare = [], []
-    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        program = Path(scratch, "bare.py")
-        program.write_text(BARE_PROGRAM)
-        for _ in range(repeats + 1):
-            bare.append(run([sys.executable, str(program), "--help"]).seconds)
-            ours.append(run([sys.executable, "-m", "colabctl", "--help"]).seconds)
-    # The first of each only fills the caches.
-    low, high = median(bare[1:]), median(ours[1:])
-    return [
-        ("--help of a bare Typer program", f"{low * 1e3:.0f} ms", ""),
-        ("--help of colabctl", f"{high * 1e3:.0f} ms", ""),
-        ("--help, colabctl over bare Typer", f"{high / low:.2f}", "1.5"),
-    ]
-
-
 def main() -> None:
     """Measure everything and print one table."""
     parser = argparse.ArgumentParser(description="Figures of size, each beside its target.")
@@ -139,7 +108,6 @@ def main() -> None:
     table.add_column("measured", justify="right")
     table.add_column("target, at most", justify="right")
     rows = [
-        *first_help(asked.repeats),
         *large_grid(asked.folder, asked.repeats),
         *many_tasks(asked.folder, asked.repeats),
     ]

@@ -14,7 +14,7 @@ from tests.cli.conftest import Say
 from tests.processes import Project, clean
 
 COMMANDS = ["init", "demo", "member", "member add", "member list", "protect", "verify", "sweep",
-            "sweep export",
+            "export", "guide", "doctor",
             "work", "trust", "workers", "notebook", "notebook new", "status", "results", "pause", "resume", "stop", "retry"]  # fmt: skip
 # What only some commands need; rich is Typer's own.
 HEAVY = ["nbclient", "nbformat", "sklearn", "optuna", "pandas", "numpy", "pyarrow", "filelock"]
@@ -25,6 +25,22 @@ def test_the_command_names_its_commands(say: Say) -> None:
     assert shown.code == 0
     for command in COMMANDS:
         assert command.split()[0] in shown.out
+
+
+def test_commands_are_listed_in_groups(say: Say) -> None:
+    shown = say("--help").out
+    names = ["Project", "Data", "Sweeps", "Work", "See", "Steer"]
+    titles = [line.split()[1] for line in shown.splitlines() if line.startswith("╭─ ")]
+    assert titles == ["Options", *names]
+    assert shown.index(" Sweeps ") < shown.index(" export ") < shown.index(" Work ")
+
+
+def test_the_command_alone_shows_how_to_begin(say: Say) -> None:
+    said = say()
+    assert (said.code, said.err) == (0, "")
+    assert len(said.out.splitlines()) <= 15
+    for typed in ("demo", "init", "sweep", "work", "guide", "--help"):
+        assert f"colabctl {typed}" in said.out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -90,17 +106,23 @@ def installed() -> Path:
     return command
 
 
-def test_bash_gets_a_script_that_completes_commands(project: Project, installed: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "completed"), [("st", ["status", "stop"]), ("guide comm", ["commands"])]
+)
+def test_bash_gets_a_script_that_completes_commands_and_topics(
+    project: Project, installed: Path, words: str, completed: list[str]
+) -> None:
     """The script is read by a real bash, which then completes `colabctl st`."""
     asked = f"{installed} --show-completion; true"
     script = bash(asked, project).stdout
     assert "complete " in script
-    completed = f"""{script}
+    typed = f"""{script}
         complete -p colabctl >&2
-        export COMP_WORDS=(colabctl st) COMP_CWORD=1 PATH="{installed.parent}:$PATH"
+        export COMP_WORDS=(colabctl {words}) COMP_CWORD={len(words.split())}
+        export PATH="{installed.parent}:$PATH"
         _colabctl_completion colabctl; echo "${{COMPREPLY[@]}}"
     """
-    assert bash(completed, project).stdout.split() == ["status", "stop"]
+    assert bash(typed, project).stdout.split() == completed
 
 
 def bash(script: str, project: Project) -> "subprocess.CompletedProcess[str]":

@@ -27,7 +27,7 @@ def test_a_plan_leads_no_command_out_of_its_sweep(declared: Project, say: Say) -
     before = everything(above)
     for command in ("status", "work", "results", "workers", "trust", "retry", "pause"):
         refused(say(command, "first"), "sweeps/first/plan.json is the plan of another sweep")
-    refused(say("sweep", "export", "first", "--to", "csv"), "is the plan of another sweep")
+    refused(say("export", "first", "--to", "csv"), "is the plan of another sweep")
     assert everything(above) == before
 
 
@@ -81,10 +81,10 @@ def test_pipes_in_a_sweeps_folder_are_refused_at_once(declared: Project, say: Sa
     folder = declared.root / "sweeps/first"
     (folder / "tasks/00000.jsonl").unlink()
     os.mkfifo(folder / "tasks/00000.jsonl")
-    refused(say("sweep", "export", "first", "--to", "csv"), "00000.jsonl: is not a regular file")
+    refused(say("export", "first", "--to", "csv"), "00000.jsonl: is not a regular file")
     (declared.root / "train.py").unlink()
     os.mkfifo(declared.root / "train.py")
     assert say("status", "first").code == 0
     (folder / "sweep.yaml").unlink()
     os.mkfifo(folder / "sweep.yaml")
-    refused(say("sweep", "export", "first", "--to", "wandb"), "sweep.yaml: is not a regular file")
+    refused(say("export", "first", "--to", "wandb"), "sweep.yaml: is not a regular file")

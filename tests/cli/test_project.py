@@ -13,7 +13,7 @@ def test_a_folder_becomes_a_project(say: Say, tmp_path: Path) -> None:
     folder = tmp_path / "new/deep"
     made = say("init", str(folder), "--name", "Churn, 2nd", "--member", "eve", "--owner", "eve")
     assert (made.code, made.out) == (0, f"{folder}\n")
-    assert "made data/raw\n" in made.err
+    assert "created data/raw\n" in made.err
     assert (folder / "colabctl.yaml").is_file()
     assert say("member", "list", "--json", cwd=folder).json == ["eve"]
 

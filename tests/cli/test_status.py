@@ -158,7 +158,7 @@ def test_watching_ends_with_the_sweep(project: Project) -> None:
             + b"}}",
             "nested too deep",
         ),
-        (b'{"n": 1, "t": 1.7e9, "event": "heartbeat"}', "stands twice"),
+        (b'{"n": 1, "t": 1.7e9, "event": "heartbeat"}', "is repeated"),
     ],
 )
 def test_a_journal_damaged_in_the_middle_is_named_and_the_rest_counts(

@@ -81,7 +81,7 @@ def test_another_spelling_of_the_same_sweep_is_the_same(say: Say, file: Path, ch
     ("changed", "shown"),
     [
         (FILE.replace("[1, 2, 3]", "[1, 2, 4]"), ["-    - 3", "+    - 4"]),
-        (FILE.replace("[1, 2, 3]", "[1, 2]"), ["-    - 3", "tasks: 3 declared, 2 given"]),
+        (FILE.replace("[1, 2, 3]", "[1, 2]"), ["-    - 3", "tasks: 3 declared, 2 new"]),
         (FILE + "max_retries: 3\n", ["+max_retries: 3"]),
         (FILE + "seed: 1\n", ["+seed: 1"]),
         (FILE.replace("{name: y}", "{name: z}"), ["-  name: y", "+  name: z"]),
@@ -95,7 +95,7 @@ def test_another_sweep_of_that_name_is_refused_showing_what_differs(
     before = everything(project.root)
     said = say("sweep", str(file))
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("colabctl: sweep s is already declared with another content")
+    assert said.err.startswith("colabctl: sweep s is already declared with different content")
     assert "--name s-2" in said.err
     assert all(line in said.err for line in shown), said.err
     assert everything(project.root) == before
@@ -113,7 +113,7 @@ def test_other_code_is_another_sweep(project: Project, say: Say, file: Path) -> 
 def test_what_the_command_line_adds_is_part_of_the_sweep(say: Say, file: Path) -> None:
     assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, declared\n"
     assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, was declared already\n"
-    assert "tasks: 2 declared, 3 given" in say("sweep", str(file)).err
+    assert "tasks: 2 declared, 3 new" in say("sweep", str(file)).err
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_notes_of_the_file_are_told(project: Project, say: Say) -> None:
     project.write("wandb.yaml", "method: random\nproject: p\nparameters: {x: {min: 0, max: 9}}\n")
     said = say("sweep", "wandb.yaml")
     assert said.code == 0
-    assert "note: project: means something to W&B only; ignored" in said.err
+    assert "note: project: used by W&B only, ignored" in said.err
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ import pytest
 from colabctl.sharedfs.mounts import guard_for, mount_of
 from tests.drive import Drive
 from tests.eventual.group import Group
+from tests.processes import clean
 
 
 def colabctl(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    clean = {name: value for name, value in os.environ.items() if name[:9] != "COLABCTL_"}
     return subprocess.run(
         [sys.executable, "-m", "colabctl", *arguments],
-        capture_output=True, text=True, check=False, env={**clean, **environ}, timeout=120,
+        capture_output=True, text=True, check=False, env={**clean(os.environ), **environ}, timeout=120,
     )  # fmt: skip
 
 

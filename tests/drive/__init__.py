@@ -1,4 +1,4 @@
-"""A Drive to test on: one FUSE mount for each pretended machine and a cloud between them.
+"""A pretended Drive for tests: a FUSE mount for each machine, and a cloud between them.
 
     with Drive(folder, machines=4, median=1.0, worst=6.0, seed=1) as drive:
         first, second = drive.machine(0), drive.machine(1)
@@ -6,14 +6,15 @@
         drive.settle()
         assert (second.path / "note.txt").read_text() == "hello"
 
-What it does as Google Drive's mount on Colab does: a name is not an identity, so one name made on
-two machines gives two objects; writes land in a local cache and are uploaded whole some time after
-close; other machines learn of a file later still, each file on its own time; a listing may lack
-what a direct open finds; the last upload of one file wins; locks end at the mount.
+It behaves as Google Drive's mount on Colab does. A name is not an identity: the same name created
+on two machines gives two objects. Writes go to a local cache, and a file is uploaded as a whole
+some time after it is closed. Other machines see it later, each file after its own delay. A listing
+may omit a file that a direct open finds. The last upload of a file wins. Locks do not reach other
+machines.
 
-The kernel keeps no names and no contents of it, so news is seen at once; the price is that a file
-on it cannot be mapped into shared memory. It needs Linux, FUSE 3 and the package mfusepy, and
-`tests.drive.fixtures` skips where they are missing.
+The kernel caches no names and no contents, so that changes are visible at once. In return, files
+cannot be mapped into shared memory. It needs Linux, FUSE 3 and the package mfusepy. Without them,
+`tests.drive.fixtures` skips the test.
 """
 
 from tests.drive.drive import Drive

@@ -1,4 +1,4 @@
-"""The cloud between the machines: its objects, and what is still on its way to or from them."""
+"""The cloud between the machines: its objects, and the changes on their way to and from it."""
 
 import heapq
 import itertools
@@ -19,7 +19,7 @@ class _Leaving:
     change: Change
     due: float  # when it will be uploaded, in seconds of the caller's clock
     travel: list[float]  # seconds from its upload until each machine sees it
-    orphan: bool = False  # the mount that it was made on is gone
+    orphan: bool = False  # its mount is gone
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,7 +27,7 @@ class _Arriving:
     """A version of an object on its way to one machine."""
 
     due: float
-    travel: float  # settles the order where nothing is due before it is told
+    travel: float  # the order of arrival in a manual drive
     serial: int
     object: Object
 
@@ -35,8 +35,8 @@ class _Arriving:
 class Cloud:
     """Objects with ids and parents, and an outbox and an inbox for each machine.
 
-    It holds no clock and no thread: `now` is an argument, in seconds, and `tell` is called with a
-    machine's number and what that machine learns.
+    It has no clock and no thread: `now` is an argument, in seconds. `tell` is called with the
+    number of a machine and a message to it.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Cloud:
         self._delays = delays
         self._manual = manual
         self._seed = seed
-        self._ids: dict[str, str] = {}  # local key to id, of what has been uploaded
+        self._ids: dict[str, str] = {}  # local key to id, of uploaded objects
         self._outboxes: list[dict[str, _Leaving]] = [{} for _ in range(machines)]  # by key
-        # Heaps; a departure whose change has since left, or was changed again, is void.
+        # Heaps. A departure is void if its change has left, or has changed again.
         self._departures: list[list[tuple[float, int, str]]] = [[] for _ in range(machines)]
         self._inboxes: list[list[_Arriving]] = [[] for _ in range(machines)]
         self._mounted: set[int] = set()
@@ -64,40 +64,40 @@ class Cloud:
         self._serials = itertools.count(1)
 
     def mount(self, machine: int) -> None:
-        """Show a machine all that is in the cloud, and from now on what changes."""
+        """Send a machine all objects in the cloud, and from now on every change."""
         self._mounted.add(machine)
-        for known in self.objects.values():
-            self._tell(machine, Arrived(known))
+        for each in self.objects.values():
+            self._tell(machine, Arrived(each))
 
     def unmount(self, machine: int) -> None:
-        """Forget what was on its way to a machine; what it has closed still goes up."""
+        """Drop the changes on their way to a machine; its closed files are still uploaded."""
         self._mounted.discard(machine)
         self._inboxes[machine].clear()
         for key, leaving in self._outboxes[machine].items():
             self._outboxes[machine][key] = replace(leaving, orphan=True)
 
     def lose(self, machine: int) -> None:
-        """Forget a machine with all that it had not uploaded."""
+        """Drop a machine, with everything that it has not uploaded."""
         self.unmount(machine)
         self._outboxes[machine].clear()
 
     def cut(self, machine: int) -> None:
-        """Let nothing pass to or from a machine."""
+        """Stop all traffic to and from a machine."""
         self._cut.add(machine)
 
     def rejoin(self, machine: int) -> None:
-        """Let pass again, what is overdue at once."""
+        """Resume the traffic of a machine; overdue changes move at once."""
         self._cut.discard(machine)
 
     def take(self, machine: int, change: Change, now: float) -> None:
-        """Put a change into its machine's outbox; a change of the same object there starts anew."""
+        """Put a change into its machine's outbox, merged with an earlier one of the same object."""
         key = self._ids.get(change.key, change.key)
         outbox = self._outboxes[machine]
         if earlier := outbox.pop(key, None):
             change = change.after(earlier.change)
         if change.trashed and key not in self.objects:
-            return  # made and removed before anybody else could learn of it
-        # Drawn by the change's own number, so that one seed gives one delay however threads race.
+            return  # created and removed before its upload
+        # Seeded by the number of the change, so that delays do not depend on how threads race.
         chance = random.Random(f"{self._seed}/{machine}/{change.serial}")
         seen = [self._delays.draw(chance) for _ in self._outboxes]
         # The upload ends halfway to the first machine that sees it.
@@ -108,7 +108,7 @@ class Cloud:
         heapq.heappush(self._departures[machine], (due, next(self._serials), key))
 
     def advance(self, now: float) -> float:
-        """Do all that is due and return when the next is, infinity if nothing ever is."""
+        """Move everything that is due; return the time of the next move, infinity for none."""
         for machine in self._reachable():
             outbox, departures = self._outboxes[machine], self._departures[machine]
             while departures and departures[0][0] <= now:
@@ -125,7 +125,7 @@ class Cloud:
         return min(dues, default=math.inf)
 
     def upload(self, machine: int, names: str, now: float) -> None:
-        """Upload now, in the order of closing, what a machine holds under names that match."""
+        """Upload a machine's closed files with matching names now, in the order of closing."""
         if machine in self._cut:
             return
         outbox = self._outboxes[machine]
@@ -135,7 +135,7 @@ class Cloud:
                 self._upload(machine, key, now)
 
     def deliver(self, machine: int, names: str) -> None:
-        """Let arrive now, in a drawn order, what is on its way to a machine under such names."""
+        """Deliver objects with matching names to a machine now, in the order of their delays."""
         if machine in self._cut:
             return
         inbox = sorted(self._inboxes[machine])
@@ -147,7 +147,7 @@ class Cloud:
                 self._tell(machine, Arrived(item.object))
 
     def idle(self) -> bool:
-        """Say whether nothing is on its way, but for machines that are cut off."""
+        """Whether nothing is on its way, except for machines that are cut off."""
         return not any(
             self._outboxes[machine] or self._inboxes[machine] for machine in self._reachable()
         )
@@ -158,7 +158,7 @@ class Cloud:
     def _upload(self, machine: int, key: str, now: float) -> None:
         leaving = self._outboxes[machine].pop(key, None)
         if leaving is None:
-            return  # it went up with something inside it
+            return  # uploaded already, for an object inside it
         change = leaving.change
         parent = self._ids.get(change.parent or "", change.parent)
         if parent and parent not in self.objects:

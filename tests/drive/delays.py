@@ -1,15 +1,15 @@
-"""How long a change takes from its close on one machine until another machine sees it."""
+"""The delay from closing a file on one machine until another machine sees the change."""
 
 import math
 import random
 from dataclasses import dataclass
 
-WORST_QUANTILE = 2.33  # standard deviations; one delay in a hundred would be longer and is clipped
+WORST_QUANTILE = 2.33  # standard deviations; one delay in a hundred is longer, and is clipped
 
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Log-normal seconds with this median, none above the worst."""
+    """Log-normal delays in seconds, with a median and a maximum."""
 
     median: float
     worst: float
@@ -17,7 +17,7 @@ class Delays:
     def __post_init__(self) -> None:
         if not 0 <= self.median <= self.worst:
             raise ValueError(
-                f"a median of {self.median} s does not go with a worst of {self.worst} s"
+                f"the median, {self.median} s, is not between 0 and the worst, {self.worst} s"
             )
 
     def draw(self, chance: random.Random) -> float:

@@ -1,4 +1,4 @@
-"""The pretended Drive as a test holds it: machines, and the clock that moves news between them."""
+"""The pretended Drive for a test: machines, and the clock that moves changes between them."""
 
 import math
 import subprocess
@@ -14,18 +14,26 @@ from tests.drive.machine import Machine
 from tests.drive.messages import Counts, Object
 from tests.drive.mounted import MountRefusedError, missing
 
-# Runs beside the test and outlives it: whatever ends the test also closes its end of the pipe.
+# Runs alongside the test and outlives it: the end of the test, however it comes, closes the pipe.
 JANITOR = 'cat >/dev/null; for path; do fusermount3 -u -z -q "$path"; done'
 
 
 class Drive:
-    """Machines that share a drive; a context manager, unmounted at its end whatever happens.
+    """Machines that share a drive; a context manager that always unmounts at the end.
 
-    `folder` is an empty folder, or is made. A change is seen by another machine `median` seconds
-    after close, at worst `worst`, each change on its own; with `manual`, nothing passes until
-    `upload` or `deliver` is called. `seed` settles the delays and orders. `partial` is the chance
-    that a listing lacks a name that newly arrived, and `cost` the seconds that a metadata
-    operation takes, drawn evenly from and to. Raises MountRefusedError where FUSE is missing.
+    Args:
+        folder: an empty folder, created if missing.
+        machines: number of machines.
+        median: median seconds from closing a file until another machine sees the change.
+        worst: the same at worst.
+        manual: nothing moves until `upload` or `deliver` is called.
+        seed: decides delays and orders.
+        partial: chance that a listing omits a newly arrived name.
+        cost: seconds of a metadata operation, uniform between the two.
+
+    Raises:
+        MountRefusedError: FUSE is missing.
+
     """
 
     def __init__(
@@ -96,13 +104,13 @@ class Drive:
         return [machine.counts() for machine in self.machines]
 
     def objects(self) -> list[Object]:
-        """Return what lies in the cloud: files and folders that are not in the trash."""
+        """Return the files and folders in the cloud that are not in the trash."""
         with self._changed:
-            objects = [known for known in self._cloud.objects.values() if not known.trashed]
-        return [known for known in objects if known.parent]
+            objects = [each for each in self._cloud.objects.values() if not each.trashed]
+        return [each for each in objects if each.parent]
 
     def upload(self, *machines: Machine, names: str = "*") -> None:
-        """Upload now what those machines have closed, or all do; `names` is a shell pattern."""
+        """Upload now the closed files of these machines, or of all; `names` is a shell pattern."""
         self._synchronise()
         with self._changed:
             for machine in machines or self.machines:
@@ -111,10 +119,10 @@ class Drive:
         self._synchronise()
 
     def deliver(self, *machines: Machine, names: str = "*") -> None:
-        """Upload everything now, and let it arrive now at those machines, or at all.
+        """Upload everything now, and deliver it now to these machines, or to all.
 
-        Only objects whose name matches the shell pattern `names` move, and folders that those
-        need to be uploaded. Nothing moves for a machine that is cut off.
+        Only objects whose name matches the shell pattern `names` move, and the folders that they
+        need. Nothing moves for a machine that is cut off.
         """
         self.upload(names=names)
         with self._changed:
@@ -123,9 +131,9 @@ class Drive:
         self._synchronise()
 
     def settle(self, timeout: float = 300.0) -> None:
-        """Wait until everything has arrived everywhere, but at machines that are cut off.
+        """Wait until everything has arrived at all machines that are not cut off.
 
-        A manual drive does not wait but delivers. Raise TimeoutError after so many seconds.
+        A manual drive delivers instead. Raises TimeoutError after `timeout` seconds.
         """
         if self._manual:
             self.deliver()
@@ -137,7 +145,7 @@ class Drive:
         self._synchronise()
 
     def close(self) -> None:
-        """Unmount all, and end all processes; `with` does it."""
+        """Unmount all machines and end all processes; `with` does this."""
         with self._changed:
             self._over = True
             self._changed.notify_all()

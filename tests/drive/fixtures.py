@@ -1,9 +1,10 @@
-"""Drives for tests, which skip where FUSE is missing but never in continuous integration.
+"""Drives for tests, which skip if FUSE is missing, except in continuous integration.
 
-A conftest.py or a test file takes the fixture over by importing `drives`.
+Import `drives` in a conftest.py or a test file to use the fixture.
 """
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.drive.mounted import MountRefusedError
 
 @contextlib.contextmanager
 def drive_or_skip(folder: Path, **options: Any) -> Iterator[Drive]:
-    """Mount a `Drive` with such options; skip the test where none can be, but fail if CI is set."""
+    """Mount a `Drive` with these options; if that is impossible, skip, or fail if CI is set."""
     with contextlib.ExitStack() as stack:
         try:
             drive = stack.enter_context(Drive(folder, **options))
@@ -30,13 +31,12 @@ def drive_or_skip(folder: Path, **options: Any) -> Iterator[Drive]:
 
 @pytest.fixture
 def drives(tmp_path: Path) -> Iterator[Callable[..., Drive]]:
-    """Give a function that mounts a `Drive` with the options it is given, until the test ends."""
+    """Return a function that mounts a `Drive` with the given options until the test ends."""
     with contextlib.ExitStack() as stack:
-        made: list[Drive] = []
+        numbers = itertools.count()
 
         def mount(**options: Any) -> Drive:
-            folder = tmp_path / f"drive-{len(made)}"
-            made.append(stack.enter_context(drive_or_skip(folder, **options)))
-            return made[-1]
+            folder = tmp_path / f"drive-{next(numbers)}"
+            return stack.enter_context(drive_or_skip(folder, **options))
 
         yield mount

@@ -1,4 +1,4 @@
-"""One pretended machine, as a test holds it: its mount, and all that can befall it."""
+"""A pretended machine for a test: its mount, and the faults that can happen to it."""
 
 import subprocess
 import threading
@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 
 from tests.drive.cloud import Cloud
-from tests.drive.messages import Change, Count, Counts, Fail, Fill, Mend, News, Order, Setting
+from tests.drive.messages import Change, Count, Counts, Fail, Fill, News, Order, Repair, Setting
 from tests.drive.mounted import MountProcess
 
 
 class Machine:
     """A machine with the drive mounted at `path` and a disk of its own at `home`.
 
-    What is done to it is in force when the method returns.
+    The effect of each method is complete when it returns.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Machine:
         self.home = folder / f"home-{number}"
         self._folder = folder
         self._cloud = cloud
-        self._changed = changed  # held by whoever touches the cloud, notified if that is now late
+        self._changed = changed  # guards the cloud; notified when something is due earlier
         self._partial = partial
         self._cost = cost
         self._seed = seed
@@ -43,24 +43,24 @@ class Machine:
         self.home.mkdir()
 
     def fail(self, errno: int, seconds: float | None = None) -> None:
-        """Answer every operation with this errno, for some seconds or until `mend`."""
+        """Answer every operation with this errno, for some seconds or until `repair`."""
         self._order(Fail(errno, seconds))
 
     def fill(self, room: int = 0) -> None:
-        """Accept so many bytes more, then answer writes with ENOSPC until `mend`."""
+        """Accept `room` more bytes, then answer writes with ENOSPC until `repair`."""
         self._order(Fill(room))
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """End the faults of `fail` and `fill`."""
-        self._order(Mend())
+        self._order(Repair())
 
     def cut(self) -> None:
-        """Let nothing pass between this machine and the cloud; the mount works on as it is."""
+        """Stop all traffic between this machine and the cloud; the mount still works."""
         with self._changed:
             self._cloud.cut(self.number)
 
     def rejoin(self) -> None:
-        """Let pass again; what is overdue passes at once."""
+        """Resume the traffic; overdue changes move at once."""
         with self._changed:
             self._cloud.rejoin(self.number)
             self._changed.notify_all()
@@ -68,7 +68,7 @@ class Machine:
     def kill(self) -> None:
         """End the machine as a power cut would: its unsent files are lost, its mount is dead.
 
-        Every operation on `path` then answers ENOTCONN. Processes of the test that used it go on.
+        Every operation on `path` then answers ENOTCONN. Processes of the test keep running.
         """
         self._end()
         with self._changed:
@@ -76,9 +76,9 @@ class Machine:
             self._changed.notify_all()
 
     def unmount(self) -> None:
-        """Take the mount away, so that `path` is the bare folder below it.
+        """Unmount, so that `path` is the empty folder below the mount.
 
-        What was closed before still goes up.
+        Files that were closed before are still uploaded.
         """
         self.synchronise()
         unmount(self.path)
@@ -88,20 +88,20 @@ class Machine:
             self._changed.notify_all()
 
     def mount(self) -> None:
-        """Mount the drive (again); a new mount shows all that is in the cloud."""
+        """Mount the drive again; a new mount shows everything in the cloud."""
         self.launch()
         self.await_mount()
 
     def counts(self) -> Counts:
-        """Return what this machine did since the drive was made."""
+        """Return the counts of this machine since the start of the drive."""
         present = self.synchronise()
         with self._changed:
             return self._past + present + self._cloud.sent[self.number]
 
     def launch(self) -> None:
-        """Start to mount; `await_mount` ends it, so that several machines can start at a time."""
+        """Start mounting; `await_mount` completes it, so that machines can start in parallel."""
         assert self._process is None, f"{self.path} is mounted already"
-        unmount(self.path)  # what a dead mount leaves there
+        unmount(self.path)  # a dead mount may be left there
         self._mounts += 1
         name = f"{self.number}.{self._mounts}"
         cache = self._folder / f"cache-{name}"
@@ -120,20 +120,20 @@ class Machine:
             self._cloud.mount(self.number)
 
     def await_mount(self) -> None:
-        """Return once the mount answers and shows all that is in the cloud."""
+        """Wait until the mount answers and shows everything in the cloud."""
         assert self._process is not None
         self._process.report()  # the first comes by itself, with the mount
         self.synchronise()
 
     def synchronise(self) -> Counts:
-        """Return once both sides have heard all that was said before, with the mount's counts."""
+        """Wait until both sides have received all earlier messages; return the mount's counts."""
         if self._process is None:
             return Counts()
         self._process.send(Count())
         return self._process.report()
 
     def tell(self, news: News) -> None:
-        """Pass on what the cloud says."""
+        """Pass on a message from the cloud."""
         if self._process is not None:
             self._process.send(news)
 
@@ -159,5 +159,5 @@ class Machine:
 
 
 def unmount(path: Path) -> None:
-    """Take away what is mounted there, if anything is, even while it is in use."""
+    """Unmount a path if something is mounted there, even while it is in use."""
     subprocess.run(["fusermount3", "-u", "-z", "-q", path], check=False, capture_output=True)

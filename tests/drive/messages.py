@@ -1,4 +1,4 @@
-"""What the cloud and the mount of a pretended machine tell each other."""
+"""The messages between the cloud and the mounts of the pretended machines."""
 
 import operator
 from dataclasses import astuple, dataclass, replace
@@ -8,7 +8,7 @@ ROOT = "root"  # the id of the folder that every mount shows
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """A file or folder as the cloud knows it; every change makes the next version."""
+    """A file or folder in the cloud; every change makes the next version."""
 
     id: str
     parent: str
@@ -23,10 +23,10 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one machine did to one object; None stands for "as it was"."""
+    """A change of one object by one machine; None means unchanged."""
 
     serial: int  # counts the changes of one mount
-    key: str  # the object's id, or a name beginning with "local-" before its first upload
+    key: str  # the object's id, or a name starting with "local-" before its first upload
     folder: bool
     parent: str | None = None
     name: str | None = None
@@ -36,9 +36,9 @@ class Change:
     trashed: bool = False
 
     def after(self, earlier: "Change") -> "Change":
-        """Return both changes as one, this one being the later."""
+        """Return this change merged with an earlier one."""
         if self.trashed:
-            return self  # where it went before does not matter any more
+            return self  # earlier moves no longer matter
         content = self if self.blob is not None else earlier
         return replace(
             self,
@@ -52,7 +52,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """To the machine that made a change: it is in the cloud now, and this is the whole object."""
+    """To the machine that made a change: it is uploaded, and this is the resulting object."""
 
     key: str  # as the machine called the object
     serial: int  # of the last change that went up with it
@@ -61,14 +61,14 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """To every other machine: what an object has become."""
+    """To every other machine: the new version of an object."""
 
     object: Object
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """An order: answer every operation with this errno, for some seconds or until mended."""
+    """An order: answer every operation with this errno, for some seconds or until repaired."""
 
     errno: int
     seconds: float | None
@@ -76,24 +76,24 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """An order: only so many bytes can be written any more."""
+    """An order: accept only `room` more bytes."""
 
     room: int
 
 
 @dataclass(frozen=True, slots=True)
-class Mend:
-    """An order: answer as a healthy mount with room on it."""
+class Repair:
+    """An order: end all faults."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """An order: report the `Counts` so far. All orders before it are in force by its answer."""
+    """An order: report the `Counts` so far; the report follows all earlier orders."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """What one machine did: the first four on its mount, the others in the cloud."""
+    """Counts of one machine: the first four of its mount, the others of the cloud."""
 
     operations: int = 0  # a system call that names a path is one; folders on the way are free
     lists: int = 0
@@ -111,17 +111,17 @@ class Counts:
 
 
 News = Uploaded | Arrived
-Order = Fail | Fill | Mend | Count
+Order = Fail | Fill | Repair | Count
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How one mount is to behave; handed to its process as it starts."""
+    """The settings of a mount, sent to its process at the start."""
 
     path: str  # the mount point
     blobs: str  # the folder of the cloud's contents
     cache: str  # the folder of the machine's own contents, empty
-    name: str  # unlike that of any other mount of the drive
-    seed: str  # of its chances
-    partial: float  # chance that a listing lacks a newly arrived name
+    name: str  # unique among the mounts of the drive
+    seed: str  # of its random choices
+    partial: float  # chance that a listing omits a newly arrived name
     cost: tuple[float, float]  # seconds that a metadata operation takes, from and to

@@ -1,7 +1,8 @@
-"""The process of one mount as the test holds it: what is said to it, and what it says."""
+"""The process of a mount, as seen by the test: it starts, takes messages and reports."""
 
 import contextlib
 import importlib.util
+import os
 import queue
 import shutil
 import socket
@@ -16,37 +17,48 @@ from tests.drive.messages import Change, Counts, News, Order, Setting
 
 PATIENCE = 60.0  # seconds that a mount may take to answer before the test fails
 SOURCES = Path(__file__).parents[2]
+DEVICE = Path("/dev/fuse")
 
 
 class MountRefusedError(RuntimeError):
-    """Nobody can mount a drive here; the message says why."""
+    """A drive cannot be mounted here; the message says why."""
 
 
 def missing() -> str | None:
     """Return what this machine lacks to mount a drive, None if nothing is known to lack."""
-    if importlib.util.find_spec("mfusepy") is None:
-        return "no package mfusepy (pip install mfusepy)"
+    if not DEVICE.exists():
+        return f"no {DEVICE} on this machine"
+    try:
+        os.close(os.open(DEVICE, os.O_RDWR))  # only an attempt tells: modes, groups, containers
+    except OSError as error:
+        return f"{DEVICE} cannot be opened by this user: {error.strerror}"
     if shutil.which("fusermount3") is None:
         return "no fusermount3 (on Debian and Ubuntu: apt-get install fuse3)"
-    if not Path("/dev/fuse").exists():
-        return "no /dev/fuse on this machine"
+    if importlib.util.find_spec("mfusepy") is None:
+        return "no package mfusepy (pip install mfusepy)"
     return None
 
 
 class MountProcess:
-    """The process of a mount and what is said to it and by it."""
+    """The process of a mount, and its connection to the test."""
 
     def __init__(self, setting: Setting, log: Path, hear: Callable[[Change], None]) -> None:
         ours, theirs = socket.socketpair()
         with theirs, log.open("ab") as errors:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "tests.drive.process", str(theirs.fileno()), setting.path],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.drive.filesystem.process",
+                    str(theirs.fileno()),
+                    setting.path,
+                ],
                 cwd=SOURCES,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
-                start_new_session=True,  # so that Ctrl-C reaches the test alone
+                start_new_session=True,  # so that Ctrl-C reaches only the test
             )
         self._connection: Connection = Connection(ours.detach())
         self._log = log
@@ -57,7 +69,7 @@ class MountProcess:
         self.send(setting)
 
     def send(self, message: Setting | News | Order) -> None:
-        """Say something; what is said to a dead process is lost."""
+        """Send a message; a dead process loses it."""
         with contextlib.suppress(OSError):
             self._connection.send(message)
 
@@ -65,13 +77,15 @@ class MountProcess:
         """Return the next report; raise RuntimeError if there is none because the process ended."""
         report = self._reports.get(timeout=PATIENCE)
         if report is None:
-            errors = self._log.read_text()
-            refused = "fusermount" in errors
-            raise (MountRefusedError if refused else RuntimeError)(f"no mount: {errors.strip()}")
+            errors = self._log.read_text().strip()
+            for line in errors.splitlines():
+                if "fusermount" in line:
+                    raise MountRefusedError(f"no mount: {line}")
+            raise RuntimeError(f"no mount: {errors}")
         return report
 
     def end(self) -> None:
-        """Kill it, and wait until all that it said has been heard."""
+        """Kill the process, and wait until all of its messages are received."""
         self._popen.kill()
         self._popen.wait()
         self._reader.join()

@@ -1,4 +1,4 @@
-"""The pretended cloud and what machines see of it, without mounts and without waiting."""
+"""The pretended cloud and the views of its machines, without mounts and without waiting."""
 
 import itertools
 import math
@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 
 from tests.drive.cloud import Cloud
 from tests.drive.delays import Delays
-from tests.drive.faults import Faults
+from tests.drive.filesystem.faults import Faults
+from tests.drive.filesystem.view import Node, View
 from tests.drive.messages import ROOT, Arrived, Change, News, Object
-from tests.drive.view import Node, View
 
 LATE = Delays(median=1.0, worst=6.0)
 
 
 class Net:
-    """Views joined by a cloud, with a clock that the test sets."""
+    """Views connected by a cloud, with a clock that the test sets."""
 
     def __init__(
         self, machines: int = 2, *, manual: bool = False, seed: int = 0, partial: float = 0.0
     ) -> None:
         self.now = 0.0
         self.blobs = itertools.count(1)
-        self.arrivals: list[tuple[int, str]] = []  # machine and name, as they came
+        self.arrivals: list[tuple[int, str]] = []  # machine and name, in order
         self.views = [
             View(f"local-{n}", partial=partial, chance=random.Random(n)) for n in range(machines)
         ]
@@ -51,8 +51,8 @@ class Net:
     def write(self, machine: int, path: str) -> None:
         """Write a new file or new content, each 10 bytes long."""
         view = self.views[machine]
-        known = {path_of(node): node for node in nodes(view)}
-        node = known.get(path) or view.make_file(path)
+        paths = {path_of(node): node for node in nodes(view)}
+        node = paths.get(path) or view.make_file(path)
         self.send(machine, view.write(node, f"blob-{next(self.blobs)}", 10, self.now))
 
     def folder(self, machine: int, path: str) -> None:
@@ -65,7 +65,7 @@ class Net:
         self.send(machine, *self.views[machine].rename(old, new))
 
     def run(self, until: float = math.inf) -> None:
-        """Let time pass until nothing is left to do, or until then."""
+        """Advance the clock until nothing is left to do, or until the given time."""
         while (due := self.cloud.advance(self.now)) <= until and due < math.inf:
             self.now = due
         if until < math.inf:
@@ -76,7 +76,7 @@ class Net:
 
 
 def nodes(view: View) -> Iterator[Node]:
-    """Give all that can be reached from a view's root."""
+    """Yield all nodes of a view's tree."""
     folders = [view.root]
     while folders:
         for child in folders.pop().children.values():
@@ -86,7 +86,7 @@ def nodes(view: View) -> Iterator[Node]:
 
 
 def objects(view: View) -> set[tuple[str, str, str, str | None]]:
-    """Return what a view holds, but for the names that it shows: ids, places and contents."""
+    """Return the ids, parents, names in the cloud and contents of a view."""
     return {
         (node.key, node.parent.key if node.parent else "", node.name, node.blob)
         for node in nodes(view)
@@ -121,7 +121,7 @@ def test_a_change_is_seen_within_the_worst_delay() -> None:
     assert net.cloud.idle()
 
 
-def test_files_arrive_in_an_order_of_their_own_at_each_machine() -> None:
+def test_files_arrive_at_each_machine_in_a_different_order() -> None:
     net = Net(machines=3)
     for number in range(20):
         net.write(0, f"/{number}")
@@ -135,7 +135,7 @@ def test_files_arrive_in_an_order_of_their_own_at_each_machine() -> None:
     assert closed not in orders
 
 
-def test_one_seed_gives_one_schedule() -> None:
+def test_the_same_seed_gives_the_same_schedule() -> None:
     def arrivals(seed: int) -> list[tuple[int, str]]:
         net = Net(machines=3, seed=seed)
         for number in range(20):
@@ -147,7 +147,7 @@ def test_one_seed_gives_one_schedule() -> None:
     assert arrivals(1) != arrivals(2)
 
 
-def test_nothing_arrives_of_itself_when_manual() -> None:
+def test_in_manual_mode_nothing_arrives_by_itself() -> None:
     net = Net(manual=True)
     net.write(0, "/note")
     net.run()
@@ -180,7 +180,7 @@ def test_a_file_that_is_rewritten_often_is_not_uploaded_for_a_long_time() -> Non
     assert net.names(1) == set()
 
 
-def test_what_is_removed_before_its_upload_never_reaches_the_cloud() -> None:
+def test_a_file_removed_before_its_upload_never_reaches_the_cloud() -> None:
     net = Net()
     net.write(0, "/note")
     net.remove(0, "/note")
@@ -200,7 +200,7 @@ def test_a_file_that_arrives_before_its_folder_is_seen_with_the_folder() -> None
     assert view.find("/folder/note").key == "f"
 
 
-def test_a_version_that_was_overtaken_is_passed_over() -> None:
+def test_an_outdated_version_is_ignored() -> None:
     view = View("local-0", partial=0.0, chance=random.Random(0))
     for version in (2, 1):
         view.learn(Object("f", ROOT, "note", folder=False, version=version, blob=f"b{version}"))
@@ -222,7 +222,7 @@ def test_the_first_to_arrive_has_the_name_and_keeps_it() -> None:
     assert set(view.root.children) == {"a (1).json"}
 
 
-def test_a_listing_may_lack_what_a_look_up_finds_but_never_loses_what_it_had() -> None:
+def test_a_listing_may_omit_a_file_that_exists_but_never_loses_one() -> None:
     net = Net(partial=0.5)
     for number in range(100):
         net.write(0, f"/{number}")
@@ -235,10 +235,10 @@ def test_a_listing_may_lack_what_a_look_up_finds_but_never_loses_what_it_had() -
     assert all(earlier <= later for earlier, later in itertools.pairwise(listings))
     assert listings[-1] == {str(number) for number in range(100)}
     assert all(view.find(f"/{number}") for number in range(100))
-    assert len(net.views[0].listing(net.views[0].root)) == 100, "its own files are never lacking"
+    assert len(net.views[0].listing(net.views[0].root)) == 100, "its own files are never omitted"
 
 
-def test_one_machine_edits_and_another_renames_and_both_count() -> None:
+def test_an_edit_on_one_machine_and_a_rename_on_another_are_both_kept() -> None:
     net = Net()
     net.write(0, "/old")
     net.run()
@@ -251,7 +251,7 @@ def test_one_machine_edits_and_another_renames_and_both_count() -> None:
     assert {node.blob for node in nodes(net.views[1])} == {"blob-2"}
 
 
-def test_what_was_closed_before_an_unmount_is_news_to_the_next_mount() -> None:
+def test_a_file_closed_before_an_unmount_arrives_at_the_next_mount() -> None:
     net = Net(manual=True)
     net.write(0, "/note")
     net.cloud.unmount(0)
@@ -301,7 +301,7 @@ def test_all_machines_see_the_same_objects_once_everything_has_arrived(
 
 
 def act(net: Net, machine: int, chance: random.Random, name: str) -> None:
-    """Do something that the machine's system would allow."""
+    """Do a random operation that the machine's system would allow."""
     seen = {path_of(node): node for node in nodes(net.views[machine])}
     folders = ["", *(path for path, node in seen.items() if node.folder)]
     new = f"{chance.choice(folders)}/{name}"

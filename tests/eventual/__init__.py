@@ -1,1 +1,1 @@
-"""Real workers on a Drive that shows each machine the others' files late."""
+"""Real workers on a Drive where files arrive late at other machines."""

@@ -1,4 +1,4 @@
-"""Gives these tests their drives."""
+"""Drives for these tests."""
 
 from tests.drive.fixtures import drives
 

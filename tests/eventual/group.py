@@ -1,4 +1,4 @@
-"""A group of machines that share a project on a pretended Drive, each with real workers."""
+"""A group of machines with real workers that share a project on a pretended Drive."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.drive import Drive
+from tests.processes import clean
 
 _PROGRAM = """
 import time
@@ -25,7 +26,7 @@ def run(params, task):
 
 
 class Group:
-    """A project with one sweep of naps, seen from every machine of a drive."""
+    """A project with a sweep of naps on a drive, used from all of its machines."""
 
     def __init__(self, drive: Drive, tasks: int, seconds: float, log: Path | None = None) -> None:
         self.drive = drive
@@ -44,13 +45,16 @@ class Group:
         return self.drive.machine(machine).path / "project"
 
     def environ(self, machine: int, **more: str) -> dict[str, str]:
-        clean = {name: value for name, value in os.environ.items() if name[:9] != "COLABCTL_"}
-        return {**clean, "XDG_STATE_HOME": str(self.drive.machine(machine).home), **more}
+        return {
+            **clean(os.environ),
+            "XDG_STATE_HOME": str(self.drive.machine(machine).home),
+            **more,
+        }
 
     def work(
         self, machine: int, *options: str, sweep: str = "nap", **environ: str
     ) -> "subprocess.Popen[str]":
-        """Start a worker on a machine; nobody reads its output before it ends."""
+        """Start a worker on a machine; its output goes to a file."""
         log = self.drive.machine(machine).home / f"worker-{time.monotonic_ns()}.log"
         with log.open("w") as file:
             process = subprocess.Popen(
@@ -69,20 +73,20 @@ class Group:
 
     def status(self, machine: int) -> dict[str, Any]:
         answer = self.command(machine, "status", "nap", "--json", "--root", str(self.root(machine)))
-        found: dict[str, Any] = json.loads(answer.stdout)
-        return found
+        status: dict[str, Any] = json.loads(answer.stdout)
+        return status
 
     def results(self, machine: int) -> list[dict[str, Any]]:
         answer = self.command(
             machine, "results", "nap", "--format", "json", "--root", str(self.root(machine))
         )
-        found: list[dict[str, Any]] = json.loads(answer.stdout)
-        return found
+        rows: list[dict[str, Any]] = json.loads(answer.stdout)
+        return rows
 
 
-def eventually(what: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until `what` holds; fail if it does not in time."""
+def eventually(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until a condition is true; fail if that takes too long."""
     until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it never came to that"
+    while not condition():
+        assert time.monotonic() < until, f"not true within {seconds:g} s"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What a worker does when the mount is ill, full, or gone."""
+"""Workers on a mount that fails, is full, or is gone."""
 
 import errno
 import time
@@ -27,7 +27,7 @@ def test_a_worker_survives_a_mount_that_does_not_answer_for_a_while(
     assert sorted(row["index"] for row in group.results(0)) == list(range(16))
 
 
-def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_brought_in_later(
+def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_recovered_later(
     drives: Callable[..., Drive],
 ) -> None:
     group = Group(drives(machines=1, **LATE), tasks=30, seconds=0.5)
@@ -40,10 +40,10 @@ def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_brought_in_later(
     assert "results are kept on this machine in" in said
     assert "Traceback" not in said
     before = group.status(0)["done"]
-    ill = group.command(0, "doctor", "--root", str(group.root(0)))
-    assert ill.returncode == 3
-    assert "colabctl work --recover" in ill.stdout
-    machine.mend()
+    doctor = group.command(0, "doctor", "--root", str(group.root(0)))
+    assert doctor.returncode == 3
+    assert "colabctl work --recover" in doctor.stdout
+    machine.repair()
     recovered = group.command(0, "work", "--recover", "--root", str(group.root(0)))
     assert recovered.returncode == 0, recovered.stderr
     assert "brought in the results of t0" in recovered.stderr
@@ -72,7 +72,7 @@ def test_nothing_is_written_below_a_path_that_is_no_longer_a_mount(
 
 
 @pytest.mark.slow
-def test_a_machine_that_was_cut_off_and_comes_back_loses_nothing(
+def test_a_machine_that_was_offline_for_a_while_loses_nothing(
     drives: Callable[..., Drive],
 ) -> None:
     group = Group(drives(machines=2, **LATE), tasks=16, seconds=0.3)

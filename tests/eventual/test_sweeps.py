@@ -1,4 +1,4 @@
-"""Several machines finish a sweep although each sees the others' files late."""
+"""Several machines finish a sweep together although files arrive late."""
 
 import signal
 import time
@@ -21,7 +21,7 @@ def test_four_machines_finish_a_sweep_and_all_count_the_same_results(
     assert [worker.wait(120) for worker in workers] == [0, 0, 0, 0]
     group.drive.settle()
 
-    def agreed() -> bool:  # a listing may lack what has just arrived: then the next one has it
+    def agreed() -> bool:  # a listing may omit a new file; a later listing has it
         seen = [group.results(machine) for machine in range(4)]
         return len(seen[0]) == 40 and all(rows == seen[0] for rows in seen)
 
@@ -47,7 +47,7 @@ def test_one_name_is_never_written_twice_and_nothing_is_edited(
     assert group.status(0)["consistency"] == "eventual"
 
 
-def test_a_machine_that_vanishes_costs_its_attempt_and_no_result(
+def test_a_lost_machine_costs_its_attempt_but_no_result(
     drives: Callable[..., Drive],
 ) -> None:
     group = Group(drives(machines=2, **LATE), tasks=10, seconds=0.5)
@@ -62,14 +62,14 @@ def test_a_machine_that_vanishes_costs_its_attempt_and_no_result(
     assert sorted(row["index"] for row in group.results(1)) == list(range(10))
 
 
-def test_sigterm_gives_back_the_tasks_within_five_seconds(drives: Callable[..., Drive]) -> None:
+def test_sigterm_releases_the_tasks_within_five_seconds(drives: Callable[..., Drive]) -> None:
     group = Group(drives(machines=2, **LATE), tasks=4, seconds=60)
     worker = group.work(0)
     eventually(lambda: group.status(0)["running"] == 1)
-    begun = time.monotonic()
+    start = time.monotonic()
     worker.send_signal(signal.SIGTERM)
     eventually(lambda: group.status(0)["running"] == 0, seconds=5)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
     assert worker.wait(60) == 0
     assert group.status(0)["pending"] == 4
     group.drive.settle()
@@ -79,10 +79,10 @@ def test_sigterm_gives_back_the_tasks_within_five_seconds(drives: Callable[..., 
 @pytest.mark.slow
 def test_a_worker_is_done_before_its_time_is_up(drives: Callable[..., Drive]) -> None:
     group = Group(drives(machines=1, **LATE), tasks=50, seconds=0.5)
-    begun = time.monotonic()
+    start = time.monotonic()
     worker = group.work(0, "--max-time", "8s")
     assert worker.wait(30) == 0
-    assert time.monotonic() - begun < 9
+    assert time.monotonic() - start < 9
     status = group.status(0)
     assert status["done"] >= 3
     assert status["running"] == status["claimed"] == 0
@@ -96,12 +96,12 @@ def test_at_the_end_a_worker_waits_until_its_files_are_uploaded(
     worker = group.work(0)
     assert worker.wait(60) == 0
     assert "all results are uploaded" in worker.said()  # type: ignore[attr-defined]
-    group.drive.machine(0).kill()  # nothing was left on it
+    group.drive.machine(0).kill()  # no files were left on it
     group.drive.deliver()
     assert len(group.results(1)) == 2
 
 
-def test_a_beaten_worker_stops_and_the_older_claim_goes_on(
+def test_of_two_claims_the_older_runs_on_and_the_other_worker_stops(
     drives: Callable[..., Drive], tmp_path: Path
 ) -> None:
     log = tmp_path / "begun"
@@ -111,7 +111,7 @@ def test_a_beaten_worker_stops_and_the_older_claim_goes_on(
     second = group.work(1)
     eventually(lambda: log.read_text().count("\n") == 2)
     group.drive.deliver()
-    # The first one's claim is older: the second gives way and waits, the first comes to its end.
+    # The first claim is older: the second worker stops its task and waits, the first finishes.
     while first.poll() is None or second.poll() is None:
         group.drive.deliver()
         time.sleep(0.1)
@@ -121,7 +121,7 @@ def test_a_beaten_worker_stops_and_the_older_claim_goes_on(
     assert group.status(0)["duplicates"] == 0
 
 
-def test_a_worker_waits_for_the_files_of_a_sweep_that_was_declared_a_moment_ago(
+def test_a_worker_waits_for_the_files_of_a_sweep_that_was_just_declared(
     drives: Callable[..., Drive],
 ) -> None:
     group = Group(drives(machines=2, manual=True), tasks=2, seconds=0.1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from colabctl.export.optuna_params import Suggestion, Suggestions, agreed, from_json, suggester
 from colabctl.search import Declaration, Space, expand, read
 from colabctl.search.space.uniforms import uniforms
-from tests.export.test_wandb_sweeps import declared, laws, listable, plain, text, weighted
+from tests.export.test_wandb_sweeps import continuous, declared, listable, plain, text, weighted
 from tests.search.space.test_continuous import Raw
 
 optuna = pytest.importorskip("optuna")
@@ -51,8 +51,8 @@ def check_study(trials: list[Suggestions]) -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(declared(laws | listable | weighted, "random"))
-def test_every_draw_of_every_space_can_stand_in_a_study(sweep: Declaration) -> None:
+@given(declared(continuous | listable | weighted, "random"))
+def test_every_draw_of_every_space_fits_a_study(sweep: Declaration) -> None:
     for cell in expand(sweep).cells:
         draw = cell.space.sampler(uniforms(0, cell.values))
         suggested = suggester(cell.space)
@@ -93,15 +93,15 @@ texts = st.sampled_from(
         )
     )
 )
-def test_whatever_a_journal_says_can_stand_in_a_study(
-    told: list[dict[str, tuple[Any, Any]]],
+def test_any_suggestions_of_a_journal_fit_a_study(
+    suggested: list[dict[str, tuple[Any, Any]]],
 ) -> None:
     trials = [
         from_json(
             {name: value for name, (value, _) in trial.items()},
             {name: distribution for name, (_, distribution) in trial.items()},
         )
-        for trial in told
+        for trial in suggested
     ]
     made = agreed(trials)
     check_study(made)
@@ -116,6 +116,7 @@ def test_whatever_a_journal_says_can_stand_in_a_study(
         ({"min": 0.0, "max": 1}, 0.5, FloatDistribution(0, 1)),
         ({"distribution": "log_uniform_values", "min": 1e-5, "max": 0.7}, 0.1, FloatDistribution(1e-5, 0.7, log=True)),
         ({"distribution": "inv_log_uniform_values", "min": 1, "max": 2}, 1.5, FloatDistribution(1, 2, log=True)),
+        ({"distribution": "inv_log_uniform", "min": -1, "max": 0}, 1.5, FloatDistribution(1, math.e, log=True)),
         ({"distribution": "beta", "a": 2}, 0.5, FloatDistribution(0, 1)),
         ({"distribution": "q_uniform", "min": 64, "max": 1024, "q": 64}, 128, IntDistribution(64, 1024, step=64)),
         ({"distribution": "q_uniform", "min": 1, "max": 7, "q": 4}, 8, IntDistribution(0, 8, step=4)),
@@ -127,7 +128,7 @@ def test_whatever_a_journal_says_can_stand_in_a_study(
         ({"values": [1, 1.0, None]}, 1.0, CategoricalDistribution([1, None])),
     ],
 )  # fmt: skip
-def test_a_parameter_has_the_distribution_that_optuna_would_say_it_with(
+def test_a_parameter_has_the_distribution_of_optunas_that_describes_it(
     raw: Raw, value: Any, expected: Any
 ) -> None:
     found = axis(raw, value)
@@ -137,7 +138,7 @@ def test_a_parameter_has_the_distribution_that_optuna_would_say_it_with(
     assert trial["x"].distribution == expected
 
 
-def test_laws_without_ends_reach_as_far_as_draws_do() -> None:
+def test_a_distribution_without_bounds_reaches_as_far_as_its_draws() -> None:
     found = vars(axis({"distribution": "normal", "mu": 1}, 0.5).distribution)
     assert math.isclose(found["high"] - 1, 8.2, abs_tol=0.1)
     assert math.isclose(1 - found["low"], 8.2, abs_tol=0.1)
@@ -152,7 +153,7 @@ def test_laws_without_ends_reach_as_far_as_draws_do() -> None:
         ([[1], "[1]"], ("[1]", '"[1]"')),
     ],
 )
-def test_choices_that_optuna_would_mix_up_or_cannot_hold_are_json_text(
+def test_choices_that_optuna_would_confuse_or_cannot_store_are_json_text(
     values: list[Any], choices: tuple[Any, ...]
 ) -> None:
     found = [axis({"values": values}, value) for value in values]
@@ -210,7 +211,7 @@ def test_values_beyond_their_bounds_widen_the_distribution_for_the_whole_study()
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(plain, min_size=1))
-def test_a_task_file_that_somebody_has_changed_gives_a_study_still(values: list[Any]) -> None:
+def test_a_changed_task_file_still_gives_a_study(values: list[Any]) -> None:
     suggested = suggester(space(NETS | {"x": {"min": 0.0, "max": 1.0}}))
     made = agreed([suggested({"x": v, "model": v, "net": v}) for v in values])
     check_study(made)
@@ -219,18 +220,18 @@ def test_a_task_file_that_somebody_has_changed_gives_a_study_still(values: list[
 
 def test_distributions_of_an_objective_are_kept_as_they_were() -> None:
     """Optuna lets bounds change from trial to trial."""
-    told = [
+    suggested = [
         ({"x": 0.5}, {"x": distribution_to_json(FloatDistribution(0, 1))}),
         ({"x": 1.5}, {"x": json.loads(distribution_to_json(FloatDistribution(0, 2)))}),
     ]
-    made = agreed([from_json(*each) for each in told])
+    made = agreed([from_json(*each) for each in suggested])
     expected = [FloatDistribution(0, 1), FloatDistribution(0, 2)]
     assert [each["x"].distribution for each in made] == expected
 
 
 def test_a_parameter_without_a_distribution_was_not_suggested() -> None:
-    told = from_json(
+    suggested = from_json(
         {"x": 0.5, "data": "iris"}, {"x": distribution_to_json(FloatDistribution(0, 1))}
     )
-    assert told.keys() == {"x"}
-    assert text(told["x"].value) == "0.5"
+    assert suggested.keys() == {"x"}
+    assert text(suggested["x"].value) == "0.5"

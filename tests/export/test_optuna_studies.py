@@ -59,7 +59,7 @@ def loaded(file: Path) -> list[Any]:
     return [optuna.load_study(study_name=name, storage=url) for name in names]
 
 
-def test_a_study_has_the_finished_tasks_and_says_what_they_were(project: Project) -> None:
+def test_a_study_has_the_finished_tasks_and_describes_them(project: Project) -> None:
     project.declare("loop", LOOP)
     project.journal(
         "loop", claim(0, 1, 2, 3), done(0, y=0.5, z=[1]), failed(2, 1, "no"), done(3, y=0.7)
@@ -112,7 +112,7 @@ def test_a_sweep_with_nothing_finished_has_empty_studies(project: Project) -> No
     assert study.trials == []
 
 
-def test_cells_whose_names_would_be_alike_or_too_long_are_numbered(project: Project) -> None:
+def test_cells_with_equal_or_long_names_are_numbered(project: Project) -> None:
     values = ["1", 1, "x" * 58, "y" * 300]
     project.declare(
         "s",
@@ -168,7 +168,7 @@ def test_an_infinite_value_is_one(project: Project) -> None:
     assert study.best_value == math.inf
 
 
-def test_a_task_whose_workers_vanished_every_time_has_failed_and_has_dates(
+def test_a_task_that_lost_every_worker_is_failed_and_has_dates(
     project: Project,
 ) -> None:
     project.declare("loop", LOOP)
@@ -184,20 +184,23 @@ def test_a_task_whose_workers_vanished_every_time_has_failed_and_has_dates(
         ))  # fmt: skip
     [study] = exported(project, "loop")
     [trial] = study.trials
-    assert (trial.state, trial.user_attrs["error"]) == (FAIL, "its workers vanished every time")
+    assert (trial.state, trial.user_attrs["error"]) == (
+        FAIL,
+        "lost its worker every time (10 attempts)",
+    )
     assert trial.user_attrs["status"] == "failed"
     assert trial.duration.total_seconds() > 0
 
 
 @pytest.mark.parametrize("seconds", [-5, 1e300, 0])
-def test_a_duration_that_cannot_be_does_no_harm(project: Project, seconds: float) -> None:
+def test_an_impossible_duration_does_no_harm(project: Project, seconds: float) -> None:
     project.declare("loop", LOOP)
     project.journal("loop", claim(0), {**done(0, y=1.0), "seconds": seconds})
     [study] = exported(project, "loop")
     assert study.trials[0].duration.total_seconds() >= 0
 
 
-def test_metrics_with_strange_names_do_not_hide_what_is_ours(project: Project) -> None:
+def test_metrics_with_strange_names_do_not_hide_attributes_of_colabctl(project: Project) -> None:
     project.declare("loop", LOOP)
     strange = {
         "task": "mine",
@@ -241,7 +244,7 @@ def test_parameters_that_an_objective_asked_for_come_from_the_journal(project: P
     assert study.trials[0].distributions == {"x": expected}
 
 
-def test_parameters_that_a_worker_has_proposed_come_from_its_claim(project: Project) -> None:
+def test_parameters_that_a_worker_proposed_come_from_its_claim(project: Project) -> None:
     text = "method: random\ntrials: 2\nmetric: {name: y}\nparameters: {x: {min: 0.0, max: 1.0}}"
     project.declare("loop", text)
     project.write(
@@ -276,14 +279,14 @@ def test_a_database_of_another_layout_is_filled_by_public_functions_to_the_same_
         done(0, y=0.5, z=math.nan), pruned(1), failed(2, 1, "no"), done(3, y=math.inf), done(6, y=1),
     )  # fmt: skip
     known = exported(project, "loop", "known.db")
-    monkeypatch.setattr(optuna_database, "_KNOWN_TABLES", "of the future")
+    monkeypatch.setattr(optuna_database, "_TABLES", "of the future")
     monkeypatch.delattr(optuna_database, "_in_bulk")
     assert list(map(everything, exported(project, "loop", "other.db"))) == list(
         map(everything, known)
     )
 
 
-def test_one_can_go_on_with_a_study(project: Project) -> None:
+def test_a_study_can_be_continued(project: Project) -> None:
     project.declare("loop", LOOP)
     project.journal("loop", claim(0), done(0, y=0.5))
     [study] = exported(project, "loop")
@@ -291,7 +294,7 @@ def test_one_can_go_on_with_a_study(project: Project) -> None:
     assert len(study.trials) == 3
 
 
-def test_an_export_is_replaced_until_somebody_has_gone_on_with_it(project: Project) -> None:
+def test_an_export_is_replaced_until_someone_continues_with_it(project: Project) -> None:
     project.declare("loop", LOOP)
     exported(project, "loop")
     project.journal("loop", claim(0), done(0, y=0.5))
@@ -302,7 +305,8 @@ def test_an_export_is_replaced_until_somebody_has_gone_on_with_it(project: Proje
     study.set_user_attr("mine", 1)
     before = (project.root / "out.db").read_bytes()
     with pytest.raises(
-        UserError, match=r"out.db exists and is not as colabctl has written it;.*--force"
+        UserError,
+        match=r"out.db exists and was not written by colabctl, or has changed;.*--force",
     ):
         exported(project, "loop")
     assert (project.root / "out.db").read_bytes() == before
@@ -311,25 +315,25 @@ def test_an_export_is_replaced_until_somebody_has_gone_on_with_it(project: Proje
 
 
 @pytest.mark.parametrize("content", [b"mine", b"SQLite format 3\0" + bytes(84)])
-def test_a_file_of_somebody_else_is_kept(project: Project, content: bytes) -> None:
+def test_a_foreign_file_is_kept(project: Project, content: bytes) -> None:
     project.declare("loop", LOOP)
     (project.root / "out.db").write_bytes(content)
-    with pytest.raises(UserError, match="is not as colabctl has written it"):
+    with pytest.raises(UserError, match="was not written by colabctl, or has changed"):
         exported(project, "loop")
     assert (project.root / "out.db").read_bytes() == content
 
 
 def test_a_sweep_without_a_metric_is_refused(project: Project) -> None:
     project.declare("loop", LOOP.replace("metric: {name: y, goal: maximize}\n", ""))
-    with pytest.raises(UserError, match=r"sweep loop names no metric.*--to csv"):
+    with pytest.raises(UserError, match=r"sweep loop has no metric.*--to csv"):
         exported(project, "loop")
     assert not (project.root / "out.db").exists()
 
 
-def test_who_waits_is_told_how_many_trials_are_written(
+def test_the_number_of_written_trials_is_reported(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(optuna_database, "_AT_ONCE", 2)
+    monkeypatch.setattr(optuna_database, "_BATCH", 2)
     project.declare("loop", LOOP)
     project.journal("loop", claim(0, 1, 2), *(done(index, y=1.0) for index in range(3)))
     told: list[int] = []
@@ -337,7 +341,7 @@ def test_who_waits_is_told_how_many_trials_are_written(
     assert told == [2, 3]
 
 
-def test_what_the_user_has_set_in_optuna_stays_as_it_was(project: Project) -> None:
+def test_the_users_settings_of_optuna_stay(project: Project) -> None:
     project.declare("loop", LOOP)
     before = optuna.logging.get_verbosity()
     exported(project, "loop")

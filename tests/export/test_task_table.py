@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from colabctl.export.task_table import as_csv, is_ours, statuses
+from colabctl.export.task_table import as_csv, is_ours
+from colabctl.views.task_status import statuses
 from colabctl.work.open_sweep import OpenSweep
 from tests.cli.test_status import claim, done, failed
 from tests.processes import Project
@@ -30,7 +31,7 @@ def listed(project: Project, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(as_csv(sweep.plan, ledger.state, sweep.tasks, ledger.clock.now())))
 
 
-def test_every_task_has_a_line_with_its_place_its_state_and_its_parameters(
+def test_every_task_has_a_line_with_its_cell_status_and_parameters(
     project: Project,
 ) -> None:
     project.declare("s", SWEEP)
@@ -83,7 +84,7 @@ def test_slots_have_the_values_of_their_cell_and_the_rest_once_it_is_proposed(
 
 @pytest.mark.parametrize("order", ["pause", "stop", None])
 @pytest.mark.parametrize("lease", [30.0, 1e6])
-def test_tasks_are_in_the_states_that_status_counts(
+def test_statuses_of_tasks_add_up_to_the_counts_of_status(
     project: Project, order: str | None, lease: float
 ) -> None:
     project.declare("s", SWEEP)
@@ -100,6 +101,6 @@ def test_tasks_are_in_the_states_that_status_counts(
     )  # fmt: skip
 
 
-def test_a_list_knows_its_own_kind() -> None:
+def test_a_table_of_tasks_is_recognized() -> None:
     assert is_ours(b"task,index,cell,trial,status,x\n")
     assert not is_ours(b"task,index,status,attempt\n")

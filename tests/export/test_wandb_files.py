@@ -29,7 +29,7 @@ def test_a_file_is_named_after_its_cell_and_branches() -> None:
     assert names(sweep()) == ["bench.yaml"]
 
 
-def test_what_is_not_safe_in_a_name_is_left_out() -> None:
+def test_unsafe_characters_of_a_name_are_left_out() -> None:
     assert names(
         sweep(a="data/raw\\x:y*"), sweep(a=[1, "b"]), sweep(a="../../etc"), sweep(a="é\n漢")
     ) == ["a=data-raw-x-y-.yaml", "a=1-b.yaml", "a=-etc.yaml", "a=é-n漢.yaml"]
@@ -74,7 +74,7 @@ def written(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_folder_is_made_and_holds_a_file_for_each_sweep(tmp_path: Path) -> None:
+def test_the_folder_is_created_with_a_file_for_each_sweep(tmp_path: Path) -> None:
     places = write_sweeps(SWEEPS, tmp_path / "out", "bench", ["seed: left out"])
     assert [place.name for place in places] == written(tmp_path / "out") == ["m=a.yaml", "m=b.yaml"]
     content = places[0].read_text()
@@ -98,9 +98,7 @@ def test_files_of_the_same_sweep_are_replaced_and_others_in_the_folder_left_alon
 @pytest.mark.parametrize(
     "content", ["method: grid\n", "# colabctl sweep benches, for W&B\n", "\x00"]
 )
-def test_a_file_of_somebody_else_is_kept_and_nothing_is_written(
-    tmp_path: Path, content: str
-) -> None:
+def test_a_foreign_file_is_kept_and_nothing_is_written(tmp_path: Path, content: str) -> None:
     (tmp_path / "m=b.yaml").write_text(content)
     with pytest.raises(UserError, match=r"m=b\.yaml exists and was not written from sweep bench"):
         write_sweeps(SWEEPS, tmp_path, "bench")

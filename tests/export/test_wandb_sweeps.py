@@ -16,6 +16,7 @@ from colabctl.errors import UserError
 from colabctl.export.wandb_sweeps import WandbSweep, assignments, wandb_sweeps
 from colabctl.export.yaml_text import as_yaml
 from colabctl.search import Declaration, expand, read
+from colabctl.search.language.stopping_rules import Median
 from colabctl.search.space.discrete import Points
 from colabctl.search.space.uniforms import uniforms
 from tests.search.space.test_continuous import Raw, levels
@@ -42,7 +43,7 @@ steps = st.sampled_from([1, 3, 0.1, 0.25, 1.0, 1e-5])
 small_pairs = st.tuples(st.integers(-50, 50), st.floats(51, 99)).map(list)
 
 
-def law(
+def distribution(
     distribution: str, keys: tuple[str, str], bounds: st.SearchStrategy[Any], *, q: bool
 ) -> Any:
     made = bounds.map(
@@ -57,28 +58,30 @@ def law(
 BOUNDS, SPREAD, SHAPES = ("min", "max"), ("mu", "sigma"), ("a", "b")
 spreads = st.tuples(st.floats(-9, 9), st.floats(1e-3, 9)).map(list)
 exponents = st.tuples(st.integers(-9, 3), st.floats(4, 9)).map(list)
-laws = st.one_of(
-    law("uniform", BOUNDS, pairs, q=False),
-    law("uniform", BOUNDS, small_pairs, q=True),
-    law("log_uniform", BOUNDS, exponents, q=False),
-    law("log_uniform", BOUNDS, exponents, q=True),
-    law("log_uniform_values", BOUNDS, positive_pairs, q=False),
-    law("log_uniform_values", BOUNDS, st.tuples(st.floats(1e-9, 1), st.floats(2, 99)), q=True),
-    law("inv_log_uniform", BOUNDS, exponents, q=False),
-    law("inv_log_uniform_values", BOUNDS, positive_pairs, q=False),
-    law("normal", SPREAD, spreads, q=False),
-    law("normal", SPREAD, spreads, q=True),
-    law("log_normal", SPREAD, spreads, q=False),
-    law("log_normal", SPREAD, spreads.map(lambda pair: [pair[0], 0.5]), q=True),
-    law("beta", SHAPES, st.tuples(st.floats(0.1, 9), st.integers(1, 9)), q=False),
-    law("beta", SHAPES, st.tuples(st.floats(0.1, 9), st.integers(1, 9)), q=True),
+continuous = st.one_of(
+    distribution("uniform", BOUNDS, pairs, q=False),
+    distribution("uniform", BOUNDS, small_pairs, q=True),
+    distribution("log_uniform", BOUNDS, exponents, q=False),
+    distribution("log_uniform", BOUNDS, exponents, q=True),
+    distribution("log_uniform_values", BOUNDS, positive_pairs, q=False),
+    distribution(
+        "log_uniform_values", BOUNDS, st.tuples(st.floats(1e-9, 1), st.floats(2, 99)), q=True
+    ),
+    distribution("inv_log_uniform", BOUNDS, exponents, q=False),
+    distribution("inv_log_uniform_values", BOUNDS, positive_pairs, q=False),
+    distribution("normal", SPREAD, spreads, q=False),
+    distribution("normal", SPREAD, spreads, q=True),
+    distribution("log_normal", SPREAD, spreads, q=False),
+    distribution("log_normal", SPREAD, spreads.map(lambda pair: [pair[0], 0.5]), q=True),
+    distribution("beta", SHAPES, st.tuples(st.floats(0.1, 9), st.integers(1, 9)), q=False),
+    distribution("beta", SHAPES, st.tuples(st.floats(0.1, 9), st.integers(1, 9)), q=True),
     st.just({"distribution": "q_normal"}),
 )
 listable: st.SearchStrategy[Raw] = st.one_of(
     st.builds(lambda value: {"value": value}, plain),
     st.builds(lambda values: {"values": values}, st.lists(plain, min_size=1, max_size=4)),
     st.builds(lambda low, n: {"min": low, "max": low + n}, st.integers(-99, 9), st.integers(1, 3)),
-    law("uniform", BOUNDS, st.tuples(st.integers(-5, 0), st.floats(1, 3)), q=True).filter(
+    distribution("uniform", BOUNDS, st.tuples(st.integers(-5, 0), st.floats(1, 3)), q=True).filter(
         lambda raw: raw["q"] > 0.05
     ),
 )
@@ -121,8 +124,8 @@ def text(value: Any) -> str:
 
 
 @settings(deadline=None, max_examples=25)
-@given(declared(laws | listable | weighted, "random"))
-def test_what_is_written_is_read_back_as_it_was_by_pyyaml_and_by_us(sweep: Declaration) -> None:
+@given(declared(continuous | listable | weighted, "random"))
+def test_a_written_sweep_is_read_back_unchanged_by_pyyaml_and_colabctl(sweep: Declaration) -> None:
     for each in exported(sweep):
         written = as_yaml(each.config, ["a comment"])
         assert text(yaml.safe_load(written)) == text(each.config)
@@ -130,7 +133,7 @@ def test_what_is_written_is_read_back_as_it_was_by_pyyaml_and_by_us(sweep: Decla
 
 
 @settings(deadline=None, max_examples=25)
-@given(declared(laws | listable | weighted, "random"))
+@given(declared(continuous | listable | weighted, "random"))
 def test_every_draw_is_drawn_by_the_sweep_of_its_cell_and_its_branches(sweep: Declaration) -> None:
     for cell in expand(sweep).cells:
         found, notes = wandb_sweeps(sweep, [cell], "s")
@@ -144,7 +147,7 @@ def test_every_draw_is_drawn_by_the_sweep_of_its_cell_and_its_branches(sweep: De
                 for each, sampler in zip(found, samplers, strict=True)
                 if all(text(at(params, name)) == text(value) for name, value in each.fixed.items())
             ]
-            if not any("have no task" in note for note in notes):
+            if not any("without tasks" in note for note in notes):
                 assert len(fitting) == 1
             assert all(near(drawn, params) for drawn in fitting)
 
@@ -181,7 +184,7 @@ def test_the_grids_of_the_branches_are_the_grid_of_their_cell(sweep: Declaration
 
 
 @settings(deadline=None, max_examples=25)
-@given(declared(laws | listable, "random"), st.sampled_from(["random", "bayes", "grid"]))
+@given(declared(continuous | listable, "random"), st.sampled_from(["random", "bayes", "grid"]))
 def test_a_cell_gives_all_its_tasks_to_its_branches_and_none_more_than_it_has_points(
     sweep: Declaration, method: Any
 ) -> None:
@@ -241,7 +244,7 @@ def test_each_cell_is_a_sweep_and_so_is_each_branch_in_it() -> None:
     }
 
 
-def test_the_tasks_of_a_cell_fall_to_branches_as_its_draws_do() -> None:
+def test_branches_get_the_tasks_of_their_cell_as_they_get_its_draws() -> None:
     def shares(branches: str, trials: int) -> list[int]:
         found = exported(
             form(f"run_cap: {trials}", f"x: {{min: 0.0, max: 1.0}}, m: {{choices: {branches}}}")
@@ -260,13 +263,13 @@ def test_a_branch_with_few_points_leaves_its_tasks_to_the_others() -> None:
     assert [(each.fixed["m"], each.tasks) for each in found] == [("a", 9), ("linear", 1)]
 
 
-def test_what_gets_no_task_is_no_sweep_and_that_is_said() -> None:
+def test_a_branch_without_tasks_is_skipped_with_a_note() -> None:
     sweep = form("run_cap: 1", "m: {choices: {a: {}, b: {}}}, x: {min: 0.0, max: 1.0}")
     assert len(exported(sweep)) == 1
-    assert "run_cap: 1 cells or branches have no task, and no sweep" in notes_of(sweep)
+    assert "run_cap: 1 cells or branches without tasks are skipped" in notes_of(sweep)
 
 
-def test_everything_that_wandb_has_a_form_for_is_kept() -> None:
+def test_everything_that_wandb_can_express_is_kept() -> None:
     sweep = form(
         "description: three models\nproject: p\nentity: e\nprogram: train.py\n"
         'command: [python, "${program}", "${args_no_hyphens}", "${envvar:HOME}"]\n'
@@ -293,14 +296,16 @@ def test_everything_that_wandb_has_a_form_for_is_kept() -> None:
 @pytest.mark.parametrize(
     ("more", "note"),
     [
-        ("seed: 3\nclaims: careful", "seed, claims: W&B has no form for that; left out"),
+        ("seed: 3\nclaims: careful", "seed, claims: W&B has no such key; skipped"),
         ("max_retries: 2\ntask_timeout: 5m\ncode: [a.py]", "max_retries, task_timeout, code: W&B"),
-        ("program: train.py:train", "program: train.py:train is a function, and W&B starts programs"),
-        ('program: a.py\ncommand: [python, "${x}"]', "command: W&B's agent does not put in the value of ${x}"),
+        ("program: train.py:train", "program: train.py:train is a function, but W&B starts programs"),
+        ('program: a.py\ncommand: [python, "${x}"]', "command: W&B's agent does not expand ${x}"),
         ("entity: 5", None),
     ],
 )  # fmt: skip
-def test_what_wandb_has_no_form_for_is_left_out_and_said(more: str, note: str | None) -> None:
+def test_keys_that_wandb_cannot_express_are_skipped_with_a_note(
+    more: str, note: str | None
+) -> None:
     [found] = exported(form(more))
     assert (
         not {"seed", "claims", "max_retries", "task_timeout", "code", "entity"}
@@ -312,19 +317,19 @@ def test_what_wandb_has_no_form_for_is_left_out_and_said(more: str, note: str | 
 
 def test_wandb_has_its_own_sampler() -> None:
     sweep = replace(form("metric: {name: y}"), method="bayes", content={"sampler": "gp"})
-    assert notes_of(sweep) == ["sampler: W&B has no form for that; left out"]
+    assert notes_of(sweep) == ["sampler: W&B has no such key; skipped"]
 
 
-def test_stopping_early_otherwise_than_by_hyperband_is_left_out_and_said() -> None:
-    sweep = replace(form("metric: {name: y}"), early_terminate={"type": "median"})
+def test_stopping_rules_other_than_hyperband_are_skipped_with_a_note() -> None:
+    sweep = replace(form("metric: {name: y}"), early_terminate=Median())
     [found] = exported(sweep)
     assert "early_terminate" not in found.config
-    assert notes_of(sweep) == ["early_terminate: W&B knows no median; left out"]
+    assert notes_of(sweep) == ["early_terminate: W&B does not have median; skipped"]
 
 
-def test_a_small_cell_whose_points_run_once_here_may_repeat_them_there_and_that_is_said() -> None:
+def test_a_small_cell_may_repeat_points_in_wandb_which_is_noted() -> None:
     assert notes_of(form("", "x: {values: [1, 2]}")) == [
-        "trials: where each point runs once here, W&B may draw one several times"
+        "trials: each point runs once here, but W&B may draw one several times"
     ]
 
 
@@ -340,17 +345,17 @@ def test_bayes_over_a_single_point_is_a_grid_since_wandb_refuses_it() -> None:
     ]
 
 
-def test_names_that_wandb_does_not_take_are_refused() -> None:
-    with pytest.raises(UserError, match=r'W&B takes no parameter named "a b", "ç";'):
+def test_names_that_wandb_does_not_allow_are_refused() -> None:
+    with pytest.raises(UserError, match=r'W&B does not allow a parameter named "a b", "ç";'):
         exported(form("", "a b: {value: 1}, n: {parameters: {ç: {value: 1}}}, c: {value: 1}"))
 
 
 def test_parameters_that_code_suggests_are_refused() -> None:
-    with pytest.raises(UserError, match="method optuna suggests its parameters in code"):
+    with pytest.raises(UserError, match="with method optuna, code suggests the parameters"):
         exported(replace(form(), method="optuna"))
 
 
-def test_more_sweeps_than_anybody_wants_are_refused_before_they_are_made() -> None:
+def test_too_many_sweeps_are_refused_before_they_are_created() -> None:
     many = ", ".join(f"c{n}: {{choices: {{a: {{}}, b: {{}}}}}}" for n in range(60))
     with pytest.raises(UserError, match=r"make 1,152,921,504,606,846,976 W&B sweeps, and 10,000"):
         exported(form("", many))

@@ -1,4 +1,4 @@
-"""Random histories of a small sweep, as hypothesis strategies."""
+"""Random histories of a small sweep, as Hypothesis strategies."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _outcome = st.sampled_from(["done", "pruned", "failed"])
 
 
 @st.composite
-def _deed(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+def _entry(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     kind = draw(
         st.sampled_from(["claim", "claim", "outcome", "released", "heartbeat", "retry", "end"])
     )
@@ -31,7 +31,7 @@ def _deed(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Event]:
-    """Events of three writers; each writer's times never run backwards, as its clock's do not."""
+    """Events of three writers, each with times that never go back, as with its clock."""
     events: list[Event] = []
     for writer in WRITERS:
         t = 1e9 + draw(st.integers(1, 50))
@@ -46,6 +46,6 @@ def histories(draw: st.DrawFn) -> list[Event]:
         )
         for n in range(1, draw(st.integers(1, 8))):
             t += draw(st.integers(0, 90))
-            kind, parts = draw(_deed())
+            kind, parts = draw(_entry())
             events.append(Event(t, writer, n, kind, parts))
     return events

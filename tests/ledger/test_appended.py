@@ -1,4 +1,4 @@
-"""Journals on disk, one growing file each."""
+"""Journals of one growing file each."""
 
 from pathlib import Path
 from typing import Any
@@ -33,32 +33,32 @@ def kinds(events: list[Event]) -> list[tuple[str, int, str]]:
     return [(event.writer, event.n, event.kind) for event in events]
 
 
-def test_what_is_written_is_read_once_with_its_writer_and_number(
+def test_an_event_is_read_once_with_its_writer_and_number(
     journals: AppendedJournals,
 ) -> None:
     write(journals, "ana", "heartbeat", "pause")
-    assert kinds(journals.news(without="")) == [("ana", 0, "heartbeat"), ("ana", 1, "pause")]
-    assert journals.news(without="") == []
+    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat"), ("ana", 1, "pause")]
+    assert journals.new_events(skip="") == []
 
 
-def test_the_own_journal_is_not_read(journals: AppendedJournals) -> None:
+def test_the_skipped_journal_is_not_read(journals: AppendedJournals) -> None:
     write(journals, "ana", "heartbeat")
-    assert journals.news(without="ana") == []
+    assert journals.new_events(skip="ana") == []
 
 
-def test_a_line_without_its_newline_is_not_there_yet(
+def test_a_line_without_its_newline_has_not_arrived_yet(
     journals: AppendedJournals, tmp_path: Path
 ) -> None:
     write(journals, "ana", "heartbeat", "pause")
     file = tmp_path / "ana" / "events.jsonl"
     content = file.read_bytes()
     file.write_bytes(content[:-5])
-    assert kinds(journals.news(without="")) == [("ana", 0, "heartbeat")]
+    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat")]
     file.write_bytes(content)
-    assert kinds(journals.news(without="")) == [("ana", 1, "pause")]
+    assert kinds(journals.new_events(skip="")) == [("ana", 1, "pause")]
 
 
-def test_a_damaged_line_is_named_with_its_file_and_the_rest_counts(
+def test_a_damaged_line_is_named_with_its_file_and_the_other_lines_count(
     journals: AppendedJournals, tmp_path: Path
 ) -> None:
     write(journals, "ana", "heartbeat", "heartbeat", "pause")
@@ -66,7 +66,7 @@ def test_a_damaged_line_is_named_with_its_file_and_the_rest_counts(
     lines = file.read_bytes().splitlines(keepends=True)
     lines[1] = b'{"n":1,"t":17\0\0\0\n'
     file.write_bytes(b"".join(lines))
-    assert kinds(journals.news(without="")) == [("ana", 0, "heartbeat"), ("ana", 2, "pause")]
+    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat"), ("ana", 2, "pause")]
     assert journals.damage[0][:2] == (file, 2)
     assert "is damaged" in str(journals.damage[0])
 
@@ -91,12 +91,12 @@ def test_a_damaged_line_is_named_with_its_file_and_the_rest_counts(
         '{"n":0,"t":1.7e9,"event":"pause"},{"n":1,"t":1.7e9,"event":"pause"}',
     ],
 )
-def test_a_line_that_is_no_event_is_damage_and_never_a_crash(
+def test_a_line_that_is_not_an_event_is_damage_and_never_a_crash(
     journals: AppendedJournals, tmp_path: Path, line: str
 ) -> None:
     (tmp_path / "eve").mkdir()
     (tmp_path / "eve" / "events.jsonl").write_text(line + "\n")
-    assert journals.news(without="") == []
+    assert journals.new_events(skip="") == []
     assert len(journals.damage) == 1
 
 
@@ -104,28 +104,28 @@ def test_a_journal_without_its_file_yet_is_empty(
     journals: AppendedJournals, tmp_path: Path
 ) -> None:
     (tmp_path / "ana").mkdir()
-    assert journals.news(without="") == []
+    assert journals.new_events(skip="") == []
 
 
 class Full(AppendedStore):
-    """A store whose disk takes so many more bytes."""
+    """A store on a disk with `room` bytes left."""
 
     room = 0
 
     def write(self, lines: bytes) -> int:
         if len(lines) <= self.room:
             return super().write(lines)
-        # The system takes what fits before it says no, and the caller hears only the no.
+        # The system writes what fits, and the caller gets only the error.
         self._folder.mkdir(exist_ok=True)
         with self._file.open("ab") as file:
-            there = file.tell() - self.place
-            file.write(lines[there : there + self.room])
+            arrived = file.tell() - self.position
+            file.write(lines[arrived : arrived + self.room])
         self.room = 0
         raise OSError(28, "No space left on device")
 
 
 @pytest.mark.parametrize("room", [0, 1, 40, 60, 75])
-def test_after_a_full_disk_the_journal_goes_on_without_a_tear(
+def test_after_a_full_disk_the_journal_continues_without_a_gap(
     journals: AppendedJournals, tmp_path: Path, room: int
 ) -> None:
     store = Full(tmp_path / "ana")
@@ -134,16 +134,16 @@ def test_after_a_full_disk_the_journal_goes_on_without_a_tear(
     journal.append([("heartbeat", {}), ("pause", {})])
     with pytest.raises(OSError, match="No space"):
         journal.flush()
-    journals.news(without="")
+    journals.new_events(skip="")
     store.room = 10_000
     journal.append([("resume", {})])
     journal.flush()
     fresh = AppendedJournals(tmp_path, total=10)
-    assert [event.kind for event in fresh.news(without="")] == ["heartbeat", "pause", "resume"]
+    assert [event.kind for event in fresh.new_events(skip="")] == ["heartbeat", "pause", "resume"]
     assert fresh.damage == []
 
 
-def test_a_killed_writers_journal_is_left_alone_by_others(
+def test_a_writer_never_touches_the_journal_of_another(
     journals: AppendedJournals, tmp_path: Path
 ) -> None:
     write(journals, "ana", "heartbeat")
@@ -153,11 +153,11 @@ def test_a_killed_writers_journal_is_left_alone_by_others(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ana", "ben"]
 
 
-def test_numbers_that_are_no_numbers_in_json_come_back_as_they_were(
+def test_infinity_and_odd_text_come_back_unchanged(
     journals: AppendedJournals,
 ) -> None:
     metrics: dict[str, Any] = {"loss": float("inf"), "name": 'é"\n'}
     journal = writer(journals, "ana")
     journal.append([("done", {"task": 1, "attempt": 1, "seconds": 0.5, "metrics": metrics})])
     journal.flush()
-    assert journals.news(without="")[0].body["metrics"] == metrics
+    assert journals.new_events(skip="")[0].body["metrics"] == metrics

@@ -12,7 +12,7 @@ def test_no_event_is_dated_before_one_that_was_read() -> None:
     assert clock.now() >= 1300.0
 
 
-def test_time_goes_on_after_an_event_from_a_fast_clock() -> None:
+def test_time_passes_after_an_event_from_a_fast_clock() -> None:
     wall = [1000.0]
     clock = Clock(lambda: wall[0])
     clock.observe(1300.0)

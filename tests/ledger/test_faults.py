@@ -1,4 +1,4 @@
-"""A folder that fails in the middle: what a process has to tell is due until it is written."""
+"""A folder that fails in the middle of a claim: outcomes stay due until they are written."""
 
 import errno
 import random
@@ -13,7 +13,7 @@ from colabctl.ledger.ledger import open_ledger
 
 
 @pytest.mark.parametrize("consistency", ["coherent", "eventual"])
-def test_what_is_told_with_a_claim_is_not_lost_when_the_news_cannot_be_read(
+def test_outcomes_recorded_with_a_claim_are_not_lost_if_the_journals_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, consistency: Any
 ) -> None:
     plan = Plan(
@@ -35,7 +35,7 @@ def test_what_is_told_with_a_claim_is_not_lost_when_the_news_cannot_be_read(
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(ledger._journals, "news", fails)
+        broken.setattr(ledger._journals, "new_events", fails)
         with pytest.raises(OSError, match="Input/output error"):
             claim(("done", done))
     claim()

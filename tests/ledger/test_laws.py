@@ -1,4 +1,4 @@
-"""Laws that every history of a sweep keeps, whatever arrives in whatever order."""
+"""Laws that hold for every history of a sweep, in every order of arrival."""
 
 import random
 import tempfile
@@ -14,15 +14,15 @@ from colabctl.ledger.sweep_state import SweepState
 from tests.ledger.histories import LEASE, TOTAL, histories
 
 
-def read(events: list[Event], portions: int = 1) -> SweepState:
+def read(events: list[Event], batches: int = 1) -> SweepState:
     state = SweepState(TOTAL, max_retries=1, lease=LEASE)
-    for place in range(portions):
-        state.add(events[place::portions])
+    for first in range(batches):
+        state.add(events[first::batches])
     return state
 
 
 def picture(state: SweepState) -> object:
-    """All that others may ask of a state."""
+    """Everything that readers ask of a state."""
     now = 1e9 + 200
     return (
         state.tasks,
@@ -37,12 +37,12 @@ def picture(state: SweepState) -> object:
 
 
 @given(histories(), st.randoms(use_true_random=False), st.integers(1, 5))
-def test_any_order_of_reading_in_any_portions_gives_one_state(
-    history: list[Event], rng: random.Random, portions: int
+def test_any_order_and_any_batches_of_events_give_the_same_state(
+    history: list[Event], rng: random.Random, batches: int
 ) -> None:
     shuffled = list(history)
     rng.shuffle(shuffled)
-    assert picture(read(shuffled, portions)) == picture(read(history))
+    assert picture(read(shuffled, batches)) == picture(read(history))
 
 
 @given(histories(), st.randoms(use_true_random=False))
@@ -80,7 +80,7 @@ def test_a_stale_view_never_claims_what_it_knows_to_be_finished_or_held(
 
 
 @given(histories(), st.data())
-def test_any_torn_tail_is_not_there_yet_and_nothing_is_damaged(
+def test_a_torn_last_line_has_not_arrived_yet_and_is_not_damage(
     history: list[Event], data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -90,12 +90,12 @@ def test_any_torn_tail_is_not_there_yet_and_nothing_is_damaged(
             file = Path(folder) / event.writer / "events.jsonl"
             line = encode(event.n, event.t, event.kind, event.body)
             files[file] = files.get(file, b"") + line
-        got: list[Event] = []
+        events: list[Event] = []
         for torn in (True, False):
             for file, content in files.items():
                 file.parent.mkdir(exist_ok=True)
                 size = data.draw(st.integers(0, len(content))) if torn else len(content)
                 file.write_bytes(content[:size])
-            got += journals.news(without="")
+            events += journals.new_events(skip="")
         assert journals.damage == []
-        assert picture(read(got)) == picture(read(history))
+        assert picture(read(events)) == picture(read(history))

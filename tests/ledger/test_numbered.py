@@ -1,4 +1,4 @@
-"""Journals on disk, small files written once."""
+"""Journals of small files written once."""
 
 import errno
 import random
@@ -17,7 +17,7 @@ NOW = 1.7e9
 
 
 def mounted() -> None:
-    """Find the mount in its place."""
+    """Do nothing, as for a mount that is there."""
 
 
 def journals(folder: Path) -> NumberedJournals:
@@ -38,7 +38,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def numbers(reader: NumberedJournals) -> list[int]:
-    return sorted(event.n for event in reader.news(without=""))
+    return sorted(event.n for event in reader.new_events(skip=""))
 
 
 def test_each_flush_is_a_file_named_by_its_events(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_each_flush_is_a_file_named_by_its_events(tmp_path: Path) -> None:
     assert numbers(journals(tmp_path)) == [0, 1, 2]
 
 
-def test_nothing_that_was_written_is_touched_again(tmp_path: Path) -> None:
+def test_a_written_file_is_never_changed(tmp_path: Path) -> None:
     journal = writer(tmp_path)
     before: dict[Path, bytes] = {}
     for _ in range(300):
@@ -75,37 +75,37 @@ def test_files_that_arrive_in_any_order_give_every_event_once(
             flush(journal, "heartbeat")
         journal.close()
         reader = journals(Path(target))
-        arriving = files(Path(source))
-        rng.shuffle(arriving)
-        got: list[int] = []
-        while arriving:
-            for path in arriving[:50]:
-                place = Path(target) / path.relative_to(source)
-                place.parent.mkdir(parents=True, exist_ok=True)
+        waiting = files(Path(source))
+        rng.shuffle(waiting)
+        read: list[int] = []
+        while waiting:
+            for path in waiting[:50]:
+                copy = Path(target) / path.relative_to(source)
+                copy.parent.mkdir(parents=True, exist_ok=True)
                 data = path.read_bytes()
                 torn = rng.random() < 0.2
-                place.write_bytes(data[: rng.randrange(len(data))] if torn else data)
-            got += numbers(reader)
-            for path in arriving[:50]:
+                copy.write_bytes(data[: rng.randrange(len(data))] if torn else data)
+            read += numbers(reader)
+            for path in waiting[:50]:
                 (Path(target) / path.relative_to(source)).write_bytes(path.read_bytes())
-            arriving = arriving[50:]
+            waiting = waiting[50:]
         for _ in range(8):
-            got += numbers(reader)
-        assert sorted(got) == list(range(count))
+            read += numbers(reader)
+        assert sorted(read) == list(range(count))
         assert reader.damage == []
 
 
-def test_a_newcomer_opens_few_files_of_a_long_journal(tmp_path: Path) -> None:
+def test_a_newcomer_reads_few_files_of_a_long_journal(tmp_path: Path) -> None:
     journal = writer(tmp_path)
     for _ in range(2000):
         flush(journal, "heartbeat")
     reader = journals(tmp_path)
     assert numbers(reader) == list(range(2000))
-    assert reader.opened <= 2000 // 256 + 15 + 15
+    assert reader.files_read <= 2000 // 256 + 15 + 15
     journal.close()
     later = journals(tmp_path)
     assert numbers(later) == list(range(2000))
-    assert later.opened == 1
+    assert later.files_read == 1
 
 
 def test_no_folder_holds_more_than_300_entries_and_files_are_few(tmp_path: Path) -> None:
@@ -122,14 +122,14 @@ def test_six_workers_of_ten_thousand_tasks_leave_few_files_to_a_newcomer(tmp_pat
     for task in range(10_000):
         flush(journals_of_six[task % 6], "heartbeat", "pause")  # as done and the next claim
     reader = journals(tmp_path)
-    assert len(reader.news(without="")) == 20_000
-    assert reader.opened <= 250
+    assert len(reader.new_events(skip="")) == 20_000
+    assert reader.files_read <= 250
     assert len(files(tmp_path)) <= 10_000 * 1.1
     folders = [path for path in tmp_path.rglob("*") if path.is_dir()]
     assert max(len(list(folder.iterdir())) for folder in folders) <= 300
 
 
-def test_a_half_arrived_file_is_not_there_yet(tmp_path: Path) -> None:
+def test_the_events_of_an_incomplete_file_have_not_arrived_yet(tmp_path: Path) -> None:
     flush(writer(tmp_path), "heartbeat", "pause")
     (file,) = files(tmp_path)
     whole = file.read_bytes()
@@ -142,7 +142,7 @@ def test_a_half_arrived_file_is_not_there_yet(tmp_path: Path) -> None:
     assert reader.damage == []
 
 
-def test_a_gap_does_not_hold_back_what_came_after_it(tmp_path: Path) -> None:
+def test_a_gap_does_not_hold_back_later_events(tmp_path: Path) -> None:
     journal = writer(tmp_path)
     for _ in range(3):
         flush(journal, "heartbeat")
@@ -155,7 +155,7 @@ def test_a_gap_does_not_hold_back_what_came_after_it(tmp_path: Path) -> None:
     assert numbers(reader) == [1]
 
 
-def test_a_damaged_file_is_named_until_its_events_arrive_otherwise(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported_until_its_events_arrive(tmp_path: Path) -> None:
     flush(writer(tmp_path), "heartbeat", "pause")
     (file,) = files(tmp_path)
     whole = file.read_bytes()
@@ -168,7 +168,7 @@ def test_a_damaged_file_is_named_until_its_events_arrive_otherwise(tmp_path: Pat
     assert reader.damage == []
 
 
-def test_conflict_copies_and_foreign_files_are_passed_over(tmp_path: Path) -> None:
+def test_conflict_copies_and_foreign_files_are_ignored(tmp_path: Path) -> None:
     flush(writer(tmp_path), "heartbeat")
     (file,) = files(tmp_path)
     (file.parent / "00000000-00000000 (1).jsonl").write_bytes(b"{}\n")
@@ -194,7 +194,7 @@ class Sick(NumberedStore):
         super()._write(flush)  # type: ignore[arg-type]
 
 
-def test_after_a_failed_write_the_events_come_under_another_name(tmp_path: Path) -> None:
+def test_after_a_failed_write_the_events_go_to_a_new_name(tmp_path: Path) -> None:
     store = Sick(tmp_path / "ana", mounted)
     journal = JournalWriter("ana", store, Clock(lambda: NOW))
     store.fails = 2
@@ -208,7 +208,7 @@ def test_after_a_failed_write_the_events_come_under_another_name(tmp_path: Path)
     assert reader.damage == []
 
 
-def test_nothing_is_written_where_the_mount_is_gone(tmp_path: Path) -> None:
+def test_nothing_is_written_if_the_mount_is_gone(tmp_path: Path) -> None:
     def gone() -> None:
         raise OSError(errno.ENOTCONN, "is no longer mounted")
 

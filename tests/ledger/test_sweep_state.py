@@ -1,4 +1,4 @@
-"""What a state knows beyond the state of tasks: proposed parameters, reports, the target."""
+"""The state of a sweep beyond its tasks: proposed parameters, reports, the target."""
 
 import random
 from typing import Any
@@ -36,47 +36,47 @@ def report(t: float, writer: str, *losses: float, attempt: int = 1) -> Event:
 
 def state(events: list[Event], target: float | None = None, total: int = 3) -> SweepState:
     reaches = None if target is None else lambda metrics: metrics["loss"] <= target
-    made = SweepState(total, 1, 60.0, reaches)
-    made.add(events)
-    return made
+    folded = SweepState(total, 1, 60.0, reaches)
+    folded.add(events)
+    return folded
 
 
 def params(events: list[Event]) -> Any:
     """Return the parameters of task 0, which must not depend on the order of arrival."""
-    found = []
+    proposals = []
     for seed in range(10):
         random.Random(seed).shuffle(shuffled := list(events))
-        made = state([])
+        folded = state([])
         for each in shuffled:
-            made.add([each])
-        found.append(made.proposal(0))
-    assert all(proposal == found[0] for proposal in found)
-    return found[0].params if found[0] else None
+            folded.add([each])
+        proposals.append(folded.proposal(0))
+    assert all(proposal == proposals[0] for proposal in proposals)
+    return proposals[0].params if proposals[0] else None
 
 
-def test_a_slot_that_nobody_claimed_has_no_parameters() -> None:
+def test_a_task_has_no_proposed_parameters_before_a_claim_proposes_some() -> None:
     assert params([]) is None
     assert params([claim(0, "a")]) is None
 
 
-def test_who_runs_a_slot_again_runs_the_parameters_of_the_first() -> None:
+def test_a_retried_task_runs_with_the_parameters_of_its_first_attempt() -> None:
     again = [claim(0, "a", {"x": 1}), failed(1, "a")]
     assert params(again) == {"x": 1}
     assert params([*again, claim(2, "b", {"x": 1}, attempt=2)]) == {"x": 1}
 
 
-def test_of_two_that_claimed_a_slot_at_once_the_one_that_was_done_first_counts() -> None:
+def test_of_two_rival_claims_the_one_that_is_done_first_counts() -> None:
     rivals = [claim(0, "a", {"x": 1}), claim(1, "b", {"x": 2})]
     assert params(rivals) == {"x": 1}
     assert params([*rivals, done(2, "b")]) == {"x": 2}
     assert params([*rivals, done(2, "b"), done(3, "a")]) == {"x": 2}
 
 
-def test_the_suggestions_of_an_objective_are_put_together_attempt_by_attempt() -> None:
-    def suggested(t: float, writer: str, attempt: int, **given: int) -> Event:
-        kinds = {name: {"name": "IntDistribution"} for name in given}
+def test_the_suggestions_of_an_objective_are_merged_for_each_attempt() -> None:
+    def suggested(t: float, writer: str, attempt: int, **values: int) -> Event:
+        kinds = {name: {"name": "IntDistribution"} for name in values}
         return event(
-            t, writer, "suggested", task=0, attempt=attempt, params=given, distributions=kinds
+            t, writer, "suggested", task=0, attempt=attempt, params=values, distributions=kinds
         )
 
     first = [claim(0, "a"), suggested(1, "a", 1, x=1), suggested(2, "a", 1, y=2)]
@@ -107,27 +107,27 @@ def test_the_first_outcome_that_reaches_the_target_stops_the_sweep() -> None:
     events = [done(1, "a", 5.0), done(2, "b", 1.0, task=1)]
     assert state(events[:1], target=2.0).order == "go"
     for order in (events, events[::-1]):
-        made = state(order, target=2.0)
-        assert (made.order, made.reached_target) == ("stop", True)
+        folded = state(order, target=2.0)
+        assert (folded.order, folded.reached_target) == ("stop", True)
     assert state(events).order == "go"
 
 
-def test_a_resume_goes_on_for_good_and_a_pause_before_the_target_does_not_count() -> None:
+def test_a_resume_overrides_the_target_for_good_and_a_pause_before_it_does_not_count() -> None:
     reached, resume = done(2, "a", 1.0), event(3, "ana", "resume", member="ana")
     later = done(4, "b", 0.5, task=1)
-    made = state([later, resume, reached], target=2.0)
-    assert (made.order, made.reached_target) == ("go", False)
+    folded = state([later, resume, reached], target=2.0)
+    assert (folded.order, folded.reached_target) == ("go", False)
     assert state([event(1, "ana", "pause"), reached], target=2.0).order == "stop"
     assert state([reached, event(3, "ana", "pause")], target=2.0).order == "pause"
 
 
-def test_a_task_that_failed_with_good_metrics_reaches_nothing() -> None:
+def test_a_pruned_task_with_good_metrics_does_not_reach_the_target() -> None:
     pruned = event(1, "a", "pruned", task=0, attempt=1, seconds=1.0, metrics={"loss": 0.0})
     assert not state([pruned], target=2.0).reached_target
 
 
 @pytest.mark.parametrize(
-    ("kind", "parts", "wrong"),
+    ("kind", "parts", "message"),
     [
         ("claim", {"tasks": [[0, 1]], "params": []}, "params is not an object"),
         ("claim", {"tasks": [[0, 1]], "params": {"0": 3}}, "params of a task"),
@@ -139,8 +139,8 @@ def test_a_task_that_failed_with_good_metrics_reaches_nothing() -> None:
         ("done", {"task": 0, "attempt": 1, "attributes": 1}, "attributes is not an object"),
     ],
 )
-def test_what_was_told_and_is_damaged_is_refused(
-    kind: str, parts: dict[str, Any], wrong: str
+def test_an_event_with_a_damaged_part_is_refused(
+    kind: str, parts: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=wrong):
+    with pytest.raises(ValueError, match=message):
         check({"n": 0, "t": T, "event": kind, **parts}, "ana-vm-1", 3)

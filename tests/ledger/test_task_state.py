@@ -1,8 +1,8 @@
-"""What a task's events amount to."""
+"""The state that follows from the events of a task."""
 
 from typing import Any
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.events import Event, Outcome
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import MAX_LOSSES
 
@@ -10,7 +10,7 @@ LEASE = 60.0
 
 
 class History:
-    """Writes events by hand: a writer, seconds after the start, a kind, its parts."""
+    """Adds events one by one: a writer, seconds since the start, a kind, its parts."""
 
     def __init__(self, max_retries: int = 1) -> None:
         self.state = SweepState(1, max_retries, LEASE)
@@ -67,9 +67,9 @@ def test_a_worker_that_ended_holds_nothing() -> None:
 def test_done_counts_from_anyone_and_the_first_in_order_wins() -> None:
     history = History().claim("ana", 1).claim("ben", 2)
     history.done("ben", 50, loss=2)
-    assert history.task.outcome.writer == "ben"
+    assert history.task.event.writer == "ben"
     history.done("ana", 40, loss=1)
-    assert history.task.outcome.writer == "ana"
+    assert history.task.event.writer == "ana"
     assert history.state.duplicates == 1
 
 
@@ -78,10 +78,10 @@ def test_a_failure_opens_the_task_again_until_its_retries_are_used_up() -> None:
     assert history.task.status == "open"
     history.claim("ben", 3).failed("ben", 4)
     assert history.task.status == "failed"
-    assert history.task.outcome.writer == "ben"
+    assert history.task.event.writer == "ben"
 
 
-def test_a_failure_of_a_claim_that_did_not_count_is_nobodys_failure() -> None:
+def test_a_failure_of_a_claim_that_did_not_count_does_not_count() -> None:
     history = History().claim("ana", 1).claim("ben", 2).failed("ben", 3)
     assert history.task.failures == 0
     assert history.task.holder == "ana"
@@ -100,12 +100,31 @@ def test_done_after_failed_for_good_is_done() -> None:
     assert history.task.status == "done"
 
 
-def test_a_task_whose_workers_vanish_every_time_fails() -> None:
+def test_a_task_that_loses_its_worker_every_time_fails() -> None:
     history = History()
     for number in range(MAX_LOSSES + 1):
         history.claim(f"worker{number}", 1 + number * 2 * LEASE)
     assert history.task.status == "failed"
-    assert history.task.outcome is None
+    assert history.task.event is None
+    lost = "lost its worker every time (10 attempts)"
+    assert history.task.outcome == Outcome(MAX_LOSSES, 0.0, {}, {}, lost)
+
+
+def test_an_outcome_has_the_parts_of_the_event_that_finished_the_task() -> None:
+    history = History().claim("ana", 1).done("ana", 2, loss=0.5)
+    assert history.task.outcome == Outcome(1, 1.0, {"loss": 0.5}, {})
+    history = History(max_retries=0).claim("ana", 1).failed("ana", 2)
+    assert history.task.outcome == Outcome(1, 0.0, {}, {}, "no", "")
+
+
+def test_a_task_that_has_not_ended_has_an_empty_outcome() -> None:
+    assert History().claim("ana", 1).task.outcome == Outcome(1, 0.0, {}, {})
+
+
+def test_a_failure_without_a_readable_error_is_unknown() -> None:
+    history = History(max_retries=0).claim("ana", 1)
+    history.add("ana", 2, "failed", task=0, attempt=1, error=["odd"])
+    assert history.task.outcome.error == "unknown"
 
 
 def test_a_released_task_is_open_again_and_has_not_failed() -> None:

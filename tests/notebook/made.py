@@ -4,7 +4,7 @@ from typing import Any
 
 import nbformat
 
-from colabctl.notebook import Notebook, read
+from colabctl.notebook.reading import Notebook, read
 
 
 def content(*cells: str | tuple[str, str], **metadata: Any) -> bytes:

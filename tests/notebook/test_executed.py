@@ -1,29 +1,29 @@
-"""The document that is kept of a run."""
+"""The document of a run."""
 
 import json
 
 import nbformat
 
-from colabctl.notebook import read
-from colabctl.notebook.executed import Executed, prepare
+from colabctl.notebook.executed import ExecutedNotebook, prepare
+from colabctl.notebook.reading import read
 from tests.notebook.made import notebook
 
 CELLS = ("import os", "# parameters\nlr = 1", "print(lr)")
 
 
-def opened(document: Executed) -> nbformat.NotebookNode:
-    """Read a document's file as Jupyter does, which must find it in order."""
-    text = document.encoded().decode()
+def reopen(document: ExecutedNotebook) -> nbformat.NotebookNode:
+    """Read a document's file as Jupyter does, and check that it is valid."""
+    text = document.encode().decode()
     node: nbformat.NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(node)
     return node
 
 
-def sources(document: Executed) -> list[str]:
-    return [cell.source for cell in opened(document).cells]
+def sources(document: ExecutedNotebook) -> list[str]:
+    return [cell.source for cell in reopen(document).cells]
 
 
-def test_parameters_are_put_in_right_after_their_cell() -> None:
+def test_parameters_are_inserted_right_after_their_cell() -> None:
     document = prepare(notebook(*CELLS), "lr = 2")
     assert sources(document) == [CELLS[0], CELLS[1], "lr = 2", CELLS[2]]
     tags = [cell.metadata.get("tags", []) for cell in document.node.cells]
@@ -41,7 +41,7 @@ def test_cells_keep_the_numbers_they_were_declared_with() -> None:
     assert document.body == 1
 
 
-def test_what_papermill_put_in_makes_way() -> None:
+def test_a_cell_that_papermill_inserted_is_replaced() -> None:
     cells = (CELLS[0], CELLS[1], ("lr = 7", "injected-parameters"), CELLS[2])
     document = prepare(notebook(*cells), "lr = 2")
     assert sources(document) == [CELLS[0], CELLS[1], "lr = 2", CELLS[2]]
@@ -51,9 +51,9 @@ def test_what_papermill_put_in_makes_way() -> None:
 def test_an_executed_notebook_can_be_run_again() -> None:
     document = prepare(notebook(*CELLS), "lr = 2")
     document.mark({}, "failed", 3)
-    again = prepare(read(document.encoded(), "MAIN.ipynb"), "lr = 3")
+    again = prepare(read(document.encode(), "MAIN.ipynb"), "lr = 3")
     assert sources(again) == [CELLS[0], CELLS[1], "lr = 3", CELLS[2]]
-    assert "colabctl-failed" not in again.encoded().decode()
+    assert "colabctl-failed" not in again.encode().decode()
 
 
 def test_the_notebook_itself_stays_as_it_was() -> None:
@@ -68,7 +68,7 @@ def test_the_notebook_itself_stays_as_it_was() -> None:
 def test_the_failed_cell_is_marked_and_linked_to() -> None:
     document = prepare(notebook(*CELLS), "lr = 2")
     document.mark({"task": "t000001"}, "cell 3: ValueError: <b>1 & 2</b>", 3)
-    node = opened(document)
+    node = reopen(document)
     assert node.metadata["colabctl"] == {"task": "t000001"}
     assert [cell.cell_type for cell in node.cells] == [
         "markdown",
@@ -86,10 +86,10 @@ def test_the_failed_cell_is_marked_and_linked_to() -> None:
 def test_a_run_that_went_well_has_no_banner() -> None:
     document = prepare(notebook(*CELLS), "lr = 2")
     document.mark({"task": "t000001"}, None, None)
-    assert len(opened(document).cells) == 4
+    assert len(reopen(document).cells) == 4
 
 
-def test_half_a_character_can_be_written() -> None:
+def test_a_lone_surrogate_can_be_written() -> None:
     document = prepare(notebook(*CELLS), "x = '\ud800'")
-    assert b"ud800" in document.encoded()
-    opened(document)
+    assert b"ud800" in document.encode()
+    reopen(document)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.errors import UserError
-from colabctl.notebook import injected, shown
+from colabctl.notebook.injection import parameters_source, preview
 from tests.notebook.made import notebook
 
 names = st.from_regex(r"[a-zäλ_][a-z0-9_]{0,8}", fullmatch=True).filter(
@@ -42,39 +42,39 @@ def same(left: Any, right: Any) -> bool:
 @given(st.dictionaries(names, values, max_size=5))
 def test_running_the_cell_gives_the_parameters_back(params: dict[str, Any]) -> None:
     space: dict[str, Any] = {}
-    exec(injected(params, "task t000001\nof sweep 'x'"), space)
+    exec(parameters_source(params, "task t000001\nof sweep 'x'"), space)
     del space["__builtins__"]
     # Python itself spells some names in another way, such as one with a ligature.
     assert same(list(space.values()), list(params.values()))
 
 
 def test_its_first_line_says_where_it_is_from() -> None:
-    assert injected({"lr": 0.1, "name": 'a "b"'}, "task t000012 of sweep first") == (
-        "# Put in by colabctl: task t000012 of sweep first\nlr = 0.1\nname = 'a \"b\"'"
+    assert parameters_source({"lr": 0.1, "name": 'a "b"'}, "task t000012 of sweep first") == (
+        "# Inserted by colabctl: task t000012 of sweep first\nlr = 0.1\nname = 'a \"b\"'"
     )
 
 
 def test_an_origin_of_several_lines_stays_a_comment() -> None:
-    assert injected({}, "a\nimport os").count("\n") == 0
+    assert parameters_source({}, "a\nimport os").count("\n") == 0
 
 
-def test_what_cannot_be_written_is_refused_by_name() -> None:
+def test_a_value_that_cannot_be_written_is_refused_by_name() -> None:
     with pytest.raises(UserError, match="parameter when holds a set"):
-        injected({"when": [{1}]}, "x")
+        parameters_source({"when": [{1}]}, "x")
 
 
 @pytest.mark.parametrize("name", ["__import__('os').system('id'); y", "x\ny", "", "class", "a.b"])
-def test_what_is_no_name_is_never_put_into_code(name: str) -> None:
-    with pytest.raises(UserError, match="is no Python name") as refused:
-        injected({"x": 1, name: 1}, "x")
+def test_text_that_is_not_a_name_never_becomes_code(name: str) -> None:
+    with pytest.raises(UserError, match="is not a Python name") as refused:
+        parameters_source({"x": 1, name: 1}, "x")
     assert "\n" not in str(refused.value)
 
 
 def test_a_dry_run_shows_the_cell_and_its_place() -> None:
-    text = shown(notebook("import os", "# parameters\nlr = 1"), {"lr": 0.5}, "task t000000")
+    text = preview(notebook("import os", "# parameters\nlr = 1"), {"lr": 0.5}, "task t000000")
     assert text == (
-        "MAIN.ipynb runs once for each task, with this cell put in after cell 2:\n"
-        "# Put in by colabctl: task t000000\n"
+        "MAIN.ipynb runs once for each task, with this cell inserted after cell 2:\n"
+        "# Inserted by colabctl: task t000000\n"
         "lr = 0.5"
     )
-    assert "each worker runs it once" in shown(notebook("for t in s.tasks(): 0"), {}, "x")
+    assert "each worker runs it once" in preview(notebook("for t in s.tasks(): 0"), {}, "x")

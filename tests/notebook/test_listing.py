@@ -1,4 +1,4 @@
-"""Notebooks as people read them before they trust them."""
+"""Notebooks as text, for people who decide whether to trust them."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import nbformat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.notebook import listing
+from colabctl.notebook.listing import listing
 from tests.notebook.made import content
 
 Cells = list[tuple[str, list[str], str]]
@@ -20,7 +20,7 @@ tags = st.lists(texts.filter(bool), max_size=2, unique=True)
 cells = st.lists(st.tuples(st.sampled_from(["code", "markdown", "raw"]), tags, texts), max_size=3)
 
 
-def made(cells: Cells) -> bytes:
+def file_of(cells: Cells) -> bytes:
     nodes: list[Any] = [
         getattr(nbformat.v4, f"new_{kind}_cell")(source, metadata={"tags": tags} if tags else {})
         for kind, tags, source in cells
@@ -29,46 +29,46 @@ def made(cells: Cells) -> bytes:
     return written.encode()
 
 
-def read_back(shown: str) -> Cells:
+def read_back(text: str) -> Cells:
     """Return the cells that a reader of a listing sees."""
-    found: list[tuple[str, list[str], list[str]]] = []
-    for line in shown.removesuffix("\n").split("\n"):
+    parts: list[tuple[str, list[str], list[str]]] = []
+    for line in text.removesuffix("\n").split("\n"):
         if line.startswith("# %%"):
             kind, tags = re.fullmatch(r"# %%(?: \[(\w+)\])?(?: tags: (.*))?", line).groups()  # type: ignore[union-attr]
-            found.append((kind or "code", json.loads(tags or "[]"), []))
+            parts.append((kind or "code", json.loads(tags or "[]"), []))
         elif line:
-            kind, _, lines = found[-1]
+            kind, _, lines = parts[-1]
             lines.append(line.removeprefix("    " if kind == "code" else "    # "))
-    return [(kind, tags, "\n".join(lines)) for kind, tags, lines in found]
+    return [(kind, tags, "\n".join(lines)) for kind, tags, lines in parts]
 
 
 def test_each_cell_has_its_number_its_tags_and_its_lines() -> None:
-    shown = listing(content("import os", ("x\n\ny", "odd")), numbered=True)
-    assert shown == '# %% 1\n    import os\n\n# %% 2 tags: ["odd"]\n    x\n    \n    y\n'
+    text = listing(content("import os", ("x\n\ny", "odd")), numbered=True)
+    assert text == '# %% 1\n    import os\n\n# %% 2 tags: ["odd"]\n    x\n    \n    y\n'
 
 
 def test_a_file_that_a_cell_writes_does_not_look_like_further_cells() -> None:
     sly = content("%%writefile x.py\n\n# %% 2\nimport os\nos.abort()")
     honest = content("%%writefile x.py", "import os\nos.abort()")
     for numbered in (True, False):
-        shown, other = listing(sly, numbered=numbered), listing(honest, numbered=numbered)
-        assert shown is not None
-        assert sum(line.startswith("# %%") for line in shown.split("\n")) == 1
-        assert shown != other
+        text, other = listing(sly, numbered=numbered), listing(honest, numbered=numbered)
+        assert text is not None
+        assert sum(line.startswith("# %%") for line in text.split("\n")) == 1
+        assert text != other
 
 
 def test_a_line_end_that_python_knows_nothing_of_ends_no_line() -> None:
-    shown = listing(content("x = 1  # why\u2028not\ry = 2"))
-    assert shown == "# %%\n    x = 1  # why\u2028not\ry = 2\n"
+    text = listing(content("x = 1  # why\u2028not\ry = 2"))
+    assert text == "# %%\n    x = 1  # why\u2028not\ry = 2\n"
 
 
 @given(cells)
 def test_a_reader_sees_the_cells_and_nothing_else(some: Cells) -> None:
-    shown = listing(made(some))
-    assert shown is not None
-    assert read_back(shown) == some
+    text = listing(file_of(some))
+    assert text is not None
+    assert read_back(text) == some
 
 
-def test_what_is_no_notebook_has_no_listing() -> None:
+def test_a_file_that_is_not_a_notebook_has_no_listing() -> None:
     assert listing(b"{") is None
     assert listing(b"\xff") is None

@@ -1,4 +1,4 @@
-"""What is kept of a cell's outputs: all of little, the beginning and the end of much."""
+"""A cell's outputs: little is kept completely, of much only the beginning and the end."""
 
 import itertools
 import re
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.notebook import nodes
-from colabctl.notebook.outputs import Outputs, rewritten
+from colabctl.notebook.outputs import Outputs, apply_carriage_returns
 
 NOTE = re.compile(r"\n\[([\d,]+) characters of output are left out\]\n")
 Node = nbformat.NotebookNode
@@ -20,8 +20,8 @@ def display(**data: Any) -> Node:
     return nbformat.v4.new_output("display_data", data=names)  # type: ignore[no-untyped-call, no-any-return]
 
 
-def kept(arriving: list[Node], most: int) -> list[Node]:
-    """Let outputs arrive one by one; give what is kept of them in the end."""
+def keep(arriving: list[Node], most: int) -> list[Node]:
+    """Let outputs arrive one by one; return those that are kept."""
     outputs: list[Node] = []
     held = Outputs(outputs, most)
     for output in arriving:
@@ -45,7 +45,7 @@ lines = st.lists(
 
 @given(lines)
 def test_little_is_kept_as_it_is(printed: list[tuple[str, str]]) -> None:
-    outputs = kept([nodes.stream(*each) for each in printed], most=10_000)
+    outputs = keep([nodes.stream(*each) for each in printed], most=10_000)
     assert text(outputs) == "".join(each for _, each in printed)
     names = [output.name for output in outputs]
     assert all(left != right for left, right in itertools.pairwise(names))
@@ -54,10 +54,10 @@ def test_little_is_kept_as_it_is(printed: list[tuple[str, str]]) -> None:
 @given(lines, st.integers(16, 400))
 def test_much_is_cut_in_the_middle(printed: list[tuple[str, str]], most: int) -> None:
     whole = "".join(each for _, each in printed)
-    found = text(kept([nodes.stream(*each) for each in printed], most))
-    beginning, note, end = (*NOTE.split(found, maxsplit=1), "", "")[:3]
+    result = text(keep([nodes.stream(*each) for each in printed], most))
+    beginning, note, end = (*NOTE.split(result, maxsplit=1), "", "")[:3]
     if not note:
-        assert found == whole
+        assert result == whole
         return
     assert len(whole) > most // 2
     assert whole.startswith(beginning)
@@ -67,17 +67,17 @@ def test_much_is_cut_in_the_middle(printed: list[tuple[str, str]], most: int) ->
 
 
 def test_the_note_counts_what_is_missing() -> None:
-    outputs = kept([nodes.stream("stdout", f"{n:09}\n") for n in range(1000)], most=800)
-    found = text(outputs)
-    assert found.startswith("000000000\n")
-    assert found.endswith("000000999\n")
-    beginning, left_out, end = NOTE.split(found)
+    outputs = keep([nodes.stream("stdout", f"{n:09}\n") for n in range(1000)], most=800)
+    result = text(outputs)
+    assert result.startswith("000000000\n")
+    assert result.endswith("000000999\n")
+    beginning, left_out, end = NOTE.split(result)
     assert len(beginning) + int(left_out.replace(",", "")) + len(end) == 10_000
 
 
 def test_a_progress_bar_is_one_line() -> None:
     bar = [nodes.stream("stderr", f"\r{n:3}%|{'#' * (n // 10)}") for n in range(101)]
-    (output,) = kept([*bar, nodes.stream("stderr", "\n")], most=200)
+    (output,) = keep([*bar, nodes.stream("stderr", "\n")], most=200)
     assert output.text == "100%|##########\n"
 
 
@@ -85,18 +85,18 @@ def test_a_progress_bar_is_one_line() -> None:
 def test_rewriting_by_parts_is_rewriting_at_once(printed: str) -> None:
     parts = ""
     for letter in printed:
-        parts = rewritten(parts + letter)
-    assert parts.replace("\r", "") == rewritten(printed).replace("\r", "")
+        parts = apply_carriage_returns(parts + letter)
+    assert parts.replace("\r", "") == apply_carriage_returns(printed).replace("\r", "")
 
 
 def test_a_plot_that_is_too_large_leaves_its_text() -> None:
-    outputs = kept([display(text_html="x" * 5000, text_plain="Figure")], most=2000)
+    outputs = keep([display(text_html="x" * 5000, text_plain="Figure")], most=2000)
     assert "5,000 characters of output are left out" in outputs[0].text
     assert outputs[1].data == {"text/plain": "Figure"}
 
 
 def test_many_plots_keep_the_first_and_the_last() -> None:
-    outputs = kept([display(text_plain=f"{n:0100}") for n in range(100)], most=1000)
+    outputs = keep([display(text_plain=f"{n:0100}") for n in range(100)], most=1000)
     shown = [int(o.data["text/plain"]) for o in outputs if o.output_type == "display_data"]
     assert shown == [0, 1, 98, 99]
 
@@ -105,11 +105,11 @@ def test_an_exception_is_never_left_out_but_may_be_shortened() -> None:
     error = nbformat.v4.new_output(  # type: ignore[no-untyped-call]
         "error", ename="E", evalue="v" * 10_000, traceback=["first\n" * 1000, "x" * 100, "last"]
     )
-    outputs = kept([nodes.stream("stdout", "y" * 5000), error], most=4000)
-    found = outputs[-1]
-    assert found.traceback[-1] == "last"
-    assert len(found.evalue) == 1000
-    assert sum(map(len, found.traceback)) <= 1000
+    outputs = keep([nodes.stream("stdout", "y" * 5000), error], most=4000)
+    result = outputs[-1]
+    assert result.traceback[-1] == "last"
+    assert len(result.evalue) == 1000
+    assert sum(map(len, result.traceback)) <= 1000
 
 
 def test_cleared_outputs_are_forgotten() -> None:

@@ -1,9 +1,9 @@
-"""Checking that each parameter of a sweep reaches the notebook, before anything runs."""
+"""Checks, before anything runs, that the notebook gets each parameter of a sweep."""
 
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.notebook import check
+from colabctl.notebook.parameters import check
 from tests.notebook.made import notebook
 
 CELL = "# parameters\nlr = 0.1\nbatch: int = 32\n(depth, (width, *rest)) = 1, (2, 3)\n"
@@ -29,7 +29,7 @@ def test_a_parameter_that_is_assigned_nowhere_is_named_with_the_nearest() -> Non
     ]
 
 
-def test_a_mere_annotation_assigns_nothing() -> None:
+def test_an_annotation_alone_assigns_nothing() -> None:
     assert len(problems(["lr"], cell="# parameters\nlr: float")) == 1
 
 
@@ -59,14 +59,14 @@ def test_a_mere_annotation_assigns_nothing() -> None:
 def test_a_later_cell_that_assigns_a_parameter_again_is_an_error(later: str) -> None:
     (problem,) = problems(["lr"], "print(1)", later)
     assert problem.startswith("MAIN.ipynb: cell 3, line ")
-    assert "assigns lr again, so that the sweep's value is lost: " in problem
+    assert "assigns lr again, so the sweep's value is lost: " in problem
 
 
 def test_the_line_that_assigns_it_again_is_shown() -> None:
     assert problems(["lr"], "print(1)\n\n    # text", "x = 1\nlr = 0.5  # better") == [
         (
-            "MAIN.ipynb: cell 3, line 2 assigns lr again, so that the sweep's value is lost: "
-            "'lr = 0.5  # better'; delete it or use another name there"
+            "MAIN.ipynb: cell 3, line 2 assigns lr again, so the sweep's value is lost: "
+            "'lr = 0.5  # better'; delete that line or use another name there"
         )
     ]
 
@@ -108,32 +108,32 @@ def test_a_cell_above_may_use_the_name() -> None:
 def test_a_name_that_python_cannot_assign_is_an_error(name: str, better: str) -> None:
     assert problems([name]) == [
         (
-            f"MAIN.ipynb: parameter {name!r} is no Python name; rename it in the sweep, "
+            f"MAIN.ipynb: parameter {name!r} is not a Python name; rename it in the sweep, "
             f"for example to {better}"
         )
     ]
 
 
-def test_all_problems_are_told_at_once() -> None:
-    found = problems(["a.b", "nothing", "lr", "batch"], "lr = 1\nlr = 2", "batch = 2")
-    assert len(found) == 4
+def test_all_problems_are_reported_together() -> None:
+    messages = problems(["a.b", "nothing", "lr", "batch"], "lr = 1\nlr = 2", "batch = 2")
+    assert len(messages) == 4
 
 
-def test_a_name_made_from_a_parameter_s_default_is_noted() -> None:
+def test_a_name_computed_from_a_default_is_noted() -> None:
     cell = "# parameters\nlr = 0.1\nout = f'run_{lr}'\nfile = out + '.txt'\nother = 3"
     assert check(notebook(cell), ["lr"]) == (
         (
-            "MAIN.ipynb: cell 1, line 3 makes out from the default of lr, before the sweep's value "
-            "is put in; move it to a cell below"
+            "MAIN.ipynb: cell 1, line 3 computes out from the default of lr, before the sweep's value "
+            "is set; move it to a cell below"
         ),
         (
-            "MAIN.ipynb: cell 1, line 4 makes file from the default of lr, before the sweep's value "
-            "is put in; move it to a cell below"
+            "MAIN.ipynb: cell 1, line 4 computes file from the default of lr, before the sweep's value "
+            "is set; move it to a cell below"
         ),
     )
 
 
-def test_a_derived_name_that_the_sweep_gives_itself_is_not_noted() -> None:
+def test_a_derived_name_that_is_itself_a_parameter_is_not_noted() -> None:
     assert check(notebook("# parameters\na = 1\nb = 2 * a"), ["a", "b"]) == ()
 
 
@@ -154,12 +154,12 @@ def test_a_line_that_may_be_a_mistake_is_noted() -> None:
 def test_asking_for_the_task_above_the_parameters_is_an_error_where_that_runs_once(
     above: str,
 ) -> None:
-    found = notebook(above, CELL)
+    document = notebook(above, CELL)
     with pytest.raises(
         UserError, match=r"cell 1, line 2 asks for its task above .* `kernel: fresh`"
     ):
-        check(found, ["lr"])
-    assert check(found, ["lr"], warm=False) == ()
+        check(document, ["lr"])
+    assert check(document, ["lr"], warm=False) == ()
 
 
 def test_a_loop_gets_no_parameters_and_so_has_none_to_check() -> None:

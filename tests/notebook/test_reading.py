@@ -1,4 +1,4 @@
-"""Reading a notebook: which kind it is, and what is said of one that cannot be used."""
+"""Reading a notebook: which kind it is, and the error for a file that cannot be used."""
 
 import json
 
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.errors import UserError
-from colabctl.notebook import read
 from colabctl.notebook.cells import parse
+from colabctl.notebook.reading import read
 from tests.notebook.made import content, notebook
 
 
@@ -27,10 +27,10 @@ from tests.notebook.made import content, notebook
 def test_the_parameters_cell_is_found_by_its_tag_or_its_first_line(
     marked: str | tuple[str, str],
 ) -> None:
-    found = notebook("import os", marked, "print(lr)")
-    assert found.kind == "parameters"
-    assert found.parameters is not None
-    assert found.parameters.number == 2
+    document = notebook("import os", marked, "print(lr)")
+    assert document.kind == "parameters"
+    assert document.parameters is not None
+    assert document.parameters.number == 2
 
 
 @pytest.mark.parametrize("other", ["# parameters of the tokenizer\nlr = 1", "lr = 1 # parameters"])
@@ -49,8 +49,8 @@ def test_a_cell_that_only_speaks_of_parameters_is_not_taken_for_them(other: str)
     ],
 )
 def test_a_loop_over_tasks_is_seen(loop: str) -> None:
-    found = notebook("!pip list", loop)
-    assert (found.kind, found.parameters) == ("loop", None)
+    document = notebook("!pip list", loop)
+    assert (document.kind, document.parameters) == ("loop", None)
 
 
 def test_two_parameters_cells_are_both_named() -> None:
@@ -74,12 +74,12 @@ def test_a_notebook_of_both_kinds_is_refused_with_the_choice() -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (b"", "is no notebook: it is not JSON"),
-        (b"\xff\xfe", "is no notebook: it is not JSON"),
-        (b"[" * 100_000, "is no notebook: it is not JSON"),
-        (b"print('hello')", "is no notebook: it is not JSON"),
-        (b"[]", "is no notebook: it tells no format"),
-        (b'{"nbformat": "4"}', "is no notebook: it tells no format"),
+        (b"", "is not a notebook: it is not JSON"),
+        (b"\xff\xfe", "is not a notebook: it is not JSON"),
+        (b"[" * 100_000, "is not a notebook: it is not JSON"),
+        (b"print('hello')", "is not a notebook: it is not JSON"),
+        (b"[]", "is not a notebook: it has no nbformat"),
+        (b'{"nbformat": "4"}', "is not a notebook: it has no nbformat"),
         (b'{"nbformat": 3, "worksheets": []}', "jupyter nbconvert --to notebook --inplace M"),
         (b'{"nbformat": 5}', "which this colabctl does not know"),
         (b'{"nbformat": 4, "nbformat_minor": 5}', "is a damaged notebook"),
@@ -91,7 +91,7 @@ def test_a_notebook_of_both_kinds_is_refused_with_the_choice() -> None:
         (content("x", language_info={"name": "julia"}), "is written in julia"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line(damage: bytes, said: str) -> None:
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(damage: bytes, said: str) -> None:
     with pytest.raises(UserError) as raised:
         read(damage, "M")
     assert said in str(raised.value)
@@ -121,9 +121,9 @@ def test_outputs_of_an_earlier_run_are_not_read_in() -> None:
     assert (cell.outputs, cell.execution_count) == ([], None)
 
 
-def test_what_papermill_put_in_is_no_cell_of_the_notebook() -> None:
-    found = notebook("# parameters\nlr = 1", ("lr = 2", "injected-parameters"), "print(lr)")
-    assert [cell.number for cell in found.code] == [1, 3]
+def test_a_cell_that_papermill_inserted_is_ignored() -> None:
+    document = notebook("# parameters\nlr = 1", ("lr = 2", "injected-parameters"), "print(lr)")
+    assert [cell.number for cell in document.code] == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -148,27 +148,27 @@ def test_what_papermill_put_in_is_no_cell_of_the_notebook() -> None:
 def test_magics_and_shell_lines_do_not_hide_the_python_around_them(
     source: str, names: list[str]
 ) -> None:
-    tree, unread = parse(source)
-    assert unread == ()
-    found = [
+    tree, unparsed = parse(source)
+    assert unparsed == ()
+    document = [
         target.id
         for node in tree.body
         for part in (node, *getattr(node, "body", []))
         for target in getattr(part, "targets", [])
     ]
-    assert found == names
+    assert document == names
 
 
-def test_a_line_that_is_neither_python_nor_magic_is_told() -> None:
-    tree, unread = parse("a = 1\npip install x\nb = 2")
-    assert unread == (2,)
+def test_a_line_that_is_neither_python_nor_magic_is_reported() -> None:
+    tree, unparsed = parse("a = 1\npip install x\nb = 2")
+    assert unparsed == (2,)
     assert len(tree.body) == 3
 
 
 @given(st.text(alphabet="a=1 \n%!?('\"\\[:\x00é\r", max_size=60))
 def test_any_text_can_be_a_cell(source: str) -> None:
-    _, unread = parse(source)
-    assert all(line >= 1 for line in unread)
+    _, unparsed = parse(source)
+    assert all(line >= 1 for line in unparsed)
 
 
 def test_a_thousand_lines_of_prose_in_a_code_cell_take_no_time() -> None:

@@ -7,9 +7,8 @@ import pytest
 
 from colabctl.errors import UserError
 from colabctl.project.config import Config, load
-from colabctl.project.create import create
 from colabctl.project.layout import Layout
-from colabctl.project.members import add, current_member, members
+from colabctl.project.members import add, members
 from tests.project.conftest import everything
 
 
@@ -50,8 +49,9 @@ def test_nothing_is_made_for_a_member_whose_name_will_not_do(project: Layout, na
 
 @pytest.mark.parametrize(
     "record",
-    ["", '{"name": "cl', "[]", "{}", '{"name": 5}', '{"name": "../../etc"}', "[" * 100_000, "\xff"],
-)
+    ["", '{"format": 1, "name": "cl', "[]", '{"format": 1}', '{"format": 1, "name": 5}',
+     '{"format": 1, "name": "../../etc"}', '{"format": 2, "name": "cleo"}', "[" * 100_000, "\xff"],
+)  # fmt: skip
 def test_a_record_that_is_damaged_or_leads_elsewhere_is_no_member(
     project: Layout, record: str
 ) -> None:
@@ -69,40 +69,3 @@ def test_a_copy_of_a_record_made_by_drive_is_no_second_member(project: Layout) -
 def test_a_project_that_was_never_completed_has_the_members_of_its_file(tmp_path: Path) -> None:
     config = Config(tmp_path, "churn", members=("ana",))
     assert members(config.layout, config) == ("ana",)
-
-
-def test_the_option_wins_over_the_environment_and_both_over_the_file(project: Layout) -> None:
-    config = load(project.root, {}, member="ana")
-    environ = {"COLABCTL_MEMBER": "ben"}
-    add(project, "cleo")
-    assert current_member(config, environ, "cleo") == "cleo"
-    assert current_member(config, environ, None) == "ben"
-    assert current_member(config, {}, None) == "ana"
-
-
-def test_the_only_member_need_not_say_so(tmp_path: Path) -> None:
-    create(tmp_path / "churn", "churn", "ana", ["ana"])
-    assert current_member(load(tmp_path / "churn", {}), {}, None) == "ana"
-
-
-def test_a_member_is_known_whatever_the_case(project: Layout) -> None:
-    assert current_member(load(project.root, {}), {}, "ANA") == "ana"
-
-
-def test_one_of_several_is_asked_who_they_are(project: Layout) -> None:
-    with pytest.raises(UserError, match=r"ana, ben.*--member.*COLABCTL_MEMBER"):
-        current_member(load(project.root, {}), {}, None)
-
-
-def test_a_project_without_members_says_how_to_join(tmp_path: Path) -> None:
-    create(tmp_path / "churn")
-    with pytest.raises(UserError, match="colabctl member add NAME"):
-        current_member(load(tmp_path / "churn", {}), {}, None)
-
-
-def test_a_stranger_is_shown_the_nearest_member_and_how_to_join(project: Layout) -> None:
-    with pytest.raises(UserError) as refusal:
-        current_member(load(project.root, {}), {}, "anna")
-    assert str(refusal.value) == (
-        "no member 'anna' here; did you mean ana? If not: colabctl member add anna"
-    )

@@ -350,7 +350,7 @@ def test_a_newer_manifest_is_refused(
     project: Layout, raw: Path, command: Callable[[Layout, Path], object]
 ) -> None:
     project.raw_manifest.write_text('{"format": 2}')
-    with pytest.raises(UserError, match="made by a newer colabctl \\(format 2\\)"):
+    with pytest.raises(UserError, match=r"newer colabctl \(format 2,"):
         command(project, raw)
 
 

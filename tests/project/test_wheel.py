@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -39,6 +40,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_that_was_compiled
             assert archive.read(name) == (PACKAGE.parent / name).read_bytes()
     sources = {path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("*.py")}
     assert inside >= {*sources, "colabctl/py.typed", "colabctl/demo/sweep.yaml"}
+    assert inside >= {"colabctl/guide/commands.md", "colabctl/guide/status.svg"}
     assert not [name for name in inside if "__pycache__" in name or name.endswith(".pyc")]
 
 
@@ -111,6 +113,27 @@ def test_pip_installs_it_and_what_is_installed_makes_the_same_wheel(tmp_path: Pa
     again = "from colabctl.project.wheel import wheel; print(wheel().name, wheel().digest)"
     assert run(python, "-c", again) == f"{made.name} {made.digest}\n"
     assert "colabctl-drive" not in run(python, "-m", "pip", "check")
+
+
+@pytest.mark.slow
+def test_a_wheel_that_pip_builds_of_a_checkout_holds_the_same_files(tmp_path: Path) -> None:
+    """Needs a package index."""
+    checkout = tmp_path / "checkout"
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, checkout / "colabctl", ignore=compiled)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PACKAGE.parent / name, checkout)
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps"]
+    subprocess.run([*pip, "-w", tmp_path, checkout], check=True)
+    (built,) = tmp_path.glob("*.whl")
+    assert package_files(built.read_bytes()) == package_files(wheel().data)
+
+
+def package_files(data: bytes) -> dict[str, bytes]:
+    """Return the files of the package in a wheel, by name."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = [name for name in archive.namelist() if name.startswith("colabctl/")]
+        return {name: archive.read(name) for name in names}
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Programs in any language: a command with W&B's macros, run anew for every task."""
+"""Programs in any language: a command with W&B's macros, run again for every task."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def failures(project: Project, sweep: str) -> list[tuple[int, str]]:
     return [(row["index"], row["error"]) for row in project.results(sweep) if row["error"]]
 
 
-def test_a_python_program_tells_its_metrics_by_the_api(project: Project) -> None:
+def test_a_python_program_records_its_metrics_with_the_api(project: Project) -> None:
     program = """
 import argparse, colabctl
 parser = argparse.ArgumentParser()
@@ -50,7 +50,7 @@ task.done(twice=2 * given.x, name=task.name, sweep=task.sweep, attempt=task.atte
     ]
 
 
-def test_a_shell_script_leaves_its_metrics_in_a_file(project: Project) -> None:
+def test_a_shell_script_writes_its_metrics_to_a_file(project: Project) -> None:
     program = """
 x=${1#--x=}
 echo '{"step": 1, "values": {"loss": 0.5}}' >> "$COLABCTL_REPORTS"
@@ -146,8 +146,8 @@ echo {} > "$COLABCTL_RESULT"
     assert failures(project, "children") == []
 
 
-def test_each_way_in_which_a_program_goes_wrong_is_told_in_words(project: Project) -> None:
-    wrong = {
+def test_each_way_in_which_a_program_fails_is_described(project: Project) -> None:
+    errors = {
         "exit 3": "the program ended with exit code 3",
         "echo so be it; exit 1": "the program ended with exit code 1",
         "python3 -c '1 / 0'": "the program ended with exit code 1: "
@@ -155,17 +155,17 @@ def test_each_way_in_which_a_program_goes_wrong_is_told_in_words(project: Projec
         "kill -9 $$": "the program was killed by SIGKILL (often the machine ran out of memory)",
         'echo "[1]" > "$COLABCTL_RESULT"': "COLABCTL_RESULT must hold an object, "
         'such as {"accuracy": 0.91}',
-        'echo "{" > "$COLABCTL_RESULT"': "COLABCTL_RESULT holds no JSON "
+        'echo "{" > "$COLABCTL_RESULT"': "COLABCTL_RESULT is not valid JSON "
         "(Expecting property name enclosed in double quotes: line 2 column 1 (char 2))",
         'echo "{}" >> "$COLABCTL_REPORTS"': "COLABCTL_REPORTS: b'{}' is not a report ('step')",
-        'printf "\\377" > "$COLABCTL_RESULT"': "COLABCTL_RESULT holds no JSON "
+        'printf "\\377" > "$COLABCTL_RESULT"': "COLABCTL_RESULT is not valid JSON "
         "('utf-8' codec can't decode byte 0xff in position 0: invalid start byte)",
     }
-    cases = "".join(f"--x={x}) {body};;\n" for x, body in enumerate(wrong))
-    project.declare("wrong", form("train.sh", len(wrong)), f"case $1 in\n{cases}esac\n")
+    cases = "".join(f"--x={x}) {body};;\n" for x, body in enumerate(errors))
+    project.declare("wrong", form("train.sh", len(errors)), f"case $1 in\n{cases}esac\n")
     for _ in range(2):  # a worker whose first five tasks fail gives up
         project.run("work", "wrong")
-    assert failures(project, "wrong") == list(enumerate(wrong.values()))
+    assert failures(project, "wrong") == list(enumerate(errors.values()))
 
 
 def test_a_program_that_leaves_nothing_is_done_without_metrics(project: Project) -> None:
@@ -202,9 +202,9 @@ def test_a_program_that_reads_its_input_finds_it_empty(project: Project) -> None
 
 def test_programs_run_side_by_side_as_many_as_asked_for(project: Project) -> None:
     program = """
-mkdir -p begun && touch "begun/$1"
+mkdir -p started && touch "started/$1"
 for n in $(seq 1000); do
-    if [ "$(ls begun | wc -l)" = 2 ]; then echo '{"together": 1}' > "$COLABCTL_RESULT"; exit; fi
+    if [ "$(ls started | wc -l)" = 2 ]; then echo '{"together": 1}' > "$COLABCTL_RESULT"; exit; fi
     sleep 0.02
 done
 exit 1
@@ -218,7 +218,7 @@ def test_a_program_that_takes_too_long_may_end_well_and_has_failed(project: Proj
     program = """
 case $1 in --x=1) exit;; esac
 trap 'echo saved; exit 0' TERM
-echo begun
+echo started
 while true; do sleep 0.05; done
 """
     project.declare("long", form("train.sh", 2), program)
@@ -227,7 +227,7 @@ while true; do sleep 0.05; done
     assert failures(project, "long") == [(0, "ran longer than 0.5 s (task timeout)")]
     [failure] = project.events("long", "failed")
     lines = failure["output"].splitlines()
-    assert (lines[0], lines[-1]) == ("begun", "saved")
+    assert (lines[0], lines[-1]) == ("started", "saved")
 
 
 @linux
@@ -243,9 +243,9 @@ def test_the_task_file_holds_all_that_a_program_needs(project: Project) -> None:
         "file", form("train.sh"), 'cp "$COLABCTL_TASK" task.json; mkdir -p "$COLABCTL_FOLDER"\n'
     )
     assert project.run("work", "file").code == 0
-    told = json.loads((project.root / "task.json").read_text())
+    parts = json.loads((project.root / "task.json").read_text())
     assert {
-        key: told[key] for key in ("sweep", "task", "index", "attempt", "params", "member")
+        key: parts[key] for key in ("sweep", "task", "index", "attempt", "params", "member")
     } == {
         "sweep": "file",
         "task": "t000000",
@@ -254,13 +254,13 @@ def test_the_task_file_holds_all_that_a_program_needs(project: Project) -> None:
         "params": {"x": 0},
         "member": "ana",
     }
-    assert told["root"] == str(project.root)
-    assert told["folder"].startswith(str(project.root / "sweeps/file/runs"))
-    assert not (project.root / told["result"]).exists()
+    assert parts["root"] == str(project.root)
+    assert parts["folder"].startswith(str(project.root / "sweeps/file/runs"))
+    assert not (project.root / parts["result"]).exists()
 
 
 def test_a_program_that_must_be_killed_leaves_nothing_on_the_machine(
     project: Project, tmp_path: Path
 ) -> None:
-    project.declare("deaf", form("train.sh"), "trap '' TERM\ntouch begun\nsleep 600\n")
-    check_interrupted_leaves_nothing(project, "deaf", tmp_path / "machine")
+    project.declare("stubborn", form("train.sh"), "trap '' TERM\ntouch begun\nsleep 600\n")
+    check_interrupted_leaves_nothing(project, "stubborn", tmp_path / "machine")

@@ -3,19 +3,20 @@
 import os
 import signal
 import subprocess
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from colabctl.run.messages import Broken, Done, Failed
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Outcome, Slot, Stop
+from colabctl.run.slot import Outcome, Outcomes, Returned, Slot, Stop
 from colabctl.run.termination import signal_group
 from colabctl.task import Assignment
 from tests.processes import clean, linux, until
 
-Slots = Callable[[str], tuple[Slot, "deque[Outcome]"]]
+Slots = Callable[[str], tuple[Slot, Outcomes]]
 
 
 @pytest.fixture
@@ -23,9 +24,9 @@ def slot_for(tmp_path: Path) -> Iterator[Slots]:
     """Give what makes a slot that runs a program's text, with its outcomes."""
     slots: list[Slot] = []
 
-    def make(program: str) -> tuple[Slot, "deque[Outcome]"]:
+    def make(program: str) -> tuple[Slot, Outcomes]:
         (tmp_path / "train.py").write_text(program)
-        outcomes: deque[Outcome] = deque()
+        outcomes = Outcomes()
         settings = Settings(
             "train.py:train",
             "function",
@@ -48,14 +49,28 @@ def task(index: int) -> Assignment:
     return Assignment("sweep", f"t{index:06d}", index, 1, {}, "")
 
 
-def run(slot: Slot, outcomes: "deque[Outcome]", index: int) -> Outcome:
+def run(slot: Slot, outcomes: Outcomes, index: int) -> dict[str, Any]:
+    """Run a task and return its metrics."""
     slot.give([task(index)])
     until(lambda: outcomes, f"an outcome of task {index}")
-    return outcomes.popleft()
+    match outcomes.popleft():
+        case Outcome(_, Done(metrics=metrics)):
+            return metrics
+        case other:
+            pytest.fail(f"task {index}: {other}")
+
+
+def ends(outcomes: Outcomes) -> list[tuple[int, type]]:
+    """Return which tasks ended, and how."""
+    return [
+        (each.assignment.index, type(each.message))
+        for each in outcomes
+        if isinstance(each, Outcome)
+    ]
 
 
 def dead(pid: int) -> bool:
-    """Whether a process has ended with all its threads, buried or not."""
+    """Whether a process has ended with all its threads, reaped or not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         return state == "Z" and len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
@@ -71,11 +86,9 @@ def test_a_process_that_died_between_two_tasks_is_replaced_and_neither_is_blamed
         "import os\ndef train(params, task):\n    return {'pid': os.getpid()}\n"
     )
     first = run(slot, outcomes, 0)
-    os.kill(first.metrics["pid"], signal.SIGKILL)
-    until(lambda: dead(first.metrics["pid"]))
-    second = run(slot, outcomes, 1)
-    assert (first.kind, second.kind) == ("done", "done")
-    assert first.metrics != second.metrics
+    os.kill(first["pid"], signal.SIGKILL)
+    until(lambda: dead(first["pid"]))
+    assert run(slot, outcomes, 1) != first
 
 
 def test_a_task_that_was_stopped_is_returned_and_the_next_one_runs(slot_for: Slots) -> None:
@@ -86,25 +99,25 @@ def test_a_task_that_was_stopped_is_returned_and_the_next_one_runs(slot_for: Slo
     until(slot.running)
     slot.stop(0, Stop("returned"))
     until(lambda: len(outcomes) == 2)
-    assert [(each.kind, each.assignment and each.assignment.index) for each in outcomes] == [
-        ("returned", 0),
-        ("done", 1),
-    ]
+    assert ends(outcomes) == [(0, Returned), (1, Done)]
 
 
-def test_a_task_that_does_not_heed_the_signal_is_killed(slot_for: Slots) -> None:
+def test_a_task_that_ignores_the_signal_is_killed(slot_for: Slots) -> None:
     slot, outcomes = slot_for(
         "import pathlib, signal, time\n"
         "def train(params, task):\n"
         "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "    pathlib.Path('deaf').touch()\n"
+        "    pathlib.Path('ready').touch()\n"
         "    time.sleep(600)\n"
     )
     slot.give([task(0)])
-    until(lambda: Path(slot._settings.root, "deaf").exists())
+    until(lambda: Path(slot._settings.root, "ready").exists())
     slot.stop(0, Stop("failed", "took too long"), kill_after=0.1)
     until(lambda: outcomes)
-    assert (outcomes[0].kind, outcomes[0].error) == ("failed", "took too long")
+    [outcome] = outcomes
+    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome.message, Failed)
+    assert outcome.message.error == "took too long"
 
 
 def test_a_late_kill_does_not_hit_the_task_that_runs_by_then(slot_for: Slots) -> None:
@@ -124,10 +137,10 @@ def test_a_late_kill_does_not_hit_the_task_that_runs_by_then(slot_for: Slots) ->
     until(lambda: Path(slot._settings.root, "0").exists())
     slot.stop(0, Stop("returned"), kill_after=0.5)
     until(lambda: len(outcomes) == 2)
-    assert [each.kind for each in outcomes] == ["done", "done"]
+    assert ends(outcomes) == [(0, Done), (1, Done)]
 
 
-def test_a_late_signal_blames_nobody_for_the_end_of_the_task_that_runs_by_then(
+def test_a_late_signal_does_not_fail_the_task_that_runs_by_then(
     slot_for: Slots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slot, outcomes = slot_for(
@@ -150,7 +163,7 @@ def test_a_late_signal_blames_nobody_for_the_end_of_the_task_that_runs_by_then(
     until(go.with_name("0").exists)
     slot.stop(0, Stop("returned"))
     until(lambda: len(outcomes) == 2)
-    assert [each.kind for each in outcomes] == ["done", "returned"]
+    assert ends(outcomes) == [(0, Done), (1, Returned)]
 
 
 def test_a_slot_that_is_closed_in_the_middle_of_a_task_loads_the_code_no_more(
@@ -164,7 +177,7 @@ def test_a_slot_that_is_closed_in_the_middle_of_a_task_loads_the_code_no_more(
     until(slot.running)
     slot.stop(0, Stop("returned"))
     slot.close()
-    assert [each.kind for each in outcomes] == ["returned"]
+    assert ends(outcomes) == [(0, Returned)]
     assert Path(slot._settings.root, "loaded").read_text() == "x"
 
 
@@ -182,6 +195,19 @@ def test_a_slot_that_is_closed_while_the_code_is_loaded_asks_it_to_end(slot_for:
     assert not outcomes
 
 
+def test_code_that_cannot_be_loaded_is_no_tasks_fault(slot_for: Slots) -> None:
+    for program, error in (
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import os\nos._exit(3)", "the process ended with exit code 3 while loading it"),
+    ):
+        _, outcomes = slot_for(f"print('so far', flush=True)\n{program}\n")
+        until(outcomes.__len__)
+        [broken] = outcomes
+        assert isinstance(broken, Broken)
+        assert broken.error == error
+        assert broken.output.startswith("so far")
+
+
 @linux
 def test_what_tasks_left_running_ends_with_the_slot(slot_for: Slots) -> None:
     slot, outcomes = slot_for(
@@ -189,7 +215,7 @@ def test_what_tasks_left_running_ends_with_the_slot(slot_for: Slots) -> None:
         "def train(params, task):\n"
         "    return {'pid': subprocess.Popen(['sleep', '600']).pid}\n"
     )
-    left = run(slot, outcomes, 0).metrics["pid"]
+    left = run(slot, outcomes, 0)["pid"]
     assert not dead(left)
     slot.close()
     until(lambda: dead(left))

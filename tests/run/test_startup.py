@@ -1,4 +1,4 @@
-"""google.colab in a task's Python processes: it answers at once, though no browser listens."""
+"""google.colab in a task's Python processes: it answers at once, without a browser."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def test_mounting_what_is_mounted_returns_at_once(environ: dict[str, str]) -> No
     assert answer("drive.mount('/', force_remount=True)", environ) is None
 
 
-def test_mounting_what_is_not_is_refused_with_the_mend(
+def test_mounting_what_is_not_mounted_is_refused_with_the_fix(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     kind, text = answer(f"drive.mount({str(tmp_path)!r})", environ)
@@ -66,7 +66,7 @@ def test_secrets_come_from_the_environment(environ: dict[str, str]) -> None:
 def test_a_secret_that_is_not_there_raises_what_colab_raises(environ: dict[str, str]) -> None:
     kind, text = answer("userdata.get('TOKEN')", environ)
     assert kind == "no secret"
-    assert text.startswith("secret TOKEN is not in the environment; name it under `secrets:`")
+    assert text.startswith("secret TOKEN is not in the environment; add it to `secrets:`")
 
 
 def test_an_account_is_not_asked_for_but_used_if_it_is_there(
@@ -95,7 +95,9 @@ def test_whatever_else_asks_the_browser_is_refused(environ: dict[str, str]) -> N
     }.items():
         kind, text = answer(question, environ)
         assert kind == "error"
-        assert text.startswith(f"google.colab asks the browser for {what}, and a task has none")
+        assert text.startswith(
+            f"google.colab asks the browser for {what}, but a task has no browser"
+        )
 
 
 @pytest.mark.parametrize("options", [(), ("-P",), ("-u", "-W", "error")])
@@ -159,10 +161,10 @@ def test_nothing_is_imported_from_the_current_folder(
     )
 
 
-def test_a_script_finds_the_modules_beside_it(folder: Path) -> None:
+def test_a_script_finds_the_modules_next_to_it(folder: Path) -> None:
     (folder / "tools").mkdir()
-    (folder / "tools" / "script.py").write_text("import beside, sys; print(sys.path.count(''))")
-    (folder / "tools" / "beside.py").write_text("")
+    (folder / "tools" / "script.py").write_text("import neighbour, sys; print(sys.path.count(''))")
+    (folder / "tools" / "neighbour.py").write_text("")
     command = [sys.executable, "tools/script.py"]
     environ = startup.environ(os.environ)
     ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

@@ -47,7 +47,7 @@ def test_a_grid_visits_each_branch_with_its_own_parameters_only() -> None:
     ]
 
 
-def test_choices_nest_and_stay_on_one_level_unless_they_stand_in_a_nested_map() -> None:
+def test_choices_nest_and_stay_on_one_level_unless_they_are_in_a_nested_map() -> None:
     text = """
     method: grid
     parameters:
@@ -71,7 +71,7 @@ def test_choices_nest_and_stay_on_one_level_unless_they_stand_in_a_nested_map() 
     ]
 
 
-def test_branches_of_constants_go_together_like_a_zip() -> None:
+def test_branches_of_constants_vary_together_like_a_zip() -> None:
     text = """
     method: grid
     parameters:
@@ -136,7 +136,7 @@ def test_a_branch_can_replace_a_whole_choice() -> None:
     ]
 
 
-def test_a_replaced_choice_gives_its_branches_to_nobody() -> None:
+def test_the_branches_of_a_replaced_choice_disappear() -> None:
     text = """
     method: grid
     parameters:
@@ -155,7 +155,7 @@ def test_a_replaced_choice_gives_its_branches_to_nobody() -> None:
     [
         (
             "{a: {choices: {x: {parameters: {lr: 1}}}}, b: {choices: {y: {parameters: {lr: 2}}}}}",
-            "lr is defined by a branch of a and by one of b",
+            "a branch of a and one of b, which can be chosen together, both define lr",
         ),
         ("{a: {choices: {x: {parameters: {a: 1}}}}}", "a is defined again in a branch of a"),
         (
@@ -164,11 +164,11 @@ def test_a_replaced_choice_gives_its_branches_to_nobody() -> None:
         ),
         (
             "{a: {choices: {x: {parameters: {b: 1}}}}, b: {choices: {y: {}}}, c: {choices: {z: {parameters: {b: 2}}}}}",
-            "b is defined by a branch of a and by one of c",
+            "a branch of a and one of c, which can be chosen together, both define b",
         ),
         (
             "{opt: {choices: {sgd: {parameters: {lr: 1}}}}, m: {choices: {x: {parameters: {opt: 1}}, y: {parameters: {lr: 1}}}}}",
-            "lr is defined by a branch of opt and by one of another choice",
+            "a branch of opt and one of another choice, which can be chosen together, both define lr",
         ),
     ],
 )
@@ -187,10 +187,21 @@ def test_choices_in_choices_that_multiply_without_end_are_refused() -> None:
     assert "too many parameters" in problem_of(text)
 
 
-def test_a_shared_parameter_overridden_in_very_many_branches_is_refused() -> None:
+def test_a_shared_parameter_overridden_in_too_many_branches_is_refused() -> None:
     names = [f"p{i}" for i in range(1500)]
     branches: Params = {f"b{i}": {} for i in range(1500)}
     branches["all"] = {"parameters": {name: {"value": 2} for name in names}}
     shared: Params = {name: {"value": 1} for name in names}
     with pytest.raises(SweepFileError, match="override too many"):
         read({"method": "random", "parameters": shared | {"c": {"choices": branches}}}, "space")
+
+
+def test_a_walk_meets_every_parameter_with_its_path() -> None:
+    space = read(
+        "method: random\nparameters:\n"
+        "  model: {choices: {svm: {parameters: {C: 1}}, net: {parameters: {opt: {parameters: {lr: 1}}}}}}\n"
+        "  seed: 1\n",
+        "sweep.yaml",
+    ).parameters
+    paths = [".".join(path) for path, _ in space.walk()]
+    assert paths == ["model", "C", "opt", "opt.lr", "seed"]

@@ -3,7 +3,7 @@
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.search import Draw, Expansion, expand, read
+from colabctl.search import Expansion, PlannedTask, expand, read
 
 CONTINUOUS = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
 PAIRS = """
@@ -30,10 +30,10 @@ def test_a_sweep_without_foreach_is_one_cell() -> None:
     expansion = expanded("method: grid\nparameters: {a: {values: [1, 2]}, b: {values: [3, 4]}}")
     assert [(cell.values, cell.tasks) for cell in expansion.cells] == [({}, 4)]
     assert list(expansion.tasks()) == [
-        Draw(0, 0, 0, {"a": 1, "b": 3}),
-        Draw(1, 0, 1, {"a": 1, "b": 4}),
-        Draw(2, 0, 2, {"a": 2, "b": 3}),
-        Draw(3, 0, 3, {"a": 2, "b": 4}),
+        PlannedTask(0, 0, 0, {"a": 1, "b": 3}),
+        PlannedTask(1, 0, 1, {"a": 1, "b": 4}),
+        PlannedTask(2, 0, 2, {"a": 2, "b": 3}),
+        PlannedTask(3, 0, 3, {"a": 2, "b": 4}),
     ]
 
 
@@ -95,7 +95,7 @@ def test_a_cell_whose_branch_is_fixed_is_a_plain_alphabetical_grid() -> None:
     assert order == sorted(order)
 
 
-def test_a_search_without_a_size_gets_a_hundred_tasks_and_says_so() -> None:
+def test_a_search_without_a_size_gets_a_hundred_tasks_with_a_note() -> None:
     for method in ("random", "bayes\nmetric: {name: loss}"):
         expansion = expanded(CONTINUOUS.replace("random", method))
         assert expansion.total == 100
@@ -118,7 +118,7 @@ def test_the_command_line_overrides_the_file() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1])
-def test_an_override_that_is_no_number_of_tasks_is_refused(number: int) -> None:
+def test_an_override_below_one_is_refused(number: int) -> None:
     with pytest.raises(UserError, match="trials is"):
         expanded(CONTINUOUS, trials=number)
     with pytest.raises(UserError, match="run_cap is"):
@@ -136,16 +136,16 @@ def test_an_override_that_is_no_number_of_tasks_is_refused(number: int) -> None:
         (2, [1, 1, 0, 0, 0, 0]),
     ],
 )
-def test_a_run_cap_is_dealt_out_evenly(run_cap: int, shares: list[int]) -> None:
+def test_a_run_cap_is_shared_evenly(run_cap: int, shares: list[int]) -> None:
     assert sizes(expanded("method: random\ntrials: 5\n" + PAIRS, run_cap=run_cap)) == shares
 
 
-def test_cells_that_get_nothing_are_told() -> None:
+def test_cells_without_tasks_are_noted() -> None:
     expansion = expanded("method: random\n" + PAIRS, run_cap=2)
-    assert any("4 cells get no task" in note for note in expansion.notes)
+    assert any("4 cells get no tasks" in note for note in expansion.notes)
 
 
-def test_a_grid_cut_short_takes_its_first_points_and_says_so() -> None:
+def test_a_capped_grid_runs_its_first_points_with_a_note() -> None:
     text = "method: grid\nparameters: {a: {values: [1, 2, 3]}, b: {values: [4, 5]}}"
     for expansion in (expanded(text, run_cap=4), expanded(text, trials=4)):
         assert [task.params for task in expansion.tasks()] == [
@@ -154,7 +154,7 @@ def test_a_grid_cut_short_takes_its_first_points_and_says_so() -> None:
             {"a": 2, "b": 4},
             {"a": 2, "b": 5},
         ]
-        assert expansion.notes == ("4 of the grid's 6 points run, the first ones",)
+        assert expansion.notes == ("only the first 4 of the grid's 6 points run",)
 
 
 def test_a_finite_space_smaller_than_the_trials_runs_each_point_once() -> None:
@@ -162,7 +162,7 @@ def test_a_finite_space_smaller_than_the_trials_runs_each_point_once() -> None:
     expansion = expanded(text)
     points = [tuple((task.params or {}).values()) for task in expansion.tasks()]
     assert sorted(points) == [(a, b) for a in (1, 2, 3) for b in "xy"]
-    assert expansion.notes == ("the space has only 6 points, and each of them runs once",)
+    assert expansion.notes == ("the space has only 6 points; each runs once",)
 
 
 def test_a_space_of_constants_is_one_task() -> None:
@@ -207,7 +207,7 @@ def test_too_many_combinations_of_foreach_are_refused() -> None:
         expanded(text)
 
 
-def test_tasks_are_made_as_they_are_asked_for() -> None:
+def test_tasks_are_created_on_demand() -> None:
     tasks = expanded(CONTINUOUS, trials=1_000_000).tasks()
     assert next(tasks).index == 0
     assert next(tasks).index == 1

@@ -1,4 +1,4 @@
-"""How files of others are read: whole, and only if they are files of a size that they can have."""
+"""Reading files that others write: complete ones, and only regular files of a possible size."""
 
 import os
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_pipes_and_devices_are_refused_and_not_waited_for(tmp_path: Path) -> Non
         assert not holds_part(tmp_path / name, b"data")
 
 
-def test_a_part_of_what_is_being_written_is_told_from_something_else(tmp_path: Path) -> None:
+def test_a_part_of_a_file_that_is_being_written_is_recognised(tmp_path: Path) -> None:
     file = tmp_path / "f"
     for content, part in ((b"", True), (b"da", True), (b"data", True), (b"daX", False),
                           (b"data and more", False)):  # fmt: skip

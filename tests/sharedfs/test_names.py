@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from colabctl.errors import UserError, nearest
 from colabctl.sharedfs.names import check_folder, check_label, check_name, slug
 
-# Text as people type it, and text made of what is troublesome somewhere.
+# Text as people type it, and characters that cause trouble on some system.
 ANY_TEXT = st.one_of(
     st.text(st.characters(categories=["L", "N"]) | st.sampled_from(" .-_"), max_size=70),
     st.text(max_size=70),
@@ -24,7 +24,7 @@ ANY_TEXT = st.one_of(
 
 
 def is_reserved(name: str) -> bool:
-    """Say whether Windows has another use for the name, by the standard library's own lists."""
+    """Whether Windows reserves the name, by the standard library's own lists."""
     asked: Callable[[str], bool] | None = getattr(ntpath, "isreserved", None)  # from 3.13
     return asked(name) if asked else PureWindowsPath(name).is_reserved()
 
@@ -78,50 +78,50 @@ def test_a_refusal_is_one_printable_line_that_names_the_kind(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fault"),
+    ("name", "problem"),
     [
         ("", "is empty"),
-        ("a/b", "has / in it"),
-        ("a\\b", "has \\ in it"),
-        ("..", ".. in it"),
-        ("a..b", ".. in it"),
-        ("a\nb", "has U+000A, unseen, in it"),
-        ("a\u200bb", "has U+200B, unseen, in it"),
-        ("\udcff", "has U+DCFF, unseen, in it"),
-        ('say "hi"', 'has " in it'),
-        ("a:b", "has : in it"),
+        ("a/b", "contains /"),
+        ("a\\b", "contains \\"),
+        ("..", "contains .."),
+        ("a..b", "contains .."),
+        ("a\nb", "contains U+000A (invisible)"),
+        ("a\u200bb", "contains U+200B (invisible)"),
+        ("\udcff", "contains U+DCFF (invisible)"),
+        ('say "hi"', 'contains "'),
+        ("a:b", "contains :"),
         ("NUL", "is a device on Windows"),
         ("com1.txt", "is a device on Windows"),
         ("LPT²", "is a device on Windows"),
         ("dot.", "ends with '.'"),
         ("space ", "ends with ' '"),
-        (" space", "begins with ' '"),
-        (".hidden", "begins with '.'"),
-        ("-rf", "begins with '-'"),
+        (" space", "starts with ' '"),
+        (".hidden", "starts with '.'"),
+        ("-rf", "starts with '-'"),
         ("a" * 65, "is too long"),
         ("\N{PARTY POPPER}" * 60, "is too long"),
     ],
 )
-def test_a_refused_name_is_told_its_fault_and_a_mend(name: str, fault: str) -> None:
+def test_a_refused_name_comes_with_the_problem_and_a_fix(name: str, problem: str) -> None:
     with pytest.raises(UserError, match=r"; .+") as refusal:
         check_name(name, "member")
-    assert fault in str(refusal.value)
+    assert problem in str(refusal.value)
 
 
-def test_a_name_typed_with_loose_accents_gets_the_usual_form() -> None:
+def test_a_name_typed_with_combining_accents_is_composed() -> None:
     assert check_name("Jose\u0301", "member") == "Jos\u00e9"
 
 
 @given(ANY_TEXT)
 def test_a_slug_is_always_a_safe_name(text: str) -> None:
-    made = slug(text)
-    assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789")
-    assert 1 <= len(made) <= 20
-    assert check_name(made, "host") == made
+    short = slug(text)
+    assert set(short) <= set("abcdefghijklmnopqrstuvwxyz0123456789")
+    assert 1 <= len(short) <= 20
+    assert check_name(short, "host") == short
 
 
 @pytest.mark.parametrize(
-    ("text", "made"),
+    ("text", "expected"),
     [
         ("Anas-MacBook.local", "anasmacbooklocal"),
         ("Zoë", "zoe"),
@@ -130,8 +130,8 @@ def test_a_slug_is_always_a_safe_name(text: str) -> None:
         ("a" * 30, "a" * 20),
     ],
 )
-def test_a_slug_keeps_what_it_can_of_a_host_name(text: str, made: str) -> None:
-    assert slug(text) == made
+def test_a_slug_keeps_the_letters_and_digits_of_a_host_name(text: str, expected: str) -> None:
+    assert slug(text) == expected
 
 
 @pytest.mark.parametrize("path", ["/data", "C:/data", "\\\\nas\\data", "../data", "a/../b", "a//b"])
@@ -145,7 +145,7 @@ def test_a_folder_inside_the_project_may_end_in_a_slash() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "   ", "two\nlines", "x" * 101])
-def test_a_label_is_one_line_that_can_be_read(text: str) -> None:
+def test_a_label_is_one_printable_line(text: str) -> None:
     with pytest.raises(UserError, match="project name"):
         check_label(text, "project name")
 

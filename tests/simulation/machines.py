@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
-from colabctl.run.slot import Outcome, Slot, Stop
+from colabctl.run.messages import Done, Failed
+from colabctl.run.slot import Outcome, Outcomes, Slot, Stop
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.inline_worker import InlineWorker
@@ -38,7 +39,7 @@ class SimulatedSlot:
     """A slot whose tasks take the time that the simulation says, and no other."""
 
     def __init__(
-        self, world: World, durations: Sequence[float], runs: list[Run], outcomes: "deque[Outcome]"
+        self, world: World, durations: Sequence[float], runs: list[Run], outcomes: Outcomes
     ) -> None:
         self._world, self._durations, self._runs = world, durations, runs
         self._outcomes = outcomes
@@ -79,7 +80,8 @@ class SimulatedSlot:
         if self._current is not None and self._current[0].index == index:
             assignment, begun = self._current
             self._runs.append(Run(index, begun, self._world.now, done=False))
-            self._outcomes.append(Outcome(why.kind, assignment, error=why.error))
+            end = why.end_of(Failed(index, self._world.now - begun, why.error, ""))
+            self._outcomes.append(Outcome(assignment, end))
             self._current = None
             self._go_on()
 
@@ -95,9 +97,8 @@ class SimulatedSlot:
             assignment, begun = self._current
             seconds = self._durations[assignment.index]
             self._runs.append(Run(assignment.index, begun, begun + seconds, done=True))
-            self._outcomes.append(
-                Outcome("done", assignment, seconds, {"loss": float(assignment.index)})
-            )
+            done = Done(assignment.index, seconds, {"loss": float(assignment.index)})
+            self._outcomes.append(Outcome(assignment, done))
             self.seconds = seconds if self.seconds is None else (self.seconds + seconds) / 2
             self._current = None
             self._go_on()
@@ -181,7 +182,7 @@ class SlotMachine(Machine):
         super().__init__(number, world, plan, durations, **options)
         self._slots: list[SimulatedSlot] = []
 
-        def make_slots(outcomes: "deque[Outcome]", wake: Callable[[], None]) -> list[Slot]:
+        def make_slots(outcomes: Outcomes, wake: Callable[[], None]) -> list[Slot]:
             self._slots = [
                 SimulatedSlot(world, durations, self.runs, outcomes) for _ in range(jobs)
             ]

@@ -79,7 +79,7 @@ class Store:
 
     def __init__(self, world: World, machine: int, writer: str) -> None:
         self._world, self._machine, self._writer = world, machine, writer
-        self.place = 0
+        self.position = 0
 
     def write(self, lines: bytes) -> int:
         """Write a file."""
@@ -101,11 +101,11 @@ class View:
         self._world, self._machine = world, machine
         self._read: set[int] = set()
 
-    def create(self, name: str, place: int = 0) -> Store:
+    def create(self, name: str, position: int = 0) -> Store:
         """Return the place for a new journal."""
         return Store(self._world, self._machine, name)
 
-    def news(self, without: str) -> list[Event]:
+    def new_events(self, skip: str) -> list[Event]:
         """Return the events in files that have arrived since the last call."""
         found: list[Event] = []
         for file in self._world.files:

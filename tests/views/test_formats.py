@@ -201,6 +201,19 @@ def test_somebody_elses_database_is_never_replaced(tmp_path: Path) -> None:
         write(ROWS, file, "sqlite")
 
 
+def test_a_database_of_results_is_replaced_until_someone_changes_it(tmp_path: Path) -> None:
+    file = tmp_path / "all.sqlite"
+    write(ROWS[:1], file, "sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute("SELECT count(*) FROM results").fetchone() == (1,)
+    write(ROWS, file, "sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute("SELECT count(*) FROM results").fetchone() == (3,)
+        database.execute("CREATE TABLE mine (note)")
+    with pytest.raises(UserError, match="holds no results"):
+        write(ROWS, file, "sqlite")
+
+
 @pytest.mark.parametrize(
     ("name", "form"),
     [("a.csv", "csv"), ("a.JSON", "json"), ("a.ndjson", "jsonl"), ("a.b.db", "sqlite"),

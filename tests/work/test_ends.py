@@ -128,6 +128,33 @@ def test_a_worker_that_is_asked_to_end_while_it_imports_blames_nobody(project: P
     assert project.processes() == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_a_worker_ignores_from_its_start_does_not_end_it(
+    project: Project, number: int
+) -> None:
+    program = (
+        "import time\nfrom pathlib import Path\n"
+        "def train(params, task):\n"
+        "    Path('begun-1').touch()\n"
+        "    while not Path('over').exists():\n        time.sleep(0.01)\n"
+        "    return {'y': 1}\n"
+    )
+    background = (
+        "import runpy, signal\n"
+        f"signal.signal({int(number)}, signal.SIG_IGN)\n"
+        "runpy.run_module('colabctl', run_name='__main__', alter_sys=True)\n"
+    )
+    project.declare("background", grid(1), program)
+    worker = project.start_python("-c", background, "work", "background")
+    until(lambda: begun(project))
+    worker.send_signal(number)
+    worker.send_signal(number)
+    project.write("over", "")
+    ended = end(worker)
+    assert (ended.code, "Traceback" in ended.err) == (0, False)
+    assert ended.err.endswith("ran 1 task: 1 done, 0 failed; the sweep is finished\n")
+
+
 def test_a_program_that_saves_its_state_and_exits_well_when_asked_to_end_is_not_done(
     project: Project,
 ) -> None:

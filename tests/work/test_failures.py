@@ -165,6 +165,6 @@ def test_a_damaged_task_file_stops_the_worker_and_gives_its_claims_back(project:
     file.write_bytes(file.read_bytes()[:30])
     worked = project.run("work", "torn")
     assert worked.code == 1
-    assert "00000.jsonl is damaged at task" in worked.err.splitlines()[-1]
+    assert "00000.jsonl is damaged (task " in worked.err.splitlines()[-1]
     assert "Traceback" not in worked.err
     assert project.status("torn")["pending"] == 5

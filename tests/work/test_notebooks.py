@@ -165,7 +165,7 @@ def test_a_dry_run_shows_the_cell_that_is_put_in(project: Project) -> None:
     file = project.write("main.yaml", SWEEP)
     shown = project.run("sweep", str(file), "--dry-run").out
     assert (
-        "put in after cell 2:\n# Put in by colabctl: the first task\nlayers = 1\nlr = 0.1\n"
+        "inserted after cell 2:\n# Inserted by colabctl: the first task\nlayers = 1\nlr = 0.1\n"
         in shown
     )
 

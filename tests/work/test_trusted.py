@@ -28,19 +28,21 @@ def test_code_that_is_swapped_while_a_worker_waits_does_not_run(project: Project
     journals = [project.journal(name, claim) for name in ("first", "second")]
     for journal in journals:
         journal.write_text(journal.read_text().replace('"lease": 30.0', '"lease": 3000.0'))
-    worker = project.start("work", "first", "second")
-    assert worker.stderr
-    assert worker.stderr.readline() == "first: 0/2\n"  # it has looked at the code, and waits
-    evil = project.root / "sweeps/first"
-    project.write("sweeps/first/code/train.py", "open('pwned', 'w')\n" + TRAIN)
     project.write("evil/train.py", "open('pwned', 'w')\n" + TRAIN)
     project.write("evil/evil.yaml", SWEEP)
     project.run(
         "sweep", "evil/evil.yaml", member="ben", COLABCTL_APPROVALS=str(project.root.parent)
     )
-    other = json.loads((project.root / "sweeps/evil/plan.json").read_text())
-    plan = json.loads((evil / "plan.json").read_text())
-    (evil / "plan.json").write_text(json.dumps({**plan, "code_digest": other["code_digest"]}))
+    worker = project.start("work", "first", "second")
+    assert worker.stderr
+    assert worker.stderr.readline() == "first: 0/2\n"  # it has looked at the code, and waits
+    plan, other = (project.root / f"sweeps/{name}/plan.json" for name in ("first", "evil"))
+    digest = json.loads(other.read_text())["code_digest"]
+    text = json.dumps({**json.loads(plan.read_text()), "code_digest": digest})
+    # The plan comes first: the worker looks again every second, and must not meet new code under
+    # the plan that its member trusts.
+    project.write("sweeps/first/swapped.json", text).replace(plan)
+    project.write("sweeps/first/code/train.py", "open('pwned', 'w')\n" + TRAIN)
     released = {"n": 9, "t": time.time(), "event": "released", "tasks": [0, 1]}
     for journal in journals:
         journal.write_text(journal.read_text() + json.dumps(released) + "\n")

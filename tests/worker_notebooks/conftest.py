@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colabctl.project.wheel import place_wheel
-from tests.processes import Project, made
+from tests.processes import Project, new_project
 from tests.worker_notebooks.machine import Machine, bare_python
 
 SWEEP = "method: grid\nprogram: train.py:train\nmax_retries: 0\nparameters: {x: {values: [1, 2]}}\n"
@@ -21,7 +21,7 @@ def share() -> Iterator[Share]:
     projects: list[Project] = []
 
     def make(root: Path, sweep: str = "first", program: str = TRAIN) -> Project:
-        project = made(root)
+        project = new_project(root)
         projects.append(project)
         place_wheel(project.config({}).layout)
         project.declare(sweep, SWEEP, program)
@@ -37,7 +37,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a Python in which a notebook has installed colabctl."""
     place = tmp_path_factory.mktemp("installed")
     machine = Machine(place / "disk", bare_python(place / "python"))
-    project = made(machine.drive / "MyDrive" / "churn")
+    project = new_project(machine.drive / "MyDrive" / "churn")
     place_wheel(project.config({}).layout)
     done = machine.run(project.root / "notebooks/ana/start.ipynb")
     assert not done.failed, done.error

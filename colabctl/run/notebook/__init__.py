@@ -1,1 +1,1 @@
-"""Runs tasks in the kernels of a notebook."""
+"""Runs tasks in a notebook's kernels."""

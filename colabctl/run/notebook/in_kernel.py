@@ -1,4 +1,4 @@
-"""What happens inside a kernel before, between and after the tasks; only kernels import this."""
+"""Runs inside a kernel before, between and after the tasks; only kernels import this file."""
 
 import atexit
 import gc
@@ -20,19 +20,19 @@ from colabctl.run.startup.patches import after_import
 _INLINE = "module://matplotlib_inline.backend_inline"
 
 
-class _Kept:
-    """What the cells above the parameters cell have left, to which every task comes.
+class _Snapshot:
+    """The state after the cells above the parameters cell, in which every task starts.
 
-    Restored are: which names there are and what each is bound to, the environment, the current
-    folder, the path of imports, the numbers of cells. Not restored is what is changed in place:
-    the contents of lists, frames and models, attributes of modules, options of libraries, the
-    state of random generators, threads and processes that were left running.
+    Restored are the names and what they are bound to, the environment, the current folder, the
+    import path, and the cells' numbers. Not restored is what a task changes in place: the contents
+    of lists, frames and models, attributes of modules, options of libraries, the state of random
+    generators. Its threads and processes keep running.
     """
 
     def __init__(self, shell: Any) -> None:
         history = shell.history_manager
         self.names = dict(shell.user_ns)
-        self.hidden = dict(shell.user_ns_hidden)  # results as well: _, _1, _2
+        self.hidden = dict(shell.user_ns_hidden)  # results too: _, _1, _2
         self.environ = dict(os.environ)
         self.folder = Path.cwd()
         self.path = list(sys.path)
@@ -44,19 +44,19 @@ class _Kept:
     def restore(self, shell: Any) -> None:
         sys.stdout, sys.stderr = self.streams
         if shell.exit_now:
-            raise RuntimeError("the task has told the kernel to end")
+            raise RuntimeError("the task asked the kernel to exit")
         os.chdir(self.folder)
-        _set_back(os.environ, self.environ)
+        _reset(os.environ, self.environ)
         sys.path[:] = self.path
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].close("all")
         self._forget_outputs(shell)
-        _set_back(shell.user_ns_hidden, self.hidden)
-        _set_back(shell.user_ns, self.names)
+        _reset(shell.user_ns_hidden, self.hidden)
+        _reset(shell.user_ns, self.names)
         gc.collect()
 
     def _forget_outputs(self, shell: Any) -> None:
-        """Let go of what IPython remembers of the task: results, inputs, the last exception."""
+        """Drop what IPython remembers of the task: results, inputs, the last exception."""
         shell.displayhook.flush()
         history = shell.history_manager
         del history.input_hist_parsed[self.inputs[0] :]
@@ -73,81 +73,81 @@ class _Kept:
                     setattr(holder, name, None)
 
 
-def _set_back(names: MutableMapping[str, Any], before: Mapping[str, Any]) -> None:
+def _reset(names: MutableMapping[str, Any], before: Mapping[str, Any]) -> None:
     for name in names.keys() - before.keys():
         del names[name]
     names.update(before)
 
 
-_kept: _Kept | None = None
+_snapshot: _Snapshot | None = None
 
 
 def prepare(folder: str, *, shell_errors: str) -> None:
-    """Make a new kernel ready: its folder, and that it says of itself how things went."""
+    """Prepare a new kernel: set its folder, and make it report failures reliably."""
     shell: Any = get_ipython()
     # IPython looks for modules in the current folder, where others write.
-    sys.path[:] = [place for place in sys.path if place not in ("", str(Path.cwd()))]
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", str(Path.cwd()))]
     os.chdir(folder)
     if hasattr(signal, "SIGTERM"):
-        # The group is told to end: the cell that runs says where it was, an idle kernel stays.
+        # The group gets it: the running cell shows where it was, and an idle kernel stays.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     streams: tuple[Any, Any] = sys.stdout, sys.stderr
     for stream in streams:
-        stream.close = stream.flush  # without it the kernel could say nothing any more
+        stream.close = stream.flush  # a closed stream would silence the kernel
     kernel = os.getpid()
     shell.events.register("post_execute", lambda: _after_cell(kernel, streams))
-    shell.user_ns["exit"] = shell.user_ns["quit"] = _Leave()  # type: ignore[no-untyped-call]
+    shell.user_ns["exit"] = shell.user_ns["quit"] = _Exit()  # type: ignore[no-untyped-call]
     if shell_errors == "raise":
         _check_commands(shell)
-    # Children draw into files; the kernel itself shows figures below the cell.
+    # Child processes draw into files; the kernel itself shows figures below the cell.
     os.environ["MPLBACKEND"] = "Agg"
     after_import("matplotlib", _draw_inline)
 
 
 def remember() -> None:
-    """Take what there is now for what every task begins with."""
-    global _kept  # noqa: PLW0603 - a kernel has one state, and this is the one place that holds it
-    _kept = _Kept(get_ipython())
-    gc.freeze()  # it stays: let no later collection look through it again
+    """Take the snapshot in which every task starts."""
+    global _snapshot  # noqa: PLW0603 - a kernel has one state, and this is where it is
+    _snapshot = _Snapshot(get_ipython())
+    gc.freeze()  # later collections need not look at it
 
 
 def begin(environ: Mapping[str, str]) -> None:
-    """Let a task begin; raise RuntimeError if the one before could not be cleared away."""
-    if _kept is not None and not _kept.clean:
+    """Begin a task; raise RuntimeError if the state before the last one was not restored."""
+    if _snapshot is not None and not _snapshot.clean:
         raise RuntimeError("the kernel was not restored")
     os.environ.update(environ)
 
 
 def finish(code: int) -> None:
-    """End the W&B runs of a task, so that their logs are whole; `code` is 1 if it failed."""
+    """End a task's W&B runs, so that their logs are complete; `code` is 1 if it failed."""
     if "wandb" in sys.modules:
         sys.modules["wandb"].teardown(code)
 
 
 def restore() -> None:
-    """Go back to what was remembered."""
-    assert _kept is not None
-    _kept.clean = False
-    _kept.restore(get_ipython())
-    _kept.clean = True
+    """Go back to the snapshot."""
+    assert _snapshot is not None
+    _snapshot.clean = False
+    _snapshot.restore(get_ipython())
+    _snapshot.clean = True
 
 
 def leave() -> NoReturn:
-    """End the kernel after what libraries have registered for the end of the process.
+    """End the kernel after its exit handlers have run.
 
-    ipykernel's own way down takes half a second, and now and then its threads wait for each other.
+    ipykernel's own shutdown takes half a second, and sometimes its threads deadlock.
     """
     try:
-        atexit._run_exitfuncs()  # noqa: SLF001 - nothing public runs just these
+        atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way to run only these
     finally:
         os._exit(0)
 
 
 def _after_cell(kernel: int, streams: tuple[Any, Any]) -> None:
-    """Put the kernel's output back if the cell has broken it; end what the cell has forked.
+    """Replace output streams that the cell has broken; end a child process that it forked.
 
-    The kernel flushes whatever sys.stdout is, and says how the cell ended only if that works. A
-    child that comes here would go on as a second kernel on the same connections.
+    The kernel flushes sys.stdout, whatever it is, and reports the cell's end only if that works.
+    A forked child that gets here would continue as a second kernel on the same connections.
     """
     if os.getpid() != kernel:
         os._exit(0)
@@ -158,8 +158,8 @@ def _after_cell(kernel: int, streams: tuple[Any, Any]) -> None:
             setattr(sys, name, stream)
 
 
-class _Leave(IPyAutocall):
-    """`exit` ends the notebook here, as sys.exit does; IPython's own would end the kernel."""
+class _Exit(IPyAutocall):
+    """Makes `exit` end the notebook, as sys.exit does; IPython's own would end the kernel."""
 
     rewrite = False
 
@@ -168,10 +168,10 @@ class _Leave(IPyAutocall):
 
 
 def _check_commands(shell: Any) -> None:
-    """Let failing commands raise what a failing %%bash raises: `!command`, `x = !command`, %sx.
+    """Make failing commands raise, as a failing %%bash does: `!command`, `x = !command`, %sx.
 
-    What the shell's methods call is replaced, and not they themselves: they look for the
-    {variables} of a command where they are called.
+    This replaces the functions that the shell's methods call, and not the methods themselves:
+    these look up the {variables} of a command in their caller.
     """
     below: Any = zmqshell  # for `!command`
     above: Any = interactiveshell  # for the other forms
@@ -188,7 +188,7 @@ def _check_commands(shell: Any) -> None:
         return code
 
     def output(command: str) -> str:
-        ran = subprocess.run(  # noqa: S602 - as IPython does it, but for its exit code
+        process = subprocess.run(  # noqa: S602 - as IPython does it, except for the exit code
             command,
             shell=True,
             executable=os.environ.get("SHELL") if os.name == "posix" else None,
@@ -199,14 +199,14 @@ def _check_commands(shell: Any) -> None:
             errors="replace",
             check=False,
         )
-        if ran.returncode:
-            print(ran.stdout, end="")  # it says why
-        check(ran.returncode, command)
-        return ran.stdout
+        if process.returncode:
+            print(process.stdout, end="")  # it says why
+        check(process.returncode, command)
+        return process.stdout
 
     below.system, above.getoutput = checked, output
 
 
 def _draw_inline(matplotlib: Any) -> None:
-    if matplotlib.rcParams["backend"].lower() == "agg":  # the user has not chosen another one
+    if matplotlib.rcParams["backend"].lower() == "agg":  # unless the user chose another one
         matplotlib.rcParams["backend"] = _INLINE

@@ -1,6 +1,6 @@
 """Runs an Optuna objective, a function of a trial, as a task.
 
-Only the process that runs objectives imports this: Optuna is heavy.
+Only the process that runs objectives imports this file, because Optuna is slow to import.
 """
 
 import copy
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from colabctl.run.failure import Pruned, TaskError
+from colabctl.run.function import Run
 from colabctl.search.learn.optuna_bridge import frozen, quiet
 from colabctl.search.learn.trials import Trial
 from colabctl.task import Task, plain_metrics
@@ -29,46 +30,46 @@ try:
 except ImportError as missing:
     raise TaskError(f"method: optuna needs Optuna ({missing}); run: pip install optuna") from None
 
-_GARBAGE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
-_LONGEST = 200  # characters of the text that stands for a choice
+_LONGEST = 200  # characters of a text that represents a choice
 
 
-def runner(objective: Callable[[Any], Any]) -> Callable[[dict[str, Any], Task], dict[str, Any]]:
-    """Return what runs `objective` once for a task, as (params, task) -> metrics.
+def runner(objective: Callable[[Any], Any]) -> Run:
+    """Return the function that runs `objective` for one task.
 
-    The objective gets the trial of the task's number, in a study of all trials that the task
-    knows of. `params` are settled: a parameter of that name has that value. What the objective
-    returns or raises means what it means to Study.optimize: a number is the value, TrialPruned
-    comes out as Pruned, all else is a failure.
+    The objective gets the trial of the task's number, in a study with all trials that the task
+    knows. A parameter in `params` has the value from there. Return values and exceptions mean the
+    same as in Study.optimize: a number is the value, TrialPruned becomes Pruned, and everything
+    else is a failure.
     """
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
-        given = task.assignment.study
-        assert given is not None
+        settings = task.assignment.study
+        assert settings is not None
         with quiet():
-            storage = _Storage(task, given["metric"], params)
-            trial = _begin(storage, given)
+            storage = _Storage(task, settings["metric"], params)
+            trial = _begin(storage, settings)
         try:
             answer = objective(trial)
         except optuna.TrialPruned as pruned:
             last = storage.last_report()
             if last is not None:
-                task.done(**{given["metric"]: last})
+                task.done(**{settings["metric"]: last})
             raise Pruned(str(pruned)) from None
         finally:
             task.attributes(storage.attributes)
-        return {given["metric"]: _value(answer)}
+        return {settings["metric"]: _value(answer)}
 
     return run
 
 
 @contextmanager
 def until_optimize() -> Iterator[None]:
-    """Let a script be imported as far as its first Study.optimize, for which the sweep stands.
+    """Import a script only up to its first Study.optimize, which the sweep replaces.
 
-    A script that does not guard that call by `if __name__ == "__main__":` would otherwise run a
-    study of its own in every worker.
+    A script without `if __name__ == "__main__":` around that call would otherwise run its own
+    study in every worker.
     """
     optimize = Study.optimize
 
@@ -85,11 +86,11 @@ def until_optimize() -> Iterator[None]:
 
 
 class _OptimizeReached(BaseException):
-    """Not an Exception, which a script might handle."""
+    """Not an Exception, because a script might catch that."""
 
 
 def _value(answer: Any) -> float:
-    """Return the value that Study.tell reads from what an objective returned."""
+    """Return the value that Study.tell would read from an objective's return value."""
     if isinstance(answer, list | tuple):
         if len(answer) != 1:
             raise TaskError(
@@ -116,90 +117,91 @@ def _value(answer: Any) -> float:
 # -- the study --------------------------------------------------------------------------------
 
 
-class _Past(FrozenTrial):
-    """A trial that nobody changes any more: its copies share what it holds, which is faster."""
+class _PastTrial(FrozenTrial):
+    """A trial that never changes again, so its copies share its contents, which is faster."""
+
+    def __init__(self, trial: FrozenTrial) -> None:
+        vars(self).update(vars(trial))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTrial:
         return copy.copy(self)
 
 
-def _past(trial: FrozenTrial) -> FrozenTrial:
-    trial.__class__ = _Past
-    return trial
-
-
 class _Study(Study):
     def stop(self) -> None:
         print(
-            "trial.study.stop() does not end a sweep; `target:` in its `metric:` does",
+            "trial.study.stop() does not stop a sweep; set `target:` under `metric:` instead",
             file=sys.stderr,
         )
 
 
-def _begin(storage: "_Storage", given: Mapping[str, Any]) -> "_Trial":
-    """Return the trial to run, in a study with all that is known."""
-    name, own = storage.task.sweep, given["number"]
-    storage.create_new_study([StudyDirection[given["goal"].upper()]], name)
-    known = _known(given["trials"])
-    others = sampler(given["sampler"], given["seed"], own, list(known))
+def _begin(storage: "_Storage", settings: Mapping[str, Any]) -> "_Trial":
+    """Return the trial to run, in a study with all other trials that can be read."""
+    name, own = storage.task.sweep, settings["number"]
+    storage.create_new_study([StudyDirection[settings["goal"].upper()]], name)
+    trials = _read(settings["trials"])
+    others = sampler(settings["sampler"], settings["seed"], own, list(trials))
     study = _Study(name, storage, Settled(storage.settled, others), _Pruner(storage))
-    # What keeps the place of an unknown trial is a failed one: samplers pass it over.
-    nothing = _past(frozen(0, Trial("failed", {})))
-    for number in range(max([own, *known]) + 1):
+    # A failed trial fills the place of each missing one: samplers ignore it.
+    filler = _PastTrial(frozen(0, Trial("failed", {})))
+    for number in range(max([own, *trials]) + 1):
         if number == own:
             study.add_trial(create_trial(state=TrialState.RUNNING))
             continue
         try:
-            study.add_trial(known.get(number, nothing))
-        except _GARBAGE:  # it has values that it cannot have been given
-            study.add_trial(nothing)
+            study.add_trial(trials.get(number, filler))
+        except _UNREADABLE:  # a value that its distribution does not allow
+            study.add_trial(filler)
     study_id = storage.get_study_id_from_name(name)
     storage.own = storage.get_trial_id_from_study_id_trial_number(study_id, own)
     return _Trial(study, storage.own)
 
 
-def _known(told: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[int, FrozenTrial]:
-    """Return those trials of an assignment, by number, that can be read.
+def _read(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[int, FrozenTrial]:
+    """Return the trials of an assignment, by number, without those that cannot be read.
 
-    A parameter without a distribution was settled, and never asked for.
+    A parameter without a distribution was settled, and the objective never asked for it.
     """
-    distributions = _Distributions()
-    known: dict[int, FrozenTrial] = {}
-    for number, parts in told:
+    reader = _DistributionReader()
+    trials: dict[int, FrozenTrial] = {}
+    for number, parts in rows:
         try:
-            of = {
-                name: distributions.read(name, written)
-                for name, written in (parts["distributions"] or {}).items()
+            distributions = {
+                name: reader.read(name, distribution)
+                for name, distribution in (parts["distributions"] or {}).items()
             }
-            params = {name: parts["params"][name] for name in of}
+            params = {name: parts["params"][name] for name in distributions}
             reports = tuple((step, float(value)) for step, value in parts["reports"])
             trial = Trial(parts["state"], params, parts["value"], reports)
-            known[number] = _past(frozen(number, trial, params, of))
-        except _GARBAGE:
+            trials[number] = _PastTrial(frozen(number, trial, params, distributions))
+        except _UNREADABLE:
             continue
-    return known
+    return trials
 
 
-class _Distributions:
-    """Reads distributions from JSON; from trial to trial a parameter's is mostly the same."""
+class _DistributionReader:
+    """Reads distributions from JSON; remembers each parameter's last one, as they rarely change."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[Any, BaseDistribution]] = {}
 
-    def read(self, name: str, written: Any) -> BaseDistribution:
+    def read(self, name: str, parts: Any) -> BaseDistribution:
         last = self._last.get(name)
-        if last is None or last[0] != written:
-            last = self._last[name] = (written, json_to_distribution(json.dumps(written)))
+        if last is None or last[0] != parts:
+            last = self._last[name] = (parts, json_to_distribution(json.dumps(parts)))
         return last[1]
 
 
 class _Storage(InMemoryStorage):
-    """Keeps the study, and tells the task what becomes of its trial.
+    """Keeps the study, and passes the changes of the task's trial on to the task.
 
-    A copy of it, in another process or not, tells nothing.
+    A copy, in this process or another one, passes nothing on.
 
-    settled     parameters that are not for the sampler to choose
-    attributes  the trial's user attributes, as far as JSON can hold them
+    Attributes:
+        task: the task.
+        settled: parameters that already have a value, which the sampler does not choose.
+        own: id of the task's trial.
+        attributes: the trial's user attributes, as far as JSON allows them.
     """
 
     def __init__(self, task: Task, metric: str, settled: Mapping[str, Any]) -> None:
@@ -223,7 +225,7 @@ class _Storage(InMemoryStorage):
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         if trial_id != self.own:
             return
-        if param_name in self.settled:  # a range of one value has not asked for it
+        if param_name in self.settled:  # Optuna asks no sampler for a range of one value
             settle(param_name, self.settled[param_name], distribution)
         self.task.suggested(
             param_name,
@@ -246,24 +248,24 @@ class _Storage(InMemoryStorage):
             self.attributes.update(plain_metrics({key: value}))
         except TypeError:
             kind = type(value).__name__
-            print(f"user attribute {key!r} is a {kind} and is not recorded", file=sys.stderr)
+            print(f"user attribute {key!r} cannot be recorded: its type is {kind}", file=sys.stderr)
 
     def should_stop(self) -> bool:
-        """Whether the trial falls behind; the task was told when it reported."""
+        """Whether to prune the trial; the task learned it with its last report."""
         return self.own != -1 and self.task.should_stop()
 
     def last_report(self) -> float | None:
-        """Return the value of a trial that was pruned, as Study.tell has it: its last report."""
+        """Return a pruned trial's value, which as in Study.tell is its last report."""
         trial = self.get_trial(self.own)
         last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
         return None if last is None or math.isnan(last) else last
 
 
-# -- what the trial is given ------------------------------------------------------------------
+# -- the trial ---------------------------------------------------------------------------------
 
 
 class _Pruner(BasePruner):
-    """Leaves it to the worker, which knows the other trials."""
+    """Leaves the decision to the worker, which knows the other trials."""
 
     def __init__(self, storage: _Storage) -> None:
         self._storage = storage
@@ -275,44 +277,44 @@ class _Pruner(BasePruner):
 class _Trial(optuna.trial.Trial):
     """The trial that an objective gets.
 
-    A choice may be anything in Python, but what is recorded, and what other trials learn from, is
-    JSON: lists stand for tuples, a text for what JSON does not have.
+    A choice may be any Python object, but the journal and the other trials get JSON: a list for a
+    tuple, a text for an object that JSON does not have.
     """
 
     def __init__(self, study: Study, trial_id: int) -> None:
         super().__init__(study, trial_id)
-        self._meant: dict[str, Any] = {}
+        self._choices: dict[str, Any] = {}
 
     @property
     def params(self) -> dict[str, Any]:
-        return {**super().params, **self._meant}
+        return {**super().params, **self._choices}
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         choices = list(choices)
-        written = _written(choices)
-        if all(one is other for one, other in zip(choices, written, strict=True)):
+        plain = _plain(choices)
+        if all(one is other for one, other in zip(choices, plain, strict=True)):
             return super().suggest_categorical(name, choices)
-        chosen = choices[written.index(super().suggest_categorical(name, written))]
-        self._meant[name] = chosen
-        return chosen
+        choice = choices[plain.index(super().suggest_categorical(name, plain))]
+        self._choices[name] = choice
+        return choice
 
     def set_constraint(self, key: str, value: float) -> None:  # noqa: ARG002 - Optuna's signature
         raise TaskError(
-            "trial.set_constraint() does not work in a sweep, where other trials do not learn "
-            "of it; return a worse value instead"
+            "trial.set_constraint() does not work in a sweep, because other trials cannot see the "
+            "constraint; return a worse value instead"
         )
 
 
-def _written(choices: Sequence[Any]) -> list[Any]:
-    """Return choices as JSON has them, the same in every process."""
-    written: list[Any] = []
+def _plain(choices: Sequence[Any]) -> list[Any]:
+    """Return choices as JSON values, the same in every process."""
+    values: list[Any] = []
     for number, choice in enumerate(choices):
         try:
-            (plain,) = plain_metrics({"choice": choice}).values()
-            json.dumps(plain, allow_nan=False)
+            (value,) = plain_metrics({"choice": choice}).values()
+            json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
-            plain = _ADDRESS.sub("", repr(choice))[:_LONGEST]
-            if plain in written:
-                plain += f" #{number}"
-        written.append(plain)
-    return written
+            value = _ADDRESS.sub("", repr(choice))[:_LONGEST]
+            if value in values:
+                value += f" #{number}"
+        values.append(value)
+    return values

@@ -1,7 +1,7 @@
-"""What chooses an objective's parameters: samplers of Optuna's that are made anew for each trial.
+"""Optuna's samplers, created again for each trial, which choose an objective's parameters.
 
-All that such a sampler knows is the trials, as they are known at the moment, and the number of
-the slot. Only the process that runs objectives imports this: Optuna is heavy.
+Such a sampler knows only the current trials and its own trial's number. Only the process that runs
+objectives imports this file, because Optuna is slow to import.
 """
 
 import json
@@ -31,15 +31,14 @@ from colabctl.errors import UserError
 from colabctl.run.failure import TaskError
 from colabctl.search.learn.samplers import check_libraries
 
-_AHEAD = 7  # trials that a Gaussian process imagines, each of which takes it as long as its own
+_AHEAD = 7  # trials that a Gaussian process samples first, each of which takes as long as its own
 
 
-def sampler(name: str, seed: int, number: int, told: Sequence[int]) -> BaseSampler:
-    """Return the sampler of a sweep for the trial `number`; `seed` is for this trial alone.
+def sampler(name: str, seed: int, number: int, order: Sequence[int]) -> BaseSampler:
+    """Return the sweep's sampler for the trial `number`; `seed` is for this trial alone.
 
-    told  the numbers of the other trials in the order in which they ended, as far as known
-
-    Raises TaskError for a name that is none, and for a library that is missing.
+    `order` has the numbers of the other trials in the order in which they ended. Raises TaskError
+    for an unknown name, and if a library is missing.
     """
     try:
         check_libraries(name)
@@ -51,17 +50,18 @@ def sampler(name: str, seed: int, number: int, told: Sequence[int]) -> BaseSampl
         case "gp":
             return _InTurn(seed=seed, warn_independent_sampling=False)
         case "cmaes":
-            return _Replayed(seed, told)
+            return _Replayed(seed, order)
         case "qmc":
             return _Numbered(number)
     raise TaskError(f"sampler: {name!r:.40} is unknown; update colabctl on this machine")
 
 
 class _InTurn(GPSampler):
-    """Gaussian processes, which would find one best point for all slots that begin together.
+    """Gaussian processes, made to propose different points for slots that start together.
 
-    So each of them first imagines what those of lower numbers find: what a sampler proposes for a
-    trial is kept with that trial, and then avoided as if it ran there.
+    On their own they would all propose the same best point. So each first samples for the running
+    trials of lower numbers: a point proposed for a trial is stored with it, and then avoided as if
+    the trial ran there.
     """
 
     def sample_relative(
@@ -74,14 +74,14 @@ class _InTurn(GPSampler):
             if each.number < trial.number and not search_space.keys() <= each.params.keys()
         ]
         if len(ahead) > _AHEAD:
-            return {}  # at random, then
+            return {}  # so that it samples at random
         for each in ahead:
             super().sample_relative(study, each, search_space)
         return super().sample_relative(study, trial, search_space)
 
 
 class _Numbered(QMCSampler):
-    """A quasi-random sequence of which a trial gets the point of its own number."""
+    """A quasi-random sequence, of which a trial gets the point of its own number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(seed=number, warn_independent_sampling=False)
@@ -92,13 +92,7 @@ class _Numbered(QMCSampler):
 
 
 class _Replayed(CmaEsSampler):
-    """CMA-ES whose state is that of an optimiser which is told all trials over again.
-
-    Optuna's own sampler keeps its state, pickled, with the trials. Here a generation is as many
-    trials as ended one after the other, whoever proposed them. With one worker that is CMA-ES
-    itself, for what an optimiser is told does not depend on its random numbers; with several,
-    some trials of a generation were proposed from the state of an earlier one.
-    """
+    """CMA-ES rebuilt from the trials; Optuna's own sampler pickles its state into them."""
 
     def __init__(self, seed: int, told: Sequence[int]) -> None:
         super().__init__(seed=seed, warn_independent_sampling=False)
@@ -120,29 +114,22 @@ class _Replayed(CmaEsSampler):
         }
         if not axes or not done:
             return {}
-        import cmaes  # noqa: PLC0415 - only this sampler needs it
-        import numpy as np  # noqa: PLC0415
+        from colabctl.search.learn.cma_es import replayed  # noqa: PLC0415 - others need no cmaes
 
-        # The settings are those of Optuna's sampler.
-        optimizer = cmaes.CMA(
-            mean=np.full(len(axes), 0.5),
-            sigma=1 / 6,
-            bounds=np.tile([0.0, 1.0], (len(axes), 1)),
-            n_max_resampling=10 * len(axes),
-            seed=self._seed,
-        )
-        sign = 1 if study.direction == StudyDirection.MINIMIZE else -1
-        points = [
-            (
-                np.array([axis.place(each.params[name]) for name, axis in axes.items()]),
-                sign * each.value,
-            )
+        points = (
+            ([axis.place(each.params[name]) for name, axis in axes.items()], each.value)
             for each in done
             if each.value is not None
-        ]
-        size = optimizer.population_size
-        for start in range(0, len(points) - size + 1, size):
-            optimizer.tell(points[start : start + size])
+        )
+        # The settings are those of Optuna's sampler.
+        optimizer = replayed(
+            points,
+            dimensions=len(axes),
+            sign=1.0 if study.direction == StudyDirection.MINIMIZE else -1.0,
+            sigma=1 / 6,
+            seed=self._seed,
+            most_resampling=10 * len(axes),
+        )
         places = zip(axes.items(), optimizer.ask().tolist(), strict=True)
         return {name: axis.value(place) for (name, axis), place in places}
 
@@ -177,7 +164,7 @@ class _Axis:
 
 
 class Settled(PartialFixedSampler):
-    """Gives settled parameters their values, and leaves the others to another sampler."""
+    """Returns the values of settled parameters, and leaves the others to another sampler."""
 
     def __init__(self, settled: Mapping[str, Any], others: BaseSampler) -> None:
         super().__init__(dict(settled), others)
@@ -190,14 +177,14 @@ class Settled(PartialFixedSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Return a parameter's value; raise TaskError if it cannot be the settled one."""
+        """Return a parameter's value; raise TaskError if its settled one is not allowed."""
         if param_name in self._settled:
             return settle(param_name, self._settled[param_name], param_distribution)
         return super().sample_independent(study, trial, param_name, param_distribution)
 
 
 def settle(name: str, value: Any, distribution: BaseDistribution) -> Any:
-    """Return a settled value as the distribution has it; raise TaskError if it has not."""
+    """Return a settled value as its distribution has it; raise TaskError if it is not in there."""
     try:
         create_trial(value=0.0, params={name: value}, distributions={name: distribution})
     except (ValueError, TypeError):

@@ -1,12 +1,12 @@
-"""How every Python process of a task starts: not from the current folder, some modules changed.
+"""Prepares every Python process of a task: no imports from the current folder, some patches.
 
-`environ` puts this folder on PYTHONPATH, where Python finds sitecustomize.py by itself: in the
-process that serves a worker, in programs, in kernels, and in whatever these start. The current
-folder of them all is the project, where others write: of itself Python would look there for the
-modules of `python -m` and `python -c`, such as those by which joblib and %pip work.
+`environ` puts this folder on PYTHONPATH, so that Python runs its sitecustomize.py at the start of
+the process that runs tasks, of programs, of kernels, and of everything that these start. Their
+current folder is the project, where others write. By default, Python would look there for the
+modules of `python -m` and `python -c`, which joblib and %pip use.
 
-A process that is started with another PYTHONPATH, or as `python -S` or `-I`, is not reached, and
-Python before 3.11 looks into the current folder nevertheless.
+This does not reach a process that is started with another PYTHONPATH, or with `python -S` or `-I`.
+Python before 3.11 imports from the current folder all the same.
 """
 
 import os
@@ -17,8 +17,8 @@ _HERE = str(Path(__file__).parent)
 
 
 def environ(before: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables under which Python processes start as tasks need it."""
-    places = [place for place in before.get("PYTHONPATH", "").split(os.pathsep) if place]
-    if _HERE not in places:
-        places.insert(0, _HERE)
-    return {**before, "PYTHONPATH": os.pathsep.join(places), "PYTHONSAFEPATH": "1"}
+    """Return an environment with the variables that a task's Python processes need."""
+    paths = [path for path in before.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if _HERE not in paths:
+        paths.insert(0, _HERE)
+    return {**before, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}

@@ -1,16 +1,17 @@
-"""What is changed of modules in whatever runs as a task: google.colab's and W&B's.
+"""Patches modules of google.colab and W&B in every process of a task.
 
-The functions of google.colab ask the browser that shows the notebook. A task has none, and they
-are made to answer at once: userdata.get would wait ten seconds, drive.mount two minutes even on a
-mounted Drive, and authenticate_user for ever.
+The functions of google.colab ask the browser that shows the notebook. A task has no browser, so
+the patches make them answer at once: userdata.get would wait ten seconds, drive.mount two minutes
+even if the Drive is mounted, and authenticate_user forever.
 
-W&B reads settings from the current folder, which is the project: whoever writes there could have
-the user's key sent to a server of his own. It is kept to the settings of the user.
+W&B reads settings from the current folder, which is the project. A member who writes there could
+redirect the user's key to another server, so W&B only gets the user's own settings.
 
-This file is loaded on its own, into any Python 3 that a task starts: it needs nothing of colabctl.
+This file is loaded on its own, into any Python 3 that a task starts. It imports nothing from
+colabctl.
 """
 
-from __future__ import annotations  # the oldest Python that a task may start reads this
+from __future__ import annotations  # for the oldest Python that a task may start
 
 import os
 import sys
@@ -25,13 +26,13 @@ _IN_WORKER = "in the worker's notebook, before the cell that runs `colabctl work
 
 
 def change_modules() -> None:
-    """Change the modules, now if they are loaded and else when they are."""
+    """Patch the modules that are loaded, and the others when they get loaded."""
     for name, change in _CHANGES.items():
         after_import(name, change)
 
 
 def after_import(name: str, change: Callable[[Any], None]) -> None:
-    """Call `change` with a module once it has been imported, or at once if it has."""
+    """Call `change` with a module after its import, or at once if it is already imported."""
     if name in sys.modules:
         change(sys.modules[name])
         return
@@ -43,7 +44,7 @@ def after_import(name: str, change: Callable[[Any], None]) -> None:
 
 
 class _Finder:
-    """Finds nothing itself; takes note of the modules that others find."""
+    """Finds no modules itself, but hooks into those that other finders find."""
 
     def __init__(self, changes: dict[str, Callable[[Any], None]]) -> None:
         self.changes = changes
@@ -75,21 +76,21 @@ def _follow(loader: Any, change: Callable[[Any], None]) -> None:
     loader.exec_module = exec_module
 
 
-# -- what becomes of each function ------------------------------------------------------------
+# -- the patches ----------------------------------------------------------------------------
 
 
 def _drive(module: Any) -> None:
     def mount(mountpoint: str = "/content/drive", *_: Any, **__: Any) -> None:
-        """Return if a Drive is mounted there; a task cannot mount one."""
+        """Check that a Drive is mounted there; a task cannot mount one."""
         if not _is_mounted(os.fspath(mountpoint)):
             raise RuntimeError(
-                f"no Drive is mounted at {mountpoint}, and a task cannot ask for it; "
+                f"no Drive is mounted at {mountpoint}, and a task cannot mount one; "
                 f"mount it {_IN_WORKER}"
             )
         print(f"Drive already mounted at {mountpoint}.")
 
     def flush_and_unmount(*_: Any, **__: Any) -> None:
-        """Leave the Drive alone: the worker and its other tasks need it."""
+        """Keep the Drive: the worker and its other tasks need it."""
         print("The Drive stays mounted: the worker needs it.")
 
     module.mount = mount
@@ -102,12 +103,12 @@ def _userdata(module: Any) -> None:
             Exception.__init__(self, text)
 
     def get(key: str) -> str:
-        """Return a secret from the environment, where the worker has put it."""
+        """Return a secret from the environment, where the worker put it."""
         try:
             return os.environ[key]
         except KeyError:
             raise SecretNotFoundError(
-                f"secret {key} is not in the environment; name it under `secrets:` in "
+                f"secret {key} is not in the environment; add it to `secrets:` in "
                 f"colabctl.yaml, or set os.environ[{key!r}] {_IN_WORKER}"
             ) from None
 
@@ -116,7 +117,7 @@ def _userdata(module: Any) -> None:
 
 def _auth(module: Any) -> None:
     def authenticate_user(*_: Any, **__: Any) -> None:
-        """Return if there are credentials already; a task cannot ask for them."""
+        """Check that there are credentials; a task cannot ask for them."""
         if not _has_credentials(os.environ):
             raise RuntimeError(
                 f"a task cannot ask for your Google account; call auth.authenticate_user() "
@@ -128,19 +129,20 @@ def _auth(module: Any) -> None:
 
 def _runtime(module: Any) -> None:
     def unassign(*_: Any, **__: Any) -> None:
-        """Leave the machine alone: the worker and its other tasks run on it."""
-        print("The machine stays: the worker needs it.")
+        """Keep the machine: the worker and its other tasks run on it."""
+        print("The machine keeps running: the worker needs it.")
 
     module.unassign = unassign
 
 
 def _message(module: Any) -> None:
-    """Refuse what all other functions of google.colab ask the browser by."""
+    """Refuse the requests to the browser on which all other functions of google.colab rely."""
 
-    def refuse(*asked: object, **_: object) -> NoReturn:
-        what = asked[0] if asked else "this"
+    def refuse(*request: object, **_: object) -> NoReturn:
+        name = request[0] if request else "this"
         raise RuntimeError(
-            f"google.colab asks the browser for {what!r}, and a task has none; do it {_IN_WORKER}"
+            f"google.colab asks the browser for {name!r}, but a task has no browser; "
+            f"do this {_IN_WORKER}"
         )
 
     module.blocking_request = refuse
@@ -161,24 +163,24 @@ _CHANGES: Mapping[str, Callable[[Any], None]] = {
 }
 
 
-def _is_mounted(place: str) -> bool:
-    """Tell whether `place` is a mount, or whatever a Drive is mounted at."""
-    if os.path.ismount(place):
+def _is_mounted(folder: str) -> bool:
+    """Tell whether a folder is a mount point, or a link to where a Drive is mounted."""
+    if os.path.ismount(folder):
         return True
-    place = os.path.realpath(place)
+    folder = os.path.realpath(folder)
     try:
         with Path("/proc/mounts").open(encoding="utf-8", errors="replace") as table:
             mounts = [line.split() for line in table]
     except OSError:
         return False
     return any(
-        len(fields) > 2 and fields[2] == "fuse.drive" and os.path.realpath(fields[1]) == place
+        len(fields) > 2 and fields[2] == "fuse.drive" and os.path.realpath(fields[1]) == folder
         for fields in mounts
     )
 
 
 def _has_credentials(environ: Mapping[str, str]) -> bool:
-    """Tell whether Google's libraries will find credentials, where they look for a file."""
-    given = environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    """Tell whether Google's libraries will find a credentials file where they look for one."""
+    file = environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     folder = environ.get("CLOUDSDK_CONFIG") or Path("~/.config/gcloud").expanduser()
-    return Path(given or Path(folder, "application_default_credentials.json")).is_file()
+    return Path(file or Path(folder, "application_default_credentials.json")).is_file()

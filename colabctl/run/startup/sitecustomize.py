@@ -1,4 +1,4 @@
-"""Run by Python at its start: prepares it for a task, then hands over to the real sitecustomize."""
+"""Prepares Python for a task when it starts, then runs the sitecustomize that this one hides."""
 
 import importlib.util
 import os
@@ -9,7 +9,7 @@ _here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - bef
 
 def _hand_over() -> None:
     """Run the sitecustomize that this one hides, if there is one."""
-    sys.path[:] = [place for place in sys.path if place != _here]
+    sys.path[:] = [path for path in sys.path if path != _here]
     this = sys.modules.pop("sitecustomize", None)
     try:
         import sitecustomize  # type: ignore[import-not-found] # noqa: F401, PLC0415 - the real one
@@ -18,8 +18,8 @@ def _hand_over() -> None:
             sys.modules["sitecustomize"] = this
 
 
-def _look_beside_the_script() -> None:
-    """Let a script find the modules beside it: PYTHONSAFEPATH keeps its folder out as well."""
+def _add_script_folder() -> None:
+    """Let a script import the modules next to it: PYTHONSAFEPATH excludes its folder too."""
     script = os.path.realpath(sys.argv[0]) if sys.argv[0] else ""
     if os.path.isfile(script):  # noqa: PTH113 - as above
         sys.path.insert(0, os.path.dirname(script))  # noqa: PTH120 - as above
@@ -38,8 +38,8 @@ def _prepare() -> None:
 
 try:
     _prepare()
-except Exception as wrong:  # noqa: BLE001 - no program may fail to start because of this
-    sys.stderr.write("colabctl could not prepare this Python: %s\n" % wrong)  # noqa: UP031 - for any Python 3
+except Exception as error:  # noqa: BLE001 - no program may fail to start because of this
+    sys.stderr.write("colabctl could not prepare this Python: %s\n" % error)  # noqa: UP031 - for any Python 3
 _hand_over()
-if getattr(sys.flags, "safe_path", False):  # else Python does so itself
-    _look_beside_the_script()
+if getattr(sys.flags, "safe_path", False):  # otherwise Python does this itself
+    _add_script_folder()

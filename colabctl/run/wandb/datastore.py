@@ -1,11 +1,11 @@
-"""Reads the log that a W&B run keeps on its machine, whole or while it is still written.
+"""Reads the log that a W&B run writes on its machine, after the run or while it is running.
 
-The file begins with seven bytes of W&B's own. Then it is a log as LevelDB defines it: blocks of
-32 KB, in them chunks of records, each with checksum, length and kind; only that the checksum is a
-plain CRC-32. A record is a protobuf message, of which two kinds are of use here: what the run
-logged, and what its summary became. They are read by the field numbers of W&B's own
-`wandb_internal.proto`, which cannot change, since its server takes the logs of every release. So
-nothing of the `wandb` package is needed: its release is the program's own business.
+The file starts with seven bytes of W&B's own. The rest is a log as LevelDB defines it, except that
+the checksum is a plain CRC-32: blocks of 32 KB, which hold chunks of records, each with checksum,
+length and kind. A record is a protobuf message. Two kinds matter here: what the run logged, and
+what changed in its summary. Their field numbers come from W&B's `wandb_internal.proto`. They
+cannot change, because W&B's server accepts the logs of every release. So this needs nothing of the
+`wandb` package, and the program may use any release of it.
 """
 
 import json
@@ -19,19 +19,20 @@ _MAGIC = b":W&B\xe1\xbe\x00"  # the last byte is the version of the format
 _BLOCK = 32 * 1024
 _CHUNK = struct.Struct("<IHB")  # checksum of kind and data, length of the data, kind
 _WHOLE, _FIRST, _LAST = 1, 2, 4
-_LONGEST = 1 << 24  # bytes of a record; a longer one holds no numbers worth waiting for
+_LONGEST = 1 << 24  # bytes of a record; longer ones are skipped: they hold no metrics
 
 _KINDS: dict[int, Literal["history", "summary"]] = {2: "history", 3: "summary"}
 _CHANGED, _REMOVED = 1, 2  # in a history or summary; there are no removals from the history
-_KEY, _NESTED_KEY, _JSON = 1, 2, 16  # in one item of these
+_KEY, _NESTED_KEY, _JSON = 1, 2, 16  # in an item of these
 
 
 class Entry(NamedTuple):
-    """What one record says.
+    """The content of one record.
 
-    kind     "history": the values of one step; "summary": what changes in the summary
-    values   each with the keys that lead to it, as in (("val", "f1"), 0.5)
-    removed  the keys that lead to what is gone from the summary
+    Attributes:
+        kind: "history" for the values of one step; "summary" for changes of the summary.
+        values: each with the keys that lead to it, as in (("val", "f1"), 0.5).
+        removed: the keys that lead to values removed from the summary.
     """
 
     kind: Literal["history", "summary"]
@@ -40,17 +41,17 @@ class Entry(NamedTuple):
 
 
 class WandbLog:
-    """The log of one run, read from where the last reading ended."""
+    """The log of one run; each `read` continues where the last one ended."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._at = 0  # bytes read
-        self._parts: list[bytes] | None = None  # of a record that goes on in the next chunk
+        self._parts: list[bytes] | None = None  # of a record that the next chunk continues
 
     def read(self) -> Iterator[Entry]:
-        """Yield what was added and is whole; what is torn is not there yet.
+        """Yield the new, complete entries; an incomplete one comes with a later read.
 
-        Raises ValueError, naming the file, if it is damaged or of a format that is not known.
+        Raises ValueError, with the name of the file, if it is damaged or of an unknown format.
         """
         try:
             file = self._file.open("rb")
@@ -60,8 +61,8 @@ class WandbLog:
             for record in self._records(file):
                 try:
                     entry = _entry(record)
-                except (ValueError, IndexError) as wrong:
-                    raise ValueError(f"{self._file.name} holds no W&B records: {wrong}") from None
+                except (ValueError, IndexError) as error:
+                    raise ValueError(f"{self._file.name} holds no W&B records: {error}") from None
                 if entry is not None:
                     yield entry
 
@@ -84,7 +85,7 @@ class WandbLog:
             if len(magic) < len(_MAGIC):
                 return
             if magic != _MAGIC:
-                raise ValueError(f"{self._file.name} is no W&B log of version {_MAGIC[-1]}")
+                raise ValueError(f"{self._file.name} is not a W&B log of version {_MAGIC[-1]}")
             self._at = len(_MAGIC)
         while True:
             file.seek(self._at)
@@ -103,11 +104,11 @@ class WandbLog:
                 return
             if length - at >= _CHUNK.size:
                 raise ValueError(f"{self._file.name} is damaged at byte {self._at}")
-            self._at += length - at  # too little for a chunk is left empty
+            self._at += length - at  # space too small for a chunk stays empty
 
 
 def _entry(record: bytes) -> Entry | None:
-    """Return what a record says, None if it is of no use."""
+    """Return the content of a record; None if it is of another kind."""
     for number, body in _fields(record):
         if number in _KINDS and isinstance(body, bytes):
             values, removed = [], []
@@ -122,7 +123,7 @@ def _entry(record: bytes) -> Entry | None:
 
 
 def _item(item: bytes) -> tuple[tuple[str, ...], Any]:
-    """Return the keys that lead to a value, and the value; None stands for what is no JSON."""
+    """Return the keys that lead to a value, and the value; None if it is not valid JSON."""
     key, nested, value = "", [], None
     for number, content in _fields(item):
         if not isinstance(content, bytes):
@@ -142,8 +143,9 @@ def _item(item: bytes) -> tuple[tuple[str, ...], Any]:
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield the number and the value of each field of a protobuf message.
 
-    The encoding is that of protobuf.dev/programming-guides/encoding: a variable-length integer is
-    an int, everything else its bytes. Raises ValueError or IndexError for what is no message.
+    A variable-length integer comes as int, everything else as bytes. The encoding is defined at
+    protobuf.dev/programming-guides/encoding. Raises ValueError or IndexError if the bytes are not
+    a message.
     """
     at, end = 0, len(message)
     while at < end:
@@ -166,7 +168,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """Return the integer at a position, seven bits a byte, and the position after it."""
+    """Return the integer at a position, seven bits per byte, and the position after it."""
     value = message[at]
     at += 1
     if value < 0x80:

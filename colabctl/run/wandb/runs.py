@@ -1,8 +1,7 @@
-"""Lets a script written for W&B be a task: no server, no account, its runs tell the metrics.
+"""Runs a script written for W&B as a task, without server or account, and reads its metrics.
 
-W&B's own agent hands the parameters over in a file and tells a run its names by the environment
-(wandb/agents/pyagent.py, wandb 0.31); so does this. The runs stay on this machine, and what they
-log is read from there.
+Like W&B's own agent, this passes the parameters in a file and the run's names in the environment
+(wandb/agents/pyagent.py, wandb 0.31). The runs stay on this machine, where their logs are read.
 """
 
 import os
@@ -18,7 +17,7 @@ from typing import Any
 from colabctl.run.wandb.datastore import Entry, WandbLog
 from colabctl.task import Assignment, Task
 
-# A run that goes to no server has no use for what only its page there would show.
+# Only a run's page on the server would show these.
 _OFFLINE = {
     "WANDB_CONSOLE": "off",
     "WANDB_ERROR_REPORTING": "false",
@@ -27,34 +26,33 @@ _OFFLINE = {
 }
 _READABLE = {
     "WANDB_X_HISTORY_VALUE_ENCODING": "json",
-    "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "0.5",  # seconds; of itself W&B takes 15
+    "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "0.5",  # seconds; the default is 15
 }
-_NO_ID = re.compile(r"[^A-Za-z0-9._-]")
+_NOT_IN_ID = re.compile(r"[^A-Za-z0-9._-]")
 _LONGEST_ID = 128  # characters, W&B's limit
 
-_OF_W_AND_B = {"_runtime", "_step", "_timestamp", "_wandb"}
-_DEEPEST = 20  # levels of maps in what is logged
-_LONGEST_TEXT = 1000  # characters; a longer one is no metric
-_LOOK_ELSEWHERE = 25  # looks into the task's own folder for one into the project
-_LOOK_EVERY = 0.2  # seconds between looks while a function runs
+_RESERVED = {"_runtime", "_step", "_timestamp", "_wandb"}
+_DEEPEST = 20  # levels of maps in logged values
+_LONGEST_TEXT = 1000  # characters; a longer text is not a metric
+_POLL_ELSEWHERE = 25  # looks into the task's own folder for each look into the project
+_POLL = 0.2  # seconds between looks while a function runs
 
 
 def wandb_environment(
     task: Assignment, scratch: Path, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the variables that make W&B run a task offline, writing in a folder of its own.
+    """Return the variables that make W&B run a task offline, with its files in `scratch`.
 
-    What `environ` says of W&B already, wins: with WANDB_MODE=online the runs go to the user's own
-    account as well. Only the parameters are always the task's; they are written to a file in
-    `scratch`, where the runs' folders will be, too.
+    W&B variables in `environ` win: with WANDB_MODE=online, the runs also go to the user's account.
+    Only the parameters always come from the task; this writes them to a file in `scratch`.
     """
-    import yaml  # noqa: PLC0415 - by the first task, not at the worker's start
+    import yaml  # noqa: PLC0415 - in the first task, not when the worker starts
 
     parameters = scratch / "wandb-parameters.yaml"
     values = {name: {"value": value} for name, value in task.params.items()}
     parameters.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-    # The folder of an attempt is never used twice, so its name is a good one for its run.
-    run = _NO_ID.sub("-", Path(task.folder).name)[:_LONGEST_ID]
+    # The folder of an attempt is never used twice, so its name is a unique id for the run.
+    run = _NOT_IN_ID.sub("-", Path(task.folder).name)[:_LONGEST_ID]
     ours = {
         "WANDB_MODE": "offline",
         "WANDB_DIR": str(scratch),
@@ -70,38 +68,39 @@ def wandb_environment(
 
 
 class WandbRuns:
-    """What the W&B runs of one task have logged so far.
+    """The W&B runs of one task, and the values that they have logged so far.
 
-    task     takes the numbers of each step as reports
-    environ  the environment of the runs, with what `wandb_environment` gave
-    scratch  the folder that was given to it
-    current  the current folder of the program
+    Args:
+        task: gets the numbers of each step as reports.
+        environ: environment of the runs, with the variables from `wandb_environment`.
+        scratch: the folder passed to `wandb_environment`.
+        current: the current folder of the program.
     """
 
     def __init__(
         self, task: Task, environ: Mapping[str, str], scratch: Path, current: Path
     ) -> None:
         self._task = task
-        # Where a user or a script keeps all runs, the task's own are told by their id.
+        # In a folder that the user or a script keeps for all runs, the id marks the task's own.
         mark = "-" + environ["WANDB_RUN_ID"]
         folder = current / environ["WANDB_DIR"]
         self._here = (folder / "wandb", "run-" if folder == scratch else mark)
-        self._elsewhere = (current / "wandb", mark)  # as with Lightning's init(dir=".")
+        self._elsewhere = (current / "wandb", mark)  # for example Lightning's init(dir=".")
         self._runs: dict[Path, _Run] = {}  # by their folder
-        self._looks = 0
+        self._polls = 0
 
-    def pass_on(self, *, to_the_end: bool = False) -> None:
-        """Report what is new; `to_the_end` says that no more will come."""
+    def pass_on(self, *, final: bool = False) -> None:
+        """Report new values; `final` means that the program has ended."""
         self._find(*self._here)
-        if to_the_end or self._looks % _LOOK_ELSEWHERE == 0:
+        if final or self._polls % _POLL_ELSEWHERE == 0:
             self._find(*self._elsewhere)
-        self._looks += 1
+        self._polls += 1
         for run in self._runs.values():
             for step, values in run.read():
-                self._task.pass_on(step, values)
+                self._task.record(step, values)
 
     def metrics(self) -> dict[str, Any]:
-        """Return the summaries of the runs, a later run's over an earlier one's."""
+        """Return the summaries of the runs, merged; a later run wins."""
         metrics: dict[str, Any] = {}
         for run in self._runs.values():
             metrics |= run.metrics()
@@ -109,27 +108,27 @@ class WandbRuns:
 
     @property
     def fault(self) -> str:
-        """What is wrong with a log that cannot be read; "" if nothing is."""
+        """The error of a log that cannot be read; "" if there is none."""
         return next((run.fault for run in self._runs.values() if run.fault), "")
 
     def _find(self, folder: Path, mark: str) -> None:
-        """Take up the runs in a folder that have begun since the last look."""
+        """Add the runs in a folder that have started since the last look."""
         try:
-            places = sorted(folder.iterdir())
+            runs = sorted(folder.iterdir())
         except OSError:
             return
-        for place in places:
-            if mark in place.name and place not in self._runs:
-                for log in place.glob("run-*.wandb"):
-                    self._runs[place] = _Run(WandbLog(log))
+        for run in runs:
+            if mark in run.name and run not in self._runs:
+                for log in run.glob("run-*.wandb"):
+                    self._runs[run] = _Run(WandbLog(log))
 
 
 @contextmanager
 def runs_in_this_process(task: Task) -> Iterator[WandbRuns]:
-    """Let a function that is called meanwhile log by W&B, and report what it logs.
+    """Report what the code inside the `with` block logs with W&B.
 
-    W&B reads its environment once, so it is torn down before and after, as between the calls of
-    `wandb.agent(function=…)`.
+    W&B reads its environment only once, so this tears it down before and after, as
+    `wandb.agent(function=…)` does between calls.
     """
     with TemporaryDirectory(prefix="colabctl-wandb-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
@@ -141,7 +140,7 @@ def runs_in_this_process(task: Task) -> Iterator[WandbRuns]:
         over = threading.Event()
 
         def follow() -> None:
-            while not over.wait(_LOOK_EVERY):
+            while not over.wait(_POLL):
                 runs.pass_on()
 
         follower = threading.Thread(target=follow, daemon=True)
@@ -154,7 +153,7 @@ def runs_in_this_process(task: Task) -> Iterator[WandbRuns]:
             _tear_down(code)
             over.set()
             follower.join()
-            runs.pass_on(to_the_end=True)
+            runs.pass_on(final=True)
             for name, value in before.items():
                 if value is None:
                     os.environ.pop(name, None)
@@ -163,7 +162,7 @@ def runs_in_this_process(task: Task) -> Iterator[WandbRuns]:
 
 
 def logging_by_wandb(function: Callable[..., Any]) -> Callable[[dict[str, Any], Task], Any]:
-    """Return a function (params, task) -> metrics whose W&B runs count as well, below its own."""
+    """Return `function` with its W&B metrics added; the metrics that it returns itself win."""
 
     def run(params: dict[str, Any], task: Task) -> Any:
         with runs_in_this_process(task) as runs:
@@ -175,14 +174,14 @@ def logging_by_wandb(function: Callable[..., Any]) -> Callable[[dict[str, Any], 
 
 
 def _tear_down(code: int) -> None:
-    """End all runs of this process, if there can be any: then their logs are whole."""
+    """End all W&B runs of this process, which completes their logs."""
     teardown = getattr(sys.modules.get("wandb"), "teardown", None)
     if teardown is not None:
         teardown(code)
 
 
 class _Run:
-    """One run: its summary so far, and `fault`, what is wrong with its log."""
+    """One run: its summary so far, and `fault`, the error of a log that cannot be read."""
 
     def __init__(self, log: WandbLog) -> None:
         self._log = log
@@ -191,7 +190,7 @@ class _Run:
         self.fault = ""
 
     def read(self) -> Iterator[tuple[int | None, dict[str, float]]]:
-        """Yield the steps that are new, each with the numbers that were logged."""
+        """Yield the new steps, each with the numbers that it logged."""
         try:
             for entry in self._log.read():
                 self.fault = ""
@@ -199,16 +198,16 @@ class _Run:
                     self._summarise(entry)
                 elif numbers := self._numbers(entry):
                     yield numbers
-        except ValueError as wrong:
+        except ValueError as error:
             if not self.fault:
-                print(wrong, file=sys.stderr)
-            self.fault = str(wrong)
+                print(error, file=sys.stderr)
+            self.fault = str(error)
 
     def metrics(self) -> dict[str, Any]:
-        """Return the summary as W&B shows it, and last values that it does not hold.
+        """Return the summary as W&B shows it, and the last values of metrics not in it.
 
-        These are of metrics defined as with `define_metric("loss", summary="min")`: the summary
-        has loss.min alone, and a sweep may well be about the loss.
+        With `define_metric("loss", summary="min")`, the summary has only loss.min, but a sweep may
+        optimise the loss.
         """
         return dict(sorted({**self._last, **dict(_flat(self._summary))}.items()))
 
@@ -244,12 +243,12 @@ def _put(tree: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
 def _flat(
     tree: Mapping[str, Any], before: str = "", left: int = _DEEPEST
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the numbers, truths and texts, their keys joined by dots.
+    """Yield the numbers, booleans and texts, their keys joined by dots.
 
-    Lists are no metrics, nor are images, tables and histograms, which are maps with a `_type`.
+    Lists are not metrics. Nor are images, tables and histograms, which are maps with a `_type`.
     """
     for key, value in tree.items():
-        if not before and key in _OF_W_AND_B:
+        if not before and key in _RESERVED:
             continue
         if isinstance(value, dict):
             if "_type" not in value and left:

@@ -1,4 +1,4 @@
-"""Turns W&B's `command` list with its macros into the arguments of one program run."""
+"""Expands the macros of W&B's `command` list into the arguments of one program run."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from colabctl.errors import UserError
 
 DEFAULT = ("${env}", "${interpreter}", "${program}", "${args}")
 
-# Drive does not keep the executable bit, so a script is always given to its interpreter.
+# Drive does not keep the executable bit, so scripts always run through their interpreter.
 _INTERPRETERS = {
     ".py": sys.executable,
     ".sh": "bash",
@@ -26,7 +26,7 @@ _MACRO = re.compile(r"\$\{([^}]*)\}")
 
 
 def interpreter_of(program: str) -> str | None:
-    """Return the interpreter for a program's file, by its ending; None if it is unknown."""
+    """Return the interpreter of a program by its file extension; None if it is unknown."""
     return _INTERPRETERS.get(Path(program).suffix.lower())
 
 
@@ -37,13 +37,13 @@ def expand(
     json_file: Path,
     environ: Mapping[str, str] = os.environ,
 ) -> list[str]:
-    """Return the arguments that `command` stands for, as W&B's agent expands it.
+    """Return the arguments that `command` expands to, as in W&B's agent.
 
-    A parameter's own macro, `${lr}`, gives its value, as W&B's documentation says and its agent
-    does not do. `${envvar:NAME}` gives the name itself where the variable is not set. Writes
-    `json_file` only if `${args_json_file}` is asked for. Raises UserError for an unknown macro.
+    A parameter's own macro, `${lr}`, expands to its value: W&B documents it, but its agent leaves
+    it as it is. `${envvar:NAME}` expands to the name itself if the variable is not set. Writes
+    `json_file` only for `${args_json_file}`. Raises UserError for an unknown macro.
     """
-    whole = {
+    macros = {
         "env": [] if os.name == "nt" else ["/usr/bin/env"],
         "interpreter": [_interpreter(program)] if "${interpreter}" in command else [],
         "program": [str(program)],
@@ -62,7 +62,7 @@ def expand(
         "args_json": [json.dumps(params)],
     }
 
-    def inside(match: re.Match[str]) -> str:
+    def expanded(match: re.Match[str]) -> str:
         name = match[1]
         if name.startswith("envvar:"):
             variable = name.removeprefix("envvar:")
@@ -70,28 +70,28 @@ def expand(
         if name == "args_json_file":
             json_file.write_text(json.dumps(params), encoding="utf-8")
             return str(json_file)
-        if name in whole:
-            return " ".join(whole[name])
+        if name in macros:
+            return " ".join(macros[name])
         if name in params:
             return str(params[name])
-        known = ", ".join(f"${{{each}}}" for each in (*whole, "args_json_file", "envvar:NAME"))
-        raise UserError(f"command: {match[0]} is neither a macro ({known}) nor a parameter")
+        names = ", ".join(f"${{{each}}}" for each in (*macros, "args_json_file", "envvar:NAME"))
+        raise UserError(f"command: {match[0]} is neither a macro ({names}) nor a parameter")
 
     arguments: list[str] = []
     for item in command:
         match = _MACRO.fullmatch(item)
-        if match and match[1] in whole:
-            arguments += whole[match[1]]
+        if match and match[1] in macros:
+            arguments += macros[match[1]]
         else:
-            arguments.append(_MACRO.sub(inside, item))
+            arguments.append(_MACRO.sub(expanded, item))
     return arguments
 
 
 def _interpreter(program: Path) -> str:
-    found = interpreter_of(program.name)
-    if found is None:
+    interpreter = interpreter_of(program.name)
+    if interpreter is None:
         raise UserError(
-            f"program: no interpreter is known for {program.name}; "
-            'say how to run it, for example `command: ["./tool", "${program}", "${args}"]`'
+            f"program: no known interpreter for {program.name}; "
+            'add how to run it, such as `command: ["./tool", "${program}", "${args}"]`'
         )
-    return found
+    return interpreter

@@ -1,18 +1,20 @@
-"""A sweep as its file declares it: every key of W&B's form, and those that W&B does not have."""
+"""A sweep as its file declares it: the keys of W&B's format, and colabctl's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
+from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.search.language.document import from_python
 from colabctl.search.language.early_terminate import read_early_terminate
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.foreach import check_exclude, check_foreach
 from colabctl.search.language.metric import Metric, read_metric
 from colabctl.search.language.parameters import ParametersReader
-from colabctl.search.language.problems import Findings, shown
+from colabctl.search.language.problems import Problems, shown
+from colabctl.search.language.stopping_rules import Rule
 from colabctl.search.space.cells import Exclusion
 from colabctl.search.space.space import Space
 
@@ -20,30 +22,24 @@ Method = Literal["grid", "random", "bayes", "optuna"]
 SamplerName = Literal["tpe", "gp", "cmaes", "qmc"]
 Claims = Literal["eager", "careful"]
 
-Kernel = Literal["warm", "fresh"]
-ShellErrors = Literal["raise", "ignore"]
-Keep = Literal["failed", "all", "none"]
-
 _METHODS: tuple[Method, ...] = ("grid", "random", "bayes", "optuna")
 _SAMPLERS: tuple[SamplerName, ...] = ("tpe", "gp", "cmaes", "qmc")
 _CLAIMS: tuple[Claims, ...] = ("eager", "careful")
-_KERNELS: tuple[Kernel, ...] = ("warm", "fresh")
-_SHELL_ERRORS: tuple[ShellErrors, ...] = ("raise", "ignore")
-_KEPT: tuple[Keep, ...] = ("failed", "all", "none")
 
+_KERNEL_KEYS = ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks")
 _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
     *("max_retries", "task_timeout", "code", "claims"),
-    *("kernel", "kernel_tasks", "shell_errors", "keep_notebooks"),
+    *_KERNEL_KEYS,
 )
 _MEANINGLESS = ("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind")
 _REFUSED = {
     "metrics": "several metrics need W&B's external optimisers; name the main one under metric:",
     "scheduler": "W&B's external optimisers do not run here; use method: bayes",
 }
-_OTHER_WORDS = {
+_SYNONYMS = {
     "params": "parameters",
     "count": "run_cap",
     "max_trials": "trials",
@@ -54,12 +50,12 @@ _OTHER_WORDS = {
     "retries": "max_retries",
     "timeout": "task_timeout",
 }
-"""What people coming from elsewhere may write, too unlike the right word for difflib to see it."""
+"""Words from other tools that difflib cannot match to the right word."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """What a sweep file says, checked; `content` is the file as plain values."""
+    """The checked keys of a sweep file; `content` is the file as plain values."""
 
     source: str
     method: Method
@@ -74,21 +70,16 @@ class Declaration:
     exclude: tuple[Exclusion, ...] = ()
     run_cap: int | None = None
     sampler: SamplerName = "tpe"
-    """What proposes the parameters of slots."""
-    early_terminate: Mapping[str, Any] | None = None
+    """Proposes the parameters of slots."""
+    early_terminate: Rule | None = None
     seed: int = 0
     max_retries: int = 1
     task_timeout: float | None = None
     """Seconds."""
     code: tuple[str, ...] = ()
-    """Files and folders that tasks need beside the program."""
+    """Files and folders that tasks need, besides the program."""
     claims: Claims = "eager"
-    kernel: Kernel = "warm"
-    """Whether a notebook's kernel serves one task or many."""
-    kernel_tasks: int = 0
-    """Tasks after which a kernel is replaced; 0 for never."""
-    shell_errors: ShellErrors = "raise"
-    keep_notebooks: Keep = "failed"
+    kernels: KernelOptions = field(default_factory=KernelOptions)
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -96,32 +87,33 @@ class Declaration:
 def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
     """Return the sweep that a YAML text, or a mapping from Python, declares.
 
-    `source` is the name of the file for messages. Raises SweepFileError (a UserError) with all that
-    is wrong, each with its line and column where there is a text.
+    `source` is the name of the file, for messages. Raises SweepFileError (a UserError) with all
+    problems, each with its line and column if there is a text.
     """
     if isinstance(text, Mapping):
-        document, problems = from_python(text, source)
+        document, not_plain = from_python(text, source)
     else:
         from colabctl.search.language.yaml_reader import from_text  # noqa: PLC0415 - Python needs no YAML
 
-        document, problems = from_text(text, source)
-    findings = Findings(document, problems)
+        document, not_plain = from_text(text, source)
+    problems = Problems(document, not_plain)
     if not isinstance(document.content, dict):
-        what = "is empty" if document.content is None else f"holds {shown(document.content)}"
-        findings.problem((), f"{what}; a sweep file is a map with method:, parameters: and others")
-        findings.refuse_if_wrong()
-    declaration = _declaration(source, Fields(document.content, (), findings))
-    findings.refuse_if_wrong()
-    return replace(declaration, notes=tuple(findings.notes()))
+        what = "is empty" if document.content is None else f"contains {shown(document.content)}"
+        message = f"{what}; a sweep file is a map with method:, parameters: and other keys"
+        problems.add((), message)
+        problems.raise_if_any()
+    declaration = _declaration(source, Fields(document.content, (), problems))
+    problems.raise_if_any()
+    return replace(declaration, notes=tuple(problems.notes()))
 
 
 def _declaration(source: str, top: Fields) -> Declaration:
-    """Return what the keys say; where one is wrong, which is recorded, something in its place."""
+    """Return the declaration; a key with a problem, which is recorded, has a placeholder value."""
     _check_keys(top)
     method = _method(top)
     metric = read_metric(top)
     if method == "bayes" and not top.has("metric"):
-        top.wrong("method", "bayes needs metric:, as in {name: val_loss, goal: minimize}")
+        top.problem("method", "bayes needs metric:, as in {name: val_loss, goal: minimize}")
     if method == "optuna":
         metric = _of_objective(top, metric)
     _check_for_notebooks(top)
@@ -148,43 +140,40 @@ def _declaration(source: str, top: Fields) -> Declaration:
         task_timeout=_task_timeout(top),
         code=top.texts("code") or (),
         claims=top.word("claims", _CLAIMS) or "eager",
-        kernel=top.word("kernel", _KERNELS) or "warm",
-        kernel_tasks=top.whole("kernel_tasks", least=1) or 0,
-        shell_errors=top.word("shell_errors", _SHELL_ERRORS) or "raise",
-        keep_notebooks=top.word("keep_notebooks", _KEPT) or "failed",
+        kernels=_kernels(top),
         content=top.content,
     )
 
 
 def _check_keys(top: Fields) -> None:
-    """Refuse, note or pass over the keys that mean nothing here."""
+    """Refuse, note or ignore the keys that mean nothing here."""
     for key in _MEANINGLESS:
         if top.has(key):
-            top.findings.note(key, "means something to W&B only; ignored")
+            top.note(key, "used by W&B only, ignored")
     scheduler = top.content.get("scheduler")
     own = isinstance(scheduler, dict) and scheduler.get("engine") == "wandb"
     for key, reason in _REFUSED.items():
         if top.has(key) and not (key == "scheduler" and own):
-            top.findings.problem((key,), reason, key=True)
-    top.look_for_unknown(_KEYS, (*_MEANINGLESS, *_REFUSED), _OTHER_WORDS)
+            top.problems.add((key,), reason, key=True)
+    top.look_for_unknown(_KEYS, (*_MEANINGLESS, *_REFUSED), _SYNONYMS)
 
 
 def _method(top: Fields) -> Method | None:
     method = top.content.get("method")
     if method is None:
-        top.findings.problem((), "method: is missing; write method: grid, random, bayes or optuna")
+        top.problems.add((), "method: is missing; add method: grid, random, bayes or optuna")
         return None
     if method == "custom":
-        top.wrong("method", "custom needs W&B's external optimisers; use bayes")
+        top.problem("method", "custom needs W&B's external optimisers; use bayes")
         return None
     return top.word("method", _METHODS)
 
 
 def _of_objective(top: Fields, metric: Metric | None) -> Metric | None:
-    """Check what an Optuna objective needs; return its metric, which has a name without asking."""
+    """Check the program of an Optuna objective; return its metric, which is "value" by default."""
     program = top.content.get("program")
     if not isinstance(program, str) or ":" not in program:
-        top.wrong(
+        top.problem(
             "program" if top.has("program") else "method",
             'optuna needs the objective as program:, as in "study.py:objective"',
         )
@@ -195,15 +184,26 @@ def _check_for_notebooks(top: Fields) -> None:
     program = top.content.get("program")
     if isinstance(program, str) and program.endswith(".ipynb"):
         return
-    for key in ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks"):
+    for key in _KERNEL_KEYS:
         if top.has(key):
-            top.findings.note(key, "means something to notebooks only; ignored")
+            top.note(key, "for notebooks only, ignored")
+
+
+def _kernels(top: Fields) -> KernelOptions:
+    shell_errors: tuple[ShellErrors, ...] = get_args(ShellErrors)
+    keep: tuple[Keep, ...] = get_args(Keep)
+    return KernelOptions(
+        fresh=top.word("kernel", ("warm", "fresh")) == "fresh",
+        kernel_tasks=top.whole("kernel_tasks", least=1) or 0,
+        shell_errors=top.word("shell_errors", shell_errors) or "raise",
+        keep=top.word("keep_notebooks", keep) or "failed",
+    )
 
 
 def _sampler(top: Fields, method: Method | None) -> SamplerName:
     sampler = top.word("sampler", _SAMPLERS)
     if sampler and method in ("grid", "random"):
-        top.wrong("sampler", f"is of no use with method: {method}; write method: bayes")
+        top.problem("sampler", f"has no effect with method: {method}; use method: bayes")
     return sampler or "tpe"
 
 
@@ -213,22 +213,20 @@ def _space(top: Fields, method: Method | None) -> Space:
         foreach = top.content.get("foreach")
         for name in parameters if isinstance(parameters, dict) else ():
             if name not in (foreach if isinstance(foreach, list) else [foreach]):
-                problem = (
-                    "an objective suggests its own parameters; only those in foreach stand here"
-                )
-                top.findings.problem(("parameters", name), problem, key=True)
+                message = "an objective suggests its own parameters; list only those in foreach"
+                top.problems.add(("parameters", name), message, key=True)
         if not parameters:
             return Space()
     if not parameters:
-        message = "is missing or empty; name what to vary, as in {lr: {values: [1e-3, 1e-4]}}"
-        top.findings.problem(("parameters",), message, key=True)
+        message = "is missing or empty; list the parameters, as in {lr: {values: [1e-3, 1e-4]}}"
+        top.problems.add(("parameters",), message, key=True)
         return Space()
-    return ParametersReader(top.findings, method == "grid").space(parameters, ("parameters",))
+    return ParametersReader(top.problems, method == "grid").space(parameters, ("parameters",))
 
 
 def _foreach(top: Fields, space: Space) -> tuple[str, ...]:
     foreach = top.texts("foreach") or ()
-    check_foreach(space, foreach, ("foreach",), top.findings)
+    check_foreach(space, foreach, ("foreach",), top.problems)
     return foreach
 
 
@@ -237,10 +235,10 @@ def _exclude(top: Fields, space: Space, foreach: Sequence[str]) -> tuple[Exclusi
     rules = raw if isinstance(raw, list) else [] if raw is None else [raw]
     for i, rule in enumerate(rules):
         if not isinstance(rule, dict) or not rule:
-            at = ("exclude", i)
-            top.findings.problem(at, "must be a map of values, as in {model: mlp, dataset: adult}")
+            message = "must be a map of values, as in {model: mlp, dataset: adult}"
+            top.problems.add(("exclude", i), message)
     exclude = [rule if isinstance(rule, dict) else {} for rule in rules]
-    check_exclude(space, foreach, exclude, ("exclude",), top.findings)
+    check_exclude(space, foreach, exclude, ("exclude",), top.problems)
     return tuple(exclude)
 
 
@@ -249,14 +247,14 @@ def _command(top: Fields) -> tuple[str, ...] | None:
     if command is None:
         return None
     if not isinstance(command, list) or not command:
-        top.wrong("command", 'must be a list of words, as in [python, train.py, "${args}"]')
+        top.problem("command", 'must be a list of words, as in [python, train.py, "${args}"]')
         return None
     words = []
     for i, word in enumerate(command):
         if isinstance(word, str | int | float) and "\0" not in str(word):
             words.append(str(word))
         else:
-            top.findings.problem(("command", i), f"must be a word, not {shown(word)}")
+            top.problems.add(("command", i), f"must be a word, not {shown(word)}")
     return tuple(words)
 
 
@@ -269,5 +267,5 @@ def _task_timeout(top: Fields) -> float | None:
             return parse_duration(value, "task_timeout")
         except UserError:
             pass
-    top.wrong("task_timeout", f"{shown(value)} is not a duration; write 90s, 10m or 1h30m")
+    top.problem("task_timeout", f"{shown(value)} is not a duration; write 90s, 10m or 1h30m")
     return None

@@ -1,4 +1,4 @@
-"""What one parameter of a sweep file is drawn from, read from its keys by W&B's rules."""
+"""Reads the keys of one parameter into its distribution, by W&B's rules."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -6,137 +6,141 @@ from typing import Any
 
 from colabctl.errors import nearest
 from colabctl.search.language.fields import not_a_number
-from colabctl.search.language.problems import Findings, Path, did_you_mean, listed, shown, spelled
+from colabctl.search.language.problems import Path, Problems, did_you_mean, listed, shown, spelled
 from colabctl.search.space import continuous, discrete
 from colabctl.search.space.discrete import Constant, Distribution
 
 UNREADABLE = Constant(None)
-"""Stands for a distribution that has a problem; compare with `is`."""
+"""Replaces a distribution that has a problem; compare with `is`."""
 
 _KEYS = (
     *("value", "values", "min", "max", "distribution", "parameters", "choices"),
     *("probabilities", "q", "mu", "sigma", "a", "b"),
 )
 
-_TELLING = {"q": "q_uniform", "mu": "normal", "sigma": "normal", "a": "beta", "b": "beta"}
+_TYPICAL = {"q": "q_uniform", "mu": "normal", "sigma": "normal", "a": "beta", "b": "beta"}
 
 _NO_KEY = (
     "has no key such as value:, values: or min:; put nested parameters under parameters:, "
-    "and a map that is itself the value under value:"
+    "or a map that is the value under value:"
 )
-_NONE = "holds the text 'None', which Python takes as true; write null for Python's None"
-_MIXED = "read as uniform, since one bound is not whole; name a distribution to say otherwise"
+_NONE = "contains the text 'None', which Python takes as true; write null for None"
+_MIXED = "read as uniform, since one bound is not whole; add distribution: for another one"
 _EXPONENTS = "log_uniform takes exponents of e; did you mean log_uniform_values?"
 
 
-def read_leaf(raw: dict[str, Any], path: Path, findings: Findings, *, grid: bool) -> Distribution:
+def read_distribution(
+    raw: dict[str, Any], path: Path, problems: Problems, *, grid: bool
+) -> Distribution:
     """Return the distribution that the map `raw` at `path` describes.
 
-    What is wrong is recorded in `findings`, for a `grid` also that there is no list of points.
+    Records its problems; for a `grid`, one is that its values cannot be listed.
     """
-    kind = _kind(raw, path, findings)
-    if kind is None or not _keys_fit(kind, raw, path, findings):
+    kind = _kind(raw, path, problems)
+    if kind is None or not _keys_fit(kind, raw, path, problems):
         return UNREADABLE
     keys = {key: value for key, value in raw.items() if key != "distribution"}
-    if not _values_fit(kind, keys, path, findings):
+    if not _values_fit(kind, keys, path, problems):
         return UNREADABLE
     try:
         distribution = make(kind, keys)
     except ValueError as error:
-        findings.problem(path, str(error))
+        problems.add(path, str(error))
         return UNREADABLE
     if grid and distribution.grid() is None:
-        findings.problem(path, _no_grid(kind))
-    _note_surprises(kind, raw, path, findings)
+        problems.add(path, _no_grid(kind))
+    _note_surprises(kind, raw, path, problems)
     return distribution
 
 
-def note_none(value: Any, path: Path, findings: Findings) -> None:
-    """Note it if a value is, or holds, the text that Python prints for None."""
+def note_none(value: Any, path: Path, problems: Problems) -> None:
+    """Note a value that is, or contains, the text "None"."""
     match value:
         case "None":
-            findings.note(spelled(path[1:]), _NONE)
+            problems.note(spelled(path[1:]), _NONE)
         case list():
             for item in value:
-                note_none(item, path, findings)
+                note_none(item, path, problems)
         case dict():
             for item in value.values():
-                note_none(item, path, findings)
+                note_none(item, path, problems)
 
 
-def _kind(raw: dict[str, Any], path: Path, findings: Findings) -> str | None:
-    """Return the name of the distribution that `raw` names or means."""
+def _kind(raw: dict[str, Any], path: Path, problems: Problems) -> str | None:
+    """Return the name of the distribution, as written or inferred."""
     unknown = [key for key in raw if key not in _KEYS]
     if raw and len(unknown) == len(raw) and not any(nearest(key, _KEYS) for key in raw):
-        findings.problem(path, _NO_KEY)
+        problems.add(path, _NO_KEY)
         return None
     for key in unknown:
         hint = did_you_mean(key, _KEYS)
-        findings.problem((*path, key), f"is not a key of a parameter{hint}", key=True)
+        problems.add((*path, key), f"is not a key of a parameter{hint}", key=True)
     if unknown:
         return None
     if "distribution" not in raw:
-        kind = meant(raw)
+        kind = inferred(raw)
         if kind is None:
-            findings.problem(path, _unclear(raw))
+            problems.add(path, _unclear(raw))
         return kind
     kind = raw["distribution"]
     if kind in KINDS:
         return str(kind)
     hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
-    findings.problem((*path, "distribution"), f"{shown(kind)} is not a distribution{hint}")
+    problems.add((*path, "distribution"), f"{shown(kind)} is not a distribution{hint}")
     return None
 
 
 def _unclear(raw: dict[str, Any]) -> str:
-    """Return what a parameter lacks whose distribution cannot be told from its keys."""
+    """Return why the distribution of a parameter cannot be inferred from its keys."""
     keys = set(raw)
     if "value" in keys and len(keys) > 1:
-        return f"has value: for one value, and beside it {listed(sorted(keys - {'value'}))}"
+        others = listed(sorted(keys - {"value"}))
+        return f"has value: for one value and also {others}; remove one of them"
     if "values" in keys:
-        return f"has values: to choose from, and beside it {listed(sorted(keys - {'values'}))}"
-    for telling, kind in _TELLING.items():
-        if telling in keys:
-            return f"needs a distribution beside {telling}:, such as distribution: {kind}"
+        others = listed(sorted(keys - {"values"}))
+        return f"has values: to choose from and also {others}; remove one of them"
+    for key, kind in _TYPICAL.items():
+        if key in keys:
+            return f"needs a distribution for {key}:, such as distribution: {kind}"
     missing = {"min", "max"} - keys
     if len(missing) == 1:
         return f"needs {missing.pop()}: too"
     return "is empty; write value:, values:, or min: and max:"
 
 
-def _keys_fit(kind: str, raw: dict[str, Any], path: Path, findings: Findings) -> bool:
-    """Return whether `raw` has the keys that its distribution needs, and no others."""
-    known = keys_of(kind)
-    lacking = [key for key, needed in known.items() if needed and key not in raw]
+def _keys_fit(kind: str, raw: dict[str, Any], path: Path, problems: Problems) -> bool:
+    """Return whether `raw` has exactly the keys that its distribution takes; record problems."""
+    keys = keys_of(kind)
+    lacking = [key for key, needed in keys.items() if needed and key not in raw]
     if lacking:
-        findings.problem(path, f"{kind} needs {' and '.join(f'{key}:' for key in lacking)} too")
-    extra = [key for key in raw if key not in known and key != "distribution"]
+        problems.add(path, f"{kind} needs {' and '.join(f'{key}:' for key in lacking)} too")
+    extra = [key for key in raw if key not in keys and key != "distribution"]
     for key in extra:
         better = nearest(f"q_{kind}", KINDS, cutoff=1) if key == "q" else None
         if kind == "categorical" and key == "probabilities":
             better = "categorical_w_probabilities"
         hint = (
-            f"; did you mean distribution: {better}?"
-            if better
-            else f", which takes {listed(known)}"
+            f"; did you mean distribution: {better}?" if better else f", which takes {listed(keys)}"
         )
-        findings.problem((*path, key), f"is not a key of {kind}{hint}", key=True)
+        problems.add((*path, key), f"is not a key of {kind}{hint}", key=True)
     return not lacking and not extra
 
 
-def _values_fit(kind: str, keys: dict[str, Any], path: Path, findings: Findings) -> bool:
-    """Return whether each key holds what its distribution can take."""
-    wrong = {key: _unfit(kind, key, value) for key, value in keys.items()}
-    for key, message in wrong.items():
+def _values_fit(kind: str, keys: dict[str, Any], path: Path, problems: Problems) -> bool:
+    """Return whether each key has a value that its distribution can take; record problems."""
+    fit = True
+    for key, value in keys.items():
+        message = _unfit(kind, key, value)
         if message:
-            findings.problem((*path, key), message)
-    if "probabilities" in keys and not wrong["probabilities"]:
-        for i, share in enumerate(keys["probabilities"]):
-            if not _is_number(share) or share < 0:
-                wrong["probabilities"] = "wrong"
-                at = (*path, "probabilities", i)
-                findings.problem(at, f"must be a number of at least 0, not {shown(share)}")
-    return not any(wrong.values())
+            fit = False
+            problems.add((*path, key), message)
+        elif key == "probabilities":
+            for i, share in enumerate(value):
+                if not_a_number(share) or share < 0:
+                    fit = False
+                    message = f"must be a number of at least 0, not {shown(share)}"
+                    problems.add((*path, key, i), message)
+    return fit
 
 
 def _unfit(kind: str, key: str, value: Any) -> str | None:
@@ -144,32 +148,27 @@ def _unfit(kind: str, key: str, value: Any) -> str | None:
         return None
     if key in ("values", "probabilities"):
         return None if isinstance(value, list) else f"must be a list, not {shown(value)}"
-    if not _is_number(value):
-        return not_a_number(value)
-    if kind == "int_uniform" and not isinstance(value, int):
+    message = not_a_number(value)
+    if message is None and kind == "int_uniform" and not isinstance(value, int):
         return f"must be a whole number for int_uniform, not {value}"
-    return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return message
 
 
 def _no_grid(kind: str) -> str:
     if kind == "categorical_w_probabilities":
-        return "has probabilities, and a grid has none: leave them out, or use method: random"
-    return f"is {kind}, so a grid cannot list it: give values: [...], or use method: random"
+        return "has probabilities, which a grid cannot use; remove them, or use method: random"
+    return f"is {kind}, which a grid cannot list; give values: [...], or use method: random"
 
 
-def _note_surprises(kind: str, raw: dict[str, Any], path: Path, findings: Findings) -> None:
-    """Note what is taken otherwise than its writer may think."""
+def _note_surprises(kind: str, raw: dict[str, Any], path: Path, problems: Problems) -> None:
+    """Note values that may not mean what the author thinks."""
     name = spelled(path[1:])
     if "distribution" not in raw and kind == "uniform" and type(raw["min"]) is not type(raw["max"]):
-        findings.note(name, _MIXED)
+        problems.note(name, _MIXED)
     if kind == "log_uniform" and raw["min"] > 0:
-        findings.note(name, _EXPONENTS)
+        problems.note(name, _EXPONENTS)
     for key in ("value", "values"):
-        note_none(raw.get(key), path, findings)
+        note_none(raw.get(key), path, problems)
 
 
 # -- the names of distributions ------------------------------------------------------------
@@ -191,9 +190,9 @@ _PLAIN: dict[str, type[Distribution]] = {
         continuous.Beta,
     )
 }
-_ROUNDED: dict[str, type[continuous.Law]] = {
-    f"q_{law.word}": law
-    for law in (
+_ROUNDED: dict[str, type[continuous.Continuous]] = {
+    f"q_{kind.word}": kind
+    for kind in (
         continuous.Uniform,
         continuous.LogUniform,
         continuous.LogUniformValues,
@@ -208,25 +207,25 @@ KINDS = (*_PLAIN, *_ROUNDED)
 
 
 def keys_of(kind: str) -> dict[str, bool]:
-    """Return the keys that a distribution takes, and whether it must have them."""
-    law = _ROUNDED.get(kind)
-    of: Any = law or _PLAIN[kind]
-    keys = {field.name: field.default is MISSING for field in fields(of)}
-    return keys | {"q": False} if law else keys
+    """Return the keys that a distribution takes, and whether each is required."""
+    rounded = _ROUNDED.get(kind)
+    type_: Any = rounded or _PLAIN[kind]
+    keys = {field.name: field.default is MISSING for field in fields(type_)}
+    return keys | {"q": False} if rounded else keys
 
 
 def make(kind: str, keys: Mapping[str, Any]) -> Distribution:
-    """Return the distribution of that name; raise ValueError if `keys` make none."""
+    """Return the distribution of that name; raise ValueError if `keys` make no sense."""
     if kind in _PLAIN:
         return _PLAIN[kind](**keys)
     q = {"q": keys["q"]} if "q" in keys else {}
     return continuous.Quantized(_ROUNDED[kind](**{k: v for k, v in keys.items() if k != "q"}), **q)
 
 
-def meant(keys: Mapping[str, Any]) -> str | None:
-    """Return the distribution that a parameter without `distribution:` has, or None.
+def inferred(keys: Mapping[str, Any]) -> str | None:
+    """Return the distribution of a parameter without `distribution:`, or None.
 
-    The reference engine's rule: two whole bounds make int_uniform, a float bound uniform; nothing
+    As W&B's engine does: two whole bounds make int_uniform, a float bound makes uniform; nothing
     is inferred from mu and sigma, from a and b, or with q.
     """
     names = set(keys)

@@ -1,7 +1,7 @@
-"""What a sweep file holds, as plain values, and where in the file each of them stands.
+"""The content of a sweep file as plain values, with the place of each in the file.
 
-Plain values are what JSON can hold: maps with text keys, lists, text, finite numbers, true, false
-and null.
+Plain values are those of JSON: maps with text keys, lists, text, finite numbers, true, false and
+null.
 """
 
 import math
@@ -9,18 +9,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from colabctl.search.language.problems import Findings, Path, Place, Problem
+from colabctl.search.language.problems import Path, Place, Problem, Problems
 
 DEEPEST = 50
-"""Levels that maps and lists may be nested."""
+"""The most levels of nested maps and lists."""
 
 LARGEST_NUMBER = 1e300
-"""Numbers must be smaller, so that every number can be a float."""
+"""Numbers must be smaller than this, so that each fits a float."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """Plain `content`, and the places in the text at which its keys and values stand."""
+    """Plain `content`, and the places of its keys and values in the text."""
 
     source: str
     content: Any
@@ -28,10 +28,10 @@ class Document:
     values: Mapping[Path, Place] = field(default_factory=dict)
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
-        """Return the place of the value at `path`, or of its key, or of what it stands in.
+        """Return the place of the value at `path`, or of its key.
 
-        What stands inside an alias, and what is missing, has the place of the nearest thing around
-        it. A mapping from Python has no places at all.
+        A value that is missing or inside an alias has the place of the nearest value around it.
+        A mapping from Python has no places.
         """
         if key and path in self.keys:
             return self.keys[path]
@@ -42,22 +42,22 @@ class Document:
 
 
 def from_python(content: Mapping[str, Any], source: str) -> tuple[Document, list[Problem]]:
-    """Return a mapping as a document, and what in it is not a plain value.
+    """Return a mapping as a document, and the problems of values that are not plain.
 
-    Tuples, ranges, arrays and their scalars (whatever has `tolist`) become lists and numbers.
-    Raises SweepFileError for a mapping that is nested too deep or contains itself.
+    Tuples, ranges, arrays and array scalars (everything with `tolist`) become lists and numbers.
+    Raises SweepFileError for a mapping that is nested too deeply or contains itself.
     """
-    findings = Findings(Document(source, {}))
-    return Document(source, _plain(content, (), findings)), findings.problems
+    problems = Problems(Document(source, {}))
+    return Document(source, _plain(content, (), problems)), problems.items
 
 
 def unsound(value: Any) -> str | None:
-    """Return why JSON cannot hold this scalar, or None if it can."""
+    """Return why JSON cannot hold this scalar; None if it can."""
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
-            return "this text holds half a character (a lone surrogate)"
+            return "this text contains a lone surrogate (invalid Unicode)"
     elif isinstance(value, float) and not math.isfinite(value):
         return f"{value} is not a finite number; put it in quotes as text, or use null"
     elif isinstance(value, int | float) and not abs(value) < LARGEST_NUMBER:
@@ -65,36 +65,35 @@ def unsound(value: Any) -> str | None:
     return None
 
 
-def _plain(value: Any, path: Path, findings: Findings) -> Any:
+def _plain(value: Any, path: Path, problems: Problems) -> Any:
     if len(path) > DEEPEST:
-        findings.problem(path[:3], f"is nested more than {DEEPEST} levels deep, or contains itself")
-        findings.refuse_if_wrong()
-    if hasattr(value, "tolist"):  # an array or a number of NumPy, or what behaves like one
+        problems.add(path[:3], f"is nested more than {DEEPEST} levels deep, or contains itself")
+        problems.raise_if_any()
+    if hasattr(value, "tolist"):  # a NumPy array or number, or a type that behaves like one
         value = value.tolist()
     match value:
         case None | bool():
             return value
         case int() | float() | str():
-            wrong = unsound(value)
-            if wrong:
-                findings.problem(path, wrong)
+            if reason := unsound(value):
+                problems.add(path, reason)
                 return None
-            # a subclass, such as an enumeration's member, becomes what it stands for
+            # a subclass, such as an enum member, becomes its plain value
             return next(kind(value) for kind in (int, float, str) if isinstance(value, kind))
         case Mapping():
-            return dict(_plain_items(value, path, findings))
+            return dict(_plain_items(value, path, problems))
         case list() | tuple() | range():
-            return [_plain(item, (*path, i), findings) for i, item in enumerate(value)]
-    findings.problem(path, f"a {type(value).__name__} cannot be written to a file as it is")
+            return [_plain(item, (*path, i), problems) for i, item in enumerate(value)]
+    problems.add(path, f"a {type(value).__name__} cannot be written to a sweep file")
     return None
 
 
 def _plain_items(
-    items: Mapping[Any, Any], path: Path, findings: Findings
+    items: Mapping[Any, Any], path: Path, problems: Problems
 ) -> Iterator[tuple[str, Any]]:
     for key, value in items.items():
-        wrong = unsound(key) if isinstance(key, str) else f"the key {key!r:.60} must be text"
-        if wrong:
-            findings.problem(path, wrong)
+        reason = unsound(key) if isinstance(key, str) else f"the key {key!r:.60} must be text"
+        if reason:
+            problems.add(path, reason)
         else:
-            yield str(key), _plain(value, (*path, str(key)), findings)
+            yield str(key), _plain(value, (*path, str(key)), problems)

@@ -1,15 +1,15 @@
-"""The keys of one map in a sweep file, each read as what it should be.
+"""The keys of one map in a sweep file, each read as the type that it must have.
 
-A key that is missing or null reads as None; one that is wrong is recorded and reads as None too, so
-that everything that is wrong is found in one reading.
+A key that is missing or null reads as None. One with a problem is recorded and reads as None too,
+so one reading finds every problem.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from colabctl.errors import nearest
-from colabctl.search.language.problems import Findings, Path, did_you_mean, shown, spelled
+from colabctl.search.language.problems import Path, Problems, did_you_mean, shown, spelled
 
 Word = TypeVar("Word", bound=str)
 
@@ -20,75 +20,75 @@ class Fields:
 
     content: Mapping[str, Any]
     path: Path
-    findings: Findings
+    problems: Problems
 
     def has(self, key: str) -> bool:
         """Return whether the key is there with a value other than null."""
         return self.content.get(key) is not None
 
-    def wrong(self, key: str, message: str) -> None:
-        """Record that the value of a key is wrong."""
-        self.findings.problem((*self.path, key), message)
+    def problem(self, key: str, message: str) -> None:
+        """Record a problem with the value of a key."""
+        self.problems.add((*self.path, key), message)
+
+    def note(self, key: str, text: str) -> None:
+        """Record a note on a key."""
+        self.problems.note(spelled((*self.path, key)), text)
 
     def look_for_unknown(
         self,
-        known: Collection[str],
-        seen_to: Collection[str] = (),
-        other_words: Mapping[str, str] | None = None,
+        keys: Collection[str],
+        others: Collection[str] = (),
+        synonyms: Mapping[str, str] | None = None,
     ) -> None:
-        """Record keys that seem to mean a known one as problems, and note that others are ignored.
+        """Record unknown keys: a problem if one resembles a known key, else a note.
 
-        `other_words` are those that seem so without looking so. W&B warns of unknown keys and goes
-        on, and people keep notes of their own in such keys.
+        W&B warns about unknown keys and continues, and people keep notes of their own in them.
+
+        Args:
+            keys: the keys of this map
+            others: keys that are handled elsewhere
+            synonyms: words for some of `keys` that do not resemble them
+
         """
         for key in self.content:
-            if key in known or key in seen_to:
+            if key in keys or key in others:
                 continue
-            meant = (other_words or {}).get(key) or nearest(key, known, cutoff=0.7)
+            meant = (synonyms or {}).get(key) or nearest(key, keys, cutoff=0.7)
             if meant:
-                problem = f"is not a key here; did you mean {meant}?"
-                self.findings.problem((*self.path, key), problem, key=True)
+                message = f"is not a key here; did you mean {meant}?"
+                self.problems.add((*self.path, key), message, key=True)
             else:
-                self.findings.note(spelled((*self.path, key)), "unknown here, ignored as W&B does")
+                self.note(key, "unknown key, ignored as in W&B")
 
     def text(self, key: str) -> str | None:
-        """Return a text; a number is taken as it would be printed."""
+        """Return a text; a number becomes its text."""
         value = self.content.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
         if value is None or (isinstance(value, str) and value.strip() and "\0" not in value):
             return value
-        self.wrong(key, f"must be text, not {shown(value)}")
+        self.problem(key, f"must be text, not {shown(value)}")
         return None
 
     def texts(self, key: str) -> tuple[str, ...] | None:
-        """Return a list of texts; a single one is taken as a list of one."""
+        """Return a list of texts; a single text becomes a list of one."""
         value = self.content.get(key)
         if value is None:
             return None
         items = value if isinstance(value, list) else [value]
         for i, item in enumerate(items):
             if not isinstance(item, str) or not item or "\0" in item:
-                at = (*self.path, key, i) if items is value else (*self.path, key)
-                self.findings.problem(at, f"must be text, not {shown(item)}")
+                path = (*self.path, key, i) if items is value else (*self.path, key)
+                self.problems.add(path, f"must be text, not {shown(item)}")
         return tuple(item for item in items if isinstance(item, str))
 
     def number(self, key: str) -> float | None:
-        """Return a number, whole if it is written so."""
-        value = self.content.get(key)
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-            return value
-        self.wrong(key, not_a_number(value))
-        return None
+        """Return a number; one that is written as a whole number stays an int."""
+        return self._checked(key, not_a_number)  # type: ignore[no-any-return]
 
     def whole(self, key: str, *, least: int | None = None) -> int | None:
         """Return a whole number of at least `least`."""
-        value = self.content.get(key)
-        if value is None or (type(value) is int and (least is None or value >= least)):
-            return value
-        bound = "" if least is None else f" of at least {least}"
-        self.wrong(key, f"must be a whole number{bound}, not {shown(value)}")
-        return None
+        return self._checked(key, lambda value: not_whole(value, least))  # type: ignore[no-any-return]
 
     def word(self, key: str, words: Collection[Word]) -> Word | None:
         """Return one of `words`."""
@@ -97,30 +97,23 @@ class Fields:
         if value is None or word is not None:
             return word
         hint = did_you_mean(value, words) if isinstance(value, str) else ""
-        self.wrong(key, f"must be one of {', '.join(words)}, not {shown(value)}{hint}")
+        self.problem(key, f"must be one of {', '.join(words)}, not {shown(value)}{hint}")
         return None
 
-    def flag(self, key: str) -> bool | None:
-        """Return true or false."""
+    def _checked(self, key: str, fault: Callable[[Any], str | None]) -> Any:
+        """Return the value of a key, or None if `fault` returns a message for it."""
         value = self.content.get(key)
-        if value is None or isinstance(value, bool):
+        message = None if value is None else fault(value)
+        if message is None:
             return value
-        self.wrong(key, f"must be true or false, not {shown(value)}")
-        return None
-
-    def map(self, key: str) -> "Fields | None":
-        """Return the keys of a map."""
-        value = self.content.get(key)
-        if value is None:
-            return None
-        if isinstance(value, dict):
-            return Fields(value, (*self.path, key), self.findings)
-        self.wrong(key, f"must be a map of keys, not {shown(value)}")
+        self.problem(key, message)
         return None
 
 
-def not_a_number(value: Any) -> str:
-    """Return what is wrong with a value that should be a number."""
+def not_a_number(value: Any) -> str | None:
+    """Return a message if a value is not a number."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return None
     if isinstance(value, str):
         try:
             float(value)
@@ -129,3 +122,11 @@ def not_a_number(value: Any) -> str:
         else:
             return f"{shown(value)} is text; write it without quotes"
     return f"must be a number, not {shown(value)}"
+
+
+def not_whole(value: Any, least: int | None = None) -> str | None:
+    """Return a message if a value is not a whole number of at least `least`."""
+    if type(value) is int and (least is None or value >= least):
+        return None
+    bound = "" if least is None else f" of at least {least}"
+    return f"must be a whole number{bound}, not {shown(value)}"

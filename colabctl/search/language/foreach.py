@@ -1,10 +1,10 @@
-"""The keys `foreach` and `exclude` of a sweep file: which parameters split it into searches."""
+"""The keys `foreach` and `exclude` of a sweep file: the parameters that split it into searches."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from colabctl.search.language.distribution_keys import UNREADABLE
-from colabctl.search.language.problems import MOST_SHOWN, Findings, Path, did_you_mean, shown
+from colabctl.search.language.problems import MOST_SHOWN, Path, Problems, did_you_mean, shown
 from colabctl.search.space.cells import MOST_CELLS, Exclusion
 from colabctl.search.space.discrete import Categorical, Constant, IntUniform, same
 from colabctl.search.space.space import Choice, Leaf, Parameter, Space
@@ -12,28 +12,27 @@ from colabctl.search.space.space import Choice, Leaf, Parameter, Space
 _MOST_NAMES = 16
 
 
-def check_foreach(space: Space, foreach: Sequence[str], path: Path, findings: Findings) -> None:
-    """Record what is wrong with the names in `foreach`, which stand at `path` of the file."""
+def check_foreach(space: Space, foreach: Sequence[str], path: Path, problems: Problems) -> None:
+    """Record the problems of the names in `foreach`, the list at `path` of the file."""
     if len(foreach) > _MOST_NAMES:
-        findings.problem(path, f"names {len(foreach)} parameters; {_MOST_NAMES} is the limit")
+        problems.add(path, f"names {len(foreach)} parameters; {_MOST_NAMES} is the limit")
         return
     for i, name in enumerate(foreach):
-        at = (*path, i)
-        places = list(_places(space, name))
+        item = (*path, i)
+        parameters = list(_named(space, name))
         if name in foreach[:i]:
-            findings.problem(at, f"{name} stands here twice")
-        elif not places:
-            findings.problem(at, f"{name} is no parameter{did_you_mean(name, space.every_name)}")
-        for parameter, inside in places:
-            outside = [choice for choice in inside if choice not in foreach]
-            if outside:
-                text = (
-                    f"{name} exists only in branches of {outside[0]}; add {outside[0]} to foreach"
-                )
-                findings.problem(at, text)
+            problems.add(item, f"{name} is listed twice")
+        elif not parameters:
+            hint = did_you_mean(name, space.every_name)
+            problems.add(item, f"{name} is not a parameter{hint}")
+        for parameter, choices in parameters:
+            missing = next((choice for choice in choices if choice not in foreach), None)
+            if missing is not None:
+                message = f"{name} exists only in branches of {missing}; add {missing} to foreach"
+                problems.add(item, message)
                 break
             if not _is_listed(parameter):
-                findings.problem(at, f"{name} needs a plain list, under values: or choices:")
+                problems.add(item, f"{name} needs a plain list, under values: or choices:")
                 break
 
 
@@ -42,36 +41,36 @@ def check_exclude(
     foreach: Collection[str],
     exclude: Sequence[Exclusion],
     path: Path,
-    findings: Findings,
+    problems: Problems,
 ) -> None:
     """Record names in `exclude` that are not in `foreach`, and values that they cannot have."""
-    known: dict[str, dict[str, Any] | None] = {}
+    values_of: dict[str, dict[str, Any] | None] = {}
     for i, rule in enumerate(exclude):
-        if len(findings.problems) > MOST_SHOWN:
+        if len(problems.items) > MOST_SHOWN:
             return
         for name, value in rule.items():
-            at = (*path, i, name)
+            item = (*path, i, name)
             if name not in foreach:
                 hint = did_you_mean(name, foreach) if foreach else "; foreach is missing"
-                findings.problem(at, f"{name} is not in foreach{hint}", key=True)
+                problems.add(item, f"{name} is not in foreach{hint}", key=True)
                 continue
-            if name not in known:
-                known[name] = _values(space, name)
-            values = known[name]
+            if name not in values_of:
+                values_of[name] = _values(space, name)
+            values = values_of[name]
             if values is not None and same(value) not in values:
                 words = [v if isinstance(v, str) else shown(v) for v in values.values()]
                 hint = did_you_mean(value if isinstance(value, str) else shown(value), words)
-                findings.problem(at, f"{shown(value)} is no value of {name}{hint}")
+                problems.add(item, f"{shown(value)} is not a value of {name}{hint}")
 
 
-def _places(space: Space, name: str, inside: Path = ()) -> Iterator[tuple[Parameter, Path]]:
-    """Yield the parameters of that name, each with the choices whose branches it stands in."""
+def _named(space: Space, name: str, choices: Path = ()) -> Iterator[tuple[Parameter, Path]]:
+    """Yield the parameters of that name, each with the choices whose branches contain it."""
     if name in space.by_name:
-        yield space.by_name[name], inside
+        yield space.by_name[name], choices
     for choice in space.choices:
         if name in choice.below:
             for branch in choice.branches.values():
-                yield from _places(branch, name, (*inside, choice.name))
+                yield from _named(branch, name, (*choices, choice.name))
 
 
 def _is_listed(parameter: Parameter) -> bool:
@@ -81,9 +80,9 @@ def _is_listed(parameter: Parameter) -> bool:
 
 
 def _values(space: Space, name: str) -> dict[str, Any] | None:
-    """Return the values that a `foreach` parameter can have; None if they cannot all be told."""
+    """Return the values that a `foreach` parameter can have; None if they cannot be listed."""
     values: dict[str, Any] = {}
-    for parameter, _ in _places(space, name):
+    for parameter, _ in _named(space, name):
         if isinstance(parameter, Choice):
             values |= {same(branch): branch for branch in parameter.branches}
         elif isinstance(parameter, Leaf) and parameter.distribution is not UNREADABLE:

@@ -1,4 +1,4 @@
-"""What a sweep optimises, and by what it gives up a task early."""
+"""The key `metric` of a sweep file."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -23,7 +23,7 @@ _METRIC_KEYS = ("name", "goal", "target", "impute", "impute_while_running")
 
 @dataclass(frozen=True)
 class Metric:
-    """The number that tasks report and the sweep optimises; reaching `target` ends the sweep."""
+    """The number that tasks report and the sweep optimises; it stops at the `target`."""
 
     name: str
     goal: Goal = "minimize"
@@ -31,21 +31,21 @@ class Metric:
 
 
 def read_metric(top: Fields) -> Metric | None:
-    """Return the metric of a sweep file, or None if it has none or its problems are recorded."""
+    """Return the metric of a sweep file; None if it has none or its problems are recorded."""
     metric = top.content.get("metric")
     if metric is None:
         return None
     if not isinstance(metric, dict):
-        top.wrong("metric", "must be a map, as in {name: val_loss, goal: minimize}")
+        top.problem("metric", "must be a map, as in {name: val_loss, goal: minimize}")
         return None
-    fields = Fields(metric, (*top.path, "metric"), top.findings)
+    fields = Fields(metric, (*top.path, "metric"), top.problems)
     fields.look_for_unknown(_METRIC_KEYS)
     for key in ("impute", "impute_while_running"):
         if fields.has(key):
-            top.findings.note(f"metric.{key}", "means nothing here and is ignored")
+            fields.note(key, "has no effect here, ignored")
     name, goal, target = fields.text("name"), _goal(fields), fields.number("target")
     if not fields.has("name"):
-        top.wrong("metric", "needs name:, the name under which tasks report it")
+        top.problem("metric", "needs name:, the name under which tasks report it")
     return Metric(name, goal, target) if name else None
 
 
@@ -55,9 +55,10 @@ def _goal(fields: Fields) -> Goal:
         return "minimize"
     goal = _GOALS.get(str(written).lower())
     if goal is None:
-        fields.wrong("goal", f"must be minimize or maximize, not {shown(written)}")
+        fields.problem("goal", f"must be minimize or maximize, not {shown(written)}")
         return "minimize"
     if goal != written:
-        text = f"{written!r} is read as {goal}; W&B would take it for minimize without a word"
-        fields.findings.note("metric.goal", text)
+        fields.note(
+            "goal", f"{written!r} is read as {goal}; W&B would silently read it as minimize"
+        )
     return goal

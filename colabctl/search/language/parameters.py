@@ -1,50 +1,50 @@
-"""The `parameters:` of a sweep file, read into a space."""
+"""Reads `parameters:` of a sweep file into a space."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from colabctl.search.language.distribution_keys import UNREADABLE, note_none, read_leaf
-from colabctl.search.language.problems import Findings, Path, spelled
+from colabctl.search.language.distribution_keys import UNREADABLE, note_none, read_distribution
+from colabctl.search.language.problems import Path, Problems, spelled
 from colabctl.search.space.discrete import Constant
-from colabctl.search.space.overrides import ClashError, settled
+from colabctl.search.space.overrides import ClashError, resolved
 from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_ODD_NAME = "not a name that W&B allows (letters, digits, _ . and -); taken as it is"
+_ODD_NAME = "W&B does not allow this name (only letters, digits, _ . and -); accepted here"
 
 _BARE_LIST = (
     "is a bare list; write values: [...] to try each item, value: [...] for the list itself"
 )
-_EMPTY = "has no value; write value: null if null is meant"
-_NO_NAME = "is no name for a parameter; use letters, digits, _ . and -"
+_EMPTY = "has no value; write value: null if you mean null"
+_NO_NAME = "is not a name for a parameter; use letters, digits, _ . and -"
 _NO_BRANCHES = "must be a map of branches, as in {svm: {parameters: {...}}, linear: {}}"
-_NO_BRANCH = "a branch holds its parameters under parameters:, or is empty: {}"
-_NO_PARAMETERS = "must be a map from the name of each parameter to what it can be"
+_NO_BRANCH = "put the parameters of a branch under parameters:, or leave it empty: {}"
+_NO_PARAMETERS = "must be a map of parameters, as in {lr: {values: [1e-3, 1e-4]}}"
 
 
 @dataclass(frozen=True)
 class ParametersReader:
-    """Reads maps of parameters; what is wrong, and for a grid what is endless, is a problem."""
+    """Reads maps of parameters and records their problems; a `grid` cannot be endless."""
 
-    findings: Findings
+    problems: Problems
     grid: bool
 
     def space(self, content: Any, path: Path) -> Space:
         """Return the space of the map of parameters at `path`."""
         if not isinstance(content, dict):
-            self.findings.problem(path, _NO_PARAMETERS)
+            self.problems.add(path, _NO_PARAMETERS)
             return Space()
         parameters = [self.parameter(name, raw, (*path, name)) for name, raw in content.items()]
         try:
-            return settled(parameters)
+            return resolved(parameters)
         except ClashError as clash:
-            self.findings.problem(path, str(clash))
+            self.problems.add(path, str(clash))
             return Space.of(parameters)
 
     def parameter(self, name: str, raw: Any, path: Path) -> Parameter:
-        """Return one parameter; one that has a problem keeps its name and says nothing else."""
+        """Return one parameter; of one with a problem, only the name is read."""
         self._check_name(name, path)
         match raw:
             case {"choices": choices, **others}:
@@ -54,19 +54,19 @@ class ParametersReader:
                 self._refuse(others, path, "parameters")
                 return Nest(name, self.space(parameters, (*path, "parameters")))
             case dict():
-                return Leaf(name, read_leaf(raw, path, self.findings, grid=self.grid))
+                return Leaf(name, read_distribution(raw, path, self.problems, grid=self.grid))
             case list():
-                self.findings.problem(path, _BARE_LIST)
+                self.problems.add(path, _BARE_LIST)
             case None:
-                self.findings.problem(path, _EMPTY)
+                self.problems.add(path, _EMPTY)
             case _:
-                note_none(raw, path, self.findings)
+                note_none(raw, path, self.problems)
                 return Leaf(name, Constant(raw))
         return Leaf(name, UNREADABLE)
 
     def _choice(self, name: str, raw: Any, path: Path) -> Parameter:
         if not isinstance(raw, dict) or not raw:
-            self.findings.problem(path, _NO_BRANCHES)
+            self.problems.add(path, _NO_BRANCHES)
             return Leaf(name, UNREADABLE)
         branches = {branch: self._branch(value, (*path, branch)) for branch, value in raw.items()}
         return Choice(name, branches)
@@ -75,17 +75,17 @@ class ParametersReader:
         if not raw and (raw is None or isinstance(raw, dict)):
             return Space()
         if not isinstance(raw, dict) or "parameters" not in raw:
-            self.findings.problem(path, _NO_BRANCH)
+            self.problems.add(path, _NO_BRANCH)
             return Space()
         self._refuse((key for key in raw if key != "parameters"), path, "parameters")
         return self.space(raw["parameters"] or {}, (*path, "parameters"))
 
     def _check_name(self, name: str, path: Path) -> None:
         if not name.strip() or not name.isprintable():
-            self.findings.problem(path, _NO_NAME, key=True)
+            self.problems.add(path, _NO_NAME, key=True)
         elif not _NAME.fullmatch(name):
-            self.findings.note(spelled(path[1:]), _ODD_NAME)
+            self.problems.note(spelled(path[1:]), _ODD_NAME)
 
-    def _refuse(self, keys: Iterable[Any], path: Path, beside: str) -> None:
+    def _refuse(self, keys: Iterable[Any], path: Path, main: str) -> None:
         for key in keys:
-            self.findings.problem((*path, key), f"cannot stand beside {beside}:", key=True)
+            self.problems.add((*path, key), f"cannot be combined with {main}:", key=True)

@@ -1,4 +1,4 @@
-"""What is wrong in a sweep file: collected, each with its place, and told all at once."""
+"""The problems of a sweep file: collected, each with its place, and reported together."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,10 +8,10 @@ from typing import Any, Protocol
 from colabctl.errors import UserError, nearest
 
 Path = tuple[str | int, ...]
-"""Where a value stands in the file: ("parameters", "lr", "values", 2)."""
+"""The keys and indices that lead to a value in the file: ("parameters", "lr", "values", 2)."""
 
 MOST_SHOWN = 100
-"""Problems that are told one by one."""
+"""Problems reported one by one; the rest are counted."""
 
 _MOST_NAMES = 6
 
@@ -25,7 +25,7 @@ class Place:
 
 
 class Places(Protocol):
-    """Something that knows where in `source` each value stands."""
+    """The places of all values in `source`."""
 
     @property
     def source(self) -> str:
@@ -37,7 +37,7 @@ class Places(Protocol):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: in which file, where, at which key, and what to do about it."""
+    """One problem: the file, the place, the key, and a message that says how to fix it."""
 
     source: str
     place: Place | None
@@ -55,71 +55,71 @@ class SweepFileError(UserError):
     """A sweep file that cannot be used: one line for each of its problems, in the file's order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=_position))
+        self.problems = tuple(sorted(problems, key=_order))
         lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]
         if len(self.problems) > MOST_SHOWN:
             lines.append(f"... and {len(self.problems) - MOST_SHOWN} more problems")
         super().__init__("\n".join(lines))
 
 
-def _position(problem: Problem) -> tuple[int, int]:
+def _order(problem: Problem) -> tuple[int, int]:
     return (problem.place.line, problem.place.column) if problem.place else (0, 0)
 
 
 @dataclass
-class Findings:
-    """What reading a file has found so far: problems, which refuse it, and notes, which do not."""
+class Problems:
+    """The problems of a file, which refuse it, and the notes on it, which do not."""
 
     places: Places
-    problems: list[Problem] = field(default_factory=list)
+    items: list[Problem] = field(default_factory=list)
     _notes: dict[str, dict[str, None]] = field(default_factory=dict)
-    _known_wrong: frozenset[Path] = frozenset()
+    _not_plain: frozenset[Path] = frozenset()
 
     def __post_init__(self) -> None:
-        self._known_wrong = frozenset(problem.path for problem in self.problems)
+        self._not_plain = frozenset(problem.path for problem in self.items)
 
-    def problem(self, path: Path, message: str, *, key: bool = False) -> None:
-        """Record that the value at `path`, or its `key`, is wrong.
+    def add(self, path: Path, message: str, *, key: bool = False) -> None:
+        """Record a problem with the value at `path`, or with its `key`.
 
-        A value that was no plain value to begin with is not found wrong again.
+        A value that was not a plain value to begin with is not reported again.
         """
-        if path in self._known_wrong:
+        if path in self._not_plain:
             return
         place = self.places.place(path, key=key)
-        self.problems.append(Problem(self.places.source, place, path, message))
+        self.items.append(Problem(self.places.source, place, path, message))
 
     def note(self, subject: str, text: str) -> None:
-        """Record something to tell the user about `subject`; the same text is told once."""
+        """Record a note on `subject`; subjects with the same text share one note."""
         self._notes.setdefault(text, {})[subject] = None
 
     def notes(self) -> Iterator[str]:
-        """Yield one line for each text: its subjects, then the text."""
+        """Yield each note on one line: its subjects, then the text."""
         for text, subjects in self._notes.items():
             yield f"{listed(subjects)}: {text}"
 
-    def refuse_if_wrong(self) -> None:
-        """Raise SweepFileError if there is any problem."""
-        if self.problems:
-            raise SweepFileError(self.problems)
+    def raise_if_any(self) -> None:
+        """Raise SweepFileError if there is a problem."""
+        if self.items:
+            raise SweepFileError(self.items)
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return the first few names, and how many more there are."""
+    """Return the first few names and the number of the others: "a, b, c and 5 more"."""
     every = list(names)
     if len(every) <= _MOST_NAMES + 1:
         return ", ".join(every)
     return f"{', '.join(every[:_MOST_NAMES])} and {len(every) - _MOST_NAMES} more"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return "; did you mean x?" for the nearest known word, else the words to choose from."""
-    names = list(known)
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return "; did you mean x?" for the nearest of `words`, or else the words to choose from."""
+    names = list(words)
     close = nearest(word, names)
     return f"; did you mean {close}?" if close else f"; choose from {listed(names)}"
 
 
 def spelled(path: Path) -> str:
-    """Return a path as a reader of the file would say it: parameters.lr.values[2]."""
+    """Return a path as text: parameters.lr.values[2]."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -131,7 +131,7 @@ def spelled(path: Path) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value for a message: on one line, short, free of control characters."""
+    """Return a value for a message: one short line without control characters."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:200])
     return text if len(text) <= 60 else f"{text[:57]}..."

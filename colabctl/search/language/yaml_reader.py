@@ -11,7 +11,14 @@ import yaml
 from yaml.reader import Reader
 
 from colabctl.search.language.document import DEEPEST, Document, unsound
-from colabctl.search.language.problems import Findings, Path, Place, Problem, SweepFileError, shown
+from colabctl.search.language.problems import (
+    Path,
+    Place,
+    Problem,
+    Problems,
+    SweepFileError,
+    shown,
+)
 from colabctl.search.language.yaml_scalars import scalar
 
 LARGEST = 1_000_000
@@ -108,7 +115,7 @@ class _Builder:
         self.source = source
         self.keys: dict[Path, Place] = {}
         self.values: dict[Path, Place] = {}
-        self.findings = Findings(Document(source, None, self.keys, self.values))
+        self.problems = Problems(Document(source, None, self.keys, self.values))
         self.frames: list[_Frame] = []
         self.anchors: dict[str, _Anchored | None] = {}  # None: not complete yet
         self.repeated = 0
@@ -139,12 +146,12 @@ class _Builder:
             place = _place(error.problem_mark)
             raise self.refusal(place, _syntax(error, text, place)) from None
         document = Document(self.source, self.content, self.keys, self.values)
-        return document, self.findings.problems
+        return document, self.problems.items
 
     def refusal(self, place: Place, message: str) -> SweepFileError:
         """Return the error for a text that cannot be read any further."""
         last = Problem(self.source, place, (), message)
-        return SweepFileError([*self.findings.problems, last])
+        return SweepFileError([*self.problems.items, last])
 
     def put(self, value: Any, size: int = 1, height: int = 0) -> None:
         if self.frames:
@@ -169,7 +176,7 @@ class _Builder:
         except ValueError as error:
             wrong = str(error)
         if wrong:
-            self.findings.problem(path, wrong)
+            self.problems.add(path, wrong)
             value = None
         if event.anchor:
             self.anchors[event.anchor] = _Anchored(value, 1, 0)
@@ -184,7 +191,7 @@ class _Builder:
         first = self.keys.setdefault(path, place)
         if first is not place:
             message = f"this key stands here twice, first in line {first.line}"
-            self.findings.problems.append(Problem(self.source, place, path, message))
+            self.problems.items.append(Problem(self.source, place, path, message))
 
     def alias(self, name: str, place: Place) -> None:
         if name not in self.anchors:
@@ -214,7 +221,7 @@ class _Builder:
         self.check_depth(len(self.frames) + 1, place)
         path = self.next_path(place)
         if event.tag not in _PLAIN_TAGS:
-            self.findings.problem(path, f"the tag {shown(event.tag)} is not allowed")
+            self.problems.add(path, f"the tag {shown(event.tag)} is not allowed")
         if event.anchor:
             self.anchors[event.anchor] = None
         self.frames.append(_Frame(path, value, event.anchor))
@@ -235,7 +242,7 @@ class _Builder:
             if isinstance(added, dict):
                 merged |= added
             else:
-                self.findings.problem((*path, _MERGE), "must be a map, as in <<: *defaults")
+                self.problems.add((*path, _MERGE), "must be a map, as in <<: *defaults")
         return merged | own
 
     def check_depth(self, levels: int, place: Place) -> None:

@@ -1,1 +1,1 @@
-"""What comes next: samplers that propose parameters, rules that stop trials early."""
+"""Samplers, which propose parameters, and stoppers, which stop trials early."""

@@ -1,7 +1,7 @@
-"""The axes that a Bayesian search moves along: one for each parameter, and Optuna's word for each.
+"""The axes of a Bayesian search, one for each parameter, and Optuna's distribution for each.
 
-A number is searched by its quantile, the share of draws below it, as in W&B's own engine: so each
-law counts as what it says about where good values are. A list is searched by position.
+The coordinate of a number is its quantile, the share of draws below it, as in W&B's engine: so a
+distribution says where good values are likely. The coordinate of a listed value is its index.
 """
 
 import json
@@ -11,11 +11,7 @@ from functools import cached_property
 from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any
 
-from colabctl.search.space.continuous import (
-    Law,
-    Quantized,
-    Uniform,
-)
+from colabctl.search.space.continuous import Continuous, Quantized, Uniform
 from colabctl.search.space.discrete import (
     Categorical,
     Constant,
@@ -31,54 +27,54 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 LEAST, MOST = 2.0**-53, 1 - 2.0**-53
-"""The ends of the uniform numbers that draws are made of."""
+"""The least and the greatest of the uniform numbers behind draws."""
 
 MOST_LISTED = 1000
-"""Values that an axis lists; more whole numbers than that are searched as if they were real."""
+"""The most values that an axis lists; more integers than that are searched like real numbers."""
 
-_SLACK = 1e-9  # of the larger bound: what rounding may have carried a value past a bound
+_SLACK = 1e-9  # times the larger bound: how far rounding may move a value past a bound
 
 
 @dataclass(frozen=True)
 class Real:
     """The axis of a number: its coordinate is a share, from LEAST to MOST."""
 
-    law: Law | Quantized | IntUniform
+    distribution: Continuous | Quantized | IntUniform
 
     @property
     def is_searched(self) -> bool:
-        """Whether there is anything to find."""
+        """Whether this axis is searched: always."""
         return True
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The least and the greatest value that is drawn."""
-        return self.law.value_at(LEAST), self.law.value_at(MOST)
+        """The least and the greatest value that can be drawn."""
+        return self.distribution.value_at(LEAST), self.distribution.value_at(MOST)
 
     def coordinate(self, value: Any) -> float | None:
-        """Return where a value lies; None if the parameter cannot have it."""
+        """Return the coordinate of a value; None if the parameter cannot have it."""
         if not isinstance(value, int | float) or isinstance(value, bool):
             return None
         low, high = self.ends
         slack = _SLACK * max(abs(low), abs(high))
         if not low - slack <= value <= high + slack:  # NaN too
             return None
-        match self.law:
-            case Law() as law:
-                share = law.share_below(value)
-            case Quantized() as law:
-                share = sum(law.share_around(value)) / 2
+        match self.distribution:
+            case Continuous() as continuous:
+                share = continuous.share_below(value)
+            case Quantized() as quantized:
+                share = sum(quantized.share_around(value)) / 2
             case IntUniform(low, high):
                 share = (value - low + 0.5) / (high - low + 1)
-        return inside(share)
+        return within(share)
 
     def share(self, coordinate: float) -> float:
         """Return the uniform number that gives the value at a coordinate."""
-        return inside(coordinate)
+        return within(coordinate)
 
     @cached_property
-    def distribution(self) -> "BaseDistribution":
-        """The coordinates as Optuna has them."""
+    def optuna_distribution(self) -> "BaseDistribution":
+        """The coordinates as a distribution of Optuna's."""
         from optuna.distributions import FloatDistribution  # noqa: PLC0415 - heavy
 
         return FloatDistribution(LEAST, MOST)
@@ -86,34 +82,47 @@ class Real:
 
 @dataclass(frozen=True)
 class Listed:
-    """The axis of one of several values: its coordinate is a position in the list.
+    """The axis of a list of values: the coordinate is an index.
 
-    shares   for each value a uniform number that gives it
-    places   the position of each value by its JSON text
-    ordered  whether neighbours are alike
+    Attributes:
+        shares: for each value a uniform number that gives it
+        indices: the index of each value by its JSON text
+        ordered: whether neighbours are similar
+
     """
 
     shares: Sequence[float]
-    places: Mapping[str, int]
+    indices: Mapping[str, int]
     ordered: bool = False
+
+    @classmethod
+    def of(
+        cls, values: Sequence[Any], shares: Sequence[float], *, ordered: bool = False
+    ) -> "Listed":
+        """Return the axis of the distinct values, each with a uniform number that gives it."""
+        first = {text(value): i for i, value in reversed(list(enumerate(values)))}
+        distinct = sorted(first.values())
+        similar = {same(values[i]): index for index, i in reversed(list(enumerate(distinct)))}
+        exact = {text(values[i]): index for index, i in enumerate(distinct)}
+        return cls([shares[i] for i in distinct], similar | exact, ordered)
 
     @property
     def is_searched(self) -> bool:
-        """Whether there is anything to find: in a long list one value says nothing of others."""
+        """Whether this axis is searched: in a long list, a value says nothing about others."""
         return 1 < len(self.shares) <= MOST_LISTED
 
     def coordinate(self, value: Any) -> int | None:
-        """Return where a value lies; None if the parameter cannot have it."""
-        place = self.places.get(text(value))
-        return self.places.get(same(value)) if place is None else place
+        """Return the coordinate of a value; None if the parameter cannot have it."""
+        index = self.indices.get(text(value))
+        return self.indices.get(same(value)) if index is None else index
 
     def share(self, coordinate: float) -> float:
         """Return the uniform number that gives the value at a coordinate."""
         return self.shares[int(coordinate)]
 
     @cached_property
-    def distribution(self) -> "BaseDistribution":
-        """The coordinates as Optuna has them."""
+    def optuna_distribution(self) -> "BaseDistribution":
+        """The coordinates as a distribution of Optuna's."""
         from optuna.distributions import (  # noqa: PLC0415 - heavy
             CategoricalDistribution,
             IntDistribution,
@@ -131,14 +140,14 @@ Axis = Real | Listed
 def axis_of(distribution: Distribution) -> Axis:
     """Return the axis of a parameter.
 
-    Probabilities of listed values count for random draws, those at the start of a search among
-    them; from then on its results say which value is good. Values listed twice count once.
+    Probabilities of listed values count for random draws only, such as those at the start of a
+    search. A value that is listed twice counts once.
     """
     match distribution:
         case Constant(value):
-            return listed([value], [0.5])
+            return Listed.of([value], [0.5])
         case Categorical(values):
-            return listed(values, [(i + 0.5) / len(values) for i in range(len(values))])
+            return Listed.of(values, [(i + 0.5) / len(values) for i in range(len(values))])
         case WeightedCategorical(values, probabilities):
             ends = accumulate(probabilities)
             drawn = [
@@ -146,7 +155,7 @@ def axis_of(distribution: Distribution) -> Axis:
                 for value, probability, end in zip(values, probabilities, ends, strict=True)
                 if probability > 0
             ]
-            return listed([value for value, _ in drawn], [share for _, share in drawn])
+            return Listed.of([value for value, _ in drawn], [share for _, share in drawn])
         case IntUniform() | Quantized(Uniform()):
             points = distribution.support()
             if points is None or points.size > MOST_LISTED:
@@ -154,65 +163,63 @@ def axis_of(distribution: Distribution) -> Axis:
             real = Real(distribution)
             values = [points.at(i) for i in range(points.size)]
             shares = [real.coordinate(value) or LEAST for value in values]
-            return listed(values, shares, ordered=True)
-        case Law() | Quantized():
+            return Listed.of(values, shares, ordered=True)
+        case Continuous() | Quantized():
             return Real(distribution)
     raise TypeError(f"no axis for {distribution}")
 
 
-def listed(values: Sequence[Any], shares: Sequence[float], *, ordered: bool = False) -> Listed:
-    """Return the axis of these values, each with a uniform number that gives it."""
-    first = {text(value): i for i, value in reversed(list(enumerate(values)))}
-    kept = sorted(first.values())
-    alike = {same(values[i]): place for place, i in reversed(list(enumerate(kept)))}
-    places = {text(values[i]): place for place, i in enumerate(kept)}
-    return Listed([shares[i] for i in kept], alike | places, ordered)
-
-
-def inside(share: float) -> float:
+def within(share: float) -> float:
     """Return the uniform number that is nearest to a share from 0 to 1."""
     return min(max(share, LEAST), MOST)
 
 
 def text(value: Any) -> str:
-    """Return a text that tells 1, 1.0, True and "1" apart."""
+    """Return a text that differs for 1, 1.0, True and "1"."""
     return json.dumps(value, sort_keys=True)
 
 
 Coordinates = Mapping[str, float]
-"""The name of an axis to the coordinate on it, for the axes that a task has."""
+"""The coordinates of a task by the name of the axis."""
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One parameter: its axis, and what each of its values opens if it is a choice.
+    """One parameter and its axis; of a choice, also the level of each branch.
 
-    The same path stands for different parameters in different branches; the name is unique.
+    The same path can mean different parameters in different branches; the name is unique.
     """
 
     name: str
     path: Path
     axis: Axis
-    opens: tuple["Level", ...] = ()
+    branches: tuple["Level", ...] = ()
 
 
 @dataclass(frozen=True)
 class Level:
-    """Parameters that exist together, those in nested maps included."""
+    """Parameters that exist together, including those in nested maps."""
 
     dimensions: tuple[Dimension, ...]
 
     def searched(self) -> tuple[Dimension, ...]:
-        """Return those among which there is anything to find."""
+        """Return the dimensions that are searched."""
         return tuple(d for d in self.dimensions if d.axis.is_searched)
 
-    def coordinates(self, params: Mapping[str, Any]) -> Coordinates | None:
-        """Return where the parameters of a task lie, or None if they are none of this space."""
-        found: dict[str, float] = {}
-        return found if self.find(params, found) else None
+    def walk(self) -> Iterator[Dimension]:
+        """Yield every dimension, including those of branches."""
+        for dimension in self.dimensions:
+            yield dimension
+            for branch in dimension.branches:
+                yield from branch.walk()
 
-    def find(self, params: Mapping[str, Any], found: dict[str, float]) -> bool:
-        """Add where the parameters lie to `found`; return False if they are none of this level."""
+    def coordinates(self, params: Mapping[str, Any]) -> Coordinates | None:
+        """Return the coordinates of a task's parameters; None if they are not of this space."""
+        coordinates: dict[str, float] = {}
+        return coordinates if self.locate(params, coordinates) else None
+
+    def locate(self, params: Mapping[str, Any], coordinates: dict[str, float]) -> bool:
+        """Add the coordinates of parameters; return False if they are not of this level."""
         for dimension in self.dimensions:
             value: Any = params
             for name in dimension.path:
@@ -222,24 +229,25 @@ class Level:
             coordinate = dimension.axis.coordinate(value)
             if coordinate is None:
                 return False
-            found[dimension.name] = coordinate
-            if dimension.opens and not dimension.opens[int(coordinate)].find(params, found):
+            coordinates[dimension.name] = coordinate
+            branches = dimension.branches
+            if branches and not branches[int(coordinate)].locate(params, coordinates):
                 return False
         return True
 
 
 def level_of(space: Space) -> Level:
-    """Return the levels of a space, the one that is always there on top."""
+    """Return the top level of a space, which every task has; branches are below it."""
     return _level(space, (), map(str, count()))
 
 
-def _level(space: Space, inside: Path, names: Iterator[str]) -> Level:
-    return Level(tuple(_dimensions(space, inside, names)))
+def _level(space: Space, above: Path, names: Iterator[str]) -> Level:
+    return Level(tuple(_dimensions(space, above, names)))
 
 
-def _dimensions(space: Space, inside: Path, names: Iterator[str]) -> Iterator[Dimension]:
+def _dimensions(space: Space, above: Path, names: Iterator[str]) -> Iterator[Dimension]:
     for parameter in space.parameters:
-        path = (*inside, parameter.name)
+        path = (*above, parameter.name)
         match parameter:
             case Leaf(_, distribution):
                 yield Dimension(next(names), path, axis_of(distribution))
@@ -247,5 +255,6 @@ def _dimensions(space: Space, inside: Path, names: Iterator[str]) -> Iterator[Di
                 yield from _dimensions(nested, path, names)
             case Choice(_, branches):
                 shares = [(i + 0.5) / len(branches) for i in range(len(branches))]
-                opens = tuple(_level(branch, inside, names) for branch in branches.values())
-                yield Dimension(next(names), path, listed(list(branches), shares), opens)
+                levels = tuple(_level(branch, above, names) for branch in branches.values())
+                axis = Listed.of(list(branches), shares)
+                yield Dimension(next(names), path, axis, levels)

@@ -1,4 +1,4 @@
-"""Optuna as the search uses it: its import, its silence, and its trials made of ours."""
+"""Imports Optuna, keeps it quiet, and turns trials into Optuna's."""
 
 import math
 import warnings
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 _UNDATED = datetime(1970, 1, 1)  # noqa: DTZ001 - Optuna's dates have no zone
-"""Optuna wants dates; nothing that we ask of it depends on them."""
+"""Optuna requires dates; nothing here depends on them."""
 
 _STATES: dict[State, str] = {
     "running": "RUNNING",
@@ -27,33 +27,30 @@ _STATES: dict[State, str] = {
 }
 
 
-def optuna(purpose: str) -> "ModuleType":
-    """Return the module `optuna`; raise UserError, which says that `purpose` needs it, if absent.
-
-    For example optuna("method: bayes").
-    """
+def import_optuna(purpose: str) -> "ModuleType":
+    """Return the module `optuna`; raise UserError, naming `purpose`, if it is not installed."""
     try:
-        import optuna as module  # noqa: PLC0415 - heavy, and not everyone has it
+        import optuna  # noqa: PLC0415 - heavy, and may be missing
     except ImportError as error:
         raise UserError(f"{purpose} needs Optuna ({error}); run: pip install optuna") from None
-    return module
+    return optuna
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Optuna from logging and from warning of its experimental parts, for a while.
+    """Keep Optuna from logging, and from warning about its experimental parts, within a block.
 
-    What the user has set for their own studies in this process is as before afterwards.
+    Afterwards the user's own settings apply again.
     """
-    module = optuna("quiet")
-    verbosity = module.logging.get_verbosity()
-    module.logging.set_verbosity(module.logging.ERROR)
+    optuna = import_optuna("a quiet study")
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", module.exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             yield
     finally:
-        module.logging.set_verbosity(verbosity)
+        optuna.logging.set_verbosity(verbosity)
 
 
 def frozen(
@@ -62,13 +59,13 @@ def frozen(
     params: Mapping[str, Any] | None = None,
     distributions: Mapping[str, "BaseDistribution"] | None = None,
 ) -> "FrozenTrial":
-    """Return a trial as Optuna sees it, with `number` for its number and its id.
+    """Return a trial as Optuna's, with `number` as its number and its id.
 
-    One that is done without a value, or with NaN, has failed. The value of a pruned one is its
-    last report, as in Optuna. `params` and `distributions`, the same names in both, are taken as
-    they are; without them the trial has no parameters. Its dates mean nothing.
+    A done trial without a value, or with NaN, is failed. The value of a pruned one is its last
+    report, as in Optuna. `params` and `distributions` have the same names; without them the trial
+    has no parameters. Its dates mean nothing.
     """
-    trials = optuna("a study").trial
+    trials = import_optuna("a study").trial
     steps = by_step(trial.reports)
     value: float | None = None
     state = trial.state
@@ -96,17 +93,17 @@ def frozen(
 
 
 def by_step(reports: Sequence[Report]) -> dict[int, float]:
-    """Return reports by step, as Optuna keeps them: of two for one step, the first counts.
+    """Return reports by step, as Optuna keeps them: the first of several for one step counts.
 
-    The steps are those that the task named if all are whole numbers from 0 to 2**53, which Optuna
-    can tell apart, else 0, 1, 2, ...
+    The steps are those of the task if all are whole numbers from 0 to 2**53, beyond which floats
+    are not exact; else 0, 1, 2, ...
     """
     steps = [
         step for step, _ in reports if step is not None and 0 <= step <= 2**53 and step % 1 == 0
     ]
     if len(steps) < len(reports):
         return {number: value for number, (_, value) in enumerate(reports)}
-    named: dict[int, float] = {}
+    values: dict[int, float] = {}
     for step, (_, value) in zip(steps, reports, strict=True):
-        named.setdefault(int(step), value)
-    return named
+        values.setdefault(int(step), value)
+    return values

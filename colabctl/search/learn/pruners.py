@@ -1,4 +1,4 @@
-"""Optuna's pruners, asked about trials that ran on many machines."""
+"""Stoppers that ask Optuna's pruners about trials that ran on many machines."""
 
 import copy
 import math
@@ -6,17 +6,18 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from colabctl.search.language.metric import Goal
-from colabctl.search.learn.optuna_bridge import by_step, frozen, optuna, quiet
+from colabctl.search.language.stopping_rules import Patient, Rule, SuccessiveHalving
+from colabctl.search.learn.optuna_bridge import by_step, frozen, import_optuna, quiet
 from colabctl.search.learn.trials import Trial, Trials
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.study import Study
     from optuna.trial import FrozenTrial
-    from optuna.trial import Trial as StandIn
+    from optuna.trial import Trial as OptunaTrial
 
 _NAMES = {
     "median": "MedianPruner",
@@ -27,39 +28,38 @@ _NAMES = {
 }
 
 
-def pruning(rule: Mapping[str, Any], goal: Goal) -> "Comparison | Climb":
-    """Return who judges by a checked rule; raise UserError if Optuna is not installed."""
-    optuna(f"early_terminate: {rule['type']}")
-    inner: Mapping[str, Any] | None = rule
-    while inner is not None:
-        if inner["type"] == "successive_halving":
-            return Climb(rule, goal)
-        inner = inner.get("wrapped_pruner")
-    return Comparison(rule, goal)
+def pruner_stopper(rule: Rule, goal: Goal) -> "ComparingStopper | HalvingStopper":
+    """Return the stopper for a pruner of Optuna's; raise UserError if Optuna is not installed."""
+    import_optuna(f"early_terminate: {rule.type}")
+    inner: Rule | None = rule
+    while isinstance(inner, Patient):
+        inner = inner.wrapped_pruner
+    kind = HalvingStopper if isinstance(inner, SuccessiveHalving) else ComparingStopper
+    return kind(rule, goal)
 
 
-class Comparison:
-    """Asks a pruner that looks at the trial in question and at those that are done.
+class ComparingStopper:
+    """Asks a pruner that compares a trial with those that are done.
 
-    Optuna counts a trial that is done only if its objective has a value.
+    Optuna counts a done trial only if its objective has a value.
     """
 
-    def __init__(self, rule: Mapping[str, Any], goal: Goal) -> None:
+    def __init__(self, rule: Rule, goal: Goal) -> None:
         self._rule, self._goal = rule, goal
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._study = _study(self._rule, self._goal)
         self._done: dict[int, Trial] = {}
 
     def stops(self, number: int, trials: Trials) -> bool:
-        """Return whether the running trial `number` should stop now."""
+        """See Stopper."""
         trial = trials.get(number)
         if trial is None or trial.state != "running" or not trial.reports:
             return False
         done = {other: trial for other, trial in trials.items() if trial.state == "done"}
-        if any(done.get(other) != known for other, known in self._done.items()):
-            self._begin()
+        if any(done.get(other) != before for other, before in self._done.items()):
+            self._reset()
         for other, finished in done.items():
             if other not in self._done:
                 self._done[other] = finished
@@ -69,154 +69,152 @@ class Comparison:
 
 
 @dataclass
-class _Climber:
-    """A trial on the ladder: its stand-in in the study, and its reports so far by step.
+class _Run:
+    """A trial in the study of a HalvingStopper.
 
-    last    the highest step of these
-    told    whether it was to stop at the last rung that it reached
-    open    whether its last report may have reached more rungs than it is marked at
+    Attributes:
+        stand_in: the trial of the study that represents it
+        reports: its reports so far by step
+        last: the highest step of these
+        stop: whether it had to stop at the last rung that it reached
+        unmarked: whether its last report may have reached rungs at which it has no mark yet
+
     """
 
     trial: Trial
-    stand_in: "StandIn"
+    stand_in: "OptunaTrial"
     reports: dict[int, float] = field(default_factory=dict)
     last: int = -1
-    told: bool = False
-    open: bool = False
+    stop: bool = False
+    unmarked: bool = False
 
 
-class Climb:
-    """Asks a pruner that leaves a mark on each trial at each rung of a ladder.
+class HalvingStopper:
+    """Asks a pruner that marks each trial at each rung, and compares by these marks.
 
-    It compares by these marks, so that the reports of every peer are put to it in their order, as
-    if all had run here. Which report of one trial came before which of another is not known, and
-    matters where a pruned trial reached several rungs at once: it is marked at those that it earns
-    among the trials known so far. A trial that reported again, or ended by itself, was promoted
-    from every rung that it had reached.
+    The reports of each peer are replayed in their order, as if all trials had run in one process.
+    The order of reports of different trials is unknown. It matters where a pruned trial reached
+    several rungs at once: it is marked at those that it earns among the trials known so far. A
+    trial that reported again, or ended by itself, was promoted from every rung it had reached.
     """
 
-    def __init__(self, rule: Mapping[str, Any], goal: Goal) -> None:
+    def __init__(self, rule: Rule, goal: Goal) -> None:
         self._rule, self._goal = rule, goal
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._study = _study(self._rule, self._goal)
-        self._climbers: dict[int, _Climber] = {}
+        self._runs: dict[int, _Run] = {}
 
     def stops(self, number: int, trials: Trials) -> bool:
-        """Return whether the running trial `number` should stop now.
-
-        The pruner decides once for each rung. News of peers does not change what it decided.
-        """
+        """See Stopper. The decision at a rung is final: later news of peers does not change it."""
         trial = trials.get(number)
         if trial is None or trial.state != "running":
             return False
         with _without_warnings():
             if not self._learn(number, trials):
-                self._begin()
+                self._reset()
                 self._learn(number, trials)
-            climber = self._climbers[number]
-            if climber.reports and not climber.told:  # peers may have settled min_resource: auto
-                self._put(climber)
-        return climber.told
+            run = self._runs[number]
+            if run.reports and not run.stop:  # peers may have decided min_resource: auto
+                self._prune(run)
+        return run.stop
 
     def _learn(self, asked: int, trials: Trials) -> bool:
-        """Take in all that is new; return whether nothing of what was known has changed.
+        """Add all news; return whether they only extend what was known.
 
-        First those that have ended, in the order of their numbers, last the one in question.
+        Trials that have ended come first, by number; the trial `asked` about comes last.
         """
-        known = self._climbers
-        changed = [
-            n for n, trial in trials.items() if n not in known or known[n].trial is not trial
-        ]
-        changed.sort(key=lambda n: (n == asked, trials[n].state == "running", n))
-        grown = all(self._follow(number, trials[number]) for number in changed)
-        return grown and len(known) == len(trials)
+        runs = self._runs
+        news = [n for n, trial in trials.items() if n not in runs or runs[n].trial is not trial]
+        news.sort(key=lambda n: (n == asked, trials[n].state == "running", n))
+        extended = all(self._extend(number, trials[number]) for number in news)
+        return extended and len(runs) == len(trials)
 
-    def _follow(self, number: int, trial: Trial) -> bool:
-        """Let a trial go on by its new reports; return False if it is another than it was."""
-        climber = self._climbers.get(number)
+    def _extend(self, number: int, trial: Trial) -> bool:
+        """Add the new reports of a trial; return False if the earlier ones have changed."""
+        run = self._runs.get(number)
         reports = by_step(trial.reports)
-        if climber is None:
-            climber = _Climber(Trial("running", trial.params), self._study.ask())
-            self._climbers[number] = climber
-        if not _starts_with(reports, climber.reports):
+        if run is None:
+            run = self._runs[number] = _Run(Trial("running", trial.params), self._study.ask())
+        if not _starts_with(reports, run.reports):
             return False
-        if climber.trial.state != "running":
-            same = climber.trial.state == trial.state and len(reports) == len(climber.reports)
-            climber.trial = trial
+        if run.trial.state != "running":
+            same = run.trial.state == trial.state and len(reports) == len(run.reports)
+            run.trial = trial
             return same
-        for step in list(reports)[len(climber.reports) :]:
-            self._promote(climber)
-            climber.reports[step] = reports[step]
-            climber.last = max(climber.last, step)
-            self._put(climber)
-        climber.trial = trial
+        for step in list(reports)[len(run.reports) :]:
+            self._promote(run)
+            run.reports[step] = reports[step]
+            run.last = max(run.last, step)
+            self._prune(run)
+        run.trial = trial
         if trial.state in ("done", "failed"):
-            self._promote(climber)
+            self._promote(run)
         if trial.state == "done":
-            self._complete(climber)
+            self._complete(run)
         return True
 
-    def _put(self, climber: _Climber) -> None:
-        """Put a trial as it stands to the pruner, which marks it at the rungs that it earned."""
-        before = self._stored(climber)
+    def _prune(self, run: _Run) -> None:
+        """Ask the pruner about a trial; it marks the trial at the rungs that it earned."""
+        before = self._stored(run)
         marks = dict(before.system_attrs)
         shown = copy.copy(before)
-        last, patient = climber.last, self._rule["type"] == "patient"
-        shown.intermediate_values = climber.reports if patient else {last: climber.reports[last]}
+        last, patient = run.last, isinstance(self._rule, Patient)
+        shown.intermediate_values = run.reports if patient else {last: run.reports[last]}
         stop = bool(self._study.pruner.prune(self._study, shown))
-        marked = self._stored(climber).system_attrs != marks
+        marked = self._stored(run).system_attrs != marks
         if stop or marked:
-            climber.told = stop
-        climber.open = stop and marked
+            run.stop = stop
+        run.unmarked = stop and marked
 
-    def _stored(self, climber: _Climber) -> "FrozenTrial":
-        return self._study.get_trials(deepcopy=False)[climber.stand_in.number]
+    def _stored(self, run: _Run) -> "FrozenTrial":
+        return self._study.get_trials(deepcopy=False)[run.stand_in.number]
 
-    def _promote(self, climber: _Climber) -> None:
-        """Mark a trial, which went on, at all that it had reached by its last report."""
-        while climber.open:
-            self._put(climber)
+    def _promote(self, run: _Run) -> None:
+        """Mark a trial that continued at every rung that its last report reached."""
+        while run.unmarked:
+            self._prune(run)
 
-    def _complete(self, climber: _Climber) -> None:
-        """Let Optuna know how far a trial went that is done: `min_resource: auto` looks at it."""
-        if climber.reports:
-            climber.stand_in.report(climber.reports[climber.last], climber.last)
-        # Optuna itself says whether a trial with this value, or None, is complete
-        self._study.tell(climber.stand_in, climber.trial.value)
+    def _complete(self, run: _Run) -> None:
+        """Give Optuna the last step of a done trial, which `min_resource: auto` looks at."""
+        if run.reports:
+            run.stand_in.report(run.reports[run.last], run.last)
+        # Optuna decides whether a trial with this value, or None, is complete
+        self._study.tell(run.stand_in, run.trial.value)
 
 
 def _starts_with(reports: Mapping[int, float], earlier: Mapping[int, float]) -> bool:
-    """Return whether reports are earlier ones and what came after them; NaN is like NaN."""
+    """Return whether reports are the earlier ones, possibly with more; NaN equals NaN."""
     return len(reports) >= len(earlier) and all(
         new == old and (value == before or (math.isnan(value) and math.isnan(before)))
         for (new, value), (old, before) in zip(reports.items(), earlier.items(), strict=False)
     )
 
 
-def _study(rule: Mapping[str, Any], goal: Goal) -> "Study":
+def _study(rule: Rule, goal: Goal) -> "Study":
     """Return an empty study in memory with the pruner of a rule."""
-    module = optuna("early_terminate")
+    optuna = import_optuna("early_terminate")
     with quiet():
-        study: Study = module.create_study(
-            direction=goal, sampler=module.samplers.RandomSampler(), pruner=_pruner(rule)
+        study: Study = optuna.create_study(
+            direction=goal, sampler=optuna.samplers.RandomSampler(), pruner=_pruner(rule)
         )
     return study
 
 
-def _pruner(rule: Mapping[str, Any]) -> "BasePruner":
-    arguments = {name: value for name, value in rule.items() if name != "type"}
-    if arguments.get("wrapped_pruner") is not None:
-        arguments["wrapped_pruner"] = _pruner(arguments["wrapped_pruner"])
-    kind = getattr(optuna("early_terminate").pruners, _NAMES[rule["type"]])
+def _pruner(rule: Rule) -> "BasePruner":
+    arguments = {
+        name: _pruner(value) if isinstance(value, Rule) else value
+        for name, value in vars(rule).items()
+    }
+    kind = getattr(import_optuna("early_terminate").pruners, _NAMES[rule.type])
     pruner: BasePruner = kind(**arguments)
     return pruner
 
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Keep NumPy and Optuna from warning, for a while, of reports that are all NaN and the like."""
+    """Silence warnings within a block, such as NumPy's about reports that are all NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,37 +1,37 @@
-"""Who says whether a running task should stop early."""
+"""Creates the stopper of a cell, which decides whether a running task should stop early."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, get_args
 
-from colabctl.search.language.early_terminate import checked
 from colabctl.search.language.metric import Goal
+from colabctl.search.language.stopping_rules import Hyperband, from_json
 from colabctl.search.learn.trials import Trials
 
 
 class Stopper(Protocol):
-    """Judges the trials of one cell by one rule; it remembers what it has read of them."""
+    """Judges the trials of one cell by one rule; it remembers the trials that it has seen."""
 
     def stops(self, number: int, trials: Trials) -> bool:
-        """Return whether the running trial `number` should stop now; no other trial ever does.
+        """Return whether trial `number` should stop now; only a running trial ever should.
 
-        `trials` are all that are known of its cell, with its own reports. A trial of which
-        something has changed since the last call is another object, others need not be.
+        `trials` are all known trials of its cell, including its own reports. A trial that has
+        changed since the last call must be another object.
         """
 
 
 def stopper(rule: Mapping[str, Any], goal: Goal) -> Stopper:
-    """Return who judges by a rule of `read_early_terminate`.
+    """Return the stopper for a rule as plan.json has it.
 
-    Raises ValueError if rule or goal is none, as in a file that was damaged, and UserError if
-    Optuna, whose pruners all rules but hyperband are, is not installed.
+    Raises ValueError for a damaged rule or goal, and UserError if the rule needs Optuna, as all but
+    hyperband do, and it is not installed.
     """
     if goal not in get_args(Goal):
         raise ValueError(f"goal: must be minimize or maximize, not {goal!r:.40}")
-    rule = checked(rule)
-    if rule["type"] == "hyperband":
-        from colabctl.search.learn.hyperband import Hyperband  # noqa: PLC0415 - one of them is needed
+    checked = from_json(rule)
+    if isinstance(checked, Hyperband):
+        from colabctl.search.learn.hyperband import HyperbandStopper  # noqa: PLC0415 - rarely both
 
-        return Hyperband(rule, goal)
-    from colabctl.search.learn.pruners import pruning  # noqa: PLC0415 - one of them is needed
+        return HyperbandStopper(checked, goal)
+    from colabctl.search.learn.pruners import pruner_stopper  # noqa: PLC0415 - rarely both
 
-    return pruning(rule, goal)
+    return pruner_stopper(checked, goal)

@@ -1,4 +1,4 @@
-"""What a search learns from: the trials of one cell, as far as their reader knows."""
+"""The trials of one cell, as far as they are known: what a search learns from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,20 +7,22 @@ from typing import Any, Literal
 State = Literal["running", "done", "pruned", "failed"]
 
 Report = tuple[float | None, float]
-"""The step that a task named, or None, and the value of the metric."""
+"""The step that a task reported, or None, and the value of the metric."""
 
 
 @dataclass(frozen=True)
 class Trial:
     """One trial of a cell.
 
-    state          running also means: claimed once, and waiting to be run again
-    params         as the task sees them, maps within maps where the space nests
-    value          the metric at the end, None if there is none or it is no number
-    reports        intermediate values in the order in which the task told them
-    distributions  of an Optuna objective: the distribution of each of its parameters, as Optuna
-                   writes it in JSON; else None, the space says it
-    ended          when it came to its end, on a clock that all trials share; None if it did not
+    Attributes:
+        state: "running" includes a trial that waits for another attempt
+        params: as the task sees them, with nested maps
+        value: the final metric; None if it is missing or not a number
+        reports: intermediate values in the order of the reports
+        distributions: of an Optuna objective's parameters, in Optuna's JSON; None for others,
+            whose space is declared
+        ended: the time of its end, in seconds on a clock that all trials share; None before
+
     """
 
     state: State
@@ -32,4 +34,4 @@ class Trial:
 
 
 Trials = Mapping[int, Trial]
-"""The trials of one cell that anything is known of, by their number in the cell."""
+"""The known trials of one cell by their number in the cell."""

@@ -1,1 +1,1 @@
-"""What parameters can be: distributions, nested maps, branches, cells."""
+"""The space of a sweep: distributions, nested maps, branches, cells."""

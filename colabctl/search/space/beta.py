@@ -1,4 +1,4 @@
-"""The beta law, which the standard library does not have: its quantiles, and its shares."""
+"""The beta distribution, which the standard library lacks: its quantiles and shares."""
 
 import math
 
@@ -7,16 +7,16 @@ _ACCURACY = 1e-15
 
 
 def beta_quantile(u: float, a: float, b: float) -> float:
-    """Return x with I_x(a, b) = u: Newton's method inside a bracket that only shrinks.
+    """Return x with I_x(a, b) = u: Newton's method within a shrinking bracket.
 
     `u` in (0, 1), `a` and `b` above 0. Quantiles below 1e-300 are 0.
     """
     log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
     low, high = 0.0, 1.0
     x = a / (a + b)
-    for _ in range(2000):  # halving alone would need some 1,100
+    for _ in range(2000):  # bisection alone would need about 1,100
         below, above = _tails(x, a, b, log_beta)
-        error = below - u if u < 0.5 else (1 - u) - above  # from the shorter tail: more digits
+        error = below - u if u < 0.5 else (1 - u) - above  # the shorter tail has more digits
         if error > 0:
             high = x
         else:
@@ -43,7 +43,7 @@ def _tails(x: float, a: float, b: float, log_beta: float) -> tuple[float, float]
     """Return I_x(a, b) and 1 - I_x(a, b), the incomplete beta function on either side of x.
 
     The continued fraction is DLMF 8.17.22, evaluated by Lentz's method (Numerical Recipes, 5.2). It
-    converges fast up to the mean; above it I_x(a, b) = 1 - I_(1-x)(b, a).
+    converges fast up to the mean; above it, I_x(a, b) = 1 - I_(1-x)(b, a).
     """
     if x > (a + 1) / (a + b + 2):
         above, below = _tails(1 - x, b, a, log_beta)

@@ -10,15 +10,15 @@ from colabctl.search.space.discrete import same
 from colabctl.search.space.space import Space, Values
 
 MOST_CELLS = 10_000
-"""Combinations that `foreach` may give, the excluded ones included."""
+"""The most combinations of `foreach`, including excluded ones."""
 
 Exclusion = Mapping[str, Any]
-"""Values of some `foreach` parameters; combinations that have them all are dropped."""
+"""Values of some `foreach` parameters; combinations that have all of them are dropped."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One search: the values of its `foreach` parameters, its number of tasks, what they can be."""
+    """One search: the values of its `foreach` parameters, its number of tasks, its space."""
 
     values: Values
     tasks: int
@@ -28,10 +28,10 @@ class Cell:
 def combinations(
     space: Space, foreach: Sequence[str], exclude: Sequence[Exclusion], source: str
 ) -> list[tuple[Values, Space]]:
-    """Return the values of each cell, and what is left to search in it.
+    """Return the values of each cell, and the space that remains to be searched in it.
 
     A parameter that only some branches have varies only in the cells of those branches.
-    Raises UserError, naming `source`, for more than MOST_CELLS combinations and if none is left.
+    Raises UserError, naming `source`, for more than MOST_CELLS combinations and if none remains.
     """
     every = list(islice(_combined(space, foreach), MOST_CELLS + 1))
     if len(every) > MOST_CELLS:
@@ -51,10 +51,10 @@ def combinations(
             for names, rules in dropped.items()
         )
 
-    kept = [(values, left) for values, left in every if not is_dropped(values)]
-    if not kept:
+    remaining = [(values, left) for values, left in every if not is_dropped(values)]
+    if not remaining:
         raise UserError(f"{source}: exclude drops every combination; nothing is left to run")
-    return kept
+    return remaining
 
 
 def _combined(space: Space, foreach: Sequence[str]) -> Iterator[tuple[Values, Space]]:

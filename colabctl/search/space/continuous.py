@@ -1,4 +1,4 @@
-"""The laws over real numbers that a parameter can be drawn from, and their rounding to steps."""
+"""Continuous distributions of parameters, and their rounding to multiples of a step."""
 # ruff: noqa: D102 - the base classes say what the methods do
 
 import math
@@ -10,32 +10,32 @@ from colabctl.search.space.beta import beta_quantile, beta_share
 from colabctl.search.space.discrete import Distribution, Points, check_order
 
 _STANDARD_NORMAL = NormalDist()
-_WIDEST = 8.3  # standard deviations within which every draw of 53 bits lies
-_LARGEST_EXPONENT = 690.0  # e to this is just below the largest number of a sweep
-_MOST_STEPS = 2**53  # multiples of q up to which a float can tell neighbours apart
+_WIDEST = 8.3  # standard deviations that no draw of 53 bits exceeds
+_LARGEST_EXPONENT = 690.0  # e to this power is just below the largest number of a sweep
+_MOST_STEPS = 2**53  # multiples of q up to which neighbours are different floats
 
 
-class Law(Distribution):
-    """A law over real numbers, which `Quantized` can round."""
+class Continuous(Distribution):
+    """A distribution over real numbers, which `Quantized` can round."""
 
     def value_at(self, u: float) -> float:
         raise NotImplementedError
 
     def share_below(self, value: float) -> float:
-        """Return the share, 0 to 1, of all draws that lie below `value`: `value_at` turned round.
+        """Return the share, 0 to 1, of all draws below `value`: the inverse of `value_at`.
 
-        Some digits are lost where the law is flat.
+        It loses digits where the density is near 0.
         """
         raise NotImplementedError
 
     def range(self) -> tuple[float, float] | None:
-        """Return the least and the greatest value; None if there is none."""
+        """Return the bounds of the values; None if they have none."""
         return None
 
 
 @dataclass(frozen=True)
-class Uniform(Law):
-    """Evenly from `min` to `max`."""
+class Uniform(Continuous):
+    """Uniform from `min` to `max`."""
 
     word: ClassVar[str] = "uniform"
     min: float
@@ -55,16 +55,26 @@ class Uniform(Law):
 
 
 @dataclass(frozen=True)
-class LogUniform(Law):
-    """exp of evenly from `min` to `max`: the bounds are exponents of e."""
+class _Exponents(Continuous):
+    """Bounds that are exponents of e."""
 
-    word: ClassVar[str] = "log_uniform"
     min: float
     max: float
 
     def __post_init__(self) -> None:
         check_order(self.min, self.max)
-        _check_exponents(self.min, self.max)
+        if max(abs(self.min), abs(self.max)) > _LARGEST_EXPONENT:
+            raise ValueError(
+                f"min {self.min} and max {self.max} are exponents of e here, and too large; for "
+                "bounds of the values use the distribution whose name ends in _values"
+            )
+
+
+@dataclass(frozen=True)
+class LogUniform(_Exponents):
+    """e to the power of a number that is uniform from `min` to `max`."""
+
+    word: ClassVar[str] = "log_uniform"
 
     def value_at(self, u: float) -> float:
         return math.exp(u * (self.max - self.min) + self.min)
@@ -77,20 +87,32 @@ class LogUniform(Law):
 
 
 @dataclass(frozen=True)
-class LogUniformValues(Law):
-    """From `min` to `max`, with a logarithm that is even."""
+class InvLogUniform(_Exponents):
+    """e to the power of minus a number that is uniform from `min` to `max`, with 1 - u for u."""
 
-    word: ClassVar[str] = "log_uniform_values"
+    word: ClassVar[str] = "inv_log_uniform"
+
+    def value_at(self, u: float) -> float:
+        return math.exp(-((1 - u) * (self.max - self.min) + self.min))
+
+    def share_below(self, value: float) -> float:
+        return _part(_log(value), -self.max, -self.min)
+
+    def range(self) -> tuple[float, float]:
+        return math.exp(-self.max), math.exp(-self.min)
+
+
+@dataclass(frozen=True)
+class _LogBetween(Continuous):
+    """From `min` to `max`, with a logarithm that is uniform."""
+
     min: float
     max: float
 
     def __post_init__(self) -> None:
         check_order(self.min, self.max)
-        _check_above_zero(self.min)
-
-    def value_at(self, u: float) -> float:
-        low = math.log(self.min)
-        return math.exp(u * (math.log(self.max) - low) + low)
+        if not self.min > 0:
+            raise ValueError(f"min is {self.min}, and a logarithm needs it above 0")
 
     def share_below(self, value: float) -> float:
         return _part(_log(value), math.log(self.min), math.log(self.max))
@@ -100,47 +122,30 @@ class LogUniformValues(Law):
 
 
 @dataclass(frozen=True)
-class InvLogUniform(Law):
-    """exp of minus evenly from `min` to `max`, with 1 - u in the place of u."""
+class LogUniformValues(_LogBetween):
+    """From `min` to `max`, with a logarithm that is uniform."""
 
-    word: ClassVar[str] = "inv_log_uniform"
-    min: float
-    max: float
-
-    def __post_init__(self) -> None:
-        check_order(self.min, self.max)
-        _check_exponents(self.min, self.max)
+    word: ClassVar[str] = "log_uniform_values"
 
     def value_at(self, u: float) -> float:
-        return math.exp(-((1 - u) * (self.max - self.min) + self.min))
-
-    def share_below(self, value: float) -> float:
-        return _part(_log(value), -self.max, -self.min)
+        low = math.log(self.min)
+        return math.exp(u * (math.log(self.max) - low) + low)
 
 
 @dataclass(frozen=True)
-class InvLogUniformValues(Law):
-    """From `min` to `max`, with a logarithm that is even, and 1 - u in the place of u."""
+class InvLogUniformValues(_LogBetween):
+    """As LogUniformValues, but computed through the inverse, with 1 - u for u."""
 
     word: ClassVar[str] = "inv_log_uniform_values"
-    min: float
-    max: float
-
-    def __post_init__(self) -> None:
-        check_order(self.min, self.max)
-        _check_above_zero(self.min)
 
     def value_at(self, u: float) -> float:
         low, high = -math.log(self.max), -math.log(self.min)
         return math.exp(-((1 - u) * (high - low) + low))
 
-    def share_below(self, value: float) -> float:
-        return _part(_log(value), math.log(self.min), math.log(self.max))
-
 
 @dataclass(frozen=True)
-class Normal(Law):
-    """The normal law with mean `mu` and standard deviation `sigma`."""
+class Normal(Continuous):
+    """The normal distribution with mean `mu` and standard deviation `sigma`."""
 
     word: ClassVar[str] = "normal"
     mu: float = 0.0
@@ -157,8 +162,8 @@ class Normal(Law):
 
 
 @dataclass(frozen=True)
-class LogNormal(Law):
-    """exp of the normal law with mean `mu` and standard deviation `sigma`."""
+class LogNormal(Continuous):
+    """e to the power of a normal number with mean `mu` and standard deviation `sigma`."""
 
     word: ClassVar[str] = "log_normal"
     mu: float = 0.0
@@ -168,7 +173,7 @@ class LogNormal(Law):
         _check_spread(self.sigma)
         if abs(self.mu) + _WIDEST * self.sigma > _LARGEST_EXPONENT:
             raise ValueError(
-                f"mu {self.mu} and sigma {self.sigma} are exponents of e, and reach too far"
+                f"mu {self.mu} and sigma {self.sigma} are exponents of e here, and too large"
             )
 
     def value_at(self, u: float) -> float:
@@ -179,8 +184,8 @@ class LogNormal(Law):
 
 
 @dataclass(frozen=True)
-class Beta(Law):
-    """The beta law on [0, 1] with shapes `a` and `b`."""
+class Beta(Continuous):
+    """The beta distribution on [0, 1] with shapes `a` and `b`."""
 
     word: ClassVar[str] = "beta"
     a: float = 1
@@ -189,7 +194,7 @@ class Beta(Law):
     def __post_init__(self) -> None:
         for name, shape in (("a", self.a), ("b", self.b)):
             if not 0.001 <= shape <= 1e6:
-                raise ValueError(f"{name} is {shape}; it must lie between 0.001 and 1e6")
+                raise ValueError(f"{name} is {shape}; it must be from 0.001 to 1e6")
 
     def value_at(self, u: float) -> float:
         return beta_quantile(u, self.a, self.b)
@@ -203,45 +208,45 @@ class Beta(Law):
 
 @dataclass(frozen=True)
 class Quantized(Distribution):
-    """A law whose draws are rounded, half to even, to multiples of `q`.
+    """Draws of `base`, rounded to multiples of `q`, halves to even.
 
-    Rounding can leave [min, max]. The draws are whole numbers if `q` was written as one.
+    Rounding can leave [min, max]. The draws are whole numbers if `q` is an int.
     """
 
-    law: Law
+    base: Continuous
     q: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.q > 0:
             raise ValueError(f"q is {self.q}; it must be above 0")
-        ends = self.law.range() or (self.law.value_at(2**-53), self.law.value_at(1 - 2**-53))
+        ends = self.base.range() or (self.base.value_at(2**-53), self.base.value_at(1 - 2**-53))
         if max(abs(end) for end in ends) / self.q > _MOST_STEPS:
-            raise ValueError(f"q is {self.q}, too fine for numbers as large as {max(ends):.3g}")
+            raise ValueError(f"q is {self.q}, too small for numbers as large as {max(ends):.3g}")
 
     @property
     def kind(self) -> str:
-        return f"q_{self.law.kind}"
+        return f"q_{self.base.kind}"
 
     def value_at(self, u: float) -> float:
-        return self._multiple(round(self.law.value_at(u) / self.q))
+        return self._multiple(round(self.base.value_at(u) / self.q))
 
     def share_around(self, value: float) -> tuple[float, float]:
-        """Return the shares of the law's draws between which a draw is rounded to `value`."""
+        """Return the shares of the draws of `base` between which a draw is rounded to `value`."""
         count = round(value / self.q)
         below, above = (count - 0.5) * self.q, (count + 0.5) * self.q
-        return self.law.share_below(below), self.law.share_below(above)
+        return self.base.share_below(below), self.base.share_below(above)
 
     def _multiple(self, count: int) -> float:
         value = float(count) * self.q
         return int(value) if isinstance(self.q, int) else value
 
     def grid(self) -> Points[float] | None:
-        if not isinstance(self.law, Uniform):
+        if not isinstance(self.base, Uniform):
             return None
-        return _arange(self.law.min, self.law.max, self.q)
+        return _arange(self.base.min, self.base.max, self.q)
 
     def support(self) -> Points[float] | None:
-        ends = self.law.range()
+        ends = self.base.range()
         if ends is None:
             return None
         # The ends themselves are never drawn, so a half rounds inwards.
@@ -250,17 +255,17 @@ class Quantized(Distribution):
 
 
 def _arange(low: float, high: float, step: float) -> Points[float]:
-    """Return numpy.arange(low, high, step), bit by bit: `high` is not among them."""
+    """Return numpy.arange(low, high, step), bit for bit: without `high`."""
     size = math.ceil((high - low) / step)
     if all(isinstance(number, int) for number in (low, high, step)):
         return Points(size, lambda i: low + i * step)
-    apart = float(low + step) - low
-    return Points(size, lambda i: low + i * apart)
+    distance = float(low + step) - low
+    return Points(size, lambda i: low + i * distance)
 
 
 def _part(value: float, low: float, high: float) -> float:
-    """Return how far `value` lies on the way from `low` to `high`, between 0 and 1."""
-    if not low < high:  # two bounds so close that their logarithms are equal
+    """Return the position of `value` from `low` (0) to `high` (1), no less and no more."""
+    if not low < high:  # bounds so close that their logarithms are equal
         return 0.5
     return min(max((value - low) / (high - low), 0.0), 1.0)
 
@@ -269,19 +274,6 @@ def _log(value: float) -> float:
     return math.log(value) if value > 0 else -math.inf
 
 
-def _check_above_zero(low: float) -> None:
-    if not low > 0:
-        raise ValueError(f"min is {low}, and a logarithm needs it above 0")
-
-
 def _check_spread(sigma: float) -> None:
     if not sigma > 0:
         raise ValueError(f"sigma is {sigma}; it must be above 0")
-
-
-def _check_exponents(low: float, high: float) -> None:
-    if max(abs(low), abs(high)) > _LARGEST_EXPONENT:
-        raise ValueError(
-            f"min {low} and max {high} are exponents of e here, and too large; for the bounds "
-            "themselves use the distribution whose name ends in _values"
-        )

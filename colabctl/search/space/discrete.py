@@ -1,9 +1,9 @@
-"""What a parameter is drawn from: constants, lists, whole numbers; real numbers are in `laws`.
+"""Discrete distributions of parameters: constants, lists and integers; and the base of all.
 
-Each distribution is a frozen value that cannot be made with parameters that mean nothing: it raises
+Each distribution is a frozen value. Creating one with arguments that make no sense raises
 ValueError with a message for the user. `value_at(u)`, for u in (0, 1), is the quantile function of
-the reference engine (PyPI `sweeps` 0.3.0, `HyperParameter.ppf`): the same to the bit where that is
-arithmetic, to 13 digits where it calls a library. Its quirks, such as rounding past max, are kept.
+W&B's engine (PyPI `sweeps` 0.3.0, `HyperParameter.ppf`): bit for bit where that is arithmetic, to
+13 digits where it calls a library. Its quirks, such as rounding past max, are kept.
 """
 # ruff: noqa: D102 - the base class says what the methods do
 
@@ -21,45 +21,45 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Points(Generic[Value]):
-    """Finitely many values in an order, computed when asked for: `at(i)` for 0 <= i < `size`."""
+    """A finite sequence of values, each computed on demand: `at(i)` for 0 <= i < `size`."""
 
     size: int
     at: Callable[[int], Value]
 
 
 class Distribution:
-    """What a parameter's values are drawn from."""
+    """The distribution of a parameter's values."""
 
     word: ClassVar[str]
 
     @property
     def kind(self) -> str:
-        """Its name in W&B's `distribution:`."""
+        """The name in W&B's `distribution:`."""
         return self.word
 
     def value_at(self, u: float) -> Any:
-        """Return the value below which a share `u`, in (0, 1), of all draws lies."""
+        """Return the quantile of `u`, in (0, 1): the value below which that share of draws is."""
         raise NotImplementedError
 
     def grid(self) -> Points[Any] | None:
-        """Return what a grid visits, in W&B's order; None if W&B allows no grid over it."""
+        """Return the values of a grid, in W&B's order; None if W&B does not allow a grid."""
         return None
 
     def support(self) -> Points[Any] | None:
-        """Return every value that can be drawn, once each; None if they cannot be listed."""
+        """Return every value that can be drawn, each once; None if they cannot be listed."""
         return None
 
 
 def same(value: Any) -> str:
-    """Return a text that is equal for values that W&B's grid takes for one: 1 and 1.0, not "1"."""
+    """Return a text that is equal for values that are one for W&B's grid: 1 and 1.0, not "1"."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, sort_keys=True)
 
 
 def position(u: float, low: int, count: int) -> int:
-    """Return the integer of low ... low + count - 1 that lies at `u`, all being equally likely."""
-    # As scipy.stats.randint.ppf does it: one less where rounding has carried past a boundary.
+    """Return the quantile of `u` among the equally likely integers from low to low + count - 1."""
+    # As in scipy.stats.randint.ppf: one less where rounding went past a boundary.
     value = math.ceil(u * count + low) - 1
     below = min(max(value - 1, low), low + count)
     if (below - low + 1.0) / count >= u:
@@ -69,16 +69,16 @@ def position(u: float, low: int, count: int) -> int:
 
 @dataclass(frozen=True)
 class Constant(Distribution):
-    """One value, whatever it is."""
+    """One value of any kind."""
 
     word: ClassVar[str] = "constant"
     value: Any
 
-    def value_at(self, u: float) -> Any:  # noqa: ARG002 - there is nothing to choose
+    def value_at(self, u: float) -> Any:  # noqa: ARG002 - there is one value only
         return self.value
 
     def grid(self) -> Points[Any]:
-        return listed_once([self.value])
+        return distinct_points([self.value])
 
     def support(self) -> Points[Any]:
         return self.grid()
@@ -86,7 +86,7 @@ class Constant(Distribution):
 
 @dataclass(frozen=True)
 class Categorical(Distribution):
-    """One of `values`; one that is listed twice is drawn twice as often, and once in a grid."""
+    """One of `values`; one listed twice is drawn twice as often, but appears once in a grid."""
 
     word: ClassVar[str] = "categorical"
     values: Sequence[Any]
@@ -99,7 +99,7 @@ class Categorical(Distribution):
         return self.values[position(u, 0, len(self.values))]
 
     def grid(self) -> Points[Any]:
-        return listed_once(self.values)
+        return distinct_points(self.values)
 
     def support(self) -> Points[Any]:
         return self.grid()
@@ -118,13 +118,13 @@ class WeightedCategorical(Distribution):
             raise ValueError("values is empty; list at least one")
         if len(self.values) != len(self.probabilities):
             counts = f"{len(self.values)} values but {len(self.probabilities)} probabilities"
-            raise ValueError(f"there are {counts}; give each value its own")
+            raise ValueError(f"there are {counts}; give each value one")
         total = sum(self.probabilities)
         if abs(total - 1) > 1.001e-5:  # numpy.isclose
             raise ValueError(f"the probabilities add up to {total:.6g}, not to 1")
 
     def value_at(self, u: float) -> Any:
-        # Where the sum falls short of 1 by rounding, the engine takes the first value.
+        # Where rounding leaves the sum below 1, the engine takes the first value.
         return self.values[bisect_right(self._sums, u) % len(self.values)]
 
     @cached_property
@@ -133,12 +133,12 @@ class WeightedCategorical(Distribution):
 
     def support(self) -> Points[Any]:
         pairs = zip(self.values, self.probabilities, strict=True)
-        return listed_once([value for value, probability in pairs if probability > 0])
+        return distinct_points([value for value, probability in pairs if probability > 0])
 
 
 @dataclass(frozen=True)
 class IntUniform(Distribution):
-    """A whole number from `min` to `max`, both included."""
+    """An integer from `min` to `max`, both included."""
 
     word: ClassVar[str] = "int_uniform"
     min: int
@@ -157,10 +157,10 @@ class IntUniform(Distribution):
         return self.grid()
 
 
-def listed_once(values: Sequence[Any]) -> Points[Any]:
-    """Return the values without repetitions, as W&B's grid does: first place, last spelling."""
-    kept = list({same(value): value for value in values}.values())
-    return Points(len(kept), kept.__getitem__)
+def distinct_points(values: Sequence[Any]) -> Points[Any]:
+    """Return the distinct values as W&B's grid does: in the place of the first, as the last."""
+    distinct = list({same(value): value for value in values}.values())
+    return Points(len(distinct), distinct.__getitem__)
 
 
 def check_order(low: float, high: float) -> None:

@@ -1,7 +1,7 @@
-"""Which parameter counts where a name is both shared and in a branch of a choice: the branch wins.
+"""Resolves names that are both shared and in a branch of a choice: the branch overrides.
 
-To settle a level, what a branch overrides is moved from the level into all branches of that choice
-which do not define it themselves. After that no name stands twice among the parameters of a task.
+An overridden parameter moves from its level into all branches of that choice that do not define it
+themselves. After that, no two parameters of a task have the same name.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -9,17 +9,17 @@ from collections.abc import Collection, Iterable, Mapping
 from colabctl.search.space.space import Choice, Parameter, Space
 
 _MOST_MOVES = 1_000_000
-_MOST_PARAMETERS = 200_000  # with what is shared counted in every branch
+_MOST_PARAMETERS = 200_000  # shared ones counted in every branch
 
 
 class ClashError(ValueError):
-    """Parameters that cannot stand together; the message, for the user, says which and why."""
+    """Parameters that contradict each other; the message, for the user, says which and why."""
 
 
-def settled(parameters: Iterable[Parameter]) -> Space:
-    """Return the space of these parameters of one level, whose branches are settled already.
+def resolved(parameters: Iterable[Parameter]) -> Space:
+    """Return the space of these parameters of one level, whose branches are already resolved.
 
-    Raises ClashError if a name can be defined by two branches at once.
+    Raises ClashError if two branches can define a name at the same time.
     """
     level = {parameter.name: parameter for parameter in parameters}
     while moved := _overridden_choice(level):
@@ -33,16 +33,14 @@ def settled(parameters: Iterable[Parameter]) -> Space:
         level[choice.name] = _with_shared(choice, shared_here)
     space = Space.of(level.values())
     if space.size > _MOST_PARAMETERS:
-        raise ClashError(
-            "choices inside choices make too many parameters; write out fewer branches"
-        )
+        raise ClashError("choices inside choices make too many parameters; use fewer branches")
     return space
 
 
 def _overridden_choice(level: Mapping[str, Parameter]) -> tuple[Choice, Choice] | None:
-    """Return a choice that only one other overrides, and that other; None if there is none left.
+    """Return a choice that exactly one other overrides, and that other; None if none is left.
 
-    One that overrides no choice itself comes first, so that nothing has to be moved twice.
+    One that overrides no choice itself comes first, so nothing moves twice.
     """
     choices = {name: p for name, p in level.items() if isinstance(p, Choice)}
     for name, choice in choices.items():
@@ -55,13 +53,13 @@ def _overridden_choice(level: Mapping[str, Parameter]) -> tuple[Choice, Choice] 
 
 
 def _check_apart(choices: Collection[Choice]) -> None:
-    """Raise ClashError if branches of two choices define one name, or each other."""
+    """Raise ClashError if branches of two choices define the same name, or each other."""
     first: dict[str, str] = {}
     for choice in choices:
         for name in sorted(choice.below):
             other = first.setdefault(name, choice.name)
             if other != choice.name:
-                raise ClashError(_twice(name, other, choice.name))
+                raise ClashError(_clash(name, other, choice.name))
     for choice in choices:
         if choice.name in first:
             other = first[choice.name]
@@ -83,19 +81,19 @@ def _with_defaults(branch: Space, shared: Mapping[str, Parameter]) -> Space:
     level: list[Parameter] = []
     for parameter in branch.parameters:
         if isinstance(parameter, Choice):
-            inside = {name: missing.pop(name) for name in parameter.below & missing.keys()}
-            level.append(_with_shared(parameter, inside))
+            below = {name: missing.pop(name) for name in parameter.below & missing.keys()}
+            level.append(_with_shared(parameter, below))
         else:
             level.append(parameter)
     for parameter in missing.values():
-        twice = parameter.below & branch.every_name if isinstance(parameter, Choice) else ()
-        for name in sorted(twice):
-            raise ClashError(_twice(name, parameter.name, "another choice"))
+        both = parameter.below & branch.every_name if isinstance(parameter, Choice) else ()
+        for name in sorted(both):
+            raise ClashError(_clash(name, parameter.name, "another choice"))
     return Space.of([*level, *missing.values()])
 
 
-def _twice(name: str, one: str, other: str) -> str:
+def _clash(name: str, one: str, other: str) -> str:
     return (
-        f"{name} is defined by a branch of {one} and by one of {other}, which can be chosen "
-        "together; give the two different names"
+        f"a branch of {one} and one of {other}, which can be chosen together, both define {name}; "
+        "give them different names"
     )

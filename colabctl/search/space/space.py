@@ -1,8 +1,8 @@
-"""The space of a sweep: what a task's parameters can be, listed point by point or drawn at random.
+"""The space of a sweep: the parameters that tasks can have, as a grid or drawn at random.
 
-A space holds parameters with different names, in alphabetical order, W&B's order in a grid. A
-parameter is a leaf with a distribution, a nest (a map of parameters in the task's parameters), or a
-choice, whose value names a branch; the parameters of that branch stand beside the choice.
+The parameters of a space have different names and are in alphabetical order, W&B's order in a grid.
+A parameter is a leaf with a distribution, a nest (a map of parameters), or a choice, whose value
+names a branch; the parameters of that branch are on the same level as the choice.
 """
 
 import math
@@ -20,7 +20,7 @@ Values = dict[str, Any]
 """The parameters of one task."""
 
 Listing = Callable[[Distribution], Points[Any] | None]
-"""Which points of a distribution count: its `grid()` or its `support()`."""
+"""The points of a distribution: its `grid()` or its `support()`."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Choice:
 
     @cached_property
     def below(self) -> frozenset[str]:
-        """The names that its branches define, and the choices inside them."""
+        """The names that its branches define, including those of choices inside them."""
         return frozenset().union(*(branch.every_name for branch in self.branches.values()))
 
     @cached_property
     def size(self) -> int:
-        """How many parameters and spaces it holds."""
+        """The number of parameters and spaces in it."""
         return 1 + sum(branch.size for branch in self.branches.values())
 
 
@@ -62,7 +62,7 @@ Parameter = Leaf | Nest | Choice
 
 @dataclass(frozen=True)
 class Space:
-    """Parameters of one level, whose names no branch of theirs has (see `branches.settled`)."""
+    """Parameters of one level; no branch has their names (see `overrides.resolved`)."""
 
     parameters: tuple[Parameter, ...] = ()
 
@@ -73,30 +73,42 @@ class Space:
 
     @cached_property
     def by_name(self) -> dict[str, Parameter]:
-        """The parameters that are always there."""
+        """The parameters that every task has."""
         return {parameter.name: parameter for parameter in self.parameters}
 
     @cached_property
     def choices(self) -> tuple[Choice, ...]:
-        """Those of them that are choices."""
+        """Those parameters that are choices."""
         return tuple(p for p in self.parameters if isinstance(p, Choice))
 
     @cached_property
     def every_name(self) -> frozenset[str]:
-        """The names of this level, those in branches included."""
+        """The names of this level, including those in branches."""
         return frozenset(self.by_name).union(*(choice.below for choice in self.choices))
 
     @cached_property
     def size(self) -> int:
-        """How many parameters and spaces it holds, itself included."""
+        """The number of parameters and spaces in it, including itself."""
         nests = sum(p.space.size for p in self.parameters if isinstance(p, Nest))
         choices = sum(choice.size for choice in self.choices)
         return 1 + len(self.parameters) + nests + choices
 
-    def fixed(self, name: str) -> Iterator[tuple[Any, "Space"]]:
-        """Yield each value that the leaf or choice `name` can have, and the space that is left.
+    def walk(self, above: Path = ()) -> Iterator[tuple[Path, Parameter]]:
+        """Yield every parameter with its path, including those in nests and branches."""
+        for parameter in self.parameters:
+            path = (*above, parameter.name)
+            yield path, parameter
+            match parameter:
+                case Nest(_, space):
+                    yield from space.walk(path)
+                case Choice(_, branches):
+                    for branch in branches.values():
+                        yield from branch.walk(above)
 
-        A fixed choice leaves the parameters of its branch, so what is left is as plain as W&B's.
+    def fixed(self, name: str) -> Iterator[tuple[Any, "Space"]]:
+        """Yield each value that the leaf or choice `name` can have, and the space that remains.
+
+        A fixed choice is replaced by the parameters of its branch, as W&B has no choices.
         """
         parameter = self.by_name[name]
         others = [other for other in self.parameters if other is not parameter]
@@ -108,10 +120,10 @@ class Space:
                 yield value, Space.of((*others, Leaf(name, Constant(value))))
 
     def points(self, listing: Listing) -> Points[Values] | None:
-        """Return every combination of values, the last name varying fastest; None if endless.
+        """Return every combination of values; None if there is no end of them.
 
-        Nothing is enumerated: a point is computed from its number. Where a choice is left, its
-        branches follow each other at the place of its name.
+        The last name varies fastest; the branches of a choice follow each other. A point is
+        computed from its number, without enumerating the others.
         """
         axes: list[tuple[str, bool, Points[Any]]] = []
         for parameter in self.parameters:
@@ -141,32 +153,32 @@ class Space:
         return Points(math.prod(axis.size for _, _, axis in axes), at)
 
     def sampler(
-        self, uniforms: Callable[[Path], Uniform], inside: Path = ()
+        self, uniforms: Callable[[Path], Uniform], above: Path = ()
     ) -> Callable[[int], Values]:
-        """Return what draws the parameters of each trial.
+        """Return a function that draws the parameters of a trial.
 
-        A parameter's numbers depend on its path in the task's parameters, not on its branch, so
-        they stay the same when it moves from a branch to what is shared.
+        The numbers of a parameter depend on its path in the task's parameters, not on its branch,
+        so they do not change when it moves out of a branch.
         """
-        known: Values = dict.fromkeys(self.by_name)
+        constants: Values = dict.fromkeys(self.by_name)
         leaves: list[tuple[str, Uniform, Callable[[float], Any]]] = []
         nests: list[tuple[str, Callable[[int], Values]]] = []
         choices: list[tuple[str, Uniform, list[tuple[str, Callable[[int], Values]]]]] = []
         for parameter in self.parameters:
-            path = (*inside, parameter.name)
+            path = (*above, parameter.name)
             match parameter:
                 case Leaf(name, Constant(value)):
-                    known[name] = value
+                    constants[name] = value
                 case Leaf(name, distribution):
                     leaves.append((name, uniforms(path), distribution.value_at))
                 case Nest(name, space):
                     nests.append((name, space.sampler(uniforms, path)))
                 case Choice(name, branches):
-                    samplers = [(b, s.sampler(uniforms, inside)) for b, s in branches.items()]
+                    samplers = [(b, s.sampler(uniforms, above)) for b, s in branches.items()]
                     choices.append((name, uniforms(path), samplers))
 
         def sample(trial: int) -> Values:
-            values = known.copy()
+            values = constants.copy()
             for name, uniform, value_at in leaves:
                 values[name] = value_at(uniform(trial))
             for name, nested in nests:

@@ -1,8 +1,8 @@
-"""The uniform numbers behind random draws: each depends on its own place in the sweep alone.
+"""The uniform numbers behind random draws, each a hash of its place in the sweep.
 
-A number is keyed by the sweep's seed, the values of its cell, the path of its parameter in a task's
-parameters, and the number of the trial. So a data set, a parameter or more trials added later move
-no draw that was there before. The key is a promise: declared sweeps are drawn again by it.
+The key of a number is the sweep's seed, the values of its cell, the path of its parameter, and the
+number of the trial. So adding a data set, a parameter or trials changes no earlier draw. The key
+must never change: declared sweeps draw their tasks from it again.
 """
 
 import json
@@ -17,11 +17,11 @@ Path = tuple[str, ...]
 """The names that lead to a parameter: ("lr",), or ("optimizer", "lr") in a nested map."""
 
 Uniform = Callable[[int], float]
-"""Trial number to number in (0, 1)."""
+"""Trial number to a number in (0, 1)."""
 
 
 def uniforms(seed: int, cell: Mapping[str, Any]) -> Callable[[Path], Uniform]:
-    """Return what gives each parameter of a cell its uniform numbers, one for each trial."""
+    """Return the uniform numbers of a cell: by parameter, then by trial."""
     values = sorted((name, same(value)) for name, value in cell.items())
 
     def of_parameter(path: Path) -> Uniform:
@@ -31,13 +31,13 @@ def uniforms(seed: int, cell: Mapping[str, Any]) -> Callable[[Path], Uniform]:
         def of_trial(trial: int) -> float:
             nonlocal latest
             block, words = latest
-            if block != trial >> 3:  # one hash has the numbers of eight trials
+            if block != trial >> 3:  # one hash holds the numbers of eight trials
                 block = trial >> 3
                 keyed = key.copy()
                 keyed.update(b"%d" % block)
                 words = unpack(">8Q", keyed.digest())
                 latest = (block, words)
-            # 52 bits and a half: never 0, where many laws have no value, and never 1
+            # 52 bits and a half: never 0 or 1, where many quantiles are infinite
             return ((words[trial & 7] >> 12) + 0.5) * 2.0**-52
 
         return of_trial

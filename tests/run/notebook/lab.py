@@ -2,8 +2,8 @@
 
 import json
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,22 @@ from typing import Any
 import nbformat
 import pytest
 
-from colabctl.notebook import read
+from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.notebook.reading import read
 from colabctl.run.failure import Pruned, TaskError
-from colabctl.run.notebook.kernel_lifecycle import KernelOptions
-from colabctl.run.notebook.runner import runner
+from colabctl.run.notebook import kernel_lifecycle
+from colabctl.run.notebook.runner import Runner
 from colabctl.task import Assignment, Task
 from tests.notebook.made import content
 
 PARAMETERS = "# parameters\nx = 0"
 DONE = "import colabctl; colabctl.task().done(x=x)"
+REPORT = "import colabctl, time\nt = colabctl.task()\n"
 
 
 @dataclass
-class Told:
-    """A recorder that keeps what a task reports; stops it from the step given."""
+class Recorder:
+    """A recorder that keeps a task's reports, and stops the task from a step on."""
 
     stop_at: float | None = None
     reports: list[tuple[float | None, dict[str, Any]]] = field(default_factory=list)
@@ -48,7 +50,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of a task: done with metrics, failed with an error, or pruned."""
+    """The outcome of a task: done with metrics, failed with an error, or pruned."""
 
     outcome: str
     metrics: dict[str, Any] | None
@@ -58,7 +60,7 @@ class Ran:
 
     @property
     def executed(self) -> nbformat.NotebookNode:
-        """The executed notebook that was kept, which must be in order."""
+        """The executed notebook, which must be valid."""
         file = self.folder / "executed.ipynb"
         node: nbformat.NotebookNode = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(node)
@@ -68,7 +70,7 @@ class Ran:
 class Lab:
     """A runner, and a project's folder for it."""
 
-    def __init__(self, place: Path, options: KernelOptions) -> None:
+    def __init__(self, place: Path, options: KernelOptions, secrets: Sequence[str]) -> None:
         self.place = place
         self.root = place / "project"
         self.code = place / "code"
@@ -78,7 +80,8 @@ class Lab:
         # ipykernel leaves what C code prints alone where it believes to be in a test.
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("PYTEST_CURRENT_TEST", raising=False)
-            self.runner = runner(self.code / "MAIN.ipynb", self.root, options, kill_after=0.5)
+            notebook = self.code / "MAIN.ipynb"
+            self.runner = Runner(notebook, self.root, options, secrets=secrets, kill_after=0.5)
         self._tasks = 0
 
     def run(
@@ -88,50 +91,52 @@ class Lab:
         stop_at: float | None = None,
         whole: bool = False,
     ) -> Ran:
-        """Run a task of a notebook with a parameters cell and these; `whole` has its own one."""
+        """Run a task of a notebook with a parameters cell and these; `whole` notebooks bring their own."""
         above = () if whole else (PARAMETERS,)
         self.runner._notebook = read(content(*above, *cells), "MAIN.ipynb")
         self._tasks += 1
-        told = Told(stop_at)
+        recorder = Recorder(stop_at)
         folder = self.place / "runs" / str(self._tasks)
         name = f"t{self._tasks:06d}"
-        given = {"x": 1, **(params or {})}
-        task = Task(Assignment("s", name, self._tasks, 1, given, str(folder)), told)
+        values = {"x": 1, **(params or {})}
+        task = Task(Assignment("s", name, self._tasks, 1, values, str(folder)), recorder)
         try:
-            return Ran("done", self.runner(given, task), "", told.reports, folder)
+            return Ran("done", self.runner(values, task), "", recorder.reports, folder)
         except TaskError as failed:
-            return Ran("failed", task.metrics, str(failed), told.reports, folder)
+            return Ran("failed", task.metrics, str(failed), recorder.reports, folder)
         except Pruned:
-            return Ran("pruned", task.metrics, "", told.reports, folder)
+            return Ran("pruned", task.metrics, "", recorder.reports, folder)
 
     @property
     def kernel(self) -> int | None:
         """The process of the kernel that is ready for the next task, if there is one."""
-        kernel = self.runner._series.kernel
+        kernel = self.runner._kernels.kernel
         return kernel.process.pid if kernel else None
 
     def drop(self) -> None:
         """End the kernel, so that the next task has a new one."""
-        self.runner._series.drop()
+        self.runner._kernels.drop()
 
 
 @contextmanager
-def lab_at(place: Path, **options: Any) -> Iterator[Lab]:
-    """Give a lab whose kernels are gone afterwards."""
+def lab_at(
+    place: Path, secrets: Sequence[str] = (), most_output: int | None = None, **options: Any
+) -> Iterator[Lab]:
+    """Provide a lab, and end its kernels afterwards."""
     before = signal.getsignal(signal.SIGTERM)
-    made = Lab(place, KernelOptions(**options))
-    try:
-        yield made
-    finally:
-        made.runner.close()
+    lab = Lab(place, KernelOptions(**options), secrets)
+    with pytest.MonkeyPatch.context() as patch, closing(lab.runner):
+        if most_output is not None:
+            patch.setattr(kernel_lifecycle, "_MOST_OUTPUT", most_output)
+        yield lab
     assert signal.getsignal(signal.SIGTERM) == before
 
 
 def value(text: str) -> str:
-    """Return a cell that leaves the value of an expression as the metric `v`."""
+    """Return a cell that records the value of an expression as the metric `v`."""
     return f"import colabctl; colabctl.task().done(v={text})"
 
 
 def plain(node: nbformat.NotebookNode) -> str:
-    """Return a document as text, to look for something anywhere in it."""
+    """Return a document as text, to search all of it."""
     return json.dumps(node)

@@ -19,10 +19,10 @@ Goal = Literal["minimize", "maximize"]
 
 
 @dataclass
-class Told:
-    """A recorder that keeps what a task tells; stops at the steps given.
+class Recorder:
+    """A recorder that keeps a task's values, and stops the task at some steps.
 
-    It has a lock, as that of a worker's process, so that nothing can copy it.
+    It has a lock, like the recorder of a worker's process, so it cannot be copied.
     """
 
     stops_at: frozenset[float] = frozenset()
@@ -48,7 +48,7 @@ class Told:
 
 @dataclass
 class Ran:
-    """What became of a task, and what it told on the way."""
+    """The outcome of a task, and its values on the way."""
 
     number: int
     state: State
@@ -61,33 +61,34 @@ class Ran:
 
     @property
     def trial(self) -> Trial:
-        """The task as others learn of it."""
+        """The task as other tasks see it."""
         return Trial(self.state, self.params, self.value, self.reports, self.distributions)
 
 
 def run(
     objective: Objective,
     number: int = 0,
-    known: Mapping[int, Trial] | None = None,
+    trials: Mapping[int, Trial] | None = None,
     params: Mapping[str, Any] | None = None,
     sampler: str = "tpe",
     goal: Goal = "minimize",
     seed: int | None = None,
     stops_at: Iterable[float] = (),
 ) -> Ran:
-    """Run an objective as a worker's process does, whose input has come as JSON."""
+    """Run an objective as a worker's process does, with input that came as JSON."""
     study = {
         "number": number,
         "metric": "loss",
         "goal": goal,
         "sampler": sampler,
         "seed": number if seed is None else seed,
-        "trials": [[other, asdict(trial)] for other, trial in (known or {}).items()],
+        "trials": [[other, asdict(trial)] for other, trial in (trials or {}).items()],
     }
-    told = Told(frozenset(stops_at))
+    recorder = Recorder(frozenset(stops_at))
     fixed = dict(params or {})
     task = Task(
-        Assignment("sweep", "t", number, 1, fixed, "", study=json.loads(json.dumps(study))), told
+        Assignment("sweep", "t", number, 1, fixed, "", study=json.loads(json.dumps(study))),
+        recorder,
     )
     state: State = "failed"
     error: BaseException | None = None
@@ -104,19 +105,53 @@ def run(
         state,
         metrics.get("loss"),
         error,
-        {name: value for name, value, _ in told.suggested_},
-        {name: distribution for name, _, distribution in told.suggested_},
-        tuple((step, values["loss"]) for step, values in told.reports),
+        {name: value for name, value, _ in recorder.suggested_},
+        {name: distribution for name, _, distribution in recorder.suggested_},
+        tuple((step, values["loss"]) for step, values in recorder.reports),
         task.user_attributes,
     )
 
 
 def run_all(objective: Objective, numbers: Iterable[int], **options: Any) -> dict[int, Trial]:
-    """Run tasks one after the other, each of which knows of those before."""
-    known: dict[int, Trial] = {}
+    """Run tasks one after the other, each of which sees those before."""
+    trials: dict[int, Trial] = {}
     for number in numbers:
-        known[number] = run(objective, number, known, **options).trial
-    return known
+        trials[number] = run(objective, number, trials, **options).trial
+    return trials
+
+
+def float_of(low: float, high: float) -> dict[str, Any]:
+    attributes = {"low": low, "high": high, "log": False, "step": None}
+    return {"name": "FloatDistribution", "attributes": attributes}
+
+
+def trial_at(x: float, value: float | None = None, state: State = "done") -> Trial:
+    return Trial(state, {"x": x}, value, (), {"x": float_of(-10, 10)})
+
+
+def seen(
+    look: Callable[[Any], Any],
+    number: int = 0,
+    trials: Mapping[int, Trial] | None = None,
+    **more: Any,
+) -> Any:
+    """Return what an objective sees when it looks at its trial."""
+    looks = []
+
+    def objective(trial: Any) -> float:
+        looks.append(look(trial))
+        return 0.0
+
+    ran = run(objective, number, trials, **more)
+    assert ran.error is None
+    return looks[0]
+
+
+class Tensor:
+    """A scalar of another library."""
+
+    def __float__(self) -> float:
+        return 0.25
 
 
 # -- objectives as they are -------------------------------------------------------------------
@@ -133,7 +168,7 @@ def classifier(trial: Any) -> Any:
 
 
 def network(trial: Any) -> float:
-    """Go through epochs, give up when told to, and note what was seen."""
+    """Go through epochs, give up when asked to, and note the progress."""
     rate = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
     layers = trial.suggest_int("n_layers", 1, 3)
     units = [trial.suggest_int(f"n_units_l{layer}", 4, 128, step=4) for layer in range(layers)]
@@ -167,7 +202,7 @@ def boosting(trial: Any) -> Any:
 
 
 def looks_back(trial: Any) -> float:
-    """Ask the study how things stand, and narrow the search by that."""
+    """Ask the study for its best trial, and narrow the search around it."""
     done = [each for each in trial.study.trials if each.state.name == "COMPLETE"]
     if not done:
         return float(trial.suggest_float("x", -10, 10) ** 2)

@@ -33,7 +33,7 @@ def item(keys: tuple[str, ...], value: object) -> bytes:
 
 
 def record(entry: Entry) -> bytes:
-    """Encode what an entry says, between fields that are of no use."""
+    """Encode an entry, between fields that do not matter."""
     changed = b"".join(field(1, item(*value)) for value in entry.values)
     removed = b"".join(field(2, item(keys, None)) for keys in entry.removed)
     body = {"history": 2, "summary": 3}[entry.kind]
@@ -84,11 +84,11 @@ def test_a_log_that_is_read_while_it_grows_says_what_it_says_in_the_end(
     whole = log([record(entry) for entry in said])
     read = WandbLog(file)
     assert list(read.read()) == []
-    found = []
+    entries_read = []
     for cut in (*sorted(cuts), 1.0):
         file.write_bytes(whole[: int(cut * len(whole))])
-        found += list(read.read())
-    assert found == said
+        entries_read += list(read.read())
+    assert entries_read == said
 
 
 @given(st.binary(max_size=300))
@@ -100,9 +100,9 @@ def test_whatever_a_record_holds_it_is_read_or_refused(
     read = WandbLog(file)
     try:
         assert len(list(read.read())) <= 1
-    except ValueError as wrong:
-        told = str(wrong)
-        assert told.startswith("run-a.wandb holds no W&B records: ")
+    except ValueError as error:
+        text = str(error)
+        assert text.startswith("run-a.wandb holds no W&B records: ")
 
 
 def test_a_record_of_many_megabytes_is_passed_over(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_record_of_many_megabytes_is_passed_over(tmp_path: Path) -> None:
     assert list(WandbLog(file).read()) == [small, small]
 
 
-def test_a_damaged_log_is_read_up_to_the_damage_which_is_told(tmp_path: Path) -> None:
+def test_a_damaged_log_is_read_up_to_the_damage_which_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "run-a.wandb"
     entry = Entry("history", [(("loss",), 1.5)], [])
     whole = bytearray(log([record(entry)] * 2000))
@@ -130,5 +130,5 @@ def test_a_damaged_log_is_read_up_to_the_damage_which_is_told(tmp_path: Path) ->
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, start: bytes) -> None:
     file = tmp_path / "run-a.wandb"
     file.write_bytes(start + b"\0" * 100)
-    with pytest.raises(ValueError, match=r"run-a\.wandb is no W&B log of version 0"):
+    with pytest.raises(ValueError, match=r"run-a\.wandb is not a W&B log of version 0"):
         list(WandbLog(file).read())

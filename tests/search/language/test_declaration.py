@@ -1,4 +1,4 @@
-"""Every key of W&B's form is taken, refused for a reason, or ignored and said so."""
+"""Every key of W&B's form is read, refused for a reason, or ignored with a note."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 
 from colabctl.errors import UserError
 from colabctl.search import Declaration, Metric, Space, SweepFileError, expand, read
+from colabctl.search.language.stopping_rules import Median
 
 MINIMAL = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
 
@@ -20,7 +21,7 @@ def problem_of(text: str) -> str:
     return str(refused.value)
 
 
-def test_a_whole_file_is_read() -> None:
+def test_a_complete_file_is_read() -> None:
     declaration = read(
         """
         name: bench
@@ -62,7 +63,7 @@ def test_a_whole_file_is_read() -> None:
     assert declaration.notes == ()
 
 
-def test_what_is_left_out_or_null_has_its_default() -> None:
+def test_a_missing_or_null_key_has_its_default() -> None:
     for declaration in (declared(""), declared("program:\nseed: null\nforeach: ~\nmetric:\n")):
         assert declaration.program is None
         assert declaration.metric is None
@@ -75,15 +76,15 @@ def test_what_is_left_out_or_null_has_its_default() -> None:
         assert declaration.claims == "eager"
 
 
-def test_keys_that_mean_something_to_wandb_only_are_ignored_and_said() -> None:
+def test_keys_that_only_wandb_uses_are_ignored_with_a_note() -> None:
     notes = declared(
         "entity: me\nproject: p\ncontroller: {type: local}\nscheduler: {engine: wandb}\n"
     )
-    assert notes.notes == ("entity, project, controller: means something to W&B only; ignored",)
+    assert notes.notes == ("entity, project, controller: used by W&B only, ignored",)
 
 
-def test_keys_that_nobody_knows_are_ignored_as_wandb_does() -> None:
-    assert "args: unknown here" in declared("args: {--lr: 1}\n").notes[0]
+def test_unknown_keys_are_ignored_as_in_wandb() -> None:
+    assert "args: unknown key" in declared("args: {--lr: 1}\n").notes[0]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_keys_that_nobody_knows_are_ignored_as_wandb_does() -> None:
         ("program: ' '", "3:10", "must be text"),
         ("command: python train.py", "3:10", "list of words"),
         ("command: [[a]]", "3:11", "must be a word"),
-        ("foreach: [rate]", "3:11", "rate is no parameter"),
+        ("foreach: [rate]", "3:11", "rate is not a parameter"),
         ("foreach: [lr]", "3:11", "needs a plain list"),
         ("foreach: {lr: 1}", "3:10", "must be text"),
         ("exclude: [{lr: 1}]", "3:12", "foreach is missing"),
@@ -120,7 +121,7 @@ def test_keys_that_nobody_knows_are_ignored_as_wandb_does() -> None:
         ("early_terminate: median", "3:18", "as in {type: median}"),
     ],
 )
-def test_a_wrong_key_is_told_with_its_place_and_its_mend(more: str, line: str, words: str) -> None:
+def test_a_problem_is_reported_with_its_place_and_a_fix(more: str, line: str, words: str) -> None:
     problem = problem_of(MINIMAL + more)
     assert problem.startswith(f"sweep.yaml:{line}: ")
     assert words in problem
@@ -160,20 +161,20 @@ WORDS = "hyperband, median, percentile, successive_halving, patient, threshold"
         ("{type: successive_halving, reduction_factor: 1}", "1}", "at least 2"),
         ("{type: successive_halving, min_resource: 0}", "0}", "auto or a whole number"),
         ("{type: successive_halving, min_resource: all}", "all", "auto or a whole number"),
-        ("{type: successive_halving, bootstrap_count: 2}", "2}", "needs min_resource:"),
+        ("{type: successive_halving, bootstrap_count: 2}", "2}", "needs a number as min_resource:"),
         ("{type: successive_halving, min_early_stopping_rate: 99}", "99", "at most 60"),
         ("{type: patient}", "{", "needs patience:"),
         ("{type: patient, patience: -1}", "-1", "at least 0"),
         ("{type: patient, patience: 2, min_delta: -0.1}", "-0.1", "at least 0"),
         ("{type: patient, patience: 2, wrapped_pruner: median}", "median", "{type: median}"),
-        ("{type: patient, patience: 2, wrapped_pruner: {type: hyperband}}", "{type: h", "Optuna's"),
+        ("{type: patient, patience: 2, wrapped_pruner: {type: hyperband}}", "hyper", "_halving?"),
         ("{type: patient, patience: 2, wrapped_pruner: {type: sha}}", "sha", "successive_halving?"),
         ("{type: threshold}", "{", "needs lower: or upper:"),
         ("{type: threshold, lower: 2, upper: 1}", "2,", "above upper:"),
         ("{type: threshold, upper: 2, min: 1}", "min", "mean lower?"),
     ],
 )
-def test_a_wrong_rule_for_stopping_is_told_with_its_place_and_its_mend(
+def test_a_problem_of_a_stopping_rule_is_reported_with_its_place_and_a_fix(
     rule: str, at: str, words: str
 ) -> None:
     problem = problem_of(f"{MINIMAL}early_terminate: {rule}")
@@ -200,13 +201,13 @@ def test_a_file_without_its_main_parts_is_refused(text: str, words: str) -> None
     assert words in problem_of(text)
 
 
-def test_an_unclear_goal_is_taken_as_it_is_meant_and_noted() -> None:
+def test_another_word_for_a_goal_is_understood_and_noted() -> None:
     declaration = declared("metric: {name: acc, goal: maximum}\n")
     assert declaration.metric == Metric("acc", "maximize")
-    assert "W&B would take it for minimize" in declaration.notes[0]
+    assert "W&B would silently read it as minimize" in declaration.notes[0]
 
 
-def test_a_number_as_a_name_is_its_text() -> None:
+def test_a_number_as_a_name_becomes_text() -> None:
     assert declared("name: 5").name == "5"
 
 
@@ -222,7 +223,9 @@ def test_a_number_as_a_name_is_its_text() -> None:
 )
 def test_hyperband_has_the_reference_engines_defaults(rule: str, expected: dict[str, Any]) -> None:
     more = f"metric: {{name: loss}}\nearly_terminate: {{type: hyperband, {rule[1:]}"
-    assert declared(more).early_terminate == {"type": "hyperband"} | expected
+    rule_read = declared(more).early_terminate
+    assert rule_read is not None
+    assert rule_read.to_json() == {"type": "hyperband"} | expected
 
 
 @pytest.mark.parametrize(
@@ -273,10 +276,10 @@ def test_a_pruner_of_optunas_has_its_arguments_with_their_defaults(
 ) -> None:
     early_terminate = declared(f"metric: {{name: loss}}\nearly_terminate: {rule}").early_terminate
     assert early_terminate is not None
-    assert {**early_terminate} == {"type": early_terminate["type"]} | expected
+    assert early_terminate.to_json() == {"type": early_terminate.type} | expected
 
 
-def test_all_that_is_wrong_with_a_rule_is_told_at_once() -> None:
+def test_all_problems_of_a_rule_are_reported_together() -> None:
     problem = problem_of(
         MINIMAL
         + "early_terminate: {type: patient, patience: soon, min_delta: -1,"
@@ -291,16 +294,15 @@ def test_all_that_is_wrong_with_a_rule_is_told_at_once() -> None:
     ]
 
 
-def test_a_key_that_no_rule_has_is_ignored_and_said() -> None:
+def test_an_unknown_key_of_a_rule_is_ignored_with_a_note() -> None:
     more = "metric: {name: loss}\nearly_terminate: {type: median, why: slow, n_min_trials: 2}"
     declaration = declared(more)
-    assert declaration.early_terminate is not None
-    assert "why" not in declaration.early_terminate
-    assert "early_terminate.why: unknown here" in declaration.notes[0]
+    assert declaration.early_terminate == Median(n_min_trials=2)
+    assert "early_terminate.why: unknown key" in declaration.notes[0]
 
 
 @pytest.mark.parametrize("rule", ["{type: hyperband, min_iter: 3}", "{type: median}"])
-def test_early_termination_without_a_metric_is_ignored_and_said(rule: str) -> None:
+def test_early_termination_without_a_metric_is_ignored_with_a_note(rule: str) -> None:
     declaration = declared(f"early_terminate: {rule}")
     assert declaration.early_terminate is None
     assert "no metric:" in declaration.notes[0]
@@ -319,17 +321,19 @@ parameters:
     ("more", "words"),
     [
         ("foreach: [modle]", "did you mean model?"),
-        ("foreach: [dataset, dataset]", "dataset stands here twice"),
+        ("foreach: [dataset, dataset]", "dataset is listed twice"),
         ("foreach: [kernel]", "add model to foreach"),
         (f"foreach: [{', '.join('abcdefghijklmnopqrst')}]", "16 is the limit"),
         ("foreach: [model]\nexclude: [{dataset: adult}]", "dataset is not in foreach"),
         ("foreach: [model]\nexclude: [{modle: svm}]", "did you mean model?"),
         ("foreach: [model]\nexclude: [{model: svn}]", "did you mean svm?"),
-        ("foreach: [dataset]\nexclude: [{dataset: '3'}]", "no value of dataset"),
-        ("foreach: [lr]\nexclude: [{lr: 3}]", "no value of lr"),
+        ("foreach: [dataset]\nexclude: [{dataset: '3'}]", "not a value of dataset"),
+        ("foreach: [lr]\nexclude: [{lr: 3}]", "not a value of lr"),
     ],
 )
-def test_foreach_and_exclude_name_what_is_there(more: str, words: str) -> None:
+def test_foreach_and_exclude_must_name_parameters_and_values_that_exist(
+    more: str, words: str
+) -> None:
     assert words in problem_of(MODELS + more)
 
 
@@ -345,7 +349,7 @@ def test_dropping_every_combination_is_refused() -> None:
         expand(declaration)
 
 
-def test_very_many_problems_are_counted_rather_than_told() -> None:
+def test_problems_beyond_a_hundred_are_counted() -> None:
     parameters = {f"p{i}": {"min": 2, "max": 1} for i in range(150)}
     with pytest.raises(SweepFileError) as refused:
         read({"method": "random", "parameters": parameters}, "space")
@@ -365,7 +369,7 @@ def test_an_objective_needs_a_function_and_suggests_its_own_parameters() -> None
         SweepFileError, match=r'needs the objective as program:, as in "study\.py:obj'
     ):
         read("method: optuna\nprogram: study.py\n", "o.yaml")
-    with pytest.raises(SweepFileError, match="only those in foreach stand here"):
+    with pytest.raises(SweepFileError, match="list only those in foreach"):
         read("method: optuna\nprogram: a.py:f\nparameters: {lr: {values: [1, 2]}}\n", "o.yaml")
 
 
@@ -380,7 +384,7 @@ def test_a_sampler_is_for_searches_that_learn() -> None:
     assert read(BAYES + "sampler: gp\n", "b.yaml").sampler == "gp"
     with pytest.raises(SweepFileError, match="did you mean cmaes"):
         read(BAYES + "sampler: cmaess\n", "b.yaml")
-    with pytest.raises(SweepFileError, match="of no use with method: random"):
+    with pytest.raises(SweepFileError, match="has no effect with method: random"):
         read(BAYES.replace("bayes", "random") + "sampler: gp\n", "b.yaml")
 
 

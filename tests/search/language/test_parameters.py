@@ -1,4 +1,4 @@
-"""Parameters are read by W&B's rules, and whatever is wrong is said where it stands."""
+"""Parameters are read by W&B's rules, and each problem is reported with its place."""
 
 import pytest
 
@@ -19,18 +19,18 @@ def problems_of(text: str) -> list[str]:
     return str(refused.value).split("\n")
 
 
-def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
+def test_all_problems_of_a_file_are_reported_together_in_its_order() -> None:
     lines = [
         "  lr: {min: 0.1, max: 0.01}",
         "  width: {vlaues: [1, 2]}",
         "  depth: {distribution: int_unifrom, min: 1, max: 2}",
     ]
-    wrong_bounds, wrong_key, wrong_kind = problems_of(sweep("\n".join(lines)))
-    assert wrong_bounds == "sweep.yaml:3:7: parameters.lr: min 0.1 is not below max 0.01"
-    assert wrong_key.startswith("sweep.yaml:4:11: parameters.width.vlaues: ")
-    assert wrong_key.endswith("did you mean values?")
-    assert wrong_kind.startswith("sweep.yaml:5:25: parameters.depth.distribution: ")
-    assert wrong_kind.endswith("did you mean int_uniform?")
+    bounds, key, kind = problems_of(sweep("\n".join(lines)))
+    assert bounds == "sweep.yaml:3:7: parameters.lr: min 0.1 is not below max 0.01"
+    assert key.startswith("sweep.yaml:4:11: parameters.width.vlaues: ")
+    assert key.endswith("did you mean values?")
+    assert kind.startswith("sweep.yaml:5:25: parameters.depth.distribution: ")
+    assert kind.endswith("did you mean int_uniform?")
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
         ("{lr: {min: 1, max: 2}}", "under parameters:"),
         ("{values: []}", "is empty"),
         ("{values: 5}", "must be a list, not 5"),
-        ("{value: 1, values: [2]}", "beside it values"),
-        ("{values: [2], min: 1}", "beside it min"),
+        ("{value: 1, values: [2]}", "and also values"),
+        ("{values: [2], min: 1}", "and also min"),
         ("{min: 3}", "needs max: too"),
         ("{min: 1, max: 2, q: 1}", "distribution: q_uniform"),
         ("{mu: 1}", "distribution: normal"),
@@ -62,16 +62,14 @@ def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
         ("{values: [a, b], probabilities: [0.5, -0.5]}", "probabilities[1]"),
         ("{values: [a, b], probabilities: [0.5, 0.6]}", "add up to 1.1"),
         ("{parameters: 5}", "must be a map"),
-        ("{parameters: {x: 1}, value: 3}", "cannot stand beside parameters:"),
+        ("{parameters: {x: 1}, value: 3}", "cannot be combined with parameters:"),
         ("{choices: [a, b]}", "must be a map of branches"),
         ("{choices: {}}", "must be a map of branches"),
         ("{choices: {a: {lr: 3}}}", "under parameters:"),
-        ("{choices: {a: {}}, value: a}", "cannot stand beside choices:"),
+        ("{choices: {a: {}}, value: a}", "cannot be combined with choices:"),
     ],
 )
-def test_a_parameter_that_means_nothing_is_refused_with_its_mend(
-    parameter: str, words: str
-) -> None:
+def test_a_parameter_that_makes_no_sense_is_refused_with_a_fix(parameter: str, words: str) -> None:
     problems = problems_of(sweep(f"  p: {parameter}"))
     assert len(problems) == 1
     assert problems[0].startswith("sweep.yaml:3:")
@@ -88,7 +86,7 @@ def test_a_parameter_that_means_nothing_is_refused_with_its_mend(
         "{distribution: q_normal}",
     ],
 )
-def test_a_grid_over_what_has_no_list_of_values_is_refused(parameter: str) -> None:
+def test_a_grid_over_a_distribution_without_a_list_is_refused(parameter: str) -> None:
     for text in (f"  p: {parameter}", f"  n: {{parameters: {{p: {parameter}}}}}"):
         problems = problems_of(sweep(text, "grid"))
         assert len(problems) == 1
@@ -111,9 +109,9 @@ def test_a_name_that_wandb_does_not_allow_is_noted() -> None:
     assert "^lr" in notes_of("  ^lr: {value: 1}")
 
 
-def test_a_name_that_nobody_can_see_is_refused() -> None:
-    assert "no name" in problems_of(sweep('  "": {value: 1}'))[0]
-    assert "no name" in problems_of(sweep('  "a\\nb": {value: 1}'))[0]
+def test_an_invisible_name_is_refused() -> None:
+    assert "is not a name" in problems_of(sweep('  "": {value: 1}'))[0]
+    assert "is not a name" in problems_of(sweep('  "a\\nb": {value: 1}'))[0]
 
 
 def test_mixed_bounds_are_read_as_uniform_and_noted() -> None:
@@ -127,13 +125,13 @@ def test_exponents_that_look_like_values_are_noted() -> None:
     assert notes_of("  p: {distribution: log_uniform, min: -9, max: -1}") == ""
 
 
-def test_the_text_none_is_noted_wherever_it_stands() -> None:
+def test_the_text_none_is_noted_everywhere() -> None:
     for parameter in ("None", "{value: None}", "{values: [a, None]}", "{value: {deep: [None]}}"):
         assert "write null" in notes_of(f"  p: {parameter}")
     assert notes_of("  p: {value: null}") == ""
 
 
-def test_one_note_tells_of_all_parameters_that_it_concerns() -> None:
+def test_one_note_names_all_its_parameters() -> None:
     lines = [f"  p{i}: {{min: 0, max: 1.0}}" for i in range(9)]
     notes = read(sweep("\n".join(lines)), "sweep.yaml").notes
     assert len(notes) == 1
@@ -154,7 +152,7 @@ def test_tuples_and_ranges_from_python_are_lists() -> None:
     }
 
 
-def test_what_no_file_can_hold_is_refused_from_python_too() -> None:
+def test_values_that_no_file_can_hold_are_refused_from_python_too() -> None:
     endless: dict[str, object] = {}
     endless["value"] = endless
     for value in ({1, 2}, object(), float("inf"), 10**400, "\ud800", {1: 2}):

@@ -1,7 +1,5 @@
 """Optuna's pruners say of trials from anywhere what Optuna says when all run in one process."""
 
-import inspect
-import json
 import logging
 import math
 import random
@@ -17,8 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colabctl.errors import UserError
-from colabctl.search import read
-from colabctl.search.language.early_terminate import checked
 from colabctl.search.language.metric import Goal
 from colabctl.search.learn.stopping import stopper
 from colabctl.search.learn.trials import Report, State, Trial
@@ -83,7 +79,7 @@ VALUES = st.one_of(
 
 @dataclass(frozen=True)
 class Event:
-    """Somebody's trial reports `gap` steps after its highest step (before that was step -1)."""
+    """The trial of worker `who` reports `gap` steps after its highest step (at first -1)."""
 
     who: int
     gap: int
@@ -188,7 +184,7 @@ def test_a_stopper_that_knows_nothing_yet_says_the_same(name: str, goal: Goal) -
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("goal", ["minimize", "maximize"])
 @pytest.mark.parametrize("name", RUNGS)
-def test_a_newcomer_says_the_same_at_each_rung_where_no_report_reaches_two(
+def test_a_new_stopper_says_the_same_at_each_rung_where_no_report_reaches_two(
     name: str, goal: Goal
 ) -> None:
     """Optuna decides at a rung only; between them a newcomer judges by the last one."""
@@ -250,14 +246,14 @@ def test_reports_that_come_one_by_one_count_as_those_that_come_at_once(
 @pytest.mark.parametrize("name", RULES)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(goal=GOALS, before=cells(), trials=cells())
-def test_news_that_revise_what_was_known_are_taken_in(
+def test_news_that_revises_earlier_trials_counts(
     name: str, goal: Goal, before: dict[int, Trial], trials: dict[int, Trial]
 ) -> None:
     revised = trials[0].reports[:1] != before[0].reports[:1]
     judge = stopper(RULES[name], goal)
     judge.stops(0, before)
     answer = judge.stops(0, trials)
-    # what a pruner decided at a rung stands until what led there is revised
+    # a pruner's decision at a rung is final until the reports that led there change
     if revised or name in COMPARING:
         assert answer == stopper(RULES[name], goal).stops(0, trials)
 
@@ -265,13 +261,11 @@ def test_news_that_revise_what_was_known_are_taken_in(
 @pytest.mark.parametrize("name", ["median", "median, slow", "percentile", "halving, auto"])
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(goal=GOALS, values=st.lists(VALUES.filter(math.isfinite), max_size=20))
-def test_a_lone_trial_has_nobody_to_be_compared_with(
-    name: str, goal: Goal, values: list[float]
-) -> None:
-    assert not stopper(RULES[name], goal).stops(3, {3: Trial("running", {}, None, told(values))})
+def test_a_lone_trial_has_no_peers(name: str, goal: Goal, values: list[float]) -> None:
+    assert not stopper(RULES[name], goal).stops(3, {3: Trial("running", {}, None, reports(values))})
 
 
-def told(values: list[float]) -> tuple[Report, ...]:
+def reports(values: list[float]) -> tuple[Report, ...]:
     return tuple((None, value) for value in values)
 
 
@@ -282,9 +276,9 @@ def test_any_reports_are_judged_without_an_error_or_a_warning(
     name: str, goal: Goal, data: st.DataObject
 ) -> None:
     steps = st.one_of(st.none(), st.integers(-3, 9), st.floats(), st.integers(0, 2**53))
-    reports = st.lists(st.tuples(steps, VALUES), max_size=9).map(tuple)
+    histories = st.lists(st.tuples(steps, VALUES), max_size=9).map(tuple)
     states: st.SearchStrategy[State] = st.sampled_from(["running", "done", "pruned", "failed"])
-    trial = st.builds(Trial, states, st.just({}), st.one_of(st.none(), VALUES), reports)
+    trial = st.builds(Trial, states, st.just({}), st.one_of(st.none(), VALUES), histories)
     judge = stopper(RULES[name], goal)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -296,84 +290,11 @@ def test_any_reports_are_judged_without_an_error_or_a_warning(
             assert not judge.stops(99, trials)
 
 
-def test_a_trial_that_lost_at_a_rung_is_stopped_until_it_reaches_the_next() -> None:
-    """A program may ask again, or report faster than anybody looks."""
-    rule = {"type": "successive_halving", "min_resource": 2, "reduction_factor": 3}
-    peers = {number: Trial("done", {}, 0.0, told([0.0] * 9)) for number in range(1, 6)}
-    judge = stopper(rule, "minimize")
-
-    def stops(values: list[float]) -> bool:
-        return judge.stops(0, {**peers, 0: Trial("running", {}, None, told(values))})
-
-    assert not stops([9, 9])
-    assert stops([9, 9, 9])
-    assert stops([9, 9, 9])
-    assert stops([9, 9, 9, 9, 0])
-    assert not stops([9, 9, 9, 9, 0, 0, 0])
-
-
-HALVING = RULES["halving"]
-
-
-def at(step: int, *values: float, state: State = "running") -> Trial:
-    """Return a trial that reports its values from that step on."""
-    return Trial(state, {}, values[-1], tuple(enumerate(values, start=step)))
-
-
-@pytest.mark.parametrize(
-    ("bad", "stops"),
-    [
-        (at(4, 9.0, 9.0), False),
-        (at(4, 9.0, state="done"), False),
-        (at(4, 9.0, state="failed"), False),
-        (at(4, 9.0, state="pruned"), True),
-    ],
-)
-def test_a_peer_that_went_on_was_promoted_from_each_rung_that_it_had_reached(
-    bad: Trial, stops: bool
-) -> None:
-    """Step 4 reaches three rungs: two of four stay there if the bad ones are marked at all."""
-    peers = {1: at(4, 1.0, state="done"), 2: bad, 3: bad}
-    assert stopper(HALVING, "minimize").stops(0, {**peers, 0: at(4, 2.0)}) is stops
-
-
-def test_a_task_that_starts_again_is_judged_by_its_new_reports() -> None:
-    peers = {1: at(0, 1.0, 1.0, 1.0, state="done")}
-    judge = stopper(HALVING, "minimize")
-    assert judge.stops(0, {**peers, 0: at(0, 9.0, 9.0, 9.0)})
-    assert not judge.stops(0, {**peers, 0: at(0, 9.0)})
-    assert not judge.stops(0, {**peers, 0: at(0, 0.0)})
-    assert not judge.stops(0, {**peers, 0: at(0, 0.0, 0.0, 0.0)})
-
-
-def test_a_step_that_is_told_late_does_not_set_a_trial_back() -> None:
-    peers = {number: at(0, 1.0, 1.0, 1.0, state="done") for number in (1, 2)}
-    judge = stopper(RULES["halving, auto"], "minimize")
-    assert not judge.stops(0, {0: at(5, 9.0)})
-    late = Trial("running", {}, reports=((5, 9.0), (3, 0.0)))
-    assert judge.stops(0, {**peers, 0: late})
-
-
-def test_peers_of_which_nothing_is_known_any_more_do_not_count() -> None:
-    judge = stopper(HALVING, "minimize")
-    assert judge.stops(0, {1: at(0, 1.0, 1.0), 0: at(0, 9.0, 9.0)})
-    assert not judge.stops(0, {0: at(0, 9.0, 9.0)})
-
-
-@pytest.mark.parametrize("late", [at(0, 1.0, 1.0, 1.0, state="pruned"), at(0, 1.0, 1.0, 1.0)])
-def test_late_news_of_a_peer_that_had_ended_are_taken_in(late: Trial) -> None:
-    judge = stopper(HALVING, "minimize")
-    ended = at(0, 1.0, 1.0, state="pruned")
-    assert not judge.stops(0, {1: ended, 0: at(0, 0.0, 0.0)})
-    assert not judge.stops(0, {1: ended, 0: at(0, 0.0, 0.0, 9.0)})
-    assert judge.stops(0, {1: late, 0: at(0, 0.0, 0.0, 9.0)})
-
-
 def test_a_trial_that_ended_without_a_value_has_failed_as_in_optuna() -> None:
     rule = {"type": "median", "n_startup_trials": 1}
-    bad = Trial("running", {}, None, told([9.0]))
+    bad = Trial("running", {}, None, reports([9.0]))
     for value, counts in ((0.5, True), (None, False), (math.nan, False)):
-        done = Trial("done", {}, value, told([1.0]))
+        done = Trial("done", {}, value, reports([1.0]))
         assert stopper(rule, "minimize").stops(1, {0: done, 1: bad}) is counts
 
 
@@ -381,12 +302,12 @@ def test_a_trial_that_ended_without_a_value_has_failed_as_in_optuna() -> None:
 def test_very_many_reports_are_judged(name: str) -> None:
     # at each report, patience looks at all of them
     count = 1_000 if name == "patient halving" else 20_000
-    many = {0: Trial("running", {}, None, told([2.0] * count))}
+    many = {0: Trial("running", {}, None, reports([2.0] * count))}
     assert stopper(RULES[name], "minimize").stops(0, many) in (True, False)
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_what_the_user_has_set_for_optuna_stays(
+def test_the_users_settings_of_optuna_stay(
     name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     optuna.logging.set_verbosity(optuna.logging.INFO)
@@ -395,9 +316,9 @@ def test_what_the_user_has_set_for_optuna_stays(
     try:
         with caplog.at_level(logging.DEBUG):
             trials = {
-                0: Trial("running", {}, None, told([math.nan, math.nan, math.nan])),
-                1: Trial("done", {}, None, told([1.0, math.nan, 1.0])),
-                2: Trial("done", {}, 1.0, told([1.0, 1.0, 1.0])),
+                0: Trial("running", {}, None, reports([math.nan, math.nan, math.nan])),
+                1: Trial("done", {}, None, reports([1.0, math.nan, 1.0])),
+                2: Trial("done", {}, 1.0, reports([1.0, 1.0, 1.0])),
             }
             stopper(RULES[name], "minimize").stops(0, trials)
         assert optuna.logging.get_verbosity() == optuna.logging.INFO
@@ -409,42 +330,9 @@ def test_what_the_user_has_set_for_optuna_stays(
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_without_optuna_the_user_is_told_what_needs_it(
+def test_without_optuna_the_error_names_what_needs_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(UserError, match=f"^early_terminate: {RULES[name]['type']} needs Optuna"):
         stopper(RULES[name], "minimize")
-
-
-@pytest.mark.parametrize("kind", PRUNERS)
-def test_a_rule_has_optunas_arguments_and_defaults(kind: str) -> None:
-    needed: dict[str, dict[str, Any]] = {
-        "percentile": {"percentile": 25.0},
-        "patient": {"patience": 3},
-        "threshold": {"upper": 1.0},
-    }
-    given = needed.get(kind, {})
-    parameters = inspect.signature(PRUNERS[kind]).parameters.values()
-    defaults = {
-        parameter.name: None if parameter.default is parameter.empty else parameter.default
-        for parameter in parameters
-    }
-    assert checked({"type": kind, **given}) == {"type": kind, **defaults, **given}
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_a_rule_survives_the_plan(name: str) -> None:
-    declaration = read(
-        {
-            "method": "random",
-            "parameters": {"lr": {"values": [1, 2]}},
-            "metric": {"name": "loss"},
-            "early_terminate": RULES[name],
-        },
-        "sweep",
-    )
-    rule = declaration.early_terminate
-    assert rule is not None
-    assert checked(json.loads(json.dumps(rule))) == rule
-    assert declaration.notes == ()

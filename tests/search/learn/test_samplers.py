@@ -63,7 +63,7 @@ def history(name: str, space: Space, count: int, goal: Any = "minimize") -> dict
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_proposal_lies_in_the_space_and_conditions_hold(name: str) -> None:
+def test_every_proposal_is_in_the_space_and_conditions_hold(name: str) -> None:
     space = space_of(PARAMETERS)
     for trial in history(name, space, 40).values():
         params = trial.params
@@ -77,7 +77,7 @@ def test_every_proposal_lies_in_the_space_and_conditions_hold(name: str) -> None
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_proposal_depends_on_the_known_trials_and_not_on_who_learned_them_when(name: str) -> None:
+def test_a_proposal_depends_on_the_known_trials_only(name: str) -> None:
     space = space_of(PARAMETERS)
     trials = history(name, space, 25)
     fresh = sampler(name, space, "minimize", 3, {}).propose(99, trials)
@@ -162,7 +162,7 @@ def garbage() -> Iterator[Trial]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_trials_that_are_none_of_this_space_are_passed_over(name: str) -> None:
+def test_trials_that_do_not_fit_the_space_are_ignored(name: str) -> None:
     space = space_of({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
     trials = dict(enumerate(garbage()))
     for number in range(20, 40):
@@ -172,7 +172,7 @@ def test_trials_that_are_none_of_this_space_are_passed_over(name: str) -> None:
     assert 0 <= sampler(name, space, "minimize", 0, {}).propose(50, nothing)["x"] <= 1
 
 
-def test_what_was_done_and_is_running_again_is_learned_anew() -> None:
+def test_a_trial_that_runs_again_is_learned_again() -> None:
     space = space_of({"x": {"min": 0.0, "max": 1.0}})
     proposer = sampler("tpe", space, "minimize", 0, {})
     trials = {n: Trial("done", {"x": n / 20}, n / 20) for n in range(20)}
@@ -184,7 +184,7 @@ def test_what_was_done_and_is_running_again_is_learned_anew() -> None:
 
 
 def test_an_unknown_sampler_is_refused() -> None:
-    with pytest.raises(ValueError, match="no sampler is called 'tpee'"):
+    with pytest.raises(ValueError, match="unknown sampler 'tpee'"):
         sampler("tpee", Space(), "minimize", 0, {})
 
 

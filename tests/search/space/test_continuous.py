@@ -1,4 +1,4 @@
-"""Laws that hold for every sweep, tried on sweeps that nobody would think of."""
+"""Properties of every sweep, tested on random sweeps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -95,7 +95,7 @@ def check_fits(level: Mapping[str, Raw], params: Raw) -> None:
 @given(
     sweeps(finite_leaves | endless_leaves), st.integers(1, 20), st.sampled_from(["random", "bayes"])
 )
-def test_a_sweep_has_as_many_tasks_as_it_says_and_each_fits_its_branches(
+def test_a_sweep_has_its_number_of_tasks_and_each_fits_its_branches(
     parameters: Raw, trials: int, method: str
 ) -> None:
     expansion = expanded(parameters, method, trials=trials)
@@ -109,7 +109,7 @@ def test_a_sweep_has_as_many_tasks_as_it_says_and_each_fits_its_branches(
 
 @settings(deadline=None)
 @given(sweeps(finite_leaves))
-def test_a_grid_has_as_many_points_as_it_says_and_no_point_twice(parameters: Raw) -> None:
+def test_a_grid_has_its_number_of_points_and_each_once(parameters: Raw) -> None:
     expansion = expanded(parameters, "grid")
     assume(expansion.total <= 500)
     points = [task.params for task in expansion.tasks()]
@@ -122,7 +122,7 @@ def test_a_grid_has_as_many_points_as_it_says_and_no_point_twice(parameters: Raw
 
 @settings(deadline=None)
 @given(sweeps(endless_leaves), endless_leaves, st.integers(1, 30))
-def test_a_parameter_that_is_added_moves_no_draw(parameters: Raw, new: Raw, trials: int) -> None:
+def test_an_added_parameter_changes_no_draw(parameters: Raw, new: Raw, trials: int) -> None:
     parameters = parameters | {"endless": {"min": 0.0, "max": 1.0}}
     before = list(expanded(parameters, trials=trials).tasks())
     after = list(expanded(parameters | {"added": new}, trials=trials).tasks())
@@ -138,7 +138,7 @@ def test_a_parameter_that_is_added_moves_no_draw(parameters: Raw, new: Raw, tria
     st.integers(1, 10),
     st.integers(0, 10),
 )
-def test_a_data_set_or_trials_that_are_added_move_no_draw(
+def test_added_data_sets_or_trials_change_no_draw(
     parameters: Raw, datasets: list[int], trials: int, more: int
 ) -> None:
     def draws(values: list[int], count: int) -> dict[tuple[int, int], Raw | None]:
@@ -154,7 +154,7 @@ def test_a_data_set_or_trials_that_are_added_move_no_draw(
 @given(
     st.integers(), st.dictionaries(st.text(max_size=3), plain, max_size=2), st.integers(0, 2**70)
 )
-def test_uniform_numbers_lie_between_0_and_1_and_do_not_depend_on_the_order_of_asking(
+def test_uniform_numbers_are_between_0_and_1_in_any_order_of_asking(
     seed: int, cell: Raw, trial: int
 ) -> None:
     numbers = uniforms(seed, cell)(("a",))
@@ -232,7 +232,7 @@ def refusal_of(content: str | bytes | Raw, source: str) -> str | None:
 
 @settings(deadline=None, max_examples=300)
 @given(st.dictionaries(KEYS, nearly, max_size=6), sweeps(finite_leaves | endless_leaves))
-def test_values_of_any_kind_give_a_sweep_or_a_clear_refusal(content: Raw, space: Raw) -> None:
+def test_any_values_give_a_sweep_or_a_clear_error(content: Raw, space: Raw) -> None:
     for sound in ({}, {"parameters": space, "method": "random"}):
         refusal = refusal_of(content | sound, "space")
         assert refusal is None or refusal.startswith("space: ")
@@ -251,7 +251,7 @@ YAML = st.text(
 @example("%YAML 9.9\n--- a")
 @example("\ud800")
 @example("a: !!timestamp x")
-def test_text_of_any_kind_gives_a_clear_refusal(text: str | bytes) -> None:
+def test_any_text_gives_a_clear_error(text: str | bytes) -> None:
     refusal = refusal_of(text, "sweep.yaml")
     assert refusal is not None
     assert refusal.startswith("sweep.yaml")
@@ -259,7 +259,7 @@ def test_text_of_any_kind_gives_a_clear_refusal(text: str | bytes) -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(st.data())
-def test_a_file_with_anything_put_into_it_gives_a_sweep_or_a_clear_refusal(
+def test_a_file_with_anything_inserted_gives_a_sweep_or_a_clear_error(
     data: st.DataObject,
 ) -> None:
     text = (

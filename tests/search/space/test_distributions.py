@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colabctl.search import expand, read
-from colabctl.search.language.distribution_keys import KINDS, make, meant
+from colabctl.search.language.distribution_keys import KINDS, inferred, make
 from colabctl.search.language.problems import SweepFileError
 from colabctl.search.space.discrete import Categorical, Distribution, IntUniform, position
 
@@ -31,7 +31,7 @@ def named(case: dict[str, Any]) -> str:
 
 def made(parameter: dict[str, Any]) -> Distribution:
     keys = {key: value for key, value in parameter.items() if key != "distribution"}
-    kind = parameter.get("distribution") or meant(keys)
+    kind = parameter.get("distribution") or inferred(keys)
     assert kind is not None
     return make(kind, keys)
 
@@ -77,7 +77,7 @@ def test_a_grid_has_the_reference_engines_points_in_its_order(case: dict[str, An
 
 
 @pytest.mark.parametrize("case", FIGURES["drawn"], ids=named)
-def test_what_can_be_drawn_is_listed_in_full_where_it_has_an_end(case: dict[str, Any]) -> None:
+def test_all_values_of_a_finite_distribution_are_listed(case: dict[str, Any]) -> None:
     support = made(case["parameter"]).support()
     if support is not None and support.size < 1000:
         listed = [json.dumps(support.at(i)) for i in range(support.size)]
@@ -104,7 +104,7 @@ def test_the_points_that_can_be_drawn(parameter: dict[str, Any], points: list[An
     assert [support.at(i) for i in range(support.size)] == points
 
 
-def test_endless_laws_have_no_list_of_points() -> None:
+def test_an_endless_distribution_has_no_list_of_points() -> None:
     for parameter in (
         {"distribution": "normal"},
         {"distribution": "q_normal"},
@@ -121,19 +121,19 @@ def test_endless_laws_have_no_list_of_points() -> None:
         ("uniform", {"min": 1.0, "max": 1.0}, "not below"),
         ("log_uniform_values", {"min": 0, "max": 1}, "above 0"),
         ("log_uniform", {"min": 16, "max": 1024}, "_values"),
-        ("log_normal", {"mu": 0, "sigma": 1000}, "too far"),
+        ("log_normal", {"mu": 0, "sigma": 1000}, "too large"),
         ("normal", {"mu": 0, "sigma": 0}, "sigma is 0"),
         ("beta", {"a": 0, "b": 1}, "a is 0"),
         ("q_uniform", {"min": 0, "max": 1, "q": 0}, "q is 0"),
-        ("q_uniform", {"min": 0, "max": 1e200, "q": 1e-200}, "too fine"),
-        ("q_normal", {"q": 1e-200}, "too fine"),
+        ("q_uniform", {"min": 0, "max": 1e200, "q": 1e-200}, "too small"),
+        ("q_normal", {"q": 1e-200}, "too small"),
         ("categorical", {"values": []}, "empty"),
         ("categorical_w_probabilities", {"values": [], "probabilities": []}, "empty"),
         ("categorical_w_probabilities", {"values": [1], "probabilities": [0.5, 0.5]}, "1 values"),
         ("categorical_w_probabilities", {"values": [1, 2], "probabilities": [0.5, 0.6]}, "1.1"),
     ],
 )
-def test_a_distribution_that_means_nothing_cannot_be_made(
+def test_a_distribution_without_sense_cannot_be_created(
     kind: str, keys: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
@@ -165,7 +165,7 @@ def test_the_middle_of_each_share_gives_each_value_once(count: int) -> None:
 
 @settings(deadline=None)
 @given(shares, st.floats(0.001, 1e6), st.floats(0.001, 1e6))
-def test_beta_quantiles_lie_between_0_and_1(u: float, a: float, b: float) -> None:
+def test_beta_quantiles_are_between_0_and_1(u: float, a: float, b: float) -> None:
     value = make("beta", {"a": a, "b": b}).value_at(u)
     assert 0 <= value <= 1
     assert math.isfinite(value)

@@ -1,4 +1,4 @@
-"""What one machine sees of the drive: names, made unique, and which of them are its own news."""
+"""The tree that one machine sees: unique names, and the changes that it has not uploaded."""
 
 import errno
 import itertools
@@ -11,7 +11,7 @@ from tests.drive.messages import ROOT, Change, Object
 
 
 def refusal(number: int, path: str) -> OSError:
-    """Return the error that the system raises for an errno."""
+    """Return the OSError for an errno."""
     return OSError(number, os.strerror(number), path)
 
 
@@ -20,34 +20,34 @@ class Node:
     """A file or folder on one mount."""
 
     number: int  # its inode
-    key: str  # its id, or a name beginning with "local-" before its first upload
+    key: str  # its id, or a name starting with "local-" before its first upload
     folder: bool
     name: str  # in the cloud
     shown: str = ""  # on this mount: its name, or "name (1)" where that was taken
-    parent: "Node | None" = None  # None for the root, for what is gone, and before its folder came
-    awaited: str = ""  # the id of its folder, where that has not arrived yet
+    parent: "Node | None" = None  # None for the root, if gone, and before its folder arrived
+    awaited: str = ""  # the id of its folder, if that has not arrived yet
     children: "dict[str, Node]" = field(default_factory=dict)  # by shown name
     version: int = 0
     blob: str | None = None
     size: int = 0  # bytes
     modified: float = 0.0  # seconds since the epoch
-    sent: int = 0  # serial of the last change that this machine made to it
+    sent: int = 0  # serial of the last change on this machine
     uploaded: int = 0  # serial of the last such change that has been uploaded
-    listed: bool = False  # has been in a listing, and so stays in it
+    listed: bool = False  # was in a listing, so it stays in later ones
     gone: bool = False
 
     @property
     def pending(self) -> bool:
-        """Whether the cloud lacks something of it."""
+        """Whether a change of it is not uploaded yet."""
         return self.uploaded < self.sent
 
 
 class View:
-    """The tree of one mount: changed by its own machine at once, and by the cloud's news.
+    """The tree of one mount: its own machine changes it at once, the cloud by messages.
 
-    `prefix` begins the keys of what is made here; `partial` is the chance that a listing lacks a
-    name that newly arrived. Methods that change the tree return what the cloud must be told; they
-    raise OSError as the system call would.
+    `prefix` starts the keys of objects created here; `partial` is the chance that a listing omits
+    a newly arrived name. Methods that change the tree return the changes for the cloud, and raise
+    OSError as the system call would.
     """
 
     def __init__(self, prefix: str, *, partial: float, chance: random.Random) -> None:
@@ -61,7 +61,7 @@ class View:
         self._early: dict[str, list[Node]] = {}  # arrived before their folder, by its id
 
     def find(self, path: str) -> Node:
-        """Return what a path names; raise ENOENT or ENOTDIR."""
+        """Return the node at a path; raise ENOENT or ENOTDIR."""
         node = self.root
         for name in path.split("/"):
             if not name:
@@ -75,21 +75,21 @@ class View:
         return node
 
     def is_folder(self, path: str) -> bool:
-        """Say whether a path names a folder that is known here."""
+        """Whether there is a folder at a path."""
         try:
             return self.find(path).folder
         except OSError:
             return False
 
     def listing(self, folder: Node) -> dict[str, Node]:
-        """Return what is in a folder, perhaps without some that came from other machines."""
+        """Return the nodes in a folder, perhaps without some that arrived from other machines."""
         children = folder.children
         for child in children.values():
             child.listed = child.listed or self._chance.random() >= self._partial
         return {name: child for name, child in children.items() if child.listed}
 
     def make_file(self, path: str) -> Node:
-        """Add an empty file that the cloud learns of with its content; raise EEXIST."""
+        """Add an empty file, which is uploaded with its content; raise EEXIST."""
         return self._make(path, folder=False)
 
     def make_folder(self, path: str, now: float) -> Change:
@@ -99,7 +99,7 @@ class View:
         return self._change(node)
 
     def write(self, node: Node, blob: str, size: int, now: float) -> Change | None:
-        """Give a file new content; nobody is told where the file is gone."""
+        """Give a file new content; return None if the file is gone."""
         node.blob, node.size, node.modified = blob, size, now
         return None if node.gone else self._change(node, written=True)
 
@@ -115,9 +115,9 @@ class View:
         return self._discard(node)
 
     def rename(self, old: str, new: str) -> list[Change]:
-        """Give an object another name or folder; what had that name goes to the trash."""
+        """Move an object to another name or folder; the trash takes the object it replaces."""
         node = self.find(old)
-        parent, name = self._place(new)
+        parent, name = self._parent(new)
         target = parent.children.get(name)
         if target is node:
             return []
@@ -125,45 +125,45 @@ class View:
         self._detach(node)
         node.name = name
         self._attach(node, parent)
-        # A file that was never closed has never been told of; its content will bring the name.
+        # The cloud does not know a file that was never closed; its content will bring the name.
         move = self._change(node, moved=True) if node.sent or node.version else None
         return [change for change in (removal, move) if change]
 
-    def learn(self, known: Object) -> None:
-        """Take up what another machine did.
+    def learn(self, remote: Object) -> None:
+        """Take in a change from another machine.
 
-        An older version is passed over, and any of an object that was changed here since: what
-        comes back from the cloud with that change will be newer.
+        Older versions are ignored, and so are all versions of an object that was changed here
+        since: the one that comes back from the cloud with that change will be newer.
         """
-        node = self._nodes.get(known.id)
+        node = self._nodes.get(remote.id)
         if node is None:
-            node = Node(next(self._numbers), known.id, known.folder, known.name)
-            self._nodes[known.id] = node
-            self._become(node, known)
+            node = Node(next(self._numbers), remote.id, remote.folder, remote.name)
+            self._nodes[remote.id] = node
+            self._become(node, remote)
             self._adopt(node)
-        elif known.version > node.version and not node.pending:
-            self._become(node, known)
+        elif remote.version > node.version and not node.pending:
+            self._become(node, remote)
 
-    def confirm(self, key: str, serial: int, known: Object) -> None:
-        """Take up that a change of this machine is in the cloud."""
+    def confirm(self, key: str, serial: int, remote: Object) -> None:
+        """Take in that a change of this machine has been uploaded."""
         node = self._nodes.pop(key)
-        self._nodes[known.id] = node
-        node.key = known.id
+        self._nodes[remote.id] = node
+        node.key = remote.id
         node.uploaded = serial
-        node.version = known.version
+        node.version = remote.version
         if not node.pending:
-            self._become(node, known)
+            self._become(node, remote)
         self._adopt(node)
 
-    def _place(self, path: str) -> tuple[Node, str]:
-        place = PurePosixPath(path)
-        parent = self.find(str(place.parent))
+    def _parent(self, path: str) -> tuple[Node, str]:
+        target = PurePosixPath(path)
+        parent = self.find(str(target.parent))
         if not parent.folder:
             raise refusal(errno.ENOTDIR, path)
-        return parent, place.name
+        return parent, target.name
 
     def _make(self, path: str, *, folder: bool) -> Node:
-        parent, name = self._place(path)
+        parent, name = self._parent(path)
         if name in parent.children:
             raise refusal(errno.EEXIST, path)
         number = next(self._numbers)
@@ -195,21 +195,21 @@ class View:
         node.sent = next(self._serials)
         return Change(node.sent, node.key, node.folder, trashed=True)
 
-    def _become(self, node: Node, known: Object) -> None:
-        node.version = known.version
-        node.blob, node.size, node.modified = known.blob, known.size, known.modified
-        if known.trashed:
+    def _become(self, node: Node, remote: Object) -> None:
+        node.version = remote.version
+        node.blob, node.size, node.modified = remote.blob, remote.size, remote.modified
+        if remote.trashed:
             self._detach(node)
             node.gone = True
         elif not node.gone and (
-            node.parent is None or (node.parent.key, node.name) != (known.parent, known.name)
+            node.parent is None or (node.parent.key, node.name) != (remote.parent, remote.name)
         ):
             self._detach(node)
-            node.name = known.name
-            parent = self._nodes.get(known.parent)
+            node.name = remote.name
+            parent = self._nodes.get(remote.parent)
             if parent is None:
-                node.awaited = known.parent
-                self._early.setdefault(known.parent, []).append(node)
+                node.awaited = remote.parent
+                self._early.setdefault(remote.parent, []).append(node)
             else:
                 self._attach(node, parent)
 
@@ -219,9 +219,9 @@ class View:
                 self._attach(child, folder)
 
     def _attach(self, node: Node, parent: Node) -> None:
-        place = PurePosixPath(node.name)
+        plain = PurePosixPath(node.name)
         names = itertools.chain(
-            [node.name], (f"{place.stem} ({n}){place.suffix}" for n in itertools.count(1))
+            [node.name], (f"{plain.stem} ({n}){plain.suffix}" for n in itertools.count(1))
         )
         node.shown = next(name for name in names if name not in parent.children)
         node.parent = parent

@@ -1,8 +1,8 @@
-"""The face of a machine to the kernel: what each file system operation does on its mount.
+"""The file system operations of a mount, as the kernel calls them.
 
-An operation that names a path costs once, in the look-up of its last component; the kernel never
-leaves that out because it may keep no names here. Methods have libfuse's names and arguments:
-mfusepy finds them by name and turns an OSError into its errno.
+An operation with a path costs once, in the look-up of its last component. The kernel never skips
+that look-up, as it may cache no names here. Methods have libfuse's names and arguments: mfusepy
+finds them by name and turns an OSError into its errno.
 """
 
 import errno
@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
-from tests.drive.contents import Contents
-from tests.drive.faults import Faults
+from tests.drive.filesystem.contents import Contents
+from tests.drive.filesystem.faults import Faults
+from tests.drive.filesystem.view import Node, View
 from tests.drive.messages import Arrived, Change, News, Setting
-from tests.drive.view import Node, View
 
 BLOCK = 4096  # bytes
 CAPACITY = 15 * 2**30 // BLOCK  # blocks; what a free account has
@@ -31,7 +31,7 @@ T = TypeVar("T")
 def operation(
     method: Callable[Concatenate["Mount", P], T],
 ) -> Callable[Concatenate["Mount", P], T]:
-    """Let a method answer only while the mount is healthy."""
+    """Make a method fail while the mount is faulty."""
 
     @functools.wraps(method)
     def answer(self: "Mount", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -42,7 +42,7 @@ def operation(
 
 
 class Mount:
-    """One machine's file system; `tell` is called with what the cloud must learn."""
+    """The file system of one machine; `tell` is called with each change for the cloud."""
 
     use_ns = True  # times are whole nanoseconds
 
@@ -54,12 +54,12 @@ class Mount:
             f"local-{setting.name}", partial=setting.partial, chance=random.Random(setting.seed)
         )
         self._contents = Contents(Path(setting.blobs), Path(setting.cache), setting.name)
-        self._lock = threading.Lock()  # held by whoever reads or changes the view or the contents
+        self._lock = threading.Lock()  # guards the view and the contents
         self._tell = tell
         self._mounted = mounted
 
     def learn(self, news: News) -> None:
-        """Take up what the cloud says."""
+        """Take in a message from the cloud."""
         with self._lock:
             if isinstance(news, Arrived):
                 self._view.learn(news.object)
@@ -94,11 +94,11 @@ class Mount:
         with self._lock:
             self.faults.counts.lists += 1
             here = self._view.find(path)
-            # The root's parent is no part of the mount, and the kernel knows better.
-            known = {".": here, "..": here.parent or here, **self._view.listing(here)}
+            # The root's parent is not part of the mount; the kernel ignores this entry.
+            entries = {".": here, "..": here.parent or here, **self._view.listing(here)}
             return [
                 (name, {"st_mode": _mode(node), "st_ino": node.number}, 0)
-                for name, node in known.items()
+                for name, node in entries.items()
             ]
 
     @operation
@@ -148,7 +148,7 @@ class Mount:
 
     @operation
     def flush(self, path: str | None, fh: int) -> None:
-        # Called by each close(), which does not return before; release() comes later, unwatched.
+        # Each close() calls this and waits for it; release() comes later, without anyone waiting.
         with self._lock:
             self._keep(fh)
 
@@ -158,7 +158,7 @@ class Mount:
 
     @operation
     def fsync(self, path: str | None, datasync: int, fh: int) -> None:
-        """Do nothing: it is not known to bring an upload forward."""
+        """Do nothing: Drive is not known to upload earlier because of it."""
 
     @operation
     def unlink(self, path: str) -> None:
@@ -199,15 +199,15 @@ class Mount:
 
     @operation
     def chmod(self, path: str, mode: int) -> None:
-        """Say yes and do nothing."""
+        """Accept and ignore."""
 
     @operation
     def chown(self, path: str, uid: int, gid: int) -> None:
-        """Say yes and do nothing."""
+        """Accept and ignore."""
 
     @operation
     def utimens(self, path: str, times: tuple[int, int] | None = None) -> None:
-        """Say yes and do nothing."""
+        """Accept and ignore."""
 
     @operation
     def symlink(self, target: str, source: str) -> NoReturn:
@@ -228,13 +228,13 @@ class Mount:
     def _look_up(self, path: str) -> None:
         with self._lock:
             folder = self._view.is_folder(path)
-        if not folder:  # those are kept, as every client does
+        if not folder:  # folders are cached, as by every client
             self.faults.pay()
 
     def _keep(self, handle: int) -> None:
-        kept = self._contents.keep(handle)
-        if kept:
-            self._tell_all([self._view.write(self._contents.node(handle), *kept, time.time())])
+        blob = self._contents.keep(handle)
+        if blob:
+            self._tell_all([self._view.write(self._contents.node(handle), *blob, time.time())])
 
     def _close(self, handle: int) -> None:
         self._keep(handle)

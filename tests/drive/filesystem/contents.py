@@ -1,4 +1,4 @@
-"""The bytes of a machine's files: what the cloud has sent, and what is being written here."""
+"""The contents of a machine's files: versions from the cloud, and files being written here."""
 
 import itertools
 import os
@@ -6,16 +6,16 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.drive.view import Node
+from tests.drive.filesystem.view import Node
 
 
 @dataclass(slots=True)
 class _Draft:
-    """A file's own copy on this machine, while somebody has it open for writing."""
+    """A copy of a file on this machine, while it is open for writing."""
 
     path: Path
     writers: int = 0
-    dirty: bool = False  # differs from what was last closed
+    dirty: bool = False  # differs from the version last closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ class _Handle:
 
 
 class Contents:
-    """Open files of one mount. A handle is a descriptor of a real file.
+    """The open files of a mount. A handle is the descriptor of a real file.
 
-    What has been closed is a blob, a file that never changes, so a reader that opened a version
-    goes on reading that version. Writers of one file share a draft; each close makes a new blob.
+    A closed version is a blob, a file that never changes, so a reader keeps the version that it
+    opened. Writers of one file share a draft, and each close makes a new blob.
     """
 
     def __init__(self, blobs: Path, cache: Path, name: str) -> None:
@@ -40,7 +40,7 @@ class Contents:
         self._handles: dict[int, _Handle] = {}  # by descriptor
 
     def open(self, node: Node, flags: int) -> int:
-        """Return a handle; it can be read from whatever the flags."""
+        """Return a handle; it can always be read from."""
         writes = flags & os.O_ACCMODE != os.O_RDONLY or bool(flags & os.O_TRUNC)
         if writes:
             draft = self._draft(node)
@@ -53,21 +53,21 @@ class Contents:
         return handle
 
     def node(self, handle: int) -> Node:
-        """Return the file that a handle was opened on, wherever it is by now."""
+        """Return the file that a handle was opened on, even if it was renamed or removed."""
         return self._handles[handle].node
 
     def write(self, handle: int, data: bytes, offset: int) -> int:
-        """Write to the draft; a handle opened to append does so whatever the offset."""
+        """Write to the draft; a handle opened for appending ignores the offset."""
         self._drafts[self.node(handle).number].dirty = True
         return os.pwrite(handle, data, offset)
 
     def truncate(self, handle: int, length: int) -> None:
-        """Cut the draft off, or lengthen it with zeros."""
+        """Truncate the draft, or extend it with zeros."""
         self._drafts[self.node(handle).number].dirty = True
         os.ftruncate(handle, length)
 
     def keep(self, handle: int) -> tuple[str, int] | None:
-        """Make what a handle's file holds a new blob, if it was written; return its name and size."""
+        """Save the draft of a handle as a new blob, if it was written; return its name and size."""
         draft = self._drafts.get(self.node(handle).number)
         if draft is None or not draft.dirty:
             return None
@@ -77,7 +77,7 @@ class Contents:
         return blob, (self._blobs / blob).stat().st_size
 
     def close(self, handle: int) -> None:
-        """Give a handle back; with the last one that writes, the draft goes."""
+        """Close a handle; the last one that writes removes the draft."""
         os.close(handle)
         closed = self._handles.pop(handle)
         if not closed.writes:
@@ -89,12 +89,12 @@ class Contents:
             del self._drafts[closed.node.number]
 
     def size(self, node: Node) -> int:
-        """Return how many bytes a reader on this machine finds."""
+        """Return the size of a file for readers on this machine, in bytes."""
         draft = self._drafts.get(node.number)
         return draft.path.stat().st_size if draft else node.size
 
     def dirty(self, node: Node) -> bool:
-        """Say whether a file was written since it was last closed."""
+        """Whether a file was written since it was last closed."""
         draft = self._drafts.get(node.number)
         return draft is not None and draft.dirty
 

@@ -1,4 +1,4 @@
-"""What is wrong with one mount at the moment, and what its answers cost."""
+"""The current faults of a mount, and the time that its operations take."""
 
 import errno
 import math
@@ -12,7 +12,7 @@ from tests.drive.messages import Counts
 
 
 class Faults:
-    """The state of a mount's health; its methods are called before an operation is done."""
+    """The faults of a mount; its methods are called before each operation."""
 
     def __init__(
         self,
@@ -33,16 +33,16 @@ class Faults:
         self.counts = Counts()
 
     def fail(self, number: int, seconds: float | None) -> None:
-        """Answer everything with this errno for so long, or until mended."""
+        """Answer every operation with this errno, for some seconds or until repaired."""
         self._errno = number
         self._until = math.inf if seconds is None else self._clock() + seconds
 
     def fill(self, room: int) -> None:
-        """Leave room for so many bytes."""
+        """Limit the room to a number of bytes."""
         with self._lock:
             self._room = room
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """End all faults."""
         self._until = -math.inf
         self._room = math.inf
@@ -53,19 +53,19 @@ class Faults:
         return self._room < math.inf
 
     def answer(self) -> None:
-        """Raise the errno that is in force, if one is."""
+        """Raise the current errno, if there is one."""
         if self._clock() < self._until:
             raise OSError(self._errno, os.strerror(self._errno))
 
     def spend(self, size: int) -> None:
-        """Use up room for so many bytes; raise ENOSPC, and use none, if there is less."""
+        """Use up room for `size` bytes; if there is less, raise ENOSPC and use none."""
         with self._lock:
             if size > self._room:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._room -= size
 
     def pay(self) -> None:
-        """Count a metadata operation and take the time that it takes."""
+        """Count a metadata operation and sleep for its time."""
         with self._lock:
             self.counts.operations += 1
             seconds = self._chance.uniform(*self._cost)

@@ -1,4 +1,4 @@
-"""The process of one mount: started with a connection to the test, and gone when that is."""
+"""The process of one mount, which ends when its connection to the test does."""
 
 import os
 import queue
@@ -7,8 +7,8 @@ import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from tests.drive.messages import Arrived, Change, Count, Fail, Fill, Mend, Setting, Uploaded
-from tests.drive.mount import Mount
+from tests.drive.filesystem.mount import Mount
+from tests.drive.messages import Arrived, Change, Count, Fail, Fill, Repair, Setting, Uploaded
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
 
     connection: Connection = Connection(int(sys.argv[1]))
     setting: Setting = connection.recv()
-    # Sent by a thread of its own: what holds a lock must not wait for the test to read.
+    # A thread sends: an operation that holds a lock must not wait until the test reads.
     outgoing: queue.SimpleQueue[Change | object] = queue.SimpleQueue()
     mount = Mount(setting, tell=outgoing.put, mounted=lambda: outgoing.put(mount.faults.counts))
     threading.Thread(target=_send, args=(connection, outgoing), daemon=True).start()
@@ -31,16 +31,16 @@ def main() -> None:
         foreground=True,
         fsname="drive",
         subtype="drive",  # the mount table says fuse.drive, as on Colab
-        # The kernel keeps no names, so news is seen at once. The attributes of one look-up last
-        # a millisecond, so that stat() asks once and not twice.
+        # The kernel caches no names, so changes are visible at once. It caches attributes for a
+        # millisecond, so that stat() asks once and not twice.
         entry_timeout=0,
         negative_timeout=0,
         attr_timeout=0.001,
-        direct_io=True,  # nor contents
+        direct_io=True,  # and no contents
         hard_remove=True,  # a file removed while open is gone, not renamed
         use_ino=True,
     )
-    receiver.join()  # unmounted; what was closed before may still have to be told
+    receiver.join()  # unmounted; the changes before may still have to be sent
 
 
 def _send(connection: Connection, outgoing: "queue.SimpleQueue[Change | object]") -> None:
@@ -64,8 +64,8 @@ def _receive(
                 mount.faults.fail(number, seconds)
             case Fill(room):
                 mount.faults.fill(room)
-            case Mend():
-                mount.faults.mend()
+            case Repair():
+                mount.faults.repair()
             case Count():
                 outgoing.put(mount.faults.counts)
 

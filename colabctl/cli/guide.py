@@ -1,0 +1,190 @@
+"""The command that shows the documentation, one page at a time."""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from colabctl.cli.options import talk
+from colabctl.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from markdown_it.token import Token
+    from rich.markdown import Markdown
+
+ORDER = (
+    "getting-started",
+    "project",
+    "colab",
+    "running-tasks",
+    "sweep-file",
+    "search",
+    "results",
+    "commands",
+    "python",
+    "raw-data",
+    "drive",
+    "trust",
+    "wandb",
+    "format",
+    "troubleshooting",
+    "glossary",
+)
+"""The topics in the order in which people read them."""
+
+_ENDLESS = 100_000  # columns; a line of this width is never wrapped
+_WIDEST = 102  # columns; a line of 100 and its margins
+
+
+def pages() -> "Traversable":
+    """Return the folder of the pages, as it is in the package."""
+    from importlib import resources
+
+    return resources.files("colabctl") / "guide"
+
+
+def topics() -> list[str]:
+    """Return the names of all pages, in reading order."""
+    names = {
+        page.name.removesuffix(".md") for page in pages().iterdir() if page.name.endswith(".md")
+    }
+    return [name for name in ORDER if name in names] + sorted(names - set(ORDER))
+
+
+def page(topic: str) -> str:
+    """Return the Markdown text of a page."""
+    return (pages() / f"{topic}.md").read_text(encoding="utf-8")
+
+
+def summary(text: str) -> str:
+    """Return the first sentence after the title of a page, as plain text."""
+    from rich.markdown import Markdown
+
+    tokens = Markdown(text.partition("\n## ")[0]).parsed
+    begins = next(n for n, token in enumerate(tokens) if token.type == "paragraph_open")
+    words = tokens[begins + 1].children or ()
+    paragraph = "".join(" " if word.type == "softbreak" else word.content for word in words)
+    return re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
+
+
+def complete_topic(incomplete: str) -> list[str]:
+    """Return the topics that begin with `incomplete`, for the shell."""
+    return [topic for topic in topics() if topic.startswith(incomplete)]
+
+
+def guide(
+    topic: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TOPIC",
+            help="Name of a page.",
+            show_default="list the topics",
+            autocompletion=complete_topic,
+        ),
+    ] = None,
+) -> None:
+    """Read the documentation: list its topics, or show the page of one.
+
+    On a terminal the page opens in your pager (PAGER, else less); in a pipe it is plain Markdown.
+    """
+    if topic is None:
+        _list()
+        return
+    known = topics()
+    name = topic.casefold().removesuffix(".md")
+    if name not in known:
+        close = " or ".join(_close(name, known))
+        hint = f"did you mean {close}?" if close else f"choose one of {', '.join(known)}"
+        raise UserError(f"the guide has no page {topic!r}; {hint}")
+    text = page(name)
+    if sys.stdout.isatty():
+        _show(text)
+    else:
+        print(text, end="")
+
+
+def _close(name: str, known: list[str]) -> list[str]:
+    """Return the topics that `name` is a part of, else the one that is spelled most like it."""
+    parts = [topic for topic in known if name and name in topic]
+    close = nearest(name, known)
+    return parts or ([close] if close else [])
+
+
+def _list() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    for topic in topics():
+        table.add_row(topic, summary(page(topic)))
+    console = Console(highlight=False)
+    console.print(table, width=console.width if console.is_terminal else _ENDLESS)
+    talk("read one: colabctl guide TOPIC")
+
+
+def _show(text: str) -> None:
+    """Show a page in the pager that PAGER names, else in less; print it if there is none."""
+    import signal
+    import subprocess
+
+    from rich.console import Console
+
+    console = Console()
+    with console.capture() as rendered:
+        console.print(rendered_page(text), width=min(console.width, _WIDEST))
+    pager = _pager()
+    if not pager:
+        print(rendered.get(), end="")
+        return
+    # As git does: colours, and a page that fits on the screen is only printed.
+    environ = {"LESS": "FRX", **os.environ}
+    with subprocess.Popen(  # noqa: S603 - the user's own choice
+        pager, stdin=subprocess.PIPE, env=environ, encoding="utf-8"
+    ) as process:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pager
+        try:
+            process.communicate(rendered.get())
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _pager() -> list[str]:
+    """Return the words of the pager's command; empty if there is no such program."""
+    import shlex
+    import shutil
+
+    try:
+        words = shlex.split(os.environ.get("PAGER", "less"))
+    except ValueError:  # a quotation mark without its second
+        return []
+    return words if words and shutil.which(words[0]) else []
+
+
+def rendered_page(text: str) -> "Markdown":
+    """Return a page for rich; a link to another page names the command that shows that page."""
+    from rich.markdown import Markdown
+
+    shown = Markdown(text, hyperlinks=False)
+    for block in shown.parsed:
+        block.children = block.children and list(_linked(block.children))
+    return shown
+
+
+def _linked(tokens: "Iterable[Token]") -> "Iterator[Token]":
+    """Yield the tokens of a line; links within the page are plain text."""
+    within = False
+    for token in tokens:
+        if token.type == "link_open":
+            target = str(token.attrs["href"])
+            within = target.startswith("#")
+            other = re.fullmatch(r"([a-z-]+)\.md(#.*)?", target)
+            if other:
+                token.attrs["href"] = f"colabctl guide {other[1]}"
+        if not (within and token.type in ("link_open", "link_close")):
+            yield token

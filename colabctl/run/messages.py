@@ -1,0 +1,120 @@
+"""The messages between a worker and the process that runs its tasks: a JSON object per line."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from colabctl.task import Assignment
+
+# -- from the process to the worker ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The code is loaded."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The code cannot be loaded; no task is to blame."""
+
+    error: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A task reports intermediate values."""
+
+    index: int
+    step: float | None
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """An Optuna objective asked for a parameter and got a value."""
+
+    index: int
+    name: str
+    value: Any
+    distribution: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A task finished; `seconds` is how long it ran."""
+
+    index: int
+    seconds: float
+    metrics: dict[str, Any]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A task was stopped early, with the metrics it had by then."""
+
+    index: int
+    seconds: float
+    metrics: dict[str, Any]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task failed; `output` is the end of its output."""
+
+    index: int
+    seconds: float
+    error: str
+    output: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+# -- from the worker to the process ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Assign:
+    """Run these tasks, one after the other; none means that no more will come."""
+
+    assignments: tuple[Assignment, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether a task should stop: the answer to a report, or sent without one."""
+
+    index: int
+    stop: bool
+
+
+Message = Ready | Broken | Report | Suggestion | Done | Pruned | Failed | Assign | Answer
+_TYPES: Mapping[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
+
+
+def encode(message: Message) -> bytes:
+    """Return a message as a line."""
+    parts = vars(message)
+    if isinstance(message, Assign):
+        parts = {"assignments": [vars(each) for each in message.assignments]}
+    line = json.dumps({"type": type(message).__name__, **parts}, separators=(",", ":"))
+    return line.encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """Return the message in a line; raise ValueError if it holds none."""
+    try:
+        parts = json.loads(line)
+        kind = parts.pop("type")
+        if kind == Assign.__name__:
+            return Assign(tuple(map(_assignment, parts["assignments"])))
+        return _TYPES[kind](**parts)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise ValueError(f"{line[:80]!r} is not a message") from None
+
+
+def _assignment(parts: Mapping[str, Any]) -> Assignment:
+    return Assignment(**{**parts, "earlier": tuple(parts["earlier"])})

@@ -1,0 +1,73 @@
+"""The random draws of a cell, in which a sampler replaces some numbers by chosen ones."""
+
+import json
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from operator import methodcaller
+
+from colabctl.search.learn.axes import text
+from colabctl.search.learn.trials import Trials
+from colabctl.search.space.discrete import same
+from colabctl.search.space.space import Space, Values
+from colabctl.search.space.uniforms import Path, Uniform, uniforms
+
+_TRIES = 20  # at a point that no other trial has
+_BEYOND_SLOTS = 2**40  # draws from this number on belong to no slot
+
+Choosing = Callable[[int], Mapping[Path, float]]
+"""Number of a draw to numbers in (0, 1) for some parameters; the others are drawn at random."""
+
+
+class CellDraws:
+    """The random draws of one cell."""
+
+    def __init__(self, space: Space, seed: int, values: Values) -> None:
+        self.space = space
+        self._key = json.dumps([seed, sorted((name, same(v)) for name, v in values.items())])
+        self._uniforms = uniforms(seed, values)
+        self._chosen: Mapping[Path, float] = {}
+        self._sample = space.sampler(self._of_parameter)
+
+    def _of_parameter(self, path: Path) -> Uniform:
+        random = self._uniforms(path)
+
+        def of_trial(trial: int) -> float:
+            chosen = self._chosen.get(path)
+            return random(trial) if chosen is None else chosen
+
+        return of_trial
+
+    def uniform(self, path: Path, draw: int) -> float:
+        """Return the number in (0, 1) that a random search would use."""
+        return self._uniforms(path)(draw)
+
+    def seed(self, draw: int, purpose: str = "") -> int:
+        """Return a seed of 32 bits for one draw; draw -1 stands for the cell itself."""
+        digest = blake2b(f"{self._key}{draw}{purpose}".encode(), digest_size=4).digest()
+        return int.from_bytes(digest)
+
+    def unlike(self, number: int, trials: Trials, choose: Choosing) -> Values:
+        """Return parameters for slot `number` that no other trial has, if there are any.
+
+        `choose` is tried with the slot's own draw, then with several others. If all of them give
+        points of other trials, this returns the next free one in the list of all points, from a
+        random one on.
+        """
+        others = [trial.params for n, trial in trials.items() if n != number]
+        for again in range(_TRIES):
+            draw = number + again * _BEYOND_SLOTS
+            self._chosen = choose(draw)
+            proposed = self._sample(draw)
+            self._chosen = {}
+            equal = [text(params) for params in others if params == proposed]  # and True is not 1
+            if text(proposed) not in equal:
+                return proposed
+        points = self.space.points(methodcaller("support"))
+        if points is not None:
+            texts = {text(params) for params in others}
+            start = self.seed(number)
+            for i in range(start, start + len(texts) + 1):
+                point = points.at(i % points.size)
+                if text(point) not in texts:
+                    return point
+        return proposed

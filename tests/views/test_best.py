@@ -1,0 +1,26 @@
+"""The best results of a sweep, by value and by index."""
+
+import math
+from typing import Any
+
+import pytest
+
+from colabctl.ledger.plan import read_plan
+from colabctl.views.best import ranked
+from tests.processes import Project
+
+SWEEP = "method: grid\nmetric: {{name: y, goal: {goal}}}\nparameters: {{x: {{value: 1}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("goal", "best_first"),
+    [("minimize", [(3, -2.0), (0, 1), (4, 1.0), (1, 5.0)]), ("maximize", [(1, 5.0), (0, 1), (4, 1.0), (3, -2.0)])],
+)  # fmt: skip
+def test_of_equal_values_the_first_is_better_and_what_is_not_a_number_has_no_rank(
+    project: Project, goal: str, best_first: list[tuple[int, float]]
+) -> None:
+    values: list[Any] = [1, 5.0, math.nan, -2.0, 1.0, "7", None, True]
+    tasks = [*((n, {"y": value}) for n, value in enumerate(values)), (9, {"z": 0.0}), (10, {})]
+    project.declare("s", SWEEP.format(goal=goal))
+    plan = read_plan(project.root / "sweeps/s/plan.json")
+    assert ranked(plan, tasks) == best_first
