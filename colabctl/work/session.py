@@ -222,7 +222,7 @@ class Session:
         )
         if left is None:
             self.tell(
-                "this mount does not say whether files are uploaded; in Colab, run "
+                "this mount does not tell whether files are uploaded; in Colab, run "
                 "drive.flush_and_unmount() before the machine is deleted"
             )
         elif left:
