@@ -4,7 +4,6 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from typing import Literal
 
 from colabctl.ledger import Claim, SweepState
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
@@ -19,12 +18,6 @@ from colabctl.work.outbox import Event, Outbox
 from colabctl.work.pacing import pacing_for
 from colabctl.work.pool import LoopPool, SlotPool
 from colabctl.work.recovery import save_unsent
-
-_KINDS: dict[type[Done | Pruned | Failed], Literal["done", "pruned", "failed"]] = {
-    Done: "done",
-    Pruned: "pruned",
-    Failed: "failed",
-}
 
 
 class Claiming:
@@ -285,7 +278,7 @@ class Claiming:
             parts["metrics"] = {**latest, **parts["metrics"]}
         if not end.attributes:
             del parts["attributes"]
-        kind = _KINDS[type(end)]
+        kind = type(end).__name__.lower()
         self.outbox.add(kind, parts)
         self.tally.count(kind)
 

@@ -50,8 +50,8 @@ class Tally:
     reason: str = ""
     unsent: bool = False
 
-    def count(self, end: Literal["done", "pruned", "failed"]) -> None:
-        """Count a task by how it ended."""
+    def count(self, end: str) -> None:
+        """Count a task that is done, pruned or failed."""
         setattr(self, end, getattr(self, end) + 1)
 
     @property

@@ -25,13 +25,9 @@ class Worker:
     """A worker of one sweep.
 
     `run` does all of it. `step`, `over` and `leave` are its parts, for a caller that has its own
-    clock, such as a simulation.
-
-    Args:
-        tell: Takes sentences for the person who watches.
-        progress: Takes the state of the sweep after each step.
-        interrupted: Set by others to end the worker at once and release its tasks.
-        conceal: Replaces the secrets in a text.
+    clock, such as a simulation. `tell` gets sentences for the person who watches, `progress` the
+    state after each step. `conceal` replaces the secrets in a text. When `interrupted` is set, the
+    worker ends at once and releases its tasks.
     """
 
     def __init__(
