@@ -21,8 +21,8 @@ from colabctl.run.redaction import concealer
 from colabctl.task import Task
 from colabctl.views.results import Result, results
 from colabctl.views.status import Status, status
-from colabctl.work import inline_worker
 from colabctl.work.identity import new_identity
+from colabctl.work.inline_worker import InlineWorker
 from colabctl.work.open_sweep import OpenSweep
 
 
@@ -158,7 +158,7 @@ class Sweep:
         config, limits = self.project.config, orders(os.environ)
         identity = new_identity(sweep.plan, config, self.project.member, mark=limits.mark)
         conceal = concealer(config.secrets, os.environ)
-        return inline_worker.tasks(sweep, identity, conceal=conceal, most=limits.most)
+        return InlineWorker(sweep, identity, conceal=conceal, max_tasks=limits.most).tasks()
 
     def results(self) -> list[Result]:
         """Return the finished tasks, each once, in order.

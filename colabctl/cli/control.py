@@ -44,13 +44,12 @@ def retry(
     root: Root = None,
 ) -> None:
     """Run failed tasks again, with the same parameters."""
-    from colabctl.project.sweeps import find_sweep
     from colabctl.work.control import retry_failed
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
     who = working_member(config, member)
-    again = retry_failed(OpenSweep.at(layout.root, find_sweep(layout, sweep)), who, task)
+    again = retry_failed(OpenSweep.named(layout, sweep), who, task)
     are = "is" if again == 1 else "are"
     talk(
         f"{counted(again, 'failed task')} of {sweep} {are} open again"
@@ -60,12 +59,11 @@ def retry(
 
 
 def _order(sweep: str, kind: str, member: str | None, root: Path | None) -> None:
-    from colabctl.project.sweeps import find_sweep
     from colabctl.work.control import order
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
-    opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
+    opened = OpenSweep.named(layout, sweep)
     order(opened, working_member(config, member), kind)
 
 

@@ -47,7 +47,6 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a declared sweep for W&B, Optuna or a spreadsheet; print the names of the files."""
-    from colabctl.project.sweeps import find_sweep
     from colabctl.work.open_sweep import OpenSweep
 
     if to not in _EXPORTS:
@@ -55,7 +54,7 @@ def export(
         hint = f"did you mean {near}?" if near else f"choose one of {', '.join(_EXPORTS)}"
         raise UserError(f"--to {to}: unknown; {hint}")
     layout, _ = open_project(root)
-    opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
+    opened = OpenSweep.named(layout, sweep)
     if to == "csv" and output is None:
         if as_json:
             raise UserError("--json tells about files; say which to write: -o FILE")

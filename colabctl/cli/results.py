@@ -56,7 +56,6 @@ def results(
     root: Root = None,
 ) -> None:
     """Print the results of a sweep or write them to a file, one row per finished task."""
-    from colabctl.project.sweeps import find_sweep
     from colabctl.views import formats
     from colabctl.views.best import unreported
     from colabctl.views.results import best_results
@@ -68,7 +67,7 @@ def results(
         known = ", ".join(("table", *formats.FORMATS))
         raise UserError(f"--format {wanted}: unknown; choose one of {known}")
     layout, _ = open_project(root)
-    opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
+    opened = OpenSweep.named(layout, sweep)
     opened.ledger.refresh()
     for damage in opened.ledger.damage:
         talk(f"note: {one_line(str(damage))}")

@@ -72,12 +72,12 @@ def status(
 
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     """Open the named sweep, or all of them that can be."""
-    from colabctl.project.sweeps import find_sweep, sweep_names
+    from colabctl.project.sweeps import sweep_names
     from colabctl.work.open_sweep import OpenSweep
 
     for name in [sweep] if sweep else sweep_names(layout):
         try:
-            yield OpenSweep.at(layout.root, find_sweep(layout, name))
+            yield OpenSweep.named(layout, name)
         except UserError as wrong:
             if sweep:
                 raise

@@ -123,7 +123,7 @@ def work(
     stopped = f"{pruned} stopped early, " if pruned else ""
     ran = counted(done + pruned + failed, "task")
     talk(f"ran {ran}: {done} done, {stopped}{failed} failed; {why}")
-    if last and last.ending == "hopeless":
+    if last and last.ending == "failing":
         raise UserError(
             f"{last.reason}; if this machine is at fault, mend it and start this worker again; if "
             "the program is, mend it and declare it under another name: colabctl sweep FILE --name"
@@ -136,15 +136,14 @@ def work(
 
 def _recover(layout: "Layout") -> None:
     """Bring in what workers on this machine could not write."""
-    from colabctl.project.sweeps import find_sweep
     from colabctl.work.open_sweep import OpenSweep
-    from colabctl.work.recovery import bring_in, kept_for
+    from colabctl.work.recovery import recover, unsent_events
 
     found = False
-    for kept in kept_for(layout.root):
+    for kept in unsent_events(layout.root):
         found = True
-        sweep = OpenSweep.at(layout.root, find_sweep(layout, kept.sweep))
-        bring_in(sweep, kept)
+        sweep = OpenSweep.named(layout, kept.sweep)
+        recover(sweep, kept)
         talk(f"{kept.sweep}: brought in the results of {', '.join(kept.results) or 'no task'}")
     if not found:
         talk(f"nothing is kept on this machine for {layout.root}")
@@ -159,7 +158,7 @@ _WHY = {
     "stopped": "the sweep was stopped",
     "interrupted": "interrupted, what was held is given back",
     "left": "the notebook has left its loop before the sweep was finished",
-    "hopeless": "giving up",
+    "failing": "giving up",
     "full": "the folder is full",
     "unwritable": "the folder cannot be written",
 }

@@ -20,7 +20,7 @@ from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import PROMISES, guard_for, mount_of
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.recovery import kept_for
+from colabctl.work.recovery import unsent_events
 
 _SAMPLES = 5
 _SLOW = 5.0  # seconds for one small file
@@ -226,7 +226,7 @@ def _unfinished(layout: Layout) -> Iterator[Check]:
 
 
 def _unsent(layout: Layout) -> Iterator[Check]:
-    for unsent in kept_for(layout.root):
+    for unsent in unsent_events(layout.root):
         yield Check(
             "results", "wrong",
             f"{len(unsent.results)} results of sweep {unsent.sweep} are only on this machine",

@@ -1,4 +1,4 @@
-"""How many tasks a worker takes at once: enough to keep busy, never so many that others idle."""
+"""Computes how many tasks a slot takes at once: enough to keep busy, without idling others."""
 
 import math
 
@@ -6,14 +6,11 @@ _MOST = 4096
 
 
 def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) -> int:
-    """Return how many tasks one slot should claim.
+    """Return how many of the `claimable` tasks one slot should claim: `batch` seconds of work.
 
-    seconds    what a task takes, None as long as nobody knows
-    claimable  tasks that wait for a worker
-    slots      slots of all live workers; if there are others, each takes at most its share of half
-               of what is left, so that the shares shrink towards the end (guided self-scheduling,
-               C. Polychronopoulos and D. Kuck, 1987)
-    batch      seconds of work to claim at a time
+    If the live workers have several slots, one takes at most its share of half of the tasks, so
+    that the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos and D. Kuck,
+    1987). A task takes `seconds`, None if that is not known yet.
     """
     if seconds is None:
         return 1
@@ -22,6 +19,6 @@ def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) 
 
 
 def excess(seconds: float, waiting: int, batch: float) -> int:
-    """Return how many of `waiting` tasks to give back, as they take longer than thought."""
+    """Return how many of the `waiting` tasks to release because they take longer than expected."""
     fits = max(1, int(2 * batch / max(seconds, 1e-6)))
     return max(0, waiting - fits) if seconds > 0 else 0

@@ -1,4 +1,4 @@
-"""Steers a sweep: pause, resume, stop and retry are events like all others, from a new writer."""
+"""Steers a sweep: pause, resume, stop and retry are events in the journal of a new writer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +10,15 @@ from colabctl.work.open_sweep import OpenSweep
 
 
 def order(sweep: OpenSweep, member: str, kind: str) -> None:
-    """Record what the whole sweep is to do: kind is pause, resume or stop."""
+    """Record an order for the sweep; `kind` is pause, resume or stop."""
     sweep.ledger.refresh()
     _write(sweep, member, kind, {"member": member})
 
 
 def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = None) -> int:
-    """Open failed tasks again, all or the named ones; return how many.
+    """Let failed tasks run again, all or the named ones; return how many.
 
-    Raises UserError for a name that is no failed task of the sweep.
+    Raises UserError for a name that is not a failed task of the sweep.
     """
     sweep.ledger.refresh()
     failed = {
@@ -30,7 +30,7 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
         if name not in failed:
             near = nearest(name, failed)
             hint = f"; did you mean {near}?" if near else ""
-            raise UserError(f"{name} is no failed task of {sweep.plan.sweep}{hint}")
+            raise UserError(f"{name} has not failed in sweep {sweep.plan.sweep}{hint}")
     chosen = sorted(failed[name] for name in (names or failed))
     if chosen:
         _write(sweep, member, "retry", {"member": member, "tasks": chosen})

@@ -1,4 +1,4 @@
-"""The environment variables of each slot of a worker, and its GPU."""
+"""Sets the environment variables of the slots of a worker, and shares its GPUs among them."""
 
 import os
 import shutil
@@ -11,13 +11,13 @@ from colabctl.run import startup
 
 
 def slot_environs(root: Path, member: str, jobs: int) -> list[dict[str, str]]:
-    """Return the environment of each slot; with several jobs and several GPUs, each has its own."""
+    """Return the environment of each slot; several slots share several GPUs evenly."""
     base = startup.environ(
         {
             **os.environ,
             "COLABCTL_ROOT": str(root),
             "COLABCTL_MEMBER": member,
-            # A notebook's own backend is no good to a process that has no notebook.
+            # The backend of a notebook does not work in a process without one.
             "MPLBACKEND": "Agg",
         }
     )
@@ -30,17 +30,17 @@ def slot_environs(root: Path, member: str, jobs: int) -> list[dict[str, str]]:
 
 
 def gpus(environ: Mapping[str, str]) -> list[str]:
-    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    given = environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return [device.strip() for device in given.split(",") if device.strip()]
+    """Return the GPUs that this process may use, by their names in CUDA_VISIBLE_DEVICES."""
+    visible = environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [device.strip() for device in visible.split(",") if device.strip()]
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     with suppress(OSError, subprocess.TimeoutExpired):
-        listed = subprocess.run(  # noqa: S603 - a fixed question to the driver's own tool
+        output = subprocess.run(  # noqa: S603 - a fixed command of the driver
             [tool, "--list-gpus"], capture_output=True, text=True, timeout=20, check=False
         ).stdout
-        lines = [line for line in listed.splitlines() if line.startswith("GPU ")]
+        lines = [line for line in output.splitlines() if line.startswith("GPU ")]
         return [str(number) for number in range(len(lines))]
     return []

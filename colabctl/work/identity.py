@@ -1,4 +1,4 @@
-"""Who a worker is: the name of its journal, and how often it shows life."""
+"""The identity of a worker: the name of its journal, its member and host, and its heartbeat."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ from colabctl.version import VERSION
 
 @dataclass(frozen=True)
 class Identity:
-    """A worker; it shows life every `heartbeat` seconds, and each time counts for `lease`."""
+    """A worker. It writes every `heartbeat` seconds at least, and each event renews its `lease`."""
 
     name: str
     member: str
@@ -26,7 +26,7 @@ class Identity:
     lease: float
 
     def start(self) -> tuple[str, dict[str, Any]]:
-        """Return the event that a journal begins with."""
+        """Return the first event of its journal."""
         return "start", {
             "member": self.member,
             "host": self.host,
@@ -43,9 +43,9 @@ class Identity:
 def new_identity(
     plan: Plan, config: Config, member: str, jobs: int = 1, mark: str = ""
 ) -> Identity:
-    """Return a new name for a worker of a sweep; a rhythm in the configuration wins.
+    """Return the identity of a new worker; the configuration's heartbeat wins over the plan's.
 
-    mark  by which whoever starts the worker knows its name again: see is_marked
+    The process that starts a worker finds it by `mark`: see is_marked.
     """
     lease = config.lease or plan.lease
     heartbeat = min(config.heartbeat or plan.heartbeat, lease / HEARTBEATS)
@@ -53,17 +53,17 @@ def new_identity(
 
 
 def writer_name(member: str, mark: str = "") -> str:
-    """Return a name for a journal that was never used before."""
+    """Return a name for a journal that no journal had before."""
     start = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     return f"{member}-{slug(socket.gethostname())}-{start}-{mark}{secrets.token_hex(3)}"
 
 
 def new_mark() -> str:
-    """Return a mark for the names of workers."""
+    """Return a mark to put into the names of workers."""
     return secrets.token_hex(3)
 
 
 def is_marked(name: str, mark: str) -> bool:
-    """Whether a worker's name was made with a mark."""
+    """Whether the name of a worker has this mark."""
     last = name.rpartition("-")[2]
     return len(last) == 2 * len(mark) and last.startswith(mark)

@@ -1,34 +1,35 @@
-"""How far a worker may go, what it did, and why it ended."""
+"""The limits of a worker, and what it did within them."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from colabctl.run.termination import KILL_AFTER
 
-Ending = Literal[
-    "finished",  # the sweep is
-    "nothing to do",  # others run what is left
+EndReason = Literal[
+    "finished",  # all tasks of the sweep are
+    "nothing to do",  # others run the remaining tasks
     "max-tasks",
     "max-time",
     "target",  # a task has reached it
-    "stopped",  # the sweep was
+    "stopped",  # by an order for the sweep
     "interrupted",
-    "left",  # by the notebook's own loop, before its end
-    "hopeless",
-    "full",  # the folder takes no more
+    "left",  # the notebook left its loop before the sweep was finished
+    "failing",  # the code cannot be loaded, or the first tasks all failed
+    "full",  # the folder has no space left
     "unwritable",
 ]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a worker goes on.
+    """When a worker ends.
 
-    max_tasks     tasks to run at most
-    until         monotonic time at which everything must have ended
-    task_timeout  seconds that a task may take
-    kill_after    seconds that a task which should end has for itself
-    wait          stay while others run tasks that may come back
+    Attributes:
+        max_tasks: How many tasks it may run.
+        until: Monotonic time at which everything must have ended.
+        task_timeout: Seconds that a task may take.
+        kill_after: Seconds from the signal to stop a task until it is killed.
+        wait: Whether to stay while others run tasks that may be released.
     """
 
     max_tasks: int | None = None
@@ -40,16 +41,20 @@ class Limits:
 
 @dataclass
 class Tally:
-    """What a worker did, and why it ended; `unsent` if the folder did not take all events."""
+    """What a worker did, and why it ended; `unsent` if not all events reached the folder."""
 
     done: int = 0
     pruned: int = 0
     failed: int = 0
-    ending: Ending = "finished"
+    ending: EndReason = "finished"
     reason: str = ""
     unsent: bool = False
 
+    def count(self, end: str) -> None:
+        """Count a task that is done, pruned or failed."""
+        setattr(self, end, getattr(self, end) + 1)
+
     @property
     def ran(self) -> int:
-        """Number of tasks that came to an end here."""
+        """Number of tasks that ended here."""
         return self.done + self.pruned + self.failed

@@ -1,4 +1,4 @@
-"""A declared sweep, opened: its plan, its tasks, its ledger, and the lock that guards claims."""
+"""A declared sweep with its plan, its tasks, its ledger, and the lock for claims."""
 
 import getpass
 import hashlib
@@ -12,7 +12,8 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
 from colabctl.project.frozen_code import Code, changed, fetch
-from colabctl.project.layout import SweepLayout
+from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.sweeps import find_sweep
 from colabctl.search import Cell, Declaration, Space, read
 from colabctl.search.space.cells import combinations
 from colabctl.sharedfs.files import read_file
@@ -20,14 +21,14 @@ from colabctl.sharedfs.locks import Lock
 from colabctl.sharedfs.names import check_folder, slug
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.work.tuner import Study
+from colabctl.work.tuner import Tuner
 
 _LARGEST = 1 << 28  # bytes of sweep.yaml; a million values are below
 
 
 @dataclass(frozen=True)
 class OpenSweep:
-    """A declared sweep, ready to be read or worked on; `root` is the project's."""
+    """A declared sweep, to be read or worked on; `root` is the project's folder."""
 
     root: Path
     layout: SweepLayout
@@ -42,20 +43,25 @@ class OpenSweep:
         ledger = open_ledger(layout.journal, plan)
         return cls(root, layout, plan, ledger, TaskFiles(layout.task_file, plan))
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Return the lock that guards claims, to be held while choosing.
+    @classmethod
+    def named(cls, layout: Layout, name: str) -> "OpenSweep":
+        """Open the sweep of that name; raises as `at` and `find_sweep` do."""
+        return cls.at(layout.root, find_sweep(layout, name))
 
-        Where locks do not reach other machines it lies on this machine's own disk and guards the
-        processes here.
+    def lock(self) -> AbstractContextManager[None]:
+        """Return the lock to hold while claiming.
+
+        Where locks do not reach other machines, the lock file is on this machine's disk and keeps
+        apart the processes here.
         """
         if self.plan.consistency == "coherent":
             return Lock(self.layout.lock).held()
-        place = hashlib.sha256(str(self.layout.root.absolute()).encode()).hexdigest()[:16]
-        name = f"colabctl-{slug(getpass.getuser())}-{place}.lock"
+        digest = hashlib.sha256(str(self.layout.root.absolute()).encode()).hexdigest()[:16]
+        name = f"colabctl-{slug(getpass.getuser())}-{digest}.lock"
         return Lock(Path(tempfile.gettempdir()) / name).held()
 
     def declaration(self) -> Declaration:
-        """Return what sweep.yaml says; raise UserError if it is not what was declared."""
+        """Return the content of sweep.yaml; raise UserError if it changed since it was declared."""
         content = read_file(self.layout.declaration, _LARGEST)
         if hashlib.sha256(content).hexdigest() != self.plan.declaration_digest:
             raise UserError(
@@ -69,7 +75,7 @@ class OpenSweep:
         return fetch(self.layout.code, self.plan.code_digest, self.plan.program)
 
     def changed_code(self) -> list[str]:
-        """Return the files of the frozen code that have changed where they came from, if known."""
+        """Return the files of the frozen code that have changed in the folder they came from."""
         origin = self.plan.code_origin
         if origin is None or not self.plan.code_digest:
             return []
@@ -78,36 +84,36 @@ class OpenSweep:
             folder = "" if origin == "." else check_folder(origin, "code_origin")
             return changed(frozen, self.root / folder)
         except (UserError, OSError, ValueError):
-            return []  # it is damaged or has not arrived: workers will say so
+            return []  # damaged or not here yet: workers report it
 
-    def study(self) -> Study:
-        """Return what the trials of the sweep teach."""
-        return Study(self.plan, self.ledger.state, self._declared, self._spaces)
+    def tuner(self) -> Tuner:
+        """Return the tuner of the sweep, for one worker."""
+        return Tuner(self.plan, self.ledger.state, self._declared, self._spaces)
 
     def _declared(self, index: int) -> dict[str, Any] | None:
         return self.tasks[index].params
 
     def cells(self) -> list[Cell]:
-        """Return the cells with what is left to search in each; raises as `declaration` does."""
+        """Return the cells and the space of each; raises as `declaration` does."""
         declaration = self.declaration()
-        found = combinations(
+        cells = combinations(
             declaration.parameters, declaration.foreach, declaration.exclude, declaration.source
         )
-        if [values for values, _ in found] != [cell["values"] for cell in self.plan.cells]:
+        if [values for values, _ in cells] != [cell["values"] for cell in self.plan.cells]:
             raise UserError(
                 f"{self.layout.plan} does not match sweep.yaml; restore both from the folder's "
                 "version history"
             )
         return [
             Cell(values, cell["tasks"], space)
-            for (values, space), cell in zip(found, self.plan.cells, strict=True)
+            for (values, space), cell in zip(cells, self.plan.cells, strict=True)
         ]
 
     def _spaces(self) -> list[Space]:
         return [cell.space for cell in self.cells()]
 
-    def assign(self, claims: Sequence[Claim], me: Identity, study: Study) -> list[Assignment]:
-        """Return what the process that runs claimed tasks needs to know."""
+    def assign(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
+        """Return what a process needs to run claimed tasks."""
         folder = self.layout.attempts(me.name)
         return [
             Assignment(
@@ -115,29 +121,29 @@ class OpenSweep:
                 task=task_name(index),
                 index=index,
                 attempt=attempt,
-                params=study.params(index),
+                params=tuner.params(index),
                 folder=folder(index, attempt),
                 earlier=self._earlier(index, me) if attempt > 1 else (),
                 root=str(self.root),
                 member=me.member,
-                study=study.history(index),
+                study=tuner.history(index),
             )
             for index, attempt in claims
         ]
 
     def _earlier(self, index: int, me: Identity) -> tuple[str, ...]:
-        """Return the folders of all attempts but the newest of this worker, newest first."""
-        made = [
+        """Return the folders of the attempts before this worker's, newest first."""
+        attempts = [
             (attempt, event.writer)
             for event in self.ledger.state.events_of(index)
             if event.kind == "claim"
             for task, attempt in event.body["tasks"]
             if task == index
         ]
-        mine = max(attempt for attempt, writer in made if writer == me.name)
+        mine = max(attempt for attempt, writer in attempts if writer == me.name)
         folders = []
-        for attempt, writer in reversed(made):
+        for attempt, writer in reversed(attempts):
             if (attempt, writer) != (mine, me.name):
-                with suppress(UserError):  # others may call a journal what no writer is called
+                with suppress(UserError):  # others can give a journal a name that is not allowed
                     folders.append(str(self.layout.attempt(index, attempt, writer)))
         return tuple(folders)

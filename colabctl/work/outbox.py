@@ -1,18 +1,18 @@
-"""What a worker has to tell the ledger and has not written yet: many events make one flush."""
+"""The events that a worker has not written yet: several are written at once."""
 
 from typing import Any
 
 from colabctl.ledger import OUTCOME_KINDS
-from colabctl.work.pacing import Rhythm
+from colabctl.work.pacing import Pacing
 
 Event = tuple[str, dict[str, Any]]  # kind and parts
 
 
 class Outbox:
-    """Events that wait to be written together; those of one task's reports become one."""
+    """Events that wait to be written together; the reports of a task become one event."""
 
-    def __init__(self, rhythm: Rhythm) -> None:
-        self._rhythm = rhythm
+    def __init__(self, pacing: Pacing) -> None:
+        self._pacing = pacing
         self._events: list[Event] = []
         self._growing: dict[tuple[str, int], dict[str, Any]] = {}
 
@@ -34,7 +34,7 @@ class Outbox:
         parts["distributions"][name] = distribution
 
     def _of(self, kind: str, task: int, attempt: int, **empty: Any) -> dict[str, Any]:
-        """Return the event of a task that takes in more of its kind until it is written."""
+        """Return the task's event of this kind that still grows until it is written."""
         parts = self._growing.get((kind, task))
         if parts is None or parts["attempt"] != attempt:
             parts = self._growing[kind, task] = {"task": task, "attempt": attempt, **empty}
@@ -42,16 +42,18 @@ class Outbox:
         return parts
 
     def patience(self) -> float:
-        """Return the seconds that what is here may wait for company."""
+        """Return how many seconds the events may wait before they are written."""
         reports = all(kind == "report" for kind, _ in self._events)
-        return self._rhythm.report if reports else self._rhythm.flush
+        return self._pacing.report if reports else self._pacing.flush
 
-    def outcomes(self) -> set[int]:
-        """Return the tasks whose end is here."""
-        return {parts["task"] for kind, parts in self._events if kind in OUTCOME_KINDS}
+    def closed(self) -> set[int]:
+        """Return the tasks that have ended or are released by events in here."""
+        ended = {parts["task"] for kind, parts in self._events if kind in OUTCOME_KINDS}
+        released = (parts["tasks"] for kind, parts in self._events if kind == "released")
+        return ended.union(*released)
 
     def take(self) -> list[Event]:
-        """Return everything, and forget it."""
+        """Remove and return all events."""
         events, self._events = self._events, []
         self._growing.clear()
         return events

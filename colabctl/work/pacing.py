@@ -1,4 +1,4 @@
-"""How often a worker writes and looks, on either kind of file system."""
+"""How often a worker reads and writes, on either kind of file system."""
 
 from dataclasses import dataclass
 
@@ -6,40 +6,41 @@ from colabctl.sharedfs.mounts import Consistency
 
 
 @dataclass(frozen=True)
-class Rhythm:
-    """Seconds.
+class Pacing:
+    """Intervals in seconds.
 
-    flush   how long a result of a short task may wait for company
-    report  how long intermediate values may wait, if nothing else is to be written
-    look    between looks at what others did, while tasks run
-    alert   between looks for something to claim, as long as things happen
-    idle    between such looks when nothing has happened for a while
-    batch   work that one slot claims at a time, if tasks are shorter than that
-    moment  before a slot has nothing left to do, to claim more for it
+    Attributes:
+        flush: How long the outcome of a short task may wait to be written with others.
+        report: How long intermediate values may wait, if there is nothing else to write.
+        look: Between two looks at the news while tasks run.
+        busy_poll: Between two looks for a task to claim, as long as there is news.
+        idle_poll: The same after a while without news.
+        batch: Work that one slot claims at a time, if tasks are shorter than that.
+        claim_ahead: How long before a slot is idle to claim more for it.
     """
 
     flush: float
     report: float
     look: float
-    alert: float
-    idle: float
+    busy_poll: float
+    idle_poll: float
     batch: float
-    moment: float
+    claim_ahead: float
 
 
-# A claim takes a millisecond, so a second's work at a time costs nothing. On a Drive mount one
-# account gets throttled above about three writes a second and each look asks the Drive, so a
-# worker stays below a write in two seconds.
-_RHYTHMS = {
-    "coherent": Rhythm(
-        flush=0.25, report=1.0, look=0.5, alert=0.01, idle=0.5, batch=1.0, moment=0.03
+# A claim takes a millisecond, so a second of work at a time costs nothing. On a Drive mount, one
+# account is throttled above about three writes a second and each look is a request to the Drive,
+# so a worker writes less than every two seconds.
+_PACINGS = {
+    "coherent": Pacing(
+        flush=0.25, report=1.0, look=0.5, busy_poll=0.01, idle_poll=0.5, batch=1.0, claim_ahead=0.03
     ),
-    "eventual": Rhythm(
-        flush=4.0, report=30.0, look=3.0, alert=2.0, idle=2.0, batch=10.0, moment=0.5
+    "eventual": Pacing(
+        flush=4.0, report=30.0, look=3.0, busy_poll=2.0, idle_poll=2.0, batch=10.0, claim_ahead=0.5
     ),
 }
 
 
-def rhythm_for(consistency: Consistency) -> Rhythm:
-    """Return the rhythm for a kind of file system."""
-    return _RHYTHMS[consistency]
+def pacing_for(consistency: Consistency) -> Pacing:
+    """Return the intervals for a kind of file system."""
+    return _PACINGS[consistency]

@@ -1,6 +1,7 @@
-"""The slots of a worker and the tasks they have: who is hungry, who runs what, who is to stop."""
+"""Where the tasks of a worker wait and run: in its slots, or in its loop."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, KeysView, Sequence
 
 from colabctl.run.slot import Outcomes, Slot, Stop
@@ -8,11 +9,11 @@ from colabctl.task import Assignment
 from colabctl.work.batch import excess
 
 MakeSlots = Callable[[Outcomes, Callable[[], None]], list[Slot]]
-"""What starts the slots; they fill the queue, and call the function when there is something."""
+"""Starts the slots; they fill the queue, and call the function when the worker should look."""
 
 
-class Crew:
-    """The `jobs` slots of a worker; they are started when there is something to run."""
+class SlotPool:
+    """The `jobs` slots of a worker, started when there is something to run."""
 
     def __init__(self, make_slots: MakeSlots, jobs: int) -> None:
         self._make_slots = make_slots
@@ -24,31 +25,33 @@ class Crew:
 
     @property
     def tasks(self) -> KeysView[int]:
-        """The tasks that are here."""
+        """The tasks that wait or run here."""
         return self._slot_of.keys()
 
     def start(self) -> None:
-        """Start the slots, if that was not done."""
+        """Start the slots, unless they are: they load the code while a claim is made."""
         if not self._slots:
             self._slots = self._make_slots(self.outcomes, self.wake.set)
 
-    def hungry(self, ahead: float) -> int:
+    def idle_soon(self, ahead: float) -> int:
         """Return how many slots will have nothing to do within `ahead` seconds."""
-        return len(self._hungry(ahead)) if self._slots else self._jobs
+        return len(self._idle_soon(ahead)) if self._slots else self._jobs
 
-    def _hungry(self, ahead: float) -> list[Slot]:
+    def _idle_soon(self, ahead: float) -> list[Slot]:
         return [slot for slot in self._slots if slot.free_in() <= ahead]
 
     def pace(self) -> float | None:
-        """Return the seconds that a task takes, None while nobody knows."""
+        """Return the seconds that a task takes, None until one has run."""
         return max((slot.seconds for slot in self._slots if slot.seconds is not None), default=None)
 
     def give(self, assignments: Sequence[Assignment], ahead: float) -> None:
-        """Share tasks out among the slots that need some."""
+        """Share tasks out among the slots that are idle within `ahead` seconds."""
+        if not assignments:
+            return
         self.start()
-        slots = self._hungry(ahead) or self._slots
-        for place, slot in enumerate(slots):
-            share = list(assignments[place :: len(slots)])
+        slots = self._idle_soon(ahead) or self._slots
+        for number, slot in enumerate(slots):
+            share = list(assignments[number :: len(slots)])
             self._slot_of.update((each.index, slot) for each in share)
             if share:
                 slot.give(share)
@@ -61,7 +64,7 @@ class Crew:
                 yield running[0].index, running[1]
 
     def ended(self, index: int) -> None:
-        """Note that a task has come back."""
+        """Remove a task whose outcome is known."""
         self._slot_of.pop(index, None)
 
     def answer(self, index: int, *, stop: bool) -> None:
@@ -71,24 +74,24 @@ class Crew:
             slot.answer(index, stop=stop)
 
     def stop(self, index: int, why: Stop) -> None:
-        """End a task if it runs; it comes back as an outcome."""
+        """End a task if it runs; its outcome follows."""
         slot = self._slot_of.get(index)
         if slot is not None:
             slot.stop(index, why)
 
     def drop(self, index: int) -> bool:
-        """Forget a task that waits and say so; or stop it, if it runs, to come back."""
+        """Remove a waiting task and return True; stop a running one, whose outcome follows."""
         dropped = self._slot_of[index].drop(index)
         if dropped:
             self.ended(index)
         return dropped
 
     def take_back_surplus(self, batch: float) -> list[int]:
-        """Take back what would keep a slot waiting for more than about `batch` seconds."""
+        """Remove and return tasks that would wait for more than about `batch` seconds."""
         return self._take_back(lambda slot: excess(slot.seconds or 0.0, slot.waiting, batch))
 
     def take_back_waiting(self) -> list[int]:
-        """Take back all tasks that have not begun."""
+        """Remove and return all tasks that have not started."""
         return self._take_back(lambda slot: slot.waiting)
 
     def _take_back(self, count: Callable[[Slot], int]) -> list[int]:
@@ -98,7 +101,7 @@ class Crew:
         return taken
 
     def stop_all(self, within: float) -> None:
-        """Stop what runs, to come back, and end the slots, all at the same time."""
+        """Stop what runs and end the slots, all at the same time; the outcomes follow."""
         for slot in self._slots:
             running = slot.running()
             if running:
@@ -110,3 +113,70 @@ class Crew:
             closing.start()
         for closing in closings:
             closing.join()
+
+
+class LoopPool:
+    """The tasks of a loop: the first one runs in the loop's body, the others wait."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._tasks: OrderedDict[int, Assignment] = OrderedDict()
+        self._started = 0.0
+        self._seconds: float | None = None
+        self.current: Assignment | None = None
+
+    @property
+    def tasks(self) -> KeysView[int]:
+        """The tasks that wait or run here."""
+        return self._tasks.keys()
+
+    def start(self) -> None:
+        """Do nothing: the loop is already there."""
+
+    def idle_soon(self, _ahead: float) -> int:
+        """Return 1 if there is no task: when the loop will ask for more, it cannot say."""
+        return 0 if self._tasks else 1
+
+    def pace(self) -> float | None:
+        """Return the seconds that a task takes, None until one has run."""
+        return self._seconds
+
+    def give(self, assignments: Sequence[Assignment], _ahead: float) -> None:
+        """Add tasks to run."""
+        self._tasks.update((each.index, each) for each in assignments)
+
+    def drop(self, index: int) -> bool:
+        """Remove a waiting task and return True; a running one only the loop can end."""
+        if self.current is self._tasks[index]:
+            return False
+        del self._tasks[index]
+        return True
+
+    def take_back_surplus(self, batch: float) -> list[int]:
+        """Remove and return tasks that would wait for more than about `batch` seconds."""
+        waiting = len(self._tasks) - (self.current is not None)
+        return [
+            self._tasks.popitem()[0] for _ in range(excess(self._seconds or 0.0, waiting, batch))
+        ]
+
+    def begin(self) -> Assignment | None:
+        """Let the next task run and return it, if there is one."""
+        self.current = next(iter(self._tasks.values()), None)
+        self._started = self._monotonic()
+        return self.current
+
+    def end(self) -> float:
+        """Remove the task that runs, and return its seconds."""
+        assert self.current is not None
+        del self._tasks[self.current.index]
+        self.current = None
+        seconds = round(self._monotonic() - self._started, 6)
+        self._seconds = seconds if self._seconds is None else (self._seconds + seconds) / 2
+        return seconds
+
+    def clear(self) -> list[int]:
+        """Remove and return all tasks."""
+        indices = list(self._tasks)
+        self._tasks.clear()
+        self.current = None
+        return indices

@@ -1,10 +1,11 @@
-"""The end of a journal that a full or lost folder did not take: kept here until it can go in."""
+"""Saves on this machine the events that a full or lost folder did not take, and recovers them."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from platformdirs import user_state_path
 
 from colabctl.errors import UserError
 from colabctl.ledger import task_name
@@ -18,8 +19,13 @@ _LARGEST = 1 << 30  # bytes; what a worker could not write is far below
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A file on this machine: the lines that a worker's journal lacks, and where they belong."""
+class UnsentEvents:
+    """A file on this machine with the lines that the journal of a worker lacks.
+
+    Attributes:
+        root: The project.
+        place: Where in the journal the lines belong.
+    """
 
     file: Path
     root: str
@@ -30,11 +36,11 @@ class Kept:
     format: int = _FORMAT
 
     @property
-    def told(self) -> str:
-        """What to tell the person who waits for the results."""
+    def notice(self) -> str:
+        """A sentence for the person who waits for the results."""
         return (
             f"{len(self.results)} results are kept on this machine in {self.file}; once the "
-            "folder takes files again: colabctl work --recover"
+            "folder can be written again, run: colabctl work --recover"
         )
 
     @property
@@ -44,48 +50,45 @@ class Kept:
         return [task_name(each["task"]) for each in events if each["event"] in _OUTCOMES]
 
 
-def folder() -> Path:
-    """Return where these are kept: on this machine, outside every shared folder."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "colabctl" / "kept"
+def _folder() -> Path:
+    return user_state_path("colabctl", appauthor=False) / "unsent"
 
 
-def keep(sweep: OpenSweep) -> Kept:
-    """Keep what this process could not write to its journal."""
+def save_unsent(sweep: OpenSweep) -> UnsentEvents:
+    """Save what this process could not write to its journal."""
     writer = sweep.ledger.writer
-    assert writer is not None, "nothing was ever to be written"
-    place = folder()
-    place.mkdir(parents=True, exist_ok=True)
-    root = str(sweep.root.absolute())
-    kept = Kept(
-        place / f"{writer.name}.json",
-        root,
+    assert writer is not None, "there was never anything to write"
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    unsent = UnsentEvents(
+        folder / f"{writer.name}.json",
+        str(sweep.root.absolute()),
         sweep.plan.sweep,
         writer.name,
         writer.position,
         writer.due.decode(),
     )
-    parts = {name: value for name, value in vars(kept).items() if name != "file"}
-    write_whole(kept.file, json.dumps(parts).encode())
-    return kept
+    parts = {name: value for name, value in vars(unsent).items() if name != "file"}
+    write_whole(unsent.file, json.dumps(parts).encode())
+    return unsent
 
 
-def kept_for(root: Path) -> Iterator[Kept]:
-    """Give what is kept for the project in `root`."""
-    for file in sorted(folder().glob("*.json")):
+def unsent_events(root: Path) -> Iterator[UnsentEvents]:
+    """Yield what is saved on this machine for the project in `root`."""
+    for file in sorted(_folder().glob("*.json")):
         try:
-            kept = Kept(file=file, **read_record(file, _LARGEST, _FORMAT))
+            unsent = UnsentEvents(file=file, **read_record(file, _LARGEST, _FORMAT))
         except (OSError, UserError, TypeError):
             continue  # not one of ours
-        if kept.root == str(root.absolute()):
-            yield kept
+        if unsent.root == str(root.absolute()):
+            yield unsent
 
 
-def bring_in(sweep: OpenSweep, kept: Kept) -> None:
-    """Write what is kept to the journal that it belongs to, and forget it here.
+def recover(sweep: OpenSweep, unsent: UnsentEvents) -> None:
+    """Write unsent events to the journal where they belong, and delete them here.
 
-    Its worker has ended and nobody else ever writes there, so the journal still has one writer at
-    a time. Raises OSError if the folder does not take it now either; then it stays kept.
+    Their worker has ended and no other process writes there, so the journal still has one writer.
+    Raises OSError if the folder still does not take them; then they stay here.
     """
-    sweep.ledger.complete(kept.worker, kept.place, kept.lines.encode())
-    kept.file.unlink()
+    sweep.ledger.complete(unsent.worker, unsent.place, unsent.lines.encode())
+    unsent.file.unlink()

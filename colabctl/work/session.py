@@ -1,6 +1,5 @@
-"""One `colabctl work`: its sweeps in turn, their frozen code on this machine, its signals."""
+"""One `colabctl work`: it works on its sweeps in turn, with a copy of their frozen code."""
 
-import json
 import os
 import signal
 import tempfile
@@ -9,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project import frozen_code
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.run.notebook.loop_process import VARIABLE, Orders
-from colabctl.run.notebook.loop_process import run as run_loop
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.slot import Outcomes, Slot
@@ -27,28 +25,30 @@ from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.environment import slot_environs
-from colabctl.work.identity import is_marked, new_identity, new_mark
+from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
+from colabctl.work.loop_notebook import run_notebook
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.recovery import keep
 from colabctl.work.worker import Worker
 
-# Seconds. --max-time ends the tasks so much earlier that what was written can be uploaded.
-_DRAIN = 60.0
-_UPLOAD = 600.0
-# Endings after which there is no use in going on with the next sweep.
-_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "hopeless", "full", "unwritable"})
+_DRAIN = 60.0  # seconds before --max-time that the tasks end, so that results can be uploaded
+_UPLOAD = 600.0  # seconds to wait for the upload of the results
+# Reasons to end that hold for the next sweep as well.
+_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "failing", "full", "unwritable"})
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
-_AGAIN = 1.0  # seconds between looks at sweeps that others finish
+_AGAIN = 1.0  # seconds between two looks at what others must do first
 
 
 @dataclass(frozen=True)
 class Session:
-    """What the person who starts `work` wants and sees.
+    """The work of one member on this machine.
 
-    jobs      tasks at a time
-    trusts    whether the member has written or approved what has this digest (Plan.run_digest)
-    tell      takes sentences; progress is called now and then with the plan and the state
+    Attributes:
+        tell: Takes sentences for the person who watches.
+        progress: Takes the plan and the state of a sweep after each step.
+        trusts: Whether the member declared or approved the code with a digest (Plan.run_digest).
+        jobs: How many tasks to run at a time.
+        interrupted: Set to end at once and release the tasks.
     """
 
     layout: Layout
@@ -64,165 +64,124 @@ class Session:
     def work(self, sweeps: Sequence[SweepLayout], *, open_only: bool = False) -> list[Tally]:
         """Work on sweeps, one after the other, until none of them needs this worker.
 
-        With `open_only` those are passed over that are finished, or run by a notebook's loop.
-        Raises UserError for a sweep whose code or plan cannot be used.
+        With `open_only`, skip those that are finished or have no program. Raises UserError for a
+        sweep whose code or plan cannot be used.
         """
         check_present(self.config.secrets, os.environ)
-        opened = list(self._open(sweeps, open_only=open_only))
+        waiting = list(self._open(sweeps, open_only=open_only))
         tallies: list[Tally] = []
         with _signals(self.interrupted):
-            while opened:
-                alone = len(opened) == 1
-                for sweep in list(opened):
+            while waiting:
+                alone = len(waiting) == 1
+                for sweep in list(waiting):
                     ran = sum(each.ran for each in tallies)
                     tally = self._work_on(sweep, ran=ran, wait=alone and self.limits.wait)
                     tallies.append(tally)
                     if tally.ending in _FINAL:
                         return tallies
                     if tally.ending != "nothing to do" or not self.limits.wait:
-                        opened.remove(sweep)
-                if len(opened) > 1:
+                        waiting.remove(sweep)
+                if len(waiting) > 1:
                     self.interrupted.wait(_AGAIN)
-                opened = [_opened_again(sweep) for sweep in opened]
+                waiting = [_reopen(sweep) for sweep in waiting]
         return tallies
 
     def _open(self, sweeps: Sequence[SweepLayout], *, open_only: bool) -> Iterator[OpenSweep]:
-        for sweep in sweeps:
+        for layout in sweeps:
             try:
-                opened = OpenSweep.at(self.layout.root, sweep)
-                if open_only and not _needs_work(opened):
+                sweep = OpenSweep.at(self.layout.root, layout)
+                if open_only and not _needs_work(sweep):
                     continue
-                program_of(opened.plan)
-                check_approved(opened.plan, self.trusts)
-            except UserError as wrong:
-                if not open_only:  # it was asked for by name
+                program_of(sweep.plan)
+                check_approved(sweep.plan, self.trusts)
+            except UserError as error:
+                if not open_only:  # the person named it
                     raise
-                self.tell(f"note: {wrong}")
+                self.tell(f"note: {error}")
                 continue
-            yield opened
+            yield sweep
 
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
-        check_approved(sweep.plan, self.trusts)  # the plan that is used from here on, and no other
-        fetched = self._fetch(sweep)
-        if fetched is None:
+        check_approved(sweep.plan, self.trusts)  # it can have been declared again since `_open`
+        files = self._fetch(sweep)
+        if files is None:
             return Tally(ending="interrupted")
+        limits = self._limits(sweep.plan, ran=ran, wait=wait)
         with tempfile.TemporaryDirectory(
             prefix="colabctl-work-", ignore_cleanup_errors=True
         ) as scratch:
             code = Path(scratch) / "code"
-            frozen_code.write(fetched, code)
+            frozen_code.write(files, code)
             environs = slot_environs(self.layout.root, self.member, self.jobs)
             if sweep.plan.kind == "loop":
-                return self._run_loop(sweep, code, environs[0], ran=ran)
+                return self._loop(sweep, code, environs[0], limits)
 
             def make_slots(outcomes: Outcomes, wake: Callable[[], None]) -> list[Slot]:
+                settings = partial(self._settings, sweep.plan, code, limits.kill_after)
                 return [
-                    Slot(self._settings(sweep.plan, code, number), environ, outcomes, wake)
+                    Slot(settings(number), environ, outcomes, wake)
                     for number, environ in enumerate(environs)
                 ]
 
             worker = Worker(
-                sweep=sweep,
-                identity=new_identity(sweep.plan, self.config, self.member, self.jobs),
-                limits=self._limits(sweep.plan, ran=ran, wait=wait),
-                make_slots=make_slots,
+                sweep,
+                new_identity(sweep.plan, self.config, self.member, self.jobs),
+                limits,
+                make_slots,
                 tell=self.tell,
                 progress=lambda state: self.progress(sweep.plan, state),
                 interrupted=self.interrupted,
                 conceal=concealer(self.config.secrets, os.environ),
             )
             tally = worker.run()
-        if tally.unsent:
-            self._keep(sweep)
-        elif sweep.ledger.name and sweep.plan.consistency == "eventual":
-            self._see_uploaded(sweep, [sweep.ledger.name])
+        if sweep.ledger.name and not tally.unsent:
+            self._wait_for_upload(sweep, [sweep.ledger.name])
         return tally
 
-    def _run_loop(
-        self, sweep: OpenSweep, code: Path, environ: Mapping[str, str], *, ran: int
+    def _loop(
+        self, sweep: OpenSweep, code: Path, environ: Mapping[str, str], limits: Limits
     ) -> Tally:
         """Run the notebook that loops over the tasks of a sweep."""
-        plan, mark = sweep.plan, new_mark()
-        assert plan.program is not None
         if self.jobs > 1:
-            self.tell(
-                f"note: {plan.program} claims its tasks itself, one at a time: -j is of no use"
-            )
-        limits = self._limits(plan, ran=ran, wait=True)
-        name = new_identity(plan, self.config, self.member, mark=mark).name
-        self._show(sweep)
-        orders = json.dumps(Orders(mark, limits.max_tasks))
-
-        def late() -> bool:
-            return limits.until is not None and time.monotonic() >= limits.until
-
-        wrong = run_loop(
-            self._settings(plan, code, 0),
-            sweep.layout.runs / name,
-            {**environ, VARIABLE: orders},
-            lambda: self.interrupted.is_set() or late(),
-        )
-        self._show(sweep)
-        state = sweep.ledger.state
-        mine = {each.name: each for each in state.writers.values() if is_marked(each.name, mark)}
-        tally = Tally(
-            done=sum(each.done - each.pruned for each in mine.values()),
-            pruned=sum(each.pruned for each in mine.values()),
-            failed=sum(each.failed for each in mine.values()),
-        )
-        if self.interrupted.is_set():
-            tally.ending = "interrupted"
-        elif late():
-            tally.ending = "max-time"
-        elif wrong:
-            tally.ending, tally.reason = "hopeless", f"{plan.program}: {wrong}"
-        elif state.finished == state.total:
-            tally.ending = "finished"
-        elif state.order == "stop":
-            tally.ending = "target" if state.reached_target else "stopped"
-        elif limits.max_tasks is not None and tally.ran >= limits.max_tasks:
-            tally.ending = "max-tasks"
-        else:
-            tally.ending = "left"
-            if not mine:
-                self.tell(f"note: {plan.program} has asked for no task of sweep {plan.sweep}")
-        held = sum(len(state.held.get(name, ())) for name in mine)
-        if held:
-            self.tell(f"{held} tasks are free again once {plan.lease:g} s have gone by")
-        if plan.consistency == "eventual":
-            self._see_uploaded(sweep, mine)
-        return tally
-
-    def _show(self, sweep: OpenSweep) -> None:
+            self.tell(f"note: {sweep.plan.program} runs one task at a time; -j has no effect")
         sweep.ledger.refresh()
         self.progress(sweep.plan, sweep.ledger.state)
-
-    @property
-    def _kill_after(self) -> float:
-        return KILL_AFTER if self.config.kill_after is None else self.config.kill_after
+        tally, workers = run_notebook(
+            sweep,
+            self._settings(sweep.plan, code, limits.kill_after, 0),
+            environ,
+            limits,
+            config=self.config,
+            member=self.member,
+            interrupted=self.interrupted,
+            tell=self.tell,
+        )
+        self.progress(sweep.plan, sweep.ledger.state)
+        self._wait_for_upload(sweep, workers)
+        return tally
 
     def _fetch(self, sweep: OpenSweep) -> frozen_code.Code | None:
-        """Read the frozen code; on a Drive, wait until it and the tasks have arrived here.
+        """Return the frozen code; on a Drive, wait until it and the tasks have arrived here.
 
-        Returns None if this is interrupted while it waits.
+        Returns None if interrupted.
         """
         patience = _ARRIVAL if sweep.plan.consistency == "eventual" else 0.0
         until = time.monotonic() + patience
-        told = False
+        waits = False
         while True:
             try:
                 if patience and not (sweep.layout.journal.is_dir() and sweep.tasks.arrived()):
-                    raise UserError(f"{sweep.layout.root} has not arrived whole; try again later")
+                    raise UserError(f"not all of {sweep.layout.root} has arrived; try again later")
                 return sweep.code()
-            except (UserError, OSError) as wrong:
-                lasting = isinstance(wrong, OSError) and fault_of(wrong) != "passing"
+            except (UserError, OSError) as error:
+                lasting = isinstance(error, OSError) and fault_of(error) != "passing"
                 if lasting or time.monotonic() >= until:
                     raise
             if self.interrupted.wait(_AGAIN):
                 return None
-            if not told:
+            if not waits:
                 self.tell(f"waiting until all files of sweep {sweep.plan.sweep} have arrived here")
-                told = True
+                waits = True
 
     def _limits(self, plan: Plan, *, ran: int, wait: bool) -> Limits:
         most = None if self.limits.max_tasks is None else self.limits.max_tasks - ran
@@ -230,7 +189,7 @@ class Session:
         if until is not None and plan.consistency == "eventual":
             left = until - time.monotonic()
             until -= min(_DRAIN, left / 10)
-        # An option for this worker wins over the sweep's own, and that over the project's.
+        # The option of this worker wins over the sweep's key, and that over the project's.
         timeout = self.limits.task_timeout or plan.task_timeout or self.config.task_timeout
         return replace(
             self.limits,
@@ -238,17 +197,16 @@ class Session:
             wait=wait,
             until=until,
             task_timeout=timeout,
-            kill_after=self._kill_after,
+            kill_after=KILL_AFTER if self.config.kill_after is None else self.config.kill_after,
         )
 
-    def _keep(self, sweep: OpenSweep) -> None:
-        self.tell(keep(sweep).told)
+    def _wait_for_upload(self, sweep: OpenSweep, workers: Iterable[str]) -> None:
+        """On a Drive, wait until these journals are uploaded, and say how many files are not.
 
-    def _see_uploaded(self, sweep: OpenSweep, workers: Iterable[str]) -> None:
-        """Wait until these journals are on the Drive, or say that it cannot be told.
-
-        Who has interrupted this worker wants to go: then it says only what is not there yet.
+        After an interrupt it does not wait.
         """
+        if sweep.plan.consistency != "eventual":
+            return
         files = [
             path
             for worker in workers
@@ -264,16 +222,16 @@ class Session:
         )
         if left is None:
             self.tell(
-                "this mount does not tell whether files are uploaded; in Colab, end with "
-                "drive.flush_and_unmount() before the machine goes"
+                "this mount does not tell whether files are uploaded; in Colab, run "
+                "drive.flush_and_unmount() before the machine is deleted"
             )
         elif left:
-            self.tell(f"{len(left)} files of this worker's journal are not uploaded yet; wait "
-                      "before you close this machine")  # fmt: skip
+            self.tell(f"{len(left)} files of this worker's journal are not uploaded yet; wait for "
+                      "them before you close this machine")  # fmt: skip
         else:
             self.tell("all results are uploaded")
 
-    def _settings(self, plan: Plan, code: Path, number: int) -> Settings:
+    def _settings(self, plan: Plan, code: Path, kill_after: float, number: int) -> Settings:
         return Settings(
             program=plan.program or "",
             kind=plan.kind,
@@ -282,18 +240,18 @@ class Session:
             code=str(code),
             root=str(self.layout.root),
             log=str(code.parent / f"slot-{number}.log"),
-            kill_after=self._kill_after,
+            kill_after=kill_after,
             kernels=plan.kernels or KernelOptions(),
             secrets=self.config.secrets,
         )
 
 
-def _opened_again(sweep: OpenSweep) -> OpenSweep:
-    """Return a sweep with a ledger that has not been joined; as it was if the folder fails."""
+def _reopen(sweep: OpenSweep) -> OpenSweep:
+    """Return a sweep with a ledger that has not been joined; unchanged if the folder fails."""
     try:
         return OpenSweep.at(sweep.root, sweep.layout)
-    except OSError as fault:
-        if fault_of(fault) != "passing":
+    except OSError as error:
+        if fault_of(error) != "passing":
             raise
         return sweep
 

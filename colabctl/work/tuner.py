@@ -1,4 +1,4 @@
-"""What the trials of a sweep teach a worker: what to try next, and which task to stop early."""
+"""Decides from the trials of a sweep which parameters to try next, and which tasks to stop."""
 
 import json
 import math
@@ -16,15 +16,15 @@ from colabctl.search.learn.trials import Report, State, Trial
 from colabctl.search.space.space import Space
 
 Declared = Callable[[int], dict[str, Any] | None]
-"""Task index to its parameters as declared; None for a slot."""
+"""Returns the declared parameters of a task; None if it gets them when it is claimed."""
 
 _DEFAULT_SAMPLER = "tpe"
 
 
-class Study:
-    """The trials of a sweep as one worker knows them: its ledger's, and what its own tasks told.
+class Tuner:
+    """The trials of a sweep as one worker knows them: its ledger's, and its own tasks' reports.
 
-    spaces  gives what is left to search in each cell; asked for when there is something to propose
+    `spaces` returns the space of each cell; it is called when there are parameters to propose.
     """
 
     def __init__(
@@ -38,16 +38,16 @@ class Study:
         sizes = [cell["tasks"] for cell in plan.cells] or [plan.total]
         self._starts = [0, *accumulate(sizes)]
         self._trials: dict[int, dict[int, Trial]] = {}  # by cell, then by number in the cell
-        self._marks: dict[int, object] = {}  # by task: what its trial was made from
-        self._read: dict[int, int] = {}  # by cell: the state's revision that it was made from
-        self._told: dict[int, list[Report]] = {}  # by task that runs here: its own reports
-        self._latest: dict[int, dict[str, Any]] = {}  # and the latest of its values
+        self._sources: dict[int, object] = {}  # by task: what its trial was built from
+        self._revisions: dict[int, int] = {}  # by cell: the state that its trials were built from
+        self._reports: dict[int, list[Report]] = {}  # by task that runs here
+        self._latest: dict[int, dict[str, Any]] = {}  # by task that runs here: its latest values
         self._samplers: dict[int, Sampler] = {}
         self._stoppers: dict[int, Stopper] = {}
 
     @property
     def proposes(self) -> bool:
-        """Whether tasks get their parameters from here, one after the other."""
+        """Whether the parameters of a task depend on the trials before it."""
         return self._plan.method in ("bayes", "optuna")
 
     @property
@@ -56,9 +56,9 @@ class Study:
         return self._plan.early_terminate is not None
 
     def prepare(self) -> None:
-        """Load what is needed, so that no claim waits for it.
+        """Load the libraries, so that no claim waits for them.
 
-        Raises UserError for a library that is missing, and for a plan that nobody understands.
+        Raises UserError if a library is missing or the plan is damaged.
         """
         if self._plan.method == "bayes":
             self._sampler(0)
@@ -67,45 +67,48 @@ class Study:
         if self.stops_early:
             self._stopper(0)
 
-    # -- what to try --------------------------------------------------------------------------
+    # -- parameters ---------------------------------------------------------------------------
 
     def propose(self, indices: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Return the parameters of those of the tasks that are slots, to be claimed with them."""
+        """Return parameters for the tasks that have none declared, to be claimed with them."""
         proposed: dict[int, dict[str, Any]] = {}
         if self._plan.method != "bayes":
             return proposed
         for index in indices:
             if self._declared(index) is not None:
                 continue
-            known = self._state.proposal(index)
-            if known is not None:  # who runs a task again runs the same parameters
-                proposed[index] = known.params
+            earlier = self._state.proposal(index)
+            if earlier is not None:  # a task that runs again keeps its parameters
+                proposed[index] = earlier.params
                 continue
             cell, number = self._place(index)
             trials = self._of(cell)
             proposed[index] = self._sampler(cell).propose(number, trials)
-            trials[number] = Trial("running", proposed[index])  # for the next one
+            trials[number] = Trial("running", proposed[index])  # the next proposal sees it
         return proposed
 
     def params(self, index: int) -> dict[str, Any]:
-        """Return the parameters of a claimed task; of an objective those that are settled."""
+        """Return the parameters of a claimed task; those of its cell for an Optuna objective."""
         declared = self._declared(index)
         if declared is not None:
             return declared
-        known = self._state.proposal(index)
+        proposal = self._state.proposal(index)
         if self._plan.method == "optuna":
             cell, _ = self._place(index)
             values = self._plan.cells[cell]["values"] if self._plan.cells else {}
-            return {**(known.params if known else {}), **values}
-        if known is None:
+            return {**(proposal.params if proposal else {}), **values}
+        if proposal is None:
             raise UserError(
-                f"task {index} of sweep {self._plan.sweep} was claimed without parameters; "
-                "colabctl is of different versions on your machines: use one"
+                f"task {index} of sweep {self._plan.sweep} was claimed without parameters; your "
+                "machines run different versions of colabctl: install the same one on all"
             )
-        return known.params
+        return proposal.params
 
     def history(self, index: int) -> dict[str, Any] | None:
-        """Return, as JSON values, what an Optuna objective needs to suggest; None for others."""
+        """Return, as JSON values, what an Optuna objective needs to suggest parameters.
+
+        None for sweeps with another method.
+        """
         if self._plan.method != "optuna":
             return None
         cell, number = self._place(index)
@@ -123,11 +126,11 @@ class Study:
             "trials": [[other, vars(trial)] for other, trial in trials],
         }
 
-    # -- which task to stop -------------------------------------------------------------------
+    # -- stopping early -----------------------------------------------------------------------
 
     def report(self, index: int, step: float | None, values: Mapping[str, Any]) -> None:
-        """Take in intermediate values of a task that runs here."""
-        reports = self._told.setdefault(index, [])
+        """Take intermediate values of a task that runs here."""
+        reports = self._reports.setdefault(index, [])
         self._latest.setdefault(index, {}).update(values)
         value = self._plan.number_of(values)
         if value is not None:
@@ -135,19 +138,19 @@ class Study:
 
     def stops(self, index: int) -> bool:
         """Whether a task that runs here should stop now."""
-        told = self._told.get(index)
-        if not self.stops_early or not told:
+        reports = self._reports.get(index)
+        if not self.stops_early or not reports:
             return False
         cell, number = self._place(index)
         trials = self._of(cell)
-        known = trials.get(number)
-        trials[number] = Trial("running", known.params if known else {}, reports=tuple(told))
+        trial = trials.get(number)
+        trials[number] = Trial("running", trial.params if trial else {}, reports=tuple(reports))
         return self._stopper(cell).stops(number, trials)
 
     def forget(self, index: int) -> dict[str, Any]:
-        """Drop what a task that ran here has told; return the latest of its values."""
-        self._told.pop(index, None)
-        self._marks.pop(index, None)  # from here on its trial is what the ledger says
+        """Remove the reports of a task that ran here; return its latest values."""
+        self._reports.pop(index, None)
+        self._sources.pop(index, None)  # from now on its trial comes from the ledger
         return self._latest.pop(index, {})
 
     # -- trials -------------------------------------------------------------------------------
@@ -158,70 +161,68 @@ class Study:
         return cell, index - self._starts[cell]
 
     def _of(self, cell: int) -> dict[int, Trial]:
-        """Return the trials of a cell, those replaced of which there is news."""
+        """Return the trials of a cell, up to date."""
         trials = self._trials.setdefault(cell, {})
-        if self._read.get(cell) == self._state.revision:
+        if self._revisions.get(cell) == self._state.revision:
             return trials
         state, start = self._state, self._starts[cell]
         for index in range(start, self._starts[cell + 1]):
             task = state.tasks[index]
             if not task.attempts and not task.finished:
                 continue
-            mark = (task, len(state.progress.get(index, ())))
-            if index not in self._told and self._marks.get(index) != mark:
-                self._marks[index] = mark
+            source = (task, len(state.progress.get(index, ())))
+            if index not in self._reports and self._sources.get(index) != source:
+                self._sources[index] = source
                 trial = self._trial(index)
                 if trial is not None:
                     trials[index - start] = trial
-        self._read[cell] = state.revision
+        self._revisions[cell] = state.revision
         return trials
 
     def _trial(self, index: int) -> Trial | None:
         plan, task = self._plan, self._state.tasks[index]
-        known = self._state.proposal(index) if self.proposes else None
-        if known is None and plan.method == "bayes":
-            return None  # a slot of which only the end has arrived
+        proposal = self._state.proposal(index) if self.proposes else None
+        if proposal is None and plan.method == "bayes":
+            return None  # its outcome has arrived before its parameters
         status: State = "running"
         if task.status in ("done", "pruned", "failed"):
             status = task.status
         return Trial(
             status,
-            known.params if known else {},
+            proposal.params if proposal else {},
             plan.value_of(task.outcome.metrics) if status in ("done", "pruned") else None,
             tuple(
                 (step, value)
                 for step, values in self._state.reports_of(index)
                 if (value := plan.number_of(values)) is not None
             ),
-            known.distributions if known else None,
+            proposal.distributions if proposal else None,
             task.event.t if task.event else None,
         )
 
     def _sampler(self, cell: int) -> Sampler:
-        found = self._samplers.get(cell)
-        if found is None:
+        if cell not in self._samplers:
             plan = self._plan
             name, values = plan.sampler or _DEFAULT_SAMPLER, plan.cells[cell]["values"]
             try:
-                found = sampler(name, self._spaces()[cell], plan.goal, plan.seed, values)
-            except ValueError as wrong:
-                raise self._damaged(wrong) from None
-            self._samplers[cell] = found
-        return found
+                space = self._spaces()[cell]
+                self._samplers[cell] = sampler(name, space, plan.goal, plan.seed, values)
+            except ValueError as error:
+                raise self._damaged(error) from None
+        return self._samplers[cell]
 
     def _stopper(self, cell: int) -> Stopper:
-        found = self._stoppers.get(cell)
-        if found is None:
+        if cell not in self._stoppers:
             rule = self._plan.early_terminate
             assert rule is not None
             try:
-                found = self._stoppers[cell] = stopper(rule, self._plan.goal)
-            except ValueError as wrong:
-                raise self._damaged(wrong) from None
-        return found
+                self._stoppers[cell] = stopper(rule, self._plan.goal)
+            except ValueError as error:
+                raise self._damaged(error) from None
+        return self._stoppers[cell]
 
-    def _damaged(self, wrong: ValueError) -> UserError:
+    def _damaged(self, error: ValueError) -> UserError:
         return UserError(
-            f"sweep {self._plan.sweep}: plan.json is damaged ({wrong}); restore it from the "
+            f"sweep {self._plan.sweep}: plan.json is damaged ({error}); restore it from the "
             "folder's version history"
         )

@@ -1,4 +1,4 @@
-"""What late files cost, simulated: `python -m tests.bench.simulated [--seeds 20]`.
+"""What late files cost, simulated: `python -m tests.bench.simulated [--seeds 20] [--loops 0.5]`.
 
 Six or twenty workers that see each other's files a median of 10 s late, 60 s at worst: the share
 of all tasks' time that was spent twice, and the speed beside the ideal (all tasks' time / workers
@@ -39,13 +39,13 @@ CASES = (
 )
 
 
-def simulate(case: Case, seed: int) -> Outcome:
-    """Run one simulated sweep."""
+def simulate(case: Case, seed: int, loops: float) -> Outcome:
+    """Run one simulated sweep; `loops` is the share of workers that are loops."""
     rng = random.Random(seed)
     durations = [case.seconds * rng.uniform(0.5, 1.5) for _ in range(case.tasks)]
     return Simulation(
         machines=case.workers, durations=durations, delays=Delays(10.0, 60.0), seed=seed,
-        heartbeat=HEARTBEAT,
+        heartbeat=HEARTBEAT, loops=round(loops * case.workers),
     ).run()  # fmt: skip
 
 
@@ -53,7 +53,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
-    seeds = range(parser.parse_args().seeds)
+    parser.add_argument("--loops", type=float, default=0.0, help="share of workers that are loops")
+    options = parser.parse_args()
+    seeds = range(options.seeds)
     table = Table(title=f"files a median 10 s late, 60 s at worst; {len(seeds)} seeds")
     for title in (
         "workers", "tasks", "seconds", "repeated", "worst", "target", "speed", "worst ", "target ",
@@ -63,7 +65,9 @@ def main() -> None:
     for case in CASES:
         label = f"{case.workers} workers, {case.tasks} tasks"
         console = Console(stderr=True)
-        found = [simulate(case, seed) for seed in track(seeds, label, console=console)]
+        found = [
+            simulate(case, seed, options.loops) for seed in track(seeds, label, console=console)
+        ]
         allowed = 1.1 + case.seconds / HEARTBEAT
         table.add_row(
             f"{case.workers}", f"{case.tasks}", f"{case.seconds:g}",

@@ -52,7 +52,7 @@ def test_a_task_that_has_not_failed_is_refused_with_the_nearest_that_has(
     project.journal("loop", claim(0, 1), failed(1, 1, "x"))
     said = say("retry", "loop", "--task", "t000002")
     assert (said.code, said.out) == (1, "")
-    assert "t000002 is no failed task of loop; did you mean t000001?" in said.err
+    assert "t000002 has not failed in sweep loop; did you mean t000001?" in said.err
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""Pretended machines: the real worker, with slots whose tasks take simulated time."""
+"""Pretended machines: the real workers of both kinds, with tasks that take simulated time."""
 
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,9 +15,12 @@ from colabctl.run.messages import Done, Failed
 from colabctl.run.slot import Outcome, Outcomes, Slot, Stop
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
+from colabctl.work.inline_worker import InlineWorker
+from colabctl.work.inline_worker import Run as LoopRun
 from colabctl.work.limits import Limits
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.tuner import Study
+from colabctl.work.pacing import pacing_for
+from colabctl.work.tuner import Tuner
 from colabctl.work.worker import Worker
 from tests.simulation.world import START, View, World
 
@@ -117,76 +121,157 @@ class SimulatedSweep:
     def lock(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def study(self) -> Study:
-        return Study(self.plan, self.ledger.state, lambda index: {}, list)
+    def tuner(self) -> Tuner:
+        return Tuner(self.plan, self.ledger.state, lambda index: {}, list)
 
-    def assign(self, claims: Sequence[Claim], me: Identity, study: Study) -> list[Assignment]:
+    def assign(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
         return [
             Assignment(self.plan.sweep, task_name(index), index, attempt, {}, "")
             for index, attempt in claims
         ]
 
 
-class Machine:
+class Machine(ABC):
     """A machine with one worker, whose wall clock is wrong by `skew` seconds."""
 
     def __init__(
-        self, number: int, world: World, plan: Plan, durations: Sequence[float], rng: random.Random,
-        skew: float = 0.0, starts: float = 0.0,
+        self, number: int, world: World, plan: Plan, durations: Sequence[float], skew: float = 0.0,
+        starts: float = 0.0,
     ) -> None:  # fmt: skip
         self.number = number
         self.alive = True
         self.ended = False
         self.runs: list[Run] = []
         self.wakes = starts
-        self._world = world
-        self._slots: list[SimulatedSlot] = []
         self.ledger = Ledger(View(world, number), plan, wall=lambda: START + world.now + skew)
-        self.told: list[str] = []
+        self._world, self._durations = world, durations
+        self._sweep = cast("OpenSweep", SimulatedSweep(plan, self.ledger))
+        self._pacing = pacing_for(plan.consistency)
 
-        def make_slots(outcomes: Outcomes, wake: Callable[[], None]) -> list[Slot]:
-            self._slots = [SimulatedSlot(world, durations, self.runs, outcomes)]
-            return cast("list[Slot]", self._slots)
+    def _identity(self, plan: Plan, jobs: int) -> Identity:
+        name = f"m{self.number}"
+        return Identity(name, name, "sim", jobs, plan.heartbeat, plan.lease)
 
-        self.worker = Worker(
-            sweep=cast("OpenSweep", SimulatedSweep(plan, self.ledger)),
-            identity=Identity(f"m{number}", f"m{number}", "sim", 1, plan.heartbeat, plan.lease),
-            limits=Limits(),
-            make_slots=make_slots,
-            tell=self.told.append,
-            progress=_nothing,
-            interrupted=threading.Event(),
-            rng=rng,
-            monotonic=lambda: world.now,
-        )
-        self._rhythm = self.worker._rhythm
-
+    @abstractmethod
     def turn(self) -> None:
-        """Do what the worker does when it wakes, and tell when it wakes next."""
-        for slot in self._slots:
-            slot.advance()
-        self.worker.step()
-        if self.worker.over():
-            self.worker._release_all()
-            self.worker.part()
-            self.ended = True
-            self.wakes = float("inf")
-            return
-        look = self._rhythm.look if self.worker._crew.tasks else self._rhythm.idle
-        change = min((slot.next_change() for slot in self._slots), default=float("inf"))
-        soon = self._world.now + (self._rhythm.flush if self.worker._box else look)
-        self.wakes = max(min(change, soon), self._world.now + 0.01)
+        """Do what the worker does when it wakes, and say when it wakes next."""
+
+    @abstractmethod
+    def lose_tasks(self) -> None:
+        """Break off what runs."""
+
+    def _end(self) -> None:
+        self.ended = True
+        self.wakes = float("inf")
 
     def die(self) -> None:
         """Vanish without a signal."""
         self.alive = False
         self.wakes = float("inf")
         self._world.bury(self.number)
+        self.lose_tasks()
+
+
+class SlotMachine(Machine):
+    """A machine that runs `colabctl work`, with one or more slots."""
+
+    def __init__(
+        self, number: int, world: World, plan: Plan, durations: Sequence[float],
+        rng: random.Random, *, jobs: int = 1, max_tasks: int | None = None, **options: float,
+    ) -> None:  # fmt: skip
+        super().__init__(number, world, plan, durations, **options)
+        self._slots: list[SimulatedSlot] = []
+
+        def make_slots(outcomes: Outcomes, wake: Callable[[], None]) -> list[Slot]:
+            self._slots = [
+                SimulatedSlot(world, durations, self.runs, outcomes) for _ in range(jobs)
+            ]
+            return cast("list[Slot]", self._slots)
+
+        self.worker = Worker(
+            self._sweep,
+            self._identity(plan, jobs),
+            Limits(max_tasks=max_tasks),
+            make_slots,
+            tell=_nothing,
+            progress=_nothing,
+            interrupted=threading.Event(),
+            rng=rng,
+            monotonic=lambda: world.now,
+        )
+
+    def turn(self) -> None:
+        for slot in self._slots:
+            slot.advance()
+        self.worker.step()
+        if self.worker.over():
+            self.worker.leave()
+            self._end()
+            return
+        change = min((slot.next_change() for slot in self._slots), default=float("inf"))
+        look = self._pacing.look if self.worker._pool.tasks else self._pacing.idle_poll
+        soon = self._world.now + (self._pacing.flush if self.worker._claiming.outbox else look)
+        self.wakes = max(min(change, soon), self._world.now + 0.01)
+
+    def lose_tasks(self) -> None:
         for slot in self._slots:
             running = slot.running()
             if running:
                 slot.stop(running[0].index, Stop("returned"))
 
 
-def _nothing(state: Any) -> None:
+class LoopMachine(Machine):
+    """A machine with a notebook or script that loops over the tasks."""
+
+    def __init__(
+        self, number: int, world: World, plan: Plan, durations: Sequence[float],
+        rng: random.Random, *, max_tasks: int | None = None, **options: float,
+    ) -> None:  # fmt: skip
+        super().__init__(number, world, plan, durations, **options)
+        self._run: LoopRun | None = None
+        self._begun = 0.0
+        self.worker = InlineWorker(
+            self._sweep,
+            self._identity(plan, 1),
+            max_tasks=max_tasks,
+            rng=rng,
+            monotonic=lambda: world.now,
+        )
+
+    def turn(self) -> None:
+        if self._run is not None and self._world.now < self._ends():
+            self.worker.beat()
+        else:
+            self._next()
+        if self.ended:
+            return
+        soon = self.worker.claiming.poll if self._run is None else self.worker.beat_every
+        self.wakes = self._world.now + max(soon, 0.01)
+        if self._run is not None:
+            self.wakes = min(self.wakes, self._ends())
+
+    def _ends(self) -> float:
+        assert self._run is not None
+        return self._begun + self._durations[self._run.task.index]
+
+    def _next(self) -> None:
+        """Let the body of the loop end, and ask for the next task."""
+        if self._run is not None:
+            index = self._run.task.index
+            self.runs.append(Run(index, self._begun, self._world.now, done=True))
+            self._run.task.done(loss=float(index))
+            self._run.finish()
+        if not self.worker.step():
+            self.worker.leave()
+            self._end()
+            return
+        self._run, self._begun = self.worker.begin(), self._world.now
+
+    def lose_tasks(self) -> None:
+        if self._run is not None:
+            index = self._run.task.index
+            self.runs.append(Run(index, self._begun, self._world.now, done=False))
+
+
+def _nothing(*_: Any) -> None:
     pass

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from colabctl.ledger import Ledger, Plan
-from tests.simulation.machines import Machine
+from tests.simulation.machines import LoopMachine, Machine, SlotMachine
 from tests.simulation.world import START, Delays, View, World
 
 
@@ -36,25 +36,38 @@ class Outcome:
 
 
 class Simulation:
-    """A sweep under way; `happenings` are (time, what happens then)."""
+    """A sweep under way; `happenings` are (time, what happens then).
+
+    Args:
+        loops: How many of the machines run a loop; the others have workers with `jobs` slots.
+
+    """
 
     def __init__(
         self, *, machines: int, durations: Sequence[float], delays: Delays, seed: int,
         heartbeat: float = 60.0, lease: float = 600.0, skew: float = 0.0, stagger: float = 0.0,
-        careful: bool = False,
+        careful: bool = False, loops: int = 0, jobs: int = 1, max_tasks: int | None = None,
     ) -> None:  # fmt: skip
         self.rng = random.Random(seed)
         self.durations = durations
         self.plan = plan_of(len(durations), heartbeat, lease, careful=careful)
         # One view more, of somebody who only reads.
         self.world = World(machines + 1, len(durations), delays, self.rng)
-        self.machines = [
-            Machine(
-                number, self.world, self.plan, durations, random.Random(seed * 1000 + number),
-                skew=self.rng.uniform(-skew, skew), starts=self.rng.uniform(0, stagger),
-            )
-            for number in range(machines)
-        ]  # fmt: skip
+        self.machines: list[Machine] = []
+        for number in range(machines):
+            rng = random.Random(seed * 1000 + number)
+            offset, start = self.rng.uniform(-skew, skew), self.rng.uniform(0, stagger)
+            if number < loops:
+                machine: Machine = LoopMachine(
+                    number, self.world, self.plan, durations, rng,
+                    max_tasks=max_tasks, skew=offset, starts=start,
+                )  # fmt: skip
+            else:
+                machine = SlotMachine(
+                    number, self.world, self.plan, durations, rng,
+                    jobs=jobs, max_tasks=max_tasks, skew=offset, starts=start,
+                )  # fmt: skip
+            self.machines.append(machine)
         self.reader = Ledger(
             View(self.world, machines), self.plan, wall=lambda: START + self.world.now
         )

@@ -5,6 +5,7 @@ COLABCTL_TEST_SEEDS sets how many (1000 unless it is set).
 
 import os
 import random
+from collections import defaultdict
 
 import pytest
 
@@ -18,12 +19,14 @@ TASKS = 8
 
 
 def simulation(seed: int, **options: float) -> Simulation:
+    """Return a sweep of three machines: each seed has its own share of loops, and of slots."""
     rng = random.Random(seed)
     durations = [rng.uniform(1, 60) for _ in range(TASKS)]
     delays = Delays(median=10, worst=60, lost_for_hours=options.pop("hours", 0.0))
     return Simulation(
         machines=3, durations=durations, delays=delays, seed=seed, heartbeat=20, lease=120,
         skew=options.pop("skew", 0.0), stagger=options.pop("stagger", 0.0),
+        loops=rng.randint(0, 3), jobs=rng.randint(1, 2),
     )  # fmt: skip
 
 
@@ -54,7 +57,20 @@ def run(simulated: Simulation) -> list[TaskState]:
         if machine.alive:
             machine.ledger.refresh()
             assert machine.ledger.state.tasks == seen, "two readers disagree"
+    check_releases(simulated)
     return seen
+
+
+def check_releases(simulated: Simulation) -> None:
+    """Check that every worker released what it had claimed, and that once."""
+    held: dict[str, set[int]] = defaultdict(set)
+    for file in simulated.world.files:
+        for event in file.events:
+            if event.kind == "claim":
+                held[event.writer].update(index for index, _ in event.body["tasks"])
+            elif event.kind == "released":
+                assert held[event.writer].issuperset(event.body["tasks"]), "released twice"
+                held[event.writer].difference_update(event.body["tasks"])
 
 
 def all_done(tasks: list[TaskState]) -> bool:
@@ -111,6 +127,7 @@ def test_careful_claims_run_no_task_twice_where_files_arrive_within_a_heartbeat(
         simulated = Simulation(
             machines=3, durations=[rng.uniform(1, 60) for _ in range(TASKS)],
             delays=Delays(10, 60), seed=seed, heartbeat=65, lease=600, careful=True,
+            loops=rng.randint(0, 3), jobs=rng.randint(1, 2),
         )  # fmt: skip
         assert all_done(run(simulated))
         assert sum(len(machine.runs) for machine in simulated.machines) == TASKS

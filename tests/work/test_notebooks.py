@@ -137,7 +137,7 @@ def test_a_loop_over_another_sweep_is_told(project: Project) -> None:
     project.declare("other", SWEEP, LOOP.replace("'main'", "'other'"))
     project.declare("main", SWEEP, LOOP.replace("'main'", "'other'"))
     worked = project.run("work", "main")
-    assert "note: MAIN.ipynb has asked for no task of sweep main\n" in worked.err
+    assert "note: MAIN.ipynb has not asked for any task of sweep main\n" in worked.err
     assert project.status("main")["pending"] == 6
 
 

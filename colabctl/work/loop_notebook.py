@@ -1,0 +1,68 @@
+"""Runs the notebook of a sweep that loops over its tasks, and counts what its loops did."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from colabctl.project.config import Config
+from colabctl.run.notebook.loop_process import VARIABLE, Orders, run
+from colabctl.run.settings import Settings
+from colabctl.work.identity import is_marked, new_identity, new_mark
+from colabctl.work.limits import Limits, Tally
+from colabctl.work.open_sweep import OpenSweep
+
+
+def run_notebook(
+    sweep: OpenSweep,
+    settings: Settings,
+    environ: Mapping[str, str],
+    limits: Limits,
+    *,
+    config: Config,
+    member: str,
+    interrupted: threading.Event,
+    tell: Callable[[str], None],
+) -> tuple[Tally, list[str]]:
+    """Run the notebook; return what its loops did, and the names of their workers."""
+    plan, mark = sweep.plan, new_mark()
+    name = new_identity(plan, config, member, mark=mark).name
+    orders = json.dumps(Orders(mark, limits.max_tasks))
+
+    def late() -> bool:
+        return limits.until is not None and time.monotonic() >= limits.until
+
+    error = run(
+        settings,
+        sweep.layout.runs / name,
+        {**environ, VARIABLE: orders},
+        lambda: interrupted.is_set() or late(),
+    )
+    sweep.ledger.refresh()
+    state = sweep.ledger.state
+    loops = [writer for writer in state.writers.values() if is_marked(writer.name, mark)]
+    tally = Tally(
+        done=sum(loop.done - loop.pruned for loop in loops),
+        pruned=sum(loop.pruned for loop in loops),
+        failed=sum(loop.failed for loop in loops),
+    )
+    if interrupted.is_set():
+        tally.ending = "interrupted"
+    elif late():
+        tally.ending = "max-time"
+    elif error:
+        tally.ending, tally.reason = "failing", f"{plan.program}: {error}"
+    elif state.finished == state.total:
+        tally.ending = "finished"
+    elif state.order == "stop":
+        tally.ending = "target" if state.reached_target else "stopped"
+    elif limits.max_tasks is not None and tally.ran >= limits.max_tasks:
+        tally.ending = "max-tasks"
+    else:
+        tally.ending = "left"
+        if not loops:
+            tell(f"note: {plan.program} has not asked for any task of sweep {plan.sweep}")
+    held = sum(len(state.held.get(loop.name, ())) for loop in loops)
+    if held:
+        tell(f"{held} claimed tasks will be released after {plan.lease:g} s")
+    return tally, [loop.name for loop in loops]
