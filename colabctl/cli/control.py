@@ -6,27 +6,27 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, Sweep, open_project, talk, working_member
+from colabctl.cli.options import Member, Root, Sweep, open_project, tell, working_member
 from colabctl.cli.terminal import counted
 
 
 def pause(sweep: Sweep, member: Member = None, root: Root = None) -> None:
     """Start no new tasks; running tasks finish, and workers wait."""
     _order(sweep, "pause", member, root)
-    talk(f"{sweep} pauses once its running tasks are done; go on: {_typed('resume', sweep)}")
+    tell(f"{sweep} pauses once its running tasks are done; go on: {_typed('resume', sweep)}")
 
 
 def resume(sweep: Sweep, member: Member = None, root: Root = None) -> None:
     """Continue a sweep that was paused or stopped."""
     _order(sweep, "resume", member, root)
-    talk(f"{sweep} goes on where there are workers: {_typed('work', sweep)}")
+    tell(f"{sweep} goes on where there are workers: {_typed('work', sweep)}")
 
 
 def stop(sweep: Sweep, member: Member = None, root: Root = None) -> None:
     """Start no new tasks; running tasks finish, then the workers exit."""
     _order(sweep, "stop", member, root)
     again = _typed("resume", sweep)
-    talk(f"{sweep} stops once its running tasks are done; take it up again: {again}")
+    tell(f"{sweep} stops once its running tasks are done; take it up again: {again}")
 
 
 def retry(
@@ -52,7 +52,7 @@ def retry(
     who = working_member(config, member)
     again = retry_failed(OpenSweep.at(layout.root, find_sweep(layout, sweep)), who, task)
     are = "is" if again == 1 else "are"
-    talk(
+    tell(
         f"{counted(again, 'failed task')} of {sweep} {are} open again"
         if again
         else "no task has failed"

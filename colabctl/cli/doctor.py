@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Json, Root, answer, open_project, talk
+from colabctl.cli.options import Json, Root, open_project, print_json, tell
 from colabctl.cli.terminal import counted, one_line, styled
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
@@ -61,7 +61,7 @@ def doctor(
             if finding.mend:
                 console.print(styled(f"      mend: {finding.mend}"), soft_wrap=True)
     if as_json:
-        answer([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
     if any(finding.level == "wrong" for finding in findings):
         raise typer.Exit(3)
 
@@ -71,13 +71,13 @@ def _ask(layout: "Layout", rounds: int, patience: float, as_json: bool) -> None:
 
     clocks = Time(time.time, time.monotonic, time.sleep)
     seen = []
-    talk("asking; on another machine run: colabctl doctor --answer")
+    tell("asking; on another machine run: colabctl doctor --answer")
     for each in ask(layout, own_folder(layout), rounds, patience, clocks):
         seen.append(each)
-        talk(f"{one_line(each.host)} answered after {each.there_and_back:.1f} s, there and back")
+        tell(f"{one_line(each.host)} answered after {each.there_and_back:.1f} s, there and back")
     found = summary(seen)
     if as_json:
-        answer(found)
+        print_json(found)
     else:
         print(
             f"a file takes about {found['one_way_seconds']:.1f} s one way (median of "
@@ -91,15 +91,15 @@ def _reply(layout: "Layout", _rounds: int, patience: float, as_json: bool) -> No
     from colabctl.doctor.probe import answer as reply
 
     clocks = Time(time.time, time.monotonic, time.sleep)
-    talk(f"answering until no question comes for {patience:.0f} s; Ctrl-C ends it")
+    tell(f"answering until no question comes for {patience:.0f} s; Ctrl-C ends it")
     delays = []
     try:
         for host, delay in reply(layout, own_folder(layout), patience, clocks):
             delays.append(delay)
-            talk(f"a question of {one_line(host)} arrived after {delay:.1f} s (by both clocks)")
+            tell(f"a question of {one_line(host)} arrived after {delay:.1f} s (by both clocks)")
     except KeyboardInterrupt:
-        talk("no longer answering")
+        tell("no longer answering")
     if as_json:
-        answer({"answered": len(delays), "arrived_after_seconds": delays})
+        print_json({"answered": len(delays), "arrived_after_seconds": delays})
     else:
         print(f"{counted(len(delays), 'question')} answered")

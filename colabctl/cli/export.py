@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Root, Sweep, answer, open_project, talk
+from colabctl.cli.options import Json, Root, Sweep, open_project, print_json, tell
 from colabctl.cli.terminal import counted, for_screen, one_line, plain
 from colabctl.errors import UserError, nearest
 
@@ -63,13 +63,13 @@ def export(
         return
     written = _EXPORTS[to](opened, output, force)
     for note in written.notes:
-        talk(f"note: {one_line(note)}")
+        tell(f"note: {one_line(note)}")
     if as_json:
-        answer({"sweep": sweep, "to": to, **written.told, "notes": list(written.notes)})
+        print_json({"sweep": sweep, "to": to, **written.told, "notes": list(written.notes)})
         return
     for file in written.told["files"]:
         print(plain(one_line(file["file"])))
-    talk(one_line(written.summary))
+    tell(one_line(written.summary))
 
 
 @dataclass(frozen=True)
@@ -152,20 +152,20 @@ _EXPORTS: dict[str, Callable[["OpenSweep", Path | None, bool], _Written]] = {
 def _refresh(opened: "OpenSweep") -> None:
     opened.ledger.refresh()
     for damage in opened.ledger.damage:
-        talk(f"note: {one_line(str(damage))}")
+        tell(f"note: {one_line(str(damage))}")
 
 
 def _progress(total: int) -> Callable[[int], None]:
     """Return what tells how many trials are written, after one second and then every five."""
     due: float | None = None
 
-    def tell(written: int) -> None:
+    def progress(written: int) -> None:
         nonlocal due
         now = time.monotonic()
         if due is None:
             due = now + 1
         elif now >= due and written < total:
             due = now + 5
-            talk(f"{written:,} of {total:,} trials written")
+            tell(f"{written:,} of {total:,} trials written")
 
-    return tell
+    return progress

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import talk
+from colabctl.cli.options import tell
 from colabctl.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _list() -> None:
         table.add_row(topic, summary(page(topic)))
     console = Console(highlight=False)
     console.print(table, width=console.width if console.is_terminal else _ENDLESS)
-    talk("read one: colabctl guide TOPIC")
+    tell("read one: colabctl guide TOPIC")
 
 
 def _show(text: str) -> None:

@@ -11,9 +11,9 @@ from colabctl.cli.options import (
     Member,
     Root,
     Sweep,
-    answer,
     open_project,
-    talk,
+    print_json,
+    tell,
     working_member,
 )
 from colabctl.durations import parse_duration
@@ -81,15 +81,15 @@ def workers(
     )
     written = write_workers(layout, who, job, number)
     for path in written.other:
-        talk(f"{layout.relative(path)} has other cells and is left alone")
+        tell(f"{layout.relative(path)} has other cells and is left alone")
     if as_json:
-        answer([_entry(layout, written, path) for path in written.notebooks])
+        print_json([_entry(layout, written, path) for path in written.notebooks])
     else:
         for path in written.notebooks:
             print(_line(layout, path))
-    talk(f"{len(written.made)} made, {len(written.notebooks) - len(written.made)} were there")
+    tell(f"{len(written.made)} made, {len(written.notebooks) - len(written.made)} were there")
     if written.made:
-        talk(TERMS)
+        tell(TERMS)
 
 
 def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":

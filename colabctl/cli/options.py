@@ -63,16 +63,16 @@ def working_member(config: "Config", explicit: str | None) -> str:
 def _ask(members: Sequence[str], reason: str) -> str | None:
     from colabctl.project.members import member_named
 
-    talk(f"{reason}this project has the members {', '.join(members)}")
+    tell(f"{reason}this project has the members {', '.join(members)}")
     while True:
         print("Which of them are you? ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
         if not answer:  # end of file
-            talk("")
+            tell("")
             return None
         if member := member_named(answer.strip(), members):
             return member
-        talk(f"{answer.strip()!r:.70} is not one of {', '.join(members)}")
+        tell(f"{answer.strip()!r:.70} is not one of {', '.join(members)}")
 
 
 def remember_member(root: Path, member: str) -> None:
@@ -82,12 +82,12 @@ def remember_member(root: Path, member: str) -> None:
     try:
         remember(root, member)
     except OSError as error:
-        talk(
+        tell(
             f"note: cannot remember this in {error.filename}: {error.strerror}; "
             "the next command will ask again"
         )
     else:
-        talk(f"you are {member} in this project on this machine (change it: colabctl me NAME)")
+        tell(f"you are {member} in this project on this machine (change it: colabctl me NAME)")
 
 
 def complete_sweep(incomplete: str) -> list[str]:
@@ -107,11 +107,11 @@ Sweep = Annotated[
 ]
 
 
-def answer(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print JSON on standard output."""
     print(json.dumps(value, indent=2))
 
 
-def talk(text: str) -> None:
+def tell(text: str) -> None:
     """Print a line for the person who watches, on standard error."""
     print(plain(text), file=sys.stderr, flush=True)

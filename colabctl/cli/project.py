@@ -10,10 +10,10 @@ import typer
 from colabctl.cli.options import (
     Json,
     Root,
-    answer,
     open_project,
+    print_json,
     remember_member,
-    talk,
+    tell,
     working_member,
 )
 from colabctl.cli.terminal import counted, one_line, plain
@@ -70,11 +70,11 @@ def init(
     created = create(folder, name, owner, [login] if login else member or [])
     paths = (*created.made, *place_wheel(Layout(root)).made)
     for path in paths:
-        talk(f"created {path.relative_to(root).as_posix() if path != root else path}")
+        tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
     if not paths:
-        talk("everything is there already")
+        tell("everything is there already")
     if login:
-        talk(f"{login} is the first member (your login name); add others: colabctl member add NAME")
+        tell(f"{login} is the first member (your login name); add others: colabctl member add NAME")
     if not present and len(member or [login]) == 1:
         remember_member(root, members(Layout(root), load(root, {}))[0])
     print(root)
@@ -106,10 +106,10 @@ def me(
             ) from None
         variable = os.environ.get("COLABCTL_MEMBER")
         if variable and variable != member:
-            talk(f"note: COLABCTL_MEMBER={variable} wins as long as it is set")
+            tell(f"note: COLABCTL_MEMBER={variable} wins as long as it is set")
     member = working_member(config, None) if name is None else member
     if as_json:
-        answer({"member": member})
+        print_json({"member": member})
     else:
         print(plain(one_line(member)))
 
@@ -125,8 +125,8 @@ def member_add(
     layout, _ = open_project(root)
     created = add(layout, name)
     for path in (*created.made, *place_wheel(layout).made):
-        talk(f"created {layout.relative(path)}")
-    talk(f"{name} is a member" if created.made else f"{name} was a member already")
+        tell(f"created {layout.relative(path)}")
+    tell(f"{name} is a member" if created.made else f"{name} was a member already")
 
 
 def member_list(root: Root = None, as_json: Json = False) -> None:
@@ -136,7 +136,7 @@ def member_list(root: Root = None, as_json: Json = False) -> None:
     layout, config = open_project(root)
     names = members(layout, config)
     if as_json:
-        answer(list(names))
+        print_json(list(names))
     else:
         print(
             plain("\n".join(map(one_line, names)))
@@ -179,19 +179,19 @@ def protect(
                 "missing": done.missing,
             }
         )
-        talk(
+        tell(
             f"{one_line(layout.relative(folder))}: {counted(done.files, 'file')}, "
             f"{done.bytes:,} bytes recorded, {len(done.added)} new"
         )
         if done.missing:
-            talk(f"  missing, though recorded: {one_line(', '.join(done.missing[:5]))}")
+            tell(f"  missing, though recorded: {one_line(', '.join(done.missing[:5]))}")
         if done.writable:
-            talk(
+            tell(
                 f"  {len(done.writable)} can still be written here in spite of their marks (a "
                 "Drive keeps none, root heeds none); `colabctl verify` tells if one was changed"
             )
     if as_json:
-        answer(reports)
+        print_json(reports)
 
 
 def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -> None:
@@ -219,9 +219,9 @@ def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -
                 checked = f"{counted(found.checked, 'file')}, all unchanged"
                 print(plain(one_line(f"{layout.relative(folder)}: {checked}")))
     if as_json:
-        answer(reports)
+        print_json(reports)
     if not clean:
-        talk(
+        tell(
             "the data is not what was recorded; bring the originals back, or accept what is new "
             "with colabctl protect"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Root, Sweep, open_project, talk
+from colabctl.cli.options import Root, Sweep, open_project, tell
 from colabctl.cli.terminal import counted, cut, for_screen, one_line, plain, styled
 from colabctl.errors import UserError
 
@@ -72,7 +72,7 @@ def results(
     opened = OpenSweep.at(layout.root, find_sweep(layout, sweep))
     opened.ledger.refresh()
     for damage in opened.ledger.damage:
-        talk(f"note: {one_line(str(damage))}")
+        tell(f"note: {one_line(str(damage))}")
     rows = rows_of(opened.ledger.state, opened.tasks)
     nothing = "no task is finished yet"
     if best is not None:
@@ -84,12 +84,12 @@ def results(
         rows = best_results(rows, opened.plan, best)
         nothing = unreported(opened.plan, opened.ledger.state) or "no task is done yet"
         if not rows and (output is not None or wanted != "table"):
-            talk(f"note: {one_line(nothing)}")
+            tell(f"note: {one_line(nothing)}")
     if output is not None:
         if wanted == "table":
             raise UserError("--format table is for the screen; choose csv for a file")
         formats.write(rows, output, wanted, replace=force)
-        talk(f"{counted(len(rows), 'result')} written to {output}")
+        tell(f"{counted(len(rows), 'result')} written to {output}")
     elif wanted == "table":
         _print(sweep, rows, nothing)
     elif wanted in formats.TEXT_FORMATS:
@@ -150,7 +150,7 @@ def _print(sweep: str, rows: "Sequence[Result]", nothing: str) -> None:
     Console(width=_ENDLESS).print(shown)
     if left_out:
         typed = shlex.join(["colabctl", "results", sweep, "-o", f"{sweep}.csv"])
-        talk(f"left out for want of room: {', '.join(left_out)}; all columns: {typed}")
+        tell(f"left out for want of room: {', '.join(left_out)}; all columns: {typed}")
 
 
 def _cell(value: object) -> str:

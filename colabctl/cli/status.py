@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Root, answer, complete_sweep, open_project, talk
+from colabctl.cli.options import Json, Root, complete_sweep, open_project, print_json, tell
 from colabctl.cli.terminal import cut, one_line, plain, styled
 from colabctl.errors import UserError
 
@@ -53,7 +53,7 @@ def status(
     layout, _ = open_project(root)
     opened = list(_open(layout, sweep))
     if failures and as_json:
-        answer([told for each in opened for told in _failures(each)])
+        print_json([told for each in opened for told in _failures(each)])
     elif failures:
         for each in opened:
             _print_failures(each)
@@ -61,7 +61,7 @@ def status(
         from colabctl.views.results import as_json as strict
 
         found = [strict(asdict(_look(each))) for each in opened]
-        answer(found[0] if sweep else found)
+        print_json(found[0] if sweep else found)
     elif not opened:
         print("no sweeps yet; declare one: colabctl sweep FILE")
     elif watch:
@@ -85,7 +85,7 @@ def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
         except UserError as wrong:
             if sweep:
                 raise
-            talk(f"note: {wrong}")
+            tell(f"note: {wrong}")
 
 
 def _print_failures(opened: "OpenSweep") -> None:
@@ -135,7 +135,7 @@ def _watch(opened: "list[OpenSweep]") -> None:
                     return
                 time.sleep(_AGAIN)
     except KeyboardInterrupt:
-        talk("the sweep goes on without you watching")
+        tell("the sweep goes on without you watching")
 
 
 def _render(opened: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableType":

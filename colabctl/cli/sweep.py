@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Member, Root, answer, open_project, talk, working_member
+from colabctl.cli.options import Json, Member, Root, open_project, print_json, tell, working_member
 from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
@@ -98,14 +98,14 @@ def sweep(
     )
     place_wheel(layout)
     for note in declared.notes:
-        talk(f"note: {note}")
+        tell(f"note: {note}")
     if as_json:
-        answer({**_summary(made, called, declared.notes), "new": declared.new})
+        print_json({**_summary(made, called, declared.notes), "new": declared.new})
         return
     verb = "declared" if declared.new else "was declared already"
     print(f"{called}: {counted(declared.plan.total, 'task')}, {verb}")
     word = shlex.quote(called)
-    talk(f"run it: colabctl work {word}    see it: colabctl status {word}")
+    tell(f"run it: colabctl work {word}    see it: colabctl status {word}")
 
 
 def _tried(
@@ -178,7 +178,7 @@ def _summary(made: "Draft", name: str, notes: tuple[str, ...]) -> dict[str, Any]
 
 def _show(summary: dict[str, Any], made: "Draft", put_in: str, as_json: bool) -> None:
     if as_json:
-        answer(summary)
+        print_json(summary)
         return
     print(
         f"{summary['sweep']}: {counted(summary['tasks'], 'task')}, method {made.declaration.method}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Json, Root, Sweep, answer, open_project, talk
+from colabctl.cli.options import Json, Root, Sweep, open_project, print_json, tell
 from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
@@ -60,11 +60,11 @@ def trust(
     if not approved and (yes or (not as_json and _agreed(sweep))):
         approvals.add(new)
         approved = True
-        talk(f"approved, in {approvals.folder}; run it: colabctl work {shlex.quote(sweep)}")
+        tell(f"approved, in {approvals.folder}; run it: colabctl work {shlex.quote(sweep)}")
     elif not approved:
-        talk("not approved")
+        tell("not approved")
     if as_json:
-        answer({"sweep": sweep, "digest": plan.run_digest, "approved": approved})
+        print_json({"sweep": sweep, "digest": plan.run_digest, "approved": approved})
 
 
 def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
@@ -168,6 +168,6 @@ def _encoding(name: str, data: bytes) -> tuple[str, str]:
 def _agreed(sweep: str) -> bool:
     """Ask; without a terminal to ask at the answer is no."""
     if not sys.stdin.isatty():
-        talk(f"to approve it: colabctl trust {shlex.quote(sweep)} --yes")
+        tell(f"to approve it: colabctl trust {shlex.quote(sweep)} --yes")
         return False
     return typer.confirm("run this code on your machines?", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, complete_sweep, open_project, talk, working_member
+from colabctl.cli.options import Member, Root, complete_sweep, open_project, tell, working_member
 from colabctl.cli.terminal import counted
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
@@ -106,7 +106,7 @@ def work(
         config=config,
         member=working_member(config, member),
         limits=limits,
-        tell=talk,
+        tell=tell,
         progress=_Progress(),
         jobs=jobs,
         trusts=lambda digest: digest in trust_digest if trust_digest else approvals.has(digest),
@@ -122,7 +122,7 @@ def work(
     why = _WHY[last.ending] if last else "no sweep needs a worker"
     stopped = f"{pruned} stopped early, " if pruned else ""
     ran = counted(done + pruned + failed, "task")
-    talk(f"ran {ran}: {done} done, {stopped}{failed} failed; {why}")
+    tell(f"ran {ran}: {done} done, {stopped}{failed} failed; {why}")
     if last and last.ending == "hopeless":
         raise UserError(
             f"{last.reason}; if this machine is at fault, mend it and start this worker again; if "
@@ -145,9 +145,9 @@ def _recover(layout: "Layout") -> None:
         found = True
         sweep = OpenSweep.at(layout.root, find_sweep(layout, kept.sweep))
         bring_in(sweep, kept)
-        talk(f"{kept.sweep}: brought in the results of {', '.join(kept.results) or 'no task'}")
+        tell(f"{kept.sweep}: brought in the results of {', '.join(kept.results) or 'no task'}")
     if not found:
-        talk(f"nothing is kept on this machine for {layout.root}")
+        tell(f"nothing is kept on this machine for {layout.root}")
 
 
 _WHY = {
@@ -178,4 +178,4 @@ class _Progress:
             return
         self._said, self._finished = now, state.finished
         failed = f", {state.counts['failed']} failed" if state.counts["failed"] else ""
-        talk(f"{plan.sweep}: {state.finished}/{state.total}{failed}")
+        tell(f"{plan.sweep}: {state.finished}/{state.total}{failed}")

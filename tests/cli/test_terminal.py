@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.cli.options import talk
+from colabctl.cli.options import tell
 from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
 from tests.cli.conftest import Say
@@ -43,7 +43,7 @@ def test_a_name_begins_no_line_of_its_own() -> None:
 def test_what_is_told_beside_the_answer_cannot_steer_the_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    talk("note: \x1b[2J")
+    tell("note: \x1b[2J")
     assert capsys.readouterr().err == "note: <U+001B>[2J\n"
 
 
