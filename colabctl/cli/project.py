@@ -1,4 +1,4 @@
-"""The commands that lay out a project, say who works in it, and guard its raw data."""
+"""The commands that create a project, manage its members and protect its raw data."""
 
 import os
 import shlex
@@ -72,7 +72,7 @@ def init(
     for path in paths:
         tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
     if not paths:
-        tell("everything is there already")
+        tell("nothing to create; everything exists already")
     if login:
         tell(f"{login} is the first member (your login name); add others: colabctl member add NAME")
     if not present and len(member or [login]) == 1:
@@ -87,9 +87,10 @@ def me(
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Say once who you are in this project, or show it.
+    """Set or show which member you are in this project.
 
-    It is remembered on this machine, outside the shared folder. --member and COLABCTL_MEMBER win.
+    It is remembered on this machine, outside the shared folder; --member and COLABCTL_MEMBER
+    override it.
     """
     from colabctl.project.current_member import check_known, remember
     from colabctl.project.members import members
@@ -106,7 +107,7 @@ def me(
             ) from None
         variable = os.environ.get("COLABCTL_MEMBER")
         if variable and variable != member:
-            tell(f"note: COLABCTL_MEMBER={variable} wins as long as it is set")
+            tell(f"note: COLABCTL_MEMBER={variable} overrides this while it is set")
     member = working_member(config, None) if name is None else member
     if as_json:
         print_json({"member": member})
@@ -118,7 +119,7 @@ def member_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new member.")],
     root: Root = None,
 ) -> None:
-    """Add a member: folders of their own and a notebook to start with."""
+    """Add a member, with folders and a starter notebook of their own."""
     from colabctl.project.members import add
     from colabctl.project.wheel import place_wheel
 
@@ -126,7 +127,7 @@ def member_add(
     created = add(layout, name)
     for path in (*created.made, *place_wheel(layout).made):
         tell(f"created {layout.relative(path)}")
-    tell(f"{name} is a member" if created.made else f"{name} was a member already")
+    tell(f"{name} is now a member" if created.made else f"{name} is already a member")
 
 
 def member_list(root: Root = None, as_json: Json = False) -> None:
@@ -146,9 +147,7 @@ def member_list(root: Root = None, as_json: Json = False) -> None:
 
 Protectable = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="DIR", help="A folder of raw data.", show_default="all read-only folders"
-    ),
+    typer.Argument(metavar="DIR", help="Folder of raw data.", show_default="all read-only folders"),
 ]
 
 
@@ -157,13 +156,14 @@ def protect(
     accept_changes: Annotated[
         bool,
         typer.Option(
-            "--accept-changes", help="Record changed files as they are now, instead of refusing."
+            "--accept-changes",
+            help="Record changed files as they are now instead of refusing them.",
         ),
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Record checksums of the raw data and make it read-only."""
+    """Record the checksums of raw data and make it read-only."""
     from colabctl.project import raw
 
     layout, config = open_project(root)
@@ -195,35 +195,35 @@ def protect(
 
 
 def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -> None:
-    """Check that the raw data has not changed; exit 3 if it has."""
+    """Check that raw data has not changed; exit 3 if it has."""
     from colabctl.project import raw
 
     layout, config = open_project(root)
     reports = []
     clean = True
     for folder in _folders(layout, config.read_only, path):
-        found = raw.verify(layout, folder)
-        clean = clean and found.clean
-        kinds = {
-            "changed": found.changed,
-            "missing": found.missing,
-            "added": found.added,
-            "unreadable": found.unreadable,
+        check = raw.verify(layout, folder)
+        clean = clean and check.clean
+        differences = {
+            "changed": check.changed,
+            "missing": check.missing,
+            "added": check.added,
+            "unreadable": check.unreadable,
         }
-        reports.append({"folder": layout.relative(folder), "checked": found.checked, **kinds})
+        reports.append({"folder": layout.relative(folder), "checked": check.checked, **differences})
         if not as_json:
-            for kind, names in kinds.items():
+            for kind, names in differences.items():
                 for name in names:
                     print(plain(one_line(f"{kind}: {layout.relative(folder)}/{name}")))
-            if found.clean:
-                checked = f"{counted(found.checked, 'file')}, all unchanged"
-                print(plain(one_line(f"{layout.relative(folder)}: {checked}")))
+            if check.clean:
+                summary = f"{counted(check.checked, 'file')}, all unchanged"
+                print(plain(one_line(f"{layout.relative(folder)}: {summary}")))
     if as_json:
         print_json(reports)
     if not clean:
         tell(
-            "the data is not what was recorded; bring the originals back, or accept what is new "
-            "with colabctl protect"
+            "the data differs from its recorded checksums; restore the originals, or accept the "
+            "changes: colabctl protect --accept-changes"
         )
         raise typer.Exit(3)
 
@@ -231,8 +231,8 @@ def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -
 def _folders(layout: "Layout", read_only: tuple[str, ...], path: Path | None) -> list[Path]:
     if path is None:
         return [layout.root / folder for folder in read_only]
-    beside = Path.cwd() / path  # as typed in a shell, else as a folder of the project
-    folder = beside if beside.is_dir() else layout.root / path
+    here = Path.cwd() / path  # as typed in a shell, else as a folder of the project
+    folder = here if here.is_dir() else layout.root / path
     if not folder.is_dir():
-        raise UserError(f"{path} is no folder, neither here nor in the project {layout.root}")
+        raise UserError(f"{path} is not a folder, here or in the project {layout.root}")
     return [folder]
