@@ -222,8 +222,8 @@ def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -
         print_json(reports)
     if not clean:
         tell(
-            "the data differs from its recorded checksums; restore the originals, or accept the "
-            "changes: colabctl protect --accept-changes"
+            "the data differs from its recorded checksums; bring the originals back, or accept "
+            "the changes with colabctl protect --accept-changes"
         )
         raise typer.Exit(3)
 

@@ -116,7 +116,7 @@ def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Itera
         elif name == notebook:
             yield f"{shown}: only outputs or metadata changed; the cells are the same"
         else:
-            yield f"{shown}: changed only in bytes that look the same here"
+            yield f"{shown}: changed only in bytes that look alike here"
 
 
 def _diff(name: str, old: list[str], now: list[str]) -> Iterator[str]:

@@ -33,18 +33,18 @@ def test_worker_notebooks_are_named_one_in_a_line(declared: Project, say: Say) -
     made = say("workers", "first", "-n", "2", "--member", "ana")
     names = [f"notebooks/workers/first-ana-{n}.ipynb" for n in (1, 2)]
     assert (made.code, made.out.splitlines()) == (0, names)
-    assert made.err.startswith("2 made, 0 were there\nColab's terms bar distributed computing")
+    assert made.err.startswith("2 created, 0 already there\nColab's terms bar distributed computing")
     assert made.err.count("\n") == 2
     again = say("workers", "first", "-n", "2", "--member", "ana")
     assert again.out == made.out
-    assert again.err.startswith("0 made, 2 were there\n")
+    assert again.err.startswith("0 created, 2 already there\n")
 
 
 def test_one_with_other_cells_is_told_and_passed_over(declared: Project, say: Say) -> None:
     declared.write("notebooks/workers/first-ana-1.ipynb", "mine")
     made = say("workers", "first")
     assert made.out == "notebooks/workers/first-ana-2.ipynb\n"
-    assert "notebooks/workers/first-ana-1.ipynb has other cells and is left alone\n" in made.err
+    assert "notebooks/workers/first-ana-1.ipynb exists with other cells; it is left unchanged\n" in made.err
     assert (declared.root / "notebooks/workers/first-ana-1.ipynb").read_text() == "mine"
 
 

@@ -31,19 +31,19 @@ def test_making_a_project_twice_changes_nothing(project: Project, say: Say) -> N
     say("init")
     before = everything(project.root)
     again = say("init", "--name", "other", "--member", "ana")
-    assert (again.code, again.err) == (0, "everything is there already\n")
+    assert (again.code, again.err) == (0, "nothing to create; everything exists already\n")
     assert everything(project.root) == before
 
 
 def test_members_are_added_and_listed(project: Project, say: Say) -> None:
     config = (project.root / "colabctl.yaml").read_bytes()
     added = say("member", "add", "eve")
-    assert (added.code, added.err.splitlines()[-1]) == (0, "eve is a member")
+    assert (added.code, added.err.splitlines()[-1]) == (0, "eve is now a member")
     assert say("member", "list").out == "ana\nben\neve\n"
     for folder in ("notebooks/eve", "results/eve", "checkpoints/eve"):
         assert (project.root / folder).is_dir()
     before = everything(project.root)
-    assert say("member", "add", "EVE").err == "EVE was a member already\n"
+    assert say("member", "add", "EVE").err == "EVE is already a member\n"
     assert everything(project.root) == before
     assert (project.root / "colabctl.yaml").read_bytes() == config
 

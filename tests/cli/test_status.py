@@ -62,7 +62,7 @@ def test_a_worker_that_fell_silent_is_lost_and_its_tasks_wait(project: Project, 
     assert (worker["state"], worker["task"], worker["member"]) == ("lost", None, "ana")
     assert 30 < worker["last_seen_seconds"] < 120
     shown = say("status", "loop")
-    assert "no worker is alive; go on: colabctl work loop" in shown.out
+    assert "no active workers; start one: colabctl work loop" in shown.out
 
 
 def test_the_counts_add_up_to_the_total(project: Project, say: Say) -> None:
@@ -115,7 +115,7 @@ def test_failures_are_told_by_what_went_wrong(project: Project, say: Say) -> Non
         {"error": "other", "tasks": 1},
     ]
     shown = say("status", "loop").out
-    assert "2 failed with: no [/gpu]" in shown
+    assert "2 tasks failed: no [/gpu]" in shown
     assert "colabctl retry loop" in shown
 
 
@@ -266,7 +266,7 @@ def test_watching_gives_no_json(project: Project, say: Say) -> None:
     said = say("status", "loop", "--watch", "--json")
     assert (said.code, said.out) == (1, "")
     assert said.err == (
-        "colabctl: --watch is for people and --json for scripts; give one of them\n"
+        "colabctl: --watch is for people and --json for scripts; use only one of them\n"
     )
 
 
@@ -295,13 +295,17 @@ def test_a_long_parameter_does_not_crowd_out_the_rest(project: Project, say: Say
     assert len(shown) < 1000
 
 
-def test_the_next_step_can_be_typed_as_it_is_told(project: Project, say: Say) -> None:
+def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) -> None:
     project.declare("two words", f"{LOOP}max_retries: 0\n")
-    assert "nobody works on it yet: colabctl work 'two words'\n" in say("status", "two words").out
+    assert "no workers yet; start one: colabctl work 'two words'\n" in say("status", "two words").out
     project.journal("two words", claim(0), failed(0, 1, "no"))
     shown = say("status", "two words").out
-    assert "go on: colabctl work 'two words'\n" in shown
-    assert "try the failed ones again: colabctl retry 'two words'\n" in shown
+    assert "no active workers; start one: colabctl work 'two words'\n" in shown
+    assert "retry failed tasks: colabctl retry 'two words'\n" in shown
+    for order in ("pause", "stop"):
+        say(order, "two words")
+        shown = say("status", "two words").out
+        assert "continue it: colabctl resume 'two words'\n" in shown
 
 
 def test_what_programs_tell_a_terminal_is_not_kept(project: Project) -> None:

@@ -58,7 +58,7 @@ def test_the_same_sweep_is_found_again(project: Project, say: Say, file: Path) -
     say("sweep", str(file))
     before = everything(project.root)
     again = say("sweep", str(file), "--member", "ben")
-    assert (again.code, again.out) == (0, "s: 3 tasks, was declared already\n")
+    assert (again.code, again.out) == (0, "s: 3 tasks, already declared\n")
     assert everything(project.root) == before
 
 
@@ -74,7 +74,7 @@ def test_the_same_sweep_is_found_again(project: Project, say: Say, file: Path) -
 def test_another_spelling_of_the_same_sweep_is_the_same(say: Say, file: Path, changed: str) -> None:
     say("sweep", str(file))
     file.write_text(changed)
-    assert say("sweep", str(file)).out == "s: 3 tasks, was declared already\n"
+    assert say("sweep", str(file)).out == "s: 3 tasks, already declared\n"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_other_code_is_another_sweep(project: Project, say: Say, file: Path) -> 
 
 def test_what_the_command_line_adds_is_part_of_the_sweep(say: Say, file: Path) -> None:
     assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, declared\n"
-    assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, was declared already\n"
+    assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, already declared\n"
     assert "tasks: 2 declared, 3 given" in say("sweep", str(file)).err
 
 
@@ -165,8 +165,8 @@ def test_several_who_declare_at_once_declare_one_sweep(project: Project, file: P
     ended = [end(each) for each in declarations]
     assert [each.code for each in ended] == [0] * 4, [each.err for each in ended]
     assert sorted(each.out for each in ended) == [
+        *["s: 3 tasks, already declared\n"] * 3,
         "s: 3 tasks, declared\n",
-        *["s: 3 tasks, was declared already\n"] * 3,
     ]
     assert project.run("work", "s").code == 0
     assert project.status("s")["done"] == 3
