@@ -87,8 +87,8 @@ def results(
     if best is not None:
         if plan.metric is None:
             raise UserError(
-                f"sweep {sweep} names no metric to find the best by; add `metric: {{name: ..., "
-                "goal: ...}` to its file and declare it under another name"
+                f"sweep {sweep} names no metric, so there is no best task; add `metric: "
+                "{name: ..., goal: ...}` to its file and declare it under another name"
             )
         rows = best_results(rows, plan, best)
         if_empty = unreported(plan, ledger.state) or "no task is done yet"

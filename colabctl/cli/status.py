@@ -26,8 +26,8 @@ _GUARDS = {
 _NEXT_STEPS = {
     "pending": ("no workers yet; start one", "work"),
     "idle": ("no active workers; start one", "work"),
-    "paused": ("continue it", "resume"),
-    "stopped": ("continue it", "resume"),
+    "paused": ("resume it", "resume"),
+    "stopped": ("resume it", "resume"),
 }
 _MOST_ENDED = 5  # workers that have ended, of which there may be hundreds
 _REFRESH = 2.0  # seconds between refreshes with --watch

@@ -161,7 +161,7 @@ _END_REASONS = {
     "max-tasks": "reached --max-tasks",
     "max-time": "reached --max-time",
     "target": "the metric has reached its target",
-    "stopped": "the sweep is stopped; continue it: colabctl resume SWEEP",
+    "stopped": "the sweep is stopped; resume it: colabctl resume SWEEP",
     "interrupted": "interrupted; claimed tasks are released",
     "left": "the notebook left its loop before the sweep was finished",
     "hopeless": "giving up",

@@ -37,9 +37,15 @@ def test_failed_tasks_are_made_available_again_all_or_by_name(project: Project, 
     project.journal("loop", claim(0, 1, 2), *(failed(index, 1, "x") for index in range(3)))
     assert project.status("loop")["failed"] == 3
     said = say("retry", "loop", "--task", "t000001")
-    assert (said.code, said.err) == (0, "1 failed task of loop is available again; run: colabctl work loop\n")
+    assert (said.code, said.err) == (
+        0,
+        "1 failed task of loop is available again; run: colabctl work loop\n",
+    )
     assert (project.status("loop")["failed"], project.status("loop")["pending"]) == (2, 2)
-    assert say("retry", "loop").err == "2 failed tasks of loop are available again; run: colabctl work loop\n"
+    assert (
+        say("retry", "loop").err
+        == "2 failed tasks of loop are available again; run: colabctl work loop\n"
+    )
     before = project.events("loop")
     assert say("retry", "loop").err == "no task has failed\n"
     assert project.events("loop") == before

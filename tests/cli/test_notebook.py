@@ -33,7 +33,9 @@ def test_worker_notebooks_are_named_one_in_a_line(declared: Project, say: Say) -
     made = say("workers", "first", "-n", "2", "--member", "ana")
     names = [f"notebooks/workers/first-ana-{n}.ipynb" for n in (1, 2)]
     assert (made.code, made.out.splitlines()) == (0, names)
-    assert made.err.startswith("2 created, 0 already there\nColab's terms bar distributed computing")
+    assert made.err.startswith(
+        "2 created, 0 already there\nColab's terms bar distributed computing"
+    )
     assert made.err.count("\n") == 2
     again = say("workers", "first", "-n", "2", "--member", "ana")
     assert again.out == made.out
@@ -44,7 +46,10 @@ def test_one_with_other_cells_is_told_and_passed_over(declared: Project, say: Sa
     declared.write("notebooks/workers/first-ana-1.ipynb", "mine")
     made = say("workers", "first")
     assert made.out == "notebooks/workers/first-ana-2.ipynb\n"
-    assert "notebooks/workers/first-ana-1.ipynb exists with other cells; it is left unchanged\n" in made.err
+    assert (
+        "notebooks/workers/first-ana-1.ipynb exists with other cells; it is left unchanged\n"
+        in made.err
+    )
     assert (declared.root / "notebooks/workers/first-ana-1.ipynb").read_text() == "mine"
 
 
@@ -78,7 +83,9 @@ def test_what_cannot_be_is_told_in_one_line_and_nothing_is_written(
     before = everything(declared.root)
     refused(say("workers", "frist"), "sweep 'frist' does not exist; did you mean first?")
     refused(say("workers", "first", "-n", "0"), "-n is 0; give a number")
-    refused(say("workers", "first", "--member", "eve"), "'eve' is not a member", "colabctl member add")
+    refused(
+        say("workers", "first", "--member", "eve"), "'eve' is not a member", "colabctl member add"
+    )
     refused(say("workers", "first", "--max-time", "soon"), "--max-time", "write 90s, 10m")
     refused(say("workers", "loop"), "sweep loop has no program that a worker could run")
     assert everything(declared.root) == before

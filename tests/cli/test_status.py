@@ -297,7 +297,9 @@ def test_a_long_parameter_does_not_crowd_out_the_rest(project: Project, say: Say
 
 def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) -> None:
     project.declare("two words", f"{LOOP}max_retries: 0\n")
-    assert "no workers yet; start one: colabctl work 'two words'\n" in say("status", "two words").out
+    assert (
+        "no workers yet; start one: colabctl work 'two words'\n" in say("status", "two words").out
+    )
     project.journal("two words", claim(0), failed(0, 1, "no"))
     shown = say("status", "two words").out
     assert "no active workers; start one: colabctl work 'two words'\n" in shown
@@ -305,7 +307,7 @@ def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) ->
     for order in ("pause", "stop"):
         say(order, "two words")
         shown = say("status", "two words").out
-        assert "continue it: colabctl resume 'two words'\n" in shown
+        assert "resume it: colabctl resume 'two words'\n" in shown
 
 
 def test_what_programs_tell_a_terminal_is_not_kept(project: Project) -> None:

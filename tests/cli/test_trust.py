@@ -194,7 +194,9 @@ def test_code_that_an_encoding_hides_is_shown(
 def test_an_encoding_that_nobody_knows_here_is_told(project: Project, bens: dict[str, str]) -> None:
     forge(project, "first", "more.py", b"# coding: made-up\n")
     shown = project.run("trust", "first", **bens).out
-    assert "(shown as UTF-8, but Python may read it differently: unknown encoding: made-up)" in shown
+    assert (
+        "(shown as UTF-8, but Python may read it differently: unknown encoding: made-up)" in shown
+    )
 
 
 def test_code_is_shown_letter_by_letter_in_a_diff_too(

@@ -258,7 +258,7 @@ def train(params, task):
     project.write("go", "")
     ended = end(worker)
     assert ended.code == 0
-    assert "the sweep is stopped; continue it: colabctl resume SWEEP" in ended.err
+    assert "the sweep is stopped; resume it: colabctl resume SWEEP" in ended.err
     status = project.status("stopped")
     assert (status["state"], status["done"], status["cancelled"], status["pending"]) == (
         "stopped",
