@@ -43,7 +43,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(requested: bool) -> None:
+def _version(requested: bool) -> None:
     if requested:
         print(VERSION)
         raise typer.Exit
@@ -54,9 +54,7 @@ def _options(
     context: typer.Context,
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
-        ),
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     if not (version or context.invoked_subcommand):

@@ -12,9 +12,7 @@ from colabctl.cli.terminal import command_line, counted
 def pause(sweep: Sweep, member: Member = None, root: Root = None) -> None:
     """Pause a sweep: running tasks finish, and workers wait."""
     _order(sweep, "pause", member, root)
-    tell(
-        f"{sweep} is paused; running tasks will finish. Resume it: {command_line('resume', sweep)}"
-    )
+    tell(f"{sweep} is paused; running tasks finish. Resume it: {command_line('resume', sweep)}")
 
 
 def resume(sweep: Sweep, member: Member = None, root: Root = None) -> None:
@@ -26,9 +24,7 @@ def resume(sweep: Sweep, member: Member = None, root: Root = None) -> None:
 def stop(sweep: Sweep, member: Member = None, root: Root = None) -> None:
     """Stop a sweep: running tasks finish, then the workers exit."""
     _order(sweep, "stop", member, root)
-    tell(
-        f"{sweep} is stopped; running tasks will finish. Resume it: {command_line('resume', sweep)}"
-    )
+    tell(f"{sweep} is stopped; running tasks finish. Resume it: {command_line('resume', sweep)}")
 
 
 def retry(

@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Root, Sweep, open_project, tell
-from colabctl.cli.terminal import (
-    command_line,
-    counted,
-    cut,
-    for_screen,
-    one_line,
-    plain,
-    styled,
-)
+from colabctl.cli.terminal import command_line, counted, cut, for_screen, one_line, plain, styled
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -139,10 +131,10 @@ def _print_table(sweep: str, rows: "Sequence[Result]", if_empty: str) -> None:
         print(plain(one_line(if_empty)))
         return
     columns, lines = table(rows)
-    never = {"index", "worker", "finished_at"} | (
+    omitted = {"index", "worker", "finished_at"} | (
         {"error"} if not any(row.error for row in rows) else set()
     )
-    visible = [number for number, name in enumerate(columns) if name not in never]
+    visible = [number for number, name in enumerate(columns) if name not in omitted]
     cells = [[_cell(value) for value in line] for line in (columns, *lines)]
     widths = [max(map(len, column)) + 2 for column in zip(*cells, strict=True)]
     screen = Console()

@@ -132,11 +132,11 @@ def work(
         )
     if last and last.ending == "full":
         raise UserError(
-            f"{last.reason}; free some space (a Drive's trash counts too), then restart the worker"
+            f"{last.reason}; free space (a Drive's trash counts), then restart the worker"
         )
     if last and last.ending == "unwritable":
         raise UserError(
-            f"{last.reason}; make sure that you may edit the folder, then restart the worker"
+            f"{last.reason}; check that you may edit the folder, then restart the worker"
         )
 
 

@@ -12,7 +12,7 @@ LOOP = "method: grid\nmax_retries: 0\nparameters: {x: {values: [10, 20, 30, 40]}
 @pytest.mark.parametrize(
     ("order", "state"), [("pause", "paused"), ("stop", "stopped"), ("resume", "pending")]
 )
-def test_an_order_is_one_event_of_whoever_gives_it(
+def test_an_order_is_one_event_of_the_member_who_gives_it(
     project: Project, say: Say, order: str, state: str
 ) -> None:
     project.declare("loop", LOOP)

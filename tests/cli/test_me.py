@@ -1,4 +1,4 @@
-"""`me`, and the question that a terminal gets instead of an error."""
+"""`me`, and the question that a person on a terminal is asked instead of an error."""
 
 import fcntl
 import os
@@ -51,7 +51,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_me_is_said_once_and_shown(project: Project, say: Say) -> None:
+def test_me_sets_the_member_once_and_shows_it(project: Project, say: Say) -> None:
     assert say("me", "BEN", COLABCTL_MEMBER="").out == "ben\n"
     assert say("me", COLABCTL_MEMBER="").out == "ben\n"
     assert say("me", "--json", COLABCTL_MEMBER="").json == {"member": "ben"}

@@ -42,7 +42,9 @@ def test_worker_notebooks_are_named_one_in_a_line(declared: Project, say: Say) -
     assert again.err.startswith("0 created, 2 already there\n")
 
 
-def test_one_with_other_cells_is_told_and_passed_over(declared: Project, say: Say) -> None:
+def test_a_notebook_with_other_cells_is_reported_and_left_unchanged(
+    declared: Project, say: Say
+) -> None:
     declared.write("notebooks/workers/first-ana-1.ipynb", "mine")
     made = say("workers", "first")
     assert made.out == "notebooks/workers/first-ana-2.ipynb\n"
@@ -53,7 +55,9 @@ def test_one_with_other_cells_is_told_and_passed_over(declared: Project, say: Sa
     assert (declared.root / "notebooks/workers/first-ana-1.ipynb").read_text() == "mine"
 
 
-def test_what_was_made_can_be_read_by_a_script_with_links(declared: Project, say: Say) -> None:
+def test_a_script_can_read_the_created_notebooks_and_their_links(
+    declared: Project, say: Say
+) -> None:
     say("workers", "first")
     path = declared.root / "notebooks/workers/first-ana-1.ipynb"
     try:
@@ -76,7 +80,7 @@ def test_options_reach_the_form(declared: Project, say: Say) -> None:
     assert "release_machine = True" in form
 
 
-def test_what_cannot_be_is_told_in_one_line_and_nothing_is_written(
+def test_an_impossible_request_is_refused_in_one_line_and_nothing_is_written(
     declared: Project, say: Say
 ) -> None:
     declared.declare("loop", LOOP)

@@ -1,4 +1,4 @@
-"""`init`, `member`, `protect` and `verify`: a project and the data that it guards."""
+"""`init`, `member`, `protect` and `verify`: a project and its protected data."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ def test_a_folder_becomes_a_project(say: Say, tmp_path: Path) -> None:
     assert say("member", "list", "--json", cwd=folder).json == ["eve"]
 
 
-def test_the_current_folder_is_the_one_unless_told(say: Say, tmp_path: Path) -> None:
+def test_init_takes_the_current_folder_by_default(say: Say, tmp_path: Path) -> None:
     folder = tmp_path / "here"
     folder.mkdir()
     assert say("init", cwd=folder).out == f"{folder}\n"
     assert (folder / "colabctl.yaml").is_file()
 
 
-def test_making_a_project_twice_changes_nothing(project: Project, say: Say) -> None:
+def test_creating_a_project_twice_changes_nothing(project: Project, say: Say) -> None:
     project.write("colabctl.yaml", (project.root / "colabctl.yaml").read_text() + "# mine\n")
     project.write("notebooks/ana/start.ipynb", "mine")
     say("init")

@@ -98,7 +98,7 @@ def test_people_get_a_table_that_shows_everything_as_it_is(say: Say) -> None:
 
 
 @pytest.mark.usefixtures("loop")
-def test_a_terminal_without_room_gets_fewer_columns_and_is_told_of_it(say: Say) -> None:
+def test_a_narrow_terminal_gets_fewer_columns_and_a_note(say: Say) -> None:
     narrow = say("results", "loop", COLUMNS="40", TTY_COMPATIBLE="1")
     titles = re.sub(r"\x1b\[\d*m", "", narrow.out.splitlines()[0])
     assert titles.split() == ["task", "status", "error", "x", "y"]
@@ -119,7 +119,7 @@ def test_before_the_first_result_the_table_says_so(project: Project, say: Say) -
     assert say("results", "loop", "--format", "csv").out.startswith("task,index,status")
 
 
-def test_a_metric_that_no_task_reports_is_told_with_those_that_are(
+def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project: Project, say: Say
 ) -> None:
     project.declare("loop", LOOP.replace("name: y", "name: lss"))

@@ -1,4 +1,4 @@
-"""`sweep` declares a sweep, or finds the same one again."""
+"""`sweep` declares a sweep; declaring the same one again changes nothing."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,9 @@ def test_a_declared_sweep_has_its_file_its_code_its_tasks_and_its_plan(
     }  # fmt: skip
 
 
-def test_the_same_sweep_is_found_again(project: Project, say: Say, file: Path) -> None:
+def test_declaring_the_same_sweep_again_changes_nothing(
+    project: Project, say: Say, file: Path
+) -> None:
     say("sweep", str(file))
     before = everything(project.root)
     again = say("sweep", str(file), "--member", "ben")
@@ -269,7 +271,7 @@ def test_a_file_from_outside_of_the_project_will_do(
     assert say("sweep", str(tmp_path / "mine.yaml")).out == "mine: 3 tasks, declared\n"
 
 
-def test_notes_of_the_file_are_told(project: Project, say: Say) -> None:
+def test_notes_on_the_file_are_printed(project: Project, say: Say) -> None:
     project.write("wandb.yaml", "method: random\nproject: p\nparameters: {x: {min: 0, max: 9}}\n")
     said = say("sweep", "wandb.yaml")
     assert said.code == 0

@@ -1,4 +1,4 @@
-"""Nobody runs code of others without having looked: `work` refuses, `trust` shows and approves."""
+"""No one runs unseen code of other members: `work` refuses it, `trust` shows and approves it."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_without_names_work_passes_over_what_is_not_trusted(
     assert "no sweep has tasks to run" in worked.err
 
 
-def test_trust_shows_the_code_and_approves_it_only_when_told(
+def test_trust_shows_the_code_and_approves_it_only_with_consent(
     project: Project, bens: dict[str, str]
 ) -> None:
     looked = project.run("trust", "first", **bens)
@@ -156,7 +156,7 @@ def test_a_notebook_that_is_not_the_program_is_shown_as_it_is(
         ),
     ],
 )
-def test_files_that_differ_are_never_said_to_be_the_same(
+def test_different_files_are_never_shown_as_the_same(
     project: Project, bens: dict[str, str], before: bytes, after: bytes | None, told: str
 ) -> None:
     forge(project, "first", "more.py", before)
@@ -169,7 +169,7 @@ def test_files_that_differ_are_never_said_to_be_the_same(
     assert "the same" not in shown
 
 
-def test_a_way_to_run_that_is_new_is_told_though_no_file_has_changed(
+def test_a_new_way_to_run_is_shown_even_if_no_file_has_changed(
     project: Project, bens: dict[str, str]
 ) -> None:
     project.run("trust", "first", "--yes", **bens)
@@ -191,7 +191,7 @@ def test_code_that_an_encoding_hides_is_shown(
     assert "(shown as raw_unicode_escape, the encoding in which Python reads it)" in shown
 
 
-def test_an_encoding_that_nobody_knows_here_is_told(project: Project, bens: dict[str, str]) -> None:
+def test_an_unknown_encoding_is_noted(project: Project, bens: dict[str, str]) -> None:
     forge(project, "first", "more.py", b"# coding: made-up\n")
     shown = project.run("trust", "first", **bens).out
     assert (
@@ -233,7 +233,7 @@ def test_another_command_for_the_same_code_is_another_thing_to_approve(
     assert "+bash -c 'rm -rf ~'" in project.run("trust", "evil", **bens).out
 
 
-def test_a_digest_that_was_looked_at_before_can_be_given(
+def test_a_digest_that_was_shown_before_can_be_approved(
     project: Project, bens: dict[str, str]
 ) -> None:
     told = project.run("trust", "first", "--json", **bens).json
