@@ -1,4 +1,4 @@
-"""The program as a whole: its commands, grouped as `--help` shows them."""
+"""All commands, in the groups that `--help` shows."""
 
 from typing import Annotated
 
@@ -21,11 +21,11 @@ from colabctl.cli import (
 from colabctl.version import VERSION
 
 _START = """\
-colabctl shares one machine-learning project in a Drive folder.
+colabctl shares a machine-learning project in a Google Drive folder.
 Every notebook, laptop or server that sees the folder can work on its sweeps.
 
-  colabctl demo                a project and a real sweep, in under a minute
-  colabctl init                make the current folder a project
+  colabctl demo                create a project and run a real sweep, in under a minute
+  colabctl init                turn the current folder into a project
   colabctl sweep sweep.yaml    declare a sweep; then run it: colabctl work
 
 Read more:
@@ -36,15 +36,15 @@ Read more:
 
 app = typer.Typer(
     name="colabctl",
-    help="Share one machine-learning project in a Drive folder; every notebook works on one sweep.",
-    epilog="Read the documentation: colabctl guide",
+    help="Share a machine-learning project in a Drive folder; every notebook can be a worker.",
+    epilog="Documentation: colabctl guide",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         print(VERSION)
         raise typer.Exit
 
@@ -61,11 +61,11 @@ def _options(
         print(_START, end="")
 
 
-member = typer.Typer(no_args_is_help=True, help="Add and list the members of the project.")
+member = typer.Typer(no_args_is_help=True, help="Add or list members of the project.")
 member.command("add")(project.member_add)
 member.command("list")(project.member_list)
 
-notebooks = typer.Typer(no_args_is_help=True, help="Write a notebook to start with.")
+notebooks = typer.Typer(no_args_is_help=True, help="Create notebooks that open the project.")
 notebooks.command("new")(notebook.new)
 
 app.command(rich_help_panel="Project")(project.init)

@@ -1,32 +1,30 @@
-"""The commands that steer a sweep: each is one event in its ledger."""
+"""The commands that steer a sweep; each writes one event to its ledger."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, Sweep, open_project, talk, working_member
-from colabctl.cli.terminal import counted
+from colabctl.cli.options import Member, Root, Sweep, open_project, tell, working_member
+from colabctl.cli.terminal import command_line, counted
 
 
 def pause(sweep: Sweep, member: Member = None, root: Root = None) -> None:
-    """Start no new tasks; running tasks finish, and workers wait."""
+    """Pause a sweep: running tasks finish, and workers wait."""
     _order(sweep, "pause", member, root)
-    talk(f"{sweep} pauses once its running tasks are done; go on: {_typed('resume', sweep)}")
+    tell(f"{sweep} is paused; running tasks finish. Resume it: {command_line('resume', sweep)}")
 
 
 def resume(sweep: Sweep, member: Member = None, root: Root = None) -> None:
-    """Continue a sweep that was paused or stopped."""
+    """Continue a paused or stopped sweep."""
     _order(sweep, "resume", member, root)
-    talk(f"{sweep} goes on where there are workers: {_typed('work', sweep)}")
+    tell(f"{sweep} continues; if it has no workers, start one: {command_line('work', sweep)}")
 
 
 def stop(sweep: Sweep, member: Member = None, root: Root = None) -> None:
-    """Start no new tasks; running tasks finish, then the workers exit."""
+    """Stop a sweep: running tasks finish, then the workers exit."""
     _order(sweep, "stop", member, root)
-    again = _typed("resume", sweep)
-    talk(f"{sweep} stops once its running tasks are done; take it up again: {again}")
+    tell(f"{sweep} is stopped; running tasks finish. Resume it: {command_line('resume', sweep)}")
 
 
 def retry(
@@ -43,17 +41,18 @@ def retry(
     member: Member = None,
     root: Root = None,
 ) -> None:
-    """Run failed tasks again, with the same parameters."""
+    """Make failed tasks available again, with the same parameters."""
     from colabctl.work.control import retry_failed
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
     who = working_member(config, member)
-    again = retry_failed(OpenSweep.named(layout, sweep), who, task)
-    are = "is" if again == 1 else "are"
-    talk(
-        f"{counted(again, 'failed task')} of {sweep} {are} open again"
-        if again
+    count = retry_failed(OpenSweep.named(layout, sweep), who, task)
+    are = "is" if count == 1 else "are"
+    tell(
+        f"{counted(count, 'failed task')} of {sweep} {are} available again; run: "
+        f"{command_line('work', sweep)}"
+        if count
         else "no task has failed"
     )
 
@@ -63,9 +62,5 @@ def _order(sweep: str, kind: str, member: str | None, root: Path | None) -> None
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
-    opened = OpenSweep.named(layout, sweep)
-    order(opened, working_member(config, member), kind)
-
-
-def _typed(command: str, sweep: str) -> str:
-    return shlex.join(["colabctl", command, sweep])
+    open_sweep = OpenSweep.named(layout, sweep)
+    order(open_sweep, working_member(config, member), kind)

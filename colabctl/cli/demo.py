@@ -1,4 +1,4 @@
-"""The command that shows all of it on real data."""
+"""The command that runs a demo project on real data."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,15 +7,15 @@ import typer
 
 
 def demo(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder to make the project in.")
-    ] = Path("colabctl-demo"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the project.")] = Path(
+        "colabctl-demo"
+    ),
     trials: Annotated[
         int,
-        typer.Option("--trials", min=1, metavar="N", help="Trials of each model on each data set."),
+        typer.Option("--trials", min=1, metavar="N", help="Trials for each model and data set."),
     ] = 10,
 ) -> None:
-    """Make a project and run a real sweep in it with two workers, in under a minute."""
+    """Create a project and run a real sweep in it with two workers, in under a minute."""
     from colabctl.demo import run
 
     run(folder.expanduser().absolute(), trials)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Json, Root, answer, open_project, talk
+from colabctl.cli.options import Json, Root, open_project, print_json, tell
 from colabctl.cli.terminal import counted, one_line, styled
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
@@ -68,7 +68,7 @@ def _check(layout: "Layout", config: "Config", as_json: bool) -> None:
             if check.fix:
                 console.print(styled(f"      fix: {check.fix}"), soft_wrap=True)
     if as_json:
-        answer([asdict(check) for check in checks])
+        print_json([asdict(check) for check in checks])
     if any(check.level == "wrong" for check in checks):
         raise typer.Exit(3)
 
@@ -78,13 +78,13 @@ def _ask(layout: "Layout", rounds: int, patience: float, as_json: bool) -> None:
 
     clocks = Time(time.time, time.monotonic, time.sleep)
     answers = []
-    talk("asking; on another machine run: colabctl doctor --answer")
+    tell("asking; on another machine run: colabctl doctor --answer")
     for each in ask(layout, own_folder(layout), rounds, patience, clocks):
         answers.append(each)
-        talk(f"{one_line(each.host)} answered; there and back took {each.there_and_back:.1f} s")
+        tell(f"{one_line(each.host)} answered; there and back took {each.there_and_back:.1f} s")
     figures = summary(answers)
     if as_json:
-        answer(figures)
+        print_json(figures)
     else:
         print(
             f"a file takes about {figures['one_way_seconds']:.1f} s one way (median of "
@@ -98,15 +98,15 @@ def _reply(layout: "Layout", patience: float, as_json: bool) -> None:
     from colabctl.doctor.probe import answer as reply
 
     clocks = Time(time.time, time.monotonic, time.sleep)
-    talk(f"answering until no question arrives for {patience:.0f} s; stop with Ctrl-C")
+    tell(f"answering until no question arrives for {patience:.0f} s; stop with Ctrl-C")
     delays = []
     try:
         for host, delay in reply(layout, own_folder(layout), patience, clocks):
             delays.append(delay)
-            talk(f"a question from {one_line(host)} arrived after {delay:.1f} s (by both clocks)")
+            tell(f"a question from {one_line(host)} arrived after {delay:.1f} s (by both clocks)")
     except KeyboardInterrupt:
-        talk("stopped")
+        tell("stopped")
     if as_json:
-        answer({"answered": len(delays), "arrived_after_seconds": delays})
+        print_json({"answered": len(delays), "arrived_after_seconds": delays})
     else:
         print(f"{counted(len(delays), 'question')} answered")

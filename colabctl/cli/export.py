@@ -1,4 +1,4 @@
-"""The command that writes a declared sweep for other tools: W&B, Optuna, a spreadsheet."""
+"""The command that exports a declared sweep to W&B, Optuna or a spreadsheet."""
 
 import shlex
 import sys
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Root, Sweep, answer, open_project, talk
+from colabctl.cli.options import Json, Root, Sweep, open_project, print_json, tell
 from colabctl.cli.terminal import counted, for_screen, one_line, plain
 from colabctl.errors import UserError, nearest
 
@@ -46,7 +46,7 @@ def export(
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Write a declared sweep for W&B, Optuna or a spreadsheet; print the names of the files."""
+    """Export a declared sweep to W&B, Optuna or a spreadsheet; print the names of the files."""
     from colabctl.work.open_sweep import OpenSweep
 
     if to not in _EXPORTS:
@@ -54,117 +54,117 @@ def export(
         hint = f"did you mean {near}?" if near else f"choose one of {', '.join(_EXPORTS)}"
         raise UserError(f"--to {to}: unknown; {hint}")
     layout, _ = open_project(root)
-    opened = OpenSweep.named(layout, sweep)
+    open_sweep = OpenSweep.named(layout, sweep)
     if to == "csv" and output is None:
         if as_json:
-            raise UserError("--json tells about files; say which to write: -o FILE")
-        sys.stdout.writelines(map(for_screen, _lines(opened)))
+            raise UserError("--json lists the files that were written; name one with -o FILE")
+        sys.stdout.writelines(map(for_screen, _lines(open_sweep)))
         return
-    written = _EXPORTS[to](opened, output, force)
-    for note in written.notes:
-        talk(f"note: {one_line(note)}")
+    exported = _EXPORTS[to](open_sweep, output, force)
+    for note in exported.notes:
+        tell(f"note: {one_line(note)}")
     if as_json:
-        answer({"sweep": sweep, "to": to, **written.told, "notes": list(written.notes)})
+        print_json({"sweep": sweep, "to": to, **exported.details, "notes": list(exported.notes)})
         return
-    for file in written.told["files"]:
+    for file in exported.details["files"]:
         print(plain(one_line(file["file"])))
-    talk(one_line(written.summary))
+    tell(one_line(exported.summary))
 
 
 @dataclass(frozen=True)
-class _Written:
-    """What was written: `told` to scripts, in which `files` have a `file` each; the rest to all."""
+class _Export:
+    """What was written; `details` are for scripts and list the `files`, each with a `file`."""
 
-    told: dict[str, Any]
+    details: dict[str, Any]
     summary: str
     notes: Sequence[str] = ()
 
 
-def _wandb(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
+def _wandb(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export.wandb_files import write_sweeps
     from colabctl.export.wandb_sweeps import wandb_sweeps
 
-    name = opened.plan.sweep
-    sweeps, notes = wandb_sweeps(opened.declaration(), opened.cells(), name)
+    name = sweep.plan.sweep
+    sweeps, notes = wandb_sweeps(sweep.declaration(), sweep.cells(), name)
     folder = output or Path(f"{name}-wandb")
-    places = write_sweeps(sweeps, folder, name, notes, replace=force)
+    paths = write_sweeps(sweeps, folder, name, notes, replace=force)
     files = [
-        {"file": str(place), "values": each.fixed, "tasks": each.tasks}
-        for place, each in zip(places, sweeps, strict=True)
+        {"file": str(path), "values": each.fixed, "tasks": each.tasks}
+        for path, each in zip(paths, sweeps, strict=True)
     ]
-    return _Written(
+    return _Export(
         {"files": files},
-        f"{counted(len(places), 'W&B sweep')} written to {folder}; start one: wandb sweep FILE",
+        f"{counted(len(paths), 'W&B sweep')} written to {folder}; start one: wandb sweep FILE",
         notes,
     )
 
 
-def _optuna(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
+def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export.optuna_database import write_studies
     from colabctl.export.optuna_studies import studies
 
-    plan = opened.plan
-    _refresh(opened)
+    plan = sweep.plan
+    _refresh(sweep)
     file = output or Path(f"{plan.sweep}.optuna.db")
-    found = studies(plan, opened.cells(), opened.ledger.state, opened.tasks)
-    finished = opened.ledger.state.finished
-    counts = write_studies(found, file, plan, replace=force, progress=_progress(finished))
-    return _Written(
+    exported = studies(plan, sweep.cells(), sweep.ledger.state, sweep.tasks)
+    finished = sweep.ledger.state.finished
+    counts = write_studies(exported, file, plan, replace=force, progress=_progress(finished))
+    return _Export(
         {
             "files": [{"file": str(file)}],
             "studies": [{"study": name, "trials": count} for name, count in counts.items()],
         },
         f"{counted(finished, 'trial')} in {counted(len(counts), 'study', 'studies')}; "
-        f"look at them: optuna-dashboard {shlex.quote(f'sqlite:///{file}')}",
+        f"view them: optuna-dashboard {shlex.quote(f'sqlite:///{file}')}",
     )
 
 
-def _csv(opened: "OpenSweep", output: Path | None, force: bool) -> _Written:
+def _csv(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export import task_table
     from colabctl.views import files
 
     assert output is not None
     if not force:
-        files.refuse_foreign(output, task_table.is_ours, "holds no task list of colabctl")
-    files.write(output, "".join(_lines(opened)).encode())
-    total = opened.plan.total
-    return _Written(
+        files.refuse_foreign(output, task_table.is_ours, "does not hold a task list from colabctl")
+    files.write(output, "".join(_lines(sweep)).encode())
+    total = sweep.plan.total
+    return _Export(
         {"files": [{"file": str(output)}], "tasks": total},
         f"{counted(total, 'task')} written to {output}",
     )
 
 
-def _lines(opened: "OpenSweep") -> Iterator[str]:
+def _lines(sweep: "OpenSweep") -> Iterator[str]:
     from colabctl.export.task_table import as_csv
 
-    _refresh(opened)
-    return as_csv(opened.plan, opened.ledger.state, opened.tasks, opened.ledger.clock.now())
+    _refresh(sweep)
+    return as_csv(sweep.plan, sweep.ledger.state, sweep.tasks, sweep.ledger.clock.now())
 
 
-_EXPORTS: dict[str, Callable[["OpenSweep", Path | None, bool], _Written]] = {
+_EXPORTS: dict[str, Callable[["OpenSweep", Path | None, bool], _Export]] = {
     "wandb": _wandb,
     "optuna": _optuna,
     "csv": _csv,
 }
 
 
-def _refresh(opened: "OpenSweep") -> None:
-    opened.ledger.refresh()
-    for damage in opened.ledger.damage:
-        talk(f"note: {one_line(str(damage))}")
+def _refresh(sweep: "OpenSweep") -> None:
+    sweep.ledger.refresh()
+    for damage in sweep.ledger.damage:
+        tell(f"note: {one_line(str(damage))}")
 
 
 def _progress(total: int) -> Callable[[int], None]:
-    """Return what tells how many trials are written, after one second and then every five."""
+    """Return a callback that reports the trials written, after one second and then every five."""
     due: float | None = None
 
-    def tell(written: int) -> None:
+    def progress(written: int) -> None:
         nonlocal due
         now = time.monotonic()
         if due is None:
             due = now + 1
         elif now >= due and written < total:
             due = now + 5
-            talk(f"{written:,} of {total:,} trials written")
+            tell(f"{written:,} of {total:,} trials written")
 
-    return tell
+    return progress

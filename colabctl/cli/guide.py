@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import talk
+from colabctl.cli.options import tell
 from colabctl.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ ORDER = (
 )
 """The topics in the order in which people read them."""
 
-_ENDLESS = 100_000  # columns; a line of this width is never wrapped
-_WIDEST = 102  # columns; a line of 100 and its margins
+_NO_WRAP = 100_000  # columns; no line is that long
+_MAX_WIDTH = 102  # columns; a line of 100 and its margins
 
 
 def pages() -> "Traversable":
-    """Return the folder of the pages, as it is in the package."""
+    """Return the package's folder of pages."""
     from importlib import resources
 
     return resources.files("colabctl") / "guide"
@@ -66,14 +66,14 @@ def summary(text: str) -> str:
     from rich.markdown import Markdown
 
     tokens = Markdown(text.partition("\n## ")[0]).parsed
-    begins = next(n for n, token in enumerate(tokens) if token.type == "paragraph_open")
-    words = tokens[begins + 1].children or ()
+    start = next(n for n, token in enumerate(tokens) if token.type == "paragraph_open")
+    words = tokens[start + 1].children or ()
     paragraph = "".join(" " if word.type == "softbreak" else word.content for word in words)
     return re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
 
 
 def complete_topic(incomplete: str) -> list[str]:
-    """Return the topics that begin with `incomplete`, for the shell."""
+    """Return the topics that start with `incomplete`, for shell completion."""
     return [topic for topic in topics() if topic.startswith(incomplete)]
 
 
@@ -88,18 +88,18 @@ def guide(
         ),
     ] = None,
 ) -> None:
-    """Read the documentation: list its topics, or show the page of one.
+    """Read the documentation: list its topics, or show a page.
 
     On a terminal the page opens in your pager (PAGER, else less); in a pipe it is plain Markdown.
     """
     if topic is None:
         _list()
         return
-    known = topics()
+    names = topics()
     name = topic.casefold().removesuffix(".md")
-    if name not in known:
-        close = " or ".join(_close(name, known))
-        hint = f"did you mean {close}?" if close else f"choose one of {', '.join(known)}"
+    if name not in names:
+        close = " or ".join(_close(name, names))
+        hint = f"did you mean {close}?" if close else f"choose one of {', '.join(names)}"
         raise UserError(f"the guide has no page {topic!r}; {hint}")
     text = page(name)
     if sys.stdout.isatty():
@@ -108,11 +108,11 @@ def guide(
         print(text, end="")
 
 
-def _close(name: str, known: list[str]) -> list[str]:
-    """Return the topics that `name` is a part of, else the one that is spelled most like it."""
-    parts = [topic for topic in known if name and name in topic]
-    close = nearest(name, known)
-    return parts or ([close] if close else [])
+def _close(name: str, names: list[str]) -> list[str]:
+    """Return the topics that contain `name`, else the one that is spelled most like it."""
+    matches = [topic for topic in names if name and name in topic]
+    close = nearest(name, names)
+    return matches or ([close] if close else [])
 
 
 def _list() -> None:
@@ -124,12 +124,12 @@ def _list() -> None:
     for topic in topics():
         table.add_row(topic, summary(page(topic)))
     console = Console(highlight=False)
-    console.print(table, width=console.width if console.is_terminal else _ENDLESS)
-    talk("read one: colabctl guide TOPIC")
+    console.print(table, width=console.width if console.is_terminal else _NO_WRAP)
+    tell("read a page: colabctl guide TOPIC")
 
 
 def _show(text: str) -> None:
-    """Show a page in the pager that PAGER names, else in less; print it if there is none."""
+    """Show a page in the pager (PAGER, else less); print it if there is none."""
     import signal
     import subprocess
 
@@ -137,12 +137,12 @@ def _show(text: str) -> None:
 
     console = Console()
     with console.capture() as rendered:
-        console.print(rendered_page(text), width=min(console.width, _WIDEST))
+        console.print(rendered_page(text), width=min(console.width, _MAX_WIDTH))
     pager = _pager()
     if not pager:
         print(rendered.get(), end="")
         return
-    # As git does: colours, and a page that fits on the screen is only printed.
+    # As git does: keep colours, and just print a page that fits on the screen.
     environ = {"LESS": "FRX", **os.environ}
     with subprocess.Popen(  # noqa: S603 - the user's own choice
         pager, stdin=subprocess.PIPE, env=environ, encoding="utf-8"
@@ -155,19 +155,19 @@ def _show(text: str) -> None:
 
 
 def _pager() -> list[str]:
-    """Return the words of the pager's command; empty if there is no such program."""
+    """Return the words of the pager's command; empty if it is not installed."""
     import shlex
     import shutil
 
     try:
         words = shlex.split(os.environ.get("PAGER", "less"))
-    except ValueError:  # a quotation mark without its second
+    except ValueError:  # an unmatched quotation mark
         return []
     return words if words and shutil.which(words[0]) else []
 
 
 def rendered_page(text: str) -> "Markdown":
-    """Return a page for rich; a link to another page names the command that shows that page."""
+    """Return a page for rich; a link to another page becomes the command that shows it."""
     from rich.markdown import Markdown
 
     shown = Markdown(text, hyperlinks=False)
@@ -177,7 +177,7 @@ def rendered_page(text: str) -> "Markdown":
 
 
 def _linked(tokens: "Iterable[Token]") -> "Iterator[Token]":
-    """Yield the tokens of a line; links within the page are plain text."""
+    """Yield the tokens of a line; links within the page become plain text."""
     within = False
     for token in tokens:
         if token.type == "link_open":

@@ -1,4 +1,4 @@
-"""The commands that write notebooks: one to begin with, and workers of a sweep."""
+"""The commands that write notebooks: starters for members and workers for a sweep."""
 
 import os
 from pathlib import Path
@@ -11,9 +11,9 @@ from colabctl.cli.options import (
     Member,
     Root,
     Sweep,
-    answer,
     open_project,
-    talk,
+    print_json,
+    tell,
     working_member,
 )
 from colabctl.durations import parse_duration
@@ -29,7 +29,7 @@ def new(
     member: Member = None,
     root: Root = None,
 ) -> None:
-    """Write a notebook that opens the project, in your own notebooks folder."""
+    """Create a notebook that opens the project, in your own notebooks folder."""
     from colabctl.project.notebooks.starter import write_starter
     from colabctl.project.notebooks.wheel import place_wheel
 
@@ -51,14 +51,14 @@ def workers(
         typer.Option("--max-time", metavar="TIME", help="How long each worker may run."),
     ] = "11h",
     release: Annotated[
-        bool, typer.Option("--release", help="Release the Colab machine at the end.")
+        bool, typer.Option("--release", help="Disconnect and delete the Colab runtime at the end.")
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Write worker notebooks for Colab: each one, once run, works on the sweep.
+    """Create worker notebooks for Colab; a machine that runs one is a worker of the sweep.
 
-    Nothing is overwritten. A notebook that exists and is the same counts as one of them.
+    Nothing is overwritten. An identical notebook that already exists counts as one of them.
     """
     from colabctl.project.notebooks.worker import TERMS, Job, write_workers
     from colabctl.version import VERSION
@@ -80,19 +80,20 @@ def workers(
     )
     written = write_workers(layout, who, job, number)
     for path in written.other:
-        talk(f"{layout.relative(path)} has other cells and is left alone")
+        tell(f"{layout.relative(path)} exists with other cells; it is left unchanged")
     if as_json:
-        answer([_entry(layout, written, path) for path in written.paths])
+        print_json([_entry(layout, written, path) for path in written.paths])
     else:
         for path in written.paths:
             print(_line(layout, path))
-    talk(f"{len(written.new)} made, {len(written.paths) - len(written.new)} were there")
+    existing = len(written.paths) - len(written.new)
+    tell(f"{len(written.new)} created, {existing} already there")
     if written.new:
-        talk(TERMS)
+        tell(TERMS)
 
 
 def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
-    """Return a sweep's plan, if this member may vouch for its code, as the notebooks do."""
+    """Return a sweep's plan; raise UserError if this member has not approved its code."""
     from colabctl.ledger import check_approved, program_of, read_plan
     from colabctl.project.approvals import approvals_for
     from colabctl.project.sweeps import find_sweep
@@ -104,7 +105,7 @@ def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
 
 
 def _line(layout: "Layout", path: Path) -> str:
-    """Return a notebook's path, and the address at which Colab opens it if the mount tells."""
+    """Return a notebook's path, and the link that opens it in Colab if its Drive id is known."""
     from colabctl.project.notebooks.rendering import colab_link
 
     link = colab_link(path)

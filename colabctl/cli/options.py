@@ -1,4 +1,4 @@
-"""Options that several commands have, and the project they lead to."""
+"""Options that several commands share, the project and member they select, and output."""
 
 import json
 import os
@@ -33,7 +33,7 @@ Member = Annotated[
         show_default="COLABCTL_MEMBER, else `colabctl me`",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def open_project(root: Path | None) -> "tuple[Layout, Config]":
@@ -41,15 +41,15 @@ def open_project(root: Path | None) -> "tuple[Layout, Config]":
     from colabctl.project.config import load
     from colabctl.project.root import find_root, usual_drives
 
-    found = find_root(root, os.environ, Path.cwd(), usual_drives(Path.home()))
-    config = load(found, os.environ)
+    folder = find_root(root, os.environ, Path.cwd(), usual_drives(Path.home()))
+    config = load(folder, os.environ)
     return config.layout, config
 
 
 def working_member(config: "Config", explicit: str | None) -> str:
     """Return the member who runs this command; on a terminal, ask once and remember the answer.
 
-    Raises UserError where that cannot be decided.
+    Raises UserError if the member cannot be determined.
     """
     from colabctl.project.current_member import current_member
 
@@ -63,35 +63,35 @@ def working_member(config: "Config", explicit: str | None) -> str:
 def _ask(members: Sequence[str], reason: str) -> str | None:
     from colabctl.project.members import member_named
 
-    talk(f"{reason}this project has the members {', '.join(members)}")
+    tell(f"{reason}the members of this project are {', '.join(members)}")
     while True:
-        print("Which of them are you? ", end="", file=sys.stderr, flush=True)
+        print("Which one are you? ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
         if not answer:  # end of file
-            talk("")
+            tell("")
             return None
         if member := member_named(answer.strip(), members):
             return member
-        talk(f"{answer.strip()!r:.70} is not one of {', '.join(members)}")
+        tell(f"{answer.strip()!r:.70} is not one of {', '.join(members)}")
 
 
 def remember_member(root: Path, member: str) -> None:
-    """Remember who works in a project on this machine, and say so; say it too if that fails."""
+    """Remember which member this machine's user is in a project; print a note if that fails."""
     from colabctl.project.current_member import remember
 
     try:
         remember(root, member)
     except OSError as error:
-        talk(
+        tell(
             f"note: cannot remember this in {error.filename}: {error.strerror}; "
             "the next command will ask again"
         )
     else:
-        talk(f"you are {member} in this project on this machine (change it: colabctl me NAME)")
+        tell(f"you are {member} in this project on this machine (change it: colabctl me NAME)")
 
 
 def complete_sweep(incomplete: str) -> list[str]:
-    """Return the names of the sweeps that begin like `incomplete`, for the shell."""
+    """Return the names of sweeps that start with `incomplete`, for shell completion."""
     from colabctl.errors import UserError
     from colabctl.project.sweeps import sweep_names
 
@@ -107,11 +107,11 @@ Sweep = Annotated[
 ]
 
 
-def answer(value: Any) -> None:
-    """Print JSON on standard output."""
+def print_json(value: Any) -> None:
+    """Print a value as JSON on stdout."""
     print(json.dumps(value, indent=2))
 
 
-def talk(text: str) -> None:
-    """Print a line for the person who watches, on standard error."""
+def tell(text: str) -> None:
+    """Print a message on stderr."""
     print(plain(text), file=sys.stderr, flush=True)

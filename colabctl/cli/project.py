@@ -1,4 +1,4 @@
-"""The commands that lay out a project, say who works in it, and guard its raw data."""
+"""The commands that create a project, manage its members and protect its raw data."""
 
 import os
 import shlex
@@ -10,10 +10,10 @@ import typer
 from colabctl.cli.options import (
     Json,
     Root,
-    answer,
     open_project,
+    print_json,
     remember_member,
-    talk,
+    tell,
     working_member,
 )
 from colabctl.cli.terminal import counted, one_line, plain
@@ -70,11 +70,11 @@ def init(
     changes = create(folder, name, owner, [login] if login else member or [])
     new = (*changes.new, *place_wheel(Layout(root)).new)
     for path in new:
-        talk(f"created {path.relative_to(root).as_posix() if path != root else path}")
+        tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
     if not new:
-        talk("everything is there already")
+        tell("nothing to create; everything exists already")
     if login:
-        talk(f"{login} is the first member (your login name); add others: colabctl member add NAME")
+        tell(f"{login} is the first member (your login name); add others: colabctl member add NAME")
     if not present and len(member or [login]) == 1:
         remember_member(root, members(Layout(root), load(root, {}))[0])
     print(root)
@@ -87,9 +87,10 @@ def me(
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Say once who you are in this project, or show it.
+    """Set or show which member you are in this project.
 
-    It is remembered on this machine, outside the shared folder. --member and COLABCTL_MEMBER win.
+    It is remembered on this machine, outside the shared folder; --member and COLABCTL_MEMBER
+    override it.
     """
     from colabctl.project.current_member import check_known, remember
     from colabctl.project.members import members
@@ -106,10 +107,10 @@ def me(
             ) from None
         variable = os.environ.get("COLABCTL_MEMBER")
         if variable and variable != member:
-            talk(f"note: COLABCTL_MEMBER={variable} wins as long as it is set")
+            tell(f"note: COLABCTL_MEMBER={variable} overrides this while it is set")
     member = working_member(config, None) if name is None else member
     if as_json:
-        answer({"member": member})
+        print_json({"member": member})
     else:
         print(plain(one_line(member)))
 
@@ -118,15 +119,15 @@ def member_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new member.")],
     root: Root = None,
 ) -> None:
-    """Add a member: folders of their own and a notebook to start with."""
+    """Add a member, with folders and a starter notebook of their own."""
     from colabctl.project.members import add
     from colabctl.project.notebooks.wheel import place_wheel
 
     layout, _ = open_project(root)
     changes = add(layout, name)
     for path in (*changes.new, *place_wheel(layout).new):
-        talk(f"created {layout.relative(path)}")
-    talk(f"{name} is a member" if changes.new else f"{name} was a member already")
+        tell(f"created {layout.relative(path)}")
+    tell(f"{name} is now a member" if changes.new else f"{name} is already a member")
 
 
 def member_list(root: Root = None, as_json: Json = False) -> None:
@@ -136,7 +137,7 @@ def member_list(root: Root = None, as_json: Json = False) -> None:
     layout, config = open_project(root)
     names = members(layout, config)
     if as_json:
-        answer(list(names))
+        print_json(list(names))
     else:
         print(
             plain("\n".join(map(one_line, names)))
@@ -148,9 +149,7 @@ _MOST_LISTED = 20  # names of files on the screen
 
 Protectable = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="DIR", help="A folder of raw data.", show_default="all read-only folders"
-    ),
+    typer.Argument(metavar="DIR", help="Folder of raw data.", show_default="all read-only folders"),
 ]
 
 
@@ -159,13 +158,14 @@ def protect(
     accept_changes: Annotated[
         bool,
         typer.Option(
-            "--accept-changes", help="Record changed files as they are now, instead of refusing."
+            "--accept-changes",
+            help="Record changed files as they are now instead of refusing them.",
         ),
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Record checksums of the raw data and make it read-only."""
+    """Record the checksums of raw data and make it read-only."""
     from colabctl.project import raw
 
     layout, config = open_project(root)
@@ -182,7 +182,7 @@ def protect(
                 "missing": done.missing,
             }
         )
-        talk(
+        tell(
             f"{one_line(layout.relative(folder))}: {counted(done.files, 'file')}, "
             f"{done.bytes:,} bytes recorded, {len(done.added)} new"
         )
@@ -192,52 +192,52 @@ def protect(
             _list("accepted as changed", done.changed)
             _list("accepted as missing", done.dropped)
         if done.writable:
-            talk(
+            tell(
                 f"  {counted(len(done.writable), 'file')} still writable (a Drive has no "
                 "permissions; root ignores them); colabctl verify detects changes"
             )
     if as_json:
-        answer(reports)
+        print_json(reports)
 
 
 def _list(title: str, names: tuple[str, ...]) -> None:
     """List the first names; `--json` lists them all."""
     for name in names[:_MOST_LISTED]:
-        talk(f"  {title}: {one_line(name)}")
+        tell(f"  {title}: {one_line(name)}")
     if len(names) > _MOST_LISTED:
-        talk(f"  {title}: {len(names) - _MOST_LISTED:,} more, which --json lists")
+        tell(f"  {title}: {len(names) - _MOST_LISTED:,} more, which --json lists")
 
 
 def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -> None:
-    """Check that the raw data has not changed; exit 3 if it has."""
+    """Check that raw data has not changed; exit 3 if it has."""
     from colabctl.project import raw
 
     layout, config = open_project(root)
     reports = []
     clean = True
     for folder in _folders(layout, config.read_only, path):
-        found = raw.verify(layout, folder)
-        clean = clean and found.clean
-        kinds = {
-            "changed": found.changed,
-            "missing": found.missing,
-            "added": found.added,
-            "unreadable": found.unreadable,
+        check = raw.verify(layout, folder)
+        clean = clean and check.clean
+        differences = {
+            "changed": check.changed,
+            "missing": check.missing,
+            "added": check.added,
+            "unreadable": check.unreadable,
         }
-        reports.append({"folder": layout.relative(folder), "checked": found.checked, **kinds})
+        reports.append({"folder": layout.relative(folder), "checked": check.checked, **differences})
         if not as_json:
-            for kind, names in kinds.items():
+            for kind, names in differences.items():
                 for name in names:
                     print(plain(one_line(f"{kind}: {layout.relative(folder)}/{name}")))
-            if found.clean:
-                checked = f"{counted(found.checked, 'file')}, all unchanged"
-                print(plain(one_line(f"{layout.relative(folder)}: {checked}")))
+            if check.clean:
+                summary = f"{counted(check.checked, 'file')}, all unchanged"
+                print(plain(one_line(f"{layout.relative(folder)}: {summary}")))
     if as_json:
-        answer(reports)
+        print_json(reports)
     if not clean:
-        talk(
-            "the data is not what was recorded; bring the originals back, or accept what is new "
-            "with colabctl protect"
+        tell(
+            "the data differs from its recorded checksums; bring the originals back, or accept "
+            "the changes with colabctl protect --accept-changes"
         )
         raise typer.Exit(3)
 
@@ -245,8 +245,8 @@ def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -
 def _folders(layout: "Layout", read_only: tuple[str, ...], path: Path | None) -> list[Path]:
     if path is None:
         return [layout.root / folder for folder in read_only]
-    beside = Path.cwd() / path  # as typed in a shell, else as a folder of the project
-    folder = beside if beside.is_dir() else layout.root / path
+    here = Path.cwd() / path  # as typed in a shell, else as a folder of the project
+    folder = here if here.is_dir() else layout.root / path
     if not folder.is_dir():
-        raise UserError(f"{path} is no folder, neither here nor in the project {layout.root}")
+        raise UserError(f"{path} is not a folder, here or in the project {layout.root}")
     return [folder]

@@ -1,4 +1,4 @@
-"""The command that brings all results together."""
+"""The command that prints the results of a sweep or writes them to a file."""
 
 import shlex
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Root, Sweep, open_project, talk
-from colabctl.cli.terminal import counted, cut, for_screen, one_line, plain, styled
+from colabctl.cli.options import Root, Sweep, open_project, tell
+from colabctl.cli.terminal import command_line, counted, cut, for_screen, one_line, plain, styled
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.views.results import Result
 
-_ENDLESS = 100_000  # characters; a table of this width is never cut
-_FIRST_TO_GO = ("member", "attempt", "seconds")
+_NO_WRAP = 100_000  # columns; no table is that wide
+_FIRST_HIDDEN = ("member", "attempt", "seconds")  # on a terminal that is too narrow
 
 
 def results(
@@ -62,45 +62,46 @@ def results(
     from colabctl.views.results import results as rows_of
     from colabctl.work.open_sweep import OpenSweep
 
-    wanted = form or (formats.format_of(output) if output else "table")
-    if wanted not in ("table", *formats.FORMATS):
-        known = ", ".join(("table", *formats.FORMATS))
-        raise UserError(f"--format {wanted}: unknown; choose one of {known}")
+    form = form or (formats.format_of(output) if output else "table")
+    if form not in ("table", *formats.FORMATS):
+        choices = ", ".join(("table", *formats.FORMATS))
+        raise UserError(f"--format {form}: unknown; choose one of {choices}")
     layout, _ = open_project(root)
-    opened = OpenSweep.named(layout, sweep)
-    opened.ledger.refresh()
-    for damage in opened.ledger.damage:
-        talk(f"note: {one_line(str(damage))}")
-    rows = rows_of(opened.ledger.state, opened.tasks)
-    nothing = "no task is finished yet"
+    open_sweep = OpenSweep.named(layout, sweep)
+    plan, ledger = open_sweep.plan, open_sweep.ledger
+    ledger.refresh()
+    for damage in ledger.damage:
+        tell(f"note: {one_line(str(damage))}")
+    rows = rows_of(ledger.state, open_sweep.tasks)
+    if_empty = "no finished tasks yet"
     if best is not None:
-        if opened.plan.metric is None:
+        if plan.metric is None:
             raise UserError(
-                f"sweep {sweep} names no metric, so none is best; "
-                "add `metric: {name: ..., goal: ...}` to its file and declare it under a new name"
+                f"sweep {sweep} names no metric, so there is no best task; add `metric: "
+                "{name: ..., goal: ...}` to its file and declare it under another name"
             )
-        rows = best_results(rows, opened.plan, best)
-        nothing = unreported(opened.plan, opened.ledger.state) or "no task is done yet"
-        if not rows and (output is not None or wanted != "table"):
-            talk(f"note: {one_line(nothing)}")
+        rows = best_results(rows, plan, best)
+        if_empty = unreported(plan, ledger.state) or "no task is done yet"
+        if not rows and (output is not None or form != "table"):
+            tell(f"note: {one_line(if_empty)}")
     if output is not None:
-        if wanted == "table":
-            raise UserError("--format table is for the screen; choose csv for a file")
-        formats.write(rows, output, wanted, replace=force)
-        talk(f"{counted(len(rows), 'result')} written to {output}")
-    elif wanted == "table":
-        _print(sweep, rows, nothing)
-    elif wanted in formats.TEXT_FORMATS:
-        print(for_screen(formats.as_text(rows, wanted)), end="")
+        if form == "table":
+            raise UserError("--format table is for the terminal; for a file, use --format csv")
+        formats.write(rows, output, form, replace=force)
+        tell(f"{counted(len(rows), 'result')} written to {output}")
+    elif form == "table":
+        _print_table(sweep, rows, if_empty)
+    elif form in formats.TEXT_FORMATS:
+        print(for_screen(formats.as_text(rows, form)), end="")
     else:
-        file = shlex.quote(f"{sweep}.{wanted}")
-        raise UserError(f"{wanted} is no text; say where to write it: -o {file}")
+        file = shlex.quote(f"{sweep}.{form}")
+        raise UserError(f"{form} is a binary format; give an output file: -o {file}")
 
 
-def _print(sweep: str, rows: "Sequence[Result]", nothing: str) -> None:
-    """Print a table, or `nothing` if it has no rows.
+def _print_table(sweep: str, rows: "Sequence[Result]", if_empty: str) -> None:
+    """Print a table, or `if_empty` if there are no rows.
 
-    A terminal too narrow for it gets fewer columns; a file or pipe gets all.
+    A terminal that is too narrow gets fewer columns; a file or pipe gets all.
     """
     from rich.console import Console
     from rich.table import Table
@@ -108,30 +109,30 @@ def _print(sweep: str, rows: "Sequence[Result]", nothing: str) -> None:
     from colabctl.views.results import table
 
     if not rows:
-        print(plain(one_line(nothing)))
+        print(plain(one_line(if_empty)))
         return
     columns, lines = table(rows)
-    hidden = {"index", "worker", "finished_at"} | (
-        {"error"} if not any(r.error for r in rows) else set()
+    omitted = {"index", "worker", "finished_at"} | (
+        {"error"} if not any(row.error for row in rows) else set()
     )
-    kept = [place for place, name in enumerate(columns) if name not in hidden]
-    cells = [[_cell(line[place]) for place in range(len(columns))] for line in (columns, *lines)]
-    widths = [max(len(line[place]) for line in cells) + 2 for place in range(len(columns))]
+    visible = [number for number, name in enumerate(columns) if name not in omitted]
+    cells = [[_cell(value) for value in line] for line in (columns, *lines)]
+    widths = [max(map(len, column)) + 2 for column in zip(*cells, strict=True)]
     screen = Console()
-    left_out: list[str] = []
-    for name in _FIRST_TO_GO if screen.is_terminal else ():
-        if sum(widths[place] for place in kept) > screen.width:
-            left_out.append(name)
-            kept.remove(columns.index(name))
+    hidden: list[str] = []
+    for name in _FIRST_HIDDEN if screen.is_terminal else ():
+        if sum(widths[number] for number in visible) > screen.width:
+            hidden.append(name)
+            visible.remove(columns.index(name))
     shown = Table(box=None)
-    for place in kept:
-        shown.add_column(styled(columns[place]))
+    for number in visible:
+        shown.add_column(styled(columns[number]))
     for line in cells[1:]:
-        shown.add_row(*(styled(line[place]) for place in kept))
-    Console(width=_ENDLESS).print(shown)
-    if left_out:
-        typed = shlex.join(["colabctl", "results", sweep, "-o", f"{sweep}.csv"])
-        talk(f"left out for want of room: {', '.join(left_out)}; all columns: {typed}")
+        shown.add_row(*(styled(line[number]) for number in visible))
+    Console(width=_NO_WRAP).print(shown)
+    if hidden:
+        export = command_line("results", sweep, "-o", f"{sweep}.csv")
+        tell(f"hidden to fit the terminal: {', '.join(hidden)}; all columns: {export}")
 
 
 def _cell(value: object) -> str:

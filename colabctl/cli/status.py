@@ -1,14 +1,13 @@
-"""The command that shows where sweeps stand."""
+"""The command that shows the progress of sweeps."""
 
-import shlex
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Root, answer, complete_sweep, open_project, talk
-from colabctl.cli.terminal import cut, one_line, plain, styled
+from colabctl.cli.options import Json, Root, complete_sweep, open_project, print_json, tell
+from colabctl.cli.terminal import command_line, counted, cut, one_line, plain, styled
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,8 +19,14 @@ if TYPE_CHECKING:
     from colabctl.views.status import Status
     from colabctl.work.open_sweep import OpenSweep
 
-_MOST_ENDED = 5  # workers that are no longer there, of which there may be hundreds
-_AGAIN = 2.0  # seconds between looks with --watch
+_NEXT_STEPS = {
+    "pending": ("no workers yet; start one", "work"),
+    "idle": ("no active workers; start one", "work"),
+    "paused": ("resume it", "resume"),
+    "stopped": ("resume it", "resume"),
+}
+_MOST_ENDED = 5  # workers that have ended, of which there may be hundreds
+_REFRESH = 2.0  # seconds between refreshes with --watch
 
 
 def status(
@@ -38,103 +43,104 @@ def status(
         bool, typer.Option("--watch", help="Refresh until the sweep is finished.")
     ] = False,
     failures: Annotated[
-        bool, typer.Option("--failures", help="Show the last lines that each failed task printed.")
+        bool, typer.Option("--failures", help="Show the end of the output of each failed task.")
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Show progress, workers, time left, the best result so far, and failures."""
+    """Show progress, workers, time left, the best result so far and failures."""
     if watch and as_json:
-        raise UserError("--watch is for people and --json for scripts; give one of them")
+        raise UserError("--watch is for people and --json for scripts; use only one of them")
     layout, _ = open_project(root)
-    opened = list(_open(layout, sweep))
+    sweeps = list(_open(layout, sweep))
     if failures and as_json:
-        answer([told for each in opened for told in _failures(each)])
+        print_json([failure for each in sweeps for failure in _failures(each)])
     elif failures:
-        for each in opened:
+        for each in sweeps:
             _print_failures(each)
     elif as_json:
         from colabctl.views.results import as_json as strict
 
-        found = [strict(asdict(_look(each))) for each in opened]
-        answer(found[0] if sweep else found)
-    elif not opened:
+        objects = [strict(asdict(_look(each))) for each in sweeps]
+        print_json(objects[0] if sweep else objects)
+    elif not sweeps:
         print("no sweeps yet; declare one: colabctl sweep FILE")
     elif watch:
-        _watch(opened)
+        _watch(sweeps)
     else:
         from rich.console import Console
 
         console = Console()
-        for each in opened:
-            console.print(_render(each, _look(each), brief=len(opened) > 1))
+        for each in sweeps:
+            console.print(_render(each, _look(each), brief=len(sweeps) > 1))
 
 
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
-    """Open the named sweep, or all of them that can be."""
+    """Open the named sweep, or all sweeps; print a note for each that cannot be opened."""
     from colabctl.project.sweeps import sweep_names
     from colabctl.work.open_sweep import OpenSweep
 
     for name in [sweep] if sweep else sweep_names(layout):
         try:
             yield OpenSweep.named(layout, name)
-        except UserError as wrong:
+        except UserError as error:
             if sweep:
                 raise
-            talk(f"note: {wrong}")
+            tell(f"note: {error}")
 
 
-def _print_failures(opened: "OpenSweep") -> None:
-    """Print what each failed task said last: of those that failed for good, and while they ran."""
+def _print_failures(sweep: "OpenSweep") -> None:
+    """Print the last failure of each task that has failed, also of those with attempts left."""
     from colabctl.views.status import last_failures
 
-    opened.ledger.refresh()
-    found = last_failures(opened.ledger.state)
-    for failure in found:
+    sweep.ledger.refresh()
+    failures = last_failures(sweep.ledger.state)
+    for failure in failures:
         where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
         print(plain(one_line(f"{where}: {failure.error}")))
         print("".join(f"    {plain(line)}\n" for line in failure.output.splitlines()))
-    if not found:
-        print(plain(one_line(f"{opened.plan.sweep}: no task has failed")))
+    if not failures:
+        print(plain(one_line(f"{sweep.plan.sweep}: no task has failed")))
 
 
-def _failures(opened: "OpenSweep") -> list[dict[str, Any]]:
-    """Return the same for scripts; `sweep` tells them apart where none is named."""
+def _failures(sweep: "OpenSweep") -> list[dict[str, Any]]:
+    """Return the same for scripts; each failure names its sweep."""
     from colabctl.views.status import last_failures
 
-    opened.ledger.refresh()
-    found = last_failures(opened.ledger.state)
-    return [{"sweep": opened.plan.sweep, **asdict(failure)} for failure in found]
+    sweep.ledger.refresh()
+    failures = last_failures(sweep.ledger.state)
+    return [{"sweep": sweep.plan.sweep, **asdict(failure)} for failure in failures]
 
 
-def _look(opened: "OpenSweep") -> "Status":
+def _look(sweep: "OpenSweep") -> "Status":
     from colabctl.views.status import status as status_of
 
-    opened.ledger.refresh()
-    return status_of(opened.plan, opened.ledger, opened.tasks, opened.changed_code())
+    sweep.ledger.refresh()
+    return status_of(sweep.plan, sweep.ledger, sweep.tasks, sweep.changed_code())
 
 
-def _watch(opened: "list[OpenSweep]") -> None:
+def _watch(sweeps: "list[OpenSweep]") -> None:
     from rich.console import Console, Group
     from rich.live import Live
 
     try:
         with Live(console=Console(), auto_refresh=False) as live:
             while True:
-                seen = [_look(each) for each in opened]
-                brief = len(opened) > 1
+                seen = [_look(each) for each in sweeps]
+                brief = len(sweeps) > 1
                 shown = [
-                    _render(each, now, brief=brief) for each, now in zip(opened, seen, strict=True)
+                    _render(each, now, brief=brief) for each, now in zip(sweeps, seen, strict=True)
                 ]
                 live.update(Group(*shown), refresh=True)
                 if all(each.state in ("finished", "stopped") for each in seen):
                     return
-                time.sleep(_AGAIN)
+                time.sleep(_REFRESH)
     except KeyboardInterrupt:
-        talk("the sweep goes on without you watching")
+        continues = "the sweep continues" if len(sweeps) == 1 else "the sweeps continue"
+        tell(f"stopped watching; {continues}")
 
 
-def _render(opened: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableType":
+def _render(sweep: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableType":
     from rich.console import Group
 
     from colabctl.sharedfs.mounts import PROMISES
@@ -148,30 +154,29 @@ def _render(opened: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableT
         metric, value = cut(seen.best["metric"]), seen.best["value"]
         lines.append(styled(f"  best {metric} {value:.6g} in {seen.best['task']}: {params}"))
     if not brief:
-        missing = unreported(opened.plan, opened.ledger.state)
+        missing = unreported(sweep.plan, sweep.ledger.state)
         lines += [styled(f"  {missing}", style="yellow")] if missing else []
         lines.append(
             styled(f"  {seen.consistency} folder: {PROMISES[seen.consistency]}", style="dim")
         )
         lines += [_workers(seen)] if seen.workers else []
         lines += [
-            styled(f"  {each['tasks']} failed with: {each['error']}", style="red")
+            styled(f"  {counted(each['tasks'], 'task')} failed: {each['error']}", style="red")
             for each in seen.failures[:5]
         ]
         if seen.changed:
-            what = ", ".join(seen.changed[:5])
+            files = ", ".join(seen.changed[:5])
             lines.append(
                 styled(
-                    f"  changed since it was declared; tasks run the copy made then: {what}",
+                    f"  changed since the sweep was declared: {files}; tasks run the frozen code",
                     style="yellow",
                 )
             )
-        if seen.state == "pending":
-            lines.append(styled(f"  nobody works on it yet: {_typed('work', seen)}"))
-        elif seen.state == "idle":
-            lines.append(styled(f"  no worker is alive; go on: {_typed('work', seen)}"))
+        if seen.state in _NEXT_STEPS:
+            step, command = _NEXT_STEPS[seen.state]
+            lines.append(styled(f"  {step}: {command_line(command, seen.sweep)}"))
         if seen.failed:
-            lines.append(styled(f"  try the failed ones again: {_typed('retry', seen)}"))
+            lines.append(styled(f"  retry failed tasks: {command_line('retry', seen.sweep)}"))
     lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
     return Group(*lines)
 
@@ -192,7 +197,7 @@ def _headline(seen: "Status") -> "RenderableType":
         (seen.failed, "failed"),
         (seen.pruned, "pruned"),
         (seen.cancelled, "cancelled"),
-        (seen.duplicates, "run twice"),
+        (seen.duplicates, "duplicate result" + "s" * (seen.duplicates > 1)),
     ):
         if count:
             line.append(", ")
@@ -221,7 +226,3 @@ def _workers(seen: "Status") -> "RenderableType":
 
 def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else cut(str(value))
-
-
-def _typed(command: str, seen: "Status") -> str:
-    return shlex.join(["colabctl", command, seen.sweep])

@@ -1,7 +1,6 @@
 """The command that declares a sweep."""
 
 import os
-import shlex
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Member, Root, answer, open_project, talk, working_member
-from colabctl.cli.terminal import counted, one_line, plain
+from colabctl.cli.options import Json, Member, Root, open_project, print_json, tell, working_member
+from colabctl.cli.terminal import command_line, counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.declare import Draft
 
-_LARGEST = 1_000_000  # bytes; a sweep file is written by a person
-_LONGEST = 60  # characters of a value that are shown
+_MAX_SIZE = 1_000_000  # bytes; a sweep file is written by a person
+_MAX_LENGTH = 60  # characters of a value that are shown
 _PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
 
 
 def _not_export(file: Path) -> Path:
-    """Help who types `sweep export SWEEP`; runs before the extra word is refused."""
+    """Give a hint to a person who types `sweep export SWEEP`, before the extra word is refused."""
     if file == Path("export") and not file.exists():
         raise UserError(
             "export does not exist; give the path of a sweep file. "
@@ -35,7 +34,7 @@ def sweep(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="A sweep file, in W&B's format or ours.", callback=_not_export
+            metavar="FILE", help="Sweep file, in W&B's format or colabctl's.", callback=_not_export
         ),
     ],
     name: Annotated[
@@ -66,7 +65,7 @@ def sweep(
             "--run-cap",
             min=1,
             metavar="N",
-            help="Most tasks in total.",
+            help="Maximum number of tasks.",
             show_default="`run_cap` in FILE",
         ),
     ] = None,
@@ -79,18 +78,19 @@ def sweep(
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
 
-    made = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
-    called = name or made.declaration.name or file.name.removesuffix(file.suffix)
+    sweep_draft = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
+    name = name or sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
     if dry_run:
-        notes, put_in = _tried(made, called, file.absolute().parent, root)
-        _show(_summary(made, called, (*made.notes, *notes)), made, put_in, as_json)
+        notes, inserted = _tried(sweep_draft, name, file.absolute().parent, root)
+        summary = _summary(sweep_draft, name, (*sweep_draft.notes, *notes))
+        _show(summary, sweep_draft, inserted, as_json)
         return
     layout, config = open_project(root)
     declared = declare(
-        made,
+        sweep_draft,
         layout,
         config,
-        name=called,
+        name=name,
         member=working_member(config, member),
         now=time.time(),
         approvals=approvals_for(layout.root, os.environ),
@@ -98,23 +98,22 @@ def sweep(
     )
     place_wheel(layout)
     for note in declared.notes:
-        talk(f"note: {note}")
+        tell(f"note: {note}")
     if as_json:
-        answer({**_summary(made, called, declared.notes), "new": declared.new})
+        print_json({**_summary(sweep_draft, name, declared.notes), "new": declared.new})
         return
-    verb = "declared" if declared.new else "was declared already"
-    print(f"{called}: {counted(declared.plan.total, 'task')}, {verb}")
-    word = shlex.quote(called)
-    talk(f"run it: colabctl work {word}    see it: colabctl status {word}")
+    state = "declared" if declared.new else "already declared"
+    print(f"{name}: {counted(declared.plan.total, 'task')}, {state}")
+    tell(f"run it: {command_line('work', name)}    see it: {command_line('status', name)}")
 
 
 def _tried(
     made: "Draft", called: str, beside: Path, root: Path | None
 ) -> tuple[tuple[str, ...], str]:
-    """Return what there is to say of a sweep's program, and the cell that is put into a notebook.
+    """Return notes on a draft's program, and the cell that is inserted into its notebook.
 
-    Raises UserError for what the sweep could not be declared with. Only the program may be missing:
-    a sweep file is often tried out before there is one.
+    Raises UserError if the sweep could not be declared, except for a missing program: a sweep file
+    is often tried out before its program exists.
     """
     from colabctl import declare
     from colabctl.notebook.injection import preview
@@ -142,23 +141,23 @@ def _tried(
 def _read(file: Path) -> bytes:
     if file.suffix in _PROGRAMS and file.is_file():
         raise UserError(
-            f"{file} is a program and no sweep file; write one that says what to vary, with the "
-            f"line `program: {file.name}`"
+            f"{file} is a program, not a sweep file; write a sweep file that says what to vary, "
+            f"with the line `program: {file.name}`"
         )
     try:
-        with file.open("rb") as opened:
-            content = opened.read(_LARGEST + 1)
+        with file.open("rb") as stream:
+            content = stream.read(_MAX_SIZE + 1)
     except FileNotFoundError:
         raise UserError(f"{file} does not exist; give the path of a sweep file") from None
     except IsADirectoryError:
         raise UserError(f"{file} is a folder; give the path of a sweep file") from None
-    if len(content) > _LARGEST:
-        raise UserError(f"{file} has more than {_LARGEST:,} bytes, and a sweep file has less")
+    if len(content) > _MAX_SIZE:
+        raise UserError(f"{file} is larger than {_MAX_SIZE:,} bytes, the limit for a sweep file")
     return content
 
 
-def _summary(made: "Draft", name: str, notes: tuple[str, ...]) -> dict[str, Any]:
-    expansion = made.expansion
+def _summary(draft: "Draft", name: str, notes: tuple[str, ...]) -> dict[str, Any]:
+    expansion = draft.expansion
     first: list[dict[str, Any] | None] = []
     for draw in expansion.tasks():
         if len(first) == 5:
@@ -173,30 +172,30 @@ def _summary(made: "Draft", name: str, notes: tuple[str, ...]) -> dict[str, Any]
     }
 
 
-def _show(summary: dict[str, Any], made: "Draft", put_in: str, as_json: bool) -> None:
+def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool) -> None:
     if as_json:
-        answer(summary)
+        print_json(summary)
         return
-    print(
-        f"{summary['sweep']}: {counted(summary['tasks'], 'task')}, method {made.declaration.method}"
-    )
-    if made.declaration.foreach:
+    declaration = draft.declaration
+    tasks = counted(summary["tasks"], "task")
+    print(f"{summary['sweep']}: {tasks}, method {declaration.method}")
+    if declaration.foreach:
         for cell in summary["cells"]:
             values = ", ".join(f"{key}={_short(str(v))}" for key, v in cell["values"].items())
             print(plain(one_line(f"  {values}: {cell['tasks']}")))
     print("first tasks:")
     for params in summary["first"]:
-        print(f"  {'(proposed when it is claimed)' if params is None else _shown(params)}")
+        print(f"  {'(chosen when it is claimed)' if params is None else _shown(params)}")
     for note in summary["notes"]:
         print(plain(f"note: {note}"))
-    if put_in:
-        print(put_in)
+    if inserted:
+        print(inserted)
 
 
 def _shown(params: dict[str, Any]) -> str:
-    """Return parameters as Python shows them, none of them longer than a line."""
+    """Return parameters as a Python dictionary, with long values cut."""
     return f"{{{', '.join(f'{name!r}: {_short(repr(value))}' for name, value in params.items())}}}"
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"

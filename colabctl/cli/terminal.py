@@ -1,15 +1,16 @@
-"""Texts that others wrote, as a terminal may show them."""
+"""Text for the terminal; what other people wrote is cleaned before it is shown."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-_LONGEST = 60  # characters of a value in a line or a table
+_MAX_LENGTH = 60  # characters of a value in a line or a table
 
-# Python calls these printable, and yet a reader sees nothing there, or a space.
-_UNSEEN = frozenset(
+# Python calls these printable, but a terminal shows nothing or a space.
+_INVISIBLE = frozenset(
     chr(code)
     for codes in (
         (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
@@ -22,45 +23,50 @@ _UNSEEN = frozenset(
 
 
 def plain(text: str) -> str:
-    """Return a text in which nothing moves the cursor, colours, or hides anything.
+    """Return text in which no character moves the cursor, sets a colour or is invisible.
 
-    What would is shown as `<U+001B>`, and so is the `<` of a `<U+` that stands there already: two
-    texts that differ are never shown as the same.
+    Such a character becomes `<U+001B>`. So does the `<` of a `<U+` that is already there: two
+    different texts never look the same.
     """
     return "".join(
-        char if char in "\n\t" or (char.isprintable() and char not in _UNSEEN) else _code(char)
+        char if char in "\n\t" or (char.isprintable() and char not in _INVISIBLE) else _code(char)
         for char in text.replace("<U+", f"{_code('<')}U+")
     )
 
 
 def one_line(text: str) -> str:
-    """Return a name, a value or the like so that it cannot begin a line of its own.
+    """Return text with its newlines and tabs escaped, so that it cannot start a line of its own.
 
-    For what is put into a line that goes through `plain` as a whole.
+    The line that it becomes a part of still has to go through `plain`.
     """
     return text.replace("\n", "\\n").replace("\t", "\\t")
 
 
 def for_screen(data: str) -> str:
-    """Return data as it is for a pipe or a file, and as `plain` makes it for a terminal."""
+    """Return data cleaned by `plain` for a terminal, and unchanged for a pipe or a file."""
     return plain(data) if sys.stdout.isatty() else data
 
 
 def cut(text: str) -> str:
-    """Return a value's text, cut so that it does not crowd out the rest."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    """Return a value's text, cut to 60 characters."""
+    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 3]}..."
 
 
 def styled(text: object, style: str = "") -> "Text":
-    """Return one such line for rich, which reads neither markup nor emoji in it."""
+    """Return one cleaned line for rich, without interpreting markup or emoji codes in it."""
     from rich.text import Text
 
     return Text(plain(one_line(str(text))), style)
 
 
-def counted(number: int, noun: str, several: str | None = None) -> str:
-    """Return "1 task" or "2 tasks"; `several` is what more than one are called, if not by an s."""
-    return f"{number} {noun}" if number == 1 else f"{number} {several or f'{noun}s'}"
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return "1 task" or "2 tasks"; `plural` is for nouns that do not just add an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
+
+
+def command_line(*words: str) -> str:
+    """Return a colabctl command, quoted so that it can be pasted into a shell."""
+    return shlex.join(["colabctl", *words])
 
 
 def _code(char: str) -> str:

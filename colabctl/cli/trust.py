@@ -1,4 +1,4 @@
-"""The command by which a member looks at a sweep's code and approves it."""
+"""The command that shows a sweep's code to a member and records their approval."""
 
 import os
 import shlex
@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Json, Root, Sweep, answer, open_project, talk
-from colabctl.cli.terminal import counted, one_line, plain
+from colabctl.cli.options import Json, Root, Sweep, open_project, print_json, tell
+from colabctl.cli.terminal import command_line, counted, one_line, plain
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
     from colabctl.project.approvals import Approval
 
 _KINDS = {
-    "function": "a function that is called for each task",
-    "objective": "an Optuna objective that is called for each task",
-    "program": "a program that is started for each task",
-    "notebook": "a notebook that runs once for each task",
-    "loop": "a notebook that each worker runs once, for all its tasks",
+    "function": "a function, called for each task",
+    "objective": "an Optuna objective, called for each task",
+    "program": "a program, started for each task",
+    "notebook": "a notebook, run once for each task",
+    "loop": "a notebook with a loop, run once by each worker",
 }
 
 
 def trust(
     sweep: Sweep,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Approve without asking, once you have read it.")
+        bool, typer.Option("--yes", "-y", help="Approve without asking, if you have read the code.")
     ] = False,
     root: Root = None,
     as_json: Json = False,
@@ -56,15 +56,15 @@ def trust(
     if not approved and (yes or (not as_json and _agreed(sweep))):
         approvals.add(new)
         approved = True
-        talk(f"approved, in {approvals.folder}; run it: colabctl work {shlex.quote(sweep)}")
+        tell(f"approved (recorded in {approvals.folder}); run it: {command_line('work', sweep)}")
     elif not approved:
-        talk("not approved")
+        tell("not approved")
     if as_json:
-        answer({"sweep": sweep, "digest": plan.run_digest, "approved": approved})
+        print_json({"sweep": sweep, "digest": plan.run_digest, "approved": approved})
 
 
 def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
-    """Print what runs; where an earlier version was approved, what has changed since."""
+    """Print the code; if an earlier version was approved, print the changes since then."""
     from rich.console import Console
     from rich.text import Text
 
@@ -75,7 +75,7 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     if plan.command:
         print(plain(one_line(f"command: {shlex.join(plan.command)}")))
     print(f"digest:  {new.digest}")
-    # Only these two run a notebook by its cells; to a program it is a file like any other.
+    # Only these two run the cells of a notebook; for a program it is a file like any other.
     notebook = plan.program if plan.kind in ("notebook", "loop") else None
     if before is None:
         for name, data in sorted(new.files.items()):
@@ -91,18 +91,18 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
         console.print(Text(line, style), soft_wrap=True)
     if not changes:
-        print("no file, but how it is run: see the first line")
+        print("no files; only the way they are run (see the first line)")
 
 
 def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Iterator[str]:
-    """Yield the lines of a unified diff of all that runs, as a terminal may show them."""
+    """Yield the lines of a unified diff of the command and all files, cleaned for a terminal."""
     old, now = (plain(shlex.join(each.command)).split("\n") for each in (before, new))
     yield from _diff("(command)", old, now)
     for name in sorted(before.files.keys() | new.files.keys()):
         contents = before.files.get(name), new.files.get(name)
         if contents[0] == contents[1]:
             continue
-        # Not splitlines: whether there is a last line end is a difference too.
+        # Not splitlines: a missing newline at the end is a difference too.
         old, now = (
             [] if data is None else _text(name, data, notebook).split("\n") for data in contents
         )
@@ -110,9 +110,9 @@ def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Itera
         if old != now:
             yield from _diff(shown, old, now)
         elif name == notebook:
-            yield f"{shown}: its cells are the same; outputs or metadata have changed"
+            yield f"{shown}: only outputs or metadata changed; the cells are the same"
         else:
-            yield f"{shown}: it has changed in bytes that are shown alike"
+            yield f"{shown}: changed only in bytes that look alike here"
 
 
 def _diff(name: str, old: list[str], now: list[str]) -> Iterator[str]:
@@ -122,7 +122,7 @@ def _diff(name: str, old: list[str], now: list[str]) -> Iterator[str]:
 
 
 def _text(name: str, data: bytes, notebook: str | None, *, numbered: bool = False) -> str:
-    """Return a file as people read it: `notebook` by its cells, all others by their characters."""
+    """Return a file as readable text: the cells of `notebook`, the characters of other files."""
     if name == notebook:
         from colabctl.notebook.listing import listing
 
@@ -134,36 +134,36 @@ def _text(name: str, data: bytes, notebook: str | None, *, numbered: bool = Fals
 
 
 def _encoding(name: str, data: bytes) -> tuple[str, str]:
-    """Return in what encoding a file is to be read; what is not UTF-8 is said in a line above it.
+    """Return a file's encoding, and a line to print above the file if that is not UTF-8.
 
-    Python reads a file in the encoding that its first lines declare, and in some of them what
-    looks like a comment is code.
+    Python reads a file in the encoding that its first lines declare; in some encodings, what looks
+    like a comment is code.
     """
     import codecs
     import io
     import tokenize
 
-    source = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")  # lines as Python has them
+    source = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")  # as Python splits lines
     try:
         declared, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         if codecs.lookup(declared).name in ("utf-8", "utf-8-sig", "ascii"):
             return "", "utf-8"
         data.decode(declared)
-    except (SyntaxError, LookupError, ValueError) as wrong:
+    except (SyntaxError, LookupError, ValueError) as error:
         if not name.endswith(".py"):
             return "", "utf-8"
         return (
-            f"(Python may not read it as it is shown, in UTF-8: {one_line(str(wrong))})\n",
+            f"(shown as UTF-8, but Python may read it differently: {one_line(str(error))})\n",
             "utf-8",
         )
     if not name.endswith(".py"):
-        return f"(to Python its encoding is {declared}; it is shown in UTF-8)\n", "utf-8"
-    return f"(its encoding is {declared}, in which Python reads it and it is shown)\n", declared
+        return f"(shown as UTF-8, but Python would read it as {declared})\n", "utf-8"
+    return f"(shown as {declared}, the encoding in which Python reads it)\n", declared
 
 
 def _agreed(sweep: str) -> bool:
-    """Ask; without a terminal to ask at the answer is no."""
+    """Ask for approval; without a terminal, the answer is no."""
     if not sys.stdin.isatty():
-        talk(f"to approve it: colabctl trust {shlex.quote(sweep)} --yes")
+        tell(f"to approve it: {command_line('trust', sweep, '--yes')}")
         return False
     return typer.confirm("run this code on your machines?", err=True)

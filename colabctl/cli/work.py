@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, complete_sweep, open_project, talk, working_member
+from colabctl.cli.options import Member, Root, complete_sweep, open_project, tell, working_member
 from colabctl.cli.terminal import counted
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from colabctl.ledger import Plan, SweepState
     from colabctl.project.layout import Layout
 
-_SAY_EVERY = 10.0  # seconds between lines of progress
+_PROGRESS_INTERVAL = 10.0  # seconds between lines of progress
 
 
 def work(
@@ -48,7 +48,8 @@ def work(
         typer.Option(
             "--max-time",
             metavar="TIME",
-            help="Exit within this time, such as 11h; start no task that would not finish in it.",
+            help="Exit within this time, such as 11h; a task that would not finish in time is not "
+            "started.",
             show_default="no limit",
         ),
     ] = None,
@@ -58,12 +59,12 @@ def work(
             "--task-timeout",
             metavar="TIME",
             help="Fail a task that takes longer, such as 30m.",
-            show_default="as the sweep or the project says, else no limit",
+            show_default="`task_timeout` of the sweep or the project, else no limit",
         ),
     ] = None,
     no_wait: Annotated[
         bool,
-        typer.Option("--no-wait", help="Exit when the only tasks left are running elsewhere."),
+        typer.Option("--no-wait", help="Exit when only tasks of other workers are left."),
     ] = False,
     trust_digest: Annotated[
         list[str] | None,
@@ -78,12 +79,12 @@ def work(
         bool,
         typer.Option(
             "--recover",
-            help="Run nothing; only record results that earlier workers kept on this machine.",
+            help="Run no tasks; only recover results that earlier workers kept on this machine.",
         ),
     ] = False,
     root: Root = None,
 ) -> None:
-    """Run tasks until none are left; Ctrl-C gives claimed tasks back."""
+    """Run tasks until none are left; Ctrl-C releases claimed tasks."""
     from colabctl.project.approvals import approvals_for
     from colabctl.project.sweeps import find_sweep, sweep_names
     from colabctl.work.limits import Limits
@@ -106,75 +107,79 @@ def work(
         config=config,
         member=working_member(config, member),
         limits=limits,
-        tell=talk,
-        progress=_Progress(),
+        tell=tell,
+        progress=_ProgressPrinter(),
         jobs=jobs,
         trusts=lambda digest: digest in trust_digest if trust_digest else approvals.has(digest),
     )
     names = sweeps or sweep_names(layout)
     if not names:
-        raise UserError("no sweep to work on; declare one: colabctl sweep FILE")
+        raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
     tallies = session.work([find_sweep(layout, name) for name in names], open_only=not sweeps)
     done, pruned, failed = (
         sum(getattr(each, count) for each in tallies) for count in ("done", "pruned", "failed")
     )
     last = tallies[-1] if tallies else None
-    why = _WHY[last.ending] if last else "no sweep needs a worker"
-    stopped = f"{pruned} stopped early, " if pruned else ""
+    reason = _END_REASONS[last.ending] if last else "no sweep has tasks to run"
+    pruned_count = f"{pruned} pruned, " if pruned else ""
     ran = counted(done + pruned + failed, "task")
-    talk(f"ran {ran}: {done} done, {stopped}{failed} failed; {why}")
+    tell(f"ran {ran}: {done} done, {pruned_count}{failed} failed; {reason}")
     if last and last.ending == "failing":
         raise UserError(
-            f"{last.reason}; if this machine is at fault, mend it and start this worker again; if "
-            "the program is, mend it and declare it under another name: colabctl sweep FILE --name"
+            f"{last.reason}; if the problem is on this machine, fix it and restart the worker; if "
+            "it is in the program, fix that and declare it under another name: "
+            "colabctl sweep FILE --name NAME"
         )
     if last and last.ending == "full":
-        raise UserError(f"{last.reason}; make room (a Drive's Trash counts too), then start again")
+        raise UserError(
+            f"{last.reason}; free space (a Drive's trash counts), then restart the worker"
+        )
     if last and last.ending == "unwritable":
-        raise UserError(f"{last.reason}; see that you may edit the folder, then start again")
+        raise UserError(
+            f"{last.reason}; check that you may edit the folder, then restart the worker"
+        )
 
 
 def _recover(layout: "Layout") -> None:
-    """Bring in what workers on this machine could not write."""
+    """Record the results that workers on this machine could not write."""
     from colabctl.work.open_sweep import OpenSweep
     from colabctl.work.recovery import recover, unsent_events
 
-    found = False
-    for kept in unsent_events(layout.root):
-        found = True
-        sweep = OpenSweep.named(layout, kept.sweep)
-        recover(sweep, kept)
-        talk(f"{kept.sweep}: brought in the results of {', '.join(kept.results) or 'no task'}")
-    if not found:
-        talk(f"nothing is kept on this machine for {layout.root}")
+    recoveries = list(unsent_events(layout.root))
+    for each in recoveries:
+        sweep = OpenSweep.named(layout, each.sweep)
+        recover(sweep, each)
+        tell(f"{each.sweep}: recovered the results of {', '.join(each.results) or 'no task'}")
+    if not recoveries:
+        tell(f"nothing to recover on this machine for {layout.root}")
 
 
-_WHY = {
+_END_REASONS = {
     "finished": "the sweep is finished",
-    "nothing to do": "no task is free to run",
-    "max-tasks": "that is --max-tasks",
-    "max-time": "that is --max-time",
+    "nothing to do": "no task is available",
+    "max-tasks": "reached --max-tasks",
+    "max-time": "reached --max-time",
     "target": "the metric has reached its target",
-    "stopped": "the sweep was stopped",
-    "interrupted": "interrupted, what was held is given back",
-    "left": "the notebook has left its loop before the sweep was finished",
+    "stopped": "the sweep is stopped; resume it: colabctl resume SWEEP",
+    "interrupted": "interrupted; claimed tasks are released",
+    "left": "the notebook left its loop before the sweep was finished",
     "failing": "giving up",
     "full": "the folder is full",
     "unwritable": "the folder cannot be written",
 }
 
 
-class _Progress:
-    """Says now and then how far the sweep is: a line each, as Colab shows no moving bars."""
+class _ProgressPrinter:
+    """Prints the progress of a sweep now and then, in lines: Colab shows no moving bars."""
 
     def __init__(self) -> None:
-        self._said = time.monotonic() - _SAY_EVERY
+        self._printed = time.monotonic() - _PROGRESS_INTERVAL
         self._finished = -1
 
     def __call__(self, plan: "Plan", state: "SweepState") -> None:
         now = time.monotonic()
-        if state.finished == self._finished or now - self._said < _SAY_EVERY:
+        if state.finished == self._finished or now - self._printed < _PROGRESS_INTERVAL:
             return
-        self._said, self._finished = now, state.finished
+        self._printed, self._finished = now, state.finished
         failed = f", {state.counts['failed']} failed" if state.counts["failed"] else ""
-        talk(f"{plan.sweep}: {state.finished}/{state.total}{failed}")
+        tell(f"{plan.sweep}: {state.finished}/{state.total}{failed}")

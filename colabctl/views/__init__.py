@@ -1,1 +1,1 @@
-"""Shows what a ledger holds: the status of a sweep, and the results as one database."""
+"""The status and the results of a sweep, read from its ledger."""

@@ -1,4 +1,4 @@
-"""The values of tasks as columns of a table: nested ones joined by dots, no name used twice."""
+"""Turns the values of tasks into columns of a table: nested names with dots, unique titles."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,41 +6,41 @@ from typing import Any
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Return maps within maps as one map, `{"a": {"b": 1}}` as `{"a.b": 1}`; lists as JSON text."""
-    found: dict[str, Any] = {}
+    """Return nested maps as one map: `{"a": {"b": 1}}` as `{"a.b": 1}`; lists as JSON text."""
+    cells: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict) and value:
-            found.update(flat(value, f"{above}{name}."))
+            cells.update(flat(value, f"{above}{name}."))
         elif isinstance(value, list | dict):
-            found[above + name] = json.dumps(value)
+            cells[above + name] = json.dumps(value)
         else:
-            found[above + name] = value
-    return found
+            cells[above + name] = value
+    return cells
 
 
 def titles(fixed: Sequence[str], names: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the titles of the columns that follow the `fixed` ones, by kind ("params", ...).
+    """Return the titles of the columns after the `fixed` ones; `names` are by kind ("params", ...).
 
-    A column has its own name. One that stands for two things, also where only case differs, is
-    written `params.x`. What no file can hold, such as half a character, is spelled out.
+    A title is the column's name. If another column has the same name, or one that differs only in
+    case, it is `params.x`. What files cannot store, such as a lone surrogate, is escaped.
     """
     uses: dict[str, int] = {}
-    for name in (*fixed, *(name for own in names.values() for name in own)):
+    for name in (*fixed, *(name for group in names.values() for name in group)):
         uses[name.casefold()] = uses.get(name.casefold(), 0) + 1
     taken = {name.casefold() for name in fixed}
 
     def title(kind: str, name: str) -> str:
         shown = spelled_out(name).replace("\0", r"\x00")
-        found = shown if uses[name.casefold()] == 1 else f"{kind}.{shown}"
+        unique = shown if uses[name.casefold()] == 1 else f"{kind}.{shown}"
         number = 2
-        while found.casefold() in taken:
-            found, number = f"{kind}.{shown}_{number}", number + 1
-        taken.add(found.casefold())
-        return found
+        while unique.casefold() in taken:
+            unique, number = f"{kind}.{shown}_{number}", number + 1
+        taken.add(unique.casefold())
+        return unique
 
-    return [title(kind, name) for kind, own in names.items() for name in own]
+    return [title(kind, name) for kind, group in names.items() for name in group]
 
 
 def spelled_out(value: Any) -> Any:
-    """Return a value that every file can hold: half a character in a text becomes an escape."""
+    """Return a value that every file can store: a lone surrogate in text becomes an escape."""
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value

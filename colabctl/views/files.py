@@ -59,7 +59,7 @@ def is_our_database(start: bytes) -> bool:
 
 
 def write(file: Path, data: bytes) -> None:
-    """Write a file whole or not at all; raise UserError where it cannot be written."""
+    """Write a file completely or not at all; raise UserError if it cannot be written."""
     try:
         write_whole(file, data)
     except OSError as error:
@@ -67,7 +67,7 @@ def write(file: Path, data: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder unless it is there; raise UserError where it cannot be made."""
+    """Create a folder unless it exists; raise UserError if it cannot be created."""
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

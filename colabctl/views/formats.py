@@ -18,7 +18,7 @@ from colabctl.views import files
 from colabctl.views.results import FIXED, Result, as_json, table
 
 _OUR_JSON = re.compile(rb'(\[\s*)?\{\s*"task": "t\d+",\s*"index": \d')
-_BY_ENDING = {
+_BY_EXTENSION = {
     ".csv": "csv",
     ".json": "json",
     ".jsonl": "jsonl",
@@ -33,18 +33,18 @@ FORMATS = (*TEXT_FORMATS, "sqlite", "parquet")
 
 
 def format_of(file: Path) -> str:
-    """Return the format that a file's ending asks for; raise UserError for an unknown ending."""
+    """Return the format for a file's extension; raise UserError for an unknown extension."""
     try:
-        return _BY_ENDING[file.suffix.lower()]
+        return _BY_EXTENSION[file.suffix.lower()]
     except KeyError:
         raise UserError(
-            f"{file}: no format is known by the ending {file.suffix!r}; end the name in one of "
-            f"{', '.join(_BY_ENDING)}, or add --format"
+            f"{file}: unknown file extension {file.suffix!r}; use one of "
+            f"{', '.join(_BY_EXTENSION)}, or add --format"
         ) from None
 
 
 def as_text(rows: Sequence[Result], form: str) -> str:
-    """Return results as csv, json (a list of objects) or jsonl (an object a line)."""
+    """Return results as csv, json (a list of objects) or jsonl (one object per line)."""
     if form == "csv":
         columns, lines = table(rows)
         text = io.StringIO()
@@ -59,10 +59,10 @@ def as_text(rows: Sequence[Result], form: str) -> str:
 
 
 def write(rows: Sequence[Result], file: Path, form: str, *, replace: bool = False) -> None:
-    """Write results to a file, whole or not at all.
+    """Write results to a file, completely or not at all.
 
-    A file that is there is replaced only if it holds results itself, or with `replace`.
-    Raises UserError for one that does not, and where the file cannot be written.
+    An existing file is replaced only if colabctl wrote results to it, or with `replace`. Raises
+    UserError if it holds anything else or cannot be written.
     """
     if not replace:
         files.refuse_foreign(file, partial(_is_ours, file, form), "holds no results of colabctl")
@@ -82,10 +82,9 @@ def _sqlite(rows: Sequence[Result], file: Path) -> None:
     with closing(sqlite3.connect(file)) as database:
         try:
             database.execute(f"CREATE TABLE results ({', '.join(quoted)}, PRIMARY KEY (task))")
-        except sqlite3.OperationalError as wrong:  # 2,000 columns are the usual limit
+        except sqlite3.OperationalError as error:  # 2,000 columns are the usual limit
             raise UserError(
-                f"{len(columns):,} columns are more than a database takes ({wrong}); "
-                "choose jsonl, csv or parquet"
+                f"SQLite cannot store {len(columns):,} columns ({error}); use jsonl, csv or parquet"
             ) from None
         marks = ", ".join("?" * len(columns))
         database.executemany(
@@ -97,7 +96,7 @@ def _sqlite(rows: Sequence[Result], file: Path) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value that a database can hold: an integer beyond 64 bits becomes text."""
+    """Return a value that a database can store: an integer beyond 64 bits becomes text."""
     if type(value) is int and not -(2**63) <= value < 2**63:
         return str(value)
     return value
@@ -109,12 +108,12 @@ def _parquet(rows: Sequence[Result], file: Path) -> None:
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError:
         raise UserError(
-            "parquet needs pyarrow: pip install pyarrow, or choose csv, json, jsonl or sqlite"
+            "parquet needs pyarrow: pip install pyarrow, or use csv, json, jsonl or sqlite"
         ) from None
     columns, lines = table(rows)
     data = {}
-    for place, name in enumerate(columns):
-        values = [_cell(line[place]) for line in lines]
+    for number, name in enumerate(columns):
+        values = [_cell(line[number]) for line in lines]
         kinds = {type(value) for value in values if value is not None}
         if len(kinds) > 1 and not kinds <= {int, float}:  # a column has one type
             values = [None if value is None else str(value) for value in values]
@@ -145,5 +144,5 @@ def _names_in_parquet(file: Path) -> list[str]:
 
     try:
         return list(parquet.read_schema(file).names)
-    except (OSError, ValueError):  # not parquet at all
+    except (OSError, ValueError):  # not a parquet file
         return []

@@ -1,4 +1,4 @@
-"""The results of a sweep: one row for each finished task, and the columns of the database."""
+"""The results of a sweep: one row for each finished task, and their table."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _KINDS = ("params", "metrics", "attributes")
 
 @dataclass(frozen=True)
 class Result:
-    """One finished task; status is done, pruned or failed, finished_at is UTC in ISO 8601."""
+    """One finished task; status is done, pruned or failed, finished_at is in UTC (ISO 8601)."""
 
     task: str
     index: int
@@ -79,17 +79,16 @@ def _iso(t: float) -> str:
 
 
 def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
-    """Return the results as column names and rows of plain values.
+    """Return the results as column titles and rows of plain values.
 
-    Parameters and metrics have columns of their own names; nested ones are joined by dots. A name
-    that stands for two things, also where only case differs, is written `params.x`, `metrics.x`
-    or `attributes.x`. Lists are JSON text. A value that is missing is None. What no file can hold,
-    such as half a character, is spelled out.
+    After the FIXED columns, each parameter, metric and attribute has a column, titled by `columns`.
+    Lists are JSON text. A missing value is None. What files cannot store, such as a lone surrogate,
+    is escaped.
     """
     flat = [[columns.flat(getattr(row, kind)) for kind in _KINDS] for row in rows]
     names = {
-        kind: list(dict.fromkeys(name for values in flat for name in values[place]))
-        for place, kind in enumerate(_KINDS)
+        kind: list(dict.fromkeys(name for values in flat for name in values[number]))
+        for number, kind in enumerate(_KINDS)
     }
     lines = [
         [
@@ -97,8 +96,8 @@ def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
             for value in (
                 *(getattr(row, name) for name in FIXED),
                 *(
-                    own.get(name)
-                    for own, kind in zip(values, _KINDS, strict=True)
+                    cells.get(name)
+                    for cells, kind in zip(values, _KINDS, strict=True)
                     for name in names[kind]
                 ),
             )
@@ -109,7 +108,7 @@ def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
 
 
 def as_json(value: Any) -> Any:
-    """Return a value as strict JSON has it: what is not a finite number is null."""
+    """Return a value as strict JSON allows it: NaN and infinities become None."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

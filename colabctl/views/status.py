@@ -1,4 +1,4 @@
-"""Where a sweep stands: counts, workers, rate, time left, the best so far, what failed."""
+"""The status of a sweep: counts, workers, rate, time left, the best task so far, failures."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from colabctl.ledger import Ledger, Plan, SweepState, TaskFiles, Writer, params_
 from colabctl.views.best import done_metrics, ranked
 from colabctl.views.task_status import held_tasks, statuses
 
-_RECENT = 100  # outcomes that the rate is taken from
+_RECENT = 100  # outcomes that determine the rate
 
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """One worker; state is running, idle, ended or lost, and `task` what it runs."""
+    """One worker; `state` is running, idle, ended or lost, `task` the one it runs."""
 
     worker: str
     member: str
@@ -28,12 +28,16 @@ class WorkerStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A sweep at one moment.
+    """A sweep at one moment; the counts from `pending` to `cancelled` add up to `total`.
 
-    The counts add up to `total`. rate in tasks per second, seconds_left an estimate; both None
-    while nothing is known. best is {task, index, value, metric, params, worker, member} or None.
-    failures are {error, tasks} by number of tasks, damage a sentence for each broken line.
-    changed are the files of its code that are other ones by now where they were frozen.
+    Attributes:
+        rate: Tasks per second, or None if unknown.
+        seconds_left: An estimate, or None if unknown.
+        best: {task, index, value, metric, params, worker, member}, or None.
+        failures: {error, tasks} for each error, the most frequent first.
+        damage: A sentence for each damaged line of a journal.
+        changed: Files of the program that have changed since they were frozen.
+
     """
 
     sweep: str
@@ -58,7 +62,7 @@ class Status:
 
 
 def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] = ()) -> Status:
-    """Return the status of a sweep from what its ledger has read."""
+    """Return the status of a sweep from its ledger, as far as that has been read."""
     state = ledger.state
     now = ledger.clock.now()
     counts = Counter(statuses(state, now))
@@ -129,7 +133,7 @@ def _rate(state: SweepState, now: float) -> float | None:
 
 
 def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | None:
-    """Return the done task with the best value of the sweep's metric; of equals the first."""
+    """Return the done task with the best value of the sweep's metric; among equals, the first."""
     ranking = ranked(plan, done_metrics(state))
     if not ranking:
         return None
@@ -154,7 +158,7 @@ def _failures(state: SweepState) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Failure:
-    """The last failure of one task: who had it, what was wrong, the last lines of its output."""
+    """The last failure of one task: its attempt, worker and error, and the end of its output."""
 
     task: str
     attempt: int
@@ -164,7 +168,7 @@ class Failure:
 
 
 def last_failures(state: SweepState) -> list[Failure]:
-    """Return the last failure of each task that has failed and is not done since, by index."""
+    """Return the last failure of each task that failed and is still unfinished or failed."""
     found = []
     for index, task in enumerate(state.tasks):
         if task.status in ("done", "pruned"):

@@ -18,7 +18,7 @@ def order(sweep: OpenSweep, member: str, kind: str) -> None:
 def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = None) -> int:
     """Let failed tasks run again, all or the named ones; return how many.
 
-    Raises UserError for a name that is not a failed task of the sweep.
+    Raises UserError for a task that has not failed.
     """
     sweep.ledger.refresh()
     failed = {
@@ -30,7 +30,7 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
         if name not in failed:
             near = nearest(name, failed)
             hint = f"; did you mean {near}?" if near else ""
-            raise UserError(f"{name} has not failed in sweep {sweep.plan.sweep}{hint}")
+            raise UserError(f"{name} has not failed{hint}")
     chosen = sorted(failed[name] for name in (names or failed))
     if chosen:
         _write(sweep, member, "retry", {"member": member, "tasks": chosen})

@@ -1,4 +1,4 @@
-"""Commands as they are typed, in this process where that is enough: it is quicker."""
+"""Runs commands as they are typed, in this process where that is enough: it is faster."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
 
 
 def refused(said: Finished, *parts: str, lines: int = 1) -> None:
-    """Check that a command was refused in so many lines, and that they say all of `parts`."""
+    """Check that a command was refused in `lines` lines that contain all of `parts`."""
     assert (said.code, said.out) == (1, ""), said
     assert said.err.count("\n") == lines, said.err
     assert said.err.startswith("colabctl: ")
@@ -54,6 +54,6 @@ def say(
 
 @pytest.fixture
 def declared(project: Project) -> Project:
-    """Give a project with a sweep that ana declared."""
+    """Return a project with a sweep that ana declared."""
     project.declare("first", SWEEP, TRAIN)
     return project

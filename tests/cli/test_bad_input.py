@@ -1,4 +1,4 @@
-"""Bad input: one clear line that names the thing, exit 1, and nothing half-made."""
+"""Bad input: one clear line that names the thing, exit 1, and no partial files."""
 
 import json
 from pathlib import Path
@@ -89,7 +89,9 @@ def test_a_sweep_file_that_will_not_do_is_refused(
     assert everything(project.root) == before
 
 
-def test_every_mistake_of_a_file_is_told_with_its_place(project: Project, say: Say) -> None:
+def test_every_problem_of_a_file_is_reported_with_its_line_and_column(
+    project: Project, say: Say
+) -> None:
     project.write(
         "s.yaml",
         "metod: grid\nmethod: grid\nparameters:\n  x: {values: []}\n  y: {min: 2, max: 1}\n",
@@ -137,7 +139,7 @@ def test_a_file_whose_name_cannot_be_a_sweeps_asks_for_another(project: Project,
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["sweep", "train.py"], ["is a program and no sweep file", "`program: train.py`"]),
+        (["sweep", "train.py"], ["is a program, not a sweep file", "`program: train.py`"]),
         (["sweep", "missing.yaml"], ["missing.yaml does not exist"]),
         (["sweep", "data"], ["data is a folder"]),
         (["sweep", "data/raw/binary.yaml"], ["binary.yaml:1:1", "0xff", "UTF-8"]),
@@ -146,7 +148,7 @@ def test_a_file_whose_name_cannot_be_a_sweeps_asks_for_another(project: Project,
         (["work", "tehre"], ["did you mean there?"]),
         (["results", "tehre"], ["did you mean there?"]),
         (["pause", "tehre"], ["did you mean there?"]),
-        (["retry", "there", "--task", "t000000"], ["t000000 has not failed in sweep there"]),
+        (["retry", "there", "--task", "t000000"], ["t000000 has not failed"]),
         (["work", "by-hand"], ["by-hand", "program"]),
         (["work", "there", "--member", "anna"], ["'anna'", "did you mean ana?"]),
         (["sweep", "s.yaml", "--member", "anna"], ["'anna'", "did you mean ana?"]),
@@ -322,7 +324,7 @@ def test_results_that_cannot_be_written_say_where_and_why(project: Project, say:
     assert list(closed.iterdir()) == []
 
 
-def test_a_full_disk_is_told_and_leaves_no_half_a_file(project: Project, say: Say) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(project: Project, say: Say) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     project.write("train.py", PROGRAM)

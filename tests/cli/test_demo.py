@@ -1,4 +1,4 @@
-"""`demo`: a whole project on real data, in one command."""
+"""`demo`: a complete project on real data, in one command."""
 
 import shlex
 import sqlite3

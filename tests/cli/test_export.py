@@ -107,7 +107,7 @@ def test_optuna_gets_one_database_with_a_study_for_each_cell(project: Project, s
     said = say("export", "bench", "--to", "optuna")
     assert (said.code, said.out) == (0, "bench.optuna.db\n")
     assert said.err == (
-        "1 trial in 4 studies; look at them: optuna-dashboard sqlite:///bench.optuna.db\n"
+        "1 trial in 4 studies; view them: optuna-dashboard sqlite:///bench.optuna.db\n"
     )
     with closing(sqlite3.connect(project.root / "bench.optuna.db")) as database:
         names = [name for (name,) in database.execute("SELECT study_name FROM studies")]
@@ -123,7 +123,7 @@ def test_optuna_gets_one_database_with_a_study_for_each_cell(project: Project, s
     assert told["studies"][0] == {"study": "bench model=svm data=a", "trials": 1}
 
 
-def test_the_next_step_can_be_typed_as_it_is_told(project: Project, say: Say) -> None:
+def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) -> None:
     pytest.importorskip("optuna")
     project.declare("two words", BENCH)
     said = say("export", "two words", "--to", "optuna")
@@ -176,11 +176,11 @@ def test_a_spreadsheet_gets_all_tasks_on_the_screen_or_in_a_file(
         (["bench", "--to", "csv", "-o", "missing/out.csv"], ["missing/out.csv cannot be written", "No such file"]),
         (["bench", "--to", "wandb", "-o", "missing/out"], ["missing/out cannot be written", "No such file"]),
         (["bench", "--to", "optuna", "-o", "missing/out.db"], ["missing/out.db cannot be written", "No such file"]),
-        (["bench", "--to", "csv", "-o", "mine.txt"], ["mine.txt exists and holds no task list of colabctl", "--force"]),
+        (["bench", "--to", "csv", "-o", "mine.txt"], ["mine.txt exists and does not hold a task list from colabctl", "--force"]),
         (["bench", "--to", "optuna", "-o", "mine.txt"], ["mine.txt exists and was not written by colabctl", "--force"]),
         (["bench", "--to", "wandb", "-o", "mine.txt"], ["mine.txt is a file; give a folder"]),
         (["bench", "--to", "csv", "-o", "data"], ["data cannot be written: Is a directory"]),
-        (["bench", "--to", "csv", "--json"], ["--json tells about files", "-o FILE"]),
+        (["bench", "--to", "csv", "--json"], ["--json lists the files", "-o FILE"]),
     ],
 )  # fmt: skip
 def test_what_cannot_be_exported_is_refused_in_one_line(

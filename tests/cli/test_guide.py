@@ -68,7 +68,7 @@ def test_the_topics_are_listed_in_reading_order_each_with_its_first_sentence(say
         "search      Draws.",
         "zebra       A quotation first.",
     ]
-    assert said.err == "read one: colabctl guide TOPIC\n"
+    assert said.err == "read a page: colabctl guide TOPIC\n"
 
 
 def test_every_page_of_the_guide_has_a_place_in_the_order() -> None:

@@ -1,4 +1,4 @@
-"""What others may put into the shared folder: each is refused by name, and stops nothing else."""
+"""Hostile files in the shared folder: each is refused by name, and stops nothing else."""
 
 import json
 import os

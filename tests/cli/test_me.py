@@ -1,4 +1,4 @@
-"""`me`, and the question that a terminal gets instead of an error."""
+"""`me`, and the question that a person on a terminal is asked instead of an error."""
 
 import fcntl
 import os
@@ -51,7 +51,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_me_is_said_once_and_shown(project: Project, say: Say) -> None:
+def test_me_sets_the_member_once_and_shows_it(project: Project, say: Say) -> None:
     assert say("me", "BEN", COLABCTL_MEMBER="").out == "ben\n"
     assert say("me", COLABCTL_MEMBER="").out == "ben\n"
     assert say("me", "--json", COLABCTL_MEMBER="").json == {"member": "ben"}
@@ -59,7 +59,7 @@ def test_me_is_said_once_and_shown(project: Project, say: Say) -> None:
 
 
 def test_the_option_and_the_variable_win(project: Project, say: Say) -> None:
-    assert "COLABCTL_MEMBER=ana wins" in say("me", "ben").err
+    assert "COLABCTL_MEMBER=ana overrides this" in say("me", "ben").err
     assert say("me").out == "ana\n"
     made = say("notebook", "new", "x", "--member", "ben")
     assert made.out.startswith("notebooks/ben/x.ipynb")
@@ -76,7 +76,7 @@ def test_scripts_get_an_error_where_a_terminal_is_asked(project: Project, say: S
 def test_a_terminal_is_asked_once(project: Project) -> None:
     code, screen = typed(project, ["eve\n", "ben\n"], "notebook", "new", "x")
     assert code == 0
-    assert "this project has the members ana, ben" in screen
+    assert "the members of this project are ana, ben" in screen
     assert "'eve' is not one of ana, ben" in screen
     assert "you are ben in this project on this machine" in screen
     code, screen = typed(project, [], "notebook", "new", "y")
@@ -127,7 +127,7 @@ def test_init_takes_the_login_name_and_everything_works(say: Say, tmp_path: Path
     say("member", "add", "ben", cwd=folder, COLABCTL_MEMBER="")
     assert say("me", cwd=folder, COLABCTL_MEMBER="").out == "cleo\n"
     again = say("init", cwd=folder, LOGNAME="eve", COLABCTL_MEMBER="")
-    assert again.err == "everything is there already\n"
+    assert again.err == "nothing to create; everything exists already\n"
 
 
 def test_init_in_a_project_without_members_adds_the_first(say: Say, tmp_path: Path) -> None:

@@ -33,22 +33,31 @@ def test_worker_notebooks_are_named_one_in_a_line(declared: Project, say: Say) -
     made = say("workers", "first", "-n", "2", "--member", "ana")
     names = [f"notebooks/workers/first-ana-{n}.ipynb" for n in (1, 2)]
     assert (made.code, made.out.splitlines()) == (0, names)
-    assert made.err.startswith("2 made, 0 were there\nColab's terms bar distributed computing")
+    assert made.err.startswith(
+        "2 created, 0 already there\nColab's terms bar distributed computing"
+    )
     assert made.err.count("\n") == 2
     again = say("workers", "first", "-n", "2", "--member", "ana")
     assert again.out == made.out
-    assert again.err.startswith("0 made, 2 were there\n")
+    assert again.err.startswith("0 created, 2 already there\n")
 
 
-def test_one_with_other_cells_is_told_and_passed_over(declared: Project, say: Say) -> None:
+def test_a_notebook_with_other_cells_is_reported_and_left_unchanged(
+    declared: Project, say: Say
+) -> None:
     declared.write("notebooks/workers/first-ana-1.ipynb", "mine")
     made = say("workers", "first")
     assert made.out == "notebooks/workers/first-ana-2.ipynb\n"
-    assert "notebooks/workers/first-ana-1.ipynb has other cells and is left alone\n" in made.err
+    assert (
+        "notebooks/workers/first-ana-1.ipynb exists with other cells; it is left unchanged\n"
+        in made.err
+    )
     assert (declared.root / "notebooks/workers/first-ana-1.ipynb").read_text() == "mine"
 
 
-def test_what_was_made_can_be_read_by_a_script_with_links(declared: Project, say: Say) -> None:
+def test_a_script_can_read_the_created_notebooks_and_their_links(
+    declared: Project, say: Say
+) -> None:
     say("workers", "first")
     path = declared.root / "notebooks/workers/first-ana-1.ipynb"
     try:
@@ -71,7 +80,7 @@ def test_options_reach_the_form(declared: Project, say: Say) -> None:
     assert "release_machine = True" in form
 
 
-def test_what_cannot_be_is_told_in_one_line_and_nothing_is_written(
+def test_an_impossible_request_is_refused_in_one_line_and_nothing_is_written(
     declared: Project, say: Say
 ) -> None:
     declared.declare("loop", LOOP)

@@ -1,4 +1,4 @@
-"""`init`, `member`, `protect` and `verify`: a project and the data that it guards."""
+"""`init`, `member`, `protect` and `verify`: a project and its protected data."""
 
 from pathlib import Path
 
@@ -18,32 +18,32 @@ def test_a_folder_becomes_a_project(say: Say, tmp_path: Path) -> None:
     assert say("member", "list", "--json", cwd=folder).json == ["eve"]
 
 
-def test_the_current_folder_is_the_one_unless_told(say: Say, tmp_path: Path) -> None:
+def test_init_takes_the_current_folder_by_default(say: Say, tmp_path: Path) -> None:
     folder = tmp_path / "here"
     folder.mkdir()
     assert say("init", cwd=folder).out == f"{folder}\n"
     assert (folder / "colabctl.yaml").is_file()
 
 
-def test_making_a_project_twice_changes_nothing(project: Project, say: Say) -> None:
+def test_creating_a_project_twice_changes_nothing(project: Project, say: Say) -> None:
     project.write("colabctl.yaml", (project.root / "colabctl.yaml").read_text() + "# mine\n")
     project.write("notebooks/ana/start.ipynb", "mine")
     say("init")
     before = everything(project.root)
     again = say("init", "--name", "other", "--member", "ana")
-    assert (again.code, again.err) == (0, "everything is there already\n")
+    assert (again.code, again.err) == (0, "nothing to create; everything exists already\n")
     assert everything(project.root) == before
 
 
 def test_members_are_added_and_listed(project: Project, say: Say) -> None:
     config = (project.root / "colabctl.yaml").read_bytes()
     added = say("member", "add", "eve")
-    assert (added.code, added.err.splitlines()[-1]) == (0, "eve is a member")
+    assert (added.code, added.err.splitlines()[-1]) == (0, "eve is now a member")
     assert say("member", "list").out == "ana\nben\neve\n"
     for folder in ("notebooks/eve", "results/eve", "checkpoints/eve"):
         assert (project.root / folder).is_dir()
     before = everything(project.root)
-    assert say("member", "add", "EVE").err == "EVE was a member already\n"
+    assert say("member", "add", "EVE").err == "EVE is already a member\n"
     assert everything(project.root) == before
     assert (project.root / "colabctl.yaml").read_bytes() == config
 

@@ -98,13 +98,13 @@ def test_people_get_a_table_that_shows_everything_as_it_is(say: Say) -> None:
 
 
 @pytest.mark.usefixtures("loop")
-def test_a_terminal_without_room_gets_fewer_columns_and_is_told_of_it(say: Say) -> None:
+def test_a_narrow_terminal_gets_fewer_columns_and_a_note(say: Say) -> None:
     narrow = say("results", "loop", COLUMNS="40", TTY_COMPATIBLE="1")
     titles = re.sub(r"\x1b\[\d*m", "", narrow.out.splitlines()[0])
     assert titles.split() == ["task", "status", "error", "x", "y"]
     assert "t000001" in narrow.out
     assert narrow.err == (
-        "left out for want of room: member, attempt, seconds; "
+        "hidden to fit the terminal: member, attempt, seconds; "
         "all columns: colabctl results loop -o loop.csv\n"
     )
     piped = say("results", "loop", COLUMNS="40")
@@ -114,12 +114,12 @@ def test_a_terminal_without_room_gets_fewer_columns_and_is_told_of_it(say: Say) 
 
 def test_before_the_first_result_the_table_says_so(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
-    assert say("results", "loop").out == "no task is finished yet\n"
+    assert say("results", "loop").out == "no finished tasks yet\n"
     assert say("results", "loop", "--format", "json").json == []
     assert say("results", "loop", "--format", "csv").out.startswith("task,index,status")
 
 
-def test_a_metric_that_no_task_reports_is_told_with_those_that_are(
+def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project: Project, say: Say
 ) -> None:
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
@@ -132,13 +132,13 @@ def test_a_metric_that_no_task_reports_is_told_with_those_that_are(
     assert "t000000" in say("results", "loop").out
 
 
-def test_the_next_step_can_be_typed_as_it_is_told(project: Project, say: Say) -> None:
+def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) -> None:
     project.declare("two words", LOOP)
     project.journal("two words", claim(0), done(0, y=0.5))
     narrow = say("results", "two words", COLUMNS="20", TTY_COMPATIBLE="1")
     assert narrow.err.endswith("colabctl results 'two words' -o 'two words.csv'\n")
     refused = say("results", "two words", "--format", "sqlite")
-    assert refused.err.endswith("say where to write it: -o 'two words.sqlite'\n")
+    assert refused.err.endswith("give an output file: -o 'two words.sqlite'\n")
 
 
 def test_a_table_for_scripts_does_not_steer_a_terminal_that_it_is_printed_on(

@@ -1,4 +1,4 @@
-"""What `status` shows, to people and to scripts."""
+"""What `status` shows to people and to scripts."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_a_worker_that_fell_silent_is_lost_and_its_tasks_wait(project: Project, 
     assert (worker["state"], worker["task"], worker["member"]) == ("lost", None, "ana")
     assert 30 < worker["last_seen_seconds"] < 120
     shown = say("status", "loop")
-    assert "no worker is alive; go on: colabctl work loop" in shown.out
+    assert "no active workers; start one: colabctl work loop" in shown.out
 
 
 def test_the_counts_add_up_to_the_total(project: Project, say: Say) -> None:
@@ -89,18 +89,19 @@ def test_the_best_is_by_the_sweeps_own_metric_and_goal(
     assert f"best y {best['value']:g} in t00000{index}: x={10 + 10 * index}" in say("status").out
 
 
-def test_a_result_that_came_twice_counts_once_and_is_told(project: Project, say: Say) -> None:
+def test_a_duplicate_result_counts_once_and_is_shown(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     project.journal("loop", claim(0), done(0, y=1.0))
     project.journal("loop", claim(0), done(0, y=2.0), writer="ben-vm-1")
     told = say("status", "loop", "--json").json
     assert (told["done"], told["duplicates"]) == (1, 1)
+    assert ", 1 duplicate result" in say("status", "loop").out
     assert [row["metrics"] for row in say("results", "loop", "--format", "json").json] == [
         {"y": 1.0}
     ]
 
 
-def test_failures_are_told_by_what_went_wrong(project: Project, say: Say) -> None:
+def test_failures_are_grouped_by_error(project: Project, say: Say) -> None:
     project.declare("loop", LOOP + "max_retries: 0\n")
     project.journal(
         "loop",
@@ -115,7 +116,7 @@ def test_failures_are_told_by_what_went_wrong(project: Project, say: Say) -> Non
         {"error": "other", "tasks": 1},
     ]
     shown = say("status", "loop").out
-    assert "2 failed with: no [/gpu]" in shown
+    assert "2 tasks failed: no [/gpu]" in shown
     assert "colabctl retry loop" in shown
 
 
@@ -210,7 +211,7 @@ def test_what_others_call_themselves_is_shown_as_it_is(project: Project, say: Sa
     assert json.loads(say("status", "loop", "--json").out)["workers"][0]["member"] == "[/red]"
 
 
-def test_what_a_failed_task_said_last_can_be_read(project: Project, say: Say) -> None:
+def test_the_last_output_of_a_failed_task_is_shown(project: Project, say: Say) -> None:
     code = "def train(params, task):\n    print('so far so good')\n    raise ValueError('bad x')\n"
     project.declare(
         "doomed", "method: grid\nparameters: {x: {values: [1]}}\nprogram: train.py:train\n", code
@@ -244,7 +245,7 @@ def test_what_others_wrote_begins_no_line_of_its_own(project: Project, say: Say)
         assert not any(line.startswith("  best y 9") for line in shown.splitlines())
 
 
-def test_scripts_get_what_failed_tasks_said_last(project: Project, say: Say) -> None:
+def test_scripts_get_the_last_output_of_failed_tasks(project: Project, say: Say) -> None:
     project.declare("loop", f"{LOOP}max_retries: 0\n")
     assert say("status", "loop", "--failures", "--json").json == []
     project.journal("loop", claim(0), {**failed(0, 1, "no"), "output": "a\nb"})
@@ -266,11 +267,11 @@ def test_watching_gives_no_json(project: Project, say: Say) -> None:
     said = say("status", "loop", "--watch", "--json")
     assert (said.code, said.out) == (1, "")
     assert said.err == (
-        "colabctl: --watch is for people and --json for scripts; give one of them\n"
+        "colabctl: --watch is for people and --json for scripts; use only one of them\n"
     )
 
 
-def test_a_metric_that_no_task_reports_is_told_with_those_that_are(
+def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project: Project, say: Say
 ) -> None:
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
@@ -295,16 +296,22 @@ def test_a_long_parameter_does_not_crowd_out_the_rest(project: Project, say: Say
     assert len(shown) < 1000
 
 
-def test_the_next_step_can_be_typed_as_it_is_told(project: Project, say: Say) -> None:
+def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) -> None:
     project.declare("two words", f"{LOOP}max_retries: 0\n")
-    assert "nobody works on it yet: colabctl work 'two words'\n" in say("status", "two words").out
+    assert (
+        "no workers yet; start one: colabctl work 'two words'\n" in say("status", "two words").out
+    )
     project.journal("two words", claim(0), failed(0, 1, "no"))
     shown = say("status", "two words").out
-    assert "go on: colabctl work 'two words'\n" in shown
-    assert "try the failed ones again: colabctl retry 'two words'\n" in shown
+    assert "no active workers; start one: colabctl work 'two words'\n" in shown
+    assert "retry failed tasks: colabctl retry 'two words'\n" in shown
+    for order in ("pause", "stop"):
+        say(order, "two words")
+        shown = say("status", "two words").out
+        assert "resume it: colabctl resume 'two words'\n" in shown
 
 
-def test_what_programs_tell_a_terminal_is_not_kept(project: Project) -> None:
+def test_terminal_codes_in_the_output_of_programs_are_dropped(project: Project) -> None:
     code = "def train(params, task):\n    print('\\x1b]0;t\\x07\\x1b[1;34mblue\\x1b[0m'); 1 / 0\n"
     sweep = "method: grid\nparameters: {x: {values: [1]}}\nprogram: train.py:train\n"
     project.declare("blue", sweep, code)

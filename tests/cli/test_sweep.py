@@ -1,4 +1,4 @@
-"""`sweep` declares a sweep, or finds the same one again."""
+"""`sweep` declares a sweep; declaring the same one again changes nothing."""
 
 import json
 from pathlib import Path
@@ -54,11 +54,13 @@ def test_a_declared_sweep_has_its_file_its_code_its_tasks_and_its_plan(
     }  # fmt: skip
 
 
-def test_the_same_sweep_is_found_again(project: Project, say: Say, file: Path) -> None:
+def test_declaring_the_same_sweep_again_changes_nothing(
+    project: Project, say: Say, file: Path
+) -> None:
     say("sweep", str(file))
     before = everything(project.root)
     again = say("sweep", str(file), "--member", "ben")
-    assert (again.code, again.out) == (0, "s: 3 tasks, was declared already\n")
+    assert (again.code, again.out) == (0, "s: 3 tasks, already declared\n")
     assert everything(project.root) == before
 
 
@@ -74,7 +76,7 @@ def test_the_same_sweep_is_found_again(project: Project, say: Say, file: Path) -
 def test_another_spelling_of_the_same_sweep_is_the_same(say: Say, file: Path, changed: str) -> None:
     say("sweep", str(file))
     file.write_text(changed)
-    assert say("sweep", str(file)).out == "s: 3 tasks, was declared already\n"
+    assert say("sweep", str(file)).out == "s: 3 tasks, already declared\n"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_other_code_is_another_sweep(project: Project, say: Say, file: Path) -> 
 
 def test_what_the_command_line_adds_is_part_of_the_sweep(say: Say, file: Path) -> None:
     assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, declared\n"
-    assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, was declared already\n"
+    assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, already declared\n"
     assert "tasks: 2 declared, 3 new" in say("sweep", str(file)).err
 
 
@@ -165,8 +167,8 @@ def test_several_who_declare_at_once_declare_one_sweep(project: Project, file: P
     ended = [end(each) for each in declarations]
     assert [each.code for each in ended] == [0] * 4, [each.err for each in ended]
     assert sorted(each.out for each in ended) == [
+        *["s: 3 tasks, already declared\n"] * 3,
         "s: 3 tasks, declared\n",
-        *["s: 3 tasks, was declared already\n"] * 3,
     ]
     assert project.run("work", "s").code == 0
     assert project.status("s")["done"] == 3
@@ -269,7 +271,7 @@ def test_a_file_from_outside_of_the_project_will_do(
     assert say("sweep", str(tmp_path / "mine.yaml")).out == "mine: 3 tasks, declared\n"
 
 
-def test_notes_of_the_file_are_told(project: Project, say: Say) -> None:
+def test_notes_on_the_file_are_printed(project: Project, say: Say) -> None:
     project.write("wandb.yaml", "method: random\nproject: p\nparameters: {x: {min: 0, max: 9}}\n")
     said = say("sweep", "wandb.yaml")
     assert said.code == 0

@@ -1,4 +1,4 @@
-"""Texts of others as a terminal shows them."""
+"""Text from other people is cleaned before a terminal shows it."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.cli.options import talk
+from colabctl.cli.options import tell
 from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
 from tests.cli.conftest import Say
@@ -27,7 +27,7 @@ def test_two_texts_that_differ_are_never_shown_as_the_same(text: str) -> None:
 @pytest.mark.parametrize(
     "code", [0x1B, 0x0D, 0x202E, 0x115F, 0x1160, 0x3164, 0xFE0F, 0xFFA0, 0xE01EF]
 )
-def test_what_cannot_be_seen_is_told(code: int) -> None:
+def test_invisible_characters_are_spelled_out(code: int) -> None:
     assert plain(f"a{chr(code)}b") == f"a<U+{code:04X}>b"
 
 
@@ -40,10 +40,10 @@ def test_a_name_begins_no_line_of_its_own() -> None:
     assert one_line("ana\ncolabctl: all is well\t!") == "ana\\ncolabctl: all is well\\t!"
 
 
-def test_what_is_told_beside_the_answer_cannot_steer_the_terminal(
+def test_messages_cannot_control_the_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    talk("note: \x1b[2J")
+    tell("note: \x1b[2J")
     assert capsys.readouterr().err == "note: <U+001B>[2J\n"
 
 

@@ -1,4 +1,4 @@
-"""Nobody runs code of others without having looked: `work` refuses, `trust` shows and approves."""
+"""No one runs unseen code of other members: `work` refuses it, `trust` shows and approves it."""
 
 import json
 from pathlib import Path
@@ -53,10 +53,10 @@ def test_without_names_work_passes_over_what_is_not_trusted(
     worked = project.run("work", **bens)
     assert worked.code == 0
     assert "note: sweep first runs code that you have neither" in worked.err
-    assert "no sweep needs a worker" in worked.err
+    assert "no sweep has tasks to run" in worked.err
 
 
-def test_trust_shows_the_code_and_approves_it_only_when_told(
+def test_trust_shows_the_code_and_approves_it_only_with_consent(
     project: Project, bens: dict[str, str]
 ) -> None:
     looked = project.run("trust", "first", **bens)
@@ -111,7 +111,7 @@ def test_a_notebook_is_shown_by_its_cells_and_compared_by_them(
     node["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "hello"}]
     project.declare("third", sweep, json.dumps(node))
     third = project.run("trust", "third", **bens)
-    assert "MAIN.ipynb: its cells are the same; outputs or metadata have changed" in third.out
+    assert "MAIN.ipynb: only outputs or metadata changed; the cells are the same" in third.out
 
 
 def test_a_notebook_that_a_command_reads_is_shown_as_the_command_reads_it(
@@ -121,12 +121,12 @@ def test_a_notebook_that_a_command_reads_is_shown_as_the_command_reads_it(
     node = json.loads(content("# parameters\nx = 0"))
     project.declare("main", sweep, json.dumps(node))
     looked = project.run("trust", "main", "--yes", **bens).out
-    assert "sweep main: MAIN.ipynb, a notebook that runs once for each task\n" in looked
+    assert "sweep main: MAIN.ipynb, a notebook, run once for each task\n" in looked
     node["metadata"]["payload"] = "rm -rf ~"
     by_bash = sweep + "command: [bash, MAIN.ipynb]\n"
     project.declare("other", by_bash, json.dumps(node))
     looked = project.run("trust", "other", **bens).out
-    assert "sweep other: MAIN.ipynb, a program that is started for each task\n" in looked
+    assert "sweep other: MAIN.ipynb, a program, started for each task\n" in looked
     assert "rm -rf ~" in looked
     assert "the same" not in looked
 
@@ -152,11 +152,11 @@ def test_a_notebook_that_is_not_the_program_is_shown_as_it_is(
         (
             b"# coding: raw_unicode_escape\ns = 'A'\n",
             b"# coding: raw_unicode_escape\ns = '\\u0041'\n",
-            "more.py: it has changed in bytes that are shown alike",
+            "more.py: changed only in bytes that look alike here",
         ),
     ],
 )
-def test_files_that_differ_are_never_said_to_be_the_same(
+def test_different_files_are_never_shown_as_the_same(
     project: Project, bens: dict[str, str], before: bytes, after: bytes | None, told: str
 ) -> None:
     forge(project, "first", "more.py", before)
@@ -169,15 +169,15 @@ def test_files_that_differ_are_never_said_to_be_the_same(
     assert "the same" not in shown
 
 
-def test_a_way_to_run_that_is_new_is_told_though_no_file_has_changed(
+def test_a_new_way_to_run_is_shown_even_if_no_file_has_changed(
     project: Project, bens: dict[str, str]
 ) -> None:
     project.run("trust", "first", "--yes", **bens)
     plan = project.root / "sweeps/first/plan.json"
     plan.write_text(json.dumps({**json.loads(plan.read_text()), "kind": "objective"}))
     shown = project.run("trust", "first", **bens).out
-    assert "an Optuna objective that is called for each task" in shown
-    assert "no file, but how it is run" in shown
+    assert "an Optuna objective, called for each task" in shown
+    assert "no files; only the way they are run" in shown
 
 
 @pytest.mark.parametrize("lines", ["", "\r"])
@@ -188,13 +188,15 @@ def test_code_that_an_encoding_hides_is_shown(
     forge(project, "first", "more.py", code.encode())
     shown = project.run("trust", "first", **bens).out.splitlines()
     assert "import os" in shown
-    assert "(its encoding is raw_unicode_escape, in which Python reads it and it is shown)" in shown
+    assert "(shown as raw_unicode_escape, the encoding in which Python reads it)" in shown
 
 
-def test_an_encoding_that_nobody_knows_here_is_told(project: Project, bens: dict[str, str]) -> None:
+def test_an_unknown_encoding_is_noted(project: Project, bens: dict[str, str]) -> None:
     forge(project, "first", "more.py", b"# coding: made-up\n")
     shown = project.run("trust", "first", **bens).out
-    assert "(Python may not read it as it is shown, in UTF-8: unknown encoding: made-up)" in shown
+    assert (
+        "(shown as UTF-8, but Python may read it differently: unknown encoding: made-up)" in shown
+    )
 
 
 def test_code_is_shown_letter_by_letter_in_a_diff_too(
@@ -213,7 +215,7 @@ def test_names_of_others_cannot_forge_lines(project: Project, bens: dict[str, st
     assert "declared by ana\\ndigest:  0\\ttoo on" in shown
 
 
-def test_the_next_step_can_be_typed_as_it_is_told(project: Project, bens: dict[str, str]) -> None:
+def test_the_next_step_can_be_pasted_into_a_shell(project: Project, bens: dict[str, str]) -> None:
     project.declare("two words", SWEEP, TRAIN)
     assert "colabctl trust 'two words' --yes\n" in project.run("trust", "two words", **bens).err
     done = project.run("trust", "two words", "--yes", **bens)
@@ -231,7 +233,7 @@ def test_another_command_for_the_same_code_is_another_thing_to_approve(
     assert "+bash -c 'rm -rf ~'" in project.run("trust", "evil", **bens).out
 
 
-def test_a_digest_that_was_looked_at_before_can_be_given(
+def test_a_digest_that_was_shown_before_can_be_approved(
     project: Project, bens: dict[str, str]
 ) -> None:
     told = project.run("trust", "first", "--json", **bens).json
@@ -292,6 +294,6 @@ def test_status_says_what_has_changed_since_the_sweep_was_declared(project: Proj
     assert project.run("status", "first", "--json").json["changed"] == []
     project.write("train.py", TRAIN.replace("* 2", "* 3"))
     assert project.run("status", "first", "--json").json["changed"] == ["train.py"]
-    assert "changed since it was declared" in project.run("status", "first").out
+    assert "changed since the sweep was declared: " in project.run("status", "first").out
     assert project.run("work", "first").code == 0
     assert [row["metrics"]["y"] for row in project.results("first")] == [2, 4]

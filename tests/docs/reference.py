@@ -43,7 +43,7 @@ _EXIT_CODES = """\
 | 1 | Something you can fix. One line says what is wrong and what to do next. |
 | 2 | Wrong usage: an unknown option, a missing argument. |
 | 3 | `verify` or `doctor` found a problem. |
-| 130 | Interrupted with Ctrl-C. A worker that gave its tasks back in time exits with 0. |
+| 130 | Interrupted with Ctrl-C. A worker that released its tasks in time exits with 0. |
 """
 
 _ENVIRONMENT = """\

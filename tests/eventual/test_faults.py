@@ -46,10 +46,10 @@ def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_recovered_later(
     machine.repair()
     recovered = group.command(0, "work", "--recover", "--root", str(group.root(0)))
     assert recovered.returncode == 0, recovered.stderr
-    assert "brought in the results of t0" in recovered.stderr
+    assert "recovered the results of t0" in recovered.stderr
     assert group.status(0)["done"] > before
     again = group.command(0, "work", "--recover", "--root", str(group.root(0)))
-    assert "nothing is kept" in again.stderr
+    assert "nothing to recover" in again.stderr
     assert group.work(0).wait(90) == 0
     assert sorted(row["index"] for row in group.results(0)) == list(range(30))
     assert group.status(0)["duplicates"] == 0

@@ -11,7 +11,7 @@ def test_maps_within_maps_are_joined_by_dots_and_lists_are_json() -> None:
     assert flat(values) == {"a.b": 1, "a.c.d": "[1, 2]", "e": "{}", "f": None}
 
 
-def test_a_name_that_stands_for_two_things_says_which() -> None:
+def test_a_name_of_two_values_says_which() -> None:
     names = {"params": ["x", "Task", "lr"], "metrics": ["X", "loss"]}
     assert titles(["task"], names) == ["params.x", "params.Task", "lr", "metrics.X", "loss"]
 

@@ -92,7 +92,7 @@ def test_parameters_and_metrics_are_columns_of_their_own_names() -> None:
     assert lines[2][columns.index("deep.a.b")] == 1
 
 
-def test_a_name_that_stands_for_two_things_says_which() -> None:
+def test_a_name_of_two_values_says_which() -> None:
     rows = [
         row(
             params={"x": 1, "status": "p", "LR": 1, "a": {"b": 1}},

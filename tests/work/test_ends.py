@@ -85,7 +85,7 @@ def test_a_worker_that_is_asked_to_end_gives_its_tasks_back_and_leaves_nothing(
     until(lambda: len(begun(project)) == 2)
     worker.send_signal(number)
     ended = end(worker)
-    assert "what was held is given back" in ended.err
+    assert "claimed tasks are released" in ended.err
     assert "Traceback" not in ended.err
     status = project.status("asked")
     assert (status["pending"], status["running"], status["claimed"]) == (10, 0, 0)
@@ -123,7 +123,7 @@ def test_a_worker_that_is_asked_to_end_while_it_imports_blames_nobody(project: P
     worker.send_signal(signal.SIGINT)
     ended = end(worker)
     assert (ended.code, "Traceback" in ended.err) == (0, False)
-    assert "what was held is given back" in ended.err.splitlines()[-1]
+    assert "claimed tasks are released" in ended.err.splitlines()[-1]
     assert project.status("import")["pending"] == 10
     assert project.processes() == []
 
@@ -198,7 +198,7 @@ def test_max_tasks_counts_the_tasks_of_all_sweeps(project: Project) -> None:
     worked = project.run("work", "first", "second", "--max-tasks", "3")
     assert worked.code == 0
     assert "ran 3 tasks: 3 done" in worked.err
-    assert "that is --max-tasks" in worked.err
+    assert "reached --max-tasks" in worked.err
     assert (project.status("first")["done"], project.status("second")["done"]) == (2, 1)
 
 
@@ -212,7 +212,7 @@ def test_max_time_ends_what_runs_and_gives_it_back(project: Project) -> None:
     project.declare("long", grid(3), ENDLESS)
     worked = project.run("work", "long", "--max-time", "1s")
     assert worked.code == 0
-    assert "that is --max-time" in worked.err
+    assert "reached --max-time" in worked.err
     assert project.status("long")["pending"] == 3
     assert project.events("long", "failed") == []
 
@@ -221,7 +221,7 @@ def test_a_task_that_would_not_fit_into_max_time_is_not_begun(project: Project) 
     project.declare("fits", grid(5), ENDLESS.replace("600", "1"))
     worked = project.run("work", "fits", "--max-time", "1.8s")
     assert (worked.code, len(begun(project))) == (0, 1)
-    assert "that is --max-time" in worked.err
+    assert "reached --max-time" in worked.err
 
 
 def test_no_wait_leaves_the_tasks_of_others_alone(project: Project) -> None:
@@ -241,7 +241,7 @@ def test_work_without_a_name_does_all_sweeps_that_are_not_finished(project: Proj
         project.declare(name, grid(2), QUICK)
     project.declare("by-hand", "method: grid\nparameters: {x: {values: [1]}}\n")
     assert "ran 4 tasks" in project.run("work").err
-    assert "no sweep needs a worker" in project.run("work").err
+    assert "no sweep has tasks to run" in project.run("work").err
     assert project.status("by-hand")["pending"] == 1
 
 
@@ -262,7 +262,7 @@ def train(params, task):
     until(lambda: project.status("steered")["done"] == 1)
     assert project.status("steered")["state"] == "paused"
     other = project.run("work", "steered", "--no-wait", member="ben")
-    assert "ran 0 tasks: 0 done, 0 failed; no task is free to run" in other.err
+    assert "ran 0 tasks: 0 done, 0 failed; no task is available" in other.err
     assert (worker.poll(), len(begun(project))) == (None, 1)
     assert project.run("resume", "steered").code == 0
     assert end(worker).code == 0
@@ -285,7 +285,7 @@ def train(params, task):
     project.write("go", "")
     ended = end(worker)
     assert ended.code == 0
-    assert "the sweep was stopped" in ended.err
+    assert "the sweep is stopped; resume it: colabctl resume SWEEP" in ended.err
     status = project.status("stopped")
     assert (status["state"], status["done"], status["cancelled"], status["pending"]) == (
         "stopped",

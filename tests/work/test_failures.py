@@ -56,11 +56,11 @@ def test_a_worker_whose_first_five_tasks_fail_stops_and_says_why(project: Projec
     assert worked.err.splitlines()[-1] == (
         "colabctl: the first 5 tasks of this worker all failed, the last one with: "
         "FileNotFoundError: [Errno 2] No such file or directory: 'data/raw/missing.csv'; "
-        "if this machine is at fault, mend it and start this worker again; if the program is, "
-        "mend it and declare it under another name: colabctl sweep FILE --name"
+        "if the problem is on this machine, fix it and restart the worker; if it is in the "
+        "program, fix that and declare it under another name: colabctl sweep FILE --name NAME"
     )
     assert "looking" in worked.err
-    assert "Traceback" in worked.err  # the task's, to mend it by
+    assert "Traceback" in worked.err  # the task's, to fix it by
     assert 5 <= len(project.events("hopeless", "failed")) <= 7  # one may be on its way already
     status = project.status("hopeless")
     assert status["pending"] + status["failed"] == 50

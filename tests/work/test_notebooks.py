@@ -98,7 +98,7 @@ LOOP = notebook(
 def test_a_loop_heeds_max_tasks_and_the_rest_is_free(project: Project) -> None:
     project.declare("main", SWEEP, LOOP)
     worked = project.run("work", "main", "--max-tasks", "2")
-    assert worked.err.endswith("ran 2 tasks: 2 done, 0 failed; that is --max-tasks\n")
+    assert worked.err.endswith("ran 2 tasks: 2 done, 0 failed; reached --max-tasks\n")
     assert project.status("main")["pending"] == 4
 
 
@@ -109,7 +109,7 @@ def test_a_loop_ends_at_max_time_and_gives_back_what_it_holds(project: Project) 
     )
     project.declare("main", SWEEP, endless)
     worked = project.run("work", "main", "--max-time", "3s")
-    assert "ran 0 tasks: 0 done, 0 failed; that is --max-time\n" in worked.err
+    assert "ran 0 tasks: 0 done, 0 failed; reached --max-time\n" in worked.err
     assert project.status("main")["pending"] == 6
 
 
@@ -127,7 +127,7 @@ def test_what_a_loop_did_is_told_by_its_own_tasks_and_by_how_it_ended(project: P
     assert 1 <= ran < 5
     assert worked.err.splitlines()[-1] == (
         f"ran {ran} task{'s' if ran > 1 else ''}: {ran} done, 0 failed; "
-        "the notebook has left its loop before the sweep was finished"
+        "the notebook left its loop before the sweep was finished"
     )
     [kept] = project.root.glob("sweeps/main/runs/*/executed.ipynb")
     assert "task.done" in kept.read_text()

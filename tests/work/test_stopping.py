@@ -44,7 +44,7 @@ def test_a_function_learns_from_its_report_that_it_falls_behind(project: Project
     peers(project, "behind")
     worked = project.run("work", "behind")
     assert worked.code == 0, worked.err
-    assert "ran 1 task: 0 done, 1 stopped early, 0 failed" in worked.err
+    assert "ran 1 task: 0 done, 1 pruned, 0 failed" in worked.err
     row = project.results("behind")[0]
     assert row["status"] == "pruned"
     # the third report is the first that is compared, and its answer comes with it
