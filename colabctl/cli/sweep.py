@@ -81,7 +81,7 @@ def sweep(
     sweep_draft = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
     name = name or sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
     if dry_run:
-        notes, inserted = _tried(sweep_draft, name, file.absolute().parent, root)
+        notes, inserted = _previewed(sweep_draft, name, file.absolute().parent, root)
         summary = _summary(sweep_draft, name, (*sweep_draft.notes, *notes))
         _show(summary, sweep_draft, inserted, as_json)
         return
@@ -107,8 +107,8 @@ def sweep(
     tell(f"run it: {command_line('work', name)}    see it: {command_line('status', name)}")
 
 
-def _tried(
-    made: "Draft", called: str, beside: Path, root: Path | None
+def _previewed(
+    draft: "Draft", name: str, folder: Path, root: Path | None
 ) -> tuple[tuple[str, ...], str]:
     """Return notes on a draft's program, and the cell that is inserted into its notebook.
 
@@ -119,22 +119,22 @@ def _tried(
     from colabctl.notebook.injection import preview
     from colabctl.project.frozen_code import NoProgramError
 
-    folders = [beside]
+    folders = [folder]
     with suppress(UserError):  # a dry run needs no project
         folders.append(open_project(root)[0].root)
     try:
-        program = declare.preview(made, called, folders)
+        program = declare.preview(draft, name, folders)
     except NoProgramError as missing:
         return (f"{missing}",), ""
     if program.notebook is None:
         return program.notes, ""
-    first = next((draw.params for draw in made.expansion.tasks()), {})
+    first = next((draw.params for draw in draft.expansion.tasks()), {})
     if first is None and program.notebook.parameters is not None:
-        put_in = (
-            f"{program.notebook.name} runs once for each task; its values are proposed when a task "
-            f"is claimed, and put in after cell {program.notebook.parameters.number}"
+        inserted = (
+            f"{program.notebook.name} runs once for each task; its parameters are chosen when a "
+            f"task is claimed, and inserted after cell {program.notebook.parameters.number}"
         )
-        return program.notes, put_in
+        return program.notes, inserted
     return program.notes, preview(program.notebook, first or {}, "the first task")
 
 

@@ -111,9 +111,8 @@ def _describe(trial: "FrozenTrial", state: SweepState, plan: Plan, index: int, n
     trial.user_attrs = {key: value for key, value in attributes.items() if value is not None}
     for kind in ("metrics", "attributes"):
         for name, value in getattr(outcome, kind).items():
-            told = trial.value is not None and value == trial.value
-            if told and (kind, name) == ("metrics", plan.metric):
-                continue
+            if (kind, name, value) == ("metrics", plan.metric, trial.value):
+                continue  # the trial has it as its value
             key = f"{kind}.{name}" if name in trial.user_attrs or name in _FIXED else name
             trial.user_attrs[spelled_out(key)] = as_json(value)
 

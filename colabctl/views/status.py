@@ -169,12 +169,14 @@ class Failure:
 
 def last_failures(state: SweepState) -> list[Failure]:
     """Return the last failure of each task that failed and is still unfinished or failed."""
-    found = []
+    failures = []
     for index, task in enumerate(state.tasks):
         if task.status in ("done", "pruned"):
             continue
         failed = [event for event in state.events_of(index) if event.kind == "failed"]
         if failed:
             writer, last = failed[-1].writer, failed[-1].outcome
-            found.append(Failure(task_name(index), last.attempt, writer, last.error, last.output))
-    return found
+            failures.append(
+                Failure(task_name(index), last.attempt, writer, last.error, last.output)
+            )
+    return failures

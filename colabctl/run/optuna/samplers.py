@@ -94,10 +94,10 @@ class _Numbered(QMCSampler):
 class _Replayed(CmaEsSampler):
     """CMA-ES rebuilt from the trials; Optuna's own sampler pickles its state into them."""
 
-    def __init__(self, seed: int, told: Sequence[int]) -> None:
+    def __init__(self, seed: int, ended: Sequence[int]) -> None:
         super().__init__(seed=seed, warn_independent_sampling=False)
         self._seed = seed
-        self._rank = {number: rank for rank, number in enumerate(told)}
+        self._rank = {number: rank for rank, number in enumerate(ended)}
 
     def sample_relative(
         self,
@@ -117,7 +117,7 @@ class _Replayed(CmaEsSampler):
         from colabctl.search.learn.cma_es import replayed  # noqa: PLC0415 - others need no cmaes
 
         points = (
-            ([axis.place(each.params[name]) for name, axis in axes.items()], each.value)
+            ([axis.coordinate(each.params[name]) for name, axis in axes.items()], each.value)
             for each in done
             if each.value is not None
         )
@@ -130,12 +130,12 @@ class _Replayed(CmaEsSampler):
             seed=self._seed,
             most_resampling=10 * len(axes),
         )
-        places = zip(axes.items(), optimizer.ask().tolist(), strict=True)
-        return {name: axis.value(place) for (name, axis), place in places}
+        point = zip(axes.items(), optimizer.ask().tolist(), strict=True)
+        return {name: axis.value(coordinate) for (name, axis), coordinate in point}
 
 
 class _Axis:
-    """A numeric parameter as a place from 0 to 1, in which each step takes the same room."""
+    """A numeric parameter, scaled to 0 to 1 so that all its steps are equally wide."""
 
     def __init__(self, distribution: FloatDistribution | IntDistribution) -> None:
         self._of = distribution
@@ -143,13 +143,13 @@ class _Axis:
         self._start = self._scaled(distribution.low - half)
         self._length = self._scaled(distribution.high + half) - self._start
 
-    def place(self, value: float) -> float:
-        """Return where a value lies."""
+    def coordinate(self, value: float) -> float:
+        """Return the coordinate of a value."""
         return (self._scaled(value) - self._start) / self._length
 
-    def value(self, place: float) -> float | int:
-        """Return the nearest value to a place."""
-        scaled = self._start + place * self._length
+    def value(self, coordinate: float) -> float | int:
+        """Return the nearest value to a coordinate."""
+        scaled = self._start + coordinate * self._length
         value = math.exp(scaled) if self._of.log else scaled
         if self._of.step is not None:
             value = self._of.low + round((value - self._of.low) / self._of.step) * self._of.step
