@@ -134,7 +134,7 @@ class LoopPool:
         """Do nothing: the loop is already there."""
 
     def idle_soon(self, _ahead: float) -> int:
-        """Return 1 if there is no task: when the loop will ask for more, it cannot say."""
+        """Return 1 if there is no task: no one can say when the loop will ask for the next one."""
         return 0 if self._tasks else 1
 
     def pace(self) -> float | None:

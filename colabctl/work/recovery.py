@@ -51,7 +51,7 @@ class UnsentEvents:
 
 
 def _folder() -> Path:
-    return user_state_path("colabctl", appauthor=False) / "unsent"
+    return user_state_path("colabctl", appauthor=False) / "kept"
 
 
 def save_unsent(sweep: OpenSweep) -> UnsentEvents:
