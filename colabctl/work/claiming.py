@@ -10,12 +10,11 @@ from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe, fault_of, pause_after
 from colabctl.task import Assignment
-from colabctl.work.batch import batch_size
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Event, Outbox
-from colabctl.work.pacing import pacing_for
+from colabctl.work.pacing import batch_size, pacing_for
 from colabctl.work.pool import LoopPool, SlotPool
 from colabctl.work.recovery import save_unsent
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, KeysView, Sequence
 
 from colabctl.run.slot import Outcomes, Slot, Stop
 from colabctl.task import Assignment
-from colabctl.work.batch import excess
+from colabctl.work.pacing import excess
 
 MakeSlots = Callable[[Outcomes, Callable[[], None]], list[Slot]]
 """Starts the slots; they fill the queue, and call the function when the worker should look."""

@@ -345,8 +345,8 @@ def test_a_dry_run_of_a_notebook_says_that_its_values_are_still_to_be_proposed(
     file.write_text(text.replace("{values: [1, 2, 3]}", "{min: 0.0, max: 1.0}"))
     shown = say("sweep", str(file), "--dry-run").out
     assert shown.endswith(
-        "train.ipynb runs once for each task; its values are proposed when a task is claimed, "
-        "and put in after cell 2\n"
+        "train.ipynb runs once for each task; its parameters are chosen when a task is claimed, "
+        "and inserted after cell 2\n"
     )
 
 

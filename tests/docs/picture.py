@@ -24,7 +24,7 @@ from colabctl.work.open_sweep import OpenSweep
 from tests.docs.reference import PAGE
 from tests.processes import Project, end, until
 
-PICTURE = PAGE.with_name("status.svg")
+PICTURE = PAGE.parent / "pictures" / "status.svg"
 RERUN = "python -m tests.docs.picture"
 
 _WIDTH = 92  # columns

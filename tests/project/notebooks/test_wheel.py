@@ -40,7 +40,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_that_was_compiled
             assert archive.read(name) == (PACKAGE.parent / name).read_bytes()
     sources = {path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("*.py")}
     assert inside >= {*sources, "colabctl/py.typed", "colabctl/demo/sweep.yaml"}
-    assert inside >= {"colabctl/guide/commands.md", "colabctl/guide/status.svg"}
+    assert inside >= {"colabctl/guide/commands.md", "colabctl/guide/pictures/status.svg"}
     assert not [name for name in inside if "__pycache__" in name or name.endswith(".pyc")]
 
 
