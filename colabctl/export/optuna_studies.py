@@ -111,8 +111,9 @@ def _describe(trial: "FrozenTrial", state: SweepState, plan: Plan, index: int, n
     trial.user_attrs = {key: value for key, value in attributes.items() if value is not None}
     for kind in ("metrics", "attributes"):
         for name, value in getattr(outcome, kind).items():
-            if (kind, name, value) == ("metrics", plan.metric, trial.value):
-                continue  # the trial has it as its value
+            is_value = trial.value is not None and value == trial.value
+            if is_value and (kind, name) == ("metrics", plan.metric):
+                continue
             key = f"{kind}.{name}" if name in trial.user_attrs or name in _FIXED else name
             trial.user_attrs[spelled_out(key)] = as_json(value)
 
