@@ -21,7 +21,7 @@ from colabctl.search.space.discrete import (
     Constant,
     IntUniform,
     WeightedCategorical,
-    same,
+    grid_key,
 )
 from colabctl.search.space.space import Choice, Leaf, Nest, Space
 from colabctl.views.columns import spelled_out
@@ -108,7 +108,7 @@ def from_json(params: Mapping[str, Any], distributions: Mapping[str, Any]) -> Su
     return suggestions
 
 
-def agreed(trials: Sequence[Suggestions]) -> list[Suggestions]:
+def for_one_study(trials: Sequence[Suggestions]) -> list[Suggestions]:
     """Return the parameters of trials so that one study can hold them.
 
     There, the distributions of a parameter are of one kind, and each contains its value. Where
@@ -139,7 +139,7 @@ class _Axis:
 
     def suggestion(self, value: Any) -> Suggestion:
         if self.choices is not None:
-            value = self.choices.get(same(value), value)
+            value = self.choices.get(grid_key(value), value)
         return Suggestion(value, self.distribution)
 
 
@@ -189,7 +189,7 @@ def _choices(values: Sequence[Any]) -> "tuple[CategoricalDistribution, dict[str,
 
     distinct: dict[str, Any] = {}
     for value in values:
-        distinct.setdefault(same(value), value)
+        distinct.setdefault(grid_key(value), value)
     choices = {
         text: value if isinstance(value, str) or _is_plain(value) else json.dumps(value)
         for text, value in distinct.items()

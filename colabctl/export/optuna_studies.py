@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from colabctl.export.optuna_params import Suggestions, agreed, from_json, suggester
+from colabctl.export.optuna_params import Suggestions, for_one_study, from_json, suggester
 from colabctl.export.wandb_sweeps import assignments
 from colabctl.ledger import Plan, SweepState, TaskFiles, TaskState, params_of, task_name
 from colabctl.search import Cell
@@ -45,7 +45,7 @@ def studies(
         finished = [
             index for index in range(start, start + cell.tasks) if state.tasks[index].finished
         ]
-        suggestions = agreed(_suggestions(plan, cell, state, tasks, finished))
+        suggestions = for_one_study(_suggestions(plan, cell, state, tasks, finished))
         trials = []
         for number, (index, own) in enumerate(zip(finished, suggestions, strict=True)):
             trial = frozen(

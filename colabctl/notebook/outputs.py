@@ -26,9 +26,9 @@ class Outputs:
         self._outputs = outputs
         self._half = max(most // 2, 1)
         self._chunk = max(most // _CHUNKS, 1)
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._seen = 0  # number of outputs that were handled
         self._newest: NotebookNode | None = None  # the last one of these
         self._first = 0  # characters of the first outputs
@@ -37,14 +37,14 @@ class Outputs:
         self._left_out = 0  # characters
         self._gap = 0  # index of the output before which others are left out
 
-    def holds(self, outputs: "list[NotebookNode]") -> bool:
+    def shortens(self, outputs: "list[NotebookNode]") -> bool:
         """Whether this is the list of outputs that it shortens."""
         return self._outputs is outputs
 
-    def settle(self) -> None:
+    def update(self) -> None:
         """Handle the outputs that have arrived since the last call."""
         if self._seen and self._outputs[self._seen - 1 : self._seen] != [self._newest]:
-            self._forget()  # the cell cleared its outputs
+            self._reset()  # the cell cleared its outputs
         arrived = self._outputs[self._seen :]
         del self._outputs[self._seen :]
         for output in arrived:
@@ -62,7 +62,7 @@ class Outputs:
 
     def close(self) -> None:
         """Add a note about the outputs that were left out, and join neighbouring texts."""
-        self.settle()
+        self.update()
         outputs = list(self._outputs)
         if self._left_out:
             note = f"\n[{self._left_out:,} characters of output are left out]\n"

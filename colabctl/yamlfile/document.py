@@ -45,7 +45,7 @@ class Document:
         return where(self.source, self.place(path, key=key), path)
 
 
-def unsound(value: Any) -> str | None:
+def not_json(value: Any) -> str | None:
     """Return why JSON cannot hold this scalar, or None if it can."""
     if isinstance(value, str):
         try:

@@ -56,10 +56,10 @@ def _position(problem: Problem) -> tuple[int, int]:
 def where(source: str, place: Place | None, path: Path) -> str:
     """Return where a value is: sweep.yaml:3:5: parameters.lr."""
     text = f"{source}:{place.line}:{place.column}" if place else source
-    return f"{text}: {spelled(path)}" if path else text
+    return f"{text}: {dotted(path)}" if path else text
 
 
-def spelled(path: Path) -> str:
+def dotted(path: Path) -> str:
     """Return a path as a reader of the file would say it: parameters.lr.values[2]."""
     text = ""
     for step in path:

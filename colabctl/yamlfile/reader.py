@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from yaml.reader import Reader
 
-from colabctl.yamlfile.document import DEEPEST, Document, unsound
+from colabctl.yamlfile.document import DEEPEST, Document, not_json
 from colabctl.yamlfile.problems import InvalidFileError, Path, Place, Problem, shown
 from colabctl.yamlfile.scalars import scalar
 
@@ -173,7 +173,7 @@ class _Builder:
         value = None
         try:
             value = scalar(event, typed=self.typed)
-            fault = unsound(value)
+            fault = not_json(value)
         except ValueError as error:
             fault = str(error)
         if fault:

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colabctl.export.optuna_params import Suggestion, Suggestions, agreed, from_json, suggester
+from colabctl.export.optuna_params import (
+    Suggestion,
+    Suggestions,
+    for_one_study,
+    from_json,
+    suggester,
+)
 from colabctl.search import Declaration, Space, expand, read
 from colabctl.search.space.uniforms import uniforms
 from tests.export.test_wandb_sweeps import continuous, declared, listable, plain, text, weighted
@@ -56,7 +62,7 @@ def test_every_draw_of_every_space_fits_a_study(sweep: Declaration) -> None:
     for cell in expand(sweep).cells:
         draw = cell.space.sampler(uniforms(0, cell.values))
         suggested = suggester(cell.space)
-        trials = agreed([suggested(draw(trial)) for trial in range(10)])
+        trials = for_one_study([suggested(draw(trial)) for trial in range(10)])
         check_study(trials)
 
 
@@ -103,7 +109,7 @@ def test_any_suggestions_of_a_journal_fit_a_study(
         )
         for trial in suggested
     ]
-    made = agreed(trials)
+    made = for_one_study(trials)
     check_study(made)
     assert [trial.keys() for trial in made] == [trial.keys() for trial in trials]
     json.dumps([{name: each.value for name, each in trial.items()} for trial in made]).encode()
@@ -134,7 +140,7 @@ def test_a_parameter_has_the_distribution_of_optunas_that_describes_it(
     found = axis(raw, value)
     assert found.distribution == expected
     assert found.value == value
-    [trial] = agreed([{"x": found}])
+    [trial] = for_one_study([{"x": found}])
     assert trial["x"].distribution == expected
 
 
@@ -203,7 +209,7 @@ def test_a_name_that_branches_define_alike_is_one_parameter() -> None:
 
 def test_values_beyond_their_bounds_widen_the_distribution_for_the_whole_study() -> None:
     suggested = suggester(space({"x": {"min": 0.0, "max": 1.0}, "n": {"min": 1, "max": 3}}))
-    made = agreed([suggested({"x": value, "n": 2}) for value in (0.5, 1.0000001, -0.1)])
+    made = for_one_study([suggested({"x": value, "n": 2}) for value in (0.5, 1.0000001, -0.1)])
     assert {each["x"].distribution for each in made} == {FloatDistribution(-0.1, 1.0000001)}
     assert {each["n"].distribution for each in made} == {IntDistribution(1, 3)}
     assert [each["x"].value for each in made] == [0.5, 1.0000001, -0.1]
@@ -213,7 +219,7 @@ def test_values_beyond_their_bounds_widen_the_distribution_for_the_whole_study()
 @given(st.lists(plain, min_size=1))
 def test_a_changed_task_file_still_gives_a_study(values: list[Any]) -> None:
     suggested = suggester(space(NETS | {"x": {"min": 0.0, "max": 1.0}}))
-    made = agreed([suggested({"x": v, "model": v, "net": v}) for v in values])
+    made = for_one_study([suggested({"x": v, "model": v, "net": v}) for v in values])
     check_study(made)
     assert all("x" in trial for trial in made)
 
@@ -224,7 +230,7 @@ def test_distributions_of_an_objective_are_kept_as_they_were() -> None:
         ({"x": 0.5}, {"x": distribution_to_json(FloatDistribution(0, 1))}),
         ({"x": 1.5}, {"x": json.loads(distribution_to_json(FloatDistribution(0, 2)))}),
     ]
-    made = agreed([from_json(*each) for each in suggested])
+    made = for_one_study([from_json(*each) for each in suggested])
     expected = [FloatDistribution(0, 1), FloatDistribution(0, 2)]
     assert [each["x"].distribution for each in made] == expected
 

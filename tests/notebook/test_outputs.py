@@ -26,7 +26,7 @@ def keep(arriving: list[Node], most: int) -> list[Node]:
     held = Outputs(outputs, most)
     for output in arriving:
         outputs.append(output)
-        held.settle()
+        held.update()
     held.close()
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)])  # type: ignore[no-untyped-call]
     nbformat.validate(node)
@@ -117,7 +117,7 @@ def test_cleared_outputs_are_forgotten() -> None:
     held = Outputs(outputs, 1000)
     for n in range(100):
         outputs[:] = [nodes.stream("stdout", f"{n:0400}")]
-        held.settle()
+        held.update()
     held.close()
     assert text(outputs) == f"{99:0400}"
 
@@ -126,9 +126,9 @@ def test_places_do_not_move_while_outputs_arrive() -> None:
     outputs: list[Node] = []
     held = Outputs(outputs, 400)
     outputs.append(display(text_plain="bar"))
-    held.settle()
+    held.update()
     for n in range(50):
         outputs.append(display(text_plain=f"{n:0100}"))
-        held.settle()
+        held.update()
     assert outputs[0].data["text/plain"] == "bar"
     assert len(outputs) == 51

@@ -9,7 +9,7 @@ from colabctl.search.language.fields import not_a_number
 from colabctl.search.language.problems import Problems, did_you_mean, listed
 from colabctl.search.space import continuous, discrete
 from colabctl.search.space.discrete import Constant, Distribution
-from colabctl.yamlfile.problems import Path, shown, spelled
+from colabctl.yamlfile.problems import Path, dotted, shown
 
 UNREADABLE = Constant(None)
 """Replaces a distribution that has a problem; compare with `is`."""
@@ -58,7 +58,7 @@ def note_none(value: Any, path: Path, problems: Problems) -> None:
     """Note a value that is, or contains, the text "None"."""
     match value:
         case "None":
-            problems.note(spelled(path[1:]), _NONE)
+            problems.note(dotted(path[1:]), _NONE)
         case list():
             for item in value:
                 note_none(item, path, problems)
@@ -163,7 +163,7 @@ def _no_grid(kind: str) -> str:
 
 def _note_surprises(kind: str, raw: dict[str, Any], path: Path, problems: Problems) -> None:
     """Note values that may not mean what the author thinks."""
-    name = spelled(path[1:])
+    name = dotted(path[1:])
     if "distribution" not in raw and kind == "uniform" and type(raw["min"]) is not type(raw["max"]):
         problems.note(name, _MIXED)
     if kind == "log_uniform" and raw["min"] > 0:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from colabctl.errors import nearest
 from colabctl.search.language.problems import Problems, did_you_mean
-from colabctl.yamlfile.problems import Path, shown, spelled
+from colabctl.yamlfile.problems import Path, dotted, shown
 
 Word = TypeVar("Word", bound=str)
 
@@ -33,7 +33,7 @@ class Fields:
 
     def note(self, key: str, text: str) -> None:
         """Record a note on a key."""
-        self.problems.note(spelled((*self.path, key)), text)
+        self.problems.note(dotted((*self.path, key)), text)
 
     def look_for_unknown(
         self,

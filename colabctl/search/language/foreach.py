@@ -6,7 +6,7 @@ from typing import Any
 from colabctl.search.language.distribution_keys import UNREADABLE
 from colabctl.search.language.problems import Problems, did_you_mean
 from colabctl.search.space.cells import MOST_CELLS, Exclusion
-from colabctl.search.space.discrete import Categorical, Constant, IntUniform, same
+from colabctl.search.space.discrete import Categorical, Constant, IntUniform, grid_key
 from colabctl.search.space.space import Choice, Leaf, Parameter, Space
 from colabctl.yamlfile.problems import MOST_SHOWN, Path, shown
 
@@ -58,7 +58,7 @@ def check_exclude(
             if name not in values_of:
                 values_of[name] = _values(space, name)
             values = values_of[name]
-            if values is not None and same(value) not in values:
+            if values is not None and grid_key(value) not in values:
                 words = [v if isinstance(v, str) else shown(v) for v in values.values()]
                 hint = did_you_mean(value if isinstance(value, str) else shown(value), words)
                 problems.add(item, f"{shown(value)} is not a value of {name}{hint}")
@@ -85,12 +85,12 @@ def _values(space: Space, name: str) -> dict[str, Any] | None:
     values: dict[str, Any] = {}
     for parameter, _ in _named(space, name):
         if isinstance(parameter, Choice):
-            values |= {same(branch): branch for branch in parameter.branches}
+            values |= {grid_key(branch): branch for branch in parameter.branches}
         elif isinstance(parameter, Leaf) and parameter.distribution is not UNREADABLE:
             points = parameter.distribution.grid()
             if points is None or points.size > MOST_CELLS:
                 return None
-            values |= {same(value): value for value in map(points.at, range(points.size))}
+            values |= {grid_key(value): value for value in map(points.at, range(points.size))}
         else:
             return None
     return values

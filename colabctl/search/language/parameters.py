@@ -10,7 +10,7 @@ from colabctl.search.language.problems import Problems
 from colabctl.search.space.discrete import Constant
 from colabctl.search.space.overrides import ClashError, resolved
 from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space
-from colabctl.yamlfile.problems import Path, spelled
+from colabctl.yamlfile.problems import Path, dotted
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _ODD_NAME = "W&B does not allow this name (only letters, digits, _ . and -); accepted here"
@@ -85,7 +85,7 @@ class ParametersReader:
         if not name.strip() or not name.isprintable():
             self.problems.add(path, _NO_NAME, key=True)
         elif not _NAME.fullmatch(name):
-            self.problems.note(spelled(path[1:]), _ODD_NAME)
+            self.problems.note(dotted(path[1:]), _ODD_NAME)
 
     def _refuse(self, keys: Iterable[Any], path: Path, main: str) -> None:
         for key in keys:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 from colabctl.errors import nearest
 from colabctl.search.language.fields import not_a_number, not_whole
-from colabctl.yamlfile.document import unsound
-from colabctl.yamlfile.problems import Path, shown, spelled
+from colabctl.yamlfile.document import not_json
+from colabctl.yamlfile.problems import Path, dotted, shown
 
 Fault = tuple[Path, str]
 """The path of an argument within its rule, and what is wrong with it."""
@@ -19,7 +19,7 @@ class RuleError(ValueError):
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
-        lines = (f"{spelled(('early_terminate', *path))}: {message}" for path, message in faults)
+        lines = (f"{dotted(('early_terminate', *path))}: {message}" for path, message in faults)
         super().__init__("; ".join(lines))
 
 
@@ -44,10 +44,10 @@ class Rule:
         hints = get_type_hints(type(self), include_extras=True)
         for field in fields(self):
             value = getattr(self, field.name)
-            check, *description = getattr(hints[field.name], "__metadata__", [unsound])
+            check, *description = getattr(hints[field.name], "__metadata__", [not_json])
             if value is None and field.default is MISSING:
                 yield (), f"needs {field.name}:, {description[0]}"
-            elif value is not None and (message := unsound(value) or check(value)):
+            elif value is not None and (message := not_json(value) or check(value)):
                 yield (field.name,), message
 
     def _conflicts(self, *, sound: bool) -> Iterator[Fault]:  # noqa: ARG002 - for subclasses

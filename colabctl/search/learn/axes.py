@@ -18,7 +18,7 @@ from colabctl.search.space.discrete import (
     Distribution,
     IntUniform,
     WeightedCategorical,
-    same,
+    grid_key,
 )
 from colabctl.search.space.space import Choice, Leaf, Nest, Space
 from colabctl.search.space.uniforms import Path
@@ -66,11 +66,11 @@ class Real:
                 share = sum(quantized.share_around(value)) / 2
             case IntUniform(low, high):
                 share = (value - low + 0.5) / (high - low + 1)
-        return within(share)
+        return clamped(share)
 
     def share(self, coordinate: float) -> float:
         """Return the uniform number that gives the value at a coordinate."""
-        return within(coordinate)
+        return clamped(coordinate)
 
     @cached_property
     def optuna_distribution(self) -> "BaseDistribution":
@@ -100,10 +100,10 @@ class Listed:
         cls, values: Sequence[Any], shares: Sequence[float], *, ordered: bool = False
     ) -> "Listed":
         """Return the axis of the distinct values, each with a uniform number that gives it."""
-        first = {text(value): i for i, value in reversed(list(enumerate(values)))}
+        first = {exact_key(value): i for i, value in reversed(list(enumerate(values)))}
         distinct = sorted(first.values())
-        similar = {same(values[i]): index for index, i in reversed(list(enumerate(distinct)))}
-        exact = {text(values[i]): index for index, i in enumerate(distinct)}
+        similar = {grid_key(values[i]): index for index, i in reversed(list(enumerate(distinct)))}
+        exact = {exact_key(values[i]): index for index, i in enumerate(distinct)}
         return cls([shares[i] for i in distinct], similar | exact, ordered)
 
     @property
@@ -113,8 +113,8 @@ class Listed:
 
     def coordinate(self, value: Any) -> int | None:
         """Return the coordinate of a value; None if the parameter cannot have it."""
-        index = self.indices.get(text(value))
-        return self.indices.get(same(value)) if index is None else index
+        index = self.indices.get(exact_key(value))
+        return self.indices.get(grid_key(value)) if index is None else index
 
     def share(self, coordinate: float) -> float:
         """Return the uniform number that gives the value at a coordinate."""
@@ -169,12 +169,12 @@ def axis_of(distribution: Distribution) -> Axis:
     raise TypeError(f"no axis for {distribution}")
 
 
-def within(share: float) -> float:
+def clamped(share: float) -> float:
     """Return the uniform number that is nearest to a share from 0 to 1."""
     return min(max(share, LEAST), MOST)
 
 
-def text(value: Any) -> str:
+def exact_key(value: Any) -> str:
     """Return a text that differs for 1, 1.0, True and "1"."""
     return json.dumps(value, sort_keys=True)
 

@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from operator import methodcaller
 
-from colabctl.search.learn.axes import text
+from colabctl.search.learn.axes import exact_key
 from colabctl.search.learn.trials import Trials
-from colabctl.search.space.discrete import same
+from colabctl.search.space.discrete import grid_key
 from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import Path, Uniform, uniforms
 
 _TRIES = 20  # at a point that no other trial has
 _BEYOND_SLOTS = 2**40  # draws from this number on belong to no slot
 
-Choosing = Callable[[int], Mapping[Path, float]]
+Chooser = Callable[[int], Mapping[Path, float]]
 """Number of a draw to numbers in (0, 1) for some parameters; the others are drawn at random."""
 
 
@@ -23,7 +23,7 @@ class CellDraws:
 
     def __init__(self, space: Space, seed: int, values: Values) -> None:
         self.space = space
-        self._key = json.dumps([seed, sorted((name, same(v)) for name, v in values.items())])
+        self._key = json.dumps([seed, sorted((name, grid_key(v)) for name, v in values.items())])
         self._uniforms = uniforms(seed, values)
         self._chosen: Mapping[Path, float] = {}
         self._sample = space.sampler(self._of_parameter)
@@ -46,7 +46,7 @@ class CellDraws:
         digest = blake2b(f"{self._key}{draw}{purpose}".encode(), digest_size=4).digest()
         return int.from_bytes(digest)
 
-    def unlike(self, number: int, trials: Trials, choose: Choosing) -> Values:
+    def new_point(self, number: int, trials: Trials, choose: Chooser) -> Values:
         """Return parameters for slot `number` that no other trial has, if there are any.
 
         `choose` is tried with the slot's own draw, then with several others. If all of them give
@@ -59,15 +59,17 @@ class CellDraws:
             self._chosen = choose(draw)
             proposed = self._sample(draw)
             self._chosen = {}
-            equal = [text(params) for params in others if params == proposed]  # and True is not 1
-            if text(proposed) not in equal:
+            equal = [
+                exact_key(params) for params in others if params == proposed
+            ]  # and True is not 1
+            if exact_key(proposed) not in equal:
                 return proposed
         points = self.space.points(methodcaller("support"))
         if points is not None:
-            texts = {text(params) for params in others}
+            texts = {exact_key(params) for params in others}
             start = self.seed(number)
             for i in range(start, start + len(texts) + 1):
                 point = points.at(i % points.size)
-                if text(point) not in texts:
+                if exact_key(point) not in texts:
                     return point
         return proposed

@@ -76,7 +76,7 @@ class OptunaSampler:
                 self._choose(self._level, others, draw, chosen)
             return chosen
 
-        return self._draws.unlike(number, trials, choose)
+        return self._draws.new_point(number, trials, choose)
 
     def _learn(self, trials: Trials) -> None:
         for number, trial in trials.items():

@@ -13,7 +13,7 @@ from typing import Any, Protocol, get_args
 from colabctl.errors import UserError
 from colabctl.search.language.declaration import SamplerName
 from colabctl.search.language.metric import Goal
-from colabctl.search.learn.axes import Dimension, Level, Real, level_of, within
+from colabctl.search.learn.axes import Dimension, Level, Real, clamped, level_of
 from colabctl.search.learn.cell_draws import CellDraws
 from colabctl.search.learn.optuna_bridge import import_optuna
 from colabctl.search.learn.trials import Trial, Trials
@@ -89,9 +89,9 @@ class CovarianceMatrix:
         def choose(draw: int) -> Mapping[Path, float]:
             optimizer.reseed_rng(self._draws.seed(draw))
             point = zip(self._numbers, optimizer.ask(), strict=True)
-            return {d.path: within(float(u)) for d, u in point}
+            return {d.path: clamped(float(u)) for d, u in point}
 
-        return self._draws.unlike(number, trials, choose)
+        return self._draws.new_point(number, trials, choose)
 
     def _finished(self, trials: Trials) -> Iterator[tuple[list[float], float]]:
         for _, trial in sorted(trials.items(), key=_by_end):
@@ -121,7 +121,7 @@ class Sobol:
 
     def propose(self, number: int, trials: Trials) -> Values:
         """See Sampler."""
-        return self._draws.unlike(
+        return self._draws.new_point(
             number, trials, lambda draw: self._point(number) if draw == number else {}
         )
 
@@ -132,4 +132,4 @@ class Sobol:
         if number:
             sequence.fast_forward(number)
         point = zip(self._paths, sequence.random()[0], strict=True)
-        return {path: within(float(u)) for path, u in point}
+        return {path: clamped(float(u)) for path, u in point}

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.search.space.discrete import same
+from colabctl.search.space.discrete import grid_key
 from colabctl.search.space.space import Space, Values
 
 MOST_CELLS = 10_000
@@ -42,12 +42,12 @@ def combinations(
     dropped: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for rule in exclude:
         names = tuple(sorted(rule))
-        dropped.setdefault(names, set()).add(tuple(same(rule[name]) for name in names))
+        dropped.setdefault(names, set()).add(tuple(grid_key(rule[name]) for name in names))
 
     def is_dropped(values: Values) -> bool:
         return any(
             all(name in values for name in names)
-            and tuple(same(values[name]) for name in names) in rules
+            and tuple(grid_key(values[name]) for name in names) in rules
             for names, rules in dropped.items()
         )
 

@@ -50,7 +50,7 @@ class Distribution:
         return None
 
 
-def same(value: Any) -> str:
+def grid_key(value: Any) -> str:
     """Return a text that is equal for values that are one for W&B's grid: 1 and 1.0, not "1"."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -159,7 +159,7 @@ class IntUniform(Distribution):
 
 def distinct_points(values: Sequence[Any]) -> Points[Any]:
     """Return the distinct values as W&B's grid does: in the place of the first, as the last."""
-    distinct = list({same(value): value for value in values}.values())
+    distinct = list({grid_key(value): value for value in values}.values())
     return Points(len(distinct), distinct.__getitem__)
 
 

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from struct import unpack
 from typing import Any
 
-from colabctl.search.space.discrete import same
+from colabctl.search.space.discrete import grid_key
 
 Path = tuple[str, ...]
 """The names that lead to a parameter: ("lr",), or ("optimizer", "lr") in a nested map."""
@@ -22,7 +22,7 @@ Uniform = Callable[[int], float]
 
 def uniforms(seed: int, cell: Mapping[str, Any]) -> Callable[[Path], Uniform]:
     """Return the uniform numbers of a cell: by parameter, then by trial."""
-    values = sorted((name, same(value)) for name, value in cell.items())
+    values = sorted((name, grid_key(value)) for name, value in cell.items())
 
     def of_parameter(path: Path) -> Uniform:
         key = blake2b(json.dumps([seed, values, path]).encode())
