@@ -1,4 +1,4 @@
-"""Limits the size of a running cell's outputs: it keeps the beginning and the end."""
+"""Limits the size of a running cell's outputs, of which it keeps the beginning and the end."""
 
 import json
 from collections import deque
@@ -15,11 +15,11 @@ _LONGEST_ERROR = 2000  # characters of an exception's message
 
 
 class Outputs:
-    """Shortens a list of outputs while they arrive.
+    """Shortens a list of outputs while they arrive, to `most` characters.
 
-    Half of `most` characters are for the first outputs, half for the last ones. nbclient finds
-    outputs by their position, to update displays. So no output moves before `close`, and an
-    output that is left out becomes an empty text.
+    The first outputs get half of them, the last ones the other half. To update displays, nbclient
+    finds outputs by their position. So no output moves before `close`, and one that is left out
+    becomes an empty text.
     """
 
     def __init__(self, outputs: "list[NotebookNode]", most: int) -> None:
@@ -29,7 +29,7 @@ class Outputs:
         self._reset()
 
     def _reset(self) -> None:
-        self._seen = 0  # number of outputs that were handled
+        self._seen = 0  # number of outputs that have been handled
         self._newest: NotebookNode | None = None  # the last one of these
         self._first = 0  # characters of the first outputs
         self._last: deque[tuple[int, int]] = deque()  # indices and sizes of the last outputs
@@ -38,11 +38,11 @@ class Outputs:
         self._gap = 0  # index of the output before which others are left out
 
     def shortens(self, outputs: "list[NotebookNode]") -> bool:
-        """Whether this is the list of outputs that it shortens."""
+        """Return whether this is the list that it shortens."""
         return self._outputs is outputs
 
     def update(self) -> None:
-        """Handle the outputs that have arrived since the last call."""
+        """Shorten the outputs that have arrived since the last call."""
         if self._seen and self._outputs[self._seen - 1 : self._seen] != [self._newest]:
             self._reset()  # the cell cleared its outputs
         arrived = self._outputs[self._seen :]
@@ -119,10 +119,10 @@ class Outputs:
 
 
 def apply_carriage_returns(text: str) -> str:
-    """Return a text as a terminal shows it: a carriage return overwrites its line.
+    """Return a text as a terminal shows it, where a carriage return overwrites its line.
 
-    So a progress bar, which rewrites its line a thousand times, takes one line. A carriage return
-    at the end of the text stays, because it applies to the text that follows.
+    So a progress bar that rewrites its line a thousand times takes one line. A carriage return at
+    the end of the text stays, because it applies to the text that follows.
     """
     if "\r" not in text:
         return text
@@ -148,7 +148,7 @@ def _length(part: Any) -> int:
 
 
 def _shorten(output: "NotebookNode", most: int) -> int:
-    """Shorten an output that is too large by itself; return the number of removed characters."""
+    """Shorten an output that is too large by itself; return the number of characters removed."""
     before = _size(output)
     if before <= most:
         return 0

@@ -117,7 +117,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
     ("text", "line", "words"),
     [
         ("a: 1\nb: ]", "2:4", "invalid YAML"),
-        ("a: 1\n- b", "2:1", "indented as its neighbours"),
+        ("a: 1\n- b", "2:1", "indented like its neighbours"),
         ("a: [1, 2\nb: 3", "2:2", "bracket left open"),
         ("a: 'x", "1:6", "quote left open"),
         ("a:\n\t- b", "2:1", "spaces, not with tabs"),
