@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Add = Callable[[Sequence[FrozenTrial]], None]
 
-_TABLES = "v3.2.0.a"  # the version of Optuna's tables, since 2023, that _in_bulk writes
+_TABLES = "v3.2.0.a"  # the version of Optuna's tables that _in_bulk writes, current since 2023
 _BATCH = 500  # trials
 
 
@@ -35,9 +35,9 @@ def write_studies(
 ) -> dict[str, int]:
     """Write studies into a file, completely or not at all; return the number of trials by study.
 
-    `progress` is called with the number of trials written so far. An existing file is replaced
-    only if colabctl wrote it and it has not changed since, or with `replace`. Raises UserError for
-    another file, for one that cannot be written, without Optuna, and for a sweep without a metric.
+    `progress` is called with the number of trials written so far. Without `replace`, an existing
+    file is replaced only if colabctl wrote it and it has not changed since. Raises UserError for
+    any other file, one that cannot be written, a sweep without a metric, and without Optuna.
     """
     if plan.metric is None:
         raise UserError(
@@ -49,7 +49,7 @@ def write_studies(
             file, files.is_our_database, "was not written by colabctl, or has changed"
         )
     rdb = import_optuna("--to optuna").storages.RDBStorage
-    # SQLite needs a local disk; only the complete file goes where others may see it.
+    # SQLite needs a local disk; others may see only the complete file.
     with tempfile.TemporaryDirectory(prefix="colabctl-studies-") as scratch, quiet():
         database = Path(scratch) / "studies.db"
         storage = rdb(f"sqlite:///{database.as_posix()}")
@@ -99,7 +99,7 @@ def _write(
 
 
 def _one_by_one(storage: "RDBStorage", plan: Plan, study: ExportedStudy) -> "Add":
-    """Create a study with Optuna's public functions, which take 10 ms or more for each trial."""
+    """Create a study with Optuna's public functions, which take 10 ms or more per trial."""
     optuna_study = import_optuna("--to optuna").create_study(
         storage=storage, study_name=study.name, direction=plan.goal
     )
@@ -110,7 +110,7 @@ def _one_by_one(storage: "RDBStorage", plan: Plan, study: ExportedStudy) -> "Add
 
 
 def _in_bulk(session: "Session", plan: Plan, study: ExportedStudy) -> "Add":
-    """Create a study by writing Optuna's tables, which takes a twentieth of the time."""
+    """Create a study by writing Optuna's tables, which is twenty times faster."""
     from optuna.storages._rdb import models  # noqa: PLC0415 - heavy
     from optuna.study import StudyDirection  # noqa: PLC0415
     from sqlalchemy import insert  # noqa: PLC0415
@@ -127,7 +127,7 @@ def _in_bulk(session: "Session", plan: Plan, study: ExportedStudy) -> "Add":
         models.StudySystemAttributeModel(key="study:metric_names", value_json=names)
     ]
     session.add(row)
-    session.flush()  # now it has an id
+    session.flush()  # gives it an id
     study_id = row.study_id
 
     def add(trials: "Sequence[FrozenTrial]") -> None:

@@ -4,7 +4,6 @@ import json
 import math
 import re
 from dataclasses import replace
-from operator import methodcaller
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from colabctl.search.space.uniforms import uniforms
 from tests.search.space.test_continuous import Raw, levels
 
 NONE: Points[Any] = Points(0, lambda _: {})
-grid_of = methodcaller("grid")
 
 TEXTS = ["1e-5", "1e5", ".5e3", "yes", "no", "null", "~", "0x10", "2020-01-01", "=", "<<", "",
          " a", "a: b", "# a", "a #b", "- a", "a\nb", "\x85", "\u2028", "\0", "é", "漢", "12:30",
@@ -171,12 +169,12 @@ def near(one: Any, other: Any) -> bool:
 @settings(deadline=None, max_examples=25)
 @given(declared(listable, "grid"))
 def test_the_grids_of_the_branches_are_the_grid_of_their_cell(sweep: Declaration) -> None:
-    assume((sweep.parameters.points(grid_of) or NONE).size < 500)
+    assume((sweep.parameters.points(grid=True) or NONE).size < 500)
     sweep = replace(sweep, trials=None)
     for cell in expand(sweep).cells:
         found, _ = wandb_sweeps(sweep, [cell], "s")
         points = [draw.params for each in found for draw in expand(read(each.config, "s")).tasks()]
-        grid = cell.space.points(grid_of) or NONE
+        grid = cell.space.points(grid=True) or NONE
         assert sorted(map(text, points)) == sorted(text(grid.at(i)) for i in range(grid.size))
         assert [each.tasks for each in found] == [
             expand(read(each.config, "s")).total for each in found
@@ -189,7 +187,7 @@ def test_a_cell_gives_all_its_tasks_to_its_branches_and_none_more_than_it_has_po
     sweep: Declaration, method: Any
 ) -> None:
     sweep = replace(sweep, method=method)
-    assume(method != "grid" or sweep.parameters.points(grid_of) is not None)
+    assume(method != "grid" or sweep.parameters.points(grid=True) is not None)
     try:
         cells = expand(sweep).cells
     except UserError:  # a grid of more than a million

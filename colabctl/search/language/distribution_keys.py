@@ -1,4 +1,4 @@
-"""Reads the keys of one parameter into its distribution, by W&B's rules."""
+"""Reads the keys of a parameter into a distribution, by W&B's rules."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -23,9 +23,9 @@ _TYPICAL = {"q": "q_uniform", "mu": "normal", "sigma": "normal", "a": "beta", "b
 
 _NO_KEY = (
     "has no key such as value:, values: or min:; put nested parameters under parameters:, "
-    "or a map that is the value under value:"
+    "or a map that is itself the value under value:"
 )
-_NONE = "contains the text 'None', which Python takes as true; write null for None"
+_NONE = "contains the text 'None', which is true in Python; for None, write null"
 _MIXED = "read as uniform, since one bound is not whole; add distribution: for another one"
 _EXPONENTS = "log_uniform takes exponents of e; did you mean log_uniform_values?"
 
@@ -35,7 +35,7 @@ def read_distribution(
 ) -> Distribution:
     """Return the distribution that the map `raw` at `path` describes.
 
-    Records its problems; for a `grid`, one is that its values cannot be listed.
+    Records its problems. In a `grid`, values that cannot be listed are one.
     """
     kind = _kind(raw, path, problems)
     if kind is None or not _keys_fit(kind, raw, path, problems):
@@ -68,7 +68,7 @@ def note_none(value: Any, path: Path, problems: Problems) -> None:
 
 
 def _kind(raw: dict[str, Any], path: Path, problems: Problems) -> str | None:
-    """Return the name of the distribution, as written or inferred."""
+    """Return the name of the distribution, written or inferred; record problems."""
     unknown = [key for key in raw if key not in _KEYS]
     if raw and len(unknown) == len(raw) and not any(nearest(key, _KEYS) for key in raw):
         problems.add(path, _NO_KEY)

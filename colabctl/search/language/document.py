@@ -11,7 +11,7 @@ from colabctl.yamlfile.problems import Path, Problem
 def from_python(content: Mapping[str, Any], source: str) -> tuple[Document, list[Problem]]:
     """Return a mapping as a document, and the problems of values that are not plain.
 
-    Tuples, ranges, arrays and array scalars (everything with `tolist`) become lists and numbers.
+    Tuples, ranges, and arrays and their scalars (with `tolist`) become lists and numbers.
     Raises InvalidFileError for a mapping that is nested too deeply or contains itself.
     """
     problems = Problems(Document(source, {}))

@@ -1,4 +1,4 @@
-"""The keys `foreach` and `exclude` of a sweep file: the parameters that split it into searches."""
+"""Checks the keys `foreach` and `exclude`, which split a sweep into searches."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _MOST_NAMES = 16
 
 
 def check_foreach(space: Space, foreach: Sequence[str], path: Path, problems: Problems) -> None:
-    """Record the problems of the names in `foreach`, the list at `path` of the file."""
+    """Record the problems of the names in `foreach`, which is at `path` in the file."""
     if len(foreach) > _MOST_NAMES:
         problems.add(path, f"names {len(foreach)} parameters; {_MOST_NAMES} is the limit")
         return
@@ -59,9 +59,12 @@ def check_exclude(
                 values_of[name] = _values(space, name)
             values = values_of[name]
             if values is not None and grid_key(value) not in values:
-                words = [v if isinstance(v, str) else shown(v) for v in values.values()]
-                hint = did_you_mean(value if isinstance(value, str) else shown(value), words)
+                hint = did_you_mean(_word(value), map(_word, values.values()))
                 problems.add(item, f"{shown(value)} is not a value of {name}{hint}")
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else shown(value)
 
 
 def _named(space: Space, name: str, choices: Path = ()) -> Iterator[tuple[Parameter, Path]]:

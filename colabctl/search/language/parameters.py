@@ -1,4 +1,4 @@
-"""Reads `parameters:` of a sweep file into a space."""
+"""Reads the `parameters:` of a sweep file into a space."""
 
 import re
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ _NO_PARAMETERS = "must be a map of parameters, as in {lr: {values: [1e-3, 1e-4]}
 
 @dataclass(frozen=True)
 class ParametersReader:
-    """Reads maps of parameters and records their problems; a `grid` cannot be endless."""
+    """Reads maps of parameters and records their problems; a `grid` must be finite."""
 
     problems: Problems
     grid: bool
@@ -45,7 +45,7 @@ class ParametersReader:
             return Space.of(parameters)
 
     def parameter(self, name: str, raw: Any, path: Path) -> Parameter:
-        """Return one parameter; of one with a problem, only the name is read."""
+        """Return one parameter; if it has a problem, only its name counts."""
         self._check_name(name, path)
         match raw:
             case {"choices": choices, **others}:

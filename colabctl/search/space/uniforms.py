@@ -1,8 +1,8 @@
 """The uniform numbers behind random draws, each a hash of its place in the sweep.
 
-The key of a number is the sweep's seed, the values of its cell, the path of its parameter, and the
-number of the trial. So adding a data set, a parameter or trials changes no earlier draw. The key
-must never change: declared sweeps draw their tasks from it again.
+The hash is of the sweep's seed, the values of the cell, the path of the parameter, and the number
+of the trial. So adding a data set, a parameter or trials changes no earlier draw. The hash must
+never change: declared sweeps draw their tasks from it again.
 """
 
 import json
@@ -37,7 +37,7 @@ def uniforms(seed: int, cell: Mapping[str, Any]) -> Callable[[Path], Uniform]:
                 keyed.update(b"%d" % block)
                 words = unpack(">8Q", keyed.digest())
                 latest = (block, words)
-            # 52 bits and a half: never 0 or 1, where many quantiles are infinite
+            # 52 random bits and a half: never 0 or 1, where many quantiles are infinite
             return ((words[trial & 7] >> 12) + 0.5) * 2.0**-52
 
         return of_trial

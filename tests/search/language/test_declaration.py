@@ -144,7 +144,7 @@ WORDS = "hyperband, median, percentile, successive_halving, patient, threshold"
         ("{type: Hyper-Band}", "Hyper", "did you mean hyperband?"),
         ("{type: hyperband}", "{", "needs min_iter:"),
         ("{type: hyperband, max_iter: 27}", "27", "needs s:"),
-        ("{type: hyperband, max_iter: 2, s: 2}", "{", "never cuts"),
+        ("{type: hyperband, max_iter: 2, s: 2}", "{", "never stops a task"),
         ("{type: hyperband, min_iter: 3, eta: 1}", "1}", "above 1"),
         ("{type: hyperband, min_iter: 3, strict: 1}", "1}", "true or false"),
         ("{type: hyperband, min_itr: 3, min_iter: 3}", "min_itr", "mean min_iter?"),
