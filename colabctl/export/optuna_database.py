@@ -160,14 +160,9 @@ def _parts(trial: "FrozenTrial") -> Iterator[tuple[Any, dict[str, Any]]]:
 
     for name, value in trial.params.items():
         distribution = trial.distributions[name]
-        yield (
-            models.TrialParamModel,
-            {
-                "param_name": name,
-                "param_value": distribution.to_internal_repr(value),
-                "distribution_json": distribution_to_json(distribution),
-            },
-        )
+        row = {"param_name": name, "param_value": distribution.to_internal_repr(value)}
+        text = distribution_to_json(distribution)
+        yield models.TrialParamModel, {**row, "distribution_json": text}
     if trial.value is not None:
         stored, kind = models.TrialValueModel.value_to_stored_repr(trial.value)
         yield models.TrialValueModel, {"objective": 0, "value": stored, "value_type": kind}

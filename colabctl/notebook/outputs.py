@@ -69,18 +69,23 @@ class Outputs:
             outputs.insert(self._gap, nodes.stream("stderr", note))
         self._outputs.clear()
         for output in outputs:
-            before = self._outputs[-1] if self._outputs else None
             if output.output_type != "stream":
                 self._outputs.append(output)
-            elif before is not None and _joins(before, output):
+            elif before := self._continued_by(output):
                 before.text = apply_carriage_returns(before.text + output.text)
             elif output.text:
                 output.text = apply_carriage_returns(output.text)
                 self._outputs.append(output)
 
+    def _continued_by(self, output: "NotebookNode") -> "NotebookNode | None":
+        """Return the last output if it is text of the same stream."""
+        last = self._outputs[-1] if self._outputs else None
+        stream = (output.output_type, output.get("name"))
+        return last if last and (last.output_type, last.get("name")) == stream else None
+
     def _take_text(self, output: "NotebookNode", text: str) -> None:
-        before = self._outputs[-1] if self._outputs else None
-        if before is not None and _joins(before, output) and before.text:
+        before = self._continued_by(output)
+        if before and before.text:
             joined = apply_carriage_returns(before.text + text)
             more = len(joined) - len(before.text)
             if len(joined) <= self._chunk and (self._last or self._first + more <= self._half):
@@ -128,10 +133,6 @@ def apply_carriage_returns(text: str) -> str:
         return text
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return "\n".join(lines) + "\r" * text.endswith("\r")
-
-
-def _joins(before: "NotebookNode", output: "NotebookNode") -> bool:
-    return bool(before.output_type == output.output_type == "stream" and before.name == output.name)
 
 
 def _size(output: "NotebookNode") -> int:

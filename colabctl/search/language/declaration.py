@@ -1,6 +1,6 @@
 """A sweep as its file declares it, with the keys of W&B's format and colabctl's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -10,7 +10,7 @@ from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.search.language.document import from_python
 from colabctl.search.language.early_terminate import read_early_terminate
 from colabctl.search.language.fields import Fields
-from colabctl.search.language.foreach import check_exclude, check_foreach
+from colabctl.search.language.foreach import read_exclude, read_foreach
 from colabctl.search.language.metric import Metric, read_metric
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
@@ -115,7 +115,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         metric = _of_objective(top, metric)
     _check_for_notebooks(top)
     space = _space(top, method)
-    foreach = _foreach(top, space)
+    foreach = read_foreach(top, space)
     retries = top.whole("max_retries", least=0)
     return Declaration(
         source=source,
@@ -128,7 +128,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         command=_command(top),
         foreach=foreach,
         trials=top.whole("trials", least=1),
-        exclude=_exclude(top, space, foreach),
+        exclude=read_exclude(top, space, foreach),
         run_cap=top.whole("run_cap", least=1),
         sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
@@ -219,24 +219,6 @@ def _space(top: Fields, method: Method | None) -> Space:
         top.problems.add(("parameters",), message, key=True)
         return Space()
     return ParametersReader(top.problems, method == "grid").space(parameters, ("parameters",))
-
-
-def _foreach(top: Fields, space: Space) -> tuple[str, ...]:
-    foreach = top.texts("foreach") or ()
-    check_foreach(space, foreach, ("foreach",), top.problems)
-    return foreach
-
-
-def _exclude(top: Fields, space: Space, foreach: Sequence[str]) -> tuple[Exclusion, ...]:
-    raw = top.content.get("exclude")
-    rules = raw if isinstance(raw, list) else [] if raw is None else [raw]
-    for i, rule in enumerate(rules):
-        if not isinstance(rule, dict) or not rule:
-            message = "must be a map of values, as in {model: mlp, dataset: adult}"
-            top.problems.add(("exclude", i), message)
-    exclude = [rule if isinstance(rule, dict) else {} for rule in rules]
-    check_exclude(space, foreach, exclude, ("exclude",), top.problems)
-    return tuple(exclude)
 
 
 def _command(top: Fields) -> tuple[str, ...] | None:

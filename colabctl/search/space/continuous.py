@@ -73,10 +73,6 @@ class Logarithmic(Continuous):
 class _Exponents(Logarithmic):
     """Bounds that are exponents of e."""
 
-    def range(self) -> tuple[float, float]:
-        low, high = self.exponents()
-        return math.exp(low), math.exp(high)
-
     def __post_init__(self) -> None:
         check_order(self.min, self.max)
         if max(abs(self.min), abs(self.max)) > _LARGEST_EXPONENT:
@@ -84,6 +80,10 @@ class _Exponents(Logarithmic):
                 f"min {self.min} and max {self.max} are exponents of e here, and too large; for "
                 "bounds of the values use the distribution whose name ends in _values"
             )
+
+    def range(self) -> tuple[float, float]:
+        low, high = self.exponents()
+        return math.exp(low), math.exp(high)
 
 
 @dataclass(frozen=True)
