@@ -6,7 +6,7 @@ import nbformat
 
 from colabctl.notebook.executed import ExecutedNotebook, prepare
 from colabctl.notebook.reading import read
-from tests.notebook.made import notebook
+from tests.notebook.notebooks import notebook
 
 CELLS = ("import os", "# parameters\nlr = 1", "print(lr)")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from colabctl.errors import UserError
 from colabctl.notebook.injection import parameters_source, preview
-from tests.notebook.made import notebook
+from tests.notebook.notebooks import notebook
 
 names = st.from_regex(r"[a-zäλ_][a-z0-9_]{0,8}", fullmatch=True).filter(
     lambda name: (

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.notebook.listing import listing
-from tests.notebook.made import content
+from tests.notebook.notebooks import content
 
 Cells = list[tuple[str, list[str], str]]
 

@@ -4,7 +4,7 @@ import pytest
 
 from colabctl.errors import UserError
 from colabctl.notebook.parameters import check
-from tests.notebook.made import notebook
+from tests.notebook.notebooks import notebook
 
 CELL = "# parameters\nlr = 0.1\nbatch: int = 32\n(depth, (width, *rest)) = 1, (2, 3)\n"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from colabctl.errors import UserError
 from colabctl.notebook.cells import parse
 from colabctl.notebook.reading import read
-from tests.notebook.made import content, notebook
+from tests.notebook.notebooks import content, notebook
 
 
 @pytest.mark.parametrize(
