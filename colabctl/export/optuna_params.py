@@ -1,10 +1,21 @@
-"""Converts the parameters of a task to Optuna's: flat names, each with a distribution."""
+"""Converts the parameters of a task to Optuna's: flat names, each with a distribution.
+
+Import this only where Optuna is installed.
+"""
 
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    json_to_distribution,
+)
 
 from colabctl.search.learn.axes import Real
 from colabctl.search.space.continuous import (
@@ -23,9 +34,6 @@ from colabctl.search.space.discrete import (
 from colabctl.search.space.space import Choice, Leaf, Nest, Space
 from colabctl.views.columns import spelled_out
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution, CategoricalDistribution
-
 _LARGEST = 1e300
 _NEAR = 1e-8  # of a step: up to this distance, Optuna takes a value to be on a step
 
@@ -34,7 +42,7 @@ class Suggestion(NamedTuple):
     """A value that Optuna might have suggested, and its distribution."""
 
     value: Any
-    distribution: "BaseDistribution"
+    distribution: BaseDistribution
 
 
 Suggestions = dict[str, Suggestion]
@@ -86,8 +94,6 @@ def from_json(params: Mapping[str, Any], distributions: Mapping[str, Any]) -> Su
 
     A distribution that cannot be read is replaced by one that contains the value.
     """
-    from optuna.distributions import json_to_distribution  # noqa: PLC0415 - heavy
-
     suggestions: Suggestions = {}
     for name, value in params.items():
         if name not in distributions:
@@ -128,7 +134,7 @@ class _Axis:
     """The distribution of a parameter; `choices` maps the key of a value to Optuna's choice."""
 
     name: str
-    distribution: "BaseDistribution"
+    distribution: BaseDistribution
     choices: Mapping[str, Any] | None = None
 
     def suggestion(self, value: Any) -> Suggestion:
@@ -139,8 +145,6 @@ class _Axis:
 
 def _axis(name: str, parameter: Leaf | Choice) -> _Axis | None:
     """Return the axis of a parameter; None for a constant."""
-    from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy
-
     if isinstance(parameter, Choice):
         return _Axis(name, *_choices(list(parameter.branches)))
     match parameter.distribution:
@@ -159,10 +163,8 @@ def _axis(name: str, parameter: Leaf | Choice) -> _Axis | None:
     raise AssertionError(parameter)
 
 
-def _stepped(quantized: Quantized) -> "BaseDistribution":
+def _stepped(quantized: Quantized) -> BaseDistribution:
     """Return the distribution of multiples of q; Optuna allows steps or a logarithm, not both."""
-    from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy
-
     points = quantized.support()
     low, high = (points.at(0), points.at(points.size - 1)) if points else Real(quantized).ends
     log = isinstance(quantized.base, Logarithmic | LogNormal) and low > 0
@@ -172,14 +174,12 @@ def _stepped(quantized: Quantized) -> "BaseDistribution":
         return FloatDistribution(low, high, log=log, step=None if log else quantized.q)
 
 
-def _choices(values: Sequence[Any]) -> "tuple[CategoricalDistribution, dict[str, Any]]":
+def _choices(values: Sequence[Any]) -> tuple[CategoricalDistribution, dict[str, Any]]:
     """Return a distribution over these values, and its choice for each by the value's key.
 
     Optuna stores scalars only, and takes 1 and True for equal. If that makes two values equal, all
     become JSON text.
     """
-    from optuna.distributions import CategoricalDistribution  # noqa: PLC0415 - heavy
-
     distinct: dict[str, Any] = {}
     for value in values:
         distinct.setdefault(grid_key(value), value)
@@ -196,7 +196,7 @@ def _fit_together(suggestions: Sequence[Suggestion]) -> bool:
     return all(_same_kind(first, s.distribution) and _contains_value(s) for s in suggestions)
 
 
-def _same_kind(one: "BaseDistribution", other: "BaseDistribution") -> bool:
+def _same_kind(one: BaseDistribution, other: BaseDistribution) -> bool:
     """Return whether both can belong to one parameter of a study."""
     if type(one) is not type(other) or _is_categorical(one):
         return one is other or bool(one == other)
@@ -223,8 +223,6 @@ def _contains_value(suggestion: Suggestion) -> bool:
 
 def _wider(name: str, suggestions: Sequence[Suggestion]) -> _Axis:
     """Return an axis whose distribution contains all the values."""
-    from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy
-
     distributions = {id(s.distribution): s.distribution for s in suggestions}.values()
     values = [suggestion.value for suggestion in suggestions]
     if any(map(_is_categorical, distributions)) or not all(map(_is_number, values)):
@@ -242,7 +240,7 @@ def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, bool | str) or _is_number(value)
 
 
-def _is_categorical(distribution: "BaseDistribution") -> bool:
+def _is_categorical(distribution: BaseDistribution) -> bool:
     return hasattr(distribution, "choices")
 
 

@@ -1,9 +1,14 @@
-"""The finished tasks of a sweep as Optuna studies, one for each cell."""
+"""The finished tasks of a sweep as Optuna studies, one for each cell.
+
+Import this only where Optuna is installed.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.trial import FrozenTrial
 
 from colabctl.export.optuna_params import Suggestions, for_one_study, from_json, suggester
 from colabctl.export.wandb_sweeps import assignments
@@ -13,9 +18,6 @@ from colabctl.search.learn.optuna_bridge import frozen
 from colabctl.search.learn.trials import Trial
 from colabctl.views.columns import spelled_out
 from colabctl.views.results import as_json
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 _LONGEST_NAME = 200  # characters of a study's name; Optuna allows 512
 _LARGEST_STEP = 2**31  # the range of an integer in every database
@@ -28,7 +30,7 @@ class ExportedStudy:
 
     name: str
     attributes: Mapping[str, Any]
-    trials: "Sequence[FrozenTrial]"
+    trials: Sequence[FrozenTrial]
 
 
 def studies(
@@ -89,7 +91,7 @@ def _trial(plan: Plan, state: SweepState, index: int) -> Trial:
     return Trial(task.status, {}, plan.value_of(task.outcome.metrics), reports)
 
 
-def _describe(trial: "FrozenTrial", state: SweepState, plan: Plan, index: int, number: int) -> None:
+def _describe(trial: FrozenTrial, state: SweepState, plan: Plan, index: int, number: int) -> None:
     """Set the dates of a trial, and as attributes the facts that Optuna has no field for."""
     task = state.tasks[index]
     event, outcome = task.event, task.outcome

@@ -5,9 +5,17 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    check_distribution_compatibility,
+    distribution_to_json,
+)
 
 from colabctl.export.optuna_params import (
     Suggestion,
@@ -20,15 +28,6 @@ from colabctl.search import Declaration, Space, expand, read
 from colabctl.search.space.uniforms import uniforms
 from tests.export.test_wandb_sweeps import continuous, declared, listable, plain, text, weighted
 from tests.search.space.test_continuous import Raw
-
-optuna = pytest.importorskip("optuna")
-from optuna.distributions import (  # noqa: E402 - not everyone has it
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-    check_distribution_compatibility,
-    distribution_to_json,
-)
 
 
 def space(parameters: Raw) -> Space:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from colabctl.errors import UserError
@@ -19,7 +20,6 @@ from colabctl.work.open_sweep import OpenSweep
 from tests.cli.test_status import claim, done, failed
 from tests.processes import Project
 
-optuna = pytest.importorskip("optuna")
 COMPLETE, PRUNED, FAIL = (
     getattr(optuna.trial.TrialState, name) for name in ("COMPLETE", "PRUNED", "FAIL")
 )
