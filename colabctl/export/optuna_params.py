@@ -18,12 +18,7 @@ from optuna.distributions import (
 )
 
 from colabctl.search.learn.axes import Real
-from colabctl.search.space.continuous import (
-    Continuous,
-    Logarithmic,
-    LogNormal,
-    Quantized,
-)
+from colabctl.search.space.continuous import Continuous, Logarithmic, LogNormal, Quantized
 from colabctl.search.space.discrete import (
     Categorical,
     Constant,

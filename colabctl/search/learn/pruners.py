@@ -194,6 +194,7 @@ def _pruner(rule: Rule) -> "BasePruner":
         name: _pruner(value) if isinstance(value, Rule) else value
         for name, value in vars(rule).items()
     }
-    kind = getattr(import_optuna("early_terminate").pruners, f"{type(rule).__name__}Pruner")
+    pruners = import_optuna("early_terminate").pruners
+    kind = getattr(pruners, f"{type(rule).__name__}Pruner")  # a rule has the name of its pruner
     pruner: BasePruner = kind(**arguments)
     return pruner
