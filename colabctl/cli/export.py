@@ -100,6 +100,9 @@ def _wandb(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
 
 
 def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
+    from colabctl.search.learn.optuna_bridge import import_optuna
+
+    import_optuna("--to optuna")
     from colabctl.export.optuna_database import write_studies
     from colabctl.export.optuna_studies import studies
 

@@ -14,9 +14,8 @@ class FlatSpace(NamedTuple):
     """A space without choices.
 
     Attributes:
-        fixed: the branch of each choice by the choice's name; dots join the names of nested maps
+        fixed: the branch of each choice, by name; dots join the names of nested maps
         share: the share of the original space's draws that are in it
-
     """
 
     fixed: Values
@@ -25,11 +24,11 @@ class FlatSpace(NamedTuple):
 
 
 def flat_spaces(space: Space) -> Iterator[FlatSpace]:
-    """Yield the space of each combination of branches; each choice is a constant there."""
-    for parts in product(*(list(_parts(parameter)) for parameter in space.parameters)):
-        fixed = {name: branch for own, _, _ in parts for name, branch in own.items()}
+    """Yield the space of each combination of branches; choices are constants there."""
+    for parts in product(*map(_parts, space.parameters)):
+        fixed = {name: branch for choices, _, _ in parts for name, branch in choices.items()}
         share = math.prod((share for _, share, _ in parts), start=Fraction(1))
-        yield FlatSpace(fixed, share, Space.of(left for _, _, own in parts for left in own))
+        yield FlatSpace(fixed, share, Space.of(p for _, _, parameters in parts for p in parameters))
 
 
 def _parts(parameter: Parameter) -> Iterator[tuple[Values, Fraction, Sequence[Parameter]]]:
@@ -37,14 +36,13 @@ def _parts(parameter: Parameter) -> Iterator[tuple[Values, Fraction, Sequence[Pa
         case Leaf():
             yield {}, Fraction(1), [parameter]
         case Nest(name, inner):
-            for fixed, share, left in flat_spaces(inner):
+            for fixed, share, flat in flat_spaces(inner):
                 named = {f"{name}.{choice}": branch for choice, branch in fixed.items()}
-                yield named, share, [Nest(name, left)]
+                yield named, share, [Nest(name, flat)]
         case Choice(name, branches):
             for branch, inner in branches.items():
-                chosen = Leaf(name, Constant(branch))
-                for fixed, share, left in flat_spaces(inner):
-                    parameters = [chosen, *left.parameters]
+                for fixed, share, flat in flat_spaces(inner):
+                    parameters = [Leaf(name, Constant(branch)), *flat.parameters]
                     yield {name: branch, **fixed}, share / len(branches), parameters
 
 

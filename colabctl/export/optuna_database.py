@@ -1,4 +1,7 @@
-"""Writes Optuna studies into an SQLite file for Optuna and its dashboard."""
+"""Writes Optuna studies into an SQLite file for Optuna and its dashboard.
+
+Import this only where Optuna is installed.
+"""
 
 import json
 import tempfile
@@ -6,22 +9,26 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import optuna
+from optuna.distributions import distribution_to_json
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from colabctl.errors import UserError
 from colabctl.export.optuna_studies import ExportedStudy
 from colabctl.ledger import Plan
-from colabctl.search.learn.optuna_bridge import import_optuna, quiet
+from colabctl.search.learn.optuna_bridge import quiet
 from colabctl.views import files
 
-if TYPE_CHECKING:
-    from optuna.storages import RDBStorage
-    from optuna.trial import FrozenTrial
-    from sqlalchemy.orm import Session
+Add = Callable[[Sequence[FrozenTrial]], None]
+"""Adds trials to a study."""
 
-    Add = Callable[[Sequence[FrozenTrial]], None]
-
-_TABLES = "v3.2.0.a"  # the version of Optuna's tables, since 2023, that _in_bulk writes
+_TABLES = "v3.2.0.a"  # the version of Optuna's tables that _in_bulk writes, current since 2023
 _BATCH = 500  # trials
 
 
@@ -35,9 +42,9 @@ def write_studies(
 ) -> dict[str, int]:
     """Write studies into a file, completely or not at all; return the number of trials by study.
 
-    `progress` is called with the number of trials written so far. An existing file is replaced
-    only if colabctl wrote it and it has not changed since, or with `replace`. Raises UserError for
-    another file, for one that cannot be written, without Optuna, and for a sweep without a metric.
+    `progress` is called with the number of trials written so far. Without `replace`, an existing
+    file is replaced only if colabctl wrote it and it has not changed since. Raises UserError for
+    any other file, one that cannot be written, and a sweep without a metric.
     """
     if plan.metric is None:
         raise UserError(
@@ -48,11 +55,10 @@ def write_studies(
         files.refuse_foreign(
             file, files.is_our_database, "was not written by colabctl, or has changed"
         )
-    rdb = import_optuna("--to optuna").storages.RDBStorage
-    # SQLite needs a local disk; only the complete file goes where others may see it.
+    # SQLite needs a local disk; others may see only the complete file.
     with tempfile.TemporaryDirectory(prefix="colabctl-studies-") as scratch, quiet():
         database = Path(scratch) / "studies.db"
-        storage = rdb(f"sqlite:///{database.as_posix()}")
+        storage = RDBStorage(f"sqlite:///{database.as_posix()}")
         try:
             counts = _fill(storage, studies, plan, progress)
         finally:
@@ -64,14 +70,12 @@ def write_studies(
 
 
 def _fill(
-    storage: "RDBStorage",
+    storage: RDBStorage,
     studies: Iterator[ExportedStudy],
     plan: Plan,
     progress: Callable[[int], None],
 ) -> dict[str, int]:
     """Write studies into an empty database; return the number of trials by study."""
-    from sqlalchemy.orm import Session  # noqa: PLC0415 - heavy
-
     if storage.get_current_version() != _TABLES:
         return _write(studies, partial(_one_by_one, storage, plan), progress)
     with Session(storage.engine) as session:
@@ -82,7 +86,7 @@ def _fill(
 
 def _write(
     studies: Iterator[ExportedStudy],
-    create: "Callable[[ExportedStudy], Add]",
+    create: Callable[[ExportedStudy], Add],
     progress: Callable[[int], None],
 ) -> dict[str, int]:
     counts: dict[str, int] = {}
@@ -98,22 +102,18 @@ def _write(
     return counts
 
 
-def _one_by_one(storage: "RDBStorage", plan: Plan, study: ExportedStudy) -> "Add":
-    """Create a study with Optuna's public functions, which take 10 ms or more for each trial."""
-    optuna_study = import_optuna("--to optuna").create_study(
-        storage=storage, study_name=study.name, direction=plan.goal
-    )
-    optuna_study.set_metric_names([plan.metric])
+def _one_by_one(storage: RDBStorage, plan: Plan, study: ExportedStudy) -> Add:
+    """Create a study with Optuna's public functions, which take 10 ms or more per trial."""
+    optuna_study = optuna.create_study(storage=storage, study_name=study.name, direction=plan.goal)
+    optuna_study.set_metric_names([str(plan.metric)])
     for key, value in study.attributes.items():
         optuna_study.set_user_attr(key, value)
-    return optuna_study.add_trials  # type: ignore[no-any-return]
+    return optuna_study.add_trials
 
 
-def _in_bulk(session: "Session", plan: Plan, study: ExportedStudy) -> "Add":
-    """Create a study by writing Optuna's tables, which takes a twentieth of the time."""
-    from optuna.storages._rdb import models  # noqa: PLC0415 - heavy
-    from optuna.study import StudyDirection  # noqa: PLC0415
-    from sqlalchemy import insert  # noqa: PLC0415
+def _in_bulk(session: Session, plan: Plan, study: ExportedStudy) -> Add:
+    """Create a study by writing Optuna's tables, which is twenty times faster."""
+    from optuna.storages._rdb import models  # noqa: PLC0415 - private, so it may move
 
     row = models.StudyModel(study_name=study.name)
     direction = StudyDirection[plan.goal.upper()]
@@ -127,10 +127,10 @@ def _in_bulk(session: "Session", plan: Plan, study: ExportedStudy) -> "Add":
         models.StudySystemAttributeModel(key="study:metric_names", value_json=names)
     ]
     session.add(row)
-    session.flush()  # now it has an id
+    session.flush()  # gives it an id
     study_id = row.study_id
 
-    def add(trials: "Sequence[FrozenTrial]") -> None:
+    def add(trials: Sequence[FrozenTrial]) -> None:
         rows = [
             models.TrialModel(
                 study_id=study_id,
@@ -153,21 +153,15 @@ def _in_bulk(session: "Session", plan: Plan, study: ExportedStudy) -> "Add":
     return add
 
 
-def _parts(trial: "FrozenTrial") -> Iterator[tuple[Any, dict[str, Any]]]:
+def _parts(trial: FrozenTrial) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Yield the rows of a trial in the other tables, each with its table."""
-    from optuna.distributions import distribution_to_json  # noqa: PLC0415 - heavy
-    from optuna.storages._rdb import models  # noqa: PLC0415
+    from optuna.storages._rdb import models  # noqa: PLC0415 - private, so it may move
 
     for name, value in trial.params.items():
         distribution = trial.distributions[name]
-        yield (
-            models.TrialParamModel,
-            {
-                "param_name": name,
-                "param_value": distribution.to_internal_repr(value),
-                "distribution_json": distribution_to_json(distribution),
-            },
-        )
+        row = {"param_name": name, "param_value": distribution.to_internal_repr(value)}
+        text = distribution_to_json(distribution)
+        yield models.TrialParamModel, {**row, "distribution_json": text}
     if trial.value is not None:
         stored, kind = models.TrialValueModel.value_to_stored_repr(trial.value)
         yield models.TrialValueModel, {"objective": 0, "value": stored, "value_type": kind}

@@ -1,44 +1,43 @@
-"""The parameters of a task as Optuna's: flat names, and a distribution for each."""
+"""Converts the parameters of a task to Optuna's: flat names, each with a distribution.
+
+Import this only where Optuna is installed.
+"""
 
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    json_to_distribution,
+)
 
 from colabctl.search.learn.axes import Real
-from colabctl.search.space.continuous import (
-    Continuous,
-    InvLogUniform,
-    InvLogUniformValues,
-    LogNormal,
-    LogUniform,
-    LogUniformValues,
-    Quantized,
-)
+from colabctl.search.space.continuous import Continuous, Logarithmic, LogNormal, Quantized
 from colabctl.search.space.discrete import (
     Categorical,
     Constant,
     IntUniform,
     WeightedCategorical,
-    same,
+    grid_key,
 )
 from colabctl.search.space.space import Choice, Leaf, Nest, Space
 from colabctl.views.columns import spelled_out
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution, CategoricalDistribution
-
-_LOGARITHMIC = (LogUniform, LogUniformValues, InvLogUniform, InvLogUniformValues, LogNormal)
 _LARGEST = 1e300
-_NEAR = 1e-8  # the distance, in steps, up to which Optuna takes a value to be on a step
+_NEAR = 1e-8  # of a step: up to this distance, Optuna takes a value to be on a step
 
 
 class Suggestion(NamedTuple):
     """A value that Optuna might have suggested, and its distribution."""
 
     value: Any
-    distribution: "BaseDistribution"
+    distribution: BaseDistribution
 
 
 Suggestions = dict[str, Suggestion]
@@ -48,9 +47,9 @@ Suggestions = dict[str, Suggestion]
 def suggester(space: Space) -> Callable[[Mapping[str, Any]], Suggestions]:
     """Return a function from the parameters of a task, drawn from `space`, to suggestions.
 
-    Constants and parameters of branches that were not chosen are skipped. A name that branches
-    define in different ways is followed by its branch: `lr (model=svm)`. Listed values that are
-    lists or maps become JSON text.
+    It skips constants, and parameters of branches that were not chosen. If branches define a name
+    in different ways, the branch follows it: `lr (model=svm)`. Values that are lists or maps become
+    JSON text.
     """
     definitions: dict[str, set[str]] = {}
     for path, parameter in space.walk():
@@ -75,9 +74,9 @@ def suggester(space: Space) -> Callable[[Mapping[str, Any]], Suggestions]:
                 inner = value if isinstance(value, dict) else {}
                 yield from suggested(parameter.space, inner, f"{name}.", branch)
                 continue
-            own = axis(name, branch, parameter)
-            if own is not None:
-                yield own.name, own.suggestion(value)
+            searched = axis(name, branch, parameter)
+            if searched is not None:
+                yield searched.name, searched.suggestion(value)
             if isinstance(parameter, Choice) and isinstance(value, str):
                 inside = parameter.branches.get(value, Space())
                 yield from suggested(inside, params, above, f"{name}={value}")
@@ -86,20 +85,17 @@ def suggester(space: Space) -> Callable[[Mapping[str, Any]], Suggestions]:
 
 
 def from_json(params: Mapping[str, Any], distributions: Mapping[str, Any]) -> Suggestions:
-    """Return parameters that Optuna suggested; `distributions` are in its JSON.
+    """Return parameters that Optuna suggested, with `distributions` in its JSON.
 
     A distribution that cannot be read is replaced by one that contains the value.
     """
-    from optuna.distributions import json_to_distribution  # noqa: PLC0415 - heavy
-
     suggestions: Suggestions = {}
     for name, value in params.items():
         if name not in distributions:
             continue
         text = distributions[name]
         try:
-            with warnings.catch_warnings():  # about a value of any origin
-                warnings.simplefilter("ignore")
+            with warnings.catch_warnings(action="ignore"):  # about a value of any origin
                 text = text if isinstance(text, str) else json.dumps(text)
                 distribution = json_to_distribution(text)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
@@ -108,18 +104,17 @@ def from_json(params: Mapping[str, Any], distributions: Mapping[str, Any]) -> Su
     return suggestions
 
 
-def agreed(trials: Sequence[Suggestions]) -> list[Suggestions]:
-    """Return the parameters of trials so that one study can hold them.
+def for_one_study(trials: Sequence[Suggestions]) -> list[Suggestions]:
+    """Return the parameters of trials in a form that one study can hold.
 
-    There, the distributions of a parameter are of one kind, and each contains its value. Where
-    they do not, since rounding moved a value past a bound, one distribution with all values
-    replaces them.
+    All distributions of a parameter must be of one kind, and each must contain its value. If not,
+    because rounding moved a value past a bound, one distribution of all values replaces them.
     """
     by_name: dict[str, list[Suggestion]] = {}
     for trial in trials:
         for name, suggestion in trial.items():
             by_name.setdefault(name, []).append(suggestion)
-    wider = {name: _wider(name, own) for name, own in by_name.items() if not _agree(own)}
+    wider = {name: _wider(name, own) for name, own in by_name.items() if not _fit_together(own)}
     return [
         {
             name: wider[name].suggestion(suggestion.value) if name in wider else suggestion
@@ -131,22 +126,20 @@ def agreed(trials: Sequence[Suggestions]) -> list[Suggestions]:
 
 @dataclass(frozen=True)
 class _Axis:
-    """The distribution of a parameter; `choices` maps the text of a value to Optuna's choice."""
+    """The distribution of a parameter; `choices` maps the key of a value to Optuna's choice."""
 
     name: str
-    distribution: "BaseDistribution"
+    distribution: BaseDistribution
     choices: Mapping[str, Any] | None = None
 
     def suggestion(self, value: Any) -> Suggestion:
         if self.choices is not None:
-            value = self.choices.get(same(value), value)
+            value = self.choices.get(grid_key(value), value)
         return Suggestion(value, self.distribution)
 
 
 def _axis(name: str, parameter: Leaf | Choice) -> _Axis | None:
     """Return the axis of a parameter; None for a constant."""
-    from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy
-
     if isinstance(parameter, Choice):
         return _Axis(name, *_choices(list(parameter.branches)))
     match parameter.distribution:
@@ -160,60 +153,52 @@ def _axis(name: str, parameter: Leaf | Choice) -> _Axis | None:
             return _Axis(name, _stepped(quantized))
         case Continuous() as continuous:
             ends = continuous.range() or Real(continuous).ends
-            log = isinstance(continuous, _LOGARITHMIC)
+            log = isinstance(continuous, Logarithmic | LogNormal)
             return _Axis(name, FloatDistribution(*ends, log=log))
     raise AssertionError(parameter)
 
 
-def _stepped(quantized: Quantized) -> "BaseDistribution":
+def _stepped(quantized: Quantized) -> BaseDistribution:
     """Return the distribution of multiples of q; Optuna allows steps or a logarithm, not both."""
-    from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy
-
     points = quantized.support()
     low, high = (points.at(0), points.at(points.size - 1)) if points else Real(quantized).ends
-    log = isinstance(quantized.base, _LOGARITHMIC) and low > 0
+    log = isinstance(quantized.base, Logarithmic | LogNormal) and low > 0
     if isinstance(quantized.q, int):
         return IntDistribution(int(low), int(high), log=log, step=1 if log else quantized.q)
-    with warnings.catch_warnings():  # Optuna moves a bound that rounding moved off its step
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):  # about a bound that rounding moved off its step
         return FloatDistribution(low, high, log=log, step=None if log else quantized.q)
 
 
-def _choices(values: Sequence[Any]) -> "tuple[CategoricalDistribution, dict[str, Any]]":
-    """Return a distribution over these values, and its choice for each by the value's text.
+def _choices(values: Sequence[Any]) -> tuple[CategoricalDistribution, dict[str, Any]]:
+    """Return a distribution over these values, and its choice for each by the value's key.
 
-    Optuna stores scalars only, and 1 equals True there. If that would make two values equal, all
+    Optuna stores scalars only, and takes 1 and True for equal. If that makes two values equal, all
     become JSON text.
     """
-    from optuna.distributions import CategoricalDistribution  # noqa: PLC0415 - heavy
-
     distinct: dict[str, Any] = {}
     for value in values:
-        distinct.setdefault(same(value), value)
+        distinct.setdefault(grid_key(value), value)
     choices = {
-        text: value if isinstance(value, str) or _is_plain(value) else json.dumps(value)
-        for text, value in distinct.items()
+        key: value if _is_scalar(value) else json.dumps(value) for key, value in distinct.items()
     }
     if len(set(choices.values())) < len(choices):
-        choices = {text: json.dumps(value) for text, value in distinct.items()}
+        choices = {key: json.dumps(value) for key, value in distinct.items()}
     return CategoricalDistribution(list(choices.values())), choices
 
 
-def _agree(own: Sequence[Suggestion]) -> bool:
-    first = own[0].distribution
-    return all(_alike(first, each.distribution) and _holds(each) for each in own)
+def _fit_together(suggestions: Sequence[Suggestion]) -> bool:
+    first = suggestions[0].distribution
+    return all(_same_kind(first, s.distribution) and _contains_value(s) for s in suggestions)
 
 
-def _alike(one: "BaseDistribution", other: "BaseDistribution") -> bool:
+def _same_kind(one: BaseDistribution, other: BaseDistribution) -> bool:
     """Return whether both can belong to one parameter of a study."""
-    if one is other:
-        return True
     if type(one) is not type(other) or _is_categorical(one):
-        return bool(one == other)
+        return one is other or bool(one == other)
     return getattr(one, "log", None) is getattr(other, "log", None)
 
 
-def _holds(suggestion: Suggestion) -> bool:
+def _contains_value(suggestion: Suggestion) -> bool:
     """Return whether the distribution contains the value."""
     value, distribution = suggestion
     if _is_categorical(distribution):
@@ -231,28 +216,26 @@ def _holds(suggestion: Suggestion) -> bool:
     return bool(abs(steps - round(steps)) < _NEAR)
 
 
-def _wider(name: str, own: Sequence[Suggestion]) -> _Axis:
+def _wider(name: str, suggestions: Sequence[Suggestion]) -> _Axis:
     """Return an axis whose distribution contains all the values."""
-    from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - heavy
-
-    distributions = {id(each.distribution): each.distribution for each in own}.values()
-    values = [each.value for each in own]
+    distributions = {id(s.distribution): s.distribution for s in suggestions}.values()
+    values = [suggestion.value for suggestion in suggestions]
     if any(map(_is_categorical, distributions)) or not all(map(_is_number, values)):
         return _Axis(name, *_choices(values))
-    bounds = [getattr(each, part, None) for each in distributions for part in ("low", "high")]
+    bounds = [getattr(d, part, None) for d in distributions for part in ("low", "high")]
     numbers = [*values, *filter(_is_number, bounds)]
     low, high = min(numbers), max(numbers)
-    if all(type(each) is int for each in numbers):
+    if all(type(number) is int for number in numbers):
         return _Axis(name, IntDistribution(low, high))
-    log = low > 0 and all(getattr(each, "log", False) for each in distributions)
+    log = low > 0 and all(getattr(d, "log", False) for d in distributions)
     return _Axis(name, FloatDistribution(low, high, log=log))
 
 
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool) or _is_number(value)
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, bool | str) or _is_number(value)
 
 
-def _is_categorical(distribution: "BaseDistribution") -> bool:
+def _is_categorical(distribution: BaseDistribution) -> bool:
     return hasattr(distribution, "choices")
 
 

@@ -1,11 +1,16 @@
-"""The finished tasks of a sweep as Optuna studies, one for each cell."""
+"""The finished tasks of a sweep as Optuna studies, one for each cell.
+
+Import this only where Optuna is installed.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from colabctl.export.optuna_params import Suggestions, agreed, from_json, suggester
+from optuna.trial import FrozenTrial
+
+from colabctl.export.optuna_params import Suggestions, for_one_study, from_json, suggester
 from colabctl.export.wandb_sweeps import assignments
 from colabctl.ledger import Plan, SweepState, TaskFiles, TaskState, params_of, task_name
 from colabctl.search import Cell
@@ -13,9 +18,6 @@ from colabctl.search.learn.optuna_bridge import frozen
 from colabctl.search.learn.trials import Trial
 from colabctl.views.columns import spelled_out
 from colabctl.views.results import as_json
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 _LONGEST_NAME = 200  # characters of a study's name; Optuna allows 512
 _LARGEST_STEP = 2**31  # the range of an integer in every database
@@ -28,7 +30,7 @@ class ExportedStudy:
 
     name: str
     attributes: Mapping[str, Any]
-    trials: "Sequence[FrozenTrial]"
+    trials: Sequence[FrozenTrial]
 
 
 def studies(
@@ -36,23 +38,23 @@ def studies(
 ) -> Iterator[ExportedStudy]:
     """Yield a study for each cell, with its finished tasks in order.
 
-    Optuna numbers trials from 0 without gaps: once all tasks have finished, by their numbers in
-    the cell; before, the attributes `task` and `trial` identify them. A done task without a number
-    for the metric is failed in Optuna. The value of a pruned one is its last report.
+    Optuna numbers trials from 0 without gaps. These are the numbers in the cell once all tasks have
+    finished; before, the attributes `task` and `trial` identify them. A done task whose metric is
+    not a number has failed in Optuna. The value of a pruned task is its last report.
     """
     start, names = 0, _names(plan.sweep, cells)
     for cell, name in zip(cells, names, strict=True):
         finished = [
             index for index in range(start, start + cell.tasks) if state.tasks[index].finished
         ]
-        suggestions = agreed(_suggestions(plan, cell, state, tasks, finished))
+        suggestions = for_one_study(_suggestions(plan, cell, state, tasks, finished))
         trials = []
         for number, (index, own) in enumerate(zip(finished, suggestions, strict=True)):
             trial = frozen(
                 number,
                 _trial(plan, state, index),
-                {name: each.value for name, each in own.items()},
-                {name: each.distribution for name, each in own.items()},
+                {name: suggestion.value for name, suggestion in own.items()},
+                {name: suggestion.distribution for name, suggestion in own.items()},
             )
             _describe(trial, state, plan, index, index - start)
             trials.append(trial)
@@ -73,9 +75,7 @@ def _suggestions(
 ) -> list[Suggestions]:
     if plan.method == "optuna":
         proposals = (state.proposal(index) for index in finished)
-        return [
-            from_json(each.params, each.distributions or {}) if each else {} for each in proposals
-        ]
+        return [from_json(p.params, p.distributions or {}) if p else {} for p in proposals]
     suggested = suggester(cell.space)
     return [suggested(params_of(state, tasks, index)) for index in finished]
 
@@ -91,12 +91,12 @@ def _trial(plan: Plan, state: SweepState, index: int) -> Trial:
     return Trial(task.status, {}, plan.value_of(task.outcome.metrics), reports)
 
 
-def _describe(trial: "FrozenTrial", state: SweepState, plan: Plan, index: int, number: int) -> None:
-    """Set the dates of a trial, and its attributes to the facts that Optuna has no field for."""
+def _describe(trial: FrozenTrial, state: SweepState, plan: Plan, index: int, number: int) -> None:
+    """Set the dates of a trial, and as attributes the facts that Optuna has no field for."""
     task = state.tasks[index]
     event, outcome = task.event, task.outcome
-    begun, ended = _span(state, task, index)
-    trial.datetime_start = datetime.fromtimestamp(begun)  # noqa: DTZ006 - Optuna's have no zone
+    started, ended = _span(state, task, index)
+    trial.datetime_start = datetime.fromtimestamp(started)  # noqa: DTZ006 - Optuna's have no zone
     trial.datetime_complete = datetime.fromtimestamp(ended)  # noqa: DTZ006
     attributes = {
         "task": task_name(index),
@@ -111,16 +111,16 @@ def _describe(trial: "FrozenTrial", state: SweepState, plan: Plan, index: int, n
     trial.user_attrs = {key: value for key, value in attributes.items() if value is not None}
     for kind in ("metrics", "attributes"):
         for name, value in getattr(outcome, kind).items():
-            is_value = trial.value is not None and value == trial.value
-            if is_value and (kind, name) == ("metrics", plan.metric):
-                continue
+            is_metric = (kind, name) == ("metrics", plan.metric)
+            if is_metric and trial.value is not None and value == trial.value:
+                continue  # it is the value of the trial
             key = f"{kind}.{name}" if name in trial.user_attrs or name in _FIXED else name
             trial.user_attrs[spelled_out(key)] = as_json(value)
 
 
 def _span(state: SweepState, task: TaskState, index: int) -> tuple[float, float]:
     """Return the ledger times between which a finished task ran."""
-    if task.event is None:  # it lost its worker every time
+    if task.event is None:  # it lost its worker in every attempt
         events = state.events_of(index)
         return events[0].t, events[-1].t
     ended = task.event.t

@@ -1,4 +1,4 @@
-"""The table of a sweep's tasks: the status and the parameters of each, finished or not."""
+"""The table of a sweep's tasks, finished or not, with their status and parameters."""
 
 import csv
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ FIXED = ("task", "index", "cell", "trial", "status")
 def as_csv(plan: Plan, state: SweepState, tasks: TaskFiles, now: float) -> Iterator[str]:
     """Yield the lines of a table with a row for each task, by index; `now` is the ledger time.
 
-    Each parameter has a column, as in `results`; it is empty for a task without that parameter,
-    or before it is proposed.
+    Each parameter has a column, as in `results`. It is empty for a task that does not have the
+    parameter, or is deferred and not claimed yet.
     """
     rows = _rows(plan, state, tasks)
     names = list(dict.fromkeys(name for _, _, params in rows for name in params))

@@ -25,8 +25,8 @@ def write_sweeps(
 ) -> list[Path]:
     """Write the W&B sweeps of the sweep `name`, and return their files.
 
-    Creates the folder and leaves its other files alone. A file from an earlier export of this
-    sweep is replaced, another one only with `replace`; else UserError, and nothing is written.
+    Creates the folder and keeps its other files. Replaces files from an earlier export of this
+    sweep. For any other file in the way, raises UserError and writes nothing, unless `replace`.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a folder for W&B's files")
@@ -43,11 +43,11 @@ def write_sweeps(
 
 
 def file_names(sweeps: Sequence[WandbSweep], name: str) -> list[str]:
-    """Return a file name for each sweep that is safe on every system: `model=xgb,data=iris.yaml`.
+    """Return a file name for each sweep, safe on every system: `model=xgb,data=iris.yaml`.
 
-    If a name is long, or two differ only by case, all are shortened and numbered.
+    If a name is long, or two are equal or differ only by case, all are numbered and shortened.
     """
-    words = [",".join(map(_safe, assignments(each.fixed))) or name for each in sweeps]
+    words = [",".join(map(_safe, assignments(sweep.fixed))) or name for sweep in sweeps]
     long = any(len(word.encode()) > _LONGEST for word in words)
     if long or len({word.casefold() for word in words}) < len(words):
         digits = len(str(len(words)))

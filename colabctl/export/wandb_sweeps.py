@@ -1,7 +1,7 @@
 """Turns a declared sweep into W&B sweeps: one for each cell, and for each branch in it.
 
-W&B has neither `foreach` nor `choices`. With the values of a cell and the names of its branches
-fixed, W&B can express the rest, and draws and enumerates it in the same way.
+W&B has neither `foreach` nor `choices`. With the values of a cell and its branches fixed, W&B can
+express the rest, and draws and lists it in the same way.
 """
 
 import math
@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
-from operator import methodcaller
 from typing import Any
 
 from colabctl.errors import UserError
@@ -33,7 +32,6 @@ from colabctl.yamlfile.problems import shown
 MOST_SWEEPS = 10_000
 """The most W&B sweeps from one sweep."""
 
-_METHODS = ("grid", "random", "bayes")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # of a parameter, in W&B's schema
 _MACRO = re.compile(r"\$\{([^}]*)\}")
 _MACROS = re.compile(r"env|interpreter|program|args(_[a-z_]+)?|envvar:.*")  # W&B's
@@ -47,10 +45,9 @@ class WandbSweep:
     """One sweep in W&B's format.
 
     Attributes:
-        fixed: the values of its cell, then the branch of each choice by the choice's name; dots
-            join the names of nested maps
+        fixed: the values of its cell, then the branch of each choice, by name; dots join the names
+            of nested maps
         config: the content of its file
-
     """
 
     name: str
@@ -64,9 +61,9 @@ def wandb_sweeps(
 ) -> tuple[list[WandbSweep], list[str]]:
     """Return the sweep `name` as W&B sweeps, with notes on what W&B cannot express.
 
-    The tasks of a cell become `run_cap`, divided among its branches as its tasks are drawn: evenly
-    at each choice, with no more than a branch has points; a grid's by points. A branch without
-    tasks is skipped. Raises UserError for a sweep that W&B cannot express.
+    The tasks of a cell become `run_cap`, which its branches share as they share its draws: evenly
+    at each choice, with at most one task for each point of a branch; in a grid, by points. Branches
+    without tasks are skipped. Raises UserError for a sweep that W&B cannot express.
     """
     _check_expressible(declaration, cells)
     common, notes = _common(declaration)
@@ -107,10 +104,10 @@ def assignments(values: Mapping[str, Any]) -> list[str]:
 
 def _check_expressible(declaration: Declaration, cells: Sequence[Cell]) -> None:
     source = declaration.source
-    if declaration.method not in _METHODS:
+    if declaration.method == "optuna":
         raise UserError(
-            f"{source}: with method {declaration.method}, code suggests the parameters, but W&B "
-            "needs a list of them; export the trials with --to optuna or --to csv"
+            f"{source}: with method optuna, code suggests the parameters, but W&B needs a list of "
+            "them; export the trials with --to optuna or --to csv"
         )
     names = {parameter.name for _, parameter in declaration.parameters.walk()}
     odd = sorted(name for name in names if not _NAME.fullmatch(name))
@@ -128,7 +125,7 @@ def _check_expressible(declaration: Declaration, cells: Sequence[Cell]) -> None:
 
 
 def _common(declaration: Declaration) -> tuple[dict[str, Any], list[str]]:
-    """Return the keys that all its W&B sweeps share, and notes on the skipped ones."""
+    """Return the keys that all W&B sweeps have in common, and notes on the skipped ones."""
     notes = []
     skipped = [key for key in _COLABCTL_KEYS if declaration.content.get(key) is not None]
     if skipped:
@@ -177,7 +174,7 @@ def _shares(cell: Cell, branches: Sequence[FlatSpace], method: str) -> list[int]
     limits = [cell.tasks if size is None else min(size, cell.tasks) for size in most]
     tasks = [0] * len(branches)
     left, weight_left = cell.tasks, sum(weights)
-    # Those that fill up first come first, so that the others get the rest.
+    # Branches that reach their limit first come first, so that the others get the rest.
     for i in sorted(range(len(branches)), key=lambda i: limits[i] / weights[i]):
         tasks[i] = min(limits[i], math.floor(left * weights[i] / weight_left + Fraction(1, 2)))
         left -= tasks[i]
@@ -186,7 +183,7 @@ def _shares(cell: Cell, branches: Sequence[FlatSpace], method: str) -> list[int]
 
 
 def _size(space: Space, method: str) -> int | None:
-    points = space.points(methodcaller("grid" if method == "grid" else "support"))
+    points = space.points(grid=method == "grid")
     return None if points is None else points.size
 
 
@@ -198,9 +195,9 @@ def _runs_each_point_once(cell: Cell) -> bool:
 def _method(declaration: Declaration, space: Space) -> str:
     """Return the method of a W&B sweep; W&B's bayes refuses a space with a single point."""
     only_constants = all(
-        isinstance(each.distribution, Constant)
-        for _, each in space.walk()
-        if isinstance(each, Leaf)
+        isinstance(parameter.distribution, Constant)
+        for _, parameter in space.walk()
+        if isinstance(parameter, Leaf)
     )
     return "grid" if declaration.method == "bayes" and only_constants else declaration.method
 
@@ -235,9 +232,9 @@ def _distribution(distribution: Distribution) -> dict[str, Any]:
 
 
 def _with_bounds(distribution: Continuous) -> Continuous:
-    """Return a distribution between exponents of e as one between values, as W&B deprecates those.
+    """Replace bounds that are exponents of e, which W&B deprecates, by bounds that are values.
 
-    Only the last digits of draws differ.
+    Only the last digits of draws change.
     """
     try:
         match distribution:

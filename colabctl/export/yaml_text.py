@@ -1,4 +1,4 @@
-"""Writes plain values as YAML that all readers read alike."""
+"""Writes plain values as YAML that every reader understands in the same way."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +7,9 @@ import yaml
 
 
 def as_yaml(config: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
-    """Return plain values as YAML that means the same in YAML 1.1 and 1.2, below comment lines.
+    """Return plain values as YAML, below comment lines; it means the same in YAML 1.1 and 1.2.
 
-    Characters that could end a comment's line become spaces.
+    Characters that could end a comment become spaces.
     """
     text = yaml.dump(
         dict(config),
@@ -26,8 +26,8 @@ def as_yaml(config: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
 class _Dumper(yaml.SafeDumper):
     """PyYAML's dumper without anchors, and with quotes around text that may look like a number.
 
-    PyYAML writes 1e-05 as 1.0e-05, a number for every reader; but it leaves text such as "1e-5"
-    without quotes, which only YAML 1.1 reads as text.
+    PyYAML writes 1e-05 as 1.0e-05, which every reader takes for a number. But it writes text such
+    as "1e-5" without quotes, and only YAML 1.1 reads that as text.
     """
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature

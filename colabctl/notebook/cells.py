@@ -14,7 +14,7 @@ _CELL_MAGIC = re.compile(r"\s*%%(\w*)")
 _LINE_MAGIC = re.compile(r"(\s*)([%!?]|[^#'\"]*\?\s*$)")
 _ASSIGNED_MAGIC = re.compile(r"([^=#'\"()]*=\s*)[%!](?!=)")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-# A cell with more lines than this that are neither Python nor magic is not parsed at all.
+# A cell with more lines than this that are neither Python nor magics is not parsed.
 _MOST_UNPARSED = 50
 
 
@@ -27,8 +27,8 @@ class CodeCell:
         source: its text.
         tags: its tags.
         tree: the parsed source, with the source's line numbers.
-        unparsed: numbers of the lines that are neither Python nor a magic with a sign: mistakes,
-            or lines that IPython may know, such as a bare `pip install x`.
+        unparsed: numbers of the lines that are neither Python nor a magic with its sign:
+            mistakes, or lines that IPython may know, such as `pip install x`.
     """
 
     index: int
@@ -39,7 +39,7 @@ class CodeCell:
 
     @property
     def number(self) -> int:
-        """Position as people count: 1 is the first cell of the notebook, including text cells."""
+        """Position among all cells, from 1."""
         return self.index + 1
 
     def line(self, number: int) -> str:
@@ -71,17 +71,15 @@ def parse(source: str) -> tuple[ast.Module, tuple[int, ...]]:
     unparsed: list[int] = []
     while len(unparsed) <= _MOST_UNPARSED:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about the user's "\d"
+            with warnings.catch_warnings(action="ignore"):  # about the user's "\d"
                 return ast.parse("\n".join(lines)), tuple(sorted(unparsed))
         except SyntaxError as error:
             at = min(max(error.lineno or 1, 1), len(lines)) - 1
         except (ValueError, RecursionError, MemoryError):  # a null byte, a thousand brackets
             break
         if at in changed:  # the cause is further up, perhaps a bracket in an earlier magic
-            at = next(
-                (i for i in range(len(lines)) if i not in changed and _is_magic(lines[i])), -1
-            )
+            magics = (i for i, line in enumerate(lines) if i not in changed and _is_magic(line))
+            at = next(magics, -1)
             if at < 0:
                 break
         if not _is_magic(lines[at]):
@@ -136,7 +134,7 @@ class Binding:
 
 
 def bindings(tree: ast.Module) -> list[Binding]:
-    """Return what a cell binds at its top level, in order."""
+    """Return the bindings at a cell's top level, in order."""
     finder = _Finder()
     finder.visit(tree)
     return finder.bindings
@@ -162,22 +160,15 @@ class _Finder(ast.NodeVisitor):
         if isinstance(node.ctx, ast.Store):
             self._bind(node.id, node.lineno)
 
-    def visit_Assign(self, node: ast.Assign) -> None:
-        with self._from(node.value):
-            self.generic_visit(node)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+    def visit_Assign(self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr) -> None:
         if node.value is not None:  # `lr: float` alone binds nothing
             with self._from(node.value):
-                self.visit(node.target)
-            self.visit(node.value)
+                self.generic_visit(node)
+
+    visit_AnnAssign = visit_NamedExpr = visit_Assign  # noqa: N815 - ast chose the names
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         with self._from(node.target, node.value):
-            self.generic_visit(node)
-
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
-        with self._from(node.value):
             self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> None:
@@ -195,30 +186,18 @@ class _Finder(ast.NodeVisitor):
             self.visit(handler)
         self._guards.pop()
 
-    def visit_TryStar(self, node: ast.TryStar) -> None:
-        self.generic_visit(node)
-
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+    def visit_ExceptHandler(self, node: ast.ExceptHandler | ast.MatchAs | ast.MatchStar) -> None:
         if node.name:
             self._bind(node.name, node.lineno)
         self.generic_visit(node)
 
-    def visit_Import(self, node: ast.Import) -> None:
+    visit_MatchAs = visit_MatchStar = visit_ExceptHandler  # noqa: N815 - ast chose the names
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
             self._bind(alias.asname or alias.name.partition(".")[0], node.lineno)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        for alias in node.names:
-            self._bind(alias.asname or alias.name, node.lineno)
-
-    def visit_MatchAs(self, node: ast.MatchAs) -> None:
-        if node.name:
-            self._bind(node.name, node.lineno)
-        self.generic_visit(node)
-
-    def visit_MatchStar(self, node: ast.MatchStar) -> None:
-        if node.name:
-            self._bind(node.name, node.lineno)
+    visit_ImportFrom = visit_Import  # noqa: N815 - ast chose the names
 
     def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
         if node.rest:
@@ -229,14 +208,12 @@ class _Finder(ast.NodeVisitor):
         for child in (node.iter, *node.ifs):  # its target is local
             self.visit(child)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self._bind(node.name, node.lineno)
+    def visit_FunctionDef(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    ) -> None:
+        self._bind(node.name, node.lineno)  # the names in it are local
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self._bind(node.name, node.lineno)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        self._bind(node.name, node.lineno)
+    visit_AsyncFunctionDef = visit_ClassDef = visit_FunctionDef  # noqa: N815 - ast chose the names
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         pass  # its names are local
@@ -253,15 +230,15 @@ def _names(*nodes: ast.AST) -> frozenset[str]:
     return frozenset(names)
 
 
-def loops_over_tasks(tree: ast.Module) -> int | None:
-    """Return the line of a loop over `<something>.tasks()`, or None if there is none."""
+def loops_over_tasks(tree: ast.Module) -> bool:
+    """Return whether a cell loops over `<something>.tasks()`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
             for part in ast.walk(node.iter):
                 match part:
                     case ast.Call(func=ast.Attribute(attr="tasks")):
-                        return part.lineno
-    return None
+                        return True
+    return False
 
 
 def asks_for_its_task(tree: ast.Module) -> int | None:

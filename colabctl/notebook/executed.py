@@ -24,7 +24,7 @@ class ExecutedNotebook:
     Attributes:
         node: its cells get their outputs during the run.
         numbers: for each cell its number in the declared notebook; None for the inserted cell.
-        body: index of the first cell that runs for each task; tasks may share the cells before it.
+        body: index of the first cell that runs for each task; tasks may share the cells above it.
     """
 
     node: "NotebookNode"
@@ -44,10 +44,10 @@ class ExecutedNotebook:
         return f"{text}\n".encode(errors="backslashreplace")
 
     def mark(self, about: Mapping[str, Any], error: str | None, index: int | None) -> None:
-        """Write the outcome of the run into the document, whose cells must not run after this.
+        """Write the outcome of the run into the document, which must not run after this.
 
-        `about` describes the task in the file's metadata. An error gets a banner at the top, and
-        another one above the failed cell, if there is an index.
+        `about` describes the task in the file's metadata. An `error` is shown in a banner at the
+        top, and in another one above the failed cell if `index` says which.
         """
         self.node.metadata["colabctl"] = dict(about)
         if error is None:

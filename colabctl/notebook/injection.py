@@ -13,7 +13,7 @@ def parameters_source(params: Mapping[str, Any], origin: str) -> str:
     """Return the source of the cell that assigns a task's parameters.
 
     Its first line names their `origin`, such as "task t000012 of sweep first". Raises UserError for
-    a name that Python cannot assign, and for a value that JSON does not have.
+    a name that Python cannot assign, and for a value that JSON cannot hold.
     """
     lines = [f"# Inserted by colabctl: {' '.join(origin.split())}"]
     lines += [f"{_name(name)} = {_literal(name, value)}" for name, value in params.items()]
@@ -21,7 +21,7 @@ def parameters_source(params: Mapping[str, Any], origin: str) -> str:
 
 
 def preview(notebook: Notebook, params: Mapping[str, Any], origin: str) -> str:
-    """Return how the notebook will run, for a person who tries out a sweep."""
+    """Return a description of how the notebook will run, for a dry run."""
     if notebook.parameters is None:
         return f"{notebook.name} loops over its tasks; each worker runs it once"
     return (
@@ -49,9 +49,7 @@ def _literal(name: str, value: Any) -> str:
         case list() | tuple():
             return f"[{', '.join(_literal(name, item) for item in value)}]"
         case Mapping():
-            items = (
-                f"{_literal(name, key)}: {_literal(name, item)}" for key, item in value.items()
-            )
+            items = (f"{key!r}: {_literal(name, item)}" for key, item in value.items())
             return f"{{{', '.join(items)}}}"
     raise UserError(
         f"parameter {name} holds a {type(value).__name__}, which cannot be written in a notebook; "

@@ -1,4 +1,4 @@
-"""How a notebook's kernels are used, from the sweep file to the kernel."""
+"""The options of a notebook's kernels, from the sweep file to the kernel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

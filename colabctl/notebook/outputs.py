@@ -1,4 +1,4 @@
-"""Limits the size of a running cell's outputs: it keeps the beginning and the end."""
+"""Limits the size of a running cell's outputs, of which it keeps the beginning and the end."""
 
 import json
 from collections import deque
@@ -15,21 +15,21 @@ _LONGEST_ERROR = 2000  # characters of an exception's message
 
 
 class Outputs:
-    """Shortens a list of outputs while they arrive.
+    """Shortens a list of outputs while they arrive, to `most` characters.
 
-    Half of `most` characters are for the first outputs, half for the last ones. nbclient finds
-    outputs by their position, to update displays. So no output moves before `close`, and an
-    output that is left out becomes an empty text.
+    The first outputs get half of them, the last ones the other half. To update displays, nbclient
+    finds outputs by their position. So no output moves before `close`, and one that is left out
+    becomes an empty text.
     """
 
     def __init__(self, outputs: "list[NotebookNode]", most: int) -> None:
         self._outputs = outputs
         self._half = max(most // 2, 1)
         self._chunk = max(most // _CHUNKS, 1)
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
-        self._seen = 0  # number of outputs that were handled
+    def _reset(self) -> None:
+        self._seen = 0  # number of outputs that have been handled
         self._newest: NotebookNode | None = None  # the last one of these
         self._first = 0  # characters of the first outputs
         self._last: deque[tuple[int, int]] = deque()  # indices and sizes of the last outputs
@@ -37,14 +37,14 @@ class Outputs:
         self._left_out = 0  # characters
         self._gap = 0  # index of the output before which others are left out
 
-    def holds(self, outputs: "list[NotebookNode]") -> bool:
-        """Whether this is the list of outputs that it shortens."""
+    def shortens(self, outputs: "list[NotebookNode]") -> bool:
+        """Return whether this is the list that it shortens."""
         return self._outputs is outputs
 
-    def settle(self) -> None:
-        """Handle the outputs that have arrived since the last call."""
+    def update(self) -> None:
+        """Shorten the outputs that have arrived since the last call."""
         if self._seen and self._outputs[self._seen - 1 : self._seen] != [self._newest]:
-            self._forget()  # the cell cleared its outputs
+            self._reset()  # the cell cleared its outputs
         arrived = self._outputs[self._seen :]
         del self._outputs[self._seen :]
         for output in arrived:
@@ -62,25 +62,30 @@ class Outputs:
 
     def close(self) -> None:
         """Add a note about the outputs that were left out, and join neighbouring texts."""
-        self.settle()
+        self.update()
         outputs = list(self._outputs)
         if self._left_out:
             note = f"\n[{self._left_out:,} characters of output are left out]\n"
             outputs.insert(self._gap, nodes.stream("stderr", note))
         self._outputs.clear()
         for output in outputs:
-            before = self._outputs[-1] if self._outputs else None
             if output.output_type != "stream":
                 self._outputs.append(output)
-            elif before is not None and _joins(before, output):
+            elif before := self._continued_by(output):
                 before.text = apply_carriage_returns(before.text + output.text)
             elif output.text:
                 output.text = apply_carriage_returns(output.text)
                 self._outputs.append(output)
 
+    def _continued_by(self, output: "NotebookNode") -> "NotebookNode | None":
+        """Return the last output if it is text of the same stream."""
+        last = self._outputs[-1] if self._outputs else None
+        stream = (output.output_type, output.get("name"))
+        return last if last and (last.output_type, last.get("name")) == stream else None
+
     def _take_text(self, output: "NotebookNode", text: str) -> None:
-        before = self._outputs[-1] if self._outputs else None
-        if before is not None and _joins(before, output) and before.text:
+        before = self._continued_by(output)
+        if before and before.text:
             joined = apply_carriage_returns(before.text + text)
             more = len(joined) - len(before.text)
             if len(joined) <= self._chunk and (self._last or self._first + more <= self._half):
@@ -119,19 +124,15 @@ class Outputs:
 
 
 def apply_carriage_returns(text: str) -> str:
-    """Return a text as a terminal shows it: a carriage return overwrites its line.
+    """Return a text as a terminal shows it, where a carriage return overwrites its line.
 
-    So a progress bar, which rewrites its line a thousand times, takes one line. A carriage return
-    at the end of the text stays, because it applies to the text that follows.
+    So a progress bar that rewrites its line a thousand times takes one line. A carriage return at
+    the end of the text stays, because it applies to the text that follows.
     """
     if "\r" not in text:
         return text
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return "\n".join(lines) + "\r" * text.endswith("\r")
-
-
-def _joins(before: "NotebookNode", output: "NotebookNode") -> bool:
-    return bool(before.output_type == output.output_type == "stream" and before.name == output.name)
 
 
 def _size(output: "NotebookNode") -> int:
@@ -148,7 +149,7 @@ def _length(part: Any) -> int:
 
 
 def _shorten(output: "NotebookNode", most: int) -> int:
-    """Shorten an output that is too large by itself; return the number of removed characters."""
+    """Shorten an output that is too large by itself; return the number of characters removed."""
     before = _size(output)
     if before <= most:
         return 0

@@ -1,4 +1,4 @@
-"""Checks that the notebook gets each parameter of a sweep and does not overwrite it."""
+"""Checks that a notebook gets each parameter of its sweep and does not overwrite it."""
 
 import keyword
 import re
@@ -29,10 +29,10 @@ def check(notebook: Notebook, names: Iterable[str], *, warm: bool = True) -> tup
     ]
     bound = bindings(cell.tree)
     problems += _unassigned(cell, usable, bound)
-    later = [each for each in notebook.code if each.index > cell.index]
+    later = [other for other in notebook.code if other.index > cell.index]
     problems += _overwritten(later, usable)
     if warm:
-        problems += _early(each for each in notebook.code if each.index < cell.index)
+        problems += _early(other for other in notebook.code if other.index < cell.index)
     if problems:
         raise UserError("\n".join(f"{notebook.name}: {problem}" for problem in problems))
     notes = [*_derived(cell, usable, bound), *_star_imports(later), *_not_python(notebook)]
@@ -45,7 +45,7 @@ def _identifier(name: str) -> str:
 
 
 def _unassigned(cell: CodeCell, names: list[str], bound: list[Binding]) -> Iterator[str]:
-    assigned = list(dict.fromkeys(each.name for each in bound))
+    assigned = list(dict.fromkeys(binding.name for binding in bound))
     for name in names:
         if name in assigned:
             continue
@@ -55,11 +55,11 @@ def _unassigned(cell: CodeCell, names: list[str], bound: list[Binding]) -> Itera
 
 
 def _overwritten(later: list[CodeCell], names: list[str]) -> Iterator[str]:
-    wanted = dict.fromkeys(names)
+    remaining = set(names)
     for cell in later:
         for binding in bindings(cell.tree):
-            if binding.name in wanted and binding.overwrites:
-                del wanted[binding.name]
+            if binding.name in remaining and binding.overwrites:
+                remaining.remove(binding.name)
                 yield (
                     f"cell {cell.number}, line {binding.line} assigns {binding.name} again, so "
                     f"the sweep's value is lost: {cell.line(binding.line)!r}; "

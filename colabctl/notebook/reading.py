@@ -1,4 +1,4 @@
-"""Reads a notebook and finds out which of the two kinds of program it is."""
+"""Reads a notebook, and tells which of the two kinds of program it is."""
 
 import json
 import re
@@ -25,11 +25,11 @@ _SAVE_AGAIN = "open it in Jupyter or Colab and save it"
 
 @dataclass(frozen=True)
 class Notebook:
-    """A Python notebook that can be a sweep's program.
+    """A Python notebook that can be the program of a sweep.
 
     Attributes:
         name: the name for messages.
-        kind: parameters: it runs once for each task; loop: it runs once and claims its tasks.
+        kind: "parameters" runs once for each task; "loop" runs once and claims its tasks.
         node: nbformat's node, of format 4.5, without outputs; copy it before you change it.
         code: its code cells, without those that papermill inserted.
         parameters: the cell after which a task's parameters are inserted; None for a loop.
@@ -45,8 +45,7 @@ class Notebook:
 def read(content: bytes, name: str) -> Notebook:
     """Read a notebook's file.
 
-    Raises UserError if it is not a notebook of format 4, is not written in Python, or is of
-    neither kind or of both.
+    Raises UserError if it is not a notebook of format 4 in Python, or is of neither kind or both.
     """
     node = _node(content, name)
     _check_language(node.metadata, name)
@@ -61,7 +60,7 @@ def read(content: bytes, name: str) -> Notebook:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     marked = [cell for cell in code if TAG in cell.tags or _MARK.match(cell.source)]
-    loops = [cell for cell in code if loops_over_tasks(cell.tree) is not None]
+    loops = [cell for cell in code if loops_over_tasks(cell.tree)]
     if len(marked) > 1:
         both = " and ".join(f"cell {cell.number} ({_how_marked(cell)})" for cell in marked)
         raise UserError(f"{name} has {len(marked)} parameters cells: {both}; keep one")
@@ -95,7 +94,7 @@ def _node(content: bytes, name: str) -> "NotebookNode":
         raise UserError(f"{name} is not a notebook: it has no nbformat; {_SAVE_AGAIN}")
     if version < 4:
         raise UserError(
-            f"{name} is a notebook of format {version}, and format 4 is needed; {_SAVE_AGAIN}, "
+            f"{name} is a notebook of format {version}, but format 4 is needed; {_SAVE_AGAIN}, "
             f"or run: jupyter nbconvert --to notebook --inplace {name}"
         )
     if version > 4:
@@ -112,8 +111,10 @@ def _node(content: bytes, name: str) -> "NotebookNode":
 def _check_language(metadata: Any, name: str) -> None:
     kernel = metadata.get("kernelspec", {})
     spec = str(kernel.get("name", ""))
-    usual = next((_KERNELS[each] for each in _KERNELS if spec.lower().startswith(each)), "python")
-    language = str(metadata.get("language_info", {}).get("name") or kernel.get("language") or usual)
+    languages = (language for name, language in _KERNELS.items() if spec.lower().startswith(name))
+    default = next(languages, "python")
+    info = metadata.get("language_info", {})
+    language = str(info.get("name") or kernel.get("language") or default)
     if "python" not in language.lower():
         raise UserError(
             f"{name} is written in {language} (kernel {spec or 'unknown'}), but only Python "

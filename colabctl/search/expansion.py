@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import methodcaller
 
 from colabctl.errors import UserError
 from colabctl.search.language.declaration import Declaration
@@ -15,18 +14,18 @@ from colabctl.search.space.uniforms import uniforms
 from colabctl.yamlfile.problems import shown
 
 MOST_TASKS = 1_000_000
-"""The most tasks of a sweep, and the most points of a grid."""
+"""The most tasks of a sweep and points of a grid."""
 
 DEFAULT_TRIALS = 100
-"""Tasks of each cell of an endless search without `trials` or `run_cap`."""
+"""The tasks of a cell if neither `trials`, `run_cap` nor its number of points limits them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
     """One task: its number in the sweep, its cell, its number in the cell, and its parameters.
 
-    `params` is None where a worker proposes them. Tasks share values that are lists or maps: do
-    not change them.
+    `params` is None for a deferred task. Tasks share values that are lists or maps, so do not
+    change them.
     """
 
     index: int
@@ -37,7 +36,7 @@ class PlannedTask:
 
 @dataclass(frozen=True)
 class Expansion:
-    """The tasks of a sweep, cell by cell; each is drawn on demand."""
+    """The cells of a sweep and their tasks, each drawn on demand."""
 
     cells: tuple[Cell, ...]
     total: int
@@ -68,10 +67,10 @@ def expand(
 ) -> Expansion:
     """Return the tasks of a sweep; `trials` and `run_cap` override those of the file.
 
-    A cell has `trials` tasks, or one for each of its points if they are fewer. A grid without
-    `trials` has a task for each point; another search with neither `trials` nor `run_cap` has
-    DEFAULT_TRIALS in each cell. The cells share a `run_cap` below the total evenly; a grid then
-    runs its first points. Sizes are computed, not counted.
+    A cell has `trials` tasks, or one for each of its points if they are fewer. Without `trials`,
+    a grid has a task for each point, and any other search without `run_cap` has DEFAULT_TRIALS in
+    each cell. The cells share a `run_cap` below the total evenly; a grid then runs its first
+    points. Sizes are computed, not counted.
 
     Raises UserError for more than MOST_TASKS points in a grid or tasks in all.
     """
@@ -89,13 +88,12 @@ def expand(
     searches = combinations(
         declaration.parameters, declaration.foreach, declaration.exclude, source
     )
-    points = [_points(space, method) for _, space in searches]
-    sizes = [None if each is None else each.size for each in points]
+    sizes = [_size(space, method) for _, space in searches]
     if method == "grid":
         for (values, _), size in zip(searches, sizes, strict=True):
             _refuse_large_grid(source, values, size or 0)
-    wanted = [_least(size, trials, run_cap) for size in sizes]
-    tasks = wanted if run_cap is None else _shared(wanted, run_cap)
+    limits = [_least(size, trials, run_cap) for size in sizes]
+    tasks = limits if run_cap is None else _shared(limits, run_cap)
     total = sum(tasks)
     if total > MOST_TASKS:
         raise UserError(
@@ -106,37 +104,42 @@ def expand(
         Cell(values, count, space) for (values, space), count in zip(searches, tasks, strict=True)
     )
     notes = (
-        *_note_default(wanted, by_default=by_default),
+        *_note_default(limits, by_default=by_default),
         *_note_points(sizes, tasks, trials, method),
-        *_note_cap(tasks, run_cap, sum(wanted)),
+        *_note_cap(tasks, run_cap, sum(limits)),
     )
     return Expansion(cells, total, notes, method, declaration.seed)
 
 
 def _points(space: Space, method: str) -> Points[Values] | None:
-    """Return the points of a grid, or all that can be drawn; None if there is no end of them."""
+    """Return the points of a grid, or all that can be drawn; None if they are infinitely many."""
     if method == "optuna":
         return None  # an objective may suggest anything
-    return space.points(methodcaller("grid" if method == "grid" else "support"))
+    return space.points(grid=method == "grid")
+
+
+def _size(space: Space, method: str) -> int | None:
+    points = _points(space, method)
+    return None if points is None else points.size
 
 
 def _least(*limits: int | None) -> int:
     return min(limit for limit in limits if limit is not None)
 
 
-def _shared(wanted: Sequence[int], run_cap: int) -> list[int]:
-    """Return the tasks of each cell if `run_cap` tasks are dealt to the cells in turn."""
-    left, level = run_cap, max(wanted)
-    for served, least in enumerate(sorted(wanted)):
-        others = len(wanted) - served
-        if least * others > left:
+def _shared(limits: Sequence[int], run_cap: int) -> list[int]:
+    """Return the tasks of each cell, at most its limit, if `run_cap` tasks are dealt in turn."""
+    left, level = run_cap, max(limits)
+    for served, limit in enumerate(sorted(limits)):
+        others = len(limits) - served
+        if limit * others > left:
             level = left // others
             break
-        left -= least
-    tasks = [min(count, level) for count in wanted]
+        left -= limit
+    tasks = [min(limit, level) for limit in limits]
     extra = run_cap - sum(tasks)
-    for i, count in enumerate(wanted):
-        if extra > 0 and count > level:
+    for i, limit in enumerate(limits):
+        if extra > 0 and limit > level:
             tasks[i] += 1
             extra -= 1
     return tasks
@@ -144,9 +147,9 @@ def _shared(wanted: Sequence[int], run_cap: int) -> list[int]:
 
 def _refuse_large_grid(source: str, values: Values, size: int) -> None:
     if size > MOST_TASKS:
-        of = listed(f"{name}={shown(value)}" for name, value in values.items())
+        cell = listed(f"{name}={shown(value)}" for name, value in values.items())
         raise UserError(
-            f"{source}: the grid{f' of {of}' if of else ''} has {_counted(size)} points, and "
+            f"{source}: the grid{f' of {cell}' if cell else ''} has {_counted(size)} points, and "
             f"{MOST_TASKS:,} is the limit; list fewer values, or use method: random with trials:"
         )
 
@@ -155,9 +158,9 @@ def _counted(number: int) -> str:
     return f"{number:,}" if number < 10**15 else f"about 10^{math.floor(math.log10(number))}"
 
 
-def _note_default(wanted: Sequence[int], *, by_default: bool) -> Iterator[str]:
-    if by_default and DEFAULT_TRIALS in wanted:
-        where = "" if len(wanted) == 1 else f" in each of the {len(wanted)} cells"
+def _note_default(limits: Sequence[int], *, by_default: bool) -> Iterator[str]:
+    if by_default and DEFAULT_TRIALS in limits:
+        where = "" if len(limits) == 1 else f" in each of the {len(limits)} cells"
         yield (
             f"no trials or run_cap, so {DEFAULT_TRIALS} tasks{where}; to change it, add trials: "
             "N to the file, or use --trials N"
@@ -179,8 +182,8 @@ def _note_points(
         yield f"{which} only {count} point{'' if count == '1' else 's'}; each runs once"
 
 
-def _note_cap(tasks: Sequence[int], run_cap: int | None, wanted: int) -> Iterator[str]:
-    if run_cap is None or wanted <= run_cap or len(tasks) == 1:
+def _note_cap(tasks: Sequence[int], run_cap: int | None, total: int) -> Iterator[str]:
+    if run_cap is None or total <= run_cap or len(tasks) == 1:
         return
     yield f"{len(tasks)} cells share run_cap {run_cap} evenly"
     if 0 in tasks:

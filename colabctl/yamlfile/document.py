@@ -1,4 +1,4 @@
-"""The content of a YAML file as plain values, and where in the file each of them is.
+"""The content of a YAML file: plain values, and the place of each.
 
 Plain values are those that JSON can hold: maps with text keys, lists, text, finite numbers, true,
 false and null.
@@ -12,10 +12,10 @@ from typing import Any
 from colabctl.yamlfile.problems import Path, Place, where
 
 DEEPEST = 50
-"""Levels that maps and lists may be nested."""
+"""The most levels of nested maps and lists."""
 
 LARGEST_NUMBER = 1e300
-"""Numbers must be smaller, so that every number can be a float."""
+"""Numbers must be below this, so that each can be a float."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,9 @@ class Document:
     values: Mapping[Path, Place] = field(default_factory=dict)
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
-        """Return the place of the value at `path`, or of its key, or of what contains it.
+        """Return the place of the value at `path`, or of its key; None for a mapping from Python.
 
         Values inside an alias, and missing ones, have the place of the nearest value around them.
-        A mapping from Python has no places at all.
         """
         if key and path in self.keys:
             return self.keys[path]
@@ -45,7 +44,7 @@ class Document:
         return where(self.source, self.place(path, key=key), path)
 
 
-def unsound(value: Any) -> str | None:
+def not_json(value: Any) -> str | None:
     """Return why JSON cannot hold this scalar, or None if it can."""
     if isinstance(value, str):
         try:

@@ -1,4 +1,4 @@
-"""Problems in a file that people write: where they are, and how a message shows them."""
+"""Problems in a file that people write: their places, and how messages show them."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ Path = tuple[str | int, ...]
 """The path to a value in the file: ("parameters", "lr", "values", 2)."""
 
 MOST_SHOWN = 100
-"""Problems that an error lists one by one."""
+"""The most problems that an error lists."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ def _position(problem: Problem) -> tuple[int, int]:
 
 
 def where(source: str, place: Place | None, path: Path) -> str:
-    """Return where a value is: sweep.yaml:3:5: parameters.lr."""
+    """Return the place of a value for a message: sweep.yaml:3:5: parameters.lr."""
     text = f"{source}:{place.line}:{place.column}" if place else source
-    return f"{text}: {spelled(path)}" if path else text
+    return f"{text}: {dotted(path)}" if path else text
 
 
-def spelled(path: Path) -> str:
-    """Return a path as a reader of the file would say it: parameters.lr.values[2]."""
+def dotted(path: Path) -> str:
+    """Return a path as text: parameters.lr.values[2]."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -72,7 +72,7 @@ def spelled(path: Path) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value for a message: on one line, short, free of control characters."""
+    """Return a value for a message: short, on one line, without control characters."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:200])
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,7 +1,7 @@
 """Reads YAML text into a document: plain values, each with its line and column.
 
-Only plain values are ever constructed, whatever the tags in the text say, and the time, memory and
-stack that a text can take are limited.
+It constructs plain values only, whatever tags the text has, and limits the time, memory and stack
+that a text can take.
 """
 
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from typing import Any
 import yaml
 from yaml.reader import Reader
 
-from colabctl.yamlfile.document import DEEPEST, Document, unsound
+from colabctl.yamlfile.document import DEEPEST, Document, not_json
 from colabctl.yamlfile.problems import InvalidFileError, Path, Place, Problem, shown
 from colabctl.yamlfile.scalars import scalar
 
 LARGEST = 1_000_000
-"""Bytes that a file written by people may have."""
+"""The most bytes of a file."""
 
 MOST_REPEATED = 100_000
-"""Values that all aliases together may repeat."""
+"""The most values that all aliases together may repeat."""
 
 _MERGE = "<<"
 _PLAIN_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
@@ -29,15 +29,15 @@ def read_yaml(
 ) -> tuple[Document, list[Problem]]:
     """Return the one YAML document in `text`, and the problems of single keys and values in it.
 
-    Unless `typed`, every word is text as it is written, and only null is None. `source` is the
-    name of the file for messages. Raises InvalidFileError for text that is too long or not YAML,
-    and for text with several documents, with endless aliases, or with too many repetitions.
+    Unless `typed`, every scalar but null is the text that is written. `source` is the name of the
+    file, for messages. Raises InvalidFileError for text that is too long or not YAML, and for text
+    with several documents, endless aliases, or too many repetitions.
     """
     return _Builder(source, typed=typed).build(_decoded(text, source))
 
 
 def _decoded(text: str | bytes, source: str) -> str:
-    """Return the text without a byte order mark; refuse what cannot be YAML before parsing it."""
+    """Return the text without a byte order mark; raise InvalidFileError if it cannot be YAML."""
 
     def refusal(message: str, before: str | None = None) -> InvalidFileError:
         place = None
@@ -47,14 +47,13 @@ def _decoded(text: str | bytes, source: str) -> str:
 
     if len(text) > LARGEST:
         size = f"{len(text) / 1e6:.1f} MB"
-        raise refusal(f"is {size} long, and the limit is 1 MB; is this the right file?")
+        raise refusal(f"is {size}, and the limit is 1 MB; is this the right file?")
     if isinstance(text, bytes):
-        data = text
         try:
-            text = data.decode("utf-8")
+            text = text.decode("utf-8")
         except UnicodeDecodeError as error:
-            before = data[: error.start].decode("utf-8")
-            byte = f"0x{data[error.start]:02x}"
+            before = error.object[: error.start].decode("utf-8")
+            byte = f"0x{error.object[error.start]:02x}"
             raise refusal(f"byte {byte} is not UTF-8; save the file as UTF-8", before) from None
     text = text.removeprefix("\ufeff")
     match = Reader.NON_PRINTABLE.search(text)
@@ -150,7 +149,7 @@ class _Builder:
         self.problems.append(Problem(self.source, place, path, message))
 
     def refusal(self, place: Place, message: str) -> InvalidFileError:
-        """Return the error for a text that cannot be read any further."""
+        """Return the error for text that cannot be read further."""
         self.problem(place, (), message)
         return InvalidFileError(self.problems)
 
@@ -170,10 +169,9 @@ class _Builder:
             self.key(event, place)
             return
         path = self.next_path(place)
-        value = None
         try:
             value = scalar(event, typed=self.typed)
-            fault = unsound(value)
+            fault = not_json(value)
         except ValueError as error:
             fault = str(error)
         if fault:
@@ -209,14 +207,11 @@ class _Builder:
         self.put(anchor.value, anchor.size, anchor.height)
 
     def open(
-        self,
-        value: dict[str, Any] | list[Any],
-        event: yaml.CollectionStartEvent,
-        place: Place,
+        self, value: dict[str, Any] | list[Any], event: yaml.CollectionStartEvent, place: Place
     ) -> None:
         if self.frames and self.frames[-1].expects_key():
-            what = "map" if isinstance(value, dict) else "list"
-            message = f"a {what} cannot be a key; is this a template to fill in, or text to quote?"
+            kind = "map" if isinstance(value, dict) else "list"
+            message = f"a {kind} cannot be a key; is this a template to fill in, or text to quote?"
             raise self.refusal(place, message)
         self.check_depth(len(self.frames) + 1, place)
         path = self.next_path(place)
@@ -236,7 +231,7 @@ class _Builder:
         self.put(value, frame.size, frame.height)
 
     def merged(self, maps: list[Any], own: dict[str, Any], path: Path) -> dict[str, Any]:
-        """Return `own` with the keys that `<<:` adds: the first of several maps wins."""
+        """Return `own` with the keys that `<<:` adds; the first of several maps wins."""
         merged: dict[str, Any] = {}
         for added in reversed(maps):
             if isinstance(added, dict):
@@ -261,10 +256,10 @@ _FIXES = {
     "end of stream": "is a bracket or a quote left open?",
     "node content": "is a value missing, or a bracket left open?",
     "could not find expected ':'": "is a colon missing?",
-    "expected key": "is this line indented as its neighbours are?",
-    "expected <block end>": "is this line indented as its neighbours are?",
-    "'-' indicator": "is this line indented as its neighbours are?",
-    "<document start>": "is this line indented as its neighbours are?",
+    **dict.fromkeys(
+        ("expected key", "expected <block end>", "'-' indicator", "<document start>"),
+        "is this line indented like its neighbours?",
+    ),
     "cannot start any token": "put this text in quotes",
 }
 

@@ -1,6 +1,6 @@
-"""Says what a word in a YAML file means: text, a number, true, false or null.
+"""The value of a YAML scalar: text, a number, true, false or null.
 
-Words are read as PyYAML and W&B read them (`yes`, `on` and `0x10` included), with two exceptions:
+Scalars are read as PyYAML and W&B read them (`yes`, `on` and `0x10` included), with two exceptions:
 `1e-3` is a number, as in YAML 1.2 and on W&B's server, and a date stays text.
 """
 
@@ -37,7 +37,7 @@ _construct = {
 def scalar(event: ScalarEvent, *, typed: bool) -> Any:
     """Return the plain value of a YAML scalar; unless `typed`, its text, or None for null.
 
-    Raises ValueError, with a message for the user, for a tag that does not stand for a plain
+    Raises ValueError, with a message for the user, for a tag of anything but a plain
     value, and for text that does not fit its tag.
     """
     tag = event.tag

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Say
-from tests.notebook.made import content
+from tests.notebook.notebooks import content
 from tests.processes import Project, end
 from tests.project.conftest import everything
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colabctl.project.frozen_code import Code
-from tests.notebook.made import content
+from tests.notebook.notebooks import content
 from tests.processes import Project
 
 SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"

@@ -1,22 +1,15 @@
-"""Parameters of tasks as Optuna has them: what was drawn fits what it was drawn from."""
+"""Parameters of tasks become Optuna's, with distributions that contain them."""
 
 import json
 import math
 from itertools import pairwise
 from typing import Any
 
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from colabctl.export.optuna_params import Suggestion, Suggestions, agreed, from_json, suggester
-from colabctl.search import Declaration, Space, expand, read
-from colabctl.search.space.uniforms import uniforms
-from tests.export.test_wandb_sweeps import continuous, declared, listable, plain, text, weighted
-from tests.search.space.test_continuous import Raw
-
-optuna = pytest.importorskip("optuna")
-from optuna.distributions import (  # noqa: E402 - not everyone has it
+from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
@@ -24,29 +17,41 @@ from optuna.distributions import (  # noqa: E402 - not everyone has it
     distribution_to_json,
 )
 
+from colabctl.export.optuna_params import (
+    Suggestion,
+    Suggestions,
+    for_one_study,
+    from_json,
+    suggester,
+)
+from colabctl.search import Declaration, Space, expand, read
+from colabctl.search.space.uniforms import uniforms
+from tests.export.test_wandb_sweeps import continuous, declared, listable, plain, text, weighted
+from tests.search.space.test_continuous import Raw
+
 
 def space(parameters: Raw) -> Space:
     return read({"method": "random", "parameters": parameters}, "s").parameters
 
 
 def axis(raw: Raw, value: Any) -> Suggestion:
-    """Return what one parameter comes to."""
+    """Return the suggestion for one parameter."""
     return suggester(space({"x": raw}))({"x": value})["x"]
 
 
 def check_study(trials: list[Suggestions]) -> None:
-    """Check that Optuna takes these trials for trials of one study."""
+    """Check that Optuna accepts these trials in one study."""
     by_name: dict[str, list[Suggestion]] = {}
     for trial in trials:
         optuna.trial.create_trial(
             state=optuna.trial.TrialState.FAIL,
-            params={name: each.value for name, each in trial.items()},
-            distributions={name: each.distribution for name, each in trial.items()},
+            params={name: suggestion.value for name, suggestion in trial.items()},
+            distributions={name: suggestion.distribution for name, suggestion in trial.items()},
         )
-        for name, each in trial.items():
-            by_name.setdefault(name, []).append(each)
-    for own in by_name.values():
-        for one, other in pairwise(own):
+        for name, suggestion in trial.items():
+            by_name.setdefault(name, []).append(suggestion)
+    for suggestions in by_name.values():
+        for one, other in pairwise(suggestions):
             check_distribution_compatibility(one.distribution, other.distribution)
 
 
@@ -56,7 +61,7 @@ def test_every_draw_of_every_space_fits_a_study(sweep: Declaration) -> None:
     for cell in expand(sweep).cells:
         draw = cell.space.sampler(uniforms(0, cell.values))
         suggested = suggester(cell.space)
-        trials = agreed([suggested(draw(trial)) for trial in range(10)])
+        trials = for_one_study([suggested(draw(trial)) for trial in range(10)])
         check_study(trials)
 
 
@@ -69,8 +74,8 @@ scribble = st.recursive(
 )
 texts = st.sampled_from(
     [
-        distribution_to_json(each)
-        for each in (
+        distribution_to_json(distribution)
+        for distribution in (
             FloatDistribution(0, 1),
             FloatDistribution(0, 9, step=0.5),
             FloatDistribution(1e-5, 1, log=True),
@@ -103,10 +108,10 @@ def test_any_suggestions_of_a_journal_fit_a_study(
         )
         for trial in suggested
     ]
-    made = agreed(trials)
-    check_study(made)
-    assert [trial.keys() for trial in made] == [trial.keys() for trial in trials]
-    json.dumps([{name: each.value for name, each in trial.items()} for trial in made]).encode()
+    study = for_one_study(trials)
+    check_study(study)
+    assert [trial.keys() for trial in study] == [trial.keys() for trial in trials]
+    json.dumps([{name: s.value for name, s in trial.items()} for trial in study]).encode()
 
 
 @pytest.mark.parametrize(
@@ -131,17 +136,17 @@ def test_any_suggestions_of_a_journal_fit_a_study(
 def test_a_parameter_has_the_distribution_of_optunas_that_describes_it(
     raw: Raw, value: Any, expected: Any
 ) -> None:
-    found = axis(raw, value)
-    assert found.distribution == expected
-    assert found.value == value
-    [trial] = agreed([{"x": found}])
+    suggestion = axis(raw, value)
+    assert suggestion.distribution == expected
+    assert suggestion.value == value
+    [trial] = for_one_study([{"x": suggestion}])
     assert trial["x"].distribution == expected
 
 
 def test_a_distribution_without_bounds_reaches_as_far_as_its_draws() -> None:
-    found = vars(axis({"distribution": "normal", "mu": 1}, 0.5).distribution)
-    assert math.isclose(found["high"] - 1, 8.2, abs_tol=0.1)
-    assert math.isclose(1 - found["low"], 8.2, abs_tol=0.1)
+    normal = vars(axis({"distribution": "normal", "mu": 1}, 0.5).distribution)
+    assert math.isclose(normal["high"] - 1, 8.2, abs_tol=0.1)
+    assert math.isclose(1 - normal["low"], 8.2, abs_tol=0.1)
     assert vars(axis({"distribution": "log_normal"}, 0.5).distribution)["log"]
 
 
@@ -156,9 +161,9 @@ def test_a_distribution_without_bounds_reaches_as_far_as_its_draws() -> None:
 def test_choices_that_optuna_would_confuse_or_cannot_store_are_json_text(
     values: list[Any], choices: tuple[Any, ...]
 ) -> None:
-    found = [axis({"values": values}, value) for value in values]
-    assert found[0].distribution == CategoricalDistribution(choices)
-    assert tuple(each.value for each in found) == choices
+    suggestions = [axis({"values": values}, value) for value in values]
+    assert suggestions[0].distribution == CategoricalDistribution(choices)
+    assert tuple(suggestion.value for suggestion in suggestions) == choices
 
 
 NETS = {
@@ -181,8 +186,10 @@ NETS = {
 
 def test_a_trial_has_the_parameters_of_its_branches_only_and_no_constants() -> None:
     def values(**params: Any) -> Raw:
-        found = suggester(space(NETS))({"net": {"depth": 2, "act": "relu"}, "seed": 0, **params})
-        return {name: each.value for name, each in found.items()}
+        suggestions = suggester(space(NETS))(
+            {"net": {"depth": 2, "act": "relu"}, "seed": 0, **params}
+        )
+        return {name: suggestion.value for name, suggestion in suggestions.items()}
 
     assert values(model="linear") == {"model": "linear", "net.depth": 2}
     assert values(model="mlp", lr=0.1, opt="adam") == {
@@ -195,27 +202,27 @@ def test_a_trial_has_the_parameters_of_its_branches_only_and_no_constants() -> N
     assert values(model="svm", lr=0.1, C=3)["lr (model=svm)"] == 0.1
 
 
-def test_a_name_that_branches_define_alike_is_one_parameter() -> None:
+def test_a_name_that_branches_define_in_the_same_way_is_one_parameter() -> None:
     alike = {"parameters": {"lr": {"min": 0.0, "max": 1.0}}}
     suggested = suggester(space({"m": {"choices": {"a": alike, "b": alike}}}))
     assert suggested({"m": "b", "lr": 0.5}).keys() == {"m", "lr"}
 
 
-def test_values_beyond_their_bounds_widen_the_distribution_for_the_whole_study() -> None:
+def test_values_beyond_their_bounds_widen_the_distribution_for_the_study() -> None:
     suggested = suggester(space({"x": {"min": 0.0, "max": 1.0}, "n": {"min": 1, "max": 3}}))
-    made = agreed([suggested({"x": value, "n": 2}) for value in (0.5, 1.0000001, -0.1)])
-    assert {each["x"].distribution for each in made} == {FloatDistribution(-0.1, 1.0000001)}
-    assert {each["n"].distribution for each in made} == {IntDistribution(1, 3)}
-    assert [each["x"].value for each in made] == [0.5, 1.0000001, -0.1]
+    trials = for_one_study([suggested({"x": value, "n": 2}) for value in (0.5, 1.0000001, -0.1)])
+    assert {trial["x"].distribution for trial in trials} == {FloatDistribution(-0.1, 1.0000001)}
+    assert {trial["n"].distribution for trial in trials} == {IntDistribution(1, 3)}
+    assert [trial["x"].value for trial in trials] == [0.5, 1.0000001, -0.1]
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(plain, min_size=1))
 def test_a_changed_task_file_still_gives_a_study(values: list[Any]) -> None:
     suggested = suggester(space(NETS | {"x": {"min": 0.0, "max": 1.0}}))
-    made = agreed([suggested({"x": v, "model": v, "net": v}) for v in values])
-    check_study(made)
-    assert all("x" in trial for trial in made)
+    trials = for_one_study([suggested({"x": v, "model": v, "net": v}) for v in values])
+    check_study(trials)
+    assert all("x" in trial for trial in trials)
 
 
 def test_distributions_of_an_objective_are_kept_as_they_were() -> None:
@@ -224,9 +231,9 @@ def test_distributions_of_an_objective_are_kept_as_they_were() -> None:
         ({"x": 0.5}, {"x": distribution_to_json(FloatDistribution(0, 1))}),
         ({"x": 1.5}, {"x": json.loads(distribution_to_json(FloatDistribution(0, 2)))}),
     ]
-    made = agreed([from_json(*each) for each in suggested])
+    trials = for_one_study([from_json(*suggestions) for suggestions in suggested])
     expected = [FloatDistribution(0, 1), FloatDistribution(0, 2)]
-    assert [each["x"].distribution for each in made] == expected
+    assert [trial["x"].distribution for trial in trials] == expected
 
 
 def test_a_parameter_without_a_distribution_was_not_suggested() -> None:

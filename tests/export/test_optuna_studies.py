@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from colabctl.errors import UserError
@@ -19,9 +20,8 @@ from colabctl.work.open_sweep import OpenSweep
 from tests.cli.test_status import claim, done, failed
 from tests.processes import Project
 
-optuna = pytest.importorskip("optuna")
 COMPLETE, PRUNED, FAIL = (
-    getattr(optuna.trial.TrialState, each) for each in ("COMPLETE", "PRUNED", "FAIL")
+    getattr(optuna.trial.TrialState, name) for name in ("COMPLETE", "PRUNED", "FAIL")
 )
 
 LOOP = (
@@ -34,12 +34,12 @@ def pruned(task: int, **metrics: object) -> dict[str, object]:
     return {**done(task, **metrics), "event": "pruned"}
 
 
-def report(task: int, *told: tuple[float | None, object], attempt: int = 1) -> dict[str, object]:
-    reports = [[step, {"y": value}] for step, value in told]
+def report(task: int, *values: tuple[float | None, object], attempt: int = 1) -> dict[str, object]:
+    reports = [[step, {"y": value}] for step, value in values]
     return {"event": "report", "task": task, "attempt": attempt, "reports": reports}
 
 
-def opened(project: Project, name: str) -> tuple[OpenSweep, Sequence[Cell]]:
+def open_sweep(project: Project, name: str) -> tuple[OpenSweep, Sequence[Cell]]:
     sweep = OpenSweep.at(project.root, project.config({}).layout.sweep(name))
     sweep.ledger.refresh()
     return sweep, expand(sweep.declaration()).cells
@@ -47,15 +47,15 @@ def opened(project: Project, name: str) -> tuple[OpenSweep, Sequence[Cell]]:
 
 def exported(project: Project, name: str, file: str = "out.db", **options: Any) -> list[Any]:
     """Return the studies of a sweep as Optuna reads them from a file."""
-    sweep, cells = opened(project, name)
-    found = studies(sweep.plan, cells, sweep.ledger.state, sweep.tasks)
-    write_studies(found, project.root / file, sweep.plan, **options)
+    sweep, cells = open_sweep(project, name)
+    exports = studies(sweep.plan, cells, sweep.ledger.state, sweep.tasks)
+    write_studies(exports, project.root / file, sweep.plan, **options)
     return loaded(project.root / file)
 
 
 def loaded(file: Path) -> list[Any]:
     url = f"sqlite:///{file}"
-    names = [each.study_name for each in optuna.get_all_study_summaries(url)]
+    names = [summary.study_name for summary in optuna.get_all_study_summaries(url)]
     return [optuna.load_study(study_name=name, storage=url) for name in names]
 
 
@@ -72,9 +72,9 @@ def test_a_study_has_the_finished_tasks_and_describes_them(project: Project) -> 
     )
     assert study.user_attrs == {"sweep": "loop"}
     first, second, third = study.trials
-    assert [each.number for each in study.trials] == [0, 1, 2]
-    assert [each.state for each in study.trials] == [COMPLETE, FAIL, COMPLETE]
-    assert [each.params for each in study.trials] == [{"x": 10}, {"x": 30}, {"x": 40}]
+    assert [trial.number for trial in study.trials] == [0, 1, 2]
+    assert [trial.state for trial in study.trials] == [COMPLETE, FAIL, COMPLETE]
+    assert [trial.params for trial in study.trials] == [{"x": 10}, {"x": 30}, {"x": 40}]
     assert (first.value, second.value, third.value) == (0.5, None, 0.7)
     assert first.user_attrs == {
         "task": "t000000", "trial": 0, "status": "done", "member": "ana", "worker": "ana-vm-1",
@@ -102,7 +102,7 @@ def test_every_cell_is_a_study_and_knows_its_values(project: Project) -> None:
     first, second = exported(project, "loop")
     assert (first.study_name, second.study_name) == ("loop d=a/b", "loop d=null")
     assert (first.user_attrs["d"], second.user_attrs["d"]) == ("a/b", None)
-    assert [each.params for each in second.trials] == [{"x": 20}]
+    assert [trial.params for trial in second.trials] == [{"x": 20}]
     assert second.trials[0].user_attrs["trial"] == 1
 
 
@@ -118,7 +118,7 @@ def test_cells_with_equal_or_long_names_are_numbered(project: Project) -> None:
         "s",
         f"method: grid\nmetric: {{name: y}}\nforeach: [d]\nparameters: {{d: {{values: {values}}}}}",
     )
-    names = [each.study_name for each in exported(project, "s")]
+    names = [study.study_name for study in exported(project, "s")]
     assert names[:2] == ["s d=1 #0", "s d=1 #1"]
     assert len(set(names)) == 4
     assert max(map(len, names)) < 220
@@ -138,23 +138,23 @@ def test_reports_are_intermediate_values_and_the_last_is_that_of_a_pruned_trial(
         done(0, y=0.5), pruned(1, y=9), pruned(2), pruned(3),
     )  # fmt: skip
     [study] = exported(project, "loop")
-    values = [each.intermediate_values for each in study.trials]
+    values = [trial.intermediate_values for trial in study.trials]
     assert values[:3] == [{2: 0.1, 4: 0.2}, {0: 0.1, 1: 0.2}, {0: 0.5, 1: 0.6, 2: 0.7}]
     assert math.isnan(values[3].pop(0))
     assert values[3] == {1: math.inf, 2: -math.inf}
-    assert [each.state for each in study.trials] == [COMPLETE, PRUNED, PRUNED, PRUNED]
-    assert [each.value for each in study.trials] == [0.5, 0.2, 0.7, -math.inf]
+    assert [trial.state for trial in study.trials] == [COMPLETE, PRUNED, PRUNED, PRUNED]
+    assert [trial.value for trial in study.trials] == [0.5, 0.2, 0.7, -math.inf]
     assert study.trials[1].user_attrs["y"] == 9
 
 
 @pytest.mark.parametrize("value", [math.nan, "text", None, True, [0.5]])
-def test_a_task_that_is_done_without_a_number_has_failed_for_optuna(
+def test_a_task_that_is_done_without_a_number_is_failed_in_optuna(
     project: Project, value: object
 ) -> None:
     project.declare("loop", LOOP)
     project.journal("loop", claim(0, 1), done(0, y=value), done(1))
     [study] = exported(project, "loop")
-    assert [(each.state, each.value) for each in study.trials] == [(FAIL, None)] * 2
+    assert [(trial.state, trial.value) for trial in study.trials] == [(FAIL, None)] * 2
     assert study.trials[0].user_attrs["status"] == "done"
     assert study.trials[0].user_attrs["y"] == as_json(value)
 
@@ -163,7 +163,7 @@ def test_an_infinite_value_is_one(project: Project) -> None:
     project.declare("loop", LOOP)
     project.journal("loop", claim(0, 1), done(0, y=math.inf, z=math.inf), done(1, y=-math.inf))
     [study] = exported(project, "loop")
-    assert [each.value for each in study.trials] == [math.inf, -math.inf]
+    assert [trial.value for trial in study.trials] == [math.inf, -math.inf]
     assert study.trials[0].user_attrs["z"] is None
     assert study.best_value == math.inf
 
@@ -215,10 +215,14 @@ def test_metrics_with_strange_names_do_not_hide_attributes_of_colabctl(project: 
         {**done(0), "metrics": {"y": 1.0, **strange}, "attributes": {"note": "x", "task": 5}},
     )
     [study] = exported(project, "loop")
-    told = study.trials[0].user_attrs
-    assert (told["task"], told["metrics.task"], told["attributes.task"]) == ("t000000", "mine", 5)
-    assert (told["note"], told["metrics.error"], told["deep"]) == ("x", 3, {"a": [None]})
-    assert told["half \\ud800"] == "\ud800"
+    attrs = study.trials[0].user_attrs
+    assert (attrs["task"], attrs["metrics.task"], attrs["attributes.task"]) == (
+        "t000000",
+        "mine",
+        5,
+    )
+    assert (attrs["note"], attrs["metrics.error"], attrs["deep"]) == ("x", 3, {"a": [None]})
+    assert attrs["half \\ud800"] == "\ud800"
 
 
 OBJECTIVE = {
@@ -236,10 +240,10 @@ def test_parameters_that_an_objective_asked_for_come_from_the_journal(project: P
         "distributions": OBJECTIVE,
     }
     project.journal("loop", claim(0, 1), suggested, done(0, y=1.0), done(1, y=2.0))
-    sweep, cells = opened(project, "loop")
+    sweep, cells = open_sweep(project, "loop")
     plan = sweep.plan.__class__(**{**vars(sweep.plan), "method": "optuna"})
     [study] = studies(plan, cells, sweep.ledger.state, sweep.tasks)
-    assert [each.params for each in study.trials] == [{"x": 0.25}, {}]
+    assert [trial.params for trial in study.trials] == [{"x": 0.25}, {}]
     expected = optuna.distributions.FloatDistribution(0, 1)
     assert study.trials[0].distributions == {"x": expected}
 
@@ -253,21 +257,21 @@ def test_parameters_that_a_worker_proposed_come_from_its_claim(project: Project)
     )
     project.journal("loop", {**claim(1), "params": {"1": {"x": 0.25}}}, done(1, y=1.0))
     [study] = exported(project, "loop")
-    assert [each.params for each in study.trials] == [{"x": 0.25}]
+    assert [trial.params for trial in study.trials] == [{"x": 0.25}]
     assert study.trials[0].user_attrs["trial"] == 1
 
 
 def everything(study: Any) -> Any:
-    """Return what can be seen of a study."""
+    """Return everything that Optuna shows of a study."""
     trials = [
-        (each.number, each.state, each.value, each.params, each.distributions, each.user_attrs,
-         each.intermediate_values, each.datetime_start, each.datetime_complete)
-        for each in study.trials
+        (trial.number, trial.state, trial.value, trial.params, trial.distributions, trial.user_attrs,
+         trial.intermediate_values, trial.datetime_start, trial.datetime_complete)
+        for trial in study.trials
     ]  # fmt: skip
     return study.study_name, study.direction, study.metric_names, study.user_attrs, trials
 
 
-def test_a_database_of_another_layout_is_filled_by_public_functions_to_the_same_effect(
+def test_a_database_of_another_layout_is_filled_by_public_functions_with_the_same_result(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = LOOP.replace("parameters: {", "foreach: [d]\nparameters: {d: {values: [a, [1]]}, ")
@@ -278,11 +282,11 @@ def test_a_database_of_another_layout_is_filled_by_public_functions_to_the_same_
         report(0, (1, 0.5), (3, math.inf)),
         done(0, y=0.5, z=math.nan), pruned(1), failed(2, 1, "no"), done(3, y=math.inf), done(6, y=1),
     )  # fmt: skip
-    known = exported(project, "loop", "known.db")
+    expected = exported(project, "loop", "expected.db")
     monkeypatch.setattr(optuna_database, "_TABLES", "of the future")
     monkeypatch.delattr(optuna_database, "_in_bulk")
     assert list(map(everything, exported(project, "loop", "other.db"))) == list(
-        map(everything, known)
+        map(everything, expected)
     )
 
 
@@ -300,7 +304,7 @@ def test_an_export_is_replaced_until_someone_continues_with_it(project: Project)
     project.journal("loop", claim(0), done(0, y=0.5))
     [study] = exported(project, "loop")
     assert len(study.trials) == 1
-    assert len(loaded(project.root / "out.db")[0].trials) == 1  # to look at it changes nothing
+    assert len(loaded(project.root / "out.db")[0].trials) == 1  # reading it changes nothing
     [study] = exported(project, "loop")
     study.set_user_attr("mine", 1)
     before = (project.root / "out.db").read_bytes()
@@ -336,9 +340,9 @@ def test_the_number_of_written_trials_is_reported(
     monkeypatch.setattr(optuna_database, "_BATCH", 2)
     project.declare("loop", LOOP)
     project.journal("loop", claim(0, 1, 2), *(done(index, y=1.0) for index in range(3)))
-    told: list[int] = []
-    exported(project, "loop", progress=told.append)
-    assert told == [2, 3]
+    counts: list[int] = []
+    exported(project, "loop", progress=counts.append)
+    assert counts == [2, 3]
 
 
 def test_the_users_settings_of_optuna_stay(project: Project) -> None:

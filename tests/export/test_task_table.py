@@ -1,4 +1,4 @@
-"""The task list: a line for each task, finished or not."""
+"""The table of tasks: a line for each, finished or not."""
 
 import csv
 from collections import Counter
@@ -66,7 +66,7 @@ def test_a_parameter_named_like_a_column_says_so(project: Project) -> None:
     assert (row["params.Task"], row["params.cell"]) == ("1", '[1, {"a": 2}]')
 
 
-def test_slots_have_the_values_of_their_cell_and_the_rest_once_it_is_proposed(
+def test_deferred_tasks_have_the_values_of_their_cell_and_the_rest_once_claimed(
     project: Project,
 ) -> None:
     project.declare(
@@ -75,8 +75,8 @@ def test_slots_have_the_values_of_their_cell_and_the_rest_once_it_is_proposed(
         "parameters: {x: {min: 0.0, max: 1.0}, d: {values: [a]}}",
     )
     file = project.root / "sweeps/s/tasks/00000.jsonl"
-    slots = [f'{{"index":{index},"cell":0,"trial":{index},"params":null}}\n' for index in range(2)]
-    file.write_text("".join(slots))
+    lines = [f'{{"index":{index},"cell":0,"trial":{index},"params":null}}\n' for index in range(2)]
+    file.write_text("".join(lines))
     assert list(listed(project, "s")[0]) == ["task", "index", "cell", "trial", "status", "d"]
     project.journal("s", {**claim(1), "params": {"1": {"x": 0.25}}})
     assert [(row["d"], row["x"]) for row in listed(project, "s")] == [("a", ""), ("a", "0.25")]
@@ -94,9 +94,9 @@ def test_statuses_of_tasks_add_up_to_the_counts_of_status(
     file.write_text(file.read_text().replace('"lease": 30.0', f'"lease": {lease}'))
     sweep = OpenSweep.at(project.root, project.config({}).layout.sweep("s"))
     sweep.ledger.refresh()
-    found = Counter(statuses(sweep.ledger.state, sweep.ledger.clock.now()))
+    counts = Counter(statuses(sweep.ledger.state, sweep.ledger.clock.now()))
     shown: dict[str, Any] = project.status("s")
-    assert found == Counter(
+    assert counts == Counter(
         {state: shown[state] for state in ("pending", "claimed", "running", "done", "failed", "pruned", "cancelled")}
     )  # fmt: skip
 

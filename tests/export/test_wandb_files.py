@@ -1,4 +1,4 @@
-"""W&B's files lie in a folder under names that tell their cells and are safe everywhere."""
+"""W&B's files are named after their cells, and the names are safe on every system."""
 
 import unicodedata
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_a_file_is_named_after_its_cell_and_branches() -> None:
     assert names(sweep()) == ["bench.yaml"]
 
 
-def test_unsafe_characters_of_a_name_are_left_out() -> None:
+def test_unsafe_characters_of_a_name_are_replaced() -> None:
     assert names(
         sweep(a="data/raw\\x:y*"), sweep(a=[1, "b"]), sweep(a="../../etc"), sweep(a="é\n漢")
     ) == ["a=data-raw-x-y-.yaml", "a=1-b.yaml", "a=-etc.yaml", "a=é-n漢.yaml"]
@@ -44,7 +44,7 @@ def test_unsafe_characters_of_a_name_are_left_out() -> None:
         [sweep(a="y" * 55, b="z" * 55), sweep(a="b")],
     ],
 )
-def test_names_that_are_alike_or_long_are_numbered(sweeps: list[WandbSweep]) -> None:
+def test_names_that_are_similar_or_long_are_numbered(sweeps: list[WandbSweep]) -> None:
     first, second = names(*sweeps)
     assert (first[:4], second[:4]) == ("1-a=", "2-a=")
     assert len(first) < 120
@@ -61,10 +61,10 @@ def test_names_that_are_alike_or_long_are_numbered(sweeps: list[WandbSweep]) -> 
 def test_every_name_is_safe_and_no_two_are_the_same_on_any_system(
     values: list[dict[str, Any]],
 ) -> None:
-    made = names(*(sweep(**each) for each in values))
-    for name in made:
+    files = names(*(sweep(**fixed) for fixed in values))
+    for name in files:
         assert check_name(name, "file", longest=140) == name
-    assert len({unicodedata.normalize("NFC", name).casefold() for name in made}) == len(values)
+    assert len({unicodedata.normalize("NFC", name).casefold() for name in files}) == len(values)
 
 
 SWEEPS = [sweep(m="a"), sweep(m="b")]
@@ -75,9 +75,9 @@ def written(folder: Path) -> list[str]:
 
 
 def test_the_folder_is_created_with_a_file_for_each_sweep(tmp_path: Path) -> None:
-    places = write_sweeps(SWEEPS, tmp_path / "out", "bench", ["seed: left out"])
-    assert [place.name for place in places] == written(tmp_path / "out") == ["m=a.yaml", "m=b.yaml"]
-    content = places[0].read_text()
+    paths = write_sweeps(SWEEPS, tmp_path / "out", "bench", ["seed: left out"])
+    assert [path.name for path in paths] == written(tmp_path / "out") == ["m=a.yaml", "m=b.yaml"]
+    content = paths[0].read_text()
     assert content.splitlines()[:2] == ["# colabctl sweep bench, for W&B", "# seed: left out"]
     assert yaml.safe_load(content) == SWEEPS[0].config
 
@@ -121,6 +121,6 @@ def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
         write_sweeps(SWEEPS, tmp_path, "bench")
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="out cannot be written: No such file or directory"):
         write_sweeps(SWEEPS, tmp_path / "missing" / "out", "bench")

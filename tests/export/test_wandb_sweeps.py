@@ -4,7 +4,6 @@ import json
 import math
 import re
 from dataclasses import replace
-from operator import methodcaller
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from colabctl.search.space.uniforms import uniforms
 from tests.search.space.test_continuous import Raw, levels
 
 NONE: Points[Any] = Points(0, lambda _: {})
-grid_of = methodcaller("grid")
 
 TEXTS = ["1e-5", "1e5", ".5e3", "yes", "no", "null", "~", "0x10", "2020-01-01", "=", "<<", "",
          " a", "a: b", "# a", "a #b", "- a", "a\nb", "\x85", "\u2028", "\0", "é", "漢", "12:30",
@@ -46,12 +44,12 @@ small_pairs = st.tuples(st.integers(-50, 50), st.floats(51, 99)).map(list)
 def distribution(
     distribution: str, keys: tuple[str, str], bounds: st.SearchStrategy[Any], *, q: bool
 ) -> Any:
-    made = bounds.map(
+    drawn = bounds.map(
         lambda pair: {"distribution": distribution, keys[0]: pair[0], keys[1]: pair[1]}
     )
     if not q:
-        return made
-    rounded = st.tuples(made, steps)
+        return drawn
+    rounded = st.tuples(drawn, steps)
     return rounded.map(lambda both: {**both[0], "distribution": f"q_{distribution}", "q": both[1]})
 
 
@@ -110,7 +108,7 @@ def exported(declaration: Declaration, name: str = "s") -> list[WandbSweep]:
     return wandb_sweeps(declaration, expand(declaration).cells, name)[0]
 
 
-def form(more: str = "", parameters: str = "x: {min: 0.0, max: 1.0}") -> Declaration:
+def sweep_of(more: str = "", parameters: str = "x: {min: 0.0, max: 1.0}") -> Declaration:
     return read(f"method: random\ntrials: 10\n{more}\nparameters: {{{parameters}}}\n", "s.yaml")
 
 
@@ -119,33 +117,35 @@ def notes_of(declaration: Declaration) -> list[str]:
 
 
 def text(value: Any) -> str:
-    """Return a text that tells 1, 1.0 and true apart."""
+    """Return a text that differs for 1, 1.0 and true."""
     return json.dumps(value, sort_keys=True)
 
 
 @settings(deadline=None, max_examples=25)
 @given(declared(continuous | listable | weighted, "random"))
 def test_a_written_sweep_is_read_back_unchanged_by_pyyaml_and_colabctl(sweep: Declaration) -> None:
-    for each in exported(sweep):
-        written = as_yaml(each.config, ["a comment"])
-        assert text(yaml.safe_load(written)) == text(each.config)
-        assert text(read(written, "out.yaml").content) == text(each.config)
+    for export in exported(sweep):
+        written = as_yaml(export.config, ["a comment"])
+        assert text(yaml.safe_load(written)) == text(export.config)
+        assert text(read(written, "out.yaml").content) == text(export.config)
 
 
 @settings(deadline=None, max_examples=25)
 @given(declared(continuous | listable | weighted, "random"))
 def test_every_draw_is_drawn_by_the_sweep_of_its_cell_and_its_branches(sweep: Declaration) -> None:
     for cell in expand(sweep).cells:
-        found, notes = wandb_sweeps(sweep, [cell], "s")
+        exports, notes = wandb_sweeps(sweep, [cell], "s")
         numbers = uniforms(sweep.seed, cell.values)
-        samplers = [read(each.config, "s").parameters.sampler(numbers) for each in found]
+        samplers = [read(export.config, "s").parameters.sampler(numbers) for export in exports]
         draw = cell.space.sampler(numbers)
         for trial in range(10):
             params = draw(trial)
             fitting = [
                 sampler(trial)
-                for each, sampler in zip(found, samplers, strict=True)
-                if all(text(at(params, name)) == text(value) for name, value in each.fixed.items())
+                for export, sampler in zip(exports, samplers, strict=True)
+                if all(
+                    text(at(params, name)) == text(value) for name, value in export.fixed.items()
+                )
             ]
             if not any("without tasks" in note for note in notes):
                 assert len(fitting) == 1
@@ -153,14 +153,14 @@ def test_every_draw_is_drawn_by_the_sweep_of_its_cell_and_its_branches(sweep: De
 
 
 def at(params: Raw, name: str) -> Any:
-    """Return the value that stands at a dotted name, or a thing that is no value."""
+    """Return the value at a dotted name, or a text that is not a value of any sweep."""
     first, _, rest = name.partition(".")
     value = params.get(first, "no such name")
     return at(value, rest) if rest else value
 
 
 def near(one: Any, other: Any) -> bool:
-    """Return whether values are the same but for the last digits of floats."""
+    """Return whether values are the same except for the last digits of floats."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(near(one[key], other[key]) for key in one)
     if isinstance(one, float) and isinstance(other, float):
@@ -171,15 +171,17 @@ def near(one: Any, other: Any) -> bool:
 @settings(deadline=None, max_examples=25)
 @given(declared(listable, "grid"))
 def test_the_grids_of_the_branches_are_the_grid_of_their_cell(sweep: Declaration) -> None:
-    assume((sweep.parameters.points(grid_of) or NONE).size < 500)
+    assume((sweep.parameters.points(grid=True) or NONE).size < 500)
     sweep = replace(sweep, trials=None)
     for cell in expand(sweep).cells:
-        found, _ = wandb_sweeps(sweep, [cell], "s")
-        points = [draw.params for each in found for draw in expand(read(each.config, "s")).tasks()]
-        grid = cell.space.points(grid_of) or NONE
+        exports, _ = wandb_sweeps(sweep, [cell], "s")
+        points = [
+            draw.params for export in exports for draw in expand(read(export.config, "s")).tasks()
+        ]
+        grid = cell.space.points(grid=True) or NONE
         assert sorted(map(text, points)) == sorted(text(grid.at(i)) for i in range(grid.size))
-        assert [each.tasks for each in found] == [
-            expand(read(each.config, "s")).total for each in found
+        assert [export.tasks for export in exports] == [
+            expand(read(export.config, "s")).total for export in exports
         ]
 
 
@@ -189,22 +191,22 @@ def test_a_cell_gives_all_its_tasks_to_its_branches_and_none_more_than_it_has_po
     sweep: Declaration, method: Any
 ) -> None:
     sweep = replace(sweep, method=method)
-    assume(method != "grid" or sweep.parameters.points(grid_of) is not None)
+    assume(method != "grid" or sweep.parameters.points(grid=True) is not None)
     try:
         cells = expand(sweep).cells
     except UserError:  # a grid of more than a million
         assume(False)
     for cell in cells:
-        found, _ = wandb_sweeps(sweep, [cell], "s")
-        assert sum(each.tasks for each in found) == cell.tasks
-        for each in found:
-            assert each.config["run_cap"] == each.tasks > 0
-            alone = expand(replace(read(each.config, "s"), method=method))
-            assert each.tasks == alone.total
+        exports, _ = wandb_sweeps(sweep, [cell], "s")
+        assert sum(export.tasks for export in exports) == cell.tasks
+        for export in exports:
+            assert export.config["run_cap"] == export.tasks > 0
+            alone = expand(replace(read(export.config, "s"), method=method))
+            assert export.tasks == alone.total
 
 
 def test_each_cell_is_a_sweep_and_so_is_each_branch_in_it() -> None:
-    sweep = form(
+    sweep = sweep_of(
         "foreach: [data, model]",
         """
         data: {values: [a, b]},
@@ -214,8 +216,8 @@ def test_each_cell_is_a_sweep_and_so_is_each_branch_in_it() -> None:
             sgd: {parameters: {momentum: {min: 0.5, max: 0.9}}}}}}}
         """,
     )
-    found = exported(sweep, "bench")
-    assert [(" ".join(assignments(each.fixed)), each.tasks) for each in found] == [
+    exports = exported(sweep, "bench")
+    assert [(" ".join(assignments(export.fixed)), export.tasks) for export in exports] == [
         ("data=a model=svm net.opt=adam", 5),
         ("data=a model=svm net.opt=sgd", 5),
         ("data=a model=linear net.opt=adam", 5),
@@ -225,8 +227,8 @@ def test_each_cell_is_a_sweep_and_so_is_each_branch_in_it() -> None:
         ("data=b model=linear net.opt=adam", 5),
         ("data=b model=linear net.opt=sgd", 5),
     ]
-    assert found[1].name == "bench data=a model=svm net.opt=sgd"
-    assert found[1].config == {
+    assert exports[1].name == "bench data=a model=svm net.opt=sgd"
+    assert exports[1].config == {
         "name": "bench data=a model=svm net.opt=sgd",
         "method": "random",
         "run_cap": 5,
@@ -246,10 +248,10 @@ def test_each_cell_is_a_sweep_and_so_is_each_branch_in_it() -> None:
 
 def test_branches_get_the_tasks_of_their_cell_as_they_get_its_draws() -> None:
     def shares(branches: str, trials: int) -> list[int]:
-        found = exported(
-            form(f"run_cap: {trials}", f"x: {{min: 0.0, max: 1.0}}, m: {{choices: {branches}}}")
+        exports = exported(
+            sweep_of(f"run_cap: {trials}", f"x: {{min: 0.0, max: 1.0}}, m: {{choices: {branches}}}")
         )
-        return [each.tasks for each in found]
+        return [export.tasks for export in exports]
 
     assert shares("{a: {}, b: {}, c: {}}", 10) == [3, 4, 3]
     inner = "{parameters: {n: {choices: {p: {}, q: {}}}}}"
@@ -257,27 +259,27 @@ def test_branches_get_the_tasks_of_their_cell_as_they_get_its_draws() -> None:
 
 
 def test_a_branch_with_few_points_leaves_its_tasks_to_the_others() -> None:
-    found = exported(
-        form("", "m: {choices: {a: {parameters: {x: {min: 0.0, max: 1.0}}}, linear: {}}}")
+    exports = exported(
+        sweep_of("", "m: {choices: {a: {parameters: {x: {min: 0.0, max: 1.0}}}, linear: {}}}")
     )
-    assert [(each.fixed["m"], each.tasks) for each in found] == [("a", 9), ("linear", 1)]
+    assert [(export.fixed["m"], export.tasks) for export in exports] == [("a", 9), ("linear", 1)]
 
 
 def test_a_branch_without_tasks_is_skipped_with_a_note() -> None:
-    sweep = form("run_cap: 1", "m: {choices: {a: {}, b: {}}}, x: {min: 0.0, max: 1.0}")
+    sweep = sweep_of("run_cap: 1", "m: {choices: {a: {}, b: {}}}, x: {min: 0.0, max: 1.0}")
     assert len(exported(sweep)) == 1
     assert "run_cap: 1 cells or branches without tasks are skipped" in notes_of(sweep)
 
 
 def test_everything_that_wandb_can_express_is_kept() -> None:
-    sweep = form(
+    sweep = sweep_of(
         "description: three models\nproject: p\nentity: e\nprogram: train.py\n"
         'command: [python, "${program}", "${args_no_hyphens}", "${envvar:HOME}"]\n'
         "metric: {name: val/acc, goal: maximize, target: 0.9}\n"
         "early_terminate: {type: hyperband, min_iter: 3, strict: false}"
     )
-    [found] = exported(sweep, "bench")
-    assert found.config == {
+    [export] = exported(sweep, "bench")
+    assert export.config == {
         "name": "bench",
         "method": "random",
         "description": "three models",
@@ -306,29 +308,30 @@ def test_everything_that_wandb_can_express_is_kept() -> None:
 def test_keys_that_wandb_cannot_express_are_skipped_with_a_note(
     more: str, note: str | None
 ) -> None:
-    [found] = exported(form(more))
+    [export] = exported(sweep_of(more))
     assert (
         not {"seed", "claims", "max_retries", "task_timeout", "code", "entity"}
-        & found.config.keys()
+        & export.config.keys()
     )
-    assert ":" not in found.config.get("program", "")
-    assert [each[: len(note or "")] for each in notes_of(form(more))] == ([note] if note else [])
+    assert ":" not in export.config.get("program", "")
+    beginnings = [text[: len(note or "")] for text in notes_of(sweep_of(more))]
+    assert beginnings == ([note] if note else [])
 
 
 def test_wandb_has_its_own_sampler() -> None:
-    sweep = replace(form("metric: {name: y}"), method="bayes", content={"sampler": "gp"})
+    sweep = replace(sweep_of("metric: {name: y}"), method="bayes", content={"sampler": "gp"})
     assert notes_of(sweep) == ["sampler: W&B has no such key; skipped"]
 
 
 def test_stopping_rules_other_than_hyperband_are_skipped_with_a_note() -> None:
-    sweep = replace(form("metric: {name: y}"), early_terminate=Median())
-    [found] = exported(sweep)
-    assert "early_terminate" not in found.config
+    sweep = replace(sweep_of("metric: {name: y}"), early_terminate=Median())
+    [export] = exported(sweep)
+    assert "early_terminate" not in export.config
     assert notes_of(sweep) == ["early_terminate: W&B does not have median; skipped"]
 
 
 def test_a_small_cell_may_repeat_points_in_wandb_which_is_noted() -> None:
-    assert notes_of(form("", "x: {values: [1, 2]}")) == [
+    assert notes_of(sweep_of("", "x: {values: [1, 2]}")) == [
         "trials: each point runs once here, but W&B may draw one several times"
     ]
 
@@ -339,7 +342,7 @@ def test_bayes_over_a_single_point_is_a_grid_since_wandb_refuses_it() -> None:
         "parameters: {m: {choices: {a: {}, b: {parameters: {x: {min: 0.0, max: 1.0}}}}}}",
         "s.yaml",
     )
-    assert [(each.config["method"], each.tasks) for each in exported(sweep)] == [
+    assert [(export.config["method"], export.tasks) for export in exported(sweep)] == [
         ("grid", 1),
         ("bayes", 8),
     ]
@@ -347,18 +350,18 @@ def test_bayes_over_a_single_point_is_a_grid_since_wandb_refuses_it() -> None:
 
 def test_names_that_wandb_does_not_allow_are_refused() -> None:
     with pytest.raises(UserError, match=r'W&B does not allow a parameter named "a b", "ç";'):
-        exported(form("", "a b: {value: 1}, n: {parameters: {ç: {value: 1}}}, c: {value: 1}"))
+        exported(sweep_of("", "a b: {value: 1}, n: {parameters: {ç: {value: 1}}}, c: {value: 1}"))
 
 
 def test_parameters_that_code_suggests_are_refused() -> None:
     with pytest.raises(UserError, match="with method optuna, code suggests the parameters"):
-        exported(replace(form(), method="optuna"))
+        exported(replace(sweep_of(), method="optuna"))
 
 
 def test_too_many_sweeps_are_refused_before_they_are_created() -> None:
     many = ", ".join(f"c{n}: {{choices: {{a: {{}}, b: {{}}}}}}" for n in range(60))
     with pytest.raises(UserError, match=r"make 1,152,921,504,606,846,976 W&B sweeps, and 10,000"):
-        exported(form("", many))
+        exported(sweep_of("", many))
 
 
 def test_floats_are_numbers_for_every_reader_and_text_is_text() -> None:

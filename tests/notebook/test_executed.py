@@ -6,7 +6,7 @@ import nbformat
 
 from colabctl.notebook.executed import ExecutedNotebook, prepare
 from colabctl.notebook.reading import read
-from tests.notebook.made import notebook
+from tests.notebook.notebooks import notebook
 
 CELLS = ("import os", "# parameters\nlr = 1", "print(lr)")
 
@@ -30,7 +30,7 @@ def test_parameters_are_inserted_right_after_their_cell() -> None:
     assert tags == [[], ["parameters"], ["injected-parameters"], []]
 
 
-def test_cells_keep_the_numbers_they_were_declared_with() -> None:
+def test_cells_keep_the_numbers_of_the_declared_notebook() -> None:
     document = prepare(notebook(*CELLS), "lr = 2")
     assert [document.where(index) for index in range(4)] == [
         "cell 1",
@@ -83,7 +83,7 @@ def test_the_failed_cell_is_marked_and_linked_to() -> None:
     assert failed.metadata["tags"] == ["colabctl-failed"]
 
 
-def test_a_run_that_went_well_has_no_banner() -> None:
+def test_a_successful_run_has_no_banner() -> None:
     document = prepare(notebook(*CELLS), "lr = 2")
     document.mark({"task": "t000001"}, None, None)
     assert len(reopen(document).cells) == 4

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from colabctl.errors import UserError
 from colabctl.notebook.injection import parameters_source, preview
-from tests.notebook.made import notebook
+from tests.notebook.notebooks import notebook
 
 names = st.from_regex(r"[a-zäλ_][a-z0-9_]{0,8}", fullmatch=True).filter(
     lambda name: (
@@ -27,7 +27,7 @@ values = st.recursive(
 
 
 def same(left: Any, right: Any) -> bool:
-    """Tell whether two values are equal and of the same types; nan is equal to nan."""
+    """Return whether two values are equal and of the same types; NaN equals NaN."""
     if type(left) is not type(right):
         return False
     if isinstance(left, float):
@@ -40,15 +40,15 @@ def same(left: Any, right: Any) -> bool:
 
 
 @given(st.dictionaries(names, values, max_size=5))
-def test_running_the_cell_gives_the_parameters_back(params: dict[str, Any]) -> None:
-    space: dict[str, Any] = {}
-    exec(parameters_source(params, "task t000001\nof sweep 'x'"), space)
-    del space["__builtins__"]
-    # Python itself spells some names in another way, such as one with a ligature.
-    assert same(list(space.values()), list(params.values()))
+def test_running_the_cell_assigns_the_parameters(params: dict[str, Any]) -> None:
+    namespace: dict[str, Any] = {}
+    exec(parameters_source(params, "task t000001\nof sweep 'x'"), namespace)
+    del namespace["__builtins__"]
+    # Python normalizes some names, such as one with a ligature.
+    assert same(list(namespace.values()), list(params.values()))
 
 
-def test_its_first_line_says_where_it_is_from() -> None:
+def test_its_first_line_names_its_origin() -> None:
     assert parameters_source({"lr": 0.1, "name": 'a "b"'}, "task t000012 of sweep first") == (
         "# Inserted by colabctl: task t000012 of sweep first\nlr = 0.1\nname = 'a \"b\"'"
     )

@@ -1,4 +1,4 @@
-"""Notebooks as text, for people who decide whether to trust them."""
+"""Notebooks as text, for people who decide whether to approve them."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.notebook.listing import listing
-from tests.notebook.made import content
+from tests.notebook.notebooks import content
 
 Cells = list[tuple[str, list[str], str]]
 
@@ -48,25 +48,25 @@ def test_each_cell_has_its_number_its_tags_and_its_lines() -> None:
 
 
 def test_a_file_that_a_cell_writes_does_not_look_like_further_cells() -> None:
-    sly = content("%%writefile x.py\n\n# %% 2\nimport os\nos.abort()")
-    honest = content("%%writefile x.py", "import os\nos.abort()")
+    disguised = content("%%writefile x.py\n\n# %% 2\nimport os\nos.abort()")
+    plain = content("%%writefile x.py", "import os\nos.abort()")
     for numbered in (True, False):
-        text, other = listing(sly, numbered=numbered), listing(honest, numbered=numbered)
+        text, other = listing(disguised, numbered=numbered), listing(plain, numbered=numbered)
         assert text is not None
         assert sum(line.startswith("# %%") for line in text.split("\n")) == 1
         assert text != other
 
 
-def test_a_line_end_that_python_knows_nothing_of_ends_no_line() -> None:
+def test_only_line_ends_of_python_end_a_line() -> None:
     text = listing(content("x = 1  # why\u2028not\ry = 2"))
     assert text == "# %%\n    x = 1  # why\u2028not\ry = 2\n"
 
 
 @given(cells)
-def test_a_reader_sees_the_cells_and_nothing_else(some: Cells) -> None:
-    text = listing(file_of(some))
+def test_a_reader_sees_the_cells_and_nothing_else(cells: Cells) -> None:
+    text = listing(file_of(cells))
     assert text is not None
-    assert read_back(text) == some
+    assert read_back(text) == cells
 
 
 def test_a_file_that_is_not_a_notebook_has_no_listing() -> None:

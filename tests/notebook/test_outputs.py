@@ -1,4 +1,4 @@
-"""A cell's outputs: little is kept completely, of much only the beginning and the end."""
+"""Short outputs of a cell are kept completely, of long ones the beginning and the end."""
 
 import itertools
 import re
@@ -23,11 +23,11 @@ def display(**data: Any) -> Node:
 def keep(arriving: list[Node], most: int) -> list[Node]:
     """Let outputs arrive one by one; return those that are kept."""
     outputs: list[Node] = []
-    held = Outputs(outputs, most)
+    shortened = Outputs(outputs, most)
     for output in arriving:
         outputs.append(output)
-        held.settle()
-    held.close()
+        shortened.update()
+    shortened.close()
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)])  # type: ignore[no-untyped-call]
     nbformat.validate(node)
     return outputs
@@ -44,25 +44,25 @@ lines = st.lists(
 
 
 @given(lines)
-def test_little_is_kept_as_it_is(printed: list[tuple[str, str]]) -> None:
-    outputs = keep([nodes.stream(*each) for each in printed], most=10_000)
-    assert text(outputs) == "".join(each for _, each in printed)
+def test_short_outputs_stay_as_they_are(printed: list[tuple[str, str]]) -> None:
+    outputs = keep([nodes.stream(*chunk) for chunk in printed], most=10_000)
+    assert text(outputs) == "".join(chunk for _, chunk in printed)
     names = [output.name for output in outputs]
     assert all(left != right for left, right in itertools.pairwise(names))
 
 
 @given(lines, st.integers(16, 400))
-def test_much_is_cut_in_the_middle(printed: list[tuple[str, str]], most: int) -> None:
-    whole = "".join(each for _, each in printed)
-    result = text(keep([nodes.stream(*each) for each in printed], most))
+def test_long_outputs_are_cut_in_the_middle(printed: list[tuple[str, str]], most: int) -> None:
+    original = "".join(chunk for _, chunk in printed)
+    result = text(keep([nodes.stream(*chunk) for chunk in printed], most))
     beginning, note, end = (*NOTE.split(result, maxsplit=1), "", "")[:3]
     if not note:
-        assert result == whole
+        assert result == original
         return
-    assert len(whole) > most // 2
-    assert whole.startswith(beginning)
-    assert whole.endswith(end)
-    assert len(beginning) + len(end) == len(whole) - int(note.replace(",", "")) <= most
+    assert len(original) > most // 2
+    assert original.startswith(beginning)
+    assert original.endswith(end)
+    assert len(beginning) + len(end) == len(original) - int(note.replace(",", "")) <= most
     assert len(end) >= most // 4
 
 
@@ -82,7 +82,7 @@ def test_a_progress_bar_is_one_line() -> None:
 
 
 @given(st.text("ab\r\n", max_size=40))
-def test_rewriting_by_parts_is_rewriting_at_once(printed: str) -> None:
+def test_carriage_returns_apply_to_parts_as_to_the_complete_text(printed: str) -> None:
     parts = ""
     for letter in printed:
         parts = apply_carriage_returns(parts + letter)
@@ -114,21 +114,21 @@ def test_an_exception_is_never_left_out_but_may_be_shortened() -> None:
 
 def test_cleared_outputs_are_forgotten() -> None:
     outputs: list[Node] = []
-    held = Outputs(outputs, 1000)
+    shortened = Outputs(outputs, 1000)
     for n in range(100):
         outputs[:] = [nodes.stream("stdout", f"{n:0400}")]
-        held.settle()
-    held.close()
+        shortened.update()
+    shortened.close()
     assert text(outputs) == f"{99:0400}"
 
 
-def test_places_do_not_move_while_outputs_arrive() -> None:
+def test_outputs_do_not_move_while_others_arrive() -> None:
     outputs: list[Node] = []
-    held = Outputs(outputs, 400)
+    shortened = Outputs(outputs, 400)
     outputs.append(display(text_plain="bar"))
-    held.settle()
+    shortened.update()
     for n in range(50):
         outputs.append(display(text_plain=f"{n:0100}"))
-        held.settle()
+        shortened.update()
     assert outputs[0].data["text/plain"] == "bar"
     assert len(outputs) == 51

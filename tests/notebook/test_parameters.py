@@ -1,10 +1,10 @@
-"""Checks, before anything runs, that the notebook gets each parameter of a sweep."""
+"""Before anything runs, a check makes sure that the notebook gets each parameter."""
 
 import pytest
 
 from colabctl.errors import UserError
 from colabctl.notebook.parameters import check
-from tests.notebook.made import notebook
+from tests.notebook.notebooks import notebook
 
 CELL = "# parameters\nlr = 0.1\nbatch: int = 32\n(depth, (width, *rest)) = 1, (2, 3)\n"
 
@@ -15,7 +15,7 @@ def problems(names: list[str], *cells: str, cell: str = CELL) -> list[str]:
     return str(raised.value).split("\n")
 
 
-def test_parameters_that_the_cell_assigns_are_in_order() -> None:
+def test_parameters_that_the_cell_assigns_are_accepted() -> None:
     assert check(notebook(CELL, "print(lr)"), ["lr", "batch", "depth", "width", "rest"]) == ()
 
 
@@ -94,7 +94,7 @@ def test_the_line_that_assigns_it_again_is_shown() -> None:
         "# lr = 1",
     ],
 )
-def test_what_uses_a_parameter_or_has_a_scope_of_its_own_is_no_error(later: str) -> None:
+def test_using_a_parameter_or_binding_its_name_in_another_scope_is_not_an_error(later: str) -> None:
     check(notebook(CELL, later), ["lr"])
 
 

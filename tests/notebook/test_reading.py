@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from colabctl.errors import UserError
 from colabctl.notebook.cells import parse
 from colabctl.notebook.reading import read
-from tests.notebook.made import content, notebook
+from tests.notebook.notebooks import content, notebook
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_parameters_cell_is_found_by_its_tag_or_its_first_line(
 
 
 @pytest.mark.parametrize("other", ["# parameters of the tokenizer\nlr = 1", "lr = 1 # parameters"])
-def test_a_cell_that_only_speaks_of_parameters_is_not_taken_for_them(other: str) -> None:
+def test_a_cell_that_only_mentions_parameters_is_not_the_parameters_cell(other: str) -> None:
     with pytest.raises(UserError, match=r"MAIN\.ipynb has no parameters cell; write `# param"):
         notebook(other)
 
@@ -72,7 +72,7 @@ def test_a_notebook_of_both_kinds_is_refused_with_the_choice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "words"),
     [
         (b"", "is not a notebook: it is not JSON"),
         (b"\xff\xfe", "is not a notebook: it is not JSON"),
@@ -91,10 +91,10 @@ def test_a_notebook_of_both_kinds_is_refused_with_the_choice() -> None:
         (content("x", language_info={"name": "julia"}), "is written in julia"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_in_one_line(damage: bytes, said: str) -> None:
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(damage: bytes, words: str) -> None:
     with pytest.raises(UserError) as raised:
         read(damage, "M")
-    assert said in str(raised.value)
+    assert words in str(raised.value)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 300
 
@@ -113,7 +113,7 @@ def test_a_notebook_of_an_older_format_4_is_brought_up_to_date() -> None:
     assert node.cells[0].id
 
 
-def test_outputs_of_an_earlier_run_are_not_read_in() -> None:
+def test_outputs_of_an_earlier_run_are_dropped() -> None:
     run = json.loads(content("# parameters\na = 1"))
     stream = {"output_type": "stream", "name": "stdout", "text": ["old"]}
     run["cells"][0] |= {"outputs": [stream], "execution_count": 7}
@@ -150,13 +150,13 @@ def test_magics_and_shell_lines_do_not_hide_the_python_around_them(
 ) -> None:
     tree, unparsed = parse(source)
     assert unparsed == ()
-    document = [
+    bound = [
         target.id
         for node in tree.body
         for part in (node, *getattr(node, "body", []))
         for target in getattr(part, "targets", [])
     ]
-    assert document == names
+    assert bound == names
 
 
 def test_a_line_that_is_neither_python_nor_magic_is_reported() -> None:

@@ -1,1 +1,1 @@
-"""The sweep language."""
+"""Tests of colabctl/search."""

@@ -1,4 +1,4 @@
-"""A choice brings in the parameters of its branch, and no other; the branch wins over what is shared."""
+"""A choice adds the parameters of its branch only; a branch overrides shared parameters."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ def test_branches_of_constants_vary_together_like_a_zip() -> None:
     ]
 
 
-def test_a_branch_wins_over_a_shared_parameter_and_the_others_keep_it() -> None:
+def test_a_branch_overrides_a_shared_parameter_and_the_others_keep_it() -> None:
     text = """
     method: grid
     parameters:
@@ -97,7 +97,7 @@ def test_a_branch_wins_over_a_shared_parameter_and_the_others_keep_it() -> None:
     ]
 
 
-def test_an_inner_branch_wins_over_the_branch_around_it() -> None:
+def test_an_inner_branch_overrides_the_branch_around_it() -> None:
     text = """
     method: grid
     parameters:
@@ -120,7 +120,7 @@ def test_an_inner_branch_wins_over_the_branch_around_it() -> None:
     }
 
 
-def test_a_branch_can_replace_a_whole_choice() -> None:
+def test_a_branch_can_replace_a_choice() -> None:
     text = """
     method: grid
     parameters:
@@ -178,7 +178,7 @@ def test_a_name_that_two_branches_could_define_at_once_is_refused(
     assert words in problem_of(f"method: random\nparameters: {parameters}")
 
 
-def test_choices_in_choices_that_multiply_without_end_are_refused() -> None:
+def test_choices_in_choices_that_multiply_to_too_many_parameters_are_refused() -> None:
     lines = [
         f"  c{i:02}: {{choices: {{a: {{parameters: {{c{i + 1:02}: 1}}}}, b: {{}}, c: {{}}, d: {{}}}}}}"
         for i in range(40)
@@ -196,7 +196,7 @@ def test_a_shared_parameter_overridden_in_too_many_branches_is_refused() -> None
         read({"method": "random", "parameters": shared | {"c": {"choices": branches}}}, "space")
 
 
-def test_a_walk_meets_every_parameter_with_its_path() -> None:
+def test_a_walk_yields_every_parameter_with_its_path() -> None:
     space = read(
         "method: random\nparameters:\n"
         "  model: {choices: {svm: {parameters: {C: 1}}, net: {parameters: {opt: {parameters: {lr: 1}}}}}}\n"

@@ -1,4 +1,4 @@
-"""A sweep becomes cells with computed sizes, and tasks that are made one at a time."""
+"""A sweep becomes cells with computed sizes, and tasks that are created on demand."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_a_sweep_without_foreach_is_one_cell() -> None:
     ]
 
 
-def test_foreach_makes_a_search_for_each_combination() -> None:
+def test_foreach_gives_a_search_for_each_combination() -> None:
     expansion = expanded("method: random\ntrials: 5\n" + PAIRS)
     pairs = [(cell.values["model"], cell.values["dataset"]) for cell in expansion.cells]
     assert pairs == [
@@ -169,7 +169,7 @@ def test_a_space_of_constants_is_one_task() -> None:
     assert expanded("method: random\nparameters: {a: 1}").total == 1
 
 
-def test_bayesian_tasks_are_slots_for_a_worker_to_fill() -> None:
+def test_bayesian_tasks_are_deferred_unless_the_points_are_few() -> None:
     text = "method: bayes\nmetric: {name: loss}\ntrials: 3\n" + PAIRS
     for task in expanded(text).tasks():
         if task.cell < 3:
@@ -186,7 +186,7 @@ def test_a_grid_of_a_billion_points_is_refused_with_its_size() -> None:
         expanded(text, run_cap=5)
 
 
-def test_a_grid_whose_size_has_a_thousand_digits_is_refused_with_about_its_size() -> None:
+def test_a_grid_whose_size_has_a_thousand_digits_is_refused_with_its_approximate_size() -> None:
     text = "method: grid\nparameters:\n" + "".join(
         f"  p{i}: {{values: [1, 2]}}\n" for i in range(5000)
     )

@@ -1,4 +1,4 @@
-"""YAML text becomes plain values with places, or a clear refusal."""
+"""YAML text becomes plain values with their places, or a clear error."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def refusal_of(text: str | bytes) -> str:
         ("!!bool no", False),
     ],
 )
-def test_words_mean_what_wandb_takes_them_for(written: str, meant: object) -> None:
+def test_scalars_are_read_as_wandb_reads_them(written: str, meant: object) -> None:
     read = value_of(f"key: {written}")
     assert read == {"key": meant}
     assert repr(read) == repr({"key": meant})
@@ -66,13 +66,13 @@ def test_words_mean_what_wandb_takes_them_for(written: str, meant: object) -> No
         ("", None),
     ],
 )
-def test_words_stay_text_on_request(written: str, meant: object) -> None:
+def test_scalars_stay_text_on_request(written: str, meant: object) -> None:
     document, problems = read_yaml(f"key: {written}", "colabctl.yaml", typed=False)
     assert not problems
     assert document.content == {"key": meant}
 
 
-def test_a_tag_of_a_python_object_is_refused_where_words_stay_text() -> None:
+def test_a_tag_of_a_python_object_is_refused_where_scalars_stay_text() -> None:
     _, problems = read_yaml("a: !!python/name:os.system", "colabctl.yaml", typed=False)
     assert [str(problem).partition(" ")[0] for problem in problems] == ["colabctl.yaml:1:4:"]
 
@@ -89,7 +89,7 @@ def test_every_key_and_value_knows_its_line_and_column() -> None:
     assert document.place(("b", 1, "c")) == Place(4, 9)
 
 
-def test_what_is_missing_has_the_place_of_what_it_is_missing_from() -> None:
+def test_a_missing_value_has_the_place_of_the_nearest_value_around_it() -> None:
     document, _ = read_yaml("a: 1\nb: {c: 2}", "sweep.yaml")
     assert document.place(("b", "d", "e")) == Place(2, 4)
 
@@ -109,7 +109,7 @@ def test_an_empty_text_is_null() -> None:
     assert value_of("") is None
 
 
-def test_a_byte_order_mark_is_passed_over() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert value_of("\ufeffa: é".encode()) == {"a": "é"}
 
 
@@ -117,7 +117,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
     ("text", "line", "words"),
     [
         ("a: 1\nb: ]", "2:4", "invalid YAML"),
-        ("a: 1\n- b", "2:1", "indented as its neighbours"),
+        ("a: 1\n- b", "2:1", "indented like its neighbours"),
         ("a: [1, 2\nb: 3", "2:2", "bracket left open"),
         ("a: 'x", "1:6", "quote left open"),
         ("a:\n\t- b", "2:1", "spaces, not with tabs"),
@@ -134,7 +134,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
         ("a: 1\nb\0: 2", "2:2", "U+0000"),
     ],
 )
-def test_what_is_not_one_yaml_document_is_refused_with_its_place(
+def test_text_that_is_not_one_yaml_document_is_refused_with_its_place(
     text: str | bytes, line: str, words: str
 ) -> None:
     refusal = refusal_of(text)
@@ -178,7 +178,7 @@ def test_aliases_cannot_nest_deeper_than_brackets_may() -> None:
         ("a: {<<: 3}", "must be a map"),
     ],
 )
-def test_what_is_no_plain_value_is_a_problem_at_its_place(text: str, words: str) -> None:
+def test_a_value_that_is_not_plain_is_a_problem_at_its_place(text: str, words: str) -> None:
     _, problems = read_yaml(text, "sweep.yaml")
     assert len(problems) == 1
     assert words in str(problems[0])

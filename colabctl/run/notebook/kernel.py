@@ -268,9 +268,9 @@ class Cells(NotebookClient):
         output = super().output(outs, msg, display_id, cell_index)
         if output is not None:
             self._echo(_as_text(output))
-            if self._outputs is None or not self._outputs.holds(outs):
+            if self._outputs is None or not self._outputs.shortens(outs):
                 self._outputs = Outputs(outs, self._most)
-            self._outputs.settle()
+            self._outputs.update()
         return output
 
 

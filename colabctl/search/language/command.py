@@ -39,8 +39,8 @@ def expand(
 ) -> list[str]:
     """Return the arguments that `command` expands to, as in W&B's agent.
 
-    A parameter's own macro, `${lr}`, expands to its value: W&B documents it, but its agent leaves
-    it as it is. `${envvar:NAME}` expands to the name itself if the variable is not set. Writes
+    A parameter's own macro, `${lr}`, expands to its value, as W&B documents; its agent leaves it
+    as it is. `${envvar:NAME}` expands to the name itself if the variable is not set. Writes
     `json_file` only for `${args_json_file}`. Raises UserError for an unknown macro.
     """
     macros = {
@@ -74,7 +74,7 @@ def expand(
             return " ".join(macros[name])
         if name in params:
             return str(params[name])
-        names = ", ".join(f"${{{each}}}" for each in (*macros, "args_json_file", "envvar:NAME"))
+        names = ", ".join(f"${{{m}}}" for m in (*macros, "args_json_file", "envvar:NAME"))
         raise UserError(f"command: {match[0]} is neither a macro ({names}) nor a parameter")
 
     arguments: list[str] = []

@@ -1,6 +1,6 @@
-"""A sweep as its file declares it: the keys of W&B's format, and colabctl's own."""
+"""A sweep as its file declares it, with the keys of W&B's format and colabctl's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -10,7 +10,7 @@ from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.search.language.document import from_python
 from colabctl.search.language.early_terminate import read_early_terminate
 from colabctl.search.language.fields import Fields
-from colabctl.search.language.foreach import check_exclude, check_foreach
+from colabctl.search.language.foreach import read_exclude, read_foreach
 from colabctl.search.language.metric import Metric, read_metric
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
@@ -22,10 +22,6 @@ from colabctl.yamlfile.problems import shown
 Method = Literal["grid", "random", "bayes", "optuna"]
 SamplerName = Literal["tpe", "gp", "cmaes", "qmc"]
 Claims = Literal["eager", "careful"]
-
-_METHODS: tuple[Method, ...] = ("grid", "random", "bayes", "optuna")
-_SAMPLERS: tuple[SamplerName, ...] = ("tpe", "gp", "cmaes", "qmc")
-_CLAIMS: tuple[Claims, ...] = ("eager", "careful")
 
 _KERNEL_KEYS = ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks")
 _KEYS = (
@@ -56,7 +52,7 @@ _SYNONYMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """The checked keys of a sweep file; `content` is the file as plain values."""
+    """The keys of a sweep file, checked; `content` is the file as plain values."""
 
     source: str
     method: Method
@@ -71,7 +67,7 @@ class Declaration:
     exclude: tuple[Exclusion, ...] = ()
     run_cap: int | None = None
     sampler: SamplerName = "tpe"
-    """Proposes the parameters of slots."""
+    """Proposes the parameters of deferred tasks."""
     early_terminate: Rule | None = None
     seed: int = 0
     max_retries: int = 1
@@ -99,8 +95,8 @@ def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
         document, not_plain = read_yaml(text, source)
     problems = Problems(document, not_plain)
     if not isinstance(document.content, dict):
-        what = "is empty" if document.content is None else f"contains {shown(document.content)}"
-        message = f"{what}; a sweep file is a map with method:, parameters: and other keys"
+        fault = "is empty" if document.content is None else f"contains {shown(document.content)}"
+        message = f"{fault}; a sweep file is a map with method:, parameters: and other keys"
         problems.add((), message)
         problems.raise_if_any()
     declaration = _declaration(source, Fields(document.content, (), problems))
@@ -109,7 +105,7 @@ def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
 
 
 def _declaration(source: str, top: Fields) -> Declaration:
-    """Return the declaration; a key with a problem, which is recorded, has a placeholder value."""
+    """Return the declaration; record problems, whose keys get placeholder values."""
     _check_keys(top)
     method = _method(top)
     metric = read_metric(top)
@@ -119,7 +115,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         metric = _of_objective(top, metric)
     _check_for_notebooks(top)
     space = _space(top, method)
-    foreach = _foreach(top, space)
+    foreach = read_foreach(top, space)
     retries = top.whole("max_retries", least=0)
     return Declaration(
         source=source,
@@ -132,7 +128,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         command=_command(top),
         foreach=foreach,
         trials=top.whole("trials", least=1),
-        exclude=_exclude(top, space, foreach),
+        exclude=read_exclude(top, space, foreach),
         run_cap=top.whole("run_cap", least=1),
         sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
@@ -140,7 +136,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         max_retries=1 if retries is None else retries,
         task_timeout=_task_timeout(top),
         code=top.texts("code") or (),
-        claims=top.word("claims", _CLAIMS) or "eager",
+        claims=top.word("claims", get_args(Claims)) or "eager",
         kernels=_kernels(top),
         content=top.content,
     )
@@ -152,9 +148,9 @@ def _check_keys(top: Fields) -> None:
         if top.has(key):
             top.note(key, "used by W&B only, ignored")
     scheduler = top.content.get("scheduler")
-    own = isinstance(scheduler, dict) and scheduler.get("engine") == "wandb"
+    is_wandb = isinstance(scheduler, dict) and scheduler.get("engine") == "wandb"
     for key, reason in _REFUSED.items():
-        if top.has(key) and not (key == "scheduler" and own):
+        if top.has(key) and not (key == "scheduler" and is_wandb):
             top.problems.add((key,), reason, key=True)
     top.look_for_unknown(_KEYS, (*_MEANINGLESS, *_REFUSED), _SYNONYMS)
 
@@ -167,7 +163,8 @@ def _method(top: Fields) -> Method | None:
     if method == "custom":
         top.problem("method", "custom needs W&B's external optimisers; use bayes")
         return None
-    return top.word("method", _METHODS)
+    methods: tuple[Method, ...] = get_args(Method)
+    return top.word("method", methods)
 
 
 def _of_objective(top: Fields, metric: Metric | None) -> Metric | None:
@@ -191,18 +188,17 @@ def _check_for_notebooks(top: Fields) -> None:
 
 
 def _kernels(top: Fields) -> KernelOptions:
-    shell_errors: tuple[ShellErrors, ...] = get_args(ShellErrors)
-    keep: tuple[Keep, ...] = get_args(Keep)
     return KernelOptions(
         fresh=top.word("kernel", ("warm", "fresh")) == "fresh",
         kernel_tasks=top.whole("kernel_tasks", least=1) or 0,
-        shell_errors=top.word("shell_errors", shell_errors) or "raise",
-        keep=top.word("keep_notebooks", keep) or "failed",
+        shell_errors=top.word("shell_errors", get_args(ShellErrors)) or "raise",
+        keep=top.word("keep_notebooks", get_args(Keep)) or "failed",
     )
 
 
 def _sampler(top: Fields, method: Method | None) -> SamplerName:
-    sampler = top.word("sampler", _SAMPLERS)
+    samplers: tuple[SamplerName, ...] = get_args(SamplerName)
+    sampler = top.word("sampler", samplers)
     if sampler and method in ("grid", "random"):
         top.problem("sampler", f"has no effect with method: {method}; use method: bayes")
     return sampler or "tpe"
@@ -211,36 +207,18 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
 def _space(top: Fields, method: Method | None) -> Space:
     parameters = top.content.get("parameters")
     if method == "optuna":
+        if not parameters:
+            return Space()
         foreach = top.content.get("foreach")
         for name in parameters if isinstance(parameters, dict) else ():
             if name not in (foreach if isinstance(foreach, list) else [foreach]):
                 message = "an objective suggests its own parameters; list only those in foreach"
                 top.problems.add(("parameters", name), message, key=True)
-        if not parameters:
-            return Space()
     if not parameters:
         message = "is missing or empty; list the parameters, as in {lr: {values: [1e-3, 1e-4]}}"
         top.problems.add(("parameters",), message, key=True)
         return Space()
     return ParametersReader(top.problems, method == "grid").space(parameters, ("parameters",))
-
-
-def _foreach(top: Fields, space: Space) -> tuple[str, ...]:
-    foreach = top.texts("foreach") or ()
-    check_foreach(space, foreach, ("foreach",), top.problems)
-    return foreach
-
-
-def _exclude(top: Fields, space: Space, foreach: Sequence[str]) -> tuple[Exclusion, ...]:
-    raw = top.content.get("exclude")
-    rules = raw if isinstance(raw, list) else [] if raw is None else [raw]
-    for i, rule in enumerate(rules):
-        if not isinstance(rule, dict) or not rule:
-            message = "must be a map of values, as in {model: mlp, dataset: adult}"
-            top.problems.add(("exclude", i), message)
-    exclude = [rule if isinstance(rule, dict) else {} for rule in rules]
-    check_exclude(space, foreach, exclude, ("exclude",), top.problems)
-    return tuple(exclude)
 
 
 def _command(top: Fields) -> tuple[str, ...] | None:

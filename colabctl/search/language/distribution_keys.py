@@ -1,4 +1,4 @@
-"""Reads the keys of one parameter into its distribution, by W&B's rules."""
+"""Reads the keys of a parameter into a distribution, by W&B's rules."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -9,7 +9,7 @@ from colabctl.search.language.fields import not_a_number
 from colabctl.search.language.problems import Problems, did_you_mean, listed
 from colabctl.search.space import continuous, discrete
 from colabctl.search.space.discrete import Constant, Distribution
-from colabctl.yamlfile.problems import Path, shown, spelled
+from colabctl.yamlfile.problems import Path, dotted, shown
 
 UNREADABLE = Constant(None)
 """Replaces a distribution that has a problem; compare with `is`."""
@@ -23,9 +23,9 @@ _TYPICAL = {"q": "q_uniform", "mu": "normal", "sigma": "normal", "a": "beta", "b
 
 _NO_KEY = (
     "has no key such as value:, values: or min:; put nested parameters under parameters:, "
-    "or a map that is the value under value:"
+    "or a map that is itself the value under value:"
 )
-_NONE = "contains the text 'None', which Python takes as true; write null for None"
+_NONE = "contains the text 'None', which is true in Python; for None, write null"
 _MIXED = "read as uniform, since one bound is not whole; add distribution: for another one"
 _EXPONENTS = "log_uniform takes exponents of e; did you mean log_uniform_values?"
 
@@ -35,7 +35,7 @@ def read_distribution(
 ) -> Distribution:
     """Return the distribution that the map `raw` at `path` describes.
 
-    Records its problems; for a `grid`, one is that its values cannot be listed.
+    Records its problems. In a `grid`, values that cannot be listed are one.
     """
     kind = _kind(raw, path, problems)
     if kind is None or not _keys_fit(kind, raw, path, problems):
@@ -58,7 +58,7 @@ def note_none(value: Any, path: Path, problems: Problems) -> None:
     """Note a value that is, or contains, the text "None"."""
     match value:
         case "None":
-            problems.note(spelled(path[1:]), _NONE)
+            problems.note(dotted(path[1:]), _NONE)
         case list():
             for item in value:
                 note_none(item, path, problems)
@@ -68,7 +68,7 @@ def note_none(value: Any, path: Path, problems: Problems) -> None:
 
 
 def _kind(raw: dict[str, Any], path: Path, problems: Problems) -> str | None:
-    """Return the name of the distribution, as written or inferred."""
+    """Return the name of the distribution, written or inferred; record problems."""
     unknown = [key for key in raw if key not in _KEYS]
     if raw and len(unknown) == len(raw) and not any(nearest(key, _KEYS) for key in raw):
         problems.add(path, _NO_KEY)
@@ -163,7 +163,7 @@ def _no_grid(kind: str) -> str:
 
 def _note_surprises(kind: str, raw: dict[str, Any], path: Path, problems: Problems) -> None:
     """Note values that may not mean what the author thinks."""
-    name = spelled(path[1:])
+    name = dotted(path[1:])
     if "distribution" not in raw and kind == "uniform" and type(raw["min"]) is not type(raw["max"]):
         problems.note(name, _MIXED)
     if kind == "log_uniform" and raw["min"] > 0:

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from colabctl.search.language.problems import Problems
-from colabctl.yamlfile.document import DEEPEST, Document, unsound
+from colabctl.yamlfile.document import DEEPEST, Document, not_json
 from colabctl.yamlfile.problems import Path, Problem
 
 
 def from_python(content: Mapping[str, Any], source: str) -> tuple[Document, list[Problem]]:
     """Return a mapping as a document, and the problems of values that are not plain.
 
-    Tuples, ranges, arrays and array scalars (everything with `tolist`) become lists and numbers.
+    Tuples, ranges, and arrays and their scalars (with `tolist`) become lists and numbers.
     Raises InvalidFileError for a mapping that is nested too deeply or contains itself.
     """
     problems = Problems(Document(source, {}))
@@ -28,7 +28,7 @@ def _plain(value: Any, path: Path, problems: Problems) -> Any:
         case None | bool():
             return value
         case int() | float() | str():
-            if reason := unsound(value):
+            if reason := not_json(value):
                 problems.add(path, reason)
                 return None
             # a subclass, such as an enum member, becomes its plain value
@@ -45,7 +45,7 @@ def _plain_items(
     items: Mapping[Any, Any], path: Path, problems: Problems
 ) -> Iterator[tuple[str, Any]]:
     for key, value in items.items():
-        reason = unsound(key) if isinstance(key, str) else f"the key {key!r:.60} must be text"
+        reason = not_json(key) if isinstance(key, str) else f"the key {key!r:.60} must be text"
         if reason:
             problems.add(path, reason)
         else:

@@ -27,19 +27,19 @@ _SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "median": {"min_iter": "n_warmup_steps", "grace_period": "n_warmup_steps"},
     "percentile": {"min_iter": "n_warmup_steps", "grace_period": "n_warmup_steps"},
 }
-"""By type, words from W&B, Optuna or Ray Tune that difflib cannot match to the right word."""
+"""By type: words from W&B, Optuna or Ray Tune that difflib cannot match to the right word."""
 
 
 def read_early_terminate(top: Fields, metric: Metric | None) -> Rule | None:
     """Return the rule that stops tasks early; None if there is none or its problems are recorded.
 
-    W&B's `hyperband`, or one of Optuna's pruners with Optuna's arguments and their defaults.
+    It is W&B's `hyperband`, or a pruner of Optuna's with its arguments and their defaults.
     """
     content = top.content.get("early_terminate")
     if content is None:
         return None
     if isinstance(content, dict):
-        content = _understood(Fields(content, (*top.path, "early_terminate"), top.problems))
+        content = _checked_keys(Fields(content, (*top.path, "early_terminate"), top.problems))
     try:
         rule = from_json(content)
     except RuleError as error:
@@ -48,13 +48,13 @@ def read_early_terminate(top: Fields, metric: Metric | None) -> Rule | None:
         return None
     if metric is None:
         if not top.has("metric"):
-            top.note("early_terminate", "ignored, since there is no metric: to compare by")
+            top.note("early_terminate", "ignored, since there is no metric: to compare")
         return None
     return rule
 
 
-def _understood(fields: Fields) -> dict[str, Any]:
-    """Return the keys that count; record or note the others, those of a wrapped pruner too."""
+def _checked_keys(fields: Fields) -> dict[str, Any]:
+    """Return the keys that have an effect; report the others, those of a wrapped pruner too."""
     content = dict(fields.content)
     kind = content.get("type")
     if not isinstance(kind, str) or kind not in RULES:
@@ -62,11 +62,11 @@ def _understood(fields: Fields) -> dict[str, Any]:
     keys = ("type", *(argument.name for argument in arguments_of(RULES[kind])))
     fields.look_for_unknown(keys, synonyms=_SYNONYMS.get(kind))
     if kind == "hyperband" and fields.has("max_iter") and content.pop("min_iter", None) is not None:
-        fields.note("min_iter", "ignored, since max_iter comes first")
+        fields.note("min_iter", "ignored, since max_iter overrides it")
     elif kind == "hyperband" and not fields.has("max_iter") and content.pop("s", None) is not None:
         fields.note("s", "ignored without max_iter")
     wrapped = content.get("wrapped_pruner")
     if kind == "patient" and isinstance(wrapped, dict):
         path = (*fields.path, "wrapped_pruner")
-        content["wrapped_pruner"] = _understood(Fields(wrapped, path, fields.problems))
+        content["wrapped_pruner"] = _checked_keys(Fields(wrapped, path, fields.problems))
     return content

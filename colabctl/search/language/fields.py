@@ -1,7 +1,7 @@
 """The keys of one map in a sweep file, each read as the type that it must have.
 
-A key that is missing or null reads as None. One with a problem is recorded and reads as None too,
-so one reading finds every problem.
+A key that is missing or null reads as None. So does a key with a problem, which is recorded; that
+way, one reading finds every problem.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from colabctl.errors import nearest
 from colabctl.search.language.problems import Problems, did_you_mean
-from colabctl.yamlfile.problems import Path, shown, spelled
+from colabctl.yamlfile.problems import Path, dotted, shown
 
 Word = TypeVar("Word", bound=str)
 
@@ -24,7 +24,7 @@ class Fields:
     problems: Problems
 
     def has(self, key: str) -> bool:
-        """Return whether the key is there with a value other than null."""
+        """Return whether a key has a value other than null."""
         return self.content.get(key) is not None
 
     def problem(self, key: str, message: str) -> None:
@@ -33,7 +33,7 @@ class Fields:
 
     def note(self, key: str, text: str) -> None:
         """Record a note on a key."""
-        self.problems.note(spelled((*self.path, key)), text)
+        self.problems.note(dotted((*self.path, key)), text)
 
     def look_for_unknown(
         self,
@@ -43,13 +43,12 @@ class Fields:
     ) -> None:
         """Record unknown keys: a problem if one resembles a known key, else a note.
 
-        W&B warns about unknown keys and continues, and people keep notes of their own in them.
+        W&B only warns about unknown keys, and people keep notes in them.
 
         Args:
             keys: the keys of this map
             others: keys that are handled elsewhere
-            synonyms: words for some of `keys` that do not resemble them
-
+            synonyms: words that mean one of `keys` and do not resemble it
         """
         for key in self.content:
             if key in keys or key in others:

@@ -1,25 +1,28 @@
-"""The keys `foreach` and `exclude` of a sweep file: the parameters that split it into searches."""
+"""The keys `foreach` and `exclude` of a sweep file, which split it into searches."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from colabctl.search.language.distribution_keys import UNREADABLE
-from colabctl.search.language.problems import Problems, did_you_mean
+from colabctl.search.language.fields import Fields
+from colabctl.search.language.problems import did_you_mean
 from colabctl.search.space.cells import MOST_CELLS, Exclusion
-from colabctl.search.space.discrete import Categorical, Constant, IntUniform, same
+from colabctl.search.space.discrete import Categorical, Constant, IntUniform, grid_key
 from colabctl.search.space.space import Choice, Leaf, Parameter, Space
 from colabctl.yamlfile.problems import MOST_SHOWN, Path, shown
 
 _MOST_NAMES = 16
 
 
-def check_foreach(space: Space, foreach: Sequence[str], path: Path, problems: Problems) -> None:
-    """Record the problems of the names in `foreach`, the list at `path` of the file."""
+def read_foreach(top: Fields, space: Space) -> tuple[str, ...]:
+    """Return the parameters in `foreach`; record the problems of their names."""
+    foreach, problems = top.texts("foreach") or (), top.problems
     if len(foreach) > _MOST_NAMES:
-        problems.add(path, f"names {len(foreach)} parameters; {_MOST_NAMES} is the limit")
-        return
+        message = f"names {len(foreach)} parameters; {_MOST_NAMES} is the limit"
+        top.problem("foreach", message)
+        return foreach
     for i, name in enumerate(foreach):
-        item = (*path, i)
+        item = ("foreach", i)
         parameters = list(_named(space, name))
         if name in foreach[:i]:
             problems.add(item, f"{name} is listed twice")
@@ -35,22 +38,23 @@ def check_foreach(space: Space, foreach: Sequence[str], path: Path, problems: Pr
             if not _is_listed(parameter):
                 problems.add(item, f"{name} needs a plain list, under values: or choices:")
                 break
+    return foreach
 
 
-def check_exclude(
-    space: Space,
-    foreach: Collection[str],
-    exclude: Sequence[Exclusion],
-    path: Path,
-    problems: Problems,
-) -> None:
-    """Record names in `exclude` that are not in `foreach`, and values that they cannot have."""
+def read_exclude(top: Fields, space: Space, foreach: Collection[str]) -> tuple[Exclusion, ...]:
+    """Return the rules in `exclude`; record names and values that they cannot have."""
+    raw, problems = top.content.get("exclude"), top.problems
+    rules = raw if isinstance(raw, list) else [] if raw is None else [raw]
     values_of: dict[str, dict[str, Any] | None] = {}
-    for i, rule in enumerate(exclude):
+    for i, rule in enumerate(rules):
         if len(problems.items) > MOST_SHOWN:
-            return
+            break
+        if not isinstance(rule, dict) or not rule:
+            message = "must be a map of values, as in {model: mlp, dataset: adult}"
+            problems.add(("exclude", i), message)
+            continue
         for name, value in rule.items():
-            item = (*path, i, name)
+            item = ("exclude", i, name)
             if name not in foreach:
                 hint = did_you_mean(name, foreach) if foreach else "; foreach is missing"
                 problems.add(item, f"{name} is not in foreach{hint}", key=True)
@@ -58,10 +62,14 @@ def check_exclude(
             if name not in values_of:
                 values_of[name] = _values(space, name)
             values = values_of[name]
-            if values is not None and same(value) not in values:
-                words = [v if isinstance(v, str) else shown(v) for v in values.values()]
-                hint = did_you_mean(value if isinstance(value, str) else shown(value), words)
+            if values is not None and grid_key(value) not in values:
+                hint = did_you_mean(_word(value), map(_word, values.values()))
                 problems.add(item, f"{shown(value)} is not a value of {name}{hint}")
+    return tuple(rule for rule in rules if isinstance(rule, dict))
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else shown(value)
 
 
 def _named(space: Space, name: str, choices: Path = ()) -> Iterator[tuple[Parameter, Path]]:
@@ -85,12 +93,12 @@ def _values(space: Space, name: str) -> dict[str, Any] | None:
     values: dict[str, Any] = {}
     for parameter, _ in _named(space, name):
         if isinstance(parameter, Choice):
-            values |= {same(branch): branch for branch in parameter.branches}
+            values |= {grid_key(branch): branch for branch in parameter.branches}
         elif isinstance(parameter, Leaf) and parameter.distribution is not UNREADABLE:
             points = parameter.distribution.grid()
             if points is None or points.size > MOST_CELLS:
                 return None
-            values |= {same(value): value for value in map(points.at, range(points.size))}
+            values |= {grid_key(value): value for value in map(points.at, range(points.size))}
         else:
             return None
     return values

@@ -23,7 +23,7 @@ _METRIC_KEYS = ("name", "goal", "target", "impute", "impute_while_running")
 
 @dataclass(frozen=True)
 class Metric:
-    """The number that tasks report and the sweep optimises; it stops at the `target`."""
+    """The number that tasks report and the sweep optimises; the sweep stops at the `target`."""
 
     name: str
     goal: Goal = "minimize"
@@ -50,15 +50,13 @@ def read_metric(top: Fields) -> Metric | None:
 
 
 def _goal(fields: Fields) -> Goal:
-    written = fields.content.get("goal")
-    if written is None:
+    word = fields.content.get("goal")
+    if word is None:
         return "minimize"
-    goal = _GOALS.get(str(written).lower())
+    goal = _GOALS.get(str(word).lower())
     if goal is None:
-        fields.problem("goal", f"must be minimize or maximize, not {shown(written)}")
+        fields.problem("goal", f"must be minimize or maximize, not {shown(word)}")
         return "minimize"
-    if goal != written:
-        fields.note(
-            "goal", f"{written!r} is read as {goal}; W&B would silently read it as minimize"
-        )
+    if goal != word:
+        fields.note("goal", f"{word!r} is read as {goal}; W&B would silently read it as minimize")
     return goal

@@ -1,4 +1,4 @@
-"""Reads `parameters:` of a sweep file into a space."""
+"""Reads the `parameters:` of a sweep file into a space."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from colabctl.search.language.problems import Problems
 from colabctl.search.space.discrete import Constant
 from colabctl.search.space.overrides import ClashError, resolved
 from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space
-from colabctl.yamlfile.problems import Path, spelled
+from colabctl.yamlfile.problems import Path, dotted
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _ODD_NAME = "W&B does not allow this name (only letters, digits, _ . and -); accepted here"
@@ -27,7 +27,7 @@ _NO_PARAMETERS = "must be a map of parameters, as in {lr: {values: [1e-3, 1e-4]}
 
 @dataclass(frozen=True)
 class ParametersReader:
-    """Reads maps of parameters and records their problems; a `grid` cannot be endless."""
+    """Reads maps of parameters and records their problems; a `grid` must be finite."""
 
     problems: Problems
     grid: bool
@@ -45,7 +45,7 @@ class ParametersReader:
             return Space.of(parameters)
 
     def parameter(self, name: str, raw: Any, path: Path) -> Parameter:
-        """Return one parameter; of one with a problem, only the name is read."""
+        """Return one parameter; if it has a problem, only its name counts."""
         self._check_name(name, path)
         match raw:
             case {"choices": choices, **others}:
@@ -85,7 +85,7 @@ class ParametersReader:
         if not name.strip() or not name.isprintable():
             self.problems.add(path, _NO_NAME, key=True)
         elif not _NAME.fullmatch(name):
-            self.problems.note(spelled(path[1:]), _ODD_NAME)
+            self.problems.note(dotted(path[1:]), _ODD_NAME)
 
     def _refuse(self, keys: Iterable[Any], path: Path, main: str) -> None:
         for key in keys:

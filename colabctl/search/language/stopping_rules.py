@@ -1,4 +1,4 @@
-"""The rules that stop tasks early, as values: W&B's hyperband and Optuna's pruners."""
+"""The rules for early stopping, as values: W&B's hyperband and Optuna's pruners."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -7,19 +7,19 @@ from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 from colabctl.errors import nearest
 from colabctl.search.language.fields import not_a_number, not_whole
-from colabctl.yamlfile.document import unsound
-from colabctl.yamlfile.problems import Path, shown, spelled
+from colabctl.yamlfile.document import not_json
+from colabctl.yamlfile.problems import Path, dotted, shown
 
 Fault = tuple[Path, str]
-"""The path of an argument within its rule, and what is wrong with it."""
+"""The path of an argument in its rule, and a message about its problem."""
 
 
 class RuleError(ValueError):
-    """A rule whose arguments make no sense; `faults` has them all."""
+    """A rule whose arguments make no sense; `faults` lists all of them."""
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
-        lines = (f"{spelled(('early_terminate', *path))}: {message}" for path, message in faults)
+        lines = (f"{dotted(('early_terminate', *path))}: {message}" for path, message in faults)
         super().__init__("; ".join(lines))
 
 
@@ -27,8 +27,7 @@ class RuleError(ValueError):
 class Rule:
     """A rule; creating one raises RuleError for arguments that make no sense.
 
-    The annotation of an argument has the check of its values and, if the argument is required, a
-    description.
+    An argument's annotation has the check of its values and, if it is required, a description.
     """
 
     type: ClassVar[str]
@@ -44,10 +43,10 @@ class Rule:
         hints = get_type_hints(type(self), include_extras=True)
         for field in fields(self):
             value = getattr(self, field.name)
-            check, *description = getattr(hints[field.name], "__metadata__", [unsound])
+            check, *description = getattr(hints[field.name], "__metadata__", [not_json])
             if value is None and field.default is MISSING:
                 yield (), f"needs {field.name}:, {description[0]}"
-            elif value is not None and (message := unsound(value) or check(value)):
+            elif value is not None and (message := not_json(value) or check(value)):
                 yield (field.name,), message
 
     def _conflicts(self, *, sound: bool) -> Iterator[Fault]:  # noqa: ARG002 - for subclasses
@@ -55,7 +54,7 @@ class Rule:
         yield from ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the rule as plan.json and W&B's sweep files have it."""
+        """Return the rule in the form of plan.json and of W&B's sweep files."""
         arguments = {
             name: value.to_json() if isinstance(value, Rule) else value
             for name, value in vars(self).items()
@@ -93,7 +92,7 @@ _Positive = Annotated[int, _not_positive]
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperband(Rule):
-    """W&B's rule, by `min_iter`, or by `max_iter` and `s`, which come first.
+    """W&B's rule, by `min_iter`, or by `max_iter` and `s`, which override it.
 
     The defaults are those of W&B's engine; its documentation says that `strict` is false.
     """
@@ -109,12 +108,12 @@ class Hyperband(Rule):
         if self.max_iter is None and self.min_iter is None:
             yield (), "needs min_iter:, or max_iter: and s:"
         elif self.max_iter is not None and self.s is None:
-            yield ("max_iter",), "needs s: too, the number of cuts; or use min_iter: instead"
+            yield ("max_iter",), "needs s: too, the number of bands; or use min_iter: instead"
         if sound and self.max_iter is not None and self.max_iter < self.eta:
-            yield (), "never cuts: max_iter is below eta; use min_iter: 1"
+            yield (), "never stops a task: max_iter is below eta; use min_iter: 1"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the rule without the arguments that it does not have."""
+        """Return the rule without arguments that are None."""
         return {name: value for name, value in super().to_json().items() if value is not None}
 
 
@@ -201,7 +200,7 @@ _SYNONYMS = {
     "sha": "successive_halving",
     "asynchyperband": "successive_halving",
     "bohb": "hyperband",
-    "hyperband": "successive_halving",  # where W&B's is not allowed
+    "hyperband": "successive_halving",  # where W&B's rule is not allowed
     "quantile": "percentile",
     "early_stopping": "patient",
 }
@@ -210,7 +209,7 @@ _SYNONYMS = {
 def from_json(content: Any, rules: Mapping[str, type[Rule]] = RULES) -> Rule:
     """Return the rule that `to_json` or a sweep file describes; unknown keys are ignored.
 
-    Raises RuleError, with everything that is wrong, if it is not one of `rules`.
+    Raises RuleError, with every problem, for a rule that makes no sense or is not one of `rules`.
     """
     kind = _kind(content, rules)
     values = {
@@ -237,13 +236,13 @@ def _kind(content: Any, rules: Mapping[str, type[Rule]]) -> type[Rule]:
     words = ", ".join(rules)
     if not isinstance(content, Mapping):
         raise RuleError([((), f"must be a map, as in {{type: median}}, not {shown(content)}")])
-    written = content.get("type")
-    if written is None:
+    name = content.get("type")
+    if name is None:
         raise RuleError([((), f"needs type:, one of {words}")])
-    if isinstance(written, str) and written in rules:
-        return rules[written]
     meant = None
-    if isinstance(written, str):
-        meant = _SYNONYMS.get(written.lower()) or nearest(written, rules)
+    if isinstance(name, str):
+        if name in rules:
+            return rules[name]
+        meant = _SYNONYMS.get(name.lower()) or nearest(name, rules)
     hint = f"; did you mean {meant}?" if meant else ""
-    raise RuleError([(("type",), f"must be one of {words}, not {shown(written)}{hint}")])
+    raise RuleError([(("type",), f"must be one of {words}, not {shown(name)}{hint}")])

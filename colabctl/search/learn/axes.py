@@ -1,7 +1,7 @@
 """The axes of a Bayesian search, one for each parameter, and Optuna's distribution for each.
 
-The coordinate of a number is its quantile, the share of draws below it, as in W&B's engine: so a
-distribution says where good values are likely. The coordinate of a listed value is its index.
+The coordinate of a number is the share of draws below it, as in W&B's engine. So a distribution
+says where good values are likely. The coordinate of a listed value is its index.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from colabctl.search.space.continuous import Continuous, Quantized, Uniform
 from colabctl.search.space.discrete import (
@@ -18,7 +18,7 @@ from colabctl.search.space.discrete import (
     Distribution,
     IntUniform,
     WeightedCategorical,
-    same,
+    grid_key,
 )
 from colabctl.search.space.space import Choice, Leaf, Nest, Space
 from colabctl.search.space.uniforms import Path
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 LEAST, MOST = 2.0**-53, 1 - 2.0**-53
-"""The least and the greatest of the uniform numbers behind draws."""
+"""The least and the greatest uniform number behind draws."""
 
 MOST_LISTED = 1000
-"""The most values that an axis lists; more integers than that are searched like real numbers."""
+"""The most values that an axis lists; more integers are searched like real numbers."""
 
 _SLACK = 1e-9  # times the larger bound: how far rounding may move a value past a bound
 
@@ -41,10 +41,7 @@ class Real:
 
     distribution: Continuous | Quantized | IntUniform
 
-    @property
-    def is_searched(self) -> bool:
-        """Whether this axis is searched: always."""
-        return True
+    is_searched: ClassVar[bool] = True
 
     @cached_property
     def ends(self) -> tuple[float, float]:
@@ -66,11 +63,11 @@ class Real:
                 share = sum(quantized.share_around(value)) / 2
             case IntUniform(low, high):
                 share = (value - low + 0.5) / (high - low + 1)
-        return within(share)
+        return clamped(share)
 
     def share(self, coordinate: float) -> float:
         """Return the uniform number that gives the value at a coordinate."""
-        return within(coordinate)
+        return clamped(coordinate)
 
     @cached_property
     def optuna_distribution(self) -> "BaseDistribution":
@@ -85,10 +82,9 @@ class Listed:
     """The axis of a list of values: the coordinate is an index.
 
     Attributes:
-        shares: for each value a uniform number that gives it
-        indices: the index of each value by its JSON text
+        shares: for each value, a uniform number that gives it
+        indices: the index of each value by its key
         ordered: whether neighbours are similar
-
     """
 
     shares: Sequence[float]
@@ -100,21 +96,21 @@ class Listed:
         cls, values: Sequence[Any], shares: Sequence[float], *, ordered: bool = False
     ) -> "Listed":
         """Return the axis of the distinct values, each with a uniform number that gives it."""
-        first = {text(value): i for i, value in reversed(list(enumerate(values)))}
+        first = {exact_key(value): i for i, value in reversed(list(enumerate(values)))}
         distinct = sorted(first.values())
-        similar = {same(values[i]): index for index, i in reversed(list(enumerate(distinct)))}
-        exact = {text(values[i]): index for index, i in enumerate(distinct)}
+        similar = {grid_key(values[i]): index for index, i in reversed(list(enumerate(distinct)))}
+        exact = {exact_key(values[i]): index for index, i in enumerate(distinct)}
         return cls([shares[i] for i in distinct], similar | exact, ordered)
 
     @property
     def is_searched(self) -> bool:
-        """Whether this axis is searched: in a long list, a value says nothing about others."""
+        """Whether this axis is searched; in a long list, a value says nothing about others."""
         return 1 < len(self.shares) <= MOST_LISTED
 
     def coordinate(self, value: Any) -> int | None:
         """Return the coordinate of a value; None if the parameter cannot have it."""
-        index = self.indices.get(text(value))
-        return self.indices.get(same(value)) if index is None else index
+        index = self.indices.get(exact_key(value))
+        return self.indices.get(grid_key(value)) if index is None else index
 
     def share(self, coordinate: float) -> float:
         """Return the uniform number that gives the value at a coordinate."""
@@ -140,8 +136,8 @@ Axis = Real | Listed
 def axis_of(distribution: Distribution) -> Axis:
     """Return the axis of a parameter.
 
-    Probabilities of listed values count for random draws only, such as those at the start of a
-    search. A value that is listed twice counts once.
+    Probabilities of listed values matter only for random draws, as at the start of a search. A
+    value that is listed twice counts once.
     """
     match distribution:
         case Constant(value):
@@ -169,12 +165,12 @@ def axis_of(distribution: Distribution) -> Axis:
     raise TypeError(f"no axis for {distribution}")
 
 
-def within(share: float) -> float:
-    """Return the uniform number that is nearest to a share from 0 to 1."""
+def clamped(share: float) -> float:
+    """Return the nearest uniform number to a share from 0 to 1."""
     return min(max(share, LEAST), MOST)
 
 
-def text(value: Any) -> str:
+def exact_key(value: Any) -> str:
     """Return a text that differs for 1, 1.0, True and "1"."""
     return json.dumps(value, sort_keys=True)
 
@@ -185,9 +181,9 @@ Coordinates = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Dimension:
-    """One parameter and its axis; of a choice, also the level of each branch.
+    """A parameter and its axis; of a choice, also the level of each branch.
 
-    The same path can mean different parameters in different branches; the name is unique.
+    Branches can have different parameters with one path; the name is unique.
     """
 
     name: str
@@ -237,12 +233,8 @@ class Level:
 
 
 def level_of(space: Space) -> Level:
-    """Return the top level of a space, which every task has; branches are below it."""
-    return _level(space, (), map(str, count()))
-
-
-def _level(space: Space, above: Path, names: Iterator[str]) -> Level:
-    return Level(tuple(_dimensions(space, above, names)))
+    """Return the top level of a space, which every task has."""
+    return Level(tuple(_dimensions(space, (), map(str, count()))))
 
 
 def _dimensions(space: Space, above: Path, names: Iterator[str]) -> Iterator[Dimension]:
@@ -255,6 +247,8 @@ def _dimensions(space: Space, above: Path, names: Iterator[str]) -> Iterator[Dim
                 yield from _dimensions(nested, path, names)
             case Choice(_, branches):
                 shares = [(i + 0.5) / len(branches) for i in range(len(branches))]
-                levels = tuple(_level(branch, above, names) for branch in branches.values())
+                levels = tuple(
+                    Level(tuple(_dimensions(branch, above, names))) for branch in branches.values()
+                )
                 axis = Listed.of(list(branches), shares)
                 yield Dimension(next(names), path, axis, levels)

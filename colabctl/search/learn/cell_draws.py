@@ -1,21 +1,20 @@
-"""The random draws of a cell, in which a sampler replaces some numbers by chosen ones."""
+"""The random draws of a cell, in which a sampler can replace uniform numbers."""
 
 import json
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from operator import methodcaller
 
-from colabctl.search.learn.axes import text
+from colabctl.search.learn.axes import exact_key
 from colabctl.search.learn.trials import Trials
-from colabctl.search.space.discrete import same
+from colabctl.search.space.discrete import grid_key
 from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import Path, Uniform, uniforms
 
-_TRIES = 20  # at a point that no other trial has
-_BEYOND_SLOTS = 2**40  # draws from this number on belong to no slot
+_TRIES = 20  # to propose a point that no other trial has
+_BEYOND_TRIALS = 2**40  # draws from this number on belong to no trial
 
-Choosing = Callable[[int], Mapping[Path, float]]
-"""Number of a draw to numbers in (0, 1) for some parameters; the others are drawn at random."""
+Chooser = Callable[[int], Mapping[Path, float]]
+"""From the number of a draw to uniform numbers for some parameters; the others are random."""
 
 
 class CellDraws:
@@ -23,7 +22,7 @@ class CellDraws:
 
     def __init__(self, space: Space, seed: int, values: Values) -> None:
         self.space = space
-        self._key = json.dumps([seed, sorted((name, same(v)) for name, v in values.items())])
+        self._key = json.dumps([seed, sorted((name, grid_key(v)) for name, v in values.items())])
         self._uniforms = uniforms(seed, values)
         self._chosen: Mapping[Path, float] = {}
         self._sample = space.sampler(self._of_parameter)
@@ -38,36 +37,38 @@ class CellDraws:
         return of_trial
 
     def uniform(self, path: Path, draw: int) -> float:
-        """Return the number in (0, 1) that a random search would use."""
+        """Return the uniform number that a random search would use."""
         return self._uniforms(path)(draw)
 
     def seed(self, draw: int, purpose: str = "") -> int:
-        """Return a seed of 32 bits for one draw; draw -1 stands for the cell itself."""
+        """Return a seed of 32 bits for one draw; draw -1 is the cell itself."""
         digest = blake2b(f"{self._key}{draw}{purpose}".encode(), digest_size=4).digest()
         return int.from_bytes(digest)
 
-    def unlike(self, number: int, trials: Trials, choose: Choosing) -> Values:
-        """Return parameters for slot `number` that no other trial has, if there are any.
+    def new_point(self, number: int, trials: Trials, choose: Chooser) -> Values:
+        """Return parameters for trial `number` that no other trial has, if there are any.
 
-        `choose` is tried with the slot's own draw, then with several others. If all of them give
-        points of other trials, this returns the next free one in the list of all points, from a
-        random one on.
+        It tries `choose` with the trial's own draw, then with several others. If all of them give
+        points of other trials, it returns the first free one in the list of all points, from a
+        random position on.
         """
         others = [trial.params for n, trial in trials.items() if n != number]
-        for again in range(_TRIES):
-            draw = number + again * _BEYOND_SLOTS
+        for attempt in range(_TRIES):
+            draw = number + attempt * _BEYOND_TRIALS
             self._chosen = choose(draw)
             proposed = self._sample(draw)
             self._chosen = {}
-            equal = [text(params) for params in others if params == proposed]  # and True is not 1
-            if text(proposed) not in equal:
+            equal = [
+                exact_key(params) for params in others if params == proposed
+            ]  # and True is not 1
+            if exact_key(proposed) not in equal:
                 return proposed
-        points = self.space.points(methodcaller("support"))
+        points = self.space.points(grid=False)
         if points is not None:
-            texts = {text(params) for params in others}
+            texts = {exact_key(params) for params in others}
             start = self.seed(number)
             for i in range(start, start + len(texts) + 1):
                 point = points.at(i % points.size)
-                if text(point) not in texts:
+                if exact_key(point) not in texts:
                     return point
         return proposed

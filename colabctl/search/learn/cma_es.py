@@ -17,18 +17,17 @@ def replayed(
 ) -> cmaes.CMA:
     """Return the optimiser after the complete generations among the trials.
 
-    A generation is as many trials as finished one after the other, wherever they were proposed. An
-    optimiser's state does not depend on its random numbers: with one worker, this is CMA-ES itself;
+    Trials form generations in the order in which they finished, no matter which state proposed
+    them. The state does not depend on random numbers. So with one worker, this is CMA-ES itself;
     with several, some trials of a generation were proposed from an earlier state.
 
     Args:
         trials: the coordinates, each from 0 to 1, and the value of each, in the order of their ends
         dimensions: the number of coordinates
         sign: -1.0 to maximize, else 1.0
-        sigma: the first standard deviation
+        sigma: the initial standard deviation
         seed: of the random numbers for the next point
-        most_resampling: tries at a point within the bounds
-
+        most_resampling: the most tries for a point within the bounds
     """
     optimizer = cmaes.CMA(
         mean=np.full(dimensions, 0.5),

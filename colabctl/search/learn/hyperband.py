@@ -15,7 +15,7 @@ from colabctl.search.learn.trials import Trial, Trials
 
 _BANDS_UP = 100
 _MOST_DOWN = 100_000
-"""The most steps down from max_iter; only an eta near 1 would take more."""
+"""The most bands below max_iter; only an eta near 1 would give more."""
 
 _NEVER = 2**53
 """More values than any run logs."""
@@ -54,7 +54,7 @@ class _Run:
 class HyperbandStopper:
     """Stops a run that is not among the best 1/eta of the runs at the last band that it reached.
 
-    A strict rule compares its value at that band, another one the best that it has logged so far.
+    A strict rule compares the run's value at that band; otherwise its best value so far counts.
     """
 
     def __init__(self, rule: Hyperband, goal: Goal) -> None:
@@ -69,7 +69,7 @@ class HyperbandStopper:
         trial = trials.get(number)
         if trial is None or trial.state != "running":
             return False
-        self._learn(trials)
+        self._update(trials)
         run = self._runs[number]
         count = len(run.at_bands)
         if not count:
@@ -79,7 +79,7 @@ class HyperbandStopper:
         threshold = peers[int(self._share * len(peers))]
         return (run.at_bands[-1] if self._strict else run.best) > threshold
 
-    def _learn(self, trials: Trials) -> None:
+    def _update(self, trials: Trials) -> None:
         runs = self._runs
         for number, trial in trials.items():
             run = runs.get(number)

@@ -1,4 +1,4 @@
-"""Imports Optuna, keeps it quiet, and turns trials into Optuna's."""
+"""Imports Optuna, keeps it quiet, and converts trials to Optuna's."""
 
 import math
 import warnings
@@ -38,16 +38,16 @@ def import_optuna(purpose: str) -> "ModuleType":
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Optuna from logging, and from warning about its experimental parts, within a block.
+    """Keep Optuna from logging, and from warning about experimental features, within a block.
 
-    Afterwards the user's own settings apply again.
+    Afterwards, the user's settings apply again.
     """
     optuna = import_optuna("a quiet study")
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        experimental = optuna.exceptions.ExperimentalWarning
+        with warnings.catch_warnings(action="ignore", category=experimental):
             yield
     finally:
         optuna.logging.set_verbosity(verbosity)
@@ -61,8 +61,8 @@ def frozen(
 ) -> "FrozenTrial":
     """Return a trial as Optuna's, with `number` as its number and its id.
 
-    A done trial without a value, or with NaN, is failed. The value of a pruned one is its last
-    report, as in Optuna. `params` and `distributions` have the same names; without them the trial
+    A done trial without a value, or with NaN, has failed. The value of a pruned trial is its last
+    report, as in Optuna. `params` and `distributions` have the same names; without them, the trial
     has no parameters. Its dates mean nothing.
     """
     trials = import_optuna("a study").trial
@@ -93,10 +93,10 @@ def frozen(
 
 
 def by_step(reports: Sequence[Report]) -> dict[int, float]:
-    """Return reports by step, as Optuna keeps them: the first of several for one step counts.
+    """Return reports by step, as Optuna stores them: the first of several for one step counts.
 
     The steps are those of the task if all are whole numbers from 0 to 2**53, beyond which floats
-    are not exact; else 0, 1, 2, ...
+    are not exact; else they are 0, 1, 2, ...
     """
     steps = [
         step for step, _ in reports if step is not None and 0 <= step <= 2**53 and step % 1 == 0

@@ -1,4 +1,4 @@
-"""Optuna's TPE and Gaussian processes as samplers of a cell; import this only with Optuna."""
+"""Optuna's TPE and Gaussian processes as samplers; import this only where Optuna is installed."""
 
 from collections.abc import Container, Mapping
 from typing import Literal
@@ -16,15 +16,15 @@ from colabctl.search.space.discrete import position
 from colabctl.search.space.space import Values
 from colabctl.search.space.uniforms import Path
 
-# The trials, finished or running, after which a level learns; the earlier ones are random.
+# The number of trials, finished or running, from which a level learns; before, draws are random.
 _START = 6
-# TPE weighs its prior, the uniform one over the space, as one trial, which is much in a short
-# search. So each trial counts this often, as long as all together do not exceed the limit. In
-# tests.bench.regret this takes a quarter to nine tenths off the regret after 60 trials.
+# TPE gives its uniform prior the weight of one trial, which is much in a short search. So each
+# trial counts several times, as long as all together do not exceed the limit. In
+# tests.bench.regret, this reduces the regret after 60 trials by a quarter to nine tenths.
 _WEIGHT = 3
 _WEIGHED = 300
-# The candidates of which TPE proposes the best: fewer than Optuna's 24, so that workers that see
-# each other's trials late go different ways.
+# TPE proposes the best of this number of candidates. They are fewer than Optuna's 24, so that
+# workers that see each other's trials late propose different points.
 _CANDIDATES = 10
 _STUDY = "cell"
 
@@ -51,8 +51,8 @@ class _Storage(optuna.storages.InMemoryStorage):
 class OptunaSampler:
     """Asks a sampler of Optuna's level by level, down into the chosen branches.
 
-    Each level learns from the trials that have it. So conditional parameters are searched together
-    with those of their level, and trials without them do not count.
+    Each level learns from the trials that have it. So conditional parameters are searched jointly
+    with the others of their level, and trials without them do not count.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class OptunaSampler:
 
     def propose(self, number: int, trials: Trials) -> Values:
         """See Sampler."""
-        self._learn(trials)
+        self._update(trials)
         others = [frozen for n, (_, frozen) in sorted(self._seen.items()) if frozen and n != number]
 
         def choose(draw: int) -> Mapping[Path, float]:
@@ -76,9 +76,9 @@ class OptunaSampler:
                 self._choose(self._level, others, draw, chosen)
             return chosen
 
-        return self._draws.unlike(number, trials, choose)
+        return self._draws.new_point(number, trials, choose)
 
-    def _learn(self, trials: Trials) -> None:
+    def _update(self, trials: Trials) -> None:
         for number, trial in trials.items():
             seen = self._seen.get(number)
             if seen is None or seen[0] is not trial:
@@ -104,10 +104,10 @@ class OptunaSampler:
                 chosen |= self._ask(searched, own, draw)
         for dimension in level.dimensions:
             if dimension.branches:
-                u = chosen.get(dimension.path)
-                if u is None:
-                    u = self._draws.uniform(dimension.path, draw)
-                branch = dimension.branches[position(u, 0, len(dimension.branches))]
+                share = chosen.get(dimension.path)
+                if share is None:
+                    share = self._draws.uniform(dimension.path, draw)
+                branch = dimension.branches[position(share, 0, len(dimension.branches))]
                 self._choose(branch, trials, draw, chosen)
 
     def _ask(

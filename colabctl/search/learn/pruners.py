@@ -1,10 +1,9 @@
-"""Stoppers that ask Optuna's pruners about trials that ran on many machines."""
+"""Stoppers that ask Optuna's pruners about trials that run on many machines."""
 
 import copy
 import math
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from optuna.trial import Trial as OptunaTrial
 
-_NAMES = {
-    "median": "MedianPruner",
-    "percentile": "PercentilePruner",
-    "successive_halving": "SuccessiveHalvingPruner",
-    "patient": "PatientPruner",
-    "threshold": "ThresholdPruner",
-}
-
 
 def pruner_stopper(rule: Rule, goal: Goal) -> "ComparingStopper | HalvingStopper":
     """Return the stopper for a pruner of Optuna's; raise UserError if Optuna is not installed."""
@@ -39,10 +30,7 @@ def pruner_stopper(rule: Rule, goal: Goal) -> "ComparingStopper | HalvingStopper
 
 
 class ComparingStopper:
-    """Asks a pruner that compares a trial with those that are done.
-
-    Optuna counts a done trial only if its objective has a value.
-    """
+    """Asks a pruner that compares a trial with those that are done and have a value."""
 
     def __init__(self, rule: Rule, goal: Goal) -> None:
         self._rule, self._goal = rule, goal
@@ -64,7 +52,7 @@ class ComparingStopper:
             if other not in self._done:
                 self._done[other] = finished
                 self._study.add_trial(frozen(other, finished))
-        with _without_warnings():
+        with warnings.catch_warnings(action="ignore"):  # such as NumPy's about reports of NaN only
             return bool(self._study.pruner.prune(self._study, frozen(number, trial)))
 
 
@@ -74,11 +62,10 @@ class _Run:
 
     Attributes:
         stand_in: the trial of the study that represents it
-        reports: its reports so far by step
+        reports: its reports so far, by step
         last: the highest step of these
         stop: whether it had to stop at the last rung that it reached
         unmarked: whether its last report may have reached rungs at which it has no mark yet
-
     """
 
     trial: Trial
@@ -92,10 +79,10 @@ class _Run:
 class HalvingStopper:
     """Asks a pruner that marks each trial at each rung, and compares by these marks.
 
-    The reports of each peer are replayed in their order, as if all trials had run in one process.
-    The order of reports of different trials is unknown. It matters where a pruned trial reached
-    several rungs at once: it is marked at those that it earns among the trials known so far. A
-    trial that reported again, or ended by itself, was promoted from every rung it had reached.
+    It replays the reports of each peer in order, as if all trials had run in one process. The order
+    between trials is unknown. It matters where a pruned trial reached several rungs at once: it is
+    marked at those that it earns among the trials seen so far. A trial that reported again, or
+    ended by itself, was promoted from every rung that it had reached.
     """
 
     def __init__(self, rule: Rule, goal: Goal) -> None:
@@ -107,28 +94,28 @@ class HalvingStopper:
         self._runs: dict[int, _Run] = {}
 
     def stops(self, number: int, trials: Trials) -> bool:
-        """See Stopper. The decision at a rung is final: later news of peers does not change it."""
+        """See Stopper. A decision at a rung is final: later reports of peers do not change it."""
         trial = trials.get(number)
         if trial is None or trial.state != "running":
             return False
-        with _without_warnings():
-            if not self._learn(number, trials):
+        with warnings.catch_warnings(action="ignore"):
+            if not self._update(number, trials):
                 self._reset()
-                self._learn(number, trials)
+                self._update(number, trials)
             run = self._runs[number]
             if run.reports and not run.stop:  # peers may have decided min_resource: auto
                 self._prune(run)
         return run.stop
 
-    def _learn(self, asked: int, trials: Trials) -> bool:
-        """Add all news; return whether they only extend what was known.
+    def _update(self, asked: int, trials: Trials) -> bool:
+        """Add the trials that are new or changed; return False if an earlier report changed.
 
         Trials that have ended come first, by number; the trial `asked` about comes last.
         """
         runs = self._runs
-        news = [n for n, trial in trials.items() if n not in runs or runs[n].trial is not trial]
-        news.sort(key=lambda n: (n == asked, trials[n].state == "running", n))
-        extended = all(self._extend(number, trials[number]) for number in news)
+        changed = [n for n, trial in trials.items() if n not in runs or runs[n].trial is not trial]
+        changed.sort(key=lambda n: (n == asked, trials[n].state == "running", n))
+        extended = all(self._extend(number, trials[number]) for number in changed)
         return extended and len(runs) == len(trials)
 
     def _extend(self, number: int, trial: Trial) -> bool:
@@ -156,7 +143,7 @@ class HalvingStopper:
         return True
 
     def _prune(self, run: _Run) -> None:
-        """Ask the pruner about a trial; it marks the trial at the rungs that it earned."""
+        """Ask the pruner about a trial, which marks it at the rungs that it earned."""
         before = self._stored(run)
         marks = dict(before.system_attrs)
         shown = copy.copy(before)
@@ -177,7 +164,7 @@ class HalvingStopper:
             self._prune(run)
 
     def _complete(self, run: _Run) -> None:
-        """Give Optuna the last step of a done trial, which `min_resource: auto` looks at."""
+        """Tell Optuna the last step of a done trial, by which `min_resource: auto` is decided."""
         if run.reports:
             run.stand_in.report(run.reports[run.last], run.last)
         # Optuna decides whether a trial with this value, or None, is complete
@@ -185,7 +172,7 @@ class HalvingStopper:
 
 
 def _starts_with(reports: Mapping[int, float], earlier: Mapping[int, float]) -> bool:
-    """Return whether reports are the earlier ones, possibly with more; NaN equals NaN."""
+    """Return whether reports begin with the earlier ones; NaN equals NaN."""
     return len(reports) >= len(earlier) and all(
         new == old and (value == before or (math.isnan(value) and math.isnan(before)))
         for (new, value), (old, before) in zip(reports.items(), earlier.items(), strict=False)
@@ -207,14 +194,7 @@ def _pruner(rule: Rule) -> "BasePruner":
         name: _pruner(value) if isinstance(value, Rule) else value
         for name, value in vars(rule).items()
     }
-    kind = getattr(import_optuna("early_terminate").pruners, _NAMES[rule.type])
+    pruners = import_optuna("early_terminate").pruners
+    kind = getattr(pruners, f"{type(rule).__name__}Pruner")  # a rule has the name of its pruner
     pruner: BasePruner = kind(**arguments)
     return pruner
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Silence warnings within a block, such as NumPy's about reports that are all NaN."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

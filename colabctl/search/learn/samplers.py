@@ -1,8 +1,8 @@
-"""The samplers that propose the parameters of slots: TPE and GP by Optuna, CMA-ES, Sobol points.
+"""The samplers, which propose parameters of deferred tasks: TPE and GP by Optuna, CMA-ES, Sobol.
 
-A proposal depends on nothing but the sweep's seed, the values of its cell, the number of the slot
-and the known trials. So nothing is lost with a worker, two machines that claim one slot with the
-same knowledge propose the same point, and two slots get different points.
+A proposal depends only on the sweep's seed, the values of the cell, the number of the trial, and
+the known trials. So nothing is lost with a worker, two machines that claim one task with the same
+knowledge propose the same point, and two trials get different points.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any, Protocol, get_args
 from colabctl.errors import UserError
 from colabctl.search.language.declaration import SamplerName
 from colabctl.search.language.metric import Goal
-from colabctl.search.learn.axes import Dimension, Level, Real, level_of, within
+from colabctl.search.learn.axes import Dimension, Level, Real, clamped, level_of
 from colabctl.search.learn.cell_draws import CellDraws
 from colabctl.search.learn.optuna_bridge import import_optuna
 from colabctl.search.learn.trials import Trial, Trials
@@ -22,10 +22,10 @@ from colabctl.search.space.uniforms import Path
 
 
 class Sampler(Protocol):
-    """Proposes parameters for the slots of one cell; it remembers the trials that it has seen."""
+    """Proposes parameters for the trials of one cell; it remembers the trials that it has seen."""
 
     def propose(self, number: int, trials: Trials) -> Values:
-        """Return the parameters for slot `number`, learned from all known trials.
+        """Return parameters for trial `number`, learned from all known trials.
 
         A trial that has changed since the last call must be another object. Trials that do not fit
         the space are ignored.
@@ -58,14 +58,14 @@ _LIBRARIES = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}
 
 
 def check_libraries(name: str) -> None:
-    """Raise UserError for a library that a sampler needs and that is not installed."""
+    """Raise UserError if a library that a sampler needs is not installed."""
     for library in ("optuna", *_LIBRARIES.get(name, ())):
         if find_spec(library) is None:
             raise UserError(f"sampler: {name} needs {library}; run: pip install {library}")
 
 
 class CovarianceMatrix:
-    """CMA-ES over the numbers that every task has; the other parameters are drawn at random."""
+    """CMA-ES over the numbers that every task has; other parameters are drawn at random."""
 
     def __init__(
         self, draws: CellDraws, level: Level, numbers: list[Dimension], goal: Goal
@@ -89,9 +89,9 @@ class CovarianceMatrix:
         def choose(draw: int) -> Mapping[Path, float]:
             optimizer.reseed_rng(self._draws.seed(draw))
             point = zip(self._numbers, optimizer.ask(), strict=True)
-            return {d.path: within(float(u)) for d, u in point}
+            return {d.path: clamped(float(share)) for d, share in point}
 
-        return self._draws.unlike(number, trials, choose)
+        return self._draws.new_point(number, trials, choose)
 
     def _finished(self, trials: Trials) -> Iterator[tuple[list[float], float]]:
         for _, trial in sorted(trials.items(), key=_by_end):
@@ -110,7 +110,7 @@ def _by_end(item: tuple[int, Trial]) -> tuple[float, int]:
 
 
 class Sobol:
-    """A scrambled Sobol sequence, which does not learn; a slot gets the point of its number."""
+    """A scrambled Sobol sequence, which does not learn; trial n gets its point n."""
 
     def __init__(self, draws: CellDraws) -> None:
         from scipy.stats import qmc  # noqa: PLC0415 - heavy, and may be missing
@@ -121,7 +121,7 @@ class Sobol:
 
     def propose(self, number: int, trials: Trials) -> Values:
         """See Sampler."""
-        return self._draws.unlike(
+        return self._draws.new_point(
             number, trials, lambda draw: self._point(number) if draw == number else {}
         )
 
@@ -132,4 +132,4 @@ class Sobol:
         if number:
             sequence.fast_forward(number)
         point = zip(self._paths, sequence.random()[0], strict=True)
-        return {path: within(float(u)) for path, u in point}
+        return {path: clamped(float(share)) for path, share in point}

@@ -1,4 +1,4 @@
-"""The trials of one cell, as far as they are known: what a search learns from."""
+"""The known trials of one cell, from which a search learns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,6 @@ class Trial:
         distributions: of an Optuna objective's parameters, in Optuna's JSON; None for others,
             whose space is declared
         ended: the time of its end, in seconds on a clock that all trials share; None before
-
     """
 
     state: State

@@ -1,4 +1,4 @@
-"""The beta distribution, which the standard library lacks: its quantiles and shares."""
+"""Quantiles and shares of the beta distribution, which the standard library lacks."""
 
 import math
 

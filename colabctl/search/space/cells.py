@@ -6,11 +6,11 @@ from itertools import islice
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.search.space.discrete import same
+from colabctl.search.space.discrete import grid_key
 from colabctl.search.space.space import Space, Values
 
 MOST_CELLS = 10_000
-"""The most combinations of `foreach`, including excluded ones."""
+"""The most combinations of `foreach`, including those that are excluded."""
 
 Exclusion = Mapping[str, Any]
 """Values of some `foreach` parameters; combinations that have all of them are dropped."""
@@ -18,7 +18,7 @@ Exclusion = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Cell:
-    """One search: the values of its `foreach` parameters, its number of tasks, its space."""
+    """One search: the values of its `foreach` parameters, its number of tasks, and its space."""
 
     values: Values
     tasks: int
@@ -30,11 +30,11 @@ def combinations(
 ) -> list[tuple[Values, Space]]:
     """Return the values of each cell, and the space that remains to be searched in it.
 
-    A parameter that only some branches have varies only in the cells of those branches.
-    Raises UserError, naming `source`, for more than MOST_CELLS combinations and if none remains.
+    A parameter that only some branches have varies in their cells only. Raises UserError, naming
+    `source`, for more than MOST_CELLS combinations, and if none remains.
     """
-    every = list(islice(_combined(space, foreach), MOST_CELLS + 1))
-    if len(every) > MOST_CELLS:
+    cells = list(islice(_combined(space, foreach), MOST_CELLS + 1))
+    if len(cells) > MOST_CELLS:
         raise UserError(
             f"{source}: foreach {', '.join(foreach)} gives more than {MOST_CELLS:,} combinations; "
             "give these parameters fewer values"
@@ -42,16 +42,16 @@ def combinations(
     dropped: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for rule in exclude:
         names = tuple(sorted(rule))
-        dropped.setdefault(names, set()).add(tuple(same(rule[name]) for name in names))
+        dropped.setdefault(names, set()).add(tuple(grid_key(rule[name]) for name in names))
 
     def is_dropped(values: Values) -> bool:
         return any(
             all(name in values for name in names)
-            and tuple(same(values[name]) for name in names) in rules
+            and tuple(grid_key(values[name]) for name in names) in rules
             for names, rules in dropped.items()
         )
 
-    remaining = [(values, left) for values, left in every if not is_dropped(values)]
+    remaining = [cell for cell in cells if not is_dropped(cell[0])]
     if not remaining:
         raise UserError(f"{source}: exclude drops every combination; nothing is left to run")
     return remaining
@@ -63,6 +63,6 @@ def _combined(space: Space, foreach: Sequence[str]) -> Iterator[tuple[Values, Sp
         yield {}, space
         return
     others = [other for other in foreach if other != name]
-    for value, left in space.fixed(name):
-        for values, rest in _combined(left, others):
+    for value, remaining in space.fixed(name):
+        for values, rest in _combined(remaining, others):
             yield {name: value} | values, rest

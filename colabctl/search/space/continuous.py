@@ -10,9 +10,9 @@ from colabctl.search.space.beta import beta_quantile, beta_share
 from colabctl.search.space.discrete import Distribution, Points, check_order
 
 _STANDARD_NORMAL = NormalDist()
-_WIDEST = 8.3  # standard deviations that no draw of 53 bits exceeds
-_LARGEST_EXPONENT = 690.0  # e to this power is just below the largest number of a sweep
-_MOST_STEPS = 2**53  # multiples of q up to which neighbours are different floats
+_WIDEST = 8.3  # in standard deviations; no draw of 53 bits exceeds it
+_LARGEST_EXPONENT = 690.0  # e to this power is just below LARGEST_NUMBER
+_MOST_STEPS = 2**53  # up to this multiple of q, neighbours are different floats
 
 
 class Continuous(Distribution):
@@ -55,11 +55,23 @@ class Uniform(Continuous):
 
 
 @dataclass(frozen=True)
-class _Exponents(Continuous):
-    """Bounds that are exponents of e."""
+class Logarithmic(Continuous):
+    """A distribution whose logarithm is uniform."""
 
     min: float
     max: float
+
+    def exponents(self) -> tuple[float, float]:
+        """Return the bounds of the logarithm."""
+        raise NotImplementedError
+
+    def share_below(self, value: float) -> float:
+        return _part(math.log(value) if value > 0 else -math.inf, *self.exponents())
+
+
+@dataclass(frozen=True)
+class _Exponents(Logarithmic):
+    """Bounds that are exponents of e."""
 
     def __post_init__(self) -> None:
         check_order(self.min, self.max)
@@ -68,6 +80,10 @@ class _Exponents(Continuous):
                 f"min {self.min} and max {self.max} are exponents of e here, and too large; for "
                 "bounds of the values use the distribution whose name ends in _values"
             )
+
+    def range(self) -> tuple[float, float]:
+        low, high = self.exponents()
+        return math.exp(low), math.exp(high)
 
 
 @dataclass(frozen=True)
@@ -79,11 +95,8 @@ class LogUniform(_Exponents):
     def value_at(self, u: float) -> float:
         return math.exp(u * (self.max - self.min) + self.min)
 
-    def share_below(self, value: float) -> float:
-        return _part(_log(value), self.min, self.max)
-
-    def range(self) -> tuple[float, float]:
-        return math.exp(self.min), math.exp(self.max)
+    def exponents(self) -> tuple[float, float]:
+        return self.min, self.max
 
 
 @dataclass(frozen=True)
@@ -95,45 +108,39 @@ class InvLogUniform(_Exponents):
     def value_at(self, u: float) -> float:
         return math.exp(-((1 - u) * (self.max - self.min) + self.min))
 
-    def share_below(self, value: float) -> float:
-        return _part(_log(value), -self.max, -self.min)
-
-    def range(self) -> tuple[float, float]:
-        return math.exp(-self.max), math.exp(-self.min)
+    def exponents(self) -> tuple[float, float]:
+        return -self.max, -self.min
 
 
 @dataclass(frozen=True)
-class _LogBetween(Continuous):
-    """From `min` to `max`, with a logarithm that is uniform."""
-
-    min: float
-    max: float
+class _Values(Logarithmic):
+    """Bounds that are values, above 0."""
 
     def __post_init__(self) -> None:
         check_order(self.min, self.max)
         if not self.min > 0:
             raise ValueError(f"min is {self.min}, and a logarithm needs it above 0")
 
-    def share_below(self, value: float) -> float:
-        return _part(_log(value), math.log(self.min), math.log(self.max))
+    def exponents(self) -> tuple[float, float]:
+        return math.log(self.min), math.log(self.max)
 
     def range(self) -> tuple[float, float]:
         return self.min, self.max
 
 
 @dataclass(frozen=True)
-class LogUniformValues(_LogBetween):
+class LogUniformValues(_Values):
     """From `min` to `max`, with a logarithm that is uniform."""
 
     word: ClassVar[str] = "log_uniform_values"
 
     def value_at(self, u: float) -> float:
-        low = math.log(self.min)
-        return math.exp(u * (math.log(self.max) - low) + low)
+        low, high = self.exponents()
+        return math.exp(u * (high - low) + low)
 
 
 @dataclass(frozen=True)
-class InvLogUniformValues(_LogBetween):
+class InvLogUniformValues(_Values):
     """As LogUniformValues, but computed through the inverse, with 1 - u for u."""
 
     word: ClassVar[str] = "inv_log_uniform_values"
@@ -180,7 +187,8 @@ class LogNormal(Continuous):
         return math.exp(self.sigma * _STANDARD_NORMAL.inv_cdf(u)) * math.exp(self.mu)
 
     def share_below(self, value: float) -> float:
-        return _STANDARD_NORMAL.cdf((_log(value) - self.mu) / self.sigma)
+        log = math.log(value) if value > 0 else -math.inf
+        return _STANDARD_NORMAL.cdf((log - self.mu) / self.sigma)
 
 
 @dataclass(frozen=True)
@@ -210,7 +218,7 @@ class Beta(Continuous):
 class Quantized(Distribution):
     """Draws of `base`, rounded to multiples of `q`, halves to even.
 
-    Rounding can leave [min, max]. The draws are whole numbers if `q` is an int.
+    Rounding can move a draw out of [min, max]. Draws are whole numbers if `q` is an int.
     """
 
     base: Continuous
@@ -231,7 +239,7 @@ class Quantized(Distribution):
         return self._multiple(round(self.base.value_at(u) / self.q))
 
     def share_around(self, value: float) -> tuple[float, float]:
-        """Return the shares of the draws of `base` between which a draw is rounded to `value`."""
+        """Return the two shares of the draws of `base` between which they round to `value`."""
         count = round(value / self.q)
         below, above = (count - 0.5) * self.q, (count + 0.5) * self.q
         return self.base.share_below(below), self.base.share_below(above)
@@ -255,7 +263,7 @@ class Quantized(Distribution):
 
 
 def _arange(low: float, high: float, step: float) -> Points[float]:
-    """Return numpy.arange(low, high, step), bit for bit: without `high`."""
+    """Return the values of numpy.arange(low, high, step), bit for bit."""
     size = math.ceil((high - low) / step)
     if all(isinstance(number, int) for number in (low, high, step)):
         return Points(size, lambda i: low + i * step)
@@ -264,7 +272,7 @@ def _arange(low: float, high: float, step: float) -> Points[float]:
 
 
 def _part(value: float, low: float, high: float) -> float:
-    """Return the position of `value` from `low` (0) to `high` (1), no less and no more."""
+    """Return the position of `value` between `low`, at 0, and `high`, at 1; limited to these."""
     if not low < high:  # bounds so close that their logarithms are equal
         return 0.5
     return min(max((value - low) / (high - low), 0.0), 1.0)

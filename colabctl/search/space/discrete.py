@@ -1,9 +1,9 @@
-"""Discrete distributions of parameters: constants, lists and integers; and the base of all.
+"""The base of all distributions, and the discrete ones: constants, lists and integers.
 
-Each distribution is a frozen value. Creating one with arguments that make no sense raises
-ValueError with a message for the user. `value_at(u)`, for u in (0, 1), is the quantile function of
-W&B's engine (PyPI `sweeps` 0.3.0, `HyperParameter.ppf`): bit for bit where that is arithmetic, to
-13 digits where it calls a library. Its quirks, such as rounding past max, are kept.
+A distribution is a frozen value. Creating one with arguments that make no sense raises ValueError
+with a message for the user. `value_at(u)`, for u in (0, 1), is the quantile function of W&B's
+engine (PyPI `sweeps` 0.3.0, `HyperParameter.ppf`), with its quirks, such as rounding past max. It
+is equal bit for bit where that is arithmetic, and to 13 digits where that calls a library.
 """
 # ruff: noqa: D102 - the base class says what the methods do
 
@@ -38,20 +38,20 @@ class Distribution:
         return self.word
 
     def value_at(self, u: float) -> Any:
-        """Return the quantile of `u`, in (0, 1): the value below which that share of draws is."""
+        """Return the quantile of `u`, in (0, 1): a share `u` of draws is below it."""
         raise NotImplementedError
 
     def grid(self) -> Points[Any] | None:
-        """Return the values of a grid, in W&B's order; None if W&B does not allow a grid."""
+        """Return the values of a grid in W&B's order; None if W&B does not allow a grid."""
         return None
 
     def support(self) -> Points[Any] | None:
         """Return every value that can be drawn, each once; None if they cannot be listed."""
-        return None
+        return self.grid()
 
 
-def same(value: Any) -> str:
-    """Return a text that is equal for values that are one for W&B's grid: 1 and 1.0, not "1"."""
+def grid_key(value: Any) -> str:
+    """Return a text that is the same for values that W&B's grid takes for one: 1 and 1.0."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, sort_keys=True)
@@ -80,9 +80,6 @@ class Constant(Distribution):
     def grid(self) -> Points[Any]:
         return distinct_points([self.value])
 
-    def support(self) -> Points[Any]:
-        return self.grid()
-
 
 @dataclass(frozen=True)
 class Categorical(Distribution):
@@ -100,9 +97,6 @@ class Categorical(Distribution):
 
     def grid(self) -> Points[Any]:
         return distinct_points(self.values)
-
-    def support(self) -> Points[Any]:
-        return self.grid()
 
 
 @dataclass(frozen=True)
@@ -153,13 +147,10 @@ class IntUniform(Distribution):
     def grid(self) -> Points[Any]:
         return Points(self.max - self.min + 1, lambda i: self.min + i)
 
-    def support(self) -> Points[Any]:
-        return self.grid()
-
 
 def distinct_points(values: Sequence[Any]) -> Points[Any]:
-    """Return the distinct values as W&B's grid does: in the place of the first, as the last."""
-    distinct = list({same(value): value for value in values}.values())
+    """Return the distinct values as W&B's grid does: the last of equals, where the first was."""
+    distinct = list({grid_key(value): value for value in values}.values())
     return Points(len(distinct), distinct.__getitem__)
 
 

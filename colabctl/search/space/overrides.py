@@ -1,7 +1,7 @@
 """Resolves names that are both shared and in a branch of a choice: the branch overrides.
 
-An overridden parameter moves from its level into all branches of that choice that do not define it
-themselves. After that, no two parameters of a task have the same name.
+An overridden parameter moves from its level into the branches of that choice that do not define it.
+After that, no two parameters of a task have the same name.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,7 +17,7 @@ class ClashError(ValueError):
 
 
 def resolved(parameters: Iterable[Parameter]) -> Space:
-    """Return the space of these parameters of one level, whose branches are already resolved.
+    """Return the space of the parameters of one level, whose branches are already resolved.
 
     Raises ClashError if two branches can define a name at the same time.
     """
@@ -33,14 +33,16 @@ def resolved(parameters: Iterable[Parameter]) -> Space:
         level[choice.name] = _with_shared(choice, shared_here)
     space = Space.of(level.values())
     if space.size > _MOST_PARAMETERS:
-        raise ClashError("choices inside choices make too many parameters; use fewer branches")
+        raise ClashError(
+            "choices inside choices multiply to too many parameters; use fewer branches"
+        )
     return space
 
 
 def _overridden_choice(level: Mapping[str, Parameter]) -> tuple[Choice, Choice] | None:
-    """Return a choice that exactly one other overrides, and that other; None if none is left.
+    """Return a choice that exactly one other overrides, and that other; None if there is none.
 
-    One that overrides no choice itself comes first, so nothing moves twice.
+    The choice overrides no choice itself, so nothing moves twice.
     """
     choices = {name: p for name, p in level.items() if isinstance(p, Choice)}
     for name, choice in choices.items():

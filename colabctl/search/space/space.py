@@ -1,8 +1,8 @@
-"""The space of a sweep: the parameters that tasks can have, as a grid or drawn at random.
+"""The space of a sweep: the parameters that its tasks can have, listed or drawn at random.
 
 The parameters of a space have different names and are in alphabetical order, W&B's order in a grid.
-A parameter is a leaf with a distribution, a nest (a map of parameters), or a choice, whose value
-names a branch; the parameters of that branch are on the same level as the choice.
+A parameter is a leaf with a distribution, a nest (a map of parameters), or a choice. The value of a
+choice names one of its branches, whose parameters are on the same level as the choice.
 """
 
 import math
@@ -18,9 +18,6 @@ from colabctl.search.space.uniforms import Path, Uniform
 
 Values = dict[str, Any]
 """The parameters of one task."""
-
-Listing = Callable[[Distribution], Points[Any] | None]
-"""The points of a distribution: its `grid()` or its `support()`."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Choice:
 
     @cached_property
     def size(self) -> int:
-        """The number of parameters and spaces in it."""
+        """The number of parameters and spaces in it, including itself."""
         return 1 + sum(branch.size for branch in self.branches.values())
 
 
@@ -78,12 +75,12 @@ class Space:
 
     @cached_property
     def choices(self) -> tuple[Choice, ...]:
-        """Those parameters that are choices."""
+        """The parameters that are choices."""
         return tuple(p for p in self.parameters if isinstance(p, Choice))
 
     @cached_property
     def every_name(self) -> frozenset[str]:
-        """The names of this level, including those in branches."""
+        """The names of this level and of all branches."""
         return frozenset(self.by_name).union(*(choice.below for choice in self.choices))
 
     @cached_property
@@ -119,8 +116,8 @@ class Space:
             for value in map(points.at, range(points.size)):
                 yield value, Space.of((*others, Leaf(name, Constant(value))))
 
-    def points(self, listing: Listing) -> Points[Values] | None:
-        """Return every combination of values; None if there is no end of them.
+    def points(self, *, grid: bool) -> Points[Values] | None:
+        """Return every combination of values, of a grid or that can be drawn; None if infinite.
 
         The last name varies fastest; the branches of a choice follow each other. A point is
         computed from its number, without enumerating the others.
@@ -129,11 +126,11 @@ class Space:
         for parameter in self.parameters:
             match parameter:
                 case Leaf(_, distribution):
-                    axis = listing(distribution)
+                    axis = distribution.grid() if grid else distribution.support()
                 case Nest(_, space):
-                    axis = space.points(listing)
+                    axis = space.points(grid=grid)
                 case Choice():
-                    axis = _branch_points(parameter, listing)
+                    axis = _branch_points(parameter, grid=grid)
             if axis is None:
                 return None
             axes.append((parameter.name, isinstance(parameter, Choice), axis))
@@ -155,10 +152,10 @@ class Space:
     def sampler(
         self, uniforms: Callable[[Path], Uniform], above: Path = ()
     ) -> Callable[[int], Values]:
-        """Return a function that draws the parameters of a trial.
+        """Return a function from the number of a trial to its parameters.
 
-        The numbers of a parameter depend on its path in the task's parameters, not on its branch,
-        so they do not change when it moves out of a branch.
+        The draws of a parameter depend on its path in the task's parameters, not on its branch. So
+        they do not change when it moves out of a branch.
         """
         constants: Values = dict.fromkeys(self.by_name)
         leaves: list[tuple[str, Uniform, Callable[[float], Any]]] = []
@@ -192,11 +189,11 @@ class Space:
         return sample
 
 
-def _branch_points(choice: Choice, listing: Listing) -> Points[Values] | None:
+def _branch_points(choice: Choice, *, grid: bool) -> Points[Values] | None:
     """Return the points of each branch in turn, with the choice's own value."""
     branches: list[tuple[str, Points[Values]]] = []
     for name, space in choice.branches.items():
-        points = space.points(listing)
+        points = space.points(grid=grid)
         if points is None:
             return None
         branches.append((name, points))

@@ -17,7 +17,7 @@ from colabctl.run.failure import Pruned, TaskError
 from colabctl.run.notebook import kernel_lifecycle
 from colabctl.run.notebook.runner import Runner
 from colabctl.task import Assignment, Task
-from tests.notebook.made import content
+from tests.notebook.notebooks import content
 
 PARAMETERS = "# parameters\nx = 0"
 DONE = "import colabctl; colabctl.task().done(x=x)"

@@ -10,7 +10,7 @@ from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.failure import TaskError
 from colabctl.run.notebook.runner import Runner, run_loop
 from colabctl.run.settings import Settings
-from tests.notebook.made import content
+from tests.notebook.notebooks import content
 from tests.run.colab import colab_here
 from tests.run.notebook.lab import DONE, PARAMETERS, Lab, lab_at, value
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebook.made import content
+from tests.notebook.notebooks import content
 from tests.processes import Project, check_interrupted_leaves_nothing, linux, until
 from tests.run.notebook.lab import DONE, PARAMETERS, REPORT, Lab, plain
 

@@ -1,4 +1,4 @@
-"""Every key of W&B's form is read, refused for a reason, or ignored with a note."""
+"""Every key of W&B's format is read, refused for a reason, or ignored with a note."""
 
 from typing import Any
 
@@ -144,7 +144,7 @@ WORDS = "hyperband, median, percentile, successive_halving, patient, threshold"
         ("{type: Hyper-Band}", "Hyper", "did you mean hyperband?"),
         ("{type: hyperband}", "{", "needs min_iter:"),
         ("{type: hyperband, max_iter: 27}", "27", "needs s:"),
-        ("{type: hyperband, max_iter: 2, s: 2}", "{", "never cuts"),
+        ("{type: hyperband, max_iter: 2, s: 2}", "{", "never stops a task"),
         ("{type: hyperband, min_iter: 3, eta: 1}", "1}", "above 1"),
         ("{type: hyperband, min_iter: 3, strict: 1}", "1}", "true or false"),
         ("{type: hyperband, min_itr: 3, min_iter: 3}", "min_itr", "mean min_iter?"),
@@ -271,7 +271,7 @@ def test_hyperband_has_the_reference_engines_defaults(rule: str, expected: dict[
         ),
     ],
 )
-def test_a_pruner_of_optunas_has_its_arguments_with_their_defaults(
+def test_a_pruner_has_optunas_arguments_with_their_defaults(
     rule: str, expected: dict[str, Any]
 ) -> None:
     early_terminate = declared(f"metric: {{name: loss}}\nearly_terminate: {rule}").early_terminate
@@ -377,7 +377,7 @@ def test_an_objective_has_one_study_for_each_combination() -> None:
     text = "method: optuna\nprogram: a.py:f\ntrials: 7\nforeach: [d]\nparameters: {d: {values: [1, 2]}}\n"
     expansion = expand(read(text, "o.yaml"))
     assert [(cell.values, cell.tasks) for cell in expansion.cells] == [({"d": 1}, 7), ({"d": 2}, 7)]
-    assert [draw.params for draw in expansion.tasks()] == [None] * 14
+    assert [task.params for task in expansion.tasks()] == [None] * 14
 
 
 def test_a_sampler_is_for_searches_that_learn() -> None:

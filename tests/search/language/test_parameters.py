@@ -86,7 +86,7 @@ def test_a_parameter_that_makes_no_sense_is_refused_with_a_fix(parameter: str, w
         "{distribution: q_normal}",
     ],
 )
-def test_a_grid_over_a_distribution_without_a_list_is_refused(parameter: str) -> None:
+def test_a_grid_over_values_that_cannot_be_listed_is_refused(parameter: str) -> None:
     for text in (f"  p: {parameter}", f"  n: {{parameters: {{p: {parameter}}}}}"):
         problems = problems_of(sweep(text, "grid"))
         assert len(problems) == 1

@@ -1,4 +1,4 @@
-"""Stopping rules have Optuna's arguments, survive the plan, and refuse arguments without sense."""
+"""Stopping rules have Optuna's arguments, survive the plan, and refuse arguments that make no sense."""
 
 import inspect
 import json

@@ -74,7 +74,7 @@ def test_peers_that_are_no_longer_known_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("late", [at(0, 1.0, 1.0, 1.0, state="pruned"), at(0, 1.0, 1.0, 1.0)])
-def test_late_news_of_a_finished_peer_counts(late: Trial) -> None:
+def test_late_reports_of_a_finished_peer_count(late: Trial) -> None:
     judge = stopper(HALVING, "minimize")
     ended = at(0, 1.0, 1.0, state="pruned")
     assert not judge.stops(0, {1: ended, 0: at(0, 0.0, 0.0)})

@@ -1,4 +1,4 @@
-"""Optuna's pruners say of trials from anywhere what Optuna says when all run in one process."""
+"""A stopper decides as Optuna does when all trials run in one process."""
 
 import logging
 import math
@@ -79,27 +79,27 @@ VALUES = st.one_of(
 
 @dataclass(frozen=True)
 class Event:
-    """The trial of worker `who` reports `gap` steps after its highest step (at first -1)."""
+    """The trial of a worker reports `gap` steps after its highest step (at first -1)."""
 
-    who: int
+    worker: int
     gap: int
     value: float
     end: str
 
 
 def events(source: random.Random, *, most_gap: int = 9) -> Iterator[Event]:
-    """Yield what four workers do that run many trials, some better than others."""
+    """Yield the events of four workers that run many trials, some better than others."""
     levels = [0.0] * 4
     for _ in range(200):
-        who = source.randrange(4)
+        worker = source.randrange(4)
         if source.random() < 0.1:
-            levels[who] = source.randint(-2, 2)
-        value = levels[who] + source.choice([0, 0, source.uniform(-1, 1)])
+            levels[worker] = source.randint(-2, 2)
+        value = levels[worker] + source.choice([0, 0, source.uniform(-1, 1)])
         if source.random() < 0.05:
             value = source.choice([math.nan, math.inf, -math.inf])
         gap = source.choice([1, 1, 1, source.randint(-2, most_gap)]) if most_gap > 1 else 1
         end = source.choice(["done", "done", "without value", "failed"])
-        yield Event(who, gap, value, end if source.random() < 0.1 else "")
+        yield Event(worker, gap, value, end if source.random() < 0.1 else "")
 
 
 def pruner_of(rule: Mapping[str, Any]) -> Any:
@@ -121,28 +121,28 @@ def _optuna_is_quiet_in_these_tests() -> Iterator[None]:
 def run_in_one_process(
     rule: Mapping[str, Any], goal: Goal, events: Iterable[Event], asked: Callable[..., bool]
 ) -> set[bool]:
-    """Let plain Optuna run trials that report in turns; compare, and return, what it says."""
+    """Let plain Optuna run trials that report in turns; compare its answers, and return them."""
     study = optuna.create_study(direction=goal, pruner=pruner_of(rule))
     trials: dict[int, Trial] = {}
     running: dict[int, optuna.Trial] = {}
-    said = set()
+    answers = set()
     for event in events:
-        if event.who not in running:
-            running[event.who] = study.ask()
-            trials[running[event.who].number] = Trial("running", {})
-        theirs = running[event.who]
+        if event.worker not in running:
+            running[event.worker] = study.ask()
+            trials[running[event.worker].number] = Trial("running", {})
+        theirs = running[event.worker]
         ours = trials[theirs.number]
         last = max((int(step) for step, _ in ours.reports if step is not None), default=-1)
         step = max(last + event.gap, 0)
         theirs.report(event.value, step)
         ours = replace(ours, reports=(*ours.reports, (step, event.value)))
         trials[theirs.number] = ours
-        stop = bool(theirs.should_prune())  # some pruners say it in NumPy's words
+        stop = bool(theirs.should_prune())  # some pruners return a NumPy bool
         assert asked(theirs.number, trials) == stop
-        said.add(stop)
+        answers.add(stop)
         if not stop and not event.end:
             continue
-        del running[event.who]
+        del running[event.worker]
         if stop:
             trials[theirs.number] = replace(ours, state="pruned")
             study.tell(theirs, state=optuna.trial.TrialState.PRUNED)
@@ -154,40 +154,40 @@ def run_in_one_process(
                 ours, state="failed" if event.end == "failed" else "done"
             )
             study.tell(theirs, state=optuna.trial.TrialState.FAIL)
-    return said
+    return answers
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("goal", ["minimize", "maximize"])
 @pytest.mark.parametrize("name", RULES)
-def test_a_stopper_says_what_optuna_says_in_one_process(name: str, goal: Goal) -> None:
-    said = set()
+def test_a_stopper_decides_as_optuna_does_in_one_process(name: str, goal: Goal) -> None:
+    answers = set()
     for seed in range(HISTORIES):
         judge = stopper(RULES[name], goal)
-        said |= run_in_one_process(RULES[name], goal, events(random.Random(seed)), judge.stops)
-    assert said == {True, False}
+        answers |= run_in_one_process(RULES[name], goal, events(random.Random(seed)), judge.stops)
+    assert answers == {True, False}
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("goal", ["minimize", "maximize"])
 @pytest.mark.parametrize("name", COMPARING)
-def test_a_stopper_that_knows_nothing_yet_says_the_same(name: str, goal: Goal) -> None:
+def test_a_new_stopper_decides_the_same(name: str, goal: Goal) -> None:
     def asked(number: int, trials: Mapping[int, Trial]) -> bool:
         return stopper(RULES[name], goal).stops(number, trials)
 
-    said = set()
+    answers = set()
     for seed in range(HISTORIES):
-        said |= run_in_one_process(RULES[name], goal, events(random.Random(seed)), asked)
-    assert said == {True, False}
+        answers |= run_in_one_process(RULES[name], goal, events(random.Random(seed)), asked)
+    assert answers == {True, False}
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("goal", ["minimize", "maximize"])
 @pytest.mark.parametrize("name", RUNGS)
-def test_a_new_stopper_says_the_same_at_each_rung_where_no_report_reaches_two(
+def test_a_new_stopper_decides_the_same_at_each_rung_if_no_report_reaches_two(
     name: str, goal: Goal
 ) -> None:
-    """Optuna decides at a rung only; between them a newcomer judges by the last one."""
+    """Optuna decides only at rungs; between them, a new stopper decides by the last one."""
 
     def asked(number: int, trials: Mapping[int, Trial]) -> bool:
         answer = judge.stops(number, trials)
@@ -217,7 +217,7 @@ def cells(draw: st.DrawFn) -> dict[int, Trial]:
 @pytest.mark.parametrize("name", [*COMPARING, *RUNGS])
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(goal=GOALS, trials=cells(), source=st.randoms())
-def test_the_order_in_which_peers_are_learned_does_not_matter(
+def test_the_order_in_which_peers_are_added_does_not_matter(
     name: str, goal: Goal, trials: dict[int, Trial], source: Any
 ) -> None:
     numbers = list(trials)[1:]
@@ -236,17 +236,18 @@ def test_the_order_in_which_peers_are_learned_does_not_matter(
 def test_reports_that_come_one_by_one_count_as_those_that_come_at_once(
     name: str, goal: Goal, trials: dict[int, Trial]
 ) -> None:
-    whole, answer = trials.pop(0), False
+    complete, answer = trials.pop(0), False
     judge = stopper(RULES[name], goal)
-    for end in range(len(whole.reports) + 1):
-        answer = judge.stops(0, {**trials, 0: replace(whole, reports=whole.reports[:end])})
-    assert answer == stopper(RULES[name], goal).stops(0, {**trials, 0: whole})
+    for end in range(len(complete.reports) + 1):
+        partial = replace(complete, reports=complete.reports[:end])
+        answer = judge.stops(0, {**trials, 0: partial})
+    assert answer == stopper(RULES[name], goal).stops(0, {**trials, 0: complete})
 
 
 @pytest.mark.parametrize("name", RULES)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(goal=GOALS, before=cells(), trials=cells())
-def test_news_that_revises_earlier_trials_counts(
+def test_changes_of_earlier_trials_count(
     name: str, goal: Goal, before: dict[int, Trial], trials: dict[int, Trial]
 ) -> None:
     revised = trials[0].reports[:1] != before[0].reports[:1]
@@ -284,9 +285,9 @@ def test_any_reports_are_judged_without_an_error_or_a_warning(
         warnings.simplefilter("error")
         for _ in range(3):
             trials = data.draw(st.dictionaries(st.integers(0, 5), trial))
-            for number, one in trials.items():
+            for number, changed in trials.items():
                 assert isinstance(judge.stops(number, trials), bool)
-                assert one.state == "running" or not judge.stops(number, trials)
+                assert changed.state == "running" or not judge.stops(number, trials)
             assert not judge.stops(99, trials)
 
 
@@ -300,7 +301,7 @@ def test_a_trial_that_ended_without_a_value_has_failed_as_in_optuna() -> None:
 
 @pytest.mark.parametrize("name", RULES)
 def test_very_many_reports_are_judged(name: str) -> None:
-    # at each report, patience looks at all of them
+    # at each report, the patient pruner looks at all of them
     count = 1_000 if name == "patient halving" else 20_000
     many = {0: Trial("running", {}, None, reports([2.0] * count))}
     assert stopper(RULES[name], "minimize").stops(0, many) in (True, False)

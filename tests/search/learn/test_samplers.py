@@ -1,4 +1,4 @@
-"""What proposes the parameters of slots: inside the space, from the trials that are known alone."""
+"""Samplers propose parameters inside the space, and depend on the known trials only."""
 
 import json
 import math
@@ -94,15 +94,15 @@ def test_a_proposal_depends_on_the_known_trials_only(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_slots_that_are_claimed_at_once_get_different_points(name: str) -> None:
+def test_tasks_that_are_claimed_at_once_get_different_points(name: str) -> None:
     space = space_of({"a": {"min": 1, "max": 6}, "b": {"values": list("xyzuvw")}})
     trials = {n: Trial("done", {"a": 1 + n % 2, "b": "x"}, float(n)) for n in range(2)}
-    found = [sampler(name, space, "minimize", 3, {}).propose(n, trials) for n in range(2, 12)]
+    points = [sampler(name, space, "minimize", 3, {}).propose(n, trials) for n in range(2, 12)]
     proposer = sampler(name, space, "minimize", 3, {})
     for number in range(2, 30):  # one after the other, each sees the ones before as running
         trials[number] = Trial("running", proposer.propose(number, trials))
     assert len({(p.params["a"], p.params["b"]) for p in trials.values()}) == 30
-    assert len({(p["a"], p["b"]) for p in found}) > 3
+    assert len({(point["a"], point["b"]) for point in points}) > 3
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -125,11 +125,11 @@ def test_a_small_space_is_tried_out_to_its_last_point(name: str) -> None:
 
 def test_another_cell_or_seed_gets_other_proposals() -> None:
     space = space_of({"x": {"min": 0.0, "max": 1.0}})
-    found = [
+    points = [
         sampler("tpe", space, "minimize", seed, values).propose(0, {})
         for seed, values in ((0, {}), (1, {}), (0, {"data": "a"}), (0, {"data": "b"}))
     ]
-    assert len({params["x"] for params in found}) == 4
+    assert len({params["x"] for params in points}) == 4
 
 
 @pytest.mark.parametrize("goal", ["minimize", "maximize"])
@@ -153,8 +153,8 @@ def test_tpe_and_cmaes_find_what_random_does_not(goal: Any) -> None:
 def garbage() -> Iterator[Trial]:
     for params in ({}, {"x": "?"}, {"x": 99.0}, {"x": math.nan}, {"x": None, "y": 1}, {"x": [1]}):
         yield Trial("done", params, 0.0)
-    for wrong in (None, math.nan, math.inf, -math.inf):
-        yield Trial("done", {"x": 0.5}, wrong)
+    for bad_value in (None, math.nan, math.inf, -math.inf):
+        yield Trial("done", {"x": 0.5}, bad_value)
     yield Trial("failed", {"x": 0.1})
     yield Trial("pruned", {"x": 0.2}, None, ((None, 3.0), (1, math.nan)))
     yield Trial("pruned", {"x": 0.3})

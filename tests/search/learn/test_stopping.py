@@ -27,7 +27,7 @@ STATES: dict[str, State] = {
     "preempted": "failed",
     "pending": "failed",
 }
-"""The engine's states, in ours; of those it only asks which is running."""
+"""The engine's states, and ours for them; the engine only asks whether a run is running."""
 
 GOALS = st.sampled_from(["minimize", "maximize"])
 RULES = st.one_of(
@@ -75,16 +75,16 @@ def test_hyperband_stops_the_trials_that_the_engine_stops(rule: str) -> None:
         if json.dumps(case["rule"]) != rule:
             continue
         histories = zip(case["states"], case["histories"], strict=True)
-        trials = {run: engines(state, history) for run, (state, history) in enumerate(histories)}
+        trials = {run: engine_run(state, history) for run, (state, history) in enumerate(histories)}
         assert stopped(case["rule"], case["goal"], trials) == case["stopped"], f"case {number}"
 
 
-def engines(state: str, history: list[Any]) -> Trial:
+def engine_run(state: str, history: list[Any]) -> Trial:
     """Return a run of the engine's; values that are not numbers are not reports."""
     return trial(*(v for v in history if type(v) in (int, float)), state=STATES[state])
 
 
-def test_the_figures_hold_both_goals_both_conditions_and_every_kind_of_value() -> None:
+def test_the_figures_have_both_goals_both_conditions_and_every_kind_of_value() -> None:
     cases = [case for case in STOPPED if case["stopped"]]
     assert {case["goal"] for case in cases} == {"minimize", "maximize"}
     assert {case["rule"].get("strict", True) for case in cases} == {True, False}
@@ -123,8 +123,8 @@ def test_an_unknown_trial_is_not_stopped(rule: dict[str, Any], goal: Goal, trial
 @given(RULES, TRIALS)
 def test_to_maximize_is_to_minimize_the_negative(rule: dict[str, Any], trials: Trials) -> None:
     negative = {
-        number: trial(*(-value for _, value in one.reports), state=one.state)
-        for number, one in trials.items()
+        number: trial(*(-value for _, value in positive.reports), state=positive.state)
+        for number, positive in trials.items()
     }
     assert stopped(rule, "maximize", trials) == stopped(rule, "minimize", negative)
 

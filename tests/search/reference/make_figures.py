@@ -1,6 +1,6 @@
-"""Write figures.json: what W&B's own engine draws, enumerates and stops, for the tests to compare.
+"""Writes figures.json: what W&B's own engine draws, lists and stops, for tests to compare.
 
-Run by hand, in an environment of its own, when the engine has a new release:
+Run it in an environment of its own when the engine has a new release:
 
     python3.11 -m venv reference-engine
     reference-engine/bin/pip install "sweeps==0.3.0" "numpy<2"
@@ -173,7 +173,7 @@ STATES = ("running", "finished", "failed", "killed", "crashed", "preempted", "pe
 
 
 def main() -> None:
-    """Write the figures beside this script."""
+    """Write the figures next to this script."""
     shares = _shares()
     figures = {
         "made_with": {name: version(name) for name in ("sweeps", "numpy", "scipy")},
@@ -202,12 +202,12 @@ def _shares() -> list[float]:
 
 
 def _quantiles(parameter: dict[str, Any]) -> list[Any]:
-    law = HyperParameter("p", parameter)
-    return [_plain(law.ppf(share)) for share in _shares()]
+    distribution = HyperParameter("p", parameter)
+    return [_plain(distribution.ppf(share)) for share in _shares()]
 
 
 def _kind(parameter: dict[str, Any]) -> str | None:
-    """Return the name of the distribution that the engine takes, or None if it refuses."""
+    """Return the name of the distribution that the engine chooses, or None if it refuses."""
     try:
         schema = HyperParameter("p", parameter).type
     except (ParamValidationError, ValueError):
@@ -233,7 +233,7 @@ def _points(parameters: dict[str, Any]) -> list[dict[str, Any]]:
 def _stopped() -> Iterator[dict[str, Any]]:
     """Yield histories, each as the values that a run has logged, and which runs the engine stops.
 
-    Its state is "running" for half of the runs; what else has become of a run changes nothing.
+    Half of the runs are "running"; the differences between other states have no effect.
     """
     source = random.Random(15)
     for case in range(450):
@@ -265,7 +265,7 @@ def _state(source: random.Random) -> str:
 
 
 def _history(source: random.Random, case: int) -> list[Any]:
-    """Return values that fall and rise, many of them the same as another run's, some no number."""
+    """Return values that fall and rise, many equal to another run's, and some not numbers."""
     level = source.randint(0, 9)
     odd = [math.nan, math.inf, -math.inf, None, "3", True] if case % 3 == 0 else [0, -0.0]
     values: list[Any] = []

@@ -67,13 +67,13 @@ def expanded(parameters: Raw, method: str = "random", **more: Any) -> Expansion:
 
 
 def present(level: Mapping[str, Raw], params: Raw) -> Raw:
-    """Return the parameters that a task must have: what is shared, then what its branches define."""
-    found = dict(level)
+    """Return the parameters that a task must have: the shared ones, and those of its branches."""
+    expected = dict(level)
     for name, raw in level.items():
         if "choices" in raw:
             branch = raw["choices"][params[name]]
-            found |= present(branch["parameters"], params)
-    return found
+            expected |= present(branch["parameters"], params)
+    return expected
 
 
 def check_fits(level: Mapping[str, Raw], params: Raw) -> None:
@@ -126,9 +126,9 @@ def test_an_added_parameter_changes_no_draw(parameters: Raw, new: Raw, trials: i
     parameters = parameters | {"endless": {"min": 0.0, "max": 1.0}}
     before = list(expanded(parameters, trials=trials).tasks())
     after = list(expanded(parameters | {"added": new}, trials=trials).tasks())
-    for old, now in zip(before, after, strict=True):
-        assert now.params is not None
-        assert old.params == {k: v for k, v in now.params.items() if k != "added"}
+    for old, new_task in zip(before, after, strict=True):
+        assert new_task.params is not None
+        assert old.params == {k: v for k, v in new_task.params.items() if k != "added"}
 
 
 @settings(deadline=None)
@@ -154,7 +154,7 @@ def test_added_data_sets_or_trials_change_no_draw(
 @given(
     st.integers(), st.dictionaries(st.text(max_size=3), plain, max_size=2), st.integers(0, 2**70)
 )
-def test_uniform_numbers_are_between_0_and_1_in_any_order_of_asking(
+def test_uniform_numbers_are_between_0_and_1_and_do_not_depend_on_the_order_of_calls(
     seed: int, cell: Raw, trial: int
 ) -> None:
     numbers = uniforms(seed, cell)(("a",))
@@ -165,8 +165,8 @@ def test_uniform_numbers_are_between_0_and_1_in_any_order_of_asking(
 
 
 def test_uniform_numbers_are_uniform_and_differ_between_parameters() -> None:
-    of = uniforms(0, {})
-    one, other = ([of((name,))(trial) for trial in range(2000)] for name in "ab")
+    numbers_of = uniforms(0, {})
+    one, other = ([numbers_of((name,))(trial) for trial in range(2000)] for name in "ab")
     for numbers in (one, other):
         counts = [sum(i / 10 <= u < (i + 1) / 10 for u in numbers) for i in range(10)]
         assert all(150 < count < 250 for count in counts)
@@ -174,14 +174,14 @@ def test_uniform_numbers_are_uniform_and_differ_between_parameters() -> None:
     assert abs(product) < 0.01
 
 
-def test_a_name_with_a_dot_and_a_nested_name_are_drawn_apart() -> None:
-    of = uniforms(0, {})
-    assert of(("a.b",))(0) != of(("a", "b"))(0)
+def test_a_name_with_a_dot_and_a_nested_name_have_different_draws() -> None:
+    numbers_of = uniforms(0, {})
+    assert numbers_of(("a.b",))(0) != numbers_of(("a", "b"))(0)
 
 
 def test_the_numbers_of_a_declared_sweep_never_change() -> None:
-    of = uniforms(7, {"model": "svm", "dataset": 1.0})(("nest", "lr"))
-    assert [of(0), of(7), of(8), of(1_000_000)] == [
+    number = uniforms(7, {"model": "svm", "dataset": 1.0})(("nest", "lr"))
+    assert [number(0), number(7), number(8), number(1_000_000)] == [
         0.28693283309245177,
         0.5872485383884808,
         0.8690788540111521,

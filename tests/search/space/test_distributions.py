@@ -1,4 +1,4 @@
-"""Every distribution gives the reference engine's values; figures.json holds what that gave."""
+"""Every distribution gives the reference engine's values, which figures.json records."""
 
 import json
 import math
@@ -29,7 +29,7 @@ def named(case: dict[str, Any]) -> str:
     return json.dumps(case["parameter"])[:60]
 
 
-def made(parameter: dict[str, Any]) -> Distribution:
+def distribution_of(parameter: dict[str, Any]) -> Distribution:
     keys = {key: value for key, value in parameter.items() if key != "distribution"}
     kind = parameter.get("distribution") or inferred(keys)
     assert kind is not None
@@ -38,7 +38,7 @@ def made(parameter: dict[str, Any]) -> Distribution:
 
 @pytest.mark.parametrize("case", FIGURES["drawn"], ids=named)
 def test_the_same_uniform_numbers_give_the_reference_engines_values(case: dict[str, Any]) -> None:
-    distribution = made(case["parameter"])
+    distribution = distribution_of(case["parameter"])
     assert distribution.kind == case["kind"]
     for u, expected in zip(FIGURES["u"], case["values"], strict=True):
         value = distribution.value_at(u)
@@ -49,7 +49,7 @@ def test_the_same_uniform_numbers_give_the_reference_engines_values(case: dict[s
             assert value == expected
 
 
-def test_the_figures_hold_every_distribution() -> None:
+def test_the_figures_have_every_distribution() -> None:
     assert {case["kind"] for case in FIGURES["drawn"]} == set(KINDS)
 
 
@@ -62,7 +62,7 @@ def test_a_parameter_is_understood_or_refused_as_the_reference_engine_does(
         with pytest.raises(InvalidFileError, match=r"parameters\.p"):
             read(sweep, "sweep")
     else:
-        assert made(case["parameter"]).kind == case["kind"]
+        assert distribution_of(case["parameter"]).kind == case["kind"]
         read(sweep, "sweep")
 
 
@@ -78,7 +78,7 @@ def test_a_grid_has_the_reference_engines_points_in_its_order(case: dict[str, An
 
 @pytest.mark.parametrize("case", FIGURES["drawn"], ids=named)
 def test_all_values_of_a_finite_distribution_are_listed(case: dict[str, Any]) -> None:
-    support = made(case["parameter"]).support()
+    support = distribution_of(case["parameter"]).support()
     if support is not None and support.size < 1000:
         listed = [json.dumps(support.at(i)) for i in range(support.size)]
         drawn = {json.dumps(value) for value in case["values"]}
@@ -99,7 +99,7 @@ def test_all_values_of_a_finite_distribution_are_listed(case: dict[str, Any]) ->
     ],
 )
 def test_the_points_that_can_be_drawn(parameter: dict[str, Any], points: list[Any]) -> None:
-    support = made(parameter).support()
+    support = distribution_of(parameter).support()
     assert support is not None
     assert [support.at(i) for i in range(support.size)] == points
 
@@ -110,8 +110,8 @@ def test_an_endless_distribution_has_no_list_of_points() -> None:
         {"distribution": "q_normal"},
         {"min": 0, "max": 1.0},
     ):
-        assert made(parameter).support() is None
-        assert made(parameter).grid() is None
+        assert distribution_of(parameter).support() is None
+        assert distribution_of(parameter).grid() is None
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_an_endless_distribution_has_no_list_of_points() -> None:
         ("categorical_w_probabilities", {"values": [1, 2], "probabilities": [0.5, 0.6]}, "1.1"),
     ],
 )
-def test_a_distribution_without_sense_cannot_be_created(
+def test_a_distribution_that_makes_no_sense_cannot_be_created(
     kind: str, keys: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
@@ -151,9 +151,9 @@ def test_whole_numbers_stay_within_their_bounds(u: float, bounds: tuple[int, int
 
 
 @given(st.lists(shares, min_size=2, max_size=10), st.integers(1, 50))
-def test_larger_numbers_never_give_earlier_positions(us: list[float], count: int) -> None:
-    places = [position(u, 0, count) for u in sorted(us)]
-    assert places == sorted(places)
+def test_larger_numbers_never_give_earlier_positions(numbers: list[float], count: int) -> None:
+    positions = [position(u, 0, count) for u in sorted(numbers)]
+    assert positions == sorted(positions)
 
 
 @given(st.integers(1, 100))

@@ -1,4 +1,4 @@
-"""Notebooks for tests."""
+"""Creates notebooks for tests."""
 
 from typing import Any
 
