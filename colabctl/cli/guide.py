@@ -130,7 +130,7 @@ def _list() -> None:
     if not console.is_terminal:
         console.width = _NO_WRAP
     console.print(table)
-    tell("read a page: colabctl guide TOPIC    in the page: q quits, / searches")
+    tell("read a page: colabctl guide TOPIC (q quits, / searches)")
 
 
 def _show(text: str) -> None:

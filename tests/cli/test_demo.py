@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Say
-from tests.processes import Project, end
+from tests.processes import COMMAND, Project, end
 
 pytest.importorskip("sklearn")
 
@@ -30,10 +30,12 @@ def test_the_demo_runs_and_leaves_a_project_in_which_every_command_works(
         "digits",
     ):
         assert name in shown.out
-    commands = [line for line in shown.out.splitlines() if line.startswith("  colabctl ")]
+    _, _, suggestions = shown.out.partition("try next:\n")
+    commands = [shlex.split(line) for line in suggestions.splitlines()]
     assert len(commands) == 3
     for command in commands:
-        assert project.run(*shlex.split(command)[1:]).code == 0, command
+        assert command[: len(COMMAND)] == COMMAND
+        assert project.run(*command[len(COMMAND) :]).code == 0, command
     with closing(sqlite3.connect(root / "results/ana/demo-1.sqlite")) as database:
         assert database.execute(
             "SELECT COUNT(*), MIN(accuracy) > 0.05 FROM results"
