@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from colabctl.demo import _as_called
 from tests.cli.conftest import Say
 from tests.processes import COMMAND, Project, end
 
@@ -89,3 +90,16 @@ def test_without_scikit_learn_the_demo_says_what_to_install(
     assert (said.code, said.err.count("\n")) == (1, 1)
     assert "scikit-learn" in said.err
     assert not (tmp_path / "new").exists()
+
+
+def test_the_demo_suggests_commands_as_the_reader_called_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "my bin/colabctl"
+    script.parent.mkdir()
+    script.touch(mode=0o755)
+    monkeypatch.setattr("sys.argv", [str(script), "demo"])
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert _as_called() == "colabctl"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _as_called() == f"'{script}'"

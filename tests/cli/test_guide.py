@@ -161,7 +161,9 @@ def test_without_a_pager_the_page_is_printed(pager: str) -> None:
 
 def test_the_prompt_of_less_says_how_to_quit_and_search(tmp_path: Path) -> None:
     pager = tmp_path / "pager"
-    pager.write_text(f"#!/bin/sh\ncat > /dev/null\necho \"$LESS\" > {shlex.quote(str(tmp_path))}/less\n")
+    pager.write_text(
+        f'#!/bin/sh\ncat > /dev/null\necho "$LESS" > {shlex.quote(str(tmp_path))}/less\n'
+    )
     pager.chmod(0o755)
     shown("guide", "commands", PAGER=str(pager))
     assert "q quits, / searches" in (tmp_path / "less").read_text()
