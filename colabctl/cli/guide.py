@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from markdown_it.token import Token
-    from rich.markdown import Markdown
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 ORDER = (
     "getting-started",
@@ -38,7 +38,9 @@ ORDER = (
 """The topics in the order in which people read them."""
 
 _NO_WRAP = 100_000  # columns; no line is that long
-_MAX_WIDTH = 102  # columns; a line of 100 and its margins
+_MAX_WIDTH = 100  # columns of text
+# As git does: keep colours, and just print a page that fits on the screen.
+_LESS = "FRX -P?e(END) .q quits, / searches$"
 
 
 def pages() -> "Traversable":
@@ -57,8 +59,9 @@ def topics() -> list[str]:
 
 
 def page(topic: str) -> str:
-    """Return the Markdown text of a page."""
-    return (pages() / f"{topic}.md").read_text(encoding="utf-8")
+    """Return the Markdown text of a page, without comments."""
+    text = (pages() / f"{topic}.md").read_text(encoding="utf-8")
+    return re.sub(r"^<!--.*?-->\n\n?", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def summary(text: str) -> str:
@@ -124,8 +127,10 @@ def _list() -> None:
     for topic in topics():
         table.add_row(topic, summary(page(topic)))
     console = Console(highlight=False)
-    console.print(table, width=console.width if console.is_terminal else _NO_WRAP)
-    tell("read a page: colabctl guide TOPIC")
+    if not console.is_terminal:
+        console.width = _NO_WRAP
+    console.print(table)
+    tell("read a page: colabctl guide TOPIC (q quits, / searches)")
 
 
 def _show(text: str) -> None:
@@ -135,21 +140,18 @@ def _show(text: str) -> None:
 
     from rich.console import Console
 
-    console = Console()
-    with console.capture() as rendered:
-        console.print(rendered_page(text), width=min(console.width, _MAX_WIDTH))
+    rendered = rendered_page(text, Console())
     pager = _pager()
     if not pager:
-        print(rendered.get(), end="")
+        print(rendered, end="")
         return
-    # As git does: keep colours, and just print a page that fits on the screen.
-    environ = {"LESS": "FRX", **os.environ}
+    environ = {"LESS": _LESS, **os.environ}
     with subprocess.Popen(  # noqa: S603 - the user's own choice
         pager, stdin=subprocess.PIPE, env=environ, encoding="utf-8"
     ) as process:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pager
         try:
-            process.communicate(rendered.get())
+            process.communicate(rendered)
         finally:
             signal.signal(signal.SIGINT, before)
 
@@ -166,14 +168,28 @@ def _pager() -> list[str]:
     return words if words and shutil.which(words[0]) else []
 
 
-def rendered_page(text: str) -> "Markdown":
-    """Return a page for rich; a link to another page becomes the command that shows it."""
-    from rich.markdown import Markdown
+def rendered_page(text: str, console: "Console") -> str:
+    """Return a page as `console` shows it.
 
-    shown = Markdown(text, hyperlinks=False)
+    A link to another page becomes the command that shows it. Code can be copied: its lines are
+    neither indented nor wrapped.
+    """
+    from rich.markdown import CodeBlock, Markdown
+    from rich.text import Text
+
+    class Code(CodeBlock):
+        def __rich_console__(self, _: "Console", __: "ConsoleOptions") -> "RenderResult":
+            yield Text(str(self.text).rstrip("\n"), "cyan", no_wrap=True, overflow="ignore")
+
+    class Page(Markdown):
+        elements = {**Markdown.elements, "fence": Code}  # noqa: RUF012 - as in rich
+
+    shown = Page(text, hyperlinks=False)
     for block in shown.parsed:
         block.children = block.children and list(_linked(block.children))
-    return shown
+    with console.capture() as rendered:
+        console.print(shown, width=min(console.width, _MAX_WIDTH), crop=False)
+    return rendered.get()
 
 
 def _linked(tokens: "Iterable[Token]") -> "Iterator[Token]":

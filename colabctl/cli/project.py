@@ -169,6 +169,7 @@ def protect(
     from colabctl.project import raw
 
     layout, config = open_project(root)
+    always = [(layout.root / name).resolve() for name in config.read_only]
     reports = []
     for folder in _folders(layout, config.read_only, path):
         done = raw.protect(layout, folder, accept_changes=accept_changes)
@@ -195,6 +196,12 @@ def protect(
             tell(
                 f"  {counted(len(done.writable), 'file')} still writable (a Drive has no "
                 "permissions; root ignores them); colabctl verify detects changes"
+            )
+        if path and folder.resolve() not in always:
+            name = one_line(layout.relative(folder))
+            tell(
+                f"  colabctl verify checks it only if you name it; to check it always, add {name} "
+                "to read_only in colabctl.yaml"
             )
     if as_json:
         print_json(reports)

@@ -3,6 +3,7 @@
 import csv
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -181,7 +182,19 @@ def _conclude(rows: list[Result], root: Path, database: Path, sweep: str) -> Non
     console.print(table)
     inside = root.is_relative_to(Path.cwd())
     folder = shlex.quote(str(root.relative_to(Path.cwd()) if inside else root))
+    colabctl = _as_called()
     print(f"\nall results: {database}\n\ntry next:")
-    print(f"  colabctl results {sweep} --best 5 --root {folder}")
-    print(f"  colabctl status {sweep} --root {folder}")
-    print(f"  colabctl verify --root {folder}")
+    print(f"  {colabctl} results {sweep} --best 5 --root {folder}")
+    print(f"  {colabctl} status {sweep} --root {folder}")
+    print(f"  {colabctl} verify --root {folder}")
+
+
+def _as_called() -> str:
+    """Return how the reader called this command: by name if it is on the path."""
+    program = Path(sys.argv[0])
+    if program.stem == "__main__":
+        return shlex.join([sys.executable, "-m", "colabctl"])
+    on_path = shutil.which("colabctl")
+    if on_path and Path(on_path).resolve() == program.resolve():
+        return "colabctl"
+    return shlex.quote(sys.argv[0])

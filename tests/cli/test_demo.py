@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from colabctl.demo import _as_called
 from tests.cli.conftest import Say
-from tests.processes import Project, end
+from tests.processes import COMMAND, Project, end
 
 pytest.importorskip("sklearn")
 
@@ -30,10 +31,12 @@ def test_the_demo_runs_and_leaves_a_project_in_which_every_command_works(
         "digits",
     ):
         assert name in shown.out
-    commands = [line for line in shown.out.splitlines() if line.startswith("  colabctl ")]
+    _, _, suggestions = shown.out.partition("try next:\n")
+    commands = [shlex.split(line) for line in suggestions.splitlines()]
     assert len(commands) == 3
     for command in commands:
-        assert project.run(*shlex.split(command)[1:]).code == 0, command
+        assert command[: len(COMMAND)] == COMMAND
+        assert project.run(*command[len(COMMAND) :]).code == 0, command
     with closing(sqlite3.connect(root / "results/ana/demo-1.sqlite")) as database:
         assert database.execute(
             "SELECT COUNT(*), MIN(accuracy) > 0.05 FROM results"
@@ -87,3 +90,16 @@ def test_without_scikit_learn_the_demo_says_what_to_install(
     assert (said.code, said.err.count("\n")) == (1, 1)
     assert "scikit-learn" in said.err
     assert not (tmp_path / "new").exists()
+
+
+def test_the_demo_suggests_commands_as_the_reader_called_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "my bin/colabctl"
+    script.parent.mkdir()
+    script.touch(mode=0o755)
+    monkeypatch.setattr("sys.argv", [str(script), "demo"])
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert _as_called() == "colabctl"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _as_called() == f"'{script}'"

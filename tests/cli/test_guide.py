@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from colabctl.cli import guide
@@ -68,7 +69,13 @@ def test_the_topics_are_listed_in_reading_order_each_with_its_first_sentence(say
         "search      Draws.",
         "zebra       A quotation first.",
     ]
-    assert said.err == "read a page: colabctl guide TOPIC\n"
+    assert said.err.startswith("read a page: colabctl guide TOPIC ")
+
+
+def test_a_pipe_gets_one_line_for_each_topic(say: Say) -> None:
+    lines = say("guide").out.splitlines()
+    assert [line.split()[0] for line in lines] == guide.topics()
+    assert max(map(len, lines)) > 80
 
 
 def test_every_page_of_the_guide_has_a_place_in_the_order() -> None:
@@ -85,6 +92,13 @@ def test_a_pipe_gets_the_page_as_it_is(say: Say) -> None:
     expected = Finished(0, PAGE.read_text(encoding="utf-8"), "")
     assert say("guide", "commands") == expected
     assert say("guide", "Commands.md") == expected
+
+
+def test_a_pipe_does_not_get_the_comments_of_a_page(say: Say, pages: Path) -> None:
+    (pages / "search.md").write_text(
+        '# Search\n\n<!--- skip: next "why" -->\n\n```sh\npip\n```\n\n<!-- two\nlines\n-->\n\nEnd.\n'
+    )
+    assert say("guide", "search").out == "# Search\n\n```sh\npip\n```\n\nEnd.\n"
 
 
 @pytest.mark.usefixtures("pages")
@@ -113,11 +127,18 @@ def test_the_shell_completes_topics() -> None:
 
 @pytest.mark.usefixtures("pages")
 def test_links_name_the_command_that_follows_them() -> None:
-    console = Console(file=io.StringIO(), width=100)
-    console.print(guide.rendered_page(guide.page("search")))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    text = guide.rendered_page(guide.page("search"), Console(file=io.StringIO(), width=100))
     assert "keys (colabctl guide sweep-file), here, W&B (https://wandb.ai)." in text
     assert "x: [a](b.md)" in text
+
+
+@pytest.mark.parametrize("topic", guide.topics())
+def test_code_can_be_copied_from_a_narrow_terminal(topic: str) -> None:
+    text = guide.page(topic)
+    shown = guide.rendered_page(text, Console(file=io.StringIO(), width=80))
+    for token in MarkdownIt().parse(text):
+        if token.type == "fence":
+            assert f"\n{token.content}" in shown
 
 
 def test_a_terminal_gets_the_page_rendered_in_the_pager(tmp_path: Path) -> None:
@@ -136,6 +157,18 @@ def test_without_a_pager_the_page_is_printed(pager: str) -> None:
     assert said.code == 0
     assert "Exit codes" in said.out
     assert "not found" not in said.out
+
+
+def test_the_prompt_of_less_says_how_to_quit_and_search(tmp_path: Path) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text(
+        f'#!/bin/sh\ncat > /dev/null\necho "$LESS" > {shlex.quote(str(tmp_path))}/less\n'
+    )
+    pager.chmod(0o755)
+    shown("guide", "commands", PAGER=str(pager))
+    assert "q quits, / searches" in (tmp_path / "less").read_text()
+    shown("guide", "commands", PAGER=str(pager), LESS="R")
+    assert (tmp_path / "less").read_text() == "R\n"
 
 
 def test_a_pager_may_end_before_it_has_read_the_page() -> None:

@@ -168,6 +168,16 @@ def test_another_folder_can_be_protected_too(project: Project, say: Say) -> None
     assert say("verify", "data/labels").code == 3
 
 
+def test_protect_says_how_verify_includes_a_folder_every_time(project: Project, say: Say) -> None:
+    project.write("data/labels/a.csv", "1")
+    note = "to check it always, add data/labels to read_only in colabctl.yaml\n"
+    assert note in say("protect", "data/labels").err
+    assert note in say("protect", ".", cwd=project.root / "data/labels").err
+    for arguments in ([], ["data/raw"], [str(project.root / "data/../data/raw")]):
+        assert "read_only" not in say("protect", *arguments).err
+    assert "read_only" not in say("protect", "data/labels", COLABCTL_READ_ONLY="data/labels").err
+
+
 def test_a_manifest_that_is_damaged_is_named(project: Project, say: Say, data: Path) -> None:
     project.write("data/raw.manifest.json", "{")
     said = say("verify")

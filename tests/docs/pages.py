@@ -7,8 +7,8 @@
     ```yaml, ```json           text that must parse
     ```text                    an illustration
 
-Sybil finds the blocks, those in comments too (`<!--- invisible-code-block: console`), and skips the
-block after `<!--- skip: next "reason" -->`.
+Sybil finds the blocks, and skips the block after `<!--- skip: next "reason" -->`. A page has no hidden
+blocks: a reader who follows it gets what it shows.
 """
 
 import json
@@ -25,13 +25,12 @@ from unittest import SkipTest
 import yaml
 from sybil import Document, Example, Region
 from sybil.parsers.markdown import SkipParser
-from sybil.parsers.markdown.lexers import DirectiveInHTMLCommentLexer, RawFencedCodeBlockLexer
+from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 from tests.docs.terminal import Terminal
 
 _INFO = r'(?P<language>\w+)(?: title="(?P<title>[^"\n]+)")?'
 _FENCED = RawFencedCodeBlockLexer(re.compile(rf"{_INFO}$\n", re.MULTILINE))
-_HIDDEN = DirectiveInHTMLCommentLexer("invisible-code-block")
 _HOST = socket.gethostname()
 # What differs from run to run: each is replaced in what a page says and in what is printed.
 _VARYING = [
@@ -70,11 +69,6 @@ class Story:
     def _blocks(self, document: Document) -> Iterable[Region]:
         for region in _FENCED(document):
             yield Region(region.start, region.end, region.lexemes, self._evaluate)
-        for region in _HIDDEN(document):
-            info = re.fullmatch(_INFO, region.lexemes["arguments"].strip())
-            assert info, region.lexemes["arguments"]
-            lexemes = {**info.groupdict(), "source": region.lexemes["source"]}
-            yield Region(region.start, region.end, lexemes, self._evaluate)
 
     def _evaluate(self, example: Example) -> None:
         language, title = example.parsed["language"], example.parsed["title"]

@@ -22,6 +22,16 @@ def test_a_page_is_a_story_that_runs_from_top_to_bottom(page: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_text_before_a_file_names_it(page: Path) -> None:
+    """Neither GitHub nor a terminal shows the title of a block."""
+    parts = re.split(r"(?ms)^```(.*?)$.*?^```$", page.read_text(encoding="utf-8"))
+    for prose, info in zip(parts[::2], parts[1::2], strict=False):
+        title = re.search(r'title="(.+?)"', info)
+        if title:
+            assert f"`{title[1]}`" in prose, f"{page.name}: {info}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_between_pages_lead_to_headings(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", _prose(page)):
         name, _, anchor = target.partition("#")
