@@ -26,8 +26,8 @@ from colabctl.sharedfs.files import read_file, write_new
 from colabctl.version import VERSION
 
 TERMS = (
-    "Colab's terms bar distributed computing workers on runtimes without paid compute units, and "
-    "on every plan they bar using several accounts to get around limits. Check for yourself "
+    "Colab's terms forbid distributed computing workers on runtimes without paid compute units. On "
+    "every plan they forbid using several accounts to get around limits. Check for yourself "
     "whether your use is allowed: https://research.google.com/colaboratory/faq.html"
 )
 """What Colab allows, in one line for a person."""
