@@ -34,7 +34,7 @@ def test_worker_notebooks_are_named_one_in_a_line(declared: Project, say: Say) -
     names = [f"notebooks/workers/first-ana-{n}.ipynb" for n in (1, 2)]
     assert (made.code, made.out.splitlines()) == (0, names)
     assert made.err.startswith(
-        "2 created, 0 already there\nColab's terms bar distributed computing"
+        "2 created, 0 already there\nColab's terms forbid distributed computing"
     )
     assert made.err.count("\n") == 2
     again = say("workers", "first", "-n", "2", "--member", "ana")
