@@ -62,12 +62,12 @@ def init(
     from colabctl.project.layout import Layout
     from colabctl.project.members import members
     from colabctl.project.notebooks.wheel import place_wheel
-    from colabctl.project.root import is_project
+    from colabctl.project.root import absolute, is_project
 
-    root = folder.expanduser().absolute()
+    root = absolute(folder)
     present = members(Layout(root), load(root, {})) if is_project(root) else ()
     login = "" if member or present else login_name()
-    changes = create(folder, name, owner, [login] if login else member or [])
+    changes = create(root, name, owner, [login] if login else member or [])
     new = (*changes.new, *place_wheel(Layout(root)).new)
     for path in new:
         tell(f"created {path.relative_to(root).as_posix() if path != root else path}")

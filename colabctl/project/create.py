@@ -7,7 +7,7 @@ from colabctl.errors import UserError
 from colabctl.project import members as people
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
-from colabctl.project.root import is_project
+from colabctl.project.root import absolute, is_project
 from colabctl.project.scaffold import Changes, create_missing, folders
 from colabctl.project.template import render
 from colabctl.sharedfs.names import check_label
@@ -23,7 +23,7 @@ def create(
     name, for a file or folder in the way, for a folder inside another project and for a
     configuration that cannot be read; also where the folder cannot be written.
     """
-    root = root.expanduser().absolute()
+    root = absolute(root)
     name = check_label(name or root.name or "project", "project name")
     owner = check_label(owner, "owner") if owner else None
     names = _distinct(check_member(member) for member in members)

@@ -25,6 +25,11 @@ _AT_HOME = (
 _ON_WINDOWS = ("My Drive", "Shared drives/*", ".shortcut-targets-by-id/*")
 
 
+def absolute(folder: Path) -> Path:
+    """Return the folder as an absolute path without `~` and `..`."""
+    return Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - Path keeps `..`
+
+
 def is_project(folder: Path) -> bool:
     """Whether `folder` is a project: whether colabctl.yaml is visible in it."""
     try:
@@ -43,7 +48,7 @@ def find_root(
     """
     for source, folder in (("--root", option), ("COLABCTL_ROOT", environ.get("COLABCTL_ROOT"))):
         if folder:
-            return _chosen(source, Path(folder).expanduser().absolute())
+            return _chosen(source, absolute(Path(folder)))
     for folder in (start.absolute(), *start.absolute().parents):
         if is_project(folder):
             return folder

@@ -25,6 +25,13 @@ def test_init_takes_the_current_folder_by_default(say: Say, tmp_path: Path) -> N
     assert (folder / "colabctl.yaml").is_file()
 
 
+def test_init_takes_a_path_through_the_folder_above(project: Project, say: Say) -> None:
+    answer = say("init", "../new", "--member", "ana", cwd=project.root)
+    new = project.root.with_name("new")
+    assert (answer.code, answer.out) == (0, f"{new}\n"), answer.err
+    assert say("me", "--root", "../new", cwd=project.root).out == "ana\n"
+
+
 def test_creating_a_project_twice_changes_nothing(project: Project, say: Say) -> None:
     project.write("colabctl.yaml", (project.root / "colabctl.yaml").read_text() + "# mine\n")
     project.write("notebooks/ana/start.ipynb", "mine")
