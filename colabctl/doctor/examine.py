@@ -153,6 +153,7 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
     try:
         sweep = OpenSweep.at(layout.root, sweep_layout)
         sweep.ledger.refresh()
+        sweep.code()
     except UserError as error:
         yield Check("sweeps", "wrong", f"{name}: {error}", "declare it again under another name")
         return

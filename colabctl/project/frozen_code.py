@@ -97,18 +97,19 @@ def check_imports(code: Code, program: str, trees: Iterable[ast.Module]) -> None
 def fetch(folder: Path, digest: str, program: str | None = None) -> Code:
     """Read a sweep's frozen code and check it against the declared digest.
 
-    Raises UserError if they differ, because the code was changed or has not arrived completely, and
-    if the program is not one of its files.
+    Raises UserError if they differ, because the code was changed, is missing or has not arrived
+    completely, and if the program is not one of its files.
     """
     files: dict[str, bytes] = {}
-    if digest:
+    if digest and folder.is_dir():
         for path in _walk(folder):
             _add(files, path.relative_to(folder).as_posix(), path)
     code = Code(files)
     if code.digest != digest:
+        differs = "is not the code that was declared (its digest differs)"
         raise UserError(
-            f"{folder} is not the code that was declared (its digest differs); if the sweep was "
-            "declared a moment ago, try again; otherwise declare it again under another name"
+            f"{folder} {differs if files else 'is missing or empty'}; if the sweep was declared a "
+            "moment ago, try again; otherwise declare it again under another name"
         )
     if program is not None and check_folder(program.partition(":")[0], "program") not in files:
         raise UserError(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,11 @@ import pytest
 from colabctl.sharedfs.mounts import guard_for, mount_of
 from tests.drive import Drive
 from tests.eventual.group import Group
-from tests.processes import clean
+from tests.processes import Project, clean
+
+
+SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
+TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
 
 
 def colabctl(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -88,6 +93,14 @@ def test_a_sweep_that_was_not_declared_to_its_end_is_noted(root: Path) -> None:
     assert [each["what"] for each in checks if each["level"] == "note"] == [
         "sweeps/half has no plan.json (yet)"
     ]
+
+
+def test_a_sweep_without_its_code_is_wrong(project: Project) -> None:
+    project.declare("first", SWEEP, TRAIN)
+    shutil.rmtree(project.root / "sweeps" / "first" / "code")
+    code, checks = doctor(project.root)
+    assert code == 3
+    assert any("code is missing or empty" in problem for problem in problems(checks))
 
 
 def test_calling_a_drive_coherent_is_wrong(drives: Callable[..., Drive]) -> None:

@@ -80,3 +80,9 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_places_are_told_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"a\.py does not exist in {tmp_path}$"):
         frozen_code.freeze("a.py", [], [tmp_path, tmp_path])
+
+
+def test_missing_code_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    digest = frozen_code.freeze("a.py", [], [folder_of(tmp_path, "a.py")]).digest
+    with pytest.raises(UserError, match=r"code is missing or empty; .* try again; otherwise"):
+        frozen_code.fetch(tmp_path / "code", digest)
