@@ -14,7 +14,7 @@ from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_pl
 from colabctl.project.frozen_code import Code, changed, fetch
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import find_sweep
-from colabctl.search import Cell, Declaration, Space, read
+from colabctl.search import Cell, Declaration, Space, read_declared
 from colabctl.search.space.cells import combinations
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.locks import Lock
@@ -68,7 +68,7 @@ class OpenSweep:
                 f"{self.layout.declaration} was changed after the sweep was declared; restore it "
                 "from the folder's version history"
             )
-        return read(content, str(self.layout.declaration))
+        return read_declared(content, str(self.layout.declaration))
 
     def code(self) -> Code:
         """Return the frozen code; raises as `fetch` does."""
