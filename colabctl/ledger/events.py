@@ -74,6 +74,11 @@ class Event(NamedTuple):
     body: dict[str, Any]
 
     @property
+    def metrics(self) -> dict[str, Any]:
+        """The metrics of an outcome; quicker than `outcome` for views of many tasks."""
+        return self.body.get("metrics", {})  # type: ignore[no-any-return]
+
+    @property
     def outcome(self) -> Outcome:
         """How the attempt ended; only for the kinds in OUTCOME_KINDS."""
         body = self.body
@@ -81,7 +86,7 @@ class Event(NamedTuple):
         return Outcome(
             body["attempt"],
             body.get("seconds", 0.0),
-            body.get("metrics", {}),
+            self.metrics,
             body.get("attributes", {}),
             error if isinstance(error, str) else "unknown",
             str(body.get("output", "")),

@@ -294,7 +294,7 @@ class SweepState:
         self.tasks[index] = new
         if self._reaches is not None and new.event is not old.event:
             self._reached.pop(index, None)
-            if new.event and new.status == "done" and self._reaches(new.outcome.metrics):
+            if new.event and new.status == "done" and self._reaches(new.event.metrics):
                 self._reached[index] = new.event
         self.duplicates += new.duplicates - old.duplicates
         if new.status != old.status:

@@ -13,8 +13,8 @@ Metrics = Mapping[str, Any]
 def done_metrics(state: SweepState) -> Iterator[tuple[int, Metrics]]:
     """Yield the index and the metrics of each done task."""
     for index, task in enumerate(state.tasks):
-        if task.status == "done":
-            yield index, task.outcome.metrics
+        if task.status == "done" and task.event is not None:
+            yield index, task.event.metrics
 
 
 def ranked(plan: Plan, tasks: Iterable[tuple[int, Metrics]]) -> list[tuple[int, float]]:
