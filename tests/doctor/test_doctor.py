@@ -16,7 +16,6 @@ from tests.drive import Drive
 from tests.eventual.group import Group
 from tests.processes import Project, clean
 
-
 SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
 TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
 
