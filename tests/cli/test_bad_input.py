@@ -285,7 +285,7 @@ def test_a_damaged_task_file_is_named(project: Project, say: Say) -> None:
         file.write_text(f"{lines[0]}\n{damage}\n")
         refused(say("results", "there"), f"{file} is damaged")
     file.unlink()
-    refused(say("results", "there"), f"{file} is not there (yet)")
+    refused(say("results", "there"), f"{file} is missing")
 
 
 @pytest.mark.parametrize(
