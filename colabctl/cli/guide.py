@@ -62,7 +62,7 @@ def page(topic: str) -> str:
 
 
 def summary(text: str) -> str:
-    """Return the first sentence after the title of a page, as plain text."""
+    """Return the first sentence below the title of a page, as plain text."""
     from rich.markdown import Markdown
 
     tokens = Markdown(text.partition("\n## ")[0]).parsed
@@ -109,7 +109,7 @@ def guide(
 
 
 def _close(name: str, names: list[str]) -> list[str]:
-    """Return the topics that contain `name`, else the one that is spelled most like it."""
+    """Return the topics that contain `name`, else the one with the most similar name."""
     matches = [topic for topic in names if name and name in topic]
     close = nearest(name, names)
     return matches or ([close] if close else [])
@@ -142,7 +142,7 @@ def _show(text: str) -> None:
     if not pager:
         print(rendered.get(), end="")
         return
-    # As git does: keep colours, and just print a page that fits on the screen.
+    # As git does: keep colours, and print a page that fits on the screen without paging.
     environ = {"LESS": "FRX", **os.environ}
     with subprocess.Popen(  # noqa: S603 - the user's own choice
         pager, stdin=subprocess.PIPE, env=environ, encoding="utf-8"

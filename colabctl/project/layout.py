@@ -166,7 +166,7 @@ class Layout:
 
     @property
     def records(self) -> Path:
-        """colabctl's own files: the wheel that workers install, and the members' records."""
+        """The files of colabctl itself: the wheel that workers install, and members' records."""
         return self.root / _RECORDS
 
     @property

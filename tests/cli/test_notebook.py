@@ -34,12 +34,12 @@ def test_worker_notebooks_are_named_one_in_a_line(declared: Project, say: Say) -
     names = [f"notebooks/workers/first-ana-{n}.ipynb" for n in (1, 2)]
     assert (made.code, made.out.splitlines()) == (0, names)
     assert made.err.startswith(
-        "2 created, 0 already there\nColab's terms bar distributed computing"
+        "2 created, 0 already existed\nColab's terms bar distributed computing"
     )
     assert made.err.count("\n") == 2
     again = say("workers", "first", "-n", "2", "--member", "ana")
     assert again.out == made.out
-    assert again.err.startswith("0 created, 2 already there\n")
+    assert again.err.startswith("0 created, 2 already existed\n")
 
 
 def test_a_notebook_with_other_cells_is_reported_and_left_unchanged(
@@ -49,7 +49,7 @@ def test_a_notebook_with_other_cells_is_reported_and_left_unchanged(
     made = say("workers", "first")
     assert made.out == "notebooks/workers/first-ana-2.ipynb\n"
     assert (
-        "notebooks/workers/first-ana-1.ipynb exists with other cells; it is left unchanged\n"
+        "notebooks/workers/first-ana-1.ipynb exists with other cells; it stays unchanged\n"
         in made.err
     )
     assert (declared.root / "notebooks/workers/first-ana-1.ipynb").read_text() == "mine"

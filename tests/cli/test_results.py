@@ -75,7 +75,7 @@ def test_a_foreign_file_is_replaced_only_by_force(project: Project, say: Say) ->
     file = project.write("notes.csv", "my notes\n")
     said = say("results", "loop", "-o", "notes.csv")
     assert (said.code, file.read_text()) == (1, "my notes\n")
-    assert "notes.csv exists and holds no results of colabctl" in said.err
+    assert "notes.csv exists and does not hold results from colabctl" in said.err
     assert say("results", "loop", "-o", "notes.csv", "--force").code == 0
     assert file.read_text().startswith("task,index,")
 
@@ -125,7 +125,7 @@ def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
     assert say("results", "loop", "--best", "1").out == "no task is done yet\n"
     project.journal("loop", claim(0, 1), done(0, loss=1.0, n=2), failed(1, 1, "no"))
-    told = "no task reported lss; reported were: loss, n\n"
+    told = "no task reported lss; reported metrics: loss, n\n"
     assert say("results", "loop", "--best", "1").out == told
     as_json = say("results", "loop", "--best", "1", "--format", "json")
     assert (as_json.json, as_json.err) == ([], f"note: {told}")

@@ -277,7 +277,7 @@ def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
     assert "no task reported" not in say("status", "loop").out
     project.journal("loop", claim(0, 1), done(0, loss=1.0, n=2), done(1, loss=2.0))
-    assert "  no task reported lss; reported were: loss, n\n" in say("status", "loop").out
+    assert "  no task reported lss; reported metrics: loss, n\n" in say("status", "loop").out
 
 
 def test_a_metric_that_one_task_reports_is_no_slip(project: Project, say: Say) -> None:

@@ -333,7 +333,7 @@ def test_a_dry_run_of_a_program_that_is_not_there_says_so_and_shows_the_rest(
 def test_a_dry_run_shows_a_line_of_each_value(say: Say, file: Path) -> None:
     file.write_text(FILE.replace("[1, 2, 3]", f"[{'long' * 100}, 2]"))
     lines = say("sweep", str(file), "--dry-run").out.splitlines()
-    assert lines[2:] == [f"  {{'x': 'longlong{'long' * 12}lon…}}", "  {'x': 2}"]
+    assert lines[2:] == [f"  {{'x': '{'long' * 14}...}}", "  {'x': 2}"]
 
 
 def test_a_dry_run_of_a_notebook_says_that_its_values_are_still_to_be_proposed(

@@ -152,7 +152,7 @@ def test_a_notebook_that_is_not_the_program_is_shown_as_it_is(
         (
             b"# coding: raw_unicode_escape\ns = 'A'\n",
             b"# coding: raw_unicode_escape\ns = '\\u0041'\n",
-            "more.py: changed only in bytes that look alike here",
+            "more.py: only bytes changed that look alike here",
         ),
     ],
 )
@@ -177,7 +177,7 @@ def test_a_new_way_to_run_is_shown_even_if_no_file_has_changed(
     plan.write_text(json.dumps({**json.loads(plan.read_text()), "kind": "objective"}))
     shown = project.run("trust", "first", **bens).out
     assert "an Optuna objective, called for each task" in shown
-    assert "no files; only the way they are run" in shown
+    assert "only how the files are run" in shown
 
 
 @pytest.mark.parametrize("lines", ["", "\r"])

@@ -177,7 +177,7 @@ def test_a_file_of_somebody_elses_is_never_replaced(
 ) -> None:
     file = tmp_path / "all"
     file.write_bytes(foreign)
-    with pytest.raises(UserError, match="all exists and holds no results of colabctl"):
+    with pytest.raises(UserError, match="all exists and does not hold results from colabctl"):
         write(ROWS, file, form)
     assert file.read_bytes() == foreign
     write(ROWS, file, form, replace=True)
@@ -188,7 +188,7 @@ def test_a_file_of_somebody_elses_is_never_replaced(
 def test_results_in_another_format_are_not_replaced_either(tmp_path: Path, form: str) -> None:
     other = "csv" if form != "csv" else "sqlite"
     write(ROWS, tmp_path / "all", other)
-    with pytest.raises(UserError, match="holds no results"):
+    with pytest.raises(UserError, match="does not hold results"):
         write(ROWS, tmp_path / "all", form)
 
 
@@ -197,7 +197,7 @@ def test_somebody_elses_database_is_never_replaced(tmp_path: Path) -> None:
     with closing(sqlite3.connect(file)) as database:
         database.execute("CREATE TABLE results (task, mine)")
         database.commit()
-    with pytest.raises(UserError, match="holds no results"):
+    with pytest.raises(UserError, match="does not hold results"):
         write(ROWS, file, "sqlite")
 
 
@@ -210,7 +210,7 @@ def test_a_database_of_results_is_replaced_until_someone_changes_it(tmp_path: Pa
     with closing(sqlite3.connect(file)) as database:
         assert database.execute("SELECT count(*) FROM results").fetchone() == (3,)
         database.execute("CREATE TABLE mine (note)")
-    with pytest.raises(UserError, match="holds no results"):
+    with pytest.raises(UserError, match="does not hold results"):
         write(ROWS, file, "sqlite")
 
 
