@@ -22,5 +22,6 @@ words = st.text(max_size=4) | st.sampled_from(["task", "Task", "x", "X", "params
 @given(st.lists(words, unique=True), st.lists(words, unique=True))
 def test_every_name_has_its_own_column(params: list[str], metrics: list[str]) -> None:
     columns = ["task", *titles(["task"], {"params": params, "metrics": metrics})]
-    assert len({name.casefold() for name in columns}) == len(columns) == 1 + len(params) + len(metrics)
+    assert len(columns) == 1 + len(params) + len(metrics)
+    assert len({name.casefold() for name in columns}) == len(columns)
     "".join(columns).encode()
