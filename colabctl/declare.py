@@ -19,7 +19,7 @@ from colabctl.project import frozen_code
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.search import Declaration, Expansion, expand, read
+from colabctl.search import Declaration, Expansion, expand, read, read_declared
 from colabctl.search.language.command import interpreter_of
 from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
@@ -342,8 +342,8 @@ def _same(
     """Return the declared sweep if it is the same; else raise UserError with the differences."""
     if old.source_digest == new.source_digest:
         return Declared(sweep, old, code, draft.notes, new=False)
-    before = yaml.safe_dump(read(read_file(sweep.declaration, _LARGEST), "sweep.yaml").content)
-    after = yaml.safe_dump(draft.declaration.content)
+    declared = read_declared(read_file(sweep.declaration, _LARGEST), "sweep.yaml")
+    before, after = (yaml.safe_dump(each.content) for each in (declared, draft.declaration))
     differences = list(
         difflib.unified_diff(
             before.splitlines(), after.splitlines(), "declared", "new", n=1, lineterm=""

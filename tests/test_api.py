@@ -8,6 +8,7 @@ import pytest
 import colabctl
 from colabctl.api import Project as OpenProject
 from colabctl.errors import UserError
+from colabctl.work.open_sweep import OpenSweep
 from tests.processes import Project
 
 
@@ -161,3 +162,16 @@ def test_a_checkpoint_that_fails_to_build_leaves_no_file(churn: OpenProject) -> 
         churn.checkpoint("features.json", lambda: 1 / 0)
     assert list((churn.root / "checkpoints/ana").iterdir()) == []
     assert churn.checkpoint("features.json", lambda: 1) == 1
+
+
+def test_a_sweep_from_python_may_be_larger_than_a_file_that_people_write(
+    churn: OpenProject,
+) -> None:
+    texts = [f"{number}" * 10_000 for number in range(100, 140)]
+    declared = churn.sweep("large", {"text": texts})
+    assert declared.layout.declaration.stat().st_size > 1_000_000
+    sweep = OpenSweep.named(churn.layout, "large")
+    assert sweep.declaration().content["parameters"] == {"text": {"values": texts}}
+    assert [cell.tasks for cell in sweep.cells()] == [40]
+    with pytest.raises(UserError, match="already declared with different content"):
+        churn.sweep("large", {"text": texts[1:]})

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command that was typed; exit 0 done, 1 the user can fix it, 2 wrong usage.
+    """Run the command; exit with 0 if done, 1 if the user can fix it, 2 for wrong usage.
 
-    A reader that leaves early, such as `head`, changes neither what the command does nor its exit
+    A reader that stops early, such as `head`, changes neither what the command does nor its exit
     code: `verify` still says whether the data has changed.
     """
     sys.stdout, sys.stderr = _ignoring_closed_pipes(sys.stdout), _ignoring_closed_pipes(sys.stderr)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what the terminal cannot show is spelled out
+    if isinstance(sys.stdout, io.TextIOWrapper):  # escape what the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
@@ -32,13 +32,13 @@ def main() -> None:
         print(plain(f"colabctl: {error}"), file=sys.stderr)
         sys.exit(1)
     except OSError as error:
-        what = f"{error.filename or 'a file'}: {error.strerror or error}"
-        print(plain(f"colabctl: {one_line(what)}"), file=sys.stderr)
+        message = f"{error.filename or 'a file'}: {error.strerror or error}"
+        print(plain(f"colabctl: {one_line(message)}"), file=sys.stderr)
         sys.exit(1)
 
 
 def _flush_output() -> None:
-    """Write what is left while an error, such as a full disk, can still be reported."""
+    """Write the rest of the output while an error, such as a full disk, can be reported."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -48,7 +48,7 @@ def _flush_output() -> None:
 
 
 class _Output(io.FileIO):
-    """A file or pipe that drops what is written to it once its reader has left."""
+    """A file or pipe that drops its input once its reader has stopped."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
@@ -58,12 +58,12 @@ class _Output(io.FileIO):
 
 
 def _ignoring_closed_pipes(stream: IO[str] | None) -> IO[str]:
-    """Return a standard stream that no reader can break, not even as Python exits.
+    """Return a standard stream that ignores a broken pipe, even when Python exits.
 
-    It has to be done below print(): Typer and rich each turn a broken pipe into exit code 1, and
-    Python complains about one that it meets in its last flush.
+    This has to happen below print(): Typer and rich turn a broken pipe into exit code 1, and Python
+    complains about one in its last flush.
     """
-    if stream is None:  # it was closed before this process began
+    if stream is None:  # it was closed before this process started
         return _nowhere()
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)

@@ -53,8 +53,7 @@ def _version(requested: bool) -> None:
 def _options(
     context: typer.Context,
     version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     if not (version or context.invoked_subcommand):

@@ -17,5 +17,6 @@ def demo(
 ) -> None:
     """Create a project and run a real sweep in it with two workers, in under a minute."""
     from colabctl.demo import run
+    from colabctl.project.root import absolute
 
-    run(folder.expanduser().absolute(), trials)
+    run(absolute(folder), trials)

@@ -32,8 +32,7 @@ def doctor(
         int, typer.Option("--rounds", min=1, metavar="N", help="Number of files to send.")
     ] = 5,
     wait: Annotated[
-        str,
-        typer.Option("--wait", metavar="TIME", help="How long to wait for the other machine."),
+        str, typer.Option("--wait", metavar="TIME", help="How long to wait for the other machine.")
     ] = "5m",
     root: Root = None,
     as_json: Json = False,
@@ -79,9 +78,9 @@ def _ask(layout: "Layout", rounds: int, patience: float, as_json: bool) -> None:
     clocks = Time(time.time, time.monotonic, time.sleep)
     answers = []
     tell("asking; on another machine run: colabctl doctor --answer")
-    for each in ask(layout, own_folder(layout), rounds, patience, clocks):
-        answers.append(each)
-        tell(f"{one_line(each.host)} answered; there and back took {each.there_and_back:.1f} s")
+    for answer in ask(layout, own_folder(layout), rounds, patience, clocks):
+        answers.append(answer)
+        tell(f"{one_line(answer.host)} answered; there and back took {answer.there_and_back:.1f} s")
     figures = summary(answers)
     if as_json:
         print_json(figures)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Root, Sweep, open_project, print_json, tell
+from colabctl.cli.options import Force, Json, Root, Sweep, open_project, print_json, tell
 from colabctl.cli.terminal import counted, for_screen, one_line, plain
 from colabctl.errors import UserError, nearest
 
@@ -39,10 +39,7 @@ def export(
             show_default="SWEEP-wandb, SWEEP.optuna.db; csv is printed",
         ),
     ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Replace a file even if colabctl did not write it."),
-    ] = False,
+    force: Force = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:

@@ -65,7 +65,7 @@ def page(topic: str) -> str:
 
 
 def summary(text: str) -> str:
-    """Return the first sentence after the title of a page, as plain text."""
+    """Return the first sentence below the title of a page, as plain text."""
     from rich.markdown import Markdown
 
     tokens = Markdown(text.partition("\n## ")[0]).parsed
@@ -112,7 +112,7 @@ def guide(
 
 
 def _close(name: str, names: list[str]) -> list[str]:
-    """Return the topics that contain `name`, else the one that is spelled most like it."""
+    """Return the topics that contain `name`, else the one with the most similar name."""
     matches = [topic for topic in names if name and name in topic]
     close = nearest(name, names)
     return matches or ([close] if close else [])

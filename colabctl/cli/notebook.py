@@ -47,8 +47,7 @@ def workers(
     ] = 1,
     member: Member = None,
     max_time: Annotated[
-        str,
-        typer.Option("--max-time", metavar="TIME", help="How long each worker may run."),
+        str, typer.Option("--max-time", metavar="TIME", help="How long each worker may run.")
     ] = "11h",
     release: Annotated[
         bool, typer.Option("--release", help="Disconnect and delete the Colab runtime at the end.")
@@ -80,14 +79,14 @@ def workers(
     )
     written = write_workers(layout, who, job, number)
     for path in written.other:
-        tell(f"{layout.relative(path)} exists with other cells; it is left unchanged")
+        tell(f"{layout.relative(path)} exists with other cells; it stays unchanged")
     if as_json:
         print_json([_entry(layout, written, path) for path in written.paths])
     else:
         for path in written.paths:
             print(_line(layout, path))
     existing = len(written.paths) - len(written.new)
-    tell(f"{len(written.new)} created, {existing} already there")
+    tell(f"{len(written.new)} created, {existing} already existed")
     if written.new:
         tell(TERMS)
 
@@ -105,7 +104,7 @@ def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
 
 
 def _line(layout: "Layout", path: Path) -> str:
-    """Return a notebook's path, and the link that opens it in Colab if its Drive id is known."""
+    """Return a notebook's path, and a link that opens it in Colab if its Drive id is known."""
     from colabctl.project.notebooks.rendering import colab_link
 
     link = colab_link(path)

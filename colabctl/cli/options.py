@@ -1,4 +1,4 @@
-"""Options that several commands share, the project and member they select, and output."""
+"""Options that commands share, the project and the member that they select, and output."""
 
 import json
 import os
@@ -33,6 +33,9 @@ Member = Annotated[
         show_default="COLABCTL_MEMBER, else `colabctl me`",
     ),
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace a file even if colabctl did not write it.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -47,9 +50,9 @@ def open_project(root: Path | None) -> "tuple[Layout, Config]":
 
 
 def working_member(config: "Config", explicit: str | None) -> str:
-    """Return the member who runs this command; on a terminal, ask once and remember the answer.
+    """Return the member who runs this command; on a terminal, ask and remember the answer.
 
-    Raises UserError if the member cannot be determined.
+    Raises UserError if the member is still unknown.
     """
     from colabctl.project.current_member import current_member
 
@@ -76,7 +79,7 @@ def _ask(members: Sequence[str], reason: str) -> str | None:
 
 
 def remember_member(root: Path, member: str) -> None:
-    """Remember which member this machine's user is in a project; print a note if that fails."""
+    """Remember which member this user is in a project; print a note if that fails."""
     from colabctl.project.current_member import remember
 
     try:
@@ -91,7 +94,7 @@ def remember_member(root: Path, member: str) -> None:
 
 
 def complete_sweep(incomplete: str) -> list[str]:
-    """Return the names of sweeps that start with `incomplete`, for shell completion."""
+    """Return the sweeps whose names start with `incomplete`, for shell completion."""
     from colabctl.errors import UserError
     from colabctl.project.sweeps import sweep_names
 

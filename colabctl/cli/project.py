@@ -62,12 +62,12 @@ def init(
     from colabctl.project.layout import Layout
     from colabctl.project.members import members
     from colabctl.project.notebooks.wheel import place_wheel
-    from colabctl.project.root import is_project
+    from colabctl.project.root import absolute, is_project
 
-    root = folder.expanduser().absolute()
+    root = absolute(folder)
     present = members(Layout(root), load(root, {})) if is_project(root) else ()
     login = "" if member or present else login_name()
-    changes = create(folder, name, owner, [login] if login else member or [])
+    changes = create(root, name, owner, [login] if login else member or [])
     new = (*changes.new, *place_wheel(Layout(root)).new)
     for path in new:
         tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
@@ -89,8 +89,7 @@ def me(
 ) -> None:
     """Set or show which member you are in this project.
 
-    It is remembered on this machine, outside the shared folder; --member and COLABCTL_MEMBER
-    override it.
+    This machine remembers it, outside the shared folder; --member and COLABCTL_MEMBER override it.
     """
     from colabctl.project.current_member import check_known, remember
     from colabctl.project.members import members
@@ -145,7 +144,7 @@ def member_list(root: Root = None, as_json: Json = False) -> None:
         )
 
 
-_MOST_LISTED = 20  # names of files on the screen
+_MOST_LISTED = 20  # files that are listed on the screen
 
 Protectable = Annotated[
     Path | None,
@@ -159,7 +158,7 @@ def protect(
         bool,
         typer.Option(
             "--accept-changes",
-            help="Record changed files as they are now instead of refusing them.",
+            help="Record changed and missing files as they are now.",
         ),
     ] = False,
     root: Root = None,
@@ -173,19 +172,12 @@ def protect(
     reports = []
     for folder in _folders(layout, config.read_only, path):
         done = raw.protect(layout, folder, accept_changes=accept_changes)
-        reports.append(
-            {
-                "folder": layout.relative(folder),
-                "files": done.files,
-                "bytes": done.bytes,
-                "added": done.added,
-                "accepted": done.accepted,
-                "missing": done.missing,
-            }
-        )
+        name = layout.relative(folder)
+        keys = ("files", "bytes", "added", "accepted", "missing")
+        reports.append({"folder": name, **{key: getattr(done, key) for key in keys}})
         tell(
-            f"{one_line(layout.relative(folder))}: {counted(done.files, 'file')}, "
-            f"{done.bytes:,} bytes recorded, {len(done.added)} new"
+            f"{one_line(name)}: {counted(done.files, 'file')}, {done.bytes:,} bytes recorded, "
+            f"{len(done.added)} new"
         )
         _list("missing, still recorded", done.missing)
         if accept_changes:
@@ -208,7 +200,7 @@ def protect(
 
 
 def _list(title: str, names: tuple[str, ...]) -> None:
-    """List the first names; `--json` lists them all."""
+    """List the first names, and say how many more there are."""
     for name in names[:_MOST_LISTED]:
         tell(f"  {title}: {one_line(name)}")
     if len(names) > _MOST_LISTED:
@@ -225,20 +217,16 @@ def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -
     for folder in _folders(layout, config.read_only, path):
         check = raw.verify(layout, folder)
         clean = clean and check.clean
-        differences = {
-            "changed": check.changed,
-            "missing": check.missing,
-            "added": check.added,
-            "unreadable": check.unreadable,
-        }
-        reports.append({"folder": layout.relative(folder), "checked": check.checked, **differences})
+        name = layout.relative(folder)
+        kinds = ("changed", "missing", "added", "unreadable")
+        differences = {kind: getattr(check, kind) for kind in kinds}
+        reports.append({"folder": name, "checked": check.checked, **differences})
         if not as_json:
-            for kind, names in differences.items():
-                for name in names:
-                    print(plain(one_line(f"{kind}: {layout.relative(folder)}/{name}")))
+            for kind, files in differences.items():
+                for file in files:
+                    print(plain(one_line(f"{kind}: {name}/{file}")))
             if check.clean:
-                summary = f"{counted(check.checked, 'file')}, all unchanged"
-                print(plain(one_line(f"{layout.relative(folder)}: {summary}")))
+                print(plain(one_line(f"{name}: {counted(check.checked, 'file')}, all unchanged")))
     if as_json:
         print_json(reports)
     if not clean:
@@ -252,7 +240,7 @@ def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -
 def _folders(layout: "Layout", read_only: tuple[str, ...], path: Path | None) -> list[Path]:
     if path is None:
         return [layout.root / folder for folder in read_only]
-    here = Path.cwd() / path  # as typed in a shell, else as a folder of the project
+    here = Path.cwd() / path  # from the current folder, else from the project's
     folder = here if here.is_dir() else layout.root / path
     if not folder.is_dir():
         raise UserError(f"{path} is not a folder, here or in the project {layout.root}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Root, Sweep, open_project, tell
+from colabctl.cli.options import Force, Root, Sweep, open_project, tell
 from colabctl.cli.terminal import command_line, counted, cut, for_screen, one_line, plain, styled
 from colabctl.errors import UserError
 
@@ -49,10 +49,7 @@ def results(
             show_default="results are printed",
         ),
     ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Replace FILE even if colabctl did not write it."),
-    ] = False,
+    force: Force = False,
     root: Root = None,
 ) -> None:
     """Print the results of a sweep or write them to a file, one row per finished task."""

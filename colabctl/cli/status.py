@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from colabctl.project.layout import Layout
-    from colabctl.views.status import Status
+    from colabctl.views.status import Failure, Status
     from colabctl.work.open_sweep import OpenSweep
 
 _NEXT_STEPS = {
@@ -25,7 +25,7 @@ _NEXT_STEPS = {
     "paused": ("resume it", "resume"),
     "stopped": ("resume it", "resume"),
 }
-_MOST_ENDED = 5  # workers that have ended, of which there may be hundreds
+_MOST_ENDED = 5  # ended workers that are shown; there may be hundreds
 _REFRESH = 2.0  # seconds between refreshes with --watch
 
 
@@ -54,7 +54,13 @@ def status(
     layout, _ = open_project(root)
     sweeps = list(_open(layout, sweep))
     if failures and as_json:
-        print_json([failure for each in sweeps for failure in _failures(each)])
+        print_json(
+            [
+                {"sweep": each.plan.sweep, **asdict(failure)}
+                for each in sweeps
+                for failure in _failures(each)
+            ]
+        )
     elif failures:
         for each in sweeps:
             _print_failures(each)
@@ -90,11 +96,7 @@ def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
 
 
 def _print_failures(sweep: "OpenSweep") -> None:
-    """Print the last failure of each task that has failed, also of those with attempts left."""
-    from colabctl.views.status import last_failures
-
-    sweep.ledger.refresh()
-    failures = last_failures(sweep.ledger.state)
+    failures = _failures(sweep)
     for failure in failures:
         where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
         print(plain(one_line(f"{where}: {failure.error}")))
@@ -103,13 +105,11 @@ def _print_failures(sweep: "OpenSweep") -> None:
         print(plain(one_line(f"{sweep.plan.sweep}: no task has failed")))
 
 
-def _failures(sweep: "OpenSweep") -> list[dict[str, Any]]:
-    """Return the same for scripts; each failure names its sweep."""
+def _failures(sweep: "OpenSweep") -> "list[Failure]":
     from colabctl.views.status import last_failures
 
     sweep.ledger.refresh()
-    failures = last_failures(sweep.ledger.state)
-    return [{"sweep": sweep.plan.sweep, **asdict(failure)} for failure in failures]
+    return last_failures(sweep.ledger.state)
 
 
 def _look(sweep: "OpenSweep") -> "Status":
@@ -126,13 +126,10 @@ def _watch(sweeps: "list[OpenSweep]") -> None:
     try:
         with Live(console=Console(), auto_refresh=False) as live:
             while True:
-                seen = [_look(each) for each in sweeps]
+                seen = [(sweep, _look(sweep)) for sweep in sweeps]
                 brief = len(sweeps) > 1
-                shown = [
-                    _render(each, now, brief=brief) for each, now in zip(sweeps, seen, strict=True)
-                ]
-                live.update(Group(*shown), refresh=True)
-                if all(each.state in ("finished", "stopped") for each in seen):
+                live.update(Group(*(_render(*pair, brief=brief) for pair in seen)), refresh=True)
+                if all(status.state in ("finished", "stopped") for _, status in seen):
                     return
                 time.sleep(_REFRESH)
     except KeyboardInterrupt:
@@ -215,12 +212,12 @@ def _workers(seen: "Status") -> "RenderableType":
     table = Table(box=None, padding=(0, 2))
     for title in ("member", "host", "state", "task", "done", "failed", "last seen"):
         table.add_column(title, justify="right" if title in ("done", "failed") else "left")
-    alive = [each for each in seen.workers if each.state != "ended"]
-    ended = [each for each in seen.workers if each.state == "ended"]
-    for each in [*alive, *ended[-_MOST_ENDED:]]:
-        ago = f"{format_duration(each.last_seen_seconds)} ago"
-        row = (each.member, each.host, each.state, each.task or "", each.done, each.failed, ago)
-        table.add_row(*map(styled, row))
+    alive = [worker for worker in seen.workers if worker.state != "ended"]
+    ended = [worker for worker in seen.workers if worker.state == "ended"]
+    for worker in [*alive, *ended[-_MOST_ENDED:]]:
+        ago = f"{format_duration(worker.last_seen_seconds)} ago"
+        who = worker.member, worker.host, worker.state, worker.task or ""
+        table.add_row(*map(styled, (*who, worker.done, worker.failed, ago)))
     return table
 
 

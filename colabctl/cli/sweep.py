@@ -3,25 +3,25 @@
 import os
 import time
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from colabctl.cli.options import Json, Member, Root, open_project, print_json, tell, working_member
-from colabctl.cli.terminal import command_line, counted, one_line, plain
+from colabctl.cli.terminal import command_line, counted, cut, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.declare import Draft
 
-_MAX_SIZE = 1_000_000  # bytes; a sweep file is written by a person
-_MAX_LENGTH = 60  # characters of a value that are shown
+_MAX_SIZE = 1_000_000  # bytes; people write sweep files by hand
 _PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
 
 
 def _not_export(file: Path) -> Path:
-    """Give a hint to a person who types `sweep export SWEEP`, before the extra word is refused."""
+    """Hint at the right command after `sweep export SWEEP`, before the extra word is refused."""
     if file == Path("export") and not file.exists():
         raise UserError(
             "export does not exist; give the path of a sweep file. "
@@ -112,8 +112,8 @@ def _previewed(
 ) -> tuple[tuple[str, ...], str]:
     """Return notes on a draft's program, and the cell that is inserted into its notebook.
 
-    Raises UserError if the sweep could not be declared, except for a missing program: a sweep file
-    is often tried out before its program exists.
+    Raises UserError if the sweep could not be declared, but not for a missing program: people often
+    try a sweep file before its program exists.
     """
     from colabctl import declare
     from colabctl.notebook.injection import preview
@@ -141,8 +141,8 @@ def _previewed(
 def _read(file: Path) -> bytes:
     if file.suffix in _PROGRAMS and file.is_file():
         raise UserError(
-            f"{file} is a program, not a sweep file; write a sweep file that says what to vary, "
-            f"with the line `program: {file.name}`"
+            f"{file} is a program, not a sweep file; write a sweep file with the line "
+            f"`program: {file.name}` and the parameters to vary"
         )
     try:
         with file.open("rb") as stream:
@@ -158,16 +158,11 @@ def _read(file: Path) -> bytes:
 
 def _summary(draft: "Draft", name: str, notes: tuple[str, ...]) -> dict[str, Any]:
     expansion = draft.expansion
-    first: list[dict[str, Any] | None] = []
-    for draw in expansion.tasks():
-        if len(first) == 5:
-            break
-        first.append(draw.params)
     return {
         "sweep": name,
         "tasks": expansion.total,
         "cells": [{"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells],
-        "first": first,
+        "first": [draw.params for draw in islice(expansion.tasks(), 5)],
         "notes": list(notes),
     }
 
@@ -181,7 +176,7 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
     print(f"{summary['sweep']}: {tasks}, method {declaration.method}")
     if declaration.foreach:
         for cell in summary["cells"]:
-            values = ", ".join(f"{key}={_short(str(v))}" for key, v in cell["values"].items())
+            values = ", ".join(f"{key}={cut(str(value))}" for key, value in cell["values"].items())
             print(plain(one_line(f"  {values}: {cell['tasks']}")))
     print("first tasks:")
     for params in summary["first"]:
@@ -194,8 +189,4 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
 
 def _shown(params: dict[str, Any]) -> str:
     """Return parameters as a Python dictionary, with long values cut."""
-    return f"{{{', '.join(f'{name!r}: {_short(repr(value))}' for name, value in params.items())}}}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
+    return f"{{{', '.join(f'{name!r}: {cut(repr(value))}' for name, value in params.items())}}}"

@@ -1,4 +1,4 @@
-"""Text for the terminal; what other people wrote is cleaned before it is shown."""
+"""Prepares text for the terminal, and cleans text that other people wrote."""
 
 import shlex
 import sys
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 _MAX_LENGTH = 60  # characters of a value in a line or a table
 
-# Python calls these printable, but a terminal shows nothing or a space.
+# Printable for Python, but a terminal shows nothing or a space.
 _INVISIBLE = frozenset(
     chr(code)
     for codes in (
@@ -25,8 +25,8 @@ _INVISIBLE = frozenset(
 def plain(text: str) -> str:
     """Return text in which no character moves the cursor, sets a colour or is invisible.
 
-    Such a character becomes `<U+001B>`. So does the `<` of a `<U+` that is already there: two
-    different texts never look the same.
+    Such a character becomes a code such as `<U+001B>`. So does the `<` of a `<U+` in the text, so
+    that different texts never look the same.
     """
     return "".join(
         char if char in "\n\t" or (char.isprintable() and char not in _INVISIBLE) else _code(char)
@@ -37,7 +37,7 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """Return text with its newlines and tabs escaped, so that it cannot start a line of its own.
 
-    The line that it becomes a part of still has to go through `plain`.
+    It still has to go through `plain`.
     """
     return text.replace("\n", "\\n").replace("\t", "\\t")
 
@@ -60,7 +60,7 @@ def styled(text: object, style: str = "") -> "Text":
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Return "1 task" or "2 tasks"; `plural` is for nouns that do not just add an s."""
+    """Return "1 task" or "2 tasks"; `plural` is for nouns with another ending than s."""
     return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
 
 

@@ -44,12 +44,12 @@ def trust(
     from colabctl.project.sweeps import find_sweep
 
     layout, config = open_project(root)
-    place = find_sweep(layout, sweep)
-    plan = read_plan(place.plan)
+    sweep_layout = find_sweep(layout, sweep)
+    plan = read_plan(sweep_layout.plan)
     program = program_of(plan)
     approvals = approvals_for(layout.root, os.environ)
     approved = approvals.has(plan.run_digest)
-    code = fetch(place.code, plan.code_digest, program)
+    code = fetch(sweep_layout.code, plan.code_digest, program)
     new = approval_of(plan, code, config, time.time())
     if not as_json:
         _show(plan, new, None if approved else approvals.latest(config.name, program))
@@ -64,7 +64,7 @@ def trust(
 
 
 def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
-    """Print the code; if an earlier version was approved, print the changes since then."""
+    """Print the code, or the changes since the version that was approved `before`."""
     from rich.console import Console
     from rich.text import Text
 
@@ -75,7 +75,7 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     if plan.command:
         print(plain(one_line(f"command: {shlex.join(plan.command)}")))
     print(f"digest:  {new.digest}")
-    # Only these two run the cells of a notebook; for a program it is a file like any other.
+    # Only these two kinds run a notebook's cells; to a program it is a file like any other.
     notebook = plan.program if plan.kind in ("notebook", "loop") else None
     if before is None:
         for name, data in sorted(new.files.items()):
@@ -91,7 +91,7 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
         console.print(Text(line, style), soft_wrap=True)
     if not changes:
-        print("no files; only the way they are run (see the first line)")
+        print("only how the files are run (see the first line); the files are the same")
 
 
 def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Itera
         contents = before.files.get(name), new.files.get(name)
         if contents[0] == contents[1]:
             continue
-        # Not splitlines: a missing newline at the end is a difference too.
+        # Not splitlines, because a missing newline at the end is a difference too.
         old, now = (
             [] if data is None else _text(name, data, notebook).split("\n") for data in contents
         )
@@ -112,7 +112,7 @@ def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Itera
         elif name == notebook:
             yield f"{shown}: only outputs or metadata changed; the cells are the same"
         else:
-            yield f"{shown}: changed only in bytes that look alike here"
+            yield f"{shown}: only bytes changed that look alike here"
 
 
 def _diff(name: str, old: list[str], now: list[str]) -> Iterator[str]:
@@ -136,8 +136,8 @@ def _text(name: str, data: bytes, notebook: str | None, *, numbered: bool = Fals
 def _encoding(name: str, data: bytes) -> tuple[str, str]:
     """Return a file's encoding, and a line to print above the file if that is not UTF-8.
 
-    Python reads a file in the encoding that its first lines declare; in some encodings, what looks
-    like a comment is code.
+    Python reads a file in the encoding that its first lines declare. In some encodings, text that
+    looks like a comment is code.
     """
     import codecs
     import io

@@ -36,11 +36,7 @@ def work(
     max_tasks: Annotated[
         int | None,
         typer.Option(
-            "--max-tasks",
-            min=1,
-            metavar="N",
-            help="Exit after N tasks.",
-            show_default="no limit",
+            "--max-tasks", min=1, metavar="N", help="Exit after N tasks.", show_default="no limit"
         ),
     ] = None,
     max_time: Annotated[
@@ -63,8 +59,7 @@ def work(
         ),
     ] = None,
     no_wait: Annotated[
-        bool,
-        typer.Option("--no-wait", help="Exit when only tasks of other workers are left."),
+        bool, typer.Option("--no-wait", help="Exit when only tasks of other workers are left.")
     ] = False,
     trust_digest: Annotated[
         list[str] | None,
@@ -117,27 +112,15 @@ def work(
         raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
     tallies = session.work([find_sweep(layout, name) for name in names], open_only=not sweeps)
     done, pruned, failed = (
-        sum(getattr(each, count) for each in tallies) for count in ("done", "pruned", "failed")
+        sum(getattr(tally, count) for tally in tallies) for count in ("done", "pruned", "failed")
     )
     last = tallies[-1] if tallies else None
     reason = _END_REASONS[last.ending] if last else "no sweep has tasks to run"
     pruned_count = f"{pruned} pruned, " if pruned else ""
     ran = counted(done + pruned + failed, "task")
     tell(f"ran {ran}: {done} done, {pruned_count}{failed} failed; {reason}")
-    if last and last.ending == "failing":
-        raise UserError(
-            f"{last.reason}; if the problem is on this machine, fix it and restart the worker; if "
-            "it is in the program, fix that and declare it under another name: "
-            "colabctl sweep FILE --name NAME"
-        )
-    if last and last.ending == "full":
-        raise UserError(
-            f"{last.reason}; free space (a Drive's trash counts), then restart the worker"
-        )
-    if last and last.ending == "unwritable":
-        raise UserError(
-            f"{last.reason}; check that you may edit the folder, then restart the worker"
-        )
+    if last and last.ending in _NEXT_STEPS:
+        raise UserError(f"{last.reason}; {_NEXT_STEPS[last.ending]}")
 
 
 def _recover(layout: "Layout") -> None:
@@ -146,10 +129,9 @@ def _recover(layout: "Layout") -> None:
     from colabctl.work.recovery import recover, unsent_events
 
     recoveries = list(unsent_events(layout.root))
-    for each in recoveries:
-        sweep = OpenSweep.named(layout, each.sweep)
-        recover(sweep, each)
-        tell(f"{each.sweep}: recovered the results of {', '.join(each.results) or 'no task'}")
+    for unsent in recoveries:
+        recover(OpenSweep.named(layout, unsent.sweep), unsent)
+        tell(f"{unsent.sweep}: recovered the results of {', '.join(unsent.results) or 'no task'}")
     if not recoveries:
         tell(f"nothing to recover on this machine for {layout.root}")
 
@@ -167,10 +149,16 @@ _END_REASONS = {
     "full": "the folder is full",
     "unwritable": "the folder cannot be written",
 }
+_NEXT_STEPS = {
+    "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
+    "program, fix that and declare it under another name: colabctl sweep FILE --name NAME",
+    "full": "free space (a Drive's trash counts), then restart the worker",
+    "unwritable": "check that you may edit the folder, then restart the worker",
+}
 
 
 class _ProgressPrinter:
-    """Prints the progress of a sweep now and then, in lines: Colab shows no moving bars."""
+    """Prints the progress of a sweep as lines, because Colab shows no progress bars."""
 
     def __init__(self) -> None:
         self._printed = time.monotonic() - _PROGRESS_INTERVAL

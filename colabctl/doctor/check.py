@@ -9,10 +9,10 @@ class Check:
     """The outcome of one check of a project.
 
     Attributes:
-        check: the subject in one word, such as "mount"
+        check: the subject in a word, such as "mount"
         level: "ok", "note" (worth knowing) or "wrong" (needs a fix)
         what: the outcome in a sentence
-        fix: what to do; every "wrong" has one
+        fix: the next step; every "wrong" has one
 
     """
 

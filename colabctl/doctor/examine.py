@@ -28,7 +28,7 @@ _LOW_SPACE = 500_000_000  # bytes
 _SKEWED = 30.0  # seconds
 _MOST_ENTRIES = 50_000
 
-# How Drive and its clients name the second of two files with one name, and how they name copies:
+# How Drive and its clients name a copy, and the second of two files with the same name:
 # "plan (1).json", "plan (conflicted copy 2026-01-01).json", "Copy of plan.json".
 _COPY = re.compile(
     r"(?P<stem>.+) \((?:\d+|.*conflicted copy.*)\)(?P<ending>\.[^.]+)?$"
@@ -40,11 +40,11 @@ _COPY = re.compile(
 def examine(
     layout: Layout, config: Config, *, clock: Callable[[], float] = time.perf_counter
 ) -> Iterator[Check]:
-    """Yield the outcome of each check; the folder stays as it was."""
+    """Yield the outcome of each check; the project stays unchanged."""
     yield from _mount(layout, config)
     try:
         yield from _speed(layout, clock)
-        yield from _room(layout)
+        yield from _space(layout)
         yield from _copies(layout)
         for name in sweep_names(layout):
             yield from _sweep(layout, layout.sweep(name))
@@ -111,19 +111,19 @@ def _speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Check]:
         yield Check("speed", "ok", f"{times} (median of {_SAMPLES} files of 1 kB)")
 
 
-def _room(layout: Layout) -> Iterator[Check]:
+def _space(layout: Layout) -> Iterator[Check]:
     free = shutil.disk_usage(layout.root).free
     if free < _LOW_SPACE:
         yield Check(
-            "room", "wrong", f"only {free / 1e6:,.0f} MB free",
+            "space", "wrong", f"only {free / 1e6:,.0f} MB free",
             "delete files that are not needed; on a Drive, empty the trash too, because it counts",
         )  # fmt: skip
     else:
-        yield Check("room", "ok", f"{free / 1e9:,.1f} GB free")
+        yield Check("space", "ok", f"{free / 1e9:,.1f} GB free")
 
 
 def _copies(layout: Layout) -> Iterator[Check]:
-    """Look for duplicates, which two machines create when they write one file unseen."""
+    """Look for copies, which Drive creates when two machines write the same file at once."""
     seen = copies = 0
     for folder, folders, files in os.walk(layout.root):
         names = {*folders, *files}
@@ -145,7 +145,7 @@ def _copies(layout: Layout) -> Iterator[Check]:
             yield Check("copies", "note", f"only the first {_MOST_ENTRIES:,} files were checked")
             break
     if not copies:
-        yield Check("copies", "ok", f"no duplicates among {seen:,} files and folders")
+        yield Check("copies", "ok", f"no copies among {seen:,} files and folders")
 
 
 def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
@@ -153,6 +153,7 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
     try:
         sweep = OpenSweep.at(layout.root, sweep_layout)
         sweep.ledger.refresh()
+        sweep.code()
     except UserError as error:
         yield Check("sweeps", "wrong", f"{name}: {error}", "declare it again under another name")
         return
@@ -177,15 +178,16 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
 def _clocks(name: str, ledger: Ledger) -> Iterator[Check]:
     """Compare the clocks of the sweep's machines, as far as their journals show them.
 
-    Ledger time follows the fastest clock. A worker records its own clock too when it starts.
+    Ledger time follows the fastest clock. A worker that starts also records its own clock.
     """
-    leads: dict[str, float] = {}
-    for writer in ledger.state.writers.values():
-        if writer.started is not None and writer.wall is not None:
-            leads[f"{writer.member}@{writer.host}"] = writer.started - writer.wall
-    if leads:
-        slowest = max(leads, key=lambda key: leads[key])
-        spread = leads[slowest] - min(leads.values())
+    behind = {
+        f"{writer.member}@{writer.host}": writer.started - writer.wall
+        for writer in ledger.state.writers.values()
+        if writer.started is not None and writer.wall is not None
+    }
+    if behind:
+        slowest = max(behind, key=lambda machine: behind[machine])
+        spread = behind[slowest] - min(behind.values())
         if spread > _SKEWED:
             yield Check(
                 "clocks", "note", f"{name}: the clock of {slowest} is {spread:.0f} s behind",

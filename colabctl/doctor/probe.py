@@ -1,7 +1,6 @@
 """Measures how long a file takes to reach another machine: one asks, the other answers.
 
-Each machine writes new files in a folder of its own, so nothing is contended and every delay comes
-from the shared folder.
+Each machine writes new files in a folder of its own, so every delay comes from the shared folder.
 """
 
 import json
@@ -26,7 +25,7 @@ _LOOK_EVERY = 0.25  # seconds
 
 @dataclass(frozen=True)
 class Time:
-    """A machine's clocks, and how it sleeps."""
+    """A machine's clocks, and its function to sleep."""
 
     wall: Callable[[], float]
     """Seconds since 1970."""
@@ -39,9 +38,9 @@ class Round:
     """One question and its answer, in seconds.
 
     Attributes:
-        there_and_back: by the asker's clock alone
+        there_and_back: by the asking machine's clock
         there: by both clocks, so off by their difference
-        ahead: how far the answerer's clock is ahead, if both ways took equally long
+        ahead: how far the answering machine's clock is ahead, if both ways took equally long
 
     """
 
@@ -68,16 +67,13 @@ def ask(layout: Layout, folder: Path, rounds: int, patience: float, time: Time) 
         start = time.monotonic()
         _write(folder / f"question-{number}.json", name=name, sent=time.wall())
         sent = time.wall()
-        answer: dict[str, Any] | None = None
-        while answer is None:
-            answer = _answer_to(layout, folder, name)
-            if answer is None:
-                if time.monotonic() - start > patience:
-                    raise UserError(
-                        f"no answer within {patience:.0f} s; run `colabctl doctor --answer` in "
-                        "this project on another machine, then ask again"
-                    )
-                time.sleep(_LOOK_EVERY)
+        while (answer := _answer_to(layout, folder, name)) is None:
+            if time.monotonic() - start > patience:
+                raise UserError(
+                    f"no answer within {patience:.0f} s; run `colabctl doctor --answer` in "
+                    "this project on another machine, then ask again"
+                )
+            time.sleep(_LOOK_EVERY)
         there_and_back = time.monotonic() - start
         there = answer["seen"] - sent
         back = time.wall() - answer["replied"]
@@ -87,10 +83,10 @@ def ask(layout: Layout, folder: Path, rounds: int, patience: float, time: Time) 
 def answer(
     layout: Layout, folder: Path, patience: float, time: Time
 ) -> Iterator[tuple[str, float]]:
-    """Write answers into `folder`; yield the asker's host and the seconds the question took.
+    """Answer questions into `folder`; yield the host and the seconds that each took to arrive.
 
-    Skips questions older than `patience`, for which no one waits any longer. Ends after `patience`
-    seconds without a question.
+    Skips questions older than `patience`, whose askers have given up. Ends after `patience` seconds
+    without a question.
     """
     done = {
         question["name"]
@@ -118,19 +114,19 @@ def answer(
 
 def summary(rounds: list[Round]) -> dict[str, float]:
     """Return the medians of the rounds, and the longest time there and back."""
+    times = [each.there_and_back for each in rounds]
     return {
         "rounds": len(rounds),
-        "one_way_seconds": round(median(each.there_and_back for each in rounds) / 2, 3),
-        "there_and_back_seconds": round(median(each.there_and_back for each in rounds), 3),
-        "longest_seconds": round(max(each.there_and_back for each in rounds), 3),
+        "one_way_seconds": round(median(times) / 2, 3),
+        "there_and_back_seconds": round(median(times), 3),
+        "longest_seconds": round(max(times), 3),
         "clock_ahead_seconds": round(median(each.ahead for each in rounds), 3),
     }
 
 
 def _write(file: Path, **parts: Any) -> None:
-    write_once(
-        file, json.dumps({"format": _FORMAT, "host": socket.gethostname(), **parts}).encode()
-    )
+    record = {"format": _FORMAT, "host": socket.gethostname(), **parts}
+    write_once(file, json.dumps(record).encode())
 
 
 def _questions(layout: Layout, folder: Path) -> Iterator[dict[str, Any]]:
@@ -142,14 +138,14 @@ def _questions(layout: Layout, folder: Path) -> Iterator[dict[str, Any]]:
 def _answer_to(layout: Layout, folder: Path, name: str) -> dict[str, Any] | None:
     for file in layout.probes.glob("*/answer-*.json"):
         if file.parent != folder:
-            for answer in _read(file, ("seen", "replied")):
-                if answer["name"] == name:
-                    return answer
+            for record in _read(file, ("seen", "replied")):
+                if record["name"] == name:
+                    return record
     return None
 
 
 def _read(file: Path, times: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Yield the content of a probe's file if it has arrived completely and is valid."""
+    """Yield the record in a probe's file if it has arrived completely and is valid."""
     try:
         parts = read_record(file, _LARGEST, _FORMAT)
     except (OSError, UserError):

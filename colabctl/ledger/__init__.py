@@ -1,4 +1,4 @@
-"""The ledger of a sweep: its plan and tasks, the journals, the state they add up to, and claims."""
+"""The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_ledger

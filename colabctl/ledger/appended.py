@@ -1,8 +1,8 @@
 """Journals as one growing file each, for file systems where every machine sees a write at once.
 
-A writer appends to journal/<writer>/events.jsonl and reopens it for each flush, so that a network
-file system shows the lines to the next reader who opens it. A line without its newline has not
-arrived yet. A line that is not an event is damage: it is reported, and the other lines count.
+A writer appends to journal/<writer>/events.jsonl. It reopens the file for each flush, so that a
+network file system shows the lines to the next reader that opens it. A line without a newline has
+not arrived yet. A line that is not an event is damage: it is reported, and the other lines count.
 """
 
 import errno
@@ -16,23 +16,23 @@ from colabctl.ledger.journal import Damage
 from colabctl.sharedfs.faults import fault_of
 
 _FILE = "events.jsonl"
-_MOST_AT_ONCE = 1 << 28  # bytes of one journal in one look; the next look reads the rest
+_MOST_AT_ONCE = 1 << 28  # bytes read of one journal; the next refresh reads the rest
 
 
 class AppendedStore:
     """The growing file of one writer.
 
-    Only this writer writes here, so what a failed write left behind is the start of its lines.
-    The next write looks how much arrived and continues from there.
+    No one else writes here, so a failed write leaves the start of its own lines behind. The next
+    write checks how much of them arrived and continues from there.
     """
 
     def __init__(self, folder: Path, position: int = 0) -> None:
         self._folder = folder
         self._file = folder / _FILE
-        self.position = position  # bytes that are surely in the file
+        self.position = position  # bytes that are certainly in the file
 
     def write(self, lines: bytes) -> int:
-        """Append lines; return how many bytes of them are in the file now."""
+        """Append lines; return how many of their bytes are now in the file."""
         if self.position == 0:
             self._folder.mkdir(exist_ok=True)
         with self._file.open("ab", buffering=0) as file:
@@ -48,7 +48,7 @@ class AppendedStore:
                 os.fsync(file.fileno())
 
     def close(self) -> None:
-        """Do nothing: a single file is quick to read."""
+        """No-op: a single file is quick to read."""
 
 
 @dataclass
@@ -63,11 +63,11 @@ class _Cursor:
 
 @dataclass
 class AppendedJournals:
-    """The journals of a sweep of `total` tasks, below one folder."""
+    """The journals in a folder, of a sweep with `total` tasks."""
 
     folder: Path
     total: int
-    damage: list[Damage] = field(default_factory=list)  # what could not be read
+    damage: list[Damage] = field(default_factory=list)
     _cursors: dict[str, _Cursor] = field(default_factory=dict)
 
     def create(self, name: str, position: int = 0) -> AppendedStore:
@@ -75,7 +75,7 @@ class AppendedJournals:
         return AppendedStore(self.folder / name, position)
 
     def new_events(self, skip: str) -> list[Event]:
-        """Return the events that have arrived since the last call, in the order of each writer."""
+        """Return the events that have arrived since the last call, in each writer's order."""
         events: list[Event] = []
         with os.scandir(self.folder) as entries:
             for entry in entries:

@@ -2,8 +2,8 @@
 
 A hybrid logical clock: each reader adds to its wall clock the largest lead of any event it has
 read. So a writer never dates an event before one that it has read, and time passes between
-events, which leases need. After S. Kulkarni et al., "Logical Physical Clocks", 2014; their counter
-is the event's number here.
+events, which leases need. After S. Kulkarni et al., "Logical Physical Clocks", 2014, with the
+event's number as their counter.
 """
 
 import time
@@ -24,7 +24,7 @@ class Clock:
         return self._latest
 
     def observe(self, t: float) -> None:
-        """Take in the time of an event that was read."""
+        """Record the time of an event that was read."""
         if t > self._latest:
             lead = t - self._wall()
             if lead > self._lead:

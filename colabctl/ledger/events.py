@@ -1,6 +1,6 @@
 """The lines of a journal: kinds of event, their parts, and the order of events.
 
-A line is a JSON object with three parts that every event has, and the parts of its kind:
+A line is a JSON object with the three parts of every event and the parts of its kind:
 
     n       number of the event in its writer's journal, from 0, without gaps
     t       ledger time, in seconds since 1970 (see clock.py)
@@ -8,23 +8,24 @@ A line is a JSON object with three parts that every event has, and the parts of 
 
     start      member, host, pid, jobs, lease, ...        a worker starts; its lease in seconds,
                                                           its version, its own clock as wall
-    claim      tasks: [[index, attempt], ...], params     the tasks that it will run; parameters
-                                                          that it proposes, by index
+    claim      tasks: [[index, attempt], ...], params     the tasks it is going to run, and the
+                                                          parameters it proposes, by index
     suggested  task, attempt, params, distributions       parameters that an objective asked for
     report     task, attempt, reports: [[step, values]]   intermediate values
     done       task, attempt, seconds, metrics,           a task was completed
                attributes
     pruned     task, attempt, seconds, metrics            a task was stopped early, on purpose
     failed     task, attempt, seconds, error, output      an attempt failed
-    released   tasks: [index, ...]                        claims returned without running
+    released   tasks: [index, ...]                        claims that end without a run
     heartbeat                                             the worker is alive
     end        reason                                     the worker writes nothing more
     pause, resume, stop                                   orders to all workers of the sweep
-    retry      tasks: [index, ...]                        failures of these tasks are forgiven
+    retry      tasks: [index, ...]                        failures of these tasks no longer count
 """
 
 import json
 import math
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -40,7 +41,7 @@ KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS
 # ledger time of every reader.
 _EARLIEST, _LATEST = 1e9, 4.1e9
 
-_DEEPEST = 50  # levels of lists and maps in a metric: readers that show them recurse
+_DEEPEST = 50  # levels of lists and maps in a metric; readers recurse into them
 
 event_order = itemgetter(0, 1, 2)
 """The sort key of events: (t, writer, n)."""
@@ -74,6 +75,11 @@ class Event(NamedTuple):
     body: dict[str, Any]
 
     @property
+    def metrics(self) -> dict[str, Any]:
+        """The metrics of an outcome; quicker than `outcome` for views of many tasks."""
+        return self.body.get("metrics", {})  # type: ignore[no-any-return]
+
+    @property
     def outcome(self) -> Outcome:
         """How the attempt ended; only for the kinds in OUTCOME_KINDS."""
         body = self.body
@@ -81,7 +87,7 @@ class Event(NamedTuple):
         return Outcome(
             body["attempt"],
             body.get("seconds", 0.0),
-            body.get("metrics", {}),
+            self.metrics,
             body.get("attributes", {}),
             error if isinstance(error, str) else "unknown",
             str(body.get("output", "")),
@@ -110,14 +116,12 @@ def encode(n: int, t: float, kind: str, parts: dict[str, Any]) -> bytes:
 def parse(lines: list[bytes]) -> list[Any]:
     """Return the JSON value of each line, or its error if the line is not JSON.
 
-    All lines are parsed as one list, which takes a third of the time of parsing each.
+    Parsing all lines as one list is three times as fast as parsing each.
     """
-    try:
+    with suppress(ValueError, RecursionError):  # a line is damaged: find out which
         values = json.loads(b"[" + b",".join(lines) + b"]")
         if len(values) == len(lines):
             return values  # type: ignore[no-any-return]
-    except (ValueError, RecursionError):
-        pass  # some line is damaged: find out which
     return [_parse(line) for line in lines]
 
 
@@ -131,8 +135,8 @@ def _parse(line: bytes) -> Any:
 def check(body: Any, writer: str, total: int) -> Event:
     """Return the event in a parsed line of `writer`'s journal, for a sweep of `total` tasks.
 
-    Raises ValueError for anything but a complete event of a known kind. The line comes from a
-    folder that others write to, so every part that readers rely on is checked here.
+    Raises ValueError for anything but a complete event of a known kind. Others can write to the
+    folder, so every part that readers rely on is checked here.
     """
     if type(body) is not dict:
         raise ValueError(str(body) if isinstance(body, Exception) else "not an object")
@@ -192,7 +196,7 @@ def _check_batch(kind: str, body: dict[str, Any], total: int) -> None:
 
 
 def check_params(params: Any) -> None:
-    """Raise ValueError unless a sweep file can declare these parameters of a task.
+    """Raise ValueError unless a sweep file could declare these parameters of a task.
 
     Their names reach shells, notebooks and terminals. search/language/parameters.py refuses the
     same names.

@@ -1,8 +1,8 @@
 """The interface of journals, and the writer of one.
 
-Each journal has exactly one writer, and nothing in it is ever edited, renamed or deleted. It has
-two forms: in appended.py, one growing file, for file systems where every machine sees a write at
-once; in numbered.py, small files written once, for mounts that upload complete files later.
+Each journal has exactly one writer, and nothing in it is ever edited, renamed or deleted. There are
+two kinds: one growing file (appended.py), for file systems where every machine sees a write at
+once; and small files written once (numbered.py), for mounts that upload complete files later.
 """
 
 from collections.abc import Iterable
@@ -29,35 +29,35 @@ class Journals(Protocol):
 
     @property
     def damage(self) -> list[Damage]:
-        """What could not be read."""
+        """The lines that could not be read."""
 
     def new_events(self, skip: str) -> list[Event]:
-        """Return the events that have arrived since the last call, except those of `skip`."""
+        """Return the events that have arrived since the last call, except the writer `skip`'s."""
 
     def create(self, name: str, position: int = 0) -> "Store":
         """Return the store of a new journal, whose name was never used before.
 
-        With the `position` at which an earlier store ended, it continues there.
+        With a `position`, it continues the journal of an earlier store, which ended there.
         """
 
 
 class Store(Protocol):
-    """The files of one writer; `position` is how far they reach, in bytes or in events."""
+    """The files of one writer; `position` is their end, in bytes or in events."""
 
     position: int
 
     def write(self, lines: bytes) -> int:
-        """Append complete lines and return how many bytes of them were written.
+        """Append complete lines and return how many of their bytes were written.
 
-        Raises OSError if nothing was. The caller passes the remaining bytes again, followed by
-        newer lines.
+        Raises OSError if none were. The caller passes the remaining bytes again, followed by newer
+        lines.
         """
 
     def sync(self) -> None:
         """Make the written lines survive a power cut of this machine."""
 
     def close(self) -> None:
-        """Make the journal quick to read for newcomers; nothing more is written."""
+        """Make the journal quick to read for newcomers; nothing is written after this."""
 
 
 class JournalWriter:
@@ -71,7 +71,7 @@ class JournalWriter:
         self.due = b""  # lines that are not on disk yet
 
     def append(self, events: Iterable[tuple[str, dict[str, Any]]]) -> list[Event]:
-        """Date and number events, each a (kind, parts), for the next flush; return them."""
+        """Date and number events, each a (kind, parts), for the next flush, and return them."""
         t = self._clock.now()
         dated = [
             Event(t, self.name, n, kind, parts)
@@ -82,13 +82,13 @@ class JournalWriter:
         return dated
 
     def flush(self) -> None:
-        """Write the lines that are due; on OSError some remain, so call again later."""
+        """Write the lines that are due; after an OSError some remain, so call again later."""
         while self.due:
             self.due = self.due[self._store.write(self.due) :]
 
     @property
     def position(self) -> int:
-        """The position in the journal of the lines that are due."""
+        """Where in the journal the lines that are due begin."""
         return self._store.position
 
     def sync(self) -> None:

@@ -1,4 +1,4 @@
-"""The ledger of a sweep as one process uses it: to read events, to record its own, and to claim."""
+"""The ledger of a sweep in one process: reads events, records its own, and claims tasks."""
 
 import random
 import time
@@ -20,11 +20,11 @@ from colabctl.sharedfs.mounts import Anchor
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
 
-_SYNC_EVERY = 1.0  # seconds: the results that a power cut can cost; more often would be slower
+_SYNC_EVERY = 1.0  # seconds of results that a power cut can cost; more often would be slower
 
 
 class Ledger:
-    """The journals of a sweep as one process sees them, and its own journal after `join`."""
+    """The journals of a sweep as seen by one process, and its own journal after `join`."""
 
     def __init__(
         self, journals: Journals, plan: Plan, wall: Callable[[], float] = time.time
@@ -45,7 +45,7 @@ class Ledger:
 
     @property
     def name(self) -> str:
-        """Name of this process's journal, "" for a reader."""
+        """Name of this process's journal; "" before `join`."""
         return self._writer.name if self._writer else ""
 
     def refresh(self) -> list[Event]:
@@ -57,14 +57,14 @@ class Ledger:
         return events
 
     def join(self, name: str) -> None:
-        """Start a journal, whose name was never used before."""
+        """Start a journal under a name that was never used before."""
         self._writer = JournalWriter(name, self._journals.create(name), self.clock)
 
     def record(self, events: Sequence[tuple[str, Parts]]) -> None:
         """Write events, each a (kind, parts).
 
-        Raises OSError if some could not be written. They are kept, and the next call writes them,
-        even a call without events.
+        Raises OSError if some could not be written. The next call writes them, even a call without
+        events.
         """
         assert self._writer is not None, "join before recording"
         self._append(events)
@@ -89,7 +89,7 @@ class Ledger:
             self._unsynced_since = None
 
     def close(self) -> None:
-        """Leave the journal safe on disk and quick to read; nothing more is written."""
+        """Leave the journal safe on disk and quick to read; nothing is written after this."""
         if self._writer is not None:
             self.sync(force=True)
             self._writer.close()
@@ -100,7 +100,7 @@ class Ledger:
         return self._writer
 
     def complete(self, name: str, position: int, lines: bytes) -> None:
-        """Add the missing last lines to the journal of a writer that has ended."""
+        """Add the last lines that a writer could not write before it ended."""
         store = self._journals.create(name, position)
         while lines:
             lines = lines[store.write(lines) :]
@@ -124,13 +124,13 @@ class Ledger:
         Args:
             want: returns how many tasks to claim; called with the state, under the lock.
             lock: excludes the processes that see each other's writes at once.
-            rng: chooses.
+            rng: the source of randomness.
             outcomes: events to record in the same write, each a (kind, parts).
-            propose: returns the parameters of those of the chosen tasks that have none yet.
+            propose: returns parameters for the chosen tasks that have none yet.
 
         """
         assert self._writer is not None, "join before claiming"
-        self._append(outcomes)  # first: if anything below fails, they are due
+        self._append(outcomes)  # first, so that they are due even if anything below fails
         with lock:
             self.refresh()
             state, now = self.state, self.clock.now()
@@ -146,14 +146,14 @@ class Ledger:
                 self._append([("claim", parts)])
             try:
                 self._writer.flush()
-            except OSError:  # no one can see the claims, so take them back
+            except OSError:  # no one has seen the claims, so release them
                 self._append([("released", {"tasks": chosen})])
                 raise
         return claims
 
 
 def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time) -> Ledger:
-    """Return the ledger with the journals in `folder`, in the form that suits its consistency."""
+    """Return the ledger whose journals are in `folder`; the plan's consistency gives their kind."""
     if plan.consistency == "coherent":
         return Ledger(AppendedJournals(folder, plan.total), plan, wall)
     return Ledger(NumberedJournals(folder, plan.total, Anchor(folder.parent).check), plan, wall)

@@ -5,11 +5,11 @@ Each flush is a new file, named after the numbers of its first and last event, a
     journal/<writer>/<first>/<first>-<last>.jsonl
 
 So the names alone show which events have not arrived, and a file with fewer lines than its name
-says is incomplete. After every 16 flushes one more file repeats all of their lines, also after
-every 256 and 4096, and at a writer's end one repeats the rest, so that a newcomer reads few files.
-After 200 flushes the next folder starts, named after its first event.
+says is incomplete. So that a newcomer reads few files, another file repeats the lines of every 16
+flushes, and of every 256 and 4096; when a writer ends, one repeats the rest. After 200 flushes the
+next folder starts, named after its first event.
 
-Files arrive in any order, listings may omit some, and nothing follows from a missing file.
+Files arrive in any order, listings may omit some, and a missing file proves nothing.
 """
 
 import os
@@ -27,13 +27,13 @@ from colabctl.sharedfs.files import read_file, write_once
 
 _RUN = 16
 _RUNS = (_RUN**3, _RUN**2, _RUN)
-_PER_FOLDER = 200  # flushes; with the files of runs the folder stays below 300 entries
+_PER_FOLDER = 200  # flushes; with the combined files the folder stays below 300 entries
 _NAME = re.compile(r"(\d{8})-(\d{8})(?:-\d+)?\.jsonl")
 _FOLDER = re.compile(r"\d{8}")
-_MANY_TRIES = 1000  # more than any writer made, so a continued journal uses new names
+_MANY_TRIES = 1000  # more than any writer needs, so a continued journal uses new names
 _NEARLY_FULL = 100  # entries in a folder above which its writer may have started the next one
-_LARGEST = 1 << 28  # bytes; above the largest run of files, each event with the longest output
-_LIST_EVERY = 8  # looks after which the folders of a writer are listed in any case
+_LARGEST = 1 << 28  # bytes; above the largest combined file with the longest outputs
+_LIST_EVERY = 8  # refreshes after which the folders of a writer are listed in any case
 
 
 class _Flush(NamedTuple):
@@ -49,18 +49,18 @@ class NumberedStore:
         self._folder = folder
         self._check_mount = check_mount
         self._part = folder
-        self._flushes: list[_Flush] = []  # since the last of the longest runs
+        self._flushes: list[_Flush] = []  # since the last run of 4096
         self._count = 0
         self.position = position  # number of the next event
         self._tries = _MANY_TRIES if position else 0
 
     def write(self, lines: bytes) -> int:
-        """Write all lines as one new file, and the combined file of the run that it ends."""
+        """Write all lines as one new file; if it ends a run, also write the combined file."""
         flush = _Flush(self.position, self.position + lines.count(b"\n") - 1, lines)
         self._check_mount()
         if self._count % _PER_FOLDER == 0:
             self._part = self._folder / f"{flush.first:08d}"
-            # No parents: a journal folder that has not arrived here yet would be made twice.
+            # Without parents=True: a journal folder that has not arrived yet would exist twice.
             self._folder.mkdir(exist_ok=True)
             self._part.mkdir(exist_ok=True)
         self._write(flush)
@@ -76,17 +76,17 @@ class NumberedStore:
         return len(lines)
 
     def sync(self) -> None:
-        """Do nothing: each file is complete, and the mount uploads it."""
+        """No-op: each file is complete, and the mount uploads it."""
 
     def close(self) -> None:
-        """Write one file with all lines since the last of the longest runs."""
+        """Combine all flushes since the last run of 4096."""
         if len(self._flushes) > 1:
             self._combine(len(self._flushes))
 
     def _combine(self, count: int) -> None:
         """Write the lines of the last `count` flushes into one file.
 
-        It only saves readers time, so errors are ignored: a longer run has the lines too.
+        Errors are ignored, because the file only saves readers time.
         """
         flushes = self._flushes[-count:]
         lines = b"".join(flush.lines for flush in flushes)
@@ -96,7 +96,7 @@ class NumberedStore:
 
     def _write(self, flush: _Flush) -> None:
         name = f"{flush.first:08d}-{flush.last:08d}"
-        if self._tries:  # a failed write may have left a part under the plain name
+        if self._tries:  # a failed write may have left part of the file under the plain name
             name += f"-{self._tries + 1}"
         try:
             write_once(self._part / f"{name}.jsonl", flush.lines)
@@ -108,17 +108,17 @@ class NumberedStore:
 
 @dataclass
 class _Seen:
-    """The numbers of the events that were read of one writer, and the folders that it uses."""
+    """The numbers of one writer's events that were read, and the folders that it uses."""
 
     next: int = 0  # all below were read
     beyond: set[int] = field(default_factory=set)  # read, above a gap
     ended_with: int | None = None
-    looks: int = 0
+    looks: int = 0  # refreshes
     folders: list[int] = field(default_factory=list)  # first numbers, ascending
     entries: int = 0  # in the last folder
 
     def lacks(self, first: int, last: int) -> bool:
-        """Whether an event from `first` to `last` was not read yet."""
+        """Whether any event from `first` to `last` was not read yet."""
         if last < self.next:
             return False
         return any(n not in self.beyond for n in range(max(first, self.next), last + 1))
@@ -135,12 +135,12 @@ class _Seen:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing more can come."""
+        """Whether all events were read and no more will follow."""
         return self.ended_with is not None and self.next > self.ended_with
 
 
 class NumberedJournals:
-    """The journals of a sweep of `total` tasks, below one folder."""
+    """The journals in a folder, of a sweep with `total` tasks."""
 
     def __init__(self, folder: Path, total: int, check_mount: Callable[[], None]) -> None:
         self.folder = folder
@@ -205,7 +205,7 @@ class NumberedJournals:
                     yield folder / name, int(match[1]), int(match[2])
 
     def _events(self, path: Path, writer: str, first: int, last: int) -> list[Event]:
-        """Return the events in a file, none if it has not arrived completely."""
+        """Return the events in a file; none if it has not arrived completely."""
         try:
             self.files_read += 1
             data = read_file(path, _LARGEST)

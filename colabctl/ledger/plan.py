@@ -1,4 +1,4 @@
-"""The plan of a sweep, plan.json: how its tasks are run, frozen when it is declared."""
+"""The plan of a sweep, plan.json: how its tasks are run, fixed when it is declared."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from colabctl.sharedfs.records import damaged, read_record
 
 FORMAT = 1
 MOST_TASKS = 1_000_000
-"""In a sweep: their folders are named by six digits."""
+"""In a sweep, because their folders are named by six digits."""
 
 # A folder on Drive gets slow with thousands of entries, and a file with its size.
 _SMALLEST_FILE = 1000
@@ -37,19 +37,19 @@ class Plan:
 
     Attributes:
         kind: how a task is run: a function or an Optuna objective in a child process, a program,
-            a notebook, or the loop of a notebook or script that calls sweep.tasks(). If a loop
-            has a program, it is a notebook that each worker runs once.
+            a notebook, or the loop of a notebook or script that calls sweep.tasks(). A loop's
+            program is a notebook that each worker runs once.
         heartbeat, lease, task_timeout: seconds.
-        source_digest: digest of the meaning of sweep.yaml and of the code. Two declarations with
+        source_digest: digest of what sweep.yaml means, and of the code. Two declarations with
             the same digest are the same sweep.
         declared_at: seconds since 1970.
-        program: the function or objective as "file.py:name", or the program's file; in code/.
+        program: the function or objective as "file.py:name", or the program's file, in code/.
         command: W&B's command with its macros; None for the default.
         code_digest: digest of the frozen code, "" for a loop.
-        code_origin: the folder that it was frozen from, as a POSIX path in the project; None if
-            it came from elsewhere.
+        code_origin: the folder that it was frozen from, as a POSIX path in the project; None for
+            a folder elsewhere.
         target: value of the metric that ends the sweep.
-        sampler, seed: what proposes the parameters that are chosen when a task is claimed.
+        sampler, seed: propose the parameters of deferred tasks.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
         declaration_digest: SHA-256 of sweep.yaml.
         kernels: how a notebook's kernels are used, as run/notebook/kernel_lifecycle.py reads it.
@@ -94,16 +94,15 @@ class Plan:
 
     @property
     def run_digest(self) -> str:
-        """SHA-256 of everything a worker runs for the sweep: what a member approves."""
+        """SHA-256 of everything a worker runs for the sweep, which a member approves."""
         parts = [self.kind, self.program, self.command, self.code_digest]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
     def settling(self) -> float:
         """Seconds from a claim to its task's start: a careful claim waits until others see it."""
-        return (
-            self.heartbeat if self.claims == "careful" and self.consistency == "eventual" else 0.0
-        )
+        careful = self.claims == "careful" and self.consistency == "eventual"
+        return self.heartbeat if careful else 0.0
 
     def value_of(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the sweep's metric; None if it is missing, not a number, or NaN."""
@@ -133,7 +132,7 @@ class Plan:
 
 
 def program_of(plan: Plan) -> str:
-    """Return the sweep's program; raise UserError if it has none that a worker could run."""
+    """Return the sweep's program; raise UserError if there is none for a worker to run."""
     if plan.program is None:
         raise UserError(
             f"sweep {plan.sweep} has no `program:`; the notebook or script that declares it runs "
@@ -173,8 +172,8 @@ def read_plan(file: Path) -> Plan:
         raise damaged(file, error) from None
     if unicodedata.normalize("NFC", plan.sweep) != file.parent.name:
         raise UserError(
-            f"{file} is the plan of another sweep, {plan.sweep!r:.70}; give the folder that name "
-            "back, or restore the plan from the folder's version history"
+            f"{file} is the plan of another sweep, {plan.sweep!r:.70}; rename the folder to that, "
+            "or restore the plan from the folder's version history"
         )
     return plan
 
@@ -199,7 +198,8 @@ def _check(plan: Plan) -> None:
             raise ValueError(f"{name} is {seconds!r:.60}")
     if not 0 <= plan.declared_at < _LATEST:
         raise ValueError(f"declared_at is {plan.declared_at!r:.60}")
-    _check_run(plan)
+    if plan.program is not None:
+        _check_program(plan.program, plan.kind)
 
 
 def _fits(value: Any, annotation: Any) -> bool:
@@ -212,13 +212,12 @@ def _fits(value: Any, annotation: Any) -> bool:
     return type(value) in {float: (int, float), Mapping: (dict,)}.get(kind, (kind,))
 
 
-def _check_run(plan: Plan) -> None:
-    if plan.program is not None:
-        file, colon, function = plan.program.partition(":")
-        error = ValueError(f"program is {plan.program!r:.60}")
-        if colon and not (plan.kind in ("function", "objective") and function.isidentifier()):
-            raise error
-        try:
-            check_folder(file, "program")
-        except UserError:  # the path leads to a file that was never frozen
-            raise error from None
+def _check_program(program: str, kind: Kind) -> None:
+    file, colon, function = program.partition(":")
+    error = ValueError(f"program is {program!r:.60}")
+    if colon and not (kind in ("function", "objective") and function.isidentifier()):
+        raise error
+    try:
+        check_folder(file, "program")
+    except UserError:  # the path leads to a file that was never frozen
+        raise error from None

@@ -11,7 +11,7 @@ from colabctl.ledger.tasks import TaskFiles
 
 
 class Writer:
-    """One writer: who it is, and when it was alive, in ledger times."""
+    """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
         "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member",
@@ -20,21 +20,21 @@ class Writer:
 
     def __init__(self, name: str, lease: float) -> None:
         self.name = name
-        self.lease = lease  # the sweep's, until its start event arrives
+        self.lease = lease  # the sweep's until its start event arrives
         self.member = self.host = ""
         self.pid = 0
         self.jobs = 1
         self.started: float | None = None
         self.version = ""
-        self.wall: float | None = None  # its own clock when it started
+        self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
         self.times: list[float] = []  # of its events, ascending
-        self.done = self.pruned = self.failed = 0  # done counts the pruned ones too
+        self.done = self.pruned = self.failed = 0  # done includes pruned
         self.contested: set[int] = set()  # tasks that another writer has claimed too
         self.horizon = 0.0  # time of the latest claim of a contested task, see _note_rivals
 
     def lives_at(self, t: float) -> bool:
-        """Whether the lease of this writer covers ledger time `t`, by the events read so far."""
+        """Whether this writer's lease covers ledger time `t`, by the events read so far."""
         if self.ended is not None and self.ended <= t:
             return False
         earlier = bisect_right(self.times, t)
@@ -51,13 +51,12 @@ class Writer:
         return self.started is not None
 
     def see(self, event: Event) -> None:
-        """Take in an event of this writer."""
+        """Update this writer by one of its events."""
         t = event.t
-        times = self.times
-        if not times or t > times[-1]:
-            times.append(t)
-        elif t < times[-1]:
-            insort(times, t)
+        if not self.times or t > self.times[-1]:
+            self.times.append(t)
+        elif t < self.times[-1]:
+            insort(self.times, t)
         if event.kind == "start":
             self.started = t
             self.member, self.host = event.body["member"], event.body["host"]
@@ -69,7 +68,7 @@ class Writer:
 
 
 class OpenTasks:
-    """A set of task indices from which k can be sampled in O(k)."""
+    """A set of task indices; `items` is a list, so k of them can be sampled in O(k)."""
 
     def __init__(self, total: int) -> None:
         self.items = list(range(total))
@@ -111,8 +110,7 @@ class Proposal(NamedTuple):
 class SweepState:
     """The states of all tasks and writers of a sweep.
 
-    `add` takes in events; everything else reads. The same events, in any order and any batches,
-    lead to the same state.
+    Only `add` changes it. The same events, in any order and any batches, lead to the same state.
 
     Args:
         total: number of tasks.
@@ -137,7 +135,7 @@ class SweepState:
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.control: Event | None = None
-        self.progress: dict[int, list[Event]] = {}  # what attempts reported while they ran
+        self.progress: dict[int, list[Event]] = {}  # events of running attempts, by task
         self.revision = 0  # number of calls of add
         self._reaches = reaches
         self._reached: dict[int, Event] = {}
@@ -146,7 +144,7 @@ class SweepState:
         self._lease = lease
 
     def add(self, events: Iterable[Event]) -> None:
-        """Take in events that were not added before, and fold their tasks again."""
+        """Add new events, and fold their tasks again."""
         touched: set[int] = set()
         self.revision += 1
         for event in events:
@@ -164,29 +162,25 @@ class SweepState:
                 if self.control is None or event_order(event) > event_order(self.control):
                     self.control = event
                 continue
-            if kind in ("done", "pruned"):
-                writer.done += 1
-                writer.pruned += kind == "pruned"
-            elif kind == "failed":
-                writer.failed += 1
+            writer.done += kind in ("done", "pruned")
+            writer.pruned += kind == "pruned"
+            writer.failed += kind == "failed"
             for index in event.tasks():
-                earlier = self._events.get(index)
-                if earlier is None:
-                    self._events[index] = [event]
-                else:
-                    earlier.append(event)
+                self._events.setdefault(index, []).append(event)
                 touched.add(index)
         for index in touched:
             self._fold(index)
 
-    def lives_at(self, writer: str, t: float) -> bool:
-        """Whether the lease of `writer` covers ledger time `t`."""
-        each = self.writers.get(writer)
-        return each is not None and each.lives_at(t)
+    def lives_at(self, name: str, t: float) -> bool:
+        """Whether the lease of the writer called `name` covers ledger time `t`."""
+        writer = self.writers.get(name)
+        return writer is not None and writer.lives_at(t)
 
     def live_workers(self, now: float) -> list[Writer]:
         """Return the workers whose lease covers ledger time `now`."""
-        return [each for each in self.writers.values() if each.is_worker and each.lives_at(now)]
+        return [
+            writer for writer in self.writers.values() if writer.is_worker and writer.lives_at(now)
+        ]
 
     @property
     def finished(self) -> int:
@@ -198,15 +192,14 @@ class SweepState:
         """The current order to all workers: "go", "pause" or "stop"."""
         if self.reached_target:
             return "stop"
-        if self.control is None or self.control.kind == "resume":
-            return "go"
-        return self.control.kind
+        kind = self.control.kind if self.control else "resume"
+        return "go" if kind == "resume" else kind
 
     @property
     def reached_target(self) -> bool:
-        """Whether a task has reached the target, and no order was given since.
+        """Whether a task has reached the target, with no order after it.
 
-        The first outcome that reaches it stops the sweep, as `stop` does, so `resume` continues it.
+        The first such outcome stops the sweep, as `stop` does, so `resume` continues it.
         """
         if not self._reached:
             return False
@@ -214,7 +207,7 @@ class SweepState:
         return self.control is None or bool(first > event_order(self.control))
 
     def lapsed(self, now: float) -> list[int]:
-        """Return the tasks whose holder's lease does not cover ledger time `now`."""
+        """Return the tasks that are held by a writer whose lease does not cover `now`."""
         return [
             index
             for writer, held in self.held.items()
@@ -223,7 +216,7 @@ class SweepState:
         ]
 
     def claimable(self, now: float) -> int:
-        """Return the number of tasks that may be claimed at ledger time `now`."""
+        """Return how many tasks may be claimed at ledger time `now`."""
         return len(self.open) + len(self.lapsed(now))
 
     def events_of(self, index: int) -> list[Event]:
@@ -233,7 +226,7 @@ class SweepState:
     def reports_of(self, index: int) -> list[tuple[float | None, dict[str, Any]]]:
         """Return the intermediate values of one attempt as (step, values).
 
-        It is the attempt that finished the task, else the one that holds it, else the latest that
+        This is the attempt that finished the task, else the one that holds it, else the latest that
         reported any.
         """
         events = self._progress_of_attempt(index, "report")
@@ -242,7 +235,7 @@ class SweepState:
     def proposal(self, index: int) -> Proposal | None:
         """Return the parameters proposed by the attempt that counts, else the first ones proposed.
 
-        So a retried task, after a failure or a lost worker, runs with the same parameters.
+        So a task that failed or lost its worker runs again with the same parameters.
         """
         suggested = self._progress_of_attempt(index, "suggested", latest=False)
         if suggested:
@@ -259,12 +252,13 @@ class SweepState:
         ]
         if not claims:
             return None
-        writer = self._counting_writer(index)
+        state = self.tasks[index]
+        writer = state.event.writer if state.event else state.holder
         counting = [event for event in claims if event.writer == writer]
         return Proposal((counting or claims[:1])[-1].body["params"][key])
 
     def _progress_of_attempt(self, index: int, kind: str, *, latest: bool = True) -> list[Event]:
-        """Return the events of one attempt: the one that counts, else the latest or the first."""
+        """Return the events of the attempt that counts, else of the latest (or first) attempt."""
         events = [event for event in self.progress.get(index, ()) if event.kind == kind]
         if not events:
             return []
@@ -281,10 +275,6 @@ class SweepState:
             counting = attempt(held[-1] if held else events[-1 if latest else 0])
         return [event for event in events if attempt(event) == counting]
 
-    def _counting_writer(self, index: int) -> str | None:
-        state = self.tasks[index]
-        return state.event.writer if state.event else state.holder
-
     def _fold(self, index: int) -> None:
         events = self._events[index]
         old = self.tasks[index]
@@ -294,7 +284,7 @@ class SweepState:
         self.tasks[index] = new
         if self._reaches is not None and new.event is not old.event:
             self._reached.pop(index, None)
-            if new.event and new.status == "done" and self._reaches(new.outcome.metrics):
+            if new.event and new.status == "done" and self._reaches(new.event.metrics):
                 self._reached[index] = new.event
         self.duplicates += new.duplicates - old.duplicates
         if new.status != old.status:
@@ -311,13 +301,13 @@ class SweepState:
                 self.held.setdefault(new.holder, set()).add(index)
 
     def _note_rivals(self, index: int, events: list[Event]) -> None:
-        """Note that later reads of these writers' events may change whose claim counts.
+        """Note that events of these writers that arrive later may change whose claim counts.
 
         Example: ana, with a lease of 60 s, claims a task at 100, and ben claims it at 170. By the
-        events read so far, ana was silent since 100, so ben holds the task. Then ana's heartbeat
-        of 150 arrives. Her lease lasted until 210, so ben's claim is void and ana holds the task.
-        An event of ana's that is later than the last claim, 170 (the horizon), changes nothing.
-        Her start does, at any time, as it holds the length of her lease.
+        events read so far, ana has been silent since 100, so ben holds the task. Then ana's
+        heartbeat of 150 arrives. Her lease lasted until 210, so ben's claim is void and ana holds
+        the task. Events of ana's after the last claim, 170 (the horizon), change nothing, except
+        her start event, which has the length of her lease.
         """
         claims = [event for event in events if event.kind == "claim"]
         for event in claims:
@@ -327,7 +317,7 @@ class SweepState:
 
 
 def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:
-    """Return the parameters of a task, as declared or as proposed; {} if none were proposed yet."""
+    """Return the parameters of a task, as declared or proposed; {} if none were proposed yet."""
     declared = tasks[index].params
     if declared is not None:
         return declared

@@ -1,19 +1,19 @@
 """The state of a task: a pure fold of its events, which every reader computes for itself.
 
-The state depends only on the set of events, not on the order in which they arrived or on the
-reader. `done` counts from any writer, the first in event order wins, and nothing undoes it. So
-late events can cause repeated work but never lose a result.
+The state depends only on the set of events, not on the reader or the order in which they arrived.
+`done` counts from any writer, the first in event order wins, and nothing undoes it. So late events
+can cause repeated work, but never lose a result.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from colabctl.ledger.events import Event, Outcome, event_order
 
 Status = Literal["open", "held", "done", "pruned", "failed"]
 
 MAX_LOSSES = 10
-"""Lost workers after which a task has failed: it probably kills its workers."""
+"""Lost workers after which a task counts as failed: it probably kills its workers."""
 
 
 class TaskState(NamedTuple):
@@ -48,7 +48,7 @@ class TaskState(NamedTuple):
 
     @property
     def outcome(self) -> Outcome:
-        """How the task ended; without metrics or error if it has not ended yet."""
+        """How the task ended; empty if it has not ended yet."""
         if self.event is not None:
             return self.event.outcome
         lost = f"lost its worker every time ({MAX_LOSSES} attempts)"
@@ -77,7 +77,7 @@ def fold(
             if status in ("done", "pruned"):
                 duplicates += 1
             else:
-                status, last, holder = ("done" if kind == "done" else "pruned"), event, None
+                status, last, holder = cast("Status", kind), event, None
         elif status in ("done", "pruned"):
             continue
         elif kind == "claim":
@@ -85,7 +85,7 @@ def fold(
                 continue
             if holder is not None and holder != event.writer:
                 if lives_at(holder, event.t):
-                    continue  # lost: the lease of an earlier claim covers the time of this one
+                    continue  # this claim came too late: the holder's lease covers its time
                 losses += 1
                 if losses >= MAX_LOSSES:
                     status, holder = "failed", None
@@ -96,7 +96,7 @@ def fold(
             failures = losses = 0
             if status == "failed":
                 status, last = "open", None
-        elif holder == event.writer:  # failed and released end only the claim that counts
+        elif holder == event.writer:  # failed and released end only the holder's claim
             status, holder = "open", None
             if kind == "failed":
                 failures += 1

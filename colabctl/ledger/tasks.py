@@ -12,12 +12,12 @@ from colabctl.ledger.plan import Plan
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.records import damaged
 
-_LARGEST = 1 << 28  # bytes of a task file; a million tasks with long lists are below
+_LARGEST = 1 << 28  # bytes of a task file; a million tasks with long lists need less
 
 
 @dataclass(frozen=True)
 class TaskLine:
-    """One task as declared; `params` is None if its parameters are proposed when it is claimed."""
+    """One task as declared; `params` is None for a deferred task."""
 
     index: int
     cell: int
@@ -25,7 +25,7 @@ class TaskLine:
     params: dict[str, Any] | None
 
     def encode(self) -> bytes:
-        """Return the line of a task file."""
+        """Return the task's line in its file."""
         return json.dumps(vars(self), separators=(",", ":")).encode() + b"\n"
 
 
@@ -45,21 +45,21 @@ class TaskFiles:
 
     def __getitem__(self, index: int) -> TaskLine:
         """Return a task; raise UserError if its file is damaged or has not arrived yet."""
-        number, place = divmod(index, self._plan.per_file)
+        number, position = divmod(index, self._plan.per_file)
         try:
-            line = TaskLine(**json.loads(self._read(number)[place]))
+            line = TaskLine(**json.loads(self._read(number)[position]))
             if line.params is not None:
                 check_params(line.params)
         except FileNotFoundError:
             raise UserError(
-                f"{self._file(number)} is not there (yet); if the sweep was declared a moment "
-                "ago, try again"
+                f"{self._file(number)} is missing; if the sweep was declared a moment ago, try "
+                "again; otherwise restore it from the folder's version history"
             ) from None
         except (ValueError, TypeError, IndexError, RecursionError) as error:
             self._lines.pop(number, None)
             raise damaged(self._file(number), f"task {index}: {error}") from None
         if line.index != index:
-            raise damaged(self._file(number), f"task {index} is not in its place")
+            raise damaged(self._file(number), f"task {line.index} is in the place of {index}")
         return line
 
     def cell_values(self, index: int) -> Mapping[str, Any]:
@@ -71,7 +71,7 @@ class TaskFiles:
         return {}
 
     def arrived(self) -> bool:
-        """Whether all files have arrived with as many lines as they should have."""
+        """Whether all files have arrived with all of their lines."""
         plan = self._plan
         for number in range(-(-plan.total // plan.per_file)):
             expected = min(plan.per_file, plan.total - number * plan.per_file)
@@ -91,12 +91,12 @@ class TaskFiles:
 
 
 def task_name(index: int) -> str:
-    """Return the id of a task, such as t000003."""
+    """Return the name of a task, such as t000003."""
     return f"t{index:06d}"
 
 
 def write_tasks(file: Callable[[int], Path], plan: Plan, tasks: Iterator[TaskLine]) -> None:
-    """Write the task files of a sweep that no one works on yet; `tasks` are ordered by index."""
+    """Write the task files of a new sweep; `tasks` are ordered by index."""
     for number in range(-(-plan.total // plan.per_file)):
         with file(number).open("wb") as lines:
             for _ in range(min(plan.per_file, plan.total - number * plan.per_file)):

@@ -1,4 +1,4 @@
-"""Remembers which code a member approved, in a folder where no other member can write."""
+"""Records which code a member approved, in a folder where no other member can write."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from colabctl.errors import UserError
 from colabctl.sharedfs.records import read_record
 
 FORMAT = 1
-_LARGEST = 1 << 24  # bytes of a record; the longest command in a sweep file is below
+_LARGEST = 1 << 24  # bytes of a record; the longest command in a sweep file is shorter
 _RECORD = "approval.json"
 
 
@@ -44,7 +44,7 @@ class Approvals:
         return self._record(self.folder / digest) is not None
 
     def add(self, approval: Approval) -> None:
-        """Save an approval; do nothing if it is already saved."""
+        """Save an approval, unless its digest is approved already."""
         if self.has(approval.digest):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -65,13 +65,13 @@ class Approvals:
         (draft / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         try:
             draft.rename(self.folder / approval.digest)
-        except OSError:  # another process was faster, or was interrupted halfway
+        except OSError:  # another process was faster, or an earlier one was interrupted
             if not self.has(approval.digest):
                 shutil.copytree(draft, self.folder / approval.digest, dirs_exist_ok=True)
             shutil.rmtree(draft, ignore_errors=True)
 
     def latest(self, project: str, program: str) -> Approval | None:
-        """Return the last approval of a project's program, to show what has changed since."""
+        """Return the latest approval of a project's program, to show the changes since then."""
         approvals: list[Approval] = []
         for folder in self.folder.glob("*/") if self.folder.is_dir() else ():
             record = self._record(folder)
@@ -80,7 +80,7 @@ class Approvals:
         return max(approvals, key=lambda approval: approval.approved_at, default=None)
 
     def _record(self, folder: Path) -> dict[str, Any] | None:
-        """Return the valid record in a folder that is named by its digest, or None."""
+        """Return the record in a folder named after its digest; None if it is not valid."""
         try:
             record = read_record(folder / _RECORD, _LARGEST, FORMAT)
             float(record["approved_at"])
@@ -111,9 +111,9 @@ def approvals_for(
 ) -> Approvals:
     """Return this member's approvals.
 
-    Their folder is $COLABCTL_APPROVALS; else, on Colab, whose machines do not last, a folder in
-    `drive`, the member's own MyDrive; else one in the user's configuration folder. Raises UserError
-    for a folder inside the project at `root`, where other members can write.
+    They are in $COLABCTL_APPROVALS; else, on Colab, where machines do not last, in a folder of
+    `drive`, the member's own MyDrive; else in the user's configuration folder. Raises UserError for
+    a folder inside the project at `root`, where other members can write.
     """
     folder = environ.get("COLABCTL_APPROVALS")
     if folder:

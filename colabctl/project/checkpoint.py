@@ -15,8 +15,8 @@ def checkpoint(folder: Path, name: str, build: Callable[[], Any]) -> Any:
     """Return the value saved as `name` in `folder`; if there is none, build and save it.
 
     The file extension gives the format: .parquet and .csv for a pandas frame, .npy for a NumPy
-    array, .json for plain values, .txt for text. Raises UserError for any other one. Pickles are
-    refused because loading one can run code from anyone who can write to the shared folder.
+    array, .json for plain values, .txt for text. Raises UserError for any other. Pickles are
+    refused, because loading one can run code from anyone who can write to the shared folder.
     """
     file = folder / check_folder(name, "checkpoint")
     if file.suffix not in _FORMATS:

@@ -8,14 +8,14 @@ from typing import cast, get_args
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError, nearest
-from colabctl.project.config_sources import Settings, from_environment, from_file
+from colabctl.project.config_sources import Setting, Settings, from_environment, from_file
 from colabctl.project.layout import CONFIG, Layout, Paths, check_member
 from colabctl.sharedfs.mounts import ConsistencyChoice
 from colabctl.sharedfs.names import check_folder, check_label
 
 FORMAT = 1
 HEARTBEATS = 2
-"""The least number of heartbeats in a lease, so that one late heartbeat loses no task."""
+"""The smallest number of heartbeats in a lease, so that one late heartbeat loses no task."""
 
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -27,8 +27,7 @@ class Config:
     Attributes:
         members: those in colabctl.yaml only
         secrets: names, never values
-        heartbeat: None if it follows from the folder's consistency
-        lease: None if it follows from the folder's consistency
+        heartbeat, lease: None if they follow from the folder's consistency
         task_timeout: None for no limit
         kill_after: the time from SIGTERM to SIGKILL when a task must end; None for 30 s
 
@@ -57,7 +56,7 @@ class Config:
 def load(root: Path, environ: Mapping[str, str]) -> Config:
     """Return the configuration of the project in `root`.
 
-    COLABCTL_<KEY> in `environ` wins over colabctl.yaml. There, a list is written as a,b and `paths`
+    COLABCTL_<KEY> in `environ` overrides colabctl.yaml; a list is written as a,b there, and `paths`
     as raw=originals,interim=tmp. Raises UserError with the key and where it was set.
     """
     settings = _checked(from_file(root / CONFIG))
@@ -68,7 +67,7 @@ def load(root: Path, environ: Mapping[str, str]) -> Config:
         name=_label(settings, "name") or root.absolute().name or "project",
         owner=_label(settings, "owner"),
         members=_members(settings),
-        member=_member(settings),
+        member=_member(settings["member"]) if "member" in settings else None,
         read_only=_read_only(settings, paths),
         paths=paths,
         secrets=_secrets(settings),
@@ -126,9 +125,9 @@ def _lease(settings: Settings) -> float | None:
     lease, heartbeat = _duration(settings, "lease"), _duration(settings, "heartbeat")
     if lease and heartbeat and lease < HEARTBEATS * heartbeat:
         raise settings["lease"].error(
-            f"is {settings['lease'].text()}, less than two heartbeats of"
-            f" {settings['heartbeat'].text()}; make it longer, so that one late heartbeat loses no"
-            " task"
+            f"is {settings['lease'].text()}, less than two heartbeats of "
+            f"{settings['heartbeat'].text()}; make it longer, so that one late heartbeat loses no "
+            "task"
         )
     return lease
 
@@ -142,22 +141,17 @@ def _consistency(settings: Settings) -> ConsistencyChoice:
     return cast("ConsistencyChoice", text)
 
 
-def _member(settings: Settings) -> str | None:
-    if "member" not in settings:
-        return None
+def _member(setting: Setting) -> str:
     try:
-        return check_member(settings["member"].text())
+        return check_member(setting.text())
     except UserError as error:
-        raise UserError(f"{settings['member'].where}: {error}") from None
+        raise UserError(f"{setting.where}: {error}") from None
 
 
 def _members(settings: Settings) -> tuple[str, ...]:
     names: dict[str, str] = {}
     for item in settings["members"].items() if "members" in settings else ():
-        try:
-            name = check_member(item.text())
-        except UserError as error:
-            raise UserError(f"{item.where}: {error}") from None
+        name = _member(item)
         if name.casefold() in names:
             raise item.error(f"({name!r}) repeats {names[name.casefold()]!r}; remove one")
         names[name.casefold()] = name
@@ -184,7 +178,7 @@ def _read_only(settings: Settings, paths: Paths) -> tuple[str, ...]:
 def _secrets(settings: Settings) -> tuple[str, ...]:
     items = settings["secrets"].items() if "secrets" in settings else ()
     for item in items:
-        if not _SECRET_NAME.fullmatch(item.text()):  # may be a value: never shown
+        if not _SECRET_NAME.fullmatch(item.text()):  # it may be a value, so do not show it
             raise item.error(
                 "is not the name of a secret (letters, digits and _); never put a value here"
             )

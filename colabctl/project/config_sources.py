@@ -1,6 +1,6 @@
-"""Collects settings, each with its origin: a line of colabctl.yaml or a variable."""
+"""Reads settings, each with its origin: a line of colabctl.yaml or an environment variable."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from colabctl.yamlfile.problems import Path as KeyPath
 
 @dataclass(frozen=True)
 class Setting:
-    """A value that a person set, and where: the key with its file and line, or the variable."""
+    """A value, and where it was set: the key with its file and line, or the variable."""
 
     value: "str | tuple[Setting, ...] | dict[str, Setting]"
     where: str
@@ -47,7 +47,7 @@ Settings = dict[str, Setting]
 
 
 def from_file(path: Path) -> Settings:
-    """Return the settings of colabctl.yaml; none where it has only comments.
+    """Return the settings of colabctl.yaml; none if it has only comments.
 
     Raises UserError for a file that cannot be read, and, with line and column, for one that is not
     YAML or sets a key twice.
@@ -75,29 +75,26 @@ def from_file(path: Path) -> Settings:
 
 
 def from_environment(
-    environ: Mapping[str, str], texts: Iterable[str], lists: Iterable[str], maps: Iterable[str]
+    environ: Mapping[str, str],
+    texts: Collection[str],
+    lists: Collection[str],
+    maps: Collection[str],
 ) -> Settings:
     """Return the settings in COLABCTL_<KEY> for these keys: text, a list a,b, or a map a=b,c=d."""
     settings: Settings = {}
-    for keys, read in ((texts, _text), (lists, _list), (maps, _map)):
-        for key in keys:
-            variable = f"COLABCTL_{key.upper()}"
-            if environ.get(variable):
-                settings[key] = Setting(read(environ[variable], variable), variable)
+    for key in (*texts, *lists, *maps):
+        variable = f"COLABCTL_{key.upper()}"
+        text = environ.get(variable)
+        if not text:
+            continue
+        value: str | tuple[Setting, ...] | Settings = text
+        if key in lists:
+            value = tuple(Setting(part.strip(), variable) for part in text.split(","))
+        elif key in maps:
+            pairs = (part.partition("=") for part in text.split(","))
+            value = {name.strip(): Setting(item.strip(), variable) for name, _, item in pairs}
+        settings[key] = Setting(value, variable)
     return settings
-
-
-def _text(text: str, _variable: str) -> str:
-    return text
-
-
-def _list(text: str, variable: str) -> tuple[Setting, ...]:
-    return tuple(Setting(part.strip(), variable) for part in text.split(","))
-
-
-def _map(text: str, variable: str) -> Settings:
-    pairs = (part.partition("=") for part in text.split(","))
-    return {name.strip(): Setting(value.strip(), variable) for name, _, value in pairs}
 
 
 def _setting(value: Any, path: KeyPath, document: Document) -> Setting:
@@ -110,4 +107,6 @@ def _setting(value: Any, path: KeyPath, document: Document) -> Setting:
         case list():
             items = (_setting(item, (*path, n), document) for n, item in enumerate(value))
             return Setting(tuple(items), where)
-    return Setting("" if value is None else value, where)
+        case None:
+            return Setting("", where)
+    return Setting(value, where)

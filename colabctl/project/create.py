@@ -7,7 +7,7 @@ from colabctl.errors import UserError
 from colabctl.project import members as people
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
-from colabctl.project.root import is_project
+from colabctl.project.root import absolute, is_project
 from colabctl.project.scaffold import Changes, create_missing, folders
 from colabctl.project.template import render
 from colabctl.sharedfs.names import check_label
@@ -16,14 +16,14 @@ from colabctl.sharedfs.names import check_label
 def create(
     root: Path, name: str | None = None, owner: str | None = None, members: Sequence[str] = ()
 ) -> Changes:
-    """Make `root` a project, or add what is missing in one; existing files stay as they are.
+    """Make `root` a project, or complete an existing one; existing files stay unchanged.
 
     `name` is the folder's name if None. In an existing project, new `members` are added, and
     `name` and `owner` are ignored. Raises UserError, before anything is created, for an invalid
     name, for a file or folder in the way, for a folder inside another project and for a
-    configuration that cannot be read; also where the folder cannot be written.
+    configuration that cannot be read; also if the folder cannot be written.
     """
-    root = root.expanduser().absolute()
+    root = absolute(root)
     name = check_label(name or root.name or "project", "project name")
     owner = check_label(owner, "owner") if owner else None
     names = _distinct(check_member(member) for member in members)
@@ -57,7 +57,7 @@ def _complete(config: Config, names: Sequence[str]) -> Changes:
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """Return `names` without those that differ from an earlier one only in case."""
+    """Return `names` without those that repeat an earlier one, ignoring case."""
     first: dict[str, str] = {}
     for name in names:
         first.setdefault(name.casefold(), name)

@@ -3,6 +3,7 @@
 import getpass
 import hashlib
 import json
+import re
 import shlex
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +24,12 @@ _LARGEST = 100_000  # bytes of a record
 
 Source = Literal["option", "environment", "remembered", "configuration", "only", "answer"]
 Ask = Callable[[Sequence[str], str], str | None]
-"""Asks a person which of the members they are: members and reason to one of them, or None."""
+"""Asks a person which member they are: takes the members and a reason; returns one, or None."""
 
 
 @dataclass(frozen=True)
 class CurrentMember:
-    """The member who works here, and where that is known from."""
+    """The member who works here, and where the name comes from."""
 
     name: str
     source: Source
@@ -39,11 +40,11 @@ def current_member(
 ) -> CurrentMember:
     """Return the member who works here.
 
-    The first of these that says a name decides: `explicit`, COLABCTL_MEMBER, `remember`, the key
+    The first of these that gives a name decides: `explicit`, COLABCTL_MEMBER, `remember`, the key
     `member` of colabctl.yaml, the only member of the project, and the answer to `ask`.
 
     Raises:
-        UserError: if the name is not a member's, nothing decides between several members, or the
+        UserError: if no member has the name, nothing decides between several members, or the
             project has no members.
 
     """
@@ -83,7 +84,7 @@ def check_known(name: str, names: Sequence[str]) -> str:
     return member
 
 
-# -- what this machine remembers ----------------------------------------------------------------
+# -- memory of this machine ---------------------------------------------------------------------
 
 
 def remember(root: Path, member: str) -> None:
@@ -104,25 +105,22 @@ def remembered(root: Path) -> str | None:
 
 
 def _record(root: Path) -> Path:
-    """Return the file for a project: one each, so that two commands never write the same one."""
+    """Return the file for a project: one for each, so that commands never write to the same one."""
     digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()
     folder = platformdirs.user_config_path("colabctl", appauthor=False) / "members"
     return folder / f"{digest[:32]}.json"
 
 
-# -- the name of a person who has not said one --------------------------------------------------
+# -- a name for a person who has not given one --------------------------------------------------
 
 
 def login_name() -> str:
-    """Return the user's login name as a member's name, "me" if it does not make one."""
+    """Return the user's login name as a member's name; "me" if that is not possible."""
     try:
         login = getpass.getuser()
     except (KeyError, OSError, ImportError):  # no entry for this user
         return "me"
-    name = "".join(
-        char if char.isalnum() or char in "-_." else "-"
-        for char in unicodedata.normalize("NFC", login.rpartition("\\")[2])
-    )
+    name = re.sub(r"[^\w.-]", "-", unicodedata.normalize("NFC", login.rpartition("\\")[2]))
     try:
         return check_member(name.strip("-._"))
     except UserError:

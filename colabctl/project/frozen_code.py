@@ -4,6 +4,7 @@ import ast
 import errno
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +12,7 @@ from colabctl.errors import UserError, nearest
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.names import check_folder
 
-# A program with its modules is far below; above, it is probably a folder of data.
+# A program with its modules is far smaller; anything larger is probably a folder of data.
 _MOST_FILES = 1000
 _MOST_BYTES = 20_000_000
 _DEEPEST = 50  # levels of folders
@@ -19,7 +20,7 @@ _IGNORED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "nod
 
 
 class NoProgramError(UserError):
-    """The program of a sweep does not exist."""
+    """A sweep's program does not exist."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ class Code:
 
 
 def freeze(program: str | None, others: Sequence[str], folders: Sequence[Path]) -> Code:
-    """Read the program, "train.py" or "train.py:train", and the `others`: files and folders.
+    """Read the program ("train.py" or "train.py:train") and the `others`, files and folders.
 
     Each is looked up in `folders` in turn. Raises NoProgramError if the program does not exist, and
-    UserError for another missing file, for a path outside, for too many or too large files, and
-    for a module that the program imports from its own folder but that would not be frozen.
+    UserError for another missing file, a path that leaves the folders, too many or too large files,
+    and a module in the program's folder that it imports but that would not be frozen.
     """
     if program is None:
         if others:
@@ -74,7 +75,7 @@ def freeze(program: str | None, others: Sequence[str], folders: Sequence[Path]) 
 def check_imports(code: Code, program: str, trees: Iterable[ast.Module]) -> None:
     """Raise UserError if `trees` import a module in the program's folder that is not frozen.
 
-    `program` is its path from code.origin.
+    `program` is the program's path from code.origin.
     """
     assert code.origin is not None
     folder = PurePosixPath(program).parent
@@ -97,18 +98,19 @@ def check_imports(code: Code, program: str, trees: Iterable[ast.Module]) -> None
 def fetch(folder: Path, digest: str, program: str | None = None) -> Code:
     """Read a sweep's frozen code and check it against the declared digest.
 
-    Raises UserError if they differ, because the code was changed or has not arrived completely, and
-    if the program is not one of its files.
+    Raises UserError if they differ, because the code was changed, is missing or has not arrived
+    completely, and if the program is not one of its files.
     """
     files: dict[str, bytes] = {}
-    if digest:
+    if digest and folder.is_dir():
         for path in _walk(folder):
             _add(files, path.relative_to(folder).as_posix(), path)
     code = Code(files)
     if code.digest != digest:
+        differs = "is not the code that was declared (its digest differs)"
         raise UserError(
-            f"{folder} is not the code that was declared (its digest differs); if the sweep was "
-            "declared a moment ago, try again; otherwise declare it again under another name"
+            f"{folder} {differs if files else 'is missing or empty'}; if the sweep was declared a "
+            "moment ago, try again; otherwise declare it again under another name"
         )
     if program is not None and check_folder(program.partition(":")[0], "program") not in files:
         raise UserError(
@@ -128,18 +130,17 @@ def write(code: Code, folder: Path) -> None:
 
 def changed(code: Code, origin: Path) -> list[str]:
     """Return the files of `code` that have since been changed or removed in `origin`."""
-    names = []
-    for name, data in sorted(code.files.items()):
-        try:
-            if read_file(origin / name, len(data)) != data:
-                names.append(name)
-        except OSError:
-            names.append(name)
-    return names
+
+    def is_same(name: str, data: bytes) -> bool:
+        with suppress(OSError):
+            return read_file(origin / name, len(data)) == data
+        return False
+
+    return [name for name, data in sorted(code.files.items()) if not is_same(name, data)]
 
 
 def _look_up(name: str, key: str, folders: Sequence[Path]) -> tuple[Path, Path]:
-    """Return the first folder that has it, and its path there."""
+    """Return the first of the folders that has `name`, and the path there."""
     relative = check_folder(name, key)
     for folder in folders:
         path = folder / relative
@@ -147,7 +148,8 @@ def _look_up(name: str, key: str, folders: Sequence[Path]) -> tuple[Path, Path]:
             return folder, path
         if path.exists():
             raise UserError(f"{key}: {path} is neither a file nor a folder; name one that is")
-    names = [path.name for each in folders for path in sorted((each / relative).parent.glob("*"))]
+    around = [(folder / relative).parent for folder in folders]
+    names = [path.name for folder in around for path in sorted(folder.glob("*"))]
     near = nearest(PurePosixPath(name).name, names)
     hint = f"; did you mean {near}?" if near else ""
     where = " or ".join(dict.fromkeys(map(str, folders)))

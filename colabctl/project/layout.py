@@ -1,4 +1,4 @@
-"""Knows every path in a project, and nothing of the content."""
+"""Gives every path in a project, without reading what is there."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +23,8 @@ _LONGEST_WRITER = 128  # a writer's name has a member, a host, a date and a rand
 def check_member(name: str) -> str:
     """Return `name` if it is a valid member name.
 
-    Raises UserError for a name that check_name refuses, and for the names of the folders next to
-    the members' own.
+    Raises UserError for a name that check_name refuses, and for the names of the folders that are
+    next to the members' own.
     """
     name = check_name(name, "member")
     if name.casefold() in {_WORKERS, _FINAL}:
@@ -36,7 +36,7 @@ def check_member(name: str) -> str:
 
 @dataclass(frozen=True)
 class Paths:
-    """The folders that a project can move, as POSIX paths from its root."""
+    """The folders of a project that can be moved, as POSIX paths from its root."""
 
     data: str = "data"
     raw: str = "data/raw"
@@ -52,12 +52,12 @@ class Paths:
 
         `raw`, `interim` and `processed` move with `data`, unless they are changed too. Raises
         UserError for an absolute path, for one outside the project, and for one that would put a
-        folder into another one that is not `data`.
+        folder into another one than `data`.
         """
         moved = {name: check_folder(path, f"paths.{name}") for name, path in changes.items()}
         data = moved.get("data", cls.data)
         inside = {name: f"{data}/{name}" for name in ("raw", "interim", "processed")}
-        paths = cls(**{**inside, **moved})
+        paths = cls(**(inside | moved))
         paths._check_apart()
         return paths
 
@@ -107,11 +107,11 @@ class Layout:
 
     @property
     def processed(self) -> Path:
-        """Data that models are made from."""
+        """Data that models are trained on."""
         return self.root / self.paths.processed
 
     def manifest(self, folder: Path) -> Path:
-        """Return the file with the checksums of `folder`, which is next to it and not in it."""
+        """Return the file with the checksums of `folder`, which is next to the folder."""
         return folder.with_name(folder.name + _MANIFEST)
 
     @property
@@ -176,11 +176,11 @@ class Layout:
 
     @property
     def probes(self) -> Path:
-        """A folder for each machine that measures how late files arrive."""
+        """A folder for each process that measures how late files arrive."""
         return self.records / "probes"
 
     def member_record(self, member: str) -> Path:
-        """Return the file that records that `member` is a member."""
+        """Return the record of `member`."""
         return self.member_records / f"{check_member(member)}.json"
 
     def folders(self) -> Iterator[Path]:
@@ -197,10 +197,9 @@ class Layout:
         yield self.member_checkpoints(member)
 
     def relative(self, path: Path) -> str:
-        """Return `path` for a message: from the root if it is inside it, else unchanged."""
-        return (
-            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else f"{path}"
-        )
+        """Return `path` for a message: from the root if it is in the project, else unchanged."""
+        inside = path.is_relative_to(self.root)
+        return path.relative_to(self.root).as_posix() if inside else str(path)
 
 
 @dataclass(frozen=True)
@@ -216,7 +215,7 @@ class SweepLayout:
 
     @property
     def declaration(self) -> Path:
-        """The declaration, unchanged."""
+        """The sweep file, unchanged."""
         return self.root / "sweep.yaml"
 
     @property
@@ -226,7 +225,7 @@ class SweepLayout:
 
     @property
     def code(self) -> Path:
-        """The frozen copy of the code that the tasks run."""
+        """The frozen code, which the tasks run."""
         return self.root / "code"
 
     @property
@@ -256,10 +255,10 @@ class SweepLayout:
     def attempt(self, task: int, attempt: int, writer: str) -> Path:
         """Return the folder for one attempt (from 1) of a task (its index, from 0) by `writer`.
 
-        It is runs/<writer>/<task // 10,000>/<task // 100 % 100>/<task>-<attempt>-<writer>. Its
+        It is runs/<writer>/<task // 10,000>/<task // 100 % 100>/<task>-<attempt>-<writer>. The
         outer folders belong to the writer, because a folder that two machines create on a Drive
-        becomes two. With 100,000 tasks, all run by one writer, they contain 10, 100, and 100 times
-        the attempts of a task.
+        becomes two. If one writer runs all of 100,000 tasks, they have 10, 100, and 100 entries (or
+        more with several attempts).
         """
         return Path(self.attempts(writer)(task, attempt))
 

@@ -11,7 +11,7 @@ from colabctl.errors import UserError
 from colabctl.sharedfs.records import RESTORE, damaged, read_record
 
 FORMAT = 1
-_LARGEST = 1 << 28  # bytes; a million files are below
+_LARGEST = 1 << 28  # bytes; a million files need less
 _DIGEST = re.compile("[0-9a-f]{64}")
 _FIX = f"{RESTORE}, or delete it and run colabctl protect to record the folder as it is now"
 
@@ -20,7 +20,7 @@ _FIX = f"{RESTORE}, or delete it and run colabctl protect to record the folder a
 class FileRecord:
     """A recorded file: its size in bytes and the SHA-256 of its content.
 
-    The content of a symbolic link (`link`) is the path in it, not the file that it points to.
+    The content of a symbolic link (`link`) is the path that it points to.
     """
 
     size: int

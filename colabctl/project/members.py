@@ -1,4 +1,4 @@
-"""The members of a project: who they are, and the folders and notebook that each one has."""
+"""The members of a project, and the folders and the notebook of each."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -17,10 +17,10 @@ _LARGEST = 10_000  # bytes of a record
 
 
 def members(layout: Layout, config: Config) -> tuple[str, ...]:
-    """Return all members: those of colabctl.yaml, then those of the records, by name.
+    """Return all members: those in colabctl.yaml, then those with a record, by name.
 
-    Names that differ only in case are one member. Records that cannot be read yet, or have no valid
-    name, are ignored.
+    Names that differ only in case are one member. Records that cannot be read yet or have no valid
+    name are ignored.
     """
     names = {name.casefold(): name for name in config.members}
     for name in sorted(_recorded(layout), key=str.casefold):
@@ -29,10 +29,10 @@ def members(layout: Layout, config: Config) -> tuple[str, ...]:
 
 
 def add(layout: Layout, name: str) -> Changes:
-    """Make `name` a member, with folders and a starter notebook; existing files stay as they are.
+    """Make `name` a member, with folders and a starter notebook; existing files stay unchanged.
 
-    Each member's record is its own file, so two machines that add members never write to the same
-    file. Raises UserError for an invalid name, and where the folder cannot be written.
+    Each member has a record of their own, so machines that add members at the same time never write
+    to the same file. Raises UserError for an invalid name, and if the folder cannot be written.
     """
     config = load(layout.root, {})
     name = check_member(name)
@@ -43,7 +43,7 @@ def add(layout: Layout, name: str) -> Changes:
 
 
 def pieces(layout: Layout, project: str, name: str) -> dict[Path, bytes | None]:
-    """Return the folders and the notebook that a member of the project called `project` has."""
+    """Return the folders and the notebook of a member of the project called `project`."""
     notebook = layout.start_notebook(name)
     return {
         **folders(layout.member_folders(name)),

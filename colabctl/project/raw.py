@@ -31,11 +31,11 @@ class Protection:
         files: number of recorded files
         bytes: their total size
         added: files that were not recorded before
-        changed: changed files whose present content was accepted
-        dropped: missing files that were accepted as gone, so they are no longer recorded
+        changed: changed files whose new content was accepted
+        dropped: missing files that were accepted, so they are no longer recorded
         missing: missing files that are still recorded
         writable: files that this user can still write: a Drive mount has no permissions, and
-            root, as which Colab runs, ignores them
+            root (Colab runs as root) ignores them
 
     """
 
@@ -49,7 +49,7 @@ class Protection:
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """The files whose old record was given up, sorted."""
+        """The files whose old record was replaced or removed, sorted."""
         return tuple(sorted((*self.changed, *self.dropped)))
 
 
@@ -69,7 +69,7 @@ class Verification:
 
     @property
     def clean(self) -> bool:
-        """Whether every recorded file is proved unchanged and there are no others."""
+        """Whether every recorded file is unchanged and there are no others."""
         return not (self.changed or self.missing or self.added or self.unreadable)
 
 
@@ -82,9 +82,10 @@ def protect(
 ) -> Protection:
     """Record the checksums of the files in `folder` and mark them read-only.
 
-    Only new files are recorded, unless `accept_changes`. A relative `folder` starts at the
-    project's root. Raises UserError, before anything is recorded, for changed files, for a folder
-    that must stay writable, and for files that cannot be read or written.
+    Changed and missing files keep their old record, unless `accept_changes`. A relative `folder`
+    starts at the project's root. Raises UserError, before anything is recorded, for changed files
+    that are not accepted, for a folder that must stay writable, and for files that cannot be read
+    or written.
     """
     folder = _folder(layout, folder)
     _check_may_freeze(layout, folder)
@@ -98,8 +99,8 @@ def protect(
     changed = [name for name in now if name in old and old[name] != now[name]]
     if changed and not accept_changes:
         raise UserError(
-            f"changed since {layout.relative(folder)} was protected: {_listed(changed)}; bring the"
-            " originals back, or accept the changes with colabctl protect --accept-changes"
+            f"changed since {layout.relative(folder)} was protected: {_listed(changed)}; bring the "
+            "originals back, or accept the changes with colabctl protect --accept-changes"
         )
     gone = tuple(sorted(name for name in old if name not in now))
     after = now if accept_changes else {**old, **now}
@@ -130,12 +131,12 @@ def verify(layout: Layout, folder: Path, *, progress: Progress | None = None) ->
             f" {layout.relative(folder)}"
         )
     scan = _scan(folder)
-    alike = {
+    same_size = {
         name: file
         for name, file in scan.files.items()
         if name in old and (file.size, file.link) == (old[name].size, old[name].link)
     }
-    now, unread = _record(alike, progress)
+    now, unread = _record(same_size, progress)
     unreadable = {*scan.unreadable, *unread}
     same = {name for name in now if now[name] == old[name]}
     present = scan.files.keys() & old.keys()
@@ -229,7 +230,7 @@ def _scan(folder: Path) -> _Scan:
 
 def _list_file(scan: _Scan, name: str, path: Path, status: os.stat_result) -> None:
     if name in scan.files:
-        raise UserError(f"two files are called {name!r}, in two Unicode forms; rename one")
+        raise UserError(f"two files are called {name!r}, in different Unicode forms; rename one")
     link = stat.S_ISLNK(status.st_mode)
     if link or stat.S_ISREG(status.st_mode):
         scan.files[name] = _File(path, len(_target(path)) if link else status.st_size, link)

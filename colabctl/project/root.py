@@ -1,4 +1,4 @@
-"""Finds the project that a command is meant for."""
+"""Finds the project that a command works on."""
 
 import glob
 import os
@@ -9,7 +9,7 @@ from colabctl.errors import UserError
 from colabctl.project.layout import CONFIG
 
 _FIX = "run colabctl init, or give the project's folder with --root or COLABCTL_ROOT"
-# Folders in which people keep projects: on Colab, and where Drive for desktop mounts its drives.
+# Where people keep projects: on Colab, and where Drive for desktop mounts its drives.
 _ON_COLAB = (
     "content/drive/MyDrive",
     "content/drive/Shareddrives/*",
@@ -25,8 +25,13 @@ _AT_HOME = (
 _ON_WINDOWS = ("My Drive", "Shared drives/*", ".shortcut-targets-by-id/*")
 
 
+def absolute(folder: Path) -> Path:
+    """Return the folder as an absolute path without `~` and `..`."""
+    return Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - Path keeps `..`
+
+
 def is_project(folder: Path) -> bool:
-    """Whether `folder` is a project: whether colabctl.yaml is visible in it."""
+    """Whether `folder` is a project, that is, contains colabctl.yaml."""
     try:
         return (folder / CONFIG).is_file()
     except OSError:
@@ -38,12 +43,13 @@ def find_root(
 ) -> Path:
     """Return the project's folder as an absolute path.
 
-    It is `option` (--root), else COLABCTL_ROOT, else `start` or the nearest project above it, else
-    the only project directly in one of the `drives`. Raises UserError if there is none, or several.
+    This is `option` (--root), else COLABCTL_ROOT, else `start` or the nearest project above it,
+    else the only project directly in one of the `drives`. Raises UserError if there is none, or
+    several.
     """
     for source, folder in (("--root", option), ("COLABCTL_ROOT", environ.get("COLABCTL_ROOT"))):
         if folder:
-            return _chosen(source, Path(folder).expanduser().absolute())
+            return _chosen(source, absolute(Path(folder)))
     for folder in (start.absolute(), *start.absolute().parents):
         if is_project(folder):
             return folder
@@ -61,7 +67,7 @@ def find_root(
 def usual_drives(home: Path, top: Path = Path("/")) -> Iterator[Path]:
     """Yield the folders under `top` and `home` where a mounted Drive has projects.
 
-    Lazily, because listing a Drive takes time: find_root only gets there if it has to.
+    Lazily, because listing a Drive takes time, and find_root rarely needs it.
     """
     mounts = [(top, _ON_COLAB), (home, _AT_HOME)]
     if os.name == "nt":
@@ -94,7 +100,7 @@ def _projects(drive: Path, unread: list[str]) -> Iterator[Path]:
 
 
 def _matching(top: Path, pattern: str) -> list[Path]:
-    """Return the matching paths; without a `*` the path itself, so that a dead mount is noticed."""
+    """Return the matching paths; without `*`, the path itself, so that a dead mount is noticed."""
     if "*" not in pattern:
         return [top / pattern]
     paths = glob.glob(pattern, root_dir=top)  # noqa: PTH207 - Path.glob raises on a dead mount

@@ -1,4 +1,4 @@
-"""Creates the missing folders and files of a project, and keeps the existing ones."""
+"""Creates the missing folders and files of a project; existing ones stay unchanged."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,22 +9,22 @@ from colabctl.errors import UserError
 from colabctl.sharedfs.files import write_new
 
 Pieces = Mapping[Path, bytes | None]
-"""The parts of a project, outer ones first: a file with this content, or (None) a folder."""
+"""Paths in a project, outer ones first: each a file with this content, or (None) a folder."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """The pieces that were created, and those that existed already and are unchanged."""
+    """The paths that were created, and those that existed already."""
 
     new: tuple[Path, ...]
     existing: tuple[Path, ...]
 
 
 def create_missing(pieces: Pieces) -> Changes:
-    """Create the missing ones of `pieces`, in their order.
+    """Create the missing `pieces`, in their order.
 
-    Raises UserError where a file is in the way of a folder or a folder in the way of a file, before
-    anything is created, and where the folder cannot be written.
+    Raises UserError, before anything is created, if a file is in the way of a folder or a folder in
+    the way of a file; also if the folder cannot be written.
     """
     for path, content in pieces.items():
         with _named_errors(path):

@@ -14,7 +14,7 @@ def sweep_names(layout: Layout) -> list[str]:
         return []
     names = []
     for folder in folders:
-        with suppress(UserError):  # people may have created a folder that cannot be a sweep
+        with suppress(UserError):  # someone may have created a folder that cannot be a sweep
             sweep_layout = layout.sweep(folder.name)
             if sweep_layout.plan.is_file():
                 names.append(sweep_layout.name)
@@ -29,7 +29,7 @@ def find_sweep(layout: Layout, name: str) -> SweepLayout:
     names = sweep_names(layout)
     if not names:
         raise UserError(
-            f"sweep {name!r} does not exist: no sweeps yet; declare one with colabctl sweep FILE"
+            f"sweep {name!r} does not exist; no sweeps yet: declare one with colabctl sweep FILE"
         )
     near = nearest(name, names)
     hint = f"did you mean {near}?" if near else f"the sweeps are {', '.join(names)}"

@@ -1,7 +1,7 @@
 """Sweep files, the spaces that they declare, and the search in them."""
 
 from colabctl.search.expansion import Expansion, PlannedTask, expand
-from colabctl.search.language.declaration import Declaration, read
+from colabctl.search.language.declaration import Declaration, read, read_declared
 from colabctl.search.language.metric import Metric
 from colabctl.search.space.cells import Cell
 from colabctl.search.space.space import Space
@@ -18,4 +18,5 @@ __all__ = [
     "Space",
     "expand",
     "read",
+    "read_declared",
 ]

@@ -1,12 +1,12 @@
-"""Sorts the errors of a mount: those that pass, a full Drive, and those that last."""
+"""Classifies the errors of a mount: passing, lasting, or a full Drive."""
 
 import errno
 from typing import Literal
 
 Fault = Literal["passing", "full", "lasting"]
 
-# Errors of a Drive mount that is busy, unreachable, or being mounted again. ENOENT is one of them:
-# a dying mount reports existing files as missing.
+# Errors of a mount that is busy, unreachable, or being mounted again. ENOENT is one of them: a
+# dying mount reports existing files as missing.
 _PASSING = frozenset(
     {
         errno.EAGAIN, errno.EBUSY, errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET,
@@ -26,11 +26,11 @@ def fault_of(error: OSError) -> Fault:
 
 
 def pause_after(pause: float) -> float:
-    """Return the seconds to wait after an error that passes, given the `pause` before it."""
+    """Return the seconds to wait after a passing error, given the previous `pause`."""
     return min(max(1.0, 2 * pause), _LONGEST_PAUSE)
 
 
 def describe(error: OSError) -> str:
     """Return an error for a person to read: the file, and the system's message."""
-    words = error.strerror or str(error)
-    return f"{error.filename}: {words}" if error.filename else words
+    message = error.strerror or str(error)
+    return f"{error.filename}: {message}" if error.filename else message

@@ -1,4 +1,4 @@
-"""Reads and writes files on a shared folder so that no reader mistakes a part for the file."""
+"""Reads and writes files on a shared folder so that readers never see half a file as all of it."""
 
 import errno
 import os
@@ -13,8 +13,8 @@ _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 def read_file(path: Path, limit: int) -> bytes:
     """Return the content of a file of at most `limit` bytes.
 
-    Others may have put anything in its place. Raises OSError for a larger file, and for a pipe, a
-    device or a folder: reading from it might never end.
+    Raises OSError for a larger file, and for a pipe, a device or a folder that someone put in its
+    place: reading from it might never end.
     """
     with open(path, "rb", opener=_open_nonblocking) as file:
         status = os.fstat(file.fileno())
@@ -41,10 +41,10 @@ def _open_nonblocking(path: str, flags: int) -> int:
 
 
 def write_once(path: Path, data: bytes) -> None:
-    """Write a new file in place: nothing is renamed or deleted, which a Drive mount needs.
+    """Write a new file in place, without renaming or deleting anything, as a Drive mount needs.
 
     For names that only one writer uses. Raises FileExistsError if the name was used before. After
-    any other OSError, a part of the file may be there.
+    any other OSError, part of the file may be there.
     """
     with path.open("xb") as file:
         file.write(data)
@@ -53,10 +53,7 @@ def write_once(path: Path, data: bytes) -> None:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write a new file; after an OSError there is no file.
-
-    Raises FileExistsError if there was one before.
-    """
+    """Write a new file; after any other OSError than FileExistsError, there is no file."""
     try:
         write_once(path, data)
     except FileExistsError:
@@ -67,7 +64,7 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write or replace a file so that a local reader sees the old or the new content in full."""
+    """Write or replace a file; a reader on this machine sees all old or all new content."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     write_new(temporary, data)
     try:

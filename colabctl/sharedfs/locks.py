@@ -7,30 +7,25 @@ from pathlib import Path
 from colabctl.errors import UserError
 
 
-class Lock:
-    """An advisory lock on a file; the system releases it when its holder dies.
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock on a file; the system releases it if this process dies.
 
-    Like flock, it does not exclude threads of one process from each other.
+    Like flock, it does not exclude threads of one process from each other. Raises UserError if the
+    file system has no locks.
     """
+    from filelock import FileLock  # noqa: PLC0415 - only workers lock
 
-    def __init__(self, path: Path) -> None:
-        from filelock import FileLock  # noqa: PLC0415 - only workers lock
-
-        # A claim takes well under a millisecond; the default of 50 ms would waste time.
-        self._lock = FileLock(path, fallback_to_soft=False, poll_interval=0.001)
-        self.path = path
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lock; raise UserError if the file system has no locks."""
-        try:
-            self._lock.acquire()
-        except NotImplementedError:
-            raise UserError(
-                f"{self.path.parent}: this file system has no locks; "
-                "write `consistency: eventual` in colabctl.yaml"
-            ) from None
-        try:
-            yield
-        finally:
-            self._lock.release()
+    # A claim takes well under a millisecond; the default of 50 ms would waste time.
+    lock = FileLock(path, fallback_to_soft=False, poll_interval=0.001)
+    try:
+        lock.acquire()
+    except NotImplementedError:
+        raise UserError(
+            f"{path.parent}: this file system has no locks; write `consistency: eventual` in "
+            "colabctl.yaml"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

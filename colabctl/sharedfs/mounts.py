@@ -10,8 +10,8 @@ from typing import Literal
 Consistency = Literal["coherent", "eventual"]
 ConsistencyChoice = Literal["auto", Consistency]
 
-# File systems on which every later open, on any machine, sees a write that has returned, and on
-# which a lock excludes all who share the folder.
+# File systems on which a write that has returned is visible to every later open on any machine,
+# and on which a lock excludes everyone who shares the folder.
 COHERENT_TYPES = frozenset(
     {
         "apfs", "bcachefs", "btrfs", "ceph", "ext2", "ext3", "ext4", "f2fs", "gpfs", "hfs",
@@ -24,7 +24,7 @@ PROMISES = {
     "eventual": "claims are guarded by leases, so a task may occasionally run twice; its result "
     "counts once",
 }
-"""What the guard of each kind of folder promises, in words for a person."""
+"""The promise of each guard, in a sentence for people."""
 
 # Folders that a desktop client syncs with a cloud. They are on an ordinary local disk, or behind a
 # driver that the mount table does not name.
@@ -43,7 +43,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Guard:
-    """The consistency of a folder, which decides what guards its claims, and a reason to show."""
+    """What guards the claims in a folder, which follows from its consistency, and why."""
 
     consistency: Consistency
     reason: str
@@ -62,7 +62,7 @@ def mount_of(folder: Path, table: Path = _TABLE) -> Mount | None:
         if len(fields) < 3:
             continue
         point = Path(fields[1].encode().decode("unicode_escape"))  # spaces are written \040
-        # Of two mounts on one point, the later one hides the earlier.
+        # A later mount hides an earlier one at the same point.
         if real.is_relative_to(point) and (
             mount is None or len(point.parts) >= len(mount.point.parts)
         ):
@@ -71,9 +71,9 @@ def mount_of(folder: Path, table: Path = _TABLE) -> Mount | None:
 
 
 def guard_for(folder: Path, choice: ConsistencyChoice, table: Path = _TABLE) -> Guard:
-    """Return the guard for `folder`: as chosen, or from the mount table for "auto".
+    """Return the guard for `folder`: `choice`, or for "auto" what the mount table suggests.
 
-    A file system that is not known to be coherent counts as eventual, which is safe everywhere.
+    A file system that is not known to be coherent counts as eventual, which is always safe.
     """
     if choice != "auto":
         return Guard(choice, "the configuration says so")
@@ -91,8 +91,8 @@ def guard_for(folder: Path, choice: ConsistencyChoice, table: Path = _TABLE) -> 
 class Anchor:
     """Remembers which mount a folder is on, to notice when that mount is gone.
 
-    When a Drive mount dies or is unmounted, its path leads to the empty folder below, on the
-    machine's own disk. Files written there never reach the others.
+    After a Drive mount dies or is unmounted, its path leads to an empty folder on the machine's own
+    disk. Files written there never reach other machines.
     """
 
     def __init__(self, folder: Path, table: Path = _TABLE) -> None:
@@ -112,10 +112,7 @@ class Anchor:
             device = None
         if device == self._device:
             return
-        if (
-            device is None
-            or self._mount is None
-            or mount_of(self.folder, self._table) != self._mount
-        ):
+        mount = None if device is None else mount_of(self.folder, self._table)
+        if device is None or mount is None or mount != self._mount:
             raise OSError(errno.ENOTCONN, "is no longer mounted", str(self.folder))
         self._device = device

@@ -1,7 +1,6 @@
-"""Checks and makes file names that are safe on Linux, macOS, Windows and Drive."""
+"""Checks and creates file names that are safe on Linux, macOS, Windows and Drive."""
 
 import re
-import string
 import unicodedata
 
 from colabctl.errors import UserError
@@ -13,9 +12,8 @@ _LONGEST_SLUG = 20
 _FORBIDDEN = frozenset('<>:"|?*/\\')
 # Device names, which Windows refuses with any extension: "nul.txt" is the null device too
 # (learn.microsoft.com, "Naming Files, Paths, and Namespaces").
-_DEVICES = frozenset(
-    ["con", "prn", "aux", "nul", "conin$", "conout$"]
-    + [port + digit for port in ("com", "lpt") for digit in "0123456789¹²³"]
+_DEVICES = frozenset(["con", "prn", "aux", "nul", "conin$", "conout$"]).union(
+    port + digit for port in ("com", "lpt") for digit in "0123456789¹²³"
 )
 _FIX = "use letters, digits, '-' and '_'"
 
@@ -23,7 +21,7 @@ _FIX = "use letters, digits, '-' and '_'"
 def check_name(name: str, kind: str, *, longest: int = _LONGEST) -> str:
     """Return `name` in Unicode form NFC if it can name a file or folder on every system.
 
-    `kind` is what has the name, such as "member" or "sweep"; `longest` is in characters. Raises
+    `kind`, such as "member" or "sweep", is for the message; `longest` is in characters. Raises
     UserError with the problem and the fix.
     """
     name = unicodedata.normalize("NFC", name)
@@ -50,7 +48,7 @@ def check_folder(path: str, kind: str) -> str:
 def check_label(text: str, kind: str) -> str:
     """Return `text` without surrounding spaces if it is a printable line of 1-100 characters.
 
-    For names that no file is named after. Raises UserError for any other text.
+    For names that are not used as file names. Raises UserError for any other text.
     """
     text = unicodedata.normalize("NFC", text.strip())
     if text.isprintable() and 0 < len(text) <= _LONGEST_LABEL:
@@ -66,8 +64,7 @@ def slug(text: str) -> str:
     Different texts may have the same slug.
     """
     plain = unicodedata.normalize("NFKD", text).casefold()
-    alphabet = string.ascii_lowercase + string.digits
-    short = "".join(character for character in plain if character in alphabet)[:_LONGEST_SLUG]
+    short = re.sub("[^a-z0-9]", "", plain)[:_LONGEST_SLUG]
     return f"{short}x" if not short or short in _DEVICES else short
 
 
@@ -93,6 +90,5 @@ def _problem(name: str, longest: int) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote `text` for a message of one line."""
-    shown = text if len(text) <= _LONGEST_LABEL else f"{text[:_LONGEST_LABEL]}…"
-    return repr(shown)
+    """Return `text` in quotes, on one line and cut, for a message."""
+    return repr(text if len(text) <= _LONGEST_LABEL else f"{text[:_LONGEST_LABEL]}…")

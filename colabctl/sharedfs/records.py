@@ -1,4 +1,4 @@
-"""Reads records: JSON objects in files of their own, each with the number of its format."""
+"""Reads records: files that hold one JSON object with a format number."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,8 @@ RESTORE = "restore it from the folder's version history"
 def read_record(path: Path, limit: int, newest: int, *, fix: str = RESTORE) -> dict[str, Any]:
     """Return the record in a file of at most `limit` bytes.
 
-    Raises UserError if it is damaged, with `fix` as the way out, or if its format is newer than
-    `newest`; OSError if the file cannot be read.
+    Raises UserError, which suggests `fix`, if it is damaged, and UserError if its format is newer
+    than `newest`; OSError if the file cannot be read.
     """
     try:
         record = json.loads(read_file(path, limit))
@@ -31,5 +31,5 @@ def read_record(path: Path, limit: int, newest: int, *, fix: str = RESTORE) -> d
 
 
 def damaged(path: Path, reason: object, *, fix: str = RESTORE) -> UserError:
-    """Return the error for a file whose content makes no sense."""
+    """Return the error for a file whose content is not valid."""
     return UserError(f"{path} is damaged ({reason}); {fix}")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-# Drive's own clients mark each file that waits to be uploaded with an extended attribute.
+# Drive's own clients mark each file that is not uploaded yet with an extended attribute.
 _ATTRIBUTE = "user.drive.uncommitted"
 _UNKNOWN = frozenset({errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.ENOENT})
 

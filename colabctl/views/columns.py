@@ -21,8 +21,8 @@ def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def titles(fixed: Sequence[str], names: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the titles of the columns after the `fixed` ones; `names` are by kind ("params", ...).
 
-    A title is the column's name. If another column has the same name, or one that differs only in
-    case, it is `params.x`. What files cannot store, such as a lone surrogate, is escaped.
+    A title is the column's name, or `params.x` if another column has that name, ignoring case.
+    Characters that files cannot store, such as lone surrogates, are escaped.
     """
     uses: dict[str, int] = {}
     for name in (*fixed, *(name for group in names.values() for name in group)):
@@ -42,5 +42,5 @@ def titles(fixed: Sequence[str], names: Mapping[str, Sequence[str]]) -> list[str
 
 
 def spelled_out(value: Any) -> Any:
-    """Return a value that every file can store: a lone surrogate in text becomes an escape."""
+    """Return a value that every file can store: lone surrogates in text become escapes."""
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value

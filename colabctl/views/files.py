@@ -1,4 +1,4 @@
-"""Writes files for the user, and replaces only those that colabctl wrote itself."""
+"""Writes files for the user, and replaces only those that colabctl wrote."""
 
 import sqlite3
 from collections.abc import Callable
@@ -8,18 +8,18 @@ from pathlib import Path
 from colabctl.errors import UserError
 from colabctl.sharedfs.files import write_whole
 
-_START = 4096  # bytes of a file that show whether colabctl wrote it
-_APPLICATION_ID = 0x6363746C  # "cctl": of a database that colabctl wrote
+_START = 4096  # bytes at the start of a file that show whether colabctl wrote it
+_APPLICATION_ID = 0x6363746C  # "cctl", in every database that colabctl writes
 _SQLITE = b"SQLite format 3\0"
 
 
 def refuse_foreign(file: Path, is_ours: Callable[[bytes], bool], what: str) -> None:
-    """Raise UserError if a file exists that is not empty and not ours.
+    """Raise UserError if a file exists that is neither empty nor ours.
 
     Args:
         file: the file
         is_ours: whether a file with these first bytes is ours
-        what: the reason for the message, as in "holds no task list of colabctl"
+        what: the reason, for the message, as in "does not hold a task list from colabctl"
 
     """
     if not file.exists():
@@ -34,12 +34,12 @@ def refuse_foreign(file: Path, is_ours: Callable[[bytes], bool], what: str) -> N
 
 
 def begins_with(text: str) -> Callable[[bytes], bool]:
-    """Return whether the first bytes of a file are those of `text`, as a function."""
+    """Return a function that tells whether the first bytes of a file are those of `text`."""
     return lambda start: start.startswith(text.encode())
 
 
 def mark_database(file: Path) -> None:
-    """Mark an SQLite database as ours, and as unchanged from here on."""
+    """Mark an SQLite database as ours; a later change to it invalidates the mark."""
     with closing(sqlite3.connect(file, isolation_level=None)) as database:
         changes = int.from_bytes(file.read_bytes()[24:28])
         database.execute("BEGIN")
@@ -49,7 +49,7 @@ def mark_database(file: Path) -> None:
 
 
 def is_our_database(start: bytes) -> bool:
-    """Return whether a file with these first bytes is a marked database without later changes.
+    """Whether a file with these first bytes is a marked database without later changes.
 
     The header has the number of changes at byte 24, the user version at 60 and the application id
     at 68 (sqlite.org/fileformat2.html, "The Database Header").

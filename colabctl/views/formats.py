@@ -55,7 +55,7 @@ def as_text(rows: Sequence[Result], form: str) -> str:
     objects = [as_json(asdict(row)) for row in rows]
     if form == "json":
         return json.dumps(objects, indent=1) + "\n"
-    return "".join(json.dumps(each) + "\n" for each in objects)
+    return "".join(json.dumps(line) + "\n" for line in objects)
 
 
 def write(rows: Sequence[Result], file: Path, form: str, *, replace: bool = False) -> None:
@@ -65,7 +65,8 @@ def write(rows: Sequence[Result], file: Path, form: str, *, replace: bool = Fals
     UserError if it holds anything else or cannot be written.
     """
     if not replace:
-        files.refuse_foreign(file, partial(_is_ours, file, form), "holds no results of colabctl")
+        what = "does not hold results from colabctl"
+        files.refuse_foreign(file, partial(_is_ours, file, form), what)
     if form in TEXT_FORMATS:
         data = as_text(rows, form).encode()
     else:

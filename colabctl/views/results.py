@@ -1,4 +1,4 @@
-"""The results of a sweep: one row for each finished task, and their table."""
+"""The results of a sweep: a row for each finished task, and a table of them."""
 
 import math
 from collections.abc import Sequence
@@ -11,22 +11,14 @@ from colabctl.views import columns
 from colabctl.views.best import ranked
 
 FIXED = (
-    "task",
-    "index",
-    "status",
-    "attempt",
-    "member",
-    "worker",
-    "seconds",
-    "finished_at",
-    "error",
-)
+    "task", "index", "status", "attempt", "member", "worker", "seconds", "finished_at", "error",
+)  # fmt: skip
 _KINDS = ("params", "metrics", "attributes")
 
 
 @dataclass(frozen=True)
 class Result:
-    """One finished task; status is done, pruned or failed, finished_at is in UTC (ISO 8601)."""
+    """One finished task; `status` is done, pruned or failed, `finished_at` in UTC (ISO 8601)."""
 
     task: str
     index: int
@@ -43,7 +35,7 @@ class Result:
 
 
 def results(state: SweepState, tasks: TaskFiles) -> list[Result]:
-    """Return every finished task once, by index."""
+    """Return the results of the finished tasks, by index."""
     rows: list[Result] = []
     for index, task in enumerate(state.tasks):
         if not task.finished:
@@ -60,7 +52,7 @@ def results(state: SweepState, tasks: TaskFiles) -> list[Result]:
                 member=state.writers[event.writer].member if event else "",
                 worker=event.writer if event else "",
                 seconds=outcome.seconds,
-                finished_at=_iso(event.t) if event else "",
+                finished_at=_iso_time(event.t) if event else "",
                 error=outcome.error or None,
                 attributes=outcome.attributes,
             )
@@ -74,7 +66,7 @@ def best_results(rows: Sequence[Result], plan: Plan, count: int) -> list[Result]
     return [rows[n] for n, _ in ranked(plan, done)[:count]]
 
 
-def _iso(t: float) -> str:
+def _iso_time(t: float) -> str:
     return datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds")
 
 
@@ -82,8 +74,8 @@ def table(rows: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
     """Return the results as column titles and rows of plain values.
 
     After the FIXED columns, each parameter, metric and attribute has a column, titled by `columns`.
-    Lists are JSON text. A missing value is None. What files cannot store, such as a lone surrogate,
-    is escaped.
+    Lists are JSON text, and missing values are None. Characters that files cannot store, such as
+    lone surrogates, are escaped.
     """
     flat = [[columns.flat(getattr(row, kind)) for kind in _KINDS] for row in rows]
     names = {

@@ -14,7 +14,7 @@ _RECENT = 100  # outcomes that determine the rate
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """One worker; `state` is running, idle, ended or lost, `task` the one it runs."""
+    """One worker; `state` is running, idle, ended or lost; `task` is the first that it runs."""
 
     worker: str
     member: str
@@ -86,11 +86,11 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
         best=best(plan, state, tasks),
         workers=[
             _worker(writer, held.get(writer.name, []), now)
-            for writer in sorted(state.writers.values(), key=lambda each: each.name)
+            for writer in sorted(state.writers.values(), key=lambda writer: writer.name)
             if writer.is_worker
         ],
         failures=_failures(state),
-        damage=[str(each) for each in ledger.damage],
+        damage=list(map(str, ledger.damage)),
         consistency=plan.consistency,
         changed=list(changed),
     )
@@ -133,7 +133,7 @@ def _rate(state: SweepState, now: float) -> float | None:
 
 
 def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | None:
-    """Return the done task with the best value of the sweep's metric; among equals, the first."""
+    """Return the done task with the best value of the sweep's metric, the first of several."""
     ranking = ranked(plan, done_metrics(state))
     if not ranking:
         return None
@@ -168,7 +168,7 @@ class Failure:
 
 
 def last_failures(state: SweepState) -> list[Failure]:
-    """Return the last failure of each task that failed and is still unfinished or failed."""
+    """Return the last failure of each task that has failed and is not done or pruned since."""
     failures = []
     for index, task in enumerate(state.tasks):
         if task.status in ("done", "pruned"):

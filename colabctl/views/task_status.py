@@ -6,7 +6,7 @@ from colabctl.ledger import SweepState
 def held_tasks(state: SweepState, now: float) -> dict[str, list[int]]:
     """Return the tasks that each writer holds at ledger time `now`, in the order of its claims.
 
-    A task whose holder's lease has lapsed is not among them.
+    Tasks whose holder's lease has lapsed are left out.
     """
     lapsed = set(state.lapsed(now))
     return {
@@ -18,12 +18,13 @@ def held_tasks(state: SweepState, now: float) -> dict[str, list[int]]:
 def statuses(state: SweepState, now: float) -> list[str]:
     """Return the status of each task at ledger time `now`.
 
-    Finished tasks are done, pruned or failed. A writer's held tasks are running, as many as it has
-    jobs, and claimed. All others are pending, or cancelled if the sweep was stopped.
+    Finished tasks are done, pruned or failed. Of the tasks that a writer holds, as many as it has
+    jobs are running; the rest are claimed. All others are pending, or cancelled if the sweep was
+    stopped.
     """
     waiting = "cancelled" if state.order == "stop" else "pending"
-    words: list[str] = [task.status if task.finished else waiting for task in state.tasks]
+    statuses: list[str] = [task.status if task.finished else waiting for task in state.tasks]
     for name, indices in held_tasks(state, now).items():
         for rank, index in enumerate(indices):
-            words[index] = "running" if rank < state.writers[name].jobs else "claimed"
-    return words
+            statuses[index] = "running" if rank < state.writers[name].jobs else "claimed"
+    return statuses

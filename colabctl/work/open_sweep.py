@@ -14,10 +14,10 @@ from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_pl
 from colabctl.project.frozen_code import Code, changed, fetch
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import find_sweep
-from colabctl.search import Cell, Declaration, Space, read
+from colabctl.search import Cell, Declaration, Space, read_declared
 from colabctl.search.space.cells import combinations
 from colabctl.sharedfs.files import read_file
-from colabctl.sharedfs.locks import Lock
+from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.names import check_folder, slug
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
@@ -55,10 +55,10 @@ class OpenSweep:
         apart the processes here.
         """
         if self.plan.consistency == "coherent":
-            return Lock(self.layout.lock).held()
+            return locked(self.layout.lock)
         digest = hashlib.sha256(str(self.layout.root.absolute()).encode()).hexdigest()[:16]
         name = f"colabctl-{slug(getpass.getuser())}-{digest}.lock"
-        return Lock(Path(tempfile.gettempdir()) / name).held()
+        return locked(Path(tempfile.gettempdir()) / name)
 
     def declaration(self) -> Declaration:
         """Return the content of sweep.yaml; raise UserError if it changed since it was declared."""
@@ -68,7 +68,7 @@ class OpenSweep:
                 f"{self.layout.declaration} was changed after the sweep was declared; restore it "
                 "from the folder's version history"
             )
-        return read(content, str(self.layout.declaration))
+        return read_declared(content, str(self.layout.declaration))
 
     def code(self) -> Code:
         """Return the frozen code; raises as `fetch` does."""

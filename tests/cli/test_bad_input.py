@@ -72,7 +72,7 @@ def sampled(space: object) -> str:
         (with_(name="tab\there"), ["U+0009"]),
     ],
 )
-def test_a_sweep_file_that_will_not_do_is_refused(
+def test_an_invalid_sweep_file_is_refused(
     project: Project, say: Say, text: str, parts: list[str]
 ) -> None:
     project.write("train.py", PROGRAM)
@@ -129,7 +129,7 @@ def test_a_name_that_is_not_safe_everywhere_is_refused(
     assert everything(project.root) == before
 
 
-def test_a_file_whose_name_cannot_be_a_sweeps_asks_for_another(project: Project, say: Say) -> None:
+def test_a_file_whose_name_cannot_name_a_sweep_needs_a_name(project: Project, say: Say) -> None:
     project.write("train.py", PROGRAM)
     project.write("aux.yaml", with_())
     refused(say("sweep", "aux.yaml"), "sweep name 'aux'")
@@ -177,7 +177,7 @@ def test_a_file_whose_name_cannot_be_a_sweeps_asks_for_another(project: Project,
         (["protect", "sweeps"], ["sweeps"]),
     ],
 )
-def test_a_command_that_cannot_be_done_says_what_is_wrong(
+def test_a_command_that_fails_says_what_is_wrong(
     project: Project, say: Say, arguments: list[str], parts: list[str]
 ) -> None:
     project.write("train.py", PROGRAM)
@@ -201,7 +201,7 @@ def test_a_command_that_cannot_be_done_says_what_is_wrong(
         ("COLABCTL_ROOT", "/no/where", "COLABCTL_ROOT /no/where is not a folder"),
     ],
 )
-def test_a_variable_that_will_not_do_is_named(
+def test_an_invalid_variable_is_named(
     project: Project, say: Say, variable: str, value: str, part: str
 ) -> None:
     project.write("train.py", PROGRAM)
@@ -211,7 +211,7 @@ def test_a_variable_that_will_not_do_is_named(
     assert everything(project.root) == before
 
 
-def test_outside_of_a_project_every_command_says_how_to_make_one(say: Say, tmp_path: Path) -> None:
+def test_outside_a_project_every_command_says_how_to_create_one(say: Say, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "s.yaml").write_text(json.dumps({**GOOD, "program": None}))
@@ -223,13 +223,13 @@ def test_outside_of_a_project_every_command_says_how_to_make_one(say: Say, tmp_p
     assert [path.name for path in elsewhere.iterdir()] == ["s.yaml"]
 
 
-def test_without_a_member_the_members_are_named(project: Project, say: Say) -> None:
+def test_without_a_member_the_error_lists_the_members(project: Project, say: Say) -> None:
     project.write("train.py", PROGRAM)
     project.declare("there", with_())
     refused(say("work", "there", COLABCTL_MEMBER=""), "which member are you: ana, ben?")
 
 
-def test_a_project_of_a_newer_format_is_left_alone(project: Project, say: Say) -> None:
+def test_a_project_with_a_newer_format_is_refused(project: Project, say: Say) -> None:
     project.declare("there", json.dumps({**GOOD, "program": None}))
     config = project.root / "colabctl.yaml"
     config.write_text(config.read_text().replace("format: 1", "format: 2"))
@@ -239,7 +239,7 @@ def test_a_project_of_a_newer_format_is_left_alone(project: Project, say: Say) -
     assert everything(project.root) == before
 
 
-def test_a_sweep_of_a_newer_format_is_left_alone(project: Project, say: Say) -> None:
+def test_a_sweep_with_a_newer_format_is_refused(project: Project, say: Say) -> None:
     project.write("train.py", PROGRAM)
     project.write("there.yaml", with_())
     project.declare("there", with_())
@@ -285,7 +285,7 @@ def test_a_damaged_task_file_is_named(project: Project, say: Say) -> None:
         file.write_text(f"{lines[0]}\n{damage}\n")
         refused(say("results", "there"), f"{file} is damaged")
     file.unlink()
-    refused(say("results", "there"), f"{file} is not there (yet)")
+    refused(say("results", "there"), f"{file} is missing")
 
 
 @pytest.mark.parametrize(
@@ -294,9 +294,7 @@ def test_a_damaged_task_file_is_named(project: Project, say: Say) -> None:
      {"cells": 3}, {"command": 3}, {"max_retries": "many"}, {"goal": "up"}, {"metric": 3},
      {"program": 3}, {"task_timeout": "long"}, {"total": True}, {"heartbeat": 1e999}],
 )  # fmt: skip
-def test_a_plan_that_makes_no_sense_is_named(
-    project: Project, say: Say, change: dict[str, object]
-) -> None:
+def test_an_invalid_plan_is_named(project: Project, say: Say, change: dict[str, object]) -> None:
     project.write("train.py", PROGRAM)
     project.declare("there", with_())
     plan = project.root / "sweeps/there/plan.json"

@@ -12,7 +12,7 @@ LOOP = "method: grid\nmax_retries: 0\nparameters: {x: {values: [10, 20, 30, 40]}
 @pytest.mark.parametrize(
     ("order", "state"), [("pause", "paused"), ("stop", "stopped"), ("resume", "pending")]
 )
-def test_an_order_is_one_event_of_the_member_who_gives_it(
+def test_an_order_is_one_event_by_the_member_who_gives_it(
     project: Project, say: Say, order: str, state: str
 ) -> None:
     project.declare("loop", LOOP)
@@ -51,7 +51,7 @@ def test_failed_tasks_are_made_available_again_all_or_by_name(project: Project, 
     assert project.events("loop") == before
 
 
-def test_a_task_that_has_not_failed_is_refused_with_the_nearest_that_has(
+def test_a_task_that_has_not_failed_is_refused_with_a_similar_one_that_has(
     project: Project, say: Say
 ) -> None:
     project.declare("loop", LOOP)

@@ -65,15 +65,13 @@ def test_the_demo_runs_and_leaves_a_project_in_which_every_command_works(
 
 
 @pytest.mark.slow
-def test_the_demo_runs_where_approvals_are_kept_in_a_chosen_folder(
-    project: Project, tmp_path: Path
-) -> None:
+def test_the_demo_runs_with_approvals_in_a_chosen_folder(project: Project, tmp_path: Path) -> None:
     chosen = {"COLABCTL_APPROVALS": str(tmp_path / "approvals")}
     shown = end(project.start("demo", str(tmp_path / "demo"), "--trials", "1", **chosen))
     assert shown.code == 0, shown.err
 
 
-def test_the_demo_leaves_a_folder_alone_that_holds_something(say: Say, tmp_path: Path) -> None:
+def test_the_demo_refuses_a_folder_that_is_not_empty(say: Say, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("")
     said = say("demo", str(tmp_path / "mine"))

@@ -54,13 +54,13 @@ def test_wandb_gets_a_folder_with_a_file_for_each_cell_and_branch(
     assert "note: seed: W&B has no such key; skipped\n" in said.err
     assert said.err.endswith("6 W&B sweeps written to bench-wandb; start one: wandb sweep FILE\n")
     assert sorted(path.name for path in (project.root / "bench-wandb").iterdir()) == sorted(files)
-    told = yaml.safe_load((project.root / "bench-wandb" / files[0]).read_text())
-    assert (told["method"], told["run_cap"], told["metric"]) == (
+    answer = yaml.safe_load((project.root / "bench-wandb" / files[0]).read_text())
+    assert (answer["method"], answer["run_cap"], answer["metric"]) == (
         "random",
         4,
         {"name": "loss", "goal": "minimize"},
     )
-    assert told["parameters"]["C"] == {
+    assert answer["parameters"]["C"] == {
         "distribution": "log_uniform_values",
         "min": 0.001,
         "max": 1000.0,
@@ -68,7 +68,7 @@ def test_wandb_gets_a_folder_with_a_file_for_each_cell_and_branch(
 
 
 @pytest.mark.usefixtures("bench")
-def test_what_was_exported_is_exported_again(project: Project, say: Say) -> None:
+def test_an_export_can_be_repeated(project: Project, say: Say) -> None:
     first = say("export", "bench", "--to", "wandb")
     before = everything(project.root)
     assert say("export", "bench", "--to", "wandb") == first
@@ -76,26 +76,24 @@ def test_what_was_exported_is_exported_again(project: Project, say: Say) -> None
 
 
 @pytest.mark.usefixtures("bench")
-def test_what_the_command_line_has_added_to_a_sweep_is_exported_too(
-    project: Project, say: Say
-) -> None:
+def test_options_of_the_declaration_are_exported_too(project: Project, say: Say) -> None:
     project.write("few.yaml", BENCH)
     assert say("sweep", "few.yaml", "--trials", "2").code == 0
-    told = say("export", "few", "--to", "wandb", "--json").json
-    assert [file["tasks"] for file in told["files"]] == [2, 2, 1, 1, 1, 1]
+    answer = say("export", "few", "--to", "wandb", "--json").json
+    assert [file["tasks"] for file in answer["files"]] == [2, 2, 1, 1, 1, 1]
 
 
 @pytest.mark.usefixtures("bench")
-def test_scripts_learn_which_files_there_are(project: Project, say: Say) -> None:
-    told = say("export", "bench", "--to", "wandb", "-o", "out", "--json").json
-    assert (told["sweep"], told["to"], len(told["notes"])) == ("bench", "wandb", 2)
-    assert told["files"][3] == {
+def test_scripts_get_the_names_of_the_files(project: Project, say: Say) -> None:
+    answer = say("export", "bench", "--to", "wandb", "-o", "out", "--json").json
+    assert (answer["sweep"], answer["to"], len(answer["notes"])) == ("bench", "wandb", 2)
+    assert answer["files"][3] == {
         "file": str(Path("out", "model=net,data=a,act=elu.yaml")),
         "values": {"model": "net", "data": "a", "act": "elu"},
         "tasks": 2,
     }
-    told = say("export", "bench", "--to", "csv", "-o", "out.csv", "--json").json
-    assert told == {
+    answer = say("export", "bench", "--to", "csv", "-o", "out.csv", "--json").json
+    assert answer == {
         "sweep": "bench", "to": "csv", "files": [{"file": "out.csv"}], "tasks": 16, "notes": [],
     }  # fmt: skip
 
@@ -118,9 +116,9 @@ def test_optuna_gets_one_database_with_a_study_for_each_cell(project: Project, s
             "bench model=net data=b/c",
         ]
         assert database.execute("SELECT count(*) FROM trials").fetchone() == (1,)
-    told = say("export", "bench", "--to", "optuna", "-o", "out.db", "--json").json
-    assert told["files"] == [{"file": "out.db"}]
-    assert told["studies"][0] == {"study": "bench model=svm data=a", "trials": 1}
+    answer = say("export", "bench", "--to", "optuna", "-o", "out.db", "--json").json
+    assert answer["files"] == [{"file": "out.db"}]
+    assert answer["studies"][0] == {"study": "bench model=svm data=a", "trials": 1}
 
 
 def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) -> None:
@@ -130,7 +128,7 @@ def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) ->
     assert said.err.endswith("optuna-dashboard 'sqlite:///two words.optuna.db'\n")
 
 
-def test_names_of_files_cannot_steer_the_terminal(project: Project, say: Say) -> None:
+def test_names_of_files_cannot_control_the_terminal(project: Project, say: Say) -> None:
     project.declare("bench", BENCH)
     said = say("export", "bench", "--to", "csv", "-o", "a\x1b[2J\nb.csv")
     assert (said.code, said.out) == (0, "a<U+001B>[2J\\nb.csv\n")
@@ -183,7 +181,7 @@ def test_a_spreadsheet_gets_all_tasks_on_the_screen_or_in_a_file(
         (["bench", "--to", "csv", "--json"], ["--json lists the files", "-o FILE"]),
     ],
 )  # fmt: skip
-def test_what_cannot_be_exported_is_refused_in_one_line(
+def test_an_impossible_export_is_refused_in_one_line(
     project: Project, say: Say, words: list[str], parts: list[str]
 ) -> None:
     if "optuna" in words:

@@ -22,7 +22,7 @@ PAGE = Path(str(guide.pages())) / "commands.md"
 
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a guide of three small pages."""
+    """Replace the guide by three small pages."""
     folder = tmp_path / "guide"
     folder.mkdir()
     for name, text in {
@@ -83,12 +83,12 @@ def test_every_page_of_the_guide_has_a_place_in_the_order() -> None:
     assert "commands" in guide.topics()
 
 
-def test_every_page_begins_with_a_sentence_for_the_list() -> None:
+def test_every_page_starts_with_a_sentence_for_the_list() -> None:
     for topic in guide.topics():
         assert guide.summary(guide.page(topic)).endswith("."), topic
 
 
-def test_a_pipe_gets_the_page_as_it_is(say: Say) -> None:
+def test_a_pipe_gets_the_page_as_markdown(say: Say) -> None:
     expected = Finished(0, PAGE.read_text(encoding="utf-8"), "")
     assert say("guide", "commands") == expected
     assert say("guide", "Commands.md") == expected
@@ -114,7 +114,7 @@ def test_a_pipe_does_not_get_the_comments_of_a_page(say: Say, pages: Path) -> No
         ("a\x1b[2J\nb", "no page 'a\\x1b[2J\\nb'; choose one of"),
     ],
 )
-def test_an_unknown_topic_gets_the_nearest_one(say: Say, topic: str, hint: str) -> None:
+def test_an_unknown_topic_gets_a_similar_one(say: Say, topic: str, hint: str) -> None:
     refused(say("guide", topic), hint)
 
 
@@ -126,7 +126,7 @@ def test_the_shell_completes_topics() -> None:
 
 
 @pytest.mark.usefixtures("pages")
-def test_links_name_the_command_that_follows_them() -> None:
+def test_links_name_the_command_that_shows_the_page() -> None:
     text = guide.rendered_page(guide.page("search"), Console(file=io.StringIO(), width=100))
     assert "keys (colabctl guide sweep-file), here, W&B (https://wandb.ai)." in text
     assert "x: [a](b.md)" in text
@@ -171,7 +171,7 @@ def test_the_prompt_of_less_says_how_to_quit_and_search(tmp_path: Path) -> None:
     assert (tmp_path / "less").read_text() == "R\n"
 
 
-def test_a_pager_may_end_before_it_has_read_the_page() -> None:
+def test_a_pager_may_stop_before_the_end_of_the_page() -> None:
     assert shown("guide", "commands", PAGER="true") == Finished(0, "", "")
 
 

@@ -1,4 +1,4 @@
-"""Hostile files in the shared folder: each is refused by name, and stops nothing else."""
+"""Hostile files in the shared folder are refused by name, and stop nothing else."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def change_plan(project: Project, **changes: Any) -> None:
     plan.write_text(json.dumps({**json.loads(plan.read_text()), **changes}))
 
 
-def test_a_plan_leads_no_command_out_of_its_sweep(declared: Project, say: Say) -> None:
+def test_a_plan_cannot_lead_a_command_out_of_its_sweep(declared: Project, say: Say) -> None:
     change_plan(declared, sweep="../../../elsewhere")
     above = declared.root.parent
     before = everything(above)
@@ -44,9 +44,7 @@ def test_a_program_outside_the_frozen_code_never_runs(
 
 
 @pytest.mark.parametrize("name", ["-x", "con", ".y", pytest.param("\udcff", marks=linux)])
-def test_a_folder_that_cannot_be_a_sweeps_stops_nothing(
-    declared: Project, say: Say, name: str
-) -> None:
+def test_a_folder_that_cannot_be_a_sweep_is_skipped(declared: Project, say: Say, name: str) -> None:
     folder = declared.root / "sweeps" / name
     folder.mkdir()
     (folder / "plan.json").write_bytes((declared.root / "sweeps/first/plan.json").read_bytes())
@@ -57,7 +55,7 @@ def test_a_folder_that_cannot_be_a_sweeps_stops_nothing(
     assert declared.status("first")["done"] == 2
 
 
-def test_a_journal_that_cannot_be_a_writers_does_not_stop_who_tries_again(
+def test_a_journal_with_an_invalid_name_does_not_stop_a_retry(
     declared: Project,
 ) -> None:
     tried: list[dict[str, Any]] = [
@@ -70,14 +68,14 @@ def test_a_journal_that_cannot_be_a_writers_does_not_stop_who_tries_again(
 
 
 @linux
-def test_code_whose_name_is_no_text_does_not_stop_status(declared: Project, say: Say) -> None:
+def test_code_with_an_invalid_file_name_does_not_stop_status(declared: Project, say: Say) -> None:
     (declared.root / "sweeps/first/code/\udcff.py").touch()
     assert say("status", "first").code == 0
     refused(say("work", "first"), r"'\udcff.py'", "not a UTF-8 name")
 
 
 @pipes
-def test_pipes_in_a_sweeps_folder_are_refused_at_once(declared: Project, say: Say) -> None:
+def test_pipes_in_the_folder_of_a_sweep_are_refused_at_once(declared: Project, say: Say) -> None:
     folder = declared.root / "sweeps/first"
     (folder / "tasks/00000.jsonl").unlink()
     os.mkfifo(folder / "tasks/00000.jsonl")

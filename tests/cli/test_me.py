@@ -58,14 +58,14 @@ def test_me_sets_the_member_once_and_shows_it(project: Project, say: Say) -> Non
     assert say("notebook", "new", "x", COLABCTL_MEMBER="").out.startswith("notebooks/ben/x.ipynb")
 
 
-def test_the_option_and_the_variable_win(project: Project, say: Say) -> None:
+def test_the_option_and_the_variable_override_me(project: Project, say: Say) -> None:
     assert "COLABCTL_MEMBER=ana overrides this" in say("me", "ben").err
     assert say("me").out == "ana\n"
     made = say("notebook", "new", "x", "--member", "ben")
     assert made.out.startswith("notebooks/ben/x.ipynb")
 
 
-def test_an_unknown_member_is_shown_the_nearest(project: Project, say: Say) -> None:
+def test_an_unknown_member_gets_a_similar_name(project: Project, say: Say) -> None:
     refused(say("me", "anna"), "'anna' is not a member", "did you mean ana?", "member add anna")
 
 

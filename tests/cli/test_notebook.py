@@ -13,7 +13,9 @@ from tests.project.conftest import everything
 LOOP = "method: grid\nparameters: {x: {values: [1]}}\n"
 
 
-def test_a_new_notebook_is_named_and_its_wheel_is_there(project: Project, say: Say) -> None:
+def test_a_new_notebook_is_printed_and_its_wheel_is_in_the_project(
+    project: Project, say: Say
+) -> None:
     made = say("notebook", "new", "exploring", "--member", "ben")
     assert (made.code, made.out) == (0, "notebooks/ben/exploring.ipynb\n")
     assert (project.root / "notebooks/ben/exploring.ipynb").is_file()
@@ -29,27 +31,25 @@ def test_a_new_member_and_a_new_project_get_the_wheel(project: Project, say: Say
     assert f"created .colabctl/{wheel().name}\n" in say("init", str(folder)).err
 
 
-def test_worker_notebooks_are_named_one_in_a_line(declared: Project, say: Say) -> None:
+def test_worker_notebooks_are_printed_one_to_a_line(declared: Project, say: Say) -> None:
     made = say("workers", "first", "-n", "2", "--member", "ana")
     names = [f"notebooks/workers/first-ana-{n}.ipynb" for n in (1, 2)]
     assert (made.code, made.out.splitlines()) == (0, names)
     assert made.err.startswith(
-        "2 created, 0 already there\nColab's terms forbid distributed computing"
+        "2 created, 0 already existed\nColab's terms forbid distributed computing"
     )
     assert made.err.count("\n") == 2
     again = say("workers", "first", "-n", "2", "--member", "ana")
     assert again.out == made.out
-    assert again.err.startswith("0 created, 2 already there\n")
+    assert again.err.startswith("0 created, 2 already existed\n")
 
 
-def test_a_notebook_with_other_cells_is_reported_and_left_unchanged(
-    declared: Project, say: Say
-) -> None:
+def test_a_notebook_with_other_cells_is_reported_and_unchanged(declared: Project, say: Say) -> None:
     declared.write("notebooks/workers/first-ana-1.ipynb", "mine")
     made = say("workers", "first")
     assert made.out == "notebooks/workers/first-ana-2.ipynb\n"
     assert (
-        "notebooks/workers/first-ana-1.ipynb exists with other cells; it is left unchanged\n"
+        "notebooks/workers/first-ana-1.ipynb exists with other cells; it stays unchanged\n"
         in made.err
     )
     assert (declared.root / "notebooks/workers/first-ana-1.ipynb").read_text() == "mine"
@@ -80,7 +80,7 @@ def test_options_reach_the_form(declared: Project, say: Say) -> None:
     assert "release_machine = True" in form
 
 
-def test_an_impossible_request_is_refused_in_one_line_and_nothing_is_written(
+def test_an_impossible_request_is_refused_and_nothing_is_written(
     declared: Project, say: Say
 ) -> None:
     declared.declare("loop", LOOP)
@@ -95,7 +95,7 @@ def test_an_impossible_request_is_refused_in_one_line_and_nothing_is_written(
     assert everything(declared.root) == before
 
 
-def test_a_notebook_vouches_only_for_code_that_its_author_has_approved(
+def test_a_worker_notebook_needs_approved_code(
     declared: Project, say: Say, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     elsewhere = {"COLABCTL_APPROVALS": str(tmp_path_factory.mktemp("approvals"))}

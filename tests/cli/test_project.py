@@ -11,9 +11,9 @@ from tests.project.conftest import everything
 
 def test_a_folder_becomes_a_project(say: Say, tmp_path: Path) -> None:
     folder = tmp_path / "new/deep"
-    made = say("init", str(folder), "--name", "Churn, 2nd", "--member", "eve", "--owner", "eve")
-    assert (made.code, made.out) == (0, f"{folder}\n")
-    assert "created data/raw\n" in made.err
+    answer = say("init", str(folder), "--name", "Churn, 2nd", "--member", "eve", "--owner", "eve")
+    assert (answer.code, answer.out) == (0, f"{folder}\n")
+    assert "created data/raw\n" in answer.err
     assert (folder / "colabctl.yaml").is_file()
     assert say("member", "list", "--json", cwd=folder).json == ["eve"]
 
@@ -23,6 +23,13 @@ def test_init_takes_the_current_folder_by_default(say: Say, tmp_path: Path) -> N
     folder.mkdir()
     assert say("init", cwd=folder).out == f"{folder}\n"
     assert (folder / "colabctl.yaml").is_file()
+
+
+def test_init_takes_a_path_through_the_folder_above(project: Project, say: Say) -> None:
+    answer = say("init", "../new", "--member", "ana", cwd=project.root)
+    new = project.root.with_name("new")
+    assert (answer.code, answer.out) == (0, f"{new}\n"), answer.err
+    assert say("me", "--root", "../new", cwd=project.root).out == "ana\n"
 
 
 def test_creating_a_project_twice_changes_nothing(project: Project, say: Say) -> None:
@@ -52,7 +59,7 @@ def test_a_command_finds_the_project_from_any_folder_in_it(project: Project, say
     assert say("member", "list", cwd=project.root / "data/raw").out == "ana\nben\n"
 
 
-def test_a_command_goes_by_option_then_variable_then_folder(
+def test_the_option_decides_then_the_variable_then_the_folder(
     project: Project, say: Say, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
@@ -77,12 +84,12 @@ def replace(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-def test_unchanged_data_is_proved(say: Say, data: Path) -> None:
+def test_unchanged_data_passes(say: Say, data: Path) -> None:
     for arguments in (["verify"], ["verify", "data/raw"], ["verify", str(data)]):
         proved = say(*arguments)
         assert (proved.code, proved.out) == (0, "data/raw: 2 files, all unchanged\n")
-    told = say("verify", "--json")
-    assert (told.code, told.json) == (
+    answer = say("verify", "--json")
+    assert (answer.code, answer.json) == (
         0,
         [{"folder": "data/raw", "checked": 2, "changed": [], "missing": [], "added": [], "unreadable": []}],
     )  # fmt: skip
@@ -93,7 +100,7 @@ def test_protected_data_is_marked_read_only(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "shown", "told"),
+    ("change", "shown", "expected"),
     [
         (lambda raw: replace(raw / "a.csv", "1,3\n"), "changed: data/raw/a.csv", {"changed": ["a.csv"]}),
         (lambda raw: replace(raw / "a.csv", "1,2\n3\n"), "changed: data/raw/a.csv", {"changed": ["a.csv"]}),
@@ -101,20 +108,22 @@ def test_protected_data_is_marked_read_only(data: Path) -> None:
         (lambda raw: (raw / "c.csv").touch(), "added: data/raw/c.csv", {"added": ["c.csv"]}),
     ],
 )  # fmt: skip
-def test_whatever_happened_to_the_data_is_named_and_exits_with_3(
-    say: Say, data: Path, change: object, shown: str, told: dict[str, list[str]]
+def test_every_change_of_the_data_is_named_and_exits_with_3(
+    say: Say, data: Path, change: object, shown: str, expected: dict[str, list[str]]
 ) -> None:
     assert callable(change)
     change(data)
-    found = say("verify")
-    assert (found.code, found.out) == (3, f"{shown}\n")
-    assert "colabctl protect" in found.err
+    answer = say("verify")
+    assert (answer.code, answer.out) == (3, f"{shown}\n")
+    assert "colabctl protect" in answer.err
     script = say("verify", "--json")
     assert script.code == 3
-    assert {key: script.json[0][key] for key in told} == told
+    assert {key: script.json[0][key] for key in expected} == expected
 
 
-def test_new_data_is_recorded_and_changed_data_only_on_demand(say: Say, data: Path) -> None:
+def test_new_data_is_recorded_but_changed_data_only_with_accept_changes(
+    say: Say, data: Path
+) -> None:
     (data / "c.csv").write_text("5")
     assert "3 files, 9 bytes recorded, 1 new" in say("protect").err
     assert say("verify").code == 0

@@ -30,15 +30,15 @@ def loop(project: Project) -> None:
 
 @pytest.mark.usefixtures("loop")
 def test_scripts_get_the_promised_keys_for_every_finished_task(say: Say) -> None:
-    told = say("results", "loop", "--format", "json")
-    assert (told.code, told.err) == (0, "")
-    assert [(row["task"], row["index"], row["status"]) for row in told.json] == [
+    answer = say("results", "loop", "--format", "json")
+    assert (answer.code, answer.err) == (0, "")
+    assert [(row["task"], row["index"], row["status"]) for row in answer.json] == [
         ("t000000", 0, "done"),
         ("t000001", 1, "done"),
         ("t000002", 2, "failed"),
     ]
-    assert all(row.keys() >= KEYS for row in told.json)
-    first = told.json[0]
+    assert all(row.keys() >= KEYS for row in answer.json)
+    first = answer.json[0]
     assert (first["params"], first["metrics"], first["seconds"]) == ({"x": 10}, {"y": 0.5}, 1.5)
     assert (first["member"], first["worker"], first["attempt"]) == ("ana", "ana-vm-1", 1)
     assert first["finished_at"].endswith("+00:00")
@@ -46,7 +46,7 @@ def test_scripts_get_the_promised_keys_for_every_finished_task(say: Say) -> None
 
 @pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "sqlite", "parquet"])
-def test_results_go_into_a_file_by_its_ending(project: Project, say: Say, form: str) -> None:
+def test_the_file_extension_gives_the_format(project: Project, say: Say, form: str) -> None:
     if form == "parquet":
         pytest.importorskip("pyarrow")
     file = project.root / f"results/ana/all.{form}"
@@ -75,26 +75,26 @@ def test_a_foreign_file_is_replaced_only_by_force(project: Project, say: Say) ->
     file = project.write("notes.csv", "my notes\n")
     said = say("results", "loop", "-o", "notes.csv")
     assert (said.code, file.read_text()) == (1, "my notes\n")
-    assert "notes.csv exists and holds no results of colabctl" in said.err
+    assert "notes.csv exists and does not hold results from colabctl" in said.err
     assert say("results", "loop", "-o", "notes.csv", "--force").code == 0
     assert file.read_text().startswith("task,index,")
 
 
 @pytest.mark.usefixtures("loop")
 def test_the_best_come_first(say: Say) -> None:
-    told = say("results", "loop", "--best", "5", "--format", "json")
-    assert [row["metrics"]["y"] for row in told.json] == [0.7, 0.5]
-    told = say("results", "loop", "--best", "1", "--format", "jsonl")
-    assert [json.loads(line)["index"] for line in told.out.splitlines()] == [1]
+    answer = say("results", "loop", "--best", "5", "--format", "json")
+    assert [row["metrics"]["y"] for row in answer.json] == [0.7, 0.5]
+    answer = say("results", "loop", "--best", "1", "--format", "jsonl")
+    assert [json.loads(line)["index"] for line in answer.out.splitlines()] == [1]
 
 
 @pytest.mark.usefixtures("loop")
 def test_people_get_a_table_that_shows_everything_as_it_is(say: Say) -> None:
-    told = say("results", "loop", COLUMNS="200")
-    assert told.code == 0
-    assert "t000001" in told.out
-    assert "0.7" in told.out
-    assert "no [/way]" in told.out
+    answer = say("results", "loop", COLUMNS="200")
+    assert answer.code == 0
+    assert "t000001" in answer.out
+    assert "0.7" in answer.out
+    assert "no [/way]" in answer.out
 
 
 @pytest.mark.usefixtures("loop")
@@ -125,10 +125,10 @@ def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
     assert say("results", "loop", "--best", "1").out == "no task is done yet\n"
     project.journal("loop", claim(0, 1), done(0, loss=1.0, n=2), failed(1, 1, "no"))
-    told = "no task reported lss; reported were: loss, n\n"
-    assert say("results", "loop", "--best", "1").out == told
+    answer = "no task reported lss; reported metrics: loss, n\n"
+    assert say("results", "loop", "--best", "1").out == answer
     as_json = say("results", "loop", "--best", "1", "--format", "json")
-    assert (as_json.json, as_json.err) == ([], f"note: {told}")
+    assert (as_json.json, as_json.err) == ([], f"note: {answer}")
     assert "t000000" in say("results", "loop").out
 
 
@@ -141,7 +141,7 @@ def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) ->
     assert refused.err.endswith("give an output file: -o 'two words.sqlite'\n")
 
 
-def test_a_table_for_scripts_does_not_steer_a_terminal_that_it_is_printed_on(
+def test_csv_on_a_terminal_cannot_control_it(
     project: Project, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.declare("loop", LOOP)
@@ -151,7 +151,7 @@ def test_a_table_for_scripts_does_not_steer_a_terminal_that_it_is_printed_on(
     assert "<U+001B>[2J" in say("results", "loop", "--format", "csv").out
 
 
-def test_the_reader_of_a_pipe_may_have_seen_enough(project: Project) -> None:
+def test_the_reader_of_a_pipe_may_stop_early(project: Project) -> None:
     project.declare("loop", LOOP.replace("[10, 20, 30, 40]", str(list(range(3000)))))
     project.journal("loop", claim(*range(3000)), *(done(index, y=1.0) for index in range(3000)))
     process = project.start("results", "loop", "--format", "jsonl")
@@ -163,13 +163,13 @@ def test_the_reader_of_a_pipe_may_have_seen_enough(project: Project) -> None:
     assert process.wait() == 0
 
 
-def test_text_that_the_terminal_has_no_letters_for_is_spelled_out(project: Project) -> None:
+def test_characters_that_the_terminal_lacks_are_escaped(project: Project) -> None:
     project.declare("loop", LOOP)
     project.journal(
         "loop", claim(0, 1), done(0, y="漢", z="\ud800"), failed(1, 1, "naïve \ud800 漢")
     )
     for arguments in (["results", "loop"], ["results", "loop", "--format", "csv"], ["status"],
                       ["status", "loop"]):  # fmt: skip
-        told = project.run(*arguments, PYTHONIOENCODING="ascii", COLUMNS="300")
-        assert (told.code, told.err) == (0, ""), arguments
-    assert "na\\xefve" in told.out
+        answer = project.run(*arguments, PYTHONIOENCODING="ascii", COLUMNS="300")
+        assert (answer.code, answer.err) == (0, ""), arguments
+    assert "na\\xefve" in answer.out

@@ -25,20 +25,20 @@ def done(task: int, **metrics: object) -> dict[str, object]:
 
 
 def failed(task: int, attempt: int, error: str) -> dict[str, object]:
-    told = {"seconds": 1.0, "error": error, "output": ""}
-    return {"event": "failed", "task": task, "attempt": attempt, **told}
+    answer = {"seconds": 1.0, "error": error, "output": ""}
+    return {"event": "failed", "task": task, "attempt": attempt, **answer}
 
 
 def test_scripts_get_the_promised_keys(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     journal = project.journal("loop", claim(0, 1, 2), done(0, y=0.5), done(1, y=0.7))
     journal.write_text(journal.read_text().replace('"lease": 30.0', '"lease": 3000.0'))
-    told = say("status", "loop", "--json")
-    assert (told.code, told.err) == (0, "")
-    assert told.json.keys() >= KEYS
-    [worker] = told.json["workers"]
+    answer = say("status", "loop", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.json.keys() >= KEYS
+    [worker] = answer.json["workers"]
     assert worker.keys() >= WORKER_KEYS
-    assert {key: told.json[key] for key in KEYS - {"workers", "best"}} == {
+    assert {key: answer.json[key] for key in KEYS - {"workers", "best"}} == {
         "sweep": "loop",
         "state": "running",
         "total": 4,
@@ -53,12 +53,19 @@ def test_scripts_get_the_promised_keys(project: Project, say: Say) -> None:
     }
 
 
-def test_a_worker_that_fell_silent_is_lost_and_its_tasks_wait(project: Project, say: Say) -> None:
+def test_a_worker_without_a_heartbeat_is_lost_and_its_tasks_wait(
+    project: Project, say: Say
+) -> None:
     project.declare("loop", LOOP)
     project.journal("loop", claim(0, 1), done(0, y=1.0))
-    told = say("status", "loop", "--json").json
-    assert (told["state"], told["pending"], told["running"], told["done"]) == ("idle", 3, 0, 1)
-    [worker] = told["workers"]
+    answer = say("status", "loop", "--json").json
+    assert (answer["state"], answer["pending"], answer["running"], answer["done"]) == (
+        "idle",
+        3,
+        0,
+        1,
+    )
+    [worker] = answer["workers"]
     assert (worker["state"], worker["task"], worker["member"]) == ("lost", None, "ana")
     assert 30 < worker["last_seen_seconds"] < 120
     shown = say("status", "loop")
@@ -71,10 +78,10 @@ def test_the_counts_add_up_to_the_total(project: Project, say: Say) -> None:
         "loop", claim(0, 1), done(0, y=1.0), failed(1, 1, "x"), claim(1), failed(1, 2, "x")
     )
     project.journal("loop", {"event": "stop", "member": "ben"}, writer="ben-vm-1")
-    told = say("status", "loop", "--json").json
+    answer = say("status", "loop", "--json").json
     counts = ("pending", "claimed", "running", "done", "failed", "pruned", "cancelled")
-    assert sum(told[key] for key in counts) == told["total"] == 4
-    assert (told["state"], told["cancelled"], told["failed"]) == ("stopped", 2, 1)
+    assert sum(answer[key] for key in counts) == answer["total"] == 4
+    assert (answer["state"], answer["cancelled"], answer["failed"]) == ("stopped", 2, 1)
 
 
 @pytest.mark.parametrize(("goal", "index"), [("maximize", 2), ("minimize", 0)])
@@ -93,8 +100,8 @@ def test_a_duplicate_result_counts_once_and_is_shown(project: Project, say: Say)
     project.declare("loop", LOOP)
     project.journal("loop", claim(0), done(0, y=1.0))
     project.journal("loop", claim(0), done(0, y=2.0), writer="ben-vm-1")
-    told = say("status", "loop", "--json").json
-    assert (told["done"], told["duplicates"]) == (1, 1)
+    answer = say("status", "loop", "--json").json
+    assert (answer["done"], answer["duplicates"]) == (1, 1)
     assert ", 1 duplicate result" in say("status", "loop").out
     assert [row["metrics"] for row in say("results", "loop", "--format", "json").json] == [
         {"y": 1.0}
@@ -110,8 +117,8 @@ def test_failures_are_grouped_by_error(project: Project, say: Say) -> None:
         failed(1, 1, "no [/gpu]"),
         failed(2, 1, "other"),
     )
-    told = say("status", "loop", "--json").json
-    assert told["failures"] == [
+    answer = say("status", "loop", "--json").json
+    assert answer["failures"] == [
         {"error": "no [/gpu]", "tasks": 2},
         {"error": "other", "tasks": 1},
     ]
@@ -170,9 +177,9 @@ def test_a_journal_damaged_in_the_middle_is_named_and_the_rest_counts(
     lines = file.read_bytes().splitlines()
     lines[3] = damage
     file.write_bytes(b"\n".join(lines) + b"\n")
-    told = say("status", "loop", "--json")
-    assert (told.code, told.json["done"]) == (0, 2)
-    assert any(f"{file} line 4" in line and reason in line for line in told.json["damage"])
+    answer = say("status", "loop", "--json")
+    assert (answer.code, answer.json["done"]) == (0, 2)
+    assert any(f"{file} line 4" in line and reason in line for line in answer.json["damage"])
     shown = say("status", "loop")
     assert "line 4 is damaged" in shown.out.replace("\n", " ")
     results = say("results", "loop", "--format", "json")
@@ -187,21 +194,21 @@ def test_a_journal_that_cannot_be_read_is_named_and_the_others_count(
     project.journal("loop", claim(0), done(0, y=1.0))
     folder = project.root / "sweeps/loop/journal/eve-vm-1/events.jsonl"
     folder.mkdir(parents=True)
-    told = say("status", "loop", "--json")
-    assert (told.code, told.json["done"]) == (0, 1)
-    assert any(str(folder) in line for line in told.json["damage"])
+    answer = say("status", "loop", "--json")
+    assert (answer.code, answer.json["done"]) == (0, 1)
+    assert any(str(folder) in line for line in answer.json["damage"])
 
 
-def test_a_line_that_is_not_whole_yet_is_not_there_yet(project: Project, say: Say) -> None:
+def test_an_incomplete_line_has_not_arrived_yet(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     file = project.journal("loop", claim(0), done(0, y=1.0))
     whole = file.read_bytes()
     file.write_bytes(whole + whole.splitlines()[-1][:40])
-    told = say("status", "loop", "--json").json
-    assert (told["done"], told["damage"]) == (1, [])
+    answer = say("status", "loop", "--json").json
+    assert (answer["done"], answer["damage"]) == (1, [])
 
 
-def test_what_others_call_themselves_is_shown_as_it_is(project: Project, say: Say) -> None:
+def test_names_of_others_are_not_interpreted_as_markup(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     file = project.journal("loop", claim(0), writer="eve-vm-1")
     file.write_text(file.read_text().replace('"eve"', '"[/red]"').replace('"vm"', '"\\ud800"'))
@@ -224,7 +231,7 @@ def test_the_last_output_of_a_failed_task_is_shown(project: Project, say: Say) -
     assert "    ValueError: bad x" in shown
 
 
-def test_what_others_wrote_cannot_steer_the_terminal(project: Project, say: Say) -> None:
+def test_text_from_others_cannot_control_the_terminal(project: Project, say: Say) -> None:
     project.declare("loop", f"{LOOP}max_retries: 0\n")
     trick = "\x1b]0;title\x07\x1b[2Jno\rthing"
     project.journal("loop", claim(0, 1), {**failed(0, 1, trick), "output": trick}, done(1, y=trick))
@@ -234,7 +241,7 @@ def test_what_others_wrote_cannot_steer_the_terminal(project: Project, say: Say)
         assert not set("\x1b\x07\r") & set(shown)
 
 
-def test_what_others_wrote_begins_no_line_of_its_own(project: Project, say: Say) -> None:
+def test_text_from_others_cannot_start_a_line(project: Project, say: Say) -> None:
     project.declare("loop", f"{LOOP}max_retries: 0\n")
     trick = "bad\n  best y 9 in t000003: x=40"
     file = project.journal("loop", claim(0, 1), failed(0, 1, trick), done(1, y=trick))
@@ -249,7 +256,7 @@ def test_scripts_get_the_last_output_of_failed_tasks(project: Project, say: Say)
     project.declare("loop", f"{LOOP}max_retries: 0\n")
     assert say("status", "loop", "--failures", "--json").json == []
     project.journal("loop", claim(0), {**failed(0, 1, "no"), "output": "a\nb"})
-    told = {
+    answer = {
         "sweep": "loop",
         "task": "t000000",
         "attempt": 1,
@@ -257,12 +264,12 @@ def test_scripts_get_the_last_output_of_failed_tasks(project: Project, say: Say)
         "error": "no",
         "output": "a\nb",
     }
-    assert say("status", "loop", "--failures", "--json").json == [told]
+    assert say("status", "loop", "--failures", "--json").json == [answer]
     project.declare("other", LOOP)
-    assert say("status", "--failures", "--json").json == [told]
+    assert say("status", "--failures", "--json").json == [answer]
 
 
-def test_watching_gives_no_json(project: Project, say: Say) -> None:
+def test_watch_and_json_exclude_each_other(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     said = say("status", "loop", "--watch", "--json")
     assert (said.code, said.out) == (1, "")
@@ -277,10 +284,10 @@ def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
     assert "no task reported" not in say("status", "loop").out
     project.journal("loop", claim(0, 1), done(0, loss=1.0, n=2), done(1, loss=2.0))
-    assert "  no task reported lss; reported were: loss, n\n" in say("status", "loop").out
+    assert "  no task reported lss; reported metrics: loss, n\n" in say("status", "loop").out
 
 
-def test_a_metric_that_one_task_reports_is_no_slip(project: Project, say: Say) -> None:
+def test_a_metric_that_one_task_reports_needs_no_note(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     project.journal("loop", claim(0, 1, 2), done(0, loss=1.0), done(1, y=float("nan")))
     assert "no task reported a number as y" in say("status", "loop").out
@@ -323,7 +330,7 @@ def test_a_sweep_that_cannot_be_opened_does_not_hide_the_others(project: Project
     project.declare("loop", LOOP)
     project.declare("newer", LOOP)
     (project.root / "sweeps/newer/plan.json").write_text('{"format": 99}')
-    told = say("status", "--json")
-    assert [sweep["sweep"] for sweep in told.json] == ["loop"]
-    assert "newer colabctl (format 99" in told.err
+    answer = say("status", "--json")
+    assert [sweep["sweep"] for sweep in answer.json] == ["loop"]
+    assert "newer colabctl (format 99" in answer.err
     assert say("status", "newer").code == 1

@@ -47,8 +47,8 @@ def test_a_declared_sweep_has_its_file_its_code_its_tasks_and_its_plan(
         (1, {"x": 2}),
         (2, {"x": 3}),
     ]
-    told = plan(project)
-    assert (told["format"], told["total"], told["declared_by"]) == (1, 3, "ana")
+    answer = plan(project)
+    assert (answer["format"], answer["total"], answer["declared_by"]) == (1, 3, "ana")
     assert {path.name for path in folder.iterdir()} == {
         "sweep.yaml", "plan.json", "code", "tasks", "journal", "runs",
     }  # fmt: skip
@@ -70,10 +70,12 @@ def test_declaring_the_same_sweep_again_changes_nothing(
         FILE.replace("# which is best?", "# anything else"),
         FILE.replace("[1, 2, 3]", "[1,2,3]"),
         FILE + "name: s\n",
-        FILE + "description: the same, told at length\n",
+        FILE + "description: the same, answer at length\n",
     ],
 )
-def test_another_spelling_of_the_same_sweep_is_the_same(say: Say, file: Path, changed: str) -> None:
+def test_another_spelling_of_a_sweep_file_declares_the_same_sweep(
+    say: Say, file: Path, changed: str
+) -> None:
     say("sweep", str(file))
     file.write_text(changed)
     assert say("sweep", str(file)).out == "s: 3 tasks, already declared\n"
@@ -89,7 +91,7 @@ def test_another_spelling_of_the_same_sweep_is_the_same(say: Say, file: Path, ch
         (FILE.replace("{name: y}", "{name: z}"), ["-  name: y", "+  name: z"]),
     ],
 )
-def test_another_sweep_of_that_name_is_refused_showing_what_differs(
+def test_another_sweep_with_that_name_is_refused_with_the_differences(
     project: Project, say: Say, file: Path, changed: str, shown: list[str]
 ) -> None:
     say("sweep", str(file))
@@ -112,7 +114,7 @@ def test_other_code_is_another_sweep(project: Project, say: Say, file: Path) -> 
     assert "code: train.py changed" in said.err
 
 
-def test_what_the_command_line_adds_is_part_of_the_sweep(say: Say, file: Path) -> None:
+def test_options_are_part_of_the_sweep(say: Say, file: Path) -> None:
     assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, declared\n"
     assert say("sweep", str(file), "--run-cap", "2").out == "s: 2 tasks, already declared\n"
     assert "tasks: 2 declared, 3 new" in say("sweep", str(file)).err
@@ -121,7 +123,7 @@ def test_what_the_command_line_adds_is_part_of_the_sweep(say: Say, file: Path) -
 @pytest.mark.parametrize(
     "gone", ["", "sweep.yaml", "tasks/00000.jsonl", "code/train.py sweep.yaml"]
 )
-def test_a_declaration_that_was_interrupted_is_completed(
+def test_an_interrupted_declaration_is_completed(
     project: Project, say: Say, file: Path, gone: str
 ) -> None:
     say("sweep", str(file))
@@ -137,7 +139,7 @@ def test_a_declaration_that_was_interrupted_is_completed(
     assert [row["metrics"] for row in project.results("s")] == [{"y": 1}, {"y": 2}, {"y": 3}]
 
 
-def test_a_declaration_that_was_interrupted_is_not_mixed_with_another(
+def test_an_interrupted_declaration_is_not_mixed_with_another(
     project: Project, say: Say, file: Path
 ) -> None:
     say("sweep", str(file))
@@ -151,7 +153,7 @@ def test_a_declaration_that_was_interrupted_is_not_mixed_with_another(
     assert say("sweep", str(file), "--name", "s-2").code == 0
 
 
-def test_code_that_an_interrupted_declaration_left_is_not_taken_for_the_sweeps(
+def test_code_from_an_interrupted_declaration_is_not_used(
     project: Project, say: Say, file: Path
 ) -> None:
     say("sweep", str(file))
@@ -162,7 +164,7 @@ def test_code_that_an_interrupted_declaration_left_is_not_taken_for_the_sweeps(
     assert "sweeps/s/code is not the code" in said.err
 
 
-def test_several_who_declare_at_once_declare_one_sweep(project: Project, file: Path) -> None:
+def test_declarations_at_the_same_time_give_one_sweep(project: Project, file: Path) -> None:
     declarations = [project.start("sweep", str(file), member=m) for m in ("ana", "ben") * 2]
     ended = [end(each) for each in declarations]
     assert [each.code for each in ended] == [0] * 4, [each.err for each in ended]
@@ -174,7 +176,7 @@ def test_several_who_declare_at_once_declare_one_sweep(project: Project, file: P
     assert project.status("s")["done"] == 3
 
 
-def test_a_dry_run_shows_what_it_comes_to_and_writes_nothing(
+def test_a_dry_run_shows_the_tasks_and_writes_nothing(
     project: Project, say: Say, file: Path
 ) -> None:
     before = everything(project.root)
@@ -182,18 +184,22 @@ def test_a_dry_run_shows_what_it_comes_to_and_writes_nothing(
     assert shown.code == 0
     assert "s: 3 tasks, method grid" in shown.out
     assert "{'x': 1}" in shown.out
-    told = say("sweep", str(file), "--dry-run", "--json").json
-    assert (told["sweep"], told["tasks"], told["first"]) == ("s", 3, [{"x": 1}, {"x": 2}, {"x": 3}])
+    answer = say("sweep", str(file), "--dry-run", "--json").json
+    assert (answer["sweep"], answer["tasks"], answer["first"]) == (
+        "s",
+        3,
+        [{"x": 1}, {"x": 2}, {"x": 3}],
+    )
     assert everything(project.root) == before
 
 
-def test_scripts_learn_what_was_declared(say: Say, file: Path) -> None:
-    told = say("sweep", str(file), "--json").json
-    assert (told["sweep"], told["tasks"], told["new"]) == ("s", 3, True)
+def test_scripts_get_the_declared_sweep(say: Say, file: Path) -> None:
+    answer = say("sweep", str(file), "--json").json
+    assert (answer["sweep"], answer["tasks"], answer["new"]) == ("s", 3, True)
     assert say("sweep", str(file), "--json").json["new"] is False
 
 
-def test_a_cell_for_each_combination_with_its_own_trials(project: Project, say: Say) -> None:
+def test_each_combination_is_a_cell_with_its_own_trials(project: Project, say: Say) -> None:
     project.write(
         "bench.yaml",
         """
@@ -211,9 +217,9 @@ parameters:
   seed: {value: 1}
 """,
     )
-    told = say("sweep", "bench.yaml", "--json").json
+    answer = say("sweep", "bench.yaml", "--json").json
     tasks = {
-        (cell["values"]["model"], cell["values"]["data"]): cell["tasks"] for cell in told["cells"]
+        (cell["values"]["model"], cell["values"]["data"]): cell["tasks"] for cell in answer["cells"]
     }
     assert tasks == {
         ("svm", "a"): 4,
@@ -232,9 +238,7 @@ parameters:
     assert all(1e-3 <= each["C"] <= 1e3 for each in params if "C" in each)
 
 
-def test_draws_depend_on_the_seed_and_not_on_what_else_is_in_the_sweep(
-    project: Project, say: Say
-) -> None:
+def test_parameters_depend_only_on_the_seed_and_their_cell(project: Project, say: Say) -> None:
     form = "method: random\ntrials: 5\nforeach: [d]\nparameters: {x: {min: 0.0, max: 1.0}, %s}\n"
 
     def drawn(name: str, more: str, extra: str = "") -> dict[str, list[float]]:
@@ -255,7 +259,7 @@ def test_draws_depend_on_the_seed_and_not_on_what_else_is_in_the_sweep(
     assert drawn("other", "d: {values: [a, b]}", "seed: 1\n") != first
 
 
-def test_a_program_is_looked_up_beside_the_file_first(
+def test_a_program_is_looked_up_next_to_the_file_first(
     project: Project, say: Say, file: Path
 ) -> None:
     project.write("train.py", "def train(params, task):\n    return {'wrong': 1}\n")
@@ -263,9 +267,7 @@ def test_a_program_is_looked_up_beside_the_file_first(
     assert (project.root / "sweeps/s/code/train.py").read_text() == PROGRAM
 
 
-def test_a_file_from_outside_of_the_project_will_do(
-    project: Project, say: Say, tmp_path: Path
-) -> None:
+def test_a_file_outside_the_project_is_accepted(project: Project, say: Say, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(FILE)
     (tmp_path / "train.py").write_text(PROGRAM)
     assert say("sweep", str(tmp_path / "mine.yaml")).out == "mine: 3 tasks, declared\n"
@@ -279,7 +281,7 @@ def test_notes_on_the_file_are_printed(project: Project, say: Say) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         ("program: broken.py:train\n", "broken.py is not valid Python"),
         ("program: train.py:trian\n", "did you mean train?"),
@@ -290,8 +292,8 @@ def test_notes_on_the_file_are_printed(project: Project, say: Say) -> None:
         ("program: train.ipynb\n", "add `code: [beside.py]`"),
     ],
 )
-def test_a_dry_run_refuses_what_the_sweep_would_be_refused_for(
-    project: Project, say: Say, file: Path, changed: str, told: str
+def test_a_dry_run_refuses_the_same_files_as_sweep(
+    project: Project, say: Say, file: Path, changed: str, expected: str
 ) -> None:
     folder = "notebooks/ana"
     project.write(f"{folder}/broken.py", "def train(:\n")
@@ -304,7 +306,7 @@ def test_a_dry_run_refuses_what_the_sweep_would_be_refused_for(
     for dry in (["--dry-run"], []):
         said = say("sweep", str(file), *dry)
         assert (said.code, said.out, said.err.count("\n")) == (1, "", 1), said
-        assert told in said.err
+        assert expected in said.err
 
 
 def test_a_notebook_is_declared_with_the_modules_that_it_imports(
@@ -318,7 +320,7 @@ def test_a_notebook_is_declared_with_the_modules_that_it_imports(
 
 
 @pytest.mark.parametrize("program", ["gone.py:train", "gone.ipynb", "gone.sh", "gone"])
-def test_a_dry_run_of_a_program_that_is_not_there_says_so_and_shows_the_rest(
+def test_a_dry_run_without_the_program_notes_that_and_shows_the_rest(
     project: Project, say: Say, program: str
 ) -> None:
     file = project.write("s.yaml", FILE.replace("train.py:train", program))
@@ -330,13 +332,13 @@ def test_a_dry_run_of_a_program_that_is_not_there_says_so_and_shows_the_rest(
     assert missing in say("sweep", str(file)).err
 
 
-def test_a_dry_run_shows_a_line_of_each_value(say: Say, file: Path) -> None:
+def test_a_dry_run_cuts_long_values(say: Say, file: Path) -> None:
     file.write_text(FILE.replace("[1, 2, 3]", f"[{'long' * 100}, 2]"))
     lines = say("sweep", str(file), "--dry-run").out.splitlines()
-    assert lines[2:] == [f"  {{'x': 'longlong{'long' * 12}lon…}}", "  {'x': 2}"]
+    assert lines[2:] == [f"  {{'x': '{'long' * 14}...}}", "  {'x': 2}"]
 
 
-def test_a_dry_run_of_a_notebook_says_that_its_values_are_still_to_be_proposed(
+def test_a_dry_run_of_a_notebook_says_when_its_parameters_are_chosen(
     project: Project, say: Say, file: Path
 ) -> None:
     notebook = content("import os", "# parameters\nx = 0", "y = x")
@@ -355,7 +357,7 @@ def test_a_name_is_quoted_for_the_shell(say: Say, file: Path) -> None:
     assert said.err.endswith("run it: colabctl work 'a; b'    see it: colabctl status 'a; b'\n")
 
 
-def test_a_name_in_another_spelling_of_unicode_is_one_name(
+def test_a_name_in_another_unicode_form_is_the_same_name(
     project: Project, say: Say, file: Path
 ) -> None:
     for name in ("gro\u0308ße", "größe"):
@@ -364,7 +366,7 @@ def test_a_name_in_another_spelling_of_unicode_is_one_name(
     assert say("status", "gro\u0308ße").code == 0
 
 
-def test_only_a_notebook_has_kernels(project: Project, say: Say, file: Path) -> None:
+def test_only_notebooks_have_kernels(project: Project, say: Say, file: Path) -> None:
     say("sweep", str(file))
     assert plan(project)["kernels"] is None
     for name, cells in (
@@ -386,7 +388,7 @@ def test_only_a_notebook_has_kernels(project: Project, say: Say, file: Path) -> 
         ({}, (10.0, 60.0)),
     ],
 )
-def test_a_lease_holds_two_heartbeats_at_least(
+def test_a_lease_has_at_least_two_heartbeats(
     project: Project, say: Say, file: Path, given: dict[str, str], expected: tuple[float, float]
 ) -> None:
     say("sweep", str(file), COLABCTL_CONSISTENCY="coherent", **given)

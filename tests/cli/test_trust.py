@@ -1,4 +1,4 @@
-"""No one runs unseen code of other members: `work` refuses it, `trust` shows and approves it."""
+"""Code of others runs only if approved: `work` refuses it, `trust` shows and approves it."""
 
 import json
 from pathlib import Path
@@ -29,14 +29,16 @@ def forge(project: Project, sweep: str, name: str, data: bytes) -> None:
     (place / "plan.json").write_text(json.dumps({**plan, "code_digest": code.digest}))
 
 
-def test_who_declared_a_sweep_may_run_it(project: Project) -> None:
+def test_the_member_who_declared_a_sweep_may_run_it(project: Project) -> None:
     project.write("s.yaml", SWEEP)
     project.write("train.py", TRAIN)
     assert project.run("sweep", "s.yaml").code == 0
     assert project.run("work", "s").code == 0
 
 
-def test_code_of_others_is_refused_with_the_way_out(project: Project, bens: dict[str, str]) -> None:
+def test_code_of_others_is_refused_with_the_next_step(
+    project: Project, bens: dict[str, str]
+) -> None:
     refused = project.run("work", "first", **bens)
     assert refused.code == 1
     assert refused.err.startswith(
@@ -47,7 +49,7 @@ def test_code_of_others_is_refused_with_the_way_out(project: Project, bens: dict
     assert project.results("first") == []
 
 
-def test_without_names_work_passes_over_what_is_not_trusted(
+def test_work_without_names_skips_code_that_is_not_approved(
     project: Project, bens: dict[str, str]
 ) -> None:
     worked = project.run("work", **bens)
@@ -68,7 +70,7 @@ def test_trust_shows_the_code_and_approves_it_only_with_consent(
     assert [row["member"] for row in project.results("first")] == ["ben", "ben"]
 
 
-def test_trust_shows_what_has_changed_since_the_last_approval(
+def test_trust_shows_the_changes_since_the_last_approval(
     project: Project, bens: dict[str, str]
 ) -> None:
     project.run("trust", "first", "--yes", **bens)
@@ -81,7 +83,7 @@ def test_trust_shows_what_has_changed_since_the_last_approval(
     assert "def train" not in "".join(line for line in lines if line.startswith(("+", "-")))
 
 
-def test_a_notebook_is_shown_by_its_cells_and_compared_by_them(
+def test_the_cells_of_a_notebook_are_shown_and_compared(
     project: Project, bens: dict[str, str]
 ) -> None:
     sweep = SWEEP.replace("train.py:train", "MAIN.ipynb")
@@ -131,7 +133,7 @@ def test_a_notebook_that_a_command_reads_is_shown_as_the_command_reads_it(
     assert "the same" not in looked
 
 
-def test_a_notebook_that_is_not_the_program_is_shown_as_it_is(
+def test_a_notebook_that_is_not_the_program_is_shown_as_a_file(
     project: Project, bens: dict[str, str]
 ) -> None:
     node = json.loads(content("import os"))
@@ -142,7 +144,7 @@ def test_a_notebook_that_is_not_the_program_is_shown_as_it_is(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "expected"),
     [
         (b"s = '\\r'\n", b"s = '\r'\n", "+s = '<U+000D>'"),
         (b"s = '\\xff'\n", b"s = '\xff'\n", "+s = '<U+DCFF>'"),
@@ -152,12 +154,12 @@ def test_a_notebook_that_is_not_the_program_is_shown_as_it_is(
         (
             b"# coding: raw_unicode_escape\ns = 'A'\n",
             b"# coding: raw_unicode_escape\ns = '\\u0041'\n",
-            "more.py: changed only in bytes that look alike here",
+            "more.py: only bytes changed that look alike here",
         ),
     ],
 )
-def test_different_files_are_never_shown_as_the_same(
-    project: Project, bens: dict[str, str], before: bytes, after: bytes | None, told: str
+def test_different_files_never_look_the_same(
+    project: Project, bens: dict[str, str], before: bytes, after: bytes | None, expected: str
 ) -> None:
     forge(project, "first", "more.py", before)
     project.run("trust", "first", "--yes", **bens)
@@ -165,7 +167,7 @@ def test_different_files_are_never_shown_as_the_same(
     if after is not None:
         forge(project, "second", "more.py", after)
     shown = project.run("trust", "second", **bens).out
-    assert told in shown.splitlines()
+    assert expected in shown.splitlines()
     assert "the same" not in shown
 
 
@@ -177,7 +179,7 @@ def test_a_new_way_to_run_is_shown_even_if_no_file_has_changed(
     plan.write_text(json.dumps({**json.loads(plan.read_text()), "kind": "objective"}))
     shown = project.run("trust", "first", **bens).out
     assert "an Optuna objective, called for each task" in shown
-    assert "no files; only the way they are run" in shown
+    assert "only how the files are run" in shown
 
 
 @pytest.mark.parametrize("lines", ["", "\r"])
@@ -199,9 +201,7 @@ def test_an_unknown_encoding_is_noted(project: Project, bens: dict[str, str]) ->
     )
 
 
-def test_code_is_shown_letter_by_letter_in_a_diff_too(
-    project: Project, bens: dict[str, str]
-) -> None:
+def test_code_is_shown_unchanged_in_a_diff_too(project: Project, bens: dict[str, str]) -> None:
     project.run("trust", "first", "--yes", **bens)
     project.declare("second", SWEEP, f"{TRAIN}x = params[:warning:]  # [bold]\n")
     assert "+x = params[:warning:]  # [bold]" in project.run("trust", "second", **bens).out
@@ -222,7 +222,7 @@ def test_the_next_step_can_be_pasted_into_a_shell(project: Project, bens: dict[s
     assert done.err.endswith("run it: colabctl work 'two words'\n")
 
 
-def test_another_command_for_the_same_code_is_another_thing_to_approve(
+def test_another_command_for_the_same_code_needs_another_approval(
     project: Project, bens: dict[str, str]
 ) -> None:
     plain = SWEEP.replace("train.py:train", "train.py")
@@ -236,11 +236,11 @@ def test_another_command_for_the_same_code_is_another_thing_to_approve(
 def test_a_digest_that_was_shown_before_can_be_approved(
     project: Project, bens: dict[str, str]
 ) -> None:
-    told = project.run("trust", "first", "--json", **bens).json
-    assert (told["sweep"], told["approved"]) == ("first", False)
+    answer = project.run("trust", "first", "--json", **bens).json
+    assert (answer["sweep"], answer["approved"]) == ("first", False)
     wrong = project.run("work", "first", "--trust-digest", "0" * 64, **bens)
     assert wrong.code == 1
-    right = project.run("work", "first", "--trust-digest", told["digest"], **bens)
+    right = project.run("work", "first", "--trust-digest", answer["digest"], **bens)
     assert right.code == 0
     assert len(project.results("first")) == 2
 
@@ -259,16 +259,14 @@ def test_code_that_was_changed_after_the_approval_does_not_run(
     assert "neither declared nor approved" in project.run("work", "first", **bens).err
 
 
-def test_what_code_prints_on_the_terminal_cannot_hide_the_rest(
-    project: Project, bens: dict[str, str]
-) -> None:
+def test_code_cannot_hide_the_rest_on_the_terminal(project: Project, bens: dict[str, str]) -> None:
     project.declare("sly", SWEEP, TRAIN + "evil = 1  # \x1b[2K\x1b[1A harmless \u202e\n")
     shown = project.run("trust", "sly", **bens).out
     assert "evil = 1" in shown
     assert not set(shown) & {"\x1b", "\r", "\u202e"}
 
 
-def test_approvals_are_not_kept_where_others_write(project: Project) -> None:
+def test_approvals_are_not_saved_where_others_can_write(project: Project) -> None:
     project.declare("first", SWEEP, TRAIN)
     inside = str(project.root / "approvals")
     refused = project.run("work", "first", COLABCTL_APPROVALS=inside)
@@ -276,7 +274,7 @@ def test_approvals_are_not_kept_where_others_write(project: Project) -> None:
     assert "other members can write in the project" in refused.err
 
 
-def test_a_sweep_is_declared_even_where_the_approval_cannot_be_kept(
+def test_a_sweep_is_declared_even_if_its_approval_cannot_be_saved(
     project: Project, tmp_path: Path
 ) -> None:
     project.write("s.yaml", SWEEP)
@@ -289,7 +287,7 @@ def test_a_sweep_is_declared_even_where_the_approval_cannot_be_kept(
     assert project.run("work", "s", **nowhere).code == 1
 
 
-def test_status_says_what_has_changed_since_the_sweep_was_declared(project: Project) -> None:
+def test_status_lists_the_code_that_changed_since_the_declaration(project: Project) -> None:
     project.declare("first", SWEEP, TRAIN)
     assert project.run("status", "first", "--json").json["changed"] == []
     project.write("train.py", TRAIN.replace("* 2", "* 3"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,10 @@ import pytest
 from colabctl.sharedfs.mounts import guard_for, mount_of
 from tests.drive import Drive
 from tests.eventual.group import Group
-from tests.processes import clean
+from tests.processes import Project, clean
+
+SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
+TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
 
 
 def colabctl(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -41,11 +45,11 @@ def root(tmp_path: Path) -> Path:
     return place
 
 
-def test_a_project_in_order_has_nothing_wrong_and_is_left_as_it_was(root: Path) -> None:
+def test_a_healthy_project_has_no_problems_and_is_unchanged(root: Path) -> None:
     before = sorted(root.rglob("*"))
     code, checks = doctor(root)
     assert (code, problems(checks)) == (0, [])
-    assert {each["check"] for each in checks} >= {"mount", "guard", "speed", "room", "copies"}
+    assert {each["check"] for each in checks} >= {"mount", "guard", "speed", "space", "copies"}
     assert sorted(root.rglob("*")) == before
 
 
@@ -65,7 +69,7 @@ def test_a_second_copy_of_a_file_is_named(root: Path, first: str, second: str) -
     assert [f"data/{second}" in what for what in problems(checks)] == [True]
 
 
-def test_a_name_in_brackets_alone_is_no_copy(root: Path) -> None:
+def test_a_file_name_with_brackets_is_not_a_copy(root: Path) -> None:
     (root / "data" / "figure (2).png").write_text("a")
     assert doctor(root)[0] == 0
 
@@ -81,13 +85,21 @@ def test_a_damaged_journal_is_named_with_its_line(root: Path) -> None:
     assert "events.jsonl line 1 is damaged" in problems(checks)[0]
 
 
-def test_a_sweep_that_was_not_declared_to_its_end_is_noted(root: Path) -> None:
+def test_an_incomplete_declaration_is_noted(root: Path) -> None:
     (root / "sweeps" / "half").mkdir()
     code, checks = doctor(root)
     assert code == 0
     assert [each["what"] for each in checks if each["level"] == "note"] == [
         "sweeps/half has no plan.json (yet)"
     ]
+
+
+def test_a_sweep_without_its_code_is_wrong(project: Project) -> None:
+    project.declare("first", SWEEP, TRAIN)
+    shutil.rmtree(project.root / "sweeps" / "first" / "code")
+    code, checks = doctor(project.root)
+    assert code == 3
+    assert any("code is missing or empty" in problem for problem in problems(checks))
 
 
 def test_calling_a_drive_coherent_is_wrong(drives: Callable[..., Drive]) -> None:
@@ -119,7 +131,7 @@ def test_two_machines_measure_how_late_files_arrive(drives: Callable[..., Drive]
     assert json.loads(out)["answered"] == 2
 
 
-def test_a_probe_that_nobody_answers_says_what_to_run(root: Path) -> None:
+def test_a_probe_without_an_answer_says_what_to_run(root: Path) -> None:
     answer = colabctl("doctor", "--probe", "--wait", "1s", "--root", str(root))
     assert answer.returncode == 1
     assert "colabctl doctor --answer" in answer.stderr
@@ -167,9 +179,7 @@ def test_the_mount_table_decides_the_guard(
         "/home/ana/Google Drive/x",
     ],
 )
-def test_folders_that_a_desktop_client_synchronises_are_eventual(
-    tmp_path: Path, folder: str
-) -> None:
+def test_folders_that_a_desktop_client_syncs_are_eventual(tmp_path: Path, folder: str) -> None:
     table = tmp_path / "mounts"
     table.write_text(TABLE)
     assert guard_for(Path(folder), "auto", table).consistency == "eventual"

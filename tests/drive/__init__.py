@@ -1,4 +1,4 @@
-"""A pretended Drive for tests: a FUSE mount for each machine, and a cloud between them.
+"""A simulated Drive for tests: a FUSE mount for each machine, and a cloud between them.
 
     with Drive(folder, machines=4, median=1.0, worst=6.0, seed=1) as drive:
         first, second = drive.machine(0), drive.machine(1)

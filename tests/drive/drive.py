@@ -1,4 +1,4 @@
-"""The pretended Drive for a test: machines, and the clock that moves changes between them."""
+"""The simulated Drive for a test: machines, and the clock that moves changes between them."""
 
 import math
 import subprocess

@@ -1,4 +1,4 @@
-"""A pretended machine for a test: its mount, and the faults that can happen to it."""
+"""A simulated machine for a test: its mount, and the faults that can happen to it."""
 
 import subprocess
 import threading

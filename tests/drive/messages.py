@@ -1,4 +1,4 @@
-"""The messages between the cloud and the mounts of the pretended machines."""
+"""The messages between the cloud and the mounts of the simulated machines."""
 
 import operator
 from dataclasses import astuple, dataclass, replace

@@ -108,7 +108,7 @@ def test_the_last_upload_of_one_file_wins(drive: Drive, places: list[Path]) -> N
     assert [(place / "state").read_text() for place in places] == ["from 0"] * 3
 
 
-def test_an_append_uploads_the_whole_file_again(drive: Drive, places: list[Path]) -> None:
+def test_an_append_uploads_the_complete_file_again(drive: Drive, places: list[Path]) -> None:
     before = drive.machine(0).counts()
     (places[0] / "log").write_bytes(b"x" * 1000)
     drive.upload()
@@ -121,7 +121,7 @@ def test_an_append_uploads_the_whole_file_again(drive: Drive, places: list[Path]
     assert (places[1] / "log").read_bytes() == b"x" * 1000 + b"y"
 
 
-def test_nothing_passes_to_or_from_a_machine_that_is_cut_off(
+def test_no_change_reaches_or_leaves_a_disconnected_machine(
     drive: Drive, places: list[Path]
 ) -> None:
     drive.machine(0).cut()
@@ -136,7 +136,7 @@ def test_nothing_passes_to_or_from_a_machine_that_is_cut_off(
     assert [names(place) for place in places] == [{"from 0", "from 1"}] * 3
 
 
-def test_everything_arrives_by_itself_in_time(drives: Callable[..., Drive]) -> None:
+def test_everything_arrives_in_time(drives: Callable[..., Drive]) -> None:
     drive = drives(machines=3, median=0.01, worst=0.05, partial=0.3, cost=(0.0001, 0.0005))
     for machine, number in itertools.product(drive.machines, range(5)):
         (machine.path / f"{machine.number}-{number}").touch()
@@ -150,7 +150,7 @@ def test_everything_arrives_by_itself_in_time(drives: Callable[..., Drive]) -> N
         assert {uncommitted(machine.path / name) for name in everything} == {"0"}
 
 
-def test_a_machine_that_rejoins_catches_up_by_itself(drives: Callable[..., Drive]) -> None:
+def test_a_machine_that_reconnects_catches_up(drives: Callable[..., Drive]) -> None:
     drive = drives(machines=2, median=0.01, worst=0.02)
     drive.machine(0).cut()
     (drive.machine(0).path / "note").touch()

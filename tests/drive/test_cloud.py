@@ -1,4 +1,4 @@
-"""The pretended cloud and the views of its machines, without mounts and without waiting."""
+"""The simulated cloud and the views of its machines, without mounts and without waiting."""
 
 import itertools
 import math
@@ -101,7 +101,7 @@ def test_delays_have_the_median_and_none_is_above_the_worst() -> None:
     assert max(drawn) == 6.0
 
 
-def test_a_median_of_zero_is_no_delay() -> None:
+def test_a_median_of_zero_means_no_delay() -> None:
     assert Delays(0.0, 0.0).draw(random.Random(1)) == 0.0
 
 
@@ -147,7 +147,7 @@ def test_the_same_seed_gives_the_same_schedule() -> None:
     assert arrivals(1) != arrivals(2)
 
 
-def test_in_manual_mode_nothing_arrives_by_itself() -> None:
+def test_in_manual_mode_files_arrive_only_on_request() -> None:
     net = Net(manual=True)
     net.write(0, "/note")
     net.run()
@@ -160,7 +160,7 @@ def test_in_manual_mode_nothing_arrives_by_itself() -> None:
     assert net.names(1) == {"note"}
 
 
-def test_a_file_that_is_rewritten_before_its_upload_goes_up_once() -> None:
+def test_a_file_that_is_rewritten_before_its_upload_is_uploaded_once() -> None:
     net = Net()
     for _ in range(5):
         net.write(0, "/log")
@@ -263,7 +263,7 @@ def test_a_file_closed_before_an_unmount_arrives_at_the_next_mount() -> None:
     assert net.names(0) == {"note"}
 
 
-def test_an_operation_takes_a_time_within_the_given_cost() -> None:
+def test_an_operation_takes_a_time_within_its_cost() -> None:
     slept: list[float] = []
     faults = Faults("seed", (0.002, 0.020), sleep=slept.append)
     for _ in range(500):

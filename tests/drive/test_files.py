@@ -1,4 +1,4 @@
-"""File operations on a mount of the pretended Drive, and what other machines see of them."""
+"""File operations on a mount of the simulated Drive, and what other machines see of them."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""Mounts of the pretended Drive: how they start, fail, vanish and end."""
+"""Mounts of the simulated Drive: how they start, fail, vanish and end."""
 
 import contextlib
 import errno
@@ -72,7 +72,7 @@ def test_a_failing_mount_answers_everything_with_its_errno_until_repaired(
     assert note.read_text() == "before"
 
 
-def test_a_full_drive_rejects_writes_beyond_its_room(drive: Drive, places: list[Path]) -> None:
+def test_a_full_drive_rejects_writes(drive: Drive, places: list[Path]) -> None:
     drive.machine(0).fill(room=10)
     (places[0] / "small").write_bytes(b"x" * 10)
     with pytest.raises(OSError, match="No space left"):
@@ -86,7 +86,7 @@ def test_a_full_drive_rejects_writes_beyond_its_room(drive: Drive, places: list[
     assert shutil.disk_usage(places[0]).free > 0
 
 
-def test_a_killed_machine_takes_its_unsent_files_with_it(drives: Callable[..., Drive]) -> None:
+def test_a_killed_machine_loses_its_unsent_files(drives: Callable[..., Drive]) -> None:
     drive = drives(machines=2, manual=True)
     killed, other = drive.machine(0), drive.machine(1)
     (killed.path / "sent").touch()
@@ -121,7 +121,7 @@ def test_an_unmounted_path_is_an_empty_folder(drives: Callable[..., Drive]) -> N
     assert names(machine.path) == {"note"}
 
 
-def test_no_mount_and_no_process_outlives_a_test_that_is_killed(
+def test_no_mount_or_process_outlives_a_killed_test(
     drives: Callable[..., Drive], tmp_path: Path
 ) -> None:
     drives(machines=1, manual=True)  # skips here if FUSE is missing
@@ -163,7 +163,7 @@ def test_without_fuse_a_test_skips_but_fails_in_ci(
         pass
 
 
-def test_where_fuse_may_not_be_opened_a_test_skips_and_says_why(
+def test_without_access_to_fuse_a_test_skips_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.drive.mounted.DEVICE", tmp_path)  # root cannot open it either

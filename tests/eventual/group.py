@@ -1,4 +1,4 @@
-"""A group of machines with real workers that share a project on a pretended Drive."""
+"""A group of machines with real workers that share a project on a simulated Drive."""
 
 import json
 import os

@@ -13,7 +13,7 @@ from tests.eventual.group import Group, eventually
 LATE = {"median": 0.3, "worst": 1.5}
 
 
-def test_four_machines_finish_a_sweep_and_all_count_the_same_results(
+def test_four_machines_finish_a_sweep_and_agree_on_its_results(
     drives: Callable[..., Drive],
 ) -> None:
     group = Group(drives(machines=4, partial=0.2, **LATE), tasks=40, seconds=0.2)
@@ -47,7 +47,7 @@ def test_one_name_is_never_written_twice_and_nothing_is_edited(
     assert group.status(0)["consistency"] == "eventual"
 
 
-def test_a_lost_machine_costs_its_attempt_but_no_result(
+def test_a_lost_machine_loses_its_attempt_but_no_result(
     drives: Callable[..., Drive],
 ) -> None:
     group = Group(drives(machines=2, **LATE), tasks=10, seconds=0.5)
@@ -77,7 +77,7 @@ def test_sigterm_releases_the_tasks_within_five_seconds(drives: Callable[..., Dr
 
 
 @pytest.mark.slow
-def test_a_worker_is_done_before_its_time_is_up(drives: Callable[..., Drive]) -> None:
+def test_a_worker_exits_before_its_time_is_up(drives: Callable[..., Drive]) -> None:
     group = Group(drives(machines=1, **LATE), tasks=50, seconds=0.5)
     start = time.monotonic()
     worker = group.work(0, "--max-time", "8s")
@@ -101,7 +101,7 @@ def test_at_the_end_a_worker_waits_until_its_files_are_uploaded(
     assert len(group.results(1)) == 2
 
 
-def test_of_two_claims_the_older_runs_on_and_the_other_worker_stops(
+def test_of_two_claims_the_older_continues_and_the_other_worker_stops(
     drives: Callable[..., Drive], tmp_path: Path
 ) -> None:
     log = tmp_path / "begun"

@@ -67,7 +67,7 @@ def test_every_task_is_in_one_state_and_has_one_outcome(history: list[Event]) ->
 
 
 @given(histories(), st.data())
-def test_a_stale_view_never_claims_what_it_knows_to_be_finished_or_held(
+def test_a_stale_view_never_claims_a_task_that_it_knows_is_finished_or_held(
     history: list[Event], data: st.DataObject
 ) -> None:
     seen = [event for event in history if data.draw(st.booleans())]

@@ -117,7 +117,7 @@ def test_no_folder_holds_more_than_300_entries_and_files_are_few(tmp_path: Path)
     assert max(len(list(folder.iterdir())) for folder in folders) <= 300
 
 
-def test_six_workers_of_ten_thousand_tasks_leave_few_files_to_a_newcomer(tmp_path: Path) -> None:
+def test_a_newcomer_reads_few_files_of_six_workers_and_ten_thousand_tasks(tmp_path: Path) -> None:
     journals_of_six = [writer(tmp_path, f"w{number}") for number in range(6)]
     for task in range(10_000):
         flush(journals_of_six[task % 6], "heartbeat", "pause")  # as done and the next claim

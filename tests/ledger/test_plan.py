@@ -1,4 +1,4 @@
-"""plan.json and task files come from others: content that makes no sense is damage."""
+"""plan.json and task files come from others: invalid content is damage."""
 
 import json
 import os
@@ -74,12 +74,12 @@ def test_the_plan_of_another_sweep_is_refused(tmp_path: Path) -> None:
             read_plan(file)
 
 
-def test_a_plan_has_as_many_tasks_as_the_language_can_declare() -> None:
+def test_a_plan_may_have_as_many_tasks_as_a_sweep_file_can_declare() -> None:
     assert MOST_TASKS == expansion.MOST_TASKS
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
-def test_pipes_in_the_place_of_files_are_refused_at_once(tmp_path: Path) -> None:
+def test_pipes_in_place_of_files_are_refused_at_once(tmp_path: Path) -> None:
     for name in ("plan.json", "00000.jsonl"):
         os.mkfifo(tmp_path / name)
     with pytest.raises(OSError, match="not a regular file"):

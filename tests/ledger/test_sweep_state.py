@@ -65,7 +65,7 @@ def test_a_retried_task_runs_with_the_parameters_of_its_first_attempt() -> None:
     assert params([*again, claim(2, "b", {"x": 1}, attempt=2)]) == {"x": 1}
 
 
-def test_of_two_rival_claims_the_one_that_is_done_first_counts() -> None:
+def test_of_two_rival_claims_the_first_done_one_counts() -> None:
     rivals = [claim(0, "a", {"x": 1}), claim(1, "b", {"x": 2})]
     assert params(rivals) == {"x": 1}
     assert params([*rivals, done(2, "b")]) == {"x": 2}

@@ -87,7 +87,7 @@ def test_a_failure_of_a_claim_that_did_not_count_does_not_count() -> None:
     assert history.task.holder == "ana"
 
 
-def test_retry_forgives_failures() -> None:
+def test_retry_resets_failures() -> None:
     history = History(max_retries=0).claim("ana", 1).failed("ana", 2)
     assert history.task.status == "failed"
     history.add("eve", 5, "retry", tasks=[0])

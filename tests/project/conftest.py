@@ -1,4 +1,4 @@
-"""Parts that several tests of the project's folder need."""
+"""Fixtures for tests of the project's folder."""
 
 import os
 import tempfile
@@ -25,7 +25,7 @@ def project(tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Give a folder that every user of this machine can look into."""
+    """Yield a folder that every user of this machine can read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder).resolve()
         path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Approvals: where they are kept, and what counts as one."""
+"""Approvals: where they are saved, and which ones count."""
 
 import sys
 from dataclasses import replace
@@ -13,7 +13,7 @@ APPROVAL = Approval("d1", "churn", "first", "train.py", (), 1.0, {"train.py": b"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="each system has a folder of its own for this")
-def test_they_are_in_the_configuration_folder_of_the_user(
+def test_approvals_are_in_the_users_configuration_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -21,12 +21,12 @@ def test_they_are_in_the_configuration_folder_of_the_user(
     assert approvals.folder == tmp_path / "config/colabctl/approvals"
 
 
-def test_on_colab_they_are_in_the_own_drive_of_the_member(tmp_path: Path) -> None:
+def test_on_colab_approvals_are_in_the_members_own_drive(tmp_path: Path) -> None:
     approvals = approvals_for(tmp_path / "project", {}, drive=tmp_path)
     assert approvals.folder == tmp_path / "colabctl-approvals"
 
 
-def test_a_chosen_folder_wins(tmp_path: Path) -> None:
+def test_a_chosen_folder_overrides_the_default(tmp_path: Path) -> None:
     environ = {"COLABCTL_APPROVALS": str(tmp_path / "mine")}
     assert approvals_for(tmp_path / "project", environ, tmp_path).folder == tmp_path / "mine"
 
@@ -37,7 +37,7 @@ def test_a_folder_inside_the_project_is_refused(tmp_path: Path) -> None:
         approvals_for(tmp_path, environ)
 
 
-def test_an_approval_is_remembered_with_its_code(tmp_path: Path) -> None:
+def test_an_approval_is_saved_with_its_code(tmp_path: Path) -> None:
     approvals = approvals_for(tmp_path / "project", {"COLABCTL_APPROVALS": str(tmp_path / "mine")})
     assert not approvals.has("d1")
     assert approvals.latest("churn", "train.py") is None

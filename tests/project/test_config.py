@@ -28,7 +28,7 @@ def refusal(root: Path, text: str) -> str:
     return message
 
 
-def test_every_key_can_be_given_in_the_file(tmp_path: Path) -> None:
+def test_every_key_can_be_set_in_the_file(tmp_path: Path) -> None:
     text = """
         format: 1
         name: churn
@@ -61,11 +61,11 @@ def test_every_key_can_be_given_in_the_file(tmp_path: Path) -> None:
     assert config.layout.results == tmp_path / "findings"
 
 
-def test_a_file_of_comments_gives_what_is_usual(tmp_path: Path) -> None:
+def test_a_file_of_comments_gives_the_defaults(tmp_path: Path) -> None:
     assert load(write(tmp_path, "# nothing yet\n"), {}) == Config(tmp_path, tmp_path.name)
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     write(tmp_path, "{heartbeat: 10s, lease: 1m, member: ana, consistency: coherent}")
     environ = {"COLABCTL_HEARTBEAT": "20s", "COLABCTL_MEMBER": "ben", "COLABCTL_CONSISTENCY": ""}
     config = load(tmp_path, environ)
@@ -85,7 +85,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("COLABCTL_TASK_TIMEOUT", "2h", "task_timeout", 7200.0),
     ],
 )
-def test_every_key_can_be_given_in_the_environment(
+def test_every_key_can_be_set_in_the_environment(
     tmp_path: Path, variable: str, text: str, key: str, value: object
 ) -> None:
     config = load(write(tmp_path, "format: 1"), {variable: text})
@@ -98,15 +98,15 @@ def test_folders_can_be_moved_in_the_environment(tmp_path: Path) -> None:
     assert (config.paths.raw, config.paths.results) == ("originals", "findings")
 
 
-def test_raw_data_stays_read_only_where_it_is_moved(tmp_path: Path) -> None:
+def test_moved_raw_data_stays_read_only(tmp_path: Path) -> None:
     assert load(write(tmp_path, "paths: {data: inputs}"), {}).read_only == ("inputs/raw",)
 
 
-def test_a_member_called_no_or_2024_is_a_name_like_any_other(tmp_path: Path) -> None:
+def test_a_member_may_be_called_no_or_2024(tmp_path: Path) -> None:
     assert load(write(tmp_path, "members: [no, 2024, 1e3]"), {}).members == ("no", "2024", "1e3")
 
 
-def test_an_unknown_key_is_shown_with_its_line_and_the_nearest_known_one(tmp_path: Path) -> None:
+def test_an_unknown_key_is_shown_with_its_line_and_the_most_similar_key(tmp_path: Path) -> None:
     message = refusal(tmp_path, "format: 1\nmemebers: [ana]\n")
     assert message == ("colabctl.yaml:2:1: memebers is an unknown key; did you mean members?")
 
@@ -133,9 +133,7 @@ def test_a_key_set_twice_is_refused(tmp_path: Path) -> None:
         ("name: !!python/name:os.system\n", "1:7: name: the tag"),
     ],
 )
-def test_what_is_not_yaml_is_shown_with_line_and_column(
-    tmp_path: Path, text: str, fault: str
-) -> None:
+def test_invalid_yaml_is_shown_with_line_and_column(tmp_path: Path, text: str, fault: str) -> None:
     assert refusal(tmp_path, text).startswith(f"colabctl.yaml:{fault}")
 
 
@@ -181,7 +179,7 @@ def test_a_wrong_value_is_shown_with_its_key_and_line(
     assert fault in refusal(tmp_path, text)
 
 
-def test_a_newer_format_is_refused_before_its_keys_are_looked_at(tmp_path: Path) -> None:
+def test_a_newer_format_is_refused_before_its_keys_are_checked(tmp_path: Path) -> None:
     message = refusal(tmp_path, "format: 2\nunheard_of: 1\n")
     assert message == (
         "colabctl.yaml was written by a newer colabctl (format 2, this one reads up to 1); "
@@ -202,13 +200,13 @@ def test_a_mistake_in_the_environment_names_the_variable(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["secrets: [hunter 2]", "secrets: {KEY: hunter2}"])
-def test_a_secret_written_where_its_name_belongs_is_not_repeated(tmp_path: Path, text: str) -> None:
+def test_a_secret_in_place_of_its_name_is_not_printed(tmp_path: Path, text: str) -> None:
     message = refusal(tmp_path, text)
     assert "secrets" in message
     assert "hunter" not in message
 
 
-def test_an_empty_file_may_still_be_on_its_way(tmp_path: Path) -> None:
+def test_an_empty_file_may_still_be_downloading(tmp_path: Path) -> None:
     assert "if the Drive is still downloading it, wait" in refusal(tmp_path, "")
 
 
@@ -218,12 +216,12 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         load(tmp_path, {})
 
 
-def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "colabctl.yaml").write_bytes("name: Zoë".encode("utf-8-sig"))
     assert load(tmp_path, {}).name == "Zoë"
 
 
-def test_a_folder_without_configuration_is_told_how_to_become_a_project(tmp_path: Path) -> None:
+def test_a_folder_without_a_configuration_gets_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="colabctl init"):
         load(tmp_path, {})
 
@@ -237,14 +235,14 @@ def test_the_example_shows_every_key(tmp_path: Path) -> None:
     assert shown == {field.name for field in fields(Config)} - {"root"} | {"format"}
 
 
-def test_the_example_holds_with_all_its_keys_set(tmp_path: Path) -> None:
+def test_the_example_is_valid_with_all_keys_set(tmp_path: Path) -> None:
     text = re.sub(r"^#(?=[a-z])", "", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
     config = load(write(tmp_path, text), {})
     assert config.heartbeat == 30.0
     assert config.member == "ana"
 
 
-def test_what_the_example_shows_unset_is_what_holds_unset(tmp_path: Path) -> None:
+def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     as_it_is = load(write(tmp_path, EXAMPLE.read_text("utf-8")), {})
     text = re.sub(
         r"^#(?=read_only|paths|consistency)", "", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE
@@ -258,7 +256,7 @@ LABEL = st.text(
 
 
 @given(name=LABEL, owner=st.none() | LABEL)
-def test_whatever_a_project_is_called_is_read_back(
+def test_any_project_name_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, name: str, owner: str | None
 ) -> None:
     root = tmp_path_factory.mktemp("project")

@@ -1,4 +1,4 @@
-"""Laying out the folder of a project."""
+"""Creating a project's folder."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from colabctl.project.members import members
 from tests.project.conftest import bound_by_permissions, everything
 
 
-def test_a_new_project_has_every_folder_and_a_place_for_each_member(tmp_path: Path) -> None:
+def test_a_new_project_has_all_folders_and_those_of_each_member(tmp_path: Path) -> None:
     root = tmp_path / "churn"
     create(root, "churn", "ana", ["ana", "ben"])
     pieces = everything(root)
@@ -43,30 +43,30 @@ def test_a_new_project_has_every_folder_and_a_place_for_each_member(tmp_path: Pa
     }
 
 
-def test_what_was_made_is_told(tmp_path: Path) -> None:
+def test_new_and_existing_paths_are_returned(tmp_path: Path) -> None:
     root = tmp_path / "churn"
     created = create(root, "churn", "ana", ["ana"])
     assert {root, *root.rglob("*")} == set(created.new)
     assert created.existing == ()
 
 
-def test_the_configuration_comes_last_so_that_half_a_project_is_none(tmp_path: Path) -> None:
+def test_the_configuration_comes_last_so_an_interrupted_project_is_not_one(tmp_path: Path) -> None:
     created = create(tmp_path / "churn", "churn", "ana", ["ana"])
     assert created.new[-1] == tmp_path / "churn" / "colabctl.yaml"
 
 
-def test_the_configuration_says_what_was_given(tmp_path: Path) -> None:
+def test_the_configuration_has_the_chosen_names(tmp_path: Path) -> None:
     create(tmp_path / "churn", "Churn, 2nd try", "Zoë", ["ana", "ben"])
     config = load(tmp_path / "churn", {})
     assert (config.name, config.owner, config.members) == ("Churn, 2nd try", "Zoë", ("ana", "ben"))
 
 
-def test_a_project_is_called_like_its_folder_unless_told(tmp_path: Path) -> None:
+def test_a_project_is_named_after_its_folder_by_default(tmp_path: Path) -> None:
     create(tmp_path / "churn")
     assert load(tmp_path / "churn", {}).name == "churn"
 
 
-def test_making_it_again_changes_nothing(tmp_path: Path) -> None:
+def test_creating_a_project_again_changes_nothing(tmp_path: Path) -> None:
     root = tmp_path / "churn"
     first = create(root, "churn", "ana", ["ana"])
     (root / "notebooks/ana/start.ipynb").write_text("mine now")
@@ -77,7 +77,7 @@ def test_making_it_again_changes_nothing(tmp_path: Path) -> None:
     assert set(again.existing) == set(first.new)
 
 
-def test_a_folder_that_holds_files_already_becomes_a_project_around_them(tmp_path: Path) -> None:
+def test_a_folder_with_files_becomes_a_project_and_keeps_them(tmp_path: Path) -> None:
     root = tmp_path / "churn"
     (root / "data/raw").mkdir(parents=True)
     (root / "data/raw/a.csv").write_text("1")
@@ -86,7 +86,7 @@ def test_a_folder_that_holds_files_already_becomes_a_project_around_them(tmp_pat
     assert {root, root / "data", root / "data/raw"} == set(created.existing)
 
 
-def test_making_it_again_adds_what_is_missing_and_who_is_new(tmp_path: Path) -> None:
+def test_creating_a_project_again_adds_missing_folders_and_new_members(tmp_path: Path) -> None:
     root = tmp_path / "churn"
     create(root, "churn", "ana", ["ana"])
     configuration = (root / "colabctl.yaml").read_bytes()
@@ -99,7 +99,7 @@ def test_making_it_again_adds_what_is_missing_and_who_is_new(tmp_path: Path) -> 
     assert members(config.layout, config) == ("ana", "ben")
 
 
-def test_making_it_again_heeds_folders_that_moved(tmp_path: Path) -> None:
+def test_creating_a_project_again_uses_moved_folders(tmp_path: Path) -> None:
     root = tmp_path / "churn"
     root.mkdir()
     (root / "colabctl.yaml").write_text("paths: {data: inputs}\n")
@@ -118,7 +118,7 @@ def test_making_it_again_heeds_folders_that_moved(tmp_path: Path) -> None:
         ("churn", "ana", ".."),
     ],
 )
-def test_nothing_is_made_for_a_name_that_will_not_do(
+def test_nothing_is_created_for_an_invalid_name(
     tmp_path: Path, name: str, owner: str, member: str
 ) -> None:
     with pytest.raises(UserError):
@@ -127,7 +127,7 @@ def test_nothing_is_made_for_a_name_that_will_not_do(
 
 
 @pytest.mark.parametrize("in_the_way", ["data", "results/final", "notebooks/ana"])
-def test_nothing_is_made_where_a_file_is_in_the_way(tmp_path: Path, in_the_way: str) -> None:
+def test_nothing_is_created_if_a_file_is_in_the_way(tmp_path: Path, in_the_way: str) -> None:
     root = tmp_path / "churn"
     (root / in_the_way).parent.mkdir(parents=True)
     (root / in_the_way).write_text("mine")
@@ -137,20 +137,20 @@ def test_nothing_is_made_where_a_file_is_in_the_way(tmp_path: Path, in_the_way: 
     assert everything(root) == before
 
 
-def test_nothing_is_made_where_a_folder_has_a_files_name(tmp_path: Path) -> None:
+def test_nothing_is_created_if_a_folder_has_the_name_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "churn/colabctl.yaml").mkdir(parents=True)
     with pytest.raises(UserError, match=r"colabctl\.yaml is a folder, but must be a file"):
         create(tmp_path / "churn", "churn", "ana", [])
     assert everything(tmp_path) == {"churn": None, "churn/colabctl.yaml": None}
 
 
-def test_a_project_cannot_be_made_in_a_file(tmp_path: Path) -> None:
+def test_a_project_cannot_be_created_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "churn").write_text("")
     with pytest.raises(UserError, match="churn is a file, but must be a folder"):
         create(tmp_path / "churn" / "deeper", "churn", "ana", [])
 
 
-def test_a_project_cannot_be_made_inside_another(tmp_path: Path) -> None:
+def test_a_project_cannot_be_created_inside_another(tmp_path: Path) -> None:
     create(tmp_path / "churn", "churn", "ana", ["ana"])
     before = everything(tmp_path)
     with pytest.raises(UserError, match="is inside the project"):

@@ -21,12 +21,12 @@ from colabctl.project.members import add
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the folder in which this machine remembers."""
+    """Return the folder where this machine remembers its member."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "machine"))
     return tmp_path / "machine"
 
 
-def test_the_first_that_names_a_member_decides(project: Layout) -> None:
+def test_the_first_source_that_names_a_member_decides(project: Layout) -> None:
     add(project, "cleo")
     config = replace(load(project.root, {}), member="ana")
     assert current_member(config, {}) == CurrentMember("ana", "configuration")
@@ -37,7 +37,7 @@ def test_the_first_that_names_a_member_decides(project: Layout) -> None:
     assert current_member(config, environ, "ana") == CurrentMember("ana", "option")
 
 
-def test_the_only_member_need_not_say_so(tmp_path: Path) -> None:
+def test_the_only_member_is_the_current_one(tmp_path: Path) -> None:
     create(tmp_path / "churn", "churn", "ana", ["ana"])
     assert current_member(load(tmp_path / "churn", {}), {}) == CurrentMember("ana", "only")
 
@@ -49,7 +49,7 @@ def test_case_does_not_matter(project: Layout, name: str) -> None:
     assert current_member(load(project.root, {}), {}).name == "ana"
 
 
-def test_one_of_several_is_asked(project: Layout) -> None:
+def test_with_several_members_the_person_is_asked(project: Layout) -> None:
     questions: list[tuple[list[str], str]] = []
 
     def ask(members: object, reason: str) -> str:
@@ -61,7 +61,9 @@ def test_one_of_several_is_asked(project: Layout) -> None:
 
 
 @pytest.mark.parametrize("answer", [None, ""])
-def test_without_an_answer_the_error_says_how_to_tell(project: Layout, answer: str | None) -> None:
+def test_without_an_answer_the_error_says_how_to_set_the_member(
+    project: Layout, answer: str | None
+) -> None:
     with pytest.raises(UserError, match=r"ana, ben.*colabctl me NAME.*--member.*COLABCTL_MEMBER"):
         current_member(load(project.root, {}), {}, ask=lambda *_: answer)
     with pytest.raises(UserError, match=r"ana, ben"):
@@ -74,7 +76,7 @@ def test_a_project_without_members_says_how_to_join(tmp_path: Path) -> None:
         current_member(load(tmp_path / "churn", {}), {})
 
 
-def test_a_name_that_is_not_a_member_gets_the_nearest_and_how_to_join(project: Layout) -> None:
+def test_an_unknown_name_gets_the_most_similar_member_and_how_to_join(project: Layout) -> None:
     with pytest.raises(UserError) as refusal:
         current_member(load(project.root, {}), {}, "anna")
     assert str(refusal.value) == (
@@ -82,7 +84,7 @@ def test_a_name_that_is_not_a_member_gets_the_nearest_and_how_to_join(project: L
     )
 
 
-def test_each_project_has_a_member_of_its_own(project: Layout, tmp_path: Path) -> None:
+def test_each_project_remembers_its_own_member(project: Layout, tmp_path: Path) -> None:
     remember(project.root, "ben")
     assert remembered(tmp_path / "other") is None
     (tmp_path / "link").symlink_to(project.root)
@@ -101,9 +103,7 @@ def test_nothing_is_remembered_in_the_project(project: Layout) -> None:
     "content", [b"", b"{", b"[]", b'{"format": 2, "member": "ana"}', b'{"format": 1, "member": 3}',
                 b'{"format": 1, "member": "../x"}']
 )  # fmt: skip
-def test_a_damaged_record_is_as_good_as_none(
-    project: Layout, machine: Path, content: bytes
-) -> None:
+def test_a_damaged_record_is_ignored(project: Layout, machine: Path, content: bytes) -> None:
     remember(project.root, "ben")
     (record,) = machine.rglob("*.json")
     record.write_bytes(content)
@@ -137,7 +137,7 @@ def test_a_member_who_was_renamed_since_is_asked_again(project: Layout) -> None:
         ("josé", "josé"),
     ],
 )
-def test_a_login_name_becomes_a_name_that_a_member_can_have(
+def test_a_login_name_becomes_a_valid_member_name(
     login: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOGNAME", login)

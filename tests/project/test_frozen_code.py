@@ -60,7 +60,7 @@ def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     refused(tmp_path, "code: more than", "at data.bin", code=["data.bin"])
 
 
-def test_folders_without_end_are_refused(tmp_path: Path) -> None:
+def test_endlessly_nested_folders_are_refused(tmp_path: Path) -> None:
     folder_of(tmp_path, "a.py", "lib/" + "d/" * 60 + "b.py")
     refused(tmp_path, "is more than 50 folders deep", code=["lib"])
     with pytest.raises(UserError, match="is more than 50 folders deep"):
@@ -68,7 +68,7 @@ def test_folders_without_end_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
-def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     Path(
         os.fsdecode(os.fsencode(folder_of(tmp_path, "a.py", "lib/b.py")) + b"/lib/\xff.py")
     ).touch()
@@ -77,6 +77,12 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
         frozen_code.fetch(tmp_path, "0" * 64)
 
 
-def test_places_are_told_once(tmp_path: Path) -> None:
+def test_each_searched_folder_is_named_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"a\.py does not exist in {tmp_path}$"):
         frozen_code.freeze("a.py", [], [tmp_path, tmp_path])
+
+
+def test_missing_code_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    digest = frozen_code.freeze("a.py", [], [folder_of(tmp_path, "a.py")]).digest
+    with pytest.raises(UserError, match=r"code is missing or empty; .* try again; otherwise"):
+        frozen_code.fetch(tmp_path / "code", digest)

@@ -12,7 +12,7 @@ ROOT = Path("/projects/churn")
 WRITER = "ana-laptop-20260101T120000-0a1b2c3d"
 
 
-def test_the_folders_lie_where_people_expect_them() -> None:
+def test_the_folders_are_where_people_expect_them() -> None:
     layout = Layout(ROOT)
     assert layout.relative(layout.raw) == "data/raw"
     assert layout.relative(layout.manifest(layout.raw)) == "data/raw.manifest.json"
@@ -24,18 +24,18 @@ def test_the_folders_lie_where_people_expect_them() -> None:
     assert layout.relative(layout.sweep("bench").plan) == "sweeps/bench/plan.json"
 
 
-def test_a_sweep_is_called_like_its_folder() -> None:
+def test_a_sweep_is_named_after_its_folder() -> None:
     assert Layout(ROOT).sweep("bench").name == "bench"
 
 
-def test_every_folder_comes_after_the_one_it_lies_in() -> None:
+def test_every_folder_comes_after_its_parent() -> None:
     seen = {ROOT.parent}
     for folder in Layout(ROOT).folders():
         assert folder.parent in seen
         seen.add(folder)
 
 
-def test_data_that_moves_takes_raw_along() -> None:
+def test_raw_moves_with_data() -> None:
     paths = Paths.moved({"data": "inputs", "interim": "scratch/interim"})
     assert paths.raw == "inputs/raw"
     assert paths.interim == "scratch/interim"
@@ -54,7 +54,7 @@ def test_data_that_moves_takes_raw_along() -> None:
         {"results": "notebooks"},
     ],
 )
-def test_a_folder_that_moves_stays_in_the_project_and_apart(given: dict[str, str]) -> None:
+def test_a_moved_folder_stays_in_the_project_and_apart(given: dict[str, str]) -> None:
     with pytest.raises(UserError, match="paths"):
         Paths.moved(given)
 
@@ -83,7 +83,7 @@ def test_an_attempt_is_found_by_task_number_and_writer() -> None:
     assert folder.relative_to(sweep.runs).as_posix() == f"{WRITER}/01/23/012345-2-{WRITER}"
 
 
-def test_the_folders_on_the_way_to_an_attempt_carry_its_writer() -> None:
+def test_the_folders_above_an_attempt_belong_to_its_writer() -> None:
     sweep = Layout(ROOT).sweep("bench")
     mine, other = sweep.attempt(7, 1, WRITER), sweep.attempt(7, 2, WRITER.replace("ana", "ben"))
     assert set(mine.parents) & set(other.parents) == {sweep.runs, *sweep.runs.parents}

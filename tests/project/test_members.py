@@ -23,7 +23,7 @@ def test_a_member_who_comes_later_has_the_same_folders(project: Layout) -> None:
     assert names(project) == ("ana", "ben", "cleo")
 
 
-def test_adding_a_member_leaves_the_configuration_alone(project: Layout) -> None:
+def test_adding_a_member_does_not_change_the_configuration(project: Layout) -> None:
     before = project.config.read_bytes()
     add(project, "cleo")
     add(project, "dora")
@@ -40,7 +40,7 @@ def test_adding_a_member_twice_changes_nothing(project: Layout, name: str) -> No
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "nul", "final", "Workers", ""])
-def test_nothing_is_made_for_a_member_whose_name_will_not_do(project: Layout, name: str) -> None:
+def test_nothing_is_created_for_a_member_with_an_invalid_name(project: Layout, name: str) -> None:
     before = everything(project.root)
     with pytest.raises(UserError, match="member name"):
         add(project, name)
@@ -52,14 +52,14 @@ def test_nothing_is_made_for_a_member_whose_name_will_not_do(project: Layout, na
     ["", '{"format": 1, "name": "cl', "[]", '{"format": 1}', '{"format": 1, "name": 5}',
      '{"format": 1, "name": "../../etc"}', '{"format": 2, "name": "cleo"}', "[" * 100_000, "\xff"],
 )  # fmt: skip
-def test_a_record_that_is_damaged_or_leads_elsewhere_is_no_member(
+def test_a_record_that_is_damaged_or_leads_elsewhere_is_ignored(
     project: Layout, record: str
 ) -> None:
     (project.member_records / "cleo.json").write_bytes(record.encode("latin-1"))
     assert names(project) == ("ana", "ben")
 
 
-def test_a_copy_of_a_record_made_by_drive_is_no_second_member(project: Layout) -> None:
+def test_a_copy_of_a_record_is_not_another_member(project: Layout) -> None:
     for file in ("cleo.json", "cleo (1).json"):
         (project.member_records / file).write_text(json.dumps({"format": 1, "name": "cleo"}))
     (project.member_records / "ANA.json").write_text(json.dumps({"format": 1, "name": "ANA"}))

@@ -1,4 +1,4 @@
-"""A pipe in place of a file of others: no command waits for it."""
+"""No command waits for a pipe in place of a file."""
 
 import os
 from pathlib import Path
@@ -16,12 +16,12 @@ from tests.project.notebooks.test_worker import written
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
 
 
-def test_a_pipe_is_no_members_record(project: Layout) -> None:
+def test_a_pipe_is_not_a_members_record(project: Layout) -> None:
     os.mkfifo(project.member_records / "cleo.json")
     assert members(project, load(project.root, {})) == ("ana", "ben")
 
 
-def test_a_pipe_is_no_manifest(project: Layout) -> None:
+def test_a_pipe_is_not_a_manifest(project: Layout) -> None:
     os.mkfifo(project.manifest(project.raw))
     for command in (protect, verify):
         with pytest.raises(UserError, match=r"cannot read .*raw\.manifest\.json: is not a regular"):
@@ -34,7 +34,7 @@ def test_a_pipe_is_not_the_wheel(project: Layout) -> None:
         place_wheel(project)
 
 
-def test_a_pipe_is_no_worker_notebook(project: Layout) -> None:
+def test_a_pipe_is_not_a_worker_notebook(project: Layout) -> None:
     there = project.worker_notebooks / "first-ana-1.ipynb"
     os.mkfifo(there)
     assert written(project, 1).other == (there,)

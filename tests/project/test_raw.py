@@ -1,4 +1,4 @@
-"""Raw data stays as it was, and verify proves it."""
+"""Raw data stays unchanged, and verify proves it."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from tests.project.conftest import IS_ROOT, bound_by_permissions, everything
 
 @pytest.fixture
 def raw(project: Layout) -> Path:
-    """Give the folder of raw data with three files."""
+    """Return the folder of raw data, with three files."""
     (project.raw / "2024").mkdir()
     (project.raw / "a.csv").write_bytes(b"a" * 10)
     (project.raw / "b.csv").write_bytes(b"b" * 20)
@@ -33,7 +33,7 @@ def overwrite(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def test_the_manifest_lies_beside_the_data_and_lists_every_file(project: Layout, raw: Path) -> None:
+def test_the_manifest_is_next_to_the_data_and_lists_every_file(project: Layout, raw: Path) -> None:
     protect(project, raw)
     assert json.loads((project.data / "raw.manifest.json").read_bytes()) == {
         "format": 1,
@@ -45,7 +45,7 @@ def test_the_manifest_lies_beside_the_data_and_lists_every_file(project: Layout,
     }
 
 
-def test_protecting_says_what_was_recorded(project: Layout, raw: Path) -> None:
+def test_protect_returns_the_recorded_files(project: Layout, raw: Path) -> None:
     done = protect(project, raw)
     assert (done.files, done.bytes) == (3, 60)
     assert done.added == ("2024/c.csv", "a.csv", "b.csv")
@@ -61,7 +61,7 @@ def test_protected_files_are_marked_read_only(project: Layout, raw: Path) -> Non
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can create another user's file")
-def test_a_mark_that_cannot_be_set_is_told_and_is_no_error(open_folder: Path) -> None:
+def test_a_file_that_stays_writable_is_reported_without_an_error(open_folder: Path) -> None:
     layout = Layout(open_folder / "churn")
     layout.raw.mkdir(parents=True)
     layout.data.chmod(0o777)
@@ -74,7 +74,7 @@ def test_a_mark_that_cannot_be_set_is_told_and_is_no_error(open_folder: Path) ->
     assert verify(layout, layout.raw).clean
 
 
-def test_protected_data_verifies(project: Layout, raw: Path) -> None:
+def test_unchanged_data_passes_verify(project: Layout, raw: Path) -> None:
     protect(project, raw)
     report = verify(project, raw)
     assert report.clean
@@ -115,7 +115,7 @@ def test_verifying_writes_nothing(project: Layout, raw: Path) -> None:
     assert everything(project.root) == before
 
 
-def test_what_file_managers_leave_behind_is_no_data(project: Layout, raw: Path) -> None:
+def test_files_of_file_managers_are_ignored(project: Layout, raw: Path) -> None:
     (raw / "desktop.ini").write_text("x")
     protect(project, raw)
     for name in (".DS_Store", "Thumbs.db", "2024/.DS_Store", "2024/Desktop.ini"):
@@ -124,9 +124,7 @@ def test_what_file_managers_leave_behind_is_no_data(project: Layout, raw: Path) 
     assert verify(project, raw).clean
 
 
-def test_protecting_again_adds_new_files_and_rewrites_nothing_else(
-    project: Layout, raw: Path
-) -> None:
+def test_protecting_again_adds_only_new_files(project: Layout, raw: Path) -> None:
     protect(project, raw)
     before = project.manifest(project.raw).stat()
     assert protect(project, raw).added == ()
@@ -136,7 +134,7 @@ def test_protecting_again_adds_new_files_and_rewrites_nothing_else(
     assert verify(project, raw).clean
 
 
-def test_a_changed_file_is_not_recorded_anew_unless_accepted(project: Layout, raw: Path) -> None:
+def test_a_changed_file_keeps_its_record_unless_accepted(project: Layout, raw: Path) -> None:
     protect(project, raw)
     overwrite(raw / "a.csv", b"changed")
     (raw / "new.csv").write_bytes(b"new")
@@ -161,7 +159,7 @@ def test_a_refusal_lists_a_few_names_on_one_line(project: Layout, raw: Path) -> 
     assert str(refusal.value).isprintable()
 
 
-def test_a_missing_file_stays_recorded_unless_accepted(project: Layout, raw: Path) -> None:
+def test_a_missing_file_keeps_its_record_unless_accepted(project: Layout, raw: Path) -> None:
     protect(project, raw)
     (raw / "a.csv").unlink()
     assert protect(project, raw).missing == ("a.csv",)
@@ -171,13 +169,13 @@ def test_a_missing_file_stays_recorded_unless_accepted(project: Layout, raw: Pat
     assert verify(project, raw).clean
 
 
-def test_an_empty_folder_can_be_protected_and_then_shows_what_is_added(project: Layout) -> None:
+def test_an_empty_folder_can_be_protected_and_shows_later_files(project: Layout) -> None:
     assert protect(project, project.raw).files == 0
     (project.raw / "a.csv").write_text("1")
     assert verify(project, project.raw).added == ("a.csv",)
 
 
-def test_a_link_is_recorded_by_where_it_points_and_not_followed(
+def test_a_link_is_recorded_by_its_target_and_not_followed(
     project: Layout, raw: Path, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
@@ -195,7 +193,7 @@ def test_a_link_is_recorded_by_where_it_points_and_not_followed(
     assert verify(project, raw).changed == ("folder",)
 
 
-def test_a_file_that_became_a_link_to_its_like_has_changed(project: Layout, raw: Path) -> None:
+def test_a_file_that_became_a_link_to_a_copy_has_changed(project: Layout, raw: Path) -> None:
     protect(project, raw)
     (raw / "a.csv").rename(project.interim / "a.csv")
     (raw / "a.csv").symlink_to(project.interim / "a.csv")
@@ -214,7 +212,7 @@ def test_a_pipe_is_never_read(project: Layout, raw: Path) -> None:
         protect(project, raw)
 
 
-def test_nothing_is_said_of_files_in_a_folder_that_cannot_be_listed(open_folder: Path) -> None:
+def test_files_in_a_folder_that_cannot_be_listed_are_not_reported(open_folder: Path) -> None:
     layout = Layout(open_folder / "churn")
     (layout.raw / "2024").mkdir(parents=True)
     for name in ("a.csv", "b.csv", "2024/c.csv"):
@@ -231,9 +229,7 @@ def test_nothing_is_said_of_files_in_a_folder_that_cannot_be_listed(open_folder:
     assert (report.missing, report.changed, report.checked) == ((), (), 1)
 
 
-def test_a_name_written_with_loose_accents_on_a_mac_is_the_same_name(
-    project: Layout, raw: Path
-) -> None:
+def test_a_name_with_combining_accents_is_the_same_name(project: Layout, raw: Path) -> None:
     (raw / unicodedata.normalize("NFC", "José.csv")).write_text("1")
     protect(project, raw)
     path = raw / unicodedata.normalize("NFC", "José.csv")
@@ -242,7 +238,7 @@ def test_a_name_written_with_loose_accents_on_a_mac_is_the_same_name(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows names are Unicode")
-def test_a_name_that_is_no_unicode_can_be_protected(project: Layout, raw: Path) -> None:
+def test_a_file_whose_name_is_not_unicode_can_be_protected(project: Layout, raw: Path) -> None:
     try:
         Path(os.fsdecode(os.fsencode(raw) + b"/caf\xe9.csv")).write_text("1")
     except OSError:
@@ -261,7 +257,7 @@ def test_progress_is_reported_in_bytes_up_to_all_of_them(project: Layout, raw: P
     assert len(calls) > 4  # more than once within the large file
 
 
-def test_several_folders_have_a_manifest_each(project: Layout, raw: Path) -> None:
+def test_each_folder_has_its_own_manifest(project: Layout, raw: Path) -> None:
     labels = project.data / "labels"
     labels.mkdir()
     (labels / "l.csv").write_text("1")
@@ -312,7 +308,7 @@ def test_a_part_of_protected_data_is_not_protected_twice(project: Layout, raw: P
         protect(project, raw / "2024")
 
 
-def test_data_that_was_never_protected_says_how_to(project: Layout, raw: Path) -> None:
+def test_unprotected_data_comes_with_the_command_to_protect_it(project: Layout, raw: Path) -> None:
     with pytest.raises(UserError, match="colabctl protect data/raw"):
         verify(project, raw)
 
@@ -336,7 +332,7 @@ DIGEST = "0" * 64
     ],
 )
 @pytest.mark.parametrize("command", [protect, verify])
-def test_a_damaged_manifest_is_named_and_left_alone(
+def test_a_damaged_manifest_is_named_and_unchanged(
     project: Layout, raw: Path, content: str, command: Callable[[Layout, Path], object]
 ) -> None:
     project.manifest(project.raw).write_text(content)
@@ -360,7 +356,7 @@ FILES = st.dictionaries(
 
 
 @given(before=FILES, after=FILES)
-def test_verify_tells_exactly_what_became_of_each_file(
+def test_verify_reports_exactly_how_each_file_changed(
     tmp_path_factory: pytest.TempPathFactory, before: dict[str, bytes], after: dict[str, bytes]
 ) -> None:
     layout = Layout(tmp_path_factory.mktemp("project"))

@@ -1,4 +1,4 @@
-"""Which project a command is meant for."""
+"""Which project a command works on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,13 +27,13 @@ def never() -> Iterator[Path]:
     yield pytest.fail("a Drive was looked at")
 
 
-def test_a_folder_is_a_project_if_it_holds_the_configuration(tmp_path: Path) -> None:
+def test_a_folder_with_a_configuration_is_a_project(tmp_path: Path) -> None:
     assert is_project(a_project(tmp_path / "churn"))
     assert not is_project(tmp_path)
     assert not is_project(tmp_path / "nowhere")
 
 
-def test_the_option_wins_over_the_environment_and_both_over_the_folder(tmp_path: Path) -> None:
+def test_the_option_overrides_the_environment_and_both_the_current_folder(tmp_path: Path) -> None:
     option, variable, here = (a_project(tmp_path / name) for name in "abc")
     environ = {"COLABCTL_ROOT": str(variable)}
     assert find_root(option, environ, here, never()) == option
@@ -62,7 +62,7 @@ def test_a_shared_drive_can_itself_be_the_project(tmp_path: Path, elsewhere: Pat
     assert find_root(None, {}, elsewhere, [root]) == root
 
 
-def test_a_drive_is_searched_one_level_deep_only(tmp_path: Path, elsewhere: Path) -> None:
+def test_a_drive_is_searched_only_one_level_deep(tmp_path: Path, elsewhere: Path) -> None:
     a_project(tmp_path / "MyDrive" / "work" / "churn")
     with pytest.raises(UserError, match="no project"):
         find_root(None, {}, elsewhere, [tmp_path / "MyDrive"])
@@ -76,9 +76,7 @@ def test_several_projects_are_listed_to_choose_from(tmp_path: Path, elsewhere: P
     assert str(two) in str(refusal.value)
 
 
-def test_a_project_seen_through_a_shortcut_too_is_one_project(
-    tmp_path: Path, elsewhere: Path
-) -> None:
+def test_a_project_and_a_shortcut_to_it_are_one_project(tmp_path: Path, elsewhere: Path) -> None:
     shared = a_project(tmp_path / ".shortcut-targets-by-id" / "1aB" / "churn")
     mine = tmp_path / "MyDrive"
     mine.mkdir()
@@ -86,7 +84,7 @@ def test_a_project_seen_through_a_shortcut_too_is_one_project(
     assert find_root(None, {}, elsewhere, [mine, shared.parent]) == mine / "churn"
 
 
-def test_where_there_is_none_it_is_said_how_to_make_or_name_one(elsewhere: Path) -> None:
+def test_without_a_project_the_error_says_how_to_create_or_choose_one(elsewhere: Path) -> None:
     with pytest.raises(UserError, match=r"colabctl init.*--root.*COLABCTL_ROOT"):
         find_root(None, {}, elsewhere, [])
 
@@ -101,7 +99,7 @@ def test_a_drive_that_cannot_be_read_is_named(open_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["no folder", "a folder", "a file"])
-def test_a_root_that_is_no_project_is_refused_with_its_source(tmp_path: Path, kind: str) -> None:
+def test_a_root_that_is_not_a_project_is_refused_with_its_source(tmp_path: Path, kind: str) -> None:
     root = tmp_path / "churn"
     if kind == "a folder":
         root.mkdir()

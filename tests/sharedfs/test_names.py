@@ -150,6 +150,6 @@ def test_a_label_is_one_printable_line(text: str) -> None:
         check_label(text, "project name")
 
 
-def test_a_misspelt_name_is_matched_whatever_its_case() -> None:
+def test_a_misspelt_name_is_matched_ignoring_case() -> None:
     assert nearest("Memebers", ["members", "paths"]) == "members"
     assert nearest("zzz", ["members", "paths"]) is None

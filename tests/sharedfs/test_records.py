@@ -50,7 +50,7 @@ def test_a_record_that_cannot_be_read_is_the_file_systems_error(tmp_path: Path) 
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
-def test_a_pipe_in_the_place_of_a_record_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_record_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "plan.json")
     with pytest.raises(OSError, match="not a regular file"):
         read_record(tmp_path / "plan.json", 100, 1)

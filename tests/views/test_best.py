@@ -16,7 +16,7 @@ SWEEP = "method: grid\nmetric: {{name: y, goal: {goal}}}\nparameters: {{x: {{val
     ("goal", "best_first"),
     [("minimize", [(3, -2.0), (0, 1), (4, 1.0), (1, 5.0)]), ("maximize", [(1, 5.0), (0, 1), (4, 1.0), (3, -2.0)])],
 )  # fmt: skip
-def test_of_equal_values_the_first_is_better_and_what_is_not_a_number_has_no_rank(
+def test_among_equal_values_the_first_is_best_and_only_numbers_have_a_rank(
     project: Project, goal: str, best_first: list[tuple[int, float]]
 ) -> None:
     values: list[Any] = [1, 5.0, math.nan, -2.0, 1.0, "7", None, True]

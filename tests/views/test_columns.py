@@ -11,7 +11,7 @@ def test_maps_within_maps_are_joined_by_dots_and_lists_are_json() -> None:
     assert flat(values) == {"a.b": 1, "a.c.d": "[1, 2]", "e": "{}", "f": None}
 
 
-def test_a_name_of_two_values_says_which() -> None:
+def test_a_name_of_two_columns_gets_a_prefix() -> None:
     names = {"params": ["x", "Task", "lr"], "metrics": ["X", "loss"]}
     assert titles(["task"], names) == ["params.x", "params.Task", "lr", "metrics.X", "loss"]
 
@@ -20,9 +20,8 @@ words = st.text(max_size=4) | st.sampled_from(["task", "Task", "x", "X", "params
 
 
 @given(st.lists(words, unique=True), st.lists(words, unique=True))
-def test_there_is_a_column_for_each_name_and_no_two_are_alike(
-    params: list[str], metrics: list[str]
-) -> None:
-    made = ["task", *titles(["task"], {"params": params, "metrics": metrics})]
-    assert len({name.casefold() for name in made}) == len(made) == 1 + len(params) + len(metrics)
-    "".join(made).encode()
+def test_every_name_has_its_own_column(params: list[str], metrics: list[str]) -> None:
+    columns = ["task", *titles(["task"], {"params": params, "metrics": metrics})]
+    assert len(columns) == 1 + len(params) + len(metrics)
+    assert len({name.casefold() for name in columns}) == len(columns)
+    "".join(columns).encode()

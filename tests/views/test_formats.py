@@ -74,9 +74,7 @@ def test_every_format_has_one_row_for_each_task(tmp_path: Path, form: str) -> No
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_no_results_are_a_file_too_and_it_is_replaced_by_the_first_ones(
-    tmp_path: Path, form: str
-) -> None:
+def test_an_empty_file_of_results_can_be_replaced(tmp_path: Path, form: str) -> None:
     file = tmp_path / "results"
     write([], file, form)
     assert read(file, form) == []
@@ -84,7 +82,7 @@ def test_no_results_are_a_file_too_and_it_is_replaced_by_the_first_ones(
     assert len(read(file, form)) == 3
 
 
-def test_parameters_and_metrics_are_columns_of_their_own_names() -> None:
+def test_parameters_and_metrics_are_columns_with_their_names() -> None:
     columns, lines = table(ROWS)
     assert columns == [*FIXED, "x", "name", "lr", "deep.a.b", "y", "ok", "list"]
     assert lines[0][len(FIXED) :] == [1, "a", None, None, 0.5, True, None]
@@ -92,7 +90,7 @@ def test_parameters_and_metrics_are_columns_of_their_own_names() -> None:
     assert lines[2][columns.index("deep.a.b")] == 1
 
 
-def test_a_name_of_two_values_says_which() -> None:
+def test_a_name_of_two_columns_gets_a_prefix() -> None:
     rows = [
         row(
             params={"x": 1, "status": "p", "LR": 1, "a": {"b": 1}},
@@ -117,7 +115,7 @@ names = st.text(max_size=6) | st.sampled_from(
         st.tuples(st.dictionaries(names, st.integers()), st.dictionaries(names, st.integers()))
     )
 )
-def test_no_two_columns_have_one_name_and_no_value_is_lost(
+def test_column_names_are_unique_and_no_value_is_lost(
     values: list[tuple[dict[str, int], dict[str, int]]],
 ) -> None:
     rows = [row(n, params=params, metrics=metrics) for n, (params, metrics) in enumerate(values)]
@@ -141,7 +139,7 @@ def test_no_two_columns_have_one_name_and_no_value_is_lost(
         ({"=1+1": "=1+1"}, {}),
     ],
 )
-def test_strange_names_and_values_of_one_task_do_not_cost_the_others_their_results(
+def test_strange_names_and_values_of_one_task_do_not_affect_the_others(
     tmp_path: Path, form: str, params: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
     file = tmp_path / "results"
@@ -149,7 +147,7 @@ def test_strange_names_and_values_of_one_task_do_not_cost_the_others_their_resul
     assert [each["task"] for each in read(file, form)] == ["t000000", "t000001"]
 
 
-def test_more_columns_than_a_database_holds_are_refused_with_a_way_out(tmp_path: Path) -> None:
+def test_too_many_columns_for_a_database_are_refused_with_other_formats(tmp_path: Path) -> None:
     many = [row(params={f"p{n}": n for n in range(3000)})]
     with pytest.raises(UserError, match=r"columns.*jsonl"):
         write(many, tmp_path / "all.sqlite", "sqlite")
@@ -172,12 +170,10 @@ def test_a_column_of_numbers_is_numbers_in_a_database(tmp_path: Path) -> None:
     [b"important", b"task,notes\n1,mine\n", b"[1]", b"{}", b'[{"task": "mine"}]',
      b"SQLite format 3\0" + bytes(84), b"PAR1 not really", b'{"task": "tea"}\n'],
 )  # fmt: skip
-def test_a_file_of_somebody_elses_is_never_replaced(
-    tmp_path: Path, form: str, foreign: bytes
-) -> None:
+def test_a_foreign_file_is_never_replaced(tmp_path: Path, form: str, foreign: bytes) -> None:
     file = tmp_path / "all"
     file.write_bytes(foreign)
-    with pytest.raises(UserError, match="all exists and holds no results of colabctl"):
+    with pytest.raises(UserError, match="all exists and does not hold results from colabctl"):
         write(ROWS, file, form)
     assert file.read_bytes() == foreign
     write(ROWS, file, form, replace=True)
@@ -185,19 +181,19 @@ def test_a_file_of_somebody_elses_is_never_replaced(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_results_in_another_format_are_not_replaced_either(tmp_path: Path, form: str) -> None:
+def test_results_in_another_format_are_never_replaced(tmp_path: Path, form: str) -> None:
     other = "csv" if form != "csv" else "sqlite"
     write(ROWS, tmp_path / "all", other)
-    with pytest.raises(UserError, match="holds no results"):
+    with pytest.raises(UserError, match="does not hold results"):
         write(ROWS, tmp_path / "all", form)
 
 
-def test_somebody_elses_database_is_never_replaced(tmp_path: Path) -> None:
+def test_a_foreign_database_is_never_replaced(tmp_path: Path) -> None:
     file = tmp_path / "all.sqlite"
     with closing(sqlite3.connect(file)) as database:
         database.execute("CREATE TABLE results (task, mine)")
         database.commit()
-    with pytest.raises(UserError, match="holds no results"):
+    with pytest.raises(UserError, match="does not hold results"):
         write(ROWS, file, "sqlite")
 
 
@@ -210,7 +206,7 @@ def test_a_database_of_results_is_replaced_until_someone_changes_it(tmp_path: Pa
     with closing(sqlite3.connect(file)) as database:
         assert database.execute("SELECT count(*) FROM results").fetchone() == (3,)
         database.execute("CREATE TABLE mine (note)")
-    with pytest.raises(UserError, match="holds no results"):
+    with pytest.raises(UserError, match="does not hold results"):
         write(ROWS, file, "sqlite")
 
 
@@ -219,7 +215,7 @@ def test_a_database_of_results_is_replaced_until_someone_changes_it(tmp_path: Pa
     [("a.csv", "csv"), ("a.JSON", "json"), ("a.ndjson", "jsonl"), ("a.b.db", "sqlite"),
      ("a.sqlite3", "sqlite"), ("a.parquet", "parquet")],
 )  # fmt: skip
-def test_the_ending_tells_the_format(name: str, form: str) -> None:
+def test_the_file_extension_gives_the_format(name: str, form: str) -> None:
     assert format_of(Path(name)) == form
 
 

@@ -1,7 +1,6 @@
-"""The code with which a notebook mounts the Drive and installs colabctl from it.
+"""The code in notebooks that mounts the Drive and installs colabctl from it.
 
-It is copied into notebooks word for word, so it only uses the standard library, and is short enough
-to read there.
+Notebooks get a copy of it, so it only uses the standard library and is short enough to read there.
 """
 
 import glob
@@ -35,7 +34,7 @@ class NotebookError(Exception):
 
 
 def mount_drive() -> Path | None:
-    """Mount the Drive and return its folder, or None outside Colab; harmless to repeat."""
+    """Mount the Drive and return its folder, or None outside Colab; safe to repeat."""
     try:
         from google.colab import drive  # noqa: PLC0415 - Colab's
     except ImportError:
@@ -47,7 +46,7 @@ def mount_drive() -> Path | None:
 def candidates(chosen: str, drive: Path | None) -> Iterator[list[Path]]:
     """Yield folders that may be the project: those here and above, then the Drive's by level.
 
-    Each folder of the Drive comes once, even if several shortcuts lead to it, and at most 2,000.
+    Yields at most 2,000 of the Drive, each once even if several shortcuts lead to it.
     """
     starts = [Path(each) for each in (chosen, os.environ.get("COLABCTL_ROOT"), Path.cwd()) if each]
     yield [folder for start in starts for folder in (start, *start.parents)]
@@ -85,7 +84,7 @@ def fetch(wheel: str, sha256: str, folders: Iterator[list[Path]]) -> bytes:
 
 
 def install(wheel: str, sha256: str, folders: Iterator[list[Path]]) -> None:
-    """Install colabctl with its dependencies; the packages that run the notebook never change."""
+    """Install colabctl and its dependencies, without changing the packages that run notebooks."""
     needed, pins = wheel.split("-")[1], {}
     for name in ("colabctl-drive", "ipython", "ipykernel", "tornado"):
         with suppress(PackageNotFoundError):

@@ -1,4 +1,4 @@
-"""Copies the secrets that a project needs from Colab into the environment, and nowhere else."""
+"""Copies a project's secrets from Colab into the environment, and nowhere else."""
 
 from collections.abc import Iterable, MutableMapping
 
@@ -6,7 +6,7 @@ from colabctl.project.notebooks.bootstrap import NotebookError
 
 
 def read_secrets(names: Iterable[str], environ: MutableMapping[str, str]) -> None:
-    """Add the missing secrets to `environ`, from Colab's secrets.
+    """Add the secrets that are missing in `environ`, from Colab's secrets.
 
     Only a notebook's own kernel can ask Colab. Raises NotebookError with the names of all secrets
     that are missing there too.

@@ -1,4 +1,4 @@
-"""Finds a notebook's project by its name, among the folders that the machine can see."""
+"""Finds a notebook's project by its name, in the folders of this machine and its Drive."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,8 +15,8 @@ _BELOW = 200  # folders; listing one that the Drive has not cached takes a tenth
 def find_project(name: str, chosen: str, drive: Path | None) -> Path:
     """Return the folder of the project called `name`.
 
-    It is `chosen` unless that is "", else $COLABCTL_ROOT, else the current folder or the nearest
-    one above it, else the one in `drive`, a mounted Drive. After the first one there, the search
+    This is `chosen` unless that is "", else $COLABCTL_ROOT, else the current folder or the nearest
+    one above it, else the one in `drive`, a mounted Drive. After the first match there, the search
     for others stops after 200 folders, so that it takes seconds and not minutes. Raises
     NotebookError if there is none, or several.
     """
@@ -34,7 +34,7 @@ def find_project(name: str, chosen: str, drive: Path | None) -> Path:
     for depth, level in enumerate(candidates(chosen, drive)):
         projects += _called(name, level, faults)
         if projects and depth == 0:
-            del projects[1:]  # here and above, the nearest one counts
+            del projects[1:]  # in the current folder and above, the nearest one counts
             break
         left -= len(level) if projects else 0
         if left < 0:

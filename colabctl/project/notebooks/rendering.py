@@ -1,4 +1,4 @@
-"""Renders generated notebooks in the format of Jupyter and Colab."""
+"""Renders generated notebooks in the file format of Jupyter and Colab."""
 
 import inspect
 import json
@@ -20,7 +20,7 @@ class Cell:
     """A cell of a notebook; code that begins with `#@title` is folded under that title."""
 
     id: str
-    """1 to 64 of a-z, A-Z, 0-9, "-" and "_"."""
+    """1-64 of the characters a-z, A-Z, 0-9, "-" and "_"."""
     source: str
     kind: Literal["code", "markdown"] = "code"
 
@@ -53,7 +53,7 @@ def _as_json(cell: Cell) -> dict[str, Any]:
 
 
 def colab_link(path: Path) -> str | None:
-    """Return the URL that opens a notebook in Colab, or None if the mount does not give its id."""
+    """Return the URL that opens a notebook in Colab; None if its Drive id is unknown."""
     id_ = drive_id(path)
     return None if id_ is None else f"https://colab.research.google.com/drive/{id_}"
 
@@ -65,7 +65,7 @@ def import_lines(module: ModuleType) -> str:
 
 
 def source_of(*parts: Callable[..., object]) -> str:
-    """Return the source of functions and classes, without comments for linters."""
+    """Return the source code of functions and classes, without comments for linters."""
     texts = (inspect.getsource(part).strip() for part in parts)
     return "\n\n".join(_LINT_COMMENT.sub("", text) for text in texts)
 

@@ -59,8 +59,8 @@ features"""
 def starter(project: str, member: str, name: str) -> bytes:
     """Return the starter notebook `name` for `member`.
 
-    `project` is the name in colabctl.yaml, because the folder can be elsewhere in each member's
-    Drive. The same build of colabctl gives the same bytes.
+    `project` is the project's name in colabctl.yaml: its folder can have another path in each
+    member's Drive. The same build of colabctl gives the same bytes.
     """
     own = wheel()
     functions = source_of(
@@ -84,8 +84,8 @@ def starter(project: str, member: str, name: str) -> bytes:
 def write_starter(layout: Layout, member: str, name: str) -> Path:
     """Write a new starter notebook for `member`, and return its path.
 
-    Raises UserError for a name that is not a safe file name, and for one that exists already, also
-    in another case, because some file systems ignore case.
+    Raises UserError for a name that is not a safe file name, and for one that exists already,
+    ignoring case, as some file systems do.
     """
     title = check_name(name.removesuffix(ENDING), "notebook")
     path = layout.member_notebooks(member) / f"{title}{ENDING}"

@@ -1,4 +1,4 @@
-"""Builds the wheel of the running colabctl, for workers to install from the project."""
+"""Builds the wheel of the running colabctl, which workers install from the project."""
 
 import base64
 import hashlib
@@ -38,9 +38,9 @@ def wheel() -> Wheel:
     """Return the wheel of the running colabctl, from an installation or a checkout.
 
     It follows the "Binary distribution format" (packaging.python.org). The same files give the
-    same bytes everywhere. The build number in its name is "0x" and the first eight digits of their
-    digest, so that two builds of one version have two names. Raises UserError if colabctl is not
-    installed.
+    same bytes everywhere. The build number in its name is "0x" and the first eight digits of the
+    files' digest, so that builds of one version have different names. Raises UserError if colabctl
+    is not installed.
     """
     files = _package()
     info = f"{_DISTRIBUTION.replace('-', '_')}-{VERSION}"
@@ -64,7 +64,7 @@ def wheel() -> Wheel:
 
 
 def place_wheel(layout: Layout) -> Changes:
-    """Put the wheel of the running colabctl into the project, if it is missing there.
+    """Put the wheel of the running colabctl into the project, unless it is there already.
 
     Wheels of other builds stay. Raises UserError if another file has its name.
     """

@@ -1,4 +1,4 @@
-"""Generates worker notebooks: each one, run in Colab, is a worker of one sweep."""
+"""Generates worker notebooks: run in Colab, each is a worker of one sweep."""
 
 import json
 import re
@@ -32,7 +32,7 @@ TERMS = (
 )
 """What Colab allows, in one line for a person."""
 
-_LARGEST = 50_000_000  # bytes; a notebook that ran contains its output
+_LARGEST = 50_000_000  # bytes of a notebook, with the outputs of its run
 _MOST = 100  # notebooks at a time; a folder on a Drive should not have thousands
 
 
@@ -41,7 +41,7 @@ class Job:
     """The job of a worker notebook: a declared sweep, and the worker's limits.
 
     Attributes:
-        digest: of everything that it runs (Plan.run_digest); the notebook runs nothing else
+        digest: of everything that it may run (Plan.run_digest)
         declared_at: in seconds since 1970
         made_with: the version of colabctl that declared the sweep
         max_time: as people write it, such as 11h
@@ -66,8 +66,8 @@ class WorkerNotebooks:
 
     Attributes:
         paths: the notebooks, in their order
-        new: those that did not exist before; the others have the same cells, run or not
-        other: unchanged files with other cells, which have the name of a notebook
+        new: those that did not exist before; the others had the same cells already
+        other: files that have the name of a notebook but other cells; they are unchanged
 
     """
 
@@ -79,8 +79,8 @@ class WorkerNotebooks:
 def write_workers(layout: Layout, member: str, job: Job, number: int) -> WorkerNotebooks:
     """Write `number` worker notebooks for `member`, and the wheel that they install.
 
-    Their names are <sweep>-<member>-<n>.ipynb, with n from 1. Files with other cells are skipped:
-    they were edited, or are for another limit, build or sweep. Nothing is overwritten, and
+    Their names are <sweep>-<member>-<n>.ipynb, with n from 1. Existing files with other cells are
+    skipped: they were edited, or are for another limit, build or sweep. Nothing is overwritten, and
     repeating the call changes nothing. Raises UserError for a number that is not from 1 to 100, and
     for a sweep that was declared with another version of colabctl.
     """
@@ -198,7 +198,7 @@ if globals().get("exit_code"):
 
 
 def _about(project: str, member: str, job: Job) -> str:
-    """Return the text that says what a notebook runs, and for whom."""
+    """Return the text of a notebook's first cell."""
     names = {"project": project, "member": member, "declared_by": job.declared_by}
     return _ABOUT.format(
         **{key: _escaped(text) for key, text in names.items()},

@@ -1,6 +1,8 @@
 """A sweep as its file declares it, with the keys of W&B's format and colabctl's own."""
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -102,6 +104,21 @@ def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
     declaration = _declaration(source, Fields(document.content, (), problems))
     problems.raise_if_any()
     return replace(declaration, notes=tuple(problems.notes()))
+
+
+def read_declared(content: bytes, source: str) -> Declaration:
+    """Return the declaration in the sweep.yaml of a declared sweep; raises as `read` does.
+
+    A file that is too large for YAML was declared from Python, so it is JSON.
+    """
+    from colabctl.yamlfile.reader import LARGEST  # noqa: PLC0415 - loads PyYAML
+
+    if len(content) > LARGEST:
+        with suppress(ValueError, RecursionError):
+            tree = json.loads(content)
+            if isinstance(tree, dict):
+                return read(tree, source)
+    return read(content, source)
 
 
 def _declaration(source: str, top: Fields) -> Declaration:

@@ -1,4 +1,4 @@
-"""A reader that leaves before it has read everything, such as `head`, breaks no command."""
+"""A reader that stops early, such as `head`, breaks no command."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def unread(project: Project, *arguments: str, stderr: bool = False, **environ: s
 
 @pytest.fixture
 def finished(project: Project) -> Project:
-    """Give a project with a sweep that is finished."""
+    """Return a project with a finished sweep."""
     project.declare("first", SWEEP, TRAIN)
     project.write("s.yaml", SWEEP)
     assert project.run("work", "first").code == 0
@@ -48,15 +48,13 @@ def finished(project: Project) -> Project:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_command_without_a_reader_ends_well_and_says_nothing(
-    finished: Project, unbuffered: str
-) -> None:
+def test_a_command_without_a_reader_succeeds_silently(finished: Project, unbuffered: str) -> None:
     for typed in QUIET:
         done = unread(finished, *typed.split(), PYTHONUNBUFFERED=unbuffered)
         assert (typed, done.code, done.err) == (typed, 0, "")
 
 
-def test_a_command_without_a_reader_does_all_that_it_has_to(finished: Project) -> None:
+def test_a_command_without_a_reader_does_all_its_work(finished: Project) -> None:
     for typed, file in (
         (f"init {finished.root.parent / 'new'}", "../new/colabctl.yaml"),
         ("sweep s.yaml --name second", "sweeps/second/plan.json"),
@@ -67,7 +65,7 @@ def test_a_command_without_a_reader_does_all_that_it_has_to(finished: Project) -
         assert (finished.root / file).is_file(), typed
 
 
-def test_changed_data_is_an_error_even_if_no_one_reads_which(project: Project) -> None:
+def test_changed_data_is_an_error_even_without_a_reader(project: Project) -> None:
     raw = project.write("data/raw/a.csv", "1")
     assert project.run("protect").code == 0
     raw.chmod(0o644)
@@ -79,12 +77,12 @@ def test_changed_data_is_an_error_even_if_no_one_reads_which(project: Project) -
         assert (alone.code, alone.err) == (3, read.err)
 
 
-def test_a_mistake_keeps_its_exit_code_if_no_one_reads_what_it_was(project: Project) -> None:
+def test_an_error_keeps_its_exit_code_without_a_reader(project: Project) -> None:
     assert unread(project, "status", "nosuch", stderr=True).code == 1
     assert unread(project, "no-such-command", stderr=True).code == 2
 
 
-def test_a_worker_works_on_if_no_one_reads_its_messages(project: Project) -> None:
+def test_a_worker_continues_without_a_reader(project: Project) -> None:
     project.declare("first", SWEEP, TRAIN)
     assert unread(project, "work", "first", stderr=True).code == 0
     assert project.status("first")["done"] == 2
@@ -94,7 +92,7 @@ def test_a_worker_works_on_if_no_one_reads_its_messages(project: Project) -> Non
     ("typed", "filter_", "read"),
     [("--help", "head -1", "\n"), ("status --json", "head -c 10", "[\n  {\n")],
 )
-def test_head_may_cut_an_answer(finished: Project, typed: str, filter_: str, read: str) -> None:
+def test_head_may_cut_the_output(finished: Project, typed: str, filter_: str, read: str) -> None:
     line = f'set -o pipefail; "$@" {typed} | {filter_}'
     done = subprocess.run(
         ["bash", "-c", line, "bash", *COMMAND],
@@ -105,9 +103,7 @@ def test_head_may_cut_an_answer(finished: Project, typed: str, filter_: str, rea
 
 
 @pytest.mark.parametrize("typed", ["--help", "status", "results first --format csv"])
-def test_a_standard_output_that_is_closed_from_the_start_is_no_error(
-    finished: Project, typed: str
-) -> None:
+def test_a_closed_standard_output_is_not_an_error(finished: Project, typed: str) -> None:
     done = subprocess.run(
         ["sh", "-c", f'"$@" {typed} >&-', "sh", *COMMAND],
         cwd=finished.root, env=clean(os.environ), capture_output=True, text=True, check=False,
@@ -118,7 +114,7 @@ def test_a_standard_output_that_is_closed_from_the_start_is_no_error(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("arguments", ["--help", "member list", "status first --json"])
-def test_output_to_a_full_disk_is_an_error_of_one_line(finished: Project, arguments: str) -> None:
+def test_output_to_a_full_disk_is_a_one_line_error(finished: Project, arguments: str) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*COMMAND, *arguments.split()],

@@ -1,4 +1,4 @@
-"""The command explains itself, at once."""
+"""Help is complete, and instant."""
 
 import json
 import os
@@ -16,11 +16,11 @@ from tests.processes import Project, clean
 COMMANDS = ["init", "demo", "member", "member add", "member list", "protect", "verify", "sweep",
             "export", "guide", "doctor",
             "work", "trust", "workers", "notebook", "notebook new", "status", "results", "pause", "resume", "stop", "retry"]  # fmt: skip
-# What only some commands need; rich is Typer's own.
+# Only some commands need these; Typer itself needs rich.
 HEAVY = ["nbclient", "nbformat", "sklearn", "optuna", "pandas", "numpy", "pyarrow", "filelock"]
 
 
-def test_the_command_names_its_commands(say: Say) -> None:
+def test_help_lists_the_commands(say: Say) -> None:
     shown = say("--help")
     assert shown.code == 0
     for command in COMMANDS:
@@ -35,7 +35,7 @@ def test_commands_are_listed_in_groups(say: Say) -> None:
     assert shown.index(" Sweeps ") < shown.index(" export ") < shown.index(" Work ")
 
 
-def test_the_command_alone_shows_how_to_begin(say: Say) -> None:
+def test_the_command_alone_shows_how_to_start(say: Say) -> None:
     said = say()
     assert (said.code, said.err) == (0, "")
     assert len(said.out.splitlines()) <= 15
@@ -44,7 +44,7 @@ def test_the_command_alone_shows_how_to_begin(say: Say) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(say: Say, command: str) -> None:
+def test_every_command_has_a_help_text(say: Say, command: str) -> None:
     shown = say(*command.split(), "--help")
     assert (shown.code, shown.err) == (0, "")
     assert f"Usage: colabctl {command}" in shown.out
@@ -88,18 +88,18 @@ def loaded(project: Project, text: str) -> set[str]:
         "import colabctl; colabctl.open(member='ana')",
     ],
 )
-def test_heavy_libraries_are_loaded_only_where_they_are_used(project: Project, text: str) -> None:
+def test_heavy_libraries_are_loaded_only_when_needed(project: Project, text: str) -> None:
     assert loaded(project, text) & set(HEAVY) == set()
 
 
-def test_importing_the_package_loads_hardly_anything(project: Project) -> None:
+def test_importing_the_package_loads_very_little(project: Project) -> None:
     heavy = {"typer", "click", "rich", "yaml", "subprocess", "sqlite3", "asyncio", *HEAVY}
     assert loaded(project, "import colabctl; colabctl.task; colabctl.open") & heavy == set()
 
 
 @pytest.fixture
 def installed() -> Path:
-    """Give the command as people call it."""
+    """Return the path of the installed command."""
     command = Path(sys.executable).with_name("colabctl")
     if not command.exists() or shutil.which("bash") is None:
         pytest.skip("needs the installed command, and bash")

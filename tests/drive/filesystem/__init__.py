@@ -1,1 +1,1 @@
-"""The file system of one pretended machine, which runs in a process of its own."""
+"""The file system of one simulated machine, which runs in a process of its own."""

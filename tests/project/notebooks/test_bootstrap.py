@@ -1,4 +1,4 @@
-"""What a notebook does before colabctl is there."""
+"""The code of a notebook that runs before colabctl is installed."""
 
 import hashlib
 import os
@@ -32,7 +32,7 @@ def test_the_first_wheel_with_the_right_digest_is_taken(tmp_path: Path) -> None:
     assert fetch(WHEEL, ABC, levels) == b"abc"
 
 
-def test_a_changed_wheel_is_named_and_a_missing_one_too(tmp_path: Path) -> None:
+def test_changed_and_missing_wheels_are_named(tmp_path: Path) -> None:
     changed = hold(tmp_path / "changed", b"abd")
     with pytest.raises(NotebookError, match=f"in {changed} is incomplete or was changed"):
         fetch(WHEEL, ABC, iter([[changed, tmp_path]]))
@@ -44,7 +44,7 @@ def test_nothing_is_mounted_outside_colab() -> None:
     assert bootstrap.mount_drive() is None
 
 
-def test_it_needs_nothing_but_the_standard_library() -> None:
+def test_only_the_standard_library_is_needed() -> None:
     subprocess.run([sys.executable, "-I", "-S", "-c", import_lines(bootstrap)], check=True)
 
 
@@ -88,12 +88,12 @@ print(version("tornado"), version("lacking"))
     )  # fmt: skip
 
 
-def test_what_is_lacking_is_installed_too(tmp_path: Path) -> None:
+def test_missing_dependencies_are_installed_too(tmp_path: Path) -> None:
     done = installed_by_a_notebook(tmp_path, "lacking", "tornado>=1")
     assert done.stdout == f"{version('tornado')} 1.0\n", done.stderr
 
 
-def test_what_the_notebook_runs_on_is_not_upgraded(tmp_path: Path) -> None:
+def test_the_packages_that_run_the_notebook_are_not_upgraded(tmp_path: Path) -> None:
     done = installed_by_a_notebook(tmp_path, "lacking", "tornado>=99")
     assert done.returncode == 1
     assert f"NotebookError: pip cannot install {WHEEL}: " in done.stderr

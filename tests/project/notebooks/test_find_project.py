@@ -1,4 +1,4 @@
-"""Which folder is the project of a notebook, among all that a machine sees."""
+"""Which of a machine's folders is the project of a notebook."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from colabctl.project.notebooks.find_project import find_project
 
 @pytest.fixture
 def drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a mounted Drive with other things in it, to a process that is outside any project."""
+    """Return a mounted Drive with other files in it, for a process outside any project."""
     monkeypatch.delenv("COLABCTL_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
     drive = tmp_path / "drive"
@@ -44,26 +44,26 @@ def shortcut(link: Path, target: Path) -> None:
         ".shortcut-targets-by-id/1aB/course/churn",
     ],
 )
-def test_a_project_is_found_wherever_it_lies_in_the_drive(drive: Path, place: str) -> None:
+def test_a_project_is_found_anywhere_in_the_drive(drive: Path, place: str) -> None:
     root = project(drive / place)
     assert find_project("churn", "", drive) == root
 
 
-def test_a_shortcut_leads_to_a_project_wherever_the_shortcut_lies(drive: Path) -> None:
+def test_a_shortcut_anywhere_in_the_drive_leads_to_a_project(drive: Path) -> None:
     there = project(drive.parent / "on the owner's side")
     deep = drive / "MyDrive/study/term 3/link"
     shortcut(deep, there)
     assert find_project("churn", "", drive) == deep
 
 
-def test_a_project_seen_by_several_ways_is_one_project(drive: Path) -> None:
+def test_a_project_with_several_paths_is_one_project(drive: Path) -> None:
     there = project(drive / ".shortcut-targets-by-id/1aB/churn")
     shortcut(drive / "MyDrive/churn", there)
     shortcut(drive / "MyDrive/other/churn", there)
     assert find_project("churn", "", drive) == drive / "MyDrive/churn"
 
 
-def test_shortcuts_that_lead_back_up_end_the_search_where_they_began(drive: Path) -> None:
+def test_a_cycle_of_shortcuts_is_followed_once(drive: Path) -> None:
     shortcut(drive / "MyDrive/photos/all", drive / "MyDrive")
     shortcut(drive / "MyDrive/photos/self", drive / "MyDrive/photos")
     with pytest.raises(NotebookError, match="project 'churn' was not found"):
@@ -81,7 +81,7 @@ def test_a_project_is_known_by_its_name_and_not_by_its_folder(drive: Path) -> No
     assert find_project("churn", "", drive) == renamed
 
 
-def test_of_two_with_one_name_none_is_guessed(drive: Path) -> None:
+def test_two_projects_with_one_name_are_refused(drive: Path) -> None:
     places = [project(drive / "MyDrive/churn"), project(drive / "Shareddrives/team/churn")]
     with pytest.raises(NotebookError) as asked:
         find_project("churn", "", drive)
@@ -91,14 +91,14 @@ def test_of_two_with_one_name_none_is_guessed(drive: Path) -> None:
         assert find_project("churn", str(place), drive) == place
 
 
-def test_a_second_one_farther_down_counts_as_well(drive: Path) -> None:
+def test_a_second_project_on_a_deeper_level_counts_too(drive: Path) -> None:
     places = [project(drive / "MyDrive/churn"), project(drive / "MyDrive/photos/2024/old/churn")]
     with pytest.raises(NotebookError) as asked:
         find_project("churn", "", drive)
     assert all(str(place) in str(asked.value) for place in places)
 
 
-def test_in_a_large_drive_the_rest_is_not_searched_once_one_is_found(drive: Path) -> None:
+def test_in_a_large_drive_the_search_stops_after_a_match(drive: Path) -> None:
     root = project(drive / "MyDrive/churn")
     for number in range(250):
         (drive / f"MyDrive/p{number}/q").mkdir(parents=True)
@@ -106,13 +106,13 @@ def test_in_a_large_drive_the_rest_is_not_searched_once_one_is_found(drive: Path
     assert find_project("churn", "", drive) == root
 
 
-def test_what_is_chosen_must_be_a_project(drive: Path) -> None:
+def test_the_chosen_folder_must_be_a_project(drive: Path) -> None:
     project(drive / "MyDrive/churn")
     with pytest.raises(NotebookError, match=r"photos is not a project: no colabctl\.yaml"):
         find_project("churn", str(drive / "MyDrive/photos"), drive)
 
 
-def test_none_is_missed_with_what_could_not_be_read(drive: Path) -> None:
+def test_the_error_lists_projects_that_could_not_be_read(drive: Path) -> None:
     broken = project(drive / "MyDrive/churn")
     (broken / "colabctl.yaml").write_text("name: @")
     with pytest.raises(NotebookError) as missed:
@@ -128,14 +128,14 @@ def test_a_search_is_bounded_however_large_the_drive_is(drive: Path) -> None:
     assert sum(folder.is_relative_to(drive) for folder in looked_at) == 2000
 
 
-def test_projects_are_not_looked_into(drive: Path) -> None:
+def test_folders_in_projects_are_not_searched(drive: Path) -> None:
     other = project(drive / "MyDrive/other", "other")
     looked_at = [folder for level in candidates("", drive) for folder in level]
     assert other in looked_at
     assert other / "data" not in looked_at
 
 
-def test_a_folder_that_cannot_be_listed_is_passed_by(
+def test_a_folder_that_cannot_be_listed_is_skipped(
     drive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = project(drive / "MyDrive/courses/churn")
@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_listed_is_passed_by(
     assert find_project("churn", "", drive) == root
 
 
-def test_outside_colab_the_nearest_project_above_is_it(
+def test_outside_colab_the_nearest_project_above_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLABCTL_ROOT", raising=False)
@@ -161,7 +161,7 @@ def test_outside_colab_the_nearest_project_above_is_it(
         find_project("other", "", None)
 
 
-def test_the_environment_names_a_project_unless_it_is_another_one(
+def test_the_environment_is_ignored_if_its_project_has_another_name(
     drive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = project(drive.parent / "somewhere")

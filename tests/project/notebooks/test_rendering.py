@@ -1,4 +1,4 @@
-"""The form of the notebooks that colabctl writes, and the ones that members begin with."""
+"""The format of generated notebooks, and the starter notebooks."""
 
 import json
 import os
@@ -25,12 +25,12 @@ def source(cell: Notebook) -> str:
 
 @pytest.fixture
 def begun() -> Notebook:
-    """Give the notebook that ana begins with."""
+    """Return the notebook that ana starts with."""
     content: Notebook = json.loads(starter("churn", "ana", "start"))
     return content
 
 
-def test_a_notebook_is_valid_in_the_newest_form() -> None:
+def test_a_notebook_is_valid_in_the_newest_format() -> None:
     notebook = json.loads(
         render("mine", [Cell("one", "# Hello", "markdown"), Cell("two", "x = 1")])
     )
@@ -48,7 +48,7 @@ def test_code_with_a_title_is_folded_under_it() -> None:
     assert plain["metadata"] == {}
 
 
-def test_functions_are_written_as_they_are_but_for_remarks_to_the_linter() -> None:
+def test_functions_are_copied_without_lint_comments() -> None:
     text = source_of(bootstrap.mount_drive, bootstrap.candidates)
     assert "    from google.colab import drive\n    except ImportError:" in text
     assert "noqa" not in text
@@ -59,7 +59,7 @@ def test_functions_are_written_as_they_are_but_for_remarks_to_the_linter() -> No
 
 
 @pytest.mark.parametrize("text", ["plain", 'say "hi"', "it's", "back\\slash", "Zoë 😀", "{x} $y"])
-def test_a_constant_is_the_text_whatever_it_holds(text: str) -> None:
+def test_a_constant_can_be_any_text(text: str) -> None:
     names: dict[str, Any] = {}
     exec(constants(NAME=text), names)
     assert names["NAME"] == text
@@ -82,7 +82,7 @@ def test_the_first_cell_opens_the_project_from_the_wheel_that_it_names(begun: No
         assert name in compile(cell, "cell", "exec").co_names
 
 
-def test_the_second_cell_saves_what_is_slow_and_resumes(begun: Notebook) -> None:
+def test_the_second_cell_saves_slow_work_and_resumes(begun: Notebook) -> None:
     saved: dict[str, Any] = {}
 
     class Stored:
@@ -98,7 +98,7 @@ def test_the_same_build_gives_a_member_the_same_notebook() -> None:
     assert starter("churn", "ana", "start") == starter("churn", "ana", "start")
 
 
-def test_a_new_notebook_lies_in_its_members_folder(project: Layout) -> None:
+def test_a_new_notebook_is_in_its_members_folder(project: Layout) -> None:
     path = write_starter(project, "ana", "exploring")
     assert path == project.member_notebooks("ana") / "exploring.ipynb"
     assert write_starter(project, "ben", "exploring.ipynb").parent.name == "ben"
@@ -123,7 +123,7 @@ def test_a_name_that_is_not_safe_everywhere_is_refused(project: Layout, name: st
     assert everything(project.root) == before
 
 
-def test_the_link_is_by_the_id_that_the_mount_tells(tmp_path: Path) -> None:
+def test_the_link_has_the_id_from_the_mount(tmp_path: Path) -> None:
     notebook = tmp_path / "n.ipynb"
     notebook.touch()
     assert colab_link(notebook) is None

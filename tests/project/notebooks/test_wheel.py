@@ -1,4 +1,4 @@
-"""The wheel that workers install: made from whatever colabctl is running."""
+"""The wheel that workers install, built from the running colabctl."""
 
 import io
 import os
@@ -32,7 +32,7 @@ def _fresh() -> Iterator[None]:
     wheel.cache_clear()
 
 
-def test_the_wheel_holds_every_file_of_the_package_and_nothing_that_was_compiled() -> None:
+def test_the_wheel_has_every_file_of_the_package_except_compiled_ones() -> None:
     with zipfile.ZipFile(io.BytesIO(wheel().data)) as archive:
         assert archive.testzip() is None
         inside = {name for name in archive.namelist() if name.startswith("colabctl/")}
@@ -76,7 +76,7 @@ def test_the_wheel_is_placed_once_and_those_of_other_builds_stay(project: Layout
     assert old.read_bytes() == b"old"
 
 
-def test_another_file_of_that_name_is_told_and_left_alone(project: Layout) -> None:
+def test_another_file_with_that_name_is_reported_and_unchanged(project: Layout) -> None:
     there = project.records / wheel().name
     there.write_bytes(b"half of it")
     with pytest.raises(UserError, match=r"py3-none-any\.whl does not contain this wheel"):
@@ -84,7 +84,7 @@ def test_another_file_of_that_name_is_told_and_left_alone(project: Layout) -> No
     assert there.read_bytes() == b"half of it"
 
 
-def test_a_package_that_was_never_installed_cannot_make_one(
+def test_a_package_that_is_not_installed_has_no_wheel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(name: str) -> None:
@@ -95,7 +95,7 @@ def test_a_package_that_was_never_installed_cannot_make_one(
         wheel()
 
 
-def test_pip_installs_it_and_what_is_installed_makes_the_same_wheel(tmp_path: Path) -> None:
+def test_pip_installs_the_wheel_and_the_installation_builds_it_again(tmp_path: Path) -> None:
     python = bare_python(tmp_path / "python")
     own = wheel()
     (tmp_path / own.name).write_bytes(own.data)
@@ -118,7 +118,7 @@ def test_pip_installs_it_and_what_is_installed_makes_the_same_wheel(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_wheel_that_pip_builds_of_a_checkout_holds_the_same_files(tmp_path: Path) -> None:
+def test_a_wheel_that_pip_builds_has_the_same_files(tmp_path: Path) -> None:
     """Needs a package index."""
     checkout = tmp_path / "checkout"
     compiled = shutil.ignore_patterns("__pycache__")
@@ -139,7 +139,7 @@ def package_files(data: bytes) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_an_empty_environment_gets_all_that_the_command_needs(tmp_path: Path) -> None:
+def test_an_empty_environment_gets_all_dependencies(tmp_path: Path) -> None:
     """Needs a package index."""
     own = wheel()
     (tmp_path / own.name).write_bytes(own.data)

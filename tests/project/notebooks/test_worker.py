@@ -1,4 +1,4 @@
-"""Worker notebooks: which are written, and what they say."""
+"""Worker notebooks: which ones are written, and their text."""
 
 import json
 from dataclasses import replace
@@ -48,7 +48,7 @@ def change(path: Path, edit: Any) -> bytes:
     return path.read_bytes()
 
 
-def test_it_says_what_it_runs_by_whom_it_was_declared_and_what_colab_allows() -> None:
+def test_the_first_cell_says_what_runs_who_declared_it_and_what_colab_allows() -> None:
     title, *_ = texts(worker("churn", "ana", JOB, "first-ana-1"))
     assert title.startswith("# Worker for first\n")
     for part in ("**churn**", "**ana**", "11h", "1,234", "train.py:train", JOB.digest, TERMS):
@@ -57,14 +57,14 @@ def test_it_says_what_it_runs_by_whom_it_was_declared_and_what_colab_allows() ->
     assert f"colabctl {VERSION}" in title
 
 
-def test_it_is_valid_and_no_cell_is_longer_than_a_screen() -> None:
+def test_the_notebook_is_valid_and_its_cells_fit_on_a_screen() -> None:
     content = worker("churn", "ana", JOB, "first-ana-1")
     nbformat.validate(json.loads(content))
     assert max(len(text.splitlines()) for text in texts(content)) <= MOST_LINES
     assert max(len(line) for text in texts(content)[1:] for line in text.splitlines()) <= 100
 
 
-def test_the_form_has_a_field_for_each_choice_and_what_is_fixed_below() -> None:
+def test_the_form_has_a_field_for_each_choice_and_constants_below() -> None:
     job = replace(JOB, max_time="90m", release=True)
     form = texts(worker("churn", "ana", job, "n"))[1]
     assert form.startswith("#@title 1. ")
@@ -75,20 +75,20 @@ def test_the_form_has_a_field_for_each_choice_and_what_is_fixed_below() -> None:
     assert constants(**fixed, SHA256=wheel().digest) in form
 
 
-def test_names_are_shown_as_they_are_whatever_they_mean_in_markdown() -> None:
+def test_names_are_not_interpreted_as_markdown() -> None:
     title, *_ = texts(worker("<b>*churn*</b>", "ana|ben", JOB, "n"))
     assert r"**\<b\>\*churn\*\</b\>**" in title
     assert r"**ana\|ben**" in title
 
 
-def test_as_many_are_written_as_were_asked_for_and_the_wheel(project: Layout) -> None:
+def test_the_requested_notebooks_are_written_with_the_wheel(project: Layout) -> None:
     done = written(project, 3)
     assert names(done.paths) == names(done.new) == [f"first-ana-{n}.ipynb" for n in (1, 2, 3)]
     assert {path.parent for path in done.paths} == {project.worker_notebooks}
     assert (project.records / wheel().name).read_bytes() == wheel().data
 
 
-def test_to_write_them_again_changes_nothing(project: Layout) -> None:
+def test_writing_them_again_changes_nothing(project: Layout) -> None:
     written(project, 2)
     before = everything(project.root)
     again = written(project, 2)
@@ -100,7 +100,7 @@ def test_to_write_them_again_changes_nothing(project: Layout) -> None:
     assert names(written(project, 3).new) == ["first-ana-3.ipynb"]
 
 
-def test_one_that_was_run_is_still_one_of_them(project: Layout) -> None:
+def test_a_notebook_that_was_run_still_counts(project: Layout) -> None:
     def run(notebook: Any) -> None:
         for cell in notebook["cells"]:
             cell["source"] = "".join(cell["source"])  # as some write it
@@ -116,7 +116,7 @@ def test_one_that_was_run_is_still_one_of_them(project: Layout) -> None:
     assert path.read_bytes() == after
 
 
-def test_one_that_was_edited_is_left_alone_and_another_is_written(project: Layout) -> None:
+def test_an_edited_notebook_is_skipped_and_another_is_written(project: Layout) -> None:
     [path] = written(project, 1).paths
     after = change(path, lambda notebook: notebook["cells"][1]["source"].append("\nx = 1"))
     done = written(project, 1)
@@ -125,7 +125,7 @@ def test_one_that_was_edited_is_left_alone_and_another_is_written(project: Layou
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cells": 1}', b"[" * 100_000, b"\xff"])
-def test_whatever_else_lies_there_is_left_alone(project: Layout, content: bytes) -> None:
+def test_other_files_are_unchanged(project: Layout, content: bytes) -> None:
     there = project.worker_notebooks / "first-ana-1.ipynb"
     there.write_bytes(content)
     assert written(project, 1).other == (there,)
@@ -138,7 +138,7 @@ def test_other_limits_give_other_notebooks(project: Layout) -> None:
 
 
 @pytest.mark.parametrize("number", [-1, 0, 101])
-def test_a_number_that_makes_no_sense_is_refused(project: Layout, number: int) -> None:
+def test_an_impossible_number_is_refused(project: Layout, number: int) -> None:
     before = everything(project.root)
     with pytest.raises(
         UserError, match=f"-n is {number}; give a number of notebooks from 1 to 100"
