@@ -13,6 +13,8 @@ from colabctl.errors import UserError
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+_STDERR = 2
+
 
 def main() -> None:
     """Run the command; exit with 0 if done, 1 if the user can fix it, 2 for wrong usage.
@@ -41,20 +43,25 @@ def _flush_output() -> None:
     """Write the rest of the output while an error, such as a full disk, can be reported."""
     try:
         sys.stdout.flush()
-    except OSError as error:
-        error.filename = "standard output"
+    except OSError:
         sys.stdout = _nowhere()  # do not fail again at exit
         raise
 
 
 class _Output(io.FileIO):
-    """A file or pipe that drops its input once its reader has stopped."""
+    """A standard stream that drops its text once its reader has stopped.
+
+    Messages are dropped after any error: there is no other place to report it.
+    """
 
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
-            return memoryview(data).nbytes
+        except OSError as error:
+            if self.fileno() == _STDERR or isinstance(error, BrokenPipeError):
+                return memoryview(data).nbytes
+            error.filename = "standard output"
+            raise
 
 
 def _ignoring_closed_pipes(stream: IO[str] | None) -> IO[str]:

@@ -37,7 +37,6 @@ ORDER = (
 )
 """The topics in the order in which people read them."""
 
-_NO_WRAP = 100_000  # columns; no line is that long
 _MAX_WIDTH = 100  # columns of text
 # As git does: keep colours, and just print a page that fits on the screen.
 _LESS = "FRX -P?e(END) .q quits, / searches$"
@@ -122,14 +121,16 @@ def _list() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    summaries = {topic: summary(page(topic)) for topic in topics()}
+    if not sys.stdout.isatty():
+        width = max(map(len, summaries))
+        print("\n".join(f"{topic:{width}}  {text}" for topic, text in summaries.items()))
+        return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
-    for topic in topics():
-        table.add_row(topic, summary(page(topic)))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _NO_WRAP
-    console.print(table)
+    for topic, text in summaries.items():
+        table.add_row(topic, text)
+    Console(highlight=False).print(table)
     tell("read a page: colabctl guide TOPIC (q quits, / searches)")
 
 
@@ -141,13 +142,16 @@ def _show(text: str) -> None:
     from rich.console import Console
 
     rendered = rendered_page(text, Console())
-    pager = _pager()
-    if not pager:
+    pager = os.environ.get("PAGER", "less")
+    if not _is_installed(pager):
         print(rendered, end="")
         return
-    environ = {"LESS": _LESS, **os.environ}
-    with subprocess.Popen(  # noqa: S603 - the user's own choice
-        pager, stdin=subprocess.PIPE, env=environ, encoding="utf-8"
+    with subprocess.Popen(
+        pager,
+        shell=True,
+        stdin=subprocess.PIPE,
+        env={"LESS": _LESS, **os.environ},
+        encoding="utf-8",
     ) as process:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pager
         try:
@@ -156,16 +160,15 @@ def _show(text: str) -> None:
             signal.signal(signal.SIGINT, before)
 
 
-def _pager() -> list[str]:
-    """Return the words of the pager's command; empty if it is not installed."""
+def _is_installed(pager: str) -> bool:
     import shlex
     import shutil
 
     try:
-        words = shlex.split(os.environ.get("PAGER", "less"))
+        words = shlex.split(pager)
     except ValueError:  # an unmatched quotation mark
-        return []
-    return words if words and shutil.which(words[0]) else []
+        return False
+    return bool(words) and shutil.which(words[0]) is not None
 
 
 def rendered_page(text: str, console: "Console") -> str:

@@ -75,7 +75,8 @@ def _ask(members: Sequence[str], reason: str) -> str | None:
             return None
         if member := member_named(answer.strip(), members):
             return member
-        tell(f"{answer.strip()!r:.70} is not one of {', '.join(members)}")
+        names = ", ".join(members)
+        tell(f"{answer.strip()!r:.70} is not one of {names}; type a name (Ctrl-C ends the command)")
 
 
 def remember_member(root: Path, member: str) -> None:
@@ -116,5 +117,6 @@ def print_json(value: Any) -> None:
 
 
 def tell(text: str) -> None:
-    """Print a message on stderr."""
+    """Print a message on stderr, after everything that was printed on stdout."""
+    sys.stdout.flush()  # in a log, both go to one file
     print(plain(text), file=sys.stderr, flush=True)

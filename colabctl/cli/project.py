@@ -65,6 +65,9 @@ def init(
     from colabctl.project.root import absolute, is_project
 
     root = absolute(folder)
+    for each in member or ():
+        if "," in each:
+            raise UserError(f"--member {each}: repeat the option, once for each member")
     present = members(Layout(root), load(root, {})) if is_project(root) else ()
     login = "" if member or present else login_name()
     changes = create(root, name, owner, [login] if login else member or [])
@@ -104,6 +107,7 @@ def me(
                 f"cannot remember this in {error.filename}: {error.strerror}; use --member "
                 f"{shlex.quote(member)} or COLABCTL_MEMBER={shlex.quote(member)}"
             ) from None
+        tell(f"you are {member} in this project on this machine")
         variable = os.environ.get("COLABCTL_MEMBER")
         if variable and variable != member:
             tell(f"note: COLABCTL_MEMBER={variable} overrides this while it is set")

@@ -173,7 +173,10 @@ def _render(sweep: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableTy
             step, command = _NEXT_STEPS[seen.state]
             lines.append(styled(f"  {step}: {command_line(command, seen.sweep)}"))
         if seen.failed:
-            lines.append(styled(f"  retry failed tasks: {command_line('retry', seen.sweep)}"))
+            lines += [
+                styled(f"  see why: {command_line('status', seen.sweep, '--failures')}"),
+                styled(f"  once the cause is gone: {command_line('retry', seen.sweep)}"),
+            ]
     lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
     return Group(*lines)
 

@@ -171,7 +171,7 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
         yield Check(
             "sweeps", "ok",
             f"{name}: {sweep.plan.consistency} guard, {state.finished}/{state.total} finished, "
-            f"{len(state.writers)} journals read",
+            f"journals read: {len(state.writers)}",
         )  # fmt: skip
 
 
@@ -231,6 +231,6 @@ def _unsent(layout: Layout) -> Iterator[Check]:
     for unsent in unsent_events(layout.root):
         yield Check(
             "results", "wrong",
-            f"{len(unsent.results)} results of sweep {unsent.sweep} are only on this machine",
+            f"sweep {unsent.sweep}: results that are only on this machine: {len(unsent.results)}",
             "recover them with colabctl work --recover",
         )  # fmt: skip

@@ -77,9 +77,11 @@ def check_known(name: str, names: Sequence[str]) -> str:
     member = member_named(name, names)
     if member is None:
         close = nearest(name, names)
-        hint = f"did you mean {close}? If not: " if close else ""
+        hint = f"did you mean {close}? If not" if close else "to add them"
         raise UserError(
-            f"{name!r:.70} is not a member; {hint}colabctl member add {shlex.quote(name)}"
+            f"{name!r:.70} is not a member of this project "
+            f"(members: {', '.join(names) or 'none'}); "
+            f"{hint}: colabctl member add {shlex.quote(name)}"
         )
     return member
 

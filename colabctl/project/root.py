@@ -82,7 +82,9 @@ def _chosen(source: str, folder: Path) -> Path:
         return folder
     if folder.is_dir():
         raise UserError(f"{source} {folder} is not a project: no {CONFIG} in it; run colabctl init")
-    raise UserError(f"{source} {folder} is not a folder; mount the Drive, or run colabctl init")
+    raise UserError(
+        f"{source} {folder} is not a folder; check the path, and that the Drive is mounted"
+    )
 
 
 def _projects(drive: Path, unread: list[str]) -> Iterator[Path]:

@@ -192,3 +192,12 @@ def test_a_manifest_that_is_damaged_is_named(project: Project, say: Say, data: P
     said = say("verify")
     assert (said.code, said.err.count("\n")) == (1, 1)
     assert "raw.manifest.json" in said.err
+
+
+def test_init_refuses_a_list_of_members_in_one_option(say: Say, tmp_path: Path) -> None:
+    said = say("init", str(tmp_path / "new"), "--member", "ana,ben")
+    assert (said.code, said.err) == (
+        1,
+        "colabctl: --member ana,ben: repeat the option, once for each member\n",
+    )
+    assert not (tmp_path / "new").exists()

@@ -311,7 +311,8 @@ def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) ->
     project.journal("two words", claim(0), failed(0, 1, "no"))
     shown = say("status", "two words").out
     assert "no active workers; start one: colabctl work 'two words'\n" in shown
-    assert "retry failed tasks: colabctl retry 'two words'\n" in shown
+    assert "see why: colabctl status 'two words' --failures\n" in shown
+    assert "once the cause is gone: colabctl retry 'two words'\n" in shown
     for order in ("pause", "stop"):
         say(order, "two words")
         shown = say("status", "two words").out

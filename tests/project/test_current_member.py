@@ -80,7 +80,8 @@ def test_an_unknown_name_gets_the_most_similar_member_and_how_to_join(project: L
     with pytest.raises(UserError) as refusal:
         current_member(load(project.root, {}), {}, "anna")
     assert str(refusal.value) == (
-        "'anna' is not a member; did you mean ana? If not: colabctl member add anna"
+        "'anna' is not a member of this project (members: ana, ben); "
+        "did you mean ana? If not: colabctl member add anna"
     )
 
 

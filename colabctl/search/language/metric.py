@@ -58,5 +58,7 @@ def _goal(fields: Fields) -> Goal:
         fields.problem("goal", f"must be minimize or maximize, not {shown(word)}")
         return "minimize"
     if goal != word:
-        fields.note("goal", f"{word!r} is read as {goal}; W&B would silently read it as minimize")
+        fields.note(
+            "goal", f"{word!r} is read as {goal}; W&B reads any word but maximize as minimize"
+        )
     return goal

@@ -130,3 +130,21 @@ def test_output_to_a_full_disk_is_a_one_line_error(finished: Project, arguments:
         1,
         "colabctl: standard output: No space left on device\n",
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(("arguments", "code"), [("verify", 0), ("nonsense", 2), ("log x", 2)])
+def test_messages_to_a_full_disk_leave_the_exit_code_alone(
+    finished: Project, arguments: str, code: int
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments.split()],
+            cwd=finished.root,
+            env=clean(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=full,
+            check=False,
+        )
+    assert done.returncode == code
