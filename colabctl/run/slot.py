@@ -131,7 +131,7 @@ class Slot:
                 return None
             return self._sent[0], time.monotonic() - self._started
 
-    def give(self, assignments: list[Assignment]) -> None:
+    def assign(self, assignments: list[Assignment]) -> None:
         """Add tasks to run."""
         with self._changed:
             self._waiting.extend(assignments)

@@ -61,7 +61,7 @@ class SimulatedSlot:
     def running(self) -> tuple[Assignment, float] | None:
         return None if self._current is None else (self._current[0], 0.0)
 
-    def give(self, assignments: list[Assignment]) -> None:
+    def assign(self, assignments: list[Assignment]) -> None:
         self._queue.extend(assignments)
         self._go_on()
 
@@ -124,7 +124,7 @@ class SimulatedSweep:
     def tuner(self) -> Tuner:
         return Tuner(self.plan, self.ledger.state, lambda index: {}, list)
 
-    def assign(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
+    def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
         return [
             Assignment(self.plan.sweep, task_name(index), index, attempt, {}, "")
             for index, attempt in claims
@@ -204,13 +204,13 @@ class SlotMachine(Machine):
         for slot in self._slots:
             slot.advance()
         self.worker.step()
-        if self.worker.over():
+        if self.worker.should_end():
             self.worker.leave()
             self._end()
             return
         change = min((slot.next_change() for slot in self._slots), default=float("inf"))
-        look = self._pacing.look if self.worker._pool.tasks else self._pacing.idle_poll
-        soon = self._world.now + (self._pacing.flush if self.worker._claiming.outbox else look)
+        look = self._pacing.refresh if self.worker._pool.tasks else self._pacing.idle_poll
+        soon = self._world.now + (self._pacing.flush if self.worker._claimer.outbox else look)
         self.wakes = max(min(change, soon), self._world.now + 0.01)
 
     def lose_tasks(self) -> None:
@@ -240,12 +240,12 @@ class LoopMachine(Machine):
 
     def turn(self) -> None:
         if self._run is not None and self._world.now < self._ends():
-            self.worker.beat()
+            self.worker.keep_alive()
         else:
             self._next()
         if self.ended:
             return
-        soon = self.worker.claiming.poll if self._run is None else self.worker.beat_every
+        soon = self.worker.claimer.poll if self._run is None else self.worker.keep_alive_every
         self.wakes = self._world.now + max(soon, 0.01)
         if self._run is not None:
             self.wakes = min(self.wakes, self._ends())
@@ -265,7 +265,7 @@ class LoopMachine(Machine):
             self.worker.leave()
             self._end()
             return
-        self._run, self._begun = self.worker.begin(), self._world.now
+        self._run, self._begun = self.worker.start_next(), self._world.now
 
     def lose_tasks(self) -> None:
         if self._run is not None:

@@ -97,7 +97,7 @@ class Sweep:
 
 def next_of(loop: InlineWorker) -> Run:
     assert loop.step()
-    run = loop.begin()
+    run = loop.start_next()
     assert run is not None
     return run
 
@@ -226,13 +226,13 @@ def test_a_loop_leaves_the_share_of_others_to_them_until_its_next_look(project: 
     sweep = Sweep.declared(project, 1, **EVENTUAL)
     sweep.rival(member="ana")  # the only task is in the share of the first worker by name
     loop = sweep.loop(member="ben", rng=Reluctant())
-    claim, claims = loop.claiming.ledger.claim, []
+    claim, claims = loop.claimer.ledger.claim, []
 
     def counted(*arguments: Any, **options: Any) -> list[Claim]:
         claims.append(sweep.clock.now)
         return claim(*arguments, **options)
 
-    loop.claiming.ledger.claim = counted  # type: ignore[method-assign]
+    loop.claimer.ledger.claim = counted  # type: ignore[method-assign]
     for _ in range(4):
         assert loop.step()
         sweep.clock.now += 1.0
@@ -280,7 +280,7 @@ def test_a_loop_that_was_left_but_not_closed_claims_nothing(project: Project) ->
         raise KeyboardInterrupt
     for _ in range(5):
         sweep.clock.now += 10.0
-        loop.beat()
+        loop.keep_alive()
     assert (project.status("s")["pending"], sweep.claimed()) == (5, [1])
 
 
@@ -386,5 +386,5 @@ def test_what_a_fault_held_up_is_written_by_the_thread_that_shows_life(
     run.task.report(step=1, y=1)
     assert sweep.files() == 1
     sweep.clock.now += 5.0
-    loop.beat()
+    loop.keep_alive()
     assert sweep.files() == 2
