@@ -21,8 +21,8 @@ def slot_environs(root: Path, member: str, jobs: int) -> list[dict[str, str]]:
             "MPLBACKEND": "Agg",
         }
     )
-    devices = gpus(os.environ)
-    if jobs == 1 or len(devices) < 2:
+    devices = gpus(os.environ) if jobs > 1 else []
+    if len(devices) < 2:
         return [base] * jobs
     return [
         {**base, "CUDA_VISIBLE_DEVICES": devices[number % len(devices)]} for number in range(jobs)

@@ -100,8 +100,7 @@ class Tuner:
         proposal = self._state.proposal(index)
         if self._plan.method == "optuna":
             cell, _ = self._place(index)
-            values = self._plan.cells[cell]["values"] if self._plan.cells else {}
-            return {**(proposal.params if proposal else {}), **values}
+            return {**(proposal.params if proposal else {}), **self._cell_values(cell)}
         if proposal is None:
             raise UserError(
                 f"task {index} of sweep {self._plan.sweep} was claimed without parameters; your "
@@ -117,7 +116,7 @@ class Tuner:
         if self._plan.method != "optuna":
             return None
         cell, number = self._place(index)
-        values = self._plan.cells[cell]["values"] if self._plan.cells else {}
+        values = self._cell_values(cell)
         trials = sorted(
             self._trials_of(cell).items(),
             key=lambda item: (item[1].ended or math.inf, item[0]),
@@ -165,6 +164,9 @@ class Tuner:
         """Return the cell of a task and its number in the cell."""
         cell = bisect_right(self._starts, index) - 1
         return cell, index - self._starts[cell]
+
+    def _cell_values(self, cell: int) -> dict[str, Any]:
+        return self._plan.cells[cell]["values"] if self._plan.cells else {}
 
     def _trials_of(self, cell: int) -> dict[int, Trial]:
         """Return the trials of a cell, up to date."""

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -154,7 +154,7 @@ class Runner:
             about = {"sweep": task.sweep, "task": task.name, "attempt": task.attempt}
             if pruned:
                 result = replace(result, error=None)
-            self._keep(document, result, about, lambda: task.folder)
+            self._keep(document, result, about, Path(task.assignment.folder))
             if result.error is not None:
                 raise TaskError(result.error)
             task.metrics = {**(runs.metrics() if runs else {}), **exchange.metrics()}
@@ -167,21 +167,12 @@ class Runner:
         document = prepare(self._notebook, None)
         with task_folder(self._scratch) as folder:
             result = self._run(document, folder, {}, None)
-
-        def make_folder() -> Path:
-            keep_in.mkdir(parents=True, exist_ok=True)
-            return keep_in
-
-        self._keep(document, result, {}, make_folder)
+        self._keep(document, result, {}, keep_in)
         if result.error is not None:
             raise TaskError(result.error)
 
     def _keep(
-        self,
-        document: ExecutedNotebook,
-        result: RunResult,
-        about: dict[str, Any],
-        folder: Callable[[], Path],
+        self, document: ExecutedNotebook, result: RunResult, about: dict[str, Any], folder: Path
     ) -> None:
         """Save the executed notebook if it should be kept; if that fails, the task does not."""
         if self._keeps == "none" or (self._keeps == "failed" and result.error is None):
@@ -189,7 +180,8 @@ class Runner:
         document.mark(about, result.error, result.index)
         try:
             self._anchor.check()
-            write_once(folder() / EXECUTED, document.encode(self._concealed))
+            folder.mkdir(parents=True, exist_ok=True)
+            write_once(folder / EXECUTED, document.encode(self._concealed))
         except OSError as error:
             print(f"colabctl: cannot write {EXECUTED}: {error}", file=sys.stderr)
 
