@@ -43,23 +43,19 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Done:
+class _WithMetrics:
+    index: int
+    seconds: float
+    metrics: dict[str, Any]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+class Done(_WithMetrics):
     """A task finished; `seconds` is how long it ran."""
 
-    index: int
-    seconds: float
-    metrics: dict[str, Any]
-    attributes: dict[str, Any] = field(default_factory=dict)
 
-
-@dataclass(frozen=True)
-class Pruned:
+class Pruned(_WithMetrics):
     """A task was stopped early, with the metrics it had by then."""
-
-    index: int
-    seconds: float
-    metrics: dict[str, Any]
-    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -36,24 +36,14 @@ class Pacing:
 # so a worker writes less often than every two seconds.
 _PACINGS = {
     "coherent": Pacing(
-        flush=0.25,
-        report=1.0,
-        refresh=0.5,
-        busy_poll=0.01,
-        idle_poll=0.5,
-        batch=1.0,
-        claim_ahead=0.03,
+        flush=0.25, report=1.0, refresh=0.5, busy_poll=0.01, idle_poll=0.5,
+        batch=1.0, claim_ahead=0.03,
     ),
     "eventual": Pacing(
-        flush=4.0,
-        report=30.0,
-        refresh=3.0,
-        busy_poll=2.0,
-        idle_poll=2.0,
-        batch=10.0,
-        claim_ahead=0.5,
+        flush=4.0, report=30.0, refresh=3.0, busy_poll=2.0, idle_poll=2.0,
+        batch=10.0, claim_ahead=0.5,
     ),
-}
+}  # fmt: skip
 
 
 def pacing_for(consistency: Consistency) -> Pacing:

@@ -1,4 +1,4 @@
-"""A slot: one process, replaced when it dies, and the tasks that it is given."""
+"""A slot: one process, replaced when it dies, and its tasks."""
 
 import os
 import signal
