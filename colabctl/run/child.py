@@ -229,8 +229,7 @@ def main() -> None:
     channel = os.fdopen(outgoing, "wb")
     assignments: Assignments = queue.SimpleQueue()
     stop_flag = StopFlag()
-    following = (incoming, assignments, stop_flag)
-    threading.Thread(target=_follow, args=following, daemon=True).start()
+    threading.Thread(target=_follow, args=(incoming, assignments, stop_flag), daemon=True).start()
     serve(settings, channel, assignments, stop_flag)
     channel.flush()
 

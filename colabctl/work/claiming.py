@@ -79,8 +79,9 @@ class Claimer:
 
     @property
     def poll(self) -> float:
-        """Seconds until the next `step` is worth it."""
-        return self._pacing.flush if self._pool.tasks else self._idle_poll
+        """Seconds until the next `step` is worthwhile."""
+        pacing = self._pacing
+        return min(pacing.flush, pacing.refresh) if self._pool.tasks else self._idle_poll
 
     # -- turns ----------------------------------------------------------------------------
 

@@ -23,8 +23,7 @@ class Run:
     """One run of a task in a loop: a task.Recorder for its values and its end."""
 
     def __init__(self, worker: "InlineWorker", assignment: Assignment) -> None:
-        self._worker, self._claimer = worker, worker.claimer
-        self._assignment = assignment
+        self._worker, self._claimer, self._assignment = worker, worker.claimer, assignment
         self.metrics: dict[str, Any] | None = None  # once the task has called `done`
         self.task = Task(assignment, self)
 
@@ -130,7 +129,9 @@ class InlineWorker:
         )  # fmt: skip
         self.lock = threading.Lock()
         self.keep_alive_every = min(identity.heartbeat / 4, 1.0)  # seconds
+        self._monotonic = monotonic
         self._sleep = sleep
+        self._step_at = 0.0  # when the claimer's next step is due
         self._ended = threading.Event()
 
     def tasks(self) -> Iterator[Task]:
@@ -157,7 +158,9 @@ class InlineWorker:
     def step(self) -> bool:
         """Claim tasks if none waits, write what is due, and return whether to continue."""
         with self.lock:
-            self.claimer.step()
+            if not self.pool.tasks or self._monotonic() >= self._step_at:  # not for each short task
+                self.claimer.step()
+                self._step_at = self._monotonic() + self.claimer.poll
             return not self.claimer.should_end()
 
     def start_next(self) -> Run | None:
