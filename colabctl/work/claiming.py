@@ -33,8 +33,7 @@ class Claimer:
     5. What will not run here is released, at the latest by `leave`.
 
     `step` does everything that is due. `keep_alive` only writes, for a worker that must not claim.
-    None of these methods raises OSError: after a fault of the folder that passes, they do nothing
-    for a while, then try again.
+    None of these methods raises OSError: after a passing fault of the folder, they pause and retry.
 
     Attributes:
         tally: What this worker did, and why it ends.
