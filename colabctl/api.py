@@ -31,7 +31,7 @@ class Project:
     """A project: its folders, its checkpoints and its sweeps. Get one from colabctl.open().
 
     Attributes:
-        member: Who you are in the project.
+        member: Your name in the project.
 
     """
 
@@ -51,27 +51,27 @@ class Project:
 
     @property
     def interim(self) -> Path:
-        """The intermediate data, on its way from raw to processed."""
+        """Intermediate data, between raw and processed."""
         return self.layout.interim
 
     @property
     def processed(self) -> Path:
-        """The data to train models on."""
+        """Data to train models on."""
         return self.layout.processed
 
     @property
     def results(self) -> Path:
-        """The results of all members, with a folder for each."""
+        """The results, with a folder for each member."""
         return self.layout.results
 
     @property
     def mine(self) -> Path:
-        """Your own folder of results."""
+        """Your own results folder."""
         return self.layout.member_results(self.member)
 
     @property
     def final(self) -> Path:
-        """The results that the group has agreed on."""
+        """Results that the group has agreed on."""
         return self.layout.final
 
     def checkpoint(self, name: str, build: Callable[[], Any]) -> Any:
@@ -84,13 +84,13 @@ class Project:
             build: Returns the value; called only if the file does not exist.
 
         Raises:
-            UserError: The extension is not one of these, or the path leaves the folder.
+            UserError: The extension is not one of these, or the path is outside the folder.
 
         """
         return checkpoint(self.layout.member_checkpoints(self.member), name, build)
 
     def sweep(self, name: str, space: Mapping[str, Any] | None = None, **keys: Any) -> "Sweep":
-        """Declare a sweep, or open one that is declared already.
+        """Declare a sweep, or open one that is already declared.
 
         Declaring the same sweep again opens it, so a notebook can run this line many times.
 
@@ -102,14 +102,14 @@ class Project:
             **keys: Other keys of a sweep file, such as method="random", trials=20.
 
         Raises:
-            UserError: The declaration has mistakes, all of which are listed; another sweep has
-                the name; or there is no such sweep to open.
+            UserError: The declaration has problems, which are all listed; another sweep has
+                this name; or there is no sweep with this name to open.
 
         """
         if space is None:
             if keys:
                 raise UserError(
-                    f"sweep {name}: {', '.join(keys)} needs a space; "
+                    f"sweep {name}: {', '.join(keys)} cannot be used without a space; "
                     "to open a declared sweep, pass only its name"
                 )
             return Sweep(self, find_sweep(self.layout, name))
@@ -145,7 +145,7 @@ class Sweep:
     def tasks(self) -> Iterator[Task]:
         """Claim and yield one task after another until the sweep is finished.
 
-        Several notebooks can run this loop at the same time; each task goes to one of them:
+        Several notebooks can run this loop at the same time, and each task goes to one of them:
 
             for task in sweep.tasks():
                 with task:
@@ -161,17 +161,17 @@ class Sweep:
         return InlineWorker(sweep, identity, conceal=conceal, max_tasks=limits.most).tasks()
 
     def results(self) -> list[Result]:
-        """Return the finished tasks, each once, in order.
+        """Return the results of finished tasks, one for each, in order.
 
-        Each result has params, metrics, status ("done", "pruned" or "failed"), member, seconds
-        and more.
+        A result has params, metrics, status ("done", "pruned" or "failed"), member, seconds and
+        more.
         """
         sweep = self._open()
         sweep.ledger.refresh()
         return results(sweep.ledger.state, sweep.tasks)
 
     def status(self) -> Status:
-        """Return the progress of the sweep: its counts of tasks, its workers, its best task."""
+        """Return the sweep's progress: the numbers of tasks, the workers, the best task."""
         sweep = self._open()
         sweep.ledger.refresh()
         return status(sweep.plan, sweep.ledger, sweep.tasks)
@@ -203,7 +203,7 @@ def _mount_drive() -> None:
 
 
 def _spell_out(value: Any) -> Any:
-    """Return a parameter of a Python space in the form of a sweep file."""
+    """Return a parameter of a Python space in the form that a sweep file has."""
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "tolist"):  # a NumPy array or number

@@ -1,4 +1,4 @@
-"""Declares a sweep: freezes its code, writes its task files, and last its plan."""
+"""Declares a sweep: freezes its code, writes its task files, and finally its plan."""
 
 import difflib
 import hashlib
@@ -27,10 +27,10 @@ from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_folder, check_name
 from colabctl.version import VERSION
 
-# Heartbeat and lease in seconds. A Drive mount takes few writes and shows them late.
-_RHYTHM = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
+# In seconds. A Drive mount takes few writes and shows them late.
+_HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
 _LARGEST = 1 << 28  # bytes of a sweep.yaml; a million values need less
-_LOOKS, _BETWEEN_LOOKS = 50, 0.02  # at a plan that is being written; seconds
+_CHECKS, _BETWEEN_CHECKS = 50, 0.02  # of a plan that is being written; seconds
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Draft:
 
     Attributes:
         content: the bytes of sweep.yaml.
-        trials: tasks in each combination of `foreach`, if an option sets it.
-        run_cap: tasks in all at most, if an option sets it.
+        trials: tasks in each search, if an option sets it.
+        run_cap: maximum number of tasks, if an option sets it.
 
     """
 
@@ -103,16 +103,24 @@ def declare(
     member's approval of the code goes into `approvals`; `now` is in seconds since 1970. Raises
     UserError, with nothing written, if preview does or if another sweep has the name.
     """
-    declared = _declare(
-        draft, layout, config, name=name, member=member, now=now, program_folder=program_folder
+    program = preview(draft, name, [program_folder or layout.root, layout.root])
+    sweep, code = layout.sweep(name), program.code
+    plan = _plan(
+        draft, code, layout, config, kind=program.kind, name=sweep.name, member=member, now=now
     )
+    old = _existing(sweep) or _write(sweep, plan, draft, code)
+    if old is None:
+        notes = (*draft.notes, *program.how, *program.notes)
+        declared = Declared(sweep, plan, code, notes, new=True)
+    else:
+        declared = _same(old, plan, draft, code, sweep)
     if declared.plan.program is None:
         return declared
     try:
-        approvals.add(approval_of(declared.plan, declared.code, config, now))
+        approvals.add(approval_of(declared.plan, code, config, now))
     except OSError as error:
         note = (
-            f"your approval cannot be kept in {approvals.folder} ({error.strerror}); set "
+            f"your approval cannot be saved in {approvals.folder} ({error.strerror}); set "
             f"COLABCTL_APPROVALS to a folder of your own, then run colabctl trust {name}"
         )
         return replace(declared, notes=(*declared.notes, note))
@@ -133,31 +141,14 @@ def approval_of(plan: Plan, code: frozen_code.Code, config: Config, now: float) 
     )
 
 
-def _declare(
-    draft: Draft,
-    layout: Layout,
-    config: Config,
-    *,
-    name: str,
-    member: str,
-    now: float,
-    program_folder: Path | None,
-) -> Declared:
-    program = preview(draft, name, [program_folder or layout.root, layout.root])
-    sweep, code = layout.sweep(name), program.code
-    plan = _plan(
-        draft, code, layout, config, kind=program.kind, name=sweep.name, member=member, now=now
-    )
-    old = _existing(sweep)
-    if old is not None:
-        return _same(old, plan, draft, code, sweep)
+def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: frozen_code.Code) -> Plan | None:
+    """Write a sweep; if someone else has just declared it, return their plan."""
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         folder.mkdir(exist_ok=True)
     frozen_code.write(code, sweep.code)
-    frozen_code.fetch(
-        sweep.code, code.digest
-    )  # an interrupted declaration may have left other files
+    # An interrupted declaration may have left other files.
+    frozen_code.fetch(sweep.code, code.digest)
     draws = draft.expansion.tasks()
     write_tasks(
         sweep.task_file,
@@ -165,18 +156,16 @@ def _declare(
         (TaskLine(draw.index, draw.cell, draw.trial, draw.params) for draw in draws),
     )
     try:
-        write_new(sweep.plan, plan.encode())  # from here on the sweep is declared
-    except FileExistsError:  # someone else declared it at the same moment
-        faster = _existing(sweep)
-        assert faster is not None
-        return _same(faster, plan, draft, code, sweep)
-    return Declared(sweep, plan, code, (*draft.notes, *program.how, *program.notes), new=True)
+        write_new(sweep.plan, plan.encode())  # from here on, the sweep is declared
+    except FileExistsError:
+        return _existing(sweep)
+    return None
 
 
 def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
     """Write sweep.yaml, or complete it if the same declaration was interrupted.
 
-    Raises UserError if another one is there without a plan: its declaration may be running.
+    Raises UserError if there is another one without a plan, which someone may be declaring.
     """
     sweep.root.mkdir(parents=True, exist_ok=True)
     try:
@@ -203,7 +192,7 @@ def _plan(
 ) -> Plan:
     declaration, expansion = draft.declaration, draft.expansion
     guard = guard_for(layout.root, config.consistency)
-    heartbeat, lease = _RHYTHM[guard.consistency]
+    heartbeat, lease = _HEARTBEAT_AND_LEASE[guard.consistency]
     if config.heartbeat is not None:
         heartbeat = config.heartbeat
         lease = max(lease, HEARTBEATS * heartbeat)
@@ -220,7 +209,7 @@ def _plan(
         consistency=guard.consistency,
         heartbeat=heartbeat,
         lease=lease,
-        source_digest=_meaning(draft, code),
+        source_digest=_source_digest(draft, code),
         declared_by=member,
         declared_at=now,
         program=declaration.program,
@@ -250,15 +239,15 @@ def _origin(code: frozen_code.Code, root: Path) -> str | None:
 
 
 def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
-    """Return the rule to stop early; an objective that asks expects Optuna's usual pruner."""
+    """Return the rule for early stopping; the default for Optuna is that of Optuna itself."""
     rule = declaration.early_terminate
     if rule is None and declaration.method == "optuna":
         rule = Median()
     return rule.to_json() if rule else None
 
 
-def _meaning(draft: Draft, code: frozen_code.Code) -> str:
-    """Return the digest of everything that decides the sweep's tasks."""
+def _source_digest(draft: Draft, code: frozen_code.Code) -> str:
+    """Return the digest of everything that the sweep's tasks depend on."""
     content = {
         key: value
         for key, value in draft.declaration.content.items()
@@ -272,7 +261,7 @@ def _meaning(draft: Draft, code: frozen_code.Code) -> str:
 
 @dataclass(frozen=True)
 class Preview:
-    """The program of a draft: its code, how it is run, notes for the author, and its notebook."""
+    """The program of a draft: its code, its kind, notes for the author, and its notebook."""
 
     code: frozen_code.Code
     kind: Kind
@@ -291,11 +280,11 @@ class Preview:
 
 
 def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
-    """Check what a sweep is declared with, and write nothing.
+    """Check a sweep's name and program, and write nothing.
 
-    The program is looked up in `folders`, in turn. Raises UserError for a name that a sweep
-    cannot have, a program that cannot be frozen or run, and a notebook that the parameters would
-    not reach or that imports a module which is not frozen; NoProgramError if there is no program.
+    The program is looked up in `folders`, in turn. Raises UserError for a name that is not
+    allowed, a program that cannot be frozen or run, and a notebook that does not use the
+    parameters or imports a module that is not frozen; NoProgramError if the program is not found.
     """
     check_name(name, "sweep")
     declaration = draft.declaration
@@ -327,10 +316,10 @@ def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
 
 def _existing(sweep: SweepLayout) -> Plan | None:
     try:
-        for _ in range(_LOOKS):
-            if sweep.plan.stat().st_size:  # else someone is about to write it
+        for _ in range(_CHECKS):
+            if sweep.plan.stat().st_size:  # otherwise someone is writing it
                 break
-            time.sleep(_BETWEEN_LOOKS)
+            time.sleep(_BETWEEN_CHECKS)
         return read_plan(sweep.plan)
     except FileNotFoundError:
         return None

@@ -9,9 +9,9 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.IGNORECASE)
 
 
 def parse_duration(text: str | float, name: str = "duration") -> float:
-    """Return the seconds of a duration such as "90s", "10m" or "1h30m", or a number of seconds.
+    """Return a duration such as "90s", "10m", "1h30m" or a number of seconds, in seconds.
 
-    Raises UserError, with `name` in front, for any other text and for a duration that is not
+    Raises UserError, which starts with `name`, for any other text and for a duration that is not
     positive and finite.
     """
     error = UserError(f"{name}: {text!r} is not a duration; write 90s, 10m, 11h or 1h30m")
@@ -33,14 +33,14 @@ def parse_duration(text: str | float, name: str = "duration") -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration for people to read: "0.4 s", "12 s", "3 min 20 s", "1 h 05 min"."""
+    """Return a duration as text, such as "0.4 s", "12 s", "3 min 20 s" or "1 h 05 min"."""
     if seconds < 10:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60:02d} s"
+    if rounded < 86400:
+        return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
+    return f"{rounded // 86400} d {rounded % 86400 // 3600:02d} h"

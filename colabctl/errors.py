@@ -1,4 +1,4 @@
-"""The error for problems that the user can fix, and the search for a similar name."""
+"""The error for problems that users can fix, and the search for a similar name."""
 
 from collections.abc import Iterable
 from itertools import islice

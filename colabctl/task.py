@@ -18,11 +18,11 @@ _DEEPEST = 20  # levels of lists and maps in a metric
 class Assignment:
     """What a worker passes to the process that runs a task, as JSON in the file $COLABCTL_TASK.
 
-    The files are on this machine, and "" if the process answers through a pipe.
+    The files are on this machine; they are "" for a process that answers through a pipe.
 
     Attributes:
-        folder: the attempt's own folder; it need not exist.
-        earlier: folders of earlier attempts, newest first; they need not exist.
+        folder: the attempt's own folder; it may not exist.
+        earlier: folders of earlier attempts, newest first; they may not exist.
         result: file for the metrics.
         reports: file for intermediate values.
         stop: file that exists once the task should stop.
@@ -133,10 +133,10 @@ class Task:
         self._recorder.report(step, plain_metrics(values))
 
     def should_stop(self) -> bool:
-        """Whether the task should stop now, because it is behind the others.
+        """Whether the task should stop now because it is behind the others.
 
-        The sweep's `early_terminate` decides. A task that ends after this returned True counts as
-        pruned, with its metrics so far.
+        The sweep's `early_terminate` decides. A task that ends after this has returned True counts
+        as pruned, with its metrics so far.
         """
         self.stop_requested = self.stop_requested or self._recorder.should_stop()
         return self.stop_requested
@@ -224,7 +224,7 @@ class FileRecorder:
         self._stop = Path(assignment.stop) if assignment.stop else None
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
-        """Append a line to the reports file; `asks` says that the program checks should_stop."""
+        """Append a line to the reports file; `asks` means that the program checks should_stop."""
         line = json.dumps({"step": step, "values": values, "asks": True}) + "\n"
         with self._reports.open("a", encoding="utf-8") as file:
             file.write(line)
@@ -237,7 +237,7 @@ class FileRecorder:
         """Do nothing: a program is never an objective."""
 
     def done(self, metrics: dict[str, Any]) -> None:
-        """Write the result file, so that the worker never sees a part of it."""
+        """Write the result file in one step, so that the worker never reads a part of it."""
         part = self._result.with_suffix(".part")
         part.write_text(json.dumps(metrics), encoding="utf-8")
         part.replace(self._result)

@@ -192,12 +192,12 @@ class Project:
 def check_interrupted_leaves_nothing(project: Project, sweep: str, machine: Path) -> None:
     """Interrupt a worker, and check that its temporary folder is empty afterwards.
 
-    Its task ignores signals and has created the file `begun`. `machine` is a folder to create for
+    Its task ignores signals and has created the file `started`. `machine` is a folder to create for
     the worker's temporary files.
     """
     machine.mkdir()
     worker = project.start("work", sweep, TMPDIR=str(machine))
-    until((project.root / "begun").exists)
+    until((project.root / "started").exists)
     assert [each.name[:14] for each in machine.iterdir()] == ["colabctl-work-"]
     worker.send_signal(signal.SIGINT)
     assert end(worker).code == 0

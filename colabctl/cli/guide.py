@@ -146,7 +146,7 @@ def _show(text: str) -> None:
     if not _is_installed(pager):
         print(rendered, end="")
         return
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S602 - the user's own command, run as git and man run it
         pager,
         shell=True,
         stdin=subprocess.PIPE,

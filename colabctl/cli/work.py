@@ -128,10 +128,18 @@ def _recover(layout: "Layout") -> None:
     from colabctl.work.open_sweep import OpenSweep
     from colabctl.work.recovery import recover, unsent_events
 
-    recoveries = list(unsent_events(layout.root))
+    problems: list[str] = []
+    recoveries = list(unsent_events(layout.root, problems.append))
     for unsent in recoveries:
-        recover(OpenSweep.named(layout, unsent.sweep), unsent)
-        tell(f"{unsent.sweep}: recovered the results of {', '.join(unsent.results) or 'no task'}")
+        try:
+            recover(OpenSweep.named(layout, unsent.sweep), unsent)
+        except (UserError, OSError) as error:
+            problems.append(f"{unsent.file} stays on this machine: {error}")
+            continue
+        results = f"the results of {', '.join(unsent.results)}" if unsent.results else "events"
+        tell(f"{unsent.sweep}: recovered {results}")
+    if problems:
+        raise UserError("\n".join(problems))
     if not recoveries:
         tell(f"nothing to recover on this machine for {layout.root}")
 

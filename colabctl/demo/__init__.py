@@ -40,9 +40,9 @@ _HERE = Path(__file__).parent
 def run(root: Path, trials: int) -> None:
     """Create the project in `root` if it does not exist, run its sweep, and show the results.
 
-    Raises UserError if scikit-learn is not installed, or if `root` has other files in it.
+    Raises UserError if scikit-learn is not installed, or if `root` contains anything else.
     """
-    talk = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False)
     _check_sklearn()
     if root.exists() and not is_project(root) and any(root.iterdir()):
         raise UserError(f"{root} is not empty; choose a new folder: colabctl demo DIR")
@@ -50,12 +50,12 @@ def run(root: Path, trials: int) -> None:
     config = load(root, {})
     layout = config.layout
     place_wheel(layout)
-    talk.print(
+    console.print(
         f"[bold]1[/] a project with two members, {' and '.join(MEMBERS)}: {escape(str(root))}"
     )
     _write_data(layout)
     protection = raw.protect(layout, layout.raw)
-    talk.print(f"[bold]2[/] raw data, protected: {protection.files} files in data/raw")
+    console.print(f"[bold]2[/] raw data, protected: {protection.files} files in data/raw")
     for name in ("train.py", "sweep.yaml"):
         _copy(_HERE / name, layout.member_notebooks(MEMBERS[0]) / name)
     file = layout.member_notebooks(MEMBERS[0]) / "sweep.yaml"
@@ -70,12 +70,12 @@ def run(root: Path, trials: int) -> None:
         program_folder=file.parent,
     )
     plan = declared.plan
-    talk.print(
+    console.print(
         f"[bold]3[/] a sweep of {plan.total} tasks: 3 models x 4 data sets x {trials} trials"
     )
-    talk.print("[bold]4[/] two workers, as if on two machines")
+    console.print("[bold]4[/] two workers, as if on two machines")
     with _workers(layout, plan.sweep) as workers:
-        _watch(layout, declared.layout, workers, talk)
+        _watch(layout, declared.layout, workers, console)
     open_sweep = OpenSweep.at(root, declared.layout)
     open_sweep.ledger.refresh()
     rows = results(open_sweep.ledger.state, open_sweep.tasks)

@@ -228,9 +228,12 @@ def _unfinished(layout: Layout) -> Iterator[Check]:
 
 
 def _unsent(layout: Layout) -> Iterator[Check]:
-    for unsent in unsent_events(layout.root):
+    problems: list[str] = []
+    for unsent in unsent_events(layout.root, problems.append):
         yield Check(
             "results", "wrong",
             f"sweep {unsent.sweep}: results that are only on this machine: {len(unsent.results)}",
             "recover them with colabctl work --recover",
         )  # fmt: skip
+    for problem in problems:
+        yield Check("results", "wrong", problem, "keep that file until its results are recovered")

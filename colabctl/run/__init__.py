@@ -1,1 +1,1 @@
-"""Runs one task: a function, a program, a notebook, an Optuna objective, a W&B script."""
+"""Runs one task: a function, a program, a notebook, an Optuna objective or a W&B script."""

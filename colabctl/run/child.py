@@ -1,8 +1,8 @@
 """The process that runs tasks for a worker: it loads the code once and runs one task at a time.
 
-It reads messages from its standard input and writes messages to its standard output. What a task
-prints goes to the log file instead, which holds the output of the current task only. When the
-worker dies, its pipe closes, and this process kills itself and everything it started.
+It reads messages from standard input and writes messages to standard output. What a task prints
+goes to a log file, which holds only the current task's output. When the worker dies, the pipe
+closes, and this process kills itself and everything it started.
 """
 
 import os
@@ -30,15 +30,15 @@ from colabctl.task import Assignment, Task
 Assignments = queue.SimpleQueue[tuple[Assignment, ...]]
 Send = Callable[[Message], None]
 
-# Seconds that a task waits for the worker, which may be waiting for the folder itself. The task
-# sees a later answer the next time it asks.
+# Seconds that a task waits for the worker's answer, as the worker may be waiting for the folder.
+# The task sees a late answer the next time it asks.
 _ANSWER_WITHIN = 5.0
 
 
 class StopFlag:
-    """Whether the worker wants the current task to stop, and how many reports it has answered.
+    """Whether the current task should stop, and how many of its reports the worker has answered.
 
-    The thread that reads the pipe sets it; the task reads it.
+    The thread that reads the pipe sets it, and the task reads it.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class StopFlag:
             self._index, self._answers, self._stop = index, 0, False
 
     def update(self, answer: messages.Answer) -> None:
-        """Record an answer; ignore a late one, about an earlier task."""
+        """Record an answer; ignore it if it is for an earlier task."""
         with self._changed:
             if answer.index == self._index:
                 self._answers += 1
@@ -61,7 +61,7 @@ class StopFlag:
                 self._changed.notify_all()
 
     def wait(self, reports: int) -> None:
-        """Wait, for a limited time, until the worker has answered this many reports."""
+        """Wait for a limited time until the worker has answered this many reports."""
         with self._changed:
             self._changed.wait_for(lambda: self._answers >= reports or self._stop, _ANSWER_WITHIN)
 
@@ -71,7 +71,7 @@ class StopFlag:
 
 
 class _PipeRecorder:
-    """Sends a task's values to the worker while the task runs, whatever its threads do.
+    """Sends a task's values to the worker, but not after the task has ended.
 
     `stop_flag` is None if the sweep never stops tasks early.
     """
@@ -95,7 +95,7 @@ class _PipeRecorder:
     def should_stop(self) -> bool:
         if self._stop_flag is None:
             return False
-        self._stop_flag.wait(self._reports)  # the last report may be the one that decides
+        self._stop_flag.wait(self._reports)  # the answer to the last report may decide
         return self._stop_flag.is_set()
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
@@ -104,19 +104,19 @@ class _PipeRecorder:
                 self._send(messages.Suggestion(self._index, name, value, distribution))
 
     def done(self, metrics: dict[str, Any]) -> None:
-        """No-op: the metrics travel with the task's outcome."""
+        """Do nothing: the metrics are sent with the task's end."""
 
     def failed(self, error: BaseException) -> None:
         raise error
 
     def close(self) -> None:
-        """Drop later values: they would count for the next task."""
+        """Drop later values, which a thread of the task may still report."""
         with self._lock:
             self._closed = True
 
 
 class _Output:
-    """Redirects standard output and standard error to a log that holds only the current task's."""
+    """Redirects standard output and error to a log, which holds only the current task's output."""
 
     def __init__(self, log: Path) -> None:
         self.log = log
@@ -165,7 +165,7 @@ def serve(
 
 
 def _describe(error: BaseException, log: Path, conceal: Callable[[str], str]) -> tuple[str, str]:
-    """Return an error in one line, and the end of the output with the error's traceback."""
+    """Return an error in one line, and the end of the output, with the traceback."""
     _flush()
     if not isinstance(error, TaskError):
         traceback.print_exception(error)
@@ -195,8 +195,8 @@ def _attempt(
 def _pipes() -> tuple[int, int]:
     """Return the pipes from and to the worker, hidden from everything that runs here.
 
-    A process that a task starts could otherwise read the assignments, or keep the worker from
-    noticing that this process died.
+    Otherwise, a process that a task starts could read the assignments, or keep the worker from
+    noticing that this process has died.
     """
     pipes = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -210,8 +210,7 @@ def _pipes() -> tuple[int, int]:
 
 def _follow(incoming: int, assignments: Assignments, stop_flag: StopFlag) -> None:
     """Pass on the worker's messages; when the worker is gone, kill this process group."""
-    # The worker may die in the middle of a line.
-    with os.fdopen(incoming, "rb") as lines, suppress(ValueError):
+    with os.fdopen(incoming, "rb") as lines, suppress(ValueError):  # it may die within a line
         for line in lines:
             match messages.decode(line):
                 case messages.Assign(batch):
@@ -230,8 +229,7 @@ def main() -> None:
     channel = os.fdopen(outgoing, "wb")
     assignments: Assignments = queue.SimpleQueue()
     stop_flag = StopFlag()
-    following = (incoming, assignments, stop_flag)
-    threading.Thread(target=_follow, args=following, daemon=True).start()
+    threading.Thread(target=_follow, args=(incoming, assignments, stop_flag), daemon=True).start()
     serve(settings, channel, assignments, stop_flag)
     channel.flush()
 

@@ -1,6 +1,9 @@
-"""The files through which a task in its own process gets its assignment and answers."""
+"""The files through which a program or notebook gets its task and returns values."""
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,21 @@ VARIABLES = (
 )
 
 
+@contextmanager
+def task_folder(scratch: Path | None) -> Iterator[Path]:
+    """Provide a temporary folder on this machine, in `scratch`, for one run of a task."""
+    with tempfile.TemporaryDirectory(
+        prefix="colabctl-task-", dir=scratch, ignore_cleanup_errors=True
+    ) as name:
+        yield Path(name)
+
+
 class Exchange:
     """A task's files, in a folder of its own on this machine.
 
     Attributes:
-        environ: variables that name the files.
-        asked: whether the task reports through `colabctl.task()`, and so learns when to stop.
+        environ: variables with the paths of the files.
+        asked: whether the task reports through `colabctl.task()`, where it learns when to stop.
     """
 
     def __init__(self, folder: Path, task: Task) -> None:
@@ -30,7 +42,7 @@ class Exchange:
         self._result = folder / "result.json"
         self._reports = folder / "reports.jsonl"
         self._stop = folder / "stop"
-        self._offset = 0  # bytes of the reports that were read
+        self._offset = 0  # bytes of the reports read so far
         self.asked = False
         assignment = replace(
             task.assignment,
@@ -40,12 +52,8 @@ class Exchange:
         )
         file = folder / "task.json"
         file.write_text(json.dumps(vars(assignment)), encoding="utf-8")
-        values = (
-            str(file),
-            *map(str, (self._result, self._reports, self._stop)),
-            task.assignment.folder,
-        )
-        self.environ = dict(zip(VARIABLES, values, strict=True))
+        paths = (file, self._result, self._reports, self._stop, task.assignment.folder)
+        self.environ = dict(zip(VARIABLES, map(str, paths), strict=True))
 
     def request_stop(self) -> None:
         """Create the file that asks the task to stop."""

@@ -16,7 +16,7 @@ _LONGEST = 500  # characters of a headline
 
 
 class TaskError(Exception):
-    """A task failed, and the message says everything: no traceback is needed."""
+    """A task failed. The message says why, so no traceback is needed."""
 
 
 class ProgramError(TaskError):

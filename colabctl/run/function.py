@@ -11,7 +11,7 @@ Run = Callable[[dict[str, Any], Task], dict[str, Any]]
 
 
 def call(function: Callable[..., Any], params: dict[str, Any], task: Task) -> dict[str, Any]:
-    """Call a function (params, task) -> metrics or None; it may also call task.done(...)."""
+    """Call a function (params, task) -> metrics or None, which may also call task.done(...)."""
     answer = function(params, task)
     if answer is None:
         answer = {}

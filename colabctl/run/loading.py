@@ -13,10 +13,10 @@ from colabctl.run.settings import Settings
 
 
 def load(settings: Settings) -> Run:
-    """Return the function that runs a task, for a sweep of any kind.
+    """Return the function that runs a task, for a program of any kind.
 
-    Raises whatever the sweep's file raises when it is imported, and TaskError if the file has no
-    such function.
+    Raises whatever the sweep's file raises when it is imported, and TaskError if the file does not
+    have the function.
     """
     code, root, scratch = Path(settings.code), Path(settings.root), Path(settings.log).parent
     file, _, name = settings.program.partition(":")
@@ -39,7 +39,7 @@ def load(settings: Settings) -> Run:
 
         return program_runner(path, settings.command, root, settings.kill_after, scratch)
     sys.path[:0] = list(dict.fromkeys([str(path.parent), str(code)]))
-    # Under the file's own name, which its pickles and child processes refer to.
+    # Import it under the file's own name, which its pickles and child processes refer to.
     module_name = path.stem if path.stem not in sys.modules else f"{path.stem}_{code.name}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -63,7 +63,7 @@ def load(settings: Settings) -> Run:
 
 
 def _importing(kind: str) -> AbstractContextManager[None]:
-    """Return the context to import a file in: an objective's stops at its own Study.optimize."""
+    """Return the context for an import: an objective's file stops at its own Study.optimize."""
     if kind != "objective":
         return nullcontext()
     from colabctl.run.optuna.objective import until_optimize  # noqa: PLC0415 - Optuna

@@ -25,7 +25,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Report:
-    """A task reports intermediate values."""
+    """A task reported intermediate values."""
 
     index: int
     step: float | None
@@ -43,23 +43,19 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Done:
+class _WithMetrics:
+    index: int
+    seconds: float
+    metrics: dict[str, Any]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+class Done(_WithMetrics):
     """A task finished; `seconds` is how long it ran."""
 
-    index: int
-    seconds: float
-    metrics: dict[str, Any]
-    attributes: dict[str, Any] = field(default_factory=dict)
 
-
-@dataclass(frozen=True)
-class Pruned:
+class Pruned(_WithMetrics):
     """A task was stopped early, with the metrics it had by then."""
-
-    index: int
-    seconds: float
-    metrics: dict[str, Any]
-    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Assign:
-    """Run these tasks, one after the other; none means that no more will come."""
+    """Run these tasks, one after the other; without tasks, end."""
 
     assignments: tuple[Assignment, ...]
 
@@ -99,13 +95,13 @@ def encode(message: Message) -> bytes:
     """Return a message as a line."""
     parts = vars(message)
     if isinstance(message, Assign):
-        parts = {"assignments": [vars(each) for each in message.assignments]}
+        parts = {"assignments": [vars(assignment) for assignment in message.assignments]}
     line = json.dumps({"type": type(message).__name__, **parts}, separators=(",", ":"))
     return line.encode() + b"\n"
 
 
 def decode(line: bytes) -> Message:
-    """Return the message in a line; raise ValueError if it holds none."""
+    """Return the message in a line; raise ValueError if it is not a message."""
     try:
         parts = json.loads(line)
         kind = parts.pop("type")

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.run.exchange import Exchange
+from colabctl.run.exchange import Exchange, task_folder
 from colabctl.run.failure import ProgramError, Pruned, TaskError
 from colabctl.run.function import Run
 from colabctl.run.termination import KILL_AFTER, GracefulStop, how_it_ended
@@ -32,17 +31,17 @@ def runner(
 ) -> Run:
     """Return the function that runs `program` for one task.
 
-    The program finds its task in $COLABCTL_TASK. It may write metrics, a flat JSON object, to
+    The program reads its task from $COLABCTL_TASK. It may write metrics, a flat JSON object, to
     $COLABCTL_RESULT, and intermediate values, one JSON object per line, to $COLABCTL_REPORTS.
     Values that it logs with W&B count as well. The program is the frozen copy, but its current
     folder is the project, so that it finds data/raw/x.csv. The task's files are in a new folder
-    in `scratch`. The caller deletes `scratch`, because this process may be killed.
+    in `scratch`, which the caller deletes, because this process may be killed.
 
-    To stop the task early, the file $COLABCTL_STOP is created and the program gets SIGTERM: at
-    once, or after `kill_after` seconds if it reports through `colabctl.task()` and so learns that
-    it should stop. It gets SIGKILL another `kill_after` seconds later.
+    To stop a task early, this creates the file $COLABCTL_STOP and sends SIGTERM: at once, or after
+    `kill_after` seconds if the program reports through `colabctl.task()`, where it learns that it
+    should stop. SIGKILL follows another `kill_after` seconds later.
     """
-    # A stop goes to the process group. The program may need time to end, and this process must
+    # SIGTERM goes to the process group. The program may need time to end, and this process must
     # outlive it to report how it ended. Unlike SIG_IGN, a handler is not inherited.
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
@@ -52,10 +51,7 @@ def runner(
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
         stopped.clear()
-        with tempfile.TemporaryDirectory(
-            prefix="colabctl-task-", dir=scratch, ignore_cleanup_errors=True
-        ) as name:
-            folder = Path(name)
+        with task_folder(scratch) as folder:
             exchange = Exchange(folder, task)
             environ = {
                 **os.environ,
@@ -74,7 +70,7 @@ def runner(
             pruned = _run_to_end(
                 arguments, environ, root, task, exchange, runs=runs, kill_after=kill_after
             )
-            if stopped.is_set() and not pruned:  # even with exit code 0: it saved partial results
+            if stopped.is_set() and not pruned:  # even with exit code 0: the results are partial
                 raise TaskError("stopped by SIGTERM")
             task.metrics = {**runs.metrics(), **exchange.metrics()}
             if pruned:
@@ -131,7 +127,7 @@ def _run_to_end(
 
 
 def _terminate(process: "subprocess.Popen[bytes]") -> None:
-    """Send SIGTERM to the program and everything it started; this process handles the signal."""
+    """Send SIGTERM to the group: the program, everything it started, and this process."""
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGTERM)
     else:

@@ -1,4 +1,4 @@
-"""Keeps the project's secrets out of every file: they stay in the environment."""
+"""Keeps the project's secrets out of files: they stay in the environment."""
 
 import html
 import json
@@ -12,7 +12,7 @@ _SHORTEST = 4  # characters; shorter secrets appear inside ordinary words
 
 
 def check_present(names: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Raise UserError, naming them, if some secrets are not in the environment."""
+    """Raise UserError with the names of secrets that are not in the environment."""
     missing = [name for name in names if not environ.get(name)]
     if missing:
         raise UserError(
@@ -23,7 +23,7 @@ def check_present(names: Sequence[str], environ: Mapping[str, str]) -> None:
 
 
 def concealer(names: Sequence[str], environ: Mapping[str, str]) -> Callable[[str], str]:
-    """Return a function that replaces the values of secrets in a text by their names."""
+    """Return a function that replaces the values of secrets in a text with their names."""
     values = {name: environ.get(name, "") for name in names}
     forms = {form: name for name, value in values.items() for form in _forms(value)}
     # The longest first: one secret may be the beginning of another.
@@ -48,7 +48,7 @@ def concealed(value: Any, conceal: Callable[[str], str]) -> Any:
 
 
 def _forms(value: str) -> set[str]:
-    """Return the texts in which a secret may appear: complete, in part, or quoted."""
+    """Return the forms in which a secret may appear: complete, in part, or quoted."""
     parts = {value, value.strip(), " ".join(value.split()), *map(str.strip, value.splitlines())}
     quoted = {
         form

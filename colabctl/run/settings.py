@@ -1,4 +1,4 @@
-"""The settings that a worker gives to the process that runs its tasks."""
+"""The settings that a worker passes to the process that runs its tasks."""
 
 import json
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from colabctl.notebook.kernel_options import KernelOptions
 
 @dataclass(frozen=True)
 class Settings:
-    """What a worker passes to the process that runs its tasks.
+    """How a process runs its tasks.
 
     Attributes:
-        program: "file.py:function", or the file of a program, inside `code`.
+        program: "file.py:function", or a program's file, relative to `code`.
         kind: the kind of the program, as in the plan.
         prunes: whether tasks may be stopped early.
         command: W&B's command list, for a program.

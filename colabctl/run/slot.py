@@ -32,14 +32,14 @@ from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, how_it_ended, signal_group
 from colabctl.task import Assignment
 
-# Tasks that the process already has cannot be taken back without killing it.
+# Seconds of work to send to the process at once: those tasks cannot be taken back any more.
 HANDOUT_SECONDS = 0.05
-_MOST_HANDOUT = 256
+_MOST_HANDOUT = 256  # tasks
 
 
 @dataclass(frozen=True)
 class Returned:
-    """The task did not finish, for no reason of its own; any worker may run it."""
+    """The task was stopped through no fault of its own; any worker may run it."""
 
 
 End = Done | Pruned | Failed | Returned
@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
 
 
 Outcomes = deque[Outcome | Broken]
-"""What a slot has to say to its worker, oldest first."""
+"""What slots report to their worker, oldest first."""
 
 
 class Stop(NamedTuple):
@@ -63,7 +63,7 @@ class Stop(NamedTuple):
     error: str = ""
 
     def end_of(self, failure: Failed) -> End:
-        """Return the outcome of a task that was stopped and then failed."""
+        """Return the end of a task that failed because it was stopped."""
         if self.kind == "returned":
             return Returned()
         if self.kind == "pruned":
@@ -81,7 +81,7 @@ def handout_size(seconds: float | None) -> int:
 class Slot:
     """Runs its tasks one at a time, in a process that is replaced when it dies.
 
-    The slot's thread fills `outcomes`, and calls `wake` when the worker should look at them.
+    The slot's thread adds to `outcomes`, and calls `wake` when the worker should look at them.
     """
 
     def __init__(
@@ -103,9 +103,9 @@ class Slot:
         self._process: subprocess.Popen[bytes] | None = None
         self._loading = False  # the process has not sent its first message yet
         self._stopped: tuple[int, Stop] | None = None
-        self._signalled: subprocess.Popen[bytes] | None = None  # got SIGTERM, for some task
+        self._signalled: subprocess.Popen[bytes] | None = None  # the process that got SIGTERM
         self._sending = threading.Lock()
-        self.seconds: float | None = None  # that a task took lately
+        self.seconds: float | None = None  # that recent tasks took, on average
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -131,7 +131,7 @@ class Slot:
                 return None
             return self._sent[0], time.monotonic() - self._started
 
-    def give(self, assignments: list[Assignment]) -> None:
+    def assign(self, assignments: list[Assignment]) -> None:
         """Add tasks to run."""
         with self._changed:
             self._waiting.extend(assignments)
@@ -143,9 +143,9 @@ class Slot:
             return [self._waiting.pop() for _ in range(min(count, len(self._waiting)))]
 
     def drop(self, index: int) -> bool:
-        """Remove a waiting task and return True; stop a running one, which comes back returned."""
+        """Remove a waiting task and return True; stop a running one, which ends as Returned."""
         with self._changed:
-            others = deque(each for each in self._waiting if each.index != index)
+            others = deque(task for task in self._waiting if task.index != index)
             dropped = len(others) < len(self._waiting)
             self._waiting = others
         if not dropped:
@@ -166,10 +166,10 @@ class Slot:
             process.stdin.flush()
 
     def stop(self, index: int, why: Stop, kill_after: float | None = None) -> None:
-        """End the task if it is running.
+        """Stop the task if it is running.
 
-        The process gets SIGTERM, and SIGKILL if it is still there after `kill_after` seconds;
-        None means the seconds of the settings.
+        The process gets SIGTERM, and SIGKILL if it is still running after `kill_after` seconds
+        (default: those of the settings).
         """
         with self._changed:
             if self._stopped or not self._sent or self._sent[0].index != index:
@@ -181,7 +181,7 @@ class Slot:
 
         def kill() -> None:
             with self._changed:
-                if self._stopped is stopped:  # still the same task
+                if self._stopped is stopped:  # the task is still running
                     signal_group(process, KILL)
 
         signal_group(process, signal.SIGTERM)
@@ -192,7 +192,7 @@ class Slot:
         timer.start()
 
     def close(self, within: float = 5.0) -> None:
-        """End the process and the thread; kill what still runs after `within` seconds."""
+        """End the process and the thread; after `within` seconds, kill the process."""
         with self._changed:
             self._closing = True
             self._waiting.clear()
@@ -209,7 +209,7 @@ class Slot:
         self._thread.join()
 
     def _serve(self) -> None:
-        """Keep a process ready and send it the tasks."""
+        """Keep a process ready, and send it the tasks."""
         try:
             while not self._closing and self._start():
                 with self._changed:
@@ -234,8 +234,8 @@ class Slot:
         """Make sure that a process has loaded the code; return whether one has."""
         if self._process is not None and self._process.poll() is None:
             return True
-        self._reap()  # it died between two tasks, so no task is to blame
-        # -P keeps the current folder, where others write, off the path.
+        self._reap()  # if it died between two tasks, no task is to blame
+        # -P keeps the current folder, where others write, off the import path.
         module = [sys.executable, "-P", "-m", "colabctl.run.child"]
         with self._changed:
             if self._closing:
@@ -257,7 +257,7 @@ class Slot:
         if isinstance(first, Ready):
             return True
         ended = how_it_ended(self._process.wait())
-        if not self._closing:  # otherwise it ended because of that
+        if not self._closing:  # otherwise `close` ended it
             if not isinstance(first, Broken):
                 log = tail(Path(self._settings.log))
                 first = Broken(f"the process {ended} while loading it", log)
@@ -284,22 +284,22 @@ class Slot:
                 raise BrokenPipeError
             self._handle(decode(line))
         if count:
-            lately = (time.monotonic() - started) / count
-            self.seconds = lately if self.seconds is None else (self.seconds + lately) / 2
+            latest = (time.monotonic() - started) / count
+            self.seconds = latest if self.seconds is None else (self.seconds + latest) / 2
 
     def _handle(self, message: Message) -> None:
         assignment, stopped = self._sent[0], self._stopped
         match message:
             case Report(index) | Suggestion(index) if index == assignment.index:
                 self._outcomes.append(Outcome(assignment, message))
-                if isinstance(message, Report) and self._settings.prunes:  # awaits an answer
+                if isinstance(message, Report) and self._settings.prunes:  # it needs an answer
                     self._wake()
             case Failed(index) if stopped and stopped[0] == index == assignment.index:
                 self._finish(assignment, stopped[1].end_of(message))
             case Done(index) | Pruned(index) | Failed(index) if index == assignment.index:
                 self._finish(assignment, message)
             case _:
-                raise ValueError(f"unexpected: {message!r:.80}")
+                raise ValueError(f"unexpected message: {message!r:.80}")
 
     def _finish(self, assignment: Assignment, end: End) -> None:
         with self._changed:
@@ -309,7 +309,7 @@ class Slot:
             self._stopped = None
 
     def _reap(self) -> None:
-        """Clear away a process that died: end the task that ran in it, and keep the others."""
+        """Clean up after a process that died: record the end of its task, and keep the others."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -327,7 +327,7 @@ class Slot:
         end = failure = Failed(assignment.index, seconds, error, log)
         if stopped and stopped[0] == assignment.index:
             end = stopped[1].end_of(failure)
-        elif process is self._signalled:  # the signal was for the task before, which had just ended
+        elif process is self._signalled:  # SIGTERM was for the previous task, which had just ended
             end = Returned()
         self._finish(assignment, end)
         with self._changed:
@@ -342,7 +342,7 @@ class Slot:
         except (OSError, subprocess.TimeoutExpired):
             signal_group(process, KILL)
         else:
-            signal_group(process, signal.SIGTERM)  # processes that its tasks left running
+            signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
         _close_pipes(process)
 
 

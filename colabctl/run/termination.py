@@ -1,4 +1,4 @@
-"""Ends processes that should stop, and says how a process ended."""
+"""Stops processes, and describes how a process ended."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, number)
         else:
-            subprocess.run(  # noqa: S603 - ends a tree of processes where there are no groups
+            subprocess.run(  # noqa: S603 - ends the process tree where there are no groups
                 ["taskkill", "/F", "/T", "/PID", str(process.pid)],  # noqa: S607
                 check=False,
                 capture_output=True,
@@ -26,10 +26,9 @@ def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
 
 
 class GracefulStop:
-    """Stops something step by step: waits for it to end, then asks it to, then kills it.
+    """Stops something in two steps: asks it to end after `patience` seconds, then kills it.
 
-    It is asked after `patience` seconds, and killed after another `kill_after` seconds. `asked`
-    says whether it has been asked.
+    It is killed `kill_after` seconds after the request. `asked` is whether it has been asked.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class GracefulStop:
         self.asked = False
 
     def advance(self) -> None:
-        """Take the step that is due, if any."""
+        """Take the next step if it is due."""
         now = time.monotonic()
         if now >= self._kill_at:
             self._kill()

@@ -10,8 +10,12 @@ from colabctl.sharedfs.files import read_file
 RESTORE = "restore it from the folder's version history"
 
 
-def read_record(path: Path, limit: int, newest: int, *, fix: str = RESTORE) -> dict[str, Any]:
+def read_record(
+    path: Path, limit: int, newest: int, *, unnumbered: int | None = None, fix: str = RESTORE
+) -> dict[str, Any]:
     """Return the record in a file of at most `limit` bytes.
+
+    `unnumbered` is the format of a record without a number, None if it must have one.
 
     Raises UserError, which suggests `fix`, if it is damaged, and UserError if its format is newer
     than `newest`; OSError if the file cannot be read.
@@ -20,6 +24,8 @@ def read_record(path: Path, limit: int, newest: int, *, fix: str = RESTORE) -> d
         record = json.loads(read_file(path, limit))
     except (ValueError, RecursionError) as error:
         raise damaged(path, error, fix=fix) from None
+    if isinstance(record, dict) and unnumbered is not None:
+        record.setdefault("format", unnumbered)
     if not isinstance(record, dict) or type(record.get("format")) is not int:
         raise damaged(path, "it has no format number", fix=fix)
     if record["format"] > newest:

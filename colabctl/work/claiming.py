@@ -4,6 +4,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from colabctl.ledger import Claim, SweepState
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
@@ -19,16 +20,24 @@ from colabctl.work.pool import LoopPool, SlotPool
 from colabctl.work.recovery import save_unsent
 
 
-class Claiming:
-    """One worker's part in the protocol of a sweep.
+class Claimer:
+    """Claims tasks of a sweep for one worker, and writes the worker's events.
 
-    It holds the claims and the events that are not written yet. `step` does everything that is
-    due, `keep_up` only what a worker must do while it claims nothing, and `leave` ends it. None of
-    them raises OSError: after a fault of the folder they do nothing for a while, then try again.
+    1. `step` claims tasks for idle slots, with one claim event for all of them.
+    2. With careful claims on an eventual folder, the claims first settle: others must see them.
+       Then `step` reads the journals again. Claims that lost to an earlier one are dropped.
+    3. The pool gets the tasks. `step` reads the journals now and then, and drops tasks that others
+       hold or have finished by now: on an eventual folder, their events may arrive late.
+    4. `report` and `record_end` queue events. Several are written at once, with the next claim or
+       when they have waited long enough. If there are none, a heartbeat renews the leases.
+    5. What will not run here is released, at the latest by `leave`.
+
+    `step` does everything that is due. `keep_alive` only writes, for a worker that must not claim.
+    None of these methods raises OSError: after a passing fault of the folder, they pause and retry.
 
     Attributes:
         tally: What this worker did, and why it ends.
-        error: A fault of the folder that does not pass by itself, so that this worker must end.
+        error: A fault of the folder that does not pass, so this worker must end.
     """
 
     def __init__(
@@ -57,32 +66,33 @@ class Claiming:
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
         self._monotonic = monotonic
         self._pacing = pacing_for(sweep.plan.consistency)
-        self._left = sys.maxsize if limits.max_tasks is None else limits.max_tasks  # to claim
-        self._settling: list[Claim] = []  # claims not to start before `_settled_at`
+        self._claims_left = sys.maxsize if limits.max_tasks is None else limits.max_tasks
+        self._settling: list[Claim] = []  # their tasks start at `_settled_at`
         self._settled_at = 0.0
-        self._claim_at = 0.0  # when to try again after there was nothing to claim
+        self._claim_again_at = 0.0  # after a claim that got no task
         self._idle_poll = self._pacing.busy_poll
-        self._looked_at = float("-inf")
+        self._refreshed_at = float("-inf")
         self._written_at = monotonic()
-        self._pause = 0.0  # seconds to leave a folder alone that did not answer
+        self._pause = 0.0  # seconds to wait after a fault of the folder; 0 if the last turn worked
         self._retry_at = 0.0
 
     @property
     def poll(self) -> float:
-        """Seconds until the next `step` is worth it."""
-        return self._pacing.flush if self._pool.tasks else self._idle_poll
+        """Seconds until the next `step` is worthwhile."""
+        pacing = self._pacing
+        return min(pacing.flush, pacing.refresh) if self._pool.tasks else self._idle_poll
 
     # -- turns ----------------------------------------------------------------------------
 
     def step(self) -> None:
-        """Read the news, claim tasks for idle slots, and write what is due."""
-        self._attempt(self._step)
+        """Read new events, claim tasks for idle slots, and write what is due."""
+        self._with_retries(self._step)
 
-    def keep_up(self) -> None:
-        """Show life and write what has waited long enough."""
-        self._attempt(self._keep_up)
+    def keep_alive(self) -> None:
+        """Write the events that have waited long enough, or a heartbeat if it is due."""
+        self._with_retries(self._keep_alive)
 
-    def _attempt(self, act: Callable[[], None]) -> None:
+    def _with_retries(self, act: Callable[[], None]) -> None:
         if self._monotonic() < self._retry_at:
             return
         try:
@@ -102,17 +112,17 @@ class Claiming:
             self._pause, self.error = 0.0, None
 
     def _step(self) -> None:
-        interval = self._pacing.look if self._pool.tasks else self._idle_poll
-        if self._monotonic() - self._looked_at >= interval:
-            self._look()
+        interval = self._pacing.refresh if self._pool.tasks else self._idle_poll
+        if self._monotonic() - self._refreshed_at >= interval:
+            self._refresh()
         slots = self._pool.idle_soon(self._ahead)
         if slots and self._may_claim():
             self._claim(slots)
         if self._settling and self._monotonic() >= self._settled_at:
             self._start_settled()
-        self._keep_up()
+        self._keep_alive()
 
-    def _keep_up(self) -> None:
+    def _keep_alive(self) -> None:
         writer = self.ledger.writer
         if writer is None:
             return
@@ -120,7 +130,7 @@ class Claiming:
         due = self.outbox and (not self._pool.tasks or waited >= self.outbox.patience())
         if self.ledger.silent_for() >= self._identity.heartbeat:
             self._write(("heartbeat", {}))
-        elif due or writer.due:  # the latter since a fault
+        elif due or writer.due:  # lines are due in the writer after a fault
             self._write()
         self.ledger.sync()
 
@@ -128,14 +138,14 @@ class Claiming:
         self.ledger.record([*self.outbox.take(), *more])
         self._written_at = self._monotonic()
 
-    def over(self) -> bool:
+    def should_end(self) -> bool:
         """Whether this worker should end; `tally` then says why."""
         state, tally = self.ledger.state, self.tally
         if self.error is not None:
             return True
         if self.late():
             tally.ending = "max-time"
-        elif self._pause:  # the state may be out of date, and results are not written
+        elif self._pause:  # the state may be out of date, and results may not be written
             return False
         elif state.finished == state.total and not self.outbox:
             tally.ending = "finished"
@@ -143,7 +153,7 @@ class Claiming:
             tally.ending = "target" if state.reached_target else "stopped"
         elif self._pool.tasks or self.outbox or self._settling:
             return False
-        elif self._left <= 0:
+        elif self._claims_left <= 0:
             tally.ending = "max-tasks"
         elif self.late(self._pool.pace() or 0.0):
             tally.ending = "max-time"
@@ -156,7 +166,7 @@ class Claiming:
         return True
 
     def late(self, seconds: float = 0.0) -> bool:
-        """Whether the time limit will have passed in `seconds`."""
+        """Whether the time limit is at most `seconds` away, or has passed."""
         until = self._limits.until
         return until is not None and self._monotonic() + seconds >= until
 
@@ -164,8 +174,8 @@ class Claiming:
 
     @property
     def _ahead(self) -> float:
-        """Seconds before a slot is idle to claim more for it."""
-        if self.tuner.proposes:  # the next parameters depend on the task that still runs
+        """How many seconds before a slot is idle to claim more for it."""
+        if self.tuner.proposes:  # the next parameters depend on the running task's result
             return 0.0
         return self._pacing.claim_ahead + self._sweep.plan.settling
 
@@ -174,8 +184,8 @@ class Claiming:
         return (
             state.order == "go"
             and not self._settling
-            and self._left > 0
-            and self._monotonic() >= self._claim_at
+            and self._claims_left > 0
+            and self._monotonic() >= self._claim_again_at
             and not self.late(self._pool.pace() or 0.0)
             and state.claimable(self.ledger.clock.now()) > 0
         )
@@ -184,7 +194,7 @@ class Claiming:
         if not self.ledger.name:
             self.tuner.prepare()
             self.ledger.join(self._identity.name)
-            # Not written at once: on a Drive, every write is a file. The claim takes it along.
+            # Written together with the claim: on a Drive, every write is a file.
             self.outbox.add(*self._identity.start())
         if not self._sweep.plan.settling:
             self._pool.start()
@@ -196,41 +206,41 @@ class Claiming:
             propose=self.tuner.propose if self.tuner.proposes else None,
         )
         self._written_at = self._monotonic()
-        if not claims:  # others had them, or should have them first: leave them time
-            self._claim_at = self._written_at + self._idle_poll
-        self._left -= len(claims)
+        if not claims:  # others have claimed the tasks, or should be the first to do so
+            self._claim_again_at = self._written_at + self._idle_poll
+        self._claims_left -= len(claims)
         self._settling, self._settled_at = claims, self._written_at + self._sweep.plan.settling
 
     def _want(self, state: SweepState, slots: int) -> int:
-        """Return how many tasks to claim for `slots` idle slots."""
+        """Return how many tasks to claim for this many idle slots."""
         if self.tuner.proposes:
-            return min(slots, self._left)
+            return min(slots, self._claims_left)
         now, me = self.ledger.clock.now(), self._identity
-        # One by one until a task is done: a worker on which all tasks fail must not take a batch.
+        # One by one until a task is done: a worker on which all tasks fail must not claim a batch.
         pace = self._pool.pace() if self.tally.done else None
-        # Its own slots count even if the ledger does not see it alive, as after a sleep.
-        others = sum(each.jobs for each in state.live_workers(now) if each.name != me.name)
+        # Its own slots count even if its lease has lapsed, as after the machine slept.
+        others = sum(worker.jobs for worker in state.live_workers(now) if worker.name != me.name)
         batch = batch_size(pace, state.claimable(now), others + me.jobs, self._pacing.batch)
         if self._limits.until is not None and pace:
             batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
-        return min(slots * batch, self._left)
+        return min(slots * batch, self._claims_left)
 
     def _start_settled(self) -> None:
-        """Start those of the settling claims that still count."""
+        """Give the tasks of the settled claims to the pool, except for claims that lost."""
         if self._sweep.plan.settling:
-            self._look()
+            self._refresh()
         tasks, me = self.ledger.state.tasks, self._identity
         held = [claim for claim in self._settling if tasks[claim[0]].holder == me.name]
-        assignments = self._sweep.assign(held, me, self.tuner)
-        self._left += len(self._settling) - len(held)  # the others do not run here
+        assignments = self._sweep.assignments(held, me, self.tuner)
+        self._claims_left += len(self._settling) - len(held)  # the lost ones do not run here
         self._settling = []
-        self._pool.give(assignments, self._ahead)
+        self._pool.assign(assignments, self._ahead)
 
-    # -- news -----------------------------------------------------------------------------
+    # -- new events -----------------------------------------------------------------------
 
-    def _look(self) -> None:
-        """Read the news, drop tasks that others have, give back more than fits a batch."""
-        self._looked_at = self._monotonic()
+    def _refresh(self) -> None:
+        """Read new events, drop tasks that others hold, and release more than fits a batch."""
+        self._refreshed_at = self._monotonic()
         if self.ledger.refresh() or self._pool.tasks:
             self._idle_poll = self._pacing.busy_poll
         else:
@@ -239,18 +249,18 @@ class Claiming:
         self.release(self._pool.take_back_surplus(self._pacing.batch))
 
     def _drop_lost_claims(self) -> None:
-        """Drop tasks that are held or finished by others; release what is held but not here.
+        """Drop tasks that others hold or have finished; release what is held but not here.
 
-        Files can arrive late: A and B claim task 7, A first. When B reads A's claim, it drops the
-        task. Then it reads that A's lease had lapsed before A's claim: now B's claim counts, but
-        B does not have the task any more. Unless B releases it, no one runs it while B lives.
+        For example, A claims a task, then B does. When B reads A's claim, it drops the task. Then
+        it reads that A had released the task before B claimed it. So B's claim counts, but B no
+        longer has the task. Unless B releases it, no one runs it as long as B is alive.
         """
         state, me = self.ledger.state, self._identity.name
         closed = self.outbox.closed()
         for index in list(self._pool.tasks):
-            lost = state.tasks[index].holder != me and index not in closed
-            if lost and self._pool.drop(index):
-                self._left += 1
+            is_lost = state.tasks[index].holder != me and index not in closed
+            if is_lost and self._pool.drop(index):
+                self._claims_left += 1
         settling = {index for index, _ in self._settling}
         missing = state.held.get(me, set()) - self._pool.tasks - settling - closed
         if missing:
@@ -259,44 +269,51 @@ class Claiming:
     # -- what happens to tasks ------------------------------------------------------------
 
     def report(self, task: Assignment, report: Report | Suggestion) -> None:
-        """Take intermediate values of a running task, or a parameter that it asked for."""
+        """Record intermediate values of a running task, or a parameter that it asked for."""
         index, attempt = task.index, task.attempt
-        if isinstance(report, Suggestion):  # from the sweep's own space, so without secrets
+        if isinstance(report, Suggestion):  # the objective's own choices hold no secrets
             self.outbox.suggested(index, attempt, report.name, report.value, report.distribution)
             return
         values = concealed(report.values, self._conceal)
         self.outbox.report(index, attempt, report.step, values)
         self.tuner.report(index, report.step, values)
 
-    def ended(self, task: Assignment, end: Done | Pruned | Failed) -> None:
-        """Take the end of a task."""
-        parts = {name: concealed(part, self._conceal) for name, part in vars(end).items()}
-        parts |= {"task": parts.pop("index"), "attempt": task.attempt}
+    def record_end(self, task: Assignment, end: Done | Pruned | Failed) -> None:
+        """Record the end of a task."""
         latest = self.tuner.forget(task.index)
+        parts: dict[str, Any] = {
+            "task": task.index,
+            "attempt": task.attempt,
+            "seconds": end.seconds,
+        }
+        if isinstance(end, Failed):
+            parts |= {"error": self._conceal(end.error), "output": self._conceal(end.output)}
+        else:
+            parts["metrics"] = concealed(end.metrics, self._conceal)
         if isinstance(end, Pruned):
             parts["metrics"] = {**latest, **parts["metrics"]}
-        if not end.attributes:
-            del parts["attributes"]
+        if end.attributes:
+            parts["attributes"] = concealed(end.attributes, self._conceal)
         kind = type(end).__name__.lower()
         self.outbox.add(kind, parts)
         self.tally.count(kind)
 
     def release(self, indices: list[int]) -> None:
-        """Give back tasks that will not run here; they do not count against max_tasks."""
+        """Release tasks that will not run here; they do not count against max_tasks."""
         for index in indices:
             self.tuner.forget(index)
         if indices:
-            self._left += len(indices)
+            self._claims_left += len(indices)
             self.outbox.add("released", {"tasks": indices})
 
     def leave(self, reason: str) -> None:
         """Release every claim, write why this worker ends, and close its journal.
 
-        Events that the folder does not take are saved on this machine.
+        Events that cannot be written to the folder are saved on this machine.
         """
         if not self.ledger.name:
             return
-        # The ledger knows best what is held: claims can count again that were dropped here.
+        # As the ledger has it: a claim that was dropped here may count again.
         held = self.ledger.state.held.get(self.ledger.name, set()) - self.outbox.closed()
         if held:
             self.outbox.add("released", {"tasks": sorted(held)})
@@ -305,4 +322,13 @@ class Claiming:
             self.ledger.close()
         except OSError as error:
             self.tally.unsent = True
-            self._tell(f"{describe(error)}; {save_unsent(self._sweep).notice}")
+            self._tell(f"{describe(error)}; {self._save_unsent()}")
+
+    def _save_unsent(self) -> str:
+        try:
+            return save_unsent(self._sweep).notice
+        except OSError as error:
+            return (
+                "the last results of this worker are lost: they cannot be kept on this machine "
+                f"either ({describe(error)})"
+            )

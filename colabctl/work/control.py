@@ -1,4 +1,4 @@
-"""Steers a sweep: pause, resume, stop and retry are events in the journal of a new writer."""
+"""Records orders for a sweep: pause, resume, stop and retry are events of a new writer."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sets the environment variables of the slots of a worker, and shares its GPUs among them."""
+"""Sets the environment variables of a worker's slots, and shares the GPUs among them."""
 
 import os
 import shutil
@@ -11,26 +11,26 @@ from colabctl.run import startup
 
 
 def slot_environs(root: Path, member: str, jobs: int) -> list[dict[str, str]]:
-    """Return the environment of each slot; several slots share several GPUs evenly."""
+    """Return the environment of each slot; if there are several GPUs, slots share them evenly."""
     base = startup.environ(
         {
             **os.environ,
             "COLABCTL_ROOT": str(root),
             "COLABCTL_MEMBER": member,
-            # The backend of a notebook does not work in a process without one.
+            # A notebook's backend does not work outside its kernel.
             "MPLBACKEND": "Agg",
         }
     )
-    devices = gpus(os.environ)
-    if jobs == 1 or len(devices) < 2:
-        return [dict(base) for _ in range(jobs)]
+    devices = gpus(os.environ) if jobs > 1 else []
+    if len(devices) < 2:
+        return [base] * jobs
     return [
         {**base, "CUDA_VISIBLE_DEVICES": devices[number % len(devices)]} for number in range(jobs)
     ]
 
 
 def gpus(environ: Mapping[str, str]) -> list[str]:
-    """Return the GPUs that this process may use, by their names in CUDA_VISIBLE_DEVICES."""
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [device.strip() for device in visible.split(",") if device.strip()]
@@ -38,7 +38,7 @@ def gpus(environ: Mapping[str, str]) -> list[str]:
     if tool is None:
         return []
     with suppress(OSError, subprocess.TimeoutExpired):
-        output = subprocess.run(  # noqa: S603 - a fixed command of the driver
+        output = subprocess.run(  # noqa: S603 - a fixed command, part of the driver
             [tool, "--list-gpus"], capture_output=True, text=True, timeout=20, check=False
         ).stdout
         lines = [line for line in output.splitlines() if line.startswith("GPU ")]

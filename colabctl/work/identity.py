@@ -16,7 +16,7 @@ from colabctl.version import VERSION
 
 @dataclass(frozen=True)
 class Identity:
-    """A worker. It writes every `heartbeat` seconds at least, and each event renews its `lease`."""
+    """A worker. It writes at least every `heartbeat` seconds; each event renews its `lease`."""
 
     name: str
     member: str
@@ -45,7 +45,7 @@ def new_identity(
 ) -> Identity:
     """Return the identity of a new worker; the configuration's heartbeat wins over the plan's.
 
-    The process that starts a worker finds it by `mark`: see is_marked.
+    The process that starts a worker recognises it by `mark`: see is_marked.
     """
     lease = config.lease or plan.lease
     heartbeat = min(config.heartbeat or plan.heartbeat, lease / HEARTBEATS)
@@ -53,13 +53,13 @@ def new_identity(
 
 
 def writer_name(member: str, mark: str = "") -> str:
-    """Return a name for a journal that no journal had before."""
+    """Return a new name for a journal, different from all others."""
     start = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     return f"{member}-{slug(socket.gethostname())}-{start}-{mark}{secrets.token_hex(3)}"
 
 
 def new_mark() -> str:
-    """Return a mark to put into the names of workers."""
+    """Return a new mark for the names of workers."""
     return secrets.token_hex(3)
 
 

@@ -12,7 +12,7 @@ from colabctl.errors import UserError
 from colabctl.run.failure import TAIL_LINES, headline
 from colabctl.run.messages import Done, Failed, Pruned, Report
 from colabctl.task import Assignment, Task
-from colabctl.work.claiming import Claiming
+from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits
 from colabctl.work.open_sweep import OpenSweep
@@ -20,11 +20,10 @@ from colabctl.work.pool import LoopPool
 
 
 class Run:
-    """One run of a task in a loop: it records the values and the end, see task.Recorder."""
+    """One run of a task in a loop: a task.Recorder for its values and its end."""
 
     def __init__(self, worker: "InlineWorker", assignment: Assignment) -> None:
-        self._worker, self._claiming = worker, worker.claiming
-        self._assignment = assignment
+        self._worker, self._claimer, self._assignment = worker, worker.claimer, assignment
         self.metrics: dict[str, Any] | None = None  # once the task has called `done`
         self.task = Task(assignment, self)
 
@@ -37,16 +36,16 @@ class Run:
         with self._worker.lock:
             if not self._ended:
                 report = Report(self._assignment.index, step, values)
-                self._claiming.report(self._assignment, report)
-                self._claiming.keep_up()
+                self._claimer.report(self._assignment, report)
+                self._claimer.keep_alive()
 
     def should_stop(self) -> bool:
-        """Whether the task falls behind the others, by the latest news."""
-        tuner = self._claiming.tuner
+        """Whether the task is behind the others, by the latest events."""
+        tuner = self._claimer.tuner
         with self._worker.lock:
             if self._ended or not tuner.stops_early:
                 return False
-            self._claiming.step()
+            self._claimer.step()
             return tuner.stops(self._assignment.index)
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
@@ -63,20 +62,20 @@ class Run:
         if isinstance(error, Exception):
             conceal = self._worker.conceal
             self._fail(headline(error, conceal), traceback.format_exception(error))
-        else:  # a person who interrupts the task often leaves the loop as well
+        else:  # after an interrupt, the loop usually does not continue
             with self._worker.lock:
-                self._claiming.release(self._worker.pool.clear())
-                self._claiming.keep_up()
+                self._claimer.release(self._worker.pool.clear())
+                self._claimer.keep_alive()
 
     def _check(self) -> None:
         if self._ended:
             raise UserError(
                 f"{self._assignment.task} has ended: the loop is at another task; finish each "
-                "task in the body of the loop, and to run several at a time, start several loops"
+                "task in the body of the loop; to run several at a time, start several loops"
             )
 
     def finish(self) -> None:
-        """Record the end of the task at the end of the loop's body, unless it has ended before."""
+        """Record the end of the task at the end of the loop's body, unless it has ended already."""
         if self._ended:
             return
         if self.task.stop_requested:
@@ -96,17 +95,17 @@ class Run:
         with self._worker.lock:
             seconds, index = self._worker.pool.end(), self._assignment.index
             end = kind(index, seconds, attributes=self.task.user_attributes, **parts)
-            # Not written at once: the loop asks for the next task, and the claim takes it along.
-            self._claiming.ended(self._assignment, end)
+            # Usually written together with the claim of the next task.
+            self._claimer.record_end(self._assignment, end)
 
 
 class InlineWorker:
-    """A worker whose tasks run in the process, and the thread, that asks for them.
+    """A worker whose tasks run in the process, and in the thread, that asks for them.
 
-    `tasks` does all of it. `step`, `begin`, `beat` and `leave` are its parts, for a caller that has
-    its own clock, such as a simulation. While a task runs, a second thread calls `beat`; a lock
-    keeps the two threads apart. That thread claims nothing: a loop that its notebook has left, but
-    not closed, must not take tasks that it will never run.
+    `tasks` does everything. `step`, `start_next`, `keep_alive` and `leave` are its parts, for a
+    caller with its own clock, such as a simulation. While a task runs, a second thread calls
+    `keep_alive`, and a lock keeps the two threads apart. That thread claims nothing: a notebook can
+    leave a loop without closing it, and such a loop must not claim tasks that it will never run.
 
     `conceal` replaces the secrets in a text.
     """
@@ -124,63 +123,67 @@ class InlineWorker:
     ) -> None:
         self.conceal = conceal
         self.pool = LoopPool(monotonic)
-        self.claiming = Claiming(
+        self.claimer = Claimer(
             sweep, identity, Limits(max_tasks=max_tasks), self.pool,
             tell=_tell, conceal=conceal, rng=rng, monotonic=monotonic,
         )  # fmt: skip
         self.lock = threading.Lock()
-        self.beat_every = min(identity.heartbeat / 4, 1.0)  # seconds
+        self.keep_alive_every = min(identity.heartbeat / 4, 1.0)  # seconds
+        self._monotonic = monotonic
         self._sleep = sleep
-        self._left = threading.Event()
+        self._step_at = 0.0  # when the claimer's next step is due
+        self._ended = threading.Event()
 
     def tasks(self) -> Iterator[Task]:
-        """Yield tasks until there are none. Raises OSError if the folder cannot be written."""
-        thread = threading.Thread(target=self._beat_until_left, daemon=True)
+        """Yield tasks until none is left; raise OSError if the folder cannot be written."""
+        thread = threading.Thread(target=self._keep_alive_until_end, daemon=True)
         run: Run | None = None
         try:
             while self.step():
-                run = self.begin()
+                run = self.start_next()
                 if run is None:
-                    self._sleep(self.claiming.poll)
+                    self._sleep(self.claimer.poll)
                     continue
                 if thread.ident is None:
                     thread.start()
                 yield run.task
                 run.finish()
-            if self.claiming.error is not None:
-                raise self.claiming.error
+            if self.claimer.error is not None:
+                raise self.claimer.error
         finally:
-            if run is not None and run.metrics is not None:  # it was left after task.done(...)
+            if run is not None and run.metrics is not None:  # the loop ended after task.done(...)
                 run.finish()
             self.leave()
 
     def step(self) -> bool:
-        """Claim a task if there is none, write what is due, and return whether to continue."""
+        """Claim tasks if none waits, write what is due, and return whether to continue."""
         with self.lock:
-            self.claiming.step()
-            return not self.claiming.over()
+            if not self.pool.tasks or self._monotonic() >= self._step_at:  # not for each short task
+                self.claimer.step()
+                self._step_at = self._monotonic() + self.claimer.poll
+            return not self.claimer.should_end()
 
-    def begin(self) -> Run | None:
-        """Return the next task to run, if there is one."""
+    def start_next(self) -> Run | None:
+        """Start the next task and return its run; None if no task waits."""
         with self.lock:
             assignment = self.pool.begin()
         return Run(self, assignment) if assignment else None
 
-    def beat(self) -> None:
-        """Show life and write what has waited long enough."""
+    def keep_alive(self) -> None:
+        """Write the events that have waited long enough, or a heartbeat if it is due."""
         with self.lock:
-            if not self._left.is_set():
-                self.claiming.keep_up()
+            if not self._ended.is_set():
+                self.claimer.keep_alive()
 
-    def _beat_until_left(self) -> None:
-        while not self._left.wait(self.beat_every):
-            self.beat()
+    def _keep_alive_until_end(self) -> None:
+        while not self._ended.wait(self.keep_alive_every):
+            self.keep_alive()
 
     def leave(self) -> None:
         """Release every claim and close the journal."""
-        self._left.set()
+        self._ended.set()
         with self.lock:
-            self.claiming.leave("the loop ended")
+            self.claimer.leave("the loop ended")
 
 
 def _tell(text: str) -> None:

@@ -6,11 +6,11 @@ from typing import Literal
 from colabctl.run.termination import KILL_AFTER
 
 EndReason = Literal[
-    "finished",  # all tasks of the sweep are
-    "nothing to do",  # others run the remaining tasks
+    "finished",  # every task of the sweep has ended
+    "nothing to do",  # other workers run the remaining tasks
     "max-tasks",
     "max-time",
-    "target",  # a task has reached it
+    "target",  # a task has reached the target
     "stopped",  # by an order for the sweep
     "interrupted",
     "left",  # the notebook left its loop before the sweep was finished
@@ -26,10 +26,10 @@ class Limits:
 
     Attributes:
         max_tasks: How many tasks it may run.
-        until: Monotonic time at which everything must have ended.
+        until: Monotonic time at which it must have ended.
         task_timeout: Seconds that a task may take.
-        kill_after: Seconds from the signal to stop a task until it is killed.
-        wait: Whether to stay while others run tasks that may be released.
+        kill_after: Seconds between asking a task to stop and killing it.
+        wait: Whether to stay while others run tasks, in case they release some.
     """
 
     max_tasks: int | None = None

@@ -1,4 +1,4 @@
-"""Runs the notebook of a sweep that loops over its tasks, and counts what its loops did."""
+"""Runs a notebook that loops over a sweep's tasks, and counts what its loops did."""
 
 import json
 import threading

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
 from colabctl.project.frozen_code import Code, changed, fetch
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import find_sweep
-from colabctl.search import Cell, Declaration, Space, read_declared
+from colabctl.search import Cell, Declaration, read_declared
 from colabctl.search.space.cells import combinations
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.locks import locked
@@ -23,12 +22,12 @@ from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.tuner import Tuner
 
-_LARGEST = 1 << 28  # bytes of sweep.yaml; a million values are below
+_LARGEST = 1 << 28  # bytes of sweep.yaml; a million values need less
 
 
 @dataclass(frozen=True)
 class OpenSweep:
-    """A declared sweep, to be read or worked on; `root` is the project's folder."""
+    """A declared sweep, to read or to work on; `root` is the project's folder."""
 
     root: Path
     layout: SweepLayout
@@ -51,8 +50,8 @@ class OpenSweep:
     def lock(self) -> AbstractContextManager[None]:
         """Return the lock to hold while claiming.
 
-        Where locks do not reach other machines, the lock file is on this machine's disk and keeps
-        apart the processes here.
+        Where locks do not reach other machines, the lock file is on this machine's disk and only
+        excludes other processes here.
         """
         if self.plan.consistency == "coherent":
             return locked(self.layout.lock)
@@ -61,7 +60,7 @@ class OpenSweep:
         return locked(Path(tempfile.gettempdir()) / name)
 
     def declaration(self) -> Declaration:
-        """Return the content of sweep.yaml; raise UserError if it changed since it was declared."""
+        """Return the content of sweep.yaml; raise UserError if it was changed since."""
         content = read_file(self.layout.declaration, _LARGEST)
         if hashlib.sha256(content).hexdigest() != self.plan.declaration_digest:
             raise UserError(
@@ -75,7 +74,7 @@ class OpenSweep:
         return fetch(self.layout.code, self.plan.code_digest, self.plan.program)
 
     def changed_code(self) -> list[str]:
-        """Return the files of the frozen code that have changed in the folder they came from."""
+        """Return the files of the frozen code that have changed where they were copied from."""
         origin = self.plan.code_origin
         if origin is None or not self.plan.code_digest:
             return []
@@ -84,14 +83,16 @@ class OpenSweep:
             folder = "" if origin == "." else check_folder(origin, "code_origin")
             return changed(frozen, self.root / folder)
         except (UserError, OSError, ValueError):
-            return []  # damaged or not here yet: workers report it
+            return []  # damaged, or it has not arrived yet: workers report that
 
     def tuner(self) -> Tuner:
-        """Return the tuner of the sweep, for one worker."""
-        return Tuner(self.plan, self.ledger.state, self._declared, self._spaces)
-
-    def _declared(self, index: int) -> dict[str, Any] | None:
-        return self.tasks[index].params
+        """Return a tuner of the sweep, for one worker."""
+        return Tuner(
+            self.plan,
+            self.ledger.state,
+            declared=lambda index: self.tasks[index].params,
+            spaces=lambda: [cell.space for cell in self.cells()],
+        )
 
     def cells(self) -> list[Cell]:
         """Return the cells and the space of each; raises as `declaration` does."""
@@ -109,11 +110,8 @@ class OpenSweep:
             for (values, space), cell in zip(cells, self.plan.cells, strict=True)
         ]
 
-    def _spaces(self) -> list[Space]:
-        return [cell.space for cell in self.cells()]
-
-    def assign(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
-        """Return what a process needs to run claimed tasks."""
+    def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
+        """Return the assignments of claimed tasks: what a process needs to run them."""
         folder = self.layout.attempts(me.name)
         return [
             Assignment(
@@ -132,7 +130,7 @@ class OpenSweep:
         ]
 
     def _earlier(self, index: int, me: Identity) -> tuple[str, ...]:
-        """Return the folders of the attempts before this worker's, newest first."""
+        """Return the folders of other attempts at a task, newest first."""
         attempts = [
             (attempt, event.writer)
             for event in self.ledger.state.events_of(index)
@@ -144,6 +142,6 @@ class OpenSweep:
         folders = []
         for attempt, writer in reversed(attempts):
             if (attempt, writer) != (mine, me.name):
-                with suppress(UserError):  # others can give a journal a name that is not allowed
+                with suppress(UserError):  # someone may have created a journal with an invalid name
                     folders.append(str(self.layout.attempt(index, attempt, writer)))
         return tuple(folders)

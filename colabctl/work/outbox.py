@@ -1,4 +1,4 @@
-"""The events that a worker has not written yet: several are written at once."""
+"""The events that a worker has not written yet."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Event = tuple[str, dict[str, Any]]  # kind and parts
 
 
 class Outbox:
-    """Events that wait to be written together; the reports of a task become one event."""
+    """Events that wait to be written together. All reports of a task become one event."""
 
     def __init__(self, pacing: Pacing) -> None:
         self._pacing = pacing
@@ -25,16 +25,16 @@ class Outbox:
 
     def report(self, task: int, attempt: int, step: float | None, values: dict[str, Any]) -> None:
         """Add intermediate values of a task."""
-        self._of("report", task, attempt, reports=[])["reports"].append([step, values])
+        self._growing_parts("report", task, attempt, reports=[])["reports"].append([step, values])
 
     def suggested(self, task: int, attempt: int, name: str, value: Any, distribution: Any) -> None:
         """Add a parameter that an objective asked for."""
-        parts = self._of("suggested", task, attempt, params={}, distributions={})
+        parts = self._growing_parts("suggested", task, attempt, params={}, distributions={})
         parts["params"][name] = value
         parts["distributions"][name] = distribution
 
-    def _of(self, kind: str, task: int, attempt: int, **empty: Any) -> dict[str, Any]:
-        """Return the task's event of this kind that still grows until it is written."""
+    def _growing_parts(self, kind: str, task: int, attempt: int, **empty: Any) -> dict[str, Any]:
+        """Return the parts of a task's event of this kind, which grow until it is written."""
         parts = self._growing.get((kind, task))
         if parts is None or parts["attempt"] != attempt:
             parts = self._growing[kind, task] = {"task": task, "attempt": attempt, **empty}
@@ -47,7 +47,7 @@ class Outbox:
         return self._pacing.report if reports else self._pacing.flush
 
     def closed(self) -> set[int]:
-        """Return the tasks that have ended or are released by events in here."""
+        """Return the tasks that the events here end or release."""
         ended = {parts["task"] for kind, parts in self._events if kind in OUTCOME_KINDS}
         released = (parts["tasks"] for kind, parts in self._events if kind == "released")
         return ended.union(*released)

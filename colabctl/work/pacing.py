@@ -13,35 +13,37 @@ class Pacing:
     """Intervals in seconds.
 
     Attributes:
-        flush: How long the outcome of a short task may wait to be written with others.
+        flush: How long an outcome may wait to be written with others.
         report: How long intermediate values may wait, if there is nothing else to write.
-        look: Between two looks at the news while tasks run.
-        busy_poll: Between two looks for a task to claim, as long as there is news.
-        idle_poll: The same after a while without news.
+        refresh: Between two reads of others' events while tasks run.
+        busy_poll: Between two looks for a task to claim, as long as new events arrive.
+        idle_poll: The same after a while without new events.
         batch: Work that one slot claims at a time, if tasks are shorter than that.
         claim_ahead: How long before a slot is idle to claim more for it.
     """
 
     flush: float
     report: float
-    look: float
+    refresh: float
     busy_poll: float
     idle_poll: float
     batch: float
     claim_ahead: float
 
 
-# A claim takes a millisecond, so a second of work at a time costs nothing. On a Drive mount, one
-# account is throttled above about three writes a second and each look is a request to the Drive,
-# so a worker writes less than every two seconds.
+# A claim takes a millisecond, so claiming a second of work at a time costs nothing. A Drive mount
+# throttles an account above about three writes a second, and each read is a request to the Drive,
+# so a worker writes less often than every two seconds.
 _PACINGS = {
     "coherent": Pacing(
-        flush=0.25, report=1.0, look=0.5, busy_poll=0.01, idle_poll=0.5, batch=1.0, claim_ahead=0.03
+        flush=0.25, report=1.0, refresh=0.5, busy_poll=0.01, idle_poll=0.5,
+        batch=1.0, claim_ahead=0.03,
     ),
     "eventual": Pacing(
-        flush=4.0, report=30.0, look=3.0, busy_poll=2.0, idle_poll=2.0, batch=10.0, claim_ahead=0.5
+        flush=4.0, report=30.0, refresh=3.0, busy_poll=2.0, idle_poll=2.0,
+        batch=10.0, claim_ahead=0.5,
     ),
-}
+}  # fmt: skip
 
 
 def pacing_for(consistency: Consistency) -> Pacing:
@@ -52,9 +54,9 @@ def pacing_for(consistency: Consistency) -> Pacing:
 def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) -> int:
     """Return how many of the `claimable` tasks one slot should claim: `batch` seconds of work.
 
-    If the live workers have several slots, one takes at most its share of half of the tasks, so
-    that the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos and D. Kuck,
-    1987). A task takes `seconds`, None if that is not known yet.
+    If the live workers have several `slots`, one gets at most its share of half of the tasks, so
+    the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos and D. Kuck,
+    1987). A task takes this many `seconds`; None if that is not known yet.
     """
     if seconds is None:
         return 1

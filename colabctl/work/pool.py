@@ -1,7 +1,6 @@
 """Where the tasks of a worker wait and run: in its slots, or in its loop."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, KeysView, Sequence
 
 from colabctl.run.slot import Outcomes, Slot, Stop
@@ -9,7 +8,7 @@ from colabctl.task import Assignment
 from colabctl.work.pacing import excess
 
 MakeSlots = Callable[[Outcomes, Callable[[], None]], list[Slot]]
-"""Starts the slots; they fill the queue, and call the function when the worker should look."""
+"""Starts the slots: (outcomes, wake) -> slots. They add outcomes, and call `wake` after that."""
 
 
 class SlotPool:
@@ -29,22 +28,22 @@ class SlotPool:
         return self._slot_of.keys()
 
     def start(self) -> None:
-        """Start the slots, unless they are: they load the code while a claim is made."""
+        """Start the slots if they have not started, so that they load the code during the claim."""
         if not self._slots:
             self._slots = self._make_slots(self.outcomes, self.wake.set)
 
     def idle_soon(self, ahead: float) -> int:
-        """Return how many slots will have nothing to do within `ahead` seconds."""
+        """Return how many slots will be idle within `ahead` seconds."""
         return len(self._idle_soon(ahead)) if self._slots else self._jobs
 
     def _idle_soon(self, ahead: float) -> list[Slot]:
         return [slot for slot in self._slots if slot.free_in() <= ahead]
 
     def pace(self) -> float | None:
-        """Return the seconds that a task takes, None until one has run."""
+        """Return the seconds that a task takes in the slowest slot; None until one has run."""
         return max((slot.seconds for slot in self._slots if slot.seconds is not None), default=None)
 
-    def give(self, assignments: Sequence[Assignment], ahead: float) -> None:
+    def assign(self, assignments: Sequence[Assignment], ahead: float) -> None:
         """Share tasks out among the slots that are idle within `ahead` seconds."""
         if not assignments:
             return
@@ -52,9 +51,9 @@ class SlotPool:
         slots = self._idle_soon(ahead) or self._slots
         for number, slot in enumerate(slots):
             share = list(assignments[number :: len(slots)])
-            self._slot_of.update((each.index, slot) for each in share)
+            self._slot_of.update((assignment.index, slot) for assignment in share)
             if share:
-                slot.give(share)
+                slot.assign(share)
 
     def running(self) -> Iterator[tuple[int, float]]:
         """Yield the task that each busy slot runs, and for how many seconds."""
@@ -63,8 +62,8 @@ class SlotPool:
             if running:
                 yield running[0].index, running[1]
 
-    def ended(self, index: int) -> None:
-        """Remove a task whose outcome is known."""
+    def remove(self, index: int) -> None:
+        """Remove a task that has ended or left its slot."""
         self._slot_of.pop(index, None)
 
     def answer(self, index: int, *, stop: bool) -> None:
@@ -74,7 +73,7 @@ class SlotPool:
             slot.answer(index, stop=stop)
 
     def stop(self, index: int, why: Stop) -> None:
-        """End a task if it runs; its outcome follows."""
+        """Stop a task if it runs; its outcome follows."""
         slot = self._slot_of.get(index)
         if slot is not None:
             slot.stop(index, why)
@@ -83,7 +82,7 @@ class SlotPool:
         """Remove a waiting task and return True; stop a running one, whose outcome follows."""
         dropped = self._slot_of[index].drop(index)
         if dropped:
-            self.ended(index)
+            self.remove(index)
         return dropped
 
     def take_back_surplus(self, batch: float) -> list[int]:
@@ -95,13 +94,13 @@ class SlotPool:
         return self._take_back(lambda slot: slot.waiting)
 
     def _take_back(self, count: Callable[[Slot], int]) -> list[int]:
-        taken = [each.index for slot in self._slots for each in slot.take_back(count(slot))]
+        taken = [task.index for slot in self._slots for task in slot.take_back(count(slot))]
         for index in taken:
-            self.ended(index)
+            self.remove(index)
         return taken
 
     def stop_all(self, within: float) -> None:
-        """Stop what runs and end the slots, all at the same time; the outcomes follow."""
+        """Stop the running tasks and end the slots, all at the same time; the outcomes follow."""
         for slot in self._slots:
             running = slot.running()
             if running:
@@ -116,11 +115,11 @@ class SlotPool:
 
 
 class LoopPool:
-    """The tasks of a loop: the first one runs in the loop's body, the others wait."""
+    """The tasks of a loop: the first one may run in the loop's body, the others wait."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._tasks: OrderedDict[int, Assignment] = OrderedDict()
+        self._tasks: dict[int, Assignment] = {}  # oldest first
         self._started = 0.0
         self._seconds: float | None = None
         self.current: Assignment | None = None
@@ -131,22 +130,22 @@ class LoopPool:
         return self._tasks.keys()
 
     def start(self) -> None:
-        """Do nothing: the loop is already there."""
+        """Do nothing: the loop is already running."""
 
     def idle_soon(self, _ahead: float) -> int:
-        """Return 1 if there is no task: no one can say when the loop will ask for the next one."""
+        """Return 1 if there is no task: when the loop will ask for the next one is unknown."""
         return 0 if self._tasks else 1
 
     def pace(self) -> float | None:
         """Return the seconds that a task takes, None until one has run."""
         return self._seconds
 
-    def give(self, assignments: Sequence[Assignment], _ahead: float) -> None:
+    def assign(self, assignments: Sequence[Assignment], _ahead: float) -> None:
         """Add tasks to run."""
-        self._tasks.update((each.index, each) for each in assignments)
+        self._tasks.update((assignment.index, assignment) for assignment in assignments)
 
     def drop(self, index: int) -> bool:
-        """Remove a waiting task and return True; a running one only the loop can end."""
+        """Remove a waiting task and return True; only the loop can end a running one."""
         if self.current is self._tasks[index]:
             return False
         del self._tasks[index]
@@ -160,13 +159,13 @@ class LoopPool:
         ]
 
     def begin(self) -> Assignment | None:
-        """Let the next task run and return it, if there is one."""
+        """Mark the next task as running and return it; None if there is none."""
         self.current = next(iter(self._tasks.values()), None)
         self._started = self._monotonic()
         return self.current
 
     def end(self) -> float:
-        """Remove the task that runs, and return its seconds."""
+        """Remove the running task and return how many seconds it took."""
         assert self.current is not None
         del self._tasks[self.current.index]
         self.current = None

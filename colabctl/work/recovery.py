@@ -1,7 +1,8 @@
-"""Saves on this machine the events that a full or lost folder did not take, and recovers them."""
+"""Saves events on this machine that could not be written to the folder, and recovers them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,21 +11,22 @@ from platformdirs import user_state_path
 from colabctl.errors import UserError
 from colabctl.ledger import task_name
 from colabctl.sharedfs.files import write_whole
-from colabctl.sharedfs.records import read_record
+from colabctl.sharedfs.records import damaged, read_record
 from colabctl.work.open_sweep import OpenSweep
 
 _OUTCOMES = ("done", "pruned")
 _FORMAT = 1
-_LARGEST = 1 << 30  # bytes; what a worker could not write is far below
+_FIX = "it may hold results that no folder has: keep it, and ask for help"
+_LARGEST = 1 << 30  # bytes; a worker's unsent events are far smaller
 
 
 @dataclass(frozen=True)
 class UnsentEvents:
-    """A file on this machine with the lines that the journal of a worker lacks.
+    """A file on this machine with lines that are missing from a worker's journal.
 
     Attributes:
-        root: The project.
-        place: Where in the journal the lines belong.
+        root: The project's folder.
+        place: The position in the journal where the lines belong.
     """
 
     file: Path
@@ -37,17 +39,25 @@ class UnsentEvents:
 
     @property
     def notice(self) -> str:
-        """A sentence for the person who waits for the results."""
+        """A message for the user."""
         return (
-            f"{len(self.results)} results are kept on this machine in {self.file}; once the "
+            f"the last results of this worker are kept on this machine in {self.file}; once the "
             "folder can be written again, run: colabctl work --recover"
         )
 
     @property
     def results(self) -> list[str]:
-        """The names of the tasks whose results are among the lines."""
-        events = [json.loads(line) for line in self.lines.splitlines()]
-        return [task_name(each["task"]) for each in events if each["event"] in _OUTCOMES]
+        """The names of the tasks whose results are among the complete lines.
+
+        The first line can be the rest of one that a full folder took in part.
+        """
+        names = []
+        for line in self.lines.splitlines():
+            with suppress(ValueError, TypeError, KeyError):
+                event = json.loads(line)
+                if event["event"] in _OUTCOMES:
+                    names.append(task_name(event["task"]))
+        return names
 
 
 def _folder() -> Path:
@@ -57,7 +67,7 @@ def _folder() -> Path:
 def save_unsent(sweep: OpenSweep) -> UnsentEvents:
     """Save what this process could not write to its journal."""
     writer = sweep.ledger.writer
-    assert writer is not None, "there was never anything to write"
+    assert writer is not None, "this process has no journal"
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     unsent = UnsentEvents(
@@ -73,22 +83,30 @@ def save_unsent(sweep: OpenSweep) -> UnsentEvents:
     return unsent
 
 
-def unsent_events(root: Path) -> Iterator[UnsentEvents]:
-    """Yield what is saved on this machine for the project in `root`."""
+def unsent_events(root: Path, report: Callable[[str], object]) -> Iterator[UnsentEvents]:
+    """Yield the events saved on this machine for the project in `root`.
+
+    `report` takes a message for each file that cannot be read.
+    """
     for file in sorted(_folder().glob("*.json")):
         try:
-            unsent = UnsentEvents(file=file, **read_record(file, _LARGEST, _FORMAT))
-        except (OSError, UserError, TypeError):
-            continue  # not one of ours
+            record = read_record(file, _LARGEST, _FORMAT, unnumbered=_FORMAT, fix=_FIX)
+            unsent = UnsentEvents(file=file, **record)
+        except (OSError, UserError) as error:
+            report(str(error))
+            continue
+        except TypeError as error:
+            report(str(damaged(file, error, fix=_FIX)))
+            continue
         if unsent.root == str(root.absolute()):
             yield unsent
 
 
 def recover(sweep: OpenSweep, unsent: UnsentEvents) -> None:
-    """Write unsent events to the journal where they belong, and delete them here.
+    """Write unsent events to their journal, and delete them on this machine.
 
     Their worker has ended and no other process writes there, so the journal still has one writer.
-    Raises OSError if the folder still does not take them; then they stay here.
+    Raises OSError if the folder still cannot be written; the events are then kept.
     """
     sweep.ledger.complete(unsent.worker, unsent.place, unsent.lines.encode())
     unsent.file.unlink()

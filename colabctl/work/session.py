@@ -1,4 +1,4 @@
-"""One `colabctl work`: it works on its sweeps in turn, with a copy of their frozen code."""
+"""Runs `colabctl work`: works on sweeps in turn, with a copy of their frozen code."""
 
 import os
 import signal
@@ -31,12 +31,12 @@ from colabctl.work.loop_notebook import run_notebook
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.worker import Worker
 
-_DRAIN = 60.0  # seconds before --max-time that the tasks end, so that results can be uploaded
+_DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results can be uploaded
 _UPLOAD = 600.0  # seconds to wait for the upload of the results
-# Reasons to end that hold for the next sweep as well.
+# Reasons to end that apply to the next sweep as well.
 _FINAL = frozenset({"interrupted", "max-time", "max-tasks", "failing", "full", "unwritable"})
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
-_AGAIN = 1.0  # seconds between two looks at what others must do first
+_POLL = 1.0  # seconds between checks for something that others must do first
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Session:
     """The work of one member on this machine.
 
     Attributes:
-        tell: Takes sentences for the person who watches.
+        tell: Takes messages for the user.
         progress: Takes the plan and the state of a sweep after each step.
         trusts: Whether the member declared or approved the code with a digest (Plan.run_digest).
         jobs: How many tasks to run at a time.
@@ -64,8 +64,8 @@ class Session:
     def work(self, sweeps: Sequence[SweepLayout], *, open_only: bool = False) -> list[Tally]:
         """Work on sweeps, one after the other, until none of them needs this worker.
 
-        With `open_only`, skip those that are finished or have no program. Raises UserError for a
-        sweep whose code or plan cannot be used.
+        With `open_only`, skip sweeps that are finished, stopped, or have no program. Raises
+        UserError for a sweep whose code or plan cannot be used.
         """
         check_present(self.config.secrets, os.environ)
         waiting = list(self._open(sweeps, open_only=open_only))
@@ -74,7 +74,7 @@ class Session:
             while waiting:
                 alone = len(waiting) == 1
                 for sweep in list(waiting):
-                    ran = sum(each.ran for each in tallies)
+                    ran = sum(tally.ran for tally in tallies)
                     tally = self._work_on(sweep, ran=ran, wait=alone and self.limits.wait)
                     tallies.append(tally)
                     if tally.ending in _FINAL:
@@ -82,7 +82,7 @@ class Session:
                     if tally.ending != "nothing to do" or not self.limits.wait:
                         waiting.remove(sweep)
                 if len(waiting) > 1:
-                    self.interrupted.wait(_AGAIN)
+                    self.interrupted.wait(_POLL)
                 waiting = [_reopen(sweep) for sweep in waiting]
         return tallies
 
@@ -95,14 +95,14 @@ class Session:
                 program_of(sweep.plan)
                 check_approved(sweep.plan, self.trusts)
             except UserError as error:
-                if not open_only:  # the person named it
+                if not open_only:  # the user named it
                     raise
                 self.tell(f"note: {error}")
                 continue
             yield sweep
 
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
-        check_approved(sweep.plan, self.trusts)  # it can have been declared again since `_open`
+        check_approved(sweep.plan, self.trusts)  # it may have been declared again since `_open`
         files = self._fetch(sweep)
         if files is None:
             return Tally(ending="interrupted")
@@ -167,21 +167,23 @@ class Session:
         """
         patience = _ARRIVAL if sweep.plan.consistency == "eventual" else 0.0
         until = time.monotonic() + patience
-        waits = False
+        waiting = False
         while True:
             try:
                 if patience and not (sweep.layout.journal.is_dir() and sweep.tasks.arrived()):
-                    raise UserError(f"not all of {sweep.layout.root} has arrived; try again later")
+                    raise UserError(
+                        f"some files of {sweep.layout.root} have not arrived yet; try again later"
+                    )
                 return sweep.code()
             except (UserError, OSError) as error:
                 lasting = isinstance(error, OSError) and fault_of(error) != "passing"
                 if lasting or time.monotonic() >= until:
                     raise
-            if self.interrupted.wait(_AGAIN):
+            if self.interrupted.wait(_POLL):
                 return None
-            if not waits:
-                self.tell(f"waiting until all files of sweep {sweep.plan.sweep} have arrived here")
-                waits = True
+            if not waiting:
+                self.tell(f"waiting for all files of sweep {sweep.plan.sweep} to arrive")
+                waiting = True
 
     def _limits(self, plan: Plan, *, ran: int, wait: bool) -> Limits:
         most = None if self.limits.max_tasks is None else self.limits.max_tasks - ran
@@ -201,9 +203,9 @@ class Session:
         )
 
     def _wait_for_upload(self, sweep: OpenSweep, workers: Iterable[str]) -> None:
-        """On a Drive, wait until these journals are uploaded, and say how many files are not.
+        """On a Drive, wait until these journals are uploaded, and report files that are not.
 
-        After an interrupt it does not wait.
+        After an interrupt, it does not wait.
         """
         if sweep.plan.consistency != "eventual":
             return
@@ -247,7 +249,7 @@ class Session:
 
 
 def _reopen(sweep: OpenSweep) -> OpenSweep:
-    """Return a sweep with a ledger that has not been joined; unchanged if the folder fails."""
+    """Open a sweep again, for a new worker; return it unchanged if the folder does not answer."""
     try:
         return OpenSweep.at(sweep.root, sweep.layout)
     except OSError as error:
@@ -264,26 +266,26 @@ def _needs_work(sweep: OpenSweep) -> bool:
 
 @contextmanager
 def _signals(interrupted: threading.Event) -> Iterator[None]:
-    """Turn SIGTERM and the first Ctrl-C into `interrupted`; a second Ctrl-C is the usual one.
+    """Let SIGTERM and the first Ctrl-C set `interrupted`; a second Ctrl-C works as usual.
 
-    A signal that this process ignores from its start stays ignored: a shell starts a background
-    job of a script so, and then Ctrl-C is meant for the job in the foreground.
+    A signal that this process ignored from its start stays ignored. A shell starts the background
+    jobs of a script like that, because Ctrl-C is meant for the foreground.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can set handlers, or need to
+        yield  # only the main thread can set handlers
         return
     old: dict[signal.Signals, Any] = {}
 
-    def end(number: int, _frame: object) -> None:
+    def interrupt(number: int, _frame: object) -> None:
         interrupted.set()
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     try:
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            if signal.getsignal(ending) != signal.SIG_IGN:
-                old[ending] = signal.signal(ending, end)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                old[number] = signal.signal(number, interrupt)
         yield
     finally:
-        for ending, handler in old.items():
-            signal.signal(ending, handler)
+        for number, handler in old.items():
+            signal.signal(number, handler)

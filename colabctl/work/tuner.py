@@ -15,23 +15,25 @@ from colabctl.search.learn.stopping import Stopper, stopper
 from colabctl.search.learn.trials import Report, State, Trial
 from colabctl.search.space.space import Space
 
-Declared = Callable[[int], dict[str, Any] | None]
-"""Returns the declared parameters of a task; None if it gets them when it is claimed."""
-
 _DEFAULT_SAMPLER = "tpe"
 
 
 class Tuner:
-    """The trials of a sweep as one worker knows them: its ledger's, and its own tasks' reports.
+    """The trials of a sweep as one worker knows them: from the ledger and its own tasks' reports.
 
-    `spaces` returns the space of each cell; it is called when there are parameters to propose.
+    Args:
+        plan: the sweep's plan.
+        state: its state, which the ledger updates.
+        declared: returns a task's declared parameters; None if they are chosen when it is claimed.
+        spaces: returns the space of each cell; called when there are parameters to propose.
+
     """
 
     def __init__(
         self,
         plan: Plan,
         state: SweepState,
-        declared: Declared,
+        declared: Callable[[int], dict[str, Any] | None],
         spaces: Callable[[], Sequence[Space]],
     ) -> None:
         self._plan, self._state, self._declared, self._spaces = plan, state, declared, spaces
@@ -47,7 +49,7 @@ class Tuner:
 
     @property
     def proposes(self) -> bool:
-        """Whether the parameters of a task depend on the trials before it."""
+        """Whether the parameters of a task depend on earlier trials."""
         return self._plan.method in ("bayes", "optuna")
 
     @property
@@ -56,7 +58,7 @@ class Tuner:
         return self._plan.early_terminate is not None
 
     def prepare(self) -> None:
-        """Load the libraries, so that no claim waits for them.
+        """Load the libraries now, so that claims do not wait for them.
 
         Raises UserError if a library is missing or the plan is damaged.
         """
@@ -70,7 +72,7 @@ class Tuner:
     # -- parameters ---------------------------------------------------------------------------
 
     def propose(self, indices: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Return parameters for the tasks that have none declared, to be claimed with them."""
+        """Return parameters for the deferred ones of these tasks, to be claimed with them."""
         proposed: dict[int, dict[str, Any]] = {}
         if self._plan.method != "bayes":
             return proposed
@@ -82,21 +84,23 @@ class Tuner:
                 proposed[index] = earlier.params
                 continue
             cell, number = self._place(index)
-            trials = self._of(cell)
+            trials = self._trials_of(cell)
             proposed[index] = self._sampler(cell).propose(number, trials)
             trials[number] = Trial("running", proposed[index])  # the next proposal sees it
         return proposed
 
     def params(self, index: int) -> dict[str, Any]:
-        """Return the parameters of a claimed task; those of its cell for an Optuna objective."""
+        """Return the parameters of a claimed task.
+
+        For an Optuna objective, these are its cell's and those that an earlier attempt suggested.
+        """
         declared = self._declared(index)
         if declared is not None:
             return declared
         proposal = self._state.proposal(index)
         if self._plan.method == "optuna":
             cell, _ = self._place(index)
-            values = self._plan.cells[cell]["values"] if self._plan.cells else {}
-            return {**(proposal.params if proposal else {}), **values}
+            return {**(proposal.params if proposal else {}), **self._cell_values(cell)}
         if proposal is None:
             raise UserError(
                 f"task {index} of sweep {self._plan.sweep} was claimed without parameters; your "
@@ -112,9 +116,10 @@ class Tuner:
         if self._plan.method != "optuna":
             return None
         cell, number = self._place(index)
-        values = self._plan.cells[cell]["values"] if self._plan.cells else {}
+        values = self._cell_values(cell)
         trials = sorted(
-            self._of(cell).items(), key=lambda each: (each[1].ended or math.inf, each[0])
+            self._trials_of(cell).items(),
+            key=lambda item: (item[1].ended or math.inf, item[0]),
         )
         key = json.dumps([self._plan.seed, sorted(values.items()), number], default=str)
         return {
@@ -129,7 +134,7 @@ class Tuner:
     # -- stopping early -----------------------------------------------------------------------
 
     def report(self, index: int, step: float | None, values: Mapping[str, Any]) -> None:
-        """Take intermediate values of a task that runs here."""
+        """Add intermediate values of a task that runs here."""
         reports = self._reports.setdefault(index, [])
         self._latest.setdefault(index, {}).update(values)
         value = self._plan.number_of(values)
@@ -142,7 +147,7 @@ class Tuner:
         if not self.stops_early or not reports:
             return False
         cell, number = self._place(index)
-        trials = self._of(cell)
+        trials = self._trials_of(cell)
         trial = trials.get(number)
         trials[number] = Trial("running", trial.params if trial else {}, reports=tuple(reports))
         return self._stopper(cell).stops(number, trials)
@@ -160,7 +165,10 @@ class Tuner:
         cell = bisect_right(self._starts, index) - 1
         return cell, index - self._starts[cell]
 
-    def _of(self, cell: int) -> dict[int, Trial]:
+    def _cell_values(self, cell: int) -> dict[str, Any]:
+        return self._plan.cells[cell]["values"] if self._plan.cells else {}
+
+    def _trials_of(self, cell: int) -> dict[int, Trial]:
         """Return the trials of a cell, up to date."""
         trials = self._trials.setdefault(cell, {})
         if self._revisions.get(cell) == self._state.revision:

@@ -1,4 +1,4 @@
-"""A worker with slots: it gives them the tasks that it claims, and records their outcomes."""
+"""A worker with slots: it runs claimed tasks in them and records the outcomes."""
 
 import random
 import threading
@@ -9,14 +9,14 @@ from colabctl.ledger import SweepState
 from colabctl.run.messages import Broken, Failed, Report, Suggestion
 from colabctl.run.slot import End, Outcome, Returned, Stop
 from colabctl.task import Assignment
-from colabctl.work.claiming import Claiming
+from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pool import MakeSlots, SlotPool
 
-# If the first tasks of a worker all fail, the cause is this machine or the code: more tasks would
-# only use up their retries.
+# If the first tasks of a worker all fail, the cause is this machine or the code, and more tasks
+# would only use up their retries.
 _FAILING = 5
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 
@@ -24,10 +24,15 @@ _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is not
 class Worker:
     """A worker of one sweep.
 
-    `run` does all of it. `step`, `over` and `leave` are its parts, for a caller that has its own
-    clock, such as a simulation. `tell` gets sentences for the person who watches, `progress` the
-    state after each step. `conceal` replaces the secrets in a text. When `interrupted` is set, the
-    worker ends at once and releases its tasks.
+    `run` does everything. `step`, `should_end` and `leave` are its parts, for a caller with its own
+    clock, such as a simulation.
+
+    Args:
+        tell: takes messages for the user.
+        progress: takes the state after each step.
+        interrupted: set to end at once and release the tasks.
+        conceal: replaces the secrets in a text.
+
     """
 
     def __init__(
@@ -52,20 +57,20 @@ class Worker:
         self._conceal = conceal
         self._kind = sweep.plan.kind
         self._pool = SlotPool(make_slots, identity.jobs)
-        self._claiming = Claiming(
+        self._claimer = Claimer(
             sweep, identity, limits, self._pool,
             tell=tell, conceal=conceal, rng=rng, monotonic=monotonic,
         )  # fmt: skip
-        self._tuner = self._claiming.tuner
-        self._tally = self._claiming.tally
-        self._stopping: dict[int, float] = {}  # when a task was asked to stop early
+        self._tuner = self._claimer.tuner
+        self._tally = self._claimer.tally
+        self._stopping: dict[int, float] = {}  # when each task was asked to stop early
         self._revision = 0  # of the state at the last check of tasks to stop
 
     def run(self) -> Tally:
         """Work until there is nothing left to do here; return what was done."""
         try:
             self.step()
-            while not self.over():
+            while not self.should_end():
                 self._wait()
                 self.step()
             if self._tally.ending in ("target", "stopped", "max-tasks", "nothing to do"):
@@ -75,45 +80,45 @@ class Worker:
         return self._tally
 
     def _wait(self) -> None:
-        self._pool.wake.wait(min(self._claiming.poll, _NOTICE))
+        self._pool.wake.wait(min(self._claimer.poll, _NOTICE))
         self._pool.wake.clear()
 
     def step(self) -> None:
-        """Take what the slots have to say, and do what is due."""
+        """Record what the slots report, and do what is due."""
         self._collect()
-        self._claiming.step()
+        self._claimer.step()
         if self._tuner.stops_early:
             self._stop_behind()
-        self._progress(self._claiming.ledger.state)
+        self._progress(self._claimer.ledger.state)
 
-    def over(self) -> bool:
-        """Whether to end; the tally then says why."""
+    def should_end(self) -> bool:
+        """Whether this worker should end; the tally then says why."""
         if self._tally.ending == "failing":
             return True
         if self._interrupted.is_set():
             self._tally.ending = "interrupted"
             return True
-        return self._claiming.over() and not self._pool.outcomes
+        return self._claimer.should_end() and not self._pool.outcomes
 
     def _finish_running(self) -> None:
         """Wait for the running tasks without claiming more."""
-        self._claiming.release(self._pool.take_back_waiting())
-        while self._pool.tasks and not self._interrupted.is_set() and not self._claiming.late():
+        self._claimer.release(self._pool.take_back_waiting())
+        while self._pool.tasks and not self._interrupted.is_set() and not self._claimer.late():
             self._wait()
             self._collect()
-            self._claiming.keep_up()
+            self._claimer.keep_alive()
 
     def leave(self) -> None:
-        """Stop what runs, release every claim, and close the journal."""
-        self._claiming.release(self._pool.take_back_waiting())
+        """Stop the running tasks, release every claim, and close the journal."""
+        self._claimer.release(self._pool.take_back_waiting())
         self._pool.stop_all(within=3.0)
         self._collect()
-        self._claiming.leave(self._tally.reason or self._tally.ending)
+        self._claimer.leave(self._tally.reason or self._tally.ending)
 
     # -- outcomes -------------------------------------------------------------------------
 
     def _collect(self) -> None:
-        """Record what the slots have to say, and stop tasks that run for too long."""
+        """Record what the slots report, and stop tasks that have run for too long."""
         while self._pool.outcomes:
             match self._pool.outcomes.popleft():
                 case Broken(error, output):
@@ -133,18 +138,18 @@ class Worker:
 
     def _close(self, task: Assignment, end: End) -> None:
         """Record the end of a task."""
-        self._pool.ended(task.index)
+        self._pool.remove(task.index)
         self._stopping.pop(task.index, None)
         if isinstance(end, Returned):
-            self._claiming.release([task.index])
+            self._claimer.release([task.index])
             return
-        self._claiming.ended(task, end)
+        self._claimer.record_end(task, end)
         if isinstance(end, Failed):
             error = self._conceal(end.error)
             self._tell(f"{task.task} failed (attempt {task.attempt}): {error}")
             if self._tally.failed == self._tally.ran == _FAILING:
-                first = f"the first {_FAILING} tasks of this worker all failed"
-                self._give_up(f"{first}, the last one with: {error}", end.output)
+                reason = f"the first {_FAILING} tasks of this worker all failed"
+                self._give_up(f"{reason}, the last one with: {error}", end.output)
 
     def _give_up(self, reason: str, output: str) -> None:
         if self._tally.ending == "failing":
@@ -156,8 +161,8 @@ class Worker:
     # -- stopping early -------------------------------------------------------------------
 
     def _report(self, task: Assignment, report: Report | Suggestion) -> None:
-        """Record intermediate values, and answer a task that waits to hear whether to stop."""
-        self._claiming.report(task, report)
+        """Record intermediate values, and tell the task whether to stop."""
+        self._claimer.report(task, report)
         if self._tuner.stops_early and isinstance(report, Report):
             self._pool.answer(task.index, stop=self._should_stop(task.index))
 
@@ -167,8 +172,8 @@ class Worker:
         return index in self._stopping
 
     def _stop_behind(self) -> None:
-        """Stop running tasks that fall behind others by the latest news."""
-        revision = self._claiming.ledger.state.revision
+        """Stop running tasks that are behind the others, by the latest events."""
+        revision = self._claimer.ledger.state.revision
         if revision == self._revision:
             return
         self._revision = revision
@@ -177,8 +182,8 @@ class Worker:
                 self._pool.answer(index, stop=True)
 
     def _kill_unresponsive(self) -> None:
-        """Stop functions that continue after they were asked to stop."""
-        if self._kind in ("program", "notebook"):  # their runners do it
+        """Kill functions that continue long after they were asked to stop."""
+        if self._kind in ("program", "notebook"):  # their runners do this
             return
         for index, since in self._stopping.items():
             if self._monotonic() - since > self._limits.kill_after:

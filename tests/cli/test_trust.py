@@ -283,7 +283,7 @@ def test_a_sweep_is_declared_even_if_its_approval_cannot_be_saved(
     nowhere = {"COLABCTL_APPROVALS": str(tmp_path / "file/inside")}
     declared = project.run("sweep", "s.yaml", **nowhere)
     assert (declared.code, declared.out) == (0, "s: 2 tasks, declared\n")
-    assert "your approval cannot be kept in" in declared.err
+    assert "your approval cannot be saved in" in declared.err
     assert project.run("work", "s", **nowhere).code == 1
 
 

@@ -134,7 +134,7 @@ def test_a_worker_waits_for_the_files_of_a_sweep_that_was_just_declared(
     group.drive.deliver(names="later")
     group.drive.deliver(names="plan.json")
     worker = group.work(1, sweep="later")
-    eventually(lambda: "waiting until all files" in worker.said())  # type: ignore[attr-defined]
+    eventually(lambda: "waiting for all files" in worker.said())  # type: ignore[attr-defined]
     assert not (sweep / "tasks" / "00000.jsonl").exists()
     while worker.poll() is None:
         group.drive.deliver()

@@ -60,7 +60,7 @@ def test_a_process_that_dies_fails_its_task_and_is_replaced(project: Project) ->
     assert outputs == {index: f"last words of {index}" for index in (10, 20, 30, 35)}
 
 
-def test_a_process_that_dies_is_noticed_though_its_own_children_live(project: Project) -> None:
+def test_the_death_of_a_process_is_noticed_even_if_its_children_live(project: Project) -> None:
     program = """
         import os, time
 
@@ -173,7 +173,7 @@ def devices(project: Project, tasks: int, jobs: int, **environ: str) -> list[str
     return sorted(row["metrics"]["device"] or "" for row in project.results("devices"))
 
 
-def test_each_job_sees_a_gpu_of_its_own(project: Project) -> None:
+def test_each_slot_sees_its_own_gpu(project: Project) -> None:
     assert devices(project, 2, 2, CUDA_VISIBLE_DEVICES="4,GPU-7") == ["4", "GPU-7"]
 
 
@@ -294,7 +294,7 @@ def test_a_program_in_another_folder_imports_the_modules_next_to_it(project: Pro
     assert project.results("neighbour")[0]["metrics"] == {"y": 1}
 
 
-def test_a_function_may_use_processes_of_its_own(project: Project) -> None:
+def test_a_function_may_start_processes(project: Project) -> None:
     program = """
         import multiprocessing
 

@@ -8,7 +8,7 @@ from tests.processes import Project
 from tests.run.functions import grid, unindented
 
 
-def test_parameters_come_in_and_the_returned_metrics_are_the_result(project: Project) -> None:
+def test_a_function_gets_the_parameters_and_its_metrics_are_the_result(project: Project) -> None:
     project.declare(
         "double",
         grid(3),
@@ -102,7 +102,7 @@ def test_a_failure_keeps_the_last_forty_lines_of_its_output(project: Project) ->
     assert "line 10" not in lines
 
 
-def test_the_output_of_a_failure_is_its_own_and_not_that_of_the_task_before(
+def test_a_failure_has_its_own_output_and_not_that_of_the_task_before(
     project: Project,
 ) -> None:
     program = """

@@ -101,7 +101,7 @@ colabctl.task().done(words=words)
     }
 
 
-def test_a_value_never_becomes_a_command_of_its_own(project: Project) -> None:
+def test_a_value_never_becomes_a_separate_command(project: Project) -> None:
     text = form("train.sh").replace("[0]", "['; touch planted; $(touch planted)']")
     project.declare("quoted", text, 'printf \'{"n": %d}\' $# > "$COLABCTL_RESULT"\n')
     assert project.run("work", "quoted").code == 0
@@ -238,7 +238,7 @@ def test_what_a_program_left_running_ends_with_the_worker(project: Project) -> N
     until(lambda: not project.processes())
 
 
-def test_the_task_file_holds_all_that_a_program_needs(project: Project) -> None:
+def test_the_task_file_contains_everything_a_program_needs(project: Project) -> None:
     project.declare(
         "file", form("train.sh"), 'cp "$COLABCTL_TASK" task.json; mkdir -p "$COLABCTL_FOLDER"\n'
     )
@@ -262,5 +262,5 @@ def test_the_task_file_holds_all_that_a_program_needs(project: Project) -> None:
 def test_a_program_that_must_be_killed_leaves_nothing_on_the_machine(
     project: Project, tmp_path: Path
 ) -> None:
-    project.declare("stubborn", form("train.sh"), "trap '' TERM\ntouch begun\nsleep 600\n")
+    project.declare("stubborn", form("train.sh"), "trap '' TERM\ntouch started\nsleep 600\n")
     check_interrupted_leaves_nothing(project, "stubborn", tmp_path / "machine")

@@ -1,4 +1,4 @@
-"""A slot: one process, replaced when it dies, and the tasks that it is given."""
+"""A slot: one process, replaced when it dies, and its tasks."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def task(index: int) -> Assignment:
 
 def run(slot: Slot, outcomes: Outcomes, index: int) -> dict[str, Any]:
     """Run a task and return its metrics."""
-    slot.give([task(index)])
+    slot.assign([task(index)])
     until(lambda: outcomes, f"an outcome of task {index}")
     match outcomes.popleft():
         case Outcome(_, Done(metrics=metrics)):
@@ -95,7 +95,7 @@ def test_a_task_that_was_stopped_is_returned_and_the_next_one_runs(slot_for: Slo
     slot, outcomes = slot_for(
         "import time\ndef train(params, task):\n    time.sleep(600 if task.index == 0 else 0)\n"
     )
-    slot.give([task(0), task(1)])
+    slot.assign([task(0), task(1)])
     until(slot.running)
     slot.stop(0, Stop("returned"))
     until(lambda: len(outcomes) == 2)
@@ -110,7 +110,7 @@ def test_a_task_that_ignores_the_signal_is_killed(slot_for: Slots) -> None:
         "    pathlib.Path('ready').touch()\n"
         "    time.sleep(600)\n"
     )
-    slot.give([task(0)])
+    slot.assign([task(0)])
     until(lambda: Path(slot._settings.root, "ready").exists())
     slot.stop(0, Stop("failed", "took too long"), kill_after=0.1)
     until(lambda: outcomes)
@@ -133,7 +133,7 @@ def test_a_late_kill_does_not_hit_the_task_that_runs_by_then(slot_for: Slots) ->
         "    if task.index == 1:\n"
         "        time.sleep(1)\n"
     )
-    slot.give([task(0), task(1)])
+    slot.assign([task(0), task(1)])
     until(lambda: Path(slot._settings.root, "0").exists())
     slot.stop(0, Stop("returned"), kill_after=0.5)
     until(lambda: len(outcomes) == 2)
@@ -159,7 +159,7 @@ def test_a_late_signal_does_not_fail_the_task_that_runs_by_then(
         signal_group(process, number)
 
     monkeypatch.setattr("colabctl.run.slot.signal_group", late)
-    slot.give([task(0), task(1)])
+    slot.assign([task(0), task(1)])
     until(go.with_name("0").exists)
     slot.stop(0, Stop("returned"))
     until(lambda: len(outcomes) == 2)
@@ -173,7 +173,7 @@ def test_a_slot_that_is_closed_in_the_middle_of_a_task_loads_the_code_no_more(
         "import time\nopen('loaded', 'a').write('x')\n"
         "def train(params, task):\n    time.sleep(600)\n"
     )
-    slot.give([task(0)])
+    slot.assign([task(0)])
     until(slot.running)
     slot.stop(0, Stop("returned"))
     slot.close()

@@ -45,12 +45,12 @@ def answer(expression: str, environ: Mapping[str, str]) -> Any:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-def test_mounting_what_is_mounted_returns_at_once(environ: dict[str, str]) -> None:
+def test_mounting_a_mounted_drive_returns_at_once(environ: dict[str, str]) -> None:
     assert answer("drive.mount('/')", environ) is None
     assert answer("drive.mount('/', force_remount=True)", environ) is None
 
 
-def test_mounting_what_is_not_mounted_is_refused_with_the_fix(
+def test_mounting_a_drive_that_is_not_mounted_is_refused_with_the_fix(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     kind, text = answer(f"drive.mount({str(tmp_path)!r})", environ)

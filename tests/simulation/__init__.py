@@ -1,1 +1,1 @@
-"""The protocol of a sweep in simulated time: the real worker and ledger, a pretended Drive."""
+"""The protocol of a sweep in simulated time: the real worker and ledger, and a simulated Drive."""

@@ -1,4 +1,4 @@
-"""Pretended machines: the real workers of both kinds, with tasks that take simulated time."""
+"""Simulated machines: the real workers of both kinds, with tasks that take simulated time."""
 
 import random
 import threading
@@ -27,16 +27,16 @@ from tests.simulation.world import START, View, World
 
 @dataclass
 class Run:
-    """One run of a task: from when to when, and whether it came to its end."""
+    """One run of a task: when it started and ended, and whether it finished."""
 
     index: int
-    begun: float
+    started: float
     ended: float
     done: bool
 
 
 class SimulatedSlot:
-    """A slot whose tasks take the time that the simulation says, and no other."""
+    """A slot whose tasks take simulated time."""
 
     def __init__(
         self, world: World, durations: Sequence[float], runs: list[Run], outcomes: Outcomes
@@ -61,29 +61,29 @@ class SimulatedSlot:
     def running(self) -> tuple[Assignment, float] | None:
         return None if self._current is None else (self._current[0], 0.0)
 
-    def give(self, assignments: list[Assignment]) -> None:
+    def assign(self, assignments: list[Assignment]) -> None:
         self._queue.extend(assignments)
-        self._go_on()
+        self._start_next()
 
     def take_back(self, count: int) -> list[Assignment]:
         return [self._queue.pop() for _ in range(min(count, len(self._queue)))]
 
     def drop(self, index: int) -> bool:
-        kept = deque(each for each in self._queue if each.index != index)
-        dropped = len(kept) < len(self._queue)
-        self._queue = kept
+        others = deque(task for task in self._queue if task.index != index)
+        dropped = len(others) < len(self._queue)
+        self._queue = others
         if not dropped:
             self.stop(index, Stop("returned"))
         return dropped
 
     def stop(self, index: int, why: Stop, kill_after: float = 0.0) -> None:
         if self._current is not None and self._current[0].index == index:
-            assignment, begun = self._current
-            self._runs.append(Run(index, begun, self._world.now, done=False))
-            end = why.end_of(Failed(index, self._world.now - begun, why.error, ""))
+            assignment, started = self._current
+            self._runs.append(Run(index, started, self._world.now, done=False))
+            end = why.end_of(Failed(index, self._world.now - started, why.error, ""))
             self._outcomes.append(Outcome(assignment, end))
             self._current = None
-            self._go_on()
+            self._start_next()
 
     def close(self, within: float = 0.0) -> None:
         self._queue.clear()
@@ -92,28 +92,28 @@ class SimulatedSlot:
         return self._ends() if self._current is not None else float("inf")
 
     def advance(self) -> None:
-        """Let the current task end if its time has come."""
+        """End the current task if its time is over."""
         while self._current is not None and self._ends() <= self._world.now:
-            assignment, begun = self._current
+            assignment, started = self._current
             seconds = self._durations[assignment.index]
-            self._runs.append(Run(assignment.index, begun, begun + seconds, done=True))
+            self._runs.append(Run(assignment.index, started, started + seconds, done=True))
             done = Done(assignment.index, seconds, {"loss": float(assignment.index)})
             self._outcomes.append(Outcome(assignment, done))
             self.seconds = seconds if self.seconds is None else (self.seconds + seconds) / 2
             self._current = None
-            self._go_on()
+            self._start_next()
 
     def _ends(self) -> float:
         assert self._current is not None
         return self._current[1] + self._durations[self._current[0].index]
 
-    def _go_on(self) -> None:
+    def _start_next(self) -> None:
         if self._current is None and self._queue:
             self._current = (self._queue.popleft(), self._world.now)
 
 
 class SimulatedSweep:
-    """What a worker needs of an open sweep, without any file."""
+    """The parts of an open sweep that a worker needs, without files."""
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self.plan, self.ledger = plan, ledger
@@ -124,7 +124,7 @@ class SimulatedSweep:
     def tuner(self) -> Tuner:
         return Tuner(self.plan, self.ledger.state, lambda index: {}, list)
 
-    def assign(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
+    def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
         return [
             Assignment(self.plan.sweep, task_name(index), index, attempt, {}, "")
             for index, attempt in claims
@@ -154,21 +154,21 @@ class Machine(ABC):
 
     @abstractmethod
     def turn(self) -> None:
-        """Do what the worker does when it wakes, and say when it wakes next."""
+        """Do what the worker does when it wakes, and set when it wakes next."""
 
     @abstractmethod
     def lose_tasks(self) -> None:
-        """Break off what runs."""
+        """Stop the running tasks."""
 
     def _end(self) -> None:
         self.ended = True
         self.wakes = float("inf")
 
     def die(self) -> None:
-        """Vanish without a signal."""
+        """Die without a signal."""
         self.alive = False
         self.wakes = float("inf")
-        self._world.bury(self.number)
+        self._world.lose(self.number)
         self.lose_tasks()
 
 
@@ -204,13 +204,13 @@ class SlotMachine(Machine):
         for slot in self._slots:
             slot.advance()
         self.worker.step()
-        if self.worker.over():
+        if self.worker.should_end():
             self.worker.leave()
             self._end()
             return
         change = min((slot.next_change() for slot in self._slots), default=float("inf"))
-        look = self._pacing.look if self.worker._pool.tasks else self._pacing.idle_poll
-        soon = self._world.now + (self._pacing.flush if self.worker._claiming.outbox else look)
+        look = self._pacing.refresh if self.worker._pool.tasks else self._pacing.idle_poll
+        soon = self._world.now + (self._pacing.flush if self.worker._claimer.outbox else look)
         self.wakes = max(min(change, soon), self._world.now + 0.01)
 
     def lose_tasks(self) -> None:
@@ -229,7 +229,7 @@ class LoopMachine(Machine):
     ) -> None:  # fmt: skip
         super().__init__(number, world, plan, durations, **options)
         self._run: LoopRun | None = None
-        self._begun = 0.0
+        self._started = 0.0
         self.worker = InlineWorker(
             self._sweep,
             self._identity(plan, 1),
@@ -240,37 +240,37 @@ class LoopMachine(Machine):
 
     def turn(self) -> None:
         if self._run is not None and self._world.now < self._ends():
-            self.worker.beat()
+            self.worker.keep_alive()
         else:
             self._next()
         if self.ended:
             return
-        soon = self.worker.claiming.poll if self._run is None else self.worker.beat_every
+        soon = self.worker.claimer.poll if self._run is None else self.worker.keep_alive_every
         self.wakes = self._world.now + max(soon, 0.01)
         if self._run is not None:
             self.wakes = min(self.wakes, self._ends())
 
     def _ends(self) -> float:
         assert self._run is not None
-        return self._begun + self._durations[self._run.task.index]
+        return self._started + self._durations[self._run.task.index]
 
     def _next(self) -> None:
-        """Let the body of the loop end, and ask for the next task."""
+        """End the body of the loop, and ask for the next task."""
         if self._run is not None:
             index = self._run.task.index
-            self.runs.append(Run(index, self._begun, self._world.now, done=True))
+            self.runs.append(Run(index, self._started, self._world.now, done=True))
             self._run.task.done(loss=float(index))
             self._run.finish()
         if not self.worker.step():
             self.worker.leave()
             self._end()
             return
-        self._run, self._begun = self.worker.begin(), self._world.now
+        self._run, self._started = self.worker.start_next(), self._world.now
 
     def lose_tasks(self) -> None:
         if self._run is not None:
             index = self._run.task.index
-            self.runs.append(Run(index, self._begun, self._world.now, done=False))
+            self.runs.append(Run(index, self._started, self._world.now, done=False))
 
 
 def _nothing(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""One simulated sweep from its start to the last result, with what it cost."""
+"""One simulated sweep from its start to the last result, and its costs."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -22,11 +22,14 @@ def plan_of(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a simulated sweep came to.
+    """The outcome of a simulated sweep.
 
-    repeated    time spent on runs that nobody needed, as a share of all tasks' time
-    speed       all tasks' time / machines / time until the last result: 1 is ideal
-    writes      files written for each finished task
+    Attributes:
+        repeated: Time spent on unnecessary runs, as a share of all tasks' time.
+        speed: All tasks' time / machines / time until the last result: 1 is ideal.
+        writes: Files written for each task.
+        duration: Seconds until the last result.
+
     """
 
     repeated: float
@@ -36,7 +39,7 @@ class Outcome:
 
 
 class Simulation:
-    """A sweep under way; `happenings` are (time, what happens then).
+    """A running sweep; `incidents` are (time, what happens then).
 
     Args:
         loops: How many of the machines run a loop; the others have workers with `jobs` slots.
@@ -51,7 +54,7 @@ class Simulation:
         self.rng = random.Random(seed)
         self.durations = durations
         self.plan = plan_of(len(durations), heartbeat, lease, careful=careful)
-        # One view more, of somebody who only reads.
+        # One more view, for a reader.
         self.world = World(machines + 1, len(durations), delays, self.rng)
         self.machines: list[Machine] = []
         for number in range(machines):
@@ -71,18 +74,18 @@ class Simulation:
         self.reader = Ledger(
             View(self.world, machines), self.plan, wall=lambda: START + self.world.now
         )
-        self.happenings: list[tuple[float, Callable[[], None]]] = []
+        self.incidents: list[tuple[float, Callable[[], None]]] = []
         self.checks: list[Callable[[Machine], None]] = []
 
     def run(self, longest: float = 1e5) -> Outcome:
         """Run until every machine has ended or died."""
-        self.happenings.sort(key=lambda each: each[0])
+        self.incidents.sort(key=lambda incident: incident[0])
         while any(machine.alive and not machine.ended for machine in self.machines):
-            machine = min(self.machines, key=lambda each: each.wakes)
-            if self.happenings and self.happenings[0][0] <= machine.wakes:
-                at, happen = self.happenings.pop(0)
+            machine = min(self.machines, key=lambda machine: machine.wakes)
+            if self.incidents and self.incidents[0][0] <= machine.wakes:
+                at, incident = self.incidents.pop(0)
                 self.world.now = max(self.world.now, at)
-                happen()
+                incident()
                 continue
             assert machine.wakes < longest, "the sweep does not end"
             self.world.now = max(self.world.now, machine.wakes)
@@ -92,14 +95,14 @@ class Simulation:
         return self.outcome()
 
     def outcome(self) -> Outcome:
-        """Return what it came to."""
+        """Return the outcome so far."""
         runs = [run for machine in self.machines for run in machine.runs]
         first: dict[int, float] = {}
         for run in runs:
             if run.done:
                 first[run.index] = min(first.get(run.index, float("inf")), run.ended)
         total = sum(self.durations)
-        spent = sum(run.ended - run.begun for run in runs)
+        spent = sum(run.ended - run.started for run in runs)
         last = max(first.values())
         return Outcome(
             repeated=(spent - total) / total,

@@ -31,7 +31,7 @@ def simulation(seed: int, **options: float) -> Simulation:
 
 
 class Watch:
-    """Checks after every step that no reader ever goes back on what it counted."""
+    """Checks after every step that no reader loses a result that it has counted."""
 
     def __init__(self, simulated: Simulation) -> None:
         self._done: dict[int, set[int]] = {}
@@ -62,7 +62,7 @@ def run(simulated: Simulation) -> list[TaskState]:
 
 
 def check_releases(simulated: Simulation) -> None:
-    """Check that every worker released what it had claimed, and that once."""
+    """Check that no worker released a task twice, or one that it had not claimed."""
     held: dict[str, set[int]] = defaultdict(set)
     for file in simulated.world.files:
         for event in file.events:
@@ -95,7 +95,7 @@ def test_machines_that_die_at_any_step_lose_their_attempts_only() -> None:
     for seed in seeds(0.25):
         simulated = simulation(seed, skew=120)
         for machine in simulated.machines[1:]:
-            simulated.happenings.append((simulated.rng.uniform(0, 200), machine.die))
+            simulated.incidents.append((simulated.rng.uniform(0, 200), machine.die))
         assert all_done(run(simulated))
 
 
@@ -117,7 +117,7 @@ def test_a_worker_that_comes_back_after_its_lease_does_no_harm() -> None:
             if not sleeper.ended:
                 sleeper.wakes += 900.0
 
-        simulated.happenings.append((simulated.rng.uniform(1, 100), fall_asleep))
+        simulated.incidents.append((simulated.rng.uniform(1, 100), fall_asleep))
         assert all_done(run(simulated))
 
 
@@ -134,5 +134,5 @@ def test_careful_claims_run_no_task_twice_where_files_arrive_within_a_heartbeat(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_simulation_gives_the_same_story_for_the_same_seed(seed: int) -> None:
+def test_a_simulation_has_the_same_outcome_for_the_same_seed(seed: int) -> None:
     assert simulation(seed, skew=60).run() == simulation(seed, skew=60).run()

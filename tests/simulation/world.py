@@ -1,4 +1,4 @@
-"""A pretended Drive in simulated time: files that arrive late, in any order, or never."""
+"""A simulated Drive in simulated time: files arrive late, in any order, or never."""
 
 import math
 import random
@@ -12,7 +12,7 @@ START = 1.7e9  # wall clock at the beginning
 
 @dataclass(frozen=True)
 class Delays:
-    """How late a file arrives elsewhere, in seconds: log-normal around a median, never above worst.
+    """How late a file arrives on other machines, in seconds: log-normal, and at most `worst`.
 
     A share `lost_for_hours` of all files takes hours instead.
     """
@@ -30,7 +30,7 @@ class Delays:
 
 @dataclass(eq=False)
 class File:
-    """One flush of one writer; `uploaded` is when it is safe from the death of its machine."""
+    """One flush of one writer; from `uploaded` on, it survives the death of its machine."""
 
     machine: int
     events: list[Event]
@@ -50,7 +50,7 @@ class World:
         self._rng = rng
 
     def publish(self, machine: int, writer: str, lines: bytes) -> None:
-        """Take a file; each other machine will see it at a time of its own."""
+        """Add a file, which arrives on each other machine at a different time."""
         events = [check(body, writer, self.total) for body in parse(lines.split(b"\n")[:-1])]
         delays = {
             other: self._delays.draw(self._rng)
@@ -62,20 +62,20 @@ class World:
         file.arrival = {other: self.now + delay for other, delay in delays.items()}
         self.files.append(file)
 
-    def bury(self, machine: int) -> None:
-        """Let a machine die: what it had not uploaded never arrives."""
+    def lose(self, machine: int) -> None:
+        """Lose a machine: the files that it has not uploaded never arrive."""
         self.files = [
             file for file in self.files if file.machine != machine or file.uploaded <= self.now
         ]
 
     def deliver(self) -> None:
-        """Let all that is under way arrive."""
+        """Let every file arrive at once."""
         for file in self.files:
             file.arrival = dict.fromkeys(range(self.machines), 0.0)
 
 
 class Store:
-    """One writer's place on the Drive, as one machine has it."""
+    """The files of one writer, on its machine."""
 
     def __init__(self, world: World, machine: int, writer: str) -> None:
         self._world, self._machine, self._writer = world, machine, writer
@@ -102,16 +102,16 @@ class View:
         self._read: set[int] = set()
 
     def create(self, name: str, position: int = 0) -> Store:
-        """Return the place for a new journal."""
+        """Return the store of a new journal."""
         return Store(self._world, self._machine, name)
 
     def new_events(self, skip: str) -> list[Event]:
         """Return the events in files that have arrived since the last call."""
-        found: list[Event] = []
+        events: list[Event] = []
         for file in self._world.files:
             if id(file) in self._read or file.machine == self._machine:
                 continue
             if file.arrival.get(self._machine, math.inf) <= self._world.now:
                 self._read.add(id(file))
-                found += file.events
-        return found
+                events += file.events
+        return events

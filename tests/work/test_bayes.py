@@ -1,4 +1,4 @@
-"""Bayesian search: whoever claims a slot proposes its parameters, from all results it can see."""
+"""Bayesian search: a worker proposes the parameters of the tasks it claims from all results."""
 
 import pytest
 
@@ -69,11 +69,11 @@ def train(params, task):
     for event in project.events("again", "claim"):
         for index, params in event["params"].items():
             asked.setdefault(index, []).append(params)
-    assert [len(given) for given in asked.values()] == [2, 2, 2]
+    assert [len(results) for results in asked.values()] == [2, 2, 2]
     assert all(first == second for first, second in asked.values())
 
 
-def test_each_combination_of_foreach_has_a_search_of_its_own(project: Project) -> None:
+def test_each_combination_of_foreach_has_its_own_search(project: Project) -> None:
     text = sweep(12, "foreach: [kind]")
     project.declare(
         "each", text, TRAIN.replace("- 1)", "- {'a': -4, 'b': 0, 'c': 4}[params['kind']])")

@@ -25,7 +25,7 @@ EVENTUAL = {"COLABCTL_CONSISTENCY": "eventual"}
 
 @dataclass
 class Clock:
-    """A clock that moves when something sleeps, and by `tick` with each look at it."""
+    """A clock that moves when something sleeps, and by `tick` each time it is read."""
 
     now: float = 0.0
     tick: float = 0.0
@@ -76,7 +76,7 @@ class Sweep:
         )  # fmt: skip
 
     def rival(self, *tasks: int, member: str = "ben") -> OpenSweep:
-        """Return the sweep as another worker has opened it, which claims tasks without a look."""
+        """Return the sweep as opened by another worker, which claims tasks without checking them."""
         sweep = self.opened()
         me = new_identity(sweep.plan, self.project.config({}), member)
         sweep.ledger.join(me.name)
@@ -85,7 +85,7 @@ class Sweep:
         return sweep
 
     def claimed(self) -> list[int]:
-        """Return how many tasks each claim took."""
+        """Return the number of tasks in each claim."""
         return [len(claim["tasks"]) for claim in self.project.events("s", "claim")]
 
     def files(self) -> int:
@@ -97,7 +97,7 @@ class Sweep:
 
 def next_of(loop: InlineWorker) -> Run:
     assert loop.step()
-    run = loop.begin()
+    run = loop.start_next()
     assert run is not None
     return run
 
@@ -190,7 +190,7 @@ def test_a_loop_starts_a_task_only_when_its_careful_claim_has_settled(project: P
 def test_a_loop_drops_a_waiting_task_that_another_worker_claimed_before(project: Project) -> None:
     sweep = Sweep.declared(project, 20)
     loop = sweep.loop()
-    for _ in range(2):  # after the first task, a second has room for all others
+    for _ in range(2):  # the second claim has all other tasks
         run = next_of(loop)
         sweep.clock.now += 0.01
         run.task.done()
@@ -222,17 +222,17 @@ def test_a_task_that_was_interrupted_does_not_count_against_max_tasks(project: P
     assert project.status("s")["done"] == 2
 
 
-def test_a_loop_leaves_the_share_of_others_to_them_until_its_next_look(project: Project) -> None:
+def test_a_loop_leaves_the_share_of_others_to_them_until_its_next_poll(project: Project) -> None:
     sweep = Sweep.declared(project, 1, **EVENTUAL)
     sweep.rival(member="ana")  # the only task is in the share of the first worker by name
     loop = sweep.loop(member="ben", rng=Reluctant())
-    claim, claims = loop.claiming.ledger.claim, []
+    claim, claims = loop.claimer.ledger.claim, []
 
     def counted(*arguments: Any, **options: Any) -> list[Claim]:
         claims.append(sweep.clock.now)
         return claim(*arguments, **options)
 
-    loop.claiming.ledger.claim = counted  # type: ignore[method-assign]
+    loop.claimer.ledger.claim = counted  # type: ignore[method-assign]
     for _ in range(4):
         assert loop.step()
         sweep.clock.now += 1.0
@@ -280,7 +280,7 @@ def test_a_loop_that_was_left_but_not_closed_claims_nothing(project: Project) ->
         raise KeyboardInterrupt
     for _ in range(5):
         sweep.clock.now += 10.0
-        loop.beat()
+        loop.keep_alive()
     assert (project.status("s")["pending"], sweep.claimed()) == (5, [1])
 
 
@@ -301,7 +301,7 @@ def test_a_loop_that_is_closed_releases_the_tasks_that_it_has_not_run(project: P
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int, range], None]:
-    """Let some of the writes fail, counted from 1; keep what is saved below tmp_path."""
+    """Let some of the writes fail, counted from 1; unsent events are saved below tmp_path."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     write, tries = NumberedStore.write, []
 
@@ -336,7 +336,7 @@ def test_a_fault_of_the_folder_that_passes_is_waited_out(
     ]
 
 
-def test_a_full_folder_ends_a_loop_after_the_task_that_runs_and_its_result_is_recovered(
+def test_a_full_folder_ends_a_loop_after_the_running_task_and_its_result_is_recovered(
     project: Project,
     failing: Callable[[int, range], None],
     capsys: pytest.CaptureFixture[str],
@@ -351,7 +351,7 @@ def test_a_full_folder_ends_a_loop_after_the_task_that_runs_and_its_result_is_re
     task.done(y=1)
     with pytest.raises(OSError, match="the system's words"):
         next(tasks)
-    assert "1 results are kept on this machine" in capsys.readouterr().err
+    assert "the last results of this worker are kept on this machine" in capsys.readouterr().err
     assert sweep.statuses() == []
     recovered = project.run("work", "--recover", XDG_STATE_HOME=str(tmp_path / "state"))
     assert recovered.code == 0, recovered.err
@@ -375,7 +375,7 @@ def test_a_full_folder_that_gets_space_again_while_a_task_runs_does_not_end_the_
     assert sweep.statuses() == ["done"]
 
 
-def test_what_a_fault_held_up_is_written_by_the_thread_that_shows_life(
+def test_events_held_up_by_a_fault_are_written_by_the_keep_alive_thread(
     project: Project, failing: Callable[[int, range], None]
 ) -> None:
     sweep = Sweep.declared(project, 1, **EVENTUAL)
@@ -386,5 +386,5 @@ def test_what_a_fault_held_up_is_written_by_the_thread_that_shows_life(
     run.task.report(step=1, y=1)
     assert sweep.files() == 1
     sweep.clock.now += 5.0
-    loop.beat()
+    loop.keep_alive()
     assert sweep.files() == 2

@@ -15,7 +15,7 @@ QUICK = "def train(params, task):\n    return {'y': params['x']}\n"
 ENDLESS = """
 import os, time
 def train(params, task):
-    open(f"begun-{task.name}", "w").close()
+    open(f"started-{task.name}", "w").close()
     time.sleep(600)
 """
 
@@ -24,8 +24,18 @@ def grid(tasks: int, more: str = "") -> str:
     return GRID.format(values=list(range(tasks)), more=more)
 
 
-def begun(project: Project) -> list[Path]:
-    return list(project.root.glob("begun-*"))
+WAITS_FOR_GO = """
+import pathlib, time
+def train(params, task):
+    open(f"started-{task.name}", "w").close()
+    deadline = time.monotonic() + 30
+    while not pathlib.Path("go").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+"""
+
+
+def started(project: Project) -> list[Path]:
+    return list(project.root.glob("started-*"))
 
 
 @linux
@@ -68,9 +78,9 @@ def train(params, task):
 @linux
 def test_programs_die_with_the_worker_that_runs_them(project: Project) -> None:
     text = grid(1).replace("train.py:train", "train.sh")
-    project.declare("kill", text, "touch begun-1\nsleep 600 &\nsleep 600\n")
+    project.declare("kill", text, "touch started-1\nsleep 600 &\nsleep 600\n")
     worker = project.start("work", "kill")
-    until(lambda: begun(project))
+    until(lambda: started(project))
     worker.kill()
     until(lambda: not project.processes())
 
@@ -82,7 +92,7 @@ def test_a_worker_that_is_asked_to_end_gives_its_tasks_back_and_leaves_nothing(
 ) -> None:
     project.declare("asked", grid(10), ENDLESS)
     worker = project.start("work", "asked", "--jobs", "2")
-    until(lambda: len(begun(project)) == 2)
+    until(lambda: len(started(project)) == 2)
     worker.send_signal(number)
     ended = end(worker)
     assert "claimed tasks are released" in ended.err
@@ -97,29 +107,29 @@ def test_a_worker_that_is_asked_to_end_gives_its_tasks_back_and_leaves_nothing(
 @linux
 @pytest.mark.slow  # as it measures: the machine should have nothing else to do
 @pytest.mark.parametrize("when", ["run", "import"])
-def test_a_worker_that_is_asked_to_end_is_gone_within_five_seconds_whatever_its_tasks_do(
+def test_a_worker_that_is_asked_to_end_does_so_within_five_seconds_whatever_its_tasks_do(
     project: Project, when: str
 ) -> None:
-    deaf = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    stubborn = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     if when == "import":
-        deaf += "open('begun-import', 'w').close()\ntime.sleep(600)\n"
-    project.declare("deaf", grid(10), deaf + ENDLESS)
-    worker = project.start("work", "deaf", "--jobs", "3")
-    until(lambda: len(begun(project)) >= (1 if when == "import" else 3))
+        stubborn += "open('started-import', 'w').close()\ntime.sleep(600)\n"
+    project.declare("stubborn", grid(10), stubborn + ENDLESS)
+    worker = project.start("work", "stubborn", "--jobs", "3")
+    until(lambda: len(started(project)) >= (1 if when == "import" else 3))
     asked = time.monotonic()
     worker.terminate()
     end(worker)
     assert time.monotonic() - asked < 5
-    assert project.status("deaf")["pending"] == 10
+    assert project.status("stubborn")["pending"] == 10
     assert project.processes() == []
 
 
 @linux
-def test_a_worker_that_is_asked_to_end_while_it_imports_blames_nobody(project: Project) -> None:
-    program = "import time\nopen('begun-import', 'w').close()\ntime.sleep(600)\n" + QUICK
+def test_a_worker_that_is_asked_to_end_during_the_import_blames_no_task(project: Project) -> None:
+    program = "import time\nopen('started-import', 'w').close()\ntime.sleep(600)\n" + QUICK
     project.declare("import", grid(10), program)
     worker = project.start("work", "import")
-    until(lambda: begun(project))
+    until(lambda: started(project))
     worker.send_signal(signal.SIGINT)
     ended = end(worker)
     assert (ended.code, "Traceback" in ended.err) == (0, False)
@@ -135,7 +145,7 @@ def test_a_signal_that_a_worker_ignores_from_its_start_does_not_end_it(
     program = (
         "import time\nfrom pathlib import Path\n"
         "def train(params, task):\n"
-        "    Path('begun-1').touch()\n"
+        "    Path('started-1').touch()\n"
         "    while not Path('over').exists():\n        time.sleep(0.01)\n"
         "    return {'y': 1}\n"
     )
@@ -146,7 +156,7 @@ def test_a_signal_that_a_worker_ignores_from_its_start_does_not_end_it(
     )
     project.declare("background", grid(1), program)
     worker = project.start_python("-c", background, "work", "background")
-    until(lambda: begun(project))
+    until(lambda: started(project))
     worker.send_signal(number)
     worker.send_signal(number)
     project.write("over", "")
@@ -163,13 +173,13 @@ import colabctl, signal, sys, time
 task = colabctl.task()
 if task.attempt == 1:
     signal.signal(signal.SIGTERM, lambda *_: ((task.folder / "saved").touch(), sys.exit(0)))
-    open("begun-1", "w").close()
+    open("started-1", "w").close()
     time.sleep(600)
 task.done(resumed=[(folder / "saved").exists() for folder in task.earlier])
 """
     project.declare("saves", grid(1).replace("train.py:train", "train.py"), program)
     worker = project.start("work", "saves")
-    until(lambda: begun(project))
+    until(lambda: started(project))
     worker.terminate()
     end(worker)
     assert project.status("saves")["pending"] == 1
@@ -182,7 +192,7 @@ task.done(resumed=[(folder / "saved").exists() for folder in task.earlier])
 def test_a_worker_that_waits_ends_as_soon_as_it_is_asked(project: Project) -> None:
     project.declare("waits", grid(1), ENDLESS)
     busy = project.start("work", "waits")
-    until(lambda: begun(project))
+    until(lambda: started(project))
     idle = project.start("work", "waits", member="ben")
     assert idle.stderr
     assert idle.stderr.readline() == "waits: 0/1\n"
@@ -202,13 +212,13 @@ def test_max_tasks_counts_the_tasks_of_all_sweeps(project: Project) -> None:
     assert (project.status("first")["done"], project.status("second")["done"]) == (2, 1)
 
 
-def test_several_jobs_do_no_more_than_max_tasks(project: Project) -> None:
+def test_several_slots_together_run_at_most_max_tasks(project: Project) -> None:
     project.declare("some", grid(20), QUICK)
     assert "ran 5 tasks" in project.run("work", "some", "--jobs", "3", "--max-tasks", "5").err
     assert project.status("some")["pending"] == 15
 
 
-def test_max_time_ends_what_runs_and_gives_it_back(project: Project) -> None:
+def test_max_time_stops_the_running_tasks_and_releases_them(project: Project) -> None:
     project.declare("long", grid(3), ENDLESS)
     worked = project.run("work", "long", "--max-time", "1s")
     assert worked.code == 0
@@ -217,17 +227,17 @@ def test_max_time_ends_what_runs_and_gives_it_back(project: Project) -> None:
     assert project.events("long", "failed") == []
 
 
-def test_a_task_that_would_not_fit_into_max_time_is_not_begun(project: Project) -> None:
+def test_a_task_that_would_not_finish_within_max_time_is_not_started(project: Project) -> None:
     project.declare("fits", grid(5), ENDLESS.replace("600", "1"))
     worked = project.run("work", "fits", "--max-time", "1.8s")
-    assert (worked.code, len(begun(project))) == (0, 1)
+    assert (worked.code, len(started(project))) == (0, 1)
     assert "reached --max-time" in worked.err
 
 
 def test_no_wait_leaves_the_tasks_of_others_alone(project: Project) -> None:
     project.declare("others", grid(1), ENDLESS)
     busy = project.start("work", "others")
-    until(lambda: begun(project))
+    until(lambda: started(project))
     worked = project.run("work", "others", "--no-wait", member="ben")
     assert worked.code == 0
     assert "ran 0 tasks" in worked.err
@@ -246,41 +256,25 @@ def test_work_without_a_name_does_all_sweeps_that_are_not_finished(project: Proj
 
 
 def test_a_paused_sweep_starts_no_task_until_it_is_resumed(project: Project) -> None:
-    program = """
-import pathlib, time
-def train(params, task):
-    open(f"begun-{task.name}", "w").close()
-    deadline = time.monotonic() + 30
-    while not pathlib.Path("go").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-"""
-    project.declare("steered", grid(10), program)
+    project.declare("steered", grid(10), WAITS_FOR_GO)
     worker = project.start("work", "steered")
-    until(lambda: begun(project))
+    until(lambda: started(project))
     assert project.run("pause", "steered", member="ben").code == 0
     project.write("go", "")
     until(lambda: project.status("steered")["done"] == 1)
     assert project.status("steered")["state"] == "paused"
     other = project.run("work", "steered", "--no-wait", member="ben")
     assert "ran 0 tasks: 0 done, 0 failed; no task is available" in other.err
-    assert (worker.poll(), len(begun(project))) == (None, 1)
+    assert (worker.poll(), len(started(project))) == (None, 1)
     assert project.run("resume", "steered").code == 0
     assert end(worker).code == 0
     assert project.status("steered")["done"] == 10
 
 
-def test_a_stopped_sweep_finishes_what_runs_and_sends_its_workers_home(project: Project) -> None:
-    program = """
-import pathlib, time
-def train(params, task):
-    open(f"begun-{task.name}", "w").close()
-    deadline = time.monotonic() + 30
-    while not pathlib.Path("go").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-"""
-    project.declare("stopped", grid(10), program)
+def test_a_stopped_sweep_finishes_its_running_tasks_and_ends_its_workers(project: Project) -> None:
+    project.declare("stopped", grid(10), WAITS_FOR_GO)
     worker = project.start("work", "stopped")
-    until(lambda: begun(project))
+    until(lambda: started(project))
     assert project.run("stop", "stopped", member="ben").code == 0
     project.write("go", "")
     ended = end(worker)
@@ -307,7 +301,7 @@ def test_a_worker_that_fell_silent_and_wakes_up_repeats_nothing_that_counts(
 import os, pathlib, time
 def train(params, task):
     if task.attempt == 1:
-        pathlib.Path("begun-1").write_text(str(os.getppid()))
+        pathlib.Path("started-1").write_text(str(os.getppid()))
         deadline = time.monotonic() + 30
         while not pathlib.Path("woken").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -315,7 +309,7 @@ def train(params, task):
 """
     project.declare("sleeps", grid(1), program)
     sleeper = project.start("work", "sleeps", COLABCTL_LEASE="1s")
-    until(lambda: begun(project))
+    until(lambda: started(project))
     os.kill(sleeper.pid, signal.SIGSTOP)
     assert project.run("work", "sleeps", member="ben").code == 0
     project.write("woken", "")

@@ -14,7 +14,7 @@ def grid(tasks: int, more: str = "") -> str:
 @pytest.mark.parametrize(
     ("retries", "attempts"), [("", 2), ("max_retries: 0", 1), ("max_retries: 3", 4)]
 )
-def test_a_failed_task_is_tried_again_as_often_as_the_sweep_says(
+def test_a_failed_task_is_retried_as_often_as_the_sweep_allows(
     project: Project, retries: str, attempts: int
 ) -> None:
     program = """
@@ -102,7 +102,7 @@ def test_code_that_cannot_be_imported_stops_the_worker_and_no_task_is_blamed(
     assert project.events("broken", "failed") == []
 
 
-def test_a_task_that_runs_out_of_time_has_failed_and_its_process_is_gone(project: Project) -> None:
+def test_a_task_that_runs_out_of_time_fails_and_its_process_ends(project: Project) -> None:
     program = """
 import os, time
 def train(params, task):
@@ -120,7 +120,7 @@ def train(params, task):
     assert failure["output"].startswith("pid ")
 
 
-def test_the_time_a_task_may_take_is_said_by_the_option_before_all_others(project: Project) -> None:
+def test_the_option_for_the_task_timeout_wins_over_the_other_settings(project: Project) -> None:
     program = "import time\ndef train(params, task):\n    time.sleep(600)\n"
     project.declare("slow", grid(1, "max_retries: 0\ntask_timeout: 1h"), program)
     worked = project.run("work", "slow", "--task-timeout", "0.3", COLABCTL_TASK_TIMEOUT="2h")
@@ -140,7 +140,7 @@ def train(params, task):
     until(lambda: not project.processes())
 
 
-def test_failed_tasks_are_tried_again_when_somebody_says_so(project: Project) -> None:
+def test_failed_tasks_run_again_after_a_retry(project: Project) -> None:
     program = "def train(params, task):\n    return {'y': open('mended').read()}\n"
     project.declare("mended", grid(4, "max_retries: 0"), program)
     assert project.run("work", "mended").code == 0

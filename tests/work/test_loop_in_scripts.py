@@ -10,6 +10,12 @@ project = colabctl.open()
 sweep = project.sweep("sample", space={"x": list(range(%d))}, max_retries=0)
 """
 
+RUN_ALL = """
+import colabctl
+for task in colabctl.open().sweep("sample").tasks():
+    task.done(by="other")
+"""
+
 
 def statuses(project: Project) -> list[str]:
     return [row["status"] for row in project.results("sample")]
@@ -41,7 +47,7 @@ def test_a_second_run_of_the_script_finds_the_sweep_finished(project: Project) -
     assert [project.python(script).out for _ in range(2)] == ["3\n", "0\n"]
 
 
-def test_an_exception_in_the_block_is_recorded_and_the_loop_goes_on(project: Project) -> None:
+def test_an_exception_in_the_block_is_recorded_and_the_loop_continues(project: Project) -> None:
     ended = project.python(
         DECLARE % 4
         + """
@@ -69,14 +75,14 @@ def test_without_done_the_block_is_enough(project: Project) -> None:
     ]
 
 
-def test_without_block_and_done_a_task_fails_and_says_what_is_missing(project: Project) -> None:
+def test_without_a_block_and_done_a_task_fails_and_says_what_is_missing(project: Project) -> None:
     assert project.python(DECLARE % 1 + "for task in sweep.tasks(): pass\n").code == 0
     [row] = project.results("sample")
     assert row["status"] == "failed"
     assert "task.done(...)" in row["error"]
 
 
-def test_break_keeps_what_was_done_and_gives_the_rest_back(project: Project) -> None:
+def test_break_keeps_the_results_and_releases_the_other_tasks(project: Project) -> None:
     ended = project.python(
         DECLARE % 5
         + """
@@ -126,11 +132,11 @@ def test_ctrl_c_gives_the_task_back_at_once(project: Project) -> None:
         + """
 for task in sweep.tasks():
     with task:
-        open("begun", "w").close()
+        open("started", "w").close()
         time.sleep(600)
 """,
     )
-    until((project.root / "begun").exists)
+    until((project.root / "started").exists)
     process.send_signal(signal.SIGINT)
     ended = end(process)
     assert ended.err.strip().endswith("KeyboardInterrupt")
@@ -184,7 +190,7 @@ for task in sweep.tasks():
 
 MEET = """
 import pathlib, time
-def meet(name):  # nobody goes on before both kinds of worker have come
+def meet(name):  # no one continues until both kinds of worker are here
     pathlib.Path(name).touch()
     deadline = time.monotonic() + 30
     while not (pathlib.Path("loop").exists() and pathlib.Path("worker").exists()):
@@ -219,7 +225,7 @@ def test_loops_and_workers_share_one_sweep_and_no_task_runs_twice(project: Proje
     assert project.status("sample")["duplicates"] == 0
 
 
-def test_a_loop_waits_for_the_tasks_of_others_and_takes_those_that_come_back(
+def test_a_loop_waits_for_the_tasks_of_others_and_claims_released_ones(
     project: Project,
 ) -> None:
     project.python(DECLARE % 1)
@@ -227,17 +233,12 @@ def test_a_loop_waits_for_the_tasks_of_others_and_takes_those_that_come_back(
         "-c",
         "import colabctl, os, signal\n"
         "for task in colabctl.open().sweep('sample').tasks():\n"
-        "    open('begun', 'w').close()\n"
+        "    open('started', 'w').close()\n"
         "    os.kill(os.getpid(), signal.SIGSTOP)\n",
         COLABCTL_LEASE="1s",
     )
-    until((project.root / "begun").exists)
-    other = project.start_python(
-        "-c",
-        "import colabctl\n"
-        "for task in colabctl.open().sweep('sample').tasks():\n"
-        "    task.done(by='other')\n",
-    )
+    until((project.root / "started").exists)
+    other = project.start_python("-c", RUN_ALL)
     end_together([other])
     silent.kill()
     [row] = project.results("sample")
@@ -251,7 +252,7 @@ def test_a_long_task_keeps_its_lease_while_the_loop_is_busy(project: Project) ->
         "import colabctl, pathlib, time\n"
         "for task in colabctl.open().sweep('sample').tasks():\n"
         "    with task:\n"
-        "        open('begun', 'w').close()\n"
+        "        open('started', 'w').close()\n"
         "        beats = lambda: sum(f.read_text().count('heartbeat\"')\n"
         "            for f in pathlib.Path('sweeps/sample/journal').glob('*/*'))\n"
         "        deadline = time.monotonic() + 30\n"
@@ -260,19 +261,14 @@ def test_a_long_task_keeps_its_lease_while_the_loop_is_busy(project: Project) ->
         "        task.done(by='first')\n",
         COLABCTL_LEASE="1s",
     )
-    until((project.root / "begun").exists)
-    second = project.start_python(
-        "-c",
-        "import colabctl\n"
-        "for task in colabctl.open().sweep('sample').tasks():\n"
-        "    task.done(by='second')\n",
-    )
+    until((project.root / "started").exists)
+    second = project.start_python("-c", RUN_ALL)
     end_together([first, second])
     [row] = project.results("sample")
     assert (row["metrics"], row["attempt"]) == ({"by": "first"}, 1)
 
 
-def test_what_a_task_tells_too_late_is_not_taken_for_another_ones(project: Project) -> None:
+def test_late_values_of_a_task_are_not_recorded_for_another_task(project: Project) -> None:
     ended = project.python(
         DECLARE % 3
         + """

@@ -47,9 +47,9 @@ def test_a_notebook_with_a_parameters_cell_runs_once_for_each_task(project: Proj
     assert rows[4]["error"] == "cell 4: ValueError: three is too many"
     output = project.events("main", "failed")[0]["output"]
     assert output.splitlines()[-1] == "ValueError: three is too many"
-    kept = list(project.root.glob("sweeps/main/runs/*/*/*/*/executed.ipynb"))
-    assert len(kept) == 2
-    assert "three is too many" in kept[0].read_text()
+    executed = list(project.root.glob("sweeps/main/runs/*/*/*/*/executed.ipynb"))
+    assert len(executed) == 2
+    assert "three is too many" in executed[0].read_text()
     assert {report["values"]["loss"] for report in project.reports("main")} == {0.1, 0.2}
 
 
@@ -113,7 +113,9 @@ def test_a_loop_ends_at_max_time_and_gives_back_what_it_holds(project: Project) 
     assert project.status("main")["pending"] == 6
 
 
-def test_what_a_loop_did_is_told_by_its_own_tasks_and_by_how_it_ended(project: Project) -> None:
+def test_the_outcome_of_a_loop_depends_on_its_own_tasks_and_on_how_it_ended(
+    project: Project,
+) -> None:
     left = notebook(
         "import colabctl\nfor task in colabctl.open().sweep('main').tasks():\n"
         "    with task:\n        task.done(y=1)\n    if task.index > 1:\n        break"
@@ -129,11 +131,11 @@ def test_what_a_loop_did_is_told_by_its_own_tasks_and_by_how_it_ended(project: P
         f"ran {ran} task{'s' if ran > 1 else ''}: {ran} done, 0 failed; "
         "the notebook left its loop before the sweep was finished"
     )
-    [kept] = project.root.glob("sweeps/main/runs/*/executed.ipynb")
-    assert "task.done" in kept.read_text()
+    [executed] = project.root.glob("sweeps/main/runs/*/executed.ipynb")
+    assert "task.done" in executed.read_text()
 
 
-def test_a_loop_over_another_sweep_is_told(project: Project) -> None:
+def test_a_loop_over_another_sweep_is_reported(project: Project) -> None:
     project.declare("other", SWEEP, LOOP.replace("'main'", "'other'"))
     project.declare("main", SWEEP, LOOP.replace("'main'", "'other'"))
     worked = project.run("work", "main")
@@ -149,7 +151,7 @@ def test_a_loop_that_fails_says_why(project: Project) -> None:
     assert "MAIN.ipynb: cell 1: RuntimeError: no data" in worked.err.splitlines()[-1]
 
 
-def test_a_parameter_that_would_not_reach_the_notebook_is_told_before_anything_runs(
+def test_a_parameter_that_the_notebook_does_not_use_is_reported_before_anything_runs(
     project: Project,
 ) -> None:
     project.write("MAIN.ipynb", MAIN)

@@ -25,7 +25,7 @@ def objective(trial):
     return abs(x - 2) ** power
 
 study = optuna.create_study()
-study.optimize(objective, n_trials=100_000)  # the sweep stands for this
+study.optimize(objective, n_trials=100_000)  # the sweep replaces this
 print(study.best_value)
 """
 

@@ -78,13 +78,13 @@ KEY = """ {
 def test_a_secret_is_known_however_it_is_quoted_and_line_by_line(
     shown: Callable[[str], str],
 ) -> None:
-    told = concealer(["KEY"], {"KEY": KEY})(f"denied: {shown(KEY)}")
-    assert told.startswith("denied: ")
-    assert "[KEY]" in told
-    assert not [part for part in ("ana", "ben", "BEGIN", "abc") if part in told]
+    line = concealer(["KEY"], {"KEY": KEY})(f"denied: {shown(KEY)}")
+    assert line.startswith("denied: ")
+    assert "[KEY]" in line
+    assert not [part for part in ("ana", "ben", "BEGIN", "abc") if part in line]
 
 
-def test_in_what_is_written_as_json_names_count_as_well_as_values() -> None:
+def test_secrets_are_concealed_in_the_names_and_the_values_of_json() -> None:
     conceal = concealer(["HF_TOKEN"], {"HF_TOKEN": TOKEN})
     metrics = {f"loss of {TOKEN}": 1.5, "all": [TOKEN, None, {TOKEN: True}]}
     assert concealed(metrics, conceal) == {

@@ -30,11 +30,11 @@ def peers(project: Project, sweep: str, loss: float = 0.0) -> None:
     events: list[dict[str, Any]] = []
     for task in range(1, 5):
         reports = [[step, {"loss": loss}] for step in range(9)]
-        told = {"task": task, "attempt": 1}
+        task_parts = {"task": task, "attempt": 1}
         events += [
             {"event": "claim", "tasks": [[task, 1]]},
-            {"event": "report", **told, "reports": reports},
-            {"event": "done", **told, "seconds": 1.0, "metrics": {"loss": loss}},
+            {"event": "report", **task_parts, "reports": reports},
+            {"event": "done", **task_parts, "seconds": 1.0, "metrics": {"loss": loss}},
         ]
     project.journal(sweep, *events, writer="ben-vm-1")
 
@@ -78,21 +78,21 @@ def train(params, task):
     assert project.results("ask")[0]["metrics"] == {"loss": 1.0, "asked_at": 2}
 
 
-def test_a_function_that_goes_on_after_it_was_told_to_stop_is_ended(project: Project) -> None:
+def test_a_function_that_continues_after_it_was_asked_to_stop_is_killed(project: Project) -> None:
     program = """
 import time
 
 def train(params, task):
     for step in range(3):
         task.report(step=step, loss=1.0)
-    open("told.txt", "w").close()
+    open("stop-seen.txt", "w").close()
     time.sleep(600)
 """
     project.declare("deaf", SWEEP.format(program="train.py:train"), program)
     peers(project, "deaf")
     worked = project.run("work", "deaf", COLABCTL_KILL_AFTER="0.2s")
     assert worked.code == 0, worked.err
-    assert (project.root / "told.txt").exists()
+    assert (project.root / "stop-seen.txt").exists()
     row = project.results("deaf")[0]
     assert (row["status"], row["metrics"]) == ("pruned", {"loss": 1.0})
 
@@ -131,7 +131,7 @@ task.done(ended="well")
     assert (row["status"], row["metrics"]) == ("pruned", {"loss": 1.0, "ended": "well"})
 
 
-def test_the_loop_of_a_script_is_told_too(project: Project) -> None:
+def test_the_loop_of_a_script_is_asked_to_stop_too(project: Project) -> None:
     project.declare("loop", SWEEP.replace("program: {program}\n", "").format())
     peers(project, "loop")
     ended = project.python(
@@ -162,7 +162,7 @@ def test_a_pruner_of_optuna_stops_tasks_by_its_name(project: Project) -> None:
     assert (row["status"], row["metrics"]["stopped_at"]) == ("pruned", 0)
 
 
-def test_a_rule_that_nobody_knows_is_one_line(project: Project) -> None:
+def test_an_unknown_rule_is_reported_in_one_line(project: Project) -> None:
     project.declare("damaged", SWEEP.format(program="train.py:train"), PATIENT)
     plan = project.root / "sweeps/damaged/plan.json"
     plan.write_text(plan.read_text().replace('"hyperband"', '"superband"'))
@@ -199,7 +199,7 @@ def train(params, task):
     assert "the metric has reached its target" in again.err
 
 
-def test_a_sweep_that_has_reached_its_target_goes_on_after_resume(project: Project) -> None:
+def test_a_sweep_that_has_reached_its_target_continues_after_resume(project: Project) -> None:
     program = "def train(params, task):\n    return {'score': 10}\n"
     project.declare("more", TARGET, program)
     assert project.run("work", "more").code == 0
@@ -211,11 +211,11 @@ def test_a_sweep_that_has_reached_its_target_goes_on_after_resume(project: Proje
     assert project.status("more")["done"] == 6
 
 
-def test_what_runs_elsewhere_when_the_target_is_reached_comes_to_its_end(project: Project) -> None:
+def test_tasks_that_run_elsewhere_when_the_target_is_reached_finish(project: Project) -> None:
     program = """
 import time, pathlib
 def train(params, task):
-    pathlib.Path(f"begun-{params['x']}").touch()
+    pathlib.Path(f"started-{params['x']}").touch()
     while params["x"] == 1 and not pathlib.Path("go").exists():
         time.sleep(0.02)
     return {"score": params["x"]}

@@ -1,4 +1,4 @@
-"""A worker runs what its member trusts and nothing else, however long it goes on."""
+"""A worker runs only code that its member trusts, however long it works."""
 
 import json
 import time
@@ -9,7 +9,7 @@ SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}
 TRAIN = "def train(params, task):\n    return {'y': 1}\n"
 
 
-def test_a_digest_that_is_given_is_the_only_one_that_runs(project: Project) -> None:
+def test_with_trust_digest_only_the_code_with_that_digest_runs(project: Project) -> None:
     project.write("s.yaml", SWEEP)
     project.write("train.py", TRAIN)
     assert project.run("sweep", "s.yaml").code == 0  # which approves it

@@ -38,12 +38,12 @@ def test_a_cell_that_is_cut_or_too_long_would_be_seen(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_a_worker_notebook_shows_all_that_it_holds(tmp_path: Path, share: Share) -> None:
+def test_a_worker_notebook_shows_all_of_its_code(tmp_path: Path, share: Share) -> None:
     faults = shown(worker(share(tmp_path / "churn")), tmp_path).faults
     assert faults == [[]] * 8
 
 
-def test_a_worker_notebook_shows_all_that_came_of_it(
+def test_a_worker_notebook_shows_all_of_its_output(
     tmp_path: Path, colab: Machine, share: Share
 ) -> None:
     project = share(colab.drive / "MyDrive" / "churn")

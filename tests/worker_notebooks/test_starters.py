@@ -37,7 +37,7 @@ def test_in_colab_it_opens_the_project_and_resumes_what_was_saved(
     assert "of yesterday\n" in again.text
 
 
-def test_outside_colab_it_opens_the_project_in_which_it_lies(
+def test_outside_colab_it_opens_the_project_that_contains_it(
     tmp_path: Path, installed: Path, share: Share
 ) -> None:
     laptop = Machine(tmp_path / "laptop", installed, colab=False)

@@ -108,7 +108,7 @@ def test_outside_colab_the_environment_says_where_the_project_is(
     assert ran(project) == 2
 
 
-def test_work_that_is_refused_is_told_once_all_is_uploaded(colab: Machine, share: Share) -> None:
+def test_a_refusal_to_work_is_reported_after_the_upload(colab: Machine, share: Share) -> None:
     project = share(colab.drive / "MyDrive" / "churn")
     notebook = worker(project)
     project.write("sweeps/first/code/train.py", TRAIN.replace("x", "y"))

@@ -1,4 +1,4 @@
-"""Runs inside a kernel before, between and after the tasks; only kernels import this file."""
+"""Runs inside a kernel before, between and after tasks; only kernels import this file."""
 
 import atexit
 import gc
@@ -23,10 +23,10 @@ _INLINE = "module://matplotlib_inline.backend_inline"
 class _Snapshot:
     """The state after the cells above the parameters cell, in which every task starts.
 
-    Restored are the names and what they are bound to, the environment, the current folder, the
-    import path, and the cells' numbers. Not restored is what a task changes in place: the contents
-    of lists, frames and models, attributes of modules, options of libraries, the state of random
-    generators. Its threads and processes keep running.
+    It restores the names and what they are bound to, the environment, the current folder, the
+    import path, and the cells' numbers. It does not restore what a task changes in place: the
+    contents of lists, frames and models, attributes of modules, options of libraries, the state of
+    random generators. A task's threads and processes keep running.
     """
 
     def __init__(self, shell: Any) -> None:
@@ -56,7 +56,7 @@ class _Snapshot:
         gc.collect()
 
     def _forget_outputs(self, shell: Any) -> None:
-        """Drop what IPython remembers of the task: results, inputs, the last exception."""
+        """Drop what IPython remembers of a task: results, inputs, the last exception."""
         shell.displayhook.flush()
         history = shell.history_manager
         del history.input_hist_parsed[self.inputs[0] :]
@@ -89,7 +89,7 @@ def prepare(folder: str, *, shell_errors: str) -> None:
     sys.path[:] = [entry for entry in sys.path if entry not in ("", str(Path.cwd()))]
     os.chdir(folder)
     if hasattr(signal, "SIGTERM"):
-        # The group gets it: the running cell shows where it was, and an idle kernel stays.
+        # The group gets SIGTERM: the running cell shows where it was; an idle kernel continues.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     streams: tuple[Any, Any] = sys.stdout, sys.stderr
     for stream in streams:
@@ -112,7 +112,7 @@ def remember() -> None:
 
 
 def begin(environ: Mapping[str, str]) -> None:
-    """Begin a task; raise RuntimeError if the state before the last one was not restored."""
+    """Begin a task; raise RuntimeError if the snapshot was not restored after the last one."""
     if _snapshot is not None and not _snapshot.clean:
         raise RuntimeError("the kernel was not restored")
     os.environ.update(environ)
@@ -125,7 +125,7 @@ def finish(code: int) -> None:
 
 
 def restore() -> None:
-    """Go back to the snapshot."""
+    """Restore the snapshot."""
     assert _snapshot is not None
     _snapshot.clean = False
     _snapshot.restore(get_ipython())
@@ -147,7 +147,7 @@ def _after_cell(kernel: int, streams: tuple[Any, Any]) -> None:
     """Replace output streams that the cell has broken; end a child process that it forked.
 
     The kernel flushes sys.stdout, whatever it is, and reports the cell's end only if that works.
-    A forked child that gets here would continue as a second kernel on the same connections.
+    A forked child would continue from here as a second kernel on the same connections.
     """
     if os.getpid() != kernel:
         os._exit(0)
@@ -170,7 +170,7 @@ class _Exit(IPyAutocall):
 def _check_commands(shell: Any) -> None:
     """Make failing commands raise, as a failing %%bash does: `!command`, `x = !command`, %sx.
 
-    This replaces the functions that the shell's methods call, and not the methods themselves:
+    This replaces the functions that the shell's methods call, not the methods themselves, because
     these look up the {variables} of a command in their caller.
     """
     below: Any = zmqshell  # for `!command`
@@ -200,7 +200,7 @@ def _check_commands(shell: Any) -> None:
             check=False,
         )
         if process.returncode:
-            print(process.stdout, end="")  # it says why
+            print(process.stdout, end="")  # which says why
         check(process.returncode, command)
         return process.stdout
 

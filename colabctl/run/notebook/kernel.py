@@ -34,10 +34,10 @@ try:
 except ImportError as missing:
     raise TaskError(f"a notebook needs ipykernel ({missing}); run: pip install ipykernel") from None
 
-_START = 120.0  # seconds that a kernel may take to start; a loaded machine needs many
+_START = 120.0  # seconds that a kernel may take to start, which is slow on a busy machine
 _CHECK_ALIVE = 1.0  # seconds between checks whether a kernel that does not answer is alive
-_LONGEST_PATH = 90  # characters; the name of a socket has a limit of little more than a hundred
-_REPLY = 10.0  # seconds between a cell's end and its reply, after which the kernel is lost
+_LONGEST_PATH = 90  # characters; the limit for a socket's name is a little above a hundred
+_REPLY = 10.0  # seconds from a cell's end until its reply; without one, the kernel is lost
 _IN_KERNEL = '__import__("colabctl.run.notebook.in_kernel", fromlist=["in_kernel"])'
 
 # nbclient's log messages say less than this module's errors.
@@ -68,17 +68,17 @@ class CellError(NamedTuple):
 class Kernel:
     """A kernel that is starting or running; `ready` waits until it answers.
 
-    It belongs to the process group of the process that starts it, and so ends with it, whatever
-    happens. jupyter_client would put it into a new session, out of reach of the group's signals.
+    It belongs to the process group of the process that starts it, and so always ends with it.
+    jupyter_client would start it in a new session, which the group's signals do not reach.
 
-    It has its folder in `scratch`, which the caller deletes, because the kernel may be killed.
+    Its folder is in `scratch`, which the caller deletes, because the kernel may be killed.
     """
 
     def __init__(self, environ: Mapping[str, str], scratch: Path | None) -> None:
         # A short name, because it is part of the sockets' names.
         self._folder = Path(tempfile.mkdtemp(prefix="colabctl-", dir=scratch))
         file = str(self._folder / "kernel.json")
-        # Sockets with names, where there are any: others could take a port, or listen to it.
+        # Named sockets where possible: another process could take a port, or connect to it.
         named = os.name == "posix" and len(str(self._folder)) < _LONGEST_PATH
         write_connection_file(
             file,
@@ -88,7 +88,7 @@ class Kernel:
         )
         options = ("--HistoryManager.enabled=False", "--IPKernelApp.log_level=50")
         self.process = subprocess.Popen(  # noqa: S603 - the interpreter that runs this
-            # -P and an empty current folder: import nothing from where others write.
+            # -P and an empty current folder: no imports from where others write.
             [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", file, *options],
             cwd=self._folder,
             env={
@@ -138,7 +138,7 @@ class Kernel:
         return request
 
     async def _reply(self, request: str, within: float) -> dict[str, Any] | None:
-        """Return the reply to a request; None if none has come within this many seconds."""
+        """Return the reply to a request; None if there is none within this many seconds."""
         until = time.monotonic() + within
         while (left := until - time.monotonic()) > 0:
             with suppress(Empty):
@@ -176,7 +176,7 @@ class Kernel:
 
 
 class _Client(AsyncKernelClient):
-    """A client that asks the process whether the kernel is alive, without heartbeats."""
+    """A client that checks the process, not heartbeats, to see whether the kernel is alive."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         super().__init__()

@@ -19,7 +19,7 @@ _MOST_OUTPUT = 1_000_000  # characters of output to keep of each cell
 _SHUTDOWN = 5.0  # seconds for a kernel's exit handlers
 _AT_EXIT = 2.0  # the same when this process ends, which itself has three seconds
 _LONGEST = 400  # characters of an exception's message
-# These errors come from the kernel or its device: run no other task there.
+# These errors come from the kernel or its device, so it should not run another task.
 _FATAL = re.compile(
     r"cuda|cudnn|cublas|nccl|xla|out.?of.?memory|memoryerror|resource.?exhausted", re.IGNORECASE
 )
@@ -33,7 +33,7 @@ class RunResult:
 
     Attributes:
         error: in one line, with the cell; None after a success.
-        index: index of the cell in which the run ended; None after the last one.
+        index: index of the cell in which the run ended; None if it ran all cells.
         reusable: whether the kernel can run another task.
     """
 
@@ -112,7 +112,7 @@ class KernelPool:
     async def run(
         self, document: ExecutedNotebook, environ: Mapping[str, str], halted: Callable[[], bool]
     ) -> RunResult:
-        """Run the cells above the parameters cell, unless the kernel has, and then the others.
+        """Run the cells above the parameters cell if the kernel has not, and then the others.
 
         `environ` has additional variables for this run. `halted` is called between cells, and
         returns whether to end the run.
@@ -125,7 +125,7 @@ class KernelPool:
         document.node.cells[:body] = deepcopy(self._above)
         result = await self._cells(document, range(body, len(document.node.cells)), halted)
         if self._wandb and result.reusable:
-            with suppress(KernelDied, KernelCallFailed):  # the next task will notice
+            with suppress(KernelDied, KernelCallFailed):  # the next task will notice that
                 await self._call(f"finish({int(result.error is not None)})")
         return result
 
@@ -143,7 +143,7 @@ class KernelPool:
             await self._call("remember()")
             await self._begin(environ)
         except KernelDied as died:
-            return RunResult(f"no kernel could be started: it {_how(died)}", reusable=False)
+            return RunResult(f"no kernel could be started: it {_ending(died)}", reusable=False)
         except KernelCallFailed as failure:
             return RunResult(f"no kernel could be started: {failure}", reusable=False)
         self._above = deepcopy(document.node.cells[: self._body(document)])
@@ -198,17 +198,17 @@ class KernelPool:
                     return RunResult("stopped", index, reusable=False)
                 error = await cells.run(index)
                 if error is not None:
-                    return _after(error, document.where(index), index)
+                    return _result_after(error, document.where(index), index)
         except KernelDied as died:
             where = document.where(index)
-            return RunResult(f"{where}: the kernel {_how(died)}", index, reusable=False)
+            return RunResult(f"{where}: the kernel {_ending(died)}", index, reusable=False)
         finally:
             cells.set_widgets_metadata()
         return RunResult()
 
 
-def _after(error: CellError, where: str, index: int) -> RunResult:
-    """Return the result of a run that ended with a cell's error."""
+def _result_after(error: CellError, where: str, index: int) -> RunResult:
+    """Return the result of a run in which a cell raised an error."""
     text = _CELL_FILE.sub(r" (\1)", " ".join(error.text.split()))[:_LONGEST]
     if error.name == "SystemExit":
         if text in ("", "0", "None", "False"):
@@ -220,5 +220,5 @@ def _after(error: CellError, where: str, index: int) -> RunResult:
     return RunResult(f"{where}: {line}", index, reusable=not _FATAL.search(line))
 
 
-def _how(died: KernelDied) -> str:
+def _ending(died: KernelDied) -> str:
     return "does not answer" if died.code is None else how_it_ended(died.code)

@@ -1,4 +1,4 @@
-"""Runs a notebook that loops over its tasks: once, in a process that claims them itself."""
+"""Runs a notebook that loops over its tasks, once, in a process of its own."""
 
 import json
 import signal
@@ -14,16 +14,16 @@ from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, signal_group
 
 VARIABLE = "COLABCTL_LOOP"
-"""The environment variable with the Orders for the notebook's loops."""
+"""The environment variable with the Orders for a notebook's loops."""
 
 _POLL = 0.2  # seconds between checks whether to end
 
 
 class Orders(NamedTuple):
-    """What loops get from the worker that starts them.
+    """What the loops of a notebook get from the worker that runs it.
 
     Attributes:
-        mark: the mark that the names of their own workers get.
+        mark: the mark in the names of the loops' own workers.
         most: number of tasks that they may claim; None for any number.
     """
 
@@ -37,13 +37,13 @@ def orders(environ: Mapping[str, str]) -> Orders:
 
 
 def run(
-    settings: Settings, keep_in: Path, environ: Mapping[str, str], over: Callable[[], bool]
+    settings: Settings, keep_in: Path, environ: Mapping[str, str], should_end: Callable[[], bool]
 ) -> str:
     """Run the notebook to its end and return its error, "" after a success.
 
     Its output is this process's. The executed notebook, if it is kept, goes to the folder
-    `keep_in`. When it is `over`, the process gets SIGTERM and releases its tasks; it is killed if
-    it is still there after the settings' `kill_after` seconds.
+    `keep_in`. If it `should_end`, the process gets SIGTERM and releases its tasks; it is killed
+    after the settings' `kill_after` seconds.
     """
     module = [sys.executable, "-P", "-m", "colabctl.run.notebook.loop_process"]
     process = subprocess.Popen(  # noqa: S603 - our own module
@@ -58,7 +58,7 @@ def run(
     try:
         with suppress(subprocess.TimeoutExpired):
             while process.poll() is None:
-                if over():
+                if should_end():
                     signal_group(process, signal.SIGTERM)
                     process.wait(settings.kill_after)
                 with suppress(subprocess.TimeoutExpired):
@@ -68,7 +68,7 @@ def run(
         process.wait()
     with process.stdout:
         error = process.stdout.read().decode(errors="replace").strip()
-    if over() or process.returncode == 0:
+    if should_end() or process.returncode == 0:
         return ""
     return error or f"its process ended with exit code {process.returncode}"
 

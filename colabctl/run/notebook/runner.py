@@ -8,11 +8,9 @@ import atexit
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +22,7 @@ from colabctl.notebook.injection import parameters_source
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.notebook.reading import Kind, read
 from colabctl.run import startup
-from colabctl.run.exchange import VARIABLES, Exchange
+from colabctl.run.exchange import VARIABLES, Exchange, task_folder
 from colabctl.run.failure import Pruned, TaskError
 from colabctl.run.notebook.kernel_lifecycle import KernelPool, RunResult
 from colabctl.run.redaction import concealed, concealer
@@ -38,7 +36,7 @@ from colabctl.task import Task
 EXECUTED = "executed.ipynb"
 _POLL = 0.2  # seconds between looks at a task's reports, and at whether it should stop
 _SAVE_EVERY = 10.0  # seconds between saves of a running notebook on this machine
-# Seconds for a cell, and then for its kernel, to end when the worker must, which waits for two.
+# After SIGTERM, seconds until the cell and then the kernel must end. The worker waits for two.
 _INTERRUPT = 0.5
 
 
@@ -49,11 +47,11 @@ def run_loop(settings: Settings, keep_in: Path) -> None:
     Raises TaskError if the notebook fails.
     """
     notebook, root = Path(settings.code, settings.program), Path(settings.root)
-    once = Runner(notebook, root, settings.kernels, kind="loop", secrets=settings.secrets)
+    runner = Runner(notebook, root, settings.kernels, kind="loop", secrets=settings.secrets)
     try:
-        once.run_once(keep_in)
+        runner.run_once(keep_in)
     finally:
-        once.close()
+        runner.close()
 
 
 def _environ(code: Path) -> dict[str, str]:
@@ -69,11 +67,11 @@ class Runner:
     """Runs a notebook of kind `parameters`, once for each task.
 
     The current folder is the project. The notebook is the frozen copy and can import the modules
-    next to it. In its cells, `colabctl.task()` returns the task. To stop the task early, the
-    kernel is interrupted: at once, or after `kill_after` seconds if the task reports through
-    `colabctl.task()` and so learns that it should stop. It is killed another `kill_after` seconds
-    later. Temporary files are in `scratch`; the caller deletes it, because this process may be
-    killed.
+    next to it. In its cells, `colabctl.task()` returns the task. To stop a task early, this
+    interrupts the kernel: at once, or after `kill_after` seconds if the task reports through
+    `colabctl.task()`, where it learns that it should stop. Another `kill_after` seconds later, it
+    kills the kernel. Temporary files are in `scratch`, which the caller deletes, because this
+    process may be killed.
 
     For the main thread only. Raises TaskError for a notebook that cannot run here.
     """
@@ -116,14 +114,14 @@ class Runner:
         self._stop: GracefulStop | None = None
         self._terminating = False  # SIGTERM has replaced `_stop`
         self._loop = asyncio.new_event_loop()
-        # As in program.py: SIGTERM goes to the group, and this process outlives it.
+        # As in program.py: SIGTERM goes to the group, and this process must outlive it.
         self._terminated = threading.Event()
         self._handler = signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
         atexit.register(self.close)
         self._kernels.warm_up()
 
     def set_up(self) -> None:
-        """Run the cells that run once for many tasks; raise TaskError if they fail."""
+        """Run the cells above the parameters cell; raise TaskError if they fail."""
         result = self._loop.run_until_complete(
             self._kernels.set_up(prepare(self._notebook, None), {}, self._terminated.is_set)
         )
@@ -145,7 +143,7 @@ class Runner:
             document = prepare(self._notebook, parameters_source(params, origin))
         except UserError as error:
             raise TaskError(str(error)) from None
-        with _folder(self._scratch) as folder:
+        with task_folder(self._scratch) as folder:
             exchange = Exchange(folder, task)
             environ, runs = exchange.environ, None
             if self._wandb:
@@ -156,7 +154,7 @@ class Runner:
             about = {"sweep": task.sweep, "task": task.name, "attempt": task.attempt}
             if pruned:
                 result = replace(result, error=None)
-            self._keep(document, result, about, lambda: task.folder)
+            self._keep(document, result, about, Path(task.assignment.folder))
             if result.error is not None:
                 raise TaskError(result.error)
             task.metrics = {**(runs.metrics() if runs else {}), **exchange.metrics()}
@@ -167,31 +165,23 @@ class Runner:
     def run_once(self, keep_in: Path) -> None:
         """Run the notebook without a task; raise TaskError if it fails."""
         document = prepare(self._notebook, None)
-        with _folder(self._scratch) as folder:
+        with task_folder(self._scratch) as folder:
             result = self._run(document, folder, {}, None)
-
-        def make_folder() -> Path:
-            keep_in.mkdir(parents=True, exist_ok=True)
-            return keep_in
-
-        self._keep(document, result, {}, make_folder)
+        self._keep(document, result, {}, keep_in)
         if result.error is not None:
             raise TaskError(result.error)
 
     def _keep(
-        self,
-        document: ExecutedNotebook,
-        result: RunResult,
-        about: dict[str, Any],
-        folder: Callable[[], Path],
+        self, document: ExecutedNotebook, result: RunResult, about: dict[str, Any], folder: Path
     ) -> None:
-        """Publish the executed notebook if it is wanted; if that fails, the task does not."""
+        """Save the executed notebook if it should be kept; if that fails, the task does not."""
         if self._keeps == "none" or (self._keeps == "failed" and result.error is None):
             return
         document.mark(about, result.error, result.index)
         try:
             self._anchor.check()
-            write_once(folder() / EXECUTED, document.encode(self._concealed))
+            folder.mkdir(parents=True, exist_ok=True)
+            write_once(folder / EXECUTED, document.encode(self._concealed))
         except OSError as error:
             print(f"colabctl: cannot write {EXECUTED}: {error}", file=sys.stderr)
 
@@ -206,7 +196,7 @@ class Runner:
         self._stop, self._terminating = None, False
         try:
             result = self._loop.run_until_complete(self._watch(document, folder, environ, channels))
-        except TaskError as error:  # its reports are not valid, and a cell may still be running
+        except TaskError as error:  # a report is not valid, and a cell may still be running
             self._kernels.drop()
             return RunResult(str(error))
         except BaseException:
@@ -226,14 +216,14 @@ class Runner:
         environ: Mapping[str, str],
         channels: "_Channels | None",
     ) -> RunResult:
-        """Run a document; meanwhile pass on its reports, and stop it if it should stop."""
+        """Run a document; meanwhile, pass on its reports and stop it if it should stop."""
         execution = asyncio.ensure_future(self._kernels.run(document, environ, self._halted))
         save_at = time.monotonic() + _SAVE_EVERY
         try:
             while not execution.done():
                 await asyncio.wait({execution}, timeout=_POLL)
                 over = execution.done()
-                # In a thread: the worker may be waiting for the folder, and this for the worker.
+                # In a thread, because this may wait for the worker, and the worker for the folder.
                 should_stop = channels is not None and await asyncio.to_thread(channels.look, over)
                 if over:
                     break
@@ -251,7 +241,7 @@ class Runner:
         return self._terminated.is_set() or (self._stop is not None and self._stop.asked)
 
     def _advance_stop(self, exchange: Exchange | None) -> None:
-        """Stop the notebook, step by step, on SIGTERM or once there is an exchange."""
+        """Stop the notebook, step by step, after SIGTERM or if an exchange is passed."""
         if self._terminated.is_set() and not self._terminating:  # the kernel got the signal too
             self._terminating = True
             self._stop = GracefulStop(self._interrupt, self._kill, _INTERRUPT, _INTERRUPT)
@@ -271,24 +261,15 @@ class Runner:
         self._kernels.kernel.process.kill()
 
 
-@contextmanager
-def _folder(scratch: Path | None) -> Iterator[Path]:
-    """Provide a temporary folder on this machine for one run."""
-    with tempfile.TemporaryDirectory(
-        prefix="colabctl-task-", dir=scratch, ignore_cleanup_errors=True
-    ) as name:
-        yield Path(name)
-
-
 class _Channels(NamedTuple):
-    """The channels through which a running task channels."""
+    """The channels through which a running task returns values."""
 
     task: Task
     exchange: Exchange
     runs: WandbRuns | None
 
     def look(self, over: bool) -> bool:
-        """Pass on new values; return whether the task, unless it is over, should stop."""
+        """Pass on new values; return whether the task, if it is not over, should stop."""
         self.exchange.pass_on()
         if self.runs is not None:
             self.runs.pass_on(final=over)

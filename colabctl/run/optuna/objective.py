@@ -38,10 +38,10 @@ _LONGEST = 200  # characters of a text that represents a choice
 def runner(objective: Callable[[Any], Any]) -> Run:
     """Return the function that runs `objective` for one task.
 
-    The objective gets the trial of the task's number, in a study with all trials that the task
-    knows. A parameter in `params` has the value from there. Return values and exceptions mean the
-    same as in Study.optimize: a number is the value, TrialPruned becomes Pruned, and everything
-    else is a failure.
+    The objective gets the trial with the task's number, in a study with all trials that the
+    assignment contains. A parameter in `params` has its value from there. Return values and
+    exceptions mean the same as in Study.optimize: a number is the value, TrialPruned becomes
+    Pruned, and everything else is a failure.
     """
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def until_optimize() -> Iterator[None]:
 
 
 class _OptimizeReached(BaseException):
-    """Not an Exception, because a script might catch that."""
+    """Not an Exception, because a script might catch those."""
 
 
 def _value(answer: Any) -> float:
@@ -142,7 +142,7 @@ def _begin(storage: "_Storage", settings: Mapping[str, Any]) -> "_Trial":
     trials = _read(settings["trials"])
     others = sampler(settings["sampler"], settings["seed"], own, list(trials))
     study = _Study(name, storage, Settled(storage.settled, others), _Pruner(storage))
-    # A failed trial fills the place of each missing one: samplers ignore it.
+    # A failed trial takes the place of each missing one, because samplers ignore failed trials.
     filler = _PastTrial(frozen(0, Trial("failed", {})))
     for number in range(max([own, *trials]) + 1):
         if number == own:
@@ -160,7 +160,7 @@ def _begin(storage: "_Storage", settings: Mapping[str, Any]) -> "_Trial":
 def _read(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[int, FrozenTrial]:
     """Return the trials of an assignment, by number, without those that cannot be read.
 
-    A parameter without a distribution was settled, and the objective never asked for it.
+    A parameter without a distribution was settled before, and the objective never asked for it.
     """
     reader = _DistributionReader()
     trials: dict[int, FrozenTrial] = {}
@@ -193,7 +193,7 @@ class _DistributionReader:
 
 
 class _Storage(InMemoryStorage):
-    """Keeps the study, and passes the changes of the task's trial on to the task.
+    """Holds the study, and passes changes of the task's trial on to the task.
 
     A copy, in this process or another one, passes nothing on.
 
@@ -251,11 +251,11 @@ class _Storage(InMemoryStorage):
             print(f"user attribute {key!r} cannot be recorded: its type is {kind}", file=sys.stderr)
 
     def should_stop(self) -> bool:
-        """Whether to prune the trial; the task learned it with its last report."""
+        """Whether to prune the trial; the last report brought the answer."""
         return self.own != -1 and self.task.should_stop()
 
     def last_report(self) -> float | None:
-        """Return a pruned trial's value, which as in Study.tell is its last report."""
+        """Return a pruned trial's value: its last report, as in Study.tell."""
         trial = self.get_trial(self.own)
         last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
         return None if last is None or math.isnan(last) else last
@@ -278,7 +278,7 @@ class _Trial(optuna.trial.Trial):
     """The trial that an objective gets.
 
     A choice may be any Python object, but the journal and the other trials get JSON: a list for a
-    tuple, a text for an object that JSON does not have.
+    tuple, and a text for an object that JSON cannot hold.
     """
 
     def __init__(self, study: Study, trial_id: int) -> None:
@@ -292,7 +292,7 @@ class _Trial(optuna.trial.Trial):
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         choices = list(choices)
         plain = _plain(choices)
-        if all(one is other for one, other in zip(choices, plain, strict=True)):
+        if all(choice is value for choice, value in zip(choices, plain, strict=True)):
             return super().suggest_categorical(name, choices)
         choice = choices[plain.index(super().suggest_categorical(name, plain))]
         self._choices[name] = choice

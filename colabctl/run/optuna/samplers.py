@@ -1,6 +1,6 @@
-"""Optuna's samplers, created again for each trial, which choose an objective's parameters.
+"""Optuna's samplers, which choose the parameters of objectives, with a new one for each trial.
 
-Such a sampler knows only the current trials and its own trial's number. Only the process that runs
+A sampler knows only the current trials and its own trial's number. Only the process that runs
 objectives imports this file, because Optuna is slow to import.
 """
 
@@ -31,7 +31,7 @@ from colabctl.errors import UserError
 from colabctl.run.failure import TaskError
 from colabctl.search.learn.samplers import check_libraries
 
-_AHEAD = 7  # trials that a Gaussian process samples first, each of which takes as long as its own
+_AHEAD = 7  # trials that a Gaussian process may sample before its own, each as slow as its own
 
 
 def sampler(name: str, seed: int, number: int, order: Sequence[int]) -> BaseSampler:
@@ -57,11 +57,11 @@ def sampler(name: str, seed: int, number: int, order: Sequence[int]) -> BaseSamp
 
 
 class _InTurn(GPSampler):
-    """Gaussian processes, made to propose different points for slots that start together.
+    """Gaussian processes that propose different points for slots that start together.
 
-    On their own they would all propose the same best point. So each first samples for the running
-    trials of lower numbers: a point proposed for a trial is stored with it, and then avoided as if
-    the trial ran there.
+    By default, all would propose the same best point. So each first samples for the running trials
+    with lower numbers. A point proposed for a trial is stored with it, and then avoided as if the
+    trial ran there.
     """
 
     def sample_relative(
@@ -69,19 +69,19 @@ class _InTurn(GPSampler):
     ) -> dict[str, Any]:
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         ahead = [
-            each
-            for each in running
-            if each.number < trial.number and not search_space.keys() <= each.params.keys()
+            other
+            for other in running
+            if other.number < trial.number and not search_space.keys() <= other.params.keys()
         ]
         if len(ahead) > _AHEAD:
-            return {}  # so that it samples at random
-        for each in ahead:
-            super().sample_relative(study, each, search_space)
+            return {}  # Optuna then samples at random
+        for other in ahead:
+            super().sample_relative(study, other, search_space)
         return super().sample_relative(study, trial, search_space)
 
 
 class _Numbered(QMCSampler):
-    """A quasi-random sequence, of which a trial gets the point of its own number."""
+    """A quasi-random sequence, from which a trial gets the point with its own number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(seed=number, warn_independent_sampling=False)
@@ -106,7 +106,7 @@ class _Replayed(CmaEsSampler):
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
         done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        done.sort(key=lambda each: self._rank.get(each.number, -1))
+        done.sort(key=lambda past: self._rank.get(past.number, -1))
         axes = {
             name: _Axis(distribution)
             for name, distribution in search_space.items()
@@ -117,9 +117,9 @@ class _Replayed(CmaEsSampler):
         from colabctl.search.learn.cma_es import replayed  # noqa: PLC0415 - others need no cmaes
 
         points = (
-            ([axis.coordinate(each.params[name]) for name, axis in axes.items()], each.value)
-            for each in done
-            if each.value is not None
+            ([axis.coordinate(past.params[name]) for name, axis in axes.items()], past.value)
+            for past in done
+            if past.value is not None
         )
         # The settings are those of Optuna's sampler.
         optimizer = replayed(
@@ -138,7 +138,7 @@ class _Axis:
     """A numeric parameter, scaled to 0 to 1 so that all its steps are equally wide."""
 
     def __init__(self, distribution: FloatDistribution | IntDistribution) -> None:
-        self._of = distribution
+        self._distribution = distribution
         half = 0.0 if distribution.step is None else distribution.step / 2
         self._start = self._scaled(distribution.low - half)
         self._length = self._scaled(distribution.high + half) - self._start
@@ -149,15 +149,15 @@ class _Axis:
 
     def value(self, coordinate: float) -> float | int:
         """Return the nearest value to a coordinate."""
-        scaled = self._start + coordinate * self._length
-        value = math.exp(scaled) if self._of.log else scaled
-        if self._of.step is not None:
-            value = self._of.low + round((value - self._of.low) / self._of.step) * self._of.step
-        value = min(max(value, self._of.low), self._of.high)
-        return value if isinstance(self._of, FloatDistribution) else int(value)
+        axis, scaled = self._distribution, self._start + coordinate * self._length
+        value = math.exp(scaled) if axis.log else scaled
+        if axis.step is not None:
+            value = axis.low + round((value - axis.low) / axis.step) * axis.step
+        value = min(max(value, axis.low), axis.high)
+        return value if isinstance(axis, FloatDistribution) else int(value)
 
     def _scaled(self, value: float) -> float:
-        return math.log(value) if self._of.log else value
+        return math.log(value) if self._distribution.log else value
 
 
 # -- settled parameters -----------------------------------------------------------------------
@@ -184,18 +184,18 @@ class Settled(PartialFixedSampler):
 
 
 def settle(name: str, value: Any, distribution: BaseDistribution) -> Any:
-    """Return a settled value as its distribution has it; raise TaskError if it is not in there."""
+    """Return a settled value in the distribution's form; raise TaskError if it is not allowed."""
     try:
         create_trial(value=0.0, params={name: value}, distributions={name: distribution})
     except (ValueError, TypeError):
         raise TaskError(
             f"{name} is {value!r:.80} in this task (from foreach or an earlier attempt), "
-            f"but the objective suggests it {_from(distribution)}"
+            f"but the objective suggests it {_range_of(distribution)}"
         ) from None
     return distribution.to_external_repr(distribution.to_internal_repr(value))
 
 
-def _from(distribution: BaseDistribution) -> str:
+def _range_of(distribution: BaseDistribution) -> str:
     if isinstance(distribution, CategoricalDistribution):
         return "from " + ", ".join(map(repr, distribution.choices))[:200]
     parts = json.loads(distribution_to_json(distribution))["attributes"]

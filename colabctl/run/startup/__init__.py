@@ -1,9 +1,9 @@
-"""Prepares every Python process of a task: no imports from the current folder, some patches.
+"""Prepares every Python process of a task: no imports from the current folder, and some patches.
 
-`environ` puts this folder on PYTHONPATH, so that Python runs its sitecustomize.py at the start of
-the process that runs tasks, of programs, of kernels, and of everything that these start. Their
-current folder is the project, where others write. By default, Python would look there for the
-modules of `python -m` and `python -c`, which joblib and %pip use.
+`environ` puts this folder on PYTHONPATH. So Python runs sitecustomize.py from here when it starts:
+in the process that runs tasks, in programs, in kernels, and in everything that these start. Their
+current folder is the project, where others write. By default, Python would import from there with
+`python -m` and `python -c`, which joblib and %pip use.
 
 This does not reach a process that is started with another PYTHONPATH, or with `python -S` or `-I`.
 Python before 3.11 imports from the current folder all the same.

@@ -1,13 +1,13 @@
 """Patches modules of google.colab and W&B in every process of a task.
 
-The functions of google.colab ask the browser that shows the notebook. A task has no browser, so
-the patches make them answer at once: userdata.get would wait ten seconds, drive.mount two minutes
-even if the Drive is mounted, and authenticate_user forever.
+The functions of google.colab ask the browser that shows the notebook, but a task has no browser.
+userdata.get would wait ten seconds, drive.mount two minutes even if the Drive is mounted, and
+authenticate_user forever. With the patches, they answer at once.
 
 W&B reads settings from the current folder, which is the project. A member who writes there could
 redirect the user's key to another server, so W&B only gets the user's own settings.
 
-This file is loaded on its own, into any Python 3 that a task starts. It imports nothing from
+This file is loaded on its own, into any Python 3 that a task starts, so it imports nothing from
 colabctl.
 """
 
@@ -26,7 +26,7 @@ _IN_WORKER = "in the worker's notebook, before the cell that runs `colabctl work
 
 
 def change_modules() -> None:
-    """Patch the modules that are loaded, and the others when they get loaded."""
+    """Patch the modules that are already imported, and the others when they are imported."""
     for name, change in _CHANGES.items():
         after_import(name, change)
 
@@ -44,7 +44,7 @@ def after_import(name: str, change: Callable[[Any], None]) -> None:
 
 
 class _Finder:
-    """Finds no modules itself, but hooks into those that other finders find."""
+    """Hooks into modules that other finders find, without finding any itself."""
 
     def __init__(self, changes: dict[str, Callable[[Any], None]]) -> None:
         self.changes = changes
@@ -136,7 +136,7 @@ def _runtime(module: Any) -> None:
 
 
 def _message(module: Any) -> None:
-    """Refuse the requests to the browser on which all other functions of google.colab rely."""
+    """Refuse requests to the browser, which all other functions of google.colab rely on."""
 
     def refuse(*request: object, **_: object) -> NoReturn:
         name = request[0] if request else "this"
@@ -164,7 +164,7 @@ _CHANGES: Mapping[str, Callable[[Any], None]] = {
 
 
 def _is_mounted(folder: str) -> bool:
-    """Tell whether a folder is a mount point, or a link to where a Drive is mounted."""
+    """Whether a folder is a mount point, or a link to a mounted Drive."""
     if os.path.ismount(folder):
         return True
     folder = os.path.realpath(folder)
@@ -180,7 +180,7 @@ def _is_mounted(folder: str) -> bool:
 
 
 def _has_credentials(environ: Mapping[str, str]) -> bool:
-    """Tell whether Google's libraries will find a credentials file where they look for one."""
+    """Whether there is a credentials file where Google's libraries look for one."""
     file = environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     folder = environ.get("CLOUDSDK_CONFIG") or Path("~/.config/gcloud").expanduser()
     return Path(file or Path(folder, "application_default_credentials.json")).is_file()

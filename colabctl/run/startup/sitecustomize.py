@@ -1,4 +1,4 @@
-"""Prepares Python for a task when it starts, then runs the sitecustomize that this one hides."""
+"""Prepares a task's Python when it starts, then runs the sitecustomize that this one hides."""
 
 import importlib.util
 import os
@@ -19,7 +19,7 @@ def _hand_over() -> None:
 
 
 def _add_script_folder() -> None:
-    """Let a script import the modules next to it: PYTHONSAFEPATH excludes its folder too."""
+    """Let a script import the modules next to it: PYTHONSAFEPATH also excludes its folder."""
     script = os.path.realpath(sys.argv[0]) if sys.argv[0] else ""
     if os.path.isfile(script):  # noqa: PTH113 - as above
         sys.path.insert(0, os.path.dirname(script))  # noqa: PTH120 - as above

@@ -1,1 +1,1 @@
-"""Reads what a task logged with W&B."""
+"""Reads what a task logs with W&B."""

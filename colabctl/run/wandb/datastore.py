@@ -1,11 +1,11 @@
-"""Reads the log that a W&B run writes on its machine, after the run or while it is running.
+"""Reads the log file of a W&B run, after the run or while it is running.
 
 The file starts with seven bytes of W&B's own. The rest is a log as LevelDB defines it, except that
 the checksum is a plain CRC-32: blocks of 32 KB, which hold chunks of records, each with checksum,
-length and kind. A record is a protobuf message. Two kinds matter here: what the run logged, and
-what changed in its summary. Their field numbers come from W&B's `wandb_internal.proto`. They
-cannot change, because W&B's server accepts the logs of every release. So this needs nothing of the
-`wandb` package, and the program may use any release of it.
+length and kind. A record is a protobuf message. Two kinds matter here: values that the run logged,
+and changes of its summary. Their field numbers come from W&B's `wandb_internal.proto`. They cannot
+change, because W&B's server accepts the logs of every release. So this does not need the `wandb`
+package, and the program may use any release of it.
 """
 
 import json
@@ -18,8 +18,8 @@ from zlib import crc32
 _MAGIC = b":W&B\xe1\xbe\x00"  # the last byte is the version of the format
 _BLOCK = 32 * 1024
 _CHUNK = struct.Struct("<IHB")  # checksum of kind and data, length of the data, kind
-_WHOLE, _FIRST, _LAST = 1, 2, 4
-_LONGEST = 1 << 24  # bytes of a record; longer ones are skipped: they hold no metrics
+_COMPLETE, _FIRST, _LAST = 1, 2, 4  # kinds of chunks
+_LONGEST = 1 << 24  # bytes of a record; longer ones hold no metrics and are skipped
 
 _KINDS: dict[int, Literal["history", "summary"]] = {2: "history", 3: "summary"}
 _CHANGED, _REMOVED = 1, 2  # in a history or summary; there are no removals from the history
@@ -31,8 +31,8 @@ class Entry(NamedTuple):
 
     Attributes:
         kind: "history" for the values of one step; "summary" for changes of the summary.
-        values: each with the keys that lead to it, as in (("val", "f1"), 0.5).
-        removed: the keys that lead to values removed from the summary.
+        values: each after the keys that lead to it, as in (("val", "f1"), 0.5).
+        removed: the keys that lead to each value removed from the summary.
     """
 
     kind: Literal["history", "summary"]
@@ -45,11 +45,11 @@ class WandbLog:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._at = 0  # bytes read
+        self._offset = 0  # bytes read so far
         self._parts: list[bytes] | None = None  # of a record that the next chunk continues
 
     def read(self) -> Iterator[Entry]:
-        """Yield the new, complete entries; an incomplete one comes with a later read.
+        """Yield the new, complete entries; a later read yields an entry that is incomplete now.
 
         Raises ValueError, with the name of the file, if it is damaged or of an unknown format.
         """
@@ -68,28 +68,28 @@ class WandbLog:
 
     def _records(self, file: BinaryIO) -> Iterator[bytes]:
         for kind, data in self._chunks(file):
-            if kind in (_WHOLE, _FIRST):
+            if kind in (_COMPLETE, _FIRST):
                 self._parts = []
             if self._parts is None:
                 continue
             self._parts.append(data)
             if sum(map(len, self._parts)) > _LONGEST:
                 self._parts = None
-            elif kind in (_WHOLE, _LAST):
+            elif kind in (_COMPLETE, _LAST):
                 record, self._parts = b"".join(self._parts), None
                 yield record
 
     def _chunks(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-        if self._at == 0:
+        if self._offset == 0:
             magic = file.read(len(_MAGIC))
             if len(magic) < len(_MAGIC):
                 return
             if magic != _MAGIC:
                 raise ValueError(f"{self._file.name} is not a W&B log of version {_MAGIC[-1]}")
-            self._at = len(_MAGIC)
+            self._offset = len(_MAGIC)
         while True:
-            file.seek(self._at)
-            length = _BLOCK - self._at % _BLOCK
+            file.seek(self._offset)
+            length = _BLOCK - self._offset % _BLOCK
             block = file.read(length)
             at = 0
             while len(block) - at >= _CHUNK.size:
@@ -98,13 +98,13 @@ class WandbLog:
                 if len(data) < size or crc32(data, crc32(block[at + 6 : at + 7])) != checksum:
                     break
                 at += _CHUNK.size + size
-                self._at += _CHUNK.size + size
+                self._offset += _CHUNK.size + size
                 yield kind, data
             if len(block) < length:
                 return
             if length - at >= _CHUNK.size:
-                raise ValueError(f"{self._file.name} is damaged at byte {self._at}")
-            self._at += length - at  # space too small for a chunk stays empty
+                raise ValueError(f"{self._file.name} is damaged at byte {self._offset}")
+            self._offset += length - at  # the rest of the block is too small for a chunk
 
 
 def _entry(record: bytes) -> Entry | None:
@@ -112,11 +112,10 @@ def _entry(record: bytes) -> Entry | None:
     for number, body in _fields(record):
         if number in _KINDS and isinstance(body, bytes):
             values, removed = [], []
-            for what, item in _fields(body):
-                if what == _CHANGED and isinstance(item, bytes):
-                    keys, value = _item(item)
-                    values.append((keys, value))
-                elif what == _REMOVED and isinstance(item, bytes):
+            for change, item in _fields(body):
+                if change == _CHANGED and isinstance(item, bytes):
+                    values.append(_item(item))
+                elif change == _REMOVED and isinstance(item, bytes):
                     removed.append(_item(item)[0])
             return Entry(_KINDS[number], values, removed)
     return None

@@ -1,7 +1,7 @@
-"""Runs a script written for W&B as a task, without server or account, and reads its metrics.
+"""Runs a script written for W&B as a task, without a server or account, and reads its metrics.
 
-Like W&B's own agent, this passes the parameters in a file and the run's names in the environment
-(wandb/agents/pyagent.py, wandb 0.31). The runs stay on this machine, where their logs are read.
+Like W&B's own agent (wandb/agents/pyagent.py, wandb 0.31), this passes the parameters in a file,
+and the run's names in the environment. The runs stay on this machine, and their logs are read here.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import Any
 from colabctl.run.wandb.datastore import Entry, WandbLog
 from colabctl.task import Assignment, Task
 
-# Only a run's page on the server would show these.
+# These turn off what only a run's page on the server would show.
 _OFFLINE = {
     "WANDB_CONSOLE": "off",
     "WANDB_ERROR_REPORTING": "false",
@@ -34,8 +34,8 @@ _LONGEST_ID = 128  # characters, W&B's limit
 _RESERVED = {"_runtime", "_step", "_timestamp", "_wandb"}
 _DEEPEST = 20  # levels of maps in logged values
 _LONGEST_TEXT = 1000  # characters; a longer text is not a metric
-_POLL_ELSEWHERE = 25  # looks into the task's own folder for each look into the project
-_POLL = 0.2  # seconds between looks while a function runs
+_POLL_ELSEWHERE = 25  # checks of the task's own folder for each check of the project's
+_POLL = 0.2  # seconds between checks while a function runs
 
 
 def wandb_environment(
@@ -44,7 +44,7 @@ def wandb_environment(
     """Return the variables that make W&B run a task offline, with its files in `scratch`.
 
     W&B variables in `environ` win: with WANDB_MODE=online, the runs also go to the user's account.
-    Only the parameters always come from the task; this writes them to a file in `scratch`.
+    But the parameters always come from the task; this writes them to a file in `scratch`.
     """
     import yaml  # noqa: PLC0415 - in the first task, not when the worker starts
 
@@ -81,7 +81,7 @@ class WandbRuns:
         self, task: Task, environ: Mapping[str, str], scratch: Path, current: Path
     ) -> None:
         self._task = task
-        # In a folder that the user or a script keeps for all runs, the id marks the task's own.
+        # If the user or a script has a folder for all runs, the id marks the task's own.
         mark = "-" + environ["WANDB_RUN_ID"]
         folder = current / environ["WANDB_DIR"]
         self._here = (folder / "wandb", "run-" if folder == scratch else mark)
@@ -112,7 +112,7 @@ class WandbRuns:
         return next((run.fault for run in self._runs.values() if run.fault), "")
 
     def _find(self, folder: Path, mark: str) -> None:
-        """Add the runs in a folder that have started since the last look."""
+        """Add the runs in a folder that have started since the last call."""
         try:
             runs = sorted(folder.iterdir())
         except OSError:
@@ -127,14 +127,14 @@ class WandbRuns:
 def runs_in_this_process(task: Task) -> Iterator[WandbRuns]:
     """Report what the code inside the `with` block logs with W&B.
 
-    W&B reads its environment only once, so this tears it down before and after, as
+    W&B reads its environment only once, so this tears it down before and after the block, as
     `wandb.agent(function=…)` does between calls.
     """
     with TemporaryDirectory(prefix="colabctl-wandb-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
-        ours = wandb_environment(task.assignment, scratch, os.environ)
-        before = {name: os.environ.get(name) for name in ours}
-        os.environ |= ours
+        added = wandb_environment(task.assignment, scratch, os.environ)
+        before = {name: os.environ.get(name) for name in added}
+        os.environ |= added
         _tear_down(0)
         runs = WandbRuns(task, os.environ, scratch, Path.cwd())
         over = threading.Event()
@@ -162,7 +162,7 @@ def runs_in_this_process(task: Task) -> Iterator[WandbRuns]:
 
 
 def logging_by_wandb(function: Callable[..., Any]) -> Callable[[dict[str, Any], Task], Any]:
-    """Return `function` with its W&B metrics added; the metrics that it returns itself win."""
+    """Return `function` with its W&B metrics added; metrics that it returns itself win."""
 
     def run(params: dict[str, Any], task: Task) -> Any:
         with runs_in_this_process(task) as runs:
@@ -174,7 +174,7 @@ def logging_by_wandb(function: Callable[..., Any]) -> Callable[[dict[str, Any], 
 
 
 def _tear_down(code: int) -> None:
-    """End all W&B runs of this process, which completes their logs."""
+    """End all W&B runs of this process, so that their logs are complete."""
     teardown = getattr(sys.modules.get("wandb"), "teardown", None)
     if teardown is not None:
         teardown(code)
@@ -204,7 +204,7 @@ class _Run:
             self.fault = str(error)
 
     def metrics(self) -> dict[str, Any]:
-        """Return the summary as W&B shows it, and the last values of metrics not in it.
+        """Return the summary as W&B shows it, and the last values of metrics that are not in it.
 
         With `define_metric("loss", summary="min")`, the summary has only loss.min, but a sweep may
         optimise the loss.
@@ -243,7 +243,7 @@ def _put(tree: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
 def _flat(
     tree: Mapping[str, Any], before: str = "", left: int = _DEEPEST
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the numbers, booleans and texts, their keys joined by dots.
+    """Yield the numbers, booleans and texts, with their keys joined by dots.
 
     Lists are not metrics. Nor are images, tables and histograms, which are maps with a `_type`.
     """

@@ -1,4 +1,4 @@
-"""The executed notebook that is kept of a task."""
+"""The executed notebook that is saved for a task."""
 
 from pathlib import Path
 from typing import Any

@@ -75,7 +75,7 @@ def test_a_failing_bash_cell_fails_the_task(lab: Lab) -> None:
         ("%%html\n<b>bold</b>", DONE),
     ],
 )
-def test_a_task_is_done_if_nothing_goes_wrong_or_it_says_so(
+def test_a_task_is_done_if_nothing_fails_or_if_it_calls_done(
     lab: Lab, cells: tuple[str | tuple[str, str], ...]
 ) -> None:
     ran = lab.run(*cells)

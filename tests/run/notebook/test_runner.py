@@ -55,7 +55,7 @@ def test_a_loop_runs_once_and_its_failure_is_reported(tmp_path: Path) -> None:
     assert (tmp_path / "executed.ipynb").exists()
 
 
-def test_without_ipykernel_it_is_said_what_to_install() -> None:
+def test_without_ipykernel_the_error_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['ipykernel'] = None\n"
         "from colabctl.run.failure import TaskError\n"

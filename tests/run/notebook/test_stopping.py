@@ -14,7 +14,7 @@ from tests.processes import Project, check_interrupted_leaves_nothing, linux, un
 from tests.run.notebook.lab import DONE, PARAMETERS, REPORT, Lab, plain
 
 
-def test_a_notebook_that_asks_may_end_itself_and_keeps_its_kernel(lab: Lab) -> None:
+def test_a_notebook_that_checks_should_stop_ends_itself_and_keeps_its_kernel(lab: Lab) -> None:
     lab.run(DONE)
     kernel = lab.kernel
     loop = (
@@ -115,7 +115,7 @@ def test_a_kernel_that_must_be_killed_leaves_nothing_on_the_machine(
     stubborn = (
         "import pathlib, time\n"
         "while True:\n"
-        "    pathlib.Path('begun').touch()\n"
+        "    pathlib.Path('started').touch()\n"
         "    try: time.sleep(600)\n"
         "    except KeyboardInterrupt: pass"
     )

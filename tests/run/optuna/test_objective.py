@@ -171,7 +171,7 @@ def test_what_optuna_takes_for_a_value_is_one(answer: Any, value: float) -> None
         ),
     ],
 )
-def test_what_optuna_takes_for_a_failure_is_one_and_says_why(answer: Any, error: str) -> None:
+def test_a_failure_for_optuna_is_a_failure_here_and_says_why(answer: Any, error: str) -> None:
     ran = run(lambda _: answer)
     assert isinstance(ran.error, TaskError)
     assert str(ran.error) == error
@@ -275,7 +275,7 @@ def test_nothing_is_logged_and_what_the_user_logs_is(caplog: pytest.LogCaptureFi
         optuna.logging.disable_propagation()
 
 
-def test_warnings_that_an_objective_earns_are_its_own() -> None:
+def test_warnings_about_the_objective_are_shown() -> None:
     def objective(trial: Any) -> float:
         return float(trial.suggest_uniform("x", 0, 1))
 
@@ -284,7 +284,7 @@ def test_warnings_that_an_objective_earns_are_its_own() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda trial: pickle.loads(pickle.dumps(trial))])
-def test_a_copy_of_the_trial_works_and_tells_nothing(copied: Callable[[Any], Any]) -> None:
+def test_a_copy_of_the_trial_works_and_reports_nothing(copied: Callable[[Any], Any]) -> None:
     # As a callback holds it when the model that it belongs to is cloned or goes to a process.
     def objective(trial: Any) -> float:
         x = trial.suggest_float("x", 0, 1)
@@ -323,7 +323,7 @@ print(study.best_trial)
     assert len(study.trials) == 1
 
 
-def test_what_else_goes_wrong_in_a_script_is_not_hidden() -> None:
+def test_other_errors_of_a_script_are_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), until_optimize():
         _ = 1 / 0
     assert optuna.Study.optimize.__name__ == "optimize"

@@ -67,9 +67,9 @@ def test_gaussian_processes_suggest_what_they_would_in_a_study_of_optunas_own() 
 def test_gaussian_processes_give_slots_that_begin_together_different_points() -> None:
     pytest.importorskip("torch")
     trials = run_all(bowl, range(12), sampler="gp")
-    begun = {number: Trial("running", {}) for number in range(12, 16)}
+    started = {number: Trial("running", {}) for number in range(12, 16)}
     tried = [
-        run(bowl, number, {**trials, **begun}, sampler="gp", seed=1).params for number in begun
+        run(bowl, number, {**trials, **started}, sampler="gp", seed=1).params for number in started
     ]
     for number, one in enumerate(tried):
         for other in tried[:number]:
@@ -150,7 +150,7 @@ def left(trials: Mapping[int, Trial]) -> float:
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
-def test_a_search_comes_nearer_and_nearer(sampler: str) -> None:
+def test_a_search_gets_closer_and_closer(sampler: str) -> None:
     assert left(run_all(bowl, range(80), sampler=sampler)) < 0.3
 
 

@@ -28,7 +28,7 @@ def test_a_settled_parameter_has_its_value_in_every_trial(dataset: str, sampler:
     assert len({trial.params["x"] for trial in trials.values()}) == 15
 
 
-def test_a_second_attempt_is_given_what_the_first_one_was() -> None:
+def test_a_second_attempt_gets_the_same_parameters_as_the_first() -> None:
     first = run(network)
     assert run(network, seed=99, params=first.params).params == first.params
     half = {"lr": first.params["lr"]}

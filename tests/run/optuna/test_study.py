@@ -110,7 +110,7 @@ def test_stopping_the_study_is_no_error_and_stops_nothing(
     assert "does not stop a sweep" in capsys.readouterr().err
 
 
-def test_a_constraint_is_refused_because_no_other_trial_would_learn_of_it() -> None:
+def test_a_constraint_is_refused_because_other_trials_cannot_see_it() -> None:
     def objective(trial: Any) -> float:
         trial.set_constraint("size", 1.0)
         return 1.0
@@ -120,7 +120,7 @@ def test_a_constraint_is_refused_because_no_other_trial_would_learn_of_it() -> N
     assert "set_constraint" in str(error)
 
 
-def test_what_an_objective_does_to_other_trials_is_not_taken_for_its_own() -> None:
+def test_changes_that_an_objective_makes_to_other_trials_are_not_recorded() -> None:
     def objective(trial: Any) -> float:
         trial.study.enqueue_trial({"x": 1})
         other = trial.study.ask()

@@ -48,16 +48,16 @@ def log(records: list[bytes]) -> bytes:
     """Lay out records as LevelDB does."""
     whole = MAGIC
     for data in records:
-        begun = False
+        started = False
         while True:
             left = BLOCK - len(whole) % BLOCK
             if left < 7:
                 whole += b"\0" * left
                 continue
             part, data = data[: left - 7], data[left - 7 :]  # noqa: PLW2901 - eaten up
-            kind = (3 if data else 4) if begun else (2 if data else 1)
+            kind = (3 if data else 4) if started else (2 if data else 1)
             whole += chunk(kind, part)
-            begun = True
+            started = True
             if not data:
                 break
     return whole
@@ -77,7 +77,7 @@ entries = st.builds(
 
 
 @given(st.lists(entries, max_size=8), st.lists(st.floats(0, 1), max_size=4))
-def test_a_log_that_is_read_while_it_grows_says_what_it_says_in_the_end(
+def test_reading_a_log_while_it_grows_gives_the_same_as_reading_it_at_the_end(
     tmp_path_factory: pytest.TempPathFactory, said: list[Entry], cuts: list[float]
 ) -> None:
     file = tmp_path_factory.mktemp("log") / "run-a.wandb"

@@ -117,7 +117,7 @@ def test_metrics_are_the_summary_and_the_last_values(ran: Callable[[str], Outcom
     }
 
 
-def test_what_is_no_number_truth_or_short_text_is_left_out(ran: Callable[[str], Outcome]) -> None:
+def test_only_numbers_booleans_and_short_texts_are_metrics(ran: Callable[[str], Outcome]) -> None:
     assert ran("media").reports == [(0, {"loss": 0.5})]
     assert ran("media").metrics == {"loss": 0.5, "word": "short", "flag": True}
 

@@ -2,4 +2,4 @@
 
 
 def unassign() -> None:
-    raise AssertionError("the machine was given back, with the worker on it")
+    raise AssertionError("the machine was released while the worker ran on it")

@@ -1,4 +1,4 @@
-"""Notes that the machine was given back."""
+"""Records that the machine was released."""
 
 from google.colab import note
 
