@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colabctl.errors import UserError
+from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import write_new
 
 Pieces = Mapping[Path, bytes | None]
@@ -48,9 +49,9 @@ def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"cannot create {path}: {error.strerror}; choose a folder that you can write in"
-        ) from None
+        full = fault_of(error) == "full"
+        fix = "free some space, then run it again" if full else "choose a folder you can write in"
+        raise UserError(f"cannot create {path}: {error.strerror}; {fix}") from None
 
 
 def _check_free(path: Path, *, is_folder: bool) -> None:

@@ -1,4 +1,4 @@
-"""Real workers on the pretended Drive, beside jug and Optuna: `python -m tests.bench.drive`.
+"""Real workers on the simulated Drive, beside jug and Optuna: `python -m tests.bench.drive`.
 
 Four machines with one worker each, 200 tasks of 1 s, files a median of 1 s late, 6 s at worst.
 Counts how often each task was begun, by a log outside the Drive, and what was lost in the end.

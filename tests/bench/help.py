@@ -8,16 +8,12 @@ as installed programs do. Every figure is a median.
 
 import argparse
 import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from tests.bench.figures import print_figures
 from tests.bench.processes import together
 
 BARE_PROGRAM = """\
@@ -60,18 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time of `colabctl --help`.")
     parser.add_argument("--repeats", type=int, default=21)
     asked = parser.parse_args()
-    table = Table("figure", box=box.MARKDOWN)
-    table.add_column("measured", justify="right")
-    table.add_column("target, at most", justify="right")
-    for row in rows(asked.repeats):
-        table.add_row(*row)
-    console = Console()
-    console.print(
-        f"median of {asked.repeats}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, {platform.system()}",
-        highlight=False,
-    )
-    console.print(table)
+    print_figures(rows(asked.repeats), asked.repeats)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,12 @@ Every figure is a median of the repeats. Linux and macOS: peak memory is the ker
 """
 
 import argparse
-import os
-import platform
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from tests.bench.figures import print_figures
 from tests.bench.processes import Finished, together
 from tests.bench.throughput import Sample, measure
 from tests.bench.tools import COLABCTL, colabctl, prepare_project
@@ -103,23 +98,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
     asked = parser.parse_args()
-
-    table = Table("figure", box=box.MARKDOWN)
-    table.add_column("measured", justify="right")
-    table.add_column("target, at most", justify="right")
     rows = [
         *large_grid(asked.folder, asked.repeats),
         *many_tasks(asked.folder, asked.repeats),
     ]
-    for row in rows:
-        table.add_row(*row)
-    console = Console()
-    console.print(
-        f"median of {asked.repeats}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, {platform.system()}",
-        highlight=False,
-    )
-    console.print(table)
+    print_figures(rows, asked.repeats)
 
 
 if __name__ == "__main__":

@@ -171,6 +171,6 @@ def test_a_folder_that_cannot_be_written_is_named(open_folder: Path) -> None:
     with bound_by_permissions(), pytest.raises(UserError) as refusal:
         create(closed / "churn", "churn", "ana", ["ana"])
     assert str(refusal.value) == (
-        f"cannot create {closed}/churn: Permission denied; choose a folder that you can write in"
+        f"cannot create {closed}/churn: Permission denied; choose a folder you can write in"
     )
     assert everything(closed) == {}
