@@ -37,7 +37,7 @@ def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_recovered_later(
     machine.fill()
     assert worker.wait(60) == 1
     said = worker.said()  # type: ignore[attr-defined]
-    assert "results are kept on this machine in" in said
+    assert "the last results of this worker are kept on this machine in" in said
     assert "Traceback" not in said
     before = group.status(0)["done"]
     doctor = group.command(0, "doctor", "--root", str(group.root(0)))

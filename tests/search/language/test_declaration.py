@@ -204,7 +204,7 @@ def test_a_file_without_its_main_parts_is_refused(text: str, words: str) -> None
 def test_another_word_for_a_goal_is_understood_and_noted() -> None:
     declaration = declared("metric: {name: acc, goal: maximum}\n")
     assert declaration.metric == Metric("acc", "maximize")
-    assert "W&B takes all but maximize for minimize" in declaration.notes[0]
+    assert "W&B reads any word but maximize as minimize" in declaration.notes[0]
 
 
 def test_a_number_as_a_name_becomes_text() -> None:
