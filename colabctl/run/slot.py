@@ -45,14 +45,14 @@ class Returned:
 End = Done | Pruned | Failed | Returned
 
 
-class Outcome(NamedTuple):
+class TaskMessage(NamedTuple):
     """What happened to a task: its end, or something that it sent while running."""
 
     assignment: Assignment
     message: Report | Suggestion | End
 
 
-Outcomes = deque[Outcome | Broken]
+Inbox = deque[TaskMessage | Broken]
 """What slots report to their worker, oldest first."""
 
 
@@ -81,19 +81,19 @@ def handout_size(seconds: float | None) -> int:
 class Slot:
     """Runs its tasks one at a time, in a process that is replaced when it dies.
 
-    The slot's thread adds to `outcomes`, and calls `wake` when the worker should look at them.
+    The slot's thread adds to `inbox`, and calls `wake` when the worker should look at them.
     """
 
     def __init__(
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        outcomes: Outcomes,
+        inbox: Inbox,
         wake: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._environ = environ
-        self._outcomes = outcomes
+        self._inbox = inbox
         self._wake = wake
         self._waiting: deque[Assignment] = deque()
         self._sent: deque[Assignment] = deque()  # the process has these and runs the first one
@@ -225,7 +225,7 @@ class Slot:
                     self._reap()
                 self._wake()
         except (OSError, ValueError) as error:
-            self._outcomes.append(Broken(f"the task process cannot be started: {error}", ""))
+            self._inbox.append(Broken(f"the task process cannot be started: {error}", ""))
             self._wake()
         if self._process is not None:
             self._shut_down(self._process)
@@ -261,7 +261,7 @@ class Slot:
             if not isinstance(first, Broken):
                 log = tail(Path(self._settings.log))
                 first = Broken(f"the process {ended} while loading it", log)
-            self._outcomes.append(first)
+            self._inbox.append(first)
             self._wake()
         return False
 
@@ -291,7 +291,7 @@ class Slot:
         assignment, stopped = self._sent[0], self._stopped
         match message:
             case Report(index) | Suggestion(index) if index == assignment.index:
-                self._outcomes.append(Outcome(assignment, message))
+                self._inbox.append(TaskMessage(assignment, message))
                 if isinstance(message, Report) and self._settings.prunes:  # it needs an answer
                     self._wake()
             case Failed(index) if stopped and stopped[0] == index == assignment.index:
@@ -303,7 +303,7 @@ class Slot:
 
     def _finish(self, assignment: Assignment, end: End) -> None:
         with self._changed:
-            self._outcomes.append(Outcome(assignment, end))
+            self._inbox.append(TaskMessage(assignment, end))
             self._sent.popleft()
             self._started = time.monotonic()
             self._stopped = None

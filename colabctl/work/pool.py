@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator, KeysView, Sequence
 
-from colabctl.run.slot import Outcomes, Slot, Stop
+from colabctl.run.slot import Inbox, Slot, Stop
 from colabctl.task import Assignment
 from colabctl.work.pacing import excess
 
-MakeSlots = Callable[[Outcomes, Callable[[], None]], list[Slot]]
-"""Starts the slots: (outcomes, wake) -> slots. They add outcomes, and call `wake` after that."""
+MakeSlots = Callable[[Inbox, Callable[[], None]], list[Slot]]
+"""Starts the slots: (inbox, wake) -> slots. They add messages, and call `wake` after that."""
 
 
 class SlotPool:
@@ -19,7 +19,7 @@ class SlotPool:
         self._jobs = jobs
         self._slots: list[Slot] = []
         self._slot_of: dict[int, Slot] = {}
-        self.outcomes = Outcomes()
+        self.inbox = Inbox()
         self.wake = threading.Event()
 
     @property
@@ -30,7 +30,7 @@ class SlotPool:
     def start(self) -> None:
         """Start the slots if they have not started, so that they load the code during the claim."""
         if not self._slots:
-            self._slots = self._make_slots(self.outcomes, self.wake.set)
+            self._slots = self._make_slots(self.inbox, self.wake.set)
 
     def idle_soon(self, ahead: float) -> int:
         """Return how many slots will be idle within `ahead` seconds."""
@@ -100,7 +100,7 @@ class SlotPool:
         return taken
 
     def stop_all(self, within: float) -> None:
-        """Stop the running tasks and end the slots, all at the same time; the outcomes follow."""
+        """Stop the running tasks and end the slots, all at the same time."""
         for slot in self._slots:
             running = slot.running()
             if running:

@@ -20,7 +20,7 @@ from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Outcomes, Slot
+from colabctl.run.slot import Inbox, Slot
 from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.uploads import wait_until_uploaded
@@ -116,10 +116,10 @@ class Session:
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, code, environs[0], limits)
 
-            def make_slots(outcomes: Outcomes, wake: Callable[[], None]) -> list[Slot]:
+            def make_slots(inbox: Inbox, wake: Callable[[], None]) -> list[Slot]:
                 settings = partial(self._settings, sweep.plan, code, limits.kill_after)
                 return [
-                    Slot(settings(number), environ, outcomes, wake)
+                    Slot(settings(number), environ, inbox, wake)
                     for number, environ in enumerate(environs)
                 ]
 

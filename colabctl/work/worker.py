@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from colabctl.ledger import SweepState
 from colabctl.run.messages import Broken, Failed, Report, Suggestion
-from colabctl.run.slot import End, Outcome, Returned, Stop
+from colabctl.run.slot import End, Returned, Stop, TaskMessage
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity
@@ -98,7 +98,7 @@ class Worker:
         if self._interrupted.is_set():
             self._tally.ending = "interrupted"
             return True
-        return self._claimer.should_end() and not self._pool.outcomes
+        return self._claimer.should_end() and not self._pool.inbox
 
     def _finish_running(self) -> None:
         """Wait for the running tasks without claiming more."""
@@ -119,11 +119,11 @@ class Worker:
 
     def _collect(self) -> None:
         """Record what the slots report, and stop tasks that have run for too long."""
-        while self._pool.outcomes:
-            match self._pool.outcomes.popleft():
+        while self._pool.inbox:
+            match self._pool.inbox.popleft():
                 case Broken(error, output):
                     self._give_up(f"the code cannot be loaded: {error}", output)
-                case Outcome(task, message):
+                case TaskMessage(task, message):
                     if isinstance(message, Report | Suggestion):
                         self._report(task, message)
                     else:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
 from colabctl.run.messages import Done, Failed
-from colabctl.run.slot import Outcome, Outcomes, Slot, Stop
+from colabctl.run.slot import Inbox, Slot, Stop, TaskMessage
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.inline_worker import InlineWorker
@@ -39,10 +39,10 @@ class SimulatedSlot:
     """A slot whose tasks take simulated time."""
 
     def __init__(
-        self, world: World, durations: Sequence[float], runs: list[Run], outcomes: Outcomes
+        self, world: World, durations: Sequence[float], runs: list[Run], inbox: Inbox
     ) -> None:
         self._world, self._durations, self._runs = world, durations, runs
-        self._outcomes = outcomes
+        self._inbox = inbox
         self._queue: deque[Assignment] = deque()
         self._current: tuple[Assignment, float] | None = None
         self.seconds: float | None = None
@@ -81,7 +81,7 @@ class SimulatedSlot:
             assignment, started = self._current
             self._runs.append(Run(index, started, self._world.now, done=False))
             end = why.end_of(Failed(index, self._world.now - started, why.error, ""))
-            self._outcomes.append(Outcome(assignment, end))
+            self._inbox.append(TaskMessage(assignment, end))
             self._current = None
             self._start_next()
 
@@ -98,7 +98,7 @@ class SimulatedSlot:
             seconds = self._durations[assignment.index]
             self._runs.append(Run(assignment.index, started, started + seconds, done=True))
             done = Done(assignment.index, seconds, {"loss": float(assignment.index)})
-            self._outcomes.append(Outcome(assignment, done))
+            self._inbox.append(TaskMessage(assignment, done))
             self.seconds = seconds if self.seconds is None else (self.seconds + seconds) / 2
             self._current = None
             self._start_next()
@@ -182,10 +182,8 @@ class SlotMachine(Machine):
         super().__init__(number, world, plan, durations, **options)
         self._slots: list[SimulatedSlot] = []
 
-        def make_slots(outcomes: Outcomes, wake: Callable[[], None]) -> list[Slot]:
-            self._slots = [
-                SimulatedSlot(world, durations, self.runs, outcomes) for _ in range(jobs)
-            ]
+        def make_slots(inbox: Inbox, wake: Callable[[], None]) -> list[Slot]:
+            self._slots = [SimulatedSlot(world, durations, self.runs, inbox) for _ in range(jobs)]
             return cast("list[Slot]", self._slots)
 
         self.worker = Worker(
