@@ -59,7 +59,7 @@ def init(
     from colabctl.project.config import load
     from colabctl.project.create import create
     from colabctl.project.current_member import login_name
-    from colabctl.project.layout import Layout
+    from colabctl.project.layout import Layout, check_member
     from colabctl.project.members import members
     from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.project.root import absolute, is_project
@@ -68,18 +68,22 @@ def init(
     for each in member or ():
         if "," in each:
             raise UserError(f"--member {each}: repeat the option, once for each member")
-    present = members(Layout(root), load(root, {})) if is_project(root) else ()
-    login = "" if member or present else login_name()
-    changes = create(root, name, owner, [login] if login else member or [])
+    config = load(root, {}) if is_project(root) else None
+    present = members(config.layout, config) if config else ()
+    names = member or ([] if present else [login_name()])
+    changes = create(root, name, owner, names)
     new = (*changes.new, *place_wheel(Layout(root)).new)
     for path in new:
         tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
     if not new:
         tell("nothing to create; everything exists already")
-    if login:
-        tell(f"{login} is the first member (your login name); add others: colabctl member add NAME")
-    if not present and len(member or [login]) == 1:
-        remember_member(root, members(Layout(root), load(root, {}))[0])
+    if names and not member:
+        tell(
+            f"{names[0]} is the first member (your login name); "
+            "add others: colabctl member add NAME"
+        )
+    if names and not (present or names[1:]):
+        remember_member(root, check_member(names[0]))
     print(root)
 
 

@@ -17,7 +17,8 @@ from colabctl.errors import UserError, nearest
 from colabctl.project.config import Config
 from colabctl.project.layout import check_member
 from colabctl.project.members import member_named, members
-from colabctl.sharedfs.files import read_file, write_whole
+from colabctl.sharedfs.files import write_whole
+from colabctl.sharedfs.records import read_record
 
 _FORMAT = 1
 _LARGEST = 100_000  # bytes of a record
@@ -100,9 +101,8 @@ def remember(root: Path, member: str) -> None:
 def remembered(root: Path) -> str | None:
     """Return the name that `remember` recorded; None if there is none or it cannot be read."""
     try:
-        record = json.loads(read_file(_record(root), _LARGEST))
-        return check_member(record["member"]) if record["format"] == _FORMAT else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, UserError):
+        return check_member(read_record(_record(root), _LARGEST, _FORMAT)["member"])
+    except (OSError, KeyError, TypeError, AttributeError, UserError):
         return None  # the person is asked again
 
 
