@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
+from colabctl.code import frozen
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.notebook import parameters, reading
 from colabctl.notebook.reading import Notebook
-from colabctl.project import frozen_code
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -39,7 +39,7 @@ class Declared:
 
     layout: SweepLayout
     plan: Plan
-    code: frozen_code.Code
+    code: frozen.Code
     notes: tuple[str, ...]
     new: bool
 
@@ -127,7 +127,7 @@ def declare(
     return declared
 
 
-def approval_of(plan: Plan, code: frozen_code.Code, config: Config, now: float) -> Approval:
+def approval_of(plan: Plan, code: frozen.Code, config: Config, now: float) -> Approval:
     """Return the approval of a sweep's code at the time `now`, in seconds since 1970."""
     assert plan.program is not None, "there is nothing to approve"
     return Approval(
@@ -141,14 +141,14 @@ def approval_of(plan: Plan, code: frozen_code.Code, config: Config, now: float) 
     )
 
 
-def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: frozen_code.Code) -> Plan | None:
+def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: frozen.Code) -> Plan | None:
     """Write a sweep; if someone else has just declared it, return their plan."""
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         folder.mkdir(exist_ok=True)
-    frozen_code.write(code, sweep.code)
+    frozen.write(code, sweep.code)
     # An interrupted declaration may have left other files.
-    frozen_code.fetch(sweep.code, code.digest)
+    frozen.fetch(sweep.code, code.digest)
     draws = draft.expansion.tasks()
     write_tasks(
         sweep.task_file,
@@ -181,7 +181,7 @@ def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
 
 def _plan(
     draft: Draft,
-    code: frozen_code.Code,
+    code: frozen.Code,
     layout: Layout,
     config: Config,
     *,
@@ -232,7 +232,7 @@ def _plan(
     )
 
 
-def _origin(code: frozen_code.Code, root: Path) -> str | None:
+def _origin(code: frozen.Code, root: Path) -> str | None:
     if code.origin is None or not code.origin.resolve().is_relative_to(root.resolve()):
         return None
     return code.origin.resolve().relative_to(root.resolve()).as_posix()
@@ -246,7 +246,7 @@ def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     return rule.to_json() if rule else None
 
 
-def _source_digest(draft: Draft, code: frozen_code.Code) -> str:
+def _source_digest(draft: Draft, code: frozen.Code) -> str:
     """Return the digest of everything that the sweep's tasks depend on."""
     content = {
         key: value
@@ -263,7 +263,7 @@ def _source_digest(draft: Draft, code: frozen_code.Code) -> str:
 class Preview:
     """The program of a draft: its code, its kind, notes for the author, and its notebook."""
 
-    code: frozen_code.Code
+    code: frozen.Code
     kind: Kind
     notes: tuple[str, ...] = ()
     notebook: Notebook | None = None
@@ -289,7 +289,7 @@ def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
     check_name(name, "sweep")
     declaration = draft.declaration
     program = declaration.program
-    code = frozen_code.freeze(program, declaration.code, list(dict.fromkeys(folders)))
+    code = frozen.freeze(program, declaration.code, list(dict.fromkeys(folders)))
     no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
     loop_notes = no_timeout if declaration.task_timeout else ()
     if program is None:
@@ -300,7 +300,7 @@ def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
         return Preview(code, "function")
     if program.endswith(".ipynb") and declaration.command is None:
         book = reading.read(code.files[check_folder(program, "program")], program)
-        frozen_code.check_imports(code, program, (cell.tree for cell in book.code))
+        frozen.check_imports(code, program, (cell.tree for cell in book.code))
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
         notes = parameters.check(book, names, warm=not declaration.kernels.fresh)
         if book.kind == "loop":
@@ -325,9 +325,7 @@ def _existing(sweep: SweepLayout) -> Plan | None:
         return None
 
 
-def _same(
-    old: Plan, new: Plan, draft: Draft, code: frozen_code.Code, sweep: SweepLayout
-) -> Declared:
+def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, sweep: SweepLayout) -> Declared:
     """Return the declared sweep if it is the same; else raise UserError with the differences."""
     if old.source_digest == new.source_digest:
         return Declared(sweep, old, code, draft.notes, new=False)
@@ -339,7 +337,7 @@ def _same(
         )
     )
     if old.code_digest != code.digest:
-        files = frozen_code.fetch(sweep.code, old.code_digest).files
+        files = frozen.fetch(sweep.code, old.code_digest).files
         changed = sorted(
             path for path in files.keys() | code.files if files.get(path) != code.files.get(path)
         )

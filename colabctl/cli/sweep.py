@@ -116,8 +116,8 @@ def _previewed(
     try a sweep file before its program exists.
     """
     from colabctl import declare
+    from colabctl.code.frozen import NoProgramError
     from colabctl.notebook.injection import preview
-    from colabctl.project.frozen_code import NoProgramError
 
     folders = [folder]
     with suppress(UserError):  # a dry run needs no project

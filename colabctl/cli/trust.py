@@ -37,10 +37,10 @@ def trust(
 
     `work` runs only code that you declared or approved. Approvals are kept outside the project.
     """
+    from colabctl.code.frozen import fetch
     from colabctl.declare import approval_of
     from colabctl.ledger import program_of, read_plan
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.frozen_code import fetch
     from colabctl.project.sweeps import find_sweep
 
     layout, config = open_project(root)

@@ -45,6 +45,8 @@ class Plan:
         declared_at: seconds since 1970.
         program: the function or objective as "file.py:name", or the program's file, in code/.
         command: W&B's command with its macros; None for the default.
+        cwd: the current folder of every task, as a POSIX path from code/.
+        import_path: folders that Python imports from, as POSIX paths from code/.
         code_digest: digest of the frozen code, "" for a loop.
         code_origin: the folder that it was frozen from, as a POSIX path in the project; None for
             a folder elsewhere.
@@ -70,6 +72,8 @@ class Plan:
     declared_at: float
     program: str | None = None
     command: tuple[str, ...] | None = None
+    cwd: str = "."
+    import_path: tuple[str, ...] = ()
     code_digest: str = ""
     code_origin: str | None = None
     metric: str | None = None
@@ -95,7 +99,8 @@ class Plan:
     @property
     def run_digest(self) -> str:
         """SHA-256 of everything a worker runs for the sweep, which a member approves."""
-        parts = [self.kind, self.program, self.command, self.code_digest]
+        parts = [self.kind, self.program, self.command, self.code_digest, self.cwd]
+        parts += self.import_path
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
@@ -164,6 +169,7 @@ def read_plan(file: Path) -> Plan:
         parts["cells"] = tuple(parts["cells"])
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
+        parts["import_path"] = tuple(str(part) for part in parts.get("import_path", ()))
         if type(parts.get("kernels")) is dict:
             parts["kernels"] = KernelOptions.decode(parts["kernels"])
         plan = Plan(**parts)
@@ -198,6 +204,9 @@ def _check(plan: Plan) -> None:
             raise ValueError(f"{name} is {seconds!r:.60}")
     if not 0 <= plan.declared_at < _LATEST:
         raise ValueError(f"declared_at is {plan.declared_at!r:.60}")
+    for folder in (plan.cwd, *plan.import_path):
+        if folder != ".":
+            _check_path("folder", folder)
     if plan.program is not None:
         _check_program(plan.program, plan.kind)
 
@@ -214,10 +223,14 @@ def _fits(value: Any, annotation: Any) -> bool:
 
 def _check_program(program: str, kind: Kind) -> None:
     file, colon, function = program.partition(":")
-    error = ValueError(f"program is {program!r:.60}")
     if colon and not (kind in ("function", "objective") and function.isidentifier()):
-        raise error
+        raise ValueError(f"program is {program!r:.60}")
+    _check_path("program", file)
+
+
+def _check_path(key: str, path: str) -> None:
+    """Raise ValueError for a path that leads out of the frozen code."""
     try:
-        check_folder(file, "program")
-    except UserError:  # the path leads to a file that was never frozen
-        raise error from None
+        check_folder(path, key)
+    except UserError:
+        raise ValueError(f"{key} is {path!r:.60}") from None

@@ -18,7 +18,9 @@ class Settings:
         prunes: whether tasks may be stopped early.
         command: W&B's command list, for a program.
         code: folder with a copy of the sweep's frozen code on this machine.
-        root: folder of the project, the current folder of every task.
+        root: folder of the project.
+        cwd: the current folder of every task.
+        import_path: folders that Python imports from.
         log: file for the tasks' output, in the worker's own folder on this machine.
         kill_after: seconds between SIGTERM and SIGKILL.
         kernels: how a notebook's kernels are used.
@@ -31,8 +33,10 @@ class Settings:
     command: Sequence[str] | None
     code: str
     root: str
+    cwd: str
     log: str
     kill_after: float
+    import_path: Sequence[str] = ()
     kernels: KernelOptions = field(default_factory=KernelOptions)
     secrets: Sequence[str] = ()
 

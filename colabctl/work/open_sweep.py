@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from colabctl.code.frozen import Code, changed, fetch
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
-from colabctl.project.frozen_code import Code, changed, fetch
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import find_sweep
 from colabctl.search import Cell, Declaration, read_declared

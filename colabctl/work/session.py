@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from colabctl.code import frozen
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, SweepState, check_approved, program_of
 from colabctl.notebook.kernel_options import KernelOptions
-from colabctl.project import frozen_code
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.redaction import check_present, concealer
@@ -111,7 +111,7 @@ class Session:
             prefix="colabctl-work-", ignore_cleanup_errors=True
         ) as scratch:
             code = Path(scratch) / "code"
-            frozen_code.write(files, code)
+            frozen.write(files, code)
             environs = slot_environs(self.layout.root, self.member, self.jobs)
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, code, environs[0], limits)
@@ -160,7 +160,7 @@ class Session:
         self._wait_for_upload(sweep, workers)
         return tally
 
-    def _fetch(self, sweep: OpenSweep) -> frozen_code.Code | None:
+    def _fetch(self, sweep: OpenSweep) -> frozen.Code | None:
         """Return the frozen code; on a Drive, wait until it and the tasks have arrived here.
 
         Returns None if interrupted.
@@ -241,6 +241,8 @@ class Session:
             command=plan.command,
             code=str(code),
             root=str(self.layout.root),
+            cwd=str(self.layout.root),
+            import_path=[str(code / folder) for folder in plan.import_path],
             log=str(code.parent / f"slot-{number}.log"),
             kill_after=kill_after,
             kernels=plan.kernels or KernelOptions(),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.project.frozen_code import Code
+from colabctl.code.frozen import Code
 from tests.notebook.notebooks import content
 from tests.processes import Project
 

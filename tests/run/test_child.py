@@ -88,6 +88,7 @@ def test_a_process_whose_worker_dies_in_the_middle_of_a_message_ends(tmp_path: P
         command=None,
         code=str(tmp_path),
         root=str(tmp_path),
+        cwd=str(tmp_path),
         log=str(tmp_path / "log"),
         kill_after=30.0,
     )

@@ -34,6 +34,7 @@ def slot_for(tmp_path: Path) -> Iterator[Slots]:
             command=None,
             code=str(tmp_path),
             root=str(tmp_path),
+            cwd=str(tmp_path),
             log=str(tmp_path / "log"),
             kill_after=30.0,
         )

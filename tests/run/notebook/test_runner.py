@@ -40,6 +40,7 @@ def test_a_loop_runs_once_and_its_failure_is_reported(tmp_path: Path) -> None:
         command=None,
         code=str(tmp_path),
         root=str(tmp_path),
+        cwd=str(tmp_path),
         log="",
         kill_after=30.0,
     )

@@ -1,0 +1,1 @@
+"""What is frozen, and how a program is found."""
