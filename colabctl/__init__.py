@@ -1,11 +1,13 @@
 """Share one machine-learning project in a Drive folder; every notebook works on one sweep."""
 
+# ruff: noqa: E402 - an old Python and Ctrl-C are seen to before the imports that take a while
+
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - a checkout runs without an installer that checks
     sys.exit(f"colabctl needs Python 3.11 or newer, but this is {sys.version.split()[0]}")
 
-from colabctl import interrupts  # noqa: I001 - before anything that takes time to import
+from colabctl import interrupts
 
 interrupts.quit_if_command()
 

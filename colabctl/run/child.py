@@ -5,13 +5,13 @@ goes to a log file, which holds only the current task's output. When the worker 
 closes, and this process kills itself and everything it started.
 """
 
+import faulthandler
 import os
 import queue
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from colabctl.run import messages
-from colabctl.run.failure import ProgramError, Pruned, TaskError, headline, last_exception, tail
+from colabctl.run.failure import Pruned, describe
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message
-from colabctl.run.redaction import concealer
+from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
 from colabctl.task import Assignment, Task
 
@@ -150,11 +150,13 @@ def serve(
         channel.flush()
 
     output = _Output(Path(settings.log))
-    conceal = concealer(settings.secrets, os.environ)
+    faulthandler.enable(all_threads=False)  # a segmentation fault then says where
+    conceal = cleaner(settings, os.environ)
     try:
         run = load(settings)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
-        send(messages.Broken(*_describe(error, output.log, conceal)))
+        _flush()
+        send(messages.Broken(*describe(error, output.log, conceal)))
         return
     send(messages.Ready())
     while batch := assignments.get():
@@ -162,14 +164,6 @@ def serve(
             output.clear()
             recorder = _PipeRecorder(assignment.index, send, stop_flag if settings.prunes else None)
             send(_attempt(run, Task(assignment, recorder), recorder, output.log, conceal))
-
-
-def _describe(error: BaseException, log: Path, conceal: Callable[[str], str]) -> tuple[str, str]:
-    """Return an error in one line, and the end of the output, with the traceback."""
-    _flush()
-    if not isinstance(error, TaskError):
-        traceback.print_exception(error)
-    return headline(error, conceal), tail(log, conceal)
 
 
 def _attempt(
@@ -183,9 +177,8 @@ def _attempt(
     except Pruned:
         outcome = partial(messages.Pruned, metrics=task.metrics or {})
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
-        line, output = _describe(error, log, conceal)
-        if isinstance(error, ProgramError):
-            line = ": ".join(filter(None, (line, last_exception(output))))
+        _flush()
+        line, output = describe(error, log, conceal)
         outcome = partial(messages.Failed, error=line, output=output)
     recorder.close()
     seconds = round(time.perf_counter() - started, 6)
