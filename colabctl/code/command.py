@@ -73,7 +73,7 @@ def started(
         words = None if start == (_PROGRAM,) else [*_START, *start, "${args}"]
         _check_interpreter([_INTERPRETER] if words is None else words, program, has_interpreter)
         return Started(_as_tuple(_with_python(words, program, has_interpreter)))
-    words, notes = _replaced(command, program, cwd, start), []
+    words, notes = _replaced(command, program, start), []
     first = _first(words)
     if first is None or words[first:] == [_INTERPRETER]:
         raise UserError("command: starts no program; write [python, ${program}, ${args}]")
@@ -101,9 +101,7 @@ def _start_of(program: Program) -> tuple[str, ...]:
     return ("-m", program.module) if program.module else (_PROGRAM,)
 
 
-def _replaced(
-    command: Sequence[str], program: Program, cwd: str, start: Sequence[str]
-) -> list[str]:
+def _replaced(command: Sequence[str], program: Program, start: Sequence[str]) -> list[str]:
     """Return a command in which the program's own name stands for its frozen copy."""
     words: list[str] = []
     for word in command:

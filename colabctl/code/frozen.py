@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 
 from colabctl.errors import UserError, nearest
 from colabctl.sharedfs.files import read_file
@@ -14,13 +15,14 @@ from colabctl.sharedfs.files import read_file
 # A program with its modules is far smaller; anything larger is probably a folder of data.
 MOST_FILES = 5000
 MOST_BYTES = 20_000_000
+_CLOCKS = 300.0  # seconds by which two machines' clocks may differ
 _DEEPEST = 50  # levels of folders
 _IGNORED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "node_modules"})
 
 
 @dataclass(frozen=True)
 class Code:
-    """Files by POSIX path from `origin`, the folder that contains the program."""
+    """Files by POSIX path from `origin`: the project, or the repository outside it."""
 
     files: dict[str, bytes]
     origin: Path | None = field(default=None, compare=False)
@@ -70,15 +72,25 @@ def write(code: Code, folder: Path) -> None:
         path.write_bytes(data)
 
 
-def changed(code: Code, origin: Path) -> list[str]:
-    """Return the files of `code` that have since been changed or removed in `origin`."""
+def changed(folder: Path, origin: Path, declared_at: float) -> list[str]:
+    """Return the frozen files in `folder` that have since been changed or removed in `origin`.
 
-    def is_same(name: str, data: bytes) -> bool:
+    `declared_at` is in seconds since 1970. It reads only files of the same size that were modified
+    since then, give or take the difference between two machines' clocks.
+    """
+
+    def is_same(name: str, frozen: Path) -> bool:
         with suppress(OSError):
-            return read_file(origin / name, len(data)) == data
+            status = (origin / name).stat()
+            if not S_ISREG(status.st_mode) or status.st_size != frozen.stat().st_size:
+                return False
+            if status.st_mtime < declared_at - _CLOCKS:
+                return True
+            return read_file(origin / name, MOST_BYTES) == read_file(frozen, MOST_BYTES)
         return False
 
-    return [name for name, data in sorted(code.files.items()) if not is_same(name, data)]
+    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    return [name for name, path in sorted(files.items()) if not is_same(name, path)]
 
 
 def _walk(folder: Path, left: int = _DEEPEST) -> Iterator[Path]:

@@ -63,20 +63,22 @@ class Start:
 def closure(tree: Tree, texts: TextFiles, start: Start) -> Closure:
     """Return the files that a program needs, as far as its text tells.
 
-    A file may add folders to sys.path, which change what other files import. So the closure is
-    formed again with all folders known so far, until there are no new ones.
+    A file may add folders to sys.path, or import whole packages that other files name. So the
+    closure is formed again with all that is known, until there is nothing new.
     """
     added: dict[str, None] = {}
     parsed: dict[str, References] = {}
+    lists = False
     while True:
         own = [root for root in start.roots if root.sure]
         assumed = [root for root in start.roots if not root.sure]
         roots = tuple(dict.fromkeys([*own, *map(Root, added), *assumed]))
-        walk = _Walk(tree, texts, start, Modules(tree, roots), parsed)
+        walk = _Walk(tree, texts, start, Modules(tree, roots), parsed, lists=lists)
         walk.run()
-        if not walk.roots.keys() - added.keys():
+        if not walk.roots.keys() - added.keys() and walk.found_lists == lists:
             return walk.result
         added |= walk.roots
+        lists = walk.found_lists
 
 
 class _Walk:
@@ -89,17 +91,23 @@ class _Walk:
         start: Start,
         modules: Modules,
         parsed: dict[str, References],
+        *,
+        lists: bool,
     ) -> None:
         self.tree, self.texts, self.start, self.modules = tree, texts, start, modules
         self.parsed = parsed
+        self.lists = self.found_lists = lists
         self.result = Closure()
         self.roots: dict[str, None] = {}
         self.todo: deque[str] = deque()
         self.folders: set[str] = set()
+        self.packaging: list[str] = []
 
     def run(self) -> None:
-        for path in (self.start.program, *self.start.files, *self.texts.at_root()):
+        for path in (self.start.program, *self.start.files):
             self.add(path)
+        self.packaging = [path for path in self.texts.at_root() if path not in self.result.files]
+        self.add_all(iter(self.packaging))
         self.add_all(self.named(of_words(self.start.words), self.start.cwd))
         while self.todo:
             path = self.todo.popleft()
@@ -108,7 +116,7 @@ class _Walk:
                 self.result.faulty[path] = references.fault
             self.add_all(self.reached(path, references))
             folder = posixpath.dirname(path)
-            if _suffix(path) in CODE and folder not in self.folders:
+            if _suffix(path) in CODE and path not in self.packaging and folder not in self.folders:
                 self.folders.add(folder)
                 self.add_all(self.texts.beside(folder))
 
@@ -132,7 +140,8 @@ class _Walk:
 
     def read(self, path: str) -> References:
         suffix = _suffix(path)
-        if suffix not in CODE and suffix not in _CONFIGS:
+        is_packaging = path in self.packaging
+        if is_packaging or (suffix not in CODE and suffix not in _CONFIGS):
             return References()
         content = self.tree.read(path, LARGEST)
         root = self.tree.root
@@ -152,9 +161,13 @@ class _Walk:
             self.add_root(folder, path)
         for each in references.imports:
             yield from self.imported(each, path)
+        if references.lists:
+            self.found_lists = True
+            if posixpath.basename(path) == "__init__.py":
+                yield from self.modules.submodules(posixpath.dirname(path))
         for prefix, line in references.packages:
             yield from self.computed(prefix, path, line)
-        for line in references.unknown:
+        for line in references.unknown if not references.lists else ():
             self.result.unknown[f"{path}:{line}"] = None
         yield from self.named(sorted(references.strings), posixpath.dirname(path))
         for folder in sorted(references.configs):
@@ -248,7 +261,7 @@ class _Walk:
                 continue
             for base in bases:
                 yield from self.at(text, base)
-            if "." in text and "/" not in text:
+            if "/" not in text:
                 yield from self.dotted(text)
 
     def at(self, text: str, base: str) -> Iterator[str]:
@@ -269,10 +282,17 @@ class _Walk:
         parts = text.replace(":", ".").split(".")
         if not all(part.isidentifier() for part in parts) or f".{parts[-1].lower()}" in CODE:
             return
+        if len(parts) == 1 and not self.lists:
+            return
         found = self.modules.find(".".join(parts))
-        if found is not None and found.files and len(found.rest) < len(parts):
-            self.result.used[found.root] = None
-            yield from found.files
+        if found is None or not found.files or len(found.rest) == len(parts):
+            return
+        if len(parts) == 1 and found.folder is None:
+            return
+        self.result.used[found.root] = None
+        yield from found.files
+        if self.lists and found.folder is not None and not found.rest:
+            yield from self.modules.submodules(found.folder)
 
 
 def of_words(words: Sequence[str]) -> list[str]:

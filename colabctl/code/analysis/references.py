@@ -20,6 +20,10 @@ _WRITERS = frozenset(
         *("save_model", "save_weights", "ModelCheckpoint", "remove", "unlink", "rmtree"),
     }
 )
+# These list the modules of a package, which is then imported whole.
+_LISTERS = frozenset(
+    {"glob", "iglob", "rglob", "listdir", "scandir", "iterdir", "iter_modules", "walk_packages"}
+)
 _IMPORTERS = frozenset({"import_module", "__import__", "run_module"})
 _FIRST_IMPORTS = re.compile(
     rb"(?m)^[ \t]*"
@@ -58,6 +62,7 @@ class References:
         configs: folders of configuration files, with those inside them.
         roots: folders that it adds to sys.path.
         unknown: line numbers of imports whose module cannot be known.
+        lists: whether it lists the modules of a package, to import them.
         fault: why the file cannot be parsed, "" if it can.
     """
 
@@ -67,6 +72,7 @@ class References:
     configs: frozenset[str] = frozenset()
     roots: tuple[str, ...] = ()
     unknown: tuple[int, ...] = ()
+    lists: bool = False
     fault: str = ""
 
 
@@ -110,6 +116,7 @@ class _Reader:
     paths: list[ast.expr] = field(default_factory=list)
     configs: list[ast.expr] = field(default_factory=list)
     roots: list[ast.expr] = field(default_factory=list)
+    lists: bool = False
 
     def read(self, tree: ast.Module) -> None:
         todo: list[tuple[ast.AST, bool]] = [(tree, False)]
@@ -165,6 +172,9 @@ class _Reader:
             self.roots += call.args[-1:]
         elif name in _IMPORTERS:
             self.computed.append(call)
+        elif name in _LISTERS:
+            self.lists = True
+            self.paths.append(call)
         elif name in _WRITERS or (name == "open" and _writes(call)):
             return [each for each in ast.iter_child_nodes(call) if not _is_text(each)]
         else:
@@ -200,6 +210,7 @@ class _Reader:
                 dict.fromkeys(text for node in self.roots for text in _folders(node, scope))
             ),
             unknown=tuple(unknown),
+            lists=self.lists and bool(self.computed or "__all__" in self.names),
         )
 
 
