@@ -280,7 +280,7 @@ class _Walk:
     def dotted(self, text: str) -> Iterator[str]:
         """Yield the files of a module or class that is named in a text, as in src.models.Net."""
         parts = text.replace(":", ".").split(".")
-        if not all(part.isidentifier() for part in parts) or f".{parts[-1].lower()}" in CODE:
+        if not all(part.isidentifier() for part in parts) or parts[-1] == "py":
             return
         if len(parts) == 1 and not self.lists:
             return

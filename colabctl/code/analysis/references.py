@@ -116,6 +116,7 @@ class _Reader:
     paths: list[ast.expr] = field(default_factory=list)
     configs: list[ast.expr] = field(default_factory=list)
     roots: list[ast.expr] = field(default_factory=list)
+    parameters: set[str] = field(default_factory=set)
     lists: bool = False
 
     def read(self, tree: ast.Module) -> None:
@@ -142,6 +143,8 @@ class _Reader:
                 froms = tuple(each.name for each in names)
                 self.imports.append(Import(module or "", froms, level, node.lineno, optional))
                 return []
+            case ast.arg(arg=name):
+                self.parameters.add(name)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._assign(target, value)
@@ -193,8 +196,10 @@ class _Reader:
 
     def references(self, scope: Scope) -> References:
         imports, packages, unknown = list(self.imports), [], []
+        # A parameter may have any value, also if a variable of its name has one.
+        known = {name: each for name, each in self.names.items() if name not in self.parameters}
         for call in self.computed:
-            found, prefix = _computed(call, scope)
+            found, prefix = _computed(call, replace(scope, names=known))
             imports += found
             if prefix:
                 packages.append((prefix, call.lineno))
