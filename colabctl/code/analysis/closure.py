@@ -101,6 +101,8 @@ class _Walk:
         self.roots: dict[str, None] = {}
         self.todo: deque[str] = deque()
         self.folders: set[str] = set()
+        self.seen: set[tuple[str, str]] = set()
+        self.seen_texts: set[str] = set()
         self.packaging: list[str] = []
 
     def run(self) -> None:
@@ -250,22 +252,31 @@ class _Walk:
 
     def named(self, strings: Collection[str], folder: str) -> Iterator[str]:
         """Yield the files that texts name: as a path, as a folder, as a module or class."""
-        bases = dict.fromkeys([folder, self.start.cwd, "", posixpath.dirname(self.start.program)])
+        program = posixpath.dirname(self.start.program)
+        for base in dict.fromkeys([folder, self.start.cwd, "", program]):
+            for text in strings:
+                if (text, base) not in self.seen:
+                    self.seen.add((text, base))
+                    yield from self.at(text, base)
         for text in strings:
-            if any(character.isspace() for character in text):
-                line = of_shell(text)
-                for root in line.roots:
-                    self.add_root(root, folder)
-                words = sorted(line.strings - {text})
-                yield from self.named([word for word in words if not word.isspace()], folder)
-                continue
-            for base in bases:
-                yield from self.at(text, base)
-            if "/" not in text:
-                yield from self.dotted(text)
+            if text not in self.seen_texts:
+                self.seen_texts.add(text)
+                if any(character.isspace() for character in text):
+                    yield from self.shell(text, folder)
+                elif "/" not in text:
+                    yield from self.dotted(text)
+
+    def shell(self, line: str, folder: str) -> Iterator[str]:
+        """Yield the files that a command line names."""
+        found = of_shell(line)
+        for root in found.roots:
+            self.add_root(root, folder)
+        yield from self.named(sorted(found.strings - {line}), folder)
 
     def at(self, text: str, base: str) -> Iterator[str]:
         """Yield the files that a text names as a path from a folder."""
+        if text.isalnum() and text not in self.tree.entries(base):
+            return  # most texts are words
         if "*" in text:  # a pattern, as in glob("configs/*.yaml")
             text = posixpath.dirname(text.partition("*")[0])
         path = self.tree.relative(text, base)

@@ -65,7 +65,7 @@ class Tree:
         """Return a path, absolute or from `folder`, as a path from the root; None if outside."""
         if not path or "\0" in path:
             return None
-        if not Path(path).is_absolute():
+        if not _is_absolute(path):
             inside = posixpath.normpath(posixpath.join(folder, path.replace("\\", "/")))
             return None if inside.split("/")[0] == ".." else _without_dot(inside)
         for absolute in (os.path.normpath(path), os.path.realpath(path)):
@@ -124,6 +124,10 @@ class Tree:
             self.outside.add(path)
             return None
         return True if full.is_dir() else False if full.is_file() else None
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith("/") or (os.name == "nt" and Path(path).is_absolute())
 
 
 def _without_dot(path: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -133,7 +134,7 @@ def test_shell_scripts_r_and_julia_bring_what_they_name(tmp_path: Path) -> None:
 
 def test_a_notebook_brings_what_its_cells_import_and_run(tmp_path: Path) -> None:
     sources = ["# parameters\nx = 1", "%run other.ipynb\n!python tool.py --x 1", "import m"]
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "source": text,
