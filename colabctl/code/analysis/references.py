@@ -6,6 +6,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from colabctl.code.analysis.constants import PATHS, Scope, name_of, values
 
@@ -31,7 +32,13 @@ _FIRST_IMPORTS = re.compile(
 )
 _CONFIG_PATHS = ("config_path", "config_dir")
 _TEXTS = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Name, ast.Attribute)
-_LEAVES = frozenset({ast.Name, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Break, ast.Continue})
+_LEAVES = frozenset({ast.Name, ast.Pass, ast.Break, ast.Continue, str, int, bytes, bool, float})
+_SILENT = frozenset(
+    {
+        *("ctx", "op", "ops", "id", "attr", "name", "arg", "annotation", "returns", "kind"),
+        *("type_comment", "type_ignores", "simple", "lineno", "is_async", "conversion"),
+    }
+)
 _MEANINGFUL = frozenset(
     {
         *(ast.Constant, ast.Expr, ast.Import, ast.ImportFrom, ast.arg, ast.Assign, ast.AnnAssign),
@@ -140,11 +147,11 @@ class _Reader:
                     optional = True
                 elif self._is_read(node, optional):
                     continue
-            for name in node._fields:
+            for name in _telling(node._fields):
                 value = getattr(node, name, None)
                 if value.__class__ is list:
                     todo += [(each, optional) for each in value if isinstance(each, ast.AST)]
-                elif isinstance(value, ast.AST) and value.__class__ not in _LEAVES:
+                elif value is not None and value.__class__ not in _LEAVES:
                     todo.append((value, optional))
 
     def _is_read(self, node: ast.AST, optional: bool) -> bool:
@@ -177,6 +184,8 @@ class _Reader:
                 self.roots.append(value)
             case ast.For(target=target, iter=iterable):
                 self._assign(target, iterable)
+            case ast.BinOp() if _is_sum_of_numbers(node):
+                pass
             case ast.BinOp(op=ast.Add() | ast.Div()) | ast.JoinedStr():
                 self.paths.append(node)
             case ast.Call():
@@ -293,6 +302,19 @@ def _writes(call: ast.Call) -> bool:
         isinstance(mode, ast.Constant)
         and bool(set(str(mode.value)) & set("wax+"))
         and (len(str(mode.value)) <= 3)
+    )
+
+
+@cache
+def _telling(fields: tuple[str, ...]) -> list[str]:
+    """Return the fields of a node that may hold others with a meaning here."""
+    return [name for name in fields if name not in _SILENT]
+
+
+def _is_sum_of_numbers(node: ast.BinOp) -> bool:
+    return any(
+        isinstance(side, ast.Constant) and not isinstance(side.value, str)
+        for side in (node.left, node.right)
     )
 
 
