@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
+from colabctl.search.language.command_words import read_command
 from colabctl.search.language.document import from_python
 from colabctl.search.language.early_terminate import read_early_terminate
 from colabctl.search.language.fields import Fields
@@ -17,6 +18,7 @@ from colabctl.search.language.metric import Metric, read_metric
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
 from colabctl.search.language.stopping_rules import Rule
+from colabctl.search.language.words import note_words
 from colabctl.search.space.cells import Exclusion
 from colabctl.search.space.space import Space
 from colabctl.yamlfile.problems import shown
@@ -102,6 +104,7 @@ def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
         problems.add((), message)
         problems.raise_if_any()
     declaration = _declaration(source, Fields(document.content, (), problems))
+    note_words(problems)
     problems.raise_if_any()
     return replace(declaration, notes=tuple(problems.notes()))
 
@@ -142,7 +145,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         description=top.text("description"),
         metric=metric,
         program=top.text("program"),
-        command=_command(top),
+        command=read_command(top, space),
         foreach=foreach,
         trials=top.whole("trials", least=1),
         exclude=read_exclude(top, space, foreach),
@@ -236,22 +239,6 @@ def _space(top: Fields, method: Method | None) -> Space:
         top.problems.add(("parameters",), message, key=True)
         return Space()
     return ParametersReader(top.problems, method == "grid").space(parameters, ("parameters",))
-
-
-def _command(top: Fields) -> tuple[str, ...] | None:
-    command = top.content.get("command")
-    if command is None:
-        return None
-    if not isinstance(command, list) or not command:
-        top.problem("command", 'must be a list of words, as in [python, train.py, "${args}"]')
-        return None
-    words = []
-    for i, word in enumerate(command):
-        if isinstance(word, str | int | float) and "\0" not in str(word):
-            words.append(str(word))
-        else:
-            top.problems.add(("command", i), f"must be a word, not {shown(word)}")
-    return tuple(words)
 
 
 def _task_timeout(top: Fields) -> float | None:
