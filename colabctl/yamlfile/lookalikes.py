@@ -204,5 +204,3 @@ def _value(node: ast.expr) -> Any:
                 raise OverflowError
             return _OPERATORS[type(op)](first, second)
     raise ValueError(ast.dump(node))
-
-

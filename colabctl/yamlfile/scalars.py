@@ -13,9 +13,7 @@ from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
 _STANDARD = "tag:yaml.org,2002:"
-_FLOAT = (
-    r"^(?:[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+|[-+]\.[0-9][0-9_]*)$"
-)
+_FLOAT = r"^(?:[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+|[-+]\.[0-9][0-9_]*)$"
 _LONGEST_NUMBER = 400
 _NULL = f"{_STANDARD}null"
 _TEXT = {f"{_STANDARD}{kind}" for kind in ("str", "merge", "value", "timestamp")}

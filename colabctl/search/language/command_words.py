@@ -19,7 +19,7 @@ from colabctl.search.language.command import (
     unfit,
 )
 from colabctl.search.language.fields import Fields
-from colabctl.search.language.problems import Problems
+from colabctl.search.language.problems import Problems, listed
 from colabctl.search.space.discrete import Categorical, Constant, WeightedCategorical
 from colabctl.search.space.space import Leaf, Space
 from colabctl.yamlfile.problems import shown
@@ -106,7 +106,7 @@ class _Reader:
 
     def read(self) -> None:
         for i, word in enumerate(self.words):
-            is_code = self._is_code(i)
+            is_code = self._code_runner(i) is not None
             for name in (match[1] for match in MACRO.finditer(word)):
                 self._check_macro(i, name, is_code=is_code)
             if not is_code:
@@ -117,18 +117,21 @@ class _Reader:
             if macro in macros:
                 check_values(macro, self.space, self.problems)
 
-    def _is_code(self, i: int) -> bool:
-        """Return whether a word is code for a shell or an interpreter, as after `bash -c`."""
+    def _code_runner(self, i: int) -> str | None:
+        """Return the shell or interpreter that runs a word as code, as in `bash -c`, or None."""
         if i < 2 or not _CODE_OPTION.fullmatch(self.words[i - 1]):
-            return False
+            return None
         before = (PurePath(word).name for word in self.words[: i - 1])
-        return any(word == "${interpreter}" or _INTERPRETERS.fullmatch(word) for word in before)
+        runners = (w for w in before if w == "${interpreter}" or _INTERPRETERS.fullmatch(w))
+        return next(runners, None)
 
     def _check_macro(self, i: int, name: str, *, is_code: bool) -> None:
         written = f"${{{name}}}"
         if name in MACROS or name in self.space.by_name:
             return
-        if name.startswith(ENVIRONMENT) and name.removeprefix(ENVIRONMENT).strip():
+        if name.startswith(ENVIRONMENT):
+            if not name.removeprefix(ENVIRONMENT).strip():
+                self._add(i, f"{written} needs the name of a variable, as in ${{envvar:HOME}}")
             return
         if name in self.space.every_name:
             message = (
@@ -139,12 +142,16 @@ class _Reader:
         elif is_code:
             meant = nearest(name, MACROS, cutoff=0.8)
             hint = f"; did you mean ${{{meant}}}?" if meant else ""
-            self._note(i, f"{written} is left to the program that runs this text{hint}")
+            self._note(i, f"{written} is left to {self._code_runner(i)}{hint}")
         elif meant := self._meant(name):
             self._add(i, f"{written} is not a macro; did you mean ${{{meant}}}?")
         elif self._must_be_known(self.words[i], name):
-            macros = ", ".join(f"${{{macro}}}" for macro in (*MACROS, "envvar:NAME"))
-            self._add(i, f"{written} is neither a parameter nor a macro ({macros})")
+            parameters = listed(sorted(self.space.every_name))
+            message = (
+                f"{written} is neither a macro nor a parameter ({parameters}); the macros are in "
+                "`colabctl guide sweep-file`"
+            )
+            self._add(i, message)
         else:
             self._note_literal(i, written, name)
 
@@ -237,8 +244,38 @@ def check_values(macro: str, space: Space, problems: Problems) -> None:
         _check_names(space, problems)
 
 
-def _texts(space: Space) -> Iterator[tuple[str, Any]]:
+def hydra_notes(command: Sequence[str] | None, space: Space) -> tuple[str, ...]:
+    """Return a note on the values that Hydra misreads in `${args_no_hyphens}`; W&B writes them so.
+
+    Hydra takes a null for the text "None", and cannot read maps and many texts.
+    """
+    if not any("${args_no_hyphens}" in word for word in command or ()):
+        return ()
+    misread = {name: None for name, value in _texts(space, with_null=True) if not _same(value)}
+    if not misread:
+        return ()
+    return (
+        f"{listed(misread)}: Hydra misreads a value that ${{args_no_hyphens}} writes as W&B does; "
+        "with ${args_override_hydra}, the value arrives unchanged",
+    )
+
+
+def _same(value: Any) -> bool:
+    """Return whether Hydra reads a value as it is from the text that W&B writes."""
+    match value:
+        case None | dict():
+            return False
+        case str():
+            plain = value.strip().replace(" ", "_")
+            return value == value.strip() and hydra.in_hydra(plain) == plain
+        case list():
+            return all(_same(item) for item in value)
+    return True
+
+
+def _texts(space: Space, *, with_null: bool = False) -> Iterator[tuple[str, Any]]:
     """Yield each listed value that is not a number, with the name of its parameter."""
+    kinds = str | list | dict | (type(None) if with_null else str)
     for path, parameter in space.walk():
         match parameter:
             case Leaf(_, Constant(value)):
@@ -247,7 +284,7 @@ def _texts(space: Space) -> Iterator[tuple[str, Any]]:
                 pass
             case _:
                 continue
-        yield from ((path[0], value) for value in values if isinstance(value, str | list | dict))
+        yield from ((path[0], value) for value in values if isinstance(value, kinds))
 
 
 def _check_names(space: Space, problems: Problems) -> None:
