@@ -42,6 +42,7 @@ class Plan:
         source_digest: digest of what sweep.yaml means, and of the code. Two declarations with
             the same digest are the same sweep.
         declared_at: seconds since 1970.
+        title: the sweep's name in its file, where that cannot be the name of a folder.
         program: the function or objective as "file.py:name", or the program's file, in code/.
         command: W&B's command with its macros; None for the default.
         cwd: the current folder of every task, as a POSIX path from code/.
@@ -68,6 +69,7 @@ class Plan:
     source_digest: str
     declared_by: str
     declared_at: float
+    title: str | None = None
     program: str | None = None
     command: tuple[str, ...] | None = None
     cwd: str = "."

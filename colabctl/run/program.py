@@ -1,5 +1,6 @@
 """Runs a program in any language for one task: its command, its files, its exit code."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -98,6 +99,11 @@ def _run_to_end(
             arguments, cwd=root, env=environ, stdin=subprocess.DEVNULL
         )
     except OSError as error:
+        if error.errno == errno.E2BIG:
+            raise TaskError(
+                "the arguments are longer in all than this system allows; pass the parameters in a "
+                "file: ${args_json_file}"
+            ) from None
         raise TaskError(f"{arguments[0]} cannot be started: {error.strerror}") from None
     stop: GracefulStop | None = None
     code: int | None = None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from colabctl.run import startup
+from tests.processes import PATIENCE
 from tests.run.colab import colab_here
 
 
@@ -26,7 +27,7 @@ def run(
 ) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, *options, "-c", program]
     return subprocess.run(
-        command, env=environ, capture_output=True, text=True, check=False, timeout=20
+        command, env=environ, capture_output=True, text=True, check=False, timeout=PATIENCE
     )
 
 

@@ -81,7 +81,7 @@ class Lab:
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("PYTEST_CURRENT_TEST", raising=False)
             notebook = self.code / "MAIN.ipynb"
-            self.runner = Runner(notebook, self.root, options, secrets=secrets, kill_after=0.5)
+            self.runner = Runner(notebook, self.root, options, secrets=secrets, kill_after=2.0)
         self._tasks = 0
 
     def run(
