@@ -78,6 +78,11 @@ def started(
     if first is None or words[first:] == [_INTERPRETER]:
         raise UserError("command: starts no program; write [python, ${program}, ${args}]")
     word = words[first]
+    if " " in word and not program.tree.is_file(program.tree.relative(word, cwd) or ""):
+        raise UserError(
+            f"command: {word!r:.100} is one word, and no program has that name; write a list with "
+            f"an entry for each word: [{', '.join(words_of(word))}]"
+        )
     if word == _PROGRAM or program.tree.is_file(program.tree.relative(word, cwd) or ""):
         name = program.file if word == _PROGRAM else word
         if word == _PROGRAM and has_interpreter(name):

@@ -79,6 +79,7 @@ def test_a_command_line_in_one_word_is_searched_too(project: Path) -> None:
     ("program", "command", "reason"),
     [
         (None, ("python", "src/trian.py"), "did you mean src/train.py?"),
+        (None, ("python src/train.py",), "is one word, and no program has that name"),
         (None, ("nvidia-smi",), "command: names no program of the project"),
         ("src/train.py", ("${env}", "${interpreter}"), "command: starts no program"),
         ("pyproject.toml", None, "no interpreter is known for pyproject.toml"),

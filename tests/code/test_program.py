@@ -134,10 +134,17 @@ def test_code_adds_files_folders_and_patterns(project: Path) -> None:
     lay_out(project, {"src/a.bin": "", "src/__pycache__/x.pyc": "", ".env": "", "data/x.csv": ""})
     assert files(project, "main.py", code=("pkg",))[-1] == "pyproject.toml"
     assert "src/a.bin" in files(project, "main.py", code=("src/*.bin",))
+    assert "src/a.bin" in files(project, "main.py", code=("**/*.bin",))
+    assert "src/a.bin" not in files(project, "main.py", code=("*",))
     everything = files(project, "main.py", code=(".",))
     assert "src/a.bin" in everything
     assert not {"src/__pycache__/x.pyc", ".env", "data/x.csv"} & set(everything)
-    for name, reason in (("pgk", "did you mean pkg?"), (".env", "looks like a secret")):
+    for name, reason in (
+        ("pgk", "did you mean pkg?"),
+        (".env", "looks like a secret"),
+        ("../x", "is outside the project"),
+        ("/etc/passwd", "is outside the project"),
+    ):
         with pytest.raises(UserError) as refusal:
             frozen(project, "main.py", code=(name,))
         assert reason in str(refusal.value)
