@@ -145,7 +145,6 @@ def serve(
     settings: Settings, channel: BinaryIO, assignments: Assignments, stop_flag: StopFlag
 ) -> None:
     """Load the code, then run tasks until an empty batch arrives."""
-
     workspace = Workspace.of(settings)
 
     def send(message: Message) -> None:

@@ -50,7 +50,7 @@ def load(settings: Settings) -> Run:
             Path(settings.cwd),
             settings.kill_after,
             scratch,
-            settings.python_path,
+            python_path=settings.python_path,
         )
     sys.path[:0] = settings.python_path
     # For the processes that a task starts.

@@ -29,6 +29,7 @@ def runner(
     cwd: Path,
     kill_after: float = KILL_AFTER,
     scratch: Path | None = None,
+    *,
     python_path: Sequence[str] = (),
 ) -> Run:
     """Return the function that runs `program` for one task.

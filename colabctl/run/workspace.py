@@ -15,9 +15,10 @@ Each slot has a workspace of its own. So when its task ends, no other task has f
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, Self
 
@@ -28,7 +29,9 @@ from colabctl.task import Task
 
 # A folder that changes twice in one tick of its clock keeps the time of the first change.
 _TICK = 50_000_000  # nanoseconds
-_SHARE = 20  # looking for new entries of the project takes at most this part of the time
+_SHARE = 20  # looking for new entries takes at most a twentieth of the time
+_STEP = 1.0  # seconds between looks while a task runs, and later up to:
+_LONGEST_STEP = 30.0
 
 
 def create(frozen: Path, project: Path, workspaces: Sequence[Path]) -> None:
@@ -94,6 +97,9 @@ class Workspace:
             for path in _files(frozen)
         }
         self._seen: dict[str, _Seen] = {}
+        self._lock = threading.Lock()  # held while this changes the workspace
+        self._thread: threading.Thread | None = None
+        self._started: float | None = None  # when the running task started
         self._look_at = 0.0  # when to look for new entries of the project
         self._here, self._there = (
             json.dumps(path)[1:-1].encode() for path in (str(folder), str(project))
@@ -110,17 +116,57 @@ class Workspace:
         """Prepare the workspace before each task, and tidy it afterwards."""
 
         def run_here(params: dict[str, Any], task: Task) -> dict[str, Any]:
-            self.prepare()
-            try:
-                metrics = run(params, task)
-            except BaseException:
-                with suppress(OSError):
-                    self.tidy()
-                raise
-            self.tidy()
-            return metrics
+            with self.in_use():
+                return run(params, task)
 
         return run_here
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Prepare the workspace, keep it and the project in step meanwhile, and tidy it.
+
+        Raises OSError if new files cannot be moved to the project.
+        """
+        with self._lock:
+            self._prepare()
+            self._started = time.monotonic()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_in_step, daemon=True)
+            self._thread.start()
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):
+                self.tidy()
+            raise
+        self.tidy()
+
+    def _keep_in_step(self) -> None:
+        """Copy new files of a running task to the project, and link to new entries there.
+
+        So nothing of a long task is lost with the machine.
+        """
+        while True:
+            time.sleep(_STEP)
+            with self._lock:
+                started = time.monotonic()
+                if self._started is None or started < max(self._look_at, self._started + _STEP):
+                    continue
+                with suppress(OSError):  # a lasting one shows when the task ends
+                    self._copy_new(self._paths.workspace)
+                    self._refresh()
+                pause = min(_LONGEST_STEP, (started - self._started) / _SHARE)
+                self._look_at = max(self._look_at, started + pause)
+
+    def _copy_new(self, folder: str) -> None:
+        for entry in list(system.scandir(folder)):
+            path: str = entry.path
+            if entry.name in DROPPINGS or path in self._frozen or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                self._copy_new(path)
+            elif entry.is_file():
+                self._copy(path)
 
     def translated(self, message: bytes) -> bytes:
         """Return JSON with the project's paths in the place of the workspace's."""
@@ -128,19 +174,18 @@ class Workspace:
 
     # -- before a task ----------------------------------------------------------------------
 
-    def prepare(self) -> None:
+    def _prepare(self) -> None:
         """Restore frozen files that a task changed, and link to new entries of the project."""
         for file, (original, signature) in self._frozen.items():
             if _signature(file) != signature:
                 self._restore(original, file)
-        started = time.monotonic()
-        if started >= self._look_at:
+        if time.monotonic() >= self._look_at:
             self._refresh()
-            ended = time.monotonic()
-            self._look_at = ended + _SHARE * (ended - started)
 
     def _refresh(self) -> None:
-        for folder in self._folders(self._paths.workspace):
+        """Link to new entries of the project, and remove links to those that are gone."""
+        started = time.monotonic()
+        for folder in list(self._real_folders(self._paths.workspace)):
             there, names = self._paths.outward(folder), set(system.listdir(folder))
             listed = set(_names(there))
             self._paths.mirror(folder, listed - names)
@@ -148,11 +193,16 @@ class Workspace:
                 here = f"{folder}/{name}"
                 if self._is_link(here) and not os.path.lexists(f"{there}/{name}"):
                     remove(here)
+        ended = time.monotonic()
+        self._look_at = ended + _SHARE * (ended - started)
 
-    def _folders(self, folder: str) -> Iterator[str]:
+    def _real_folders(self, folder: str) -> Iterator[str]:
+        """Yield the folders that are no links and exist in the project as well."""
         yield folder
-        for name in self._look(folder).folders:
-            yield from self._folders(f"{folder}/{name}")
+        for entry in list(system.scandir(folder)):
+            real = entry.is_dir(follow_symlinks=False) and entry.name not in DROPPINGS
+            if real and os.path.isdir(self._paths.outward(entry.path)):
+                yield from self._real_folders(entry.path)
 
     def _is_link(self, path: str) -> bool:
         """Whether a path is a link to the project's entry for it."""
@@ -169,7 +219,9 @@ class Workspace:
         An older file does not replace a newer one. Raises OSError if the project cannot be
         written.
         """
-        self._tidy(self._paths.workspace)
+        with self._lock:
+            self._started = None
+            self._tidy(self._paths.workspace)
 
     def _tidy(self, folder: str) -> None:
         seen = self._look(folder)

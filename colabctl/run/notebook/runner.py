@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from colabctl.run.redaction import concealed, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL_AFTER, GracefulStop
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment
+from colabctl.run.workspace import Workspace
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import Anchor
 from colabctl.task import Task
@@ -55,14 +57,16 @@ def run_loop(settings: Settings, keep_in: Path) -> None:
         python_path=settings.python_path,
         secrets=settings.secrets,
     )
+    workspace = Workspace.of(settings)
     try:
-        runner.run_once(keep_in)
+        with workspace.in_use() if workspace else nullcontext():
+            runner.run_once(keep_in)
     finally:
         runner.close()
 
 
 def _environ(python_path: Sequence[str]) -> dict[str, str]:
-    """Return the environment of a kernel that runs no task yet and imports from these folders."""
+    """Return the environment of a kernel without a task, which imports from these folders."""
     environ = startup.importing_from(python_path, startup.environ(os.environ))
     return {name: value for name, value in environ.items() if name not in VARIABLES}
 
@@ -71,11 +75,11 @@ class Runner:
     """Runs a notebook of kind `parameters`, once for each task.
 
     The current folder is `cwd`, by default the project's `root`. Python imports from the folders in
-    `python_path`, by default from the notebook's. In its cells, `colabctl.task()` returns the task. To stop a task early, this
-    interrupts the kernel: at once, or after `kill_after` seconds if the task reports through
-    `colabctl.task()`, where it learns that it should stop. Another `kill_after` seconds later, it
-    kills the kernel. Temporary files are in `scratch`, which the caller deletes, because this
-    process may be killed.
+    `python_path`, by default from the notebook's. In its cells, `colabctl.task()` returns the task.
+    To stop a task early, this interrupts the kernel: at once, or after `kill_after` seconds if the
+    task reports through `colabctl.task()`, where it learns that it should stop. Another
+    `kill_after` seconds later, it kills the kernel. Temporary files are in `scratch`, which the
+    caller deletes, because this process may be killed.
 
     For the main thread only. Raises TaskError for a notebook that cannot run here.
     """

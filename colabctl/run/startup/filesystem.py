@@ -19,8 +19,8 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .paths import Entry, Paths, is_code, link, system  # noqa: TID252 - not loaded from colabctl
-from .patches import after_import  # noqa: TID252 - as above
+from .patches import after_import
+from .paths import Entry, Paths, is_code, link, system
 
 # The functions of `os` that act on entries, and the names of the arguments with their paths.
 _CHANGING = {
@@ -48,7 +48,7 @@ def change_functions(paths: Paths) -> None:
     _replace(os, "getcwd", _getcwd(paths, os.getcwd))
     _replace(os, "chdir", _chdir(paths, os.chdir))
     _replace(os, "open", _os_open(paths, os.open))
-    _replace(io, "open", _open(paths, io.open))
+    _replace(io, "open", _open(io.open))
     builtins.open = io.open
     after_import("shutil", functools.partial(_change_shutil, paths))
     after_import("sqlite3.dbapi2", functools.partial(_change_sqlite, paths))
@@ -121,12 +121,12 @@ def _move_file(paths: Paths, function: Callable[..., Any], source: Any, target: 
     import shutil  # noqa: PLC0415 - slow, and rarely needed
 
     full = paths.full(target)
-    if paths.is_real(os.path.dirname(full)):  # noqa: PTH120 - any Python
-        part = "%s%srenamed-%d" % (os.path.dirname(paths.workspace), os.sep, os.getpid())  # noqa: UP031, PTH120 - as above
+    if paths.is_real(os.path.dirname(full)):
+        part = "%s%srenamed-%d" % (os.path.dirname(paths.workspace), os.sep, os.getpid())
     else:
         full = paths.outward(full)
         part = full + ".part"
-    if os.path.isdir(source):  # noqa: PTH112 - as above
+    if os.path.isdir(source):
         shutil.copytree(source, part, symlinks=True)
         function(part, full)
         shutil.rmtree(source)
@@ -154,8 +154,8 @@ def _readlink(paths: Paths, function: Callable[..., Any]) -> Callable[..., Any]:
         if entry is None:
             return function(path, **options)
         target = function(entry.there)
-        folder = os.path.dirname(entry.there)  # noqa: PTH120 - any Python
-        full = os.path.normpath(os.path.join(folder, target))  # noqa: PTH118 - as above
+        folder = os.path.dirname(entry.there)
+        full = os.path.normpath(os.path.join(folder, target))
         relative = not target.startswith(os.sep)
         leaves = relative and not full.startswith(paths.project + os.sep)
         return full if leaves else target
@@ -175,7 +175,7 @@ def _chdir(paths: Paths, function: Callable[..., None]) -> Callable[..., None]:
         if not _is_path(path):
             return function(path)
         inward = paths.inward(paths.full(path))
-        return function(inward if paths.inside(inward + os.sep) and os.path.isdir(inward) else path)  # noqa: PTH112 - any Python
+        return function(inward if paths.inside(inward + os.sep) and os.path.isdir(inward) else path)
 
     return chdir
 
@@ -242,7 +242,7 @@ class _Entries:
         entry = next(self._entries)
         return _Linked(entry) if entry.is_symlink() else entry
 
-    def __enter__(self) -> _Entries:
+    def __enter__(self) -> Any:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -275,19 +275,17 @@ class _Linked:
         return bool(self._entry.is_file()) and (follow_symlinks or not self.is_symlink())
 
     def is_symlink(self) -> bool:
-        return os.path.islink(self.path)  # noqa: PTH114 - any Python
+        return os.path.islink(self.path)
 
     def is_junction(self) -> bool:
         return False
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
-        return os.stat(self.path, follow_symlinks=follow_symlinks)  # noqa: PTH116 - any Python
+        return os.stat(self.path, follow_symlinks=follow_symlinks)
 
 
 def _os_open(paths: Paths, function: Callable[..., int]) -> Callable[..., int]:
-    def os_open(
-        path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
-    ) -> int:
+    def os_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if dir_fd is not None or not _is_path(path):
             return function(path, flags, mode, dir_fd=dir_fd)
         if not flags & os.O_CREAT:
@@ -299,7 +297,7 @@ def _os_open(paths: Paths, function: Callable[..., int]) -> Callable[..., int]:
                 raise
         full = paths.full(path)
         if is_code(full):
-            paths.unfold(os.path.dirname(full))  # noqa: PTH120 - any Python
+            paths.unfold(os.path.dirname(full))
             return function(path, flags, mode)
         entry = _entry(paths, path)
         if entry is None:
@@ -316,7 +314,7 @@ def _os_open(paths: Paths, function: Callable[..., int]) -> Callable[..., int]:
     return os_open
 
 
-def _open(paths: Paths, function: Callable[..., Any]) -> Callable[..., Any]:
+def _open(function: Callable[..., Any]) -> Callable[..., Any]:
     def open_path(path: Any, flags: int) -> int:
         return os.open(path, flags, 0o666)
 

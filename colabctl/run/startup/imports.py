@@ -17,15 +17,16 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import _bootstrap_external  # type: ignore[attr-defined]
+from importlib import _bootstrap_external
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from .patches import after_import  # noqa: TID252 - not loaded from colabctl
-from .paths import Paths, is_code, system  # noqa: TID252 - as above
+from .patches import after_import
+from .paths import Paths, is_code, system
 
-_COLABCTL = os.path.realpath(os.path.join(__file__, "..", "..", ".."))  # noqa: PTH118 - any Python
+_external: Any = _bootstrap_external
+_COLABCTL = os.path.realpath(os.path.join(__file__, "..", "..", ".."))
 _PACKAGES = ("site-packages", "dist-packages")
 
 
@@ -33,9 +34,9 @@ def guard_imports(paths: Paths) -> None:
     """Let this process load only frozen code of the project."""
     guard = _Guard(paths)
     for loader, method in (
-        (_bootstrap_external.SourceFileLoader, "get_code"),
-        (_bootstrap_external.SourcelessFileLoader, "get_code"),
-        (_bootstrap_external.ExtensionFileLoader, "create_module"),
+        (_external.SourceFileLoader, "get_code"),
+        (_external.SourcelessFileLoader, "get_code"),
+        (_external.ExtensionFileLoader, "create_module"),
     ):
         setattr(loader, method, guard.loading(getattr(loader, method)))
     sys.path_hooks.insert(0, guard.finder)
@@ -48,12 +49,12 @@ def guard_imports(paths: Paths) -> None:
 
 def check_script(paths: Paths, script: str) -> None:
     """Run the frozen copy of this process's script in its place; end the process without one."""
-    if not os.path.isfile(script):  # noqa: PTH113 - any Python
+    if not os.path.isfile(script):
         return
     try:
-        file = _Guard(paths).check(os.path.basename(script), script)  # noqa: PTH119 - any Python
+        file = _Guard(paths).check(os.path.basename(script), script)
     except ImportError as error:
-        sys.exit("colabctl: %s" % error)  # noqa: UP031 - any Python
+        sys.exit("colabctl: %s" % error)
     if file != script:
         arguments = [file if argument == script else argument for argument in sys.orig_argv]
         os.execv(sys.executable, arguments)  # noqa: S606 - this very process, with another file
@@ -119,11 +120,10 @@ class _Guard:
         if not self.is_mirrored(entry):
             raise ImportError
         folder = self._paths.inward(self._paths.full(entry))
-        loaders = _bootstrap_external._get_supported_file_loaders()  # noqa: SLF001 - as Python's own hook
-        return _bootstrap_external.FileFinder.path_hook(*loaders)(folder)
+        return _external.FileFinder.path_hook(*_external._get_supported_file_loaders())(folder)  # noqa: SLF001 - as Python's own hook
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self, name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Raise ImportError if a module that was not found is in the project; find nothing."""
         module = name.rpartition(".")[2]
@@ -133,7 +133,7 @@ class _Guard:
                 there = self._paths.outward(folder)
                 for file in self._code_in(there):
                     if file.partition(".")[0] == module:
-                        where = os.path.join(there, file)  # noqa: PTH118 - any Python
+                        where = os.path.join(there, file)
                         raise ImportError(_refusal(name, where, self._paths), name=name)
         return None
 
@@ -181,8 +181,8 @@ def _is_in(path: str, folder: str) -> bool:
 def _refusal(name: str, there: str, paths: Paths) -> str:
     """Return the message for a file that is not frozen."""
     file = os.path.relpath(there, paths.project)
-    if os.path.basename(file).startswith("__init__."):  # noqa: PTH119 - any Python
-        file = os.path.dirname(file)  # noqa: PTH120 - any Python
+    if os.path.basename(file).startswith("__init__."):
+        file = os.path.dirname(file)
     return (
         "%s is %s in the project, which is not frozen with the sweep, so it may have changed and "
         "does not run; add `code: [%s]` to the sweep file, and declare the sweep under another "

@@ -69,7 +69,7 @@ class Paths:
         """Return a path as an absolute one; what the task reaches through links stays inside."""
         text = os.fsdecode(path)
         if not text.startswith(os.sep):
-            text = os.path.join(self.inward(system.getcwd()), text)  # noqa: PTH118 - any Python
+            text = os.path.join(self.inward(system.getcwd()), text)
         return os.path.normpath(text)
 
     def inside(self, full: str) -> bool:
@@ -98,7 +98,7 @@ class Paths:
         kind = _mode(full)
         if not kind or stat.S_ISLNK(kind):
             return False
-        return self.is_real(os.path.dirname(full))  # noqa: PTH120 - any Python
+        return self.is_real(os.path.dirname(full))
 
     def entry(self, path: Any) -> Entry | None:
         """Return the entry for a path that belongs into the project; None for any other path.
@@ -115,7 +115,7 @@ class Paths:
         kind = _mode(full)
         if stat.S_ISLNK(kind):
             return Entry(full, there, exists=True) if system.readlink(full) == there else None
-        if kind or not os.path.isdir(os.path.dirname(there)):  # noqa: PTH112, PTH120 - any Python
+        if kind or not os.path.isdir(os.path.dirname(there)):
             return None
         return Entry(full, there, exists=False)
 
@@ -135,7 +135,7 @@ class Paths:
         """
         if not self.inside(full) or self.is_real(full):
             return
-        self.unfold(os.path.dirname(full))  # noqa: PTH120 - any Python
+        self.unfold(os.path.dirname(full))
         there = self.outward(full)
         if not stat.S_ISLNK(_mode(full)) or system.readlink(full) != there:
             return

@@ -4,7 +4,7 @@ import os
 import sys
 import types
 
-_here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - before all imports
+_here = os.path.dirname(os.path.abspath(__file__))
 # The other files are loaded as a package of this name: colabctl may not be installed here.
 _PACKAGE = "colabctl_startup"
 
@@ -23,8 +23,8 @@ def _hand_over() -> None:
 def _add_script_folder(script: str) -> None:
     """Let a script import the modules next to it: PYTHONSAFEPATH also excludes its folder."""
     script = os.path.realpath(script) if script else ""
-    if os.path.isfile(script):  # noqa: PTH113 - as above
-        sys.path.insert(0, os.path.dirname(script))  # noqa: PTH120 - as above
+    if os.path.isfile(script):
+        sys.path.insert(0, os.path.dirname(script))
 
 
 def _prepare() -> None:
@@ -35,7 +35,7 @@ def _prepare() -> None:
 
     patches.change_modules()
     workspace, project = os.environ.get("COLABCTL_WORKSPACE"), os.environ.get("COLABCTL_ROOT")
-    if workspace and project and os.path.isdir(workspace):  # noqa: PTH112 - as above
+    if workspace and project and os.path.isdir(workspace):
         from colabctl_startup import filesystem, imports, paths  # noqa: PLC0415 - see above
 
         both = paths.Paths(workspace, project)
@@ -47,7 +47,7 @@ def _prepare() -> None:
 try:
     _prepare()
 except Exception as error:  # noqa: BLE001 - no program may fail to start because of this
-    sys.stderr.write("colabctl could not prepare this Python: %s\n" % error)  # noqa: UP031 - for any Python 3
+    sys.stderr.write("colabctl could not prepare this Python: %s\n" % error)
 _hand_over()
 if getattr(sys.flags, "safe_path", False):  # otherwise Python does this itself
     _add_script_folder(sys.argv[0])
