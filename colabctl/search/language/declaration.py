@@ -30,7 +30,7 @@ _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
-    *("max_retries", "task_timeout", "code", "claims"),
+    *("max_retries", "task_timeout", "code", "cwd", "claims"),
     *_KERNEL_KEYS,
 )
 _MEANINGLESS = ("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind")
@@ -76,7 +76,9 @@ class Declaration:
     task_timeout: float | None = None
     """Seconds."""
     code: tuple[str, ...] = ()
-    """Files and folders that tasks need, besides the program."""
+    """Files and folders that tasks need, besides what is found."""
+    cwd: str | None = None
+    """The current folder of tasks, from the project's root."""
     claims: Claims = "eager"
     kernels: KernelOptions = field(default_factory=KernelOptions)
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -153,6 +155,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         max_retries=1 if retries is None else retries,
         task_timeout=_task_timeout(top),
         code=top.texts("code") or (),
+        cwd=top.text("cwd"),
         claims=top.word("claims", get_args(Claims)) or "eager",
         kernels=_kernels(top),
         content=top.content,
