@@ -18,7 +18,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, Self
 
@@ -30,6 +30,8 @@ from colabctl.task import Task
 # A folder that changes twice in one tick of its clock keeps the time of the first change.
 _TICK = 50_000_000  # nanoseconds
 _SHARE = 20  # looking for new entries takes at most a twentieth of the time
+# A task this short (in seconds) has started no process; what it left is moved a little later.
+_INSTANT = 0.0002
 _STEP = 1.0  # seconds between looks while a task runs, and later up to:
 _LONGEST_STEP = 30.0
 
@@ -116,30 +118,18 @@ class Workspace:
         """Prepare the workspace before each task, and tidy it afterwards."""
 
         def run_here(params: dict[str, Any], task: Task) -> dict[str, Any]:
-            with self.in_use():
-                return run(params, task)
+            self.prepare()
+            try:
+                metrics = run(params, task)
+            except BaseException:
+                with suppress(OSError):
+                    self.tidy()
+                raise
+            if self._started is None or time.monotonic() - self._started > _INSTANT:
+                self.tidy()
+            return metrics
 
         return run_here
-
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Prepare the workspace, keep it and the project in step meanwhile, and tidy it.
-
-        Raises OSError if new files cannot be moved to the project.
-        """
-        with self._lock:
-            self._prepare()
-            self._started = time.monotonic()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._keep_in_step, daemon=True)
-            self._thread.start()
-        try:
-            yield
-        except BaseException:
-            with suppress(OSError):
-                self.tidy()
-            raise
-        self.tidy()
 
     def _keep_in_step(self) -> None:
         """Copy new files of a running task to the project, and link to new entries there.
@@ -149,14 +139,14 @@ class Workspace:
         while True:
             time.sleep(_STEP)
             with self._lock:
-                started = time.monotonic()
-                if self._started is None or started < max(self._look_at, self._started + _STEP):
+                now = time.monotonic()
+                if self._started is None or now < max(self._look_at, self._started + _STEP):
                     continue
                 with suppress(OSError):  # a lasting one shows when the task ends
                     self._copy_new(self._paths.workspace)
                     self._refresh()
-                pause = min(_LONGEST_STEP, (started - self._started) / _SHARE)
-                self._look_at = max(self._look_at, started + pause)
+                pause = min(_LONGEST_STEP, (now - self._started) / _SHARE)
+                self._look_at = max(self._look_at, now + pause)
 
     def _copy_new(self, folder: str) -> None:
         for entry in list(system.scandir(folder)):
@@ -174,13 +164,21 @@ class Workspace:
 
     # -- before a task ----------------------------------------------------------------------
 
-    def _prepare(self) -> None:
-        """Restore frozen files that a task changed, and link to new entries of the project."""
-        for file, (original, signature) in self._frozen.items():
-            if _signature(file) != signature:
-                self._restore(original, file)
-        if time.monotonic() >= self._look_at:
-            self._refresh()
+    def prepare(self) -> None:
+        """Restore frozen files that a task changed, and link to new entries of the project.
+
+        Until `tidy`, a thread keeps the workspace and the project in step.
+        """
+        with self._lock:
+            for file, (original, signature) in self._frozen.items():
+                if _signature(file) != signature:
+                    self._restore(original, file)
+            self._started = time.monotonic()
+            if self._started >= self._look_at:
+                self._refresh()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_in_step, daemon=True)
+            self._thread.start()
 
     def _refresh(self) -> None:
         """Link to new entries of the project, and remove links to those that are gone."""

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -59,8 +58,9 @@ def run_loop(settings: Settings, keep_in: Path) -> None:
     )
     workspace = Workspace.of(settings)
     try:
-        with workspace.in_use() if workspace else nullcontext():
-            runner.run_once(keep_in)
+        if workspace is not None:
+            workspace.prepare()
+        runner.run_once(keep_in)
     finally:
         runner.close()
 
