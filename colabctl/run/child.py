@@ -25,7 +25,7 @@ from colabctl.run.loading import load
 from colabctl.run.messages import Message
 from colabctl.run.redaction import concealer
 from colabctl.run.settings import Settings
-from colabctl.run.workspace import Workspace
+from colabctl.run.workspace.workspace import Workspace
 from colabctl.task import Assignment, Task
 
 Assignments = queue.SimpleQueue[tuple[Assignment, ...]]

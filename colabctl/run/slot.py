@@ -30,7 +30,7 @@ from colabctl.run.messages import (
 )
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, how_it_ended, signal_group
-from colabctl.run.workspace import tidy_after
+from colabctl.run.workspace.workspace import tidy_after
 from colabctl.task import Assignment
 
 # Seconds of work to send to the process at once: those tasks cannot be taken back any more.

@@ -17,11 +17,11 @@ from colabctl.ledger import Plan, SweepState, check_approved, program_of
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.run import workspace
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.slot import Inbox, Slot
 from colabctl.run.termination import KILL_AFTER
+from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.environment import slot_environs
@@ -235,7 +235,7 @@ class Session:
         code, root = scratch / "code", self.layout.root.absolute()
         folders = [scratch / str(number) / root.name for number in range(self.jobs)]
         try:
-            workspace.create(code, root, folders)
+            create(code, root, folders)
             places = folders
         except OSError as error:
             self.tell(f"note: tasks run in {root}, not in a workspace, so code that is not frozen "

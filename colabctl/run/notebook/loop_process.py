@@ -12,7 +12,7 @@ from typing import NamedTuple
 from colabctl.run.failure import TaskError, headline
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, signal_group
-from colabctl.run.workspace import tidy_after
+from colabctl.run.workspace.workspace import tidy_after
 
 VARIABLE = "COLABCTL_LOOP"
 """The environment variable with the Orders for a notebook's loops."""

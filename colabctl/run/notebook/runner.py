@@ -29,7 +29,7 @@ from colabctl.run.redaction import concealed, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL_AFTER, GracefulStop
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment
-from colabctl.run.workspace import Workspace
+from colabctl.run.workspace.workspace import Workspace
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import Anchor
 from colabctl.task import Task

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from .patches import after_import
-from .paths import Paths, is_code, system
+from .paths import Paths, is_code, list_folder
 
 _external: Any = _bootstrap_external
 _COLABCTL = os.path.realpath(os.path.join(__file__, "..", "..", ".."))
@@ -140,12 +140,10 @@ class _Guard:
     def _code_in(self, folder: str) -> frozenset[str]:
         """Return the modules in a folder of the project; it is listed once, as a Drive is slow."""
         if folder not in self._listed:
-            try:
-                names = system.listdir(folder)
-            except OSError:
-                names = []
             self._listed[folder] = frozenset(
-                name for name in names if is_code(name) and not name.endswith(".ipynb")
+                name
+                for name in list_folder(folder)
+                if is_code(name) and not name.endswith(".ipynb")
             )
         return self._listed[folder]
 

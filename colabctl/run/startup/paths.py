@@ -2,7 +2,7 @@
 
 The workspace holds the frozen files. All other entries of the same folders are links to the
 project, except code: code that is not frozen must not run. So a folder without frozen files is one
-link. See colabctl/run/workspace.py.
+link. See colabctl/run/workspace/.
 
 This file is loaded on its own, into any Python 3 that a task starts, so it imports nothing from
 colabctl. It calls the functions of the operating system directly, because filesystem.py replaces
@@ -36,7 +36,16 @@ def is_linked(name: str) -> bool:
     return name not in DROPPINGS and not is_code(name)
 
 
-def _mode(path: str) -> int:
+def list_folder(folder: Any) -> list[str]:
+    """Return the names in a folder; none if it is gone, or cannot be read."""
+    try:
+        names: list[str] = system.listdir(folder)
+    except OSError:
+        return []
+    return names
+
+
+def mode_of(path: str) -> int:
     """Return the mode of an entry, without following a link; 0 if there is none."""
     try:
         return int(system.lstat(path).st_mode)
@@ -95,7 +104,7 @@ class Paths:
             return True
         if not self.inside(full):
             return False
-        kind = _mode(full)
+        kind = mode_of(full)
         if not kind or stat.S_ISLNK(kind):
             return False
         return self.is_real(os.path.dirname(full))
@@ -112,7 +121,7 @@ class Paths:
         if not is_linked(name) or not self.is_real(folder):
             return None
         there = self.outward(full)
-        kind = _mode(full)
+        kind = mode_of(full)
         if stat.S_ISLNK(kind):
             return Entry(full, there, exists=True) if system.readlink(full) == there else None
         if kind or not os.path.isdir(os.path.dirname(there)):
@@ -121,7 +130,7 @@ class Paths:
 
     def settle(self, entry: Entry) -> bool:
         """Link to the project's entry if there is one, else remove the link; return which."""
-        exists, linked = bool(_mode(entry.there)), _mode(entry.here)
+        exists, linked = bool(mode_of(entry.there)), mode_of(entry.here)
         if exists and not linked:
             link(entry.there, entry.here)
         elif not exists and stat.S_ISLNK(linked):
@@ -137,7 +146,7 @@ class Paths:
             return
         self.unfold(os.path.dirname(full))
         there = self.outward(full)
-        if not stat.S_ISLNK(_mode(full)) or system.readlink(full) != there:
+        if not stat.S_ISLNK(mode_of(full)) or system.readlink(full) != there:
             return
         names = system.listdir(there)
         stands_here = self.inward(system.getcwd())
