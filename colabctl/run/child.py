@@ -25,6 +25,7 @@ from colabctl.run.loading import load
 from colabctl.run.messages import Message
 from colabctl.run.redaction import concealer
 from colabctl.run.settings import Settings
+from colabctl.run.workspace.workspace import Workspace
 from colabctl.task import Assignment, Task
 
 Assignments = queue.SimpleQueue[tuple[Assignment, ...]]
@@ -144,15 +145,19 @@ def serve(
     settings: Settings, channel: BinaryIO, assignments: Assignments, stop_flag: StopFlag
 ) -> None:
     """Load the code, then run tasks until an empty batch arrives."""
+    workspace = Workspace.of(settings)
 
     def send(message: Message) -> None:
-        channel.write(messages.encode(message))
+        line = messages.encode(message)
+        channel.write(workspace.translated(line) if workspace else line)
         channel.flush()
 
     output = _Output(Path(settings.log))
     conceal = concealer(settings.secrets, os.environ)
     try:
         run = load(settings)
+        if workspace is not None:
+            run = workspace.around(run)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
         send(messages.Broken(*_describe(error, output.log, conceal)))
         return

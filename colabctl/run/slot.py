@@ -30,6 +30,7 @@ from colabctl.run.messages import (
 )
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, how_it_ended, signal_group
+from colabctl.run.workspace.workspace import tidy_after
 from colabctl.task import Assignment
 
 # Seconds of work to send to the process at once: those tasks cannot be taken back any more.
@@ -244,7 +245,7 @@ class Slot:
                 [*module, self._settings.encode()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                cwd=self._settings.root,
+                cwd=self._settings.cwd,
                 env=dict(self._environ),
                 start_new_session=True,
             )
@@ -316,13 +317,14 @@ class Slot:
         signal_group(process, KILL)
         code = process.wait()
         _close_pipes(process)
+        fault = tidy_after(self._settings)
         if not self._sent:
             return
         with self._changed:
             stopped = self._stopped
             seconds = round(time.monotonic() - self._started, 6)
         assignment = self._sent[0]
-        error, log = f"its process {how_it_ended(code)}", tail(Path(self._settings.log))
+        error, log = f"its process {how_it_ended(code)}", tail(Path(self._settings.log)) + fault
         end: End
         end = failure = Failed(assignment.index, seconds, error, log)
         if stopped and stopped[0] == assignment.index:
@@ -343,6 +345,7 @@ class Slot:
             signal_group(process, KILL)
         else:
             signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
+        tidy_after(self._settings)
         _close_pipes(process)
 
 

@@ -50,7 +50,7 @@ class KernelPool:
 
     Args:
         environ: environment of a kernel that runs no task yet.
-        root: the current folder of the cells.
+        cwd: the current folder of the cells.
         options: how kernels are used.
         fresh: whether each task gets a new kernel.
         wandb: whether the cells may log with W&B.
@@ -61,7 +61,7 @@ class KernelPool:
     def __init__(
         self,
         environ: Mapping[str, str],
-        root: Path,
+        cwd: Path,
         options: KernelOptions,
         *,
         fresh: bool,
@@ -71,7 +71,7 @@ class KernelPool:
     ) -> None:
         self.kernel: Kernel | None = None  # that runs cells, or is ready for the next task
         self._environ = environ
-        self._root = root
+        self._cwd = cwd
         self._options = options
         self._fresh = fresh
         self._wandb = wandb
@@ -175,7 +175,7 @@ class KernelPool:
             self._spare = None
         self.kernel, self._spare = self._spare or Kernel(self._environ, self._scratch), None
         await self.kernel.ready()
-        folder, errors = str(self._root), self._options.shell_errors
+        folder, errors = str(self._cwd), self._options.shell_errors
         await self._call(f"prepare({folder!r}, shell_errors={errors!r})")
         if self._options.fresh:
             self.warm_up()

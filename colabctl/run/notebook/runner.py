@@ -29,6 +29,7 @@ from colabctl.run.redaction import concealed, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL_AFTER, GracefulStop
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment
+from colabctl.run.workspace.workspace import Workspace
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import Anchor
 from colabctl.task import Task
@@ -46,32 +47,39 @@ def run_loop(settings: Settings, keep_in: Path) -> None:
     The executed notebook, if it is kept, goes to the folder `keep_in`. For the main thread only.
     Raises TaskError if the notebook fails.
     """
-    notebook, root = Path(settings.code, settings.program), Path(settings.root)
-    runner = Runner(notebook, root, settings.kernels, kind="loop", secrets=settings.secrets)
+    runner = Runner(
+        Path(settings.code, settings.program),
+        Path(settings.root),
+        settings.kernels,
+        kind="loop",
+        cwd=Path(settings.cwd),
+        python_path=settings.python_path,
+        secrets=settings.secrets,
+    )
+    workspace = Workspace.of(settings)
     try:
+        if workspace is not None:
+            workspace.prepare()
         runner.run_once(keep_in)
     finally:
         runner.close()
 
 
-def _environ(code: Path) -> dict[str, str]:
-    """Return the environment of a kernel that runs no task yet and can import from `code`."""
-    environ = startup.environ(os.environ)
-    paths = (str(code), *environ.get("PYTHONPATH", "").split(os.pathsep))
-    # Absolute, because a kernel starts in another folder, and its cells may change folders.
-    environ["PYTHONPATH"] = os.pathsep.join(str(Path(p).absolute()) for p in paths if p)
+def _environ(python_path: Sequence[str]) -> dict[str, str]:
+    """Return the environment of a kernel without a task, which imports from these folders."""
+    environ = startup.importing_from(python_path, startup.environ(os.environ))
     return {name: value for name, value in environ.items() if name not in VARIABLES}
 
 
 class Runner:
     """Runs a notebook of kind `parameters`, once for each task.
 
-    The current folder is the project. The notebook is the frozen copy and can import the modules
-    next to it. In its cells, `colabctl.task()` returns the task. To stop a task early, this
-    interrupts the kernel: at once, or after `kill_after` seconds if the task reports through
-    `colabctl.task()`, where it learns that it should stop. Another `kill_after` seconds later, it
-    kills the kernel. Temporary files are in `scratch`, which the caller deletes, because this
-    process may be killed.
+    The current folder is `cwd`, by default the project's `root`. Python imports from the folders in
+    `python_path`, by default from the notebook's. In its cells, `colabctl.task()` returns the task.
+    To stop a task early, this interrupts the kernel: at once, or after `kill_after` seconds if the
+    task reports through `colabctl.task()`, where it learns that it should stop. Another
+    `kill_after` seconds later, it kills the kernel. Temporary files are in `scratch`, which the
+    caller deletes, because this process may be killed.
 
     For the main thread only. Raises TaskError for a notebook that cannot run here.
     """
@@ -83,6 +91,8 @@ class Runner:
         options: KernelOptions,
         *,
         kind: Kind = "parameters",
+        cwd: Path | None = None,
+        python_path: Sequence[str] = (),
         secrets: Sequence[str] = (),
         kill_after: float = KILL_AFTER,
         scratch: Path | None = None,
@@ -93,13 +103,13 @@ class Runner:
             raise TaskError(str(error)) from None
         if notebook.kind != kind:
             raise TaskError(f"{path.name} is of kind {notebook.kind}, and was declared as {kind}")
-        self._root = root
-        self._environ = _environ(path.parent)
+        self._cwd = cwd or root
+        self._environ = _environ(python_path or [str(path.parent)])
         self._wandb = any("wandb" in cell.source.lower() for cell in notebook.code)
         conceal = concealer(secrets, os.environ)
         self._kernels = KernelPool(
             self._environ,
-            root,
+            self._cwd,
             options,
             fresh=options.fresh or kind == "loop",
             wandb=self._wandb,
@@ -148,7 +158,7 @@ class Runner:
             environ, runs = exchange.environ, None
             if self._wandb:
                 environ = {**environ, **wandb_environment(task.assignment, folder, self._environ)}
-                runs = WandbRuns(task, {**self._environ, **environ}, folder, self._root)
+                runs = WandbRuns(task, {**self._environ, **environ}, folder, self._cwd)
             result = self._run(document, folder, environ, _Channels(task, exchange, runs))
             pruned = self._stop is not None and not self._terminated.is_set()
             about = {"sweep": task.sweep, "task": task.name, "attempt": task.attempt}
