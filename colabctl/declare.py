@@ -1,5 +1,6 @@
 """Declares a sweep: freezes its code, writes its task files, and finally its plan."""
 
+import ast
 import difflib
 import hashlib
 import json
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from colabctl.code import frozen
+from colabctl.code import frozen, signature
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.notebook import parameters, reading
@@ -225,6 +226,8 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
+        parameters=expansion.parameters,
+        process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
@@ -294,10 +297,8 @@ def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
     loop_notes = no_timeout if declaration.task_timeout else ()
     if program is None:
         return Preview(code, "loop", loop_notes)
-    if declaration.method == "optuna":
-        return Preview(code, "objective")
     if ":" in program:
-        return Preview(code, "function")
+        return Preview(code, _kind_of_function(draft, program, code))
     if program.endswith(".ipynb") and declaration.command is None:
         book = reading.read(code.files[check_folder(program, "program")], program)
         frozen.check_imports(code, program, (cell.tree for cell in book.code))
@@ -312,6 +313,18 @@ def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
             'say how to run it, for example `command: ["bash", "${program}", "${args}"]`'
         )
     return Preview(code, "program")
+
+
+def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
+    """Check that tasks can call the function of `program`, and return its kind."""
+    file = check_folder(program.partition(":")[0], "program")
+    tree = ast.parse(code.files[file])
+    if draft.declaration.method == "optuna":
+        signature.check_objective(program, tree)
+        return "objective"
+    uses_wandb = any(b"wandb" in source for source in code.files.values())
+    signature.check_function(program, tree, draft.expansion.parameters, uses_wandb=uses_wandb)
+    return "function"
 
 
 def _existing(sweep: SweepLayout) -> Plan | None:

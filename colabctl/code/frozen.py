@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from colabctl.code.signature import check_defined
 from colabctl.errors import UserError, nearest
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.names import check_folder
@@ -60,7 +61,11 @@ def freeze(program: str | None, others: Sequence[str], folders: Sequence[Path]) 
         raise UserError(f"program: {file} is a folder; name the file in it to run")
     _add(files, check_folder(file, "program"), source)
     if colon:
-        _check_function(file, function, files)
+        if not file.endswith(".py"):
+            raise UserError(
+                f"program: {file} is not a Python file, so it has no function {function}"
+            )
+        check_defined(file, function, _parse(file, files[next(iter(files))]))
     for name in others:
         target = check_folder(name, "code")
         _, source = _look_up(name, "code", folders)
@@ -194,28 +199,6 @@ def _parse(name: str, data: bytes) -> ast.Module:
         return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"program: {name} is not valid Python: {error}") from None
-
-
-def _check_function(file: str, function: str, files: dict[str, bytes]) -> None:
-    """Raise UserError unless the file defines or imports the function at its top level."""
-    if not file.endswith(".py"):
-        raise UserError(f"program: {file} is not a Python file, so it has no function {function}")
-    tree = _parse(file, next(iter(files.values())))
-    names = {
-        name.asname or name.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in node.names
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    if function not in names and "*" not in names:
-        near = nearest(function, names)
-        hint = f"; did you mean {near}?" if near else ""
-        raise UserError(f"program: {file} has no function {function!r}{hint}")
 
 
 def _imports(tree: ast.Module) -> set[str]:

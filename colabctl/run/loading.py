@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.run.failure import TaskError
-from colabctl.run.function import Run, call
+from colabctl.run.function import Run, bind, call
 from colabctl.run.settings import Settings
 
 
@@ -39,6 +39,7 @@ def load(settings: Settings) -> Run:
 
         return program_runner(path, settings.command, root, settings.kill_after, scratch)
     sys.path[:0] = list(dict.fromkeys([str(path.parent), str(code)]))
+    sys.argv[:] = [str(path)]
     # Import it under the file's own name, which its pickles and child processes refer to.
     module_name = path.stem if path.stem not in sys.modules else f"{path.stem}_{code.name}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -55,11 +56,13 @@ def load(settings: Settings) -> Run:
         from colabctl.run.optuna import objective  # noqa: PLC0415 - Optuna
 
         return objective.runner(run)
-    if "wandb" in sys.modules or b"wandb" in path.read_bytes():
+    uses_wandb = "wandb" in sys.modules or b"wandb" in path.read_bytes()
+    function = bind(run, name, settings.parameters, uses_wandb=uses_wandb)
+    if uses_wandb:
         from colabctl.run.wandb.runs import logging_by_wandb  # noqa: PLC0415 - rarely needed
 
-        return partial(call, logging_by_wandb(run))
-    return partial(call, run)
+        function = logging_by_wandb(function)
+    return partial(call, function, metric=settings.metric, source=run, uses_wandb=uses_wandb)
 
 
 def _importing(kind: str) -> AbstractContextManager[None]:

@@ -245,6 +245,9 @@ class Session:
             import_path=[str(code / folder) for folder in plan.import_path],
             log=str(code.parent / f"slot-{number}.log"),
             kill_after=kill_after,
+            metric=plan.metric,
+            parameters=plan.parameters or {},
+            process_tasks=plan.process_tasks,
             kernels=plan.kernels or KernelOptions(),
             secrets=self.config.secrets,
         )

@@ -30,7 +30,7 @@ _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
-    *("max_retries", "task_timeout", "code", "claims"),
+    *("max_retries", "task_timeout", "code", "claims", "process_tasks"),
     *_KERNEL_KEYS,
 )
 _MEANINGLESS = ("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind")
@@ -78,6 +78,8 @@ class Declaration:
     code: tuple[str, ...] = ()
     """Files and folders that tasks need, besides the program."""
     claims: Claims = "eager"
+    process_tasks: int = 0
+    """Number of tasks after which a function's process is replaced; 0 for never."""
     kernels: KernelOptions = field(default_factory=KernelOptions)
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
@@ -154,6 +156,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         task_timeout=_task_timeout(top),
         code=top.texts("code") or (),
         claims=top.word("claims", get_args(Claims)) or "eager",
+        process_tasks=_process_tasks(top),
         kernels=_kernels(top),
         content=top.content,
     )
@@ -211,6 +214,13 @@ def _kernels(top: Fields) -> KernelOptions:
         shell_errors=top.word("shell_errors", get_args(ShellErrors)) or "raise",
         keep=top.word("keep_notebooks", get_args(Keep)) or "failed",
     )
+
+
+def _process_tasks(top: Fields) -> int:
+    program = top.content.get("program")
+    if top.has("process_tasks") and not (isinstance(program, str) and ":" in program):
+        top.note("process_tasks", "for functions only, ignored; notebooks have kernel_tasks")
+    return top.whole("process_tasks", least=1) or 0
 
 
 def _sampler(top: Fields, method: Method | None) -> SamplerName:
