@@ -112,7 +112,7 @@ def call_of(signature: Signature, parameters: Mapping[str, bool], *, uses_wandb:
     names = {re.sub(r"\W", "_", name): name for name in parameters} | {n: n for n in parameters}
     whole = _whole(named, names, rest=rest)
     sources: dict[str, str] = {}
-    problems = []
+    unknown, partial = [], []
     for argument in named:
         name, is_required = argument.name, argument.default is Parameter.empty
         if argument is whole:
@@ -123,17 +123,18 @@ def call_of(signature: Signature, parameters: Mapping[str, bool], *, uses_wandb:
         elif name in names:
             sources[name] = names[name]
             if is_required and not parameters[names[name]]:
-                problems.append(f"only some tasks have {names[name]}, so {name} needs a default")
+                partial.append(name)
         elif is_required:
-            problems.append(f"the sweep has no parameter {name}{_hint(name, parameters)}")
+            unknown.append(name)
     is_silent = uses_wandb and all(each.default is not Parameter.empty for each in named)
-    if whole is None and not rest and not is_silent:
-        arguments = [each.name for each in named]
-        problems += [
-            f"it does not take {name}{_hint(name, arguments)}"
-            for name in parameters
-            if name not in sources.values()
-        ]
+    takes_all = whole is not None or rest or is_silent
+    missing = [] if takes_all else [n for n in parameters if n not in sources.values()]
+    free = [each.name for each in named if each.name not in sources]
+    problems = [
+        *(f"the sweep has no parameter {n}{_hint(n, missing, unknown)}" for n in unknown),
+        *(f"it does not take {n}{_hint(n, free, missing)}" for n in missing),
+        *(f"only some tasks have {names[n]}, so {n} needs a default" for n in partial),
+    ]
     if problems:
         raise ValueError("; ".join(problems))
     positional = {n.name for n in named if n.kind is Parameter.POSITIONAL_ONLY}
@@ -150,7 +151,7 @@ _VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a function without those of the functions and classes in it."""
+    """Yield the nodes of a function or module without the bodies of functions and classes in it."""
     for node in ast.iter_child_nodes(function):
         yield node
         if not isinstance(node, _WITH_OWN_BODY):
@@ -235,6 +236,7 @@ def _by_position(named: list[Parameter]) -> bool:
     return all(each.kind is not Parameter.KEYWORD_ONLY for each in named)
 
 
-def _hint(name: str, names: Iterable[str]) -> str:
-    near = nearest(name, names)
+def _hint(name: str, others: list[str], like: list[str]) -> str:
+    """Return a hint at the most similar of the others, or at the only one for the only `like`."""
+    near = nearest(name, others) or (others[0] if len(others) == len(like) == 1 else None)
     return f" (did you mean {near}?)" if near else ""

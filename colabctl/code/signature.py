@@ -19,6 +19,12 @@ from colabctl.errors import UserError, nearest
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+# Decorators, mostly of torch, that leave the arguments as they are.
+_TRANSPARENT = frozenset(
+    ("no_grad", "inference_mode", "enable_grad", "set_grad_enabled", "record", "staticmethod")
+)
+
+
 class _Definition(NamedTuple):
     node: ast.AST
     signature: Signature | None
@@ -27,15 +33,12 @@ class _Definition(NamedTuple):
 
 def check_defined(file: str, function: str, tree: ast.Module) -> None:
     """Raise UserError unless the file defines or imports the function at its top level."""
-    names = {
-        name.asname or name.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in node.names
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    names = set()
+    for node in own_nodes(tree):
+        if isinstance(node, _Function | ast.ClassDef):
             names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {each.asname or each.name for each in node.names}
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
     if function not in names and "*" not in names:
@@ -125,6 +128,12 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 inner = getattr(node, name, None)
                 if isinstance(inner, list):
                     yield from _statements(inner)
+
+
+def _of_function(node: _Function) -> Signature | None:
+    """Return the signature of a function; None if a decorator may change it."""
+    names = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in node.decorator_list}
+    return _signature(node.args) if names <= _TRANSPARENT else None
 
 
 def _of_class(node: ast.ClassDef) -> Signature | None:

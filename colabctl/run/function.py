@@ -33,18 +33,18 @@ def bind(
     if isinstance(function, type):
         return _by_instances(function, name, parameters, uses_wandb=uses_wandb)
     if _is_command(function):
-        raise TaskError(f"program: {name} reads the command line; {COMMAND_LINE}")
+        raise TaskError(f"{name} reads the command line; {COMMAND_LINE}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TaskError(f"program: {name} is a generator; return the metrics, do not yield them")
+        raise TaskError(f"{name} is a generator; return the metrics, do not yield them")
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError) as error:
-        raise TaskError(f"program: {name} cannot be called for a task ({error})") from None
+        raise TaskError(f"{name} cannot be called for a task ({error})") from None
     try:
         call = call_of(signature, parameters, uses_wandb=uses_wandb)
     except ValueError as error:
         raise TaskError(
-            f"program: {shown(name, signature)} does not fit the sweep: {error}; "
+            f"{shown(name, signature)} does not fit the sweep: {error}; "
             f"{advice(name, parameters)}"
         ) from None
     return call.bound(function)
@@ -55,11 +55,11 @@ def _by_instances(
 ) -> Function:
     method = getattr(kind, "__call__", None)  # noqa: B004 - the method itself is called
     if not inspect.isfunction(method):
-        raise TaskError(f"program: {name} is a class without a method __call__; add one")
+        raise TaskError(f"{name} is a class without a method __call__; add one")
     try:
         inspect.signature(kind).bind()
     except (ValueError, TypeError) as error:
-        raise TaskError(f"program: {name}() cannot be created ({error}); use defaults") from None
+        raise TaskError(f"{name}() cannot be created ({error}); use defaults") from None
     unbound = partial(method, None)  # checks the arguments without an instance
     bind(unbound, name, parameters, uses_wandb=uses_wandb)
 

@@ -57,7 +57,10 @@ def load(settings: Settings) -> Run:
 
         return objective.runner(run)
     uses_wandb = "wandb" in sys.modules or b"wandb" in path.read_bytes()
-    function = bind(run, name, settings.parameters, uses_wandb=uses_wandb)
+    try:
+        function = bind(run, name, settings.parameters, uses_wandb=uses_wandb)
+    except TaskError as error:
+        raise TaskError(f"program: {file}: {error}") from None
     if uses_wandb:
         from colabctl.run.wandb.runs import logging_by_wandb  # noqa: PLC0415 - rarely needed
 
