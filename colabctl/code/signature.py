@@ -100,9 +100,7 @@ def _definition(tree: ast.Module, name: str) -> _Definition | None:
     for node in _statements(tree.body):
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name == name:
-                definition = _Definition(
-                    node, None if node.decorator_list else _signature(node.args)
-                )
+                definition = _Definition(node, _of_function(node))
             case ast.ClassDef() if node.name == name:
                 definition = _Definition(node, _of_class(node))
             case ast.Assign(targets=[ast.Name(id=target)], value=ast.Lambda() as value):
