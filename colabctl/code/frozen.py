@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from colabctl.errors import UserError, nearest
+from colabctl.errors import UserError
 from colabctl.sharedfs.files import read_file
 
 # A program with its modules is far smaller; anything larger is probably a folder of data.
@@ -125,30 +125,8 @@ def _add(files: dict[str, bytes], name: str, path: Path) -> None:
     )
 
 
-def _parse(name: str, data: bytes) -> ast.Module:
+def parse(name: str, data: bytes) -> ast.Module:
     try:
         return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"program: {name} is not valid Python: {error}") from None
-
-
-def _check_function(file: str, function: str, files: dict[str, bytes]) -> None:
-    """Raise UserError unless the file defines or imports the function at its top level."""
-    if not file.endswith(".py"):
-        raise UserError(f"program: {file} is not a Python file, so it has no function {function}")
-    tree = _parse(file, next(iter(files.values())))
-    names = {
-        name.asname or name.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in node.names
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    if function not in names and "*" not in names:
-        near = nearest(function, names)
-        hint = f"; did you mean {near}?" if near else ""
-        raise UserError(f"program: {file} has no function {function!r}{hint}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from colabctl.run import startup
 from colabctl.run.failure import TaskError
-from colabctl.run.function import Run, call
+from colabctl.run.function import Run, bind, call
 from colabctl.run.settings import Settings
 
 
@@ -55,6 +55,7 @@ def load(settings: Settings) -> Run:
     sys.path[:0] = settings.python_path
     # For the processes that a task starts.
     os.environ.update(startup.importing_from(settings.python_path, os.environ))
+    sys.argv[:] = [str(path)]
     with _importing(settings.kind):
         module = _import(path, settings)
     run: Any = getattr(module, name, None)
@@ -64,11 +65,16 @@ def load(settings: Settings) -> Run:
         from colabctl.run.optuna import objective  # noqa: PLC0415 - Optuna
 
         return objective.runner(run)
-    if "wandb" in sys.modules or b"wandb" in path.read_bytes():
+    uses_wandb = "wandb" in sys.modules or b"wandb" in path.read_bytes()
+    try:
+        function = bind(run, name, settings.parameters, uses_wandb=uses_wandb)
+    except TaskError as error:
+        raise TaskError(f"program: {file}: {error}") from None
+    if uses_wandb:
         from colabctl.run.wandb.runs import logging_by_wandb  # noqa: PLC0415 - rarely needed
 
-        return partial(call, logging_by_wandb(run))
-    return partial(call, run)
+        function = logging_by_wandb(function)
+    return partial(call, function, metric=settings.metric, source=run, uses_wandb=uses_wandb)
 
 
 def _import(path: Path, settings: Settings) -> ModuleType:

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 
 from colabctl.notebook.executed import ExecutedNotebook
 from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.run.device import is_exhausted, is_lost
 from colabctl.run.notebook.kernel import CellError, Cells, Kernel, KernelCallFailed, KernelDied
 from colabctl.run.termination import how_it_ended
 
@@ -19,10 +20,6 @@ _MOST_OUTPUT = 1_000_000  # characters of output to keep of each cell
 _SHUTDOWN = 5.0  # seconds for a kernel's exit handlers
 _AT_EXIT = 2.0  # the same when this process ends, which itself has three seconds
 _LONGEST = 400  # characters of an exception's message
-# These errors come from the kernel or its device, so it should not run another task.
-_FATAL = re.compile(
-    r"cuda|cudnn|cublas|nccl|xla|out.?of.?memory|memoryerror|resource.?exhausted", re.IGNORECASE
-)
 # IPython's name for a cell in a SyntaxError means nothing to the user.
 _CELL_FILE = re.compile(r" \((?:\d+\.py|<ipython-input[^>]*>), (line \d+)\)")
 
@@ -217,7 +214,9 @@ def _result_after(error: CellError, where: str, index: int) -> RunResult:
     if error.name == "StdinNotImplementedError":
         text = "input() and getpass() do not work in a task; use a parameter instead"
     line = f"{error.name}: {text}" if text else error.name
-    return RunResult(f"{where}: {line}", index, reusable=not _FATAL.search(line))
+    # The names and outputs of a kernel hold the memory that it has used up.
+    reusable = not (is_lost(line) or is_exhausted(line))
+    return RunResult(f"{where}: {line}", index, reusable=reusable)
 
 
 def _ending(died: KernelDied) -> str:
