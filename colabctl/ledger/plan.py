@@ -55,6 +55,7 @@ class Plan:
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
         declaration_digest: SHA-256 of sweep.yaml.
         kernels: how a notebook's kernels are used, as run/notebook/kernel_lifecycle.py reads it.
+        keep_wandb: whether W&B's own files are kept in the task's folder.
         made_with: version of colabctl that declared the sweep.
         cells: {"values": {...}, "tasks": n} for each combination of `foreach`.
 
@@ -87,6 +88,7 @@ class Plan:
     early_terminate: Mapping[str, Any] | None = None
     declaration_digest: str = ""
     kernels: KernelOptions | None = None
+    keep_wandb: bool = False
     made_with: str = ""
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT

@@ -1,6 +1,7 @@
 """Loads a sweep's code and returns the function that runs one task of it."""
 
 import importlib.util
+import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 from colabctl.run.failure import TaskError
 from colabctl.run.function import Run, call
 from colabctl.run.settings import Settings
+from colabctl.run.wandb.runs import following_wandb, wandb_outside_tasks
 
 
 def load(settings: Settings) -> Run:
@@ -31,13 +33,23 @@ def load(settings: Settings) -> Run:
             secrets=settings.secrets,
             kill_after=settings.kill_after,
             scratch=scratch,
+            keep_wandb=settings.keep_wandb,
         )
         notebook.set_up()
         return notebook
     if not name:
         from colabctl.run.program import runner as program_runner  # noqa: PLC0415 - not for functions
 
-        return program_runner(path, settings.command, root, settings.kill_after, scratch)
+        return program_runner(
+            path,
+            settings.command,
+            root,
+            settings.kill_after,
+            scratch,
+            keep_wandb=settings.keep_wandb,
+        )
+    environ = dict(os.environ)
+    os.environ |= wandb_outside_tasks(scratch, environ)
     sys.path[:0] = list(dict.fromkeys([str(path.parent), str(code)]))
     # Import it under the file's own name, which its pickles and child processes refer to.
     module_name = path.stem if path.stem not in sys.modules else f"{path.stem}_{code.name}"
@@ -54,12 +66,10 @@ def load(settings: Settings) -> Run:
     if settings.kind == "objective":
         from colabctl.run.optuna import objective  # noqa: PLC0415 - Optuna
 
-        return objective.runner(run)
-    if "wandb" in sys.modules or b"wandb" in path.read_bytes():
-        from colabctl.run.wandb.runs import logging_by_wandb  # noqa: PLC0415 - rarely needed
-
-        return partial(call, logging_by_wandb(run))
-    return partial(call, run)
+        runner = objective.runner(run)
+    else:
+        runner = partial(call, run)
+    return following_wandb(runner, scratch, environ, keep=settings.keep_wandb)
 
 
 def _importing(kind: str) -> AbstractContextManager[None]:

@@ -28,6 +28,8 @@ def runner(
     root: Path,
     kill_after: float = KILL_AFTER,
     scratch: Path | None = None,
+    *,
+    keep_wandb: bool = False,
 ) -> Run:
     """Return the function that runs `program` for one task.
 
@@ -35,7 +37,8 @@ def runner(
     $COLABCTL_RESULT, and intermediate values, one JSON object per line, to $COLABCTL_REPORTS.
     Values that it logs with W&B count as well. The program is the frozen copy, but its current
     folder is the project, so that it finds data/raw/x.csv. The task's files are in a new folder
-    in `scratch`, which the caller deletes, because this process may be killed.
+    in `scratch`, which the caller deletes, because this process may be killed; with `keep_wandb`,
+    W&B's runs are copied to the task's folder.
 
     To stop a task early, this creates the file $COLABCTL_STOP and sends SIGTERM: at once, or after
     `kill_after` seconds if the program reports through `colabctl.task()`, where it learns that it
@@ -60,16 +63,20 @@ def runner(
                 "PYTHONUNBUFFERED": "1",
             }
             environ |= wandb_environment(task.assignment, folder, environ)
-            runs = WandbRuns(task, environ, folder, root)
+            runs = WandbRuns(task, folder)
             try:
                 arguments = expand(
                     command or DEFAULT, program, params, folder / "params.json", environ
                 )
             except UserError as error:
                 raise TaskError(str(error)) from None
-            pruned = _run_to_end(
-                arguments, environ, root, task, exchange, runs=runs, kill_after=kill_after
-            )
+            try:
+                pruned = _run_to_end(
+                    arguments, environ, root, task, exchange, runs=runs, kill_after=kill_after
+                )
+            finally:
+                if keep_wandb:
+                    runs.keep(Path(task.assignment.folder))
             if stopped.is_set() and not pruned:  # even with exit code 0: the results are partial
                 raise TaskError("stopped by SIGTERM")
             task.metrics = {**runs.metrics(), **exchange.metrics()}

@@ -24,6 +24,7 @@ class Settings:
         log: file for the tasks' output, in the worker's own folder on this machine.
         kill_after: seconds between SIGTERM and SIGKILL.
         kernels: how a notebook's kernels are used.
+        keep_wandb: whether W&B's own files are kept in the task's folder.
         secrets: names of the variables whose values must not be stored.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     kill_after: float
     import_path: Sequence[str] = ()
     kernels: KernelOptions = field(default_factory=KernelOptions)
+    keep_wandb: bool = False
     secrets: Sequence[str] = ()
 
     def encode(self) -> str:

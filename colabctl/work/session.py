@@ -246,6 +246,7 @@ class Session:
             log=str(code.parent / f"slot-{number}.log"),
             kill_after=kill_after,
             kernels=plan.kernels or KernelOptions(),
+            keep_wandb=plan.keep_wandb,
             secrets=self.config.secrets,
         )
 

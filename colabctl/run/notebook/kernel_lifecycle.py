@@ -14,6 +14,7 @@ from colabctl.notebook.executed import ExecutedNotebook
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.notebook.kernel import CellError, Cells, Kernel, KernelCallFailed, KernelDied
 from colabctl.run.termination import how_it_ended
+from colabctl.run.wandb.runs import began_wandb_run
 
 _MOST_OUTPUT = 1_000_000  # characters of output to keep of each cell
 _SHUTDOWN = 5.0  # seconds for a kernel's exit handlers
@@ -53,7 +54,6 @@ class KernelPool:
         root: the current folder of the cells.
         options: how kernels are used.
         fresh: whether each task gets a new kernel.
-        wandb: whether the cells may log with W&B.
         scratch: where kernels have their folders.
         conceal: replaces secrets in a text.
     """
@@ -65,7 +65,6 @@ class KernelPool:
         options: KernelOptions,
         *,
         fresh: bool,
-        wandb: bool,
         scratch: Path | None,
         conceal: Callable[[str], str],
     ) -> None:
@@ -74,7 +73,6 @@ class KernelPool:
         self._root = root
         self._options = options
         self._fresh = fresh
-        self._wandb = wandb
         self._scratch = scratch
         self._conceal = conceal
         self._spare: Kernel | None = None
@@ -124,7 +122,7 @@ class KernelPool:
         body = self._body(document)
         document.node.cells[:body] = deepcopy(self._above)
         result = await self._cells(document, range(body, len(document.node.cells)), halted)
-        if self._wandb and result.reusable:
+        if result.reusable and began_wandb_run(environ):
             with suppress(KernelDied, KernelCallFailed):  # the next task will notice that
                 await self._call(f"finish({int(result.error is not None)})")
         return result

@@ -30,7 +30,7 @@ _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
-    *("max_retries", "task_timeout", "code", "claims"),
+    *("max_retries", "task_timeout", "code", "claims", "keep_wandb"),
     *_KERNEL_KEYS,
 )
 _MEANINGLESS = ("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind")
@@ -79,6 +79,7 @@ class Declaration:
     """Files and folders that tasks need, besides the program."""
     claims: Claims = "eager"
     kernels: KernelOptions = field(default_factory=KernelOptions)
+    keep_wandb: bool = False
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -155,6 +156,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         code=top.texts("code") or (),
         claims=top.word("claims", get_args(Claims)) or "eager",
         kernels=_kernels(top),
+        keep_wandb=top.flag("keep_wandb") or False,
         content=top.content,
     )
 

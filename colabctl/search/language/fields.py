@@ -100,6 +100,10 @@ class Fields:
         self.problem(key, f"must be one of {', '.join(words)}, not {shown(value)}{hint}")
         return None
 
+    def flag(self, key: str) -> bool | None:
+        """Return true or false."""
+        return self._checked(key, not_a_flag)  # type: ignore[no-any-return]
+
     def _checked(self, key: str, fault: Callable[[Any], str | None]) -> Any:
         """Return the value of a key, or None if `fault` returns a message for it."""
         value = self.content.get(key)
@@ -122,6 +126,11 @@ def not_a_number(value: Any) -> str | None:
         else:
             return f"{shown(value)} is text; write it without quotes"
     return f"must be a number, not {shown(value)}"
+
+
+def not_a_flag(value: Any) -> str | None:
+    """Return a message if a value is neither true nor false."""
+    return None if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
 
 
 def not_whole(value: Any, least: int | None = None) -> str | None:
