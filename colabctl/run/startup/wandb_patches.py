@@ -184,8 +184,19 @@ def _login(module: Any) -> None:
 
 
 def _settings(module: Any) -> None:
-    """Leave out the settings in the current folder, which is the project, where others write."""
-    module.Settings.settings_workspace = property(lambda _: os.devnull)
+    """Leave out the settings in the current folder, which is the project, where others write.
+
+    With them, another member could send the user's key to another server.
+    """
+    settings = module.Settings
+    load = getattr(settings, "_load_config_file", None)
+    if load is None:
+        settings.settings_workspace = property(lambda _: os.devnull)
+    else:  # before wandb 0.19
+        own = os.path.expanduser("~/.config/wandb/settings")  # noqa: PTH111 - as W&B finds it
+        settings._load_config_file = staticmethod(  # noqa: SLF001 - W&B has no public hook
+            lambda file, *more: load(file, *more) if file == own else {}
+        )
 
 
 def _run(module: Any) -> None:
