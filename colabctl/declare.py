@@ -239,6 +239,7 @@ def _plan(
         parameters=expansion.parameters,
         process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
+        keep_wandb=declaration.keep_wandb,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),

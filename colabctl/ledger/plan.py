@@ -57,6 +57,7 @@ class Plan:
         process_tasks: number of tasks after which the process that calls a function is replaced;
             0 for never.
         kernels: how a notebook's kernels are used, as run/notebook/kernel_lifecycle.py reads it.
+        keep_wandb: whether W&B's own files are kept in the task's folder.
         made_with: version of colabctl that declared the sweep.
         cells: {"values": {...}, "tasks": n} for each combination of `foreach`.
 
@@ -92,6 +93,7 @@ class Plan:
     parameters: Mapping[str, Any] | None = None
     process_tasks: int = 0
     kernels: KernelOptions | None = None
+    keep_wandb: bool = False
     made_with: str = ""
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT

@@ -30,6 +30,7 @@ class Settings:
         parameters: the names of the parameters, and whether every task has them.
         process_tasks: number of tasks after which the process is replaced; 0 for never.
         kernels: how a notebook's kernels are used.
+        keep_wandb: whether W&B's own files are kept in the task's folder.
         secrets: names of the variables whose values must not be stored.
     """
 
@@ -48,6 +49,7 @@ class Settings:
     parameters: Mapping[str, bool] = field(default_factory=dict)
     process_tasks: int = 0
     kernels: KernelOptions = field(default_factory=KernelOptions)
+    keep_wandb: bool = False
     secrets: Sequence[str] = ()
 
     @property

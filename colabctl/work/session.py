@@ -258,6 +258,7 @@ class Session:
                 parameters=plan.parameters or {},
                 process_tasks=plan.process_tasks,
                 kernels=plan.kernels or KernelOptions(),
+                keep_wandb=plan.keep_wandb,
                 secrets=self.config.secrets,
             )
             for number, (folder, place) in enumerate(zip(folders, places, strict=True))

@@ -115,6 +115,7 @@ def begin(environ: Mapping[str, str]) -> None:
     """Begin a task; raise RuntimeError if the snapshot was not restored after the last one."""
     if _snapshot is not None and not _snapshot.clean:
         raise RuntimeError("the kernel was not restored")
+    finish(0)  # a session of W&B that the cells above began does not see the task's variables
     os.environ.update(environ)
 
 

@@ -15,6 +15,7 @@ from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.device import is_exhausted, is_lost
 from colabctl.run.notebook.kernel import CellError, Cells, Kernel, KernelCallFailed, KernelDied
 from colabctl.run.termination import how_it_ended
+from colabctl.run.wandb.runs import began_wandb_run
 
 _MOST_OUTPUT = 1_000_000  # characters of output to keep of each cell
 _SHUTDOWN = 5.0  # seconds for a kernel's exit handlers
@@ -50,7 +51,6 @@ class KernelPool:
         cwd: the current folder of the cells.
         options: how kernels are used.
         fresh: whether each task gets a new kernel.
-        wandb: whether the cells may log with W&B.
         scratch: where kernels have their folders.
         conceal: replaces secrets in a text.
     """
@@ -62,7 +62,6 @@ class KernelPool:
         options: KernelOptions,
         *,
         fresh: bool,
-        wandb: bool,
         scratch: Path | None,
         conceal: Callable[[str], str],
     ) -> None:
@@ -71,7 +70,6 @@ class KernelPool:
         self._cwd = cwd
         self._options = options
         self._fresh = fresh
-        self._wandb = wandb
         self._scratch = scratch
         self._conceal = conceal
         self._spare: Kernel | None = None
@@ -121,7 +119,7 @@ class KernelPool:
         body = self._body(document)
         document.node.cells[:body] = deepcopy(self._above)
         result = await self._cells(document, range(body, len(document.node.cells)), halted)
-        if self._wandb and result.reusable:
+        if result.reusable and began_wandb_run(environ):
             with suppress(KernelDied, KernelCallFailed):  # the next task will notice that
                 await self._call(f"finish({int(result.error is not None)})")
         return result

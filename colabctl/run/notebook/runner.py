@@ -28,7 +28,7 @@ from colabctl.run.notebook.kernel_lifecycle import KernelPool, RunResult
 from colabctl.run.redaction import concealed, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL_AFTER, GracefulStop
-from colabctl.run.wandb.runs import WandbRuns, wandb_environment
+from colabctl.run.wandb.runs import WandbRuns, wandb_environment, wandb_outside_tasks
 from colabctl.run.workspace.workspace import Workspace
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import Anchor
@@ -96,6 +96,7 @@ class Runner:
         secrets: Sequence[str] = (),
         kill_after: float = KILL_AFTER,
         scratch: Path | None = None,
+        keep_wandb: bool = False,
     ) -> None:
         try:
             self._notebook = notebook = read(path.read_bytes(), path.name)
@@ -105,14 +106,14 @@ class Runner:
             raise TaskError(f"{path.name} is of kind {notebook.kind}, and was declared as {kind}")
         self._cwd = cwd or root
         self._environ = _environ(python_path or [str(path.parent)])
-        self._wandb = any("wandb" in cell.source.lower() for cell in notebook.code)
+        self._keeps_wandb = keep_wandb
+        above = wandb_outside_tasks(scratch, self._environ) if kind == "parameters" else {}
         conceal = concealer(secrets, os.environ)
         self._kernels = KernelPool(
-            self._environ,
+            {**self._environ, **above},
             self._cwd,
             options,
             fresh=options.fresh or kind == "loop",
-            wandb=self._wandb,
             scratch=scratch,
             conceal=conceal,
         )
@@ -155,11 +156,14 @@ class Runner:
             raise TaskError(str(error)) from None
         with task_folder(self._scratch) as folder:
             exchange = Exchange(folder, task)
-            environ, runs = exchange.environ, None
-            if self._wandb:
-                environ = {**environ, **wandb_environment(task.assignment, folder, self._environ)}
-                runs = WandbRuns(task, {**self._environ, **environ}, folder, self._cwd)
+            environ = {
+                **exchange.environ,
+                **wandb_environment(task.assignment, folder, self._environ),
+            }
+            runs = WandbRuns(task, folder)
             result = self._run(document, folder, environ, _Channels(task, exchange, runs))
+            if self._keeps_wandb:
+                runs.keep(Path(task.assignment.folder))
             pruned = self._stop is not None and not self._terminated.is_set()
             about = {"sweep": task.sweep, "task": task.name, "attempt": task.attempt}
             if pruned:
@@ -167,7 +171,7 @@ class Runner:
             self._keep(document, result, about, Path(task.assignment.folder))
             if result.error is not None:
                 raise TaskError(result.error)
-            task.metrics = {**(runs.metrics() if runs else {}), **exchange.metrics()}
+            task.metrics = {**runs.metrics(), **exchange.metrics()}
         if pruned:
             raise Pruned
         return task.metrics
@@ -276,11 +280,10 @@ class _Channels(NamedTuple):
 
     task: Task
     exchange: Exchange
-    runs: WandbRuns | None
+    runs: WandbRuns
 
     def look(self, over: bool) -> bool:
         """Pass on new values; return whether the task, if it is not over, should stop."""
         self.exchange.pass_on()
-        if self.runs is not None:
-            self.runs.pass_on(final=over)
+        self.runs.pass_on(final=over)
         return not over and self.task.should_stop()

@@ -4,8 +4,7 @@ The functions of google.colab ask the browser that shows the notebook, but a tas
 userdata.get would wait ten seconds, drive.mount two minutes even if the Drive is mounted, and
 authenticate_user forever. With the patches, they answer at once.
 
-W&B reads settings from the current folder, which is the project. A member who writes there could
-redirect the user's key to another server, so W&B only gets the user's own settings.
+The patches of W&B are in wandb_patches.py, which is loaded when a process imports W&B.
 
 This file is loaded on its own, into any Python 3 that a task starts, so it imports nothing from
 colabctl.
@@ -17,11 +16,12 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-_DONE = "_colabctl_done"
+WANDB_PATCHES = "colabctl_wandb_patches"  # the name under which wandb_patches.py is loaded
 _IN_WORKER = "in the worker's notebook, before the cell that runs `colabctl work`"
 
 
@@ -52,6 +52,8 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if name == "wandb":
+            self.changes.update(_for_wandb())
         change = self.changes.get(name)
         if change is None:
             return None
@@ -149,8 +151,17 @@ def _message(module: Any) -> None:
     module.read_reply_from_input = refuse
 
 
-def _wandb_settings(module: Any) -> None:
-    module.Settings.settings_workspace = property(lambda _: os.devnull)
+def _for_wandb() -> Mapping[str, Callable[[Any], None]]:
+    """Return the patches of W&B, from the file beside this one; nothing the second time."""
+    if WANDB_PATCHES in sys.modules:
+        return {}
+    file = Path(__file__).with_name("wandb_patches.py")
+    spec = spec_from_file_location(WANDB_PATCHES, file)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[WANDB_PATCHES] = patches = module_from_spec(spec)
+    spec.loader.exec_module(patches)
+    return dict.fromkeys(patches.CHANGES, patches.change)
 
 
 _CHANGES: Mapping[str, Callable[[Any], None]] = {
@@ -159,7 +170,6 @@ _CHANGES: Mapping[str, Callable[[Any], None]] = {
     "google.colab.drive": _drive,
     "google.colab.runtime": _runtime,
     "google.colab.userdata": _userdata,
-    "wandb.sdk.wandb_settings": _wandb_settings,
 }
 
 

@@ -33,7 +33,7 @@ _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
-    *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks"),
+    *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
     *_KERNEL_KEYS,
 )
 _WANDB_KEYS = (
@@ -90,6 +90,7 @@ class Declaration:
     process_tasks: int = 0
     """Number of tasks after which a function's process is replaced; 0 for never."""
     kernels: KernelOptions = field(default_factory=KernelOptions)
+    keep_wandb: bool = False
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -196,6 +197,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         claims=top.word("claims", get_args(Claims)) or "eager",
         process_tasks=_process_tasks(top),
         kernels=_kernels(top),
+        keep_wandb=top.flag("keep_wandb") or False,
         content=top.content,
     )
 
