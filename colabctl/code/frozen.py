@@ -3,18 +3,20 @@
 import ast
 import errno
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from colabctl.errors import UserError, nearest
+from colabctl.notebook.document import normal_form
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.names import check_folder
 
 # A program with its modules is far smaller; anything larger is probably a folder of data.
 _MOST_FILES = 1000
 _MOST_BYTES = 20_000_000
+_LARGEST_NOTEBOOK = 1 << 30  # bytes of a notebook's file, most of which are outputs
 _DEEPEST = 50  # levels of folders
 _IGNORED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "node_modules"})
 
@@ -58,14 +60,15 @@ def freeze(program: str | None, others: Sequence[str], folders: Sequence[Path]) 
     origin, source = _look_up(file, "program", folders)
     if source.is_dir():
         raise UserError(f"program: {file} is a folder; name the file in it to run")
-    _add(files, check_folder(file, "program"), source)
+    _add(files, check_folder(file, "program"), source, read_source)
     if colon:
         _check_function(file, function, files)
     for name in others:
         target = check_folder(name, "code")
         _, source = _look_up(name, "code", folders)
         for path in _walk(source) if source.is_dir() else [source]:
-            _add(files, str(PurePosixPath(target, path.relative_to(source).as_posix())), path)
+            inside = PurePosixPath(target, path.relative_to(source).as_posix())
+            _add(files, str(inside), path, read_source)
     code = Code(files, origin)
     trees = (_parse(name, data) for name, data in files.items() if name.endswith(".py"))
     check_imports(code, file, trees)
@@ -133,7 +136,7 @@ def changed(code: Code, origin: Path) -> list[str]:
 
     def is_same(name: str, data: bytes) -> bool:
         with suppress(OSError):
-            return read_file(origin / name, len(data)) == data
+            return read_source(origin / name, len(data)) == data
         return False
 
     return [name for name, data in sorted(code.files.items()) if not is_same(name, data)]
@@ -175,9 +178,27 @@ def _walk(folder: Path, left: int = _DEEPEST) -> Iterator[Path]:
             yield path
 
 
-def _add(files: dict[str, bytes], name: str, path: Path) -> None:
+def read_source(path: Path, most: int) -> bytes:
+    """Return a file of code with at most `most` bytes, and of a notebook only what runs of it.
+
+    Raises OSError as `read_file` does.
+    """
+    if path.suffix != ".ipynb":
+        return read_file(path, most)
+    content = normal_form(read_file(path, _LARGEST_NOTEBOOK))
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"has more than {most:,} bytes", str(path))
+    return content
+
+
+def _add(
+    files: dict[str, bytes],
+    name: str,
+    path: Path,
+    read: Callable[[Path, int], bytes] = read_file,
+) -> None:
     try:
-        files[name] = read_file(path, _MOST_BYTES - sum(map(len, files.values())))
+        files[name] = read(path, _MOST_BYTES - sum(map(len, files.values())))
         if len(files) <= _MOST_FILES:
             return
     except OSError as error:
