@@ -97,9 +97,9 @@ def _parse(source: str) -> _Parsed:
             at = next(candidates, -1)
             if at < 0:
                 break
-        automatic = lines[at].split(maxsplit=1)[:1]
-        if automatic and automatic[0] in KNOWN:  # IPython knows `pip install x` without the sign
-            lines[at] = lines[at].replace(automatic[0], f"%{automatic[0]}", 1)
+        automatic = source.split(maxsplit=1)[:1]
+        if automatic and automatic[0] in KNOWN and "\n" not in source.strip():
+            lines[at] = f"%{source.strip()}"  # IPython knows a lone `pip install x`
         elif not _is_magic(lines[at]):
             unparsed.append(at + 1)
         magic, replaced = _neutralise(lines, at)

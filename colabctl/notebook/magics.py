@@ -24,6 +24,8 @@ KNOWN = frozenset(
     writefile xdel xmode
     """.split()  # noqa: SIM905 - a list would fill a page
 )
+# A command that installs packages, and their names.
+INSTALL = re.compile(r"\b(?:pip[\d.]*|conda|mamba|uv(?: pip)?)\s+(?:install|add)\s+([^;&|]*)")
 _CELL = re.compile(r"\s*%%(!|[\w.]*)[ \t]*(.*)")
 _LINE = re.compile(r"\s*(?:[^=#'\"()]*=\s*)?(!!?|%)\s*(.*)", re.DOTALL)
 _WORD = re.compile(r"[\w.]+")

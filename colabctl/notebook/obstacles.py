@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from colabctl.notebook.cells import CodeCell
-from colabctl.notebook.magics import KNOWN, Magic
+from colabctl.notebook.magics import INSTALL, KNOWN, Magic
 
 COLAB = "google.colab"
 _ASK = "a task has nobody to ask"
@@ -42,7 +42,6 @@ _MAGICS = {
 _EXTENSION = (
     "no cell above loads an extension that has it; add the line %load_ext ..., or remove it"
 )
-_INSTALL = re.compile(r"\b(?:pip[\d.]*|conda|mamba|uv(?: pip)?)\s+(?:install|add)\s+([^;&|]*)")
 _PACKAGE = re.compile(r"[A-Za-z][\w.-]*")
 # Commands that succeed only once, and what to write instead.
 _ONCE = (
@@ -110,6 +109,7 @@ def assumes_colab(code: tuple[CodeCell, ...]) -> bool:
     """
     checks: set[bool] = set()
     for cell in code:
+        checks.update(False for magic in cell.magics if magic.argument.startswith(COLAB))
         todo: list[tuple[ast.AST, bool]] = [(cell.tree, False)]
         while todo:
             node, checked = todo.pop()
@@ -145,7 +145,7 @@ def _of_magic(cell: CodeCell, magic: Magic, extensions: bool, *, below: bool) ->
 
 
 def _of_command(command: str, *, below: bool) -> Iterator[str]:
-    for match in _INSTALL.finditer(command):
+    for match in INSTALL.finditer(command):
         packages = [
             word for word in match[1].replace('"', "").replace("'", "").split()
             if _PACKAGE.match(word)

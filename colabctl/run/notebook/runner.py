@@ -20,7 +20,8 @@ from colabctl.errors import UserError
 from colabctl.notebook.executed import ExecutedNotebook, prepare
 from colabctl.notebook.injection import parameters_source
 from colabctl.notebook.kernel_options import KernelOptions
-from colabctl.notebook.reading import Kind, read
+from colabctl.notebook.obstacles import COLAB, assumes_colab
+from colabctl.notebook.reading import Kind, Notebook, read
 from colabctl.run import startup
 from colabctl.run.exchange import VARIABLES, Exchange, task_folder
 from colabctl.run.failure import Pruned, TaskError
@@ -54,9 +55,11 @@ def run_loop(settings: Settings, keep_in: Path) -> None:
         runner.close()
 
 
-def _environ(code: Path) -> dict[str, str]:
+def _environ(code: Path, notebook: Notebook) -> dict[str, str]:
     """Return the environment of a kernel that runs no task yet and can import from `code`."""
     environ = startup.environ(os.environ)
+    if assumes_colab(notebook.code):
+        environ["COLABCTL_STAND_IN"] = COLAB
     paths = (str(code), *environ.get("PYTHONPATH", "").split(os.pathsep))
     # Absolute, because a kernel starts in another folder, and its cells may change folders.
     environ["PYTHONPATH"] = os.pathsep.join(str(Path(p).absolute()) for p in paths if p)
@@ -94,15 +97,19 @@ class Runner:
         if notebook.kind != kind:
             raise TaskError(f"{path.name} is of kind {notebook.kind}, and was declared as {kind}")
         self._root = root
-        self._environ = _environ(path.parent)
+        self._environ = _environ(path.parent, notebook)
         self._wandb = any("wandb" in cell.source.lower() for cell in notebook.code)
         conceal = concealer(secrets, os.environ)
         self._kernels = KernelPool(
             self._environ,
             root,
+            path.parent,
             options,
             fresh=options.fresh or kind == "loop",
             wandb=self._wandb,
+            colab=any(
+                COLAB in cell.source or "get_ipython" in cell.source for cell in notebook.code
+            ),
             scratch=scratch,
             conceal=conceal,
         )
