@@ -5,7 +5,7 @@ import sys
 if sys.version_info < (3, 11):  # noqa: UP036 - a checkout runs without an installer that checks
     sys.exit(f"colabctl needs Python 3.11 or newer, but this is {sys.version.split()[0]}")
 
-from colabctl import interrupts  # noqa: I001 - before anything that takes time to import
+from colabctl import interrupts
 
 interrupts.quit_if_command()
 

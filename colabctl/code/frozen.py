@@ -10,12 +10,14 @@ from pathlib import Path
 from stat import S_ISREG
 
 from colabctl.errors import UserError
+from colabctl.notebook.document import normal_form
 from colabctl.sharedfs.files import read_file
 
 # A program with its modules is far smaller; anything larger is probably a folder of data.
 MOST_FILES = 5000
 MOST_BYTES = 20_000_000
 _CLOCKS = 300.0  # seconds by which two machines' clocks may differ
+_LARGEST_NOTEBOOK = 1 << 30  # bytes of a notebook's file, most of which are outputs
 _DEEPEST = 50  # levels of folders
 _IGNORED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "node_modules"})
 
@@ -81,12 +83,14 @@ def changed(folder: Path, origin: Path, declared_at: float) -> list[str]:
 
     def is_same(name: str, frozen: Path) -> bool:
         with suppress(OSError):
-            status = (origin / name).stat()
-            if not S_ISREG(status.st_mode) or status.st_size != frozen.stat().st_size:
+            status, is_notebook = (origin / name).stat(), name.endswith(".ipynb")
+            if not S_ISREG(status.st_mode):
+                return False
+            if status.st_size != frozen.stat().st_size and not is_notebook:
                 return False
             if status.st_mtime < declared_at - _CLOCKS:
                 return True
-            return read_file(origin / name, MOST_BYTES) == read_file(frozen, MOST_BYTES)
+            return read_source(origin / name, MOST_BYTES) == read_file(frozen, MOST_BYTES)
         return False
 
     files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
@@ -109,6 +113,19 @@ def _walk(folder: Path, left: int = _DEEPEST) -> Iterator[Path]:
             yield from _walk(path, left - 1)
         elif path.is_file():
             yield path
+
+
+def read_source(path: Path, most: int) -> bytes:
+    """Return a file of code with at most `most` bytes, and of a notebook only what runs of it.
+
+    Raises OSError as `read_file` does.
+    """
+    if path.suffix != ".ipynb":
+        return read_file(path, most)
+    content = normal_form(read_file(path, _LARGEST_NOTEBOOK))
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"has more than {most:,} bytes", str(path))
+    return content
 
 
 def _add(files: dict[str, bytes], name: str, path: Path) -> None:

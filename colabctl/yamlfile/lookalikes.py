@@ -109,7 +109,7 @@ def _of_null(written: str) -> str | None:
     return None
 
 
-def _of_number(written: str, value: int | float, as_text: str) -> str | None:
+def _of_number(written: str, value: float, as_text: str) -> str | None:
     if _BASE_60.fullmatch(written):
         return f"{written} is read as {value}, a number in base 60; {as_text}"
     if _OTHER_BASE.fullmatch(written):

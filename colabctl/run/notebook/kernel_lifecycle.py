@@ -49,8 +49,10 @@ class KernelPool:
     Args:
         environ: environment of a kernel that runs no task yet.
         cwd: the current folder of the cells.
+        beside: the folder with the frozen notebook.
         options: how kernels are used.
         fresh: whether each task gets a new kernel.
+        colab: whether the cells mention google.colab or their kernel.
         scratch: where kernels have their folders.
         conceal: replaces secrets in a text.
     """
@@ -59,17 +61,21 @@ class KernelPool:
         self,
         environ: Mapping[str, str],
         cwd: Path,
+        beside: Path,
         options: KernelOptions,
         *,
         fresh: bool,
+        colab: bool,
         scratch: Path | None,
         conceal: Callable[[str], str],
     ) -> None:
         self.kernel: Kernel | None = None  # that runs cells, or is ready for the next task
         self._environ = environ
         self._cwd = cwd
+        self._beside = beside
         self._options = options
         self._fresh = fresh
+        self._colab = colab
         self._scratch = scratch
         self._conceal = conceal
         self._spare: Kernel | None = None
@@ -170,8 +176,12 @@ class KernelPool:
             self._spare = None
         self.kernel, self._spare = self._spare or Kernel(self._environ, self._scratch), None
         await self.kernel.ready()
-        folder, errors = str(self._cwd), self._options.shell_errors
-        await self._call(f"prepare({folder!r}, shell_errors={errors!r})")
+        options = {
+            "shell_errors": self._options.shell_errors,
+            "beside": str(self._beside.absolute()),
+            "colab": self._colab,
+        }
+        await self._call(f"prepare({str(self._cwd)!r}, **{options!r})")
         if self._options.fresh:
             self.warm_up()
 

@@ -20,7 +20,8 @@ from colabctl.errors import UserError
 from colabctl.notebook.executed import ExecutedNotebook, prepare
 from colabctl.notebook.injection import parameters_source
 from colabctl.notebook.kernel_options import KernelOptions
-from colabctl.notebook.reading import Kind, read
+from colabctl.notebook.obstacles import COLAB, assumes_colab
+from colabctl.notebook.reading import Kind, Notebook, read
 from colabctl.run import startup
 from colabctl.run.exchange import VARIABLES, Exchange, task_folder
 from colabctl.run.failure import Pruned, TaskError
@@ -65,9 +66,11 @@ def run_loop(settings: Settings, keep_in: Path) -> None:
         runner.close()
 
 
-def _environ(python_path: Sequence[str]) -> dict[str, str]:
+def _environ(python_path: Sequence[str], notebook: Notebook) -> dict[str, str]:
     """Return the environment of a kernel without a task, which imports from these folders."""
     environ = startup.importing_from(python_path, startup.environ(os.environ))
+    if assumes_colab(notebook.code):
+        environ["COLABCTL_STAND_IN"] = COLAB
     return {name: value for name, value in environ.items() if name not in VARIABLES}
 
 
@@ -105,15 +108,19 @@ class Runner:
         if notebook.kind != kind:
             raise TaskError(f"{path.name} is of kind {notebook.kind}, and was declared as {kind}")
         self._cwd = cwd or root
-        self._environ = _environ(python_path or [str(path.parent)])
+        self._environ = _environ(python_path or [str(path.parent)], notebook)
         self._keeps_wandb = keep_wandb
         above = wandb_outside_tasks(scratch, self._environ) if kind == "parameters" else {}
         conceal = concealer(secrets, os.environ)
         self._kernels = KernelPool(
             {**self._environ, **above},
             self._cwd,
+            path.parent,
             options,
             fresh=options.fresh or kind == "loop",
+            colab=any(
+                COLAB in cell.source or "get_ipython" in cell.source for cell in notebook.code
+            ),
             scratch=scratch,
             conceal=conceal,
         )
