@@ -277,7 +277,7 @@ def test_notes_on_the_file_are_printed(project: Project, say: Say) -> None:
     project.write("wandb.yaml", "method: random\nproject: p\nparameters: {x: {min: 0, max: 9}}\n")
     said = say("sweep", "wandb.yaml")
     assert said.code == 0
-    assert "note: project: used by W&B only, ignored" in said.err
+    assert "note: project: used by W&B only, has no effect here" in said.err
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,6 @@ def test_notes_on_the_file_are_printed(project: Project, say: Say) -> None:
         ("program: alone.py:train\n", "add `code: [beside.py]`"),
         ("program: data.xyz\n", "no interpreter is known for data.xyz"),
         ("program: train.py:train\ncode: [missing]\n", "code: missing does not exist"),
-        ("program: train.py:train\nname: a/b\n", "sweep name 'a/b'"),
         ("program: train.ipynb\n", "add `code: [beside.py]`"),
     ],
 )
@@ -328,7 +327,7 @@ def test_a_dry_run_without_the_program_notes_that_and_shows_the_rest(
     assert shown.code == 0
     assert "{'x': 1}" in shown.out
     missing = f"program: {program.partition(':')[0]} does not exist in {project.root}"
-    assert shown.out.splitlines()[-1] == f"note: {missing}"
+    assert f"note: {missing}" in shown.out.splitlines()
     assert missing in say("sweep", str(file)).err
 
 
