@@ -1,5 +1,6 @@
 """Declares a sweep: freezes its code, writes its task files, and finally its plan."""
 
+import ast
 import difflib
 import hashlib
 import json
@@ -13,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from colabctl.code import frozen
+from colabctl.code import frozen, signature
 from colabctl.code.freeze import Asked, Frozen, freeze
 from colabctl.code.frozen import Code
 from colabctl.code.places import Places
@@ -235,7 +236,10 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
+        parameters=expansion.parameters,
+        process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
+        keep_wandb=declaration.keep_wandb,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
@@ -322,10 +326,8 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
     loop_notes = no_timeout if declaration.task_timeout else ()
     if made.program is None:
         return Preview(made, "loop", loop_notes)
-    if declaration.method == "optuna":
-        return Preview(made, "objective", made.notes)
     if ":" in made.program:
-        return Preview(made, "function", made.notes)
+        return Preview(made, _kind_of_function(draft, made.program, made.code), made.notes)
     if made.program.endswith(".ipynb") and declaration.command is None:
         book = reading.read(made.code.files[made.program], made.program)
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
@@ -354,6 +356,17 @@ def _uses_hydra(code: frozen.Code) -> bool:
         path.endswith(".py") and re.search(rb"^\s*(?:import|from)\s+hydra\b", content, re.MULTILINE)
         for path, content in code.files.items()
     )
+
+
+def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
+    """Check that tasks can call the function of `program`, and return its kind."""
+    tree = ast.parse(code.files[program.partition(":")[0]])
+    if draft.declaration.method == "optuna":
+        signature.check_objective(program, tree)
+        return "objective"
+    uses_wandb = any(b"wandb" in source for source in code.files.values())
+    signature.check_function(program, tree, draft.expansion.parameters, uses_wandb=uses_wandb)
+    return "function"
 
 
 def _existing(sweep: SweepLayout) -> Plan | None:

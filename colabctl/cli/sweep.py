@@ -185,11 +185,11 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
     if as_json:
         print_json(summary)
         return
-    for note in summary["notes"]:
-        tell(f"note: {note}")
     declaration = draft.declaration
     tasks = counted(summary["tasks"], "task")
     print(f"{summary['sweep']}: {tasks}, method {declaration.method}")
+    for note in summary["notes"]:
+        print(plain(f"note: {note}"))
     if declaration.foreach:
         for cell in summary["cells"]:
             values = ", ".join(f"{key}={cut(str(value))}" for key, value in cell["values"].items())

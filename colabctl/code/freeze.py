@@ -11,11 +11,12 @@ from colabctl.code.analysis.packaging import source_folders
 from colabctl.code.analysis.text_files import TextFiles, within_limits
 from colabctl.code.analysis.tree import Tree
 from colabctl.code.command import find_in_command, started
-from colabctl.code.frozen import MOST_BYTES, MOST_FILES, Code, _check_function
+from colabctl.code.frozen import MOST_BYTES, MOST_FILES, Code, parse
 from colabctl.code.named_files import named_files
 from colabctl.code.notes import notes_of
 from colabctl.code.places import Places
 from colabctl.code.program import NoProgramError, Program, find
+from colabctl.code.signature import check_defined
 from colabctl.errors import UserError, nearest
 
 _MOST_SCRIPTS = 500  # in a folder
@@ -94,7 +95,13 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
         raise UserError(f"program: {program.file} is not valid Python: {fault}")
     files = _read(tree, reached, extra)
     if program.function:
-        _check_function(program.file, program.function, files)
+        if not program.file.endswith(".py"):
+            raise UserError(
+                f"program: {program.file} is not a Python file, so it has no function "
+                f"{program.function}"
+            )
+        tree_of = parse(program.file, files[program.file])
+        check_defined(program.file, program.function, tree_of)
     command = start.command if start is not None else asked.command
     folders = dict.fromkeys(root.folder for root in beginning.roots if root.sure)
     folders |= dict.fromkeys(reached.used)

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from colabctl.errors import UserError, nearest
+from colabctl.errors import UserError
+from colabctl.notebook.document import normal_form
 from colabctl.sharedfs.files import read_file
 
 # A program with its modules is far smaller; anything larger is probably a folder of data.
 MOST_FILES = 5000
 MOST_BYTES = 20_000_000
 _CLOCKS = 300.0  # seconds by which two machines' clocks may differ
+_LARGEST_NOTEBOOK = 1 << 30  # bytes of a notebook's file, most of which are outputs
 _DEEPEST = 50  # levels of folders
 _IGNORED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "node_modules"})
 
@@ -81,12 +83,14 @@ def changed(folder: Path, origin: Path, declared_at: float) -> list[str]:
 
     def is_same(name: str, frozen: Path) -> bool:
         with suppress(OSError):
-            status = (origin / name).stat()
-            if not S_ISREG(status.st_mode) or status.st_size != frozen.stat().st_size:
+            status, is_notebook = (origin / name).stat(), name.endswith(".ipynb")
+            if not S_ISREG(status.st_mode):
+                return False
+            if status.st_size != frozen.stat().st_size and not is_notebook:
                 return False
             if status.st_mtime < declared_at - _CLOCKS:
                 return True
-            return read_file(origin / name, MOST_BYTES) == read_file(frozen, MOST_BYTES)
+            return read_source(origin / name, MOST_BYTES) == read_file(frozen, MOST_BYTES)
         return False
 
     files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
@@ -111,6 +115,19 @@ def _walk(folder: Path, left: int = _DEEPEST) -> Iterator[Path]:
             yield path
 
 
+def read_source(path: Path, most: int) -> bytes:
+    """Return a file of code with at most `most` bytes, and of a notebook only what runs of it.
+
+    Raises OSError as `read_file` does.
+    """
+    if path.suffix != ".ipynb":
+        return read_file(path, most)
+    content = normal_form(read_file(path, _LARGEST_NOTEBOOK))
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"has more than {most:,} bytes", str(path))
+    return content
+
+
 def _add(files: dict[str, bytes], name: str, path: Path) -> None:
     try:
         files[name] = read_file(path, MOST_BYTES - sum(map(len, files.values())))
@@ -125,30 +142,8 @@ def _add(files: dict[str, bytes], name: str, path: Path) -> None:
     )
 
 
-def _parse(name: str, data: bytes) -> ast.Module:
+def parse(name: str, data: bytes) -> ast.Module:
     try:
         return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"program: {name} is not valid Python: {error}") from None
-
-
-def _check_function(file: str, function: str, files: dict[str, bytes]) -> None:
-    """Raise UserError unless the file defines or imports the function at its top level."""
-    if not file.endswith(".py"):
-        raise UserError(f"program: {file} is not a Python file, so it has no function {function}")
-    tree = _parse(file, next(iter(files.values())))
-    names = {
-        name.asname or name.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in node.names
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    if function not in names and "*" not in names:
-        near = nearest(function, names)
-        hint = f"; did you mean {near}?" if near else ""
-        raise UserError(f"program: {file} has no function {function!r}{hint}")

@@ -31,7 +31,7 @@ _PYTHON = re.compile(
     r"(?:range|list|tuple|float|int)\(.*\)"
 )
 _NOT_FINITE = re.compile(r"[-+]?(?:inf|infinity)|nan", re.IGNORECASE)
-_CURLY_QUOTES = "“”„‟‘’‚‛«»"
+_CURLY_QUOTES = "“”„‟‘’‚‛«»"  # noqa: RUF001 - what editors make of " and '
 _MINUS_SIGNS = dict.fromkeys(map(ord, "−–—‐‑‒"), "-")  # noqa: RUF001 - what editors make of -
 _MARKS = {",": "comma", ";": "semicolon"}
 _INVISIBLE = {
@@ -69,7 +69,7 @@ def surprise(written: str, value: Any) -> str | None:
 
 
 def number_meant(text: str) -> int | float | None:
-    """Return the number that a text such as "10**-3", "0o17", "0.1," or "−1" looks like."""
+    """Return the number that a text such as "10**-3", "0o17", or "0.1," looks like."""
     if len(text) > _LONGEST:
         return None
     plain = unicodedata.normalize("NFKC", text.translate(_MINUS_SIGNS)).strip(" ,;\u200b")
@@ -109,7 +109,7 @@ def _of_null(written: str) -> str | None:
     return None
 
 
-def _of_number(written: str, value: int | float, as_text: str) -> str | None:
+def _of_number(written: str, value: float, as_text: str) -> str | None:
     if _BASE_60.fullmatch(written):
         return f"{written} is read as {value}, a number in base 60; {as_text}"
     if _OTHER_BASE.fullmatch(written):
@@ -128,13 +128,28 @@ def _of_number(written: str, value: int | float, as_text: str) -> str | None:
 
 
 def _of_text(written: str) -> str | None:
+    return _of_characters(written) or _of_number_as_text(written)
+
+
+def _of_characters(written: str) -> str | None:
+    """Return a note on a text with characters that are probably not meant as a part of it."""
     if name := invisible(written):
         return f"{shown(written)} contains {name}; write an ordinary space, or none"
-    if any(character in _CURLY_QUOTES for character in (written[:1], written[-1:]) if character):
+    if written[0] in _CURLY_QUOTES or written[-1] in _CURLY_QUOTES:
         plain = written.strip(_CURLY_QUOTES)
         return f"{written} is read with its curly quotes; write {shown(plain)}"
-    if written.count("(") != written.count(")") and written[:1] + written[-1:] != ":)":
+    if written.count("(") != written.count(")") and written != ":)":
         return _PIECE
+    start, mark, _ = written.partition("#")
+    if mark and number_meant(start) is not None:
+        return f"{written} is read as text; write a space before the comment: {start} #"
+    if len(written) > 1 and written[-1] in _MARKS and written[-2].isalpha():
+        return f"{written} is read with its {_MARKS[written[-1]]}; write {written[:-1]}"
+    return None
+
+
+def _of_number_as_text(written: str) -> str | None:
+    """Return a note on a text that looks like a number, like several, or like Python."""
     if _NOT_FINITE.fullmatch(written):
         return f"{written} is read as text; the program can make a number of it: float({written!r})"
     if _PYTHON.fullmatch(written):
@@ -145,11 +160,6 @@ def _of_text(written: str) -> str | None:
         return f"{written} is read as text{why}; for the number, write {number!r}"
     if _SEVERAL_NUMBERS.fullmatch(written):
         return f"{written} is read as one text; for a list, write {list_meant(written)}"
-    start, mark, _ = written.partition("#")
-    if mark and number_meant(start) is not None:
-        return f"{written} is read as text; write a space before the comment: {start} #"
-    if len(written) > 1 and written[-1] in _MARKS and written[-2].isalnum():
-        return f"{written} is read with its {_MARKS[written[-1]]}; write {written[:-1]}"
     return None
 
 

@@ -36,14 +36,15 @@ def _fix(complaint: str, lines: list[str], place: Place) -> str:
     line = lines[-1] if lines else ""
     if "\t" in line[: place.column]:
         return "indent with spaces, not with tabs"
-    for mark, ascii_mark in _FULL_WIDTH.items():
-        if any(mark in each for each in lines):
-            return f"write {ascii_mark} instead of {mark}"
-    for each in lines:
+    numbered = list(enumerate(lines, place.line - len(lines) + 1))
+    for number, each in numbered:
+        for mark, ascii_mark in _FULL_WIDTH.items():
+            if mark in each:
+                return f"write {ascii_mark} instead of {mark} in line {number}"
         if name := invisible(each):
-            return f"replace {name} by an ordinary one"
+            return f"replace {name} by an ordinary one in line {number}"
     if "mapping values" in complaint or "':'" in complaint:
-        for number, each in enumerate(lines, place.line - len(lines) + 1):
+        for number, each in numbered:
             if _GLUED.match(each):
                 return f"write a space after the colon in line {number}"
         if _KEY.fullmatch(line[: place.column]):

@@ -293,7 +293,7 @@ def test_notes_on_the_file_are_printed(project: Project, say: Say) -> None:
     project.write("wandb.yaml", "method: random\nproject: p\nparameters: {x: {min: 0, max: 9}}\n")
     said = say("sweep", "wandb.yaml")
     assert said.code == 0
-    assert "note: project: used by W&B only, ignored" in said.err
+    assert "note: project: used by W&B only, has no effect here" in said.err
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,6 @@ def test_notes_on_the_file_are_printed(project: Project, say: Say) -> None:
         ("program: train.py:trian\n", "did you mean train?"),
         ("program: data.xyz\n", "no interpreter is known for notebooks/ana/data.xyz"),
         ("program: train.py:train\ncode: [missing]\n", "code: missing does not exist"),
-        ("program: train.py:train\nname: a/b\n", "sweep name 'a/b'"),
     ],
 )
 def test_a_dry_run_refuses_the_same_files_as_sweep(
@@ -339,7 +338,7 @@ def test_a_dry_run_without_the_program_notes_that_and_shows_the_rest(
     assert shown.code == 0
     assert "{'x': 1}" in shown.out
     missing = f"program: {program.partition(':')[0]} does not exist in {project.root}"
-    assert shown.out.splitlines()[-1] == f"note: {missing}"
+    assert f"note: {missing}" in shown.out.splitlines()
     assert missing in say("sweep", str(file)).err
 
 

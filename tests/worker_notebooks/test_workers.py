@@ -26,7 +26,7 @@ def ran(project: Project, sweep: str = "first") -> int:
 
 def packages(python: Path) -> dict[str, str]:
     """Return the packages of a Python, as pip lists them, with their versions."""
-    command = [python, "-m", "pip", "list", "--format", "json"]
+    command = [str(python), "-m", "pip", "list", "--format", "json"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {package["name"]: package["version"] for package in json.loads(listed)}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from colabctl.sharedfs.files import read_file
+from colabctl.code.frozen import read_source
 
 # A larger folder holds data. Listing it would take seconds, so its files are looked up one by one.
 _MOST_ENTRIES = 5000
@@ -54,7 +54,7 @@ class Tree:
     def read(self, path: str, limit: int) -> bytes:
         """Return a file's content, the same bytes each time; raises OSError as read_file does."""
         if path not in self._contents:
-            self._contents[path] = read_file(self.root / path, limit)
+            self._contents[path] = read_source(self.root / path, limit)
         return self._contents[path]
 
     def real(self, path: str) -> str:

@@ -33,7 +33,7 @@ _INTERPRETERS = re.compile(
 _CODE_OPTION = re.compile(r"-[a-z]*c|-e|--eval|--command|-Command|/[cC]")
 _OPTION = re.compile(r"--?[A-Za-z]")
 _IN_BRACKETS = re.compile(
-    r"(?:--?[\w-]+=)?(\$\{\{\s*(\w+)\s*\}\}|\{\{\s*(\w+)\s*\}\}|\{\s*(\w+)\s*\}|"
+    r"(?:--?[\w-]+=)?(\{\{\s*(\w+)\s*\}\}|\{\s*(\w+)\s*\}|"
     r"\$\(\s*(\w+)\s*\)|\$\[\s*(\w+)\s*\]|\$(\w+)|<(\w+)>|%(\w+)%|\$\{(\w+))"
 )
 _VARIABLE = re.compile(r"(?:env|envvars?|env_?var|environ|environment)[:.]\s*(\w+)", re.IGNORECASE)
@@ -126,7 +126,7 @@ class _Reader:
         return next(runners, None)
 
     def _check_macro(self, i: int, name: str, *, is_code: bool) -> None:
-        written = f"${{{name}}}"
+        written = f"${{{name}}}" + "}" * name.startswith("{")
         if name in MACROS or name in self.space.by_name:
             return
         if name.startswith(ENVIRONMENT):
@@ -185,7 +185,7 @@ class _Reader:
     def _check_brackets(self, i: int) -> None:
         """Look for $args, {args} and the like, which are no macros."""
         match = _IN_BRACKETS.fullmatch(self.words[i])
-        if not match:
+        if not match or MACRO.search(self.words[i]):
             return
         written, name = match[1], next(filter(None, match.groups()[1:]))
         with_dollar = written.startswith("$")
@@ -254,10 +254,11 @@ def hydra_notes(command: Sequence[str] | None, space: Space) -> tuple[str, ...]:
     misread = {name: None for name, value in _texts(space, with_null=True) if not _same(value)}
     if not misread:
         return ()
-    return (
+    note = (
         f"{listed(misread)}: Hydra misreads a value that ${{args_no_hyphens}} writes as W&B does; "
-        "with ${args_override_hydra}, the value arrives unchanged",
+        "with ${args_override_hydra}, the value arrives unchanged"
     )
+    return (note,)
 
 
 def _same(value: Any) -> bool:
@@ -266,8 +267,7 @@ def _same(value: Any) -> bool:
         case None | dict():
             return False
         case str():
-            plain = value.strip().replace(" ", "_")
-            return value == value.strip() and hydra.in_hydra(plain) == plain
+            return hydra.in_hydra(value) == value
         case list():
             return all(_same(item) for item in value)
     return True

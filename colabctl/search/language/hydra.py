@@ -15,7 +15,8 @@ from colabctl.errors import UserError
 NAME = re.compile(r"[A-Za-z_][\w-]*(?:[./@][\w-]+)*", re.ASCII)
 """The names of parameters that Hydra can take; dots make nested keys, slashes a config group."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./:@%+-]*")
+_WORD = "[A-Za-z0-9_./][A-Za-z0-9_./:@%+-]*"
+_PLAIN = re.compile(rf"{_WORD}(?: +{_WORD})*")
 _KEY = re.compile(r"[A-Za-z0-9_/\-\\+.$%*@?|,=:()\[\]{} \t]+")
 _ESCAPED = re.compile(r"[\\,=:()\[\]{} \t]")
 _TYPED = re.compile(
