@@ -31,7 +31,7 @@ from colabctl.run.messages import (
 )
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, how_it_ended, signal_group
-from colabctl.run.workspace.workspace import tidy_after
+from colabctl.run.workspace.workspace import Workspace, tidy_after
 from colabctl.task import Assignment
 
 # Seconds of work to send to the process at once: those tasks cannot be taken back any more.
@@ -94,6 +94,7 @@ class Slot:
         wake: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._workspace = Workspace.of(settings)
         self._environ = environ
         self._inbox = inbox
         self._wake = wake
@@ -325,7 +326,7 @@ class Slot:
         signal_group(process, KILL)
         code = process.wait()
         _close_pipes(process)
-        fault = tidy_after(self._settings)
+        fault = tidy_after(self._workspace)
         if not self._sent:
             return
         with self._changed:
@@ -364,7 +365,7 @@ class Slot:
             signal_group(process, KILL)
         else:
             signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
-        tidy_after(self._settings)
+        tidy_after(self._workspace)
         _close_pipes(process)
 
 

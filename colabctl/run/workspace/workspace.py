@@ -220,12 +220,11 @@ def _signature(path: str | Path) -> tuple[int, int, int] | None:
     return status.st_mode, status.st_size, status.st_mtime_ns
 
 
-def tidy_after(settings: Settings) -> str:
+def tidy_after(workspace: Workspace | None) -> str:
     """Tidy the workspace of a process that has ended; return what went wrong, in one line."""
-    workspace = Workspace.of(settings)
     try:
         if workspace is not None:
             workspace.tidy()
     except OSError as error:
-        return f"\ncolabctl: files in {settings.code} cannot be moved to the project: {error}"
+        return f"\ncolabctl: files of the task cannot be moved to the project: {error}"
     return ""
