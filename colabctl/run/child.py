@@ -198,12 +198,12 @@ def _sender(pipe: int) -> Send:
 
     A task may close every descriptor, as daemons do; then the number may be a file of the task's.
     """
-    ours = os.fstat(pipe)[:3]  # type, inode and device
+    ours = os.fstat(pipe).st_ino
 
     def send(message: Message) -> None:
         data = messages.encode(message)
         try:
-            is_ours = os.fstat(pipe)[:3] == ours
+            is_ours = os.fstat(pipe).st_ino == ours
         except OSError:
             is_ours = False
         if not is_ours:

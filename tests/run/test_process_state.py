@@ -30,7 +30,9 @@ LOOK = """
 
 def run(project: Project, body: str, tasks: int = 4, more: str = "") -> list[dict[str, Any]]:
     """Run tasks that look around, then leave a mess; return their rows."""
-    program = unindented(LOOK) + "\ndef train(params, task):\n    seen = {'pid': os.getpid(), **look()}\n"
+    program = (
+        unindented(LOOK) + "\ndef train(params, task):\n    seen = {'pid': os.getpid(), **look()}\n"
+    )
     program += "".join(f"    {line}\n" for line in body.splitlines()) + "    return seen\n"
     project.declare("state", grid(tasks, more), program)
     worked = project.run("work", "state")
