@@ -137,12 +137,11 @@ def _attempt(
 def _end_fork() -> NoReturn:
     """End a process that a task has forked, and that returned from the task's function."""
     error = sys.exception()
-    code = 0
-    if error is not None and not (isinstance(error, TaskError) or type(error) is Pruned):
+    is_failure = error is not None and not isinstance(error, Pruned)
+    if is_failure and not isinstance(error, TaskError):  # otherwise it called sys.exit
         traceback.print_exception(error)
-        code = 1
     _flush()
-    os._exit(code)
+    os._exit(int(is_failure))
 
 
 class _ForkHooks:

@@ -57,13 +57,13 @@ class ProcessState:
             sys.stdin, sys.stdout, sys.stderr = self._streams
         try:
             for stream in self._streams:
-                if stream.closed:
+                if getattr(stream, "closed", False):
                     return False
             if _files() != self._files:
                 return False
             if not _is_at(self._folder):
                 os.chdir(self._folder)
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError):
             return False
         if _environ() != self._environ:
             _reset_environ(self._environ)
