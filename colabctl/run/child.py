@@ -146,12 +146,11 @@ def _attempt(
 def _end_fork() -> NoReturn:
     """End a process that a task has forked, and that returned from the task's function."""
     error = sys.exception()
-    code = 0
-    if error is not None and not (isinstance(error, TaskError) or type(error) is Pruned):
+    is_failure = error is not None and not isinstance(error, Pruned)
+    if is_failure and not isinstance(error, TaskError):  # otherwise it called sys.exit
         traceback.print_exception(error)
-        code = 1
     _flush()
-    os._exit(code)
+    os._exit(int(is_failure))
 
 
 class _ForkHooks:
@@ -208,12 +207,12 @@ def _sender(pipe: int, translated: Callable[[bytes], bytes]) -> Send:
     `translated` replaces the workspace's paths.
     A task may close every descriptor, as daemons do; then the number may be a file of the task's.
     """
-    ours = os.fstat(pipe)[:3]  # type, inode and device
+    ours = os.fstat(pipe).st_ino
 
     def send(message: Message) -> None:
         data = translated(messages.encode(message))
         try:
-            is_ours = os.fstat(pipe)[:3] == ours
+            is_ours = os.fstat(pipe).st_ino == ours
         except OSError:
             is_ours = False
         if not is_ours:

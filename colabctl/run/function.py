@@ -160,8 +160,8 @@ def _tuple_names(source: Any, length: int) -> tuple[str, ...] | None:
     except (OSError, TypeError, ValueError, SyntaxError):
         return None
     choices = {names for names in returned_names(tree.body[0]) if len(names) == length}
-    names = choices.pop() if len(choices) == 1 else ("",)
-    return names if all(names) and len(set(names)) == length else None
+    names = choices.pop() if len(choices) == 1 else ()
+    return names if len(set(names) - {"", "{}"}) == length else None
 
 
 def run_one(run: Run, task: Task) -> dict[str, Any]:

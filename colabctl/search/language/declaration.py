@@ -255,10 +255,12 @@ def _kernels(top: Fields) -> KernelOptions:
 
 
 def _process_tasks(top: Fields) -> int:
+    number = top.whole("process_tasks", least=1) or 0
     program = top.content.get("program")
-    if top.has("process_tasks") and not (isinstance(program, str) and ":" in program):
+    if number and not (isinstance(program, str) and ":" in program):
         top.note("process_tasks", "for functions only, ignored; notebooks have kernel_tasks")
-    return top.whole("process_tasks", least=1) or 0
+        return 0
+    return number
 
 
 def _sampler(top: Fields, method: Method | None) -> SamplerName:
