@@ -42,7 +42,9 @@ def test_a_task_that_fails_is_recorded_with_its_error(project: Project) -> None:
         "raise KeyboardInterrupt": "KeyboardInterrupt",
         "assert params is None": "AssertionError",
         "raise ValueError('two\\nlines')": "ValueError: two lines",
-        "return 0.5": "the function returned a float; "
+        "return 0.5": "the function returned a float, but the sweep does not say which metric "
+        'that is; return a dict, such as {"accuracy": 0.91}, or add `metric:` to the sweep file',
+        "return 'good'": "the function returned a str; "
         'return a dict of metrics, such as {"accuracy": 0.91}',
         "return {'model': object()}": "TypeError: metric 'model' is of type object; "
         "use a number or text",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from colabctl.run.failure import TaskError, headline
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, signal_group
+from colabctl.run.workspace.workspace import tidy_after
 
 VARIABLE = "COLABCTL_LOOP"
 """The environment variable with the Orders for a notebook's loops."""
@@ -48,7 +49,7 @@ def run(
     module = [sys.executable, "-P", "-m", "colabctl.run.notebook.loop_process"]
     process = subprocess.Popen(  # noqa: S603 - our own module
         [*module, settings.encode(), str(keep_in)],
-        cwd=settings.root,
+        cwd=settings.cwd,
         env=dict(environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -66,6 +67,7 @@ def run(
     finally:
         signal_group(process, KILL)
         process.wait()
+        tidy_after(settings)
     with process.stdout:
         error = process.stdout.read().decode(errors="replace").strip()
     if should_end() or process.returncode == 0:

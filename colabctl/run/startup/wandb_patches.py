@@ -163,7 +163,7 @@ def _init(module: Any) -> None:
             options["mode"] = "offline"
         run = init(*arguments, **options)
         if os.environ.get(CALLS):
-            _write({"folder": os.path.abspath(run.settings.sync_dir)})  # noqa: PTH100 - W&B's own text
+            _write({"folder": os.path.abspath(run.settings.sync_dir)})
         # Otherwise W&B's service ends the run, and prints the folder whatever the settings say.
         atexit.register(run.finish)
         return run
@@ -196,7 +196,7 @@ def _settings(module: Any) -> None:
     if load is None:
         settings.settings_workspace = property(lambda _: os.devnull)
     else:  # before wandb 0.19
-        own = os.path.expanduser("~/.config/wandb/settings")  # noqa: PTH111 - as W&B finds it
+        own = os.path.expanduser("~/.config/wandb/settings")
         settings._load_config_file = staticmethod(  # noqa: SLF001 - W&B has no public hook
             lambda file, *more: load(file, *more) if file == own else {}
         )
@@ -261,7 +261,7 @@ def _note_missing(config: Any) -> None:
         return
     import yaml  # noqa: PLC0415 - W&B has it
 
-    with open(file, encoding="utf-8") as stream:  # noqa: PTH123 - no other use for pathlib
+    with open(file, encoding="utf-8") as stream:
         given = yaml.safe_load(stream) or {}
     missing = [str(name) for name in config["parameters"] if name not in given]
     if missing:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from colabctl.errors import nearest
 from colabctl.search.language.problems import Problems, did_you_mean
+from colabctl.yamlfile.lookalikes import number_meant
 from colabctl.yamlfile.problems import Path, dotted, shown
 
 Word = TypeVar("Word", bound=str)
@@ -67,7 +68,8 @@ class Fields:
             return str(value)
         if value is None or (isinstance(value, str) and value.strip() and "\0" not in value):
             return value
-        self.problem(key, f"must be text, not {shown(value)}")
+        hint = "; put it in quotes" if isinstance(value, bool) else ""
+        self.problem(key, f"must be text, not {shown(value)}{hint}")
         return None
 
     def texts(self, key: str) -> tuple[str, ...] | None:
@@ -125,6 +127,9 @@ def not_a_number(value: Any) -> str | None:
             pass
         else:
             return f"{shown(value)} is text; write it without quotes"
+        meant = number_meant(value)
+        if meant is not None:
+            return f"must be a number, not {shown(value)}; write {meant!r}"
     return f"must be a number, not {shown(value)}"
 
 
