@@ -71,7 +71,7 @@ def load(settings: Settings) -> Run:
 
         runner = objective.runner(run)
     else:
-        uses_wandb = "wandb" in sys.modules or b"wandb" in path.read_bytes()
+        uses_wandb = "wandb" in sys.modules or b"wandb" in path.read_bytes().lower()
         try:
             function = bind(run, name, settings.parameters, uses_wandb=uses_wandb)
         except TaskError as error:

@@ -140,6 +140,7 @@ def begin(environ: Mapping[str, str]) -> None:
 def finish(code: int) -> None:
     """End a task's W&B runs, so that their logs are complete; `code` is 1 if it failed."""
     if "wandb" in sys.modules:
+        sys.modules["wandb"].finish(code)
         sys.modules["wandb"].teardown(code)
 
 

@@ -9,6 +9,7 @@ Like patches.py, this file is loaded on its own, into any Python 3 that has W&B.
 
 from __future__ import annotations  # for the oldest Python that a task may start
 
+import atexit
 import functools
 import itertools
 import json
@@ -163,6 +164,8 @@ def _init(module: Any) -> None:
         run = init(*arguments, **options)
         if os.environ.get(CALLS):
             _write({"folder": os.path.abspath(run.settings.sync_dir)})
+        # Otherwise W&B's service ends the run, and prints the folder whatever the settings say.
+        atexit.register(run.finish)
         return run
 
     module.init = init_here
@@ -212,7 +215,7 @@ def _run(module: Any) -> None:
             run, name, lambda *_, **__: _tell("the W&B run is offline: nothing is linked")
         )
     # They name the run's folder, which does not outlive the task there.
-    for name in ("_footer_sync_info", "_footer_log_dir_info"):
+    for name in ("_header", "_footer_sync_info", "_footer_log_dir_info"):
         _when_offline(run, name, lambda *_, **__: None)
 
 

@@ -281,9 +281,10 @@ def _attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 def _tear_down(code: int) -> None:
     """End all W&B runs of this process, so that their logs are complete."""
-    teardown = getattr(sys.modules.get("wandb"), "teardown", None)
-    if teardown is not None:
-        teardown(code)
+    wandb: Any = sys.modules.get("wandb")
+    if hasattr(wandb, "teardown"):  # it is not there while W&B is being imported
+        wandb.finish(code)
+        wandb.teardown(code)
 
 
 class _Log:
