@@ -68,7 +68,18 @@ def test_a_word_that_is_read_as_something_else_has_a_note_with_its_line(
     "written",
     [
         *("true", "False", "null", "NULL", "3", "-1", "+2", "0", "0.5", ".5", "-.5", "1.", "1e-3"),
-        *("1e2", "1.5e4", "1_000", "2_000_000", "2024-01-01", "2024/1/31", "y", "n", "None", "none"),
+        *(
+            "1e2",
+            "1.5e4",
+            "1_000",
+            "2_000_000",
+            "2024-01-01",
+            "2024/1/31",
+            "y",
+            "n",
+            "None",
+            "none",
+        ),
         *("1-10", "8x8", "cuda:0", "08:30", "resnet-50", "a/b", "../data/x.csv", "~/data", "0,1"),
         *("1024,256", "white space", "ResNet (50)", "C:/x", "v1.2.3", "80%", "2fold", "nn.ReLU()"),
         *("adamw", "epoch=38-step=1.ckpt", ":)", "a,b", "x#1", "1.2.3.4", "Adam ", "--flag", "e5"),
@@ -150,7 +161,15 @@ def test_any_word_is_examined_without_an_error(written: str) -> None:
 
 PIECES = st.lists(
     st.sampled_from(
-        [*"[]{}:,-&*!|>'\"#%@`?~<\n\t\r\0\ufeff\u00a0\u2028", ": ", "- ", "\n  ", "&a ", "*a", "<<: "]
+        [
+            *"[]{}:,-&*!|>'\"#%@`?~<\n\t\r\0\ufeff\u00a0\u2028",
+            ": ",
+            "- ",
+            "\n  ",
+            "&a ",
+            "*a",
+            "<<: ",
+        ]
         + ["a", "12:30", "0o17", "no", "!!float ", "---\n", "...", "1e999", "\r\n", "!x ", "? "]
     ),
     max_size=25,

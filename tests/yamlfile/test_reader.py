@@ -141,7 +141,11 @@ def test_a_byte_order_mark_is_ignored() -> None:
         ("a: 1\n b: 2", "2:3", "indented like its neighbours"),
         ("a:\n  lr:0.1\n  wd: 3", "3:5", "write a space after the colon in line 2"),
         ("a: 1\nb\uff1a [1\nc: 2", "3:1", "write : instead of \uff1a in line 2"),
-        ("a:\n\u00a0 - b\n  - c", "3:6", "replace a non-breaking space by an ordinary one in line 2"),
+        (
+            "a:\n\u00a0 - b\n  - c",
+            "3:6",
+            "replace a non-breaking space by an ordinary one in line 2",
+        ),
         (b"\xff\xfea\0:\0", "", "UTF-16; save the file as UTF-8"),
         ("p: {{name}}", "1:5", "template"),
         ("? [a]\n: b", "1:3", "cannot be a key"),

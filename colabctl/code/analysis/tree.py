@@ -48,8 +48,9 @@ class Tree:
         return folder in self._large
 
     def size(self, path: str) -> int:
-        """Return the size of a file in bytes."""
-        return (self.root / path).stat().st_size
+        """Return the number of bytes that would be frozen of a file: of a notebook, no outputs."""
+        size = (self.root / path).stat().st_size
+        return len(self.read(path, size)) if path.endswith(".ipynb") else size
 
     def read(self, path: str, limit: int) -> bytes:
         """Return a file's content, the same bytes each time; raises OSError as read_file does."""
