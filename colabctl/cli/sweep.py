@@ -197,8 +197,6 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
     print("first tasks:")
     for params in summary["first"]:
         print(f"  {'(chosen when it is claimed)' if params is None else _shown(params)}")
-    for note in summary["notes"]:
-        print(plain(f"note: {note}"))
     if summary["files"]:
         print(
             f"runs {plain(one_line(summary['program']))} in {plain(one_line(summary['cwd']))}, with"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from colabctl.code.frozen import read_source
+from colabctl.code.frozen import MOST_BYTES, read_source
 
 # A larger folder holds data. Listing it would take seconds, so its files are looked up one by one.
 _MOST_ENTRIES = 5000
@@ -50,7 +50,7 @@ class Tree:
     def size(self, path: str) -> int:
         """Return the number of bytes that would be frozen of a file: of a notebook, no outputs."""
         size = (self.root / path).stat().st_size
-        return len(self.read(path, size)) if path.endswith(".ipynb") else size
+        return len(self.read(path, MOST_BYTES)) if path.endswith(".ipynb") else size
 
     def read(self, path: str, limit: int) -> bytes:
         """Return a file's content, the same bytes each time; raises OSError as read_file does."""
