@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -53,6 +54,8 @@ def _flush_output() -> None:
     try:
         sys.stdout.flush()
     except OSError:
+        with suppress(OSError):
+            sys.stdout.close()  # Python 3.13 complains if a stream fails while it is collected
         sys.stdout = _nowhere()  # do not fail again at exit
         raise
 

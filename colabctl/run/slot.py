@@ -20,6 +20,7 @@ from colabctl.run.messages import (
     Broken,
     Done,
     Failed,
+    Leaving,
     Message,
     Pruned,
     Ready,
@@ -30,13 +31,13 @@ from colabctl.run.messages import (
 )
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
-from colabctl.run.termination import KILL, how_it_ended, oom_kills, signal_group
+from colabctl.run.termination import KILL, end_group, how_it_ended, oom_kills, signal_group
+from colabctl.run.workspace.workspace import Workspace, tidy_after
 from colabctl.task import Assignment
 
 # Seconds of work to send to the process at once: those tasks cannot be taken back any more.
 HANDOUT_SECONDS = 0.05
 _MOST_HANDOUT = 256  # tasks
-_LAST_SECONDS = 2.0  # that a process may take to end after it has closed its pipe
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class Slot:
         wake: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._workspace = Workspace.of(settings)
         self._environ = environ
         self._inbox = inbox
         self._wake = wake
@@ -111,6 +113,7 @@ class Slot:
         self._ended = 0  # number of tasks that the process has ended
         self._killed_before = 0  # oom_kills() when the process started
         self._returned: set[int] = set()  # tasks that ran when a process died, perhaps innocent
+        self._leaving = False  # the process ends with its current task
         self._loading = False  # the process has not sent its first message yet
         self._stopped: tuple[int, Stop] | None = None
         self._signalled: subprocess.Popen[bytes] | None = None  # the process that got SIGTERM
@@ -255,11 +258,11 @@ class Slot:
                 [*module, self._settings.encode()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                cwd=self._settings.root,
+                cwd=self._settings.cwd,
                 env=dict(self._environ),
                 start_new_session=True,
             )
-            self._loading = True
+            self._loading, self._leaving = True, False
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         with self._changed:
@@ -293,7 +296,11 @@ class Slot:
             line = process.stdout.readline()
             if not line:
                 raise BrokenPipeError
-            self._handle(decode(line))
+            message = decode(line)
+            self._handle(message)
+            if self._leaving and isinstance(message, Done | Pruned | Failed):
+                count -= len(self._sent)
+                self._replace(process)
         if count:
             latest = (time.monotonic() - started) / count
             self.seconds = latest if self.seconds is None else (self.seconds + latest) / 2
@@ -309,6 +316,8 @@ class Slot:
                 self._finish(assignment, stopped[1].end_of(message))
             case Done(index) | Pruned(index) | Failed(index) if index == assignment.index:
                 self._finish(assignment, message)
+            case Leaving():
+                self._leaving = True
             case _:
                 raise ValueError(f"unexpected message: {message!r:.80}")
 
@@ -325,8 +334,9 @@ class Slot:
         process, self._process = self._process, None
         if process is None:
             return
-        ended = self._end_of(process)
+        ended = end_group(process, self._killed_before)
         _close_pipes(process)
+        fault = tidy_after(self._workspace)
         if not self._sent:
             return
         with self._changed:
@@ -334,6 +344,7 @@ class Slot:
             seconds = round(time.monotonic() - self._started, 6)
         assignment = self._sent[0]
         error, output = self._explained(f"its process {ended}")
+        output += fault
         end: End
         end = failure = Failed(assignment.index, seconds, error, output)
         if stopped and stopped[0] == assignment.index:
@@ -346,27 +357,25 @@ class Slot:
             others = "another task" if self._ended == 1 else f"{self._ended} other tasks"
             end = Returned(f"{error}; because it had run {others} before, no one is blamed yet")
         self._finish(assignment, end)
+        self._keep_unstarted()
+
+    def _keep_unstarted(self) -> None:
+        """Keep the tasks that a process has not started, for the next one."""
         with self._changed:
             self._waiting.extendleft(reversed(self._sent))
             self._sent.clear()
-
-    def _end_of(self, process: "subprocess.Popen[bytes]") -> str:
-        """End a process that no longer answers and all it started; return how it ended.
-
-        A process that is about to end by itself may do so: its exit code says more than our kill.
-        """
-        try:
-            return how_it_ended(process.wait(_LAST_SECONDS), self._killed_before)
-        except subprocess.TimeoutExpired:
-            return "closed its connection to the worker"
-        finally:
-            signal_group(process, KILL)
-            process.wait()
 
     def _explained(self, ending: str) -> tuple[str, str]:
         """Return how the process ended with what its output says of it, and that output's end."""
         output = end_of(Path(self._settings.log), cleaner(self._settings, self._environ))
         return explained(ending, output), last_lines(output)
+
+    def _replace(self, process: "subprocess.Popen[bytes]") -> None:
+        """Let a process end that cannot or must not run another task."""
+        self._keep_unstarted()
+        with self._changed:
+            self._process = None
+        self._shut_down(process)
 
     def _shut_down(self, process: "subprocess.Popen[bytes]") -> None:
         """Let the process end by itself, so that its exit handlers run."""
@@ -377,6 +386,7 @@ class Slot:
             signal_group(process, KILL)
         else:
             signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
+        tidy_after(self._workspace)
         _close_pipes(process)
 
 
