@@ -168,15 +168,15 @@ def _summary(
     draft: "Draft", name: str, notes: tuple[str, ...], program: "Preview | None"
 ) -> dict[str, Any]:
     expansion = draft.expansion
-    made = program.frozen if program is not None else None
+    result = program.frozen if program is not None else None
     return {
         "sweep": name,
         "tasks": expansion.total,
         "cells": [{"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells],
         "first": [draw.params for draw in islice(expansion.tasks(), 5)],
-        "program": made.program if made is not None else None,
-        "cwd": made.cwd if made is not None else None,
-        "files": sorted(made.code.files) if made is not None else [],
+        "program": result.program if result is not None else None,
+        "cwd": result.cwd if result is not None else None,
+        "files": sorted(result.code.files) if result is not None else [],
         "notes": list(notes),
     }
 
