@@ -1,9 +1,12 @@
 """Declares a sweep: freezes its code, writes its task files, and finally its plan."""
 
+import ast
 import difflib
 import hashlib
 import json
+import re
 import time
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from colabctl.code import frozen
+from colabctl.code import frozen, signature
 from colabctl.code.freeze import Asked, Frozen, freeze
 from colabctl.code.frozen import Code
 from colabctl.code.places import Places
@@ -24,11 +27,13 @@ from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration, Expansion, expand, read, read_declared
 from colabctl.search.language.command import interpreter_of
+from colabctl.search.language.command_words import hydra_notes
 from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
-from colabctl.sharedfs.names import check_name
+from colabctl.sharedfs.names import check_name, safe_name
 from colabctl.version import VERSION
+from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
 _HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
@@ -215,6 +220,7 @@ def _plan(
         source_digest=_source_digest(draft, made.code),
         declared_by=member,
         declared_at=now,
+        title=_title(declaration),
         program=made.program,
         command=made.command,
         cwd=made.cwd,
@@ -230,11 +236,21 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
+        parameters=expansion.parameters,
+        process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
+        keep_wandb=declaration.keep_wandb,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
     )
+
+
+def _title(declaration: Declaration) -> str | None:
+    """Return the `name:` of a file on one line if no folder can have it, else None."""
+    name = declaration.name
+    title = " ".join(name.split()) if name is not None else None
+    return title if title and safe_name(title) != unicodedata.normalize("NFC", title) else None
 
 
 def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
@@ -310,10 +326,8 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
     loop_notes = no_timeout if declaration.task_timeout else ()
     if made.program is None:
         return Preview(made, "loop", loop_notes)
-    if declaration.method == "optuna":
-        return Preview(made, "objective", made.notes)
     if ":" in made.program:
-        return Preview(made, "function", made.notes)
+        return Preview(made, _kind_of_function(draft, made.program, made.code), made.notes)
     if made.program.endswith(".ipynb") and declaration.command is None:
         book = reading.read(made.code.files[made.program], made.program)
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
@@ -321,7 +335,10 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
         if book.kind == "loop":
             return Preview(made, "loop", (*notes, *loop_notes), book)
         return Preview(made, "notebook", notes, book)
-    return Preview(made, "program", made.notes)
+    notes = (
+        hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(made.code) else ()
+    )
+    return Preview(made, "program", (*notes, *made.notes))
 
 
 def _texts(values: Any) -> Iterator[str]:
@@ -331,6 +348,25 @@ def _texts(values: Any) -> Iterator[str]:
     elif isinstance(values, Mapping | list):
         for each in values.values() if isinstance(values, Mapping) else values:
             yield from _texts(each)
+
+
+def _uses_hydra(code: frozen.Code) -> bool:
+    """Return whether frozen Python code imports Hydra."""
+    return any(
+        path.endswith(".py") and re.search(rb"^\s*(?:import|from)\s+hydra\b", content, re.MULTILINE)
+        for path, content in code.files.items()
+    )
+
+
+def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
+    """Check that tasks can call the function of `program`, and return its kind."""
+    tree = ast.parse(code.files[program.partition(":")[0]])
+    if draft.declaration.method == "optuna":
+        signature.check_objective(program, tree)
+        return "objective"
+    uses_wandb = any(b"wandb" in source for source in code.files.values())
+    signature.check_function(program, tree, draft.expansion.parameters, uses_wandb=uses_wandb)
+    return "function"
 
 
 def _existing(sweep: SweepLayout) -> Plan | None:
@@ -346,6 +382,12 @@ def _existing(sweep: SweepLayout) -> Plan | None:
 
 def _same(old: Plan, new: Plan, draft: Draft, program: "Preview", sweep: SweepLayout) -> Declared:
     """Return the declared sweep if it is the same; else raise UserError with the differences."""
+    if new.title and new.title != old.title and safe_name(new.title) == new.sweep:
+        raise UserError(
+            f"a different sweep, {shown(old.title or old.sweep)}, already has the name "
+            f"{new.sweep}, which {shown(new.title)} would get too; choose another name "
+            f"(--name {new.sweep}-2)"
+        )
     code = program.code
     if old.source_digest == new.source_digest:
         return Declared(sweep, old, program, draft.notes, new=False)

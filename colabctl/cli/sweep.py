@@ -77,9 +77,11 @@ def sweep(
     from colabctl.declare import declare, draft
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
+    from colabctl.sharedfs.names import safe_name
 
     sweep_draft = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
-    name = name or sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
+    title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
+    name = name or safe_name(title)
     if dry_run:
         program, notes, inserted = _previewed(sweep_draft, name, file, root)
         summary = _summary(sweep_draft, name, (*sweep_draft.notes, *notes), program)
@@ -186,6 +188,8 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
     declaration = draft.declaration
     tasks = counted(summary["tasks"], "task")
     print(f"{summary['sweep']}: {tasks}, method {declaration.method}")
+    for note in summary["notes"]:
+        print(plain(f"note: {note}"))
     if declaration.foreach:
         for cell in summary["cells"]:
             values = ", ".join(f"{key}={cut(str(value))}" for key, value in cell["values"].items())
@@ -199,8 +203,6 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
         )
         for path in summary["files"]:
             print(plain(one_line(f"  {path}")))
-    for note in summary["notes"]:
-        print(plain(f"note: {note}"))
     if inserted:
         print(inserted)
 

@@ -73,11 +73,16 @@ def started(
         words = None if start == (_PROGRAM,) else [*_START, *start, "${args}"]
         _check_interpreter([_INTERPRETER] if words is None else words, program, has_interpreter)
         return Started(_as_tuple(_with_python(words, program, has_interpreter)))
-    words, notes = _replaced(command, program, cwd, start), []
+    words, notes = _replaced(command, program, start), []
     first = _first(words)
     if first is None or words[first:] == [_INTERPRETER]:
         raise UserError("command: starts no program; write [python, ${program}, ${args}]")
     word = words[first]
+    if " " in word and not program.tree.is_file(program.tree.relative(word, cwd) or ""):
+        raise UserError(
+            f"command: {word!r:.100} is one word, and no program has that name; write a list with "
+            f"an entry for each word: [{', '.join(words_of(word))}]"
+        )
     if word == _PROGRAM or program.tree.is_file(program.tree.relative(word, cwd) or ""):
         name = program.file if word == _PROGRAM else word
         if word == _PROGRAM and has_interpreter(name):
@@ -101,9 +106,7 @@ def _start_of(program: Program) -> tuple[str, ...]:
     return ("-m", program.module) if program.module else (_PROGRAM,)
 
 
-def _replaced(
-    command: Sequence[str], program: Program, cwd: str, start: Sequence[str]
-) -> list[str]:
+def _replaced(command: Sequence[str], program: Program, start: Sequence[str]) -> list[str]:
     """Return a command in which the program's own name stands for its frozen copy."""
     words: list[str] = []
     for word in command:

@@ -2,24 +2,23 @@
 
 import errno
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from colabctl.code.analysis.closure import CODE, LARGEST, Closure, Start, closure
-from colabctl.code.analysis.exclusions import is_data, is_dropping, is_secret
 from colabctl.code.analysis.modules import Root
 from colabctl.code.analysis.packaging import source_folders
 from colabctl.code.analysis.text_files import TextFiles, within_limits
 from colabctl.code.analysis.tree import Tree
 from colabctl.code.command import find_in_command, started
-from colabctl.code.frozen import MOST_BYTES, MOST_FILES, Code, _check_function
+from colabctl.code.frozen import MOST_BYTES, MOST_FILES, Code, parse
+from colabctl.code.named_files import named_files
 from colabctl.code.notes import notes_of
 from colabctl.code.places import Places
 from colabctl.code.program import NoProgramError, Program, find
+from colabctl.code.signature import check_defined
 from colabctl.errors import UserError, nearest
 
-_DEEPEST = 50  # levels of folders in `code:`
 _MOST_SCRIPTS = 500  # in a folder
 
 
@@ -81,7 +80,8 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
     if is_started:
         start = started(asked.command, program, cwd, has_interpreter)
     texts = TextFiles(tree, places.never)
-    extra = list(dict.fromkeys(_extra(asked.code, program, cwd, texts)))
+    bases = [program.base, cwd, posixpath.dirname(program.file), ""]
+    extra = list(dict.fromkeys(named_files(asked.code, bases, tree, places.never)))
     beginning = Start(
         program.file,
         tuple(path for path in extra if _suffix(path) in CODE),
@@ -95,7 +95,13 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
         raise UserError(f"program: {program.file} is not valid Python: {fault}")
     files = _read(tree, reached, extra)
     if program.function:
-        _check_function(program.file, program.function, files)
+        if not program.file.endswith(".py"):
+            raise UserError(
+                f"program: {program.file} is not a Python file, so it has no function "
+                f"{program.function}"
+            )
+        tree_of = parse(program.file, files[program.file])
+        check_defined(program.file, program.function, tree_of)
     command = start.command if start is not None else asked.command
     folders = dict.fromkeys(root.folder for root in beginning.roots if root.sure)
     folders |= dict.fromkeys(reached.used)
@@ -180,74 +186,6 @@ def _roots(program: Program, cwd: str) -> tuple[Root, ...]:
     own = cwd if program.module else posixpath.dirname(program.file)
     assumed = dict.fromkeys([cwd, "", *source_folders(program.tree)])
     return (Root(own), *(Root(each, sure=False) for each in assumed if each != own))
-
-
-def _extra(names: Sequence[str], program: Program, cwd: str, texts: TextFiles) -> Iterator[str]:
-    """Yield the files that `code:` names, as files, folders or patterns."""
-    tree = program.tree
-    bases = list(dict.fromkeys([program.base, cwd, posixpath.dirname(program.file), ""]))
-    for name in names:
-        found = False
-        for base in bases:
-            path = tree.relative(name, base)
-            if path is None:
-                continue
-            if is_secret(path):
-                raise UserError(
-                    f"code: {name} looks like a secret, which is never copied; name it under "
-                    "secrets: in colabctl.yaml and pass it by the environment"
-                )
-            paths = [path] if tree.is_file(path) else list(_in_code(path, tree, texts))
-            found = bool(paths) or tree.is_folder(path)
-            yield from paths
-            if found:
-                break
-        if not found:
-            raise UserError(_not_there(name, tree, bases))
-
-
-def _in_code(path: str, tree: Tree, texts: TextFiles) -> Iterator[str]:
-    """Yield the files in a folder, or those that a pattern matches."""
-    start, star = path, "*" in path or "?" in path
-    while "*" in start or "?" in start:
-        start = posixpath.dirname(start)
-    if not tree.is_folder(start):
-        return
-    for folder, entries in tree.walk(start, _DEEPEST):
-        depth = folder.count("/") - start.count("/")
-        if depth >= _DEEPEST - 1:
-            raise UserError(
-                f"code: {tree.root / start} is more than {_DEEPEST} folders deep; move or remove it"
-            )
-        if folder != start and _is_skipped(folder, start, tree, texts):
-            continue
-        for name, is_folder in sorted(entries.items()):
-            full = posixpath.join(folder, name)
-            wanted = not star or fnmatchcase(full, path)
-            if wanted and not is_folder and not is_dropping(name) and not is_secret(full):
-                yield full
-
-
-def _is_skipped(folder: str, start: str, tree: Tree, texts: TextFiles) -> bool:
-    """Whether a folder inside one of `code:` holds no code."""
-    parts = posixpath.relpath(folder, start or ".").split("/")
-    if any(map(is_dropping, parts)) or any(folder.startswith(each) for each in texts.never):
-        return True
-    return tree.is_file(posixpath.join(folder, "pyvenv.cfg")) or (not start and is_data(parts[0]))
-
-
-def _not_there(name: str, tree: Tree, bases: Sequence[str]) -> str:
-    around = [posixpath.dirname(tree.relative(name, base) or "") for base in bases]
-    near = nearest(posixpath.basename(name), [each for at in around for each in tree.entries(at)])
-    hint = f"; did you mean {near}?" if near else ""
-    where = " or ".join(str(tree.root / base) if base else str(tree.root) for base in bases)
-    for base in bases:
-        path = tree.relative(name, base)
-        if path in tree.outside:
-            return f"code: {name} is a link that leads out of the project; copy its files into it"
-        if path and (tree.root / path).exists():
-            return f"code: {tree.root / path} is neither a file nor a folder; name one that is"
-    return f"code: {name} does not exist in {where}{hint}"
 
 
 def _read(tree: Tree, reached: Closure, extra: Sequence[str]) -> dict[str, bytes]:

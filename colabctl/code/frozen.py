@@ -7,20 +7,24 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 
-from colabctl.errors import UserError, nearest
+from colabctl.errors import UserError
+from colabctl.notebook.document import normal_form
 from colabctl.sharedfs.files import read_file
 
 # A program with its modules is far smaller; anything larger is probably a folder of data.
 MOST_FILES = 5000
 MOST_BYTES = 20_000_000
+_CLOCKS = 300.0  # seconds by which two machines' clocks may differ
+_LARGEST_NOTEBOOK = 1 << 30  # bytes of a notebook's file, most of which are outputs
 _DEEPEST = 50  # levels of folders
 _IGNORED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "node_modules"})
 
 
 @dataclass(frozen=True)
 class Code:
-    """Files by POSIX path from `origin`, the folder that contains the program."""
+    """Files by POSIX path from `origin`: the project, or the repository outside it."""
 
     files: dict[str, bytes]
     origin: Path | None = field(default=None, compare=False)
@@ -70,15 +74,27 @@ def write(code: Code, folder: Path) -> None:
         path.write_bytes(data)
 
 
-def changed(code: Code, origin: Path) -> list[str]:
-    """Return the files of `code` that have since been changed or removed in `origin`."""
+def changed(folder: Path, origin: Path, declared_at: float) -> list[str]:
+    """Return the frozen files in `folder` that have since been changed or removed in `origin`.
 
-    def is_same(name: str, data: bytes) -> bool:
+    `declared_at` is in seconds since 1970. It reads only files of the same size that were modified
+    since then, give or take the difference between two machines' clocks.
+    """
+
+    def is_same(name: str, frozen: Path) -> bool:
         with suppress(OSError):
-            return read_file(origin / name, len(data)) == data
+            status, is_notebook = (origin / name).stat(), name.endswith(".ipynb")
+            if not S_ISREG(status.st_mode):
+                return False
+            if status.st_size != frozen.stat().st_size and not is_notebook:
+                return False
+            if status.st_mtime < declared_at - _CLOCKS:
+                return True
+            return read_source(origin / name, MOST_BYTES) == read_file(frozen, MOST_BYTES)
         return False
 
-    return [name for name, data in sorted(code.files.items()) if not is_same(name, data)]
+    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    return [name for name, path in sorted(files.items()) if not is_same(name, path)]
 
 
 def _walk(folder: Path, left: int = _DEEPEST) -> Iterator[Path]:
@@ -99,6 +115,19 @@ def _walk(folder: Path, left: int = _DEEPEST) -> Iterator[Path]:
             yield path
 
 
+def read_source(path: Path, most: int) -> bytes:
+    """Return a file of code with at most `most` bytes, and of a notebook only what runs of it.
+
+    Raises OSError as `read_file` does.
+    """
+    if path.suffix != ".ipynb":
+        return read_file(path, most)
+    content = normal_form(read_file(path, _LARGEST_NOTEBOOK))
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"has more than {most:,} bytes", str(path))
+    return content
+
+
 def _add(files: dict[str, bytes], name: str, path: Path) -> None:
     try:
         files[name] = read_file(path, MOST_BYTES - sum(map(len, files.values())))
@@ -113,30 +142,8 @@ def _add(files: dict[str, bytes], name: str, path: Path) -> None:
     )
 
 
-def _parse(name: str, data: bytes) -> ast.Module:
+def parse(name: str, data: bytes) -> ast.Module:
     try:
         return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"program: {name} is not valid Python: {error}") from None
-
-
-def _check_function(file: str, function: str, files: dict[str, bytes]) -> None:
-    """Raise UserError unless the file defines or imports the function at its top level."""
-    if not file.endswith(".py"):
-        raise UserError(f"program: {file} is not a Python file, so it has no function {function}")
-    tree = _parse(file, next(iter(files.values())))
-    names = {
-        name.asname or name.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in node.names
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    if function not in names and "*" not in names:
-        near = nearest(function, names)
-        hint = f"; did you mean {near}?" if near else ""
-        raise UserError(f"program: {file} has no function {function!r}{hint}")

@@ -145,7 +145,7 @@ class _Search:
             inside = "/".join(parts[start:])
             if self.tree.is_file(inside):
                 return Program(self.tree, inside, "", notes=(_taken(name, inside),))
-        same = self.everywhere(parts[-1])
+        same = [path for path in self.everywhere(parts[-1]) if _ends_with(path, parts[-1:])]
         ends = [path for path in same if _ends_with(path, parts)]
         hits = ends or same
         if len(hits) != 1:
@@ -154,7 +154,7 @@ class _Search:
         return Program(self.tree, hits[0], base, notes=(_taken(name, hits[0]),))
 
     def everywhere(self, name: str) -> list[str]:
-        """Return the paths of all files of that name outside data and caches."""
+        """Return the paths of all files of that name, in any case, outside data and caches."""
         found, visited = [], 0
         todo = [("", 0)]
         while todo and visited < _MOST_FOLDERS:
@@ -162,7 +162,7 @@ class _Search:
             visited += 1
             for entry, is_folder in sorted(self.tree.entries(folder).items()):
                 path = posixpath.join(folder, entry)
-                if not is_folder and entry == name:
+                if not is_folder and entry.casefold() == name.casefold():
                     found.append(path)
                 elif is_folder and depth < _DEEPEST and self._is_searched(path):
                     todo.append((path, depth + 1))

@@ -13,8 +13,9 @@ from typing import Any
 
 from colabctl.run import startup
 from colabctl.run.failure import TaskError
-from colabctl.run.function import Run, call
+from colabctl.run.function import Run, bind, call
 from colabctl.run.settings import Settings
+from colabctl.run.wandb.runs import following_wandb, wandb_outside_tasks
 
 
 def load(settings: Settings) -> Run:
@@ -38,6 +39,7 @@ def load(settings: Settings) -> Run:
             secrets=settings.secrets,
             kill_after=settings.kill_after,
             scratch=scratch,
+            keep_wandb=settings.keep_wandb,
         )
         notebook.set_up()
         return notebook
@@ -51,10 +53,14 @@ def load(settings: Settings) -> Run:
             settings.kill_after,
             scratch,
             python_path=settings.python_path,
+            keep_wandb=settings.keep_wandb,
         )
+    environ = dict(os.environ)
+    os.environ |= wandb_outside_tasks(scratch, environ)
     sys.path[:0] = settings.python_path
     # For the processes that a task starts.
     os.environ.update(startup.importing_from(settings.python_path, os.environ))
+    sys.argv[:] = [str(path)]
     with _importing(settings.kind):
         module = _import(path, settings)
     run: Any = getattr(module, name, None)
@@ -63,12 +69,15 @@ def load(settings: Settings) -> Run:
     if settings.kind == "objective":
         from colabctl.run.optuna import objective  # noqa: PLC0415 - Optuna
 
-        return objective.runner(run)
-    if "wandb" in sys.modules or b"wandb" in path.read_bytes():
-        from colabctl.run.wandb.runs import logging_by_wandb  # noqa: PLC0415 - rarely needed
-
-        return partial(call, logging_by_wandb(run))
-    return partial(call, run)
+        runner = objective.runner(run)
+    else:
+        uses_wandb = "wandb" in sys.modules or b"wandb" in path.read_bytes().lower()
+        try:
+            function = bind(run, name, settings.parameters, uses_wandb=uses_wandb)
+        except TaskError as error:
+            raise TaskError(f"program: {file}: {error}") from None
+        runner = partial(call, function, metric=settings.metric, source=run, uses_wandb=uses_wandb)
+    return following_wandb(runner, scratch, environ, keep=settings.keep_wandb)
 
 
 def _import(path: Path, settings: Settings) -> ModuleType:

@@ -1,5 +1,6 @@
 """Runs a program in any language for one task: its command, its files, its exit code."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -31,6 +32,7 @@ def runner(
     scratch: Path | None = None,
     *,
     python_path: Sequence[str] = (),
+    keep_wandb: bool = False,
 ) -> Run:
     """Return the function that runs `program` for one task.
 
@@ -38,7 +40,8 @@ def runner(
     $COLABCTL_RESULT, and intermediate values, one JSON object per line, to $COLABCTL_REPORTS.
     Values that it logs with W&B count as well. Its current folder is `cwd`, and Python imports
     from the folders in `python_path`. The task's files are in a new folder in `scratch`, which the
-    caller deletes, because this process may be killed.
+    caller deletes, because this process may be killed; with `keep_wandb`, W&B's runs are copied to
+    the task's folder.
 
     To stop a task early, this creates the file $COLABCTL_STOP and sends SIGTERM: at once, or after
     `kill_after` seconds if the program reports through `colabctl.task()`, where it learns that it
@@ -60,16 +63,20 @@ def runner(
                 "PYTHONUNBUFFERED": "1",
             }
             environ |= wandb_environment(task.assignment, folder, environ)
-            runs = WandbRuns(task, environ, folder, cwd)
+            runs = WandbRuns(task, folder)
             try:
                 arguments = expand(
                     command or DEFAULT, program, params, folder / "params.json", environ
                 )
             except UserError as error:
                 raise TaskError(str(error)) from None
-            pruned = _run_to_end(
-                arguments, environ, cwd, task, exchange, runs=runs, kill_after=kill_after
-            )
+            try:
+                pruned = _run_to_end(
+                    arguments, environ, cwd, task, exchange, runs=runs, kill_after=kill_after
+                )
+            finally:
+                if keep_wandb:
+                    runs.keep(Path(task.assignment.folder))
             if stopped.is_set() and not pruned:  # even with exit code 0: the results are partial
                 raise TaskError("stopped by SIGTERM")
             task.metrics = {**runs.metrics(), **exchange.metrics()}
@@ -98,6 +105,11 @@ def _run_to_end(
             arguments, cwd=cwd, env=environ, stdin=subprocess.DEVNULL
         )
     except OSError as error:
+        if error.errno == errno.E2BIG:
+            raise TaskError(
+                "the arguments are longer in all than this system allows; pass the parameters in a "
+                "file: ${args_json_file}"
+            ) from None
         raise TaskError(f"{arguments[0]} cannot be started: {error.strerror}") from None
     stop: GracefulStop | None = None
     code: int | None = None

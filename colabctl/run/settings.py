@@ -1,7 +1,7 @@
 """The settings that a worker passes to the process that runs its tasks."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
@@ -26,7 +26,11 @@ class Settings:
         import_path: folders that Python imports from.
         log: file for the tasks' output, in the worker's own folder on this machine.
         kill_after: seconds between SIGTERM and SIGKILL.
+        metric: the sweep's metric, which a number that a function returns is.
+        parameters: the names of the parameters, and whether every task has them.
+        process_tasks: number of tasks after which the process is replaced; 0 for never.
         kernels: how a notebook's kernels are used.
+        keep_wandb: whether W&B's own files are kept in the task's folder.
         secrets: names of the variables whose values must not be stored.
     """
 
@@ -41,7 +45,11 @@ class Settings:
     kill_after: float
     frozen: str = ""
     import_path: Sequence[str] = ()
+    metric: str | None = None
+    parameters: Mapping[str, bool] = field(default_factory=dict)
+    process_tasks: int = 0
     kernels: KernelOptions = field(default_factory=KernelOptions)
+    keep_wandb: bool = False
     secrets: Sequence[str] = ()
 
     @property

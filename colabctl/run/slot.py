@@ -20,6 +20,7 @@ from colabctl.run.messages import (
     Broken,
     Done,
     Failed,
+    Leaving,
     Message,
     Pruned,
     Ready,
@@ -103,6 +104,7 @@ class Slot:
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
+        self._leaving = False  # the process ends with its current task
         self._loading = False  # the process has not sent its first message yet
         self._stopped: tuple[int, Stop] | None = None
         self._signalled: subprocess.Popen[bytes] | None = None  # the process that got SIGTERM
@@ -250,7 +252,7 @@ class Slot:
                 env=dict(self._environ),
                 start_new_session=True,
             )
-            self._loading = True
+            self._loading, self._leaving = True, False
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         with self._changed:
@@ -284,7 +286,11 @@ class Slot:
             line = process.stdout.readline()
             if not line:
                 raise BrokenPipeError
-            self._handle(decode(line))
+            message = decode(line)
+            self._handle(message)
+            if self._leaving and isinstance(message, Done | Pruned | Failed):
+                count -= len(self._sent)
+                self._replace(process)
         if count:
             latest = (time.monotonic() - started) / count
             self.seconds = latest if self.seconds is None else (self.seconds + latest) / 2
@@ -300,6 +306,8 @@ class Slot:
                 self._finish(assignment, stopped[1].end_of(message))
             case Done(index) | Pruned(index) | Failed(index) if index == assignment.index:
                 self._finish(assignment, message)
+            case Leaving():
+                self._leaving = True
             case _:
                 raise ValueError(f"unexpected message: {message!r:.80}")
 
@@ -333,9 +341,20 @@ class Slot:
         elif process is self._signalled:  # SIGTERM was for the previous task, which had just ended
             end = Returned()
         self._finish(assignment, end)
+        self._keep_unstarted()
+
+    def _keep_unstarted(self) -> None:
+        """Keep the tasks that a process has not started, for the next one."""
         with self._changed:
             self._waiting.extendleft(reversed(self._sent))
             self._sent.clear()
+
+    def _replace(self, process: "subprocess.Popen[bytes]") -> None:
+        """Let a process end that cannot or must not run another task."""
+        self._keep_unstarted()
+        with self._changed:
+            self._process = None
+        self._shut_down(process)
 
     def _shut_down(self, process: "subprocess.Popen[bytes]") -> None:
         """Let the process end by itself, so that its exit handlers run."""

@@ -254,7 +254,11 @@ class Session:
                 import_path=[os.path.normpath(folder / path) for path in plan.import_path],
                 log=str(scratch / f"slot-{number}.log"),
                 kill_after=kill_after,
+                metric=plan.metric,
+                parameters=plan.parameters or {},
+                process_tasks=plan.process_tasks,
                 kernels=plan.kernels or KernelOptions(),
+                keep_wandb=plan.keep_wandb,
                 secrets=self.config.secrets,
             )
             for number, (folder, place) in enumerate(zip(folders, places, strict=True))

@@ -63,20 +63,22 @@ class Start:
 def closure(tree: Tree, texts: TextFiles, start: Start) -> Closure:
     """Return the files that a program needs, as far as its text tells.
 
-    A file may add folders to sys.path, which change what other files import. So the closure is
-    formed again with all folders known so far, until there are no new ones.
+    A file may add folders to sys.path, or import whole packages that other files name. So the
+    closure is formed again with all that is known, until there is nothing new.
     """
     added: dict[str, None] = {}
     parsed: dict[str, References] = {}
+    lists = False
     while True:
         own = [root for root in start.roots if root.sure]
         assumed = [root for root in start.roots if not root.sure]
         roots = tuple(dict.fromkeys([*own, *map(Root, added), *assumed]))
-        walk = _Walk(tree, texts, start, Modules(tree, roots), parsed)
+        walk = _Walk(tree, texts, start, Modules(tree, roots), parsed, lists=lists)
         walk.run()
-        if not walk.roots.keys() - added.keys():
+        if not walk.roots.keys() - added.keys() and walk.found_lists == lists:
             return walk.result
         added |= walk.roots
+        lists = walk.found_lists
 
 
 class _Walk:
@@ -89,17 +91,25 @@ class _Walk:
         start: Start,
         modules: Modules,
         parsed: dict[str, References],
+        *,
+        lists: bool,
     ) -> None:
         self.tree, self.texts, self.start, self.modules = tree, texts, start, modules
         self.parsed = parsed
+        self.lists = self.found_lists = lists
         self.result = Closure()
         self.roots: dict[str, None] = {}
         self.todo: deque[str] = deque()
         self.folders: set[str] = set()
+        self.seen: set[tuple[str, str]] = set()
+        self.seen_texts: set[str] = set()
+        self.packaging: list[str] = []
 
     def run(self) -> None:
-        for path in (self.start.program, *self.start.files, *self.texts.at_root()):
+        for path in (self.start.program, *self.start.files):
             self.add(path)
+        self.packaging = [path for path in self.texts.at_root() if path not in self.result.files]
+        self.add_all(iter(self.packaging))
         self.add_all(self.named(of_words(self.start.words), self.start.cwd))
         while self.todo:
             path = self.todo.popleft()
@@ -108,7 +118,7 @@ class _Walk:
                 self.result.faulty[path] = references.fault
             self.add_all(self.reached(path, references))
             folder = posixpath.dirname(path)
-            if _suffix(path) in CODE and folder not in self.folders:
+            if _suffix(path) in CODE and path not in self.packaging and folder not in self.folders:
                 self.folders.add(folder)
                 self.add_all(self.texts.beside(folder))
 
@@ -132,7 +142,8 @@ class _Walk:
 
     def read(self, path: str) -> References:
         suffix = _suffix(path)
-        if suffix not in CODE and suffix not in _CONFIGS:
+        is_packaging = path in self.packaging
+        if is_packaging or (suffix not in CODE and suffix not in _CONFIGS):
             return References()
         content = self.tree.read(path, LARGEST)
         root = self.tree.root
@@ -152,9 +163,13 @@ class _Walk:
             self.add_root(folder, path)
         for each in references.imports:
             yield from self.imported(each, path)
+        if references.lists:
+            self.found_lists = True
+            if posixpath.basename(path) == "__init__.py":
+                yield from self.modules.submodules(posixpath.dirname(path))
         for prefix, line in references.packages:
             yield from self.computed(prefix, path, line)
-        for line in references.unknown:
+        for line in references.unknown if not references.lists else ():
             self.result.unknown[f"{path}:{line}"] = None
         yield from self.named(sorted(references.strings), posixpath.dirname(path))
         for folder in sorted(references.configs):
@@ -237,22 +252,31 @@ class _Walk:
 
     def named(self, strings: Collection[str], folder: str) -> Iterator[str]:
         """Yield the files that texts name: as a path, as a folder, as a module or class."""
-        bases = dict.fromkeys([folder, self.start.cwd, "", posixpath.dirname(self.start.program)])
+        program = posixpath.dirname(self.start.program)
+        for base in dict.fromkeys([folder, self.start.cwd, "", program]):
+            for text in strings:
+                if (text, base) not in self.seen:
+                    self.seen.add((text, base))
+                    yield from self.at(text, base)
         for text in strings:
-            if any(character.isspace() for character in text):
-                line = of_shell(text)
-                for root in line.roots:
-                    self.add_root(root, folder)
-                words = sorted(line.strings - {text})
-                yield from self.named([word for word in words if not word.isspace()], folder)
-                continue
-            for base in bases:
-                yield from self.at(text, base)
-            if "." in text and "/" not in text:
-                yield from self.dotted(text)
+            if text not in self.seen_texts:
+                self.seen_texts.add(text)
+                if any(character.isspace() for character in text):
+                    yield from self.shell(text, folder)
+                elif "/" not in text:
+                    yield from self.dotted(text)
+
+    def shell(self, line: str, folder: str) -> Iterator[str]:
+        """Yield the files that a command line names."""
+        found = of_shell(line)
+        for root in found.roots:
+            self.add_root(root, folder)
+        yield from self.named(sorted(found.strings - {line}), folder)
 
     def at(self, text: str, base: str) -> Iterator[str]:
         """Yield the files that a text names as a path from a folder."""
+        if text.isalnum() and text not in self.tree.entries(base):
+            return  # most texts are words
         if "*" in text:  # a pattern, as in glob("configs/*.yaml")
             text = posixpath.dirname(text.partition("*")[0])
         path = self.tree.relative(text, base)
@@ -267,12 +291,19 @@ class _Walk:
     def dotted(self, text: str) -> Iterator[str]:
         """Yield the files of a module or class that is named in a text, as in src.models.Net."""
         parts = text.replace(":", ".").split(".")
-        if not all(part.isidentifier() for part in parts) or f".{parts[-1].lower()}" in CODE:
+        if not all(part.isidentifier() for part in parts) or parts[-1] == "py":
+            return
+        if len(parts) == 1 and not self.lists:
             return
         found = self.modules.find(".".join(parts))
-        if found is not None and found.files and len(found.rest) < len(parts):
-            self.result.used[found.root] = None
-            yield from found.files
+        if found is None or not found.files or len(found.rest) == len(parts):
+            return
+        if len(parts) == 1 and found.folder is None:
+            return
+        self.result.used[found.root] = None
+        yield from found.files
+        if self.lists and found.folder is not None and not found.rest:
+            yield from self.modules.submodules(found.folder)
 
 
 def of_words(words: Sequence[str]) -> list[str]:

@@ -16,6 +16,8 @@ _SAME = frozenset(
     }
 )
 """Calls that return the same path: all paths are absolute here, or from the current folder."""
+PATHS = _SAME | {"join", "joinpath", "dirname", "getcwd", "cwd", "get", "getenv"}
+"""Calls that may return a path."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
-from colabctl.code.analysis.constants import Scope, name_of, values
+from colabctl.code.analysis.constants import PATHS, Scope, name_of, values
 
 _LONGEST = 300  # characters of a constant that may be a path
 # A constant with spaces is a command line if it names a program.
@@ -20,10 +21,30 @@ _WRITERS = frozenset(
         *("save_model", "save_weights", "ModelCheckpoint", "remove", "unlink", "rmtree"),
     }
 )
+# These list the modules of a package, which is then imported whole.
+_LISTERS = frozenset(
+    {"glob", "iglob", "rglob", "listdir", "scandir", "iterdir", "iter_modules", "walk_packages"}
+)
 _IMPORTERS = frozenset({"import_module", "__import__", "run_module"})
 _FIRST_IMPORTS = re.compile(
     rb"(?m)^[ \t]*"
     rb"(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([\w, \t]*)|import[ \t]+([\w., \t]+))"
+)
+_CONFIG_PATHS = ("config_path", "config_dir")
+_TEXTS = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Name, ast.Attribute)
+_LEAVES = frozenset({ast.Name, ast.Pass, ast.Break, ast.Continue, str, int, bytes, bool, float})
+_SILENT = frozenset(
+    {
+        *("ctx", "op", "ops", "id", "attr", "name", "arg", "annotation", "returns", "kind"),
+        *("type_comment", "type_ignores", "simple", "lineno", "is_async", "conversion"),
+    }
+)
+_MEANINGFUL = frozenset(
+    {
+        *(ast.Constant, ast.Expr, ast.Import, ast.ImportFrom, ast.arg, ast.Assign, ast.AnnAssign),
+        *(ast.NamedExpr, ast.AugAssign, ast.For, ast.BinOp, ast.JoinedStr, ast.Call, ast.Try),
+        ast.If,
+    }
 )
 
 
@@ -58,6 +79,7 @@ class References:
         configs: folders of configuration files, with those inside them.
         roots: folders that it adds to sys.path.
         unknown: line numbers of imports whose module cannot be known.
+        lists: whether it lists the modules of a package, to import them.
         fault: why the file cannot be parsed, "" if it can.
     """
 
@@ -67,6 +89,7 @@ class References:
     configs: frozenset[str] = frozenset()
     roots: tuple[str, ...] = ()
     unknown: tuple[int, ...] = ()
+    lists: bool = False
     fault: str = ""
 
 
@@ -110,31 +133,46 @@ class _Reader:
     paths: list[ast.expr] = field(default_factory=list)
     configs: list[ast.expr] = field(default_factory=list)
     roots: list[ast.expr] = field(default_factory=list)
+    parameters: set[str] = field(default_factory=set)
+    lists: bool = False
 
     def read(self, tree: ast.Module) -> None:
+        # A large program has a million nodes, so those without a meaning here are passed quickly.
         todo: list[tuple[ast.AST, bool]] = [(tree, False)]
         while todo:
             node, optional = todo.pop()
-            optional = optional or isinstance(node, ast.Try) or _is_for_types(node)
-            todo += [(child, optional) for child in reversed(self._visited(node, optional))]
+            kind = node.__class__
+            if kind in _MEANINGFUL:
+                if kind is ast.Try or (kind is ast.If and _is_for_types(node)):
+                    optional = True
+                elif self._is_read(node, optional):
+                    continue
+            for name in _telling(node._fields):
+                value = getattr(node, name, None)
+                if value.__class__ is list:
+                    todo += [(each, optional) for each in value if isinstance(each, ast.AST)]
+                elif value is not None and value.__class__ not in _LEAVES:
+                    todo.append((value, optional))
 
-    def _visited(self, node: ast.AST, optional: bool) -> list[ast.AST]:
-        """Note what a node says; return the nodes in it to look at."""
+    def _is_read(self, node: ast.AST, optional: bool) -> bool:
+        """Note what a node says; return whether there is nothing more in it to look at."""
         match node:
-            case ast.Constant(value=str(text)):
+            case ast.Constant(value=text):
                 self._add_string(text)
-                return []
+                return True
             case ast.Expr(value=ast.Constant()):  # a docstring
-                return []
+                return True
             case ast.Import(names=names):
                 self.imports += [
                     Import(each.name, line=node.lineno, is_optional=optional) for each in names
                 ]
-                return []
+                return True
             case ast.ImportFrom(module=module, names=names, level=level):
                 froms = tuple(each.name for each in names)
                 self.imports.append(Import(module or "", froms, level, node.lineno, optional))
-                return []
+                return True
+            case ast.arg(arg=name):
+                self.parameters.add(name)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._assign(target, value)
@@ -146,11 +184,13 @@ class _Reader:
                 self.roots.append(value)
             case ast.For(target=target, iter=iterable):
                 self._assign(target, iterable)
+            case ast.BinOp() if _is_sum_of_numbers(node):
+                pass
             case ast.BinOp(op=ast.Add() | ast.Div()) | ast.JoinedStr():
                 self.paths.append(node)
             case ast.Call():
-                return self._called(node)
-        return list(ast.iter_child_nodes(node))
+                return self._is_written(node)
+        return False
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
@@ -158,33 +198,36 @@ class _Reader:
         elif isinstance(target, ast.Attribute) and _is_sys_path(target):
             self.roots.append(value)
 
-    def _called(self, call: ast.Call) -> list[ast.AST]:
+    def _is_written(self, call: ast.Call) -> bool:
+        """Note what a call says; return whether it only writes a file."""
         name = name_of(call.func)
         on_path = isinstance(call.func, ast.Attribute) and _is_sys_path(call.func.value)
         if (on_path and name in ("insert", "append", "extend")) or name == "addsitedir":
             self.roots += call.args[-1:]
         elif name in _IMPORTERS:
             self.computed.append(call)
+        elif name in _LISTERS:
+            self.lists = True
         elif name in _WRITERS or (name == "open" and _writes(call)):
-            return [each for each in ast.iter_child_nodes(call) if not _is_text(each)]
-        else:
+            return all(isinstance(each, _TEXTS) for each in call.args)
+        if name in PATHS or name in _LISTERS:
             self.paths.append(call)
-        for keyword in call.keywords:
-            if keyword.arg in ("config_path", "config_dir", "version_base_path"):
-                self.configs.append(keyword.value)
-        return list(ast.iter_child_nodes(call))
+        self.configs += [each.value for each in call.keywords if each.arg in _CONFIG_PATHS]
+        return False
 
-    def _add_string(self, text: str) -> None:
-        if not 0 < len(text) <= _LONGEST or "\0" in text:
+    def _add_string(self, text: object) -> None:
+        if not isinstance(text, str) or not 0 < len(text) <= _LONGEST or "\0" in text:
             return
-        is_word = not any(character.isspace() for character in text)
+        is_word = len(text.split(None, 1)) == 1 and text == text.strip()
         if is_word or _COMMAND.search(text) or ("\n" not in text and "/" in text):
             self.strings.add(text)
 
     def references(self, scope: Scope) -> References:
         imports, packages, unknown = list(self.imports), [], []
+        # A parameter may have any value, also if a variable of its name has one.
+        known = {name: each for name, each in self.names.items() if name not in self.parameters}
         for call in self.computed:
-            found, prefix = _computed(call, scope)
+            found, prefix = _computed(call, replace(scope, names=known))
             imports += found
             if prefix:
                 packages.append((prefix, call.lineno))
@@ -192,7 +235,7 @@ class _Reader:
                 unknown.append(call.lineno)
         paths = {text for node in self.paths for text in values(node, scope) if text}
         return References(
-            imports=tuple(imports),
+            imports=tuple(sorted(imports, key=lambda each: (each.line, each.module))),
             packages=tuple(packages),
             strings=frozenset(self.strings | {path for path in paths if len(path) <= _LONGEST}),
             configs=frozenset(text for node in self.configs for text in values(node, scope)),
@@ -200,6 +243,7 @@ class _Reader:
                 dict.fromkeys(text for node in self.roots for text in _folders(node, scope))
             ),
             unknown=tuple(unknown),
+            lists=self.lists and bool(self.computed or "__all__" in self.names),
         )
 
 
@@ -261,8 +305,17 @@ def _writes(call: ast.Call) -> bool:
     )
 
 
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp)
+@cache
+def _telling(fields: tuple[str, ...]) -> list[str]:
+    """Return the fields of a node that may hold others with a meaning here."""
+    return [name for name in fields if name not in _SILENT]
+
+
+def _is_sum_of_numbers(node: ast.BinOp) -> bool:
+    return any(
+        isinstance(side, ast.Constant) and not isinstance(side.value, str)
+        for side in (node.left, node.right)
+    )
 
 
 def _is_sys_path(node: ast.expr) -> bool:

@@ -63,6 +63,7 @@ def of_notebook(content: bytes, scope: Scope) -> References:
         configs=python.configs,
         roots=(*python.roots, *shell.roots),
         unknown=python.unknown,
+        lists=python.lists,
     )
 
 

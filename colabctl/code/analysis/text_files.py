@@ -23,7 +23,13 @@ _CONFIGS = frozenset(
 )
 # Programs write such files too, so one counts only if code names it, or its folder.
 _TEXTS = frozenset({".json", ".json5", ".txt", ".html", ".htm", ".md", ".xml"})
+# Configurations of other tools than the program.
+_OF_TOOLS = re.compile(
+    r"\.|(environment|conda|codecov|mkdocs|docker-compose|tox|pytest|mypy|setup|action|cloudbuild)\b",
+    re.IGNORECASE,
+)
 _AT_ROOT = (".project-root", "pyproject.toml", "setup.cfg", "setup.py")
+_FOR_PEOPLE = re.compile(r"readme|changelog|license|contributing|requirements", re.IGNORECASE)
 _CONFIG_FOLDER = re.compile(
     r"conf|cfg|config|settings|param|template|prompt|yaml|schema|preset|recipe", re.IGNORECASE
 )
@@ -46,7 +52,8 @@ class TextFiles:
             return
         for name, is_folder in sorted(self.tree.entries(folder).items()):
             path = posixpath.join(folder, name)
-            if not is_folder and _suffix(name) in _CONFIGS and self._is_own(path):
+            is_config = _suffix(name) in _CONFIGS and not _OF_TOOLS.match(name)
+            if not is_folder and is_config and self._is_own(path):
                 yield path
 
     def inside(self, folder: str) -> Iterator[str]:
@@ -82,7 +89,9 @@ class TextFiles:
         return is_text and is_allowed and self._is_small(path)
 
     def _in_folder(self, folder: str, suffixes: Collection[str] | None) -> Iterator[str]:
-        names = sorted(name for name, is_dir in self.tree.entries(folder).items() if not is_dir)
+        entries = self.tree.entries(folder)
+        files = (name for name, is_folder in entries.items() if not is_folder)
+        names = sorted(name for name in files if not _FOR_PEOPLE.match(name))
         texts = [name for name in names if _suffix(name) in _TEXTS]
         allowed = suffixes or (_CONFIGS if len(texts) > _MOST_TEXTS else _CONFIGS | _TEXTS)
         for name in names:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from colabctl.sharedfs.files import read_file
+from colabctl.code.frozen import MOST_BYTES, read_source
 
 # A larger folder holds data. Listing it would take seconds, so its files are looked up one by one.
 _MOST_ENTRIES = 5000
@@ -48,13 +48,14 @@ class Tree:
         return folder in self._large
 
     def size(self, path: str) -> int:
-        """Return the size of a file in bytes."""
-        return (self.root / path).stat().st_size
+        """Return the number of bytes that would be frozen of a file: of a notebook, no outputs."""
+        size = (self.root / path).stat().st_size
+        return len(self.read(path, MOST_BYTES)) if path.endswith(".ipynb") else size
 
     def read(self, path: str, limit: int) -> bytes:
         """Return a file's content, the same bytes each time; raises OSError as read_file does."""
         if path not in self._contents:
-            self._contents[path] = read_file(self.root / path, limit)
+            self._contents[path] = read_source(self.root / path, limit)
         return self._contents[path]
 
     def real(self, path: str) -> str:
@@ -65,7 +66,7 @@ class Tree:
         """Return a path, absolute or from `folder`, as a path from the root; None if outside."""
         if not path or "\0" in path:
             return None
-        if not Path(path).is_absolute():
+        if not _is_absolute(path):
             inside = posixpath.normpath(posixpath.join(folder, path.replace("\\", "/")))
             return None if inside.split("/")[0] == ".." else _without_dot(inside)
         for absolute in (os.path.normpath(path), os.path.realpath(path)):
@@ -124,6 +125,10 @@ class Tree:
             self.outside.add(path)
             return None
         return True if full.is_dir() else False if full.is_file() else None
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith("/") or (os.name == "nt" and Path(path).is_absolute())
 
 
 def _without_dot(path: str) -> str:

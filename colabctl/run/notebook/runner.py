@@ -20,7 +20,8 @@ from colabctl.errors import UserError
 from colabctl.notebook.executed import ExecutedNotebook, prepare
 from colabctl.notebook.injection import parameters_source
 from colabctl.notebook.kernel_options import KernelOptions
-from colabctl.notebook.reading import Kind, read
+from colabctl.notebook.obstacles import COLAB, assumes_colab
+from colabctl.notebook.reading import Kind, Notebook, read
 from colabctl.run import startup
 from colabctl.run.exchange import VARIABLES, Exchange, task_folder
 from colabctl.run.failure import Pruned, TaskError
@@ -28,7 +29,7 @@ from colabctl.run.notebook.kernel_lifecycle import KernelPool, RunResult
 from colabctl.run.redaction import concealed, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL_AFTER, GracefulStop
-from colabctl.run.wandb.runs import WandbRuns, wandb_environment
+from colabctl.run.wandb.runs import WandbRuns, wandb_environment, wandb_outside_tasks
 from colabctl.run.workspace.workspace import Workspace
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import Anchor
@@ -65,9 +66,11 @@ def run_loop(settings: Settings, keep_in: Path) -> None:
         runner.close()
 
 
-def _environ(python_path: Sequence[str]) -> dict[str, str]:
+def _environ(python_path: Sequence[str], notebook: Notebook) -> dict[str, str]:
     """Return the environment of a kernel without a task, which imports from these folders."""
     environ = startup.importing_from(python_path, startup.environ(os.environ))
+    if assumes_colab(notebook.code):
+        environ["COLABCTL_STAND_IN"] = COLAB
     return {name: value for name, value in environ.items() if name not in VARIABLES}
 
 
@@ -96,6 +99,7 @@ class Runner:
         secrets: Sequence[str] = (),
         kill_after: float = KILL_AFTER,
         scratch: Path | None = None,
+        keep_wandb: bool = False,
     ) -> None:
         try:
             self._notebook = notebook = read(path.read_bytes(), path.name)
@@ -104,15 +108,19 @@ class Runner:
         if notebook.kind != kind:
             raise TaskError(f"{path.name} is of kind {notebook.kind}, and was declared as {kind}")
         self._cwd = cwd or root
-        self._environ = _environ(python_path or [str(path.parent)])
-        self._wandb = any("wandb" in cell.source.lower() for cell in notebook.code)
+        self._environ = _environ(python_path or [str(path.parent)], notebook)
+        self._keeps_wandb = keep_wandb
+        above = wandb_outside_tasks(scratch, self._environ) if kind == "parameters" else {}
         conceal = concealer(secrets, os.environ)
         self._kernels = KernelPool(
-            self._environ,
+            {**self._environ, **above},
             self._cwd,
+            path.parent,
             options,
             fresh=options.fresh or kind == "loop",
-            wandb=self._wandb,
+            colab=any(
+                COLAB in cell.source or "get_ipython" in cell.source for cell in notebook.code
+            ),
             scratch=scratch,
             conceal=conceal,
         )
@@ -155,11 +163,14 @@ class Runner:
             raise TaskError(str(error)) from None
         with task_folder(self._scratch) as folder:
             exchange = Exchange(folder, task)
-            environ, runs = exchange.environ, None
-            if self._wandb:
-                environ = {**environ, **wandb_environment(task.assignment, folder, self._environ)}
-                runs = WandbRuns(task, {**self._environ, **environ}, folder, self._cwd)
+            environ = {
+                **exchange.environ,
+                **wandb_environment(task.assignment, folder, self._environ),
+            }
+            runs = WandbRuns(task, folder)
             result = self._run(document, folder, environ, _Channels(task, exchange, runs))
+            if self._keeps_wandb:
+                runs.keep(Path(task.assignment.folder))
             pruned = self._stop is not None and not self._terminated.is_set()
             about = {"sweep": task.sweep, "task": task.name, "attempt": task.attempt}
             if pruned:
@@ -167,7 +178,7 @@ class Runner:
             self._keep(document, result, about, Path(task.assignment.folder))
             if result.error is not None:
                 raise TaskError(result.error)
-            task.metrics = {**(runs.metrics() if runs else {}), **exchange.metrics()}
+            task.metrics = {**runs.metrics(), **exchange.metrics()}
         if pruned:
             raise Pruned
         return task.metrics
@@ -276,11 +287,10 @@ class _Channels(NamedTuple):
 
     task: Task
     exchange: Exchange
-    runs: WandbRuns | None
+    runs: WandbRuns
 
     def look(self, over: bool) -> bool:
         """Pass on new values; return whether the task, if it is not over, should stop."""
         self.exchange.pass_on()
-        if self.runs is not None:
-            self.runs.pass_on(final=over)
+        self.runs.pass_on(final=over)
         return not over and self.task.should_stop()
