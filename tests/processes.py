@@ -26,6 +26,18 @@ linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="look
 
 COMMAND = [sys.executable, "-m", "colabctl"]
 PATIENCE = 60.0  # seconds; what has not happened by then never will
+START_TOGETHER = """
+import os, pathlib, time
+
+def start_together(number):  # of processes: none continues before all have started a task
+    together = pathlib.Path("together")
+    together.mkdir(exist_ok=True)
+    (together / str(os.getpid())).touch()
+    deadline = time.monotonic() + 60
+    while len(list(together.iterdir())) < number:
+        assert time.monotonic() < deadline, "the others have not started"
+        time.sleep(0.01)
+"""
 _MARK = "TEST_OF_COLABCTL"  # in the environment of every process of one test
 
 

@@ -99,7 +99,7 @@ def test_people_get_a_table_that_shows_everything_as_it_is(say: Say) -> None:
 
 @pytest.mark.usefixtures("loop")
 def test_a_narrow_terminal_gets_fewer_columns_and_a_note(say: Say) -> None:
-    narrow = say("results", "loop", COLUMNS="40", TTY_COMPATIBLE="1")
+    narrow = say("results", "loop", COLUMNS="40", FORCE_COLOR="1")
     titles = re.sub(r"\x1b\[\d*m", "", narrow.out.splitlines()[0])
     assert titles.split() == ["task", "status", "error", "x", "y"]
     assert "t000001" in narrow.out
@@ -135,7 +135,7 @@ def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
 def test_the_next_step_can_be_pasted_into_a_shell(project: Project, say: Say) -> None:
     project.declare("two words", LOOP)
     project.journal("two words", claim(0), done(0, y=0.5))
-    narrow = say("results", "two words", COLUMNS="20", TTY_COMPATIBLE="1")
+    narrow = say("results", "two words", COLUMNS="20", FORCE_COLOR="1")
     assert narrow.err.endswith("colabctl results 'two words' -o 'two words.csv'\n")
     refused = say("results", "two words", "--format", "sqlite")
     assert refused.err.endswith("give an output file: -o 'two words.sqlite'\n")

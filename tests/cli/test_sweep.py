@@ -41,7 +41,7 @@ def test_a_declared_sweep_has_its_file_its_code_its_tasks_and_its_plan(
     assert "colabctl work s" in said.err
     folder = project.root / "sweeps/s"
     assert (folder / "sweep.yaml").read_text() == FILE
-    assert (folder / "code/train.py").read_text() == PROGRAM
+    assert (folder / "code/notebooks/ana/train.py").read_text() == PROGRAM
     tasks = [json.loads(line) for line in (folder / "tasks/00000.jsonl").read_text().splitlines()]
     assert [(task["index"], task["params"]) for task in tasks] == [
         (0, {"x": 1}),
@@ -112,7 +112,7 @@ def test_other_code_is_another_sweep(project: Project, say: Say, file: Path) -> 
     project.write("notebooks/ana/train.py", PROGRAM + "# better\n")
     said = say("sweep", str(file))
     assert said.code == 1
-    assert "code: train.py changed" in said.err
+    assert "code: notebooks/ana/train.py changed" in said.err
 
 
 def test_options_are_part_of_the_sweep(say: Say, file: Path) -> None:
@@ -122,7 +122,7 @@ def test_options_are_part_of_the_sweep(say: Say, file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "gone", ["", "sweep.yaml", "tasks/00000.jsonl", "code/train.py sweep.yaml"]
+    "gone", ["", "sweep.yaml", "tasks/00000.jsonl", "code/notebooks/ana/train.py sweep.yaml"]
 )
 def test_an_interrupted_declaration_is_completed(
     project: Project, say: Say, file: Path, gone: str
@@ -260,12 +260,28 @@ def test_parameters_depend_only_on_the_seed_and_their_cell(project: Project, say
     assert drawn("other", "d: {values: [a, b]}", "seed: 1\n") != first
 
 
-def test_a_program_is_looked_up_next_to_the_file_first(
+def test_a_program_is_looked_up_where_the_user_stands_first_and_two_are_named(
     project: Project, say: Say, file: Path
 ) -> None:
-    project.write("train.py", "def train(params, task):\n    return {'wrong': 1}\n")
-    assert say("sweep", str(file)).code == 0
-    assert (project.root / "sweeps/s/code/train.py").read_text() == PROGRAM
+    project.write("train.py", PROGRAM)
+    said = say("sweep", str(file))
+    assert "note: program: took train.py, not notebooks/ana/train.py" in said.err
+    assert list(everything(project.root / "sweeps/s/code")) == ["train.py"]
+
+
+def test_a_task_runs_where_the_name_of_its_program_starts(
+    project: Project, say: Say, file: Path
+) -> None:
+    said = say("sweep", str(file), "--json").json
+    assert (said["program"], said["cwd"]) == ("notebooks/ana/train.py:train", "notebooks/ana")
+    assert said["files"] == ["notebooks/ana/train.py"]
+    project.write("s.yaml", FILE.replace("train.py", "notebooks/ana/train.py"))
+    assert say("sweep", "s.yaml", "--name", "b", "--json").json["cwd"] == "."
+    project.write("c.yaml", FILE + "cwd: notebooks\n")
+    assert "program: train.py does not exist" not in say("sweep", "c.yaml", "--json").err
+    assert plan(project, "c")["cwd"] == "notebooks"
+    project.write("d.yaml", FILE + "cwd: notebook\n")
+    assert "cwd: there is no folder notebook" in say("sweep", "d.yaml").err
 
 
 @pytest.mark.parametrize(
@@ -361,10 +377,8 @@ def test_notes_on_the_file_are_printed(project: Project, say: Say) -> None:
     [
         ("program: broken.py:train\n", "broken.py is not valid Python"),
         ("program: train.py:trian\n", "did you mean train?"),
-        ("program: alone.py:train\n", "add `code: [beside.py]`"),
-        ("program: data.xyz\n", "no interpreter is known for data.xyz"),
+        ("program: data.xyz\n", "no interpreter is known for notebooks/ana/data.xyz"),
         ("program: train.py:train\ncode: [missing]\n", "code: missing does not exist"),
-        ("program: train.ipynb\n", "add `code: [beside.py]`"),
     ],
 )
 def test_a_dry_run_refuses_the_same_files_as_sweep(
@@ -372,11 +386,7 @@ def test_a_dry_run_refuses_the_same_files_as_sweep(
 ) -> None:
     folder = "notebooks/ana"
     project.write(f"{folder}/broken.py", "def train(:\n")
-    project.write(f"{folder}/alone.py", "import beside\n" + PROGRAM)
-    for name in ("beside.py", "data.xyz"):
-        project.write(f"{folder}/{name}", "")
-    notebook = content("# parameters\nx = 0", "%matplotlib inline\nimport beside")
-    (project.root / folder / "train.ipynb").write_bytes(notebook)
+    project.write(f"{folder}/data.xyz", "")
     file.write_text(FILE.replace("program: train.py:train\n", changed))
     for dry in (["--dry-run"], []):
         said = say("sweep", str(file), *dry)
@@ -390,8 +400,9 @@ def test_a_notebook_is_declared_with_the_modules_that_it_imports(
     project.write("notebooks/ana/beside.py", "")
     notebook = content("# parameters\nx = 0", "import os\nfrom beside import y")
     (project.root / "notebooks/ana/train.ipynb").write_bytes(notebook)
-    file.write_text(FILE.replace("train.py:train", "train.ipynb\ncode: [beside.py]"))
-    assert say("sweep", str(file)).code == 0
+    file.write_text(FILE.replace("train.py:train", "train.ipynb"))
+    said = say("sweep", str(file))
+    assert "froze 2 files with notebooks/ana/train.ipynb: 1 Python module, 1 notebook" in said.err
 
 
 @pytest.mark.parametrize("program", ["gone.py:train", "gone.ipynb", "gone.sh", "gone"])
@@ -410,7 +421,7 @@ def test_a_dry_run_without_the_program_notes_that_and_shows_the_rest(
 def test_a_dry_run_cuts_long_values(say: Say, file: Path) -> None:
     file.write_text(FILE.replace("[1, 2, 3]", f"[{'long' * 100}, 2]"))
     lines = say("sweep", str(file), "--dry-run").out.splitlines()
-    assert lines[2:] == [f"  {{'x': '{'long' * 14}...}}", "  {'x': 2}"]
+    assert lines[2:4] == [f"  {{'x': '{'long' * 14}...}}", "  {'x': 2}"]
 
 
 def test_a_dry_run_of_a_notebook_says_when_its_parameters_are_chosen(

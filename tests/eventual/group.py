@@ -12,27 +12,28 @@ from typing import Any
 from tests.drive import Drive
 from tests.processes import clean
 
-_PROGRAM = """
+_NAP = """
 import time
-from pathlib import Path
 
 def run(params, task):
-    if {log!r}:
-        with open({log!r}, "a") as file:
-            file.write(f"{{params['x']}}\\n")
     time.sleep({seconds})
     return {{"loss": params["x"]}}
 """
 
 
 class Group:
-    """A project with a sweep of naps on a drive, used from all of its machines."""
+    """A project with a sweep on a drive, used from all of its machines.
 
-    def __init__(self, drive: Drive, tasks: int, seconds: float, log: Path | None = None) -> None:
+    A task naps for `seconds`, unless another program is given.
+    """
+
+    def __init__(
+        self, drive: Drive, tasks: int, seconds: float = 0.0, program: str | None = None
+    ) -> None:
         self.drive = drive
         root = self.root(0)
         self.command(0, "init", str(root), "--name", "naps", "--member", "ana")
-        (root / "nap.py").write_text(_PROGRAM.format(seconds=seconds, log=str(log) if log else ""))
+        (root / "nap.py").write_text(program or _NAP.format(seconds=seconds))
         (root / "nap.yaml").write_text(
             "program: nap.py:run\nmethod: grid\nmetric: {name: loss, goal: minimize}\n"
             f"parameters: {{x: {{values: {list(range(1, tasks + 1))}}}}}\n"

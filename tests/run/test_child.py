@@ -198,14 +198,16 @@ def test_what_a_finished_task_still_reports_is_not_taken_for_the_next_ones(
     program = """
         import threading, time
 
-        def late(task):
+        def late(task, reported):
             for _ in range(40):
-                time.sleep(0.005)
                 task.report(step=0, of=task.index)
+                reported.set()
+                time.sleep(0.005)
 
         def train(params, task):
-            threading.Thread(target=late, args=(task,)).start()
-            time.sleep(0.05)
+            reported = threading.Event()
+            threading.Thread(target=late, args=(task, reported)).start()
+            reported.wait()
     """
     project.declare("late", grid(6), unindented(program))
     worked = project.run("work", "late")

@@ -130,11 +130,11 @@ def test_a_late_kill_does_not_hit_the_task_that_runs_by_then(slot_for: Slots) ->
         "    while task.index == 0 and not stopped:\n"
         "        time.sleep(0.01)\n"
         "    if task.index == 1:\n"
-        "        time.sleep(1)\n"
+        "        time.sleep(3)\n"
     )
     slot.assign([task(0), task(1)])
     until(lambda: Path(slot._settings.root, "0").exists())
-    slot.stop(0, Stop("returned"), kill_after=0.5)
+    slot.stop(0, Stop("returned"), kill_after=2.0)
     until(lambda: len(inbox) == 2)
     assert ends(inbox) == [(0, Done), (1, Done)]
 

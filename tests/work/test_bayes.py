@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.processes import Project
+from tests.processes import START_TOGETHER, Project
 
 pytest.importorskip("optuna")
 
@@ -46,13 +46,12 @@ def test_a_slot_gets_its_parameters_with_its_claim_and_the_search_finds_the_mini
 
 
 def test_several_workers_at_once_do_not_propose_the_same_point(project: Project) -> None:
-    project.declare(
-        "many", sweep(24), "import time\n" + TRAIN.replace("return", "time.sleep(0.05)\n    return")
-    )
+    program = START_TOGETHER + TRAIN.replace("return", "start_together(3)\n    return")
+    project.declare("many", sweep(24), program)
     workers = [project.start("work", "many", member=member) for member in ("ana", "ben", "ana")]
     assert [worker.wait(120) for worker in workers] == [0, 0, 0]
     rows = project.results("many")
-    assert len({row["worker"] for row in rows}) > 1
+    assert len({row["worker"] for row in rows}) == 3
     assert len({(row["params"]["x"], row["params"]["kind"]) for row in rows}) == 24
 
 

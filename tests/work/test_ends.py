@@ -55,7 +55,7 @@ def train(params, task):
 """
     project.declare("kill", grid(120), program)
     workers = [
-        project.start("work", "kill", member=member, COLABCTL_LEASE="2s")
+        project.start("work", "kill", member=member, COLABCTL_LEASE="5s")
         for member in ("ana", "ben", "ana")
     ]
     until((project.root / "victim").exists)
@@ -228,8 +228,8 @@ def test_max_time_stops_the_running_tasks_and_releases_them(project: Project) ->
 
 
 def test_a_task_that_would_not_finish_within_max_time_is_not_started(project: Project) -> None:
-    project.declare("fits", grid(5), ENDLESS.replace("600", "1"))
-    worked = project.run("work", "fits", "--max-time", "1.8s")
+    project.declare("fits", grid(5), ENDLESS.replace("600", "3"))
+    worked = project.run("work", "fits", "--max-time", "5s")
     assert (worked.code, len(started(project))) == (0, 1)
     assert "reached --max-time" in worked.err
 

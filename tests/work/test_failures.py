@@ -110,12 +110,12 @@ def train(params, task):
     while params["x"] == 1:
         time.sleep(0.01)
 """
-    project.declare("slow", grid(4, "max_retries: 0\ntask_timeout: 500ms"), program)
+    project.declare("slow", grid(4, "max_retries: 0\ntask_timeout: 2s"), program)
     assert project.run("work", "slow").code == 0
     rows = project.results("slow")
     assert [row["status"] for row in rows] == ["done", "failed", "done", "done"]
-    assert rows[1]["error"] == "ran longer than 0.5 s (task timeout)"
-    assert rows[1]["seconds"] > 0.5
+    assert rows[1]["error"] == "ran longer than 2 s (task timeout)"
+    assert rows[1]["seconds"] > 2
     [failure] = project.events("slow", "failed")
     assert failure["output"].startswith("pid ")
 

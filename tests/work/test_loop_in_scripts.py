@@ -259,7 +259,7 @@ def test_a_long_task_keeps_its_lease_while_the_loop_is_busy(project: Project) ->
         "        while beats() < 4 and time.monotonic() < deadline:\n"
         "            sum(range(10000))\n"
         "        task.done(by='first')\n",
-        COLABCTL_LEASE="1s",
+        COLABCTL_LEASE="3s",
     )
     until((project.root / "started").exists)
     second = project.start_python("-c", RUN_ALL)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.processes import Project
+from tests.processes import START_TOGETHER, Project
 
 pytest.importorskip("optuna")
 
@@ -49,11 +49,8 @@ def test_suggested_parameters_values_and_attributes_land_in_the_ledger(project: 
 
 
 def test_several_workers_share_the_study(project: Project) -> None:
-    project.declare(
-        "shared",
-        sweep(20),
-        STUDY.replace("return abs", "import time; time.sleep(0.1)\n    return abs"),
-    )
+    program = START_TOGETHER + STUDY.replace("return abs", "start_together(2)\n    return abs")
+    project.declare("shared", sweep(20), program)
     workers = [project.start("work", "shared", member=member) for member in ("ana", "ben")]
     assert [worker.wait(120) for worker in workers] == [0, 0]
     rows = project.results("shared")

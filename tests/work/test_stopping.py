@@ -90,7 +90,7 @@ def train(params, task):
 """
     project.declare("deaf", SWEEP.format(program="train.py:train"), program)
     peers(project, "deaf")
-    worked = project.run("work", "deaf", COLABCTL_KILL_AFTER="0.2s")
+    worked = project.run("work", "deaf", COLABCTL_KILL_AFTER="2s")
     assert worked.code == 0, worked.err
     assert (project.root / "stop-seen.txt").exists()
     row = project.results("deaf")[0]

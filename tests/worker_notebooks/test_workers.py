@@ -3,8 +3,10 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
+from colabctl.version import VERSION
 from tests.processes import Project
 from tests.worker_notebooks.conftest import SWEEP, TRAIN, Share
 from tests.worker_notebooks.machine import Machine, bare_python, plant
@@ -22,8 +24,18 @@ def ran(project: Project, sweep: str = "first") -> int:
     return len(project.events(sweep, "done"))
 
 
-def test_a_fresh_machine_in_colab_becomes_a_worker(tmp_path: Path, share: Share) -> None:
+def packages(python: Path) -> dict[str, str]:
+    """Return the packages of a Python, as pip lists them, with their versions."""
+    command = [str(python), "-m", "pip", "list", "--format", "json"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {package["name"]: package["version"] for package in json.loads(listed)}
+
+
+def test_a_fresh_machine_in_colab_becomes_a_worker_and_keeps_its_packages(
+    tmp_path: Path, share: Share
+) -> None:
     machine = Machine(tmp_path / "fresh", bare_python(tmp_path / "python"))
+    before = packages(machine.python)
     project = share(machine.drive / "MyDrive" / "churn")
     done = machine.run(worker(project), "import colabctl; print(colabctl.__file__)")
     assert not done.failed, done.error
@@ -34,6 +46,8 @@ def test_a_fresh_machine_in_colab_becomes_a_worker(tmp_path: Path, share: Share)
     )
     assert machine.calls == ["mount", "flush"]
     assert str(tmp_path / "python" / "lib") in done.text  # it is that of the wheel
+    assert packages(machine.python) == {**before, "colabctl-drive": VERSION}
+    assert before.keys() >= {"ipykernel", "rich", "tornado"}
 
 
 def test_to_run_each_cell_twice_is_harmless(colab: Machine, share: Share) -> None:

@@ -33,7 +33,7 @@ _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
-    *("max_retries", "task_timeout", "code", "claims"),
+    *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
     *_KERNEL_KEYS,
 )
 _WANDB_KEYS = (
@@ -83,9 +83,14 @@ class Declaration:
     task_timeout: float | None = None
     """Seconds."""
     code: tuple[str, ...] = ()
-    """Files and folders that tasks need, besides the program."""
+    """Files and folders that tasks need, besides what is found."""
+    cwd: str | None = None
+    """The current folder of tasks, from the project's root."""
     claims: Claims = "eager"
+    process_tasks: int = 0
+    """Number of tasks after which a function's process is replaced; 0 for never."""
     kernels: KernelOptions = field(default_factory=KernelOptions)
+    keep_wandb: bool = False
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -188,8 +193,11 @@ def _declaration(source: str, top: Fields) -> Declaration:
         max_retries=1 if retries is None else retries,
         task_timeout=_task_timeout(top),
         code=top.texts("code") or (),
+        cwd=top.text("cwd"),
         claims=top.word("claims", get_args(Claims)) or "eager",
+        process_tasks=_process_tasks(top),
         kernels=_kernels(top),
+        keep_wandb=top.flag("keep_wandb") or False,
         content=top.content,
     )
 
@@ -244,6 +252,15 @@ def _kernels(top: Fields) -> KernelOptions:
         shell_errors=top.word("shell_errors", get_args(ShellErrors)) or "raise",
         keep=top.word("keep_notebooks", get_args(Keep)) or "failed",
     )
+
+
+def _process_tasks(top: Fields) -> int:
+    number = top.whole("process_tasks", least=1) or 0
+    program = top.content.get("program")
+    if number and not (isinstance(program, str) and ":" in program):
+        top.note("process_tasks", "for functions only, ignored; notebooks have kernel_tasks")
+        return 0
+    return number
 
 
 def _sampler(top: Fields, method: Method | None) -> SamplerName:

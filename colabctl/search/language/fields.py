@@ -102,6 +102,10 @@ class Fields:
         self.problem(key, f"must be one of {', '.join(words)}, not {shown(value)}{hint}")
         return None
 
+    def flag(self, key: str) -> bool | None:
+        """Return true or false."""
+        return self._checked(key, not_a_flag)  # type: ignore[no-any-return]
+
     def _checked(self, key: str, fault: Callable[[Any], str | None]) -> Any:
         """Return the value of a key, or None if `fault` returns a message for it."""
         value = self.content.get(key)
@@ -127,6 +131,11 @@ def not_a_number(value: Any) -> str | None:
         if meant is not None:
             return f"must be a number, not {shown(value)}; write {meant!r}"
     return f"must be a number, not {shown(value)}"
+
+
+def not_a_flag(value: Any) -> str | None:
+    """Return a message if a value is neither true nor false."""
+    return None if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
 
 
 def not_whole(value: Any, least: int | None = None) -> str | None:
