@@ -1,5 +1,14 @@
 """Share one machine-learning project in a Drive folder; every notebook works on one sweep."""
 
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - a checkout runs without an installer that checks
+    sys.exit(f"colabctl needs Python 3.11 or newer, but this is {sys.version.split()[0]}")
+
+from colabctl import interrupts
+
+interrupts.quit_if_command()
+
 from typing import TYPE_CHECKING
 
 # At the top, because importing the module sets colabctl.task, which must be the function below.

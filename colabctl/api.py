@@ -126,6 +126,7 @@ class Project:
             member=self.member,
             now=time.time(),
             approvals=approvals_for(self.root, os.environ),
+            here=Path.cwd(),
         )
         return Sweep(self, declared.layout)
 

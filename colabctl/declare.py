@@ -1,17 +1,23 @@
 """Declares a sweep: freezes its code, writes its task files, and finally its plan."""
 
+import ast
 import difflib
 import hashlib
 import json
+import re
 import time
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from colabctl.code import frozen
+from colabctl.code import frozen, signature
+from colabctl.code.freeze import Asked, Frozen, freeze
+from colabctl.code.frozen import Code
+from colabctl.code.places import Places
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.notebook import parameters, reading
@@ -21,11 +27,13 @@ from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration, Expansion, expand, read, read_declared
 from colabctl.search.language.command import interpreter_of
+from colabctl.search.language.command_words import hydra_notes
 from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
-from colabctl.sharedfs.names import check_folder, check_name
+from colabctl.sharedfs.names import check_name, safe_name
 from colabctl.version import VERSION
+from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
 _HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
@@ -35,11 +43,11 @@ _CHECKS, _BETWEEN_CHECKS = 50, 0.02  # of a plan that is being written; seconds
 
 @dataclass(frozen=True)
 class Declared:
-    """A declared sweep; `new` if it was not declared before."""
+    """A declared sweep and its program; `new` if it was not declared before."""
 
     layout: SweepLayout
     plan: Plan
-    code: frozen.Code
+    program: "Preview"
     notes: tuple[str, ...]
     new: bool
 
@@ -95,25 +103,25 @@ def declare(
     member: str,
     now: float,
     approvals: Approvals,
-    program_folder: Path | None = None,
+    file: Path | None = None,
+    here: Path | None = None,
 ) -> Declared:
     """Write a sweep into the project, or return the same sweep if it is declared already.
 
-    The program is looked up in `program_folder` (the sweep file's), then in the project. This
-    member's approval of the code goes into `approvals`; `now` is in seconds since 1970. Raises
-    UserError, with nothing written, if preview does or if another sweep has the name.
+    The program is looked up `here` (where the user stands), beside the sweep `file` and above it,
+    and in the project. This member's approval of the code goes into `approvals`; `now` is in
+    seconds since 1970. Raises UserError, with nothing written, if preview does or if another sweep
+    has the name.
     """
-    program = preview(draft, name, [program_folder or layout.root, layout.root])
+    program = preview(draft, name, places_in(layout, file, here))
     sweep, code = layout.sweep(name), program.code
-    plan = _plan(
-        draft, code, layout, config, kind=program.kind, name=sweep.name, member=member, now=now
-    )
+    plan = _plan(draft, program, layout, config, name=sweep.name, member=member, now=now)
     old = _existing(sweep) or _write(sweep, plan, draft, code)
     if old is None:
         notes = (*draft.notes, *program.how, *program.notes)
-        declared = Declared(sweep, plan, code, notes, new=True)
+        declared = Declared(sweep, plan, program, notes, new=True)
     else:
-        declared = _same(old, plan, draft, code, sweep)
+        declared = _same(old, plan, draft, program, sweep)
     if declared.plan.program is None:
         return declared
     try:
@@ -127,7 +135,7 @@ def declare(
     return declared
 
 
-def approval_of(plan: Plan, code: frozen.Code, config: Config, now: float) -> Approval:
+def approval_of(plan: Plan, code: Code, config: Config, now: float) -> Approval:
     """Return the approval of a sweep's code at the time `now`, in seconds since 1970."""
     assert plan.program is not None, "there is nothing to approve"
     return Approval(
@@ -141,7 +149,7 @@ def approval_of(plan: Plan, code: frozen.Code, config: Config, now: float) -> Ap
     )
 
 
-def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: frozen.Code) -> Plan | None:
+def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | None:
     """Write a sweep; if someone else has just declared it, return their plan."""
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
@@ -181,16 +189,16 @@ def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
 
 def _plan(
     draft: Draft,
-    code: frozen.Code,
+    program: "Preview",
     layout: Layout,
     config: Config,
     *,
-    kind: Kind,
     name: str,
     member: str,
     now: float,
 ) -> Plan:
     declaration, expansion = draft.declaration, draft.expansion
+    kind, made = program.kind, program.frozen
     guard = guard_for(layout.root, config.consistency)
     heartbeat, lease = _HEARTBEAT_AND_LEASE[guard.consistency]
     if config.heartbeat is not None:
@@ -200,7 +208,7 @@ def _plan(
         lease = config.lease
         heartbeat = min(heartbeat, lease / HEARTBEATS)
     metric = declaration.metric
-    runs_loop = kind == "loop" and declaration.program is not None
+    runs_loop = kind == "loop" and made.program is not None
     return Plan(
         sweep=name,
         total=expansion.total,
@@ -209,13 +217,16 @@ def _plan(
         consistency=guard.consistency,
         heartbeat=heartbeat,
         lease=lease,
-        source_digest=_source_digest(draft, code),
+        source_digest=_source_digest(draft, made.code),
         declared_by=member,
         declared_at=now,
-        program=declaration.program,
-        command=declaration.command,
-        code_digest=code.digest,
-        code_origin=_origin(code, layout.root),
+        title=_title(declaration),
+        program=made.program,
+        command=made.command,
+        cwd=made.cwd,
+        import_path=made.import_path,
+        code_digest=made.code.digest,
+        code_origin="." if made.code.origin == layout.root.resolve() else None,
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
         max_retries=declaration.max_retries,
@@ -225,17 +236,21 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
+        parameters=expansion.parameters,
+        process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
+        keep_wandb=declaration.keep_wandb,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
     )
 
 
-def _origin(code: frozen.Code, root: Path) -> str | None:
-    if code.origin is None or not code.origin.resolve().is_relative_to(root.resolve()):
-        return None
-    return code.origin.resolve().relative_to(root.resolve()).as_posix()
+def _title(declaration: Declaration) -> str | None:
+    """Return the `name:` of a file on one line if no folder can have it, else None."""
+    name = declaration.name
+    title = " ".join(name.split()) if name is not None else None
+    return title if title and safe_name(title) != unicodedata.normalize("NFC", title) else None
 
 
 def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
@@ -246,7 +261,7 @@ def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     return rule.to_json() if rule else None
 
 
-def _source_digest(draft: Draft, code: frozen.Code) -> str:
+def _source_digest(draft: Draft, code: Code) -> str:
     """Return the digest of everything that the sweep's tasks depend on."""
     content = {
         key: value
@@ -261,12 +276,17 @@ def _source_digest(draft: Draft, code: frozen.Code) -> str:
 
 @dataclass(frozen=True)
 class Preview:
-    """The program of a draft: its code, its kind, notes for the author, and its notebook."""
+    """The program of a draft: what is frozen, its kind, notes for the author, its notebook."""
 
-    code: frozen.Code
+    frozen: Frozen
     kind: Kind
     notes: tuple[str, ...] = ()
     notebook: Notebook | None = None
+
+    @property
+    def code(self) -> Code:
+        """The frozen code."""
+        return self.frozen.code
 
     @property
     def how(self) -> tuple[str, ...]:
@@ -279,39 +299,74 @@ class Preview:
         return (f"{name} has a parameters cell: it runs once for each task",)
 
 
-def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
+def places_in(layout: Layout, file: Path | None, here: Path | None) -> Places:
+    """Return where a sweep's program is looked up in a project."""
+    own = (layout.data, layout.results, layout.checkpoints, layout.sweeps, layout.records)
+    never = tuple(layout.relative(folder) for folder in (*own, layout.worker_notebooks))
+    return Places(layout.root, here or layout.root, file and file.absolute(), never)
+
+
+def preview(draft: Draft, name: str, places: Places) -> Preview:
     """Check a sweep's name and program, and write nothing.
 
-    The program is looked up in `folders`, in turn. Raises UserError for a name that is not
-    allowed, a program that cannot be frozen or run, and a notebook that does not use the
-    parameters or imports a module that is not frozen; NoProgramError if the program is not found.
+    Raises UserError for a name that is not allowed, a program that cannot be frozen or run, and a
+    notebook that does not use the parameters; NoProgramError if the program is not found.
     """
     check_name(name, "sweep")
     declaration = draft.declaration
-    program = declaration.program
-    code = frozen.freeze(program, declaration.code, list(dict.fromkeys(folders)))
+    asked = Asked(
+        declaration.program,
+        declaration.command,
+        declaration.code,
+        declaration.cwd,
+        tuple(dict.fromkeys(_texts(declaration.content.get("parameters")))),
+    )
+    made = freeze(asked, places, lambda file: interpreter_of(file) is not None)
     no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
     loop_notes = no_timeout if declaration.task_timeout else ()
-    if program is None:
-        return Preview(code, "loop", loop_notes)
-    if declaration.method == "optuna":
-        return Preview(code, "objective")
-    if ":" in program:
-        return Preview(code, "function")
-    if program.endswith(".ipynb") and declaration.command is None:
-        book = reading.read(code.files[check_folder(program, "program")], program)
-        frozen.check_imports(code, program, (cell.tree for cell in book.code))
+    if made.program is None:
+        return Preview(made, "loop", loop_notes)
+    if ":" in made.program:
+        return Preview(made, _kind_of_function(draft, made.program, made.code), made.notes)
+    if made.program.endswith(".ipynb") and declaration.command is None:
+        book = reading.read(made.code.files[made.program], made.program)
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
-        notes = parameters.check(book, names, warm=not declaration.kernels.fresh)
+        notes = (*parameters.check(book, names, warm=not declaration.kernels.fresh), *made.notes)
         if book.kind == "loop":
-            return Preview(code, "loop", (*notes, *loop_notes), book)
-        return Preview(code, "notebook", notes, book)
-    if declaration.command is None and interpreter_of(program) is None:
-        raise UserError(
-            f"program: no interpreter is known for {program}; "
-            'say how to run it, for example `command: ["bash", "${program}", "${args}"]`'
-        )
-    return Preview(code, "program")
+            return Preview(made, "loop", (*notes, *loop_notes), book)
+        return Preview(made, "notebook", notes, book)
+    notes = (
+        hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(made.code) else ()
+    )
+    return Preview(made, "program", (*notes, *made.notes))
+
+
+def _texts(values: Any) -> Iterator[str]:
+    """Yield the texts in the values of parameters, some of which may name files."""
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, Mapping | list):
+        for each in values.values() if isinstance(values, Mapping) else values:
+            yield from _texts(each)
+
+
+def _uses_hydra(code: frozen.Code) -> bool:
+    """Return whether frozen Python code imports Hydra."""
+    return any(
+        path.endswith(".py") and re.search(rb"^\s*(?:import|from)\s+hydra\b", content, re.MULTILINE)
+        for path, content in code.files.items()
+    )
+
+
+def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
+    """Check that tasks can call the function of `program`, and return its kind."""
+    tree = ast.parse(code.files[program.partition(":")[0]])
+    if draft.declaration.method == "optuna":
+        signature.check_objective(program, tree)
+        return "objective"
+    uses_wandb = any(b"wandb" in source for source in code.files.values())
+    signature.check_function(program, tree, draft.expansion.parameters, uses_wandb=uses_wandb)
+    return "function"
 
 
 def _existing(sweep: SweepLayout) -> Plan | None:
@@ -325,10 +380,17 @@ def _existing(sweep: SweepLayout) -> Plan | None:
         return None
 
 
-def _same(old: Plan, new: Plan, draft: Draft, code: frozen.Code, sweep: SweepLayout) -> Declared:
+def _same(old: Plan, new: Plan, draft: Draft, program: "Preview", sweep: SweepLayout) -> Declared:
     """Return the declared sweep if it is the same; else raise UserError with the differences."""
+    if new.title and new.title != old.title and safe_name(new.title) == new.sweep:
+        raise UserError(
+            f"a different sweep, {shown(old.title or old.sweep)}, already has the name "
+            f"{new.sweep}, which {shown(new.title)} would get too; choose another name "
+            f"(--name {new.sweep}-2)"
+        )
+    code = program.code
     if old.source_digest == new.source_digest:
-        return Declared(sweep, old, code, draft.notes, new=False)
+        return Declared(sweep, old, program, draft.notes, new=False)
     declared = read_declared(read_file(sweep.declaration, _LARGEST), "sweep.yaml")
     before, after = (yaml.safe_dump(each.content) for each in (declared, draft.declaration))
     differences = list(

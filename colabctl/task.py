@@ -1,10 +1,16 @@
 """A task, as seen by the code that runs it."""
 
+import errno
 import json
 import math
 import os
-from collections.abc import Mapping
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Complex, Real
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -12,6 +18,9 @@ from typing import Any, Protocol, Self
 from colabctl.errors import UserError
 
 _DEEPEST = 20  # levels of lists and maps in a metric
+_MOST_DIGITS = 4000  # of an integer; Python refuses to write more than 4300 as text
+_MOST = 10**_MOST_DIGITS
+_LEAST = -_MOST
 
 
 @dataclass(frozen=True)
@@ -197,37 +206,91 @@ def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {str(name): _plain(str(name), value) for name, value in metrics.items()}
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, also of NumPy, torch and others; True is not."""
+    try:
+        plain = _plain("", value)
+    except TypeError:
+        return False
+    return isinstance(plain, int | float) and not isinstance(plain, bool)
+
+
 def _plain(name: str, value: Any, left: int = _DEEPEST) -> Any:
-    if value is None or type(value) in (bool, int, float, str):
+    kind = type(value)
+    if kind is float or kind is str or kind is bool or value is None:
         return value
-    if isinstance(value, Mapping | list | tuple) and not left:
-        raise TypeError(f"metric {name[:40]!r} is nested more than {_DEEPEST} levels deep")
-    if isinstance(value, Mapping):
-        return {str(key): _plain(f"{name}.{key}", part, left - 1) for key, part in value.items()}
-    if isinstance(value, list | tuple):
+    if kind is int and _LEAST < value < _MOST:
+        return value
+    if isinstance(value, Mapping | list | tuple):
+        if not left:
+            raise TypeError(f"metric {name[:40]!r} is nested more than {_DEEPEST} levels deep")
+        if isinstance(value, Mapping):
+            return {str(k): _plain(f"{name}.{k}", part, left - 1) for k, part in value.items()}
         return [_plain(name, part, left - 1) for part in value]
-    item = getattr(value, "item", None)  # NumPy, torch, jax: a scalar or an array of one
-    if callable(item) and math.prod(getattr(value, "shape", ())) == 1:
-        return _plain(name, item())
+    try:
+        plain = _scalar(value)
+    except Exception as error:  # a library's own type may raise anything
+        raise TypeError(_refusal(name, value)) from error
+    if plain is None:
+        raise TypeError(_refusal(name, value))
+    return plain
+
+
+def _refusal(name: str, value: Any) -> str:
+    if isinstance(value, int):
+        return f"metric {name!r} is an integer with more than {_MOST_DIGITS} digits"
+    return f"metric {name!r} is of type {type(value).__name__}; use a number or text"
+
+
+def _scalar(value: Any) -> bool | int | float | str | None:
+    """Return the number that float() gives, or the text; None for anything else.
+
+    An integer stays an integer, and an array or tensor of one element counts as the element.
+    """
     for kind in (str, float, int):  # subclasses, such as an enumeration's members
         if isinstance(value, kind):
-            return kind(value)
-    raise TypeError(f"metric {name!r} is of type {type(value).__name__}; use a number or text")
+            return None if type(value) is int else kind(value)
+    if isinstance(value, bytes | bytearray) or math.prod(getattr(value, "shape", ())) != 1:
+        return None
+    if not callable(
+        getattr(value, "mask", len)
+    ):  # NumPy: float() gives nan for a masked value, item() its old value
+        with warnings.catch_warnings(action="ignore"):
+            return float(value)
+    item = getattr(value, "item", None)  # NumPy, torch, jax
+    element = item() if callable(item) else value
+    if type(element) in (bool, int, float, str):
+        return element  # type: ignore[no-any-return]
+    is_complex = isinstance(element, Complex) and not isinstance(element, Real)
+    # NumPy's longdouble, TensorFlow, Decimal, Fraction
+    return float(element) if hasattr(type(element), "__float__") and not is_complex else None
 
 
 class FileRecorder:
-    """Records through the files of an assignment."""
+    """Records through the files of an assignment, from any number of processes at once."""
 
     def __init__(self, assignment: Assignment) -> None:
+        self._name = assignment.task
         self._result = Path(assignment.result)
         self._reports = Path(assignment.reports)
         self._stop = Path(assignment.stop) if assignment.stop else None
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
         """Append a line to the reports file; `asks` means that the program checks should_stop."""
-        line = json.dumps({"step": step, "values": values, "asks": True}) + "\n"
-        with self._reports.open("a", encoding="utf-8") as file:
-            file.write(line)
+        entry = {"step": step, "values": values, "asks": True}
+        rank = _rank()
+        if rank is not None:
+            entry["rank"] = rank
+        line = (json.dumps(entry) + "\n").encode()
+        try:
+            handle = os.open(self._reports, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            raise self._ended() from None
+        try:  # in a single write, which the system does not mix with those of other processes
+            if os.write(handle, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._reports))
+        finally:
+            os.close(handle)
 
     def should_stop(self) -> bool:
         """Whether the worker has created the stop file."""
@@ -237,14 +300,68 @@ class FileRecorder:
         """Do nothing: a program is never an objective."""
 
     def done(self, metrics: dict[str, Any]) -> None:
-        """Write the result file in one step, so that the worker never reads a part of it."""
-        part = self._result.with_suffix(".part")
-        part.write_text(json.dumps(metrics), encoding="utf-8")
-        part.replace(self._result)
+        """Add metrics to the result file, or to a file of its own if this is another rank than 0.
+
+        The file changes in one step, so that the worker never reads a part of it.
+        """
+        rank = _rank()
+        file = self._result
+        if rank:
+            file = file.with_stem(f"{file.stem}-{rank}")
+        part = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            with _locked(file.parent):
+                part.write_text(json.dumps({**_earlier(file), **metrics}), encoding="utf-8")
+                part.replace(file)
+        except FileNotFoundError:
+            raise self._ended() from None
 
     def failed(self, error: BaseException) -> None:
         """Let the program end with the exception: its exit code reports the failure."""
         raise error
+
+    def _ended(self) -> UserError:
+        return UserError(
+            f"task {self._name} has ended, so this process cannot record its values; wait for all "
+            "processes before the task ends"
+        )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Exclude the task's other processes, on systems that can lock a folder."""
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _earlier(file: Path) -> dict[str, Any]:
+    """Return what processes of this task have written so far."""
+    try:
+        metrics = json.loads(file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return metrics if isinstance(metrics, dict) else {}
+
+
+def _rank() -> int | None:
+    """Return this process's number in a distributed program; None if it is not one."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return int(distributed.get_rank())
+    for name in ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "LOCAL_RANK"):
+        text = os.environ.get(name, "")
+        if text.isdecimal():
+            return int(text)
+    return None
 
 
 def from_environment() -> Task:

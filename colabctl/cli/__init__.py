@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from colabctl import interrupts
 from colabctl.cli.app import app
 from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
@@ -20,9 +21,12 @@ _STDERR = 2
 def main() -> None:
     """Run the command; exit with 0 if done, 1 if the user can fix it, 2 for wrong usage.
 
+    Ctrl-C ends it with 130, as a shell expects, and never with a traceback.
+
     A reader that stops early, such as `head`, changes neither what the command does nor its exit
     code: `verify` still says whether the data has changed.
     """
+    quits = interrupts.raise_again()
     sys.stdout, sys.stderr = _ignoring_closed_pipes(sys.stdout), _ignoring_closed_pipes(sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):  # escape what the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -38,6 +42,11 @@ def main() -> None:
         message = f"{error.filename or 'a file'}: {error.strerror or error}"
         print(plain(f"colabctl: {one_line(message)}"), file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(interrupts.CODE)
+    finally:
+        if quits:
+            interrupts.quit_again()
 
 
 def _flush_output() -> None:

@@ -82,7 +82,7 @@ def _wandb(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export.wandb_sweeps import wandb_sweeps
 
     name = sweep.plan.sweep
-    sweeps, notes = wandb_sweeps(sweep.declaration(), sweep.cells(), name)
+    sweeps, notes = wandb_sweeps(sweep.declaration(), sweep.cells(), sweep.plan.title or name)
     folder = output or Path(f"{name}-wandb")
     paths = write_sweeps(sweeps, folder, name, notes, replace=force)
     files = [

@@ -189,6 +189,7 @@ def _headline(seen: "Status") -> "RenderableType":
     finished = seen.done + seen.pruned + seen.failed
     line = Text.assemble(
         styled(seen.sweep, "bold"),
+        styled(f" ({cut(seen.title)})" if seen.title else ""),
         f"  {seen.state}  {finished}/{seen.total} finished",
     )
     for count, word in (

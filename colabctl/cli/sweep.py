@@ -14,7 +14,7 @@ from colabctl.cli.terminal import command_line, counted, cut, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from colabctl.declare import Draft
+    from colabctl.declare import Draft, Preview
 
 _MAX_SIZE = 1_000_000  # bytes; people write sweep files by hand
 _PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
@@ -77,12 +77,14 @@ def sweep(
     from colabctl.declare import declare, draft
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
+    from colabctl.sharedfs.names import safe_name
 
     sweep_draft = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
-    name = name or sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
+    title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
+    name = name or safe_name(title)
     if dry_run:
-        notes, inserted = _previewed(sweep_draft, name, file.absolute().parent, root)
-        summary = _summary(sweep_draft, name, (*sweep_draft.notes, *notes))
+        program, notes, inserted = _previewed(sweep_draft, name, file, root)
+        summary = _summary(sweep_draft, name, (*sweep_draft.notes, *notes), program)
         _show(summary, sweep_draft, inserted, as_json)
         return
     layout, config = open_project(root)
@@ -94,48 +96,54 @@ def sweep(
         member=working_member(config, member),
         now=time.time(),
         approvals=approvals_for(layout.root, os.environ),
-        program_folder=file.absolute().parent,
+        file=file,
+        here=Path.cwd(),
     )
     place_wheel(layout)
     for note in declared.notes:
         tell(f"note: {note}")
     if as_json:
-        print_json({**_summary(sweep_draft, name, declared.notes), "new": declared.new})
+        summary = _summary(sweep_draft, name, declared.notes, declared.program)
+        print_json({**summary, "new": declared.new})
         return
     state = "declared" if declared.new else "already declared"
     print(f"{name}: {counted(declared.plan.total, 'task')}, {state}")
-    tell(f"run it: {command_line('work', name)}    see it: {command_line('status', name)}")
+    if declared.plan.program is None:
+        tell(f'run it in a notebook or script: for task in colabctl.open().sweep("{name}").tasks()')
+    else:
+        tell(f"run it: {command_line('work', name)}    see it: {command_line('status', name)}")
 
 
 def _previewed(
-    draft: "Draft", name: str, folder: Path, root: Path | None
-) -> tuple[tuple[str, ...], str]:
-    """Return notes on a draft's program, and the cell that is inserted into its notebook.
+    draft: "Draft", name: str, file: Path, root: Path | None
+) -> tuple["Preview | None", tuple[str, ...], str]:
+    """Return a draft's program, notes on it, and the cell that is inserted into its notebook.
 
     Raises UserError if the sweep could not be declared, but not for a missing program: people often
     try a sweep file before its program exists.
     """
     from colabctl import declare
-    from colabctl.code.frozen import NoProgramError
+    from colabctl.code.places import Places
+    from colabctl.code.program import NoProgramError
     from colabctl.notebook.injection import preview
 
-    folders = [folder]
+    places = Places(None, Path.cwd(), file.absolute())
     with suppress(UserError):  # a dry run needs no project
-        folders.append(open_project(root)[0].root)
+        places = declare.places_in(open_project(root)[0], file, Path.cwd())
     try:
-        program = declare.preview(draft, name, folders)
+        program = declare.preview(draft, name, places)
     except NoProgramError as missing:
-        return (f"{missing}",), ""
+        return None, (f"{missing}",), ""
     if program.notebook is None:
-        return program.notes, ""
+        return program, program.notes, ""
     first = next((draw.params for draw in draft.expansion.tasks()), {})
     if first is None and program.notebook.parameters is not None:
         inserted = (
             f"{program.notebook.name} runs once for each task; its parameters are chosen when a "
             f"task is claimed, and inserted after cell {program.notebook.parameters.number}"
         )
-        return program.notes, inserted
-    return program.notes, preview(program.notebook, first or {}, "the first task")
+        return program, program.notes, inserted
+    return program, program.notes, preview(program.notebook, first or {}, "the first task")
 
 
 def _read(file: Path) -> bytes:
@@ -156,13 +164,19 @@ def _read(file: Path) -> bytes:
     return content
 
 
-def _summary(draft: "Draft", name: str, notes: tuple[str, ...]) -> dict[str, Any]:
+def _summary(
+    draft: "Draft", name: str, notes: tuple[str, ...], program: "Preview | None"
+) -> dict[str, Any]:
     expansion = draft.expansion
+    made = program.frozen if program is not None else None
     return {
         "sweep": name,
         "tasks": expansion.total,
         "cells": [{"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells],
         "first": [draw.params for draw in islice(expansion.tasks(), 5)],
+        "program": made.program if made is not None else None,
+        "cwd": made.cwd if made is not None else None,
+        "files": sorted(made.code.files) if made is not None else [],
         "notes": list(notes),
     }
 
@@ -174,6 +188,8 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
     declaration = draft.declaration
     tasks = counted(summary["tasks"], "task")
     print(f"{summary['sweep']}: {tasks}, method {declaration.method}")
+    for note in summary["notes"]:
+        print(plain(f"note: {note}"))
     if declaration.foreach:
         for cell in summary["cells"]:
             values = ", ".join(f"{key}={cut(str(value))}" for key, value in cell["values"].items())
@@ -181,8 +197,12 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
     print("first tasks:")
     for params in summary["first"]:
         print(f"  {'(chosen when it is claimed)' if params is None else _shown(params)}")
-    for note in summary["notes"]:
-        print(plain(f"note: {note}"))
+    if summary["files"]:
+        print(
+            f"runs {plain(one_line(summary['program']))} in {plain(one_line(summary['cwd']))}, with"
+        )
+        for path in summary["files"]:
+            print(plain(one_line(f"  {path}")))
     if inserted:
         print(inserted)
 

@@ -3,29 +3,28 @@
 import ast
 import errno
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from stat import S_ISREG
 
-from colabctl.errors import UserError, nearest
+from colabctl.errors import UserError
+from colabctl.notebook.document import normal_form
 from colabctl.sharedfs.files import read_file
-from colabctl.sharedfs.names import check_folder
 
 # A program with its modules is far smaller; anything larger is probably a folder of data.
-_MOST_FILES = 1000
-_MOST_BYTES = 20_000_000
+MOST_FILES = 5000
+MOST_BYTES = 20_000_000
+_CLOCKS = 300.0  # seconds by which two machines' clocks may differ
+_LARGEST_NOTEBOOK = 1 << 30  # bytes of a notebook's file, most of which are outputs
 _DEEPEST = 50  # levels of folders
 _IGNORED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "node_modules"})
 
 
-class NoProgramError(UserError):
-    """A sweep's program does not exist."""
-
-
 @dataclass(frozen=True)
 class Code:
-    """Files by POSIX path from `origin`, the folder that contains the program."""
+    """Files by POSIX path from `origin`: the project, or the repository outside it."""
 
     files: dict[str, bytes]
     origin: Path | None = field(default=None, compare=False)
@@ -40,59 +39,6 @@ class Code:
             digest.update(f"{path}\0{len(data)}\0".encode())
             digest.update(data)
         return digest.hexdigest()
-
-
-def freeze(program: str | None, others: Sequence[str], folders: Sequence[Path]) -> Code:
-    """Read the program ("train.py" or "train.py:train") and the `others`, files and folders.
-
-    Each is looked up in `folders` in turn. Raises NoProgramError if the program does not exist, and
-    UserError for another missing file, a path that leaves the folders, too many or too large files,
-    and a module in the program's folder that it imports but that would not be frozen.
-    """
-    if program is None:
-        if others:
-            raise UserError("code: has no effect without `program:`; remove it, or name a program")
-        return Code({})
-    file, colon, function = program.partition(":")
-    files: dict[str, bytes] = {}
-    origin, source = _look_up(file, "program", folders)
-    if source.is_dir():
-        raise UserError(f"program: {file} is a folder; name the file in it to run")
-    _add(files, check_folder(file, "program"), source)
-    if colon:
-        _check_function(file, function, files)
-    for name in others:
-        target = check_folder(name, "code")
-        _, source = _look_up(name, "code", folders)
-        for path in _walk(source) if source.is_dir() else [source]:
-            _add(files, str(PurePosixPath(target, path.relative_to(source).as_posix())), path)
-    code = Code(files, origin)
-    trees = (_parse(name, data) for name, data in files.items() if name.endswith(".py"))
-    check_imports(code, file, trees)
-    return code
-
-
-def check_imports(code: Code, program: str, trees: Iterable[ast.Module]) -> None:
-    """Raise UserError if `trees` import a module in the program's folder that is not frozen.
-
-    `program` is the program's path from code.origin.
-    """
-    assert code.origin is not None
-    folder = PurePosixPath(program).parent
-    missing = set()
-    for module in set().union(*map(_imports, trees)):
-        for candidate in (f"{module}.py", module):
-            path = code.origin / folder / candidate
-            is_module = path.is_file() or (path / "__init__.py").is_file()
-            name = (folder / candidate).as_posix()
-            if is_module and not any(PurePosixPath(f).is_relative_to(name) for f in code.files):
-                missing.add(name)
-    if missing:
-        names = ", ".join(sorted(missing))
-        raise UserError(
-            f"program: {program} imports {names}, which is next to it but not frozen with it; add "
-            f"`code: [{names}]` to the sweep"
-        )
 
 
 def fetch(folder: Path, digest: str, program: str | None = None) -> Code:
@@ -112,7 +58,7 @@ def fetch(folder: Path, digest: str, program: str | None = None) -> Code:
             f"{folder} {differs if files else 'is missing or empty'}; if the sweep was declared a "
             "moment ago, try again; otherwise declare it again under another name"
         )
-    if program is not None and check_folder(program.partition(":")[0], "program") not in files:
+    if program is not None and program.partition(":")[0] not in files:
         raise UserError(
             f"{folder} does not contain the sweep's program {program!r:.80}, so its plan.json is "
             "damaged; restore that file from the folder's version history"
@@ -128,33 +74,27 @@ def write(code: Code, folder: Path) -> None:
         path.write_bytes(data)
 
 
-def changed(code: Code, origin: Path) -> list[str]:
-    """Return the files of `code` that have since been changed or removed in `origin`."""
+def changed(folder: Path, origin: Path, declared_at: float) -> list[str]:
+    """Return the frozen files in `folder` that have since been changed or removed in `origin`.
 
-    def is_same(name: str, data: bytes) -> bool:
+    `declared_at` is in seconds since 1970. It reads only files of the same size that were modified
+    since then, give or take the difference between two machines' clocks.
+    """
+
+    def is_same(name: str, frozen: Path) -> bool:
         with suppress(OSError):
-            return read_file(origin / name, len(data)) == data
+            status, is_notebook = (origin / name).stat(), name.endswith(".ipynb")
+            if not S_ISREG(status.st_mode):
+                return False
+            if status.st_size != frozen.stat().st_size and not is_notebook:
+                return False
+            if status.st_mtime < declared_at - _CLOCKS:
+                return True
+            return read_source(origin / name, MOST_BYTES) == read_file(frozen, MOST_BYTES)
         return False
 
-    return [name for name, data in sorted(code.files.items()) if not is_same(name, data)]
-
-
-def _look_up(name: str, key: str, folders: Sequence[Path]) -> tuple[Path, Path]:
-    """Return the first of the folders that has `name`, and the path there."""
-    relative = check_folder(name, key)
-    for folder in folders:
-        path = folder / relative
-        if path.is_file() or path.is_dir():
-            return folder, path
-        if path.exists():
-            raise UserError(f"{key}: {path} is neither a file nor a folder; name one that is")
-    around = [(folder / relative).parent for folder in folders]
-    names = [path.name for folder in around for path in sorted(folder.glob("*"))]
-    near = nearest(PurePosixPath(name).name, names)
-    hint = f"; did you mean {near}?" if near else ""
-    where = " or ".join(dict.fromkeys(map(str, folders)))
-    error = NoProgramError if key == "program" else UserError
-    raise error(f"{key}: {name} does not exist in {where}{hint}")
+    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    return [name for name, path in sorted(files.items()) if not is_same(name, path)]
 
 
 def _walk(folder: Path, left: int = _DEEPEST) -> Iterator[Path]:
@@ -175,54 +115,35 @@ def _walk(folder: Path, left: int = _DEEPEST) -> Iterator[Path]:
             yield path
 
 
+def read_source(path: Path, most: int) -> bytes:
+    """Return a file of code with at most `most` bytes, and of a notebook only what runs of it.
+
+    Raises OSError as `read_file` does.
+    """
+    if path.suffix != ".ipynb":
+        return read_file(path, most)
+    content = normal_form(read_file(path, _LARGEST_NOTEBOOK))
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"has more than {most:,} bytes", str(path))
+    return content
+
+
 def _add(files: dict[str, bytes], name: str, path: Path) -> None:
     try:
-        files[name] = read_file(path, _MOST_BYTES - sum(map(len, files.values())))
-        if len(files) <= _MOST_FILES:
+        files[name] = read_file(path, MOST_BYTES - sum(map(len, files.values())))
+        if len(files) <= MOST_FILES:
             return
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
     raise UserError(
-        f"code: more than {_MOST_FILES} files or {_MOST_BYTES // 1_000_000} MB "
+        f"code: more than {MOST_FILES} files or {MOST_BYTES // 1_000_000} MB "
         f"(at {name}); freeze only code, and read data from the project"
     )
 
 
-def _parse(name: str, data: bytes) -> ast.Module:
+def parse(name: str, data: bytes) -> ast.Module:
     try:
         return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"program: {name} is not valid Python: {error}") from None
-
-
-def _check_function(file: str, function: str, files: dict[str, bytes]) -> None:
-    """Raise UserError unless the file defines or imports the function at its top level."""
-    if not file.endswith(".py"):
-        raise UserError(f"program: {file} is not a Python file, so it has no function {function}")
-    tree = _parse(file, next(iter(files.values())))
-    names = {
-        name.asname or name.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in node.names
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    if function not in names and "*" not in names:
-        near = nearest(function, names)
-        hint = f"; did you mean {near}?" if near else ""
-        raise UserError(f"program: {file} has no function {function!r}{hint}")
-
-
-def _imports(tree: ast.Module) -> set[str]:
-    modules: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            modules |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            modules.add(node.module.partition(".")[0])
-    return modules

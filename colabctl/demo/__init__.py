@@ -67,7 +67,7 @@ def run(root: Path, trials: int) -> None:
         member=MEMBERS[0],
         now=time.time(),
         approvals=approvals_for(root, os.environ),
-        program_folder=file.parent,
+        file=file,
     )
     plan = declared.plan
     console.print(

@@ -42,7 +42,7 @@ def studies(
     finished; before, the attributes `task` and `trial` identify them. A done task whose metric is
     not a number has failed in Optuna. The value of a pruned task is its last report.
     """
-    start, names = 0, _names(plan.sweep, cells)
+    start, names = 0, _names(plan.title or plan.sweep, cells)
     for cell, name in zip(cells, names, strict=True):
         finished = [
             index for index in range(start, start + cell.tasks) if state.tasks[index].finished

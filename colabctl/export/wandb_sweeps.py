@@ -35,7 +35,9 @@ MOST_SWEEPS = 10_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # of a parameter, in W&B's schema
 _MACRO = re.compile(r"\$\{([^}]*)\}")
 _MACROS = re.compile(r"env|interpreter|program|args(_[a-z_]+)?|envvar:.*")  # W&B's
-_COLABCTL_KEYS = ("sampler", "seed", "max_retries", "task_timeout", "code", "claims")
+_COLABCTL_KEYS = (
+    *("sampler", "seed", "max_retries", "task_timeout", "code", "claims", "keep_wandb"),
+)
 _WANDB_KEYS = ("project", "entity")  # ignored here, but exported
 _LONGEST_WORD = 60
 

@@ -14,7 +14,6 @@ from typing import Any, Literal, get_args, get_origin
 from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.sharedfs.mounts import Consistency
-from colabctl.sharedfs.names import check_folder
 from colabctl.sharedfs.records import damaged, read_record
 
 FORMAT = 1
@@ -43,18 +42,22 @@ class Plan:
         source_digest: digest of what sweep.yaml means, and of the code. Two declarations with
             the same digest are the same sweep.
         declared_at: seconds since 1970.
+        title: the sweep's name in its file, where that cannot be the name of a folder.
         program: the function or objective as "file.py:name", or the program's file, in code/.
         command: W&B's command with its macros; None for the default.
         cwd: the current folder of every task, as a POSIX path from code/.
         import_path: folders that Python imports from, as POSIX paths from code/.
         code_digest: digest of the frozen code, "" for a loop.
-        code_origin: the folder that it was frozen from, as a POSIX path in the project; None for
-            a folder elsewhere.
+        code_origin: "." if it was frozen from the project; None for a folder elsewhere.
         target: value of the metric that ends the sweep.
         sampler, seed: propose the parameters of deferred tasks.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
         declaration_digest: SHA-256 of sweep.yaml.
+        parameters: the names of the parameters, and whether every task has them.
+        process_tasks: number of tasks after which the process that calls a function is replaced;
+            0 for never.
         kernels: how a notebook's kernels are used, as run/notebook/kernel_lifecycle.py reads it.
+        keep_wandb: whether W&B's own files are kept in the task's folder.
         made_with: version of colabctl that declared the sweep.
         cells: {"values": {...}, "tasks": n} for each combination of `foreach`.
 
@@ -70,6 +73,7 @@ class Plan:
     source_digest: str
     declared_by: str
     declared_at: float
+    title: str | None = None
     program: str | None = None
     command: tuple[str, ...] | None = None
     cwd: str = "."
@@ -86,7 +90,10 @@ class Plan:
     seed: int = 0
     early_terminate: Mapping[str, Any] | None = None
     declaration_digest: str = ""
+    parameters: Mapping[str, Any] | None = None
+    process_tasks: int = 0
     kernels: KernelOptions | None = None
+    keep_wandb: bool = False
     made_with: str = ""
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
@@ -209,6 +216,14 @@ def _check(plan: Plan) -> None:
             _check_path("folder", folder)
     if plan.program is not None:
         _check_program(plan.program, plan.kind)
+    _check_function(plan)
+
+
+def _check_function(plan: Plan) -> None:
+    if plan.process_tasks < 0:
+        raise ValueError(f"process_tasks is {plan.process_tasks}")
+    if not all(type(always) is bool for always in (plan.parameters or {}).values()):
+        raise TypeError(f"parameters is {plan.parameters!r:.60}")
 
 
 def _fits(value: Any, annotation: Any) -> bool:
@@ -230,7 +245,10 @@ def _check_program(program: str, kind: Kind) -> None:
 
 def _check_path(key: str, path: str) -> None:
     """Raise ValueError for a path that leads out of the frozen code."""
-    try:
-        check_folder(path, key)
-    except UserError:
-        raise ValueError(f"{key} is {path!r:.60}") from None
+    parts = path.split("/")
+    if (
+        "\\" in path
+        or "\0" in path
+        or any(part in ("", ".", "..") or ":" in part for part in parts)
+    ):
+        raise ValueError(f"{key} is {path!r:.60}")

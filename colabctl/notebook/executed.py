@@ -3,11 +3,11 @@
 import html
 import json
 from collections.abc import Callable, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from colabctl.notebook import nodes
+from colabctl.notebook.document import cell_id
 from colabctl.notebook.reading import INJECTED, TAG, Notebook
 
 if TYPE_CHECKING:
@@ -63,16 +63,14 @@ class ExecutedNotebook:
 
 def prepare(notebook: Notebook, source: str | None) -> ExecutedNotebook:
     """Return the document to run, with `source` as a cell after the parameters cell."""
-    node = deepcopy(notebook.node)
     cells: list[NotebookNode] = []
     numbers: list[int | None] = []
     body = 0
-    for index, cell in enumerate(node.cells):
-        tags = cell.metadata.get("tags", [])
-        if INJECTED in tags or _BANNER in tags:
+    for index, content in enumerate(notebook.cells):
+        if INJECTED in content.tags or _BANNER in content.tags:
             continue  # inserted by papermill or colabctl in an earlier run
-        if FAILED in tags:
-            tags.remove(FAILED)
+        tags = tuple(tag for tag in content.tags if tag != FAILED)
+        cell = nodes.cell(cell_id(index + 1), replace(content, tags=tags))
         is_parameters = notebook.parameters is not None and index == notebook.parameters.index
         if is_parameters:
             body = len(cells)
@@ -82,8 +80,7 @@ def prepare(notebook: Notebook, source: str | None) -> ExecutedNotebook:
             _tag(cell, TAG)
             cells.append(nodes.code(INJECTED, source, INJECTED))
             numbers.append(None)
-    node.cells = cells
-    return ExecutedNotebook(node, tuple(numbers), body)
+    return ExecutedNotebook(nodes.notebook(cells), tuple(numbers), body)
 
 
 def _tag(cell: "NotebookNode", tag: str) -> None:

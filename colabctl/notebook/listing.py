@@ -2,7 +2,8 @@
 
 import json
 
-from colabctl.notebook import nodes
+from colabctl.errors import UserError
+from colabctl.notebook.document import decode
 
 
 def listing(content: bytes, *, numbered: bool = False) -> str | None:
@@ -15,18 +16,17 @@ def listing(content: bytes, *, numbered: bool = False) -> str | None:
     and harder to compare.
     """
     try:
-        node = nodes.notebook(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        cells = decode(content, "").cells
+    except UserError:
         return None
     parts: list[str] = []
-    for number, cell in enumerate(node.cells, 1):
-        code = cell.cell_type == "code"
-        tags = cell.metadata.get("tags")
+    for number, cell in enumerate(cells, 1):
+        code = cell.kind == "code"
         head = (
             "# %%",
             str(number) if numbered else "",
-            "" if code else f"[{cell.cell_type}]",
-            f"tags: {json.dumps(tags, ensure_ascii=False)}" if tags else "",
+            "" if code else f"[{cell.kind}]",
+            f"tags: {json.dumps(cell.tags, ensure_ascii=False)}" if cell.tags else "",
         )
         indent = "    " if code else "    # "
         # Not splitlines: it splits at characters that are not line ends in Python and IPython.

@@ -2,42 +2,40 @@
 
 from typing import TYPE_CHECKING, Any
 
+from colabctl.notebook.document import Cell
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
-def notebook(text: str) -> "NotebookNode":
-    """Return a notebook of format 4 as format 4.5, in which each cell has an id.
+def notebook(cells: "list[NotebookNode]") -> "NotebookNode":
+    """Return a notebook of format 4.5 in Python."""
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": spec, "language_info": {"name": "python"}}
+    return _node(nbformat=4, nbformat_minor=5, metadata=metadata, cells=cells)
 
-    Raises ValueError, with a message of one line, if the text is not such a notebook.
-    """
-    import nbformat  # noqa: PLC0415 - see above
-    from nbformat.validator import normalize  # noqa: PLC0415
 
-    try:
-        node = nbformat.reader.reads(text)  # type: ignore[no-untyped-call]
-        minor = node.get("nbformat_minor", 0)
-        if minor < 5:
-            node = nbformat.v4.upgrade(node, from_version=4, from_minor=minor)  # type: ignore[no-untyped-call]
-        normalized: NotebookNode
-        _, normalized = normalize(node)
-        nbformat.validate(normalized)
-    except (nbformat.ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(str(error).partition("\n")[0] or type(error).__name__) from None
-    return normalized
+def cell(name: str, content: Cell) -> "NotebookNode":
+    """Return a cell; `name` is its unique id."""
+    parts: dict[str, Any] = {
+        "cell_type": content.kind,
+        "id": name,
+        "source": content.source,
+        "metadata": {"tags": list(content.tags)} if content.tags else {},
+    }
+    if content.kind == "code":
+        parts |= {"execution_count": None, "outputs": []}
+    return _node(**parts)
 
 
 def code(name: str, source: str, tag: str) -> "NotebookNode":
-    """Return a code cell; `name` is its unique id."""
-    return _node(
-        cell_type="code", id=name, source=source, metadata={"tags": [tag]}, execution_count=None,
-        outputs=[],
-    )  # fmt: skip
+    """Return a code cell with a tag."""
+    return cell(name, Cell("code", source, (tag,)))
 
 
 def markdown(name: str, source: str, tag: str) -> "NotebookNode":
-    """Return a cell of text."""
-    return _node(cell_type="markdown", id=name, source=source, metadata={"tags": [tag]})
+    """Return a cell of text with a tag."""
+    return cell(name, Cell("markdown", source, (tag,)))
 
 
 def stream(name: str, text: str) -> "NotebookNode":

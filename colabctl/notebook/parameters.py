@@ -5,8 +5,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from colabctl.errors import UserError, nearest
-from colabctl.notebook.cells import Binding, CodeCell, asks_for_its_task, bindings
+from colabctl.notebook.bindings import Binding, bindings
+from colabctl.notebook.cells import CodeCell, asks_for_its_task
+from colabctl.notebook.obstacles import Obstacle, obstacles
 from colabctl.notebook.reading import Notebook
+
+# What may record a result: a task's method, W&B, or code in a module that gets the task.
+_RESULT = re.compile(r"\.(?:done|report)\s*\(|wandb|colabctl|WANDB", re.IGNORECASE)
 
 
 def check(notebook: Notebook, names: Iterable[str], *, warm: bool = True) -> tuple[str, ...]:
@@ -17,8 +22,9 @@ def check(notebook: Notebook, names: Iterable[str], *, warm: bool = True) -> tup
     assign, one that a later cell assigns again.
     """
     cell = notebook.parameters
+    found = list(obstacles(notebook.code, cell.index if cell else len(notebook.cells)))
     if cell is None:
-        return ()
+        return _checked(notebook, found, [], [])
     names = list(names)
     usable = [name for name in names if name.isidentifier() and not keyword.iskeyword(name)]
     problems = [
@@ -30,12 +36,24 @@ def check(notebook: Notebook, names: Iterable[str], *, warm: bool = True) -> tup
     bound = bindings(cell.tree)
     problems += _unassigned(cell, usable, bound)
     later = [other for other in notebook.code if other.index > cell.index]
-    problems += _overwritten(later, usable)
+    again = list(_overwritten(later, usable))
+    problems += [text for certain, text in again if certain]
     if warm:
         problems += _early(other for other in notebook.code if other.index < cell.index)
+    notes = [text for certain, text in again if not certain]
+    notes += [*_derived(cell, usable, bound), *_star_imports(later), *_not_python(notebook)]
+    notes += _no_result(notebook)
+    return _checked(notebook, found, problems, notes)
+
+
+def _checked(
+    notebook: Notebook, found: Iterable[Obstacle], problems: list[str], notes: list[str]
+) -> tuple[str, ...]:
+    """Return the notes; raise UserError if there are problems."""
+    for obstacle in found:
+        (problems if obstacle.certain else notes).append(str(obstacle))
     if problems:
         raise UserError("\n".join(f"{notebook.name}: {problem}" for problem in problems))
-    notes = [*_derived(cell, usable, bound), *_star_imports(later), *_not_python(notebook)]
     return tuple(f"{notebook.name}: {note}" for note in notes)
 
 
@@ -54,17 +72,26 @@ def _unassigned(cell: CodeCell, names: list[str], bound: list[Binding]) -> Itera
         yield f"cell {cell.number}, the parameters cell, does not assign {name}{hint}"
 
 
-def _overwritten(later: list[CodeCell], names: list[str]) -> Iterator[str]:
-    remaining = set(names)
+def _overwritten(later: list[CodeCell], names: list[str]) -> Iterator[tuple[bool, str]]:
+    """Yield what assigns a parameter again, and whether it does so on every run."""
+    found: dict[tuple[str, bool], str] = {}
     for cell in later:
         for binding in bindings(cell.tree):
-            if binding.name in remaining and binding.overwrites:
-                remaining.remove(binding.name)
-                yield (
-                    f"cell {cell.number}, line {binding.line} assigns {binding.name} again, so "
-                    f"the sweep's value is lost: {cell.line(binding.line)!r}; "
-                    "delete that line or use another name there"
-                )
+            if binding.name not in names or not binding.overwrites:
+                continue
+            name, line = binding.name, f"cell {cell.number}, line {binding.line}"
+            shown = repr(cell.line(binding.line))
+            text = (
+                f"{line} assigns {name} again, so the sweep's value is lost: {shown}; "
+                "delete that line or use another name there"
+                if binding.certain
+                else f"{line} may assign {name} again, and then the sweep's value is lost: {shown}"
+            )
+            found.setdefault((name, binding.certain), text)
+    certain = {name for name, is_certain in found if is_certain}
+    for (name, is_certain), text in found.items():
+        if is_certain or name not in certain:
+            yield is_certain, text
 
 
 def _early(above: Iterable[CodeCell]) -> Iterator[str]:
@@ -107,3 +134,11 @@ def _not_python(notebook: Notebook) -> Iterator[str]:
                 f"cell {cell.number}, line {line} is not Python: {cell.line(line)!r}; "
                 "unless IPython knows it, tasks will fail there"
             )
+
+
+def _no_result(notebook: Notebook) -> Iterator[str]:
+    if not any(_RESULT.search(cell.source) for cell in notebook.code):
+        yield (
+            "no cell records a result, such as task.done(loss=loss); to get a proposal, run: "
+            f"colabctl notebook prepare {notebook.name}"
+        )

@@ -5,6 +5,7 @@ goes to a log file, which holds only the current task's output. When the worker 
 closes, and this process kills itself and everything it started.
 """
 
+import math
 import os
 import queue
 import signal
@@ -12,107 +13,25 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import NoReturn
 
-from colabctl.run import messages
+from colabctl.run import device, messages
 from colabctl.run.failure import ProgramError, Pruned, TaskError, headline, last_exception, tail
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message
+from colabctl.run.process_state import ProcessState
+from colabctl.run.recorder import PipeRecorder, Send, StopFlag
 from colabctl.run.redaction import concealer
 from colabctl.run.settings import Settings
+from colabctl.run.workspace.workspace import Workspace
 from colabctl.task import Assignment, Task
 
 Assignments = queue.SimpleQueue[tuple[Assignment, ...]]
-Send = Callable[[Message], None]
-
-# Seconds that a task waits for the worker's answer, as the worker may be waiting for the folder.
-# The task sees a late answer the next time it asks.
-_ANSWER_WITHIN = 5.0
-
-
-class StopFlag:
-    """Whether the current task should stop, and how many of its reports the worker has answered.
-
-    The thread that reads the pipe sets it, and the task reads it.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._index = -1
-        self._answers = 0
-        self._stop = False
-
-    def reset(self, index: int) -> None:
-        """Clear the flag for the next task."""
-        with self._changed:
-            self._index, self._answers, self._stop = index, 0, False
-
-    def update(self, answer: messages.Answer) -> None:
-        """Record an answer; ignore it if it is for an earlier task."""
-        with self._changed:
-            if answer.index == self._index:
-                self._answers += 1
-                self._stop = self._stop or answer.stop
-                self._changed.notify_all()
-
-    def wait(self, reports: int) -> None:
-        """Wait for a limited time until the worker has answered this many reports."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._answers >= reports or self._stop, _ANSWER_WITHIN)
-
-    def is_set(self) -> bool:
-        """Whether the current task should stop."""
-        return self._stop
-
-
-class _PipeRecorder:
-    """Sends a task's values to the worker, but not after the task has ended.
-
-    `stop_flag` is None if the sweep never stops tasks early.
-    """
-
-    def __init__(self, index: int, send: Send, stop_flag: StopFlag | None) -> None:
-        self._index = index
-        self._send = send
-        self._stop_flag = stop_flag
-        self._lock = threading.Lock()
-        self._closed = False
-        self._reports = 0
-        if stop_flag is not None:
-            stop_flag.reset(index)
-
-    def report(self, step: float | None, values: dict[str, Any]) -> None:
-        with self._lock:
-            if not self._closed:
-                self._reports += 1
-                self._send(messages.Report(self._index, step, values))
-
-    def should_stop(self) -> bool:
-        if self._stop_flag is None:
-            return False
-        self._stop_flag.wait(self._reports)  # the answer to the last report may decide
-        return self._stop_flag.is_set()
-
-    def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
-        with self._lock:
-            if not self._closed:
-                self._send(messages.Suggestion(self._index, name, value, distribution))
-
-    def done(self, metrics: dict[str, Any]) -> None:
-        """Do nothing: the metrics are sent with the task's end."""
-
-    def failed(self, error: BaseException) -> None:
-        raise error
-
-    def close(self) -> None:
-        """Drop later values, which a thread of the task may still report."""
-        with self._lock:
-            self._closed = True
 
 
 class _Output:
@@ -120,17 +39,21 @@ class _Output:
 
     def __init__(self, log: Path) -> None:
         self.log = log
-        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(handle, 1)
-        os.dup2(handle, 2)
-        os.close(handle)
+        self._handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(self._handle, 1)
+        os.dup2(self._handle, 2)
         sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - stays open
         sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - stays open
 
     def clear(self) -> None:
         _flush()
-        if os.fstat(1).st_size:
-            os.ftruncate(1, 0)
+        if os.fstat(self._handle).st_size:
+            os.ftruncate(self._handle, 0)
+
+    def add(self, text: str) -> None:
+        """Add a text after what the task has printed, wherever its standard error leads now."""
+        _flush()
+        os.write(self._handle, text.encode(errors="replace"))
 
 
 def _flush() -> None:
@@ -141,55 +64,127 @@ def _flush() -> None:
 
 
 def serve(
-    settings: Settings, channel: BinaryIO, assignments: Assignments, stop_flag: StopFlag
+    settings: Settings,
+    workspace: Workspace | None,
+    send: Send,
+    assignments: Assignments,
+    stop_flag: StopFlag,
 ) -> None:
-    """Load the code, then run tasks until an empty batch arrives."""
-
-    def send(message: Message) -> None:
-        channel.write(messages.encode(message))
-        channel.flush()
-
+    """Load the code, then run tasks until an empty batch arrives, or this process is worn out."""
     output = _Output(Path(settings.log))
     conceal = concealer(settings.secrets, os.environ)
     try:
         run = load(settings)
+        if workspace is not None:
+            run = workspace.around(run)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
-        send(messages.Broken(*_describe(error, output.log, conceal)))
+        send(messages.Broken(*_describe(error, output, conceal)))
         return
+    state = ProcessState()
     send(messages.Ready())
+    flag, scratch = stop_flag if settings.prunes else None, Path(settings.log).parent
+    left = settings.process_tasks or math.inf
     while batch := assignments.get():
         for assignment in batch:
             output.clear()
-            recorder = _PipeRecorder(assignment.index, send, stop_flag if settings.prunes else None)
-            send(_attempt(run, Task(assignment, recorder), recorder, output.log, conceal))
+            _hooks.recorder = recorder = PipeRecorder(assignment, send, flag, scratch)
+            end, is_usable = _attempt(run, Task(assignment, recorder), recorder, output, conceal)
+            left -= 1
+            if not (state.restore() and is_usable and left > 0):
+                send(messages.Leaving())
+                send(end)
+                return
+            send(end)
 
 
-def _describe(error: BaseException, log: Path, conceal: Callable[[str], str]) -> tuple[str, str]:
+def _describe(
+    error: BaseException, output: _Output, conceal: Callable[[str], str]
+) -> tuple[str, str]:
     """Return an error in one line, and the end of the output, with the traceback."""
-    _flush()
     if not isinstance(error, TaskError):
-        traceback.print_exception(error)
-    return headline(error, conceal), tail(log, conceal)
+        output.add("".join(traceback.format_exception(error)))
+    _flush()
+    return headline(error, conceal), tail(output.log, conceal)
 
 
 def _attempt(
-    run: Run, task: Task, recorder: _PipeRecorder, log: Path, conceal: Callable[[str], str]
-) -> Message:
-    """Run a task and return the message with its outcome."""
+    run: Run,
+    task: Task,
+    recorder: PipeRecorder,
+    output: _Output,
+    conceal: Callable[[str], str],
+) -> tuple[Message, bool]:
+    """Run a task; return the message with its outcome, and whether the device still works."""
     outcome: Callable[..., Message]
+    process = os.getpid()
     started = time.perf_counter()
+    faults: list[str] = []
     try:
-        outcome = partial(messages.Done, metrics=run_one(run, task))
+        try:
+            metrics = run_one(run, task)
+        finally:
+            if os.getpid() != process:  # a process that the task forked has come here
+                _end_fork()
+            others = recorder.close()
+        outcome = partial(messages.Done, metrics={**others, **metrics} if others else metrics)
     except Pruned:
         outcome = partial(messages.Pruned, metrics=task.metrics or {})
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
-        line, output = _describe(error, log, conceal)
+        line, text = _describe(error, output, conceal)
         if isinstance(error, ProgramError):
-            line = ": ".join(filter(None, (line, last_exception(output))))
-        outcome = partial(messages.Failed, error=line, output=output)
-    recorder.close()
+            line = ": ".join(filter(None, (line, last_exception(text))))
+        outcome = partial(messages.Failed, error=line, output=text)
+        faults = [] if isinstance(error, TaskError) else list(device.texts(error))
     seconds = round(time.perf_counter() - started, 6)
-    return outcome(index=task.index, seconds=seconds, attributes=task.user_attributes)
+    if any(map(device.is_exhausted, faults)):
+        device.free_memory()
+    is_usable = not any(map(device.is_lost, faults)) and device.answers()
+    end = outcome(index=task.index, seconds=seconds, attributes=task.user_attributes)
+    return end, is_usable
+
+
+def _end_fork() -> NoReturn:
+    """End a process that a task has forked, and that returned from the task's function."""
+    error = sys.exception()
+    is_failure = error is not None and not isinstance(error, Pruned)
+    if is_failure and not isinstance(error, TaskError):  # otherwise it called sys.exit
+        traceback.print_exception(error)
+    _flush()
+    os._exit(int(is_failure))
+
+
+class _ForkHooks:
+    """Keeps the pipes to the worker out of processes that a task forks.
+
+    A number that was merely closed would be taken again by a file of the task's. The recorder
+    prepares for the new process before the fork, and follows it afterwards.
+    """
+
+    recorder: PipeRecorder | None = None
+
+    def install(self, pipes: Iterable[int]) -> None:
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child
+            )
+        self._pipes = tuple(pipes)
+
+    def _before(self) -> None:
+        if self.recorder is not None:
+            self.recorder.prepare()
+
+    def _in_parent(self) -> None:
+        if self.recorder is not None:
+            self.recorder.follow()
+
+    def _in_child(self) -> None:
+        null = os.open(os.devnull, os.O_RDWR)
+        for pipe in self._pipes:
+            os.dup2(null, pipe, inheritable=False)
+        os.close(null)
+
+
+_hooks = _ForkHooks()
 
 
 def _pipes() -> tuple[int, int]:
@@ -202,15 +197,37 @@ def _pipes() -> tuple[int, int]:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    if hasattr(os, "register_at_fork"):
-        for pipe in pipes:
-            os.register_at_fork(after_in_child=partial(os.close, pipe))
+    _hooks.install(pipes)
     return pipes
+
+
+def _sender(pipe: int, translated: Callable[[bytes], bytes]) -> Send:
+    """Return the function that sends a message; it ends this process if the pipe is gone.
+
+    `translated` replaces the workspace's paths.
+    A task may close every descriptor, as daemons do; then the number may be a file of the task's.
+    """
+    ours = os.fstat(pipe).st_ino
+
+    def send(message: Message) -> None:
+        data = translated(messages.encode(message))
+        try:
+            is_ours = os.fstat(pipe).st_ino == ours
+        except OSError:
+            is_ours = False
+        if not is_ours:
+            print("colabctl: a task closed the pipe to the worker", file=sys.stderr, flush=True)
+            os._exit(1)
+        while data:
+            data = data[os.write(pipe, data) :]
+
+    return send
 
 
 def _follow(incoming: int, assignments: Assignments, stop_flag: StopFlag) -> None:
     """Pass on the worker's messages; when the worker is gone, kill this process group."""
-    with os.fdopen(incoming, "rb") as lines, suppress(ValueError):  # it may die within a line
+    # It may die within a line, or a task may have closed the pipe.
+    with suppress(ValueError, OSError), os.fdopen(incoming, "rb", closefd=False) as lines:
         for line in lines:
             match messages.decode(line):
                 case messages.Assign(batch):
@@ -226,12 +243,12 @@ def main() -> None:
     """Serve the worker that started this process, with the settings as its only argument."""
     settings = Settings.decode(sys.argv[1])
     incoming, outgoing = _pipes()
-    channel = os.fdopen(outgoing, "wb")
     assignments: Assignments = queue.SimpleQueue()
     stop_flag = StopFlag()
     threading.Thread(target=_follow, args=(incoming, assignments, stop_flag), daemon=True).start()
-    serve(settings, channel, assignments, stop_flag)
-    channel.flush()
+    workspace = Workspace.of(settings)
+    translated = workspace.translated if workspace else bytes
+    serve(settings, workspace, _sender(outgoing, translated), assignments, stop_flag)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,11 @@ class Failed:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Leaving:
+    """The process ends with its current task; another process must run the others."""
+
+
 # -- from the worker to the process ---------------------------------------------------------------
 
 
@@ -87,7 +92,7 @@ class Answer:
     stop: bool
 
 
-Message = Ready | Broken | Report | Suggestion | Done | Pruned | Failed | Assign | Answer
+Message = Ready | Broken | Report | Suggestion | Done | Pruned | Failed | Leaving | Assign | Answer
 _TYPES: Mapping[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 

@@ -1,5 +1,6 @@
 """Runs a program in any language for one task: its command, its files, its exit code."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.run import startup
 from colabctl.run.exchange import Exchange, task_folder
 from colabctl.run.failure import ProgramError, Pruned, TaskError
 from colabctl.run.function import Run
@@ -25,17 +27,21 @@ _POLL = 0.2  # seconds between looks at a running program's reports
 def runner(
     program: Path,
     command: Sequence[str] | None,
-    root: Path,
+    cwd: Path,
     kill_after: float = KILL_AFTER,
     scratch: Path | None = None,
+    *,
+    python_path: Sequence[str] = (),
+    keep_wandb: bool = False,
 ) -> Run:
     """Return the function that runs `program` for one task.
 
     The program reads its task from $COLABCTL_TASK. It may write metrics, a flat JSON object, to
     $COLABCTL_RESULT, and intermediate values, one JSON object per line, to $COLABCTL_REPORTS.
-    Values that it logs with W&B count as well. The program is the frozen copy, but its current
-    folder is the project, so that it finds data/raw/x.csv. The task's files are in a new folder
-    in `scratch`, which the caller deletes, because this process may be killed.
+    Values that it logs with W&B count as well. Its current folder is `cwd`, and Python imports
+    from the folders in `python_path`. The task's files are in a new folder in `scratch`, which the
+    caller deletes, because this process may be killed; with `keep_wandb`, W&B's runs are copied to
+    the task's folder.
 
     To stop a task early, this creates the file $COLABCTL_STOP and sends SIGTERM: at once, or after
     `kill_after` seconds if the program reports through `colabctl.task()`, where it learns that it
@@ -45,31 +51,32 @@ def runner(
     # outlive it to report how it ended. Unlike SIG_IGN, a handler is not inherited.
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    python_path = os.pathsep.join(
-        part for part in (str(program.parent), os.environ.get("PYTHONPATH")) if part
-    )
+    paths = python_path or [str(program.parent)]
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
         stopped.clear()
         with task_folder(scratch) as folder:
             exchange = Exchange(folder, task)
             environ = {
-                **os.environ,
+                **startup.importing_from(paths, os.environ),
                 **exchange.environ,
-                "PYTHONPATH": python_path,
                 "PYTHONUNBUFFERED": "1",
             }
             environ |= wandb_environment(task.assignment, folder, environ)
-            runs = WandbRuns(task, environ, folder, root)
+            runs = WandbRuns(task, folder)
             try:
                 arguments = expand(
                     command or DEFAULT, program, params, folder / "params.json", environ
                 )
             except UserError as error:
                 raise TaskError(str(error)) from None
-            pruned = _run_to_end(
-                arguments, environ, root, task, exchange, runs=runs, kill_after=kill_after
-            )
+            try:
+                pruned = _run_to_end(
+                    arguments, environ, cwd, task, exchange, runs=runs, kill_after=kill_after
+                )
+            finally:
+                if keep_wandb:
+                    runs.keep(Path(task.assignment.folder))
             if stopped.is_set() and not pruned:  # even with exit code 0: the results are partial
                 raise TaskError("stopped by SIGTERM")
             task.metrics = {**runs.metrics(), **exchange.metrics()}
@@ -85,7 +92,7 @@ def runner(
 def _run_to_end(
     arguments: list[str],
     environ: dict[str, str],
-    root: Path,
+    cwd: Path,
     task: Task,
     exchange: Exchange,
     *,
@@ -95,9 +102,14 @@ def _run_to_end(
     """Run the program, pass on its reports, and return whether it was stopped early."""
     try:
         process = subprocess.Popen(  # noqa: S603 - running this command is the worker's purpose
-            arguments, cwd=root, env=environ, stdin=subprocess.DEVNULL
+            arguments, cwd=cwd, env=environ, stdin=subprocess.DEVNULL
         )
     except OSError as error:
+        if error.errno == errno.E2BIG:
+            raise TaskError(
+                "the arguments are longer in all than this system allows; pass the parameters in a "
+                "file: ${args_json_file}"
+            ) from None
         raise TaskError(f"{arguments[0]} cannot be started: {error.strerror}") from None
     stop: GracefulStop | None = None
     code: int | None = None

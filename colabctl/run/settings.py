@@ -1,8 +1,9 @@
 """The settings that a worker passes to the process that runs its tasks."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Self
 
 from colabctl.notebook.kernel_options import KernelOptions
@@ -17,13 +18,19 @@ class Settings:
         kind: the kind of the program, as in the plan.
         prunes: whether tasks may be stopped early.
         command: W&B's command list, for a program.
-        code: folder with a copy of the sweep's frozen code on this machine.
+        code: folder with a copy of the sweep's frozen code on this machine: the workspace.
         root: folder of the project.
         cwd: the current folder of every task.
+        frozen: another copy of the frozen code, to restore what tasks change; "" if `code` is
+            no workspace, see workspace.py.
         import_path: folders that Python imports from.
         log: file for the tasks' output, in the worker's own folder on this machine.
         kill_after: seconds between SIGTERM and SIGKILL.
+        metric: the sweep's metric, which a number that a function returns is.
+        parameters: the names of the parameters, and whether every task has them.
+        process_tasks: number of tasks after which the process is replaced; 0 for never.
         kernels: how a notebook's kernels are used.
+        keep_wandb: whether W&B's own files are kept in the task's folder.
         secrets: names of the variables whose values must not be stored.
     """
 
@@ -36,9 +43,20 @@ class Settings:
     cwd: str
     log: str
     kill_after: float
+    frozen: str = ""
     import_path: Sequence[str] = ()
+    metric: str | None = None
+    parameters: Mapping[str, bool] = field(default_factory=dict)
+    process_tasks: int = 0
     kernels: KernelOptions = field(default_factory=KernelOptions)
+    keep_wandb: bool = False
     secrets: Sequence[str] = ()
+
+    @property
+    def python_path(self) -> list[str]:
+        """The folders to import from: the program's as for a script, `import_path`, the root."""
+        folder = Path(self.code, self.program.partition(":")[0]).parent
+        return list(dict.fromkeys([str(folder), *self.import_path, self.code]))
 
     def encode(self) -> str:
         """Return the settings as one command-line argument."""

@@ -20,6 +20,7 @@ from colabctl.run.messages import (
     Broken,
     Done,
     Failed,
+    Leaving,
     Message,
     Pruned,
     Ready,
@@ -30,6 +31,7 @@ from colabctl.run.messages import (
 )
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, how_it_ended, signal_group
+from colabctl.run.workspace.workspace import Workspace, tidy_after
 from colabctl.task import Assignment
 
 # Seconds of work to send to the process at once: those tasks cannot be taken back any more.
@@ -92,6 +94,7 @@ class Slot:
         wake: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._workspace = Workspace.of(settings)
         self._environ = environ
         self._inbox = inbox
         self._wake = wake
@@ -101,6 +104,7 @@ class Slot:
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
+        self._leaving = False  # the process ends with its current task
         self._loading = False  # the process has not sent its first message yet
         self._stopped: tuple[int, Stop] | None = None
         self._signalled: subprocess.Popen[bytes] | None = None  # the process that got SIGTERM
@@ -244,11 +248,11 @@ class Slot:
                 [*module, self._settings.encode()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                cwd=self._settings.root,
+                cwd=self._settings.cwd,
                 env=dict(self._environ),
                 start_new_session=True,
             )
-            self._loading = True
+            self._loading, self._leaving = True, False
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         with self._changed:
@@ -282,7 +286,11 @@ class Slot:
             line = process.stdout.readline()
             if not line:
                 raise BrokenPipeError
-            self._handle(decode(line))
+            message = decode(line)
+            self._handle(message)
+            if self._leaving and isinstance(message, Done | Pruned | Failed):
+                count -= len(self._sent)
+                self._replace(process)
         if count:
             latest = (time.monotonic() - started) / count
             self.seconds = latest if self.seconds is None else (self.seconds + latest) / 2
@@ -298,6 +306,8 @@ class Slot:
                 self._finish(assignment, stopped[1].end_of(message))
             case Done(index) | Pruned(index) | Failed(index) if index == assignment.index:
                 self._finish(assignment, message)
+            case Leaving():
+                self._leaving = True
             case _:
                 raise ValueError(f"unexpected message: {message!r:.80}")
 
@@ -316,13 +326,14 @@ class Slot:
         signal_group(process, KILL)
         code = process.wait()
         _close_pipes(process)
+        fault = tidy_after(self._workspace)
         if not self._sent:
             return
         with self._changed:
             stopped = self._stopped
             seconds = round(time.monotonic() - self._started, 6)
         assignment = self._sent[0]
-        error, log = f"its process {how_it_ended(code)}", tail(Path(self._settings.log))
+        error, log = f"its process {how_it_ended(code)}", tail(Path(self._settings.log)) + fault
         end: End
         end = failure = Failed(assignment.index, seconds, error, log)
         if stopped and stopped[0] == assignment.index:
@@ -330,9 +341,20 @@ class Slot:
         elif process is self._signalled:  # SIGTERM was for the previous task, which had just ended
             end = Returned()
         self._finish(assignment, end)
+        self._keep_unstarted()
+
+    def _keep_unstarted(self) -> None:
+        """Keep the tasks that a process has not started, for the next one."""
         with self._changed:
             self._waiting.extendleft(reversed(self._sent))
             self._sent.clear()
+
+    def _replace(self, process: "subprocess.Popen[bytes]") -> None:
+        """Let a process end that cannot or must not run another task."""
+        self._keep_unstarted()
+        with self._changed:
+            self._process = None
+        self._shut_down(process)
 
     def _shut_down(self, process: "subprocess.Popen[bytes]") -> None:
         """Let the process end by itself, so that its exit handlers run."""
@@ -343,6 +365,7 @@ class Slot:
             signal_group(process, KILL)
         else:
             signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
+        tidy_after(self._workspace)
         _close_pipes(process)
 
 

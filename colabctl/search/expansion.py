@@ -44,6 +44,13 @@ class Expansion:
     method: str = field(repr=False)
     seed: int = field(repr=False)
 
+    @property
+    def parameters(self) -> dict[str, bool]:
+        """The names of the parameters, and whether every task has them."""
+        always = [{*cell.values, *cell.space.by_name} for cell in self.cells]
+        names = set[str]().union(*always, *(cell.space.every_name for cell in self.cells))
+        return {name: all(name in each for each in always) for name in sorted(names)}
+
     def tasks(self) -> Iterator[PlannedTask]:
         """Yield every task, numbered from 0, cell by cell."""
         index = 0

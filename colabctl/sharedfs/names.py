@@ -9,6 +9,7 @@ _LONGEST = 64  # characters
 _MOST_BYTES = 200  # of UTF-8; file systems allow 255, and suffixes are added to names
 _LONGEST_LABEL = 100
 _LONGEST_SLUG = 20
+_LONGEST_FROM_TITLE = 60  # characters; -2 can be added
 _FORBIDDEN = frozenset('<>:"|?*/\\')
 # Device names, which Windows refuses with any extension: "nul.txt" is the null device too
 # (learn.microsoft.com, "Naming Files, Paths, and Namespaces").
@@ -66,6 +67,22 @@ def slug(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).casefold()
     short = re.sub("[^a-z0-9]", "", plain)[:_LONGEST_SLUG]
     return f"{short}x" if not short or short in _DEVICES else short
+
+
+def safe_name(title: str) -> str:
+    """Return a title as a name that check_name accepts: itself if it can be, else words and dashes.
+
+    "ResNet: lr/bs sweep" becomes "ResNet-lr-bs-sweep". Different titles may have the same name.
+    """
+    title = unicodedata.normalize("NFC", title)
+    if not _problem(title, _LONGEST):
+        return title
+    words = re.sub(r"[^\w.+-]|\.\.+", "-", title)
+    name = re.sub(r"-{2,}", "-", words).strip("-._+")[:_LONGEST_FROM_TITLE]
+    name = name.encode()[: _MOST_BYTES - 10].decode(errors="ignore").strip("-._+")
+    if not name:
+        return "sweep"
+    return f"sweep-{name}" if _problem(name, _LONGEST) else name
 
 
 def _problem(name: str, longest: int) -> str:

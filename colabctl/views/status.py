@@ -37,6 +37,7 @@ class Status:
         failures: {error, tasks} for each error, the most frequent first.
         damage: A sentence for each damaged line of a journal.
         changed: Files of the program that have changed since they were frozen.
+        title: The sweep's name in its file, where that cannot be the name of a folder.
 
     """
 
@@ -59,6 +60,7 @@ class Status:
     damage: list[str] = field(default_factory=list)
     consistency: str = "coherent"
     changed: list[str] = field(default_factory=list)
+    title: str | None = None
 
 
 def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] = ()) -> Status:
@@ -93,6 +95,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
         damage=list(map(str, ledger.damage)),
         consistency=plan.consistency,
         changed=list(changed),
+        title=plan.title,
     )
 
 

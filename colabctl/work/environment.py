@@ -3,29 +3,38 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from colabctl.run import startup
+from colabctl.run.startup.paths import VARIABLE as WORKSPACE
 
 
-def slot_environs(root: Path, member: str, jobs: int) -> list[dict[str, str]]:
-    """Return the environment of each slot; if there are several GPUs, slots share them evenly."""
+def slot_environs(
+    root: Path, member: str, workspaces: Sequence[str | None]
+) -> list[dict[str, str]]:
+    """Return the environment of each slot, given its workspace, if it has one.
+
+    If there are several GPUs, slots share them evenly.
+    """
     base = startup.environ(
         {
             **os.environ,
-            "COLABCTL_ROOT": str(root),
+            "COLABCTL_ROOT": str(root.absolute()),
             "COLABCTL_MEMBER": member,
             # A notebook's backend does not work outside its kernel.
             "MPLBACKEND": "Agg",
         }
     )
-    devices = gpus(os.environ) if jobs > 1 else []
+    base.pop(WORKSPACE, None)  # this may itself be a task
+    environs = [{**base, **({WORKSPACE: place} if place else {})} for place in workspaces]
+    devices = gpus(os.environ) if len(environs) > 1 else []
     if len(devices) < 2:
-        return [base] * jobs
+        return environs
     return [
-        {**base, "CUDA_VISIBLE_DEVICES": devices[number % len(devices)]} for number in range(jobs)
+        {**environ, "CUDA_VISIBLE_DEVICES": devices[number % len(devices)]}
+        for number, environ in enumerate(environs)
     ]
 
 

@@ -17,7 +17,7 @@ from colabctl.search import Cell, Declaration, read_declared
 from colabctl.search.space.cells import combinations
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.locks import locked
-from colabctl.sharedfs.names import check_folder, slug
+from colabctl.sharedfs.names import slug
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.tuner import Tuner
@@ -75,14 +75,11 @@ class OpenSweep:
 
     def changed_code(self) -> list[str]:
         """Return the files of the frozen code that have changed where they were copied from."""
-        origin = self.plan.code_origin
-        if origin is None or not self.plan.code_digest:
+        if self.plan.code_origin is None or not self.plan.code_digest:
             return []
         try:
-            frozen = self.code()
-            folder = "" if origin == "." else check_folder(origin, "code_origin")
-            return changed(frozen, self.root / folder)
-        except (UserError, OSError, ValueError):
+            return changed(self.layout.code, self.root, self.plan.declared_at)
+        except (UserError, OSError):
             return []  # damaged, or it has not arrived yet: workers report that
 
     def tuner(self) -> Tuner:

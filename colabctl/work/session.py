@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.slot import Inbox, Slot
 from colabctl.run.termination import KILL_AFTER
+from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.environment import slot_environs
@@ -110,18 +110,15 @@ class Session:
         with tempfile.TemporaryDirectory(
             prefix="colabctl-work-", ignore_cleanup_errors=True
         ) as scratch:
-            code = Path(scratch) / "code"
-            frozen.write(files, code)
-            environs = slot_environs(self.layout.root, self.member, self.jobs)
+            frozen.write(files, Path(scratch, "code"))
+            settings = self._all_settings(sweep.plan, Path(scratch).resolve(), limits.kill_after)
+            workspaces = [each.code if each.frozen else None for each in settings]
+            environs = slot_environs(self.layout.root, self.member, workspaces)
             if sweep.plan.kind == "loop":
-                return self._loop(sweep, code, environs[0], limits)
+                return self._loop(sweep, settings[0], environs[0], limits)
 
             def make_slots(inbox: Inbox, wake: Callable[[], None]) -> list[Slot]:
-                settings = partial(self._settings, sweep.plan, code, limits.kill_after)
-                return [
-                    Slot(settings(number), environ, inbox, wake)
-                    for number, environ in enumerate(environs)
-                ]
+                return [Slot(*slot, inbox, wake) for slot in zip(settings, environs, strict=True)]
 
             worker = Worker(
                 sweep,
@@ -139,7 +136,7 @@ class Session:
         return tally
 
     def _loop(
-        self, sweep: OpenSweep, code: Path, environ: Mapping[str, str], limits: Limits
+        self, sweep: OpenSweep, settings: Settings, environ: Mapping[str, str], limits: Limits
     ) -> Tally:
         """Run the notebook that loops over the tasks of a sweep."""
         if self.jobs > 1:
@@ -148,7 +145,7 @@ class Session:
         self.progress(sweep.plan, sweep.ledger.state)
         tally, workers = run_notebook(
             sweep,
-            self._settings(sweep.plan, code, limits.kill_after, 0),
+            settings,
             environ,
             limits,
             config=self.config,
@@ -233,21 +230,39 @@ class Session:
         else:
             self.tell("all results are uploaded")
 
-    def _settings(self, plan: Plan, code: Path, kill_after: float, number: int) -> Settings:
-        return Settings(
-            program=plan.program or "",
-            kind=plan.kind,
-            prunes=plan.early_terminate is not None,
-            command=plan.command,
-            code=str(code),
-            root=str(self.layout.root),
-            cwd=str(self.layout.root),
-            import_path=[str(code / folder) for folder in plan.import_path],
-            log=str(code.parent / f"slot-{number}.log"),
-            kill_after=kill_after,
-            kernels=plan.kernels or KernelOptions(),
-            secrets=self.config.secrets,
-        )
+    def _all_settings(self, plan: Plan, scratch: Path, kill_after: float) -> list[Settings]:
+        """Return the settings of each slot, after creating its workspace."""
+        code, root = scratch / "code", self.layout.root.absolute()
+        folders = [scratch / str(number) / root.name for number in range(self.jobs)]
+        try:
+            create(code, root, folders)
+            places = folders
+        except OSError as error:
+            self.tell(f"note: tasks run in {root}, not in a workspace, so code that is not frozen "
+                      f"may run there: {error}")  # fmt: skip
+            folders, places = [code] * self.jobs, [root] * self.jobs
+        return [
+            Settings(
+                program=plan.program or "",
+                kind=plan.kind,
+                prunes=plan.early_terminate is not None,
+                command=plan.command,
+                code=str(folder),
+                root=str(root),
+                cwd=os.path.normpath(place / plan.cwd),
+                frozen=str(code) if folder == place else "",
+                import_path=[os.path.normpath(folder / path) for path in plan.import_path],
+                log=str(scratch / f"slot-{number}.log"),
+                kill_after=kill_after,
+                metric=plan.metric,
+                parameters=plan.parameters or {},
+                process_tasks=plan.process_tasks,
+                kernels=plan.kernels or KernelOptions(),
+                keep_wandb=plan.keep_wandb,
+                secrets=self.config.secrets,
+            )
+            for number, (folder, place) in enumerate(zip(folders, places, strict=True))
+        ]
 
 
 def _reopen(sweep: OpenSweep) -> OpenSweep:

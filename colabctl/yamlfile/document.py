@@ -5,11 +5,11 @@ false and null.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from colabctl.yamlfile.problems import Path, Place, where
+from colabctl.yamlfile.problems import Note, Path, Place, where
 
 DEEPEST = 50
 """The most levels of nested maps and lists."""
@@ -20,12 +20,13 @@ LARGEST_NUMBER = 1e300
 
 @dataclass(frozen=True)
 class Document:
-    """Plain `content`, and the places of its keys and values in the text."""
+    """Plain `content`, the places of its keys and values in the text, and notes on them."""
 
     source: str
     content: Any
     keys: Mapping[Path, Place] = field(default_factory=dict)
     values: Mapping[Path, Place] = field(default_factory=dict)
+    notes: Sequence[Note] = ()
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
         """Return the place of the value at `path`, or of its key; None for a mapping from Python.

@@ -38,6 +38,23 @@ class Problem:
         return f"{where(self.source, self.place, self.path)}: {self.message}"
 
 
+@dataclass(frozen=True)
+class Note:
+    """A note on the value at `path`, which is valid but may not be what the author means.
+
+    Attributes:
+        word: the word that is read as something else; None for a note on a key.
+        repeated: an alias may repeat the value elsewhere.
+
+    """
+
+    place: Place
+    path: Path
+    text: str
+    word: str | None = None
+    repeated: bool = False
+
+
 class InvalidFileError(UserError):
     """A file that cannot be used: one line for each of its problems, in the file's order."""
 

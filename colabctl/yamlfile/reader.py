@@ -4,6 +4,9 @@ It constructs plain values only, whatever tags the text has, and limits the time
 that a text can take.
 """
 
+import json
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +14,10 @@ import yaml
 from yaml.reader import Reader
 
 from colabctl.yamlfile.document import DEEPEST, Document, not_json
-from colabctl.yamlfile.problems import InvalidFileError, Path, Place, Problem, shown
+from colabctl.yamlfile.lookalikes import invisible, surprise
+from colabctl.yamlfile.problems import InvalidFileError, Note, Path, Place, Problem, shown
 from colabctl.yamlfile.scalars import scalar
+from colabctl.yamlfile.syntax import advice
 
 LARGEST = 1_000_000
 """The most bytes of a file."""
@@ -22,6 +27,7 @@ MOST_REPEATED = 100_000
 
 _MERGE = "<<"
 _PLAIN_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_GLUED = re.compile(r"([\w.-]+):(\S.*)")
 
 
 def read_yaml(
@@ -49,6 +55,8 @@ def _decoded(text: str | bytes, source: str) -> str:
         size = f"{len(text) / 1e6:.1f} MB"
         raise refusal(f"is {size}, and the limit is 1 MB; is this the right file?")
     if isinstance(text, bytes):
+        if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            raise refusal("is encoded as UTF-16; save the file as UTF-8")
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -84,6 +92,8 @@ class _Frame:
     size: int = 1  # values in it, itself included, aliases counted in full
     height: int = 1
     key: str | None = None  # of a map: the key whose value comes next
+    key_end: Place | None = None
+    repeats: tuple[Place, Place] | None = None  # where that key is set before, and again
     merging: bool = False  # that key is <<
     merged: list[Any] = field(default_factory=list)
 
@@ -102,7 +112,7 @@ class _Frame:
             self.merged = value if isinstance(value, list) else [value]
         elif self.key is not None:
             self.value[self.key] = value
-        self.key, self.merging = None, False
+        self.key, self.merging, self.repeats = None, False, None
 
 
 class _Builder:
@@ -114,6 +124,7 @@ class _Builder:
         self.keys: dict[Path, Place] = {}
         self.values: dict[Path, Place] = {}
         self.problems: list[Problem] = []
+        self.notes: list[Note] = []
         self.frames: list[_Frame] = []
         self.anchors: dict[str, _Anchor | None] = {}  # None: not complete yet
         self.repeated = 0
@@ -121,15 +132,19 @@ class _Builder:
 
     def build(self, text: str) -> tuple[Document, list[Problem]]:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        documents = 0
+        documents, start = 0, Place(1, 1)
         try:
             for event in yaml.parse(text, Loader=loader):
                 place = _place(event.start_mark)
                 match event:
                     case yaml.DocumentStartEvent():
                         documents += 1
-                        if documents > 1:
-                            raise self.refusal(place, "a second document starts here; keep one")
+                        start = place
+                    case yaml.ScalarEvent() if documents > 1 and _is_empty(event):
+                        pass  # after a last ---
+                    case yaml.NodeEvent() if documents > 1:
+                        message = "a second document starts here (---); keep one in each file"
+                        raise self.refusal(start, message)
                     case yaml.ScalarEvent():
                         self.scalar(event, place)
                     case yaml.AliasEvent():
@@ -142,8 +157,9 @@ class _Builder:
                         self.close()
         except yaml.MarkedYAMLError as error:
             place = _place(error.problem_mark)
-            raise self.refusal(place, _syntax(error, text, place)) from None
-        return Document(self.source, self.content, self.keys, self.values), self.problems
+            raise self.refusal(place, advice(error, text, place)) from None
+        content = self.content
+        return Document(self.source, content, self.keys, self.values, self.notes), self.problems
 
     def problem(self, place: Place, path: Path, message: str) -> None:
         self.problems.append(Problem(self.source, place, path, message))
@@ -154,10 +170,24 @@ class _Builder:
         return InvalidFileError(self.problems)
 
     def put(self, value: Any, size: int = 1, height: int = 0) -> None:
-        if self.frames:
-            self.frames[-1].put(value, size, height)
-        else:
+        if not self.frames:
             self.content = value
+            return
+        frame = self.frames[-1]
+        if frame.repeats:
+            self.compare(frame, *frame.repeats, value)
+        frame.put(value, size, height)
+
+    def compare(self, frame: _Frame, first: Place, place: Place, value: Any) -> None:
+        """Record that a key of a map is set again at `place`."""
+        assert isinstance(frame.value, dict)
+        path = frame.next_path()
+        before = frame.value.get(frame.key or "")
+        if not frame.merging and _json(before) == _json(value):
+            text = f"is set twice to the same value, first in line {first.line}; keep one"
+            self.notes.append(Note(place, path, text))
+        else:
+            self.problem(place, path, f"is set twice, first in line {first.line}; keep one")
 
     def next_path(self, place: Place) -> Path:
         path = self.frames[-1].next_path() if self.frames else ()
@@ -177,19 +207,35 @@ class _Builder:
         if fault:
             self.problem(place, path, fault)
             value = None
+        elif self.typed and event.style in (None, "") and event.tag is None:
+            self.look_at(event, path, place, value)
         if event.anchor:
             self.anchors[event.anchor] = _Anchor(value, 1, 0)
         self.put(value)
 
+    def look_at(self, event: yaml.ScalarEvent, path: Path, place: Place, value: Any) -> None:
+        """Record a word without quotes that is read as something else than it looks like."""
+        if value is None and self.frames and self.frames[-1].key_end == place:
+            glued = _GLUED.fullmatch(self.frames[-1].key or "")
+            if glued:
+                message = f"write a space after the colon: {glued[1]}: {glued[2]}"
+                self.problem(place, path, message)
+                return
+        if text := surprise(event.value, value):
+            repeated = bool(event.anchor) or any(frame.anchor for frame in self.frames)
+            self.notes.append(Note(place, path, text, event.value, repeated))
+
     def key(self, event: yaml.ScalarEvent, place: Place) -> None:
         """Keep a key as it is written: `no` and `1` are the keys "no" and "1"."""
         frame = self.frames[-1]
-        frame.key = event.value
+        frame.key, frame.key_end = event.value, _place(event.end_mark)
         frame.merging = event.value == _MERGE and event.implicit[0]
         path = frame.next_path()
         first = self.keys.setdefault(path, place)
-        if first is not place:
-            self.problem(place, path, f"is set twice, first in line {first.line}; keep one")
+        if frame.merged if frame.merging else event.value in frame.value:
+            frame.repeats = first, place
+        elif name := invisible(event.value[:1] + event.value[-1:]):
+            self.problem(place, path, f"starts or ends with {name}; write an ordinary space")
 
     def alias(self, name: str, place: Place) -> None:
         if name not in self.anchors:
@@ -250,25 +296,9 @@ def _place(mark: Any) -> Place:
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
 
 
-_FIXES = {
-    "mapping values are not allowed": "put text that contains a colon in quotes",
-    "',' or": "is a bracket left open?",
-    "end of stream": "is a bracket or a quote left open?",
-    "node content": "is a value missing, or a bracket left open?",
-    "could not find expected ':'": "is a colon missing?",
-    **dict.fromkeys(
-        ("expected key", "expected <block end>", "'-' indicator", "<document start>"),
-        "is this line indented like its neighbours?",
-    ),
-    "cannot start any token": "put this text in quotes",
-}
+def _is_empty(event: yaml.ScalarEvent) -> bool:
+    return not event.value and event.style in (None, "") and event.tag is None
 
 
-def _syntax(error: yaml.MarkedYAMLError, text: str, place: Place) -> str:
-    """Return the parser's complaint with its usual fix."""
-    complaint = str(error.problem)
-    line = text.split("\n")[place.line - 1 : place.line]
-    fix = next((fix for part, fix in _FIXES.items() if part in complaint), "fix this line")
-    if line and "\t" in line[0][: place.column]:
-        fix = "indent with spaces, not with tabs"
-    return f"invalid YAML: {complaint}; {fix}"
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

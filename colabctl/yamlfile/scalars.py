@@ -1,7 +1,7 @@
 """The value of a YAML scalar: text, a number, true, false or null.
 
 Scalars are read as PyYAML and W&B read them (`yes`, `on` and `0x10` included), with two exceptions:
-`1e-3` is a number, as in YAML 1.2 and on W&B's server, and a date stays text.
+`1e-3` and `-.5` are numbers, as in YAML 1.2 and on W&B's server, and a date stays text.
 """
 
 import re
@@ -13,17 +13,17 @@ from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
 _STANDARD = "tag:yaml.org,2002:"
-_EXPONENT = r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$"
+_FLOAT = r"^(?:[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+|[-+]\.[0-9][0-9_]*)$"
 _LONGEST_NUMBER = 400
 _NULL = f"{_STANDARD}null"
 _TEXT = {f"{_STANDARD}{kind}" for kind in ("str", "merge", "value", "timestamp")}
 
 
 class _Words(Resolver):
-    """PyYAML's rules for untagged words, and `1e-3`."""
+    """PyYAML's rules for untagged words, and `1e-3` and `-.5`."""
 
 
-_Words.add_implicit_resolver(f"{_STANDARD}float", re.compile(_EXPONENT), list("-+.0123456789"))
+_Words.add_implicit_resolver(f"{_STANDARD}float", re.compile(_FLOAT), list("-+.0123456789"))
 _tag_of: Callable[..., str] = _Words().resolve
 _constructor = SafeConstructor()
 _construct = {

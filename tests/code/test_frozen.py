@@ -9,6 +9,7 @@ import pytest
 
 from colabctl.code import frozen
 from colabctl.errors import UserError
+from tests.code import trees
 
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
 
@@ -23,35 +24,56 @@ def folder_of(folder: Path, *names: str) -> Path:
 
 def refused(folder: Path, *parts: str, code: Sequence[str] = ()) -> None:
     with pytest.raises(UserError) as refusal:
-        frozen.freeze("a.py", code, [folder])
+        trees.frozen(folder, "a.py", code=tuple(code))
     assert all(part in str(refusal.value) for part in parts), refusal.value
 
 
+def copied(tmp_path: Path) -> tuple[Path, frozen.Code]:
+    """Return a folder with the frozen copy of a.py, and its code."""
+    code = trees.frozen(folder_of(tmp_path / "project", "a.py"), "a.py").code
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    frozen.write(code, copy)
+    return copy, code
+
+
 def test_the_program_must_be_among_the_frozen_files(tmp_path: Path) -> None:
-    digest = frozen.freeze("a.py", [], [folder_of(tmp_path, "a.py")]).digest
-    assert frozen.fetch(tmp_path, digest, "a.py:x").digest == digest
+    copy, code = copied(tmp_path)
+    assert frozen.fetch(copy, code.digest, "a.py:x").digest == code.digest
     with pytest.raises(UserError, match=r"does not contain the sweep's program 'b\.py:x'"):
-        frozen.fetch(tmp_path, digest, "b.py:x")
+        frozen.fetch(copy, code.digest, "b.py:x")
     with pytest.raises(UserError, match="does not contain the sweep's program"):
-        frozen.fetch(tmp_path, "", "a.py")
+        frozen.fetch(copy, "", "a.py")
 
 
 @pipes
-def test_a_pipe_is_neither_a_program_nor_code(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.py")
-    refused(tmp_path, "program: ", "a.py is neither a file nor a folder")
-    (tmp_path / "a.py").unlink()
+def test_a_pipe_is_no_code(tmp_path: Path) -> None:
     os.mkfifo(folder_of(tmp_path, "a.py") / "pipe")
     refused(tmp_path, "code: ", "pipe is neither a file nor a folder", code=["pipe"])
 
 
 @pipes
 def test_a_pipe_where_the_code_came_from_counts_as_changed(tmp_path: Path) -> None:
-    code = frozen.freeze("a.py", [], [folder_of(tmp_path, "a.py")])
-    assert frozen.changed(code, tmp_path) == []
-    (tmp_path / "a.py").unlink()
-    os.mkfifo(tmp_path / "a.py")
-    assert frozen.changed(code, tmp_path) == ["a.py"]
+    copy, _ = copied(tmp_path)
+    project = tmp_path / "project"
+    assert frozen.changed(copy, project, 0.0) == []
+    (project / "a.py").unlink()
+    os.mkfifo(project / "a.py")
+    assert frozen.changed(copy, project, 0.0) == ["a.py"]
+
+
+def test_changed_code_is_told_by_its_size_or_by_what_was_written_since(tmp_path: Path) -> None:
+    copy, _ = copied(tmp_path)
+    live = tmp_path / "project/a.py"
+    now = live.stat().st_mtime
+    live.write_text("x = 2\n")
+    assert frozen.changed(copy, live.parent, now) == ["a.py"]
+    assert frozen.changed(copy, live.parent, now + 3600) == []  # older than the sweep: not read
+    live.write_text("x = 1\n")
+    assert frozen.changed(copy, live.parent, now) == []
+    live.write_text("longer\n")
+    os.utime(live, (0, 0))
+    assert frozen.changed(copy, live.parent, now) == ["a.py"]
 
 
 def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -68,21 +90,20 @@ def test_endlessly_nested_folders_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
-def test_a_file_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    Path(
-        os.fsdecode(os.fsencode(folder_of(tmp_path, "a.py", "lib/b.py")) + b"/lib/\xff.py")
-    ).touch()
-    refused(tmp_path, r"code: '\udcff.py'", "is not a UTF-8 name", code=["lib"])
+def test_a_file_name_that_is_not_utf8_is_not_frozen(tmp_path: Path) -> None:
+    odd = os.fsencode(folder_of(tmp_path, "a.py", "lib/b.py")) + b"/lib/\xff.py"
+    Path(os.fsdecode(odd)).touch()
+    assert trees.files(tmp_path, "a.py", code=("lib",)) == ["a.py", "lib/b.py"]
     with pytest.raises(UserError, match="is not a UTF-8 name"):
         frozen.fetch(tmp_path, "0" * 64)
 
 
 def test_each_searched_folder_is_named_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"a\.py does not exist in {tmp_path}$"):
-        frozen.freeze("a.py", [], [tmp_path, tmp_path])
+        trees.frozen(tmp_path, "a.py")
 
 
 def test_missing_code_is_refused_with_the_next_step(tmp_path: Path) -> None:
-    digest = frozen.freeze("a.py", [], [folder_of(tmp_path, "a.py")]).digest
+    digest = copied(tmp_path)[1].digest
     with pytest.raises(UserError, match=r"code is missing or empty; .* try again; otherwise"):
         frozen.fetch(tmp_path / "code", digest)

@@ -6,6 +6,7 @@ from colabctl.errors import UserError
 from colabctl.notebook.parameters import check
 from tests.notebook.notebooks import notebook
 
+DONE = "import colabctl; colabctl.task().done()"
 CELL = "# parameters\nlr = 0.1\nbatch: int = 32\n(depth, (width, *rest)) = 1, (2, 3)\n"
 
 
@@ -16,7 +17,7 @@ def problems(names: list[str], *cells: str, cell: str = CELL) -> list[str]:
 
 
 def test_parameters_that_the_cell_assigns_are_accepted() -> None:
-    assert check(notebook(CELL, "print(lr)"), ["lr", "batch", "depth", "width", "rest"]) == ()
+    assert check(notebook(CELL, DONE), ["lr", "batch", "depth", "width", "rest"]) == ()
 
 
 def test_a_parameter_that_is_assigned_nowhere_is_named_with_the_nearest() -> None:
@@ -44,13 +45,16 @@ def test_an_annotation_alone_assigns_nothing() -> None:
         "import numpy as lr",
         "from module import lr",
         "with open('x') as lr: pass",
-        "try: pass\nexcept Exception as lr: pass",
+        "if DEBUG:\n    lr = 1\nelse:\n    lr = 2",
+        "if DEBUG:\n    lr = 1\nelif SMALL:\n    lr = 2\nelse:\n    lr = 3",
+        "if __name__ == '__main__':\n    lr = 1",
+        "if True: lr = 1",
+        "try: lr = load()\nexcept Exception: pass",
+        "match x:\n    case [lr]: pass\nlr = 1",
         "if (lr := 3): pass",
         "[y := 1 for x in z if (lr := x)]",
         "def lr(): pass",
         "class lr: pass",
-        "if DEBUG:\n    lr = 1",
-        "match x:\n    case [lr]: pass",
         "lr = !cat lr.txt",
         "%%time\nlr = 1",
         "%matplotlib inline\nlr = 1",
@@ -60,6 +64,29 @@ def test_a_later_cell_that_assigns_a_parameter_again_is_an_error(later: str) -> 
     (problem,) = problems(["lr"], "print(1)", later)
     assert problem.startswith("MAIN.ipynb: cell 3, line ")
     assert "assigns lr again, so the sweep's value is lost: " in problem
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "if DEBUG:\n    lr = 1",
+        "if DEBUG: pass\nelse: lr = 1",
+        "if DEBUG:\n    lr = 1\nelif SMALL:\n    lr = 2",
+        "if DEBUG: lr = 1\nelse: lr = lr * 2",
+        "match x:\n    case [lr]: pass",
+        "try: pass\nexcept Exception as lr: pass",
+        "try: load()\nexcept Exception: lr = 1",
+        "def f():\n    global lr\n    lr = 1",
+    ],
+)
+def test_a_later_cell_that_may_assign_a_parameter_again_is_noted(later: str) -> None:
+    (note,) = check(notebook(CELL, DONE, later), ["lr"])
+    assert note.startswith("MAIN.ipynb: cell 3, line ")
+    assert "may assign lr again, and then the sweep's value is lost: " in note
+
+
+def test_a_branch_that_never_runs_does_not_matter() -> None:
+    assert check(notebook(CELL, DONE, "if False:\n    lr = 1"), ["lr"]) == ()
 
 
 def test_the_line_that_assigns_it_again_is_shown() -> None:
@@ -121,7 +148,7 @@ def test_all_problems_are_reported_together() -> None:
 
 def test_a_name_computed_from_a_default_is_noted() -> None:
     cell = "# parameters\nlr = 0.1\nout = f'run_{lr}'\nfile = out + '.txt'\nother = 3"
-    assert check(notebook(cell), ["lr"]) == (
+    assert check(notebook(cell, DONE), ["lr"]) == (
         (
             "MAIN.ipynb: cell 1, line 3 computes out from the default of lr, before the sweep's value "
             "is set; move it to a cell below"
@@ -134,17 +161,17 @@ def test_a_name_computed_from_a_default_is_noted() -> None:
 
 
 def test_a_derived_name_that_is_itself_a_parameter_is_not_noted() -> None:
-    assert check(notebook("# parameters\na = 1\nb = 2 * a"), ["a", "b"]) == ()
+    assert check(notebook("# parameters\na = 1\nb = 2 * a", DONE), ["a", "b"]) == ()
 
 
 def test_a_star_import_below_is_noted() -> None:
-    (note,) = check(notebook(CELL, "from settings import *"), ["lr"])
-    assert "cell 2, line 1 imports every name of a module" in note
+    (note,) = check(notebook(CELL, DONE, "from settings import *"), ["lr"])
+    assert "cell 3, line 1 imports every name of a module" in note
 
 
 def test_a_line_that_may_be_a_mistake_is_noted() -> None:
-    (note,) = check(notebook(CELL, "pip install x\nprint(1"), ["lr"])
-    assert note.startswith("MAIN.ipynb: cell 2, line ")
+    (note,) = check(notebook(CELL, DONE, "git add x\nprint(1"), ["lr"])
+    assert note.startswith("MAIN.ipynb: cell 3, line ")
     assert "is not Python" in note
 
 
@@ -164,3 +191,18 @@ def test_asking_for_the_task_above_the_parameters_is_an_error_where_that_runs_on
 
 def test_a_loop_gets_no_parameters_and_so_has_none_to_check() -> None:
     assert check(notebook("for task in sweep.tasks(): pass"), ["lr"]) == ()
+
+
+def test_a_notebook_without_a_result_is_noted_with_the_command_that_proposes_one() -> None:
+    (note,) = check(notebook(CELL, "print(lr)"), ["lr"])
+    assert "no cell records a result" in note
+    assert note.endswith("colabctl notebook prepare MAIN.ipynb")
+
+
+def test_what_cannot_work_is_an_error_and_what_may_not_is_a_note() -> None:
+    (problem,) = problems(["lr"], DONE, "x = input('Name? ')")
+    assert problem == (
+        "MAIN.ipynb: cell 3, line 1: input() cannot work: a task has nobody to ask; use a parameter"
+    )
+    (note,) = check(notebook(CELL, DONE, "if ASK:\n    x = input('Name? ')"), ["lr"])
+    assert note.startswith("MAIN.ipynb: cell 3, line 2: input() cannot work")

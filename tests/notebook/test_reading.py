@@ -1,8 +1,5 @@
 """Reading a notebook: which kind it is, and the error for a file that cannot be used."""
 
-import json
-
-import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,12 +75,17 @@ def test_a_notebook_of_both_kinds_is_refused_with_the_choice() -> None:
         (b"\xff\xfe", "is not a notebook: it is not JSON"),
         (b"[" * 100_000, "is not a notebook: it is not JSON"),
         (b"print('hello')", "is not a notebook: it is not JSON"),
-        (b"[]", "is not a notebook: it has no nbformat"),
-        (b'{"nbformat": "4"}', "is not a notebook: it has no nbformat"),
-        (b'{"nbformat": 3, "worksheets": []}', "jupyter nbconvert --to notebook --inplace M"),
+        (b"[]", "is not a notebook: it has no cells"),
+        (b'{"nbformat": "4"}', "is not a notebook: it has no cells"),
+        (b'{"nbformat": 3, "worksheets": []}', "has no code"),
         (b'{"nbformat": 5}', "which this colabctl does not know"),
-        (b'{"nbformat": 4, "nbformat_minor": 5}', "is a damaged notebook"),
-        (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": 3, "cells": []}', "is a damaged"),
+        (b'{"nbformat": 4, "nbformat_minor": 5}', "it has no cells"),
+        (b'{"nbformat": 4, "cells": {}}', "it has no cells"),
+        (b'{"nbformat": 4, "cells": [3]}', "is a damaged notebook (cell 1 has no cell_type)"),
+        (
+            b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": {}}]}',
+            "is a damaged notebook (the source of cell 1 is not text)",
+        ),
         (b'{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [{}]}', "is a damaged"),
         (content(), "has no code"),
         (content("", "  \n"), "has no code"),
@@ -102,23 +104,6 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_line(damage: bytes, words:
 def test_the_kernel_that_a_python_notebook_was_written_with_does_not_matter() -> None:
     kernel = {"name": "my-env", "display_name": "My env", "language": "python"}
     assert read(content("# parameters\na = 1", kernelspec=kernel), "M").kind == "parameters"
-
-
-def test_a_notebook_of_an_older_format_4_is_brought_up_to_date() -> None:
-    old = json.loads(content("# parameters\na = 1"))
-    old["nbformat_minor"] = 2
-    del old["cells"][0]["id"]
-    node = read(json.dumps(old).encode(), "M").node
-    nbformat.validate(node)
-    assert node.cells[0].id
-
-
-def test_outputs_of_an_earlier_run_are_dropped() -> None:
-    run = json.loads(content("# parameters\na = 1"))
-    stream = {"output_type": "stream", "name": "stdout", "text": ["old"]}
-    run["cells"][0] |= {"outputs": [stream], "execution_count": 7}
-    cell = read(json.dumps(run).encode(), "M").node.cells[0]
-    assert (cell.outputs, cell.execution_count) == ([], None)
 
 
 def test_a_cell_that_papermill_inserted_is_ignored() -> None:
@@ -160,9 +145,14 @@ def test_magics_and_shell_lines_do_not_hide_the_python_around_them(
 
 
 def test_a_line_that_is_neither_python_nor_magic_is_reported() -> None:
-    tree, unparsed = parse("a = 1\npip install x\nb = 2")
+    tree, unparsed = parse("a = 1\ngit add x\nb = 2")
     assert unparsed == (2,)
     assert len(tree.body) == 3
+
+
+def test_ipython_knows_a_magic_without_its_sign_if_it_is_the_only_line() -> None:
+    assert parse("pip install x\n")[1] == ()
+    assert parse("a = 1\npip install x")[1] == (2,)
 
 
 @given(st.text(alphabet="a=1 \n%!?('\"\\[:\x00é\r", max_size=60))

@@ -101,6 +101,19 @@ colabctl.task().done(words=words)
     }
 
 
+def test_arguments_that_are_too_long_together_point_to_a_file(project: Project) -> None:
+    long = "x" * 120_000
+    values = ", ".join(f"p{i}: {{value: *long}}" for i in range(20))
+    text = form("train.py").replace(
+        "{x: {values: [0]}}", f"{{a: {{value: &long {long}}}, {values}}}"
+    )
+    project.declare("long", text, "print('never')\n")
+    project.run("work", "long")
+    (failure, *_) = failures(project, "long")
+    assert "longer in all than this system allows" in failure
+    assert "${args_json_file}" in failure
+
+
 def test_a_value_never_becomes_a_separate_command(project: Project) -> None:
     text = form("train.sh").replace("[0]", "['; touch planted; $(touch planted)']")
     project.declare("quoted", text, 'printf \'{"n": %d}\' $# > "$COLABCTL_RESULT"\n')

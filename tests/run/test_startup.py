@@ -90,7 +90,6 @@ def test_a_task_cannot_take_the_drive_or_the_machine_from_the_worker(
 def test_whatever_else_asks_the_browser_is_refused(environ: dict[str, str]) -> None:
     asked = "__import__('google.colab._message').colab._message.blocking_request"
     for question, what in {
-        "files.upload()": "'upload'",
         f"{asked}('eval_js', request={{'code': '1'}})": "'eval_js'",
         f"{asked}(request='')": "'this'",
     }.items():
@@ -99,6 +98,79 @@ def test_whatever_else_asks_the_browser_is_refused(environ: dict[str, str]) -> N
         assert text.startswith(
             f"google.colab asks the browser for {what}, but a task has no browser"
         )
+
+
+def test_a_file_cannot_be_uploaded_and_a_download_goes_to_the_task_s_folder(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    kind, text = answer("files.upload()", environ)
+    assert kind == "error"
+    assert text.endswith("put the file into the project, and read it from there")
+    (tmp_path / "model.bin").write_text("weights")
+    call = f"files.download({str(tmp_path / 'model.bin')!r})"
+    assert answer(call, environ) is None
+    assert answer(call, {**environ, "COLABCTL_FOLDER": str(tmp_path / "task")}) is None
+    assert (tmp_path / "task" / "model.bin").read_text() == "weights"
+
+
+# -- a machine without google.colab ---------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> dict[str, str]:
+    """Give the variables of a notebook's task that needs google.colab, where it is not installed."""
+    account = {"CLOUDSDK_CONFIG": str(tmp_path), "GOOGLE_APPLICATION_CREDENTIALS": ""}
+    return startup.environ({**os.environ, **account, "COLABCTL_STAND_IN": "google.colab"})
+
+
+def test_a_stand_in_answers_where_google_colab_is_not_installed(elsewhere: dict[str, str]) -> None:
+    assert answer("drive.mount('/content/drive')", elsewhere) is None
+    assert answer("drive.flush_and_unmount()", elsewhere) is None
+    assert answer("runtime.unassign()", elsewhere) is None
+    assert answer("userdata.get('TOKEN')", {**elsewhere, "TOKEN": "abc"}) == "abc"
+    assert answer("userdata.get('TOKEN')", elsewhere)[0] == "no secret"
+    assert answer("files.upload()", elsewhere)[0] == "error"
+    kind, text = answer("auth.authenticate_user()", elsewhere)
+    assert (kind, "gcloud auth application-default login" in text) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import google.colab; google.colab.drive.mount('/content/drive')",
+        "from google import colab; colab.output.clear()",
+        "from google.colab import *",
+        "from google.colab.patches import cv2_imshow",
+        "from google.colab import data_table; assert data_table.DataTable(3) == 3",
+        "from google.colab import widgets\nwith widgets.TabBar(['a']).output_to(0): print(1)",
+        "from google.colab import output\nwith output.use_tags('x'): output.register_callback('f', 1)",
+        "from google.colab import userdata, drive; drive.mount('/x'); assert not hasattr(userdata, 'mount')",
+        "import google.protobuf",
+    ],
+)
+def test_the_stand_in_has_what_notebooks_import(elsewhere: dict[str, str], program: str) -> None:
+    ran = run(program, elsewhere)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_stand_in_says_what_it_does_not_have(elsewhere: dict[str, str]) -> None:
+    ran = run("from google.colab import nothing", elsewhere)
+    assert "cannot import name 'nothing' from 'google.colab'" in ran.stderr
+    ran = run("from google.colab import output; output.eval_js('1')", elsewhere)
+    assert "output.eval_js needs a browser" in ran.stderr
+
+
+def test_the_real_package_wins_over_the_stand_in(environ: dict[str, str]) -> None:
+    program = "import google.colab; print(google.colab.__file__)"
+    both = {**environ, "COLABCTL_STAND_IN": "google.colab"}
+    assert "standin" in run(program, both).stdout
+
+
+def test_without_need_there_is_no_stand_in() -> None:
+    assert "ModuleNotFoundError" in run("import google.colab", startup.environ(os.environ)).stderr
+
+
+# -- how Python is started ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [(), ("-P",), ("-u", "-W", "error")])

@@ -74,8 +74,10 @@ class Machine:
     def _kernel(self) -> AsyncKernelManager:
         manager = AsyncKernelManager(ip="127.0.0.1")
         assert manager.kernel_spec is not None
+        # With -P, the kernel's own imports ignore its current folder. Newer ipykernel does so by
+        # itself; that of Colab does not, and a notebook can change nothing about it.
         manager.kernel_spec.argv = [
-            f"{self.python}", "-m", "ipykernel_launcher", "-f", "{connection_file}",
+            f"{self.python}", "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}",
         ]  # fmt: skip
         return manager
 

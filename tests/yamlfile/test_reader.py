@@ -26,6 +26,8 @@ def refusal_of(text: str | bytes) -> str:
         ("-2.5e4", -25000.0),
         ("+.5e1", 5.0),
         ("1.5", 1.5),
+        (".5", 0.5),
+        ("-.5", -0.5),
         ("12", 12),
         ("0x10", 16),
         ("1_000", 1000),
@@ -105,6 +107,18 @@ def test_aliases_and_merge_keys_work_as_in_yaml() -> None:
     }
 
 
+@pytest.mark.parametrize("end", ["---\n", "---", "...\n", "...\n---\n# the end\n"])
+def test_an_empty_second_document_is_ignored(end: str) -> None:
+    assert value_of(f"a: 1\n{end}") == {"a": 1}
+
+
+def test_line_ends_of_windows_and_old_macs_are_line_ends() -> None:
+    for end in ("\r\n", "\r"):
+        document, _ = read_yaml(f"a: 1{end}b: [1,{end} 2]{end}", "sweep.yaml")
+        assert document.content == {"a": 1, "b": [1, 2]}
+        assert document.place(("b", 1)) == Place(3, 2)
+
+
 def test_an_empty_text_is_null() -> None:
     assert value_of("") is None
 
@@ -124,6 +138,15 @@ def test_a_byte_order_mark_is_ignored() -> None:
         ("a: b: c", "1:5", "quotes"),
         ("a: @b", "1:4", "quotes"),
         ("---\na: 1\n---\nb: 2", "3:1", "second document"),
+        ("a: 1\n b: 2", "2:3", "indented like its neighbours"),
+        ("a:\n  lr:0.1\n  wd: 3", "3:5", "write a space after the colon in line 2"),
+        ("a: 1\nb\uff1a [1\nc: 2", "3:1", "write : instead of \uff1a in line 2"),
+        (
+            "a:\n\u00a0 - b\n  - c",
+            "3:6",
+            "replace a non-breaking space by an ordinary one in line 2",
+        ),
+        (b"\xff\xfea\0:\0", "", "UTF-16; save the file as UTF-8"),
         ("p: {{name}}", "1:5", "template"),
         ("? [a]\n: b", "1:3", "cannot be a key"),
         ("a: &a [*a]", "1:8", "never end"),
@@ -138,7 +161,7 @@ def test_text_that_is_not_one_yaml_document_is_refused_with_its_place(
     text: str | bytes, line: str, words: str
 ) -> None:
     refusal = refusal_of(text)
-    assert refusal.startswith(f"sweep.yaml:{line}: ")
+    assert refusal.startswith(f"sweep.yaml:{line}: " if line else "sweep.yaml: ")
     assert words in refusal
     assert "\n" not in refusal
 
@@ -163,6 +186,10 @@ def test_aliases_cannot_nest_deeper_than_brackets_may() -> None:
     ("text", "words"),
     [
         ("a: 1\na: 2", "sweep.yaml:2:1: a: is set twice, first in line 1; keep one"),
+        ("a: 1\na: 1.0", "sweep.yaml:2:1: a: is set twice, first in line 1; keep one"),
+        ("a: {b: 1}\na: {b: 2}", "sweep.yaml:2:1: a: is set twice, first in line 1; keep one"),
+        ("a: {min:0.1, max: 1}", "write a space after the colon: min: 0.1"),
+        ("\u00a0a: 1", "starts or ends with a non-breaking space"),
         ("a: !!python/object/apply:os.system [ls]", "is not allowed"),
         ("a: !!set {b}", "is not allowed"),
         ("a: !!binary aGk=", "is not allowed"),

@@ -15,6 +15,7 @@ from IPython.core import interactiveshell
 from IPython.core.autocall import IPyAutocall
 from IPython.core.getipython import get_ipython
 
+from colabctl.run.notebook.colab_shell import Written, extend, imitate_colab
 from colabctl.run.startup.patches import after_import
 
 _INLINE = "module://matplotlib_inline.backend_inline"
@@ -35,6 +36,9 @@ class _Snapshot:
         self.hidden = dict(shell.user_ns_hidden)  # results too: _, _1, _2
         self.environ = dict(os.environ)
         self.folder = Path.cwd()
+        self.visited = list(shell.user_ns["_dh"])  # for `%cd -`
+        self.written = _written.files() if _written else frozenset()
+        self.modules = frozenset(sys.modules)
         self.path = list(sys.path)
         self.streams = sys.stdout, sys.stderr
         self.count = shell.execution_count
@@ -51,8 +55,11 @@ class _Snapshot:
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].close("all")
         self._forget_outputs(shell)
+        if _written is not None:
+            _written.restore(self.written, self.modules)
         _reset(shell.user_ns_hidden, self.hidden)
         _reset(shell.user_ns, self.names)
+        shell.user_ns["_dh"][:] = self.visited
         gc.collect()
 
     def _forget_outputs(self, shell: Any) -> None:
@@ -80,14 +87,25 @@ def _reset(names: MutableMapping[str, Any], before: Mapping[str, Any]) -> None:
 
 
 _snapshot: _Snapshot | None = None
+_written: Written | None = None
 
 
-def prepare(folder: str, *, shell_errors: str) -> None:
-    """Prepare a new kernel: set its folder, and make it report failures reliably."""
+def prepare(folder: str, *, shell_errors: str, beside: str, colab: bool) -> None:
+    """Prepare a new kernel: set its folder, and make it report failures reliably.
+
+    `beside` is the folder with the frozen notebook, from which `%run` runs files. With `colab`,
+    the kernel looks like Colab's where google.colab is installed.
+    """
+    global _written  # noqa: PLW0603 - as below
     shell: Any = get_ipython()
+    own = Path.cwd() / "written"
     # IPython looks for modules in the current folder, where others write.
     sys.path[:] = [entry for entry in sys.path if entry not in ("", str(Path.cwd()))]
     os.chdir(folder)
+    _written = Written(own)
+    extend(shell, _written, Path(beside))
+    if colab:
+        imitate_colab(shell)
     if hasattr(signal, "SIGTERM"):
         # The group gets SIGTERM: the running cell shows where it was; an idle kernel continues.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -115,12 +133,14 @@ def begin(environ: Mapping[str, str]) -> None:
     """Begin a task; raise RuntimeError if the snapshot was not restored after the last one."""
     if _snapshot is not None and not _snapshot.clean:
         raise RuntimeError("the kernel was not restored")
+    finish(0)  # a session of W&B that the cells above began does not see the task's variables
     os.environ.update(environ)
 
 
 def finish(code: int) -> None:
     """End a task's W&B runs, so that their logs are complete; `code` is 1 if it failed."""
     if "wandb" in sys.modules:
+        sys.modules["wandb"].finish(code)
         sys.modules["wandb"].teardown(code)
 
 

@@ -12,17 +12,15 @@ from nbformat import NotebookNode
 
 from colabctl.notebook.executed import ExecutedNotebook
 from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.run.device import is_exhausted, is_lost
 from colabctl.run.notebook.kernel import CellError, Cells, Kernel, KernelCallFailed, KernelDied
 from colabctl.run.termination import how_it_ended
+from colabctl.run.wandb.runs import began_wandb_run
 
 _MOST_OUTPUT = 1_000_000  # characters of output to keep of each cell
 _SHUTDOWN = 5.0  # seconds for a kernel's exit handlers
 _AT_EXIT = 2.0  # the same when this process ends, which itself has three seconds
 _LONGEST = 400  # characters of an exception's message
-# These errors come from the kernel or its device, so it should not run another task.
-_FATAL = re.compile(
-    r"cuda|cudnn|cublas|nccl|xla|out.?of.?memory|memoryerror|resource.?exhausted", re.IGNORECASE
-)
 # IPython's name for a cell in a SyntaxError means nothing to the user.
 _CELL_FILE = re.compile(r" \((?:\d+\.py|<ipython-input[^>]*>), (line \d+)\)")
 
@@ -50,10 +48,11 @@ class KernelPool:
 
     Args:
         environ: environment of a kernel that runs no task yet.
-        root: the current folder of the cells.
+        cwd: the current folder of the cells.
+        beside: the folder with the frozen notebook.
         options: how kernels are used.
         fresh: whether each task gets a new kernel.
-        wandb: whether the cells may log with W&B.
+        colab: whether the cells mention google.colab or their kernel.
         scratch: where kernels have their folders.
         conceal: replaces secrets in a text.
     """
@@ -61,20 +60,22 @@ class KernelPool:
     def __init__(
         self,
         environ: Mapping[str, str],
-        root: Path,
+        cwd: Path,
+        beside: Path,
         options: KernelOptions,
         *,
         fresh: bool,
-        wandb: bool,
+        colab: bool,
         scratch: Path | None,
         conceal: Callable[[str], str],
     ) -> None:
         self.kernel: Kernel | None = None  # that runs cells, or is ready for the next task
         self._environ = environ
-        self._root = root
+        self._cwd = cwd
+        self._beside = beside
         self._options = options
         self._fresh = fresh
-        self._wandb = wandb
+        self._colab = colab
         self._scratch = scratch
         self._conceal = conceal
         self._spare: Kernel | None = None
@@ -124,7 +125,7 @@ class KernelPool:
         body = self._body(document)
         document.node.cells[:body] = deepcopy(self._above)
         result = await self._cells(document, range(body, len(document.node.cells)), halted)
-        if self._wandb and result.reusable:
+        if result.reusable and began_wandb_run(environ):
             with suppress(KernelDied, KernelCallFailed):  # the next task will notice that
                 await self._call(f"finish({int(result.error is not None)})")
         return result
@@ -175,8 +176,12 @@ class KernelPool:
             self._spare = None
         self.kernel, self._spare = self._spare or Kernel(self._environ, self._scratch), None
         await self.kernel.ready()
-        folder, errors = str(self._root), self._options.shell_errors
-        await self._call(f"prepare({folder!r}, shell_errors={errors!r})")
+        options = {
+            "shell_errors": self._options.shell_errors,
+            "beside": str(self._beside.absolute()),
+            "colab": self._colab,
+        }
+        await self._call(f"prepare({str(self._cwd)!r}, **{options!r})")
         if self._options.fresh:
             self.warm_up()
 
@@ -217,7 +222,9 @@ def _result_after(error: CellError, where: str, index: int) -> RunResult:
     if error.name == "StdinNotImplementedError":
         text = "input() and getpass() do not work in a task; use a parameter instead"
     line = f"{error.name}: {text}" if text else error.name
-    return RunResult(f"{where}: {line}", index, reusable=not _FATAL.search(line))
+    # The names and outputs of a kernel hold the memory that it has used up.
+    reusable = not (is_lost(line) or is_exhausted(line))
+    return RunResult(f"{where}: {line}", index, reusable=reusable)
 
 
 def _ending(died: KernelDied) -> str:

@@ -20,7 +20,8 @@ from colabctl.errors import UserError
 from colabctl.notebook.executed import ExecutedNotebook, prepare
 from colabctl.notebook.injection import parameters_source
 from colabctl.notebook.kernel_options import KernelOptions
-from colabctl.notebook.reading import Kind, read
+from colabctl.notebook.obstacles import COLAB, assumes_colab
+from colabctl.notebook.reading import Kind, Notebook, read
 from colabctl.run import startup
 from colabctl.run.exchange import VARIABLES, Exchange, task_folder
 from colabctl.run.failure import Pruned, TaskError
@@ -28,7 +29,8 @@ from colabctl.run.notebook.kernel_lifecycle import KernelPool, RunResult
 from colabctl.run.redaction import concealed, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL_AFTER, GracefulStop
-from colabctl.run.wandb.runs import WandbRuns, wandb_environment
+from colabctl.run.wandb.runs import WandbRuns, wandb_environment, wandb_outside_tasks
+from colabctl.run.workspace.workspace import Workspace
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import Anchor
 from colabctl.task import Task
@@ -46,32 +48,41 @@ def run_loop(settings: Settings, keep_in: Path) -> None:
     The executed notebook, if it is kept, goes to the folder `keep_in`. For the main thread only.
     Raises TaskError if the notebook fails.
     """
-    notebook, root = Path(settings.code, settings.program), Path(settings.root)
-    runner = Runner(notebook, root, settings.kernels, kind="loop", secrets=settings.secrets)
+    runner = Runner(
+        Path(settings.code, settings.program),
+        Path(settings.root),
+        settings.kernels,
+        kind="loop",
+        cwd=Path(settings.cwd),
+        python_path=settings.python_path,
+        secrets=settings.secrets,
+    )
+    workspace = Workspace.of(settings)
     try:
+        if workspace is not None:
+            workspace.prepare()
         runner.run_once(keep_in)
     finally:
         runner.close()
 
 
-def _environ(code: Path) -> dict[str, str]:
-    """Return the environment of a kernel that runs no task yet and can import from `code`."""
-    environ = startup.environ(os.environ)
-    paths = (str(code), *environ.get("PYTHONPATH", "").split(os.pathsep))
-    # Absolute, because a kernel starts in another folder, and its cells may change folders.
-    environ["PYTHONPATH"] = os.pathsep.join(str(Path(p).absolute()) for p in paths if p)
+def _environ(python_path: Sequence[str], notebook: Notebook) -> dict[str, str]:
+    """Return the environment of a kernel without a task, which imports from these folders."""
+    environ = startup.importing_from(python_path, startup.environ(os.environ))
+    if assumes_colab(notebook.code):
+        environ["COLABCTL_STAND_IN"] = COLAB
     return {name: value for name, value in environ.items() if name not in VARIABLES}
 
 
 class Runner:
     """Runs a notebook of kind `parameters`, once for each task.
 
-    The current folder is the project. The notebook is the frozen copy and can import the modules
-    next to it. In its cells, `colabctl.task()` returns the task. To stop a task early, this
-    interrupts the kernel: at once, or after `kill_after` seconds if the task reports through
-    `colabctl.task()`, where it learns that it should stop. Another `kill_after` seconds later, it
-    kills the kernel. Temporary files are in `scratch`, which the caller deletes, because this
-    process may be killed.
+    The current folder is `cwd`, by default the project's `root`. Python imports from the folders in
+    `python_path`, by default from the notebook's. In its cells, `colabctl.task()` returns the task.
+    To stop a task early, this interrupts the kernel: at once, or after `kill_after` seconds if the
+    task reports through `colabctl.task()`, where it learns that it should stop. Another
+    `kill_after` seconds later, it kills the kernel. Temporary files are in `scratch`, which the
+    caller deletes, because this process may be killed.
 
     For the main thread only. Raises TaskError for a notebook that cannot run here.
     """
@@ -83,9 +94,12 @@ class Runner:
         options: KernelOptions,
         *,
         kind: Kind = "parameters",
+        cwd: Path | None = None,
+        python_path: Sequence[str] = (),
         secrets: Sequence[str] = (),
         kill_after: float = KILL_AFTER,
         scratch: Path | None = None,
+        keep_wandb: bool = False,
     ) -> None:
         try:
             self._notebook = notebook = read(path.read_bytes(), path.name)
@@ -93,16 +107,20 @@ class Runner:
             raise TaskError(str(error)) from None
         if notebook.kind != kind:
             raise TaskError(f"{path.name} is of kind {notebook.kind}, and was declared as {kind}")
-        self._root = root
-        self._environ = _environ(path.parent)
-        self._wandb = any("wandb" in cell.source.lower() for cell in notebook.code)
+        self._cwd = cwd or root
+        self._environ = _environ(python_path or [str(path.parent)], notebook)
+        self._keeps_wandb = keep_wandb
+        above = wandb_outside_tasks(scratch, self._environ) if kind == "parameters" else {}
         conceal = concealer(secrets, os.environ)
         self._kernels = KernelPool(
-            self._environ,
-            root,
+            {**self._environ, **above},
+            self._cwd,
+            path.parent,
             options,
             fresh=options.fresh or kind == "loop",
-            wandb=self._wandb,
+            colab=any(
+                COLAB in cell.source or "get_ipython" in cell.source for cell in notebook.code
+            ),
             scratch=scratch,
             conceal=conceal,
         )
@@ -145,11 +163,14 @@ class Runner:
             raise TaskError(str(error)) from None
         with task_folder(self._scratch) as folder:
             exchange = Exchange(folder, task)
-            environ, runs = exchange.environ, None
-            if self._wandb:
-                environ = {**environ, **wandb_environment(task.assignment, folder, self._environ)}
-                runs = WandbRuns(task, {**self._environ, **environ}, folder, self._root)
+            environ = {
+                **exchange.environ,
+                **wandb_environment(task.assignment, folder, self._environ),
+            }
+            runs = WandbRuns(task, folder)
             result = self._run(document, folder, environ, _Channels(task, exchange, runs))
+            if self._keeps_wandb:
+                runs.keep(Path(task.assignment.folder))
             pruned = self._stop is not None and not self._terminated.is_set()
             about = {"sweep": task.sweep, "task": task.name, "attempt": task.attempt}
             if pruned:
@@ -157,7 +178,7 @@ class Runner:
             self._keep(document, result, about, Path(task.assignment.folder))
             if result.error is not None:
                 raise TaskError(result.error)
-            task.metrics = {**(runs.metrics() if runs else {}), **exchange.metrics()}
+            task.metrics = {**runs.metrics(), **exchange.metrics()}
         if pruned:
             raise Pruned
         return task.metrics
@@ -266,11 +287,10 @@ class _Channels(NamedTuple):
 
     task: Task
     exchange: Exchange
-    runs: WandbRuns | None
+    runs: WandbRuns
 
     def look(self, over: bool) -> bool:
         """Pass on new values; return whether the task, if it is not over, should stop."""
         self.exchange.pass_on()
-        if self.runs is not None:
-            self.runs.pass_on(final=over)
+        self.runs.pass_on(final=over)
         return not over and self.task.should_stop()

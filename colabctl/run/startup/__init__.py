@@ -10,10 +10,18 @@ Python before 3.11 imports from the current folder all the same.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _HERE = str(Path(__file__).parent)
+
+
+def importing_from(folders: Sequence[str], before: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which Python also imports from these folders."""
+    paths = [*folders, *before.get("PYTHONPATH", "").split(os.pathsep)]
+    # Absolute, because a process may start in another folder.
+    absolute = dict.fromkeys(str(Path(path).absolute()) for path in paths if path)
+    return {**before, "PYTHONPATH": os.pathsep.join(absolute)}
 
 
 def environ(before: Mapping[str, str]) -> dict[str, str]:

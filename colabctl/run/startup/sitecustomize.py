@@ -1,10 +1,12 @@
 """Prepares a task's Python when it starts, then runs the sitecustomize that this one hides."""
 
-import importlib.util
 import os
 import sys
+import types
 
-_here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - before all imports
+_here = os.path.dirname(os.path.abspath(__file__))
+# The other files are loaded as a package of this name: colabctl may not be installed here.
+_PACKAGE = "colabctl_startup"
 
 
 def _hand_over() -> None:
@@ -18,28 +20,34 @@ def _hand_over() -> None:
             sys.modules["sitecustomize"] = this
 
 
-def _add_script_folder() -> None:
+def _add_script_folder(script: str) -> None:
     """Let a script import the modules next to it: PYTHONSAFEPATH also excludes its folder."""
-    script = os.path.realpath(sys.argv[0]) if sys.argv[0] else ""
-    if os.path.isfile(script):  # noqa: PTH113 - as above
-        sys.path.insert(0, os.path.dirname(script))  # noqa: PTH120 - as above
+    script = os.path.realpath(script) if script else ""
+    if os.path.isfile(script):
+        sys.path.insert(0, os.path.dirname(script))
 
 
 def _prepare() -> None:
-    spec = importlib.util.spec_from_file_location(
-        "colabctl_patches",
-        os.path.join(_here, "patches.py"),  # noqa: PTH118 - as above
-    )
-    if spec is not None and spec.loader is not None:
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.change_modules()
+    package = types.ModuleType(_PACKAGE)
+    package.__path__ = [_here]
+    sys.modules[_PACKAGE] = package
+    from colabctl_startup import patches  # type: ignore[import-not-found] # noqa: PLC0415 - see above
+
+    patches.change_modules()
+    workspace, project = os.environ.get("COLABCTL_WORKSPACE"), os.environ.get("COLABCTL_ROOT")
+    if workspace and project and os.path.isdir(workspace):
+        from colabctl_startup import filesystem, imports, paths  # noqa: PLC0415 - see above
+
+        both = paths.Paths(workspace, project)
+        imports.check_script(both, sys.argv[0])
+        filesystem.change_functions(both)
+        imports.guard_imports(both)
 
 
 try:
     _prepare()
 except Exception as error:  # noqa: BLE001 - no program may fail to start because of this
-    sys.stderr.write("colabctl could not prepare this Python: %s\n" % error)  # noqa: UP031 - for any Python 3
+    sys.stderr.write("colabctl could not prepare this Python: %s\n" % error)
 _hand_over()
 if getattr(sys.flags, "safe_path", False):  # otherwise Python does this itself
-    _add_script_folder()
+    _add_script_folder(sys.argv[0])

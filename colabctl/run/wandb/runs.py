@@ -1,24 +1,33 @@
 """Runs a script written for W&B as a task, without a server or account, and reads its metrics.
 
 Like W&B's own agent (wandb/agents/pyagent.py, wandb 0.31), this passes the parameters in a file,
-and the run's names in the environment. The runs stay on this machine, and their logs are read here.
+and the run's names in the environment. The runs stay on this machine. Patches in the task's
+processes (run/startup/wandb_patches.py) write down what the runs log. W&B's own logs add what
+these cannot see: the summaries that W&B computes, what it reads from TensorBoard's files, and runs
+in processes that no patch reaches.
 """
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from colabctl.run.failure import Pruned
+from colabctl.run.function import Run
+from colabctl.run.startup.patches import WANDB_PATCHES, after_import
+from colabctl.run.startup.wandb_patches import CALLS, OFFLINE, flat
+from colabctl.run.wandb.calls import Report, WandbCalls
 from colabctl.run.wandb.datastore import Entry, WandbLog
 from colabctl.task import Assignment, Task
 
 # These turn off what only a run's page on the server would show.
-_OFFLINE = {
+_QUIET = {
     "WANDB_CONSOLE": "off",
     "WANDB_ERROR_REPORTING": "false",
     "WANDB_QUIET": "true",
@@ -30,12 +39,21 @@ _READABLE = {
 }
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9._-]")
 _LONGEST_ID = 128  # characters, W&B's limit
-
-_RESERVED = {"_runtime", "_step", "_timestamp", "_wandb"}
-_DEEPEST = 20  # levels of maps in logged values
-_LONGEST_TEXT = 1000  # characters; a longer text is not a metric
-_POLL_ELSEWHERE = 25  # checks of the task's own folder for each check of the project's
+_CALLS = "wandb-calls.jsonl"
 _POLL = 0.2  # seconds between checks while a function runs
+
+
+def wandb_outside_tasks(scratch: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for code that runs before a task: W&B is offline, and nothing counts."""
+    online = environ.get("WANDB_MODE") == "online"
+    ours = {"WANDB_DIR": str(scratch or tempfile.gettempdir()), **_READABLE}
+    if not online:
+        ours |= _QUIET
+    return {
+        **{name: value for name, value in ours.items() if name not in environ},
+        **({} if online else {OFFLINE: "1", "WANDB_MODE": "offline"}),
+        CALLS: os.devnull,
+    }
 
 
 def wandb_environment(
@@ -43,8 +61,9 @@ def wandb_environment(
 ) -> dict[str, str]:
     """Return the variables that make W&B run a task offline, with its files in `scratch`.
 
-    W&B variables in `environ` win: with WANDB_MODE=online, the runs also go to the user's account.
-    But the parameters always come from the task; this writes them to a file in `scratch`.
+    W&B variables in `environ` win, except that a run is offline or, with WANDB_MODE=online, also
+    goes to the user's account. The parameters always come from the task; this writes them to a
+    file in `scratch`.
     """
     import yaml  # noqa: PLC0415 - in the first task, not when the worker starts
 
@@ -53,18 +72,20 @@ def wandb_environment(
     parameters.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     # The folder of an attempt is never used twice, so its name is a unique id for the run.
     run = _NOT_IN_ID.sub("-", Path(task.folder).name)[:_LONGEST_ID]
-    ours = {
-        "WANDB_MODE": "offline",
-        "WANDB_DIR": str(scratch),
-        "WANDB_RUN_ID": run,
-        **_READABLE,
-    }
-    if environ.get("WANDB_MODE", "offline") in ("offline", "dryrun"):
-        ours |= {**_OFFLINE, "WANDB_NAME": run, "WANDB_SWEEP_ID": task.sweep}
+    ours = {"WANDB_RUN_ID": run}
+    if environ.get("WANDB_MODE") != "online":
+        ours |= {"WANDB_NAME": run, "WANDB_SWEEP_ID": task.sweep}
     return {
+        **wandb_outside_tasks(scratch, environ),
         **{name: value for name, value in ours.items() if name not in environ},
         "WANDB_SWEEP_PARAM_PATH": str(parameters),
+        CALLS: str(scratch / _CALLS),
     }
+
+
+def began_wandb_run(environ: Mapping[str, str]) -> bool:
+    """Whether a task with this environment has called W&B."""
+    return Path(environ.get(CALLS, os.devnull)).is_file()
 
 
 class WandbRuns:
@@ -72,116 +93,202 @@ class WandbRuns:
 
     Args:
         task: gets the numbers of each step as reports.
-        environ: environment of the runs, with the variables from `wandb_environment`.
         scratch: the folder passed to `wandb_environment`.
-        current: the current folder of the program.
     """
 
-    def __init__(
-        self, task: Task, environ: Mapping[str, str], scratch: Path, current: Path
-    ) -> None:
+    def __init__(self, task: Task, scratch: Path) -> None:
         self._task = task
-        # If the user or a script has a folder for all runs, the id marks the task's own.
-        mark = "-" + environ["WANDB_RUN_ID"]
-        folder = current / environ["WANDB_DIR"]
-        self._here = (folder / "wandb", "run-" if folder == scratch else mark)
-        self._elsewhere = (current / "wandb", mark)  # for example Lightning's init(dir=".")
-        self._runs: dict[Path, _Run] = {}  # by their folder
-        self._polls = 0
+        self._scratch = scratch
+        self._calls = WandbCalls(scratch / _CALLS)
+        self._logs: dict[Path, _Log] = {}  # by the folder of their run
+        self._lock = threading.Lock()
 
     def pass_on(self, *, final: bool = False) -> None:
         """Report new values; `final` means that the program has ended."""
-        self._find(*self._here)
-        if final or self._polls % _POLL_ELSEWHERE == 0:
-            self._find(*self._elsewhere)
-        self._polls += 1
-        for run in self._runs.values():
-            for step, values in run.read():
+        with self._lock:
+            # The logs come first: then the calls include whatever a log has from a call.
+            logged = list(self._read_logs())
+            called = list(self._calls.read(final=final))
+            for step, values in called:
                 self._task.record(step, values)
+            if self._calls.names and not self._calls.tensorboard:
+                return
+            for step, values in logged:
+                new = {
+                    name: value for name, value in values.items() if name not in self._calls.names
+                }
+                if new:
+                    self._task.record(step, new)
 
     def metrics(self) -> dict[str, Any]:
-        """Return the summaries of the runs, merged; a later run wins."""
+        """Return the last value of each name, and what else the summaries contain.
+
+        With `define_metric("loss", summary="min")`, W&B's summary has only loss.min, but a sweep
+        may optimise the loss.
+        """
         metrics: dict[str, Any] = {}
-        for run in self._runs.values():
-            metrics |= run.metrics()
-        return metrics
+        for log in self._logs.values():
+            metrics |= log.metrics()
+        return dict(sorted({**metrics, **self._calls.metrics}.items()))
 
     @property
     def fault(self) -> str:
         """The error of a log that cannot be read; "" if there is none."""
-        return next((run.fault for run in self._runs.values() if run.fault), "")
+        return next((log.fault for log in self._logs.values() if log.fault), "")
 
-    def _find(self, folder: Path, mark: str) -> None:
-        """Add the runs in a folder that have started since the last call."""
-        try:
-            runs = sorted(folder.iterdir())
-        except OSError:
+    def keep(self, folder: Path) -> None:
+        """Copy the runs that are in `scratch` to a folder, so that they can be sent later."""
+        runs = self._scratch / "wandb"
+        if not runs.is_dir():
             return
+        here_only = shutil.ignore_patterns("latest-run*", "debug*")  # links, and logs for W&B
+        try:
+            shutil.copytree(runs, folder / "wandb", ignore=here_only, ignore_dangling_symlinks=True)
+        except OSError as error:
+            print(f"colabctl: cannot keep the W&B run: {error}", file=sys.stderr)
+
+    def _read_logs(self) -> Iterator[Report]:
+        with suppress(OSError):
+            self._find(sorted((self._scratch / "wandb").iterdir()))
+        self._find(self._calls.folders)
+        for log in self._logs.values():
+            yield from log.read()
+
+    def _find(self, runs: Iterable[Path]) -> None:
+        """Add the logs of runs that have started since the last call."""
         for run in runs:
-            if mark in run.name and run not in self._runs:
-                for log in run.glob("run-*.wandb"):
-                    self._runs[run] = _Run(WandbLog(log))
+            if run not in self._logs and not run.is_symlink():
+                for file in run.glob("run-*.wandb"):
+                    self._logs[run] = _Log(WandbLog(file))
+
+
+def following_wandb(run: Run, scratch: Path, environ: Mapping[str, str], *, keep: bool) -> Run:
+    """Return `run` for tasks in this process, with what they log with W&B.
+
+    Metrics that the task returns itself win. A task that does not import W&B costs no time.
+
+    Args:
+        run: runs a task in this process.
+        scratch: for temporary folders.
+        environ: the environment before `wandb_outside_tasks`.
+        keep: whether W&B's own files are kept in the task's folder.
+    """
+
+    def run_and_follow(params: dict[str, Any], task: Task) -> dict[str, Any]:
+        here = _InThisProcess(task, scratch, environ, keep=keep)
+        metrics = None
+        try:
+            with here:
+                metrics = run(params, task)
+        finally:
+            task.metrics = {**here.metrics(), **(metrics or task.metrics or {})}
+        return task.metrics
+
+    return run_and_follow
+
+
+class _InThisProcess:
+    """Follows the W&B runs of a task in this process, from the moment that it imports W&B.
+
+    W&B reads its environment only once, so this tears it down before and after the task, as
+    `wandb.agent(function=…)` does between calls.
+    """
+
+    def __init__(
+        self, task: Task, scratch: Path, environ: Mapping[str, str], *, keep: bool
+    ) -> None:
+        self._task = task
+        self._scratch = scratch
+        self._environ = environ
+        self._keep = keep
+        self._runs: WandbRuns | None = None
+        self._thread = threading.get_ident()
+        self._over = threading.Event()
+        self._open = ExitStack()
+
+    def __enter__(self) -> None:
+        after_import("wandb", lambda _: self._follow())
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._over.set()
+        if self._runs is not None:
+            _tear_down(0 if kind is None else 1)
+            self._runs.pass_on(final=True)
+            if self._keep:
+                self._runs.keep(self._task.folder)
+        self._open.close()
+
+    def metrics(self) -> dict[str, Any]:
+        """Return what the task logged as metrics."""
+        return self._runs.metrics() if self._runs is not None else {}
+
+    def _follow(self) -> None:
+        if self._over.is_set():
+            return
+        folder = tempfile.TemporaryDirectory(
+            prefix="colabctl-wandb-", dir=self._scratch, ignore_cleanup_errors=True
+        )
+        own = Path(self._open.enter_context(folder))
+        added = wandb_environment(self._task.assignment, own, self._environ)
+        self._open.enter_context(_variables(added))
+        _tear_down(0)
+        self._runs = WandbRuns(self._task, own)
+        patches = sys.modules.get(WANDB_PATCHES)
+        if patches is not None:
+            self._open.enter_context(_attribute(patches, "after_log", self._after_log))
+        poller = threading.Thread(target=self._poll, args=(self._runs,), daemon=True)
+        poller.start()
+        self._open.callback(poller.join)
+
+    def _poll(self, runs: WandbRuns) -> None:
+        """Pass on what other processes of the task log, and W&B's own logs."""
+        while not self._over.wait(_POLL):
+            runs.pass_on()
+
+    def _after_log(self) -> None:
+        """Pass on a call of `log` at once, and end the task there if it should stop."""
+        assert self._runs is not None
+        self._runs.pass_on()
+        if threading.get_ident() == self._thread and self._task.should_stop():
+            raise Pruned
 
 
 @contextmanager
-def runs_in_this_process(task: Task) -> Iterator[WandbRuns]:
-    """Report what the code inside the `with` block logs with W&B.
-
-    W&B reads its environment only once, so this tears it down before and after the block, as
-    `wandb.agent(function=…)` does between calls.
-    """
-    with TemporaryDirectory(prefix="colabctl-wandb-", ignore_cleanup_errors=True) as folder:
-        scratch = Path(folder)
-        added = wandb_environment(task.assignment, scratch, os.environ)
-        before = {name: os.environ.get(name) for name in added}
-        os.environ |= added
-        _tear_down(0)
-        runs = WandbRuns(task, os.environ, scratch, Path.cwd())
-        over = threading.Event()
-
-        def follow() -> None:
-            while not over.wait(_POLL):
-                runs.pass_on()
-
-        follower = threading.Thread(target=follow, daemon=True)
-        follower.start()
-        code = 1
-        try:
-            yield runs
-            code = 0
-        finally:
-            _tear_down(code)
-            over.set()
-            follower.join()
-            runs.pass_on(final=True)
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+def _variables(added: Mapping[str, str]) -> Iterator[None]:
+    """Add variables to this process's environment for a while."""
+    before = {name: os.environ.get(name) for name in added}
+    os.environ |= added
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
-def logging_by_wandb(function: Callable[..., Any]) -> Callable[[dict[str, Any], Task], Any]:
-    """Return `function` with its W&B metrics added; metrics that it returns itself win."""
-
-    def run(params: dict[str, Any], task: Task) -> Any:
-        with runs_in_this_process(task) as runs:
-            answer = function(params, task)
-        task.metrics = {**runs.metrics(), **(task.metrics or {})}
-        return answer
-
-    return run
+@contextmanager
+def _attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Set an attribute for a while."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
 
 
 def _tear_down(code: int) -> None:
     """End all W&B runs of this process, so that their logs are complete."""
-    teardown = getattr(sys.modules.get("wandb"), "teardown", None)
-    if teardown is not None:
-        teardown(code)
+    wandb: Any = sys.modules.get("wandb")
+    if hasattr(wandb, "teardown"):  # it is not there while W&B is being imported
+        wandb.finish(code)
+        wandb.teardown(code)
 
 
-class _Run:
-    """One run: its summary so far, and `fault`, the error of a log that cannot be read."""
+class _Log:
+    """A run's own log: its summary so far, and `fault`, the error of a log that cannot be read."""
 
     def __init__(self, log: WandbLog) -> None:
         self._log = log
@@ -189,27 +296,23 @@ class _Run:
         self._summary: dict[str, Any] = {}
         self.fault = ""
 
-    def read(self) -> Iterator[tuple[int | None, dict[str, float]]]:
+    def read(self) -> Iterator[Report]:
         """Yield the new steps, each with the numbers that it logged."""
         try:
             for entry in self._log.read():
                 self.fault = ""
                 if entry.kind == "summary":
                     self._summarise(entry)
-                elif numbers := self._numbers(entry):
-                    yield numbers
+                else:
+                    yield from self._step(entry)
         except ValueError as error:
             if not self.fault:
                 print(error, file=sys.stderr)
             self.fault = str(error)
 
     def metrics(self) -> dict[str, Any]:
-        """Return the summary as W&B shows it, and the last values of metrics that are not in it.
-
-        With `define_metric("loss", summary="min")`, the summary has only loss.min, but a sweep may
-        optimise the loss.
-        """
-        return dict(sorted({**self._last, **dict(_flat(self._summary))}.items()))
+        """Return the summary as W&B shows it, and the last values of what is not in it."""
+        return {**self._last, **dict(flat(self._summary))}
 
     def _summarise(self, entry: Entry) -> None:
         for keys, value in entry.values:
@@ -221,14 +324,15 @@ class _Run:
             if isinstance(inner, dict):
                 inner.pop(keys[-1], None)
 
-    def _numbers(self, entry: Entry) -> tuple[int | None, dict[str, float]] | None:
+    def _step(self, entry: Entry) -> Iterator[Report]:
         logged: dict[str, Any] = {}
         for keys, value in entry.values:
             _put(logged, keys, value)
         step = logged.get("_step")
-        numbers = {name: value for name, value in _flat(logged) if type(value) in (int, float)}
+        numbers = {name: value for name, value in flat(logged) if type(value) in (int, float)}
         self._last |= numbers
-        return (step if type(step) is int else None, numbers) if numbers else None
+        if numbers:
+            yield step if type(step) is int else None, numbers
 
 
 def _put(tree: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
@@ -238,22 +342,3 @@ def _put(tree: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
             branch = tree[key] = {}
         tree = branch
     tree[keys[-1]] = value
-
-
-def _flat(
-    tree: Mapping[str, Any], before: str = "", left: int = _DEEPEST
-) -> Iterator[tuple[str, Any]]:
-    """Yield the numbers, booleans and texts, with their keys joined by dots.
-
-    Lists are not metrics. Nor are images, tables and histograms, which are maps with a `_type`.
-    """
-    for key, value in tree.items():
-        if not before and key in _RESERVED:
-            continue
-        if isinstance(value, dict):
-            if "_type" not in value and left:
-                yield from _flat(value, f"{before}{key}.", left - 1)
-        elif type(value) in (int, float, bool) or (
-            type(value) is str and len(value) <= _LONGEST_TEXT
-        ):
-            yield before + key, value

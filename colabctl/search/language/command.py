@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.search.language.hydra import in_hydra
+from colabctl.yamlfile.problems import shown
 
 DEFAULT = ("${env}", "${interpreter}", "${program}", "${args}")
 
@@ -22,7 +24,21 @@ _INTERPRETERS = {
     ".pl": "perl",
     ".rb": "ruby",
 }
-_MACRO = re.compile(r"\$\{([^}]*)\}")
+MACRO = re.compile(r"\$\{([^}]*)\}")
+ENVIRONMENT = "envvar:"
+SEVERAL = (
+    "args",
+    "args_no_equals",
+    "args_no_hyphens",
+    "args_no_boolean_flags",
+    "args_append_hydra",
+    "args_override_hydra",
+)
+"""The macros that become one argument, or more, for each parameter."""
+MACROS = ("env", "interpreter", "program", *SEVERAL, "args_json", "args_json_file")
+
+LONGEST_ARGUMENT = 131_071
+"""Bytes of one argument on Linux (MAX_ARG_STRLEN, execve(2))."""
 
 
 def interpreter_of(program: str) -> str | None:
@@ -39,52 +55,74 @@ def expand(
 ) -> list[str]:
     """Return the arguments that `command` expands to, as in W&B's agent.
 
-    A parameter's own macro, `${lr}`, expands to its value, as W&B documents; its agent leaves it
-    as it is. `${envvar:NAME}` expands to the name itself if the variable is not set. Writes
-    `json_file` only for `${args_json_file}`. Raises UserError for an unknown macro.
+    Two things differ: a parameter's own macro, `${lr}`, expands to its value, as W&B documents,
+    while its agent leaves it as it is; and Hydra's macros write each value in Hydra's grammar.
+    `${envvar:NAME}` expands to the name itself if the variable is not set, and what is no macro
+    stays as it is. Writes `json_file` only for `${args_json_file}`. Raises UserError for an
+    argument that no program can be given.
     """
-    macros = {
-        "env": [] if os.name == "nt" else ["/usr/bin/env"],
-        "interpreter": [_interpreter(program)] if "${interpreter}" in command else [],
-        "program": [str(program)],
-        "args": [f"--{name}={value}" for name, value in params.items()],
-        "args_no_equals": [
-            part for name, value in params.items() for part in (f"--{name}", str(value))
-        ],
-        "args_no_hyphens": [f"{name}={value}" for name, value in params.items()],
-        "args_no_boolean_flags": [
-            f"--{name}" if value is True else f"--{name}={value}"
-            for name, value in params.items()
-            if value is not False
-        ],
-        "args_append_hydra": [f"+{name}={value}" for name, value in params.items()],
-        "args_override_hydra": [f"++{name}={value}" for name, value in params.items()],
-        "args_json": [json.dumps(params)],
-    }
+
+    def words_of(name: str) -> list[str] | None:
+        """Return the arguments that a macro becomes; None for a name that is no macro."""
+        if name.startswith(ENVIRONMENT):
+            variable = name.removeprefix(ENVIRONMENT)
+            return [environ.get(variable, variable)]
+        match name:
+            case "env":
+                return [] if os.name == "nt" else ["/usr/bin/env"]
+            case "interpreter":
+                return [_interpreter(program)]
+            case "program":
+                return [str(program)]
+            case "args_json":
+                return [json.dumps(params)]
+            case "args_json_file":
+                json_file.write_text(json.dumps(params), encoding="utf-8")
+                return [str(json_file)]
+            case _ if name in SEVERAL:
+                return [word for item in params.items() for word in argument(name, *item)]
+        return [str(params[name])] if name in params else None
 
     def expanded(match: re.Match[str]) -> str:
-        name = match[1]
-        if name.startswith("envvar:"):
-            variable = name.removeprefix("envvar:")
-            return environ.get(variable, variable)
-        if name == "args_json_file":
-            json_file.write_text(json.dumps(params), encoding="utf-8")
-            return str(json_file)
-        if name in macros:
-            return " ".join(macros[name])
-        if name in params:
-            return str(params[name])
-        names = ", ".join(f"${{{m}}}" for m in (*macros, "args_json_file", "envvar:NAME"))
-        raise UserError(f"command: {match[0]} is neither a macro ({names}) nor a parameter")
+        words = words_of(match[1])
+        return match[0] if words is None else " ".join(words)
 
     arguments: list[str] = []
     for item in command:
-        match = _MACRO.fullmatch(item)
-        if match and match[1] in macros:
-            arguments += macros[match[1]]
-        else:
-            arguments.append(_MACRO.sub(expanded, item))
+        whole = MACRO.fullmatch(item)
+        words = words_of(whole[1]) if whole else None
+        arguments += [MACRO.sub(expanded, item)] if words is None else words
+    for text in arguments:
+        if fault := unfit(text):
+            raise UserError(f"command: {fault}")
     return arguments
+
+
+def argument(macro: str, name: str, value: Any) -> list[str]:
+    """Return the arguments that one parameter becomes in a macro of `SEVERAL`."""
+    match macro:
+        case "args_no_equals":
+            return [f"--{name}", str(value)]
+        case "args_no_hyphens":
+            return [f"{name}={value}"]
+        case "args_no_boolean_flags" if isinstance(value, bool):
+            return [f"--{name}"] if value else []
+        case "args_append_hydra" | "args_override_hydra":
+            plus = "+" if macro == "args_append_hydra" else "++"
+            return [f"{plus}{name}={in_hydra(value)}"]
+    return [f"--{name}={value}"]
+
+
+def unfit(text: str) -> str | None:
+    """Return why no program can be given `text` as an argument, and what to do; None if it can."""
+    size = len(text.encode(errors="surrogateescape"))
+    if "\0" in text:
+        fault = "contains a NUL character, which no argument can have"
+    elif size > LONGEST_ARGUMENT:
+        fault = f"is {size:,} bytes long, and the limit of an argument is {LONGEST_ARGUMENT:,}"
+    else:
+        return None
+    return f"{shown(text[:40])} {fault}; pass the parameters in a file: ${{args_json_file}}"
 
 
 def _interpreter(program: Path) -> str:

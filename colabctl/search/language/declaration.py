@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
+from colabctl.search.language import libraries
+from colabctl.search.language.command_words import read_command
 from colabctl.search.language.document import from_python
 from colabctl.search.language.early_terminate import read_early_terminate
 from colabctl.search.language.fields import Fields
@@ -17,6 +19,7 @@ from colabctl.search.language.metric import Metric, read_metric
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
 from colabctl.search.language.stopping_rules import Rule
+from colabctl.search.language.words import note_words
 from colabctl.search.space.cells import Exclusion
 from colabctl.search.space.space import Space
 from colabctl.yamlfile.problems import shown
@@ -30,13 +33,17 @@ _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
-    *("max_retries", "task_timeout", "code", "claims"),
+    *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
     *_KERNEL_KEYS,
 )
-_MEANINGLESS = ("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind")
+_WANDB_KEYS = (
+    *("entity", "project", "controller", "scheduler", "job", "image_uri", "apiVersion", "kind"),
+    *("queue", "resource", "resource_args", "launch", "docker", "settings", "tags", "group"),
+    *("notes", "job_type", "prior_runs", "wandb"),
+)
+"""Keys of W&B's sweeps, launch jobs and runs that mean nothing here."""
 _REFUSED = {
     "metrics": "several metrics need W&B's external optimisers; name the main one under metric:",
-    "scheduler": "W&B's external optimisers do not run here; use method: bayes",
 }
 _SYNONYMS = {
     "params": "parameters",
@@ -76,9 +83,14 @@ class Declaration:
     task_timeout: float | None = None
     """Seconds."""
     code: tuple[str, ...] = ()
-    """Files and folders that tasks need, besides the program."""
+    """Files and folders that tasks need, besides what is found."""
+    cwd: str | None = None
+    """The current folder of tasks, from the project's root."""
     claims: Claims = "eager"
+    process_tasks: int = 0
+    """Number of tasks after which a function's process is replaced; 0 for never."""
     kernels: KernelOptions = field(default_factory=KernelOptions)
+    keep_wandb: bool = False
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -96,14 +108,42 @@ def read(text: str | bytes | Mapping[str, Any], source: str) -> Declaration:
 
         document, not_plain = read_yaml(text, source)
     problems = Problems(document, not_plain)
-    if not isinstance(document.content, dict):
-        fault = "is empty" if document.content is None else f"contains {shown(document.content)}"
-        message = f"{fault}; a sweep file is a map with method:, parameters: and other keys"
-        problems.add((), message)
+    if fault := _no_sweep(document.content):
+        problems.add((), fault)
         problems.raise_if_any()
     declaration = _declaration(source, Fields(document.content, (), problems))
+    note_words(problems)
     problems.raise_if_any()
     return replace(declaration, notes=tuple(problems.notes()))
+
+
+def _no_sweep(content: Any) -> str | None:
+    """Return why the content of a file cannot be a sweep, and the usual fix; None if it can."""
+    what = "a sweep file is a map with method:, parameters: and other keys"
+    match content:
+        case None:
+            return f"is empty; {what}"
+        case [dict() as sweep] if "method" in sweep or "parameters" in sweep:
+            return f"is a list, but {what}; remove the dash before the first key"
+        case str() if "\uff1a" in content:
+            return f"contains {shown(content)}; write an ordinary : after each key, and a space"
+        case str() if ":" in content:
+            return f"contains {shown(content)}; write a space after the colon of each key"
+        case dict():
+            nested = (key for key, value in content.items() if _is_sweep(value))
+            key = None if _is_sweep(content) else next(nested, None)
+            return (
+                f"has its sweep under {key}:; move its keys to the top of the file" if key else None
+            )
+    return f"contains {shown(content)}; {what}"
+
+
+def _is_sweep(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and "method" in content
+        and not isinstance(content["method"], dict)
+    )
 
 
 def read_declared(content: bytes, source: str) -> Declaration:
@@ -138,11 +178,11 @@ def _declaration(source: str, top: Fields) -> Declaration:
         source=source,
         method=method or "random",
         parameters=space,
-        name=top.text("name"),
-        description=top.text("description"),
+        name=top.text("name") if top.content.get("name") != "" else None,
+        description=top.text("description") if top.content.get("description") != "" else None,
         metric=metric,
         program=top.text("program"),
-        command=_command(top),
+        command=read_command(top, space),
         foreach=foreach,
         trials=top.whole("trials", least=1),
         exclude=read_exclude(top, space, foreach),
@@ -153,23 +193,24 @@ def _declaration(source: str, top: Fields) -> Declaration:
         max_retries=1 if retries is None else retries,
         task_timeout=_task_timeout(top),
         code=top.texts("code") or (),
+        cwd=top.text("cwd"),
         claims=top.word("claims", get_args(Claims)) or "eager",
+        process_tasks=_process_tasks(top),
         kernels=_kernels(top),
+        keep_wandb=top.flag("keep_wandb") or False,
         content=top.content,
     )
 
 
 def _check_keys(top: Fields) -> None:
     """Refuse, note or ignore the keys that mean nothing here."""
-    for key in _MEANINGLESS:
+    for key in _WANDB_KEYS:
         if top.has(key):
-            top.note(key, "used by W&B only, ignored")
-    scheduler = top.content.get("scheduler")
-    is_wandb = isinstance(scheduler, dict) and scheduler.get("engine") == "wandb"
+            top.note(key, "used by W&B only, has no effect here")
     for key, reason in _REFUSED.items():
-        if top.has(key) and not (key == "scheduler" and is_wandb):
+        if top.has(key):
             top.problems.add((key,), reason, key=True)
-    top.look_for_unknown(_KEYS, (*_MEANINGLESS, *_REFUSED), _SYNONYMS)
+    top.look_for_unknown(_KEYS, (*_WANDB_KEYS, *_REFUSED), _SYNONYMS)
 
 
 def _method(top: Fields) -> Method | None:
@@ -213,11 +254,30 @@ def _kernels(top: Fields) -> KernelOptions:
     )
 
 
+def _process_tasks(top: Fields) -> int:
+    number = top.whole("process_tasks", least=1) or 0
+    program = top.content.get("program")
+    if number and not (isinstance(program, str) and ":" in program):
+        top.note("process_tasks", "for functions only, ignored; notebooks have kernel_tasks")
+        return 0
+    return number
+
+
 def _sampler(top: Fields, method: Method | None) -> SamplerName:
     samplers: tuple[SamplerName, ...] = get_args(SamplerName)
     sampler = top.word("sampler", samplers)
-    if sampler and method in ("grid", "random"):
-        top.problem("sampler", f"has no effect with method: {method}; use method: bayes")
+    if method not in ("bayes", "optuna"):
+        if sampler and method:
+            top.problem("sampler", f"has no effect with method: {method}; use method: bayes")
+        return sampler or "tpe"
+    missing = libraries.missing(sampler or "tpe")
+    if missing:
+        subject = "sampler" if sampler else "method"
+        top.note(
+            subject,
+            f"{sampler or method} needs {' and '.join(missing)} on each worker, and this machine "
+            f"lacks {'them' if len(missing) > 1 else 'it'}; run: {libraries.command(missing)}",
+        )
     return sampler or "tpe"
 
 
@@ -236,22 +296,6 @@ def _space(top: Fields, method: Method | None) -> Space:
         top.problems.add(("parameters",), message, key=True)
         return Space()
     return ParametersReader(top.problems, method == "grid").space(parameters, ("parameters",))
-
-
-def _command(top: Fields) -> tuple[str, ...] | None:
-    command = top.content.get("command")
-    if command is None:
-        return None
-    if not isinstance(command, list) or not command:
-        top.problem("command", 'must be a list of words, as in [python, train.py, "${args}"]')
-        return None
-    words = []
-    for i, word in enumerate(command):
-        if isinstance(word, str | int | float) and "\0" not in str(word):
-            words.append(str(word))
-        else:
-            top.problems.add(("command", i), f"must be a word, not {shown(word)}")
-    return tuple(words)
 
 
 def _task_timeout(top: Fields) -> float | None:

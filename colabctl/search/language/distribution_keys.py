@@ -1,5 +1,6 @@
 """Reads the keys of a parameter into a distribution, by W&B's rules."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
@@ -9,6 +10,7 @@ from colabctl.search.language.fields import not_a_number
 from colabctl.search.language.problems import Problems, did_you_mean, listed
 from colabctl.search.space import continuous, discrete
 from colabctl.search.space.discrete import Constant, Distribution
+from colabctl.yamlfile.lookalikes import list_meant
 from colabctl.yamlfile.problems import Path, dotted, shown
 
 UNREADABLE = Constant(None)
@@ -58,13 +60,13 @@ def note_none(value: Any, path: Path, problems: Problems) -> None:
     """Note a value that is, or contains, the text "None"."""
     match value:
         case "None":
-            problems.note(dotted(path[1:]), _NONE)
+            problems.note_at(path, _NONE)
         case list():
-            for item in value:
-                note_none(item, path, problems)
+            for i, item in enumerate(value):
+                note_none(item, (*path, i), problems)
         case dict():
-            for item in value.values():
-                note_none(item, path, problems)
+            for key, item in value.items():
+                note_none(item, (*path, key), problems)
 
 
 def _kind(raw: dict[str, Any], path: Path, problems: Problems) -> str | None:
@@ -148,11 +150,18 @@ def _unfit(kind: str, key: str, value: Any) -> str | None:
     if key == "value":
         return None
     if key in ("values", "probabilities"):
-        return None if isinstance(value, list) else f"must be a list, not {shown(value)}"
+        return None if isinstance(value, list) else _not_a_list(value)
     message = not_a_number(value)
     if message is None and kind == "int_uniform" and not isinstance(value, int):
         return f"must be a whole number for int_uniform, not {value}"
     return message
+
+
+def _not_a_list(value: Any) -> str:
+    meant = list_meant(value) if isinstance(value, str) else None
+    if isinstance(value, str | int | float):
+        meant = meant or f"[{shown(value)}]"
+    return f"must be a list, not {shown(value)}{f'; write {meant}' if meant else ''}"
 
 
 def _no_grid(kind: str) -> str:
@@ -169,7 +178,30 @@ def _note_surprises(kind: str, raw: dict[str, Any], path: Path, problems: Proble
     if kind == "log_uniform" and raw["min"] > 0:
         problems.note(name, _EXPONENTS)
     for key in ("value", "values"):
-        note_none(raw.get(key), path, problems)
+        note_none(raw.get(key), (*path, key), problems)
+    _note_odd_text(raw.get("values"), (*path, "values"), problems)
+
+
+def _note_odd_text(values: Any, path: Path, problems: Problems) -> None:
+    """Note a number in quotes among numbers, and a truth value in quotes among such values."""
+    if not isinstance(values, list):
+        return
+    types = {type(value) for value in values}
+    for i, value in enumerate(values):
+        if not isinstance(value, str):
+            continue
+        if types & {int, float} and _is_number(value):
+            problems.note_at((*path, i), f"{shown(value)} is text among numbers; remove its quotes")
+        elif bool in types and value.lower() in ("true", "false"):
+            text = f"{shown(value)} is text, which is true in Python; remove its quotes"
+            problems.note_at((*path, i), text)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 # -- the names of distributions ------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from colabctl.errors import nearest
 from colabctl.search.language.problems import Problems, did_you_mean
+from colabctl.yamlfile.lookalikes import number_meant
 from colabctl.yamlfile.problems import Path, dotted, shown
 
 Word = TypeVar("Word", bound=str)
@@ -67,7 +68,8 @@ class Fields:
             return str(value)
         if value is None or (isinstance(value, str) and value.strip() and "\0" not in value):
             return value
-        self.problem(key, f"must be text, not {shown(value)}")
+        hint = "; put it in quotes" if isinstance(value, bool) else ""
+        self.problem(key, f"must be text, not {shown(value)}{hint}")
         return None
 
     def texts(self, key: str) -> tuple[str, ...] | None:
@@ -100,6 +102,10 @@ class Fields:
         self.problem(key, f"must be one of {', '.join(words)}, not {shown(value)}{hint}")
         return None
 
+    def flag(self, key: str) -> bool | None:
+        """Return true or false."""
+        return self._checked(key, not_a_flag)  # type: ignore[no-any-return]
+
     def _checked(self, key: str, fault: Callable[[Any], str | None]) -> Any:
         """Return the value of a key, or None if `fault` returns a message for it."""
         value = self.content.get(key)
@@ -121,7 +127,15 @@ def not_a_number(value: Any) -> str | None:
             pass
         else:
             return f"{shown(value)} is text; write it without quotes"
+        meant = number_meant(value)
+        if meant is not None:
+            return f"must be a number, not {shown(value)}; write {meant!r}"
     return f"must be a number, not {shown(value)}"
+
+
+def not_a_flag(value: Any) -> str | None:
+    """Return a message if a value is neither true nor false."""
+    return None if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
 
 
 def not_whole(value: Any, least: int | None = None) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from colabctl.errors import nearest
 from colabctl.yamlfile.document import Document
-from colabctl.yamlfile.problems import InvalidFileError, Path, Problem
+from colabctl.yamlfile.problems import InvalidFileError, Path, Place, Problem, dotted
 
 _MOST_NAMES = 6
 
@@ -35,6 +35,12 @@ class Problems:
     def note(self, subject: str, text: str) -> None:
         """Record a note on `subject`; subjects with the same text share one note."""
         self._notes.setdefault(text, {})[subject] = None
+
+    def note_at(self, path: Path, text: str, place: Place | None = None) -> None:
+        """Record a note on the value at `path`, with its line if there is a text."""
+        place = place or self.document.place(path)
+        subject = dotted(path[1:] if path[0] == "parameters" and path[1:] else path)
+        self.note(f"{subject} (line {place.line})" if place else subject, text)
 
     def notes(self) -> Iterator[str]:
         """Yield each note on one line: its subjects, then the text."""

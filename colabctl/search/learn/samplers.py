@@ -7,10 +7,10 @@ knowledge propose the same point, and two trials get different points.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from importlib.util import find_spec
 from typing import Any, Protocol, get_args
 
 from colabctl.errors import UserError
+from colabctl.search.language import libraries
 from colabctl.search.language.declaration import SamplerName
 from colabctl.search.language.metric import Goal
 from colabctl.search.learn.axes import Dimension, Level, Real, clamped, level_of
@@ -54,14 +54,13 @@ def sampler(name: str, space: Space, goal: Goal, seed: int, values: Values) -> S
     return OptunaSampler(draws, level, goal, "gp" if name == "gp" else "tpe")
 
 
-_LIBRARIES = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}
-
-
 def check_libraries(name: str) -> None:
     """Raise UserError if a library that a sampler needs is not installed."""
-    for library in ("optuna", *_LIBRARIES.get(name, ())):
-        if find_spec(library) is None:
-            raise UserError(f"sampler: {name} needs {library}; run: pip install {library}")
+    lacking = libraries.missing(name)
+    if lacking:
+        raise UserError(
+            f"sampler: {name} needs {' and '.join(lacking)}; run: {libraries.command(lacking)}"
+        )
 
 
 class CovarianceMatrix:

@@ -70,18 +70,20 @@ class Ran:
 class Lab:
     """A runner, and a project's folder for it."""
 
-    def __init__(self, place: Path, options: KernelOptions, secrets: Sequence[str]) -> None:
+    def __init__(
+        self, place: Path, options: KernelOptions, secrets: Sequence[str], notebook: bytes
+    ) -> None:
         self.place = place
         self.root = place / "project"
         self.code = place / "code"
         self.root.mkdir()
         self.code.mkdir()
-        (self.code / "MAIN.ipynb").write_bytes(content(PARAMETERS))
+        (self.code / "MAIN.ipynb").write_bytes(notebook)
         # ipykernel leaves what C code prints alone where it believes to be in a test.
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("PYTEST_CURRENT_TEST", raising=False)
-            notebook = self.code / "MAIN.ipynb"
-            self.runner = Runner(notebook, self.root, options, secrets=secrets, kill_after=2.0)
+            file = self.code / "MAIN.ipynb"
+            self.runner = Runner(file, self.root, options, secrets=secrets, kill_after=0.5)
         self._tasks = 0
 
     def run(
@@ -120,11 +122,15 @@ class Lab:
 
 @contextmanager
 def lab_at(
-    place: Path, secrets: Sequence[str] = (), most_output: int | None = None, **options: Any
+    place: Path,
+    secrets: Sequence[str] = (),
+    most_output: int | None = None,
+    notebook: bytes = b"",
+    **options: Any,
 ) -> Iterator[Lab]:
     """Provide a lab, and end its kernels afterwards."""
     before = signal.getsignal(signal.SIGTERM)
-    lab = Lab(place, KernelOptions(**options), secrets)
+    lab = Lab(place, KernelOptions(**options), secrets, notebook or content(PARAMETERS))
     with pytest.MonkeyPatch.context() as patch, closing(lab.runner):
         if most_output is not None:
             patch.setattr(kernel_lifecycle, "_MOST_OUTPUT", most_output)

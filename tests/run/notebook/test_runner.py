@@ -94,7 +94,6 @@ def test_what_a_notebook_logs_by_wandb_counts_as_in_a_script(tmp_path: Path) -> 
     )
     (tmp_path / "lab").mkdir()
     with lab_at(tmp_path / "lab") as one:
-        one.runner._wandb = one.runner._kernels._wandb = True  # as its notebook would have it
         first, second = (one.run(*cells, params={"x": x}, whole=True) for x in (6, 12))
     assert first.metrics == {"loss": 2.0}
     assert second.metrics == {"loss": 4.0}

@@ -14,8 +14,7 @@ parameters:
 
 # Each is a script of its own, in one sweep only because each start of W&B takes its time.
 CASES = '''
-import os, signal, sys, time
-from pathlib import Path
+import os, signal, sys
 import wandb
 
 def configuration():
@@ -116,9 +115,6 @@ def crashed():
 def killed():
     run = wandb.init()
     run.log({"loss": 3})
-    [log] = Path(run.dir).parent.glob("*.wandb")
-    while b"loss" not in log.read_bytes():
-        time.sleep(0.05)
     os.kill(os.getpid(), signal.SIGKILL)
 
 globals()[next(word for word in sys.argv if word.startswith("--case=")).removeprefix("--case=")]()

@@ -119,6 +119,7 @@ def test_a_run_bears_the_name_of_its_attempt(tmp_path: Path) -> None:
 def test_runs_that_go_to_an_account_of_the_users_are_left_as_they_are(tmp_path: Path) -> None:
     environ = wandb_environment(assignment(), tmp_path, {"WANDB_MODE": "online"})
     assert set(environ) == {
+        "COLABCTL_WANDB_CALLS",
         "WANDB_DIR",
         "WANDB_RUN_ID",
         "WANDB_SWEEP_PARAM_PATH",

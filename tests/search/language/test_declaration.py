@@ -6,6 +6,7 @@ import pytest
 
 from colabctl.errors import UserError
 from colabctl.search import Declaration, InvalidFileError, Metric, Space, expand, read
+from colabctl.search.language import libraries
 from colabctl.search.language.stopping_rules import Median
 
 MINIMAL = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
@@ -77,10 +78,12 @@ def test_a_missing_or_null_key_has_its_default() -> None:
 
 
 def test_keys_that_only_wandb_uses_are_ignored_with_a_note() -> None:
-    notes = declared(
-        "entity: me\nproject: p\ncontroller: {type: local}\nscheduler: {engine: wandb}\n"
+    text = "entity: me\nproject: p\ncontroller: {type: local}\nscheduler: {engine: optuna}\n"
+    declaration = declared(f"{text}queue: q\nresource: k8s\ntags: [a]\nsettings: {{}}\n")
+    assert declaration.notes == (
+        "entity, project, controller, scheduler, queue, resource and 2 more: used by W&B only, has "
+        "no effect here",
     )
-    assert notes.notes == ("entity, project, controller: used by W&B only, ignored",)
 
 
 def test_unknown_keys_are_ignored_as_in_wandb() -> None:
@@ -93,7 +96,6 @@ def test_unknown_keys_are_ignored_as_in_wandb() -> None:
         ("metod: grid", "3:1", "did you mean method?"),
         ("n_trials: 5", "3:1", "did you mean trials?"),
         ("metrics: [{name: a}]", "3:1", "name the main one under metric:"),
-        ("scheduler: {engine: optuna}", "3:1", "method: bayes"),
         ("metric: loss", "3:9", "{name: val_loss, goal: minimize}"),
         ("metric: {goal: minimize}", "3:9", "needs name:"),
         ("metric: {name: a, goal: up}", "3:25", "minimize or maximize"),
@@ -389,3 +391,91 @@ def test_a_sampler_is_for_searches_that_learn() -> None:
 
 
 BAYES = "method: bayes\nmetric: {name: loss}\nparameters: {x: {min: 0.0, max: 1.0}}\n"
+
+
+def test_words_that_yaml_reads_as_something_else_are_named_with_their_line() -> None:
+    declaration = read(
+        """
+        method: grid
+        foreach: [lang]
+        exclude: [{lang: off}]
+        metric: {name: acc, goal: maximize}
+        early_terminate: {type: hyperband, min_iter: 3, strict: yes}
+        parameters:
+          lang: {values: [en, no, off]}
+          steps: {values: [1e4, 1e5]}
+          c: {values: [1e-3, 1, 1e3]}
+          base: 1e6
+          flag: &flag no
+        notes: 12:30
+        """,
+        "sweep.yaml",
+    )
+    assert declaration.notes[1:] == (
+        'exclude[0].lang (line 4), lang.values[2] (line 8): off is read as false; for the text, write "off"',
+        'lang.values[1] (line 8), flag (line 12): no is read as false; for the text, write "no"',
+        "steps.values[0] (line 9): 1e4 is read as 10000.0; for a whole number, write 10000",
+        "steps.values[1] (line 9): 1e5 is read as 100000.0; for a whole number, write 100000",
+        "base (line 11): 1e6 is read as 1000000.0; for a whole number, write 1000000",
+    )
+
+
+def test_a_word_in_an_ignored_key_is_named_if_an_alias_repeats_it() -> None:
+    text = "method: grid\nmine: &mine {lang: no}\nother: no\nparameters: {<<: *mine}\n"
+    assert read(text, "sweep.yaml").notes[1:] == (
+        'mine.lang (line 2): no is read as false; for the text, write "no"',
+    )
+
+
+def test_text_among_numbers_or_truth_values_is_named() -> None:
+    notes = read(
+        "method: grid\nparameters:\n  a: {values: [0.1, '0.2']}\n  b: {values: [true, 'False']}\n"
+        "  c: {values: ['true', 'false']}\n  d: {values: ['1', '2']}\n  e: {values: [1, nan]}\n",
+        "sweep.yaml",
+    ).notes
+    assert notes == (
+        'a.values[1] (line 3): "0.2" is text among numbers; remove its quotes',
+        'b.values[1] (line 4): "False" is text, which is true in Python; remove its quotes',
+        "e.values[1] (line 7): nan is read as text; the program can make a number of it: float('nan')",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sweep_config: {method: grid, parameters: {a: 1}}", "under sweep_config:; move its keys"),
+        ("- method: grid\n  parameters: {a: 1}", "remove the dash before the first key"),
+        ("method: grid\nparameters: {a: {values: 0.1, 0.2}}", "0.2"),
+        ("method: grid\nparameters:\n  a: {values: '0.1, 0.2'}", "write [0.1, 0.2]"),
+        ("method: grid\nparameters:\n  a:\n    values: 0.1, 0.2", "write [0.1, 0.2]"),
+        ("method: grid\nparameters: {a: {values: 3}}", "write [3]"),
+        ("method: random\nparameters:\n  a:\n    min: 1e-5,\n    max: 1", "write 1e-05"),
+        ("method: random\nparameters: {a: {min: 10**-3, max: 1}}", "write 0.001"),
+        ("method: random\nparameters: {a: {min:0.1, max: 1}}", "after the colon: min: 0.1"),
+        ("method:grid", "write a space after the colon of each key"),
+        ("method\uff1a grid", "write an ordinary : after each key"),
+        ("method: grid\nname: no\nparameters: {a: 1}", "put it in quotes"),
+    ],
+)
+def test_a_common_slip_is_refused_with_what_to_write(text: str, words: str) -> None:
+    assert words in problem_of(text)
+
+
+def test_empty_names_and_descriptions_count_as_missing() -> None:
+    declaration = declared("name: ''\ndescription: ''\n")
+    assert declaration.name is None
+    assert declaration.description is None
+
+
+def test_a_library_that_a_sampler_lacks_is_named_with_its_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None)
+    assert read(BAYES + "sampler: gp\n", "b.yaml").notes == (
+        "sampler: gp needs optuna and torch and scipy on each worker, and this machine lacks them; "
+        "run: pip install optuna torch scipy",
+    )
+    (note,) = read(BAYES, "b.yaml").notes
+    assert note.startswith("method: bayes needs optuna on each worker, and this machine lacks it")
+    assert note.endswith("pip install optuna (or install colabctl with the extra bayes)")
+    assert read(BAYES.replace("bayes", "random"), "r.yaml").notes == ()

@@ -1,0 +1,62 @@
+"""What a sweep's author is told about the code that was frozen, and about what was not."""
+
+import posixpath
+from collections.abc import Collection, Iterator, Sequence
+
+from colabctl.code.analysis.closure import CODE, Closure
+from colabctl.code.analysis.tree import Tree
+
+_MOST_NAMES = 4
+
+
+def notes_of(reached: Closure, files: Collection[str], program: str, tree: Tree) -> Iterator[str]:
+    """Yield notes with the number of files, and on what could not be followed."""
+    if len(files) > 1:
+        yield f"froze {len(files)} files with {program}: {counts(files)}"
+    if reached.missing:
+        shown = _some([f"{name} ({place})" for name, place in reached.missing.items()])
+        yield f"imports that are neither in the project nor installed here: {shown}"
+    if reached.unknown:
+        shown = _some(list(reached.unknown))
+        yield (
+            f"{shown}: the module that is imported here is chosen when it runs; if it is one of "
+            "the project's, add it to the sweep file under code:"
+        )
+    for path, fault in reached.faulty.items():
+        if path != program:
+            yield f"{path} is not valid Python ({fault}); it was frozen as it is"
+    if reached.large:
+        yield f"too large to be frozen: {_some(list(reached.large))}; add what is needed to code:"
+    left = [path for path in reached.files if path not in files]
+    if left:
+        yield f"{len(left)} small text files were not frozen, there are too many (at {left[0]})"
+    if tree.outside:
+        shown = _some(sorted(tree.outside))
+        yield f"links that lead out of the project were not followed: {shown}"
+
+
+def counts(files: Collection[str]) -> str:
+    """Return the numbers of files by kind, as in "3 Python modules, 1 text file"."""
+    kinds = {"Python module": 0, "script": 0, "notebook": 0, "text file": 0, "other file": 0}
+    for path in files:
+        kinds[_kind(path)] += 1
+    shown = (
+        f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in kinds.items() if number
+    )
+    return ", ".join(shown)
+
+
+def _kind(path: str) -> str:
+    suffix = posixpath.splitext(path)[1].casefold()
+    if suffix in (".py", ".pyw", ".pyx", ".so", ".pyd"):
+        return "Python module"
+    if suffix == ".ipynb":
+        return "notebook"
+    if suffix in CODE:
+        return "script"
+    return "other file" if suffix in ("", ".bin", ".csv", ".npy", ".pkl") else "text file"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

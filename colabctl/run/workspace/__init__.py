@@ -1,0 +1,1 @@
+"""The folder in which tasks run: the frozen files over the project's."""

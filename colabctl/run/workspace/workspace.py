@@ -1,0 +1,230 @@
+"""The workspace: the folder in which tasks run, with the frozen files over the project's.
+
+It is on the worker's own disk and is named like the project. Frozen files are copies, at their
+paths from the project's root. All other entries of the same folders are links to the project,
+except code and caches. So a task finds everything at its usual place, but runs only frozen code.
+
+What a task creates must land in the project. In Python, that happens at once, see
+startup/filesystem.py. What a task creates in other ways, such as in a shell, is moved when the task
+ends. Code that a task creates is copied, and also stays here, because code cannot be imported from
+the project.
+
+Each slot has a workspace of its own. So when its task ends, no other task has files open in it.
+"""
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+from colabctl.run.function import Run
+from colabctl.run.settings import Settings
+from colabctl.run.startup.paths import DROPPINGS, Paths, list_folder, remove, system
+from colabctl.run.workspace.new_files import NewFiles
+from colabctl.task import Task
+
+_SHARE = 20  # looking for new entries takes at most a twentieth of the time
+# A task this short (in seconds) has started no process; what it left is moved a little later.
+_INSTANT = 0.0002
+_STEP = 1.0  # seconds between looks while a task runs, and later up to:
+_LONGEST_STEP = 30.0
+
+
+def create(frozen: Path, project: Path, workspaces: Sequence[Path]) -> None:
+    """Create workspaces with the frozen files of the folder `frozen`; list the project once.
+
+    Raises OSError if this machine has no links.
+    """
+    if os.name != "posix":
+        raise OSError("this system has no links for everyone")
+    files = sorted(path.relative_to(frozen).as_posix() for path in _files(frozen))
+    folders = {".", *(str(folder) for file in files for folder in PurePosixPath(file).parents)}
+    names = {folder: list_folder(project / folder) for folder in sorted(folders)}
+    for workspace in workspaces:
+        paths = Paths(str(workspace), str(project))
+        for folder in sorted(folders):
+            (workspace / folder).mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copy2(frozen / file, workspace / file)
+        for folder in folders:
+            paths.mirror(os.path.normpath(workspace / folder), names[folder])
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+class Workspace:
+    """The workspace of one slot.
+
+    Args:
+        folder: the workspace, an absolute path without links.
+        project: the project's folder, an absolute path.
+        frozen: folder with the frozen files as they were declared.
+    """
+
+    def __init__(self, folder: Path, project: Path, frozen: Path) -> None:
+        self._paths = Paths(str(folder), str(project))
+        self._frozen = {
+            f"{folder}/{path.relative_to(frozen).as_posix()}": (path, _signature(path))
+            for path in _files(frozen)
+        }
+        self._new_files = NewFiles(self._paths, self._frozen)
+        self._lock = threading.Lock()  # held while this changes the workspace
+        self._thread: threading.Thread | None = None
+        self._started: float | None = None  # when the running task started
+        self._look_at = 0.0  # when to look for new entries of the project
+        self._here, self._there = (
+            json.dumps(path)[1:-1].encode() for path in (str(folder), str(project))
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self | None:
+        """Return the workspace in which a process with these settings runs tasks, if it has one."""
+        if not settings.frozen:
+            return None
+        return cls(Path(settings.code), Path(settings.root), Path(settings.frozen))
+
+    def around(self, run: Run) -> Run:
+        """Prepare the workspace before each task, and tidy it afterwards."""
+        process = os.getpid()
+
+        def run_here(params: dict[str, Any], task: Task) -> dict[str, Any]:
+            self.prepare()
+            try:
+                metrics = run(params, task)
+            except BaseException:
+                if os.getpid() == process:  # not in a process that the task forked
+                    with suppress(OSError):
+                        self.tidy()
+                raise
+            if os.getpid() == process and self._lasted():
+                self.tidy()
+            return metrics
+
+        return run_here
+
+    def _lasted(self) -> bool:
+        return self._started is None or time.monotonic() - self._started > _INSTANT
+
+    def _keep_in_step(self) -> None:
+        """Copy new files of a running task to the project, and link to new entries there.
+
+        So nothing of a long task is lost with the machine.
+        """
+        while True:
+            time.sleep(_STEP)
+            with self._lock:
+                now = time.monotonic()
+                if self._started is None or now < max(self._look_at, self._started + _STEP):
+                    continue
+                with suppress(OSError):  # a lasting one shows when the task ends
+                    self._new_files.copy()
+                    self._refresh()
+                pause = min(_LONGEST_STEP, (now - self._started) / _SHARE)
+                self._look_at = max(self._look_at, now + pause)
+
+    def translated(self, message: bytes) -> bytes:
+        """Return JSON with the project's paths in the place of the workspace's."""
+        return message.replace(self._here, self._there)
+
+    # -- before a task ----------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Restore frozen files that a task changed, and link to new entries of the project.
+
+        Until `tidy`, a thread keeps the workspace and the project in step.
+        """
+        with self._lock:
+            for file, (original, signature) in self._frozen.items():
+                if _signature(file) != signature:
+                    self._restore(original, file)
+            self._started = time.monotonic()
+            if self._started >= self._look_at:
+                self._refresh()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_in_step, daemon=True)
+            self._thread.start()
+
+    def _refresh(self) -> None:
+        """Link to new entries of the project, and remove links to those that are gone."""
+        started = time.monotonic()
+        for folder in list(self._real_folders(self._paths.workspace)):
+            there, names = self._paths.outward(folder), set(system.listdir(folder))
+            listed = set(list_folder(there))
+            self._paths.mirror(folder, listed - names)
+            for name in names - listed:  # a listing of a Drive may not be complete
+                here = f"{folder}/{name}"
+                if self._is_link(here) and not os.path.lexists(f"{there}/{name}"):
+                    remove(here)
+        ended = time.monotonic()
+        self._look_at = ended + _SHARE * (ended - started)
+
+    def _real_folders(self, folder: str) -> Iterator[str]:
+        """Yield the folders that are no links and exist in the project as well."""
+        yield folder
+        for entry in list(system.scandir(folder)):
+            real = entry.is_dir(follow_symlinks=False) and entry.name not in DROPPINGS
+            if real and os.path.isdir(self._paths.outward(entry.path)):
+                yield from self._real_folders(entry.path)
+
+    def _is_link(self, path: str) -> bool:
+        """Whether a path is a link to the project's entry for it."""
+        try:
+            return bool(system.readlink(path) == self._paths.outward(path))
+        except OSError:
+            return False
+
+    # -- after a task -----------------------------------------------------------------------
+
+    def tidy(self) -> None:
+        """Move what a task created here to the project.
+
+        It replaces files that were there before the task, as the task meant it. Raises OSError if
+        the project cannot be written.
+        """
+        with self._lock:
+            started, self._started = self._started, None
+            since = None if started is None else time.time() - (time.monotonic() - started)
+            self._new_files.move(since)
+
+    def _restore(self, original: Path, file: str) -> None:
+        """Put a frozen file back."""
+        self._make_folder(os.path.dirname(file))
+        part = f"{os.path.dirname(self._paths.workspace)}/restored"
+        shutil.copy2(original, part)
+        if os.path.isdir(file) and not os.path.islink(file):
+            shutil.rmtree(file)
+        system.rename(part, file)
+
+    def _make_folder(self, folder: str) -> None:
+        if self._paths.is_real(folder) and os.path.isdir(folder):
+            return
+        self._make_folder(os.path.dirname(folder))
+        remove(folder)
+        system.mkdir(folder)
+        self._paths.mirror(folder, list_folder(self._paths.outward(folder)))
+
+
+def _signature(path: str | Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is written; None if there is none."""
+    try:
+        status = system.lstat(path)
+    except OSError:
+        return None
+    return status.st_mode, status.st_size, status.st_mtime_ns
+
+
+def tidy_after(workspace: Workspace | None) -> str:
+    """Tidy the workspace of a process that has ended; return what went wrong, in one line."""
+    try:
+        if workspace is not None:
+            workspace.tidy()
+    except OSError as error:
+        return f"\ncolabctl: files of the task cannot be moved to the project: {error}"
+    return ""
