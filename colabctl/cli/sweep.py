@@ -1,6 +1,7 @@
 """The command that declares a sweep."""
 
 import os
+import sys
 import time
 from contextlib import suppress
 from itertools import islice
@@ -75,6 +76,7 @@ def sweep(
 ) -> None:
     """Declare a sweep from a file; declaring the same one again changes nothing."""
     from colabctl.declare import declare, draft
+    from colabctl.notebook.reading import NoParametersError
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
 
@@ -86,16 +88,21 @@ def sweep(
         _show(summary, sweep_draft, inserted, as_json)
         return
     layout, config = open_project(root)
-    declared = declare(
-        sweep_draft,
-        layout,
-        config,
-        name=name,
-        member=working_member(config, member),
-        now=time.time(),
-        approvals=approvals_for(layout.root, os.environ),
-        program_folder=file.absolute().parent,
-    )
+    try:
+        declared = declare(
+            sweep_draft,
+            layout,
+            config,
+            name=name,
+            member=working_member(config, member),
+            now=time.time(),
+            approvals=approvals_for(layout.root, os.environ),
+            program_folder=file.absolute().parent,
+        )
+    except NoParametersError as error:
+        program = sweep_draft.declaration.program or ""
+        _offer_a_copy(error, [file.absolute().parent / program, layout.root / program])
+        return
     place_wheel(layout)
     for note in declared.notes:
         tell(f"note: {note}")
@@ -105,6 +112,21 @@ def sweep(
     state = "declared" if declared.new else "already declared"
     print(f"{name}: {counted(declared.plan.total, 'task')}, {state}")
     tell(f"run it: {command_line('work', name)}    see it: {command_line('status', name)}")
+
+
+def _offer_a_copy(error: UserError, places: list[Path]) -> None:
+    """Offer to prepare a notebook without a parameters cell; raise the error without a terminal."""
+    from colabctl.cli.notebook import propose_copy
+
+    notebook = next((place for place in places if place.is_file()), None)
+    if notebook is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise error
+    tell(f"{error}")
+    if not typer.confirm("see a proposal now?", err=True):
+        raise typer.Exit(1)
+    written = propose_copy(Path(os.path.relpath(notebook)))
+    if written is not None:
+        tell(f"look at both, then run: {command_line('sweep', str(written))}")
 
 
 def _previewed(
@@ -139,6 +161,11 @@ def _previewed(
 
 
 def _read(file: Path) -> bytes:
+    if file.suffix == ".ipynb" and file.is_file():
+        raise UserError(
+            f"{file} is a program, not a sweep file; to get a proposal for one, run: "
+            f"{command_line('notebook', 'prepare', str(file))}"
+        )
     if file.suffix in _PROGRAMS and file.is_file():
         raise UserError(
             f"{file} is a program, not a sweep file; write a sweep file with the line "
