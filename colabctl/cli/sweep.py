@@ -103,10 +103,10 @@ def sweep(
             here=Path.cwd(),
         )
     except NoParametersError as error:
-        program = sweep_draft.declaration.program or ""
+        notebook = sweep_draft.declaration.program or ""
         _offer_a_copy(
             error,
-            [folder / program for folder in (Path.cwd(), file.absolute().parent, layout.root)],
+            [folder / notebook for folder in (Path.cwd(), file.absolute().parent, layout.root)],
         )
         return
     place_wheel(layout)
