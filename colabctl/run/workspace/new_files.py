@@ -197,7 +197,7 @@ class NewFiles:
         self._copied[path] = changed
 
     def _place(self, path: str, there: str) -> None:
-        """Copy a file with its time; nobody sees a part of it."""
+        """Copy a file with its time, at once: a part of it is never there under the name."""
         self._anchor.check()
         os.makedirs(os.path.dirname(there), exist_ok=True)
         part = f"{there}.{os.getpid()}.part"
