@@ -177,10 +177,10 @@ class NewFiles:
         remove(path)
 
     def _is_rival(self, path: str, there: str) -> bool:
-        """Whether the project's file was written since the task started, but not from this one."""
+        """Whether the project's entry was written since the task started, but not from this one."""
         with suppress(FileNotFoundError):
             changed = os.stat(there).st_mtime_ns
-            return (
+            return not os.path.isfile(there) or (
                 self._since is not None
                 and changed / 1e9 > self._since
                 and self._copied.get(path) != changed
@@ -198,7 +198,7 @@ class NewFiles:
         self._copied[path] = changed
 
     def _place(self, path: str, there: str) -> None:
-        """Copy a file with its time; nobody sees a part of it."""
+        """Copy a file with its time, at once: a part of it is never there under the name."""
         self._anchor.check()
         make_folder(Path(there).parent, parents=True)
         part = f"{there}.{os.getpid()}.part"
