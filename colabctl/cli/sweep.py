@@ -103,11 +103,9 @@ def sweep(
             here=Path.cwd(),
         )
     except NoParametersError as error:
-        program = sweep_draft.declaration.program or ""
-        _offer_a_copy(
-            error,
-            [folder / program for folder in (Path.cwd(), file.absolute().parent, layout.root)],
-        )
+        notebook = sweep_draft.declaration.program or ""
+        folders = (Path.cwd(), file.absolute().parent, layout.root)
+        _offer_a_copy(error, [folder / notebook for folder in folders])
         return
     place_wheel(layout)
     for note in declared.notes:

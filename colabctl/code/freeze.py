@@ -2,8 +2,9 @@
 
 import errno
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from colabctl.code.analysis.closure import CODE, LARGEST, Closure, Start, closure
 from colabctl.code.analysis.modules import Root
@@ -118,6 +119,15 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
             *notes_of(reached, files, program.file, tree),
         ),
     )
+
+
+def texts_in(values: Any) -> Iterator[str]:
+    """Yield the texts in the values of parameters, some of which may name files."""
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, Mapping | list):
+        for each in values.values() if isinstance(values, Mapping) else values:
+            yield from texts_in(each)
 
 
 def _program(asked: Asked, places: Places) -> Program | None:
