@@ -389,3 +389,23 @@ def test_a_sampler_is_for_searches_that_learn() -> None:
 
 
 BAYES = "method: bayes\nmetric: {name: loss}\nparameters: {x: {min: 0.0, max: 1.0}}\n"
+
+
+def test_process_tasks_is_for_functions() -> None:
+    assert declared("program: a.py:train\nprocess_tasks: 3").process_tasks == 3
+    program = declared("program: a.py\nprocess_tasks: 3")
+    assert program.process_tasks == 0
+    assert any("process_tasks: for functions only" in note for note in program.notes)
+    assert "process_tasks" in problem_of(MINIMAL + "process_tasks: 0")
+
+
+def test_an_expansion_says_which_parameters_every_task_has() -> None:
+    choices = "{a: {parameters: {depth: {values: [1, 2]}, lr: 1}}, b: {parameters: {lr: 2}}}"
+    text = f"method: grid\nforeach: [data]\nparameters: {{data: {{values: [x, y]}}, model: {{choices: {choices}}}}}"
+    assert expand(read(text, "sweep.yaml")).parameters == {
+        "data": True, "depth": False, "lr": False, "model": True,
+    }  # fmt: skip
+    text = text.replace("[data]", "[model]")
+    assert expand(read(text, "sweep.yaml")).parameters == {
+        "data": True, "depth": False, "lr": True, "model": True,
+    }  # fmt: skip
