@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from colabctl.run import device, messages
-from colabctl.run.failure import ProgramError, Pruned, TaskError, headline, last_exception, tail
+from colabctl.run.failure import (
+    ProgramError,
+    Pruned,
+    TaskError,
+    headline,
+    last_exception,
+    tail,
+    with_fix,
+)
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message
@@ -133,7 +141,7 @@ def _attempt(
         line, text = _describe(error, output, conceal)
         if isinstance(error, ProgramError):
             line = ": ".join(filter(None, (line, last_exception(text))))
-        outcome = partial(messages.Failed, error=line, output=text)
+        outcome = partial(messages.Failed, error=with_fix(line), output=text)
         faults = [] if isinstance(error, TaskError) else list(device.texts(error))
     seconds = round(time.perf_counter() - started, 6)
     if any(map(device.is_exhausted, faults)):

@@ -45,6 +45,12 @@ def last_exception(output: str) -> str:
     return " ".join(message.split())[:_LONGEST] if header else ""
 
 
+def with_fix(line: str) -> str:
+    """Return a failure's line with the command that installs W&B, if that is what is missing."""
+    missing = line.endswith("ModuleNotFoundError: No module named 'wandb'")
+    return f"{line}; run: pip install wandb" if missing else line
+
+
 def tail(log: Path, conceal: Callable[[str], str] = str) -> str:
     """Return the last 40 lines of a log, without colours; fewer if lines are very long.
 
