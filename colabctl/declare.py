@@ -108,8 +108,8 @@ def declare(
 ) -> Declared:
     """Write a sweep into the project, or return the same sweep if it is declared already.
 
-    The program is looked up `here` (where the user stands), beside the sweep `file` and above it,
-    and in the project. This member's approval of the code goes into `approvals`; `now` is in
+    The program is looked up `here` (the user's current folder), next to the sweep `file` and above
+    it, and in the project. This member's approval of the code goes into `approvals`; `now` is in
     seconds since 1970. Raises UserError, with nothing written, if preview does or if another sweep
     has the name.
     """
@@ -198,7 +198,7 @@ def _plan(
     now: float,
 ) -> Plan:
     declaration, expansion = draft.declaration, draft.expansion
-    kind, made = program.kind, program.frozen
+    kind, result = program.kind, program.frozen
     guard = guard_for(layout.root, config.consistency)
     heartbeat, lease = _HEARTBEAT_AND_LEASE[guard.consistency]
     if config.heartbeat is not None:
@@ -208,7 +208,7 @@ def _plan(
         lease = config.lease
         heartbeat = min(heartbeat, lease / HEARTBEATS)
     metric = declaration.metric
-    runs_loop = kind == "loop" and made.program is not None
+    runs_loop = kind == "loop" and result.program is not None
     return Plan(
         sweep=name,
         total=expansion.total,
@@ -217,16 +217,16 @@ def _plan(
         consistency=guard.consistency,
         heartbeat=heartbeat,
         lease=lease,
-        source_digest=_source_digest(draft, made.code),
+        source_digest=_source_digest(draft, result.code),
         declared_by=member,
         declared_at=now,
         title=_title(declaration),
-        program=made.program,
-        command=made.command,
-        cwd=made.cwd,
-        import_path=made.import_path,
-        code_digest=made.code.digest,
-        code_origin="." if made.code.origin == layout.root.resolve() else None,
+        program=result.program,
+        command=result.command,
+        cwd=result.cwd,
+        import_path=result.import_path,
+        code_digest=result.code.digest,
+        code_origin="." if result.code.origin == layout.root.resolve() else None,
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
         max_retries=declaration.max_retries,
@@ -321,24 +321,24 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
         declaration.cwd,
         tuple(dict.fromkeys(_texts(declaration.content.get("parameters")))),
     )
-    made = freeze(asked, places, lambda file: interpreter_of(file) is not None)
+    result = freeze(asked, places, lambda file: interpreter_of(file) is not None)
     no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
     loop_notes = no_timeout if declaration.task_timeout else ()
-    if made.program is None:
-        return Preview(made, "loop", loop_notes)
-    if ":" in made.program:
-        return Preview(made, _kind_of_function(draft, made.program, made.code), made.notes)
-    if made.program.endswith(".ipynb") and declaration.command is None:
-        book = reading.read(made.code.files[made.program], made.program)
+    if result.program is None:
+        return Preview(result, "loop", loop_notes)
+    if ":" in result.program:
+        return Preview(result, _kind_of_function(draft, result.program, result.code), result.notes)
+    if result.program.endswith(".ipynb") and declaration.command is None:
+        book = reading.read(result.code.files[result.program], result.program)
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
-        notes = (*parameters.check(book, names, warm=not declaration.kernels.fresh), *made.notes)
+        notes = (*parameters.check(book, names, warm=not declaration.kernels.fresh), *result.notes)
         if book.kind == "loop":
-            return Preview(made, "loop", (*notes, *loop_notes), book)
-        return Preview(made, "notebook", notes, book)
+            return Preview(result, "loop", (*notes, *loop_notes), book)
+        return Preview(result, "notebook", notes, book)
     notes = (
-        hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(made.code) else ()
+        hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(result.code) else ()
     )
-    return Preview(made, "program", (*notes, *made.notes))
+    return Preview(result, "program", (*notes, *result.notes))
 
 
 def _texts(values: Any) -> Iterator[str]:

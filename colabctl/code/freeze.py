@@ -139,7 +139,7 @@ def _program(asked: Asked, places: Places) -> Program | None:
 
 
 def _check_for_agent(places: Places) -> None:
-    """Raise UserError if a script beside the sweep file or above it gives the file to W&B's agent.
+    """Raise UserError if a script near the sweep file gives the file to W&B's agent.
 
     Such a file needs no program in W&B; here, the script is the program.
     """

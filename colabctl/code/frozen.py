@@ -143,6 +143,7 @@ def _add(files: dict[str, bytes], name: str, path: Path) -> None:
 
 
 def parse(name: str, data: bytes) -> ast.Module:
+    """Parse a program; raise UserError if it is not Python."""
     try:
         return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -88,6 +88,8 @@ def obstacles(code: tuple[CodeCell, ...], body: int = 0) -> Iterator[Obstacle]:
             continue
         tolerated = "raises-exception" in cell.tags
         for magic in cell.magics:
+            if magic.name in names:
+                continue  # such as %wandb, which comes with the import
             extensions = extensions or magic.name in ("load_ext", "reload_ext")
             yield from _of_magic(cell, magic, extensions, below=cell.index > body)
         for call, always in _calls(cell.tree):

@@ -5,6 +5,7 @@ goes to a log file, which holds only the current task's output. When the worker 
 closes, and this process kills itself and everything it started.
 """
 
+import faulthandler
 import math
 import os
 import queue
@@ -20,13 +21,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from colabctl.run import device, messages
-from colabctl.run.failure import ProgramError, Pruned, TaskError, headline, last_exception, tail
+from colabctl.run.failure import Pruned, TaskError, describe
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message
 from colabctl.run.process_state import ProcessState
 from colabctl.run.recorder import PipeRecorder, Send, StopFlag
-from colabctl.run.redaction import concealer
+from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
 from colabctl.run.workspace.workspace import Workspace
 from colabctl.task import Assignment, Task
@@ -72,13 +73,15 @@ def serve(
 ) -> None:
     """Load the code, then run tasks until an empty batch arrives, or this process is worn out."""
     output = _Output(Path(settings.log))
-    conceal = concealer(settings.secrets, os.environ)
+    faulthandler.enable(all_threads=False)  # a segmentation fault then says where
+    conceal = cleaner(settings, os.environ)
     try:
         run = load(settings)
         if workspace is not None:
             run = workspace.around(run)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
-        send(messages.Broken(*_describe(error, output, conceal)))
+        _flush()
+        send(messages.Broken(*describe(error, output.log, conceal)))
         return
     state = ProcessState()
     send(messages.Ready())
@@ -95,16 +98,6 @@ def serve(
                 send(end)
                 return
             send(end)
-
-
-def _describe(
-    error: BaseException, output: _Output, conceal: Callable[[str], str]
-) -> tuple[str, str]:
-    """Return an error in one line, and the end of the output, with the traceback."""
-    if not isinstance(error, TaskError):
-        output.add("".join(traceback.format_exception(error)))
-    _flush()
-    return headline(error, conceal), tail(output.log, conceal)
 
 
 def _attempt(
@@ -130,9 +123,8 @@ def _attempt(
     except Pruned:
         outcome = partial(messages.Pruned, metrics=task.metrics or {})
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
-        line, text = _describe(error, output, conceal)
-        if isinstance(error, ProgramError):
-            line = ": ".join(filter(None, (line, last_exception(text))))
+        _flush()
+        line, text = describe(error, output.log, conceal)
         outcome = partial(messages.Failed, error=line, output=text)
         faults = [] if isinstance(error, TaskError) else list(device.texts(error))
     seconds = round(time.perf_counter() - started, 6)

@@ -50,14 +50,22 @@ def test_a_process_that_dies_fails_its_task_and_is_replaced(project: Project) ->
     assert worked.code == 0
     rows = project.results("mortal")
     assert {row["index"]: row["error"] for row in rows if row["status"] == "failed"} == {
-        10: "its process ended with exit code 3",
-        20: "its process ended with exit code 0",
-        30: "its process was killed by SIGKILL (often the machine ran out of memory)",
-        35: "its process was killed by SIGABRT",
+        10: "its process ended with exit code 3; its last line: last words of 10",
+        20: "its process ended with exit code 0; its last line: last words of 20",
+        30: "its process was killed by SIGKILL; its last line: last words of 30",
+        35: "its process was killed by SIGABRT: Fatal Python error: Aborted",
     }
     assert len({row["metrics"]["pid"] for row in rows if row["status"] == "done"}) <= 5
     outputs = {event["task"]: event["output"] for event in project.events("mortal", "failed")}
-    assert outputs == {index: f"last words of {index}" for index in (10, 20, 30, 35)}
+    crashed = outputs.pop(35)
+    assert outputs == {index: f"last words of {index}" for index in (10, 20, 30)}
+    assert crashed.splitlines() == [
+        "last words of 35",
+        "Fatal Python error: Aborted",
+        "",
+        "Stack (most recent call first):",
+        '  File "train.py", line 12 in train',
+    ]
 
 
 def test_the_death_of_a_process_is_noticed_even_if_its_children_live(project: Project) -> None:

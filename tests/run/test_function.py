@@ -39,8 +39,8 @@ def test_a_task_that_fails_is_recorded_with_its_error(project: Project) -> None:
     errors = {
         "raise ValueError('no such thing')": "ValueError: no such thing",
         "raise SystemExit('enough')": "sys.exit('enough')",
-        "raise KeyboardInterrupt": "KeyboardInterrupt",
-        "assert params is None": "AssertionError",
+        "raise KeyboardInterrupt": "KeyboardInterrupt (train.py, line 6)",
+        "assert params is None": "AssertionError: assert params is None (train.py, line 8)",
         "raise ValueError('two\\nlines')": "ValueError: two lines",
         "return 0.5": "the function returned a float, but the sweep does not say which metric "
         'that is; return a dict, such as {"accuracy": 0.91}, or add `metric:` to the sweep file',

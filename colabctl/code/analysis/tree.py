@@ -43,7 +43,7 @@ class Tree:
         return not path or self._kind(path) is True
 
     def is_large(self, folder: str) -> bool:
-        """Whether a folder has so many entries that not all of them are listed."""
+        """Whether a folder has more entries than are listed."""
         self.entries(folder)
         return folder in self._large
 

@@ -176,10 +176,10 @@ class NewFiles:
         remove(path)
 
     def _is_rival(self, path: str, there: str) -> bool:
-        """Whether the project's file was written since the task started, but not from this one."""
+        """Whether the project's entry was written since the task started, but not from this one."""
         with suppress(FileNotFoundError):
             changed = os.stat(there).st_mtime_ns
-            return (
+            return not os.path.isfile(there) or (
                 self._since is not None
                 and changed / 1e9 > self._since
                 and self._copied.get(path) != changed

@@ -275,7 +275,7 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
         subject = "sampler" if sampler else "method"
         top.note(
             subject,
-            f"{sampler or method} needs {' and '.join(missing)} on each worker, and this machine "
+            f"{sampler or method} needs {', '.join(missing)} on each worker, and this machine "
             f"lacks {'them' if len(missing) > 1 else 'it'}; run: {libraries.command(missing)}",
         )
     return sampler or "tpe"

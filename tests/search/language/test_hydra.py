@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,5 +123,5 @@ def test_a_name_with_a_form_in_hydra_reaches_the_program(name: str) -> None:
 @pytest.mark.parametrize("name", ["a b", "é", "1", "a:b", "^lr"])
 def test_other_names_are_refused_by_hydra_too(name: str) -> None:
     assert not NAME.fullmatch(name)
-    with pytest.raises(Exception, match="OverrideParseException|missing EQUAL|Viable|mismatched"):
+    with pytest.raises(Exception, match=r"ParseException|missing EQUAL|Viable"):
         received(f"++{name}=1")
