@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Project, until
+from tests.processes import PATIENCE, Project, until
 
 SWEEP = """
 method: grid
@@ -224,5 +224,5 @@ def train(params, task):
     working = project.start("work", "slow", "--jobs", "2")
     until(lambda: project.status("slow")["done"] == 1, "the target")
     (project.root / "go").touch()
-    assert working.wait(60) == 0
+    assert working.wait(PATIENCE) == 0
     assert project.status("slow")["done"] == 2
