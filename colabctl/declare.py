@@ -32,6 +32,7 @@ from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
+from colabctl.sharedfs.rights import make_folder
 from colabctl.version import VERSION
 from colabctl.yamlfile.problems import shown
 
@@ -153,7 +154,7 @@ def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | N
     """Write a sweep; if someone else has just declared it, return their plan."""
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
     frozen.write(code, sweep.code)
     # An interrupted declaration may have left other files.
     frozen.fetch(sweep.code, code.digest)
@@ -175,7 +176,7 @@ def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
 
     Raises UserError if there is another one without a plan, which someone may be declaring.
     """
-    sweep.root.mkdir(parents=True, exist_ok=True)
+    make_folder(sweep.root, parents=True)
     try:
         write_new(sweep.declaration, content)
     except FileExistsError:
@@ -314,9 +315,8 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
     """
     check_name(name, "sweep")
     declaration = draft.declaration
-    words = tuple(texts_in(declaration.content.get("parameters")))
-    program, command = declaration.program, declaration.command
-    asked = Asked(program, command, declaration.code, declaration.cwd, words)
+    keys = (declaration.program, declaration.command, declaration.code, declaration.cwd)
+    asked = Asked(*keys, tuple(texts_in(declaration.content.get("parameters"))))
     result = freeze(asked, places, lambda file: interpreter_of(file) is not None)
     no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
     loop_notes = no_timeout if declaration.task_timeout else ()

@@ -67,9 +67,9 @@ class Written:
         """Forget all but these files, and all imported modules but these."""
         for file in self.files() - files:
             file.unlink()
-        for name, module in list(sys.modules.items()):
-            origin = getattr(module, "__file__", None)
-            if name not in modules and origin and Path(origin).is_relative_to(self.folder):
+        for name in sys.modules.keys() - modules:
+            origin = getattr(sys.modules[name], "__file__", None)
+            if origin and str(origin).startswith(f"{self.folder}{os.sep}"):
                 del sys.modules[name]
 
 

@@ -101,23 +101,27 @@ def _changing(
     """Let a function act on the project's entries, then let the links follow."""
 
     def changed(*arguments: Any, **options: Any) -> Any:
-        given = [*arguments[: len(names)], *(options.pop(n) for n in names if n in options)]
+        wanted = [*arguments[: len(names)], *(options.pop(n) for n in names if n in options)]
         others = arguments[len(names) :]
-        if len(given) < len(names):
+        if len(wanted) < len(names):
             return function(*arguments, **options)  # which raises TypeError
-        entries = [_entry(paths, path, options) for path in given]
+        entries = [_entry(paths, path, options) for path in wanted]
         try:
-            moved = [e.there if e else path for e, path in zip(entries, given)]
+            moved = [e.there if e else path for e, path in zip(entries, wanted)]
             return function(*moved, *others, **options)
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and sum(_find(paths, p) for p in given):
-                return changed(*given, *others, **options)
-            if len(given) == 2 and error.errno == errno.EXDEV and _is_move(paths, function, given):
+            if isinstance(error, FileNotFoundError) and sum(_find(paths, p) for p in wanted):
+                return changed(*wanted, *others, **options)
+            if (
+                len(wanted) == 2
+                and error.errno == errno.EXDEV
+                and _is_move(paths, function, wanted)
+            ):
                 _move_file(paths, function, *moved)
                 return None
-            error.filename = given[0]
-            if len(given) == 2:
-                error.filename2 = given[1]
+            error.filename = wanted[0]
+            if len(wanted) == 2:
+                error.filename2 = wanted[1]
             raise
         finally:
             for entry in filter(None, entries):
@@ -126,13 +130,13 @@ def _changing(
     return changed
 
 
-def _is_move(paths: Paths, function: Any, given: list[Any]) -> bool:
+def _is_move(paths: Paths, function: Any, wanted: list[Any]) -> bool:
     """Whether two paths are on different disks only because the workspace is on its own."""
-    return function.__name__ != "link" and any(paths.inside(paths.full(path)) for path in given)
+    return function.__name__ != "link" and any(paths.inside(paths.full(path)) for path in wanted)
 
 
 def _move_file(paths: Paths, function: Callable[..., Any], source: Any, target: Any) -> None:
-    """Rename a file across disks; nobody sees a part of the new one."""
+    """Rename a file across disks, at once: a part of it is never there under the new name."""
     import shutil  # noqa: PLC0415 - slow, and rarely needed
 
     full = paths.full(target)

@@ -72,8 +72,8 @@ class _Guard:
     def check(self, name: str, file: Any) -> str:
         """Return the file to load in the place of this one; raise ImportError if there is none."""
         paths = self._paths
-        given = os.fsdecode(file)
-        full = paths.full(given)
+        wanted = os.fsdecode(file)
+        full = paths.full(wanted)
         if paths.is_real(full):  # frozen, or created by the task
             return full  # because `tools/../x.py` leaves the workspace if `tools` is a link
         there = paths.outward(full)
@@ -81,11 +81,11 @@ class _Guard:
         if not any(_is_in(path, folder) for path, folder in (
             (there, paths.project), (there, paths.real), (real, paths.real)
         )) or self._is_environment(there, real):  # fmt: skip
-            return given
+            return wanted
         for copy in (paths.inward(there), paths.inward(real)):
             if paths.is_real(copy):
                 return copy
-        raise ImportError(_refusal(name, there, paths), name=name, path=given)
+        raise ImportError(_refusal(name, there, paths), name=name, path=wanted)
 
     def _is_environment(self, there: str, real: str) -> bool:
         """Whether a file in the project belongs to an environment there, or to colabctl."""

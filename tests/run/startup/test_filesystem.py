@@ -1,6 +1,5 @@
 """What a task creates, renames and removes with Python happens in the project at once."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,4 +127,4 @@ def test_a_link_that_leads_out_of_the_project_is_followed_for_data(
     (tmp_path / "big").mkdir()
     (here.project / "big").symlink_to(tmp_path / "big")
     here.python(PROLOGUE + "open('big/x', 'w').close(); print(Path('big').resolve())")
-    assert os.listdir(tmp_path / "big") == ["x"]
+    assert (tmp_path / "big/x").exists()

@@ -96,18 +96,13 @@ def test_new_folders_are_merged_with_those_that_others_have_made_since(scene: Ma
 def test_two_tasks_that_write_one_name_at_the_same_time_lose_nothing(scene: Make) -> None:
     here = scene(FILES, FROZEN, slots=2)
     inner = here.slot(1)
-    run_in(here.slot(0), here.workspaces[0], "true")
-
-    def both() -> None:
-        outer = here.slot(0)
-        outer.prepare()
-        inner.prepare()
-        for number, folder in enumerate(here.workspaces):
-            (folder / "log.txt").write_text(f"task {number}")
-        outer.tidy()
-        inner.tidy()
-
-    both()
+    outer = here.slot(0)
+    for slot in (outer, inner):
+        slot.prepare()
+    for number, folder in enumerate(here.workspaces):
+        (folder / "log.txt").write_text(f"task {number}")
+    for slot in (outer, inner):
+        slot.tidy()
     logs = sorted(path.read_text() for path in here.project.glob("log*.txt"))
     assert logs == ["task 0", "task 1"]
     assert (here.project / "log.txt").read_text() == "task 0"
@@ -122,9 +117,9 @@ def test_a_new_file_of_a_long_task_reaches_the_project_while_it_runs(
     slot = here.slot()
     task = threading.Thread(target=run_in, args=(slot, here.workspace, slow))
     task.start()
-    until(lambda: (here.project / "early.txt").exists(), "the file in the project")
+    until((here.project / "early.txt").exists, "the file in the project")
     (here.project / "theirs.txt").write_text("2")
-    until(lambda: (here.workspace / "theirs.txt").exists(), "the new file of another machine")
+    until((here.workspace / "theirs.txt").exists, "the new file of another machine")
     (here.project / "go/on").touch()
     task.join()
     assert (here.project / "early.txt").read_text() == "1\n"
