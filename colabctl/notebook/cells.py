@@ -90,8 +90,8 @@ def _parse(source: str) -> _Parsed:
         except (ValueError, RecursionError, MemoryError):  # a null byte, a thousand brackets
             break
         else:
-            found = tuple(magics[line] for line in sorted(magics))
-            return _Parsed(tree, tuple(sorted(unparsed)), found)
+            ordered = tuple(magics[line] for line in sorted(magics))
+            return _Parsed(tree, tuple(sorted(unparsed)), ordered)
         if at in changed:  # the cause is further up, perhaps a bracket in an earlier magic
             candidates = (i for i, line in enumerate(lines) if i not in changed and _is_magic(line))
             at = next(candidates, -1)

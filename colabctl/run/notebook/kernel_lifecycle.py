@@ -51,7 +51,7 @@ class KernelPool:
     Args:
         environ: environment of a kernel that runs no task yet.
         root: the current folder of the cells.
-        beside: the folder with the frozen notebook.
+        neighbours: the folder with the frozen notebook.
         options: how kernels are used.
         fresh: whether each task gets a new kernel.
         wandb: whether the cells may log with W&B.
@@ -64,7 +64,7 @@ class KernelPool:
         self,
         environ: Mapping[str, str],
         root: Path,
-        beside: Path,
+        neighbours: Path,
         options: KernelOptions,
         *,
         fresh: bool,
@@ -76,7 +76,7 @@ class KernelPool:
         self.kernel: Kernel | None = None  # that runs cells, or is ready for the next task
         self._environ = environ
         self._root = root
-        self._beside = beside
+        self._beside = neighbours
         self._options = options
         self._fresh = fresh
         self._wandb = wandb
@@ -183,7 +183,7 @@ class KernelPool:
         await self.kernel.ready()
         options = {
             "shell_errors": self._options.shell_errors,
-            "beside": str(self._beside.absolute()),
+            "neighbours": str(self._beside.absolute()),
             "colab": self._colab,
         }
         await self._call(f"prepare({str(self._root)!r}, **{options!r})")
