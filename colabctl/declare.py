@@ -15,6 +15,7 @@ from colabctl.code import frozen
 from colabctl.errors import UserError
 from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
 from colabctl.notebook import parameters, reading
+from colabctl.notebook.cells import written_files
 from colabctl.notebook.reading import Notebook
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
@@ -300,7 +301,8 @@ def preview(draft: Draft, name: str, folders: Sequence[Path]) -> Preview:
         return Preview(code, "function")
     if program.endswith(".ipynb") and declaration.command is None:
         book = reading.read(code.files[check_folder(program, "program")], program)
-        frozen.check_imports(code, program, (cell.tree for cell in book.code))
+        trees = (cell.tree for cell in book.code)
+        frozen.check_imports(code, program, trees, written_files(book.code))
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
         notes = parameters.check(book, names, warm=not declaration.kernels.fresh)
         if book.kind == "loop":

@@ -75,10 +75,15 @@ def freeze(program: str | None, others: Sequence[str], folders: Sequence[Path]) 
     return code
 
 
-def check_imports(code: Code, program: str, trees: Iterable[ast.Module]) -> None:
+def check_imports(
+    code: Code,
+    program: str,
+    trees: Iterable[ast.Module],
+    written: frozenset[str] = frozenset(),
+) -> None:
     """Raise UserError if `trees` import a module in the program's folder that is not frozen.
 
-    `program` is the program's path from code.origin.
+    `program` is the program's path from code.origin. The program itself writes the files `written`.
     """
     assert code.origin is not None
     folder = PurePosixPath(program).parent
@@ -88,7 +93,11 @@ def check_imports(code: Code, program: str, trees: Iterable[ast.Module]) -> None
             path = code.origin / folder / candidate
             is_module = path.is_file() or (path / "__init__.py").is_file()
             name = (folder / candidate).as_posix()
-            if is_module and not any(PurePosixPath(f).is_relative_to(name) for f in code.files):
+            if (
+                is_module
+                and candidate not in written
+                and not any(PurePosixPath(f).is_relative_to(name) for f in code.files)
+            ):
                 missing.add(name)
     if missing:
         names = ", ".join(sorted(missing))

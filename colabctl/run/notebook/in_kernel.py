@@ -102,6 +102,7 @@ def prepare(folder: str, *, shell_errors: str, neighbours: str, colab: bool) -> 
     # IPython looks for modules in the current folder, where others write.
     sys.path[:] = [entry for entry in sys.path if entry not in ("", str(Path.cwd()))]
     os.chdir(folder)
+    shell.user_ns["_dh"][:] = [folder]  # for `%cd -`
     _written = Written(own)
     extend(shell, _written, Path(neighbours))
     if colab:
