@@ -168,8 +168,12 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
         return
     if sweep.plan.is_notebook and (lacking := lacks()):
         what, _, fix = lacking.partition("; ")
-        yield Check("notebooks", "note", f"{name}: {what}, which this machine does not have",
-            fix.removeprefix("run: "))
+        yield Check(
+            "notebooks",
+            "note",
+            f"{name}: {what}, which this machine does not have",
+            fix.removeprefix("run: "),
+        )
     ledger = sweep.ledger
     for damage in ledger.damage:
         yield Check(
