@@ -240,7 +240,8 @@ class _Walk:
         if not each.level and is_known(each.module, self.tree.root):
             return
         top = name if in_project else each.module.partition(".")[0]
-        self.result.missing.setdefault(top, f"{path}:{each.line}")
+        if f"{top}.py" not in map(posixpath.basename, self.written):
+            self.result.missing.setdefault(top, f"{path}:{each.line}")
 
     def computed(self, prefix: str, path: str, line: int) -> Iterator[str]:
         """Yield all modules of the package that a computed name begins with."""
