@@ -7,7 +7,7 @@ import json
 import re
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from colabctl.code import frozen, signature
-from colabctl.code.freeze import Asked, Frozen, freeze
+from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
 from colabctl.code.places import Places
 from colabctl.errors import UserError
@@ -32,6 +32,7 @@ from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
+from colabctl.sharedfs.rights import make_folder
 from colabctl.version import VERSION
 from colabctl.yamlfile.problems import shown
 
@@ -153,7 +154,7 @@ def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | N
     """Write a sweep; if someone else has just declared it, return their plan."""
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
     frozen.write(code, sweep.code)
     # An interrupted declaration may have left other files.
     frozen.fetch(sweep.code, code.digest)
@@ -175,7 +176,7 @@ def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
 
     Raises UserError if there is another one without a plan, which someone may be declaring.
     """
-    sweep.root.mkdir(parents=True, exist_ok=True)
+    make_folder(sweep.root, parents=True)
     try:
         write_new(sweep.declaration, content)
     except FileExistsError:
@@ -314,13 +315,8 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
     """
     check_name(name, "sweep")
     declaration = draft.declaration
-    asked = Asked(
-        declaration.program,
-        declaration.command,
-        declaration.code,
-        declaration.cwd,
-        tuple(dict.fromkeys(_texts(declaration.content.get("parameters")))),
-    )
+    keys = (declaration.program, declaration.command, declaration.code, declaration.cwd)
+    asked = Asked(*keys, tuple(texts_in(declaration.content.get("parameters"))))
     result = freeze(asked, places, lambda file: interpreter_of(file) is not None)
     no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
     loop_notes = no_timeout if declaration.task_timeout else ()
@@ -339,15 +335,6 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
         hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(result.code) else ()
     )
     return Preview(result, "program", (*notes, *result.notes))
-
-
-def _texts(values: Any) -> Iterator[str]:
-    """Yield the texts in the values of parameters, some of which may name files."""
-    if isinstance(values, str):
-        yield values
-    elif isinstance(values, Mapping | list):
-        for each in values.values() if isinstance(values, Mapping) else values:
-            yield from _texts(each)
 
 
 def _uses_hydra(code: frozen.Code) -> bool:

@@ -110,7 +110,9 @@ class Task:
         It is created on first use.
         """
         folder = Path(self.assignment.folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        from colabctl.sharedfs.rights import make_folder  # noqa: PLC0415 - not every task needs it
+
+        make_folder(folder, parents=True)
         return folder
 
     @property

@@ -84,6 +84,7 @@ def status(
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     """Open the named sweep, or all sweeps; print a note for each that cannot be opened."""
     from colabctl.project.sweeps import sweep_names
+    from colabctl.sharedfs.faults import describe
     from colabctl.work.open_sweep import OpenSweep
 
     for name in [sweep] if sweep else sweep_names(layout):
@@ -93,6 +94,10 @@ def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
             if sweep:
                 raise
             tell(f"note: {error}")
+        except PermissionError as error:
+            if sweep:
+                raise
+            tell(f"note: {describe(error)}")
 
 
 def _print_failures(sweep: "OpenSweep") -> None:

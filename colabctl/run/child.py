@@ -30,6 +30,7 @@ from colabctl.run.recorder import PipeRecorder, Send, StopFlag
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
 from colabctl.run.workspace.workspace import Workspace
+from colabctl.sharedfs.rights import is_shared, share_tree
 from colabctl.task import Assignment, Task
 
 Assignments = queue.SimpleQueue[tuple[Assignment, ...]]
@@ -50,11 +51,6 @@ class _Output:
         _flush()
         if os.fstat(self._handle).st_size:
             os.ftruncate(self._handle, 0)
-
-    def add(self, text: str) -> None:
-        """Add a text after what the task has printed, wherever its standard error leads now."""
-        _flush()
-        os.write(self._handle, text.encode(errors="replace"))
 
 
 def _flush() -> None:
@@ -86,12 +82,15 @@ def serve(
     state = ProcessState()
     send(messages.Ready())
     flag, scratch = stop_flag if settings.prunes else None, Path(settings.log).parent
+    shares = is_shared(Path(settings.root))  # with the project's group
     left = settings.process_tasks or math.inf
     while batch := assignments.get():
         for assignment in batch:
             output.clear()
             _hooks.recorder = recorder = PipeRecorder(assignment, send, flag, scratch)
             end, is_usable = _attempt(run, Task(assignment, recorder), recorder, output, conceal)
+            if shares:
+                share_tree(Path(assignment.folder))
             left -= 1
             if not (state.restore() and is_usable and left > 0):
                 send(messages.Leaving())

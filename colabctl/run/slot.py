@@ -31,14 +31,13 @@ from colabctl.run.messages import (
 )
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
-from colabctl.run.termination import KILL, how_it_ended, oom_kills, signal_group
+from colabctl.run.termination import KILL, end_group, how_it_ended, oom_kills, signal_group
 from colabctl.run.workspace.workspace import Workspace, tidy_after
 from colabctl.task import Assignment
 
 # Seconds of work to send to the process at once: those tasks cannot be taken back any more.
 HANDOUT_SECONDS = 0.05
 _MOST_HANDOUT = 256  # tasks
-_LAST_SECONDS = 2.0  # that a process may take to end after it has closed its pipe
 
 
 @dataclass(frozen=True)
@@ -111,10 +110,10 @@ class Slot:
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._leaving = False  # the process ends with its current task
         self._ended = 0  # number of tasks that the process has ended
         self._killed_before = 0  # oom_kills() when the process started
         self._returned: set[int] = set()  # tasks that ran when a process died, perhaps innocent
+        self._leaving = False  # the process ends with its current task
         self._loading = False  # the process has not sent its first message yet
         self._stopped: tuple[int, Stop] | None = None
         self._signalled: subprocess.Popen[bytes] | None = None  # the process that got SIGTERM
@@ -335,7 +334,7 @@ class Slot:
         process, self._process = self._process, None
         if process is None:
             return
-        ended = self._end_of(process)
+        ended = end_group(process, self._killed_before)
         _close_pipes(process)
         fault = tidy_after(self._workspace)
         if not self._sent:
@@ -365,19 +364,6 @@ class Slot:
         with self._changed:
             self._waiting.extendleft(reversed(self._sent))
             self._sent.clear()
-
-    def _end_of(self, process: "subprocess.Popen[bytes]") -> str:
-        """End a process that no longer answers and all it started; return how it ended.
-
-        A process that is about to end by itself may do so: its exit code says more than our kill.
-        """
-        try:
-            return how_it_ended(process.wait(_LAST_SECONDS), self._killed_before)
-        except subprocess.TimeoutExpired:
-            return "closed its connection to the worker"
-        finally:
-            signal_group(process, KILL)
-            process.wait()
 
     def _explained(self, ending: str) -> tuple[str, str]:
         """Return how the process ended with what its output says of it, and that output's end."""

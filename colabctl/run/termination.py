@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 KILL_AFTER = 30.0  # seconds between SIGTERM and SIGKILL, as W&B's agent waits
+_LAST_SECONDS = 2.0  # that a process may take to end after it has closed its pipe
 _SHELL = 128  # a shell's exit code for a process that a signal ended is 128 + its number
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL})
 _GROUPS = Path("/sys/fs/cgroup")
@@ -28,6 +29,20 @@ def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
             )
     except (ProcessLookupError, PermissionError):
         return
+
+
+def end_group(process: "subprocess.Popen[bytes]", oom_kills_before: int) -> str:
+    """End a process that has closed its pipe, and all it started; return how it ended.
+
+    It may end by itself: its exit code says more than our kill.
+    """
+    try:
+        return how_it_ended(process.wait(_LAST_SECONDS), oom_kills_before)
+    except subprocess.TimeoutExpired:
+        return "closed its connection to the worker"
+    finally:
+        signal_group(process, KILL)
+        process.wait()
 
 
 class GracefulStop:

@@ -27,6 +27,7 @@ from colabctl.run.startup.paths import (
     system,
 )
 from colabctl.sharedfs.mounts import Anchor
+from colabctl.sharedfs.rights import make_folder, share
 
 # A folder that changes twice in one tick of its clock keeps the time of the first change.
 _TICK = 50_000_000  # nanoseconds
@@ -199,10 +200,11 @@ class NewFiles:
     def _place(self, path: str, there: str) -> None:
         """Copy a file with its time, at once: a part of it is never there under the name."""
         self._anchor.check()
-        os.makedirs(os.path.dirname(there), exist_ok=True)
+        make_folder(Path(there).parent, parents=True)
         part = f"{there}.{os.getpid()}.part"
         try:
             shutil.copy2(path, part)
+            share(Path(part))
             os.replace(part, there)
         except BaseException:
             remove(part)
