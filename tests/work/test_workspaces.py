@@ -1,8 +1,8 @@
 """Tasks of every kind see the project, and leave what they create there."""
 
-import nbformat
 import pytest
 
+from tests.notebook.notebooks import content
 from tests.processes import Project
 
 SWEEP = """
@@ -44,13 +44,8 @@ def test_data_is_read_and_new_files_are_in_the_project(project: Project, kind: s
     elif kind == "program":
         project.declare("s", SWEEP.format(program="run.py"), PROGRAM.format(BODY))
     else:
-        cells = [
-            "# parameters\nx = 0",
-            BODY,
-            "import colabctl\ncolabctl.task().done(y=x, where=where)",
-        ]
-        book = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
-        project.write("run.ipynb", nbformat.writes(book))
+        end = "import colabctl\ncolabctl.task().done(y=x, where=where)"
+        project.write("run.ipynb", content("# parameters\nx = 0", BODY, end).decode())
         project.declare("s", SWEEP.format(program="run.ipynb"))
     assert project.run("work", "s", "--jobs", "2").code == 0
     models = project.root / "models"

@@ -28,7 +28,7 @@ from colabctl.run.startup.paths import DROPPINGS, Paths, list_folder, remove, sy
 from colabctl.run.workspace.new_files import NewFiles
 from colabctl.task import Task
 
-_SHARE = 20  # looking for new entries takes at most a twentieth of the time
+_SHARE = 50  # looking for new entries takes at most a fiftieth of the time
 # A task this short (in seconds) has started no process; what it left is moved a little later.
 _INSTANT = 0.0002
 _STEP = 1.0  # seconds between looks while a task runs, and later up to:
