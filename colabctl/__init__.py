@@ -1,5 +1,7 @@
 """Share one machine-learning project in a Drive folder; every notebook works on one sweep."""
 
+# ruff: noqa: E402 - an old Python and Ctrl-C are seen to before the imports that take a while
+
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - a checkout runs without an installer that checks

@@ -162,24 +162,36 @@ _WITH_OWN_BODY = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambd
 
 
 def returned_names(function: ast.AST) -> set[tuple[str, ...]]:
-    """Return the names in each `return loss, accuracy`; "" for a value without a name."""
+    """Return the names in each `return loss, accuracy`; "" for a value without a name.
+
+    The dict of `return loss, {"accuracy": 0.9}` has its names in it, so it counts as "{}".
+    """
     return {
-        tuple(each.id if isinstance(each, ast.Name) else "" for each in node.value.elts)
+        tuple(map(_name, node.value.elts))
         for node in own_nodes(function)
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple)
     }
 
 
+def _name(value: ast.expr) -> str:
+    match value:
+        case ast.Name(id=name):
+            return name
+        case ast.Dict() | ast.DictComp() | ast.Call(func=ast.Name(id="dict")):
+            return "{}"
+    return ""
+
+
 def shown(name: str, signature: Signature) -> str:
     """Return a function with its arguments, without their types: "train(lr, *, task=...)"."""
     bare = [
-        each.replace(annotation=Parameter.empty)
-        if each.default is Parameter.empty
-        else each.replace(annotation=Parameter.empty, default=...)
+        each.replace(
+            annotation=Parameter.empty,
+            default=each.default if each.default is Parameter.empty else ...,
+        )
         for each in signature.parameters.values()
     ]
-    text = str(Signature(bare)).replace("=Ellipsis", "=...")
-    return f"{name}{text}"
+    return name + str(Signature(bare)).replace("=Ellipsis", "=...")
 
 
 COMMAND_LINE = "name the program without the function, as in `program: train.py`"

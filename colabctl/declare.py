@@ -7,7 +7,7 @@ import json
 import re
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from colabctl.code import frozen, signature
-from colabctl.code.freeze import Asked, Frozen, freeze
+from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
 from colabctl.code.places import Places
 from colabctl.errors import UserError
@@ -32,6 +32,7 @@ from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
+from colabctl.sharedfs.rights import make_folder
 from colabctl.version import VERSION
 from colabctl.yamlfile.problems import shown
 
@@ -108,8 +109,8 @@ def declare(
 ) -> Declared:
     """Write a sweep into the project, or return the same sweep if it is declared already.
 
-    The program is looked up `here` (where the user stands), beside the sweep `file` and above it,
-    and in the project. This member's approval of the code goes into `approvals`; `now` is in
+    The program is looked up `here` (the user's current folder), next to the sweep `file` and above
+    it, and in the project. This member's approval of the code goes into `approvals`; `now` is in
     seconds since 1970. Raises UserError, with nothing written, if preview does or if another sweep
     has the name.
     """
@@ -153,7 +154,7 @@ def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | N
     """Write a sweep; if someone else has just declared it, return their plan."""
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
     frozen.write(code, sweep.code)
     # An interrupted declaration may have left other files.
     frozen.fetch(sweep.code, code.digest)
@@ -175,7 +176,7 @@ def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
 
     Raises UserError if there is another one without a plan, which someone may be declaring.
     """
-    sweep.root.mkdir(parents=True, exist_ok=True)
+    make_folder(sweep.root, parents=True)
     try:
         write_new(sweep.declaration, content)
     except FileExistsError:
@@ -198,7 +199,7 @@ def _plan(
     now: float,
 ) -> Plan:
     declaration, expansion = draft.declaration, draft.expansion
-    kind, made = program.kind, program.frozen
+    kind, result = program.kind, program.frozen
     guard = guard_for(layout.root, config.consistency)
     heartbeat, lease = _HEARTBEAT_AND_LEASE[guard.consistency]
     if config.heartbeat is not None:
@@ -208,7 +209,7 @@ def _plan(
         lease = config.lease
         heartbeat = min(heartbeat, lease / HEARTBEATS)
     metric = declaration.metric
-    runs_loop = kind == "loop" and made.program is not None
+    runs_loop = kind == "loop" and result.program is not None
     return Plan(
         sweep=name,
         total=expansion.total,
@@ -217,16 +218,16 @@ def _plan(
         consistency=guard.consistency,
         heartbeat=heartbeat,
         lease=lease,
-        source_digest=_source_digest(draft, made.code),
+        source_digest=_source_digest(draft, result.code),
         declared_by=member,
         declared_at=now,
         title=_title(declaration),
-        program=made.program,
-        command=made.command,
-        cwd=made.cwd,
-        import_path=made.import_path,
-        code_digest=made.code.digest,
-        code_origin="." if made.code.origin == layout.root.resolve() else None,
+        program=result.program,
+        command=result.command,
+        cwd=result.cwd,
+        import_path=result.import_path,
+        code_digest=result.code.digest,
+        code_origin="." if result.code.origin == layout.root.resolve() else None,
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
         max_retries=declaration.max_retries,
@@ -314,40 +315,26 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
     """
     check_name(name, "sweep")
     declaration = draft.declaration
-    asked = Asked(
-        declaration.program,
-        declaration.command,
-        declaration.code,
-        declaration.cwd,
-        tuple(dict.fromkeys(_texts(declaration.content.get("parameters")))),
-    )
-    made = freeze(asked, places, lambda file: interpreter_of(file) is not None)
+    keys = (declaration.program, declaration.command, declaration.code, declaration.cwd)
+    asked = Asked(*keys, tuple(texts_in(declaration.content.get("parameters"))))
+    result = freeze(asked, places, lambda file: interpreter_of(file) is not None)
     no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
     loop_notes = no_timeout if declaration.task_timeout else ()
-    if made.program is None:
-        return Preview(made, "loop", loop_notes)
-    if ":" in made.program:
-        return Preview(made, _kind_of_function(draft, made.program, made.code), made.notes)
-    if made.program.endswith(".ipynb") and declaration.command is None:
-        book = reading.read(made.code.files[made.program], made.program)
+    if result.program is None:
+        return Preview(result, "loop", loop_notes)
+    if ":" in result.program:
+        return Preview(result, _kind_of_function(draft, result.program, result.code), result.notes)
+    if result.program.endswith(".ipynb") and declaration.command is None:
+        book = reading.read(result.code.files[result.program], result.program)
         names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
-        notes = (*parameters.check(book, names, warm=not declaration.kernels.fresh), *made.notes)
+        notes = (*parameters.check(book, names, warm=not declaration.kernels.fresh), *result.notes)
         if book.kind == "loop":
-            return Preview(made, "loop", (*notes, *loop_notes), book)
-        return Preview(made, "notebook", notes, book)
+            return Preview(result, "loop", (*notes, *loop_notes), book)
+        return Preview(result, "notebook", notes, book)
     notes = (
-        hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(made.code) else ()
+        hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(result.code) else ()
     )
-    return Preview(made, "program", (*notes, *made.notes))
-
-
-def _texts(values: Any) -> Iterator[str]:
-    """Yield the texts in the values of parameters, some of which may name files."""
-    if isinstance(values, str):
-        yield values
-    elif isinstance(values, Mapping | list):
-        for each in values.values() if isinstance(values, Mapping) else values:
-            yield from _texts(each)
+    return Preview(result, "program", (*notes, *result.notes))
 
 
 def _uses_hydra(code: frozen.Code) -> bool:

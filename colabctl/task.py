@@ -20,6 +20,7 @@ from colabctl.errors import UserError
 _DEEPEST = 20  # levels of lists and maps in a metric
 _MOST_DIGITS = 4000  # of an integer; Python refuses to write more than 4300 as text
 _MOST = 10**_MOST_DIGITS
+_LEAST = -_MOST
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,9 @@ class Task:
         It is created on first use.
         """
         folder = Path(self.assignment.folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        from colabctl.sharedfs.rights import make_folder  # noqa: PLC0415 - not every task needs it
+
+        make_folder(folder, parents=True)
         return folder
 
     @property
@@ -216,7 +219,9 @@ def is_number(value: Any) -> bool:
 
 def _plain(name: str, value: Any, left: int = _DEEPEST) -> Any:
     kind = type(value)
-    if value is None or kind in (float, bool, str) or (kind is int and -_MOST < value < _MOST):
+    if kind is float or kind is str or kind is bool or value is None:
+        return value
+    if kind is int and _LEAST < value < _MOST:
         return value
     if isinstance(value, Mapping | list | tuple):
         if not left:
@@ -249,7 +254,9 @@ def _scalar(value: Any) -> bool | int | float | str | None:
             return None if type(value) is int else kind(value)
     if isinstance(value, bytes | bytearray) or math.prod(getattr(value, "shape", ())) != 1:
         return None
-    if hasattr(value, "mask"):  # NumPy: float() gives nan for a masked value, item() its old value
+    if not callable(
+        getattr(value, "mask", len)
+    ):  # NumPy: float() gives nan for a masked value, item() its old value
         with warnings.catch_warnings(action="ignore"):
             return float(value)
     item = getattr(value, "item", None)  # NumPy, torch, jax

@@ -133,7 +133,7 @@ def test_partial_functions_and_methods_are_called_by_what_is_left_of_their_argum
 
 
 def test_a_config_has_its_values_as_attributes_and_as_items() -> None:
-    config = Config({"lr": 0.1, "model": {"depth": 2}, "layers": [{"width": 3}], "items": 4})
+    config: Any = Config({"lr": 0.1, "model": {"depth": 2}, "layers": [{"width": 3}], "items": 4})
     assert (config.lr, config["lr"], vars(config)["lr"]) == (0.1, 0.1, 0.1)
     assert (config.model.depth, config.layers[0].width, config.items) == (2, 3, 4)
     config.lr = 0.2
@@ -153,5 +153,5 @@ def test_a_function_is_shown_without_types_and_values() -> None:
 
 
 def test_the_names_of_returned_tuples_are_those_of_its_own_return_statements() -> None:
-    source = "def f():\n def g():\n  return x, y\n if a:\n  return loss, acc\n return loss, acc[0]"
-    assert returned_names(ast.parse(source).body[0]) == {("loss", "acc"), ("loss", "")}
+    source = "def f():\n def g():\n  return x, y\n if a:\n  return loss, acc\n return loss, {'a': 1}, acc[0]"
+    assert returned_names(ast.parse(source).body[0]) == {("loss", "acc"), ("loss", "{}", "")}

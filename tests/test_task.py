@@ -2,11 +2,15 @@
 
 import enum
 import json
+import math
+import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,8 @@ import pytest
 
 import colabctl
 from colabctl.errors import UserError
-from colabctl.task import Assignment, Task, plain_metrics
+from colabctl.run.exchange import Exchange
+from colabctl.task import Assignment, FileRecorder, Task, plain_metrics
 from tests.processes import clean
 
 
@@ -193,3 +198,141 @@ def test_a_program_records_through_its_files(
         "stop",
         "task.json",
     ]
+
+
+def recorders(tmp_path: Path) -> Assignment:
+    return assignment(
+        tmp_path,
+        result=str(tmp_path / "result.json"),
+        reports=str(tmp_path / "reports.jsonl"),
+        stop=str(tmp_path / "stop"),
+    )
+
+
+def test_metrics_of_several_processes_are_put_together(tmp_path: Path) -> None:
+    own = recorders(tmp_path)
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(target=FileRecorder(own).done, args=({f"part{n}": n},)) for n in range(4)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    metrics = json.loads((tmp_path / "result.json").read_text())
+    assert metrics == {f"part{n}": n for n in range(4)}
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize("variable", ["RANK", "OMPI_COMM_WORLD_RANK", "LOCAL_RANK"])
+def test_the_first_rank_decides_whoever_is_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    recorder = Recorded()
+    exchange = Exchange(tmp_path, Task(assignment(tmp_path), recorder))
+    for rank in (2, 0, 1):
+        monkeypatch.setenv(variable, str(rank))
+        own = Task(exchange.assignment, FileRecorder(exchange.assignment))
+        own.report(step=1, loss=0.5 + rank)
+        own.report(step=2, loss=0.4 + rank, **{f"only{rank}": rank})
+        own.done(loss=rank)
+        own.done(**{f"only{rank}": rank})
+    exchange.pass_on()
+    assert exchange.metrics() == {"loss": 0, "only0": 0, "only1": 1, "only2": 2}
+    assert recorder.values == [
+        (1, {"loss": 2.5}),
+        (2, {"loss": 2.4, "only2": 2}),
+        (2, {"only0": 0}),
+        (2, {"only1": 1}),
+    ]
+
+
+def test_a_process_that_outlives_its_task_is_told_so_by_name(tmp_path: Path) -> None:
+    own = recorders(tmp_path / "gone")
+    with pytest.raises(UserError, match="task t000003 has ended"):
+        FileRecorder(own).done({})
+    with pytest.raises(UserError, match="task t000003 has ended"):
+        FileRecorder(own).report(1, {})
+
+
+class Scalar:
+    """A number as TensorFlow has them: with a shape and float(), without item()."""
+
+    shape = ()
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __float__(self) -> float:
+        return self.value
+
+
+class Text(enum.StrEnum):
+    """A text with a name."""
+
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (Decimal("0.25"), 0.25),
+        (Decimal("1e400"), math.inf),
+        (Fraction(1, 4), 0.25),
+        (Scalar(0.5), 0.5),
+        (Text.RED, "red"),
+        (10**400, 10**400),
+        (True, True),
+        (Colour.RED, 3),
+    ],
+)
+def test_a_number_is_what_float_says(value: object, plain: object) -> None:
+    metric = plain_metrics({"m": value})["m"]
+    assert (type(metric), metric) == (type(plain), plain)
+
+
+@pytest.mark.parametrize("value", [Scalar, 1 + 2j, b"0.5", Decimal("sNaN"), float])
+def test_what_is_no_number_is_refused_with_its_name(value: object) -> None:
+    with pytest.raises(TypeError, match="'m' is"):
+        plain_metrics({"m": value})
+
+
+def test_an_integer_that_python_cannot_write_is_refused() -> None:
+    with pytest.raises(TypeError, match="'m' is an integer with more than 4000 digits"):
+        plain_metrics({"m": 10**5000})
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("np.float16(0.5)", 0.5),
+        ("np.float64(0.5)", 0.5),
+        ("np.longdouble(0.5)", 0.5),
+        ("np.int64(3)", 3),
+        ("np.uint8(3)", 3),
+        ("np.bool_(True)", True),
+        ("np.str_('red')", "red"),
+        ("np.array(0.5)", 0.5),
+        ("np.array([[3]])", 3),
+        ("np.ones(3).mean(dtype=np.longdouble)", 1.0),
+        ("np.ma.masked", math.nan),
+        ("np.ma.masked_invalid([np.nan, np.nan]).mean()", math.nan),
+        ("np.ma.masked_array([3], mask=[True])", math.nan),
+        ("np.ma.masked_array([3.0], mask=[False])", 3.0),
+    ],
+)
+def test_a_number_of_numpy_is_what_float_says(text: str, plain: object) -> None:
+    numpy = pytest.importorskip("numpy")
+    value = eval(text, {"np": numpy})
+    metric = plain_metrics({"m": value})["m"]
+    assert (type(metric), repr(metric)) == (type(plain), repr(plain))
+
+
+@pytest.mark.parametrize(
+    "text", ["np.complex64(1)", "np.clongdouble(1)", "np.bytes_(b'1')", "np.ones(2)", "np.ones(0)"]
+)
+def test_what_is_no_number_of_numpy_is_refused(text: str) -> None:
+    numpy = pytest.importorskip("numpy")
+    with pytest.raises(TypeError, match="'m' is of type"):
+        plain_metrics({"m": eval(text, {"np": numpy})})

@@ -11,6 +11,7 @@ from colabctl import interrupts
 from colabctl.cli.app import app
 from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
+from colabctl.sharedfs.refusals import advice
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -40,6 +41,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         message = f"{error.filename or 'a file'}: {error.strerror or error}"
+        message = "; ".join(filter(None, (message, advice(error))))
         print(plain(f"colabctl: {one_line(message)}"), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -64,8 +64,11 @@ member = typer.Typer(no_args_is_help=True, help="Add or list members of the proj
 member.command("add")(project.member_add)
 member.command("list")(project.member_list)
 
-notebooks = typer.Typer(no_args_is_help=True, help="Create notebooks that open the project.")
+notebooks = typer.Typer(
+    no_args_is_help=True, help="Create notebooks, and prepare yours for a sweep."
+)
 notebooks.command("new")(notebook.new)
+notebooks.command("prepare")(notebook.prepare)
 
 app.command(rich_help_panel="Project")(project.init)
 app.command(rich_help_panel="Project")(demo.demo)

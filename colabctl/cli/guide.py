@@ -23,6 +23,7 @@ ORDER = (
     "colab",
     "running-tasks",
     "sweep-file",
+    "code",
     "search",
     "results",
     "commands",

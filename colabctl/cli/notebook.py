@@ -1,12 +1,14 @@
-"""The commands that write notebooks: starters for members and workers for a sweep."""
+"""The commands that write notebooks: starters, copies for a sweep, and workers."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from colabctl.cli.options import (
+    Force,
     Json,
     Member,
     Root,
@@ -16,7 +18,11 @@ from colabctl.cli.options import (
     tell,
     working_member,
 )
+from colabctl.cli.terminal import command_line, for_screen
 from colabctl.durations import parse_duration
+from colabctl.errors import UserError
+
+_LARGEST = 1 << 30  # bytes of a notebook, most of which are outputs
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
@@ -38,6 +44,116 @@ def new(
     path = write_starter(layout, who, name)
     place_wheel(layout)
     print(_line(layout, path))
+
+
+def prepare(
+    notebook: Annotated[Path, typer.Argument(metavar="FILE", help="Notebook to prepare.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write the copy.",
+            show_default="FILE with -sweep added to its name",
+        ),
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            "--parameters",
+            metavar="NAME,...",
+            help="Constants of the notebook to vary.",
+            show_default="those that are known by their names",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="What to optimize: a name in the notebook.",
+            show_default="the best that is found",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the changes and write nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    force: Force = False,
+) -> None:
+    """Propose a copy of a plain notebook as the program of a sweep, with a sweep file.
+
+    The copy has a cell with the parameters, and a last cell that records the result. The notebook
+    itself is never changed. On a terminal, the command shows the changes and asks before it writes.
+    """
+    names = [name.strip() for name in (parameters or "").split(",") if name.strip()]
+    written = propose_copy(
+        notebook, output, names, metric, asks=not (yes or dry_run), writes=not dry_run, force=force
+    )
+    if written is not None:
+        tell(f"look at both, then run: {command_line('sweep', str(written))}")
+
+
+def propose_copy(
+    notebook: Path,
+    output: Path | None = None,
+    parameters: list[str] | None = None,
+    metric: str | None = None,
+    *,
+    asks: bool = True,
+    writes: bool = True,
+    force: bool = False,
+) -> Path | None:
+    """Show how a notebook becomes the program of a sweep; return the sweep file if it is written.
+
+    Raises UserError if nothing can be proposed, or if a file exists and `force` is not set.
+    """
+    from colabctl.notebook.listing import listing
+    from colabctl.notebook.prepare.proposal import propose
+    from colabctl.sharedfs.files import read_file
+
+    try:
+        content = read_file(notebook, _LARGEST)
+    except OSError as error:
+        raise UserError(f"{notebook}: {error.strerror}; give the path of a notebook") from None
+    copy = output or notebook.with_name(f"{notebook.stem}-sweep.ipynb")
+    if copy.suffix != ".ipynb":
+        raise UserError(f"{copy} is not the name of a notebook; it has to end with .ipynb")
+    sweep = copy.with_suffix(".yaml")
+    proposal = propose(
+        content, notebook.name, copy.name, parameters=parameters or [], metric=metric
+    )
+    print(for_screen(_difference(listing(content), listing(proposal.content), notebook, copy)))
+    print(for_screen(f"{sweep}:\n{proposal.sweep}"))
+    if proposal.left:
+        tell(f"other constants: {', '.join(proposal.left)}; choose with --parameters NAME,...")
+    if not proposal.measures:
+        tell(
+            "note: no metric was found; name it with --metric, or end the copy with: "
+            "import colabctl; colabctl.task().done(NAME=VALUE)"
+        )
+    if not writes:
+        return None
+    if copy.exists() and copy.samefile(notebook):
+        raise UserError(f"{copy} is the notebook itself, which is never changed; choose another -o")
+    for file in (copy, sweep):
+        if file.exists() and not force:
+            raise UserError(f"{file} exists; write another copy (-o), or replace it (--force)")
+    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    if asks and interactive and not typer.confirm(f"write {copy} and {sweep}?", err=True):
+        return None
+    copy.write_bytes(proposal.content)
+    sweep.write_text(proposal.sweep, encoding="utf-8")
+    tell(f"wrote {copy} and {sweep}")
+    return sweep
+
+
+def _difference(before: str | None, after: str | None, notebook: Path, copy: Path) -> str:
+    import difflib
+
+    old, new = (before or "").splitlines(), (after or "").splitlines()
+    return "\n".join(difflib.unified_diff(old, new, f"{notebook}", f"{copy}", n=1, lineterm=""))
 
 
 def workers(

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -78,12 +78,13 @@ def status(
 
         console = Console()
         for each in sweeps:
-            console.print(_render(each, _look(each), brief=len(sweeps) > 1))
+            console.print(_render(_look(each), brief=len(sweeps) > 1))
 
 
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     """Open the named sweep, or all sweeps; print a note for each that cannot be opened."""
     from colabctl.project.sweeps import sweep_names
+    from colabctl.sharedfs.faults import describe
     from colabctl.work.open_sweep import OpenSweep
 
     for name in [sweep] if sweep else sweep_names(layout):
@@ -93,6 +94,10 @@ def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
             if sweep:
                 raise
             tell(f"note: {error}")
+        except PermissionError as error:
+            if sweep:
+                raise
+            tell(f"note: {describe(error)}")
 
 
 def _print_failures(sweep: "OpenSweep") -> None:
@@ -126,10 +131,10 @@ def _watch(sweeps: "list[OpenSweep]") -> None:
     try:
         with Live(console=Console(), auto_refresh=False) as live:
             while True:
-                seen = [(sweep, _look(sweep)) for sweep in sweeps]
+                seen = [_look(sweep) for sweep in sweeps]
                 brief = len(sweeps) > 1
-                live.update(Group(*(_render(*pair, brief=brief) for pair in seen)), refresh=True)
-                if all(status.state in ("finished", "stopped") for _, status in seen):
+                live.update(Group(*(_render(each, brief=brief) for each in seen)), refresh=True)
+                if all(status.state in ("finished", "stopped") for status in seen):
                     return
                 time.sleep(_REFRESH)
     except KeyboardInterrupt:
@@ -137,11 +142,10 @@ def _watch(sweeps: "list[OpenSweep]") -> None:
         tell(f"stopped watching; {continues}")
 
 
-def _render(sweep: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableType":
+def _render(seen: "Status", *, brief: bool) -> "RenderableType":
     from rich.console import Group
 
     from colabctl.sharedfs.mounts import PROMISES
-    from colabctl.views.best import unreported
 
     lines: list[RenderableType] = [_headline(seen)]
     if seen.best:
@@ -151,16 +155,12 @@ def _render(sweep: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableTy
         metric, value = cut(seen.best["metric"]), seen.best["value"]
         lines.append(styled(f"  best {metric} {value:.6g} in {seen.best['task']}: {params}"))
     if not brief:
-        missing = unreported(sweep.plan, sweep.ledger.state)
-        lines += [styled(f"  {missing}", style="yellow")] if missing else []
+        lines += [styled(f"  {seen.unreported}", style="yellow")] if seen.unreported else []
         lines.append(
             styled(f"  {seen.consistency} folder: {PROMISES[seen.consistency]}", style="dim")
         )
         lines += [_workers(seen)] if seen.workers else []
-        lines += [
-            styled(f"  {counted(each['tasks'], 'task')} failed: {each['error']}", style="red")
-            for each in seen.failures[:5]
-        ]
+        lines += [styled(f"  {_failure(each)}", style="red") for each in seen.failures[:5]]
         if seen.changed:
             files = ", ".join(seen.changed[:5])
             lines.append(
@@ -172,13 +172,22 @@ def _render(sweep: "OpenSweep", seen: "Status", *, brief: bool) -> "RenderableTy
         if seen.state in _NEXT_STEPS:
             step, command = _NEXT_STEPS[seen.state]
             lines.append(styled(f"  {step}: {command_line(command, seen.sweep)}"))
+        if seen.failures:
+            lines.append(styled(f"  see why: {command_line('status', seen.sweep, '--failures')}"))
         if seen.failed:
-            lines += [
-                styled(f"  see why: {command_line('status', seen.sweep, '--failures')}"),
-                styled(f"  once the cause is gone: {command_line('retry', seen.sweep)}"),
-            ]
+            retry = command_line("retry", seen.sweep)
+            lines.append(styled(f"  once the cause is gone: {retry}"))
     lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
     return Group(*lines)
+
+
+def _failure(group: dict[str, Any]) -> str:
+    """Return a line for the tasks that failed with one error."""
+    tasks, again = group["tasks"], group["to_retry"]
+    which = "" if not again else " and will be tried again" if again == tasks else (
+        f" ({again} of them will be tried again)"
+    )  # fmt: skip
+    return f"{counted(tasks, 'task')} failed{which}: {group['error']}"
 
 
 def _headline(seen: "Status") -> "RenderableType":

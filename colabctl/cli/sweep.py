@@ -1,6 +1,7 @@
 """The command that declares a sweep."""
 
 import os
+import sys
 import time
 from contextlib import suppress
 from itertools import islice
@@ -75,6 +76,8 @@ def sweep(
 ) -> None:
     """Declare a sweep from a file; declaring the same one again changes nothing."""
     from colabctl.declare import declare, draft
+    from colabctl.notebook.installed import lacks
+    from colabctl.notebook.reading import NoParametersError
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.sharedfs.names import safe_name
@@ -88,20 +91,28 @@ def sweep(
         _show(summary, sweep_draft, inserted, as_json)
         return
     layout, config = open_project(root)
-    declared = declare(
-        sweep_draft,
-        layout,
-        config,
-        name=name,
-        member=working_member(config, member),
-        now=time.time(),
-        approvals=approvals_for(layout.root, os.environ),
-        file=file,
-        here=Path.cwd(),
-    )
+    try:
+        declared = declare(
+            sweep_draft,
+            layout,
+            config,
+            name=name,
+            member=working_member(config, member),
+            now=time.time(),
+            approvals=approvals_for(layout.root, os.environ),
+            file=file,
+            here=Path.cwd(),
+        )
+    except NoParametersError as error:
+        notebook = sweep_draft.declaration.program or ""
+        folders = (Path.cwd(), file.absolute().parent, layout.root)
+        _offer_a_copy(error, [folder / notebook for folder in folders])
+        return
     place_wheel(layout)
     for note in declared.notes:
         tell(f"note: {note}")
+    if declared.plan.is_notebook and (lacking := lacks()):
+        tell(f"note: on this machine, {lacking}")
     if as_json:
         summary = _summary(sweep_draft, name, declared.notes, declared.program)
         print_json({**summary, "new": declared.new})
@@ -112,6 +123,21 @@ def sweep(
         tell(f'run it in a notebook or script: for task in colabctl.open().sweep("{name}").tasks()')
     else:
         tell(f"run it: {command_line('work', name)}    see it: {command_line('status', name)}")
+
+
+def _offer_a_copy(error: UserError, places: list[Path]) -> None:
+    """Offer to prepare a notebook without a parameters cell; raise the error without a terminal."""
+    from colabctl.cli.notebook import propose_copy
+
+    notebook = next((place for place in places if place.is_file()), None)
+    if notebook is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise error
+    tell(f"{error}")
+    if not typer.confirm("see a proposal now?", err=True):
+        raise typer.Exit(1)
+    written = propose_copy(Path(os.path.relpath(notebook)))
+    if written is not None:
+        tell(f"look at both, then run: {command_line('sweep', str(written))}")
 
 
 def _previewed(
@@ -147,6 +173,11 @@ def _previewed(
 
 
 def _read(file: Path) -> bytes:
+    if file.suffix == ".ipynb" and file.is_file():
+        raise UserError(
+            f"{file} is a program, not a sweep file; to get a proposal for one, run: "
+            f"{command_line('notebook', 'prepare', str(file))}"
+        )
     if file.suffix in _PROGRAMS and file.is_file():
         raise UserError(
             f"{file} is a program, not a sweep file; write a sweep file with the line "
@@ -168,15 +199,15 @@ def _summary(
     draft: "Draft", name: str, notes: tuple[str, ...], program: "Preview | None"
 ) -> dict[str, Any]:
     expansion = draft.expansion
-    made = program.frozen if program is not None else None
+    result = program.frozen if program is not None else None
     return {
         "sweep": name,
         "tasks": expansion.total,
         "cells": [{"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells],
         "first": [draw.params for draw in islice(expansion.tasks(), 5)],
-        "program": made.program if made is not None else None,
-        "cwd": made.cwd if made is not None else None,
-        "files": sorted(made.code.files) if made is not None else [],
+        "program": result.program if result is not None else None,
+        "cwd": result.cwd if result is not None else None,
+        "files": sorted(result.code.files) if result is not None else [],
         "notes": list(notes),
     }
 
@@ -197,8 +228,6 @@ def _show(summary: dict[str, Any], draft: "Draft", inserted: str, as_json: bool)
     print("first tasks:")
     for params in summary["first"]:
         print(f"  {'(chosen when it is claimed)' if params is None else _shown(params)}")
-    for note in summary["notes"]:
-        print(plain(f"note: {note}"))
     if summary["files"]:
         print(
             f"runs {plain(one_line(summary['program']))} in {plain(one_line(summary['cwd']))}, with"

@@ -107,7 +107,7 @@ def _start_of(program: Program) -> tuple[str, ...]:
 
 
 def _replaced(command: Sequence[str], program: Program, start: Sequence[str]) -> list[str]:
-    """Return a command in which the program's own name stands for its frozen copy."""
+    """Return a command that names the frozen copy of the program instead of the program."""
     words: list[str] = []
     for word in command:
         after_m = bool(words) and words[-1] == "-m"

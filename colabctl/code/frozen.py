@@ -12,6 +12,7 @@ from stat import S_ISREG
 from colabctl.errors import UserError
 from colabctl.notebook.document import normal_form
 from colabctl.sharedfs.files import read_file
+from colabctl.sharedfs.rights import make_folder, share
 
 # A program with its modules is far smaller; anything larger is probably a folder of data.
 MOST_FILES = 5000
@@ -70,8 +71,9 @@ def write(code: Code, folder: Path) -> None:
     """Write the files into an empty folder."""
     for name, data in code.files.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, parents=True)
         path.write_bytes(data)
+        share(path)
 
 
 def changed(folder: Path, origin: Path, declared_at: float) -> list[str]:
@@ -143,6 +145,7 @@ def _add(files: dict[str, bytes], name: str, path: Path) -> None:
 
 
 def parse(name: str, data: bytes) -> ast.Module:
+    """Parse a program; raise UserError if it is not Python."""
     try:
         return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -32,9 +32,9 @@ def named_files(
             path = tree.relative(name, base)
             if path is None:
                 continue
-            found = [path] if tree.is_file(path) else list(_inside(path, tree, never))
-            if found or tree.is_folder(path):
-                yield from found
+            hit = [path] if tree.is_file(path) else list(_inside(path, tree, never))
+            if hit or tree.is_folder(path):
+                yield from hit
                 break
         else:
             raise UserError(_missing(name, tree, list(dict.fromkeys(bases))))

@@ -1,4 +1,4 @@
-"""What a sweep's author is told about the code that was frozen, and about what was not."""
+"""Notes for a sweep's author on the code that was frozen, and on what was not."""
 
 import posixpath
 from collections.abc import Collection, Iterator, Sequence

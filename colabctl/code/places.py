@@ -15,7 +15,7 @@ class Places:
 
     Attributes:
         root: the project's folder; None for a dry run without a project.
-        here: where the user stands, the current folder.
+        here: the current folder of the user.
         file: the sweep file; None for a sweep that is declared from Python.
         never: the project's own folders of data and records, as POSIX paths from its root.
     """
@@ -25,26 +25,22 @@ class Places:
     file: Path | None = None
     never: tuple[str, ...] = ()
 
-    @property
-    def beside(self) -> Path | None:
-        """The sweep file's folder."""
-        return self.file.parent if self.file is not None else None
-
     def scopes(self) -> Iterator[tuple[Path, list[Path]]]:
         """Yield each folder that code may be frozen from, with the folders to look in.
 
-        These are where the user stands, the sweep file's folder, those above it, and the project.
+        These are the user's current folder, the sweep file's, those above it, and the project.
         A sweep file outside the project brings its own repository, which is searched first.
         """
         project = Path(os.path.realpath(self.root)) if self.root is not None else None
         here = Path(os.path.realpath(self.here))
-        beside = Path(os.path.realpath(self.beside)) if self.beside is not None else None
-        if beside is not None and (project is None or not beside.is_relative_to(project)):
-            repository = _repository(beside)
-            yield repository, _inside(repository, [here, beside, *beside.parents])
-            beside = None
+        above: list[Path] = []
+        if self.file is not None:
+            folder = Path(os.path.realpath(self.file.parent))
+            above = [folder, *folder.parents]
+            if project is None or not folder.is_relative_to(project):
+                repository = _repository(folder)
+                yield repository, _inside(repository, [here, *above])
         if project is not None:
-            above = [beside, *beside.parents] if beside is not None else []
             yield project, _inside(project, [here, *above, project])
 
 

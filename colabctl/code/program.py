@@ -52,7 +52,7 @@ class Program:
 def find(name: str, places: Places, cwd: str | None = None) -> Program:
     """Return the program `name`: a path, a dotted module or a console script, with a `:function`.
 
-    It is looked up in `cwd`, where the user stands, beside the sweep file, in the folders above it,
+    It is looked up in `cwd`, in the user's current folder, in the sweep file's and those above it,
     and in the project. Raises NoProgramError, with what was perhaps meant, if it is nowhere.
     """
     file, function = _split(name)
@@ -62,9 +62,9 @@ def find(name: str, places: Places, cwd: str | None = None) -> Program:
     ]
     for look in (_Search.path, _Search.dotted, _Search.script, _Search.tail):
         for search in scopes:
-            found = look(search, file)
-            if found is not None:
-                return replace(found, name=file, function=function)
+            hit = look(search, file)
+            if hit is not None:
+                return replace(hit, name=file, function=function)
     raise NoProgramError(_missing(file, scopes, places))
 
 
@@ -87,14 +87,14 @@ class _Search:
         """Return the file of that path, or the __main__.py of that folder."""
         if Path(name).is_absolute():
             inside = self.tree.relative(name)
-            found = self._file(inside) if inside is not None else None
-            return Program(self.tree, found, self._usual_base(found)) if found else None
+            hit = self._file(inside) if inside is not None else None
+            return Program(self.tree, hit, self._usual_base(hit)) if hit else None
         hits: dict[str, str] = {}
         for base in self.bases:
             inside = self.tree.relative(name, base)
-            found = self._file(inside) if inside is not None else None
-            if found is not None:
-                hits.setdefault(found, base)
+            hit = self._file(inside) if inside is not None else None
+            if hit is not None:
+                hits.setdefault(hit, base)
         if not hits:
             return None
         file, *others = hits
@@ -109,12 +109,12 @@ class _Search:
             return None
         for base in dict.fromkeys([*self.bases, ""]):
             roots = tuple(map(Root, dict.fromkeys([base, *source_folders(self.tree)])))
-            found = Modules(self.tree, roots).find(name)
-            if found is None or found.rest:
+            hit = Modules(self.tree, roots).find(name)
+            if hit is None or hit.rest:
                 continue
-            file = found.files[-1] if found.files else ""
-            if found.folder is not None:
-                file = posixpath.join(found.folder, "__main__.py")
+            file = hit.files[-1] if hit.files else ""
+            if hit.folder is not None:
+                file = posixpath.join(hit.folder, "__main__.py")
             if file and self.tree.is_file(file):
                 return Program(self.tree, file, base, module=name)
         return None
@@ -126,11 +126,11 @@ class _Search:
             return None
         module, function = target
         roots = tuple(map(Root, ["", *source_folders(self.tree)]))
-        found = Modules(self.tree, roots).find(module)
-        if found is None or found.rest or not found.files:
+        hit = Modules(self.tree, roots).find(module)
+        if hit is None or hit.rest or not hit.files:
             return None
         base = next(self.bases, "")
-        return Program(self.tree, found.files[-1], base, module=module, call=function)
+        return Program(self.tree, hit.files[-1], base, module=module, call=function)
 
     def tail(self, name: str) -> Program | None:
         """Return the only file that a path can mean when it is seen from another folder.
@@ -139,7 +139,7 @@ class _Search:
         machine, or from above the project, ends with a path in this one; and folders are renamed.
         """
         parts = _parts(name)
-        if not parts or _suffix(name) not in _SUFFIXES:
+        if not parts or _suffix(name) not in _SUFFIXES or self.leaves(name):
             return None
         for start in range(1, len(parts)):
             inside = "/".join(parts[start:])
@@ -153,9 +153,14 @@ class _Search:
         base = hits[0].removesuffix("/".join(parts)).rstrip("/") if ends else ""
         return Program(self.tree, hits[0], base, notes=(_taken(name, hits[0]),))
 
+    def leaves(self, name: str) -> bool:
+        """Whether a path with `..` leads out of the tree from every folder."""
+        is_relative = name.startswith("..")
+        return is_relative and all(self.tree.relative(name, base) is None for base in self.bases)
+
     def everywhere(self, name: str) -> list[str]:
         """Return the paths of all files of that name, in any case, outside data and caches."""
-        found, visited = [], 0
+        hit, visited = [], 0
         todo = [("", 0)]
         while todo and visited < _MOST_FOLDERS:
             folder, depth = todo.pop(0)
@@ -163,10 +168,10 @@ class _Search:
             for entry, is_folder in sorted(self.tree.entries(folder).items()):
                 path = posixpath.join(folder, entry)
                 if not is_folder and entry.casefold() == name.casefold():
-                    found.append(path)
+                    hit.append(path)
                 elif is_folder and depth < _DEEPEST and self._is_searched(path):
                     todo.append((path, depth + 1))
-        return found
+        return hit
 
     def _is_searched(self, folder: str) -> bool:
         name = posixpath.basename(folder)
@@ -199,11 +204,15 @@ def _split(name: str) -> tuple[str, str]:
 def _missing(name: str, searches: Sequence[_Search], places: Places) -> str:
     """Return why a program cannot be found, and what was perhaps meant."""
     folders = dict.fromkeys(str(folder) for search in searches for folder in search.folders)
+    hint = _hint(name, searches)
     if _is_outside(name, places):
+        how = "is an absolute path outside" if Path(name).is_absolute() else "leaves"
         return (
-            f"program: {name} is outside the project; move it into {places.root}, or give the "
-            "folder that contains it as the project with --root"
+            f"program: {name} {how} the project; move it into {places.root}, or give a folder "
+            f"that contains both as the project, with --root{hint}"
         )
+    if all(search.leaves(name) for search in searches):
+        return f"program: {name} leaves the project; give a path inside it{hint}"
     for search in searches:
         for base in search.bases:
             inside = search.tree.relative(name, base)
@@ -212,7 +221,6 @@ def _missing(name: str, searches: Sequence[_Search], places: Places) -> str:
             if inside and (search.tree.root / inside).exists():
                 full = search.tree.root / inside
                 return f"program: {full} is neither a file nor a folder; name one that is"
-    hint = _hint(name, searches)
     shown = [*folders]
     where = " or ".join(shown[:3]) + (" or above" if len(shown) > 3 else "")
     return f"program: {name} does not exist in {where}{hint}"
@@ -241,7 +249,7 @@ def _is_outside(name: str, places: Places) -> bool:
     if places.root is None:
         return False
     root = Path(os.path.realpath(places.root))
-    for folder in filter(None, (places.here, places.beside)):
+    for folder in filter(None, (places.here, places.file and places.file.parent)):
         path = Path(os.path.realpath(folder / name))
         if path.is_file() and not path.is_relative_to(root):
             return True

@@ -65,7 +65,7 @@ def check_function(
     problem = _not_a_function(node)
     if problem:
         raise UserError(f"{where}: {name} {problem}")
-    if not uses_wandb and any("" in names for names in returned_names(node)):
+    if not uses_wandb and any(map(_lacks_a_name, returned_names(node))):
         raise UserError(f"{where}: {name} {UNNAMED}")
     if signature is None:
         return
@@ -76,6 +76,11 @@ def check_function(
             f"{where}: {shown(name, signature)} does not fit the sweep: {error}; "
             f"{advice(name, parameters)}"
         ) from None
+
+
+def _lacks_a_name(names: tuple[str, ...]) -> bool:
+    """Whether a returned tuple is neither (value,), nor (value, dict), nor made of names."""
+    return "" in names and len(names) > 1 and names[1:] != ("{}",)
 
 
 def check_objective(program: str, tree: ast.Module) -> None:

@@ -9,15 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
+from colabctl.doctor.access import access
 from colabctl.doctor.check import Check
 from colabctl.errors import UserError
 from colabctl.ledger import Ledger
+from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import sweep_names
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import PROMISES, guard_for, mount_of
+from colabctl.sharedfs.rights import make_folder
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.recovery import unsent_events
@@ -43,6 +46,12 @@ def examine(
     """Yield the outcome of each check; the project stays unchanged."""
     yield from _mount(layout, config)
     try:
+        # A Drive mount has no owners and modes, and each look there takes time.
+        coherent = guard_for(layout.root, config.consistency).consistency == "coherent"
+        rights = list(access(layout, thorough=coherent))
+        yield from rights
+        if any(check.level == "wrong" for check in rights):
+            return  # the other checks need these rights
         yield from _speed(layout, clock)
         yield from _space(layout)
         yield from _copies(layout)
@@ -78,7 +87,7 @@ def _speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Check]:
     folder = layout.probes / f"speed-{secrets.token_hex(6)}"
     data = os.urandom(1000)
     writes, reads, lists = [], [], []
-    folder.mkdir(parents=True)
+    make_folder(folder, parents=True)
     try:
         for number in range(_SAMPLES):
             file = folder / f"{number}.bin"
@@ -157,6 +166,14 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
     except UserError as error:
         yield Check("sweeps", "wrong", f"{name}: {error}", "declare it again under another name")
         return
+    if sweep.plan.is_notebook and (lacking := lacks()):
+        what, _, fix = lacking.partition("; ")
+        yield Check(
+            "notebooks",
+            "note",
+            f"{name}: {what}, which this machine does not have",
+            fix.removeprefix("run: "),
+        )
     ledger = sweep.ledger
     for damage in ledger.damage:
         yield Check(

@@ -17,6 +17,7 @@ from colabctl.project.layout import Layout
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.names import slug
 from colabctl.sharedfs.records import read_record
+from colabctl.sharedfs.rights import make_folder
 
 _FORMAT = 1
 _LARGEST = 10_000  # bytes of a question or an answer
@@ -53,7 +54,7 @@ class Round:
 def own_folder(layout: Layout) -> Path:
     """Create and return a folder for the probes of this process."""
     folder = layout.probes / f"{slug(socket.gethostname())}-{secrets.token_hex(6)}"
-    folder.mkdir(parents=True)
+    make_folder(folder, parents=True)
     return folder
 
 

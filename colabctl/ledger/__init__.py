@@ -13,6 +13,7 @@ from colabctl.ledger.plan import (
 from colabctl.ledger.sweep_state import Proposal, SweepState, Writer, params_of
 from colabctl.ledger.task_state import TaskState
 from colabctl.ledger.tasks import TaskFiles, TaskLine, task_name, write_tasks
+from colabctl.ledger.unreported import lack, listed, meant
 
 __all__ = [
     "FORMAT",
@@ -29,6 +30,9 @@ __all__ = [
     "TaskState",
     "Writer",
     "check_approved",
+    "lack",
+    "listed",
+    "meant",
     "open_ledger",
     "params_of",
     "program_of",

@@ -14,6 +14,7 @@ from pathlib import Path
 from colabctl.ledger.events import Event, check, parse
 from colabctl.ledger.journal import Damage
 from colabctl.sharedfs.faults import fault_of
+from colabctl.sharedfs.rights import make_folder, share
 
 _FILE = "events.jsonl"
 _MOST_AT_ONCE = 1 << 28  # bytes read of one journal; the next refresh reads the rest
@@ -34,8 +35,10 @@ class AppendedStore:
     def write(self, lines: bytes) -> int:
         """Append lines; return how many of their bytes are now in the file."""
         if self.position == 0:
-            self._folder.mkdir(exist_ok=True)
+            make_folder(self._folder)
         with self._file.open("ab", buffering=0) as file:
+            if self.position == 0:
+                share(self._file, file.fileno())
             arrived = file.tell() - self.position  # above 0 only after a failed write
             written = arrived + (file.write(lines[arrived:]) or 0)
         self.position += written

@@ -24,6 +24,7 @@ from colabctl.ledger.events import Event, check, parse
 from colabctl.ledger.journal import Damage
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
+from colabctl.sharedfs.rights import make_folder
 
 _RUN = 16
 _RUNS = (_RUN**3, _RUN**2, _RUN)
@@ -61,8 +62,8 @@ class NumberedStore:
         if self._count % _PER_FOLDER == 0:
             self._part = self._folder / f"{flush.first:08d}"
             # Without parents=True: a journal folder that has not arrived yet would exist twice.
-            self._folder.mkdir(exist_ok=True)
-            self._part.mkdir(exist_ok=True)
+            make_folder(self._folder)
+            make_folder(self._part)
         self._write(flush)
         self._count += 1
         self.position = flush.last + 1

@@ -11,6 +11,7 @@ from colabctl.ledger.events import check_params
 from colabctl.ledger.plan import Plan
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.records import damaged
+from colabctl.sharedfs.rights import share
 
 _LARGEST = 1 << 28  # bytes of a task file; a million tasks with long lists need less
 
@@ -99,5 +100,6 @@ def write_tasks(file: Callable[[int], Path], plan: Plan, tasks: Iterator[TaskLin
     """Write the task files of a new sweep; `tasks` are ordered by index."""
     for number in range(-(-plan.total // plan.per_file)):
         with file(number).open("wb") as lines:
+            share(file(number), lines.fileno())
             for _ in range(min(plan.per_file, plan.total - number * plan.per_file)):
                 lines.write(next(tasks).encode())

@@ -62,7 +62,7 @@ def read(content: bytes, name: str) -> Notebook:
         raise NoParametersError(
             f"{name} has no parameters cell; write `# parameters` as the first line of the cell "
             "that assigns them (or tag it `parameters` in Jupyter), or loop over them: "
-            "for task in sweep.tasks()"
+            f"for task in sweep.tasks(). To get a proposal: colabctl notebook prepare {name}"
         )
     parameters = marked[0] if marked else None
     return Notebook(name, "loop" if loops else "parameters", document.cells, code, parameters)

@@ -9,6 +9,7 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.sharedfs.files import write_whole
 from colabctl.sharedfs.names import check_folder
+from colabctl.sharedfs.rights import make_folder
 
 
 def checkpoint(folder: Path, name: str, build: Callable[[], Any]) -> Any:
@@ -28,7 +29,7 @@ def checkpoint(folder: Path, name: str, build: Callable[[], Any]) -> Any:
     if file.exists():
         return load(file)
     value = build()
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent, parents=True)
     write_whole(file, save(value))
     return value
 

@@ -11,6 +11,7 @@ from colabctl.project.root import absolute, is_project
 from colabctl.project.scaffold import Changes, create_missing, folders
 from colabctl.project.template import render
 from colabctl.sharedfs.names import check_label
+from colabctl.sharedfs.rights import share_as_git_does
 
 
 def create(
@@ -36,6 +37,7 @@ def create(
 
 
 def _create(layout: Layout, name: str, owner: str | None, names: Sequence[str]) -> Changes:
+    share_as_git_does(layout.root)
     pieces = folders(layout.folders())
     for member in names:
         pieces |= people.pieces(layout, name, member)

@@ -8,6 +8,8 @@ from pathlib import Path
 from colabctl.errors import UserError
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import write_new
+from colabctl.sharedfs.refusals import advice
+from colabctl.sharedfs.rights import make_folder
 
 Pieces = Mapping[Path, bytes | None]
 """Paths in a project, outer ones first: each a file with this content, or (None) a folder."""
@@ -51,6 +53,7 @@ def _named_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         full = fault_of(error) == "full"
         fix = "free some space, then run it again" if full else "choose a folder you can write in"
+        fix = advice(error) or fix
         raise UserError(f"cannot create {path}: {error.strerror}; {fix}") from None
 
 
@@ -65,6 +68,6 @@ def _check_free(path: Path, *, is_folder: bool) -> None:
 
 def _create(path: Path, content: bytes | None) -> None:
     if content is None:
-        path.mkdir(parents=True)
+        make_folder(path, parents=True)
     else:
         write_new(path, content)

@@ -16,7 +16,11 @@ def sweep_names(layout: Layout) -> list[str]:
     for folder in folders:
         with suppress(UserError):  # someone may have created a folder that cannot be a sweep
             sweep_layout = layout.sweep(folder.name)
-            if sweep_layout.plan.is_file():
+            try:
+                is_declared = sweep_layout.plan.is_file()
+            except PermissionError:  # whoever opens it is told whose it is
+                is_declared = True
+            if is_declared:
                 names.append(sweep_layout.name)
     return names
 

@@ -5,6 +5,7 @@ goes to a log file, which holds only the current task's output. When the worker 
 closes, and this process kills itself and everything it started.
 """
 
+import faulthandler
 import math
 import os
 import queue
@@ -20,23 +21,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from colabctl.run import device, messages
-from colabctl.run.failure import (
-    ProgramError,
-    Pruned,
-    TaskError,
-    headline,
-    last_exception,
-    tail,
-    with_fix,
-)
+from colabctl.run.failure import Pruned, TaskError, describe
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message
 from colabctl.run.process_state import ProcessState
 from colabctl.run.recorder import PipeRecorder, Send, StopFlag
-from colabctl.run.redaction import concealer
+from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
 from colabctl.run.workspace.workspace import Workspace
+from colabctl.sharedfs.rights import is_shared, share_tree
 from colabctl.task import Assignment, Task
 
 Assignments = queue.SimpleQueue[tuple[Assignment, ...]]
@@ -58,11 +52,6 @@ class _Output:
         if os.fstat(self._handle).st_size:
             os.ftruncate(self._handle, 0)
 
-    def add(self, text: str) -> None:
-        """Add a text after what the task has printed, wherever its standard error leads now."""
-        _flush()
-        os.write(self._handle, text.encode(errors="replace"))
-
 
 def _flush() -> None:
     """Write out unfinished lines."""
@@ -80,39 +69,34 @@ def serve(
 ) -> None:
     """Load the code, then run tasks until an empty batch arrives, or this process is worn out."""
     output = _Output(Path(settings.log))
-    conceal = concealer(settings.secrets, os.environ)
+    faulthandler.enable(all_threads=False)  # a segmentation fault then says where
+    conceal = cleaner(settings, os.environ)
     try:
         run = load(settings)
         if workspace is not None:
             run = workspace.around(run)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
-        send(messages.Broken(*_describe(error, output, conceal)))
+        _flush()
+        send(messages.Broken(*describe(error, output.log, conceal)))
         return
     state = ProcessState()
     send(messages.Ready())
     flag, scratch = stop_flag if settings.prunes else None, Path(settings.log).parent
+    shares = is_shared(Path(settings.root))  # with the project's group
     left = settings.process_tasks or math.inf
     while batch := assignments.get():
         for assignment in batch:
             output.clear()
             _hooks.recorder = recorder = PipeRecorder(assignment, send, flag, scratch)
             end, is_usable = _attempt(run, Task(assignment, recorder), recorder, output, conceal)
+            if shares:
+                share_tree(Path(assignment.folder))
             left -= 1
             if not (state.restore() and is_usable and left > 0):
                 send(messages.Leaving())
                 send(end)
                 return
             send(end)
-
-
-def _describe(
-    error: BaseException, output: _Output, conceal: Callable[[str], str]
-) -> tuple[str, str]:
-    """Return an error in one line, and the end of the output, with the traceback."""
-    if not isinstance(error, TaskError):
-        output.add("".join(traceback.format_exception(error)))
-    _flush()
-    return headline(error, conceal), tail(output.log, conceal)
 
 
 def _attempt(
@@ -138,10 +122,9 @@ def _attempt(
     except Pruned:
         outcome = partial(messages.Pruned, metrics=task.metrics or {})
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
-        line, text = _describe(error, output, conceal)
-        if isinstance(error, ProgramError):
-            line = ": ".join(filter(None, (line, last_exception(text))))
-        outcome = partial(messages.Failed, error=with_fix(line), output=text)
+        _flush()
+        line, text = describe(error, output.log, conceal)
+        outcome = partial(messages.Failed, error=line, output=text)
         faults = [] if isinstance(error, TaskError) else list(device.texts(error))
     seconds = round(time.perf_counter() - started, 6)
     if any(map(device.is_exhausted, faults)):
@@ -154,12 +137,11 @@ def _attempt(
 def _end_fork() -> NoReturn:
     """End a process that a task has forked, and that returned from the task's function."""
     error = sys.exception()
-    code = 0
-    if error is not None and not (isinstance(error, TaskError) or type(error) is Pruned):
+    is_failure = error is not None and not isinstance(error, Pruned)
+    if is_failure and not isinstance(error, TaskError):  # otherwise it called sys.exit
         traceback.print_exception(error)
-        code = 1
     _flush()
-    os._exit(code)
+    os._exit(int(is_failure))
 
 
 class _ForkHooks:
@@ -216,12 +198,12 @@ def _sender(pipe: int, translated: Callable[[bytes], bytes]) -> Send:
     `translated` replaces the workspace's paths.
     A task may close every descriptor, as daemons do; then the number may be a file of the task's.
     """
-    ours = os.fstat(pipe)[:3]  # type, inode and device
+    ours = os.fstat(pipe).st_ino
 
     def send(message: Message) -> None:
         data = translated(messages.encode(message))
         try:
-            is_ours = os.fstat(pipe)[:3] == ours
+            is_ours = os.fstat(pipe).st_ino == ours
         except OSError:
             is_ours = False
         if not is_ours:

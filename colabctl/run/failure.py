@@ -3,16 +3,22 @@
 import os
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 from colabctl.notebook.outputs import apply_carriage_returns
+from colabctl.run.reasons import is_passed_on, last_line, one_line, reason, with_place
 
 TAIL_LINES = 40
-_TAIL_BYTES = 64_000
+_END_BYTES = 64_000
 # Escape sequences for a terminal: colours, cursor, title.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
-_LONGEST = 500  # characters of a headline
+_OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen ")  # files above the user's code
+# A line of such a file in the traces of Python's fault handler.
+_OUR_FRAME = re.compile(
+    rf'^  File "(?:{"|".join(map(re.escape, _OURS))}).*" ?, line \d+ in .*\n?', re.MULTILINE
+)
 
 
 class TaskError(Exception):
@@ -20,7 +26,7 @@ class TaskError(Exception):
 
 
 class ProgramError(TaskError):
-    """A program ended with exit code 1, as Python does after an exception; its output says why."""
+    """A program ended with an exit code; its output says why."""
 
 
 class Pruned(Exception):  # noqa: N818 - not an error
@@ -28,39 +34,99 @@ class Pruned(Exception):  # noqa: N818 - not an error
 
 
 def headline(error: BaseException, conceal: Callable[[str], str] = str) -> str:
-    """Return an error's type and message in one line; `conceal` replaces secrets in a text."""
+    """Return an error's type and message in one line; `conceal` replaces secrets in a text.
+
+    A group is followed by the errors in it. An error without a message is followed by the line of
+    code that raised it.
+    """
     if isinstance(error, TaskError):
         return conceal(str(error))
     if isinstance(error, SyntaxError):  # format_exception_only shows it in three lines
-        text = f"{type(error).__name__}: {error}"
-    else:
-        text = traceback.format_exception_only(error)[0]
-    return " ".join(conceal(text).split())[:_LONGEST]
+        return one_line(conceal(f"{type(error).__name__}: {error}"))
+    text = traceback.format_exception_only(error)[0].strip()
+    if isinstance(error, BaseExceptionGroup):
+        text += f": {'; '.join(map(headline, error.exceptions))}"
+    elif not str(error) and (frames := traceback.extract_tb(error.__traceback__)):
+        last = frames[-1]
+        text = with_place(text, last.line or "", last.filename, last.lineno)
+    return one_line(conceal(text))
 
 
-def last_exception(output: str) -> str:
-    """Return the exception of the last traceback in an output, in one line; "" without one."""
-    _, header, rest = output.rpartition("Traceback (most recent call last):\n")
-    message = next((line for line in rest.split("\n") if not line.startswith(" ")), "")
-    return " ".join(message.split())[:_LONGEST] if header else ""
+def describe(
+    error: BaseException, log: Path, conceal: Callable[[str], str] = str
+) -> tuple[str, str]:
+    """Return an error in one line, and the end of the output in `log`, with the traceback.
+
+    The traceback starts in the user's code.
+    """
+    line, output = headline(error, conceal), end_of(log, conceal)
+    if isinstance(error, ProgramError):
+        line = explained(line, output)
+    elif not isinstance(error, TaskError):
+        # Not written to the log, whose disk may be full.
+        output = f"{output}\n{conceal(_traceback(error))}".strip()
+        if is_passed_on(traceback.format_exception_only(error)[0]):
+            line = reason(output) or line
+    return _with_fix(line), last_lines(output)
 
 
-def with_fix(line: str) -> str:
+def _with_fix(line: str) -> str:
     """Return a failure's line with the command that installs W&B, if that is what is missing."""
     missing = line.endswith("ModuleNotFoundError: No module named 'wandb'")
     return f"{line}; run: pip install wandb" if missing else line
 
 
-def tail(log: Path, conceal: Callable[[str], str] = str) -> str:
-    """Return the last 40 lines of a log, without colours; fewer if lines are very long.
+def explained(ending: str, output: str) -> str:
+    """Return how a program ended, and what its output says of that."""
+    why = reason(output)
+    if why:
+        return f"{ending}: {why}"
+    last = last_line(output)
+    return f"{ending}; its last line: {last}" if last else ending
 
-    `conceal` replaces secrets in a text.
-    """
+
+def end_of(log: Path, conceal: Callable[[str], str] = str) -> str:
+    """Return the end of a log, without colours; `conceal` replaces secrets in a text."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    text = apply_carriage_returns(conceal(_ESCAPES.sub("", text)).rstrip())
-    return "\n".join(text.split("\n")[-TAIL_LINES:])
+    text = _OUR_FRAME.sub("", conceal(_ESCAPES.sub("", text)))
+    return apply_carriage_returns(text.rstrip())
+
+
+def last_lines(output: str) -> str:
+    """Return the last 40 lines of an output."""
+    return "\n".join(output.split("\n")[-TAIL_LINES:])
+
+
+def _traceback(error: BaseException) -> str:
+    """Return an error's traceback without the frames above the user's code."""
+    for each in _chain(error):
+        each.__traceback__ = _users(each.__traceback__)
+    return "".join(traceback.format_exception(error))
+
+
+def _users(frames: TracebackType | None) -> TracebackType | None:
+    """Return the frames from the first one of the user's; all of them if none is the user's."""
+    first = frames
+    while first is not None and first.tb_frame.f_code.co_filename.startswith(_OURS):
+        first = first.tb_next
+    return first or frames
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it came from."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions

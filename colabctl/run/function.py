@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from colabctl.calling import COMMAND_LINE, UNNAMED, advice, call_of, returned_names, shown
-from colabctl.run.failure import Pruned, TaskError
+from colabctl.run.failure import ProgramError, Pruned, TaskError
 from colabctl.task import Task, is_number, plain_metrics
 
 Run = Callable[[dict[str, Any], Task], dict[str, Any]]
@@ -160,8 +160,8 @@ def _tuple_names(source: Any, length: int) -> tuple[str, ...] | None:
     except (OSError, TypeError, ValueError, SyntaxError):
         return None
     choices = {names for names in returned_names(tree.body[0]) if len(names) == length}
-    names = choices.pop() if len(choices) == 1 else ("",)
-    return names if all(names) and len(set(names)) == length else None
+    names = choices.pop() if len(choices) == 1 else ()
+    return names if len(set(names) - {"", "{}"}) == length else None
 
 
 def run_one(run: Run, task: Task) -> dict[str, Any]:
@@ -170,7 +170,9 @@ def run_one(run: Run, task: Task) -> dict[str, Any]:
         return run(task.params, task)
     except SystemExit as end:
         if end.code not in (None, 0):
-            raise TaskError(f"sys.exit({end.code!r})") from None
+            # After a number, as after a program's exit code, the output says why.
+            kind = ProgramError if isinstance(end.code, int) else TaskError
+            raise kind(f"sys.exit({end.code!r})") from None
     if task.stop_requested:
         raise Pruned
     return task.metrics or {}

@@ -1,9 +1,9 @@
 """Gives every task of a process the state that the first one found."""
 
+import _signal  # type: ignore[import-not-found] # `signal` without its enumerations, which are slow
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,7 +22,6 @@ _SIGNALS = [
     )
     if hasattr(signal, name)
 ]
-_STREAMS = ("stdin", "stdout", "stderr")
 
 
 class ProcessState:
@@ -38,12 +37,12 @@ class ProcessState:
         self._environ = _environ().copy()
         self._argv = list(sys.argv)
         self._path = list(sys.path)
-        self._streams = [getattr(sys, name) for name in _STREAMS]
+        self._streams: tuple[Any, Any, Any] = sys.stdin, sys.stdout, sys.stderr
         self._files = _files()
         self._recursion = sys.getrecursionlimit()
         self._umask = os.umask(0)
         os.umask(self._umask)
-        self._handlers = [(number, signal.getsignal(number)) for number in _SIGNALS]
+        self._handlers = [(number, _signal.getsignal(number)) for number in _SIGNALS]
 
     def restore(self) -> bool:
         """Restore the state after a task; return False if that is impossible.
@@ -51,17 +50,20 @@ class ProcessState:
         A stream that was closed, or whose file was exchanged, cannot be restored, because loggers
         and libraries hold it as well.
         """
-        for name, stream in zip(_STREAMS, self._streams, strict=True):
-            if getattr(sys, name) is not stream:
+        if (sys.stdin, sys.stdout, sys.stderr) != self._streams:
+            for stream in (sys.stdout, sys.stderr):
                 with suppress(Exception):  # it may be anything
-                    getattr(sys, name).flush()
-                setattr(sys, name, stream)
+                    stream.flush()
+            sys.stdin, sys.stdout, sys.stderr = self._streams
         try:
-            if any(stream.closed for stream in self._streams) or _files() != self._files:
+            for stream in self._streams:
+                if getattr(stream, "closed", False):
+                    return False
+            if _files() != self._files:
                 return False
             if not _is_at(self._folder):
                 os.chdir(self._folder)
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError):
             return False
         if _environ() != self._environ:
             _reset_environ(self._environ)
@@ -75,8 +77,8 @@ class ProcessState:
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._handlers:
-            if handler is not None and signal.getsignal(number) is not handler:
-                signal.signal(number, handler)
+            if handler is not None and _signal.getsignal(number) is not handler:
+                _signal.signal(number, handler)
         return True
 
 
@@ -100,6 +102,6 @@ def _reset_environ(before: dict[Any, Any]) -> None:
     os.environ.update(values)
 
 
-def _files() -> Sequence[tuple[int, int]]:
+def _files() -> list[int]:
     """Return which files the standard descriptors are."""
-    return [(status.st_dev, status.st_ino) for status in map(os.fstat, (0, 1, 2))]
+    return [os.fstat(0).st_ino, os.fstat(1).st_ino, os.fstat(2).st_ino]

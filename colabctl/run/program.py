@@ -16,7 +16,7 @@ from colabctl.run import startup
 from colabctl.run.exchange import Exchange, task_folder
 from colabctl.run.failure import ProgramError, Pruned, TaskError
 from colabctl.run.function import Run
-from colabctl.run.termination import KILL_AFTER, GracefulStop, how_it_ended
+from colabctl.run.termination import KILL_AFTER, GracefulStop, how_it_ended, oom_kills
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment
 from colabctl.search.language.command import DEFAULT, expand
 from colabctl.task import Task
@@ -100,6 +100,7 @@ def _run_to_end(
     kill_after: float,
 ) -> bool:
     """Run the program, pass on its reports, and return whether it was stopped early."""
+    killed_before = oom_kills()
     try:
         process = subprocess.Popen(  # noqa: S603 - running this command is the worker's purpose
             arguments, cwd=cwd, env=environ, stdin=subprocess.DEVNULL
@@ -133,8 +134,7 @@ def _run_to_end(
     if stop is not None:
         return True
     if code:
-        kind = ProgramError if code == 1 else TaskError
-        raise kind(f"the program {how_it_ended(code)}")
+        raise ProgramError(f"the program {how_it_ended(code, killed_before)}")
     return False
 
 

@@ -2,11 +2,13 @@
 
 import html
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.run.settings import Settings
 
 _SHORTEST = 4  # characters; shorter secrets appear inside ordinary words
 
@@ -33,6 +35,16 @@ def concealer(names: Sequence[str], environ: Mapping[str, str]) -> Callable[[str
         return pattern.sub(lambda match: f"[{forms[match[0]]}]", text) if forms else text
 
     return conceal
+
+
+def cleaner(settings: Settings, environ: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a function that prepares a task's output for people.
+
+    It replaces secrets, and shortens paths in the copy of the frozen code, which soon is gone.
+    """
+    conceal = concealer(settings.secrets, environ)
+    copy = f"{settings.code}{os.sep}"
+    return lambda text: conceal(text).replace(copy, "")
 
 
 def concealed(value: Any, conceal: Callable[[str], str]) -> Any:

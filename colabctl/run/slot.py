@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from colabctl.run.failure import tail
+from colabctl.run.failure import end_of, explained, last_lines
 from colabctl.run.messages import (
     Answer,
     Assign,
@@ -29,9 +29,10 @@ from colabctl.run.messages import (
     decode,
     encode,
 )
+from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
-from colabctl.run.termination import KILL, how_it_ended, signal_group
-from colabctl.run.workspace.workspace import tidy_after
+from colabctl.run.termination import KILL, end_group, how_it_ended, oom_kills, signal_group
+from colabctl.run.workspace.workspace import Workspace, tidy_after
 from colabctl.task import Assignment
 
 # Seconds of work to send to the process at once: those tasks cannot be taken back any more.
@@ -41,7 +42,12 @@ _MOST_HANDOUT = 256  # tasks
 
 @dataclass(frozen=True)
 class Returned:
-    """The task was stopped through no fault of its own; any worker may run it."""
+    """The task was stopped through no fault of its own; any worker may run it.
+
+    `why` is for the user, "" if the worker itself stopped the task.
+    """
+
+    why: str = ""
 
 
 End = Done | Pruned | Failed | Returned
@@ -94,6 +100,7 @@ class Slot:
         wake: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._workspace = Workspace.of(settings)
         self._environ = environ
         self._inbox = inbox
         self._wake = wake
@@ -103,6 +110,9 @@ class Slot:
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
+        self._ended = 0  # number of tasks that the process has ended
+        self._killed_before = 0  # oom_kills() when the process started
+        self._returned: set[int] = set()  # tasks that ran when a process died, perhaps innocent
         self._leaving = False  # the process ends with its current task
         self._loading = False  # the process has not sent its first message yet
         self._stopped: tuple[int, Stop] | None = None
@@ -243,6 +253,7 @@ class Slot:
         with self._changed:
             if self._closing:
                 return False
+            self._killed_before, self._ended = oom_kills(), 0
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [*module, self._settings.encode()],
                 stdin=subprocess.PIPE,
@@ -259,11 +270,11 @@ class Slot:
         first = decode(line) if line else None
         if isinstance(first, Ready):
             return True
-        ended = how_it_ended(self._process.wait())
+        ended = how_it_ended(self._process.wait(), self._killed_before)
         if not self._closing:  # otherwise `close` ended it
             if not isinstance(first, Broken):
-                log = tail(Path(self._settings.log))
-                first = Broken(f"the process {ended} while loading it", log)
+                error, output = self._explained(f"the process {ended} while loading it")
+                first = Broken(error, output)
             self._inbox.append(first)
             self._wake()
         return False
@@ -316,29 +327,35 @@ class Slot:
             self._sent.popleft()
             self._started = time.monotonic()
             self._stopped = None
+            self._ended += 1
 
     def _reap(self) -> None:
         """Clean up after a process that died: record the end of its task, and keep the others."""
         process, self._process = self._process, None
         if process is None:
             return
-        signal_group(process, KILL)
-        code = process.wait()
+        ended = end_group(process, self._killed_before)
         _close_pipes(process)
-        fault = tidy_after(self._settings)
+        fault = tidy_after(self._workspace)
         if not self._sent:
             return
         with self._changed:
             stopped = self._stopped
             seconds = round(time.monotonic() - self._started, 6)
         assignment = self._sent[0]
-        error, log = f"its process {how_it_ended(code)}", tail(Path(self._settings.log)) + fault
+        error, output = self._explained(f"its process {ended}")
+        output += fault
         end: End
-        end = failure = Failed(assignment.index, seconds, error, log)
+        end = failure = Failed(assignment.index, seconds, error, output)
         if stopped and stopped[0] == assignment.index:
             end = stopped[1].end_of(failure)
         elif process is self._signalled:  # SIGTERM was for the previous task, which had just ended
             end = Returned()
+        elif self._ended and assignment.index not in self._returned:
+            # An earlier task may have left what ended the process, such as a thread.
+            self._returned.add(assignment.index)
+            others = "another task" if self._ended == 1 else f"{self._ended} other tasks"
+            end = Returned(f"{error}; because it had run {others} before, no one is blamed yet")
         self._finish(assignment, end)
         self._keep_unstarted()
 
@@ -347,6 +364,11 @@ class Slot:
         with self._changed:
             self._waiting.extendleft(reversed(self._sent))
             self._sent.clear()
+
+    def _explained(self, ending: str) -> tuple[str, str]:
+        """Return how the process ended with what its output says of it, and that output's end."""
+        output = end_of(Path(self._settings.log), cleaner(self._settings, self._environ))
+        return explained(ending, output), last_lines(output)
 
     def _replace(self, process: "subprocess.Popen[bytes]") -> None:
         """Let a process end that cannot or must not run another task."""
@@ -364,7 +386,7 @@ class Slot:
             signal_group(process, KILL)
         else:
             signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
-        tidy_after(self._settings)
+        tidy_after(self._workspace)
         _close_pipes(process)
 
 

@@ -3,6 +3,8 @@
 import errno
 from typing import Literal
 
+from colabctl.sharedfs.refusals import advice
+
 Fault = Literal["passing", "full", "lasting"]
 
 # Errors of a mount that is busy, unreachable, or being mounted again. ENOENT is one of them: a
@@ -31,6 +33,8 @@ def pause_after(pause: float) -> float:
 
 
 def describe(error: OSError) -> str:
-    """Return an error for a person to read: the file, and the system's message."""
+    """Return an error for a person to read: the file, the system's message, and who can help."""
     message = error.strerror or str(error)
-    return f"{error.filename}: {message}" if error.filename else message
+    if error.filename:
+        message = f"{error.filename}: {message}"
+    return "; ".join(filter(None, (message, advice(error))))

@@ -6,6 +6,8 @@ import secrets
 import stat
 from pathlib import Path
 
+from colabctl.sharedfs.rights import share
+
 # Without this flag, opening a pipe that no process writes to blocks forever. Files ignore it.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
@@ -47,6 +49,7 @@ def write_once(path: Path, data: bytes) -> None:
     any other OSError, part of the file may be there.
     """
     with path.open("xb") as file:
+        share(path, file.fileno())
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from colabctl.errors import UserError
+from colabctl.sharedfs.rights import mode_in
 
 
 @contextmanager
@@ -17,7 +18,7 @@ def locked(path: Path) -> Iterator[None]:
     from filelock import FileLock  # noqa: PLC0415 - only workers lock
 
     # A claim takes well under a millisecond; the default of 50 ms would waste time.
-    lock = FileLock(path, fallback_to_soft=False, poll_interval=0.001)
+    lock = FileLock(path, mode=mode_in(path.parent), fallback_to_soft=False, poll_interval=0.001)
     try:
         lock.acquire()
     except NotImplementedError:

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from colabctl.ledger import Plan, SweepState
-
-_MOST_NAMES = 10  # of metrics
+from colabctl.ledger import Plan, SweepState, lack, listed, meant, task_name
 
 Metrics = Mapping[str, Any]
 
@@ -31,17 +29,22 @@ def ranked(plan: Plan, tasks: Iterable[tuple[int, Metrics]]) -> list[tuple[int, 
 
 
 def unreported(plan: Plan, state: SweepState) -> str | None:
-    """Return a sentence if tasks are done but none has reported the sweep's metric, else None.
+    """Return a sentence if done tasks have not reported the sweep's metric as a number, else None.
 
     Names longer than 60 characters are cut.
     """
-    done = [metrics for _, metrics in done_metrics(state)]
-    if plan.metric is None or not done or any(plan.value_of(item) is not None for item in done):
+    done = list(done_metrics(state))
+    if plan.metric is None or not done:
         return None
-    names = list(dict.fromkeys(name for metrics in done for name in metrics))
+    metric = f"{plan.metric:.60}"
+    if any(plan.value_of(metrics) is not None for _, metrics in done):
+        lacking = [index for index, metrics in done if lack(plan, metrics)]
+        if not lacking:
+            return None
+        number, first = len(lacking), task_name(lacking[0])
+        return f"{number} of {len(done)} done tasks reported no {metric}, the first {first}"
+    names = list(dict.fromkeys(name for _, metrics in done for name in metrics))
     if plan.metric in names:
-        return f"no task reported a number as {plan.metric:.60}"
-    reported = [f"{name:.60}" for name in names[:_MOST_NAMES]]
-    more = ["..."] if len(names) > _MOST_NAMES else []
-    names_shown = ", ".join(reported + more) or "none"
-    return f"no task reported {plan.metric:.60}; reported metrics: {names_shown}"
+        return f"no task reported a number as {metric}"
+    reported = listed(names) or "none"
+    return f"no task reported {metric}; reported metrics: {reported}{meant(plan.metric, names)}"

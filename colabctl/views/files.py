@@ -6,7 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 from colabctl.errors import UserError
+from colabctl.sharedfs import rights
 from colabctl.sharedfs.files import write_whole
+from colabctl.sharedfs.refusals import advice
 
 _START = 4096  # bytes at the start of a file that show whether colabctl wrote it
 _APPLICATION_ID = 0x6363746C  # "cctl", in every database that colabctl writes
@@ -69,10 +71,11 @@ def write(file: Path, data: bytes) -> None:
 def make_folder(folder: Path) -> None:
     """Create a folder unless it exists; raise UserError if it cannot be created."""
     try:
-        folder.mkdir(exist_ok=True)
+        rights.make_folder(folder)
     except OSError as error:
         raise _unwritable(folder, error) from None
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(f"{path} cannot be written: {error.strerror or error}")
+    message = f"{path} cannot be written: {error.strerror or error}"
+    return UserError("; ".join(filter(None, (message, advice(error)))))

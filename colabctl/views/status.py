@@ -1,14 +1,16 @@
 """The status of a sweep: counts, workers, rate, time left, the best task so far, failures."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from colabctl.ledger import Ledger, Plan, SweepState, TaskFiles, Writer, params_of, task_name
-from colabctl.views.best import done_metrics, ranked
+from colabctl.ledger import Event, Ledger, Plan, SweepState, TaskFiles, Writer, params_of, task_name
+from colabctl.views.best import done_metrics, ranked, unreported
 from colabctl.views.task_status import held_tasks, statuses
 
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _RECENT = 100  # outcomes that determine the rate
 
 
@@ -34,7 +36,9 @@ class Status:
         rate: Tasks per second, or None if unknown.
         seconds_left: An estimate, or None if unknown.
         best: {task, index, value, metric, params, worker, member}, or None.
-        failures: {error, tasks} for each error, the most frequent first.
+        failures: {error, tasks, to_retry} for each error, the most frequent first: the tasks whose
+            last attempt failed with it, and how many of them will be tried again.
+        unreported: A sentence if done tasks have not reported the sweep's metric, or None.
         damage: A sentence for each damaged line of a journal.
         changed: Files of the program that have changed since they were frozen.
         title: The sweep's name in its file, where that cannot be the name of a folder.
@@ -57,6 +61,7 @@ class Status:
     best: dict[str, Any] | None
     workers: list[WorkerStatus]
     failures: list[dict[str, Any]] = field(default_factory=list)
+    unreported: str | None = None
     damage: list[str] = field(default_factory=list)
     consistency: str = "coherent"
     changed: list[str] = field(default_factory=list)
@@ -92,6 +97,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
             if writer.is_worker
         ],
         failures=_failures(state),
+        unreported=unreported(plan, state),
         damage=list(map(str, ledger.damage)),
         consistency=plan.consistency,
         changed=list(changed),
@@ -155,8 +161,22 @@ def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | No
 
 
 def _failures(state: SweepState) -> list[dict[str, Any]]:
-    errors = Counter(task.outcome.error for task in state.tasks if task.status == "failed")
-    return [{"error": error, "tasks": count} for error, count in errors.most_common()]
+    """Group the tasks whose last attempt failed by its error, where numbers do not count."""
+    groups: dict[str, dict[str, Any]] = {}
+    for index, task in enumerate(state.tasks):
+        again = task.status in ("open", "held") and task.failures > 0
+        if task.status != "failed" and not again:
+            continue
+        error = _last_failure(state, index).outcome.error if again else task.outcome.error
+        new = {"error": error, "tasks": 0, "to_retry": 0}
+        group = groups.setdefault(_NUMBER.sub("#", error), new)
+        group["tasks"] += 1
+        group["to_retry"] += again
+    return sorted(groups.values(), key=lambda group: -int(group["tasks"]))
+
+
+def _last_failure(state: SweepState, index: int) -> Event:
+    return [event for event in state.events_of(index) if event.kind == "failed"][-1]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState
+from colabctl.ledger import Claim, SweepState, lack
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe, fault_of, pause_after
@@ -67,6 +67,7 @@ class Claimer:
         self._monotonic = monotonic
         self._pacing = pacing_for(sweep.plan.consistency)
         self._claims_left = sys.maxsize if limits.max_tasks is None else limits.max_tasks
+        self._told_lack = False  # that a task has not reported the sweep's metric
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
         self._settled_at = 0.0
         self._claim_again_at = 0.0  # after a claim that got no task
@@ -294,9 +295,18 @@ class Claimer:
             parts["metrics"] = {**latest, **parts["metrics"]}
         if end.attributes:
             parts["attributes"] = concealed(end.attributes, self._conceal)
+        if isinstance(end, Done) and not self._told_lack:
+            self._tell_lack(task, end)
         kind = type(end).__name__.lower()
         self.outbox.add(kind, parts)
         self.tally.count(kind)
+
+    def _tell_lack(self, task: Assignment, end: Done) -> None:
+        """Tell the user of the first task that ended well without the sweep's metric."""
+        lacking = lack(self._sweep.plan, end.metrics)
+        if lacking:
+            self._told_lack = True
+            self._tell(self._conceal(f"note: {task.task} ended well, but {lacking}"))
 
     def release(self, indices: list[int]) -> None:
         """Release tasks that will not run here; they do not count against max_tasks."""

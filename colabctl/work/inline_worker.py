@@ -12,6 +12,7 @@ from colabctl.errors import UserError
 from colabctl.run.failure import TAIL_LINES, headline
 from colabctl.run.messages import Done, Failed, Pruned, Report
 from colabctl.task import Assignment, Task
+from colabctl.work import signals
 from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits
@@ -135,25 +136,31 @@ class InlineWorker:
         self._ended = threading.Event()
 
     def tasks(self) -> Iterator[Task]:
-        """Yield tasks until none is left; raise OSError if the folder cannot be written."""
+        """Yield tasks until none is left; raise OSError if the folder cannot be written.
+
+        Meanwhile, SIGTERM and SIGHUP raise SystemExit, so that the loop ends and gives back tasks.
+        """
         thread = threading.Thread(target=self._keep_alive_until_end, daemon=True)
         run: Run | None = None
-        try:
-            while self.step():
-                run = self.start_next()
-                if run is None:
-                    self._sleep(self.claimer.poll)
-                    continue
-                if thread.ident is None:
-                    thread.start()
-                yield run.task
-                run.finish()
-            if self.claimer.error is not None:
-                raise self.claimer.error
-        finally:
-            if run is not None and run.metrics is not None:  # the loop ended after task.done(...)
-                run.finish()
-            self.leave()
+        with signals.raising():
+            try:
+                while self.step():
+                    run = self.start_next()
+                    if run is None:
+                        self._sleep(self.claimer.poll)
+                        continue
+                    if thread.ident is None:
+                        thread.start()
+                    yield run.task
+                    run.finish()
+                if self.claimer.error is not None:
+                    raise self.claimer.error
+            finally:
+                if (
+                    run is not None and run.metrics is not None
+                ):  # the loop ended after task.done(...)
+                    run.finish()
+                self.leave()
 
     def step(self) -> bool:
         """Claim tasks if none waits, write what is due, and return whether to continue."""

@@ -1,19 +1,17 @@
 """Runs `colabctl work`: works on sweeps in turn, with a copy of their frozen code."""
 
 import os
-import signal
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from colabctl.code import frozen
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, SweepState, check_approved, program_of
+from colabctl.notebook.installed import lacks
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -24,6 +22,7 @@ from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.uploads import wait_until_uploaded
+from colabctl.work import signals
 from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
@@ -70,7 +69,7 @@ class Session:
         check_present(self.config.secrets, os.environ)
         waiting = list(self._open(sweeps, open_only=open_only))
         tallies: list[Tally] = []
-        with _signals(self.interrupted):
+        with signals.setting(self.interrupted):
             while waiting:
                 alone = len(waiting) == 1
                 for sweep in list(waiting):
@@ -94,6 +93,8 @@ class Session:
                     continue
                 program_of(sweep.plan)
                 check_approved(sweep.plan, self.trusts)
+                if sweep.plan.is_notebook and (lacking := lacks()):
+                    raise UserError(f"{sweep.plan.sweep}: {lacking}")
             except UserError as error:
                 if not open_only:  # the user named it
                     raise
@@ -279,30 +280,3 @@ def _needs_work(sweep: OpenSweep) -> bool:
     sweep.ledger.refresh()
     state = sweep.ledger.state
     return sweep.plan.program is not None and state.finished < state.total and state.order != "stop"
-
-
-@contextmanager
-def _signals(interrupted: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and the first Ctrl-C set `interrupted`; a second Ctrl-C works as usual.
-
-    A signal that this process ignored from its start stays ignored. A shell starts the background
-    jobs of a script like that, because Ctrl-C is meant for the foreground.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can set handlers
-        return
-    old: dict[signal.Signals, Any] = {}
-
-    def interrupt(number: int, _frame: object) -> None:
-        interrupted.set()
-        if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    try:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            if signal.getsignal(number) != signal.SIG_IGN:
-                old[number] = signal.signal(number, interrupt)
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

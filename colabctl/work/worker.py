@@ -142,6 +142,8 @@ class Worker:
         self._stopping.pop(task.index, None)
         if isinstance(end, Returned):
             self._claimer.release([task.index])
+            if end.why:
+                self._tell(self._conceal(f"{task.task} runs again: {end.why}"))
             return
         self._claimer.record_end(task, end)
         if isinstance(end, Failed):

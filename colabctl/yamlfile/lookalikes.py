@@ -17,6 +17,8 @@ _LONGEST = 60
 """Longer words are not examined."""
 
 _NUMBER = r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_USUAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?|[A-HJ-MO-Za-hj-mo-z_][\w/-]*")
+"""Most numbers and words, for which one look is enough; nan and inf begin with other letters."""
 _SEVERAL_NUMBERS = re.compile(rf"\(?{_NUMBER}(?:(?:\s*[,;]\s+|\s+){_NUMBER})+\)?")
 _THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(?:_[0-9]{3})+")
 _DECIMAL_COMMA = re.compile(r"[-+]?(?:0,(?:0[0-9]+|[0-9]{2,})|[0-9]+,[0-9]+[eE][-+]?[0-9]+)")
@@ -57,14 +59,16 @@ _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 
 def surprise(written: str, value: Any) -> str | None:
     """Return a note on a word without quotes that is read as `value`; None if that is expected."""
-    if isinstance(value, str):
-        return _of_text(written) if len(written) <= _LONGEST else None
     if value is None:
         return _of_null(written)
     as_text = f"for the text, write {shown(written)}"
     if isinstance(value, bool):
         plain = written.lower() in ("true", "false")
         return None if plain else f"{written} is read as {str(value).lower()}; {as_text}"
+    if _USUAL.fullmatch(written):
+        return None
+    if isinstance(value, str):
+        return _of_text(written) if len(written) <= _LONGEST else None
     return _of_number(written, value, as_text)
 
 

@@ -25,6 +25,9 @@ LARGEST = 1_000_000
 MOST_REPEATED = 100_000
 """The most values that all aliases together may repeat."""
 
+MOST_NOTES = 1000
+"""The most notes on words that a document has."""
+
 _MERGE = "<<"
 _PLAIN_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _GLUED = re.compile(r"([\w.-]+):(\S.*)")
@@ -221,7 +224,7 @@ class _Builder:
                 message = f"write a space after the colon: {glued[1]}: {glued[2]}"
                 self.problem(place, path, message)
                 return
-        if text := surprise(event.value, value):
+        if len(self.notes) < MOST_NOTES and (text := surprise(event.value, value)):
             repeated = bool(event.anchor) or any(frame.anchor for frame in self.frames)
             self.notes.append(Note(place, path, text, event.value, repeated))
 

@@ -119,8 +119,8 @@ def test_failures_are_grouped_by_error(project: Project, say: Say) -> None:
     )
     answer = say("status", "loop", "--json").json
     assert answer["failures"] == [
-        {"error": "no [/gpu]", "tasks": 2},
-        {"error": "other", "tasks": 1},
+        {"error": "no [/gpu]", "tasks": 2, "to_retry": 0},
+        {"error": "other", "tasks": 1, "to_retry": 0},
     ]
     shown = say("status", "loop").out
     assert "2 tasks failed: no [/gpu]" in shown
@@ -284,7 +284,10 @@ def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
     assert "no task reported" not in say("status", "loop").out
     project.journal("loop", claim(0, 1), done(0, loss=1.0, n=2), done(1, loss=2.0))
-    assert "  no task reported lss; reported metrics: loss, n\n" in say("status", "loop").out
+    assert (
+        "  no task reported lss; reported metrics: loss, n; did you mean loss?\n"
+        in say("status", "loop").out
+    )
 
 
 def test_a_metric_that_one_task_reports_needs_no_note(project: Project, say: Say) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cli.conftest import Say
 from tests.notebook.notebooks import content
@@ -281,6 +282,81 @@ def test_a_task_runs_where_the_name_of_its_program_starts(
     assert plan(project, "c")["cwd"] == "notebooks"
     project.write("d.yaml", FILE + "cwd: notebook\n")
     assert "cwd: there is no folder notebook" in say("sweep", "d.yaml").err
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("ResNet: lr/bs sweep", "ResNet-lr-bs-sweep"),
+        ("  done...", "done"),
+        ("nul", "sweep-nul"),
+        ("x" * 200, "x" * 60),
+    ],
+)
+def test_a_title_that_no_folder_can_have_gets_a_safe_name_and_stays_the_title(
+    project: Project, say: Say, file: Path, title: str, name: str
+) -> None:
+    file.write_text(FILE + f"name: {json.dumps(title)}\ndescription: of lr\n")
+    assert say("sweep", str(file)).out == f"{name}: 3 tasks, declared\n"
+    assert plan(project, name)["title"] == title.strip()
+    status = say("status", name)
+    assert " ".join(f"{name} ({title.strip()[:57]}".split()) in " ".join(status.out.split())
+    assert json.loads(say("status", name, "--json").out)["title"] == title.strip()
+    assert say("sweep", str(file)).out == f"{name}: 3 tasks, already declared\n"
+    assert say("export", name, "--to", "wandb", "-o", str(project.root / "w")).code == 0
+    (exported,) = (project.root / "w").iterdir()
+    written = yaml.safe_load(exported.read_text())
+    assert (written["name"], written["description"]) == (title.strip(), "of lr")
+
+
+def test_a_name_that_a_folder_can_have_is_no_title(project: Project, say: Say, file: Path) -> None:
+    file.write_text(FILE + "name: Discount sweep\n")
+    say("sweep", str(file))
+    assert plan(project, "Discount sweep")["title"] is None
+
+
+def test_two_titles_with_one_name_do_not_become_one_sweep(
+    project: Project, say: Say, file: Path
+) -> None:
+    file.write_text(FILE + "name: 'a: b'\n")
+    assert say("sweep", str(file)).code == 0
+    file.write_text(FILE + "name: a/b\n")
+    said = say("sweep", str(file))
+    assert said.code == 1
+    assert 'a different sweep, "a: b", already has the name a-b' in said.err
+    assert "(--name a-b-2)" in said.err
+    assert say("sweep", str(file), "--name", "a-b-2").code == 0
+    assert plan(project, "a-b-2")["title"] == "a/b"
+
+
+def test_a_name_on_the_command_line_must_be_safe(say: Say, file: Path) -> None:
+    said = say("sweep", str(file), "--name", "a/b")
+    assert (said.code, said.out) == (1, "")
+    assert "sweep name 'a/b' contains /" in said.err
+
+
+def test_a_note_on_a_word_comes_before_the_tasks_of_a_dry_run(say: Say, file: Path) -> None:
+    file.write_text(FILE.replace("[1, 2, 3]", "[no, 12:30]"))
+    assert say("sweep", str(file), "--dry-run").out.splitlines()[:6] == [
+        "s: 2 tasks, method grid",
+        'note: x.values[0] (line 6): no is read as false; for the text, write "no"',
+        'note: x.values[1] (line 6): 12:30 is read as 750, a number in base 60; for the text, write "12:30"',
+        "first tasks:",
+        "  {'x': False}",
+        "  {'x': 750}",
+    ]
+
+
+def test_a_program_that_uses_hydra_is_told_what_it_would_misread(
+    project: Project, say: Say
+) -> None:
+    project.write("t.py", "import hydra\n")
+    parameters = "parameters: {lr: {values: [1]}, sched: {values: [null, cosine]}}\n"
+    text = f"method: grid\nprogram: t.py\n{parameters}"
+    file = project.write("h.yaml", text + 'command: ["${program}", "${args_no_hyphens}"]\n')
+    assert "note: sched: Hydra misreads" in say("sweep", str(file), "--dry-run").out
+    project.write("t.py", "print('no hydra')\n")
+    assert "Hydra" not in say("sweep", str(file), "--dry-run").out
 
 
 def test_a_file_outside_the_project_is_accepted(project: Project, say: Say, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from colabctl.code.signature import check_defined, check_function, check_objective
+from colabctl.code.signature import _signature, check_defined, check_function, check_objective
 from colabctl.errors import UserError
 
 PARAMETERS = {"lr": True, "x": True}
@@ -40,6 +40,8 @@ def refusal(source: str, function: str = "train") -> str:
         "@torch.no_grad()\ndef train(x, lr): pass",
         "def train(x, lr):\n    def steps(): yield 1\n    return sum(steps())",
         "def train(x, lr):\n    loss, acc = 1, 2\n    return loss, acc",
+        "def train(x, lr):\n    return x / 2, {'acc': lr}",
+        "def train(x, lr):\n    return (x / 2,)",
         # Only running the code can tell:
         "from other import train",
         "from other import *",
@@ -114,8 +116,6 @@ def test_an_objective_that_takes_something_else_is_refused(arguments: str) -> No
     ],
 )
 def test_a_signature_in_the_source_is_the_one_that_python_sees(arguments: str) -> None:
-    from colabctl.code.signature import _signature
-
     names: dict[str, Any] = {}
     exec(f"def f({arguments}): pass", names)
     [definition] = ast.parse(f"def f({arguments}): pass").body

@@ -102,6 +102,7 @@ class Story:
         """Write a file into the folder that the shell is in."""
         here, _ = self._terminal.run("pwd")
         file = Path(here.strip(), title)
+        file.parent.mkdir(parents=True, exist_ok=True)
         if file.suffix == ".ipynb":
             source = _with_cell(file, source)
         file.write_text(source, encoding="utf-8")

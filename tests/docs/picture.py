@@ -130,7 +130,7 @@ def picture(project: Project) -> str:
         record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor",
         _environ={},
     )  # fmt: skip
-    console.print(_render(sweep, seen, brief=False))
+    console.print(_render(seen, brief=False))
     title = "colabctl status first"
     svg = console.export_svg(title=title, theme=_THEME, code_format=_FORM, unique_id="status")
     return "".join(f"{line.strip()}\n" for line in svg.splitlines() if line.strip())

@@ -33,10 +33,7 @@ def without(*names: str) -> bytes:
 @pytest.mark.parametrize(
     "file",
     [
-        *(
-            changed(metadata={"kernelspec": spec})
-            for spec in ({"name": "x"}, {"name": 3}, {}, None, [])
-        ),
+        *(changed(metadata={"kernelspec": each}) for each in SPECS),
         changed(metadata={"kernelspec": {"display_name": "Python 3"}}),
         changed(metadata={"language_info": None}),
         changed(metadata=None),

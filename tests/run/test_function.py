@@ -39,8 +39,8 @@ def test_a_task_that_fails_is_recorded_with_its_error(project: Project) -> None:
     errors = {
         "raise ValueError('no such thing')": "ValueError: no such thing",
         "raise SystemExit('enough')": "sys.exit('enough')",
-        "raise KeyboardInterrupt": "KeyboardInterrupt",
-        "assert params is None": "AssertionError",
+        "raise KeyboardInterrupt": "KeyboardInterrupt (train.py, line 6)",
+        "assert params is None": "AssertionError: assert params is None (train.py, line 8)",
         "raise ValueError('two\\nlines')": "ValueError: two lines",
         "return 0.5": "the function returned a float, but the sweep does not say which metric "
         'that is; return a dict, such as {"accuracy": 0.91}, or add `metric:` to the sweep file',
@@ -160,3 +160,140 @@ def test_a_folder_is_made_only_for_a_task_that_asks_for_it(project: Project) -> 
     assert project.run("work", "tidy").code == 0
     folders = [path for path in (project.root / "sweeps/tidy/runs").rglob("*") if path.is_dir()]
     assert [path.name[:8] for path in folders if path.name.startswith("0000")] == ["000001-1"]
+
+
+def metrics_of(project: Project, program: str, more: str = "") -> list[object]:
+    """Return the error or the metrics of each of two tasks, with x 0 and 1 and lr 0.5."""
+    text = grid(2, f"max_retries: 0\n{more}").replace("parameters: {", "parameters: {lr: 0.5, ")
+    project.declare("called", text, unindented(program))
+    worked = project.run("work", "called")
+    assert worked.code == 0, worked.err
+    return [row["error"] or row["metrics"] for row in project.results("called")]
+
+
+def test_a_function_is_called_by_the_names_of_its_arguments(project: Project) -> None:
+    program = """
+        def train(x, lr, epochs=3, *, task):
+            return {"y": [x, lr, epochs, task.index]}
+    """
+    assert metrics_of(project, program) == [{"y": [0, 0.5, 3, 0]}, {"y": [1, 0.5, 3, 1]}]
+
+
+def test_an_asynchronous_function_runs_to_its_end(project: Project) -> None:
+    program = """
+        import asyncio
+
+        async def train(config):
+            await asyncio.sleep(0)
+            return {"y": config.x + config["lr"]}
+    """
+    assert metrics_of(project, program) == [{"y": 0.5}, {"y": 1.5}]
+
+
+def test_a_class_becomes_a_new_instance_for_each_task(project: Project) -> None:
+    program = """
+        class train:
+            def __init__(self):
+                self.calls = 0
+
+            def __call__(self, x, lr):
+                self.calls += 1
+                return {"y": x, "calls": self.calls}
+    """
+    assert metrics_of(project, program) == [{"y": 0, "calls": 1}, {"y": 1, "calls": 1}]
+
+
+def test_a_function_that_only_running_it_shows_is_refused_before_any_task(
+    project: Project,
+) -> None:
+    program = """
+        import functools
+
+        def logged(function):
+            @functools.wraps(function)
+            def inner(*args, **kwargs):
+                return function(*args, **kwargs)
+            return inner
+
+        @logged
+        def train(x, rate):
+            return {"y": x}
+    """
+    text = grid(2).replace("parameters: {", "parameters: {lr: 0.5, ")
+    project.declare("late", text, unindented(program))
+    worked = project.run("work", "late")
+    assert worked.code == 1
+    assert "train.py: train(x, rate) does not fit the sweep: " in worked.err
+    assert "no parameter rate (did you mean lr?)" in worked.err
+    assert project.status("late")["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "metrics"),
+    [
+        ("return x + 0.5", {"loss": 0.5}),
+        ("return (x,)", {"loss": 0}),
+        ("return x, {'acc': lr}", {"loss": 0, "acc": 0.5}),
+        ("loss, acc = x, lr; return loss, acc", {"loss": 0, "acc": 0.5}),
+        ("return Result(x, lr)", {"loss": 0, "acc": 0.5}),
+        ("return Scores(x)", {"loss": 0}),
+        ("return types.MappingProxyType({'loss': x})", {"loss": 0}),
+        ("return fractions.Fraction(1, 2)", {"loss": 0.5}),
+        ("task.done(acc=1); return x", {"loss": 0, "acc": 1}),
+    ],
+)
+def test_a_number_is_the_sweeps_metric_and_a_tuple_has_names(
+    project: Project, body: str, metrics: dict[str, object]
+) -> None:
+    program = f"""
+        import dataclasses, fractions, types, typing
+
+        class Result(typing.NamedTuple):
+            loss: float
+            acc: float
+
+        @dataclasses.dataclass
+        class Scores:
+            loss: float
+
+        def train(x, lr, task):
+            {body}
+    """
+    assert metrics_of(project, program, "metric: {name: loss}")[0] == metrics
+
+
+@pytest.mark.parametrize(
+    ("body", "part"),
+    [
+        ("return make()", "returns values without names; return a dict"),
+        ("return True", "the function returned a bool; return a dict of metrics"),
+        ("return [1, 2, 3]", "returns values without names"),
+    ],
+)
+def test_a_return_value_without_a_name_is_refused_with_what_to_return(
+    project: Project, body: str, part: str
+) -> None:
+    program = f"""
+        def make():
+            return 1, 2
+
+        def train(x, lr):
+            {body}
+    """
+    [error, _] = metrics_of(project, program, "metric: {name: loss}")
+    assert part in str(error)
+
+
+def test_the_program_of_a_function_sees_no_arguments_of_the_worker(project: Project) -> None:
+    program = """
+        import argparse, sys
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--epochs", type=int, default=3)
+        epochs = parser.parse_args().epochs
+
+        def train(x):
+            return {"y": epochs, "argv": len(sys.argv), "file": sys.argv[0] == __file__}
+    """
+    project.declare("argv", grid(1), unindented(program))
+    assert project.run("work", "argv").code == 0
+    assert project.results("argv")[0]["metrics"] == {"y": 3, "argv": 1, "file": True}

@@ -88,6 +88,30 @@ def test_a_process_whose_streams_are_broken_is_replaced(project: Project, body: 
     assert (project.root / "own.txt").read_text() == "the user's\n"
 
 
+def test_a_program_may_have_a_standard_output_of_its_own(project: Project) -> None:
+    program = """
+        import os, sys
+
+        class Tee:
+            def __init__(self, stream):
+                self.stream = stream
+            def write(self, text):
+                self.stream.write(text)
+            def flush(self):
+                self.stream.flush()
+
+        sys.stdout = Tee(sys.stdout)
+
+        def train(params, task):
+            print("hello")
+            return {"pid": os.getpid(), "own": isinstance(sys.stdout, Tee)}
+    """
+    project.declare("tee", grid(4), unindented(program))
+    assert project.run("work", "tee").code == 0
+    metrics = [row["metrics"] for row in project.results("tee")]
+    assert metrics == [{"pid": metrics[0]["pid"], "own": True}] * 4
+
+
 def test_the_reason_of_a_failure_never_goes_into_a_file_of_the_users(project: Project) -> None:
     body = "sys.stderr = sys.stdout = open('own.txt', 'w')\nos.dup2(sys.stdout.fileno(), 2)\n"
     body += "print('mine')\nraise ValueError('why')"

@@ -197,7 +197,10 @@ def test_a_slot_that_is_closed_while_the_code_is_loaded_asks_it_to_end(slot_for:
 def test_code_that_cannot_be_loaded_is_no_tasks_fault(slot_for: Slots) -> None:
     for program, error in (
         ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("import os\nos._exit(3)", "the process ended with exit code 3 while loading it"),
+        (
+            "import os\nos._exit(3)",
+            "the process ended with exit code 3 while loading it; its last line: so far",
+        ),
     ):
         _, inbox = slot_for(f"print('so far', flush=True)\n{program}\n")
         until(inbox.__len__)

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from colabctl.errors import UserError, nearest
-from colabctl.sharedfs.names import check_folder, check_label, check_name, slug
+from colabctl.sharedfs.names import check_folder, check_label, check_name, safe_name, slug
 
 # Text as people type it, and characters that cause trouble on some system.
 ANY_TEXT = st.one_of(
@@ -132,6 +132,38 @@ def test_a_slug_is_always_a_safe_name(text: str) -> None:
 )
 def test_a_slug_keeps_the_letters_and_digits_of_a_host_name(text: str, expected: str) -> None:
     assert slug(text) == expected
+
+
+@given(ANY_TEXT)
+def test_a_name_from_a_title_is_safe_and_leaves_room_for_a_number(title: str) -> None:
+    name = safe_name(title)
+    assert check_name(name, "sweep") == name
+    if name != unicodedata.normalize("NFC", title):
+        assert check_name(f"{name}-2", "sweep")
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("tabular", "tabular"),
+        ("Exp1 (try 2)", "Exp1 (try 2)"),
+        ("ResNet: lr/bs sweep", "ResNet-lr-bs-sweep"),
+        ("Exp1: Eigenvalues", "Exp1-Eigenvalues"),
+        ("kl pondéré / été", "kl-pondéré-été"),
+        ("done...", "done"),
+        ("a..b", "a-b"),
+        ("\N{ROCKET}/\N{ROCKET}", "sweep"),
+        ("lr\nbs", "lr-bs"),
+        ("nul", "sweep-nul"),
+        ("con: a", "con-a"),
+        ("-rf", "rf"),
+        ("../../etc", "etc"),
+        ("x" * 200, "x" * 60),
+        ("", "sweep"),
+    ],
+)
+def test_a_title_becomes_a_name_of_words_and_dashes(title: str, name: str) -> None:
+    assert safe_name(title) == name
 
 
 @pytest.mark.parametrize("path", ["/data", "C:/data", "\\\\nas\\data", "../data", "a/../b", "a//b"])

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from colabctl.code.analysis.constants import Scope
 from colabctl.code.analysis.exclusions import is_data
-from colabctl.code.analysis.modules import Found, Modules, Root, is_known
+from colabctl.code.analysis.modules import Modules, ProjectModule, Root, is_known
 from colabctl.code.analysis.references import Import, References, of_python
 from colabctl.code.analysis.scripts import of_config, of_notebook, of_quoted, of_shell
 from colabctl.code.analysis.text_files import TextFiles
 from colabctl.code.analysis.tree import Tree
+from colabctl.code.frozen import MOST_BYTES
 
 LARGEST = 5_000_000  # bytes of one file of code
 _SHELLS = (".sh", ".bash", ".zsh", ".ksh", ".slurm", ".sbatch", ".job")
@@ -75,10 +76,10 @@ def closure(tree: Tree, texts: TextFiles, start: Start) -> Closure:
         roots = tuple(dict.fromkeys([*own, *map(Root, added), *assumed]))
         walk = _Walk(tree, texts, start, Modules(tree, roots), parsed, lists=lists)
         walk.run()
-        if not walk.roots.keys() - added.keys() and walk.found_lists == lists:
+        if not walk.roots.keys() - added.keys() and walk.lists_seen == lists:
             return walk.result
         added |= walk.roots
-        lists = walk.found_lists
+        lists = walk.lists_seen
 
 
 class _Walk:
@@ -96,7 +97,7 @@ class _Walk:
     ) -> None:
         self.tree, self.texts, self.start, self.modules = tree, texts, start, modules
         self.parsed = parsed
-        self.lists = self.found_lists = lists
+        self.lists = self.lists_seen = lists
         self.result = Closure()
         self.roots: dict[str, None] = {}
         self.todo: deque[str] = deque()
@@ -104,6 +105,7 @@ class _Walk:
         self.seen: set[tuple[str, str]] = set()
         self.seen_texts: set[str] = set()
         self.packaging: list[str] = []
+        self.written: set[str] = set()  # what is there comes from an earlier run
 
     def run(self) -> None:
         for path in (self.start.program, *self.start.files):
@@ -116,16 +118,21 @@ class _Walk:
             references = self.references(path)
             if references.fault:
                 self.result.faulty[path] = references.fault
+            self.written |= {
+                posixpath.normpath(posixpath.join(self.start.cwd, name))
+                for name in references.written
+            }
             self.add_all(self.reached(path, references))
             folder = posixpath.dirname(path)
             if _suffix(path) in CODE and path not in self.packaging and folder not in self.folders:
                 self.folders.add(folder)
-                self.add_all(self.texts.beside(folder))
+                self.add_all(self.texts.next_to(folder))
 
     def add(self, path: str) -> None:
-        if path in self.result.files or path in self.result.large:
+        if path in self.result.files or path in self.result.large or path in self.written:
             return
-        if self.tree.size(path) > LARGEST:
+        is_free = path == self.start.program or path.endswith(".ipynb")  # mostly outputs
+        if self.tree.size(path) > LARGEST and not is_free:
             self.result.large[path] = None
             return
         self.result.files[path] = None
@@ -145,7 +152,7 @@ class _Walk:
         is_packaging = path in self.packaging
         if is_packaging or (suffix not in CODE and suffix not in _CONFIGS):
             return References()
-        content = self.tree.read(path, LARGEST)
+        content = self.tree.read(path, MOST_BYTES)
         root = self.tree.root
         scope = Scope(str(root / path), str(root / self.start.cwd), str(root / self.start.program))
         if suffix in _PYTHON:
@@ -164,7 +171,7 @@ class _Walk:
         for each in references.imports:
             yield from self.imported(each, path)
         if references.lists:
-            self.found_lists = True
+            self.lists_seen = True
             if posixpath.basename(path) == "__init__.py":
                 yield from self.modules.submodules(posixpath.dirname(path))
         for prefix, line in references.packages:
@@ -187,7 +194,7 @@ class _Walk:
                     yield from self.texts.inside(group)
 
     def add_root(self, folder: str, path: str) -> None:
-        """Add a folder that a file adds to sys.path; it may be beside the file or the program."""
+        """Add a folder that a file adds to sys.path, as seen from wherever it is there."""
         bases = (self.start.cwd, posixpath.dirname(path), posixpath.dirname(self.start.program))
         for base in bases:
             root = self.tree.relative(folder, base)
@@ -201,28 +208,28 @@ class _Walk:
             folder = posixpath.dirname(path)
             for _ in range(each.level - 1):
                 folder = posixpath.dirname(folder)
-            found: Found | None = self.modules.inside(folder, each.module)
+            hit: ProjectModule | None = self.modules.inside(folder, each.module)
         else:
-            found = self.modules.imported(each)
-        if found is None or found.rest:
-            self.miss(each, path, in_project=found is not None)
-        if found is None:
+            hit = self.modules.imported(each)
+        if hit is None or hit.rest:
+            self.miss(each, path, in_project=hit is not None)
+        if hit is None:
             return
         if not each.level:
-            self.result.used[found.root] = None
-        yield from found.files
-        if found.rest or found.folder is None:
+            self.result.used[hit.root] = None
+        yield from hit.files
+        if hit.rest or hit.folder is None:
             return
-        names = self.starred(found) if each.names == ("*",) else each.names
+        names = self.starred(hit) if each.names == ("*",) else each.names
         for name in names:
-            yield from self.modules.inside(found.folder, name).files
+            yield from self.modules.inside(hit.folder, name).files
 
-    def starred(self, found: Found) -> list[str]:
+    def starred(self, hit: ProjectModule) -> list[str]:
         """Return the modules that a package names in its __init__.py, for `import *`."""
         source = (
-            self.tree.read(found.files[-1], LARGEST).decode(errors="replace") if found.files else ""
+            self.tree.read(hit.files[-1], LARGEST).decode(errors="replace") if hit.files else ""
         )
-        names = (name.removesuffix(".py") for name in self.tree.entries(found.folder or ""))
+        names = (name.removesuffix(".py") for name in self.tree.entries(hit.folder or ""))
         return sorted({name for name in names if f'"{name}"' in source or f"'{name}'" in source})
 
     def miss(self, each: Import, path: str, *, in_project: bool) -> None:
@@ -233,22 +240,24 @@ class _Walk:
         if not each.level and is_known(each.module, self.tree.root):
             return
         top = name if in_project else each.module.partition(".")[0]
-        self.result.missing.setdefault(top, f"{path}:{each.line}")
+        if f"{top}.py" not in map(posixpath.basename, self.written):
+            self.result.missing.setdefault(top, f"{path}:{each.line}")
 
     def computed(self, prefix: str, path: str, line: int) -> Iterator[str]:
         """Yield all modules of the package that a computed name begins with."""
         package = prefix.rstrip(".")
         if prefix.startswith("."):
-            found: Found | None = self.modules.inside(posixpath.dirname(path), package.lstrip("."))
+            folder = posixpath.dirname(path)
+            hit: ProjectModule | None = self.modules.inside(folder, package.lstrip("."))
         else:
-            found = self.modules.find(package)
-        if found is None or found.rest or found.folder is None:
-            if found is None and not is_known(package, self.tree.root):
+            hit = self.modules.find(package)
+        if hit is None or hit.rest or hit.folder is None:
+            if hit is None and not is_known(package, self.tree.root):
                 self.result.unknown[f"{path}:{line}"] = None
             return
-        self.result.used[found.root] = None
-        yield from found.files
-        yield from self.modules.submodules(found.folder)
+        self.result.used[hit.root] = None
+        yield from hit.files
+        yield from self.modules.submodules(hit.folder)
 
     def named(self, strings: Collection[str], folder: str) -> Iterator[str]:
         """Yield the files that texts name: as a path, as a folder, as a module or class."""
@@ -268,10 +277,10 @@ class _Walk:
 
     def shell(self, line: str, folder: str) -> Iterator[str]:
         """Yield the files that a command line names."""
-        found = of_shell(line)
-        for root in found.roots:
+        hit = of_shell(line)
+        for root in hit.roots:
             self.add_root(root, folder)
-        yield from self.named(sorted(found.strings - {line}), folder)
+        yield from self.named(sorted(hit.strings - {line}), folder)
 
     def at(self, text: str, base: str) -> Iterator[str]:
         """Yield the files that a text names as a path from a folder."""
@@ -295,15 +304,15 @@ class _Walk:
             return
         if len(parts) == 1 and not self.lists:
             return
-        found = self.modules.find(".".join(parts))
-        if found is None or not found.files or len(found.rest) == len(parts):
+        hit = self.modules.find(".".join(parts))
+        if hit is None or not hit.files or len(hit.rest) == len(parts):
             return
-        if len(parts) == 1 and found.folder is None:
+        if len(parts) == 1 and hit.folder is None:
             return
-        self.result.used[found.root] = None
-        yield from found.files
-        if self.lists and found.folder is not None and not found.rest:
-            yield from self.modules.submodules(found.folder)
+        self.result.used[hit.root] = None
+        yield from hit.files
+        if self.lists and hit.folder is not None and not hit.rest:
+            yield from self.modules.submodules(hit.folder)
 
 
 def of_words(words: Sequence[str]) -> list[str]:

@@ -29,7 +29,8 @@ _SECRETS = (
     *("id_ed25519*", "*credential*", "*secret*", "service_account*", "service-account*"),
     *("token*.json", "token*.txt", "*_token.*", "*api_key*", "*apikey*", "kaggle.json"),
 )
-_SWEEP = re.compile(rb"(?m)^(method|parameters)[ \t]*:")
+_SWEEP_IN_JSON = re.compile(rb"""["']?\b(method|parameters|program)["']?\s*:""")
+_SWEEP = re.compile(rb"(?m)^(method|parameters|program)[ \t]*:")
 
 
 def is_dropping(name: str) -> bool:
@@ -49,5 +50,7 @@ def is_secret(path: str) -> bool:
 
 
 def is_sweep_file(content: bytes) -> bool:
-    """Whether YAML declares a sweep: a new one beside a program must not change its code."""
-    return {match[1] for match in _SWEEP.finditer(content)} == {b"method", b"parameters"}
+    """Whether YAML declares a sweep: a new one next to a program must not change its code."""
+    pattern = _SWEEP_IN_JSON if content.lstrip()[:1] == b"{" else _SWEEP
+    keys = {match[1] for match in pattern.finditer(content)}
+    return b"method" in keys and len(keys) > 1

@@ -25,7 +25,7 @@ class Root:
 
 
 @dataclass(frozen=True)
-class Found:
+class ProjectModule:
     """A module in the project.
 
     Attributes:
@@ -47,37 +47,37 @@ class Modules:
 
     tree: Tree
     roots: tuple[Root, ...]
-    _found: dict[str, Found | None] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[str, ProjectModule | None] = field(default_factory=dict, repr=False, compare=False)
 
-    def find(self, module: str) -> Found | None:
+    def find(self, module: str) -> ProjectModule | None:
         """Return a module of the project by its dotted name; None if its first part is no such.
 
         A package is found before a module of the same name, and both before a folder without
         __init__.py, which counts only if it holds what is looked for.
         """
-        if module not in self._found:
-            self._found[module] = self._looked_up(module.split("."))
-        return self._found[module]
+        if module not in self._cache:
+            self._cache[module] = self._looked_up(module.split("."))
+        return self._cache[module]
 
-    def imported(self, each: Import) -> Found | None:
+    def imported(self, each: Import) -> ProjectModule | None:
         """Return the module of an absolute import, unless it is Python's own or an installed one.
 
         A folder of the project that is only assumed to be on the path may have the name of an
         installed package; then what is imported decides.
         """
-        found = self.find(each.module)
-        if found is None:
+        hit = self.find(each.module)
+        if hit is None:
             return None
         top = each.module.partition(".")[0]
-        if any(root.sure and root.folder == found.root for root in self.roots):
-            return found if found.files or not _is_installed(top, self.tree.root) else None
+        if any(root.sure and root.folder == hit.root for root in self.roots):
+            return hit if hit.files or not _is_installed(top, self.tree.root) else None
         if top in _STANDARD:
             return None
-        if _is_installed(top, self.tree.root) and not self._has(found, each):
+        if _is_installed(top, self.tree.root) and not self._has(hit, each):
             return None
-        return found
+        return hit
 
-    def inside(self, folder: str, module: str) -> Found:
+    def inside(self, folder: str, module: str) -> ProjectModule:
         """Return a module by its dotted name from the folder of a package."""
         parts = [part for part in module.split(".") if part]
         start = self._package(folder)
@@ -92,10 +92,10 @@ class Modules:
                 if not entries[name] and name.endswith(".py"):
                     yield posixpath.join(path, name)
 
-    def _looked_up(self, parts: Sequence[str]) -> Found | None:
+    def _looked_up(self, parts: Sequence[str]) -> ProjectModule | None:
         portions = []
         for root in self.roots:
-            start = self._part(Found(root.folder, (), root.folder), parts[0])
+            start = self._part(ProjectModule(root.folder, (), root.folder), parts[0])
             if start is None:
                 continue
             if start.files:
@@ -105,7 +105,7 @@ class Modules:
         partly = [each for each in portions if each.files]
         return next(iter([*whole, *partly]), None) or self._namespace(portions)
 
-    def _namespace(self, portions: Sequence[Found]) -> Found | None:
+    def _namespace(self, portions: Sequence[ProjectModule]) -> ProjectModule | None:
         """Return the first folder that is a package without __init__.py: it holds modules."""
         for each in portions:
             if each.folder is not None and not each.rest:
@@ -114,28 +114,28 @@ class Modules:
                     return each
         return None
 
-    def _descend(self, start: Found, parts: Sequence[str]) -> Found:
+    def _descend(self, start: ProjectModule, parts: Sequence[str]) -> ProjectModule:
         for i, part in enumerate(parts):
             deeper = self._part(start, part)
             if deeper is None:
-                return Found(start.root, start.files, start.folder, tuple(parts[i:]))
+                return ProjectModule(start.root, start.files, start.folder, tuple(parts[i:]))
             start = deeper
         return start
 
-    def _part(self, package: Found, part: str) -> Found | None:
+    def _part(self, package: ProjectModule, part: str) -> ProjectModule | None:
         """Return the module `part` of a package."""
         if package.folder is None or not part:
             return None
         path = posixpath.join(package.folder, part)
         if self.tree.is_file(posixpath.join(path, "__init__.py")):
             files = (*package.files, posixpath.join(path, "__init__.py"))
-            return Found(package.root, files, path)
+            return ProjectModule(package.root, files, path)
         for name in (f"{part}.py", f"{part}.pyx", *self._extensions(package.folder, part)):
             file = posixpath.join(package.folder, name)
             if self.tree.is_file(file):
-                return Found(package.root, (*package.files, file))
+                return ProjectModule(package.root, (*package.files, file))
         if self.tree.is_folder(path):
-            return Found(package.root, package.files, path)
+            return ProjectModule(package.root, package.files, path)
         return None
 
     def _extensions(self, folder: str, part: str) -> Iterator[str]:
@@ -143,26 +143,26 @@ class Modules:
             if name.startswith(f"{part}.") and name.endswith(_EXTENSIONS):
                 yield name
 
-    def _package(self, folder: str) -> Found:
+    def _package(self, folder: str) -> ProjectModule:
         """Return the package in a folder, with the __init__.py of the packages around it."""
         files: list[str] = []
         at = folder
         while True:
             init = posixpath.join(at, "__init__.py")
             if not self.tree.is_file(init):
-                return Found(at, tuple(files), folder)
+                return ProjectModule(at, tuple(files), folder)
             files.insert(0, init)
             if not at:
-                return Found(at, tuple(files), folder)
+                return ProjectModule(at, tuple(files), folder)
             at = posixpath.dirname(at)
 
-    def _has(self, found: Found, each: Import) -> bool:
+    def _has(self, hit: ProjectModule, each: Import) -> bool:
         """Whether a module of the project has what is imported from it."""
-        if found.rest:
+        if hit.rest:
             return False
-        source = self.tree.read(found.files[-1], 1 << 20) if found.files else b""
+        source = self.tree.read(hit.files[-1], 1 << 20) if hit.files else b""
         for name in each.names:
-            deeper = self._part(found, name) if found.folder is not None else None
+            deeper = self._part(hit, name) if hit.folder is not None else None
             if name != "*" and deeper is None and not re.search(rf"\b{name}\b".encode(), source):
                 return False
         return True

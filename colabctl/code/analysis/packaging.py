@@ -90,8 +90,8 @@ def console_scripts(tree: Tree) -> dict[str, tuple[str, str]]:
         *_scripts_in_setup_cfg(tree),
         *_scripts_in_setup_py(tree),
     ):
-        if found := _TARGET.match(target.strip()):
-            scripts.setdefault(name.strip(), (found[1], found[2]))
+        if hit := _TARGET.match(target.strip()):
+            scripts.setdefault(name.strip(), (hit[1], hit[2]))
     return scripts
 
 

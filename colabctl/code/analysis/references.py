@@ -57,7 +57,7 @@ class Import:
         names: what is imported from it; each may be a module too.
         level: number of leading dots.
         line: line number.
-        is_optional: whether the program goes on without it, as in `try: import x`.
+        is_optional: whether the program continues without it, as in `try: import x`.
     """
 
     module: str
@@ -80,6 +80,7 @@ class References:
         roots: folders that it adds to sys.path.
         unknown: line numbers of imports whose module cannot be known.
         lists: whether it lists the modules of a package, to import them.
+        written: files that it writes itself before it imports or runs them.
         fault: why the file cannot be parsed, "" if it can.
     """
 
@@ -90,6 +91,7 @@ class References:
     roots: tuple[str, ...] = ()
     unknown: tuple[int, ...] = ()
     lists: bool = False
+    written: frozenset[str] = frozenset()
     fault: str = ""
 
 
@@ -112,8 +114,8 @@ def of_trees(trees: Iterable[ast.Module], scope: Scope) -> References:
 
 
 def _first_imports(content: bytes) -> Iterator[Import]:
-    for found in _FIRST_IMPORTS.finditer(content):
-        dots, module, names, modules = (part.decode(errors="replace") for part in found.groups(b""))
+    for hit in _FIRST_IMPORTS.finditer(content):
+        dots, module, names, modules = (part.decode(errors="replace") for part in hit.groups(b""))
         for name in modules.split(","):
             if name.strip():
                 yield Import(name.split()[0], is_optional=True)
@@ -225,13 +227,13 @@ class _Reader:
     def references(self, scope: Scope) -> References:
         imports, packages, unknown = list(self.imports), [], []
         # A parameter may have any value, also if a variable of its name has one.
-        known = {name: each for name, each in self.names.items() if name not in self.parameters}
+        names = {name: each for name, each in self.names.items() if name not in self.parameters}
         for call in self.computed:
-            found, prefix = _computed(call, replace(scope, names=known))
-            imports += found
+            hit, prefix = _computed(call, replace(scope, names=names))
+            imports += hit
             if prefix:
                 packages.append((prefix, call.lineno))
-            elif not found:
+            elif not hit:
                 unknown.append(call.lineno)
         paths = {text for node in self.paths for text in values(node, scope) if text}
         return References(
@@ -283,8 +285,8 @@ def _prefix(node: ast.expr, scope: Scope) -> str:
         case ast.Name(id="__name__" | "__package__"):
             return "."
         case ast.BinOp(left=left, op=ast.Add() | ast.Mod()):
-            known = values(left, scope)
-            start = known[0].partition("%")[0] if known else _prefix(left, scope)
+            names = values(left, scope)
+            start = names[0].partition("%")[0] if names else _prefix(left, scope)
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
             start = text.partition("{")[0]
         case _:

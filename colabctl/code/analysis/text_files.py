@@ -1,4 +1,4 @@
-"""The small text files that code reads beside itself: configurations, templates, label lists."""
+"""The small text files that code reads: configurations, templates, label lists."""
 
 import posixpath
 import re
@@ -46,7 +46,7 @@ class TextFiles:
         """Yield the files by which tools and programs recognise a project's root."""
         return (name for name in _AT_ROOT if self.tree.is_file(name) and self._is_small(name))
 
-    def beside(self, folder: str) -> Iterator[str]:
+    def next_to(self, folder: str) -> Iterator[str]:
         """Yield the configuration files in a folder of code."""
         if self._is_excluded(folder) or self.tree.is_large(folder):
             return
@@ -127,14 +127,14 @@ class TextFiles:
 
 def within_limits(sizes: dict[str, int]) -> list[str]:
     """Return as many of the files, in order, as are frozen by themselves."""
-    kept: list[str] = []
+    chosen: list[str] = []
     total = 0
     for path, size in sizes.items():
         total += size
-        if len(kept) == _MOST_FILES or total > _MOST_BYTES:
+        if len(chosen) == _MOST_FILES or total > _MOST_BYTES:
             break
-        kept.append(path)
-    return kept
+        chosen.append(path)
+    return chosen
 
 
 def _suffix(name: str) -> str:

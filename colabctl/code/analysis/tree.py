@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from colabctl.code.frozen import read_source
+from colabctl.code.frozen import MOST_BYTES, read_source
 
 # A larger folder holds data. Listing it would take seconds, so its files are looked up one by one.
 _MOST_ENTRIES = 5000
@@ -43,13 +43,14 @@ class Tree:
         return not path or self._kind(path) is True
 
     def is_large(self, folder: str) -> bool:
-        """Whether a folder has so many entries that not all of them are listed."""
+        """Whether a folder has more entries than are listed."""
         self.entries(folder)
         return folder in self._large
 
     def size(self, path: str) -> int:
-        """Return the size of a file in bytes."""
-        return (self.root / path).stat().st_size
+        """Return the number of bytes that would be frozen of a file: of a notebook, no outputs."""
+        size = (self.root / path).stat().st_size
+        return len(self.read(path, MOST_BYTES)) if path.endswith(".ipynb") else size
 
     def read(self, path: str, limit: int) -> bytes:
         """Return a file's content, the same bytes each time; raises OSError as read_file does."""

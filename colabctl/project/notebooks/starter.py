@@ -17,6 +17,7 @@ from colabctl.project.notebooks.rendering import (
 from colabctl.project.notebooks.wheel import wheel
 from colabctl.sharedfs.files import write_new
 from colabctl.sharedfs.names import check_name
+from colabctl.sharedfs.rights import make_folder
 
 _OPEN = """\
 #@title Open the project {display-mode: "form"}
@@ -89,7 +90,7 @@ def write_starter(layout: Layout, member: str, name: str) -> Path:
     """
     title = check_name(name.removesuffix(ENDING), "notebook")
     path = layout.member_notebooks(member) / f"{title}{ENDING}"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, parents=True)
     existing = {file.name.casefold(): file for file in path.parent.iterdir()}
     if path.name.casefold() in existing:
         file = layout.relative(existing[path.name.casefold()])

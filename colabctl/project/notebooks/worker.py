@@ -23,6 +23,7 @@ from colabctl.project.notebooks.rendering import (
 from colabctl.project.notebooks.wheel import place_wheel, wheel
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_new
+from colabctl.sharedfs.rights import make_folder
 from colabctl.version import VERSION
 
 TERMS = (
@@ -93,7 +94,7 @@ def write_workers(layout: Layout, member: str, job: Job, number: int) -> WorkerN
         )
     place_wheel(layout)
     project = load(layout.root, {}).name
-    layout.worker_notebooks.mkdir(parents=True, exist_ok=True)
+    make_folder(layout.worker_notebooks, parents=True)
     paths: list[Path] = []
     new: set[Path] = set()
     other: list[Path] = []

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from colabctl.run.failure import TaskError, headline
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, signal_group
-from colabctl.run.workspace.workspace import tidy_after
+from colabctl.run.workspace.workspace import Workspace, tidy_after
 
 VARIABLE = "COLABCTL_LOOP"
 """The environment variable with the Orders for a notebook's loops."""
@@ -46,6 +46,7 @@ def run(
     `keep_in`. If it `should_end`, the process gets SIGTERM and releases its tasks; it is killed
     after the settings' `kill_after` seconds.
     """
+    workspace = Workspace.of(settings)
     module = [sys.executable, "-P", "-m", "colabctl.run.notebook.loop_process"]
     process = subprocess.Popen(  # noqa: S603 - our own module
         [*module, settings.encode(), str(keep_in)],
@@ -67,7 +68,7 @@ def run(
     finally:
         signal_group(process, KILL)
         process.wait()
-        tidy_after(settings)
+        tidy_after(workspace)
     with process.stdout:
         error = process.stdout.read().decode(errors="replace").strip()
     if should_end() or process.returncode == 0:

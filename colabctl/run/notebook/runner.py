@@ -33,6 +33,7 @@ from colabctl.run.wandb.runs import WandbRuns, wandb_environment, wandb_outside_
 from colabctl.run.workspace.workspace import Workspace
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import Anchor
+from colabctl.sharedfs.rights import make_folder
 from colabctl.task import Task
 
 EXECUTED = "executed.ipynb"
@@ -201,7 +202,7 @@ class Runner:
         document.mark(about, result.error, result.index)
         try:
             self._anchor.check()
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder, parents=True)
             write_once(folder / EXECUTED, document.encode(self._concealed))
         except OSError as error:
             print(f"colabctl: cannot write {EXECUTED}: {error}", file=sys.stderr)

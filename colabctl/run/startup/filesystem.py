@@ -16,6 +16,7 @@ import errno
 import functools
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -60,14 +61,26 @@ def _replace(module: Any, name: str, function: Any) -> None:
     functools.update_wrapper(function, before)
     function.__module__ = module.__name__
     setattr(module, name, function)
+    for owner in _classes("glob", "pathlib"):  # which keep functions, and may be imported already
+        for attribute, value in list(vars(owner).items()):
+            if getattr(value, "__func__", value) is before:
+                setattr(owner, attribute, staticmethod(function))
     for kind in ("dir_fd", "effective_ids", "fd", "follow_symlinks"):
         supporting = getattr(os, "supports_" + kind)
         if before in supporting:  # shutil looks for the very function in there
             supporting.add(function)
 
 
+def _classes(*modules: str) -> Iterator[type]:
+    """Yield the classes of those modules that are imported."""
+    for name in modules:
+        for value in list(vars(sys.modules.get(name, object)).values()):
+            if isinstance(value, type):
+                yield value
+
+
 def _is_path(value: Any) -> bool:
-    return isinstance(value, str | bytes) or hasattr(value, "__fspath__")
+    return isinstance(value, (str, bytes)) or hasattr(value, "__fspath__")
 
 
 def _entry(paths: Paths, path: Any, options: dict[str, Any] | None = None) -> Entry | None:
@@ -88,21 +101,27 @@ def _changing(
     """Let a function act on the project's entries, then let the links follow."""
 
     def changed(*arguments: Any, **options: Any) -> Any:
-        given = [*arguments[: len(names)], *(options.pop(n) for n in names if n in options)]
+        wanted = [*arguments[: len(names)], *(options.pop(n) for n in names if n in options)]
         others = arguments[len(names) :]
-        if len(given) < len(names):
+        if len(wanted) < len(names):
             return function(*arguments, **options)  # which raises TypeError
-        entries = [_entry(paths, path, options) for path in given]
+        entries = [_entry(paths, path, options) for path in wanted]
         try:
-            moved = [e.there if e else path for e, path in zip(entries, given, strict=True)]
+            moved = [e.there if e else path for e, path in zip(entries, wanted)]
             return function(*moved, *others, **options)
         except OSError as error:
-            if len(given) == 2 and error.errno == errno.EXDEV and _is_move(paths, function, given):
+            if isinstance(error, FileNotFoundError) and sum(_find(paths, p) for p in wanted):
+                return changed(*wanted, *others, **options)
+            if (
+                len(wanted) == 2
+                and error.errno == errno.EXDEV
+                and _is_move(paths, function, wanted)
+            ):
                 _move_file(paths, function, *moved)
                 return None
-            error.filename = given[0]
-            if len(given) == 2:
-                error.filename2 = given[1]
+            error.filename = wanted[0]
+            if len(wanted) == 2:
+                error.filename2 = wanted[1]
             raise
         finally:
             for entry in filter(None, entries):
@@ -111,13 +130,13 @@ def _changing(
     return changed
 
 
-def _is_move(paths: Paths, function: Any, given: list[Any]) -> bool:
+def _is_move(paths: Paths, function: Any, wanted: list[Any]) -> bool:
     """Whether two paths are on different disks only because the workspace is on its own."""
-    return function.__name__ != "link" and any(paths.inside(paths.full(path)) for path in given)
+    return function.__name__ != "link" and any(paths.inside(paths.full(path)) for path in wanted)
 
 
 def _move_file(paths: Paths, function: Callable[..., Any], source: Any, target: Any) -> None:
-    """Rename a file across disks; nobody sees a part of the new one."""
+    """Rename a file across disks, at once: a part of it is never there under the new name."""
     import shutil  # noqa: PLC0415 - slow, and rarely needed
 
     full = paths.full(target)
@@ -180,10 +199,18 @@ def _chdir(paths: Paths, function: Callable[..., None]) -> Callable[..., None]:
     return chdir
 
 
-def _has_appeared(paths: Paths, path: Any) -> bool:
-    """Link to an entry that has been created in the project since; return whether there is one."""
-    entry = _entry(paths, path)
-    return entry is not None and not entry.exists and paths.settle(entry)
+def _find(paths: Paths, path: Any) -> bool:
+    return _is_path(path) and paths.find(path)
+
+
+def _retrying(paths: Paths, function: Callable[..., Any], path: Any, *arguments: Any) -> Any:
+    """Call a function; if nothing has the path, look for what others have created since."""
+    try:
+        return function(path, *arguments)
+    except FileNotFoundError:
+        if _find(paths, path):
+            return function(path, *arguments)
+        raise
 
 
 def _stat(paths: Paths, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -192,12 +219,7 @@ def _stat(paths: Paths, function: Callable[..., Any]) -> Callable[..., Any]:
             return function(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
         if not follow_symlinks:
             return os.lstat(path)
-        try:
-            return function(path)
-        except FileNotFoundError:
-            if _has_appeared(paths, path):
-                return function(path)
-            raise
+        return _retrying(paths, function, path)
 
     return stat
 
@@ -208,7 +230,7 @@ def _lstat(paths: Paths, function: Callable[..., Any]) -> Callable[..., Any]:
             return function(path, dir_fd=dir_fd)
         entry = _entry(paths, path)
         if entry is None:
-            return function(path)
+            return _retrying(paths, function, path)
         if not entry.exists:
             paths.settle(entry)
         try:
@@ -284,24 +306,19 @@ class _Linked:
         return os.stat(self.path, follow_symlinks=follow_symlinks)
 
 
-def _os_open(paths: Paths, function: Callable[..., int]) -> Callable[..., int]:
-    def os_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+def _os_open(paths: Paths, function: Callable[..., int]) -> Callable[..., Any]:
+    def os_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
         if dir_fd is not None or not _is_path(path):
             return function(path, flags, mode, dir_fd=dir_fd)
         if not flags & os.O_CREAT:
-            try:
-                return function(path, flags, mode)
-            except FileNotFoundError:
-                if _has_appeared(paths, path):
-                    return function(path, flags, mode)
-                raise
+            return _retrying(paths, function, path, flags, mode)
         full = paths.full(path)
         if is_code(full):
             paths.unfold(os.path.dirname(full))
             return function(path, flags, mode)
         entry = _entry(paths, path)
         if entry is None:
-            return function(path, flags, mode)
+            return _retrying(paths, function, path, flags, mode)
         try:
             return function(entry.there, flags, mode)
         except OSError as error:

@@ -14,6 +14,7 @@ colabctl.
 from __future__ import annotations  # for the oldest Python that a task may start
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -43,7 +44,8 @@ def guard_imports(paths: Paths) -> None:
     for entry in [e for e in sys.path_importer_cache if guard.is_mirrored(e)]:
         del sys.path_importer_cache[entry]
     sys.meta_path.append(guard)
-    after_import("runpy", guard.change_runpy)
+    if hasattr(io, "open_code"):  # with which runpy.run_path reads, without a loader
+        vars(io)["open_code"] = guard.opening(io.open_code)
     after_import("IPython.core.interactiveshell", guard.change_ipython)
 
 
@@ -55,7 +57,7 @@ def check_script(paths: Paths, script: str) -> None:
         file = _Guard(paths).check(os.path.basename(script), script)
     except ImportError as error:
         sys.exit("colabctl: %s" % error)
-    if file != script:
+    if not os.path.samefile(file, script):
         arguments = [file if argument == script else argument for argument in sys.orig_argv]
         os.execv(sys.executable, arguments)  # noqa: S606 - this very process, with another file
 
@@ -70,20 +72,20 @@ class _Guard:
     def check(self, name: str, file: Any) -> str:
         """Return the file to load in the place of this one; raise ImportError if there is none."""
         paths = self._paths
-        given = os.fsdecode(file)
-        full = paths.full(given)
+        wanted = os.fsdecode(file)
+        full = paths.full(wanted)
         if paths.is_real(full):  # frozen, or created by the task
-            return given
+            return full  # because `tools/../x.py` leaves the workspace if `tools` is a link
         there = paths.outward(full)
         real = os.path.realpath(there)
         if not any(_is_in(path, folder) for path, folder in (
             (there, paths.project), (there, paths.real), (real, paths.real)
         )) or self._is_environment(there, real):  # fmt: skip
-            return given
+            return wanted
         for copy in (paths.inward(there), paths.inward(real)):
             if paths.is_real(copy):
                 return copy
-        raise ImportError(_refusal(name, there, paths), name=name, path=given)
+        raise ImportError(_refusal(name, there, paths), name=name, path=wanted)
 
     def _is_environment(self, there: str, real: str) -> bool:
         """Whether a file in the project belongs to an environment there, or to colabctl."""
@@ -147,15 +149,14 @@ class _Guard:
             )
         return self._listed[folder]
 
-    def change_runpy(self, runpy: Any) -> None:
-        """Check the file of runpy.run_path, which uses no loader."""
-        run_path = runpy.run_path
+    def opening(self, open_code: Callable[[str], Any]) -> Callable[[str], Any]:
+        """Let a function that opens a file of code check it first."""
 
-        @functools.wraps(run_path)
-        def checked(path_name: Any, *arguments: Any, **options: Any) -> Any:
-            return run_path(self.check("run_path", path_name), *arguments, **options)
+        @functools.wraps(open_code)
+        def checked(path: str) -> Any:
+            return open_code(self.check(os.path.basename(path), path))
 
-        runpy.run_path = checked
+        return checked
 
     def change_ipython(self, module: Any) -> None:
         """Check the files of %run, which uses no loader."""

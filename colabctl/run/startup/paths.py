@@ -137,6 +137,17 @@ class Paths:
             remove(entry.here)
         return exists
 
+    def find(self, path: Any) -> bool:
+        """Link to what others have created in the project on the way to a path; return if so."""
+        full = self.full(path)
+        while self.inside(full):
+            folder = os.path.dirname(full)
+            if self.is_real(folder):
+                entry = None if mode_of(full) else self.entry(full)
+                return entry is not None and self.settle(entry)
+            full = folder
+        return False
+
     def unfold(self, full: str) -> None:
         """Replace the links on the way to a folder by folders that hold links.
 

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Collection
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from colabctl.run.startup.paths import (
@@ -21,9 +22,12 @@ from colabctl.run.startup.paths import (
     is_linked,
     link,
     list_folder,
+    mode_of,
     remove,
     system,
 )
+from colabctl.sharedfs.mounts import Anchor
+from colabctl.sharedfs.rights import make_folder, share
 
 # A folder that changes twice in one tick of its clock keeps the time of the first change.
 _TICK = 50_000_000  # nanoseconds
@@ -57,6 +61,7 @@ class NewFiles:
         self._seen: dict[str, _Seen] = {}
         self._copied: dict[str, int] = {}  # when files were changed that are in the project
         self._since: float | None = None
+        self._anchor = Anchor(Path(paths.project))
 
     def copy(self) -> None:
         """Copy the files to the project, while a task may be writing them."""
@@ -122,6 +127,7 @@ class NewFiles:
     def _adopt_folder(self, folder: str) -> bool:
         """Move a new folder's content to the project; return whether it stays, for its code."""
         there = self._paths.outward(folder)
+        self._anchor.check()
         os.makedirs(there, exist_ok=True)
         stays = False
         for entry in list(system.scandir(folder)):
@@ -149,6 +155,7 @@ class NewFiles:
         there, target = self._paths.outward(path), system.readlink(path)
         if target == there:
             return
+        self._anchor.check()
         renamed = self._paths.inward(target)
         if renamed != target and not mode_of(renamed) and os.path.lexists(target):
             os.replace(target, there)
@@ -164,16 +171,16 @@ class NewFiles:
         if self._is_rival(path, there):
             stem, suffix = os.path.splitext(there)
             names = (f"{stem}-{number}{suffix}" for number in itertools.count(2))
-            _copy(path, next(name for name in names if not os.path.lexists(name)))
+            self._place(path, next(name for name in names if not os.path.lexists(name)))
         else:
             self._copy(path)
         remove(path)
 
     def _is_rival(self, path: str, there: str) -> bool:
-        """Whether the project's file was written since the task started, but not from this one."""
+        """Whether the project's entry was written since the task started, but not from this one."""
         with suppress(FileNotFoundError):
             changed = os.stat(there).st_mtime_ns
-            return (
+            return not os.path.isfile(there) or (
                 self._since is not None
                 and changed / 1e9 > self._since
                 and self._copied.get(path) != changed
@@ -187,21 +194,22 @@ class NewFiles:
         with suppress(FileNotFoundError):
             if os.stat(there).st_mtime_ns >= changed:
                 return
-        os.makedirs(os.path.dirname(there), exist_ok=True)
-        _copy(path, there)
+        self._place(path, there)
         self._copied[path] = changed
+
+    def _place(self, path: str, there: str) -> None:
+        """Copy a file with its time, at once: a part of it is never there under the name."""
+        self._anchor.check()
+        make_folder(Path(there).parent, parents=True)
+        part = f"{there}.{os.getpid()}.part"
+        try:
+            shutil.copy2(path, part)
+            share(Path(part))
+            os.replace(part, there)
+        except BaseException:
+            remove(part)
+            raise
 
     def _target(self, path: str) -> str:
         """Return the project's file for one here; a link there is followed."""
         return os.path.realpath(self._paths.outward(path))
-
-
-def _copy(path: str, there: str) -> None:
-    """Copy a file with its time; nobody sees a part of it."""
-    part = f"{there}.{os.getpid()}.part"
-    try:
-        shutil.copy2(path, part)
-        os.replace(part, there)
-    except BaseException:
-        remove(part)
-        raise

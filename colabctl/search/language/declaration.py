@@ -123,8 +123,8 @@ def _no_sweep(content: Any) -> str | None:
     match content:
         case None:
             return f"is empty; {what}"
-        case [dict() as sweep] if "method" in sweep or "parameters" in sweep:
-            return f"is a list, but {what}; remove the dash before the first key"
+        case [dict(), *_] if any("method" in item for item in content if isinstance(item, dict)):
+            return f"is a list, but {what}; remove the dashes before the keys"
         case str() if "\uff1a" in content:
             return f"contains {shown(content)}; write an ordinary : after each key, and a space"
         case str() if ":" in content:
@@ -255,10 +255,12 @@ def _kernels(top: Fields) -> KernelOptions:
 
 
 def _process_tasks(top: Fields) -> int:
+    number = top.whole("process_tasks", least=1) or 0
     program = top.content.get("program")
-    if top.has("process_tasks") and not (isinstance(program, str) and ":" in program):
+    if number and not (isinstance(program, str) and ":" in program):
         top.note("process_tasks", "for functions only, ignored; notebooks have kernel_tasks")
-    return top.whole("process_tasks", least=1) or 0
+        return 0
+    return number
 
 
 def _sampler(top: Fields, method: Method | None) -> SamplerName:
@@ -273,7 +275,7 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
         subject = "sampler" if sampler else "method"
         top.note(
             subject,
-            f"{sampler or method} needs {' and '.join(missing)} on each worker, and this machine "
+            f"{sampler or method} needs {', '.join(missing)} on each worker, and this machine "
             f"lacks {'them' if len(missing) > 1 else 'it'}; run: {libraries.command(missing)}",
         )
     return sampler or "tpe"

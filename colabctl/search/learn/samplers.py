@@ -59,7 +59,7 @@ def check_libraries(name: str) -> None:
     lacking = libraries.missing(name)
     if lacking:
         raise UserError(
-            f"sampler: {name} needs {' and '.join(lacking)}; run: {libraries.command(lacking)}"
+            f"sampler: {name} needs {', '.join(lacking)}; run: {libraries.command(lacking)}"
         )
 
 

@@ -1,0 +1,63 @@
+"""Checks whether this user may use what the other members have created."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from colabctl.doctor.check import Check
+from colabctl.project.layout import Layout
+from colabctl.project.sweeps import sweep_names
+from colabctl.sharedfs.refusals import fix, owner, refused
+
+_MOST = 5  # checks to show
+_MOST_ENTRIES = 20_000  # of sweeps to look at
+
+
+def access(layout: Layout, *, thorough: bool) -> Iterator[Check]:
+    """Yield a check for each folder or file that this user may not use, at most five.
+
+    Unless `thorough`, it looks only at the folders where all members write.
+    """
+    found: list[Path] = []
+    for path, writes in _used(layout, thorough=thorough):
+        barred = refused(path, writes=writes)
+        if barred is None or any(barred.is_relative_to(each) for each in found):
+            continue
+        found.append(barred)
+        if len(found) > _MOST:
+            yield Check("rights", "note", "there are more of them; check again after the fix")
+            return
+        verb = "write in" if writes else "read"
+        yield Check(
+            "rights",
+            "wrong",
+            f"you cannot {verb} {barred}: it belongs to {owner(barred)}",
+            fix(barred),
+        )
+    if not found:
+        yield Check("rights", "ok", "you can use all that the members share")
+
+
+def _used(layout: Layout, *, thorough: bool) -> Iterator[tuple[Path, bool]]:
+    """Yield the paths that every member uses, and whether they write there."""
+    for folder in (layout.root, layout.sweeps, layout.probes):
+        yield folder, True
+    seen = 0
+    if refused(layout.sweeps, writes=False):
+        return  # its content cannot be listed
+    for name in sweep_names(layout):
+        sweep = layout.sweep(name)
+        if refused(sweep.root):
+            yield sweep.root, True
+            continue
+        yield from ((folder, True) for folder in (sweep.root, sweep.journal, sweep.runs))
+        if sweep.lock.exists():
+            yield sweep.lock, True
+        for parent, folders, files in os.walk(sweep.root) if thorough else ():
+            if Path(parent) == sweep.runs:  # the tasks' own files
+                folders.clear()
+            for entry in (*folders, *files):
+                yield Path(parent, entry), False
+            seen += len(folders) + len(files)
+            if seen > _MOST_ENTRIES:
+                return

@@ -1,0 +1,49 @@
+"""Says how the metrics of a finished task lack the sweep's metric."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from colabctl.errors import nearest
+from colabctl.ledger.plan import Plan
+
+_MOST_NAMES = 10  # of metrics
+_LONGEST = 60  # characters of a name
+
+_HOW_TO_REPORT = {
+    "function": "return {{{!r}: ...}}",
+    "program": 'write {{"{}": ...}} to $COLABCTL_RESULT, or log it with W&B',
+    "notebook": "call task.done({}=...)",
+    "loop": "call task.done({}=...)",
+}
+"""What reports a metric of this name, for each kind of program."""
+
+
+def lack(plan: Plan, metrics: Mapping[str, Any]) -> str:
+    """Return what a task reported in place of the sweep's metric, "" if it reported that.
+
+    A NaN, which is recorded as None, counts as reported.
+    """
+    if plan.metric is None or plan.number_of(metrics) is not None:
+        return ""
+    if metrics.get(plan.metric, "") is None:
+        return ""
+    name = f"{plan.metric:.{_LONGEST}}"
+    if plan.metric in metrics:
+        return f"reported {name!r} as a {type(metrics[plan.metric]).__name__}, not as a number"
+    if metrics:
+        return f"reported no {name!r} (it reported: {listed(metrics)}){meant(plan.metric, metrics)}"
+    how = _HOW_TO_REPORT.get(plan.kind, "")
+    return f"reported no metric at all{how and '; '}{how.format(name)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return the names of metrics in a line, at most ten of them."""
+    names = list(names)
+    more = ["..."] if len(names) > _MOST_NAMES else []
+    return ", ".join([f"{name:.{_LONGEST}}" for name in names[:_MOST_NAMES]] + more)
+
+
+def meant(metric: str, names: Iterable[str]) -> str:
+    """Return a question with the name that is most similar to a metric's; "" without one."""
+    near = nearest(metric, names)
+    return f"; did you mean {near:.{_LONGEST}}?" if near else ""

@@ -1,0 +1,1 @@
+"""Proposes how a plain notebook becomes the program of a sweep."""

@@ -1,0 +1,116 @@
+"""Gives new files and folders the group rights of their folder, whatever the umask.
+
+A folder is shared with its group if the group may write in it, or if it passes on its group
+(set-gid). What colabctl creates there gets the folder's group and that group's rights, and so does
+what is created below. Elsewhere, as on a Drive mount, it is only looked at, once.
+"""
+
+import os
+import re
+import stat
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+_GIT_SHARES = re.compile(r"^\s*sharedRepository\s*=\s*[\"']?(\w+)", re.IGNORECASE | re.MULTILINE)
+_GIT_PRIVATE = frozenset({"umask", "false", "no", "off", "0"})
+_GIT_OCTAL = re.compile(r"0[0-7]{3}")
+_LARGEST_CONFIG = 1 << 20  # bytes
+
+
+class _Rights(NamedTuple):
+    """What new files in a folder get: its group, and the bits of a mode for that group."""
+
+    group: int
+    bits: int
+
+
+def make_folder(path: Path, *, parents: bool = False) -> None:
+    """Create a folder unless it exists, and with `parents` those above it."""
+    if parents and not path.parent.exists():
+        make_folder(path.parent, parents=True)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        return
+    share(path)
+
+
+def share(path: Path, handle: int | None = None) -> None:
+    """Give a file or folder that this process has just created the rights of its folder's group.
+
+    `handle` is that of the file, if it is open. If the system refuses, it stays as it is.
+    """
+    rights = _rights_in(path.parent)
+    if rights is None:
+        return
+    target = path if handle is None else handle
+    with suppress(OSError):
+        status = os.stat(target)  # noqa: PTH116 - of a path or a handle
+        foreign = status.st_gid != rights.group
+        if foreign:
+            with suppress(OSError):
+                os.chown(target, -1, rights.group)
+        mode = stat.S_IMODE(status.st_mode)
+        bits = rights.bits
+        if stat.S_ISDIR(status.st_mode):
+            bits |= stat.S_ISGID
+        elif not mode & stat.S_IXUSR:
+            bits &= ~stat.S_IXGRP
+        if foreign or mode | bits != mode:
+            os.chmod(target, mode | bits)  # noqa: PTH101 - of a path or a handle
+
+
+def share_tree(folder: Path) -> None:
+    """Share the files and folders in a folder, which a task's own code has created."""
+    if is_shared(folder):
+        for parent, folders, files in os.walk(folder):
+            for name in (*folders, *files):
+                path = Path(parent, name)
+                if not path.is_symlink():
+                    share(path)
+
+
+def mode_in(folder: Path) -> int:
+    """Return the mode for a new file in a folder; -1 if the umask decides, as FileLock takes it."""
+    rights = _rights_in(folder)
+    return -1 if rights is None else 0o600 | (rights.bits & 0o060)
+
+
+def share_as_git_does(root: Path) -> None:
+    """Share a folder with its group if it is in a clone that git shares (core.sharedRepository)."""
+    for folder in (root, *root.parents):
+        config = folder / ".git" / "config"
+        with suppress(OSError):
+            setting = _GIT_SHARES.search(config.read_text("utf-8", "replace")[:_LARGEST_CONFIG])
+            if setting is None or setting[1].lower() in _GIT_PRIVATE:
+                return
+            bits = int(setting[1], 8) & 0o060 if _GIT_OCTAL.fullmatch(setting[1]) else 0o060
+            root.chmod(stat.S_IMODE(root.stat().st_mode) | bits | 0o010 | stat.S_ISGID)
+            _look_at.cache_clear()
+            return
+
+
+def is_shared(folder: Path) -> bool:
+    """Whether a folder is shared with its group."""
+    return _rights_in(folder) is not None
+
+
+def _rights_in(folder: Path) -> _Rights | None:
+    """Return the rights of new files in a folder, None if it is not shared with a group."""
+    try:
+        return _look_at(folder)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _look_at(folder: Path) -> _Rights | None:
+    status = folder.stat()
+    is_everyones = status.st_mode & stat.S_ISVTX and status.st_mode & stat.S_IWOTH  # as /tmp is
+    if is_everyones or not status.st_mode & (stat.S_IWGRP | stat.S_ISGID) or os.name != "posix":
+        return None
+    return _Rights(status.st_gid, status.st_mode & stat.S_IRWXG)

@@ -1,0 +1,68 @@
+"""What signals do to a worker: it gives back its tasks before it ends.
+
+A signal that the process ignored from its start stays ignored: nohup does that, and a shell for the
+background jobs of a script, because Ctrl-C is meant for the foreground.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+# A terminal that is closed sends SIGHUP, which Windows does not have.
+_ENDING = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # fmt: skip
+
+
+@contextmanager
+def setting(interrupted: threading.Event) -> Iterator[None]:
+    """Let SIGTERM, SIGHUP and Ctrl-C set `interrupted`; a second Ctrl-C works as usual."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        interrupted.set()
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    with _handling((*_ENDING, signal.SIGINT), interrupt, keeps=signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise SystemExit, as Ctrl-C raises KeyboardInterrupt.
+
+    Handlers that the user's own code has set stay.
+    """
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    with _handling(_ENDING, end, replaces=signal.SIG_DFL):
+        yield
+
+
+@contextmanager
+def _handling(
+    numbers: tuple[signal.Signals, ...],
+    handler: Callable[[int, object], None],
+    *,
+    keeps: Any = None,
+    replaces: Any = None,
+) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can set handlers
+        return
+    old: dict[signal.Signals, Any] = {}
+    try:
+        for number in numbers:
+            present = signal.getsignal(number)
+            if present != keeps and replaces in (None, present):
+                old[number] = signal.signal(number, handler)
+        yield
+    finally:
+        with suppress(ValueError):  # a loop that was left may be closed in another thread
+            for number, before in old.items():
+                signal.signal(number, before)

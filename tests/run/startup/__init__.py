@@ -1,0 +1,1 @@
+"""What every Python process of a task does before its program starts."""
