@@ -76,6 +76,7 @@ def sweep(
 ) -> None:
     """Declare a sweep from a file; declaring the same one again changes nothing."""
     from colabctl.declare import declare, draft
+    from colabctl.notebook.installed import lacks
     from colabctl.notebook.reading import NoParametersError
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
@@ -104,14 +105,14 @@ def sweep(
         )
     except NoParametersError as error:
         notebook = sweep_draft.declaration.program or ""
-        _offer_a_copy(
-            error,
-            [folder / notebook for folder in (Path.cwd(), file.absolute().parent, layout.root)],
-        )
+        folders = (Path.cwd(), file.absolute().parent, layout.root)
+        _offer_a_copy(error, [folder / notebook for folder in folders])
         return
     place_wheel(layout)
     for note in declared.notes:
         tell(f"note: {note}")
+    if declared.plan.is_notebook and (lacking := lacks()):
+        tell(f"note: on this machine, {lacking}")
     if as_json:
         summary = _summary(sweep_draft, name, declared.notes, declared.program)
         print_json({**summary, "new": declared.new})

@@ -13,6 +13,7 @@ from colabctl.doctor.access import access
 from colabctl.doctor.check import Check
 from colabctl.errors import UserError
 from colabctl.ledger import Ledger
+from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import sweep_names
@@ -165,6 +166,14 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
     except UserError as error:
         yield Check("sweeps", "wrong", f"{name}: {error}", "declare it again under another name")
         return
+    if sweep.plan.is_notebook and (lacking := lacks()):
+        what, _, fix = lacking.partition("; ")
+        yield Check(
+            "notebooks",
+            "note",
+            f"{name}: {what}, which this machine does not have",
+            fix.removeprefix("run: "),
+        )
     ledger = sweep.ledger
     for damage in ledger.damage:
         yield Check(

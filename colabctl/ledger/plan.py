@@ -116,6 +116,11 @@ class Plan:
         careful = self.claims == "careful" and self.consistency == "eventual"
         return self.heartbeat if careful else 0.0
 
+    @property
+    def is_notebook(self) -> bool:
+        """Whether the program is a notebook."""
+        return (self.program or "").endswith(".ipynb")
+
     def value_of(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the sweep's metric; None if it is missing, not a number, or NaN."""
         value = self.number_of(metrics)

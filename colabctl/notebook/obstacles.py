@@ -9,7 +9,7 @@ from colabctl.notebook.cells import CodeCell
 from colabctl.notebook.magics import INSTALL, KNOWN, Magic
 
 COLAB = "google.colab"
-_ASK = "a task has nobody to ask"
+_ASK = "a task has no one to ask"
 # Calls that cannot succeed in a task, and what to do instead.
 _IMPOSSIBLE = {
     "input": f"{_ASK}; use a parameter",
@@ -30,7 +30,7 @@ _DIFFERENT = {
     "huggingface_hub.login": f"{_ASK}; name HF_TOKEN in `secrets:` of colabctl.yaml",
     "os.kill": "if it ends the kernel, it ends the task",
 }
-_TENSORBOARD = "nobody sees TensorBoard in a task, so it is not started"
+_TENSORBOARD = "no one sees TensorBoard in a task, so it is not started"
 _MAGICS = {
     "load": "it runs nothing in a task; use %run",
     "loadpy": "it runs nothing in a task; use %run",
@@ -162,7 +162,7 @@ def _installs(code: tuple[CodeCell, ...], body: int) -> Iterator[Obstacle]:
         (False, "on each worker"),
         (True, "for every task; move this above the parameters cell"),
     ):
-        found = [
+        matches = [
             (cell.number, line, match[1])
             for cell in code
             for magic in cell.magics
@@ -170,32 +170,32 @@ def _installs(code: tuple[CodeCell, ...], body: int) -> Iterator[Obstacle]:
             for match in INSTALL.finditer(command)
             if (cell.index > body) is below
         ]
-        words = [word for *_, text in found for word in re.sub("[\"']", "", text).split()]
+        words = [word for *_, text in matches for word in re.sub("[\"']", "", text).split()]
         packages = list(dict.fromkeys(filter(_PACKAGE.match, words)))
-        if found:
+        if matches:
             more = f" and {len(packages) - _MOST_NAMES} more" if len(packages) > _MOST_NAMES else ""
             what = ", ".join(packages[:_MOST_NAMES]) or "packages"
-            yield Obstacle(*found[0][:2], f"{what}{more} will be installed {when}")
+            yield Obstacle(*matches[0][:2], f"{what}{more} will be installed {when}")
 
 
 def _colab_paths(code: tuple[CodeCell, ...]) -> Iterator[Obstacle]:
     """Yield the first path that only exists in Colab."""
     for cell in code:
-        found = [
+        matches = [
             (node.lineno, node.value)
             for node in ast.walk(cell.tree)
             if isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and _COLAB_PATH.match(node.value)
         ]
-        found += [
+        matches += [
             (magic.line, word)
             for magic in cell.magics
             for word in magic.argument.split()
             if _COLAB_PATH.match(word)
         ]
-        if found:
-            line, path = min(found)
+        if matches:
+            line, path = min(matches)
             text = f"{path!r:.70} exists only in Colab; write a path relative to the project"
             yield Obstacle(cell.number, line, text)
             return

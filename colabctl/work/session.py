@@ -11,6 +11,7 @@ from pathlib import Path
 from colabctl.code import frozen
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, SweepState, check_approved, program_of
+from colabctl.notebook.installed import lacks
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -92,6 +93,8 @@ class Session:
                     continue
                 program_of(sweep.plan)
                 check_approved(sweep.plan, self.trusts)
+                if sweep.plan.is_notebook and (lacking := lacks()):
+                    raise UserError(f"{sweep.plan.sweep}: {lacking}")
             except UserError as error:
                 if not open_only:  # the user named it
                     raise

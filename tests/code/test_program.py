@@ -108,10 +108,12 @@ def test_a_program_outside_the_project_comes_with_its_own_repository(
     assert made.code.origin == (tmp_path / "clone").resolve()
 
 
-def test_a_script_for_an_agent_is_named_when_the_file_names_no_program(project: Path) -> None:
+def test_a_script_that_gives_the_file_to_an_agent_is_its_program(project: Path) -> None:
     lay_out(project, {"go.py": "cfg = load('s.yaml')\nwandb.agent(wandb.sweep(cfg), train)"})
-    with pytest.raises(UserError, match=r"s\.yaml names no program; go\.py gives it to wandb"):
-        frozen(project, None)
+    result = frozen(project, None)
+    assert result.program == "go.py"
+    assert result.command == ("${env}", "${interpreter}", "${program}")
+    assert "s.yaml names no program; took go.py" in result.notes[0]
     assert frozen(project, None, file="other.yaml").program is None
 
 

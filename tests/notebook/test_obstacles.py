@@ -19,7 +19,7 @@ def found(*sources: str, body: int = 0) -> list[Obstacle]:
     [
         (
             "name = input('Name? ')",
-            "input() cannot work: a task has nobody to ask; use a parameter",
+            "input() cannot work: a task has no one to ask; use a parameter",
         ),
         ("print(int(input()))", "input() cannot work"),
         ("with open('x') as f: y = input()", "input() cannot work"),
@@ -82,7 +82,7 @@ def test_what_may_not_run_is_not_certain(source: str) -> None:
         ("!apt-get install ffmpeg", "add -y"),
         ("!pip uninstall x", "add -y"),
         ("%load x.py", "use %run"),
-        ("%load_ext tensorboard\n%tensorboard --logdir x", "nobody sees TensorBoard"),
+        ("%load_ext tensorboard\n%tensorboard --logdir x", "no one sees TensorBoard"),
         ("%%R\nx <- 1", "IPython does not know %%R"),
         ("%lprun f()", "IPython does not know %lprun"),
     ],

@@ -1,5 +1,6 @@
 """Starts, reuses and replaces the kernels in which a notebook runs again and again."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from colabctl.notebook.executed import ExecutedNotebook
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.device import is_exhausted, is_lost
 from colabctl.run.notebook.kernel import CellError, Cells, Kernel, KernelCallFailed, KernelDied
-from colabctl.run.termination import how_it_ended
+from colabctl.run.termination import how_it_ended, oom_kills
 from colabctl.run.wandb.runs import began_wandb_run
 
 _MOST_OUTPUT = 1_000_000  # characters of output to keep of each cell
@@ -49,7 +50,7 @@ class KernelPool:
     Args:
         environ: environment of a kernel that runs no task yet.
         cwd: the current folder of the cells.
-        beside: the folder with the frozen notebook.
+        neighbours: the folder with the frozen notebook.
         options: how kernels are used.
         fresh: whether each task gets a new kernel.
         colab: whether the cells mention google.colab or their kernel.
@@ -61,7 +62,7 @@ class KernelPool:
         self,
         environ: Mapping[str, str],
         cwd: Path,
-        beside: Path,
+        neighbours: Path,
         options: KernelOptions,
         *,
         fresh: bool,
@@ -72,7 +73,7 @@ class KernelPool:
         self.kernel: Kernel | None = None  # that runs cells, or is ready for the next task
         self._environ = environ
         self._cwd = cwd
-        self._beside = beside
+        self._neighbours = neighbours
         self._options = options
         self._fresh = fresh
         self._colab = colab
@@ -80,6 +81,7 @@ class KernelPool:
         self._conceal = conceal
         self._spare: Kernel | None = None
         self._tasks = 0  # that the kernel has run
+        self._killed_before = 0  # oom_kills() when the kernel began to run cells
         self._above: list[NotebookNode] = []  # the cells that ran once in the kernel
 
     def warm_up(self) -> None:
@@ -144,7 +146,7 @@ class KernelPool:
             await self._call("remember()")
             await self._begin(environ)
         except KernelDied as died:
-            return RunResult(f"no kernel could be started: it {_ending(died)}", reusable=False)
+            return RunResult(f"no kernel could be started: it {self._ending(died)}", reusable=False)
         except KernelCallFailed as failure:
             return RunResult(f"no kernel could be started: {failure}", reusable=False)
         self._above = deepcopy(document.node.cells[: self._body(document)])
@@ -170,7 +172,13 @@ class KernelPool:
             self.drop()
         return False
 
+    def _ending(self, died: KernelDied) -> str:
+        if died.code is None:
+            return "does not answer"
+        return how_it_ended(died.code, self._killed_before)
+
     async def _start(self) -> None:
+        self._killed_before = oom_kills()
         if self._spare is not None and not self._spare.alive:
             self._spare.end()
             self._spare = None
@@ -178,7 +186,7 @@ class KernelPool:
         await self.kernel.ready()
         options = {
             "shell_errors": self._options.shell_errors,
-            "beside": str(self._beside.absolute()),
+            "neighbours": str(self._neighbours.absolute()),
             "colab": self._colab,
         }
         await self._call(f"prepare({str(self._cwd)!r}, **{options!r})")
@@ -194,7 +202,7 @@ class KernelPool:
             document.node,
             self.kernel,
             _MOST_OUTPUT,
-            echo=sys.stdout.write,
+            echo=_echo,
             conceal=self._conceal,
         )
         try:
@@ -206,7 +214,7 @@ class KernelPool:
                     return _result_after(error, document.where(index), index)
         except KernelDied as died:
             where = document.where(index)
-            return RunResult(f"{where}: the kernel {_ending(died)}", index, reusable=False)
+            return RunResult(f"{where}: the kernel {self._ending(died)}", index, reusable=False)
         finally:
             cells.set_widgets_metadata()
         return RunResult()
@@ -227,5 +235,12 @@ def _result_after(error: CellError, where: str, index: int) -> RunResult:
     return RunResult(f"{where}: {line}", index, reusable=reusable)
 
 
-def _ending(died: KernelDied) -> str:
-    return "does not answer" if died.code is None else how_it_ended(died.code)
+def _echo(text: str) -> None:
+    """Show an output; if that fails, as on a closed terminal, show no more of them."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
