@@ -7,7 +7,7 @@ import json
 import re
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from colabctl.code import frozen, signature
-from colabctl.code.freeze import Asked, Frozen, freeze
+from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
 from colabctl.code.places import Places
 from colabctl.errors import UserError
@@ -315,13 +315,8 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
     """
     check_name(name, "sweep")
     declaration = draft.declaration
-    asked = Asked(
-        declaration.program,
-        declaration.command,
-        declaration.code,
-        declaration.cwd,
-        tuple(dict.fromkeys(_texts(declaration.content.get("parameters")))),
-    )
+    keys = (declaration.program, declaration.command, declaration.code, declaration.cwd)
+    asked = Asked(*keys, tuple(texts_in(declaration.content.get("parameters"))))
     result = freeze(asked, places, lambda file: interpreter_of(file) is not None)
     no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
     loop_notes = no_timeout if declaration.task_timeout else ()
@@ -340,15 +335,6 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
         hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(result.code) else ()
     )
     return Preview(result, "program", (*notes, *result.notes))
-
-
-def _texts(values: Any) -> Iterator[str]:
-    """Yield the texts in the values of parameters, some of which may name files."""
-    if isinstance(values, str):
-        yield values
-    elif isinstance(values, Mapping | list):
-        for each in values.values() if isinstance(values, Mapping) else values:
-            yield from _texts(each)
 
 
 def _uses_hydra(code: frozen.Code) -> bool:

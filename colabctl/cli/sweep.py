@@ -105,10 +105,8 @@ def sweep(
         )
     except NoParametersError as error:
         notebook = sweep_draft.declaration.program or ""
-        _offer_a_copy(
-            error,
-            [folder / notebook for folder in (Path.cwd(), file.absolute().parent, layout.root)],
-        )
+        folders = (Path.cwd(), file.absolute().parent, layout.root)
+        _offer_a_copy(error, [folder / notebook for folder in folders])
         return
     place_wheel(layout)
     for note in declared.notes:

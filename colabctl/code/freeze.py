@@ -2,8 +2,9 @@
 
 import errno
 import posixpath
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from colabctl.code.analysis.closure import CODE, LARGEST, Closure, Start, closure
 from colabctl.code.analysis.modules import Root
@@ -20,6 +21,7 @@ from colabctl.code.signature import check_defined
 from colabctl.errors import UserError, nearest
 
 _MOST_SCRIPTS = 500  # in a folder
+_NO_ARGUMENTS = ("${env}", "${interpreter}", "${program}")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
     program does not exist, and UserError for a program or command that cannot run, a missing file
     of `code:`, and for too many or too large files.
     """
+    asked, notes = _with_agents_script(asked, places)
     program = _program(asked, places)
     if program is None:
         if asked.code:
@@ -113,6 +116,7 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
         cwd or ".",
         tuple(folder or "." for folder in folders),
         (
+            *notes,
             *program.notes,
             *(start.notes if start is not None else ()),
             *notes_of(reached, files, program.file, tree),
@@ -120,11 +124,19 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
     )
 
 
+def texts_in(values: Any) -> Iterator[str]:
+    """Yield the texts in the values of parameters, some of which may name files."""
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, Mapping | list):
+        for each in values.values() if isinstance(values, Mapping) else values:
+            yield from texts_in(each)
+
+
 def _program(asked: Asked, places: Places) -> Program | None:
     """Return the program that `program:` names, else the one in the command; None for neither."""
     if asked.program is None:
         if asked.command is None:
-            _check_for_agent(places)
             return None
         return find_in_command(asked.command, places, asked.cwd)
     try:
@@ -138,13 +150,26 @@ def _program(asked: Asked, places: Places) -> Program | None:
             raise error from None
 
 
-def _check_for_agent(places: Places) -> None:
-    """Raise UserError if a script near the sweep file gives the file to W&B's agent.
+def _with_agents_script(asked: Asked, places: Places) -> tuple[Asked, tuple[str, ...]]:
+    """Return what a sweep file says, with a program and a note if a script gives it to W&B's agent.
 
-    Such a file needs no program in W&B; here, the script is the program.
+    Such a file needs no program in W&B. The script declares the sweep and calls the agent, which
+    gives it the parameters, so it gets no arguments.
     """
-    if places.file is None:
-        return
+    script = None
+    if asked.program is None and asked.command is None and places.file is not None:
+        script = _agents_script(places, places.file.name)
+    if script is None or places.file is None:
+        return asked, ()
+    note = (
+        f"{places.file.name} names no program; took {script}, which gives it to wandb.agent, and "
+        "starts without arguments; if it needs some, add `program:` and `command:`"
+    )
+    return replace(asked, program=script, command=_NO_ARGUMENTS), (note,)
+
+
+def _agents_script(places: Places, sweep_file: str) -> str | None:
+    """Return the script near the sweep file that gives it to W&B's agent, or None."""
     for root, folders in places.scopes():
         tree = Tree(root)
         for folder in folders:
@@ -153,12 +178,9 @@ def _check_for_agent(places: Places) -> None:
                 path = posixpath.join(inside, name)
                 if name.endswith(".py") and tree.is_file(path) and tree.size(path) <= LARGEST:
                     source = tree.read(path, LARGEST)
-                    if b"wandb.agent(" in source and places.file.name.encode() in source:
-                        raise UserError(
-                            f"{places.file.name} names no program; {path} gives it to wandb.agent, "
-                            f"so add the line `program: {path}` (and `command:` if the script "
-                            "needs options of its own)"
-                        )
+                    if b"wandb.agent(" in source and sweep_file.encode() in source:
+                        return path
+    return None
 
 
 def _runs_python(program: Program, asked: Asked) -> bool:

@@ -139,7 +139,7 @@ class _Search:
         machine, or from above the project, ends with a path in this one; and folders are renamed.
         """
         parts = _parts(name)
-        if not parts or _suffix(name) not in _SUFFIXES:
+        if not parts or _suffix(name) not in _SUFFIXES or self.leaves(name):
             return None
         for start in range(1, len(parts)):
             inside = "/".join(parts[start:])
@@ -152,6 +152,11 @@ class _Search:
             return None
         base = hits[0].removesuffix("/".join(parts)).rstrip("/") if ends else ""
         return Program(self.tree, hits[0], base, notes=(_taken(name, hits[0]),))
+
+    def leaves(self, name: str) -> bool:
+        """Whether a path with `..` leads out of the tree from every folder."""
+        is_relative = name.startswith("..")
+        return is_relative and all(self.tree.relative(name, base) is None for base in self.bases)
 
     def everywhere(self, name: str) -> list[str]:
         """Return the paths of all files of that name, in any case, outside data and caches."""
@@ -199,11 +204,15 @@ def _split(name: str) -> tuple[str, str]:
 def _missing(name: str, searches: Sequence[_Search], places: Places) -> str:
     """Return why a program cannot be found, and what was perhaps meant."""
     folders = dict.fromkeys(str(folder) for search in searches for folder in search.folders)
+    hint = _hint(name, searches)
     if _is_outside(name, places):
+        how = "is an absolute path outside" if Path(name).is_absolute() else "leaves"
         return (
-            f"program: {name} is outside the project; move it into {places.root}, or give the "
-            "folder that contains it as the project with --root"
+            f"program: {name} {how} the project; move it into {places.root}, or give a folder "
+            f"that contains both as the project, with --root{hint}"
         )
+    if all(search.leaves(name) for search in searches):
+        return f"program: {name} leaves the project; give a path inside it{hint}"
     for search in searches:
         for base in search.bases:
             inside = search.tree.relative(name, base)
@@ -212,7 +221,6 @@ def _missing(name: str, searches: Sequence[_Search], places: Places) -> str:
             if inside and (search.tree.root / inside).exists():
                 full = search.tree.root / inside
                 return f"program: {full} is neither a file nor a folder; name one that is"
-    hint = _hint(name, searches)
     shown = [*folders]
     where = " or ".join(shown[:3]) + (" or above" if len(shown) > 3 else "")
     return f"program: {name} does not exist in {where}{hint}"

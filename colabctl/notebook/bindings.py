@@ -72,9 +72,9 @@ class _Finder(ast.NodeVisitor):
 
     def visit_If(self, node: ast.If) -> None:
         self.visit(node.test)
-        known = _truth(node.test)
-        if known is not None:
-            self._visit_all(node.body if known else node.orelse)
+        value = _truth(node.test)
+        if value is not None:
+            self._visit_all(node.body if value else node.orelse)
             return
         self._guards.append(_names(node.test))
         self._visit_branches([node.body, node.orelse])
@@ -100,15 +100,15 @@ class _Finder(ast.NodeVisitor):
     def _visit_branches(self, branches: Sequence[Sequence[ast.AST]]) -> None:
         """Visit branches of which one runs; what all of them overwrite is certain."""
         outer = self.bindings
-        found: list[list[Binding]] = []
+        bound_in: list[list[Binding]] = []
         for branch in branches:
             self.bindings = []
             self._visit_all(branch)
-            found.append(self.bindings)
+            bound_in.append(self.bindings)
         every = frozenset.intersection(
-            *(frozenset(b.name for b in bound if b.certain and b.overwrites) for bound in found)
+            *(frozenset(b.name for b in bound if b.certain and b.overwrites) for bound in bound_in)
         )
-        for bound in found:
+        for bound in bound_in:
             outer += [replace(b, certain=b.certain and b.name in every) for b in bound]
         self.bindings = outer
 

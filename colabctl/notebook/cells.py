@@ -3,6 +3,7 @@
 import ast
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -90,8 +91,8 @@ def _parse(source: str) -> _Parsed:
         except (ValueError, RecursionError, MemoryError):  # a null byte, a thousand brackets
             break
         else:
-            found = tuple(magics[line] for line in sorted(magics))
-            return _Parsed(tree, tuple(sorted(unparsed)), found)
+            ordered = tuple(magics[line] for line in sorted(magics))
+            return _Parsed(tree, tuple(sorted(unparsed)), ordered)
         if at in changed:  # the cause is further up, perhaps a bracket in an earlier magic
             candidates = (i for i, line in enumerate(lines) if i not in changed and _is_magic(line))
             at = next(candidates, -1)
@@ -131,6 +132,15 @@ def _neutralise(lines: list[str], at: int) -> tuple[Magic | None, set[int]]:
     for following in range(at + 1, last + 1):
         lines[following] = ""
     return magic, set(range(at, last + 1))
+
+
+def written_files(code: Iterable[CodeCell]) -> frozenset[str]:
+    """Return the files that cells write before others import or run them, as the cells name them.
+
+    What is at these places in the project comes from an earlier run, so it is not part of the code.
+    """
+    magics = (magic for cell in code for magic in cell.magics)
+    return frozenset(magic.written for magic in magics if magic.written is not None)
 
 
 def loops_over_tasks(tree: ast.Module) -> bool:

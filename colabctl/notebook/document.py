@@ -110,7 +110,7 @@ def normal_form(content: bytes) -> bytes:
 
 
 def cell_id(number: int) -> str:
-    """Return the id of a cell by its number, from 1, whoever saved the file."""
+    """Return the id of a cell by its number, from 1, so that it stays when the file is saved."""
     return f"cell-{number}"
 
 
@@ -139,8 +139,8 @@ def _cell(number: int, value: Any) -> Cell:
         kind, text = "markdown", f"# {text}"
     tags = _mapping(parts.get("metadata")).get("tags")
     names = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    known: CellKind = "code" if kind == "code" else "markdown" if kind == "markdown" else "raw"
-    return Cell(known, text, tuple(dict.fromkeys(names)))
+    node_kind: CellKind = "code" if kind == "code" else "markdown" if kind == "markdown" else "raw"
+    return Cell(node_kind, text, tuple(dict.fromkeys(names)))
 
 
 def _parts(number: int, cell: Cell) -> dict[str, Any]:

@@ -51,6 +51,14 @@ class Magic:
         """Return how the magic is written, without its argument."""
         return f"{'%' if self.body is None else '%%'}{self.name}" if self.name else "!"
 
+    @property
+    def written(self) -> str | None:
+        """The file that %%writefile writes, as the cell names it; None for another magic."""
+        if self.name not in ("writefile", "file") or self.body is None:
+            return None
+        names = [word for word in self.argument.split() if not word.startswith("-")]
+        return names[-1].strip("'\"") if names else None
+
     def commands(self) -> Iterator[tuple[int, str]]:
         """Yield the shell commands that it runs, with their line numbers."""
         if self.name in _SHELL_BODIES or (self.name == "script" and "sh" in self.argument):

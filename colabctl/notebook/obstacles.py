@@ -9,7 +9,7 @@ from colabctl.notebook.cells import CodeCell
 from colabctl.notebook.magics import INSTALL, KNOWN, Magic
 
 COLAB = "google.colab"
-_ASK = "a task has nobody to ask"
+_ASK = "a task has no one to ask"
 # Calls that cannot succeed in a task, and what to do instead.
 _IMPOSSIBLE = {
     "input": f"{_ASK}; use a parameter",
@@ -30,7 +30,7 @@ _DIFFERENT = {
     "huggingface_hub.login": f"{_ASK}; name HF_TOKEN in `secrets:` of colabctl.yaml",
     "os.kill": "if it ends the kernel, it ends the task",
 }
-_TENSORBOARD = "nobody sees TensorBoard in a task, so it is not started"
+_TENSORBOARD = "no one sees TensorBoard in a task, so it is not started"
 _MAGICS = {
     "load": "it runs nothing in a task; use %run",
     "loadpy": "it runs nothing in a task; use %run",
@@ -42,6 +42,7 @@ _MAGICS = {
 _EXTENSION = (
     "no cell above loads an extension that has it; add the line %load_ext ..., or remove it"
 )
+_MOST_NAMES = 5  # of packages in a note
 _PACKAGE = re.compile(r"[A-Za-z][\w.-]*")
 # Commands that succeed only once, and what to write instead.
 _ONCE = (
@@ -81,11 +82,10 @@ class Obstacle(NamedTuple):
 
 def obstacles(code: tuple[CodeCell, ...], body: int = 0) -> Iterator[Obstacle]:
     """Yield the obstacles in code cells; those from the index `body` on run for each task."""
+    code = tuple(cell for cell in code if "skip-execution" not in cell.tags)
     names = _imported(code)
     extensions = False
     for cell in code:
-        if "skip-execution" in cell.tags:
-            continue
         tolerated = "raises-exception" in cell.tags
         for magic in cell.magics:
             if magic.name in names:
@@ -101,6 +101,7 @@ def obstacles(code: tuple[CodeCell, ...], body: int = 0) -> Iterator[Obstacle]:
                 yield Obstacle(cell.number, call.lineno, f"{name}(): {_DIFFERENT[name]}")
             elif name == f"{COLAB}.drive.mount":
                 yield from _of_mount(cell, call)
+    yield from _installs(code, body)
     yield from _colab_paths(code)
 
 
@@ -110,7 +111,7 @@ def assumes_colab(code: tuple[CodeCell, ...]) -> bool:
     Code that checks for it, such as `try: import google.colab`, has a way to run elsewhere.
     """
     checks: set[bool] = set()
-    for cell in code:
+    for cell in (cell for cell in code if COLAB in cell.source):
         checks.update(False for magic in cell.magics if magic.argument.startswith(COLAB))
         todo: list[tuple[ast.AST, bool]] = [(cell.tree, False)]
         while todo:
@@ -142,19 +143,11 @@ def _of_magic(cell: CodeCell, magic: Magic, extensions: bool, *, below: bool) ->
     elif magic.name and magic.name not in KNOWN and not extensions:
         yield Obstacle(*at, f"IPython does not know {magic}: {_EXTENSION}")
     for line, command in magic.commands():
-        for text in _of_command(command, below=below):
+        for text in _of_command(command):
             yield Obstacle(cell.number, line, text)
 
 
-def _of_command(command: str, *, below: bool) -> Iterator[str]:
-    for match in INSTALL.finditer(command):
-        packages = [
-            word for word in match[1].replace('"', "").replace("'", "").split()
-            if _PACKAGE.match(word)
-        ]  # fmt: skip
-        what = ", ".join(packages[:5]) or "packages"
-        again = "for every task; move it above the parameters cell" if below else "on each worker"
-        yield f"{what} will be installed {again}"
+def _of_command(command: str) -> Iterator[str]:
     for pattern, name, better in _ONCE:
         if pattern.search(command):
             yield f"{name} fails if it has run before; write: {better}"
@@ -163,24 +156,46 @@ def _of_command(command: str, *, below: bool) -> Iterator[str]:
             yield f"{name} asks before it starts, but {_ASK}; add {option}"
 
 
+def _installs(code: tuple[CodeCell, ...], body: int) -> Iterator[Obstacle]:
+    """Yield what is installed above the index `body`, and what below, each together."""
+    for below, when in (
+        (False, "on each worker"),
+        (True, "for every task; move this above the parameters cell"),
+    ):
+        matches = [
+            (cell.number, line, match[1])
+            for cell in code
+            for magic in cell.magics
+            for line, command in magic.commands()
+            for match in INSTALL.finditer(command)
+            if (cell.index > body) is below
+        ]
+        words = [word for *_, text in matches for word in re.sub("[\"']", "", text).split()]
+        packages = list(dict.fromkeys(filter(_PACKAGE.match, words)))
+        if matches:
+            more = f" and {len(packages) - _MOST_NAMES} more" if len(packages) > _MOST_NAMES else ""
+            what = ", ".join(packages[:_MOST_NAMES]) or "packages"
+            yield Obstacle(*matches[0][:2], f"{what}{more} will be installed {when}")
+
+
 def _colab_paths(code: tuple[CodeCell, ...]) -> Iterator[Obstacle]:
     """Yield the first path that only exists in Colab."""
     for cell in code:
-        found = [
+        matches = [
             (node.lineno, node.value)
             for node in ast.walk(cell.tree)
             if isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and _COLAB_PATH.match(node.value)
         ]
-        found += [
+        matches += [
             (magic.line, word)
             for magic in cell.magics
             for word in magic.argument.split()
             if _COLAB_PATH.match(word)
         ]
-        if found:
-            line, path = min(found)
+        if matches:
+            line, path = min(matches)
             text = f"{path!r:.70} exists only in Colab; write a path relative to the project"
             yield Obstacle(cell.number, line, text)
             return

@@ -22,9 +22,9 @@ def check(notebook: Notebook, names: Iterable[str], *, warm: bool = True) -> tup
     assign, one that a later cell assigns again.
     """
     cell = notebook.parameters
-    found = list(obstacles(notebook.code, cell.index if cell else len(notebook.cells)))
+    hurdles = list(obstacles(notebook.code, cell.index if cell else len(notebook.cells)))
     if cell is None:
-        return _checked(notebook, found, [], [])
+        return _checked(notebook, hurdles, [], [])
     names = list(names)
     usable = [name for name in names if name.isidentifier() and not keyword.iskeyword(name)]
     problems = [
@@ -43,14 +43,14 @@ def check(notebook: Notebook, names: Iterable[str], *, warm: bool = True) -> tup
     notes = [text for certain, text in again if not certain]
     notes += [*_derived(cell, usable, bound), *_star_imports(later), *_not_python(notebook)]
     notes += _no_result(notebook)
-    return _checked(notebook, found, problems, notes)
+    return _checked(notebook, hurdles, problems, notes)
 
 
 def _checked(
-    notebook: Notebook, found: Iterable[Obstacle], problems: list[str], notes: list[str]
+    notebook: Notebook, hurdles: Iterable[Obstacle], problems: list[str], notes: list[str]
 ) -> tuple[str, ...]:
     """Return the notes; raise UserError if there are problems."""
-    for obstacle in found:
+    for obstacle in hurdles:
         (problems if obstacle.certain else notes).append(str(obstacle))
     if problems:
         raise UserError("\n".join(f"{notebook.name}: {problem}" for problem in problems))
@@ -74,7 +74,7 @@ def _unassigned(cell: CodeCell, names: list[str], bound: list[Binding]) -> Itera
 
 def _overwritten(later: list[CodeCell], names: list[str]) -> Iterator[tuple[bool, str]]:
     """Yield what assigns a parameter again, and whether it does so on every run."""
-    found: dict[tuple[str, bool], str] = {}
+    texts: dict[tuple[str, bool], str] = {}
     for cell in later:
         for binding in bindings(cell.tree):
             if binding.name not in names or not binding.overwrites:
@@ -87,9 +87,9 @@ def _overwritten(later: list[CodeCell], names: list[str]) -> Iterator[tuple[bool
                 if binding.certain
                 else f"{line} may assign {name} again, and then the sweep's value is lost: {shown}"
             )
-            found.setdefault((name, binding.certain), text)
-    certain = {name for name, is_certain in found if is_certain}
-    for (name, is_certain), text in found.items():
+            texts.setdefault((name, binding.certain), text)
+    certain = {name for name, is_certain in texts if is_certain}
+    for (name, is_certain), text in texts.items():
         if is_certain or name not in certain:
             yield is_certain, text
 

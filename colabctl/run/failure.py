@@ -67,7 +67,13 @@ def describe(
         output = f"{output}\n{conceal(_traceback(error))}".strip()
         if is_passed_on(traceback.format_exception_only(error)[0]):
             line = reason(output) or line
-    return line, last_lines(output)
+    return _with_fix(line), last_lines(output)
+
+
+def _with_fix(line: str) -> str:
+    """Return a failure's line with the command that installs W&B, if that is what is missing."""
+    missing = line.endswith("ModuleNotFoundError: No module named 'wandb'")
+    return f"{line}; run: pip install wandb" if missing else line
 
 
 def explained(ending: str, output: str) -> str:

@@ -5,7 +5,7 @@ import re
 import yaml
 
 from colabctl.yamlfile.lookalikes import invisible
-from colabctl.yamlfile.problems import Place
+from colabctl.yamlfile.problems import Place, shown
 
 _FIXES = {
     "mapping values are not allowed": "put text that contains a colon in quotes",
@@ -20,6 +20,8 @@ _FIXES = {
     "cannot start any token": "put this text in quotes",
 }
 _GLUED = re.compile(r"\s*(?:- )?[\w.-]+:[^\s:/\\]")
+_GLUED_BRACKET = re.compile(r"[\w.-]:[\[{]")
+_TEXT_WITH_COLON = re.compile(r"\s*(?:- )?([\w.-]+): ([^\[{\"'].*: .*)")
 _KEY = re.compile(r"\s+[\w.-]+:")
 _FULL_WIDTH = {"\uff1a": ":", "\uff0c": ",", "\u3001": ","}
 
@@ -43,10 +45,14 @@ def _fix(complaint: str, lines: list[str], place: Place) -> str:
                 return f"write {ascii_mark} instead of {mark} in line {number}"
         if name := invisible(each):
             return f"replace {name} by an ordinary one in line {number}"
+        if _GLUED_BRACKET.search(each):
+            return f"write a space after the colon in line {number}"
     if "mapping values" in complaint or "':'" in complaint:
         for number, each in numbered:
             if _GLUED.match(each):
                 return f"write a space after the colon in line {number}"
         if _KEY.fullmatch(line[: place.column]):
             return "is this line indented like its neighbours?"
+        if match := _TEXT_WITH_COLON.fullmatch(line.rstrip()):
+            return f"put text that contains a colon in quotes: {match[1]}: {shown(match[2])}"
     return next((fix for part, fix in _FIXES.items() if part in complaint), "fix this line")

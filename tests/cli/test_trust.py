@@ -109,38 +109,32 @@ def test_the_cells_of_a_notebook_are_shown_and_compared(
         "+# %%",
         "+    x + 2",
     ]
-    node = json.loads(changed)
-    node["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "hello"}]
-    project.declare("third", sweep, json.dumps(node))
-    third = project.run("trust", "third", **bens)
-    assert "MAIN.ipynb: only outputs or metadata changed; the cells are the same" in third.out
 
 
 def test_a_notebook_that_a_command_reads_is_shown_as_the_command_reads_it(
     project: Project, bens: dict[str, str]
 ) -> None:
     sweep = SWEEP.replace("train.py:train", "MAIN.ipynb")
-    node = json.loads(content("# parameters\nx = 0"))
-    project.declare("main", sweep, json.dumps(node))
+    notebook = content("# parameters\nx = 0").decode()
+    project.declare("main", sweep, notebook)
     looked = project.run("trust", "main", "--yes", **bens).out
     assert "sweep main: MAIN.ipynb, a notebook, run once for each task\n" in looked
-    node["metadata"]["payload"] = "rm -rf ~"
-    by_bash = sweep + "command: [bash, MAIN.ipynb]\n"
-    project.declare("other", by_bash, json.dumps(node))
+    project.declare("other", sweep + "command: [bash, MAIN.ipynb]\n", notebook)
     looked = project.run("trust", "other", **bens).out
     assert "sweep other: MAIN.ipynb, a program, started for each task\n" in looked
-    assert "rm -rf ~" in looked
     assert "the same" not in looked
 
 
-def test_a_notebook_that_is_not_the_program_is_shown_as_a_file(
+def test_of_a_notebook_only_what_runs_is_frozen_and_shown(
     project: Project, bens: dict[str, str]
 ) -> None:
     node = json.loads(content("import os"))
     node["metadata"]["payload"] = "rm -rf ~"
     project.write("further.ipynb", json.dumps(node))
     project.declare("first2", f"{SWEEP}code: [further.ipynb]\n", TRAIN)
-    assert '"payload": "rm -rf ~"' in project.run("trust", "first2", **bens).out
+    looked = project.run("trust", "first2", **bens).out
+    assert '"import os"' in looked
+    assert "payload" not in looked
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,8 @@ def test_a_program_in_another_place_is_told(project: Path) -> None:
         ("src/trian.py", "did you mean src/train.py?"),
         ("twin.py", "is it one of a/twin.py, b/twin.py?"),
         ("conf", "conf is a folder; name the file in it to run"),
-        ("../outside.py", "is outside the project; move it into"),
+        ("../outside.py", "leaves the project; move it into"),
+        ("../main.py", "leaves the project; give a path inside it; did you mean main.py?"),
         ("src.nothing", "program: src.nothing does not exist"),
         ("no-such-command", "program: no-such-command does not exist"),
         ("train.py:fit", "has no function 'fit'"),
@@ -107,10 +108,12 @@ def test_a_program_outside_the_project_comes_with_its_own_repository(
     assert made.code.origin == (tmp_path / "clone").resolve()
 
 
-def test_a_script_for_an_agent_is_named_when_the_file_names_no_program(project: Path) -> None:
+def test_a_script_that_gives_the_file_to_an_agent_is_its_program(project: Path) -> None:
     lay_out(project, {"go.py": "cfg = load('s.yaml')\nwandb.agent(wandb.sweep(cfg), train)"})
-    with pytest.raises(UserError, match=r"s\.yaml names no program; go\.py gives it to wandb"):
-        frozen(project, None)
+    result = frozen(project, None)
+    assert result.program == "go.py"
+    assert result.command == ("${env}", "${interpreter}", "${program}")
+    assert "s.yaml names no program; took go.py" in result.notes[0]
     assert frozen(project, None, file="other.yaml").program is None
 
 

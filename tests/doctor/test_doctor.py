@@ -14,7 +14,7 @@ import pytest
 from colabctl.sharedfs.mounts import guard_for, mount_of
 from tests.drive import Drive
 from tests.eventual.group import Group
-from tests.processes import Project, clean
+from tests.processes import PATIENCE, Project, clean
 
 SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
 TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
@@ -23,7 +23,7 @@ TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
 def colabctl(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "colabctl", *arguments],
-        capture_output=True, text=True, check=False, env={**clean(os.environ), **environ}, timeout=120,
+        capture_output=True, text=True, check=False, env={**clean(os.environ), **environ}, timeout=PATIENCE,
     )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def test_two_machines_measure_how_late_files_arrive(drives: Callable[..., Drive]
     assert figures["rounds"] == 2
     assert 0.2 < figures["there_and_back_seconds"] < 10
     assert abs(figures["clock_ahead_seconds"]) < 2  # it is one machine after all
-    out, _ = answering.communicate(timeout=60)
+    out, _ = answering.communicate(timeout=PATIENCE)
     assert json.loads(out)["answered"] == 2
 
 

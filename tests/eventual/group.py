@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.drive import Drive
-from tests.processes import clean
+from tests.processes import PATIENCE, clean
 
 _NAP = """
 import time
@@ -69,7 +69,7 @@ class Group:
     def command(self, machine: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "colabctl", *arguments],
-            capture_output=True, text=True, env=self.environ(machine), check=False, timeout=120,
+            capture_output=True, text=True, env=self.environ(machine), check=False, timeout=PATIENCE,
         )  # fmt: skip
 
     def status(self, machine: int) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Group:
         return rows
 
 
-def eventually(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def eventually(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait until a condition is true; fail if that takes too long."""
     until = time.monotonic() + seconds
     while not condition():

@@ -8,6 +8,7 @@ import pytest
 
 from tests.drive import Drive
 from tests.eventual.group import Group, eventually
+from tests.processes import PATIENCE
 
 LATE = {"median": 0.1, "worst": 0.5}
 
@@ -20,7 +21,7 @@ def test_a_worker_survives_a_mount_that_does_not_answer_for_a_while(
     worker = group.work(0)
     eventually(lambda: group.status(0)["done"] >= 1)
     group.drive.machine(0).fail(error, seconds=5)
-    assert worker.wait(90) == 0
+    assert worker.wait(PATIENCE) == 0
     said = worker.said()  # type: ignore[attr-defined]
     assert "trying again until it answers" in said
     assert "the folder answers again" in said
@@ -35,7 +36,7 @@ def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_recovered_later(
     worker = group.work(0)
     eventually(lambda: group.status(0)["done"] >= 1)
     machine.fill()
-    assert worker.wait(60) == 1
+    assert worker.wait(PATIENCE) == 1
     said = worker.said()  # type: ignore[attr-defined]
     assert "the last results of this worker are kept on this machine in" in said
     assert "Traceback" not in said
@@ -50,7 +51,7 @@ def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_recovered_later(
     assert group.status(0)["done"] > before
     again = group.command(0, "work", "--recover", "--root", str(group.root(0)))
     assert "nothing to recover" in again.stderr
-    assert group.work(0).wait(90) == 0
+    assert group.work(0).wait(PATIENCE) == 0
     assert sorted(row["index"] for row in group.results(0)) == list(range(30))
     assert group.status(0)["duplicates"] == 0
 
@@ -66,7 +67,7 @@ def test_nothing_is_written_below_a_path_that_is_no_longer_a_mount(
     eventually(lambda: "trying again until it answers" in worker.said())  # type: ignore[attr-defined]
     assert list(machine.path.iterdir()) == []
     machine.mount()
-    assert worker.wait(90) == 0
+    assert worker.wait(PATIENCE) == 0
     assert len({row["index"] for row in group.results(0)}) == 30
 
 
@@ -80,7 +81,7 @@ def test_a_machine_that_was_offline_for_a_while_loses_nothing(
     group.drive.machine(1).cut()
     time.sleep(2)
     group.drive.machine(1).rejoin()
-    assert [worker.wait(90) for worker in workers] == [0, 0]
+    assert [worker.wait(PATIENCE) for worker in workers] == [0, 0]
     group.drive.settle()
     assert sorted(row["index"] for row in group.results(0)) == list(range(16))
     assert group.results(1) == group.results(0)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.drive import Drive
 from tests.eventual.group import Group, eventually
+from tests.processes import PATIENCE
 
 LATE = {"median": 0.3, "worst": 1.5}
 
@@ -18,7 +19,7 @@ def test_four_machines_finish_a_sweep_and_agree_on_its_results(
 ) -> None:
     group = Group(drives(machines=4, partial=0.2, **LATE), tasks=40, seconds=0.2)
     workers = [group.work(machine) for machine in range(4)]
-    assert [worker.wait(120) for worker in workers] == [0, 0, 0, 0]
+    assert [worker.wait(PATIENCE) for worker in workers] == [0, 0, 0, 0]
     group.drive.settle()
 
     def agreed() -> bool:  # a listing may omit a new file; a later listing has it
@@ -35,7 +36,7 @@ def test_one_name_is_never_written_twice_and_nothing_is_edited(
 ) -> None:
     group = Group(drives(machines=3, **LATE), tasks=12, seconds=0.1)
     workers = [group.work(machine) for machine in range(3)]
-    assert [worker.wait(120) for worker in workers] == [0, 0, 0]
+    assert [worker.wait(PATIENCE) for worker in workers] == [0, 0, 0]
     group.drive.settle()
     names = [path.name for path in group.root(0).rglob("*")]
     assert not [name for name in names if " (1)" in name]
@@ -56,9 +57,9 @@ def test_a_lost_machine_loses_its_attempt_but_no_result(
     eventually(lambda: group.status(1)["done"] >= 1)
     doomed.send_signal(signal.SIGKILL)
     group.drive.machine(0).kill()
-    doomed.wait(30)
+    doomed.wait(PATIENCE)
     survivor = group.work(1, **lease)
-    assert survivor.wait(120) == 0
+    assert survivor.wait(PATIENCE) == 0
     assert sorted(row["index"] for row in group.results(1)) == list(range(10))
 
 
@@ -68,7 +69,7 @@ def test_sigterm_releases_the_tasks(drives: Callable[..., Drive]) -> None:
     eventually(lambda: group.status(0)["running"] == 1)
     worker.send_signal(signal.SIGTERM)
     eventually(lambda: group.status(0)["running"] == 0)
-    assert worker.wait(60) == 0
+    assert worker.wait(PATIENCE) == 0
     assert group.status(0)["pending"] == 4
     group.drive.settle()
     assert group.status(1)["pending"] == 4
@@ -79,7 +80,7 @@ def test_a_worker_exits_before_its_time_is_up(drives: Callable[..., Drive]) -> N
     group = Group(drives(machines=1, **LATE), tasks=50, seconds=0.5)
     start = time.monotonic()
     worker = group.work(0, "--max-time", "8s")
-    assert worker.wait(30) == 0
+    assert worker.wait(PATIENCE) == 0
     assert time.monotonic() - start < 9
     status = group.status(0)
     assert status["done"] >= 3
@@ -92,7 +93,7 @@ def test_at_the_end_a_worker_waits_until_its_files_are_uploaded(
 ) -> None:
     group = Group(drives(machines=2, median=2.0, worst=4.0), tasks=2, seconds=0.1)
     worker = group.work(0)
-    assert worker.wait(60) == 0
+    assert worker.wait(PATIENCE) == 0
     assert "all results are uploaded" in worker.said()  # type: ignore[attr-defined]
     group.drive.machine(0).kill()  # no files were left on it
     group.drive.deliver()

@@ -40,6 +40,8 @@ def plan_with(folder: Path, **changes: Any) -> Path:
      {"task_timeout": 0}, {"lease": 10**400}, {"heartbeat": 10**400},
      {"kernels": {**KERNELS, "fresh": "yes"}}, {"kernels": {**KERNELS, "kernel_tasks": -1}},
      {"kernels": {**KERNELS, "shell_errors": "eval"}}, {"kernels": {**KERNELS, "keep": ["all"]}},
+     {"process_tasks": -1}, {"process_tasks": True}, {"parameters": {"lr": "yes"}},
+     {"parameters": ["lr"]},
      {"kernels": {**KERNELS, "fresh": 1}}, {"kernels": ["fresh"]}],
 )  # fmt: skip
 def test_a_plan_that_no_one_could_have_declared_is_damaged(

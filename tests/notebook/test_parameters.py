@@ -202,7 +202,7 @@ def test_a_notebook_without_a_result_is_noted_with_the_command_that_proposes_one
 def test_what_cannot_work_is_an_error_and_what_may_not_is_a_note() -> None:
     (problem,) = problems(["lr"], DONE, "x = input('Name? ')")
     assert problem == (
-        "MAIN.ipynb: cell 3, line 1: input() cannot work: a task has nobody to ask; use a parameter"
+        "MAIN.ipynb: cell 3, line 1: input() cannot work: a task has no one to ask; use a parameter"
     )
     (note,) = check(notebook(CELL, DONE, "if ASK:\n    x = input('Name? ')"), ["lr"])
     assert note.startswith("MAIN.ipynb: cell 3, line 2: input() cannot work")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.errors import UserError
-from colabctl.notebook.cells import parse
+from colabctl.notebook.cells import parse, written_files
 from colabctl.notebook.reading import read
 from tests.notebook.notebooks import content, notebook
 
@@ -164,3 +164,14 @@ def test_any_text_can_be_a_cell(source: str) -> None:
 def test_a_thousand_lines_of_prose_in_a_code_cell_take_no_time() -> None:
     prose = "this is (no code at all\n" * 5000
     assert parse(prose)[1] == tuple(range(1, 5002))
+
+
+def test_files_that_cells_write_are_known() -> None:
+    cells = (
+        "%%writefile a.py\n1",
+        "%%writefile -a 'b.py'\n2",
+        "%%file c.txt\n",
+        "%writefile d",
+        "%%bash\n",
+    )
+    assert written_files(notebook("# parameters\nx = 1", *cells).code) == {"a.py", "b.py", "c.txt"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.processes import START_TOGETHER, Project
+from tests.processes import PATIENCE, START_TOGETHER, Project
 
 pytest.importorskip("optuna")
 
@@ -49,7 +49,7 @@ def test_several_workers_at_once_do_not_propose_the_same_point(project: Project)
     program = START_TOGETHER + TRAIN.replace("return", "start_together(3)\n    return")
     project.declare("many", sweep(24), program)
     workers = [project.start("work", "many", member=member) for member in ("ana", "ben", "ana")]
-    assert [worker.wait(120) for worker in workers] == [0, 0, 0]
+    assert [worker.wait(PATIENCE) for worker in workers] == [0, 0, 0]
     rows = project.results("many")
     assert len({row["worker"] for row in rows}) == 3
     assert len({(row["params"]["x"], row["params"]["kind"]) for row in rows}) == 24

@@ -28,7 +28,7 @@ WAITS_FOR_GO = """
 import pathlib, time
 def train(params, task):
     open(f"started-{task.name}", "w").close()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not pathlib.Path("go").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
 """
@@ -302,7 +302,7 @@ import os, pathlib, time
 def train(params, task):
     if task.attempt == 1:
         pathlib.Path("started-1").write_text(str(os.getppid()))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not pathlib.Path("woken").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
     return {"attempt": task.attempt}

@@ -216,7 +216,7 @@ MEET = """
 import pathlib, time
 def meet(name):  # no one continues until both kinds of worker are here
     pathlib.Path(name).touch()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (pathlib.Path("loop").exists() and pathlib.Path("worker").exists()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -279,7 +279,7 @@ def test_a_long_task_keeps_its_lease_while_the_loop_is_busy(project: Project) ->
         "        open('started', 'w').close()\n"
         "        beats = lambda: sum(f.read_text().count('heartbeat\"')\n"
         "            for f in pathlib.Path('sweeps/sample/journal').glob('*/*'))\n"
-        "        deadline = time.monotonic() + 30\n"
+        "        deadline = time.monotonic() + 120\n"
         "        while beats() < 4 and time.monotonic() < deadline:\n"
         "            sum(range(10000))\n"
         "        task.done(by='first')\n",

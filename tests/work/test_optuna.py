@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.processes import START_TOGETHER, Project
+from tests.processes import PATIENCE, START_TOGETHER, Project
 
 pytest.importorskip("optuna")
 
@@ -52,7 +52,7 @@ def test_several_workers_share_the_study(project: Project) -> None:
     program = START_TOGETHER + STUDY.replace("return abs", "start_together(2)\n    return abs")
     project.declare("shared", sweep(20), program)
     workers = [project.start("work", "shared", member=member) for member in ("ana", "ben")]
-    assert [worker.wait(120) for worker in workers] == [0, 0]
+    assert [worker.wait(PATIENCE) for worker in workers] == [0, 0]
     rows = project.results("shared")
     assert {row["member"] for row in rows} == {"ana", "ben"}
     assert len({row["params"]["x"] for row in rows}) == 20

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Project, until
+from tests.processes import PATIENCE, Project, until
 
 SWEEP = """
 method: grid
@@ -183,7 +183,7 @@ def test_the_first_task_that_reaches_the_target_ends_the_sweep(project: Project)
     program = """
 import time
 def train(params, task):
-    time.sleep(0.3)
+    time.sleep(3 if params["x"] > 10 else 0)  # the worker has time to stop the sweep
     return {"score": min(params["x"], 10)}
 """
     project.declare("enough", TARGET, program)
@@ -224,5 +224,5 @@ def train(params, task):
     working = project.start("work", "slow", "--jobs", "2")
     until(lambda: project.status("slow")["done"] == 1, "the target")
     (project.root / "go").touch()
-    assert working.wait(60) == 0
+    assert working.wait(PATIENCE) == 0
     assert project.status("slow")["done"] == 2

@@ -28,11 +28,10 @@ def test_code_that_is_swapped_while_a_worker_waits_does_not_run(project: Project
     journals = [project.journal(name, claim) for name in ("first", "second")]
     for journal in journals:
         journal.write_text(journal.read_text().replace('"lease": 30.0', '"lease": 3000.0'))
-    project.write("evil/train.py", "open('pwned', 'w')\n" + TRAIN)
-    project.write("evil/evil.yaml", SWEEP)
-    project.run(
-        "sweep", "evil/evil.yaml", member="ben", COLABCTL_APPROVALS=str(project.root.parent)
-    )
+    project.write("train.py", "open('pwned', 'w')\n" + TRAIN)
+    project.write("evil.yaml", SWEEP)
+    project.run("sweep", "evil.yaml", member="ben", COLABCTL_APPROVALS=str(project.root.parent))
+    project.write("train.py", TRAIN)
     worker = project.start("work", "first", "second")
     assert worker.stderr
     assert worker.stderr.readline() == "first: 0/2\n"  # it has looked at the code, and waits

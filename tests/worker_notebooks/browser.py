@@ -56,6 +56,6 @@ def shown(notebook: Path, place: Path) -> Page:
         f"--user-data-dir={place / 'profile'}", f"--window-size={WIDTH},{HEIGHT}", "--dump-dom",
         page.as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     [cells] = re.findall(r'<html[^>]* data-cells="([^"]*)"', done.stdout)
     return Page(json.loads(html.unescape(cells)))

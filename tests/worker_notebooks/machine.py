@@ -17,7 +17,7 @@ from nbclient.exceptions import CellExecutionError
 from tests.processes import clean
 
 _COLAB = Path(__file__).parent / "colab"
-_PATIENCE = 120  # seconds for a cell
+_PATIENCE = 600  # seconds for a cell
 
 
 @dataclass

@@ -140,6 +140,9 @@ def test_a_byte_order_mark_is_ignored() -> None:
         ("---\na: 1\n---\nb: 2", "3:1", "second document"),
         ("a: 1\n b: 2", "2:3", "indented like its neighbours"),
         ("a:\n  lr:0.1\n  wd: 3", "3:5", "write a space after the colon in line 2"),
+        ("a: {values:[1, 2]}", "1:11", "write a space after the colon in line 1"),
+        ("k:\n  a:{b: [1, 2]}", "2:15", "write a space after the colon in line 2"),
+        ("a: Exp: lr: 1", "1:7", 'in quotes: a: "Exp: lr: 1"'),
         ("a: 1\nb\uff1a [1\nc: 2", "3:1", "write : instead of \uff1a in line 2"),
         (
             "a:\n\u00a0 - b\n  - c",

@@ -105,6 +105,7 @@ class _Walk:
         self.seen: set[tuple[str, str]] = set()
         self.seen_texts: set[str] = set()
         self.packaging: list[str] = []
+        self.written: set[str] = set()  # what is there comes from an earlier run
 
     def run(self) -> None:
         for path in (self.start.program, *self.start.files):
@@ -117,6 +118,10 @@ class _Walk:
             references = self.references(path)
             if references.fault:
                 self.result.faulty[path] = references.fault
+            self.written |= {
+                posixpath.normpath(posixpath.join(self.start.cwd, name))
+                for name in references.written
+            }
             self.add_all(self.reached(path, references))
             folder = posixpath.dirname(path)
             if _suffix(path) in CODE and path not in self.packaging and folder not in self.folders:
@@ -124,7 +129,7 @@ class _Walk:
                 self.add_all(self.texts.next_to(folder))
 
     def add(self, path: str) -> None:
-        if path in self.result.files or path in self.result.large:
+        if path in self.result.files or path in self.result.large or path in self.written:
             return
         is_free = path == self.start.program or path.endswith(".ipynb")  # mostly outputs
         if self.tree.size(path) > LARGEST and not is_free:
@@ -235,7 +240,8 @@ class _Walk:
         if not each.level and is_known(each.module, self.tree.root):
             return
         top = name if in_project else each.module.partition(".")[0]
-        self.result.missing.setdefault(top, f"{path}:{each.line}")
+        if f"{top}.py" not in map(posixpath.basename, self.written):
+            self.result.missing.setdefault(top, f"{path}:{each.line}")
 
     def computed(self, prefix: str, path: str, line: int) -> Iterator[str]:
         """Yield all modules of the package that a computed name begins with."""

@@ -29,6 +29,7 @@ _SECRETS = (
     *("id_ed25519*", "*credential*", "*secret*", "service_account*", "service-account*"),
     *("token*.json", "token*.txt", "*_token.*", "*api_key*", "*apikey*", "kaggle.json"),
 )
+_SWEEP_IN_JSON = re.compile(rb"""["']?\b(method|parameters|program)["']?\s*:""")
 _SWEEP = re.compile(rb"(?m)^(method|parameters|program)[ \t]*:")
 
 
@@ -50,5 +51,6 @@ def is_secret(path: str) -> bool:
 
 def is_sweep_file(content: bytes) -> bool:
     """Whether YAML declares a sweep: a new one next to a program must not change its code."""
-    keys = {match[1] for match in _SWEEP.finditer(content)}
+    pattern = _SWEEP_IN_JSON if content.lstrip()[:1] == b"{" else _SWEEP
+    keys = {match[1] for match in pattern.finditer(content)}
     return b"method" in keys and len(keys) > 1

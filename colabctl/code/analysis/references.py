@@ -80,6 +80,7 @@ class References:
         roots: folders that it adds to sys.path.
         unknown: line numbers of imports whose module cannot be known.
         lists: whether it lists the modules of a package, to import them.
+        written: files that it writes itself before it imports or runs them.
         fault: why the file cannot be parsed, "" if it can.
     """
 
@@ -90,6 +91,7 @@ class References:
     roots: tuple[str, ...] = ()
     unknown: tuple[int, ...] = ()
     lists: bool = False
+    written: frozenset[str] = frozenset()
     fault: str = ""
 
 

@@ -15,6 +15,7 @@ _MODULE = re.compile(r"\s-m\s+([A-Za-z_][\w.]*)")
 _PYTHON_PATH = re.compile(r"PYTHONPATH=[\"']?([^\s\"';&]+)")
 _FOLDER = re.compile(r"(?:^|[;&]\s*)(?:cd|pushd)\s+([\w./-]+)", re.MULTILINE)
 _DOTTED = re.compile(r"(?<![\w./-])([A-Za-z_]\w*(?:\.\w+)+)(?![\w/-])")
+_WRITTEN = re.compile(r"^\s*%%(?:writefile|file)\s+(?!-a)([\w./-]+)")
 _MAGIC = re.compile(r"(?m)^\s*(?:[^=\n]{1,60}=\s*)?[!%]{1,2}(.*)$")
 
 
@@ -64,6 +65,7 @@ def of_notebook(content: bytes, scope: Scope) -> References:
         roots=(*python.roots, *shell.roots),
         unknown=python.unknown,
         lists=python.lists,
+        written=frozenset(name for source in sources for name in _WRITTEN.findall(source)),
     )
 
 

@@ -45,18 +45,18 @@ class Default:
         name: its name in the parameters cell.
         value: its value.
         line: the line that assigns it there.
-        found: the cell's number, and how the value is given there.
+        origin: the cell and the line that give the value.
         range: the range to search, as YAML.
-        known: whether its name, or a form, says that it is a hyper-parameter.
+        is_usual: whether its name, or a form, says that it is a hyper-parameter.
         edits: what removes the value from its place.
     """
 
     name: str
     value: Any
     line: str
-    found: str
+    origin: str
     range: str
-    known: bool
+    is_usual: bool
     edits: tuple[Edit, ...] = field(repr=False)
 
 
@@ -178,7 +178,7 @@ class _Literal:
             f"{name} = {text}",
             f"cell {cell.number}, line {node.lineno}",
             range_of_any(self.name, self.value),
-            known=True,
+            is_usual=True,
             edits=tuple(self.edits(name)),
         )
 
@@ -190,7 +190,7 @@ def _are_twins(one: str, other: str) -> bool:
 
 def _literals(code: Sequence[CodeCell]) -> Iterator[_Literal]:
     """Yield the constants with a name; those of one name and value together, and no other value."""
-    found: dict[str, _Literal] = {}
+    literals: dict[str, _Literal] = {}
     for cell in code:
         for name, node, is_setting, local in _named_constants(cell.tree):
             value = constant(node)
@@ -201,10 +201,10 @@ def _literals(code: Sequence[CodeCell]) -> Iterator[_Literal]:
                 continue
             if not is_setting and not ARGUMENTS.fullmatch(plain):
                 continue
-            literal = found.setdefault(plain, _Literal(plain, value, cell, [], is_setting))
+            literal = literals.setdefault(plain, _Literal(plain, value, cell, [], is_setting))
             if literal.value == value and type(literal.value) is type(value):
                 literal.nodes.append((cell, node))
-    yield from sorted(found.values(), key=lambda literal: not literal.is_setting)
+    yield from sorted(literals.values(), key=lambda literal: not literal.is_setting)
 
 
 def _named_constants(

@@ -42,13 +42,13 @@ class Measure:
     Attributes:
         name: the metric's name.
         expression: what computes it there; "" if the notebook already reports it with W&B.
-        found: where it comes from.
+        origin: where it comes from.
         rank: how well it suits a sweep; more is better.
     """
 
     name: str
     expression: str
-    found: str
+    origin: str
     rank: float
 
     @property
@@ -61,25 +61,25 @@ class Measure:
 
 def measures(code: Sequence[CodeCell]) -> list[Measure]:
     """Return what a notebook measures, the best first, each name once."""
-    found: dict[str, Measure] = {}
+    by_name: dict[str, Measure] = {}
     compiled = _compiled(code)
     lists = _lists(code)
     for cell in code:
         for measure in _of_cell(cell, compiled, lists):
             later = replace(measure, rank=measure.rank + cell.index / 1000)
-            if measure.name not in found or later.rank >= found[measure.name].rank:
-                found[measure.name] = later
-    return sorted(found.values(), key=lambda measure: -measure.rank)
+            if measure.name not in by_name or later.rank >= by_name[measure.name].rank:
+                by_name[measure.name] = later
+    return sorted(by_name.values(), key=lambda measure: -measure.rank)
 
 
-def chosen(found: Sequence[Measure]) -> list[Measure]:
+def chosen(ranked: Sequence[Measure]) -> list[Measure]:
     """Return the measures to propose: the best, and others that are almost as good."""
-    if not found:
+    if not ranked:
         return []
-    enough = found[0].rank - 6
+    enough = ranked[0].rank - 6
     several = {
         re.sub("accuracy", "acc", measure.name.lower()): measure
-        for measure in reversed(found)
+        for measure in reversed(ranked)
         if measure.rank >= enough
     }
     return list(reversed(several.values()))[:_MOST]

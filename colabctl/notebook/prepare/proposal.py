@@ -68,24 +68,26 @@ def propose(
             f"{name} has a parameters cell (cell {marked[0].number}) and records a result; "
             "write a sweep file with its name as `program:`"
         )
-    found = list(defaults(marked[:1] + [c for c in code if c not in marked] if marked else code))
+    candidates = list(
+        defaults(marked[:1] + [c for c in code if c not in marked] if marked else code)
+    )
     if marked:
-        found = [each for each in found if each.edits[0].cell == marked[0].index]
-    selected = _selected(found, parameters, name, marked)
+        candidates = [each for each in candidates if each.edits[0].cell == marked[0].index]
+    selected = _selected(candidates, parameters, name, marked)
     reported = _reported(code, metric, name, reports=reports)
     parts = json.loads(content.decode("utf-8-sig"))
     if "cells" not in parts:  # format 3
         parts = json.loads(encode(document))
     _edit(parts, code, [] if marked else selected, reported)
-    left = tuple(each.name for each in found if each not in selected)
+    left = tuple(each.name for each in candidates if each not in selected)
     sweep = _sweep_file(copy, selected, reported)
     return Proposal(_written(parts), sweep, tuple(selected), tuple(reported), left)
 
 
 def _selected(
-    found: list[Default], names: Sequence[str], notebook: str, marked: list[CodeCell]
+    candidates: list[Default], names: Sequence[str], notebook: str, marked: list[CodeCell]
 ) -> list[Default]:
-    by_name = {each.name: each for each in found}
+    by_name = {each.name: each for each in candidates}
     for name in names:
         if name not in by_name:
             near = nearest(name, by_name)
@@ -94,7 +96,7 @@ def _selected(
                 f"{notebook} assigns no constant {name} that a sweep could change{hint}"
             )
     selected = [by_name[name] for name in dict.fromkeys(names)] or [
-        each for each in found if each.known or marked
+        each for each in candidates if each.is_usual or marked
     ]
     if not selected:
         others = f" (such as {', '.join(list(by_name)[:5])})" if by_name else ""
@@ -108,14 +110,14 @@ def _selected(
 def _reported(
     code: Sequence[CodeCell], metric: str | None, notebook: str, *, reports: bool
 ) -> list[Measure]:
-    found = measures(code)
+    ranked = measures(code)
     if metric is None:
-        best = chosen(found)
-        logged = [measure for measure in found if not measure.expression]
-        return (logged or found)[:1] if reports else best
+        best = chosen(ranked)
+        logged = [measure for measure in ranked if not measure.expression]
+        return (logged or ranked)[:1] if reports else best
     measure = named(code, metric)
     if measure is None:
-        names = [each.name for each in found]
+        names = [each.name for each in ranked]
         hint = f"; it measures {', '.join(names)}" if names else ""
         raise UserError(f"no cell of {notebook} assigns {metric}{hint}")
     return [measure]

@@ -113,9 +113,9 @@ def _half_to_double(value: Any) -> str:
 
 
 def _one_of(value: Any) -> str:
-    for known in _CHOICES:
-        if isinstance(value, str) and value.lower() in known:
-            same = [value if each == value.lower() else each for each in known]
+    for values in _CHOICES:
+        if isinstance(value, str) and value.lower() in values:
+            same = [value if each == value.lower() else each for each in values]
             return choices(each.title() if value.istitle() else each for each in same)
     return fixed(value)
 

@@ -67,14 +67,14 @@ class Written:
         """Forget all but these files, and all imported modules but these."""
         for file in self.files() - files:
             file.unlink()
-        for name, module in list(sys.modules.items()):
-            origin = getattr(module, "__file__", None)
-            if name not in modules and origin and Path(origin).is_relative_to(self.folder):
+        for name in sys.modules.keys() - modules:
+            origin = getattr(sys.modules[name], "__file__", None)
+            if origin and str(origin).startswith(f"{self.folder}{os.sep}"):
                 del sys.modules[name]
 
 
-def extend(shell: Any, written: Written, beside: Path) -> None:
-    """Add Colab's magics to a kernel's shell; `beside` is the folder with the frozen notebook."""
+def extend(shell: Any, written: Written, neighbours: Path) -> None:
+    """Add Colab's magics to a kernel's shell; `neighbours` holds the frozen notebook."""
     system = _SYSTEM.system
     _SYSTEM.system = _one_install_at_a_time(system)
     # To find a magic also loads it: IPython would otherwise load it later, over ours.
@@ -83,7 +83,7 @@ def extend(shell: Any, written: Written, beside: Path) -> None:
         ("line_cell", "shell", _shell_magic(system)),
         ("line", "tensorflow_version", _tensorflow_version),
         ("cell", "writefile", _writefile(write, written)),
-        ("line", "run", _run(run, written, beside)),
+        ("line", "run", _run(run, written, neighbours)),
     ):
         shell.register_magic_function(function, kind, name)
     extensions = shell.extension_manager
@@ -141,19 +141,19 @@ def _writefile(write: Callable[[str, str], None], written: Written) -> Callable[
     return writefile
 
 
-def _run(run: Callable[..., Any], written: Written, beside: Path) -> Callable[[str], Any]:
+def _run(run: Callable[..., Any], written: Written, neighbours: Path) -> Callable[[str], Any]:
     start = Path.cwd()
 
     def find(name: str) -> str:
         """Return the file to run: what a cell wrote, what is frozen, or what is in this folder."""
-        places = [Path.cwd(), beside] if Path.cwd() != start else [beside, Path.cwd()]
+        places = [Path.cwd(), neighbours] if Path.cwd() != start else [neighbours, Path.cwd()]
         for suffix in ("", ".py", ".ipynb"):
             file = f"{name}{suffix}"
             for path in (written.path(file), *(place / file for place in places)):
                 if path.is_file():
                     return str(path)
-        found: str = get_py_filename(name)  # type: ignore[no-untyped-call]
-        return found
+        usual: str = get_py_filename(name)  # type: ignore[no-untyped-call]
+        return usual
 
     def run_file(line: str) -> Any:
         """Run a script or a notebook."""
@@ -189,7 +189,7 @@ def _plain_bars(module: Any) -> None:
 
 def _no_tensorboard(module: Any) -> None:
     def start(_: str) -> None:
-        print("TensorBoard is not started: nobody sees it in a task.")
+        print("TensorBoard is not started: no one sees it in a task.")
 
     module.start = start
 

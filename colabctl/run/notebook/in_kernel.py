@@ -90,10 +90,10 @@ _snapshot: _Snapshot | None = None
 _written: Written | None = None
 
 
-def prepare(folder: str, *, shell_errors: str, beside: str, colab: bool) -> None:
+def prepare(folder: str, *, shell_errors: str, neighbours: str, colab: bool) -> None:
     """Prepare a new kernel: set its folder, and make it report failures reliably.
 
-    `beside` is the folder with the frozen notebook, from which `%run` runs files. With `colab`,
+    `neighbours` is the folder with the frozen notebook, from which `%run` runs files. With `colab`,
     the kernel looks like Colab's where google.colab is installed.
     """
     global _written  # noqa: PLW0603 - as below
@@ -102,8 +102,9 @@ def prepare(folder: str, *, shell_errors: str, beside: str, colab: bool) -> None
     # IPython looks for modules in the current folder, where others write.
     sys.path[:] = [entry for entry in sys.path if entry not in ("", str(Path.cwd()))]
     os.chdir(folder)
+    shell.user_ns["_dh"][:] = [folder]  # for `%cd -`
     _written = Written(own)
-    extend(shell, _written, Path(beside))
+    extend(shell, _written, Path(neighbours))
     if colab:
         imitate_colab(shell)
     if hasattr(signal, "SIGTERM"):

@@ -50,7 +50,7 @@ class KernelPool:
     Args:
         environ: environment of a kernel that runs no task yet.
         cwd: the current folder of the cells.
-        beside: the folder with the frozen notebook.
+        neighbours: the folder with the frozen notebook.
         options: how kernels are used.
         fresh: whether each task gets a new kernel.
         colab: whether the cells mention google.colab or their kernel.
@@ -62,7 +62,7 @@ class KernelPool:
         self,
         environ: Mapping[str, str],
         cwd: Path,
-        beside: Path,
+        neighbours: Path,
         options: KernelOptions,
         *,
         fresh: bool,
@@ -73,7 +73,7 @@ class KernelPool:
         self.kernel: Kernel | None = None  # that runs cells, or is ready for the next task
         self._environ = environ
         self._cwd = cwd
-        self._beside = beside
+        self._neighbours = neighbours
         self._options = options
         self._fresh = fresh
         self._colab = colab
@@ -186,7 +186,7 @@ class KernelPool:
         await self.kernel.ready()
         options = {
             "shell_errors": self._options.shell_errors,
-            "beside": str(self._beside.absolute()),
+            "neighbours": str(self._neighbours.absolute()),
             "colab": self._colab,
         }
         await self._call(f"prepare({str(self._cwd)!r}, **{options!r})")

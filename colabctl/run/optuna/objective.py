@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Number
 from typing import Any, NoReturn
 
 from colabctl.run.failure import Pruned, TaskError
@@ -309,9 +310,13 @@ def _plain(choices: Sequence[Any]) -> list[Any]:
     """Return choices as JSON values, the same in every process."""
     values: list[Any] = []
     for number, choice in enumerate(choices):
+        # float() also converts objects that are more than a number.
+        is_object = hasattr(choice, "__float__") and not isinstance(choice, Number)
         try:
             (value,) = plain_metrics({"choice": choice}).values()
             json.dumps(value, allow_nan=False)
+            if is_object and not hasattr(choice, "item"):
+                raise TypeError(type(choice).__name__)
         except (TypeError, ValueError):
             value = _ADDRESS.sub("", repr(choice))[:_LONGEST]
             if value in values:

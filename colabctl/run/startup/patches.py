@@ -158,7 +158,7 @@ def _files(module: Any) -> None:
         print(f"There is no browser to download it, so it was copied: {target}")
 
     def upload(*_: Any, **__: Any) -> NoReturn:
-        """Refuse: there is nobody to choose a file."""
+        """Refuse: there is no one to choose a file."""
         raise RuntimeError(
             "a task has no browser to upload a file from; put the file into the project, and read "
             "it from there"

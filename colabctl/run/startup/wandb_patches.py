@@ -207,9 +207,9 @@ def _run(module: Any) -> None:
     copy = "copy the files into the project and read them there"
     _when_offline(run, "use_artifact", _refusing("use_artifact", copy))
     _when_offline(run, "use_model", _refusing("use_model", copy))
-    kept = _refusing("wandb.restore", "read the file from a folder in `colabctl.task().earlier`")
-    _when_offline(run, "restore", kept)
-    _when_offline(module, "restore", kept)
+    refuse = _refusing("wandb.restore", "read the file from a folder in `colabctl.task().earlier`")
+    _when_offline(run, "restore", refuse)
+    _when_offline(module, "restore", refuse)
     for name in ("link_artifact", "link_model"):
         _when_offline(
             run, name, lambda *_, **__: _tell("the W&B run is offline: nothing is linked")
@@ -262,8 +262,8 @@ def _note_missing(config: Any) -> None:
     import yaml  # noqa: PLC0415 - W&B has it
 
     with open(file, encoding="utf-8") as stream:
-        given = yaml.safe_load(stream) or {}
-    missing = [str(name) for name in config["parameters"] if name not in given]
+        parameters = yaml.safe_load(stream) or {}
+    missing = [str(name) for name in config["parameters"] if name not in parameters]
     if missing:
         _tell(
             f"the sweep file has no {', '.join(missing)}, which the script's own wandb.sweep has; "

@@ -4,7 +4,7 @@ Each line is one call, in the order of the calls, whatever process or run they b
 
     {"run": [pid, n], "step": 3, "flush": null, "values": {"loss": 0.5}}
     {"summary": [["best", {"best.epoch": 2}]], "removed": ["gone"]}
-    {"folder": "/tmp/.../offline-run-..."}       a run has begun, and has its log there
+    {"folder": "/tmp/.../offline-run-..."}       a run has started, and has its log there
     {"tensorboard": true}                        W&B also logs what TensorBoard's files contain
 """
 

@@ -202,7 +202,7 @@ class _InThisProcess:
         self._environ = environ
         self._keep = keep
         self._runs: WandbRuns | None = None
-        self._thread = threading.get_ident()
+        self._process, self._thread = os.getpid(), threading.get_ident()
         self._over = threading.Event()
         self._open = ExitStack()
 
@@ -210,6 +210,8 @@ class _InThisProcess:
         after_import("wandb", lambda _: self._follow())
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if os.getpid() != self._process:  # a process that the task forked
+            return
         self._over.set()
         if self._runs is not None:
             _tear_down(0 if kind is None else 1)
@@ -247,6 +249,8 @@ class _InThisProcess:
 
     def _after_log(self) -> None:
         """Pass on a call of `log` at once, and end the task there if it should stop."""
+        if os.getpid() != self._process:
+            return
         assert self._runs is not None
         self._runs.pass_on()
         if threading.get_ident() == self._thread and self._task.should_stop():

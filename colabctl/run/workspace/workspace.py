@@ -28,7 +28,7 @@ from colabctl.run.startup.paths import DROPPINGS, Paths, list_folder, remove, sy
 from colabctl.run.workspace.new_files import NewFiles
 from colabctl.task import Task
 
-_SHARE = 20  # looking for new entries takes at most a twentieth of the time
+_SHARE = 50  # looking for new entries takes at most a fiftieth of the time
 # A task this short (in seconds) has started no process; what it left is moved a little later.
 _INSTANT = 0.0002
 _STEP = 1.0  # seconds between looks while a task runs, and later up to:
@@ -101,10 +101,13 @@ class Workspace:
             except BaseException:
                 if os.getpid() == process:  # not in a process that the task forked
                     with suppress(OSError):
+                        self._restore_all(task.assignment.folder)
                         self.tidy()
                 raise
-            if os.getpid() == process and self._lasted():
-                self.tidy()
+            if os.getpid() == process:
+                self._restore_all(task.assignment.folder)
+                if self._lasted():
+                    self.tidy()
             return metrics
 
         return run_here
@@ -136,20 +139,31 @@ class Workspace:
     # -- before a task ----------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Restore frozen files that a task changed, and link to new entries of the project.
+        """Link to new entries of the project, and at first, restore frozen files.
 
         Until `tidy`, a thread keeps the workspace and the project in step.
         """
+        if self._thread is None:
+            self._restore_all()
         with self._lock:
-            for file, (original, signature) in self._frozen.items():
-                if _signature(file) != signature:
-                    self._restore(original, file)
             self._started = time.monotonic()
             if self._started >= self._look_at:
                 self._refresh()
         if self._thread is None:
             self._thread = threading.Thread(target=self._keep_in_step, daemon=True)
             self._thread.start()
+
+    def _restore_all(self, folder: str = "") -> None:
+        """Restore frozen files that a task changed; first copy them to the task's folder."""
+        for file, (original, signature) in self._frozen.items():
+            if _signature(file) == signature:
+                continue
+            if folder and os.path.isfile(file):
+                copy = f"{folder}{file[len(self._paths.workspace) :]}"
+                os.makedirs(os.path.dirname(copy), exist_ok=True)
+                shutil.copyfile(file, copy)
+            with self._lock:
+                self._restore(original, file)
 
     def _refresh(self) -> None:
         """Link to new entries of the project, and remove links to those that are gone."""

@@ -123,8 +123,8 @@ def _no_sweep(content: Any) -> str | None:
     match content:
         case None:
             return f"is empty; {what}"
-        case [dict() as sweep] if "method" in sweep or "parameters" in sweep:
-            return f"is a list, but {what}; remove the dash before the first key"
+        case [dict(), *_] if any("method" in item for item in content if isinstance(item, dict)):
+            return f"is a list, but {what}; remove the dashes before the keys"
         case str() if "\uff1a" in content:
             return f"contains {shown(content)}; write an ordinary : after each key, and a space"
         case str() if ":" in content:

@@ -10,7 +10,7 @@ from colabctl.search.language.fields import not_a_number
 from colabctl.search.language.problems import Problems, did_you_mean, listed
 from colabctl.search.space import continuous, discrete
 from colabctl.search.space.discrete import Constant, Distribution
-from colabctl.yamlfile.lookalikes import list_meant
+from colabctl.yamlfile.lookalikes import list_meant, number_meant
 from colabctl.yamlfile.problems import Path, dotted, shown
 
 UNREADABLE = Constant(None)
@@ -28,6 +28,7 @@ _NO_KEY = (
     "or a map that is itself the value under value:"
 )
 _NONE = "contains the text 'None', which is true in Python; for None, write null"
+_PIECE = "is a piece of a list; write the list in brackets, as in values: [0.1, 0.2]"
 _MIXED = "read as uniform, since one bound is not whole; add distribution: for another one"
 _EXPONENTS = "log_uniform takes exponents of e; did you mean log_uniform_values?"
 
@@ -76,8 +77,9 @@ def _kind(raw: dict[str, Any], path: Path, problems: Problems) -> str | None:
         problems.add(path, _NO_KEY)
         return None
     for key in unknown:
-        hint = did_you_mean(key, _KEYS)
-        problems.add((*path, key), f"is not a key of a parameter{hint}", key=True)
+        message = _PIECE if _is_piece(key, raw) else None
+        message = message or f"is not a key of a parameter{did_you_mean(key, _KEYS)}"
+        problems.add((*path, key), message, key=True)
     if unknown:
         return None
     if "distribution" not in raw:
@@ -91,6 +93,12 @@ def _kind(raw: dict[str, Any], path: Path, problems: Problems) -> str | None:
     hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
     problems.add((*path, "distribution"), f"{shown(kind)} is not a distribution{hint}")
     return None
+
+
+def _is_piece(key: str, raw: Mapping[str, Any]) -> bool:
+    """Return whether a key is a piece of a list, as in {values: 0.1, 0.2}."""
+    in_list = raw[key] is None and "values" in raw
+    return in_list and (number_meant(key) is not None or key.endswith((")", "]")))
 
 
 def _unclear(raw: dict[str, Any]) -> str:
@@ -199,7 +207,7 @@ def _note_odd_text(values: Any, path: Path, problems: Problems) -> None:
 
 def _is_number(text: str) -> bool:
     try:
-        return math.isfinite(float(text))
+        return text.isascii() and math.isfinite(float(text))
     except ValueError:
         return False
 

@@ -10,9 +10,11 @@ from colabctl.search.language.problems import Problems
 from colabctl.search.space.discrete import Constant
 from colabctl.search.space.overrides import ClashError, resolved
 from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space
-from colabctl.yamlfile.problems import Path, dotted
+from colabctl.yamlfile.problems import Path, dotted, shown
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_GLUED = re.compile(r"(?:values?|min|max|distribution|parameters|choices):\S")
+_SPACE = "write a space after the colon of each key, as in values: [1, 2]"
 _ODD_NAME = "W&B does not allow this name (only letters, digits, _ . and -); accepted here"
 
 _BARE_LIST = (
@@ -60,6 +62,8 @@ class ParametersReader:
                 self.problems.add(path, _BARE_LIST)
             case None:
                 self.problems.add(path, _EMPTY)
+            case str() if _GLUED.match(raw):
+                self.problems.add(path, f"is the text {shown(raw)}; {_SPACE}")
             case _:
                 note_none(raw, path, self.problems)
                 return Leaf(name, Constant(raw))

@@ -78,6 +78,7 @@ def test_another_sweep_file_beside_the_program_changes_nothing(tmp_path: Path) -
     lay_out(tmp_path, {"train.py": "", "config.yaml": "a: 1"})
     digest = frozen(tmp_path).code.digest
     lay_out(tmp_path, {"s2.yaml": "method: grid\nparameters: {x: {values: [1]}}\n"})
+    lay_out(tmp_path, {"s3.yaml": '{"method": "grid", "program": "train.py"}'})
     lay_out(tmp_path, {"results/x.yaml": "a: 1", "colabctl.yaml": "name: x"})
     assert frozen(tmp_path).code.digest == digest
 

@@ -76,7 +76,7 @@ def test_a_task_starts_in_the_folder_of_the_project_wherever_the_last_one_went(l
     (lab.root / "sub").mkdir()
     lab.run("%cd sub", value(CWD))
     assert lab.run(value(CWD)).metrics == {"v": str(lab.root)}
-    assert "UsageError" not in lab.run("%cd sub\n%cd -", value(CWD)).error
+    assert lab.run("%cd sub\n%cd -", value(CWD)).metrics == {"v": str(lab.root)}
     assert lab.run(value("len(_dh)")).metrics == {"v": 1}
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from colabctl.run.wandb.datastore import WandbLog
 from colabctl.run.wandb.runs import wandb_environment
 from colabctl.task import Assignment
-from tests.processes import Project
+from tests.processes import Project, end, until
 from tests.run.wandb.scripts import SWEEP
 
 if importlib.util.find_spec("wandb") is None and not os.environ.get("CI"):
@@ -26,12 +27,14 @@ while True:
 """
 
 
-def test_a_run_that_falls_behind_is_stopped_and_keeps_its_summary(project: Project) -> None:
-    more = """
+EARLY = """
 metric: {name: loss, goal: minimize}
 early_terminate: {type: hyperband, min_iter: 3, eta: 2}
 """
-    project.declare("behind", SWEEP.format(cases=[0, 1, 2, 3, 4], more=more), BEHIND)
+
+
+def others_are_better(project: Project, sweep: str) -> None:
+    """Let another worker have run all tasks but the first, with a loss of 0."""
     events: list[dict[str, Any]] = []
     for task in range(1, 5):
         attempt = {"task": task, "attempt": 1}
@@ -40,7 +43,12 @@ early_terminate: {type: hyperband, min_iter: 3, eta: 2}
             {"event": "report", **attempt, "reports": [[step, {"loss": 0.0}] for step in range(9)]},
             {"event": "done", **attempt, "seconds": 1.0, "metrics": {"loss": 0.0}},
         ]
-    project.journal("behind", *events, writer="ben-vm-1")
+    project.journal(sweep, *events, writer="ben-vm-1")
+
+
+def test_a_run_that_falls_behind_is_stopped_and_keeps_its_summary(project: Project) -> None:
+    project.declare("behind", SWEEP.format(cases=[0, 1, 2, 3, 4], more=EARLY), BEHIND)
+    others_are_better(project, "behind")
     worked = project.run("work", "behind")
     assert worked.code == 0, worked.err
     row = project.results("behind")[0]
@@ -68,6 +76,99 @@ with wandb.init() as run:
         "mode": "offline",
     }
     assert len(list(folder.glob("wandb/offline-run-*/run-*.wandb"))) == 1
+
+
+LIVE = """
+import os, time, wandb
+run = wandb.init()
+run.log({"loss": 3.0}, step=0)
+while not os.path.exists("results/go"):
+    time.sleep(0.05)
+run.finish()
+"""
+
+
+def test_a_call_of_log_is_a_report_while_the_script_is_running(project: Project) -> None:
+    project.declare("live", SWEEP.format(cases=[0], more=""), LIVE)
+    working = project.start("work", "live")
+    until(lambda: project.reports("live"), "a report")
+    project.write("results/go", "")
+    assert end(working).code == 0
+    assert [each["values"] for each in project.reports("live")] == [{"loss": 3.0}]
+    assert project.results("live")[0]["metrics"] == {"loss": 3.0}
+
+
+LATE = """
+def train(params, task):
+    import wandb
+    run = wandb.init(config={"x": 7}, mode="online")
+    for step in range(30):
+        run.log({"loss": run.config.x})
+
+if __name__ != "__main__":
+    import wandb
+    wandb.agent(wandb.sweep({"method": "grid"}), function=train)
+    del wandb
+"""
+
+
+def test_a_function_that_falls_behind_ends_at_its_next_log(project: Project) -> None:
+    text = (
+        f"method: grid\nprogram: f.py:train\nparameters: {{x: {{values: [1, 2, 3, 4, 5]}}}}{EARLY}"
+    )
+    project.declare("late", text, LATE)
+    others_are_better(project, "late")
+    assert project.run("work", "late").code == 0
+    row = project.results("late")[0]
+    assert (row["status"], row["metrics"]) == ("pruned", {"loss": 1})
+    reports = [each for each in project.reports("late") if each["task"] == 0]
+    assert 3 <= len(reports) < 30
+
+
+def test_wandbs_own_files_are_kept_where_the_sweep_says_so(project: Project) -> None:
+    text = """
+method: grid
+program: f.py:train
+parameters: {x: {value: 1}}
+keep_wandb: KEEP
+"""
+    for name, keep in (("kept", "true"), ("gone", "false")):
+        project.declare(name, text.replace("KEEP", keep), LATE)
+        assert project.run("work", name).code == 0
+    [log] = project.root.glob("**/*.wandb")
+    assert log.is_relative_to(project.root / "sweeps" / "kept" / "runs")
+    assert WandbLog(log).read()
+
+
+OBJECTIVE = """
+import wandb
+
+def objective(trial):
+    x = trial.suggest_float("x", 0, 1)
+    with wandb.init(mode="online") as run:
+        run.log({"twice": 2 * x})
+    return x
+"""
+
+
+def test_an_objective_may_log_with_wandb(project: Project) -> None:
+    pytest.importorskip("optuna")
+    text = "method: optuna\nprogram: o.py:objective\ntrials: 2\n"
+    project.declare("objective", text, OBJECTIVE)
+    assert project.run("work", "objective").code == 0
+    for row in project.results("objective"):
+        assert row["metrics"]["twice"] == 2 * row["metrics"]["value"]
+
+
+def test_without_wandb_the_reason_says_how_to_install_it(project: Project) -> None:
+    program = "raise ModuleNotFoundError(\"No module named 'wandb'\", name='wandb')\n"
+    project.declare("missing", SWEEP.format(cases=[0], more="max_retries: 0"), program)
+    assert project.run("work", "missing").code == 0
+    [row] = project.results("missing")
+    assert row["error"] == (
+        "the program ended with exit code 1: ModuleNotFoundError: No module named 'wandb'; "
+        "run: pip install wandb"
+    )
 
 
 FUNCTION = """

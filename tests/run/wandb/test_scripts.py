@@ -3,64 +3,26 @@
 import importlib.util
 import math
 import os
-import socket
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from tests.processes import new_project
-from tests.run.wandb.scripts import CASES, NAMES, SWEEP
+from tests.run.wandb.outcomes import Outcomes, outcomes_of
+from tests.run.wandb.scripts import CASES, NAMES
 
 if importlib.util.find_spec("wandb") is None and not os.environ.get("CI"):
     pytest.skip("needs wandb", allow_module_level=True)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of one of the scripts."""
-
-    row: dict[str, Any]
-    reports: list[tuple[int | None, dict[str, float]]]
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        assert self.row["status"] == "done", self.row
-        metrics: dict[str, Any] = self.row["metrics"]
-        return metrics
-
-
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Outcome]:
-    """Give the outcome of each script, all of which have run."""
-    project = new_project(tmp_path_factory.mktemp("wandb") / "churn")
-    with socket.create_server(("127.0.0.1", 0)) as network:
-        proxy = f"http://127.0.0.1:{network.getsockname()[1]}"
-        try:
-            project.declare("cases", SWEEP.format(cases=NAMES, more="max_retries: 0"), CASES)
-            worked = project.run(
-                "work", "cases", "--jobs", "2", HTTP_PROXY=proxy, HTTPS_PROXY=proxy
-            )
-        finally:
-            project.end_all()
-        assert worked.code == 0, worked.err
-        assert len(list(project.root.glob("**/*.wandb"))) == 1  # that of `here`
-        network.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            network.accept()
-    rows = {row["params"]["case"]: row for row in project.results("cases")}
-    reports = project.reports("cases")
-
-    def outcome(name: str) -> Outcome:
-        row = rows[name]
-        mine = [each for each in reports if each["task"] == row["index"]]
-        return Outcome(row, [(each["step"], each["values"]) for each in mine])
-
-    return outcome
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcomes]:
+    folder = tmp_path_factory.mktemp("wandb")
+    with outcomes_of(NAMES, CASES, folder) as outcomes:
+        assert len(list((folder / "churn").glob("**/*.wandb"))) == 1  # that of `here`
+        yield outcomes
 
 
-def test_parameters_win_over_the_configuration_of_a_run(ran: Callable[[str], Outcome]) -> None:
+def test_parameters_win_over_the_configuration_of_a_run(ran: Outcomes) -> None:
     assert ran("configuration").metrics == {
         "lr": 1e-5,
         "sum": 3 + 16 + 96,
@@ -72,12 +34,12 @@ def test_parameters_win_over_the_configuration_of_a_run(ran: Callable[[str], Out
     }
 
 
-def test_a_script_may_read_its_command_line_as_well(ran: Callable[[str], Outcome]) -> None:
+def test_a_script_may_read_its_command_line_as_well(ran: Outcomes) -> None:
     assert ran("arguments").metrics == {"lr": 1e-5, "same": True}
 
 
 def test_each_step_is_a_report_and_the_last_values_are_metrics(
-    ran: Callable[[str], Outcome],
+    ran: Outcomes,
 ) -> None:
     steps = ran("steps")
     *finite, (last, diverged) = steps.reports
@@ -92,7 +54,7 @@ def test_each_step_is_a_report_and_the_last_values_are_metrics(
     assert steps.metrics == {"accuracy": 0.5, "epoch": 0, "loss": None, "self": 5, "step": 4}
 
 
-def test_nested_names_are_joined_by_dots(ran: Callable[[str], Outcome]) -> None:
+def test_nested_names_are_joined_by_dots(ran: Outcomes) -> None:
     nested = ran("nested")
     assert nested.reports == [
         (0, {"val.f1": 0.5, "val.by.class.a": 1, "train/loss": 2, "x.y": 3}),
@@ -101,7 +63,7 @@ def test_nested_names_are_joined_by_dots(ran: Callable[[str], Outcome]) -> None:
     assert nested.metrics == {"val.f1": 0.75, "val.by.class.a": 1, "train/loss": 2, "x.y": 3}
 
 
-def test_metrics_are_the_summary_and_the_last_values(ran: Callable[[str], Outcome]) -> None:
+def test_metrics_are_the_summary_and_the_last_values(ran: Outcomes) -> None:
     assert ran("summaries").metrics == {
         "loss": 2,
         "loss.min": 1,
@@ -117,32 +79,32 @@ def test_metrics_are_the_summary_and_the_last_values(ran: Callable[[str], Outcom
     }
 
 
-def test_only_numbers_booleans_and_short_texts_are_metrics(ran: Callable[[str], Outcome]) -> None:
+def test_only_numbers_booleans_and_short_texts_are_metrics(ran: Outcomes) -> None:
     assert ran("media").reports == [(0, {"loss": 0.5})]
     assert ran("media").metrics == {"loss": 0.5, "word": "short", "flag": True}
 
 
-def test_of_several_runs_all_count_the_last_one_first(ran: Callable[[str], Outcome]) -> None:
+def test_of_several_runs_all_count_the_last_one_first(ran: Outcomes) -> None:
     assert ran("again").reports == [(0, {"fold": 0, "loss_0": 1}), (0, {"fold": 1, "loss_1": 1})]
     assert ran("again").metrics == {"fold": 1, "loss_0": 1, "loss_1": 1}
 
 
-def test_a_run_that_is_kept_in_the_project_is_found_there(ran: Callable[[str], Outcome]) -> None:
+def test_a_run_that_is_kept_in_the_project_is_found_there(ran: Outcomes) -> None:
     assert ran("here").metrics == {"loss": 1}
     assert ran("here").reports == [(0, {"loss": 1})]
 
 
-def test_metrics_from_the_task_itself_win(ran: Callable[[str], Outcome]) -> None:
+def test_metrics_from_the_task_itself_win(ran: Outcomes) -> None:
     assert ran("both").metrics == {"loss": 1, "accuracy": 2, "extra": 3}
     assert sorted(ran("both").reports) == [(0, {"loss": 1, "accuracy": 1}), (7, {"mine": 1})]
 
 
-def test_a_script_that_makes_no_run_is_done_without_metrics(ran: Callable[[str], Outcome]) -> None:
+def test_a_script_that_makes_no_run_is_done_without_metrics(ran: Outcomes) -> None:
     assert ran("unused").metrics == {}
 
 
 def test_a_run_that_crashes_has_failed_and_keeps_its_reports(
-    ran: Callable[[str], Outcome],
+    ran: Outcomes,
 ) -> None:
     crashed = ran("crashed")
     assert crashed.row["status"] == "failed"
@@ -152,7 +114,7 @@ def test_a_run_that_crashes_has_failed_and_keeps_its_reports(
     assert crashed.reports == [(0, {"loss": 3}), (1, {"loss": 2})]
 
 
-def test_a_script_that_is_killed_keeps_what_it_had_reported(ran: Callable[[str], Outcome]) -> None:
+def test_a_script_that_is_killed_keeps_what_it_had_reported(ran: Outcomes) -> None:
     killed = ran("killed")
     assert killed.row["status"] == "failed"
     assert killed.reports == [(0, {"loss": 3})]

@@ -64,14 +64,14 @@ class Scene:
         run_in(self.slot(slot), self.workspaces[slot], command)
 
 
-def run_in(workspace: Workspace, folder: Path, command: str) -> None:
-    """Run a shell command as a task of a workspace."""
+def run_in(workspace: Workspace, folder: Path, command: str, own: str = "") -> None:
+    """Run a shell command as a task of a workspace, with the task's own folder `own`."""
 
     def run(params: Mapping[str, Any], task: Task) -> dict[str, Any]:
         subprocess.run(command, shell=True, cwd=folder, check=True)
         return {}
 
-    assignment = Assignment("s", "t000000", 0, 1, {}, "", result=str(folder.parent / "result"))
+    assignment = Assignment("s", "t000000", 0, 1, {}, own, result=str(folder.parent / "result"))
     task = Task(assignment, FileRecorder(assignment))
     assert workspace.around(run)({}, task) == {}
 

@@ -147,6 +147,15 @@ def test_a_frozen_file_that_a_task_changes_or_removes_is_restored_for_the_next(s
     assert shown(here.project) == FILES
 
 
+def test_a_frozen_file_that_a_task_changes_is_kept_in_the_task_s_folder(
+    scene: Make, tmp_path: Path
+) -> None:
+    here = scene(FILES, FROZEN)
+    run_in(here.slot(), here.workspace, "echo x > configs/a.yaml", str(tmp_path / "own"))
+    assert shown(tmp_path / "own") == {"configs/a.yaml": "x\n"}
+    assert (here.workspace / "configs/a.yaml").read_text() == "frozen"
+
+
 def test_entries_that_others_create_and_remove_are_followed(scene: Make) -> None:
     here = scene({**FILES, "gone.txt": ""}, FROZEN)
     slot = here.slot()

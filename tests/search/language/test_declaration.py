@@ -443,8 +443,12 @@ def test_text_among_numbers_or_truth_values_is_named() -> None:
     ("text", "words"),
     [
         ("sweep_config: {method: grid, parameters: {a: 1}}", "under sweep_config:; move its keys"),
-        ("- method: grid\n  parameters: {a: 1}", "remove the dash before the first key"),
-        ("method: grid\nparameters: {a: {values: 0.1, 0.2}}", "0.2"),
+        ("- method: grid\n  parameters: {a: 1}", "remove the dashes before the keys"),
+        ("- method: grid\n- parameters: {a: 1}", "remove the dashes before the keys"),
+        ("method: grid\nparameters:\n  a:\n    values:[1,2]", "as in values: [1, 2]"),
+        ("method: grid\nparameters:\n  a:\n    min:1\n    max:2", 'is the text "min:1 max:2"'),
+        ("method: grid\nparameters: {a: {values: 0.1, 0.2}}", "in brackets, as in values: [0.1"),
+        ("method: grid\nparameters: {a: {values: range(1, 5)}}", "write the list in brackets"),
         ("method: grid\nparameters:\n  a: {values: '0.1, 0.2'}", "write [0.1, 0.2]"),
         ("method: grid\nparameters:\n  a:\n    values: 0.1, 0.2", "write [0.1, 0.2]"),
         ("method: grid\nparameters: {a: {values: 3}}", "write [3]"),
@@ -479,3 +483,23 @@ def test_a_library_that_a_sampler_lacks_is_named_with_its_installation(
     assert note.startswith("method: bayes needs optuna on each worker, and this machine lacks it")
     assert note.endswith("pip install optuna (or install colabctl with the extra bayes)")
     assert read(BAYES.replace("bayes", "random"), "r.yaml").notes == ()
+
+
+def test_process_tasks_is_for_functions() -> None:
+    assert declared("program: a.py:train\nprocess_tasks: 3").process_tasks == 3
+    program = declared("program: a.py\nprocess_tasks: 3")
+    assert program.process_tasks == 0
+    assert any("process_tasks: for functions only" in note for note in program.notes)
+    assert "process_tasks" in problem_of(MINIMAL + "process_tasks: 0")
+
+
+def test_an_expansion_says_which_parameters_every_task_has() -> None:
+    choices = "{a: {parameters: {depth: {values: [1, 2]}, lr: 1}}, b: {parameters: {lr: 2}}}"
+    text = f"method: grid\nforeach: [data]\nparameters: {{data: {{values: [x, y]}}, model: {{choices: {choices}}}}}"
+    assert expand(read(text, "sweep.yaml")).parameters == {
+        "data": True, "depth": False, "lr": False, "model": True,
+    }  # fmt: skip
+    text = text.replace("[data]", "[model]")
+    assert expand(read(text, "sweep.yaml")).parameters == {
+        "data": True, "depth": False, "lr": True, "model": True,
+    }  # fmt: skip
