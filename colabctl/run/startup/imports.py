@@ -40,6 +40,7 @@ def guard_imports(paths: Paths) -> None:
         (_external.SourcelessFileLoader, "get_code", "path"),
         (_external.ExtensionFileLoader, "create_module", "path"),
         (zipimport.zipimporter, "get_code", "archive"),
+        (zipimport.zipimporter, "load_module", "archive"),  # before Python 3.10
     ):
         load = getattr(loader, method)
         if hasattr(load, "__code__"):  # before Python 3.8, zipimport is written in C
