@@ -17,14 +17,14 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from colabctl.run.function import Run
 from colabctl.run.settings import Settings
-from colabctl.run.startup.paths import DROPPINGS, Paths, list_folder, remove, system
+from colabctl.run.startup.paths import DROPPINGS, VARIABLE, Paths, list_folder, remove, system
 from colabctl.run.workspace.new_files import NewFiles
 from colabctl.task import Task
 
@@ -242,3 +242,12 @@ def tidy_after(workspace: Workspace | None) -> str:
     except OSError as error:
         return f"\ncolabctl: files of the task cannot be moved to the project: {error}"
     return ""
+
+
+def path_translator(environ: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a function that puts the project's paths in the place of the workspace's in a text.
+
+    `environ` is the environment of a task; for any other process, the function changes nothing.
+    """
+    here, there = environ.get(VARIABLE), environ.get("COLABCTL_ROOT")
+    return (lambda text: text.replace(here, there)) if here and there else str
