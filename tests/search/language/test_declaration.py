@@ -126,9 +126,6 @@ def test_a_problem_is_reported_with_its_place_and_a_fix(more: str, line: str, wo
     assert "\n" not in problem
 
 
-WORDS = "hyperband, median, percentile, successive_halving, patient, threshold"
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [

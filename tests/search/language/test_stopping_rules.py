@@ -9,6 +9,8 @@ from colabctl.search.language.stopping_rules import Median
 
 MINIMAL = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
 
+WORDS = "hyperband, median, percentile, successive_halving, patient, threshold"
+
 
 def declared(more: str) -> Declaration:
     return read(MINIMAL + more, "sweep.yaml")
