@@ -33,7 +33,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
-            app()
+            app(prog_name="colabctl")  # however it was started
         finally:
             _flush_output()
     except UserError as error:

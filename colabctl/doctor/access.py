@@ -18,13 +18,13 @@ def access(layout: Layout, *, thorough: bool) -> Iterator[Check]:
 
     Unless `thorough`, it looks only at the folders where all members write.
     """
-    found: list[Path] = []
+    reported: list[Path] = []
     for path, writes in _used(layout, thorough=thorough):
         barred = refused(path, writes=writes)
-        if barred is None or any(barred.is_relative_to(each) for each in found):
+        if barred is None or any(barred.is_relative_to(each) for each in reported):
             continue
-        found.append(barred)
-        if len(found) > _MOST:
+        reported.append(barred)
+        if len(reported) > _MOST:
             yield Check("rights", "note", "there are more of them; check again after the fix")
             return
         verb = "write in" if writes else "read"
@@ -34,7 +34,7 @@ def access(layout: Layout, *, thorough: bool) -> Iterator[Check]:
             f"you cannot {verb} {barred}: it belongs to {owner(barred)}",
             fix(barred),
         )
-    if not found:
+    if not reported:
         yield Check("rights", "ok", "you can use all that the members share")
 
 

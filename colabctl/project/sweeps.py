@@ -18,7 +18,7 @@ def sweep_names(layout: Layout) -> list[str]:
             sweep_layout = layout.sweep(folder.name)
             try:
                 is_declared = sweep_layout.plan.is_file()
-            except PermissionError:  # whoever opens it is told whose it is
+            except PermissionError:  # opening it says who the owner is
                 is_declared = True
             if is_declared:
                 names.append(sweep_layout.name)

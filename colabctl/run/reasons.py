@@ -30,7 +30,7 @@ _PASSED_ON = re.compile(
     r"|^make(?:\[\d+\])?: \*\*\*|^ERROR conda\b|^npm ERR|^error: Recipe .* failed"
     r"|^srun: error: .*Exited with"
 )
-_STATED = tuple(
+_STATEMENTS = tuple(
     re.compile(pattern)
     for pattern in (
         r"^(?:\S.{0,200}?: )?error: \S",  # argparse, compilers, Octave
@@ -74,8 +74,8 @@ _DETAIL = re.compile(  # a line in a message that does not help
 )
 
 
-class _Found(NamedTuple):
-    """A reason, and how much it counts; the last of those that count most is told.
+class _Stated(NamedTuple):
+    """A reason, and how much it counts; the last of those that count most is the reason.
 
     An error counts 2, a logged error 1, and one that is passed on from another process 0.
     """
@@ -87,10 +87,10 @@ class _Found(NamedTuple):
 def reason(output: str) -> str:
     """Return the last error that an output states; "" if it states none."""
     lines = [_RANK.sub("", line[:_LONGEST_LINE].rstrip()) for line in output.splitlines()]
-    best = _Found(-1, "")
-    for found in _all(lines):
-        if found.weight >= best.weight:
-            best = found
+    best = _Stated(-1, "")
+    for error in _all(lines):
+        if error.weight >= best.weight:
+            best = error
     return one_line(best.text)
 
 
@@ -122,19 +122,19 @@ def with_place(text: str, code: str, file: str, line: object) -> str:
     return f"{text}{said} ({PurePath(file).name}, line {line})"
 
 
-def _all(lines: Sequence[str]) -> Iterator[_Found]:
+def _all(lines: Sequence[str]) -> Iterator[_Stated]:
     """Yield every error in an output."""
     at = 0
     while at < len(lines):
         line, after = lines[at], at + 1
-        found: _Found | None = None
+        error: _Stated | None = None
         for look in (_traceback, _box, _hydra, _statement, _logged):
             if (match := look(lines, at)) is not None:
                 text, after = match
-                found = _Found(1 if look is _logged else 0 if is_passed_on(text) else 2, text)
+                error = _Stated(1 if look is _logged else 0 if is_passed_on(text) else 2, text)
                 break
-        if found is not None and line:
-            yield found
+        if error is not None and line:
+            yield error
         at = max(after, at + 1)
 
 
@@ -232,7 +232,7 @@ def _statement(lines: Sequence[str], at: int) -> _Match:
 
 
 def _states(line: str) -> bool:
-    return not _HARMLESS.match(line) and any(pattern.search(line) for pattern in _STATED)
+    return not _HARMLESS.match(line) and any(pattern.search(line) for pattern in _STATEMENTS)
 
 
 def _logged(lines: Sequence[str], at: int) -> _Match:

@@ -125,7 +125,7 @@ def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
     assert say("results", "loop", "--best", "1").out == "no task is done yet\n"
     project.journal("loop", claim(0, 1), done(0, loss=1.0, n=2), failed(1, 1, "no"))
-    answer = "no task reported lss; reported metrics: loss, n\n"
+    answer = "no task reported lss; reported metrics: loss, n; did you mean loss?\n"
     assert say("results", "loop", "--best", "1").out == answer
     as_json = say("results", "loop", "--best", "1", "--format", "json")
     assert (as_json.json, as_json.err) == ([], f"note: {answer}")

@@ -86,7 +86,7 @@ def test_programs_die_with_the_worker_that_runs_them(project: Project) -> None:
 
 
 @linux
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_worker_that_is_asked_to_end_gives_its_tasks_back_and_leaves_nothing(
     project: Project, number: int
 ) -> None:
@@ -138,7 +138,7 @@ def test_a_worker_that_is_asked_to_end_during_the_import_blames_no_task(project:
     assert project.processes() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_that_a_worker_ignores_from_its_start_does_not_end_it(
     project: Project, number: int
 ) -> None:

@@ -168,3 +168,84 @@ def test_a_damaged_task_file_stops_the_worker_and_gives_its_claims_back(project:
     assert "00000.jsonl is damaged (task " in worked.err.splitlines()[-1]
     assert "Traceback" not in worked.err
     assert project.status("torn")["pending"] == 5
+
+
+def test_a_task_is_not_blamed_for_a_process_that_an_earlier_task_ruined(project: Project) -> None:
+    program = """
+import os, threading
+
+gone = threading.Event()
+count = 0
+
+def train(params, task):
+    global count
+    count += 1
+    if not os.path.exists("ruined") and count == 1:
+        threading.Thread(target=lambda: (gone.wait(), os._exit(5)), daemon=True).start()
+    elif not os.path.exists("ruined"):
+        open("ruined", "w").close()
+        gone.set()
+        threading.Event().wait()
+    return {"y": 1}
+"""
+    project.declare("ruined", grid(3, "max_retries: 0"), program)
+    worked = project.run("work", "ruined")
+    assert worked.err.splitlines()[-1] == "ran 3 tasks: 3 done, 0 failed; the sweep is finished"
+    assert (
+        " runs again: its process ended with exit code 5; because it had run another task "
+        "before, no one is blamed yet\n"
+    ) in worked.err
+    assert project.events("ruined", "failed") == []
+
+
+def test_a_task_that_ends_its_process_twice_is_blamed(project: Project) -> None:
+    program = """
+import os
+
+def train(params, task):
+    if params["x"] == 2:
+        os._exit(3)
+    return {"y": 1}
+"""
+    project.declare("deadly", grid(4, "max_retries: 0"), program)
+    worked = project.run("work", "deadly")
+    assert worked.err.count("t000002 runs again") <= 1
+    assert [row["error"] for row in project.results("deadly") if row["error"]] == [
+        "its process ended with exit code 3"
+    ]
+
+
+def test_a_task_without_the_metric_of_its_sweep_is_told_at_once_and_only_once(
+    project: Project,
+) -> None:
+    text = grid(4, "metric: {name: val_loss, goal: minimize}")
+    project.declare("near", text, "def train(p, task):\n    return {'valloss': 1, 'acc': 2}\n")
+    worked = project.run("work", "near")
+    [note] = [line for line in worked.err.splitlines() if "ended well" in line]
+    assert note.startswith("note: t00000")
+    assert note.endswith(
+        " ended well, but reported no 'val_loss' (it reported: valloss, acc); did you mean valloss?"
+    )
+    assert "did you mean valloss?" in project.status("near")["unreported"]
+
+
+def test_a_program_without_any_metric_is_told_how_to_report_one(project: Project) -> None:
+    text = grid(2, "metric: {name: val_loss}").replace("train.py:train", "train.py")
+    project.declare("silent", text, "print('val_loss 0.3')\n")
+    assert (
+        " ended well, but reported no metric at all; "
+        'write {"val_loss": ...} to $COLABCTL_RESULT, or log it with W&B\n'
+    ) in project.run("work", "silent").err
+
+
+def test_failures_show_while_attempts_are_left(project: Project) -> None:
+    program = "import sys\nsys.exit(f'{sys.argv[0]}: error: no such option: {sys.argv[1]}')\n"
+    text = grid(6, "max_retries: 3").replace("train.py:train", "train.py")
+    project.declare("again", text, program)
+    project.run("work", "again")
+    [group] = project.status("again")["failures"]
+    assert group["tasks"] == group["to_retry"] > 1
+    assert "error: no such option: --x=" in group["error"]
+    shown = project.run("status", "again").out
+    assert f"{group['tasks']} tasks failed and will be tried again: the program ended" in shown
+    assert "see why: colabctl status again --failures" in shown

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from tests.processes import Project, end, end_together, until
 
 DECLARE = """
@@ -142,6 +144,28 @@ for task in sweep.tasks():
     assert ended.err.strip().endswith("KeyboardInterrupt")
     status = project.status("sample")
     assert status["done"] + status["pending"] == 5
+    assert [each["state"] for each in status["workers"]] == ["ended"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_script_that_is_asked_to_end_gives_the_task_back_at_once(
+    project: Project, number: int
+) -> None:
+    process = project.start_python(
+        "-c",
+        DECLARE % 5
+        + """
+for task in sweep.tasks():
+    open("started", "w").close()
+    time.sleep(600)
+""",
+    )
+    until((project.root / "started").exists)
+    process.send_signal(number)
+    ended = end(process)
+    assert (ended.code, ended.err) == (128 + number, "")
+    status = project.status("sample")
+    assert (status["done"], status["pending"]) == (0, 5)
     assert [each["state"] for each in status["workers"]] == ["ended"]
 
 
