@@ -61,7 +61,10 @@ def check_script(paths: Paths, script: str) -> None:
     try:
         file = _Guard(paths).check(os.path.basename(script), script)
     except ImportError as error:
-        sys.exit("colabctl: %s" % error)
+        # sys.exit would print a traceback, because Python has not finished starting.
+        sys.stderr.write("colabctl: %s\n" % error)
+        sys.stderr.flush()
+        os._exit(1)
     if not os.path.samefile(file, script):
         arguments = [file if argument == script else argument for argument in sys.orig_argv]
         os.execv(sys.executable, arguments)  # noqa: S606 - this very process, with another file

@@ -24,13 +24,23 @@ from typing import Any, Self
 
 from colabctl.run.function import Run
 from colabctl.run.settings import Settings
-from colabctl.run.startup.paths import DROPPINGS, VARIABLE, Paths, list_folder, remove, system
+from colabctl.run.startup.paths import (
+    DROPPINGS,
+    VARIABLE,
+    Paths,
+    is_linked,
+    link,
+    list_folder,
+    remove,
+    system,
+)
 from colabctl.run.workspace.new_files import NewFiles
 from colabctl.task import Task
 
 _SHARE = 50  # looking for new entries takes at most a fiftieth of the time
 # A task this short (in seconds) has started no process; what it left is moved a little later.
 _INSTANT = 0.0002
+_TEMPORARY = ("restored", "renamed-")  # files of ours next to a workspace
 _STEP = 1.0  # seconds between looks while a task runs, and later up to:
 _LONGEST_STEP = 30.0
 
@@ -53,6 +63,10 @@ def create(frozen: Path, project: Path, workspaces: Sequence[Path]) -> None:
             shutil.copy2(frozen / file, workspace / file)
         for folder in folders:
             paths.mirror(os.path.normpath(workspace / folder), names[folder])
+        # What is next to the project, for paths such as ../data.
+        for name in list_folder(project.parent):
+            if is_linked(name) and name != project.name:
+                link(str(project.parent / name), str(workspace.parent / name))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -78,6 +92,7 @@ class Workspace:
         self._lock = threading.Lock()  # held while this changes the workspace
         self._thread: threading.Thread | None = None
         self._started: float | None = None  # when the running task started
+        self._around_changed = -1  # when the folder around it was last seen to change
         self._look_at = 0.0  # when to look for new entries of the project
         self._here, self._there = (
             json.dumps(path)[1:-1].encode() for path in (str(folder), str(project))
@@ -206,6 +221,21 @@ class Workspace:
             started, self._started = self._started, None
             since = None if started is None else time.time() - (time.monotonic() - started)
             self._new_files.move(since)
+            self._move_siblings()
+
+    def _move_siblings(self) -> None:
+        """Move what a task created next to its project; what is there already stays as it is."""
+        around, project = Path(self._paths.workspace).parent, Path(self._paths.project)
+        changed = system.stat(str(around)).st_mtime_ns
+        if changed == self._around_changed:
+            return
+        for entry in list(system.scandir(str(around))):
+            there = project.parent / entry.name
+            ours = entry.name == project.name or entry.name.startswith(_TEMPORARY)
+            if not (ours or entry.is_symlink() or os.path.lexists(there)):
+                shutil.move(entry.path, there)
+                link(str(there), entry.path)
+        self._around_changed = system.stat(str(around)).st_mtime_ns
 
     def _restore(self, original: Path, file: str) -> None:
         """Put a frozen file back."""
