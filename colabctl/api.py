@@ -18,6 +18,7 @@ from colabctl.project.root import find_root, usual_drives
 from colabctl.project.sweeps import find_sweep
 from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
+from colabctl.run.workspace.workspace import path_translator
 from colabctl.task import Task
 from colabctl.views.results import Result, results
 from colabctl.views.status import Status, status
@@ -159,7 +160,14 @@ class Sweep:
         config, limits = self.project.config, orders(os.environ)
         identity = new_identity(sweep.plan, config, self.project.member, mark=limits.mark)
         conceal = concealer(config.secrets, os.environ)
-        return InlineWorker(sweep, identity, conceal=conceal, max_tasks=limits.most).tasks()
+        translate = path_translator(os.environ)
+        worker = InlineWorker(
+            sweep,
+            identity,
+            conceal=lambda text: translate(conceal(text)),
+            max_tasks=limits.most,
+        )
+        return worker.tasks()
 
     def results(self) -> list[Result]:
         """Return the results of finished tasks, one for each, in order.

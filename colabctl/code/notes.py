@@ -27,6 +27,9 @@ def notes_of(reached: Closure, files: Collection[str], program: str, tree: Tree)
             yield f"{path} is not valid Python ({fault}); it was frozen as it is"
     if reached.large:
         yield f"too large to be frozen: {_some(list(reached.large))}; add what is needed to code:"
+    if reached.written:
+        shown = _some([f"{path} ({file})" for path, file in reached.written.items()])
+        yield f"not frozen, because the program writes them: {shown}"
     left = [path for path in reached.files if path not in files]
     if left:
         yield f"{len(left)} small text files were not frozen, there are too many (at {left[0]})"

@@ -15,9 +15,10 @@ _END_BYTES = 64_000
 # Escape sequences for a terminal: colours, cursor, title.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen ")  # files above the user's code
-# A line of such a file in the traces of Python's fault handler.
+# A frame of such a file, in a traceback or in the traces of Python's fault handler.
 _OUR_FRAME = re.compile(
-    rf'^  File "(?:{"|".join(map(re.escape, _OURS))}).*" ?, line \d+ in .*\n?', re.MULTILINE
+    rf'^  File "(?:{"|".join(map(re.escape, _OURS))}).*" ?, line \d+,? in .*\n?(?:    .*\n?)*',
+    re.MULTILINE,
 )
 
 
@@ -106,6 +107,7 @@ def _traceback(error: BaseException) -> str:
     """Return an error's traceback without the frames above the user's code."""
     for each in _chain(error):
         each.__traceback__ = _users(each.__traceback__)
+        _leave_out_ours(each.__traceback__)
     return "".join(traceback.format_exception(error))
 
 
@@ -115,6 +117,16 @@ def _users(frames: TracebackType | None) -> TracebackType | None:
     while first is not None and first.tb_frame.f_code.co_filename.startswith(_OURS):
         first = first.tb_next
     return first or frames
+
+
+def _leave_out_ours(frames: TracebackType | None) -> None:
+    """Leave out our frames below the user's first one, such as those of the workspace's `open`."""
+    while frames is not None:
+        below = frames.tb_next
+        while below is not None and below.tb_frame.f_code.co_filename.startswith(_OURS):
+            below = below.tb_next
+        frames.tb_next = below
+        frames = below
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -61,8 +61,7 @@ def load(settings: Settings) -> Run:
     # For the processes that a task starts.
     os.environ.update(startup.importing_from(settings.python_path, os.environ))
     sys.argv[:] = [str(path)]
-    with _importing(settings.kind):
-        module = _import(path, settings)
+    module = _import(path, settings)
     run: Any = getattr(module, name, None)
     if not callable(run):
         raise TaskError(f"program: {file} has no function {name}")
@@ -87,14 +86,20 @@ def _import(path: Path, settings: Settings) -> ModuleType:
     Python imports from.
     """
     if _has_relative_imports(path):
-        return importlib.import_module(_dotted_name(path, settings))
-    name = path.stem if path.stem not in sys.modules else f"{path.stem}_code"
+        name = _dotted_name(path, settings)
+        if package := name.rpartition(".")[0]:
+            importlib.import_module(package)
+        if name in sys.modules:  # its package imports it
+            return sys.modules[name]
+    else:
+        name = path.stem if path.stem not in sys.modules else f"{path.stem}_code"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise TaskError(f"program: {path.name} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    with _importing(settings.kind):
+        spec.loader.exec_module(module)
     return module
 
 

@@ -8,11 +8,11 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from colabctl import signals
 from colabctl.errors import UserError
 from colabctl.run.failure import TAIL_LINES, headline
 from colabctl.run.messages import Done, Failed, Pruned, Report
 from colabctl.task import Assignment, Task
-from colabctl.work import signals
 from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits

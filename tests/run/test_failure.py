@@ -76,6 +76,17 @@ def test_a_traceback_starts_in_the_users_code(project: Project) -> None:
     assert failed["output"].startswith(first)
 
 
+def test_a_traceback_has_no_frames_of_ours_below_the_users_code(project: Project) -> None:
+    project.declare("traced", GRID, "def train(params, task):\n    open('gone.txt')\n")
+    project.declare("script", GRID.replace(":train", ""), "open('gone.txt')\n")
+    for name in ("traced", "script"):
+        project.run("work", name)
+        [failed] = project.events(name, "failed")
+        assert "FileNotFoundError" in failed["error"]
+        assert "gone.txt" in failed["output"]
+        assert "startup" not in failed["output"]
+
+
 def test_a_traceback_of_a_failed_import_starts_in_the_users_code(project: Project) -> None:
     project.declare("broken", GRID, "import json\njson.loads('{')\ndef train(p, task): pass\n")
     said = project.run("work", "broken").err

@@ -48,6 +48,15 @@ def test_suggested_parameters_values_and_attributes_land_in_the_ledger(project: 
     assert min(row["metrics"]["value"] for row in rows) < 0.5
 
 
+def test_an_objective_may_be_a_part_of_a_package(project: Project) -> None:
+    project.write("models/bounds.py", "HIGH = 3\n")
+    program = "from .bounds import HIGH\n" + STUDY.replace('"power", 1, 3', '"power", 1, HIGH')
+    project.declare("part", sweep(5).replace("study.py", "models/study.py"), program)
+    worked = project.run("work", "part")
+    assert worked.code == 0, worked.err
+    assert len(project.results("part")) == 5
+
+
 def test_several_workers_share_the_study(project: Project) -> None:
     program = START_TOGETHER + STUDY.replace("return abs", "start_together(2)\n    return abs")
     project.declare("shared", sweep(20), program)

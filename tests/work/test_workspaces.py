@@ -31,6 +31,16 @@ PROGRAM = "import colabctl\ntask = colabctl.task()\nx = task.params['x']\n{}\nta
 PARTS = "from pathlib import Path\nROOT = Path(__file__).resolve().parent\n"
 
 
+LOOP = """
+import os
+import colabctl
+for task in colabctl.open().sweep("s").tasks():
+    with task:
+        os.system(f"touch {task.params['x']}.txt")
+        task.done(y=1, where=os.getcwd())
+"""
+
+
 def indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())
 
@@ -53,6 +63,13 @@ def test_data_is_read_and_new_files_are_in_the_project(project: Project, kind: s
     for name in ("models/1.txt", "models/2.txt", "new-1.csv", "new-2.csv", "shell/1.txt"):
         assert (project.root / name).is_file(), name
     assert not models.is_symlink()
+
+
+def test_the_paths_that_a_loop_records_are_the_project_s(project: Project) -> None:
+    project.declare("s", SWEEP.format(program="loop.ipynb"), content(LOOP).decode())
+    assert project.run("work", "s").code == 0
+    assert [row["metrics"]["where"] for row in project.results("s")] == [str(project.root)] * 2
+    assert (project.root / "2.txt").exists()
 
 
 def test_what_a_killed_task_had_created_is_in_the_project(project: Project) -> None:

@@ -4,6 +4,7 @@ import posixpath
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from colabctl.code.analysis.constants import Scope
 from colabctl.code.analysis.exclusions import is_data
@@ -32,6 +33,7 @@ class Closure:
         unknown: places, "file:line", of imports whose module is computed.
         faulty: files that are not valid Python, with the fault.
         large: files of code that are too large to freeze.
+        written: text files that the program writes, with the file that does.
     """
 
     files: dict[str, None] = field(default_factory=dict)
@@ -40,6 +42,7 @@ class Closure:
     unknown: dict[str, None] = field(default_factory=dict)
     faulty: dict[str, str] = field(default_factory=dict)
     large: dict[str, None] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ class _Walk:
         self.seen: set[tuple[str, str]] = set()
         self.seen_texts: set[str] = set()
         self.packaging: list[str] = []
-        self.written: set[str] = set()  # what is there comes from an earlier run
+        self.alone: dict[str, Modules] = {}
+        self.written: dict[str, str] = {}  # what is there comes from an earlier run
 
     def run(self) -> None:
         for path in (self.start.program, *self.start.files):
@@ -118,18 +122,37 @@ class _Walk:
             references = self.references(path)
             if references.fault:
                 self.result.faulty[path] = references.fault
-            self.written |= {
-                posixpath.normpath(posixpath.join(self.start.cwd, name))
-                for name in references.written
-            }
+            for name in references.written:
+                target = self.tree.relative(name, self.start.cwd)
+                if target:
+                    self.written.setdefault(target, path)
             self.add_all(self.reached(path, references))
             folder = posixpath.dirname(path)
             if _suffix(path) in CODE and path not in self.packaging and folder not in self.folders:
                 self.folders.add(folder)
                 self.add_all(self.texts.next_to(folder))
+        self.leave_written()
+
+    def leave_written(self) -> None:
+        """Leave out the text files that the program writes, and those in folders that it creates.
+
+        They hold the results of earlier tasks, which the next one may read and complete.
+        """
+        code = [path for path in self.result.files if _suffix(path) in CODE]
+        around = {str(folder) for path in code for folder in PurePosixPath(path).parents}
+        for path in list(self.result.files):
+            if _suffix(path) in CODE or path in (*self.start.files, *self.packaging):
+                continue
+            for place in (path, *map(str, PurePosixPath(path).parents)):
+                if place in self.written and place not in around:
+                    del self.result.files[path]
+                    self.result.written[path] = self.written[place]
+                    break
 
     def add(self, path: str) -> None:
-        if path in self.result.files or path in self.result.large or path in self.written:
+        if path in self.result.files or path in self.result.large:
+            return
+        if self.written.get(path, "").endswith(".ipynb"):  # a cell writes it, then imports it
             return
         is_free = path == self.start.program or path.endswith(".ipynb")  # mostly outputs
         if self.tree.size(path) > LARGEST and not is_free:
@@ -218,11 +241,26 @@ class _Walk:
         if not each.level:
             self.result.used[hit.root] = None
         yield from hit.files
+        yield from self.rivals(each, hit)
         if hit.rest or hit.folder is None:
             return
         names = self.starred(hit) if each.names == ("*",) else each.names
         for name in names:
             yield from self.modules.inside(hit.folder, name).files
+
+    def rivals(self, each: Import, hit: ProjectModule) -> Iterator[str]:
+        """Yield modules of the same name in other folders that the program adds to sys.path.
+
+        The program decides which folder comes first, so Python needs all of them to decide as well.
+        """
+        if each.level:
+            return
+        for root in self.modules.roots:
+            if root.sure and root.folder != hit.root:
+                alone = self.alone.setdefault(root.folder, Modules(self.tree, (root,)))
+                other = alone.imported(each)
+                if other is not None and other.files and not other.rest:
+                    yield from other.files
 
     def starred(self, hit: ProjectModule) -> list[str]:
         """Return the modules that a package names in its __init__.py, for `import *`."""

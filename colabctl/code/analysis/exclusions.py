@@ -29,8 +29,8 @@ _SECRETS = (
     *("id_ed25519*", "*credential*", "*secret*", "service_account*", "service-account*"),
     *("token*.json", "token*.txt", "*_token.*", "*api_key*", "*apikey*", "kaggle.json"),
 )
-_SWEEP_IN_JSON = re.compile(rb"""["']?\b(method|parameters|program)["']?\s*:""")
-_SWEEP = re.compile(rb"(?m)^(method|parameters|program)[ \t]*:")
+_SWEEP_IN_JSON = re.compile(rb"""["']?\b(method|parameters|program|metric|run_cap)["']?\s*:""")
+_SWEEP = re.compile(rb"(?m)^(method|parameters|program|metric|run_cap)[ \t]*:")
 
 
 def is_dropping(name: str) -> bool:
@@ -52,5 +52,4 @@ def is_secret(path: str) -> bool:
 def is_sweep_file(content: bytes) -> bool:
     """Whether YAML declares a sweep: a new one next to a program must not change its code."""
     pattern = _SWEEP_IN_JSON if content.lstrip()[:1] == b"{" else _SWEEP
-    keys = {match[1] for match in pattern.finditer(content)}
-    return b"method" in keys and len(keys) > 1
+    return len({match[1] for match in pattern.finditer(content)}) > 1

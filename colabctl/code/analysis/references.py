@@ -18,7 +18,15 @@ _WRITERS = frozenset(
     {
         *("save", "savez", "savetxt", "savefig", "dump", "to_csv", "to_json", "to_pickle"),
         *("write_text", "write_bytes", "mkdir", "makedirs", "FileHandler", "SummaryWriter"),
-        *("save_model", "save_weights", "ModelCheckpoint", "remove", "unlink", "rmtree"),
+        *(
+            "basicConfig",
+            "save_model",
+            "save_weights",
+            "ModelCheckpoint",
+            "remove",
+            "unlink",
+            "rmtree",
+        ),
     }
 )
 # These list the modules of a package, which is then imported whole.
@@ -80,7 +88,7 @@ class References:
         roots: folders that it adds to sys.path.
         unknown: line numbers of imports whose module cannot be known.
         lists: whether it lists the modules of a package, to import them.
-        written: files that it writes itself before it imports or runs them.
+        written: files and folders that it writes or creates.
         fault: why the file cannot be parsed, "" if it can.
     """
 
@@ -100,9 +108,13 @@ def of_python(content: bytes, scope: Scope) -> References:
     try:
         with warnings.catch_warnings(action="ignore"):  # about the user's "\d"
             tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return References(imports=tuple(_first_imports(content)), fault=str(error))
-    return of_trees([tree], scope)
+    except SyntaxError as error:
+        fault = f"{error.msg}, line {error.lineno}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        fault = str(error)
+    else:
+        return of_trees([tree], scope)
+    return References(imports=tuple(_first_imports(content)), fault=fault)
 
 
 def of_trees(trees: Iterable[ast.Module], scope: Scope) -> References:
@@ -135,6 +147,7 @@ class _Reader:
     paths: list[ast.expr] = field(default_factory=list)
     configs: list[ast.expr] = field(default_factory=list)
     roots: list[ast.expr] = field(default_factory=list)
+    writes: list[ast.expr] = field(default_factory=list)
     parameters: set[str] = field(default_factory=set)
     lists: bool = False
 
@@ -211,6 +224,8 @@ class _Reader:
         elif name in _LISTERS:
             self.lists = True
         elif name in _WRITERS or (name == "open" and _writes(call)):
+            self.writes += [*call.args, *(each.value for each in call.keywords)]
+            self.writes += [call.func.value] if isinstance(call.func, ast.Attribute) else []
             return all(isinstance(each, _TEXTS) for each in call.args)
         if name in PATHS or name in _LISTERS:
             self.paths.append(call)
@@ -246,6 +261,7 @@ class _Reader:
             ),
             unknown=tuple(unknown),
             lists=self.lists and bool(self.computed or "__all__" in self.names),
+            written=frozenset(text for node in self.writes for text in values(node, scope) if text),
         )
 
 

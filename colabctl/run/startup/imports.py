@@ -17,6 +17,7 @@ import functools
 import io
 import os
 import sys
+import zipimport
 from collections.abc import Callable, Sequence
 from importlib import _bootstrap_external
 from importlib.machinery import ModuleSpec
@@ -34,12 +35,16 @@ _PACKAGES = ("site-packages", "dist-packages")
 def guard_imports(paths: Paths) -> None:
     """Let this process load only frozen code of the project."""
     guard = _Guard(paths)
-    for loader, method in (
-        (_external.SourceFileLoader, "get_code"),
-        (_external.SourcelessFileLoader, "get_code"),
-        (_external.ExtensionFileLoader, "create_module"),
+    for loader, method, attribute in (
+        (_external.SourceFileLoader, "get_code", "path"),
+        (_external.SourcelessFileLoader, "get_code", "path"),
+        (_external.ExtensionFileLoader, "create_module", "path"),
+        (zipimport.zipimporter, "get_code", "archive"),
+        (zipimport.zipimporter, "load_module", "archive"),  # before Python 3.10
     ):
-        setattr(loader, method, guard.loading(getattr(loader, method)))
+        load = getattr(loader, method)
+        if hasattr(load, "__code__"):  # before Python 3.8, zipimport is written in C
+            setattr(loader, method, guard.loading(load, attribute))
     sys.path_hooks.insert(0, guard.finder)
     for entry in [e for e in sys.path_importer_cache if guard.is_mirrored(e)]:
         del sys.path_importer_cache[entry]
@@ -56,7 +61,10 @@ def check_script(paths: Paths, script: str) -> None:
     try:
         file = _Guard(paths).check(os.path.basename(script), script)
     except ImportError as error:
-        sys.exit("colabctl: %s" % error)
+        # sys.exit would print a traceback, because Python has not finished starting.
+        sys.stderr.write("colabctl: %s\n" % error)
+        sys.stderr.flush()
+        os._exit(1)
     if not os.path.samefile(file, script):
         arguments = [file if argument == script else argument for argument in sys.orig_argv]
         os.execv(sys.executable, arguments)  # noqa: S606 - this very process, with another file
@@ -100,12 +108,13 @@ class _Guard:
             )
         )
 
-    def loading(self, load: Callable[..., Any]) -> Callable[..., Any]:
+    def loading(self, load: Callable[..., Any], attribute: str) -> Callable[..., Any]:
         """Let a loader's method, which takes a module's name or spec, check the loader's file."""
 
         @functools.wraps(load)
         def checked(loader: Any, module: Any) -> Any:
-            loader.path = self.check(getattr(module, "name", module), loader.path)
+            name, file = getattr(module, "name", module), getattr(loader, attribute)
+            setattr(loader, attribute, self.check(name, file))
             return load(loader, module)
 
         return checked

@@ -223,7 +223,7 @@ def _message(module: Any) -> None:
 
 
 def _for_wandb() -> Mapping[str, Callable[[Any], None]]:
-    """Return the patches of W&B, from the file beside this one; nothing the second time."""
+    """Return the patches of W&B, from the file next to this one; nothing the second time."""
     if WANDB_PATCHES in sys.modules:
         return {}
     file = Path(__file__).with_name("wandb_patches.py")

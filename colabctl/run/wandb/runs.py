@@ -97,7 +97,7 @@ class WandbRuns:
     """
 
     def __init__(self, task: Task, scratch: Path) -> None:
-        self._task = task
+        self.task = task
         self._scratch = scratch
         self._calls = WandbCalls(scratch / _CALLS)
         self._logs: dict[Path, _Log] = {}  # by the folder of their run
@@ -110,7 +110,7 @@ class WandbRuns:
             logged = list(self._read_logs())
             called = list(self._calls.read(final=final))
             for step, values in called:
-                self._task.record(step, values)
+                self.task.record(step, values)
             if self._calls.names and not self._calls.tensorboard:
                 return
             for step, values in logged:
@@ -118,7 +118,7 @@ class WandbRuns:
                     name: value for name, value in values.items() if name not in self._calls.names
                 }
                 if new:
-                    self._task.record(step, new)
+                    self.task.record(step, new)
 
     def metrics(self) -> dict[str, Any]:
         """Return the last value of each name, and what else the summaries contain.
@@ -173,88 +173,102 @@ def following_wandb(run: Run, scratch: Path, environ: Mapping[str, str], *, keep
         environ: the environment before `wandb_outside_tasks`.
         keep: whether W&B's own files are kept in the task's folder.
     """
+    here = _InThisProcess(scratch, environ, keep=keep)
+    after_import("wandb", lambda _: here.follow())
 
     def run_and_follow(params: dict[str, Any], task: Task) -> dict[str, Any]:
-        here = _InThisProcess(task, scratch, environ, keep=keep)
-        metrics = None
+        here.task = task
+        if "wandb" in sys.modules:
+            here.follow()
+        metrics: dict[str, Any] = {}
+        code = 1
         try:
-            with here:
-                metrics = run(params, task)
+            metrics, code = run(params, task), 0
         finally:
-            task.metrics = {**here.metrics(), **(metrics or task.metrics or {})}
-        return task.metrics
+            here.task = None
+            if here.runs is not None:
+                metrics = {**here.end(code), **(task.metrics or {}), **metrics}
+                task.metrics = metrics
+        return metrics
 
     return run_and_follow
 
 
 class _InThisProcess:
-    """Follows the W&B runs of a task in this process, from the moment that it imports W&B.
+    """Follows the W&B runs of tasks in this process, from the moment that one imports W&B.
 
-    W&B reads its environment only once, so this tears it down before and after the task, as
+    W&B reads its environment only once, so this tears it down before and after a task, as
     `wandb.agent(function=…)` does between calls.
+
+    Attributes:
+        task: the task that is running.
+        runs: the task's runs; None until it imports W&B.
     """
 
-    def __init__(
-        self, task: Task, scratch: Path, environ: Mapping[str, str], *, keep: bool
-    ) -> None:
-        self._task = task
+    def __init__(self, scratch: Path, environ: Mapping[str, str], *, keep: bool) -> None:
+        self.task: Task | None = None
+        self.runs: WandbRuns | None = None
         self._scratch = scratch
         self._environ = environ
         self._keep = keep
-        self._runs: WandbRuns | None = None
         self._process, self._thread = os.getpid(), threading.get_ident()
-        self._over = threading.Event()
         self._open = ExitStack()
 
-    def __enter__(self) -> None:
-        after_import("wandb", lambda _: self._follow())
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if os.getpid() != self._process:  # a process that the task forked
-            return
-        self._over.set()
-        if self._runs is not None:
-            _tear_down(0 if kind is None else 1)
-            self._runs.pass_on(final=True)
-            if self._keep:
-                self._runs.keep(self._task.folder)
-        self._open.close()
-
-    def metrics(self) -> dict[str, Any]:
-        """Return what the task logged as metrics."""
-        return self._runs.metrics() if self._runs is not None else {}
-
-    def _follow(self) -> None:
-        if self._over.is_set():
+    def follow(self) -> None:
+        """Begin to follow the task; do nothing between tasks."""
+        if self.task is None or self.runs is not None:
             return
         folder = tempfile.TemporaryDirectory(
             prefix="colabctl-wandb-", dir=self._scratch, ignore_cleanup_errors=True
         )
         own = Path(self._open.enter_context(folder))
-        added = wandb_environment(self._task.assignment, own, self._environ)
+        added = wandb_environment(self.task.assignment, own, self._environ)
         self._open.enter_context(_variables(added))
         _tear_down(0)
-        self._runs = WandbRuns(self._task, own)
+        self.runs = WandbRuns(self.task, own)
         patches = sys.modules.get(WANDB_PATCHES)
         if patches is not None:
             self._open.enter_context(_attribute(patches, "after_log", self._after_log))
-        poller = threading.Thread(target=self._poll, args=(self._runs,), daemon=True)
-        poller.start()
-        self._open.callback(poller.join)
+        self._open.enter_context(_polling(self.runs))
 
-    def _poll(self, runs: WandbRuns) -> None:
-        """Pass on what other processes of the task log, and W&B's own logs."""
-        while not self._over.wait(_POLL):
-            runs.pass_on()
+    def end(self, code: int) -> dict[str, Any]:
+        """End the task's runs, with an exit code, and return their metrics."""
+        runs, self.runs = self.runs, None
+        assert runs is not None
+        if os.getpid() != self._process:  # a process that the task forked
+            return {}
+        _tear_down(code)
+        runs.pass_on(final=True)
+        if self._keep:
+            runs.keep(runs.task.folder)
+        self._open.close()
+        return runs.metrics()
 
     def _after_log(self) -> None:
         """Pass on a call of `log` at once, and end the task there if it should stop."""
-        if os.getpid() != self._process:
+        if self.runs is None or os.getpid() != self._process:
             return
-        assert self._runs is not None
-        self._runs.pass_on()
-        if threading.get_ident() == self._thread and self._task.should_stop():
+        self.runs.pass_on()
+        if threading.get_ident() == self._thread and self.runs.task.should_stop():
             raise Pruned
+
+
+@contextmanager
+def _polling(runs: WandbRuns) -> Iterator[None]:
+    """Pass on what other processes of the task log, and W&B's own logs."""
+    over = threading.Event()
+
+    def poll() -> None:
+        while not over.wait(_POLL):
+            runs.pass_on()
+
+    poller = threading.Thread(target=poll, daemon=True)
+    poller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        poller.join()
 
 
 @contextmanager

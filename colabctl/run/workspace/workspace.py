@@ -17,20 +17,30 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from colabctl.run.function import Run
 from colabctl.run.settings import Settings
-from colabctl.run.startup.paths import DROPPINGS, Paths, list_folder, remove, system
+from colabctl.run.startup.paths import (
+    DROPPINGS,
+    VARIABLE,
+    Paths,
+    is_linked,
+    link,
+    list_folder,
+    remove,
+    system,
+)
 from colabctl.run.workspace.new_files import NewFiles
 from colabctl.task import Task
 
 _SHARE = 50  # looking for new entries takes at most a fiftieth of the time
 # A task this short (in seconds) has started no process; what it left is moved a little later.
 _INSTANT = 0.0002
+_TEMPORARY = ("restored", "renamed-")  # files of ours next to a workspace
 _STEP = 1.0  # seconds between looks while a task runs, and later up to:
 _LONGEST_STEP = 30.0
 
@@ -53,6 +63,10 @@ def create(frozen: Path, project: Path, workspaces: Sequence[Path]) -> None:
             shutil.copy2(frozen / file, workspace / file)
         for folder in folders:
             paths.mirror(os.path.normpath(workspace / folder), names[folder])
+        # What is next to the project, for paths such as ../data.
+        for name in list_folder(project.parent):
+            if is_linked(name) and name != project.name:
+                link(str(project.parent / name), str(workspace.parent / name))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -78,6 +92,7 @@ class Workspace:
         self._lock = threading.Lock()  # held while this changes the workspace
         self._thread: threading.Thread | None = None
         self._started: float | None = None  # when the running task started
+        self._around_changed = -1  # when the folder around it was last seen to change
         self._look_at = 0.0  # when to look for new entries of the project
         self._here, self._there = (
             json.dumps(path)[1:-1].encode() for path in (str(folder), str(project))
@@ -206,6 +221,21 @@ class Workspace:
             started, self._started = self._started, None
             since = None if started is None else time.time() - (time.monotonic() - started)
             self._new_files.move(since)
+            self._move_siblings()
+
+    def _move_siblings(self) -> None:
+        """Move what a task created next to its project; what is there already stays as it is."""
+        around, project = Path(self._paths.workspace).parent, Path(self._paths.project)
+        changed = system.stat(str(around)).st_mtime_ns
+        if changed == self._around_changed:
+            return
+        for entry in list(system.scandir(str(around))):
+            there = project.parent / entry.name
+            ours = entry.name == project.name or entry.name.startswith(_TEMPORARY)
+            if not (ours or entry.is_symlink() or os.path.lexists(there)):
+                shutil.move(entry.path, there)
+                link(str(there), entry.path)
+        self._around_changed = system.stat(str(around)).st_mtime_ns
 
     def _restore(self, original: Path, file: str) -> None:
         """Put a frozen file back."""
@@ -242,3 +272,12 @@ def tidy_after(workspace: Workspace | None) -> str:
     except OSError as error:
         return f"\ncolabctl: files of the task cannot be moved to the project: {error}"
     return ""
+
+
+def path_translator(environ: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a function that puts the project's paths in the place of the workspace's in a text.
+
+    `environ` is the environment of a task; for any other process, the function changes nothing.
+    """
+    here, there = environ.get(VARIABLE), environ.get("COLABCTL_ROOT")
+    return (lambda text: text.replace(here, there)) if here and there else str

@@ -57,7 +57,7 @@ def test_messages_cannot_control_the_terminal(
 def test_an_error_cannot_control_the_terminal(
     say: Say, monkeypatch: pytest.MonkeyPatch, raised: Exception, expected: str
 ) -> None:
-    def fail() -> None:
+    def fail(prog_name: str) -> None:
         raise raised
 
     monkeypatch.setattr("colabctl.cli.app", fail)

@@ -42,6 +42,7 @@ IMPORTS: dict[str, tuple[str, list[str], list[str]]] = {
     "a class in a text": ("gym.register(entry_point='envs.grid:Grid')", ["envs/__init__.py", "envs/grid.py"], ["envs/__init__.py", "envs/grid.py"]),
     "a folder of data that is a package": ("from data.loader import x", ["data/loader.py", "data/raw.json"], ["data/loader.py"]),
     "an extension module": ("import fast", ["fast.cpython-311-x86_64-linux-gnu.so"], ["fast.cpython-311-x86_64-linux-gnu.so"]),
+    "two modules of one name": ("import sys\nsys.path.insert(0, 'b')\nimport a", ["a.py", "b/a.py"], ["a.py", "b/a.py"]),
     "a name of the standard library": ("import json, logging", ["src/json.py", "src/logging/__init__.py"], []),
 }  # fmt: skip
 
@@ -51,6 +52,24 @@ def test_a_program_is_frozen_with_what_it_imports(case: str, tmp_path: Path) -> 
     program, around, expected = IMPORTS[case]
     lay_out(tmp_path, dict.fromkeys(around, "") | {"train.py": program})
     assert files(tmp_path) == sorted([*expected, "train.py"])
+
+
+def test_what_the_program_writes_is_not_frozen(tmp_path: Path) -> None:
+    lay_out(
+        tmp_path,
+        {
+            "train.py": (
+                "import json, logging, os\nfrom pathlib import Path\nH = Path(__file__).parent\n"
+                "BEST = H / 'best.json'\nbest = json.loads(BEST.read_text())\n"
+                "BEST.write_text('1')\nopen('log.txt').read()\nopen('log.txt', 'a')\n"
+                "os.makedirs('kept')\nopen('kept/x.txt').read()\nopen('configs/a.yaml').read()\n"
+            ),
+            "best.json": "{}", "log.txt": "", "kept/x.txt": "", "configs/a.yaml": "",
+        },
+    )  # fmt: skip
+    assert files(tmp_path) == ["configs/a.yaml", "train.py"]
+    (note,) = [note for note in frozen(tmp_path, "train.py").notes if "writes" in note]
+    assert note.startswith("not frozen, because the program writes them: best.json (train.py)")
 
 
 def test_the_packages_around_a_module_are_frozen_with_relative_imports(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_library_that_a_sampler_needs_and_that_is_missing_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "colabctl.search.learn.samplers.find_spec", lambda name: name == "optuna" or None
+        "colabctl.search.language.libraries.find_spec", lambda name: name != "torch" or None
     )
     error = run(curve, sampler="gp").error
     assert isinstance(error, TaskError)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +153,13 @@ def test_code_behind_a_link_out_of_the_project_is_not_imported(here: Scene, tmp_
     (here.project / "linked").symlink_to(tmp_path / "elsewhere")
     (here.workspace / "linked").symlink_to(here.project / "linked")
     assert "linked/far.py in the project" in here.started("import linked.far").stderr
+
+
+def test_code_in_an_archive_of_the_project_is_not_imported(here: Scene) -> None:
+    with zipfile.ZipFile(here.project / "lib.zip", "w") as archive:
+        archive.writestr("packed.py", "X = 1")
+    ran = here.started(f"import sys; sys.path.insert(0, '{here.project}/lib.zip'); import packed")
+    assert "packed is lib.zip in the project" in ran.stderr
 
 
 def test_a_module_that_does_not_exist_is_missing_as_usual(here: Scene) -> None:

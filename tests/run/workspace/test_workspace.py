@@ -213,3 +213,16 @@ def test_a_frozen_file_of_a_folder_that_the_project_no_longer_has_is_there(
     project.mkdir()
     create(code, project, [tmp_path / "0" / "churn"])
     assert (tmp_path / "0" / "churn/src/train.py").is_file()
+
+
+def test_what_is_next_to_the_project_is_read_and_created_there(scene: Make) -> None:
+    around = scene(FILES, FROZEN).project.parent
+    (around / "shared").mkdir()
+    (around / "shared/x.csv").write_text("data")
+    here = scene(FILES, FROZEN)
+    slot = here.slot()
+    slot.prepare()
+    text = "print(open('../shared/x.csv').read())\nimport os\nos.makedirs('../made/by')\nopen('../made/by/x', 'w')"
+    assert here.python(text) == "data\n"
+    slot.tidy()
+    assert (around / "made/by/x").is_file()

@@ -1,127 +1,171 @@
-"""Stopping rules have Optuna's arguments, survive the plan, and refuse arguments that make no sense."""
+"""Rules for early stopping are read with their defaults, and their problems are reported."""
 
-import inspect
-import json
-import math
-from collections.abc import Mapping
 from typing import Any
 
-import optuna
 import pytest
 
-from colabctl.search import read
-from colabctl.search.language.stopping_rules import (
-    Hyperband,
-    Median,
-    Patient,
-    Percentile,
-    Rule,
-    RuleError,
-    SuccessiveHalving,
-    Threshold,
-    from_json,
-)
+from colabctl.search import Declaration, InvalidFileError, read
+from colabctl.search.language.stopping_rules import Median
 
-RULES = [
-    Hyperband(min_iter=3, eta=2, strict=False),
-    Hyperband(max_iter=27, s=2),
-    Median(n_startup_trials=2, n_warmup_steps=2, interval_steps=3, n_min_trials=2),
-    Percentile(percentile=30.0),
-    SuccessiveHalving(),
-    SuccessiveHalving(min_resource=2, min_early_stopping_rate=1, bootstrap_count=2),
-    Patient(patience=2, min_delta=0.5),
-    Patient(patience=1, wrapped_pruner=Median(n_startup_trials=1)),
-    Patient(patience=1, wrapped_pruner=Patient(patience=2)),
-    Threshold(lower=-1.5, upper=2),
-]
-PRUNERS: Mapping[str, Any] = {
-    "median": optuna.pruners.MedianPruner,
-    "percentile": optuna.pruners.PercentilePruner,
-    "threshold": optuna.pruners.ThresholdPruner,
-    "patient": optuna.pruners.PatientPruner,
-    "successive_halving": optuna.pruners.SuccessiveHalvingPruner,
-}
-NEEDED: Mapping[str, dict[str, Any]] = {
-    "percentile": {"percentile": 25.0},
-    "patient": {"patience": 3},
-    "threshold": {"upper": 1.0},
-}
+MINIMAL = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
+
+WORDS = "hyperband, median, percentile, successive_halving, patient, threshold"
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
-def test_a_rule_survives_the_plan_and_the_sweep_file(rule: Rule) -> None:
-    assert from_json(json.loads(json.dumps(rule.to_json()))) == rule
-    declaration = read(
-        {
-            "method": "random",
-            "parameters": {"lr": {"values": [1, 2]}},
-            "metric": {"name": "loss"},
-            "early_terminate": rule.to_json(),
-        },
-        "sweep",
-    )
-    assert declaration.early_terminate == rule
-    assert declaration.notes == ()
+def declared(more: str) -> Declaration:
+    return read(MINIMAL + more, "sweep.yaml")
 
 
-def test_hyperband_has_only_the_arguments_that_it_uses() -> None:
-    assert Hyperband(min_iter=3).to_json() == {
-        "type": "hyperband",
-        "min_iter": 3,
-        "eta": 3,
-        "strict": True,
-    }
-
-
-def test_a_rule_cannot_be_created_with_arguments_that_make_no_sense() -> None:
-    with pytest.raises(RuleError, match="interval_steps: must be a whole number of at least 1"):
-        Median(interval_steps=0)
-    with pytest.raises(RuleError, match="percentile: inf is not a finite number"):
-        Percentile(percentile=math.inf)
-    with pytest.raises(RuleError, match="lower: must not be above upper:, 1"):
-        Threshold(lower=2, upper=1)
-
-
-@pytest.mark.parametrize("kind", PRUNERS)
-def test_a_rule_has_optunas_arguments_and_defaults(kind: str) -> None:
-    needed = NEEDED.get(kind, {})
-    parameters = inspect.signature(PRUNERS[kind]).parameters.values()
-    defaults = {
-        parameter.name: None if parameter.default is parameter.empty else parameter.default
-        for parameter in parameters
-    }
-    assert from_json({"type": kind, **needed}).to_json() == {"type": kind, **defaults, **needed}
+def problem_of(text: str) -> str:
+    with pytest.raises(InvalidFileError) as refused:
+        read(text, "sweep.yaml")
+    return str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("rule", "words"),
+    ("rule", "at", "words"),
     [
-        ({}, "needs type:"),
-        ({"type": "nop"}, "must be one of"),
-        ({"type": None}, "needs type:"),
-        ({"type": ["median"]}, "must be one of"),
-        ({"type": "hyperband"}, "needs min_iter:"),
-        ({"type": "hyperband", "min_iter": "3"}, "early_terminate.min_iter: must be a whole"),
-        ({"type": "hyperband", "min_iter": 3, "eta": math.nan}, "nan is not a finite number"),
-        ({"type": "hyperband", "min_iter": 3, "eta": 10**400}, "too large"),
-        ({"type": "median", "n_min_trials": 0, "interval_steps": 0}, "; "),
-        (
-            {"type": "patient", "patience": 1, "wrapped_pruner": {"type": "?"}},
-            "wrapped_pruner.type",
-        ),
-        ({"type": "patient", "patience": 1, "wrapped_pruner": 5}, "must be a map"),
-        ({"type": "threshold", "lower": object()}, "must be a number"),
-        ({5: "median"}, "needs type:"),
+        ("{min_iter: 3}", "{", f"needs type:, one of {WORDS}"),
+        ("{type: nop}", "nop", f'must be one of {WORDS}, not "nop"'),
+        ("{type: [median]}", "[", f"must be one of {WORDS}"),
+        ("{type: medain}", "medain", "did you mean median?"),
+        ("{type: MedianPruner}", "Med", "did you mean median?"),
+        ("{type: asha}", "asha", "did you mean successive_halving?"),
+        ("{type: SHA}", "SHA", "did you mean successive_halving?"),
+        ("{type: Hyper-Band}", "Hyper", "did you mean hyperband?"),
+        ("{type: hyperband}", "{", "needs min_iter:"),
+        ("{type: hyperband, max_iter: 27}", "27", "needs s:"),
+        ("{type: hyperband, max_iter: 2, s: 2}", "{", "never stops a task"),
+        ("{type: hyperband, min_iter: 3, eta: 1}", "1}", "above 1"),
+        ("{type: hyperband, min_iter: 3, strict: 1}", "1}", "true or false"),
+        ("{type: hyperband, min_itr: 3, min_iter: 3}", "min_itr", "mean min_iter?"),
+        ("{type: hyperband, min_iter: 3, max_resource: 9}", "max_r", "mean max_iter?"),
+        ("{type: median, warmup_steps: 3}", "warmup", "mean n_warmup_steps?"),
+        ("{type: median, min_iter: 3}", "min_iter", "mean n_warmup_steps?"),
+        ("{type: median, n_startup_trials: -1}", "-1", "at least 0"),
+        ("{type: median, interval_steps: 0}", "0", "at least 1"),
+        ("{type: median, n_min_trials: 1.5}", "1.5", "whole number"),
+        ("{type: percentile}", "{", "needs percentile:"),
+        ("{type: percentile, percentile: 101}", "101", "from 0 to 100"),
+        ("{type: percentile, percentile: '25'}", "'25'", "without quotes"),
+        ("{type: successive_halving, eta: 3}", "eta", "mean reduction_factor?"),
+        ("{type: successive_halving, reduction_factor: 1}", "1}", "at least 2"),
+        ("{type: successive_halving, min_resource: 0}", "0}", "auto or a whole number"),
+        ("{type: successive_halving, min_resource: all}", "all", "auto or a whole number"),
+        ("{type: successive_halving, bootstrap_count: 2}", "2}", "needs a number as min_resource:"),
+        ("{type: successive_halving, min_early_stopping_rate: 99}", "99", "at most 60"),
+        ("{type: patient}", "{", "needs patience:"),
+        ("{type: patient, patience: -1}", "-1", "at least 0"),
+        ("{type: patient, patience: 2, min_delta: -0.1}", "-0.1", "at least 0"),
+        ("{type: patient, patience: 2, wrapped_pruner: median}", "median", "{type: median}"),
+        ("{type: patient, patience: 2, wrapped_pruner: {type: hyperband}}", "hyper", "_halving?"),
+        ("{type: patient, patience: 2, wrapped_pruner: {type: sha}}", "sha", "successive_halving?"),
+        ("{type: threshold}", "{", "needs lower: or upper:"),
+        ("{type: threshold, lower: 2, upper: 1}", "2,", "above upper:"),
+        ("{type: threshold, upper: 2, min: 1}", "min", "mean lower?"),
     ],
 )
-def test_a_damaged_rule_is_refused(rule: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=r"^early_terminate") as refused:
-        from_json(rule)
-    assert words in str(refused.value)
-    assert "\n" not in str(refused.value)
+def test_a_problem_of_a_stopping_rule_is_reported_with_its_place_and_a_fix(
+    rule: str, at: str, words: str
+) -> None:
+    problem = problem_of(f"{MINIMAL}early_terminate: {rule}")
+    assert problem.startswith(f"sweep.yaml:3:{18 + rule.index(at)}: early_terminate")
+    assert words in problem
+    assert "\n" not in problem
 
 
-@pytest.mark.parametrize("rule", [None, 5, "median", [1]])
-def test_a_value_that_is_not_a_rule_is_refused(rule: Any) -> None:
-    with pytest.raises(ValueError, match="early_terminate: "):
-        from_json(rule)
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("{min_iter: 3}", {"min_iter": 3, "eta": 3, "strict": True}),
+        ("{min_iter: 3, eta: 2, strict: false}", {"min_iter": 3, "eta": 2, "strict": False}),
+        ("{max_iter: 27, s: 2}", {"max_iter": 27, "s": 2, "eta": 3, "strict": True}),
+        ("{max_iter: 9, s: 2, min_iter: 1}", {"max_iter": 9, "s": 2, "eta": 3, "strict": True}),
+        ("{min_iter: 3, s: 2}", {"min_iter": 3, "eta": 3, "strict": True}),
+    ],
+)
+def test_hyperband_has_the_reference_engines_defaults(rule: str, expected: dict[str, Any]) -> None:
+    more = f"metric: {{name: loss}}\nearly_terminate: {{type: hyperband, {rule[1:]}"
+    rule_read = declared(more).early_terminate
+    assert rule_read is not None
+    assert rule_read.to_json() == {"type": "hyperband"} | expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (
+            "{type: median}",
+            {"n_startup_trials": 5, "n_warmup_steps": 0, "interval_steps": 1, "n_min_trials": 1},
+        ),
+        (
+            "{type: percentile, percentile: 25.0, n_warmup_steps: 10}",
+            {
+                "percentile": 25.0,
+                "n_startup_trials": 5,
+                "n_warmup_steps": 10,
+                "interval_steps": 1,
+                "n_min_trials": 1,
+            },
+        ),
+        (
+            "{type: successive_halving, min_resource: 3, bootstrap_count: 2}",
+            {
+                "min_resource": 3,
+                "reduction_factor": 4,
+                "min_early_stopping_rate": 0,
+                "bootstrap_count": 2,
+            },
+        ),
+        ("{type: patient, patience: 4}", {"wrapped_pruner": None, "patience": 4, "min_delta": 0.0}),
+        (
+            "{type: patient, patience: 4, wrapped_pruner: {type: threshold, upper: 9}}",
+            {
+                "wrapped_pruner": {
+                    "type": "threshold",
+                    "lower": None,
+                    "upper": 9,
+                    "n_warmup_steps": 0,
+                    "interval_steps": 1,
+                },
+                "patience": 4,
+                "min_delta": 0.0,
+            },
+        ),
+    ],
+)
+def test_a_pruner_has_optunas_arguments_with_their_defaults(
+    rule: str, expected: dict[str, Any]
+) -> None:
+    early_terminate = declared(f"metric: {{name: loss}}\nearly_terminate: {rule}").early_terminate
+    assert early_terminate is not None
+    assert early_terminate.to_json() == {"type": early_terminate.type} | expected
+
+
+def test_all_problems_of_a_rule_are_reported_together() -> None:
+    problem = problem_of(
+        MINIMAL
+        + "early_terminate: {type: patient, patience: soon, min_delta: -1,"
+        + " wrapped_pruner: {type: threshold, max: 1, interval_steps: 0}}"
+    )
+    assert [line.split(": ")[1] for line in problem.splitlines()] == [
+        "early_terminate.patience",
+        "early_terminate.min_delta",
+        "early_terminate.wrapped_pruner",
+        "early_terminate.wrapped_pruner.max",
+        "early_terminate.wrapped_pruner.interval_steps",
+    ]
+
+
+def test_an_unknown_key_of_a_rule_is_ignored_with_a_note() -> None:
+    more = "metric: {name: loss}\nearly_terminate: {type: median, why: slow, n_min_trials: 2}"
+    declaration = declared(more)
+    assert declaration.early_terminate == Median(n_min_trials=2)
+    assert "early_terminate.why: unknown key" in declaration.notes[0]
+
+
+@pytest.mark.parametrize("rule", ["{type: hyperband, min_iter: 3}", "{type: median}"])
+def test_early_termination_without_a_metric_is_ignored_with_a_note(rule: str) -> None:
+    declaration = declared(f"early_terminate: {rule}")
+    assert declaration.early_terminate is None
+    assert "no metric:" in declaration.notes[0]
