@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from colabctl.sharedfs.locks import locked
 from tests.processes import Project, end, end_together, linux, until
 
 GRID = "method: grid\nprogram: train.py:train\nparameters: {{x: {{values: {values}}}}}\n{more}\n"
@@ -200,6 +201,18 @@ def test_a_worker_that_waits_ends_as_soon_as_it_is_asked(project: Project) -> No
     assert end(idle).code == 0
     busy.terminate()
     end(busy)
+
+
+@linux
+def test_a_worker_that_waits_for_a_lock_ends_as_soon_as_it_is_asked(project: Project) -> None:
+    project.declare("locked", grid(1), QUICK)
+    with locked(project.root / "sweeps/locked/claims.lock"):
+        worker = project.start("work", "locked")
+        assert worker.stderr
+        assert "another process has held this lock for long" in worker.stderr.readline()
+        worker.send_signal(signal.SIGTERM)
+        assert "interrupted" in end(worker).err
+    assert project.run("work", "locked").code == 0
 
 
 def test_max_tasks_counts_the_tasks_of_all_sweeps(project: Project) -> None:
