@@ -11,7 +11,10 @@ _LONGEST = 60  # characters of a name
 
 _HOW_TO_REPORT = {
     "function": "return {{{!r}: ...}}",
-    "program": 'write {{"{}": ...}} to $COLABCTL_RESULT, or log it with W&B',
+    "program": (
+        'call colabctl.task().done({0}=...), log it with W&B, or write {{"{0}": ...}} to the file '
+        "$COLABCTL_RESULT"
+    ),
     "notebook": "call task.done({}=...)",
     "loop": "call task.done({}=...)",
 }

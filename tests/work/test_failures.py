@@ -234,7 +234,8 @@ def test_a_program_without_any_metric_is_told_how_to_report_one(project: Project
     project.declare("silent", text, "print('val_loss 0.3')\n")
     assert (
         " ended well, but reported no metric at all; "
-        'write {"val_loss": ...} to $COLABCTL_RESULT, or log it with W&B\n'
+        "call colabctl.task().done(val_loss=...), log it with W&B, or write "
+        '{"val_loss": ...} to the file $COLABCTL_RESULT\n'
     ) in project.run("work", "silent").err
 
 

@@ -30,6 +30,13 @@ _NO_KEY = (
 _NONE = "contains the text 'None', which is true in Python; for None, write null"
 _PIECE = "is a piece of a list; write the list in brackets, as in values: [0.1, 0.2]"
 _MIXED = "read as uniform, since one bound is not whole; add distribution: for another one"
+_OTHER_NAMES = {
+    "loguniform": "log_uniform_values",  # W&B's log_uniform takes exponents
+    "log-uniform": "log_uniform_values",
+    "randint": "int_uniform",
+    "choice": "categorical",
+}
+"""Names of distributions in other tools."""
 _EXPONENTS = "log_uniform takes exponents of e; did you mean log_uniform_values?"
 
 
@@ -90,7 +97,8 @@ def _kind(raw: dict[str, Any], path: Path, problems: Problems) -> str | None:
     kind = raw["distribution"]
     if kind in KINDS:
         return str(kind)
-    hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
+    word = _OTHER_NAMES.get(kind.lower(), kind) if isinstance(kind, str) else None
+    hint = did_you_mean(word, KINDS) if word is not None else ""
     problems.add((*path, "distribution"), f"{shown(kind)} is not a distribution{hint}")
     return None
 

@@ -74,6 +74,10 @@ def test_text_among_numbers_or_truth_values_is_named() -> None:
         ("method: random\nparameters:\n  a:\n    min: 1e-5,\n    max: 1", "write 1e-05"),
         ("method: random\nparameters: {a: {min: 10**-3, max: 1}}", "write 0.001"),
         ("method: random\nparameters: {a: {min:0.1, max: 1}}", "after the colon: min: 0.1"),
+        (
+            "method: random\nparameters: {a: {distribution: loguniform, min: 0.1, max: 1}}",
+            "did you mean log_uniform_values?",
+        ),
         ("method:grid", "write a space after the colon of each key"),
         ("method\uff1a grid", "write an ordinary : after each key"),
         ("method: grid\nname: no\nparameters: {a: 1}", "put it in quotes"),
