@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.journal import JournalWriter
 from colabctl.ledger.numbered import NumberedJournals, NumberedStore
+from tests.ledger.conftest import MEMORY
 
 NOW = 1.7e9
 
@@ -69,7 +70,10 @@ def test_a_written_file_is_never_changed(tmp_path: Path) -> None:
 def test_files_that_arrive_in_any_order_give_every_event_once(
     count: int, rng: random.Random
 ) -> None:
-    with tempfile.TemporaryDirectory() as source, tempfile.TemporaryDirectory() as target:
+    with (
+        tempfile.TemporaryDirectory(dir=MEMORY) as source,
+        tempfile.TemporaryDirectory(dir=MEMORY) as target,
+    ):
         journal = writer(Path(source))
         for _ in range(count):
             flush(journal, "heartbeat")

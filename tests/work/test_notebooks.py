@@ -5,7 +5,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.processes import Project
+from tests.processes import Project, end
 
 pytest.importorskip("ipykernel")
 
@@ -176,3 +176,19 @@ def test_a_notebook_that_changed_since_is_named_by_status(project: Project) -> N
     project.declare("main", SWEEP, MAIN)
     project.write("MAIN.ipynb", MAIN.replace("0.5", "0.6"))
     assert project.run("status", "main", "--json").json["changed"] == ["MAIN.ipynb"]
+
+
+def test_without_ipykernel_a_notebook_is_refused_before_a_task_is_claimed(
+    project: Project,
+) -> None:
+    text = "method: grid\nprogram: MAIN.ipynb\nparameters: {x: {values: [1, 2]}}\n"
+    project.write("MAIN.ipynb", notebook("# parameters\nx = 0", "import colabctl"))
+    project.declare("s", text)
+    hidden = "import sys; sys.modules['ipykernel'] = None; from colabctl.cli import main; main()"
+    worked = end(project.start_python("-c", hidden, "work", "s"))
+    assert worked.code == 1
+    assert worked.err == "colabctl: s: a notebook needs ipykernel; run: pip install ipykernel\n"
+    assert not list((project.root / "sweeps/s/journal").iterdir())
+    checks = end(project.start_python("-c", hidden, "doctor", "--json")).json
+    [note] = [check for check in checks if check["check"] == "notebooks"]
+    assert (note["level"], note["fix"]) == ("note", "pip install ipykernel")

@@ -1,0 +1,39 @@
+"""Doctor names what other members have closed, with the owner and the fix."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from colabctl.doctor.access import access
+from colabctl.project.create import create
+from colabctl.project.layout import Layout
+from tests.sharedfs.test_refusals import as_another_user
+
+
+def said(layout: Layout) -> str:
+    checks = access(layout, thorough=True)
+    return "\n".join(f"{check.level}: {check.what}; {check.fix}" for check in checks)
+
+
+def test_an_own_project_is_open(tmp_path: Path) -> None:
+    create(tmp_path / "p", members=["ana"])
+    assert said(Layout(tmp_path / "p")) == "ok: you can use all that the members share; "
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs a second user")
+def test_a_folder_that_its_owner_has_closed_is_named_with_the_fix() -> None:
+    pytest.importorskip("grp")
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name, "p")
+        create(root, members=["ana"])
+        for folder in (root.parent, root, *root.rglob("*")):
+            folder.chmod(0o777 if folder.is_dir() else 0o666)
+        layout = Layout(root)
+        assert as_another_user(lambda: said(layout)).startswith("ok: ")
+        layout.sweeps.chmod(0o755)
+        assert as_another_user(lambda: said(layout)) == (
+            f"wrong: you cannot write in {layout.sweeps}: it belongs to root; "
+            f"ask root to run: chgrp -R nogroup {layout.sweeps} && chmod -R g+rwX {layout.sweeps}"
+        )
