@@ -25,11 +25,15 @@ def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c() -> None:
-    """Let SIGINT end what tests start, even where a shell starts pytest itself ignoring it."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        # pytest still ignores it. A new process inherits that a signal is ignored, not a handler.
-        signal.signal(signal.SIGINT, lambda *_: None)
+def _signals() -> None:
+    """Let SIGINT and SIGHUP end what tests start, even where pytest itself ignores them.
+
+    A shell starts background jobs ignoring SIGINT, and nohup lets them ignore SIGHUP.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            # pytest still ignores it. A new process inherits that it is ignored, not a handler.
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture
