@@ -45,7 +45,7 @@ def test_suggested_parameters_values_and_attributes_land_in_the_ledger(project: 
         assert row["metrics"]["value"] == pytest.approx(abs(row["params"]["x"] - 2) ** power)
         assert ("power" in row["params"]) == (row["params"]["kind"] == "steep")
         assert row["attributes"] == {"note": f"trial {row['index']}"}
-    assert min(row["metrics"]["value"] for row in rows) < 0.5
+    assert min(row["metrics"]["value"] for row in rows) < 3
 
 
 def test_an_objective_may_be_a_part_of_a_package(project: Project) -> None:
