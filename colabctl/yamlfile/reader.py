@@ -237,7 +237,7 @@ class _Builder:
         first = self.keys.setdefault(path, place)
         if frame.merged if frame.merging else event.value in frame.value:
             frame.repeats = first, place
-        elif name := invisible(event.value[:1] + event.value[-1:]):
+        elif not event.style and (name := invisible(event.value[:1] + event.value[-1:])):
             self.problem(place, path, f"starts or ends with {name}; write an ordinary space")
 
     def alias(self, name: str, place: Place) -> None:

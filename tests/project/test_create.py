@@ -170,7 +170,6 @@ def test_a_folder_that_cannot_be_written_is_named(open_folder: Path) -> None:
     closed.mkdir(mode=0o555)
     with bound_by_permissions(), pytest.raises(UserError) as refusal:
         create(closed / "churn", "churn", "ana", ["ana"])
-    assert str(refusal.value) == (
-        f"cannot create {closed}/churn: Permission denied; choose a folder you can write in"
-    )
+    # The fix depends on who owns the folder: this user, or root.
+    assert str(refusal.value).startswith(f"cannot create {closed}/churn: Permission denied; ")
     assert everything(closed) == {}
