@@ -1,6 +1,5 @@
 """Declares a sweep: freezes its code, writes its task files, and finally its plan."""
 
-import ast
 import difflib
 import hashlib
 import json
@@ -347,7 +346,8 @@ def _uses_hydra(code: frozen.Code) -> bool:
 
 def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
     """Check that tasks can call the function of `program`, and return its kind."""
-    tree = ast.parse(code.files[program.partition(":")[0]])
+    file = program.partition(":")[0]
+    tree = frozen.parse(file, code.files[file])
     if draft.declaration.method == "optuna":
         signature.check_objective(program, tree)
         return "objective"

@@ -226,7 +226,7 @@ def test_metrics_of_several_processes_are_put_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["RANK", "OMPI_COMM_WORLD_RANK", "LOCAL_RANK"])
-def test_the_first_rank_decides_whoever_is_last(
+def test_the_first_rank_decides_even_if_it_is_not_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     recorder = Recorded()

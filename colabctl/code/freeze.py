@@ -103,8 +103,8 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
                 f"program: {program.file} is not a Python file, so it has no function "
                 f"{program.function}"
             )
-        tree_of = parse(program.file, files[program.file])
-        check_defined(program.file, program.function, tree_of)
+        parsed = parse(program.file, files[program.file])
+        check_defined(program.file, program.function, parsed)
     command = start.command if start is not None else asked.command
     folders = dict.fromkeys(root.folder for root in beginning.roots if root.sure)
     folders |= dict.fromkeys(reached.used)

@@ -173,7 +173,7 @@ def _why_text(written: str) -> str:
     if written[-1] in _MARKS:
         return f" because of its {_MARKS[written[-1]]}"
     if any(ord(character) in _MINUS_SIGNS for character in written):
-        return " because of its dash, which is no minus sign"
+        return " because of its dash, which is not a minus sign"
     return ""
 
 

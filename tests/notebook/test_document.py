@@ -1,4 +1,4 @@
-"""A notebook's file as what runs of it, whoever wrote the rest of the file."""
+"""A notebook's file reduced to what runs of it, whatever wrote the rest."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What cannot work in a task is told when the sweep is declared, with what to write instead."""
+"""What cannot work in a task is reported when the sweep is declared, with what to write instead."""
 
 import pytest
 

@@ -13,7 +13,7 @@ from colabctl.project.create import create
 from colabctl.project.layout import Layout
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-NOBODY = 65534
+UNPRIVILEGED = 65534
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def bound_by_permissions() -> Iterator[None]:
     if not IS_ROOT:
         yield
         return
-    os.seteuid(NOBODY)
+    os.seteuid(UNPRIVILEGED)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""A lost device is told from a device that is only full, and from other errors."""
+"""A lost device is distinguished from one that is only full, and from other errors."""
 
 import pytest
 

@@ -12,7 +12,7 @@ from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.refusals import advice, refused
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="has no owners")
-NOBODY = 65534
+UNPRIVILEGED = 65534
 
 
 def as_another_user(look: Callable[[], str]) -> str:
@@ -22,8 +22,8 @@ def as_another_user(look: Callable[[], str]) -> str:
     if child == 0:
         try:
             os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
+            os.setgid(UNPRIVILEGED)
+            os.setuid(UNPRIVILEGED)
             os.write(writing, look().encode())
         finally:
             os._exit(0)

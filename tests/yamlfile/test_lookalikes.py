@@ -46,7 +46,7 @@ def notes_on(text: str) -> list[tuple[int, str]]:
         ("adam,", "adam, is read with its comma; write adam"),
         ("0,05", "0,05 is read as text; for the number, write 0.05"),
         ("“adam”", 'curly quotes; write "adam"'),
-        ("\u22120.1", "which is no minus sign; for the number, write -0.1"),
+        ("\u22120.1", "which is not a minus sign; for the number, write -0.1"),
         ("1e\u20133", "for the number, write 0.001"),
         ("0.1 0.2", "0.1 0.2 is read as one text; for a list, write [0.1, 0.2]"),
         ("0.1, 0.2", "for a list, write [0.1, 0.2]"),

@@ -57,13 +57,13 @@ def expand(
 
     Two things differ: a parameter's own macro, `${lr}`, expands to its value, as W&B documents,
     while its agent leaves it as it is; and Hydra's macros write each value in Hydra's grammar.
-    `${envvar:NAME}` expands to the name itself if the variable is not set, and what is no macro
+    `${envvar:NAME}` expands to the name itself if the variable is not set, and what is not a macro
     stays as it is. Writes `json_file` only for `${args_json_file}`. Raises UserError for an
     argument that no program can be given.
     """
 
     def words_of(name: str) -> list[str] | None:
-        """Return the arguments that a macro becomes; None for a name that is no macro."""
+        """Return the arguments that a macro becomes; None for a name that is not a macro."""
         if name.startswith(ENVIRONMENT):
             variable = name.removeprefix(ENVIRONMENT)
             return [environ.get(variable, variable)]

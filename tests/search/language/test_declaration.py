@@ -3,20 +3,9 @@
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.search import Declaration, InvalidFileError, Metric, Space, expand, read
+from colabctl.search import InvalidFileError, Metric, Space, expand, read
 from colabctl.search.language import libraries
-
-MINIMAL = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
-
-
-def declared(more: str) -> Declaration:
-    return read(MINIMAL + more, "sweep.yaml")
-
-
-def problem_of(text: str) -> str:
-    with pytest.raises(InvalidFileError) as refused:
-        read(text, "sweep.yaml")
-    return str(refused.value)
+from tests.search.language.minimal import MINIMAL, declared, problem_of
 
 
 def test_a_complete_file_is_read() -> None:

@@ -2,13 +2,8 @@
 
 import pytest
 
-from colabctl.search import InvalidFileError, read
-
-
-def problem_of(text: str) -> str:
-    with pytest.raises(InvalidFileError) as refused:
-        read(text, "sweep.yaml")
-    return str(refused.value)
+from colabctl.search import read
+from tests.search.language.minimal import problem_of
 
 
 def test_words_that_yaml_reads_as_something_else_are_named_with_their_line() -> None:

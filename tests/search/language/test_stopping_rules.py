@@ -4,22 +4,10 @@ from typing import Any
 
 import pytest
 
-from colabctl.search import Declaration, InvalidFileError, read
 from colabctl.search.language.stopping_rules import Median
-
-MINIMAL = "method: random\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
+from tests.search.language.minimal import MINIMAL, declared, problem_of
 
 WORDS = "hyperband, median, percentile, successive_halving, patient, threshold"
-
-
-def declared(more: str) -> Declaration:
-    return read(MINIMAL + more, "sweep.yaml")
-
-
-def problem_of(text: str) -> str:
-    with pytest.raises(InvalidFileError) as refused:
-        read(text, "sweep.yaml")
-    return str(refused.value)
 
 
 @pytest.mark.parametrize(
