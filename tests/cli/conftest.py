@@ -14,6 +14,13 @@ Say = Callable[..., Finished]
 
 SWEEP = "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n"
 TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
+FILE = """# which is best?
+method: grid
+program: train.py:train
+metric: {name: y}
+parameters:
+  x: {values: [1, 2, 3]}
+"""
 
 
 def refused(said: Finished, *parts: str, lines: int = 1) -> None:
@@ -23,6 +30,12 @@ def refused(said: Finished, *parts: str, lines: int = 1) -> None:
     assert said.err.startswith("colabctl: ")
     for part in parts:
         assert part in said.err
+
+
+@pytest.fixture
+def file(project: Project) -> Path:
+    project.write("notebooks/ana/train.py", TRAIN)
+    return project.write("notebooks/ana/s.yaml", FILE)
 
 
 @pytest.fixture

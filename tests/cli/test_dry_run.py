@@ -5,25 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Say
+from tests.cli.conftest import FILE, Say
 from tests.notebook.notebooks import content
 from tests.processes import Project
 from tests.project.conftest import everything
-
-FILE = """# which is best?
-method: grid
-program: train.py:train
-metric: {name: y}
-parameters:
-  x: {values: [1, 2, 3]}
-"""
-PROGRAM = "def train(params, task):\n    return {'y': params['x']}\n"
-
-
-@pytest.fixture
-def file(project: Project) -> Path:
-    project.write("notebooks/ana/train.py", PROGRAM)
-    return project.write("notebooks/ana/s.yaml", FILE)
 
 
 def test_a_dry_run_shows_the_tasks_and_writes_nothing(

@@ -7,25 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.conftest import Say
+from tests.cli.conftest import FILE, TRAIN, Say
 from tests.notebook.notebooks import content
 from tests.processes import Project, end
 from tests.project.conftest import everything
-
-FILE = """# which is best?
-method: grid
-program: train.py:train
-metric: {name: y}
-parameters:
-  x: {values: [1, 2, 3]}
-"""
-PROGRAM = "def train(params, task):\n    return {'y': params['x']}\n"
-
-
-@pytest.fixture
-def file(project: Project) -> Path:
-    project.write("notebooks/ana/train.py", PROGRAM)
-    return project.write("notebooks/ana/s.yaml", FILE)
 
 
 def plan(project: Project, name: str = "s") -> dict[str, Any]:
@@ -41,7 +26,7 @@ def test_a_declared_sweep_has_its_file_its_code_its_tasks_and_its_plan(
     assert "colabctl work s" in said.err
     folder = project.root / "sweeps/s"
     assert (folder / "sweep.yaml").read_text() == FILE
-    assert (folder / "code/notebooks/ana/train.py").read_text() == PROGRAM
+    assert (folder / "code/notebooks/ana/train.py").read_text() == TRAIN
     tasks = [json.loads(line) for line in (folder / "tasks/00000.jsonl").read_text().splitlines()]
     assert [(task["index"], task["params"]) for task in tasks] == [
         (0, {"x": 1}),
@@ -109,7 +94,7 @@ def test_another_sweep_with_that_name_is_refused_with_the_differences(
 
 def test_other_code_is_another_sweep(project: Project, say: Say, file: Path) -> None:
     say("sweep", str(file))
-    project.write("notebooks/ana/train.py", PROGRAM + "# better\n")
+    project.write("notebooks/ana/train.py", TRAIN + "# better\n")
     said = say("sweep", str(file))
     assert said.code == 1
     assert "code: notebooks/ana/train.py changed" in said.err
@@ -186,7 +171,7 @@ def test_scripts_get_the_declared_sweep(say: Say, file: Path) -> None:
 def test_a_program_is_looked_up_where_the_user_stands_first_and_two_are_named(
     project: Project, say: Say, file: Path
 ) -> None:
-    project.write("train.py", PROGRAM)
+    project.write("train.py", TRAIN)
     said = say("sweep", str(file))
     assert "note: program: took train.py, not notebooks/ana/train.py" in said.err
     assert list(everything(project.root / "sweeps/s/code")) == ["train.py"]
@@ -272,7 +257,7 @@ def test_a_program_that_uses_hydra_is_told_what_it_would_misread(
 
 def test_a_file_outside_the_project_is_accepted(project: Project, say: Say, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(FILE)
-    (tmp_path / "train.py").write_text(PROGRAM)
+    (tmp_path / "train.py").write_text(TRAIN)
     assert say("sweep", str(tmp_path / "mine.yaml")).out == "mine: 3 tasks, declared\n"
 
 
