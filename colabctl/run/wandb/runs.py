@@ -109,6 +109,8 @@ class WandbRuns:
             # The logs come first: then the calls include whatever a log has from a call.
             logged = list(self._read_logs())
             called = list(self._calls.read(final=final))
+            if final:
+                logged += self._read_logs()  # in folders that only the last calls name
             for step, values in called:
                 self.task.record(step, values)
             if self._calls.names and not self._calls.tensorboard:

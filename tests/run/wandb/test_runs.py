@@ -1,6 +1,7 @@
 """Tasks that log with the real `wandb` package: settings, functions, early stops."""
 
 import importlib.util
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from colabctl.run.wandb.datastore import WandbLog
-from colabctl.run.wandb.runs import wandb_environment
-from colabctl.task import Assignment
+from colabctl.run.wandb.datastore import Entry, WandbLog
+from colabctl.run.wandb.runs import WandbRuns, wandb_environment
+from colabctl.task import Assignment, FileRecorder, Task
 from tests.processes import Project, end, until
 from tests.run.wandb.scripts import SWEEP
+from tests.run.wandb.test_datastore import log, record
 
 if importlib.util.find_spec("wandb") is None and not os.environ.get("CI"):
     pytest.skip("needs wandb", allow_module_level=True)
@@ -268,3 +270,17 @@ colabctl.task().done(url=settings.base_url, entity=settings.entity, project=sett
         "entity": "us",
         "project": None,
     }
+
+
+def test_a_run_whose_folder_only_the_last_call_names_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "offline-run-1"
+    folder.mkdir(parents=True)
+    summary = Entry("summary", [(("accuracy", "max"), 0.75)], [])
+    (folder / "run-1.wandb").write_bytes(log([record(summary)]))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    calls = Path(wandb_environment(assignment(), scratch, {})["COLABCTL_WANDB_CALLS"])
+    calls.write_text(json.dumps({"folder": str(folder)}) + "\n")
+    runs = WandbRuns(Task(assignment(), FileRecorder(assignment())), scratch)
+    runs.pass_on(final=True)
+    assert runs.metrics() == {"accuracy.max": 0.75}
