@@ -1,6 +1,7 @@
 """The Python interface for notebooks and scripts: a project, its folders and its sweeps."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -129,6 +130,8 @@ class Project:
             approvals=approvals_for(self.root, os.environ),
             here=Path.cwd(),
         )
+        for sentence in declared.damage:
+            print(f"colabctl: note: {sentence}", file=sys.stderr, flush=True)
         return Sweep(self, declared.layout)
 
 

@@ -82,7 +82,9 @@ def _wandb(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export.wandb_sweeps import wandb_sweeps
 
     name = sweep.plan.sweep
-    sweeps, notes = wandb_sweeps(sweep.declaration(), sweep.cells(), sweep.plan.title or name)
+    sweeps, notes = wandb_sweeps(
+        sweep.declared.declaration(), sweep.declared.cells(), sweep.plan.title or name
+    )
     folder = output or Path(f"{name}-wandb")
     paths = write_sweeps(sweeps, folder, name, notes, replace=force)
     files = [
@@ -106,7 +108,7 @@ def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     plan = sweep.plan
     _refresh(sweep)
     file = output or Path(f"{plan.sweep}.optuna.db")
-    exported = studies(plan, sweep.cells(), sweep.ledger.state, sweep.tasks)
+    exported = studies(plan, sweep.declared.cells(), sweep.ledger.state, sweep.tasks)
     finished = sweep.ledger.state.finished
     counts = write_studies(exported, file, plan, replace=force, progress=_progress(finished))
     return _Export(

@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,6 +81,7 @@ def work(
     root: Root = None,
 ) -> None:
     """Run tasks until none are left; Ctrl-C releases claimed tasks."""
+    from colabctl.ledger import check_approved
     from colabctl.project.approvals import approvals_for
     from colabctl.project.sweeps import find_sweep, sweep_names
     from colabctl.work.limits import Limits
@@ -105,7 +107,11 @@ def work(
         tell=tell,
         progress=_ProgressPrinter(),
         jobs=jobs,
-        trusts=lambda digest: digest in trust_digest if trust_digest else approvals.has(digest),
+        check=partial(
+            check_approved,
+            approved=trust_digest.__contains__ if trust_digest else approvals.has,
+            before=lambda sweep: approvals.latest_plan(config.name, sweep),
+        ),
     )
     names = sweeps or sweep_names(layout)
     if not names:
