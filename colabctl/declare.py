@@ -161,7 +161,8 @@ def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | N
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         make_folder(folder)
-    frozen.write(code, sweep.code)
+    if frozen.files_in(sweep.code) != code.files:
+        frozen.write(code, sweep.code)
     # An interrupted declaration may have left other files.
     frozen.fetch(sweep.code, code.digest)
     plan = replace(plan, task_digests=write_tasks(sweep.task_file, plan, draft.tasks()))

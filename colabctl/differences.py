@@ -114,13 +114,16 @@ def _meaning(declaration: Declaration) -> str:
 
 def _keys(old: Mapping[str, Any], new: Mapping[str, Any], *, brief: bool) -> list[str]:
     """Return a line for each key of the plans that differs, or one for all if that is enough."""
-    names = [name for name in changed_keys(old, new) if name not in ("code_digest", "cells")]
+    names = changed_keys(old, new)
+    lines = []
+    if "total" in names:
+        lines = [f"tasks: {old['total']} declared, {new['total']} new"]
+        names = [name for name in names if name not in ("total", "cells")]
+    names = [name for name in names if name != "code_digest"]  # the files say more
     if brief:
-        return [f"plan.json: {_listed(names)}"] if names else []
-    if not names and changed_keys(old, new) == ["cells"]:
-        names = ["cells"]
-    return [
-        f"plan.json: {name} is {shown(old.get(name))}, and not {shown(new.get(name))}"
+        return lines + ([f"plan.json: {_listed(names)}"] if names else [])
+    return lines + [
+        f"plan.json: {name} is {shown(old.get(name))}, and yours is {shown(new.get(name))}"
         for name in names
     ]
 

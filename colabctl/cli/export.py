@@ -56,9 +56,11 @@ def export(
         if as_json:
             raise UserError("--json lists the files that were written; name one with -o FILE")
         sys.stdout.writelines(map(for_screen, _lines(open_sweep)))
+        for note in open_sweep.tasks.damage():
+            tell(f"note: {one_line(note)}")
         return
     exported = _EXPORTS[to](open_sweep, output, force)
-    for note in exported.notes:
+    for note in (*open_sweep.tasks.damage(), *exported.notes):
         tell(f"note: {one_line(note)}")
     if as_json:
         print_json({"sweep": sweep, "to": to, **exported.details, "notes": list(exported.notes)})

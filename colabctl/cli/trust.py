@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from colabctl.project.approvals import Approval
 
 # Keys of the plan that the first lines, the command, the code or sweep.yaml show.
-_SHOWN_OTHERWISE = frozenset(
-    {"sweep", "command", "code_digest", "declaration_digest", "task_digests", "cells"}
-)
+_SHOWN_OTHERWISE = (
+    "sweep", "command", "code_digest", "declaration_digest", "task_digests", "cells",
+)  # fmt: skip
 _KINDS = {
     "function": "a function, called for each task",
     "objective": "an Optuna objective, called for each task",
@@ -81,7 +81,7 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     print(plain(one_line(f"declared by {plan.declared_by} on {declared}")))
     if plan.command:
         print(plain(one_line(f"command: {shlex.join(plan.command)}")))
-    for line in _keys(new):
+    for line in _keys(new, without=("kind", "program")):
         print(line)
     print(f"digest:  {new.digest}")
     # Only these two kinds run a notebook's cells; to a program it is a file like any other.
@@ -105,12 +105,12 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
         print("only the name of the sweep; all else is the same")
 
 
-def _keys(approval: "Approval") -> list[str]:
-    """Return the keys of the plan that no other line shows, cleaned for a terminal."""
+def _keys(approval: "Approval", without: tuple[str, ...] = ()) -> list[str]:
+    """Return the keys of the plan that nothing else shows, cleaned for a terminal."""
     return [
         plain(one_line(f"{name}: {json.dumps(value)}"))
         for name, value in sorted(approval.plan.items())
-        if name not in _SHOWN_OTHERWISE
+        if name not in (*_SHOWN_OTHERWISE, *without)
     ]
 
 

@@ -12,11 +12,12 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.ledger.events import check_params
 from colabctl.ledger.plan import Plan
-from colabctl.sharedfs.files import read_file
+from colabctl.sharedfs.files import read_file, write_whole
 from colabctl.sharedfs.records import RESTORE, damaged
 from colabctl.sharedfs.rights import share
 
 _LARGEST = 1 << 28  # bytes of a task file; a million tasks with long lists need less
+_CHANGED = "is not what was declared"
 _NOT_A_FILE = frozenset({errno.EINVAL, errno.EFBIG, errno.EISDIR, errno.ELOOP, errno.ENXIO})
 
 
@@ -50,11 +51,27 @@ def write_tasks(
     """Write the task files of a new sweep and return their digests; `tasks` are in order."""
     digests: list[str] = []
     for number, content in enumerate(contents(plan, tasks)):
-        with file(number).open("wb") as lines:
-            share(file(number), lines.fileno())
-            lines.write(content)
+        _write(file(number), content)
         digests.append(_digest(content))
     return tuple(digests)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a task file; a reader never sees half of what another process has written already."""
+    try:
+        with file.open("xb") as lines:
+            share(file, lines.fileno())
+            lines.write(content)
+    except FileExistsError:  # someone declares the same sweep now, or was interrupted before
+        if not _holds(file, content):
+            write_whole(file, content)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return read_file(file, len(content)) == content
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -140,9 +157,8 @@ class TaskFiles:
         if lines.declared is None:
             return self._not_run(index, f"{self._name(number)} {lines.why}")
         if position in lines.differing:
-            line = f"line {position + 1} of {self._name(number)}"
-            what = "is missing" if lines.missing else "is not what was declared"
-            return self._not_run(index, f"{line} {what}")
+            line = f"line {position + 1} of " if lines.why == _CHANGED else ""
+            return self._not_run(index, f"{line}{self._name(number)} {lines.why}")
         try:
             self[index]
         except UserError as error:
@@ -151,8 +167,8 @@ class TaskFiles:
 
     def _not_run(self, index: int, why: str) -> str:
         return (
-            f"{why}, so {task_name(index)} does not run; {RESTORE}, then run: "
-            f"colabctl retry {shlex.quote(self._plan.sweep)}"
+            f"{why}, so {task_name(index)} does not run; restore that file from the folder's "
+            f"version history, then run: colabctl retry {shlex.quote(self._plan.sweep)}"
         )
 
     def damage(self) -> list[str]:
@@ -208,7 +224,7 @@ class TaskFiles:
 
     def _check(self, number: int) -> _Lines:
         """Read a file and compare it with its digest, then with the lines that were declared."""
-        content, why, missing = b"", "is not what was declared", False
+        content, why, missing = b"", _CHANGED, False
         try:
             content = read_file(self._file(number), _LARGEST)
             if _digest(content) == self._plan.task_digests[number]:

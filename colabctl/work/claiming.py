@@ -241,6 +241,8 @@ class Claimer:
         for index, attempt in held:
             if index in refused:
                 self._refuse(index, attempt, refused[index])
+        if refused:
+            self._idle_poll = self._pacing.busy_poll  # a slot is still idle
 
     # -- new events -----------------------------------------------------------------------
 
