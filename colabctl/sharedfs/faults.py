@@ -1,6 +1,7 @@
 """Classifies the errors of a mount: passing, lasting, or a full Drive."""
 
 import errno
+from pathlib import Path
 from typing import Literal
 
 from colabctl.sharedfs.refusals import advice
@@ -18,12 +19,22 @@ _PASSING = frozenset(
 )  # fmt: skip
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reach a folder that does not answer
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FREE_SPACE = "free space (a Drive's trash counts), then try again"
+
+
+class MissingError(OSError):
+    """Something that cannot be late here is missing, so someone has deleted it."""
+
+    def __init__(self, path: Path, advice: str) -> None:
+        super().__init__(errno.ENOENT, f"is missing; {advice}", str(path))
 
 
 def fault_of(error: OSError) -> Fault:
     """Return the kind of an error."""
     if error.errno in _FULL:
         return "full"
+    if isinstance(error, MissingError):
+        return "lasting"
     return "passing" if error.errno in _PASSING else "lasting"
 
 
