@@ -232,7 +232,7 @@ class Claimer:
             self._refresh()
         tasks, me = self.ledger.state.tasks, self._identity
         held = [claim for claim in self._settling if tasks[claim[0]].holder == me.name]
-        refused = self._sweep.refused(held)
+        refused = self._sweep.refused(held, self.tuner)
         sound = [claim for claim in held if claim[0] not in refused]
         assignments = self._sweep.assignments(sound, me, self.tuner)
         self._claims_left += len(self._settling) - len(held)  # the lost ones do not run here

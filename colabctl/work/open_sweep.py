@@ -85,9 +85,9 @@ class OpenSweep:
         """Return the declared parameters of a task; {} for one that must not run."""
         return {} if self.tasks.fault(index) else self.tasks.params(index)
 
-    def refused(self, claims: Sequence[Claim]) -> dict[int, str]:
-        """Return, of claimed tasks, those whose declared parameters are damaged, and why."""
-        faults = ((index, self.tasks.fault(index)) for index, _ in claims)
+    def refused(self, claims: Sequence[Claim], tuner: Tuner) -> dict[int, str]:
+        """Return, of claimed tasks, those whose parameters are not what was declared, and why."""
+        faults = ((index, self.tasks.fault(index) or tuner.fault(index)) for index, _ in claims)
         return {index: fault for index, fault in faults if fault is not None}
 
     def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:

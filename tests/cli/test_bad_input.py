@@ -286,7 +286,9 @@ def test_a_damaged_task_file_is_named_once_and_the_results_are_there(
         file.write_text(f"{lines[0]}\n{damage}\n")
         said = say("results", "there", "--format", "json")
         assert (said.code, [row["params"] for row in said.json]) == (0, [{"x": 2}])
-        what = "tasks/00000.jsonl of sweep there is not what was declared: task t000001 does not run"
+        what = (
+            "tasks/00000.jsonl of sweep there is not what was declared: task t000001 does not run"
+        )
         assert said.err.count("tasks/00000.jsonl") == said.err.count(what) == 1
     file.unlink()
     said = say("results", "there", "--format", "json")

@@ -124,7 +124,7 @@ class SimulatedSweep:
     def tuner(self) -> Tuner:
         return Tuner(self.plan, self.ledger.state, lambda index: {}, list)
 
-    def refused(self, claims: Sequence[Claim]) -> dict[int, str]:
+    def refused(self, claims: Sequence[Claim], tuner: Tuner) -> dict[int, str]:
         return {}
 
     def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
