@@ -24,11 +24,13 @@ from colabctl.notebook.reading import Notebook
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.sweeps import check_links
 from colabctl.search import Declaration, Expansion, expand, read, read_declared
 from colabctl.search.language.command import interpreter_of
 from colabctl.search.language.command_words import hydra_notes
 from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
 from colabctl.sharedfs.rights import make_folder
@@ -115,6 +117,7 @@ def declare(
     """
     program = preview(draft, name, places_in(layout, file, here))
     sweep, code = layout.sweep(name), program.code
+    check_links(layout.root, sweep)
     plan = _plan(draft, program, layout, config, name=sweep.name, member=member, now=now)
     old = _existing(sweep) or _write(sweep, plan, draft, code)
     if old is None:
@@ -155,8 +158,7 @@ def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | N
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         make_folder(folder)
     frozen.write(code, sweep.code)
-    # An interrupted declaration may have left other files.
-    frozen.fetch(sweep.code, code.digest)
+    frozen.fetch(sweep.code, code.digest, names=tuple(code.files))
     draws = draft.expansion.tasks()
     write_tasks(
         sweep.task_file,
@@ -226,6 +228,7 @@ def _plan(
         cwd=result.cwd,
         import_path=result.import_path,
         code_digest=result.code.digest,
+        code_files=tuple(sorted(result.code.files)),
         code_origin="." if result.code.origin == layout.root.resolve() else None,
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
@@ -301,6 +304,8 @@ class Preview:
 
 def places_in(layout: Layout, file: Path | None, here: Path | None) -> Places:
     """Return where a sweep's program is looked up in a project."""
+    if file is not None:
+        check_inside(file.absolute(), layout.root)
     own = (layout.data, layout.results, layout.checkpoints, layout.sweeps, layout.records)
     never = tuple(layout.relative(folder) for folder in (*own, layout.worker_notebooks))
     return Places(layout.root, here or layout.root, file and file.absolute(), never)
@@ -386,7 +391,7 @@ def _same(old: Plan, new: Plan, draft: Draft, program: "Preview", sweep: SweepLa
         )
     )
     if old.code_digest != code.digest:
-        files = frozen.fetch(sweep.code, old.code_digest).files
+        files = frozen.fetch(sweep.code, old.code_digest, names=old.code_files).files
         changed = sorted(
             path for path in files.keys() | code.files if files.get(path) != code.files.get(path)
         )

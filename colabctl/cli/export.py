@@ -44,6 +44,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a declared sweep to W&B, Optuna or a spreadsheet; print the names of the files."""
+    from colabctl.sharedfs.links import check_inside
     from colabctl.work.open_sweep import OpenSweep
 
     if to not in _EXPORTS:
@@ -51,6 +52,7 @@ def export(
         hint = f"did you mean {near}?" if near else f"choose one of {', '.join(_EXPORTS)}"
         raise UserError(f"--to {to}: unknown; {hint}")
     layout, _ = open_project(root)
+    check_inside(output or Path(), layout.root)
     open_sweep = OpenSweep.named(layout, sweep)
     if to == "csv" and output is None:
         if as_json:

@@ -49,7 +49,7 @@ def trust(
     program = program_of(plan)
     approvals = approvals_for(layout.root, os.environ)
     approved = approvals.has(plan.run_digest)
-    code = fetch(sweep_layout.code, plan.code_digest, program)
+    code = fetch(sweep_layout.code, plan.code_digest, program, plan.code_files)
     new = approval_of(plan, code, config, time.time())
     if not as_json:
         _show(plan, new, None if approved else approvals.latest(config.name, program))

@@ -108,9 +108,10 @@ def work(
         trusts=lambda digest: digest in trust_digest if trust_digest else approvals.has(digest),
     )
     names = sweeps or sweep_names(layout)
+    chosen = [find_sweep(layout, name) if sweeps else layout.sweep(name) for name in names]
     if not names:
         raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
-    tallies = session.work([find_sweep(layout, name) for name in names], open_only=not sweeps)
+    tallies = session.work(chosen, open_only=not sweeps)
     done, pruned, failed = (
         sum(getattr(tally, count) for tally in tallies) for count in ("done", "pruned", "failed")
     )

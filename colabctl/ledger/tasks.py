@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from colabctl.errors import UserError
 from colabctl.ledger.events import check_params
 from colabctl.ledger.plan import Plan
 from colabctl.sharedfs.files import read_file
+from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.records import damaged
 from colabctl.sharedfs.rights import share
 
@@ -99,7 +101,6 @@ def task_name(index: int) -> str:
 def write_tasks(file: Callable[[int], Path], plan: Plan, tasks: Iterator[TaskLine]) -> None:
     """Write the task files of a new sweep; `tasks` are ordered by index."""
     for number in range(-(-plan.total // plan.per_file)):
-        with file(number).open("wb") as lines:
+        with open(file(number), "wb", opener=open_itself) as lines:
             share(file(number), lines.fileno())
-            for _ in range(min(plan.per_file, plan.total - number * plan.per_file)):
-                lines.write(next(tasks).encode())
+            lines.writelines(task.encode() for task in islice(tasks, plan.per_file))
