@@ -44,7 +44,6 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a declared sweep to W&B, Optuna or a spreadsheet; print the names of the files."""
-    from colabctl.sharedfs.links import check_inside
     from colabctl.work.open_sweep import OpenSweep
 
     if to not in _EXPORTS:
@@ -52,7 +51,6 @@ def export(
         hint = f"did you mean {near}?" if near else f"choose one of {', '.join(_EXPORTS)}"
         raise UserError(f"--to {to}: unknown; {hint}")
     layout, _ = open_project(root)
-    check_inside(output or Path(), layout.root)
     open_sweep = OpenSweep.named(layout, sweep)
     if to == "csv" and output is None:
         if as_json:
@@ -82,10 +80,12 @@ class _Export:
 def _wandb(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export.wandb_files import write_sweeps
     from colabctl.export.wandb_sweeps import wandb_sweeps
+    from colabctl.sharedfs.links import check_inside
 
     name = sweep.plan.sweep
     sweeps, notes = wandb_sweeps(sweep.declaration(), sweep.cells(), sweep.plan.title or name)
     folder = output or Path(f"{name}-wandb")
+    check_inside(folder, sweep.root)
     paths = write_sweeps(sweeps, folder, name, notes, replace=force)
     files = [
         {"file": str(path), "values": each.fixed, "tasks": each.tasks}
@@ -104,10 +104,12 @@ def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     import_optuna("--to optuna")
     from colabctl.export.optuna_database import write_studies
     from colabctl.export.optuna_studies import studies
+    from colabctl.sharedfs.links import check_inside
 
     plan = sweep.plan
     _refresh(sweep)
     file = output or Path(f"{plan.sweep}.optuna.db")
+    check_inside(file, sweep.root)
     exported = studies(plan, sweep.cells(), sweep.ledger.state, sweep.tasks)
     finished = sweep.ledger.state.finished
     counts = write_studies(exported, file, plan, replace=force, progress=_progress(finished))
@@ -123,9 +125,11 @@ def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
 
 def _csv(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export import task_table
+    from colabctl.sharedfs.links import check_inside
     from colabctl.views import files
 
     assert output is not None
+    check_inside(output, sweep.root)
     if not force:
         files.refuse_foreign(output, task_table.is_ours, "does not hold a task list from colabctl")
     files.write(output, "".join(_lines(sweep)).encode())

@@ -14,7 +14,7 @@ from colabctl.code.analysis.tree import Tree
 from colabctl.code.command import find_in_command, started
 from colabctl.code.frozen import MOST_BYTES, MOST_FILES, Code, parse
 from colabctl.code.named_files import named_files
-from colabctl.code.notes import link_message, notes_of
+from colabctl.code.notes import link_message, linked_imports, notes_of
 from colabctl.code.places import Places
 from colabctl.code.program import NoProgramError, Program, find
 from colabctl.code.signature import check_defined
@@ -96,7 +96,6 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
     if program.file in reached.faulty and _runs_python(program, asked):
         fault = reached.faulty[program.file]
         raise UserError(f"program: {program.file} is not valid Python: {fault}")
-    _check_imports(reached, beginning.roots, tree)
     files = _read(tree, reached, extra)
     if program.function:
         if not program.file.endswith(".py"):
@@ -121,6 +120,7 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
             *program.notes,
             *(start.notes if start is not None else ()),
             *notes_of(reached, files, program.file, tree),
+            *linked_imports(reached, [root.folder for root in beginning.roots], tree),
         ),
     )
 
@@ -211,19 +211,6 @@ def _roots(program: Program, cwd: str) -> tuple[Root, ...]:
     own = cwd if program.module else posixpath.dirname(program.file)
     assumed = dict.fromkeys([cwd, "", *source_folders(program.tree)])
     return (Root(own), *(Root(each, sure=False) for each in assumed if each != own))
-
-
-def _check_imports(reached: Closure, roots: Sequence[Root], tree: Tree) -> None:
-    """Raise UserError for an import of a module behind a link that leads out of the tree."""
-    folders = {root.folder for root in roots} | reached.used.keys()
-    for name, place in reached.missing.items():
-        own = posixpath.dirname(place.rpartition(":")[0])
-        module = name.lstrip(".").partition(".")[0]
-        for link in sorted(tree.outside):
-            folder, file = posixpath.split(link)
-            is_meant = file in (module, f"{module}.py") and folder in {*folders, own}
-            if is_meant and (message := link_message(link, tree)):
-                raise UserError(f"{place} imports {name}, but {message}")
 
 
 def _read(tree: Tree, reached: Closure, extra: Sequence[str]) -> dict[str, bytes]:

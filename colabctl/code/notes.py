@@ -45,6 +45,20 @@ def notes_of(reached: Closure, files: Collection[str], program: str, tree: Tree)
         yield f"neither files nor folders, so not frozen: {shown}"
 
 
+def linked_imports(reached: Closure, roots: Sequence[str], tree: Tree) -> Iterator[str]:
+    """Yield a note for each import of a module that is behind a link that leads out.
+
+    `roots` are the folders that Python imports from.
+    """
+    for name, place in reached.missing.items():
+        folders = {*roots, *reached.used, posixpath.dirname(place.rpartition(":")[0])}
+        module = name.lstrip(".").partition(".")[0]
+        for folder in sorted(folders):
+            for link in (posixpath.join(folder, module), posixpath.join(folder, f"{module}.py")):
+                if link in tree.outside and (message := link_message(link, tree)):
+                    yield f"tasks will fail at the import of {name} ({place}): {message}"
+
+
 def link_message(path: str, tree: Tree) -> str | None:
     """Return why a path is not frozen because of a link that leads out, and the fix, or None."""
     link = way_out(tree.root / path, tree.root)

@@ -38,9 +38,9 @@ _PATTERNS = re.compile(
 # How Drive and other clients name a copy, and the second of two files with one name.
 _COPY = re.compile(
     r"""
-    (?P<stem>.+)\ \((?:\d+|[^()]*conflict[^()]*)\)(?P<ending>\.[^.]+)?   # plan (1).json
+    (?P<before>.+?)(?:\ -\ Copy|\ -\ Kopie|\ copy)(?:\ \(?\d+\)?)?(?P<after>\.[^.]+)?   # plan - Copy.json
+    | (?P<stem>.+)\ \((?:\d+|[^()]*conflict[^()]*)\)(?P<ending>\.[^.]+)?   # plan (1).json
     | (?:Copy\ of|Kopie\ von|Copie\ de|Copia\ de)\ (?P<of>.+)              # Copy of plan.json
-    | (?P<before>.+?)(?:\ -\ Copy|\ -\ Kopie|\ copy)(?:\ \(?\d+\)?)?(?P<after>\.[^.]+)?
     | (?P<plain>.+)\.(?:conflict|orig|rej)[-\w]*                          # plan.json.conflict
     | (?P<start>.+)\.sync-conflict-[-\w]+(?P<end>\.[^.]+)?                # Syncthing
     """,
