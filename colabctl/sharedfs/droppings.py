@@ -38,7 +38,7 @@ _PATTERNS = re.compile(
 # How Drive and other clients name a copy, and the second of two files with one name.
 _COPY = re.compile(
     r"""
-    (?P<before>.+?)(?:\ -\ Copy|\ -\ Kopie|\ copy)(?:\ \(?\d+\)?)?(?P<after>\.[^.]+)?   # plan - Copy.json
+    (?P<before>.+?)(?:\ -\ Copy|\ -\ Kopie|\ copy)(?:\ \(?\d+\)?)?(?P<after>\.[^.]+)?
     | (?P<stem>.+)\ \((?:\d+|[^()]*conflict[^()]*)\)(?P<ending>\.[^.]+)?   # plan (1).json
     | (?:Copy\ of|Kopie\ von|Copie\ de|Copia\ de)\ (?P<of>.+)              # Copy of plan.json
     | (?P<plain>.+)\.(?:conflict|orig|rej)[-\w]*                          # plan.json.conflict
