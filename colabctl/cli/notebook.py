@@ -111,7 +111,9 @@ def propose_copy(
     """
     from colabctl.notebook.listing import listing
     from colabctl.notebook.prepare.proposal import propose
-    from colabctl.sharedfs.files import read_file
+    from colabctl.project.root import is_project
+    from colabctl.sharedfs.files import read_file, write_whole
+    from colabctl.sharedfs.links import check_inside
 
     try:
         content = read_file(notebook, _LARGEST)
@@ -121,6 +123,9 @@ def propose_copy(
     if copy.suffix != ".ipynb":
         raise UserError(f"{copy} is not the name of a notebook; it has to end with .ipynb")
     sweep = copy.with_suffix(".yaml")
+    for project in filter(is_project, Path.cwd().joinpath(copy).parents):
+        for path in (notebook, copy.parent):
+            check_inside(path, project)
     proposal = propose(
         content, notebook.name, copy.name, parameters=parameters or [], metric=metric
     )
@@ -143,8 +148,8 @@ def propose_copy(
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     if asks and interactive and not typer.confirm(f"write {copy} and {sweep}?", err=True):
         return None
-    copy.write_bytes(proposal.content)
-    sweep.write_text(proposal.sweep, encoding="utf-8")
+    write_whole(copy, proposal.content)
+    write_whole(sweep, proposal.sweep.encode())
     tell(f"wrote {copy} and {sweep}")
     return sweep
 

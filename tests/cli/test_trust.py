@@ -26,7 +26,9 @@ def forge(project: Project, sweep: str, name: str, data: bytes) -> None:
     code = Code({"train.py": TRAIN.encode(), name: data})
     (place / "code" / name).write_bytes(data)
     plan = json.loads((place / "plan.json").read_text())
-    (place / "plan.json").write_text(json.dumps({**plan, "code_digest": code.digest}))
+    (place / "plan.json").write_text(
+        json.dumps({**plan, "code_digest": code.digest, "code_files": [*code.files]})
+    )
 
 
 def test_the_member_who_declared_a_sweep_may_run_it(project: Project) -> None:
