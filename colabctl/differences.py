@@ -11,6 +11,7 @@ import yaml
 
 from colabctl.code import frozen
 from colabctl.code.frozen import Code
+from colabctl.errors import UserError
 from colabctl.ledger import Plan, TaskFiles, TaskLine, changed_keys, contents
 from colabctl.project.layout import SweepLayout
 from colabctl.search import Declaration, read_declared
@@ -92,7 +93,10 @@ def _declarations(
         return [f"{file.name} is not the file that plan.json was made with"]
     if same:
         return []
-    declared = read_declared(before, file.name)
+    try:
+        declared = read_declared(before, file.name)
+    except UserError as error:
+        return [f"{error}"]
     if _meaning(declared) == _meaning(declaration):
         return []
     old_text, text = (yaml.safe_dump(each.content) for each in (declared, declaration))

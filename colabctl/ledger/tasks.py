@@ -182,7 +182,8 @@ class TaskFiles:
     def all_damage(self) -> list[str]:
         """Read all files; return a sentence for each that is not as declared."""
         for number in range(self._plan.files):
-            self._read(number)
+            if not self._read(number).why:
+                del self._lines[number]  # they may be many
         return self.damage()
 
     def _describe(self, number: int, lines: _Lines) -> str:
