@@ -36,6 +36,8 @@ from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
 _HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
+# Characters in JSON that YAML refuses, or reads as the end of a line.
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _CHECKS, _BETWEEN_CHECKS = 50, 0.02  # of a plan that is being written; seconds
 
 
@@ -94,7 +96,8 @@ def draft(
     expansion = expand(declaration, trials=trials, run_cap=run_cap)
     if not isinstance(content, bytes):
         # JSON is YAML in which strings and numbers cannot be confused.
-        content = json.dumps(declaration.content, indent=1, ensure_ascii=False).encode()
+        text = json.dumps(declaration.content, indent=1, ensure_ascii=False)
+        content = _NOT_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
     return Draft(declaration, expansion, content)
 
 
