@@ -236,15 +236,16 @@ class TaskFiles:
             if error.errno not in _NOT_A_FILE:
                 raise
             why = f"cannot be read ({error.strerror})"
-        found = content.splitlines()
-        whole = len(found) >= len(self._plan.tasks_in(number))
+        # The last line may have lost its end.
+        whole = content.count(b"\n") + 1 >= len(self._plan.tasks_in(number))
         try:
             declared = self._expanded.get(number) or self._expand_lines(number)
         except (UserError, OSError) as error:
             why = f"{why} (which of its lines differ is not known: {error})"
             return _Lines(None, why=why, missing=missing, whole=whole)
         self._expanded[number] = declared
-        there = set(found)
+        # Someone may have written far more lines than a sweep has.
+        there = frozenset(content[: 2 * sum(len(line) + 1 for line in declared)].splitlines())
         differing = (position for position, line in enumerate(declared) if line not in there)
         return _Lines(declared, frozenset(differing), why, missing, whole)
 
