@@ -38,6 +38,8 @@ from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
 _HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
+# Characters in JSON that YAML refuses, or reads as the end of a line.
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _CHECKS, _BETWEEN_CHECKS = 50, 0.02  # of a plan that is being written; seconds
 
 
@@ -96,7 +98,8 @@ def draft(
     expansion = expand(declaration, trials=trials, run_cap=run_cap)
     if not isinstance(content, bytes):
         # JSON is YAML in which strings and numbers cannot be confused.
-        content = json.dumps(declaration.content, indent=1, ensure_ascii=False).encode()
+        text = json.dumps(declaration.content, indent=1, ensure_ascii=False)
+        content = _NOT_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
     return Draft(declaration, expansion, content)
 
 
@@ -371,7 +374,7 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"{new.sweep}, which {shown(new.title)} would get too; choose another name "
             f"(--name {new.sweep}-2)"
         )
-    compared = differences.find(
+    outcome = differences.find(
         sweep,
         old,
         new=new,
@@ -380,12 +383,12 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
         code=program.code,
         tasks=draft.tasks,
     )
-    if compared.lines:
-        lines = "\n".join(f"  {line}" for line in compared.lines)
+    if outcome.lines:
+        lines = "\n".join(f"  {line}" for line in outcome.lines)
         raise UserError(
             f"sweep {new.sweep} is already declared with different content, by {old.declared_by}; "
             f"look at it (colabctl trust {shlex.quote(new.sweep)}), or choose another name "
             f"(--name {shlex.quote(f'{new.sweep}-2')}). Differences:\n{lines}"
         )
-    notes = (*draft.notes, *compared.notes)
-    return Declared(sweep, old, program, notes, new=False, damage=compared.damage)
+    notes = (*draft.notes, *outcome.notes)
+    return Declared(sweep, old, program, notes, new=False, damage=outcome.damage)

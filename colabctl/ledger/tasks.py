@@ -185,7 +185,8 @@ class TaskFiles:
     def all_damage(self) -> list[str]:
         """Read all files; return a sentence for each that is not as declared."""
         for number in range(self._plan.files):
-            self._read(number)
+            if not self._read(number).why:
+                del self._lines[number]  # they may be many
         return self.damage()
 
     def _describe(self, number: int, lines: _Lines) -> str:
@@ -238,15 +239,16 @@ class TaskFiles:
             if error.errno not in _NOT_A_FILE:
                 raise
             why = f"cannot be read ({error.strerror})"
-        present = content.splitlines()
-        whole = len(present) >= len(self._plan.tasks_in(number))
+        # The last line may have lost its end.
+        whole = content.count(b"\n") + 1 >= len(self._plan.tasks_in(number))
         try:
             declared = self._expanded.get(number) or self._expand_lines(number)
         except (UserError, OSError) as error:
             why = f"{why} (which of its lines differ is not known: {error})"
             return _Lines(None, why=why, missing=missing, whole=whole)
         self._expanded[number] = declared
-        there = set(present)
+        # Someone may have written far more lines than a sweep has.
+        there = frozenset(content[: 2 * sum(len(line) + 1 for line in declared)].splitlines())
         differing = (position for position, line in enumerate(declared) if line not in there)
         return _Lines(declared, frozenset(differing), why, missing, whole)
 

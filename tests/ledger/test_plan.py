@@ -126,17 +126,15 @@ def test_a_change_of_any_key_that_decides_what_runs_changes_the_digest() -> None
 
 @given(data=st.data(), key=st.sampled_from(sorted(OTHERS)))
 def test_no_two_values_of_a_key_have_the_same_digest(data: st.DataObject, key: str) -> None:
-    value = st.recursive(
+    value: st.SearchStrategy[Any] = st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
         max_leaves=4,
     )
     pair: tuple[Any, Any]
     if key == "kernels":
-        options = st.builds(KernelOptions, st.booleans(), st.integers(0, 3))
-        pair = data.draw(options), data.draw(options)
-    else:
-        pair = data.draw(value), data.draw(value)
+        value = st.builds(KernelOptions, st.booleans(), st.integers(0, 3))
+    pair = data.draw(value), data.draw(value)
     plans = [with_(**{key: each}) for each in pair]
     texts = [json.dumps(asdict(plan)[key], sort_keys=True) for plan in plans]
     same = plans[0].run_digest == plans[1].run_digest
