@@ -25,8 +25,8 @@ def links(layout: Layout) -> Iterator[Check]:
     paths = [path for path in layout.folders() if path not in data]
     for name in _names(layout.sweeps):
         paths += _own(SweepLayout(layout.sweeps / name))
-    found = (way_out(path, layout.root) for path in paths)
-    for link in dict.fromkeys(link for link in found if link is not None):
+    ways = (way_out(path, layout.root) for path in paths)
+    for link in dict.fromkeys(link for link in ways if link is not None):
         yield Check(
             "links", "wrong", description(link, layout.root),
             "ask who placed it, and remove the link (not what it leads to)",
@@ -39,7 +39,7 @@ def is_linked(layout: Layout, sweep: SweepLayout) -> bool:
 
 
 def strays(layout: Layout) -> Iterator[Check]:
-    """Yield a note for each file that may be somebody's, but is no part of the sweep it is in.
+    """Yield a note for each file that a person may need, but is no part of the sweep it is in.
 
     What programs leave behind is passed over, and copies have a check of their own.
     """

@@ -20,7 +20,7 @@ _NAMES = frozenset(
 )
 _PATTERNS = re.compile(
     r"""
-    \._.+                             # macOS, beside each file on a foreign disk
+    \._.+                             # macOS, next to each file on a foreign disk
     | \.nfs[0-9a-f]+                  # NFS, for a deleted file that is still open
     | \.fuse_hidden[0-9a-f]+          # FUSE, the same
     | \.trash(-\d+)?                  # Linux desktops
@@ -56,7 +56,7 @@ def is_dropping(name: str) -> bool:
 def original_of(name: str) -> str | None:
     """Return the name of which `name` is a copy or a conflict; None if it is neither.
 
-    Such a file may hold what somebody needs.
+    Such a file may hold what a person needs.
     """
     match = _COPY.fullmatch(name)
     if match is None:
