@@ -262,7 +262,12 @@ def test_no_notebook_is_written_through_a_link(
 def test_a_prepared_notebook_is_not_written_through_a_link(
     project: Project, say: Say, private: Path
 ) -> None:
-    cell: dict[str, object] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    cell: dict[str, object] = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
     source = "lr = 0.1\nloss = lr * 2\nprint(loss)"
     text = json.dumps(
         {"cells": [{**cell, "source": source}], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
