@@ -14,6 +14,7 @@ from colabctl.notebook.document import normal_form
 from colabctl.sharedfs.droppings import is_dropping
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.links import check_inside, open_itself
+from colabctl.sharedfs.records import RESTORE
 from colabctl.sharedfs.rights import make_folder, share
 
 # A program with its modules is far smaller; anything larger is probably a folder of data.
@@ -53,11 +54,7 @@ def fetch(
     droppings. Raises UserError if the code and its digest differ, because it was changed, is
     missing or has not arrived completely, and if the program is not one of its files.
     """
-    files: dict[str, bytes] = {}
-    if digest and folder.is_dir():
-        for name in _names(folder) if names is None else names:
-            with suppress(FileNotFoundError, NotADirectoryError):  # the digest shows that it lacks
-                _add(files, name, folder)
+    files = files_in(folder, names) if digest else {}
     code = Code(files)
     if code.digest != digest:
         differs = "is not the code that was declared (its digest differs)"
@@ -71,6 +68,16 @@ def fetch(
             "damaged; restore that file from the folder's version history"
         )
     return code
+
+
+def files_in(folder: Path, names: Sequence[str] | None = None) -> dict[str, bytes]:
+    """Return the files of frozen code that are there, of those called `names` as in `fetch`."""
+    files: dict[str, bytes] = {}
+    if folder.is_dir():
+        for name in _names(folder) if names is None else names:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                _add(files, name, folder)
+    return files
 
 
 def write(code: Code, folder: Path) -> None:
@@ -156,10 +163,7 @@ def _add(files: dict[str, bytes], name: str, folder: Path) -> None:
             return
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise UserError(
-                f"{folder / name} is a link, or behind one, that leads out of {folder}; "
-                "restore the file from the folder's version history"
-            ) from None
+            check_inside(folder / name, folder, RESTORE)
         if error.errno != errno.EFBIG:
             raise
     raise UserError(
