@@ -371,7 +371,7 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"{new.sweep}, which {shown(new.title)} would get too; choose another name "
             f"(--name {new.sweep}-2)"
         )
-    found = differences.find(
+    compared = differences.find(
         sweep,
         old,
         new=new,
@@ -380,12 +380,12 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
         code=program.code,
         tasks=draft.tasks,
     )
-    if found.lines:
-        lines = "\n".join(f"  {line}" for line in found.lines)
+    if compared.lines:
+        lines = "\n".join(f"  {line}" for line in compared.lines)
         raise UserError(
             f"sweep {new.sweep} is already declared with different content, by {old.declared_by}; "
             f"look at it (colabctl trust {shlex.quote(new.sweep)}), or choose another name "
             f"(--name {shlex.quote(f'{new.sweep}-2')}). Differences:\n{lines}"
         )
-    notes = (*draft.notes, *found.notes)
-    return Declared(sweep, old, program, notes, new=False, damage=found.damage)
+    notes = (*draft.notes, *compared.notes)
+    return Declared(sweep, old, program, notes, new=False, damage=compared.damage)

@@ -130,9 +130,8 @@ def _keys(old: Mapping[str, Any], new: Mapping[str, Any], *, brief: bool) -> lis
 
 def _files(sweep: SweepLayout, old: Plan, code: Code, late: list[str]) -> list[str]:
     """Compare the frozen files with those that would be frozen now."""
-    files = {}
-    if code.files or old.code_digest:
-        files = frozen.files_in(sweep.code, old.code_files)
+    names = {*code.files, *(old.code_files or ())}
+    files = frozen.files_in(sweep.code, tuple(names))
     missing = [name for name in sorted(code.files) if name not in files]
     more = [name for name in sorted(files) if name not in code.files]
     changed = [name for name in sorted(files) if code.files.get(name, b"") != files[name]]

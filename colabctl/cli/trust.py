@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # Keys of the plan that the first lines, the command, the code or sweep.yaml show.
 _SHOWN_OTHERWISE = (
-    "sweep", "command", "code_digest", "declaration_digest", "task_digests", "cells",
+    "sweep", "command", "code_digest", "code_files", "declaration_digest", "task_digests",
+    "cells",
 )  # fmt: skip
 _KINDS = {
     "function": "a function, called for each task",

@@ -71,11 +71,14 @@ def fetch(
 
 
 def files_in(folder: Path, names: Sequence[str] | None = None) -> dict[str, bytes]:
-    """Return the files of frozen code that are there, of those called `names` as in `fetch`."""
+    """Return the files of frozen code, whatever they are; {} if there is no folder.
+
+    Only `names` count; None stands for all files but droppings.
+    """
     files: dict[str, bytes] = {}
     if folder.is_dir():
         for name in _names(folder) if names is None else names:
-            with suppress(FileNotFoundError, NotADirectoryError):
+            with suppress(FileNotFoundError, NotADirectoryError):  # the digest shows that it lacks
                 _add(files, name, folder)
     return files
 

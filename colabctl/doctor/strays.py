@@ -1,4 +1,4 @@
-"""Names links that lead out of the project, and files that are no part of a sweep."""
+"""Names links that lead out of the project, and files that are not part of a sweep."""
 
 import os
 import re
@@ -25,8 +25,8 @@ def links(layout: Layout) -> Iterator[Check]:
     paths = [path for path in layout.folders() if path not in data]
     for name in _names(layout.sweeps):
         paths += _own(SweepLayout(layout.sweeps / name))
-    ways = (way_out(path, layout.root) for path in paths)
-    for link in dict.fromkeys(link for link in ways if link is not None):
+    ways_out = (way_out(path, layout.root) for path in paths)
+    for link in dict.fromkeys(link for link in ways_out if link is not None):
         yield Check(
             "links", "wrong", description(link, layout.root),
             "ask who placed it, and remove the link (not what it leads to)",
@@ -39,7 +39,7 @@ def is_linked(layout: Layout, sweep: SweepLayout) -> bool:
 
 
 def strays(layout: Layout) -> Iterator[Check]:
-    """Yield a note for each file that a person may need, but is no part of the sweep it is in.
+    """Yield a note for each file that someone may need, but that is not part of the sweep it is in.
 
     What programs leave behind is passed over, and copies have a check of their own.
     """
@@ -47,7 +47,7 @@ def strays(layout: Layout) -> Iterator[Check]:
         for path in islice(_strays_in(layout.sweep(name)), _MOST):
             yield Check(
                 "strays", "note",
-                f"{layout.relative(path)} is no part of the sweep and has no effect",
+                f"{layout.relative(path)} is not part of the sweep and has no effect",
                 "if it is yours, move it elsewhere",
             )  # fmt: skip
 

@@ -27,13 +27,8 @@ _MOST_FILES = 200
 _LARGEST = 1 << 28  # bytes of a plan
 _LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
 
-_NOT_COVERED = frozenset(
-    {"declared_by", "declared_at", "made_with", "title", "format", "code_files"}
-)
-"""The keys of a plan that say who declared it, when and how it is called, not what runs.
-
-The code's digest covers the names of its files too.
-"""
+_NOT_COVERED = frozenset({"declared_by", "declared_at", "made_with", "title", "format"})
+"""The keys of a plan that say who declared it, when and how it is called, not what runs."""
 
 Kind = Literal["function", "objective", "program", "notebook", "loop"]
 

@@ -56,7 +56,7 @@ def is_dropping(name: str) -> bool:
 def original_of(name: str) -> str | None:
     """Return the name of which `name` is a copy or a conflict; None if it is neither.
 
-    Such a file may hold what a person needs.
+    Someone may need what is in it.
     """
     match = _COPY.fullmatch(name)
     if match is None:

@@ -1,11 +1,11 @@
 """Follows no symbolic link out of the project, for reading code or for writing anything.
 
-Every member can place a link in the shared folder that leads to private files of another member. A
-link from one place in the project to another is followed.
+Anyone who can write in the shared folder can place a link in it that leads to someone else's
+private files. A link from one place in the project to another is followed.
 
-Reading a file with `open_inside` has no races. Elsewhere, a folder is checked when a command starts
-to use it; a link that replaces it while the command runs is not noticed. A hard link looks like the
-file itself.
+`read_file` with a root is free of races. Elsewhere a folder is checked once, when a command starts
+to use it; a link that replaces it after that, while the command runs, is followed. A hard
+link looks like a file.
 """
 
 import errno

@@ -230,7 +230,7 @@ def test_a_journal_that_is_a_link_is_passed_over(
     assert declared.status("first")["done"] == 0
     assert declared.run("work").code == 0
     said = say("doctor")
-    assert "sweeps/first/journal/eve is no part of the sweep" in said.out
+    assert "sweeps/first/journal/eve is not part of the sweep" in said.out
     assert "journal/zoe/events.jsonl line 1 is damaged (is not a regular file)" in said.out
 
 
