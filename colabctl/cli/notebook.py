@@ -111,10 +111,10 @@ def propose_copy(
     """
     from colabctl.notebook.listing import listing
     from colabctl.notebook.prepare.proposal import propose
-    from colabctl.project.root import is_project
+    from colabctl.project.root import check_in_project
     from colabctl.sharedfs.files import read_file, write_whole
-    from colabctl.sharedfs.links import check_inside
 
+    check_in_project(notebook)
     try:
         content = read_file(notebook, _LARGEST)
     except OSError as error:
@@ -123,9 +123,7 @@ def propose_copy(
     if copy.suffix != ".ipynb":
         raise UserError(f"{copy} is not the name of a notebook; it has to end with .ipynb")
     sweep = copy.with_suffix(".yaml")
-    for project in filter(is_project, Path.cwd().joinpath(copy).parents):
-        for path in (notebook, copy.parent):
-            check_inside(path, project)
+    check_in_project(copy)
     proposal = propose(
         content, notebook.name, copy.name, parameters=parameters or [], metric=metric
     )

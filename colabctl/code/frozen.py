@@ -14,6 +14,7 @@ from colabctl.notebook.document import normal_form
 from colabctl.sharedfs.droppings import is_dropping
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.links import check_inside, open_itself
+from colabctl.sharedfs.records import RESTORE
 from colabctl.sharedfs.rights import make_folder, share
 
 # A program with its modules is far smaller; anything larger is probably a folder of data.
@@ -165,10 +166,7 @@ def _add(files: dict[str, bytes], name: str, folder: Path) -> None:
             return
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise UserError(
-                f"{folder / name} is a link, or behind one, that leads out of {folder}; "
-                "restore the file from the folder's version history"
-            ) from None
+            check_inside(folder / name, folder, RESTORE)
         if error.errno != errno.EFBIG:
             raise
     raise UserError(

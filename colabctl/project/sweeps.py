@@ -52,9 +52,11 @@ def find_sweep(layout: Layout, name: str) -> SweepLayout:
 
 
 def check_links(root: Path, sweep: SweepLayout) -> None:
-    """Raise UserError if a link leads any of a sweep's own paths out of the project at `root`."""
+    """Raise UserError if a link leads one of a sweep's paths out of the project in `root`."""
     for path in (sweep.declaration, sweep.plan, sweep.lock, *sweep.folders()):
         check_inside(path, root)
+    if sweep.lock.is_symlink():
+        raise UserError(f"{sweep.lock} is a link, which a lock cannot be; remove it")
 
 
 def _is_stray(folder: Path) -> bool:
