@@ -4,12 +4,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.search.language import code_places
 from colabctl.search.language.hydra import in_hydra
+from colabctl.search.language.shell_text import MACRO, quoted
 from colabctl.yamlfile.problems import shown
 
 DEFAULT = ("${env}", "${interpreter}", "${program}", "${args}")
@@ -24,7 +26,14 @@ _INTERPRETERS = {
     ".pl": "perl",
     ".rb": "ruby",
 }
-MACRO = re.compile(r"\$\{([^}]*)\}")
+_CLEAN = {
+    "Rscript": ("--vanilla",),
+    "R": ("--vanilla",),
+    "julia": ("--startup-file=no",),
+    "octave": ("--norc",),
+    "octave-cli": ("--norc",),
+}
+"""The options with which an interpreter reads no file that configures it."""
 ENVIRONMENT = "envvar:"
 SEVERAL = (
     "args",
@@ -57,7 +66,8 @@ def expand(
 
     Two things differ: a parameter's own macro, `${lr}`, expands to its value, as W&B documents,
     while its agent leaves it as it is; and Hydra's macros write each value in Hydra's grammar.
-    `${envvar:NAME}` expands to the name itself if the variable is not set, and what is not a macro
+    Two protect the member who runs it: a shell gets parameters in quotes, as in `bash -c "… ${lr}"`,
+    and interpreters are started with the options of `_CLEAN`. `${envvar:NAME}` expands to the name itself if the variable is not set, and what is not a macro
     stays as it is. Writes `json_file` only for `${args_json_file}`. Raises UserError for an
     argument that no program can be given.
     """
@@ -83,19 +93,51 @@ def expand(
                 return [word for item in params.items() for word in argument(name, *item)]
         return [str(params[name])] if name in params else None
 
-    def expanded(match: re.Match[str]) -> str:
-        words = words_of(match[1])
-        return match[0] if words is None else " ".join(words)
+    def text_of(item: str, quotes: Mapping[int, str] | None) -> str:
+        """Return a text with its macros expanded; `quotes` are those around a shell's values."""
 
+        def expanded(match: re.Match[str]) -> str:
+            words = words_of(match[1])
+            if words is None:
+                return match[0]
+            if quotes is not None and match.start() in quotes:
+                words = [quoted(word, quotes[match.start()]) for word in words]
+            return " ".join(words)
+
+        return MACRO.sub(expanded, item)
+
+    shell_words = code_places.shell_words(command, params)
     arguments: list[str] = []
-    for item in command:
+    cleans = True  # up to the program
+    for i, item in enumerate(command):
         whole = MACRO.fullmatch(item)
-        words = words_of(whole[1]) if whole else None
-        arguments += [MACRO.sub(expanded, item)] if words is None else words
+        if i in shell_words:
+            arguments.append(text_of(item, code_places.quotes_in(item, params)))
+        elif whole and (words := words_of(whole[1])) is not None:
+            arguments += words
+        else:
+            arguments.append(text_of(item, None))
+        cleans = cleans and item not in ("${program}", "--")
+        if cleans and (item == "${interpreter}" or not whole):
+            arguments += _options(arguments[-1], command[i + 1 :])
     for text in arguments:
         if fault := unfit(text):
             raise UserError(f"command: {fault}")
     return arguments
+
+
+def refuse_code(command: Sequence[str], params: Collection[str]) -> None:
+    """Raise UserError if a command would let parameters of these names be code."""
+    for place in code_places.code_places(command, params):
+        raise UserError(f"command: {place.fault}")
+
+
+def _options(word: str, others: Sequence[str]) -> tuple[str, ...]:
+    """Return the options that let an interpreter start clean, unless the command has them."""
+    name = PurePath(word).name
+    if name == "R" and others[:1] == ["CMD"]:
+        return ()
+    return tuple(option for option in _CLEAN.get(name, ()) if option not in others)
 
 
 def argument(macro: str, name: str, value: Any) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from colabctl.errors import UserError, nearest
 from colabctl.search.language import hydra
+from colabctl.search.language.code_places import code_places
 from colabctl.search.language.command import (
     ENVIRONMENT,
     MACRO,
@@ -112,6 +113,8 @@ class _Reader:
             if not is_code:
                 self._check_brackets(i)
                 self._note_several(i)
+        for place in code_places(self.words, self.space.every_name):
+            self._add(place.index, place.fault)
         macros = {match[1] for word in self.words for match in MACRO.finditer(word)}
         for macro in SEVERAL:
             if macro in macros:
