@@ -75,6 +75,8 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     if plan.command:
         print(plain(one_line(f"command: {shlex.join(plan.command)}")))
     print(f"digest:  {new.digest}")
+    for warning in _warnings(plan, new):
+        print(plain(one_line(f"warning: {warning}")))
     # Only these two kinds run a notebook's cells; to a program it is a file like any other.
     notebook = plan.program if plan.kind in ("notebook", "loop") else None
     if before is None:
@@ -92,6 +94,25 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
         console.print(Text(line, style), soft_wrap=True)
     if not changes:
         print("only how the files are run (see the first line); the files are the same")
+
+
+def _warnings(plan: "Plan", new: "Approval") -> Iterator[str]:
+    """Yield what to know about parameters in the command, and about files that programs read."""
+    from colabctl.run.startup.settings_files import configures
+    from colabctl.search.language.code_places import code_places, shell_words
+
+    command, parameters = plan.command or (), plan.parameters or {}
+    places = code_places(command, parameters)
+    for place in places:
+        yield f"no task will run: command[{place.index}]: {place.fault}"
+    if not places and shell_words(command, parameters):
+        yield (
+            "the command puts parameters into shell text; each value is one word there, in quotes, "
+            "but what the text calls may still read it as code"
+        )
+    configuring = [name for name in sorted(new.files) if any(map(configures, name.split("/")))]
+    if configuring:
+        yield f"read as code, because programs read them when they start: {', '.join(configuring)}"
 
 
 def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Iterator[str]:

@@ -151,8 +151,8 @@ def test_a_mistake_in_a_command_is_refused_with_what_to_write(command: str, word
 
 
 def test_a_parameter_that_only_some_tasks_have_cannot_be_a_macro() -> None:
-    assert "some branches only; use ${args}" in problem_of('["--width=${width}"]', BRANCHES)
-    assert declared('["--model=${model}", "${args}"]', BRANCHES).notes == ()
+    assert "some branches only; use ${args}" in problem_of('[./tool, "--width=${width}"]', BRANCHES)
+    assert declared('[./tool, "--model=${model}", "${args}"]', BRANCHES).notes == ()
 
 
 def test_numbers_and_truth_values_are_words_as_in_wandb() -> None:
@@ -203,7 +203,7 @@ def test_names_and_keys_that_hydra_cannot_take_are_refused_when_declared() -> No
     def with_hydra(parameters: str) -> str:
         return (
             f"method: grid\nprogram: t.py\nparameters: {parameters}\n"
-            'command: ["${args_override_hydra}"]\n'
+            'command: [python, t.py, "${args_override_hydra}"]\n'
         )
 
     for parameters, words in (
