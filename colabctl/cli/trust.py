@@ -99,7 +99,7 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
 def _warnings(plan: "Plan", new: "Approval") -> Iterator[str]:
     """Yield what to know about parameters in the command, and about files that programs read."""
     from colabctl.run.startup.settings_files import configures
-    from colabctl.search.language.code_places import code_places, shell_words
+    from colabctl.search.language.commands.code_places import code_places, shell_words
 
     command, parameters = plan.command or (), plan.parameters or {}
     places = code_places(command, parameters)

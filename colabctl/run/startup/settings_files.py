@@ -18,9 +18,9 @@ _NAMES = frozenset(
         *("Project.toml", "JuliaProject.toml", "Manifest.toml", "JuliaManifest.toml"),
         *("LocalPreferences.toml", "JuliaLocalPreferences.toml"),
         # Python and its libraries
-        *(".pdbrc", "matplotlibrc", ".numba_config.yaml", "setup.cfg", "pydistutils.cfg", "site.cfg"),
+        *(".pdbrc", "matplotlibrc", ".numba_config.yaml", "setup.cfg", "site.cfg"),
         *("pytest.ini", "tox.ini", ".coveragerc", ".deepspeed_env", ".comet.config", "luigi.cfg"),
-        *("pip.conf", "pip.ini", "pyvenv.cfg", ".condarc", ".theanorc"),
+        *("pip.conf", "pip.ini", "pydistutils.cfg", "pyvenv.cfg", ".condarc", ".theanorc"),
         # which interpreter, and in which environment
         *("pyproject.toml", "uv.toml", "pixi.toml", "poetry.toml", "Pipfile", ".pdm-python"),
         *(".python-version", ".python-versions", ".tool-versions", "mise.toml", ".mise.toml"),

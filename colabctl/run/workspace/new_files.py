@@ -1,8 +1,8 @@
 """Moves what a task created in its workspace to the project, if Python's functions did not.
 
 Only regular files, folders and links are moved. Code and files that configure programs are copied,
-and also stay, because they are not used from the project. Where another task has written a file of the same name meanwhile, both
-are kept.
+and also stay, because they are not used from the project. Where another task has written a file of
+the same name meanwhile, both are kept.
 """
 
 import filecmp

@@ -5,13 +5,14 @@ import os
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.search.language import code_places
+from colabctl.search.language.commands import code_places
+from colabctl.search.language.commands.shell_text import MACRO, quoted
 from colabctl.search.language.hydra import in_hydra
-from colabctl.search.language.shell_text import MACRO, quoted
 from colabctl.yamlfile.problems import shown
 
 DEFAULT = ("${env}", "${interpreter}", "${program}", "${args}")
@@ -65,65 +66,80 @@ def expand(
     """Return the arguments that `command` expands to, as in W&B's agent.
 
     Two things differ: a parameter's own macro, `${lr}`, expands to its value, as W&B documents,
-    while its agent leaves it as it is; and Hydra's macros write each value in Hydra's grammar.
-    Two protect the member who runs it: a shell gets parameters in quotes, as in `bash -c "… ${lr}"`,
-    and interpreters are started with the options of `_CLEAN`. `${envvar:NAME}` expands to the name itself if the variable is not set, and what is not a macro
+    while its agent leaves it as it is; and Hydra's macros write each value in Hydra's grammar. Two
+    protect the member who runs it: in the text of a shell, as in `bash -c "... ${lr}"`, parameters
+    are in quotes, and interpreters get the options of `_CLEAN`.
+
+    `${envvar:NAME}` expands to the name itself if the variable is not set, and what is not a macro
     stays as it is. Writes `json_file` only for `${args_json_file}`. Raises UserError for an
     argument that no program can be given.
     """
-
-    def words_of(name: str) -> list[str] | None:
-        """Return the arguments that a macro becomes; None for a name that is not a macro."""
-        if name.startswith(ENVIRONMENT):
-            variable = name.removeprefix(ENVIRONMENT)
-            return [environ.get(variable, variable)]
-        match name:
-            case "env":
-                return [] if os.name == "nt" else ["/usr/bin/env"]
-            case "interpreter":
-                return [_interpreter(program)]
-            case "program":
-                return [str(program)]
-            case "args_json":
-                return [json.dumps(params)]
-            case "args_json_file":
-                json_file.write_text(json.dumps(params), encoding="utf-8")
-                return [str(json_file)]
-            case _ if name in SEVERAL:
-                return [word for item in params.items() for word in argument(name, *item)]
-        return [str(params[name])] if name in params else None
-
-    def text_of(item: str, quotes: Mapping[int, str] | None) -> str:
-        """Return a text with its macros expanded; `quotes` are those around a shell's values."""
-
-        def expanded(match: re.Match[str]) -> str:
-            words = words_of(match[1])
-            if words is None:
-                return match[0]
-            if quotes is not None and match.start() in quotes:
-                words = [quoted(word, quotes[match.start()]) for word in words]
-            return " ".join(words)
-
-        return MACRO.sub(expanded, item)
-
+    macros = _Macros(program, params, json_file, environ)
     shell_words = code_places.shell_words(command, params)
     arguments: list[str] = []
-    cleans = True  # up to the program
+    cleans = True  # until the interpreter
     for i, item in enumerate(command):
-        whole = MACRO.fullmatch(item)
         if i in shell_words:
-            arguments.append(text_of(item, code_places.quotes_in(item, params)))
-        elif whole and (words := words_of(whole[1])) is not None:
-            arguments += words
+            arguments.append(macros.in_text(item, code_places.quotes_in(item, params)))
         else:
-            arguments.append(text_of(item, None))
-        cleans = cleans and item not in ("${program}", "--")
-        if cleans and (item == "${interpreter}" or not whole):
-            arguments += _options(arguments[-1], command[i + 1 :])
+            arguments += macros.as_words(item)
+        cleans = cleans and item != "${program}"
+        if cleans and (item == "${interpreter}" or not MACRO.fullmatch(item)):
+            name = PurePath(arguments[-1]).name
+            arguments += _options(name, command[i + 1 :])
+            cleans = name not in _CLEAN
     for text in arguments:
         if fault := unfit(text):
             raise UserError(f"command: {fault}")
     return arguments
+
+
+@dataclass(frozen=True)
+class _Macros:
+    """What the macros of a command become in one task."""
+
+    program: Path
+    params: Mapping[str, Any]
+    json_file: Path
+    environ: Mapping[str, str]
+
+    def as_words(self, item: str) -> list[str]:
+        """Return the arguments that a word of a command becomes."""
+        whole = MACRO.fullmatch(item)
+        words = self._words(whole[1]) if whole else None
+        return [self.in_text(item, {})] if words is None else words
+
+    def in_text(self, text: str, quotes: Mapping[int, str]) -> str:
+        """Return a text with its macros expanded; `quotes` are around those at these positions."""
+
+        def expanded(match: re.Match[str]) -> str:
+            words = self._words(match[1])
+            if words is not None and match.start() in quotes:
+                words = [quoted(word, quotes[match.start()]) for word in words]
+            return match[0] if words is None else " ".join(words)
+
+        return MACRO.sub(expanded, text)
+
+    def _words(self, name: str) -> list[str] | None:
+        """Return the arguments that a macro becomes; None for a name that is not a macro."""
+        if name.startswith(ENVIRONMENT):
+            variable = name.removeprefix(ENVIRONMENT)
+            return [self.environ.get(variable, variable)]
+        match name:
+            case "env":
+                return [] if os.name == "nt" else ["/usr/bin/env"]
+            case "interpreter":
+                return [_interpreter(self.program)]
+            case "program":
+                return [str(self.program)]
+            case "args_json":
+                return [json.dumps(self.params)]
+            case "args_json_file":
+                self.json_file.write_text(json.dumps(self.params), encoding="utf-8")
+                return [str(self.json_file)]
+            case _ if name in SEVERAL:
+                return [word for item in self.params.items() for word in argument(name, *item)]
+        return [str(self.params[name])] if name in self.params else None
 
 
 def refuse_code(command: Sequence[str], params: Collection[str]) -> None:
@@ -132,9 +148,8 @@ def refuse_code(command: Sequence[str], params: Collection[str]) -> None:
         raise UserError(f"command: {place.fault}")
 
 
-def _options(word: str, others: Sequence[str]) -> tuple[str, ...]:
+def _options(name: str, others: Sequence[str]) -> tuple[str, ...]:
     """Return the options that let an interpreter start clean, unless the command has them."""
-    name = PurePath(word).name
     if name == "R" and others[:1] == ["CMD"]:
         return ()
     return tuple(option for option in _CLEAN.get(name, ()) if option not in others)

@@ -10,15 +10,15 @@ from typing import Any
 
 from colabctl.errors import UserError, nearest
 from colabctl.search.language import hydra
-from colabctl.search.language.code_places import code_places
 from colabctl.search.language.command import (
     ENVIRONMENT,
-    MACRO,
     MACROS,
     SEVERAL,
     argument,
     unfit,
 )
+from colabctl.search.language.commands.code_places import code_places
+from colabctl.search.language.commands.shell_text import MACRO
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.problems import Problems, listed
 from colabctl.search.space.discrete import Categorical, Constant, WeightedCategorical

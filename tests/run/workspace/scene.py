@@ -86,9 +86,7 @@ def run_in(workspace: Workspace, folder: Path, command: str, own: str = "") -> N
 def scene(tmp_path: Path) -> Callable[..., Scene]:
     """Return a function that makes a scene from the project's files and the names of frozen ones."""
 
-    def make(
-        files: Mapping[str, str], frozen: list[str], slots: int = 1, cwd: str = "."
-    ) -> Scene:
+    def make(files: Mapping[str, str], frozen: list[str], slots: int = 1, cwd: str = ".") -> Scene:
         project, code = tmp_path / "shared" / "churn", tmp_path / "scratch" / "code"
         for name, text in files.items():
             for folder in (project, *([code] if name in frozen else [])):

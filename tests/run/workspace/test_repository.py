@@ -15,7 +15,7 @@ Make = Callable[..., Scene]
 
 @pytest.fixture
 def hostile(scene: Make, tmp_path: Path) -> Scene:
-    """A project with a repository whose configuration and hooks leave the file `ran`."""
+    """Return a project with a repository whose configuration and hooks leave the file `ran`."""
     here = scene({"train.py": "", ".gitattributes": "*.txt filter=f diff=d\n"}, ["train.py"])
     project = here.project
     git(project, "init", "-q")

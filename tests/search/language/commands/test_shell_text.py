@@ -1,6 +1,7 @@
 """A shell reads each parameter in its text as it is, whatever the value and the quotes around it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,13 +22,13 @@ SHOW = "import json, sys\nprint(json.dumps(sys.argv[1:]))\n"
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh"])
 def test_every_value_arrives_as_it_is(tmp_path: Path, shell: str) -> None:
-    if shutil.which(shell) is None:
+    if shutil.which(shell) is None and (shell == "dash" or "CI" not in os.environ):
         pytest.skip(f"{shell} is not installed")
     (tmp_path / "show.py").write_text(SHOW)
     for value in VALUES:
         command = [shell, "-c", TEXT % sys.executable]
         words = expand(command, Path("t.py"), {"x": value}, tmp_path / "p.json", {})
-        subprocess.run(words, cwd=tmp_path, check=True)  # noqa: S603 - the point of the test
+        subprocess.run(words, cwd=tmp_path, check=True)
         assert json.loads((tmp_path / "out.json").read_text()) == [
             *(value, value, value, f"a={value}{value}-{value}-")
         ]
@@ -37,7 +38,7 @@ def test_every_value_arrives_as_it_is(tmp_path: Path, shell: str) -> None:
 def test_all_parameters_are_a_word_each(tmp_path: Path) -> None:
     command = ["bash", "-c", "python t.py ${args} ${args_json}"]
     words = expand(command, Path("t.py"), {"a": "x y", "b": 1}, tmp_path / "p.json", {})
-    assert words[2] == "python t.py '--a=x y' --b=1 '{\"a\": \"x y\", \"b\": 1}'"
+    assert words[2] == """python t.py '--a=x y' --b=1 '{"a": "x y", "b": 1}'"""
 
 
 def test_names_are_quoted_too(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ of a program that the command names, or quoted words in shell text.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
 from colabctl.errors import UserError
-from colabctl.search.language import shell_text
-from colabctl.search.language.shell_text import MACRO
+from colabctl.search.language.commands import shell_text
+from colabctl.search.language.commands.shell_text import MACRO
 
 _Kind = Literal["shell", "other shell", "python", "interpreter", "launcher", "reader", "other"]
 
@@ -76,7 +76,7 @@ def is_value(name: str, parameters: Collection[str]) -> bool:
 
 def shell_words(command: Sequence[str], parameters: Collection[str]) -> frozenset[int]:
     """Return the indices of the words with parameters that a shell reads as commands."""
-    return frozenset(_Search(command, parameters).shell_words())
+    return frozenset(_Walk(command, parameters).texts)
 
 
 def quotes_in(text: str, parameters: Collection[str]) -> dict[int, str]:
@@ -87,119 +87,127 @@ def quotes_in(text: str, parameters: Collection[str]) -> dict[int, str]:
 
 def code_places(command: Sequence[str], parameters: Collection[str]) -> list[CodePlace]:
     """Return the words in which parameters would be code, or would choose what runs."""
-    return list(_Search(command, parameters).faults())
+    return _Walk(command, parameters).places
 
 
-class _Search:
-    """A walk along the words of a command up to the program that they start."""
+class _Walk:
+    """A walk along the words of a command, up to the program that they start.
+
+    Attributes:
+        places: the words that may not run.
+        texts: the indices of words with parameters that are shell text.
+    """
 
     def __init__(self, words: Sequence[str], parameters: Collection[str]) -> None:
+        self.places: list[CodePlace] = []
+        self.texts: list[int] = []
         self._words = words
         self._parameters = parameters
-        self._texts: list[int] = []
+        self._runner = ""  # what reads a word: a shell, an interpreter, a launcher
+        self._kind: _Kind | None = None
+        self._previous = ""
+        self._awaits_code = False  # after -c or the like
+        self._read_code = False
+        for i, word in enumerate(words):
+            if word != "${env}" and self._ends_at(i, word):
+                break
+            self._previous = word
 
-    def shell_words(self) -> list[int]:
-        list(self.faults())
-        return self._texts
+    def _ends_at(self, i: int, word: str) -> bool:
+        """Look at a word; return whether only arguments of the program follow."""
+        macro = self._value_in(word)
+        sets = self._kind is None or self._runner in ("env", "export")
+        if self._awaits_code and not word.startswith("-"):
+            if macro:
+                self._look_at_code(i, macro)
+            self._awaits_code, self._read_code = False, True
+            return self._kind in ("python", "shell")
+        if sets and (setting := _SETTING.match(word)):
+            if macro and _CODE_VARIABLE.fullmatch(setting[1]):
+                self._add(i, _sets(macro, setting[1]))
+        elif self._kind == "reader":
+            if macro:
+                self._add(i, _in_reader(macro, self._runner))
+        elif self._is_program(word):
+            if macro:
+                self._add(i, _chooses(macro))
+            if not (self._previous == "-m" and _MODULES_THAT_START.fullmatch(word)):
+                return True
+            self._runner, self._kind = word, "launcher"
+        elif self._kind is None:
+            self._start(_name(word))
+        elif _CODE_OPTION.fullmatch(word) and self._kind not in ("launcher", "other"):
+            self._awaits_code = True
+        elif macro:
+            self._look_at_option(i, word, macro)
+        else:
+            return self._look_at_literal(word)
+        return False
 
-    def faults(self) -> Iterator[CodePlace]:
-        """Yield the faults, and note the words that are shell text."""
-        self._texts = []
-        runner, previous = "", ""  # what reads a word, and the word before it
-        kind: _Kind | None = None
-        awaits_code = read_code = False
-        for i, word in enumerate(self._words):
-            macro, name = self._value_in(word), _name(word)
-            setting = _SETTING.match(word) if kind is None or runner in ("env", "export") else None
-            if word == "${env}":
-                continue
-            if awaits_code and not word.startswith("-"):
-                if macro:
-                    yield from self._in_code(i, macro, runner, kind)
-                if kind in ("python", "shell"):
-                    return  # what follows are arguments
-                awaits_code, read_code = False, True
-            elif setting:
-                if macro and _CODE_VARIABLE.fullmatch(setting[1]):
-                    yield CodePlace(i, _sets(macro, setting[1]))
-            elif kind == "reader":
-                if macro:
-                    yield CodePlace(i, _in_reader(macro, runner))
-            elif self._ends(word, previous, runner, kind):
-                if macro:
-                    yield CodePlace(i, _chooses(macro))
-                if not (previous == "-m" and _MODULES_THAT_START.fullmatch(word)):
-                    return
-                runner, kind = word, "launcher"
-            elif kind is None:
-                runner, kind = name, _KIND_OF.get(name, "other")
-            elif read_code and word == "--":
-                return
-            elif _CODE_OPTION.fullmatch(word) and kind not in ("launcher", "other"):
-                awaits_code = True
-            elif macro:
-                if kind == "launcher" and not _is_of_option(word, previous, runner):
-                    yield CodePlace(i, _chooses(macro))
-                elif kind not in ("launcher", "other"):
-                    yield CodePlace(i, _among_options(macro, runner))
-            elif self._starts(name, previous, kind):
-                runner, kind = name, _KIND_OF[name]
-            elif kind == "launcher" and not (
-                word.startswith("-") or previous.startswith("-") or _SUBCOMMAND.fullmatch(word)
-            ):
-                kind = "other"  # a program such as a console script
-            previous = word
+    def _look_at_option(self, i: int, word: str, macro: str) -> None:
+        """Add the fault of a word with parameters that stands before the program."""
+        if self._kind == "launcher":
+            if not _is_of_option(word, self._previous, self._runner):
+                self._add(i, _chooses(macro))
+        elif self._kind != "other":
+            self._add(i, _among_options(macro, self._runner))
 
-    def _ends(self, word: str, previous: str, runner: str, kind: _Kind | None) -> bool:
-        """Whether a word is the program, so that arguments follow."""
-        if kind is None:
-            return bool(self._value_in(word)) or word.strip() == "${program}"
-        if previous == "-m" and (kind in ("python", "interpreter") or runner in _WITH_MODULES):
-            return True
-        if word.startswith("-") or _WITH_WORD.get(kind, _NEVER).fullmatch(previous):
-            return False
-        if word.strip() == "${program}" or _PROGRAM_FILE.fullmatch(PurePosixPath(word).suffix):
-            return " " not in word.strip()
-        return kind in ("python", "shell") and not self._value_in(word)
+    def _look_at_literal(self, word: str) -> bool:
+        """Note what another word starts; return whether only arguments follow."""
+        kind, is_after_option = _KIND_OF.get(_name(word)), self._previous.startswith("-")
+        if self._kind == "launcher":
+            if kind is not None:
+                self._start(_name(word))
+            elif not (word.startswith("-") or is_after_option or _SUBCOMMAND.fullmatch(word)):
+                self._kind = "other"  # a program such as a console script
+        elif kind not in (None, "reader", "launcher") and not is_after_option:
+            self._start(_name(word))
+        return self._read_code and word == "--"
 
-    @staticmethod
-    def _starts(name: str, previous: str, kind: _Kind | None) -> bool:
-        """Whether a word is an interpreter or the like that a launcher starts."""
-        known = _KIND_OF.get(name)
-        if kind == "launcher":
-            return known is not None
-        return known not in (None, "reader", "launcher") and not previous.startswith("-")
+    def _start(self, name: str) -> None:
+        self._runner, self._kind = name, _KIND_OF.get(name, "other")
+
+    def _add(self, i: int, fault: str) -> None:
+        self.places.append(CodePlace(i, fault))
 
     def _value_in(self, word: str) -> str:
         """Return the first macro in a word that becomes values or names, "" if there is none."""
         macros = MACRO.finditer(word)
         return next((m[0] for m in macros if is_value(m[1], self._parameters)), "")
 
-    def _in_code(self, i: int, macro: str, runner: str, kind: _Kind | None) -> Iterator[CodePlace]:
-        if kind != "shell":
-            yield CodePlace(i, _in_other_code(macro, runner))
+    def _is_program(self, word: str) -> bool:
+        """Whether a word is the program, so that arguments follow."""
+        kind, is_ours = self._kind, word.strip() == "${program}"
+        if kind is None:
+            return bool(self._value_in(word)) or is_ours
+        takes_module = kind in ("python", "interpreter") or self._runner in _WITH_MODULES
+        if self._previous == "-m" and takes_module:
+            return True
+        if word.startswith("-") or _WITH_WORD.get(kind, _NEVER).fullmatch(self._previous):
+            return False
+        if is_ours or _PROGRAM_FILE.fullmatch(PurePosixPath(word).suffix):
+            return " " not in word.strip()
+        return kind in ("python", "shell") and not self._value_in(word)
+
+    def _look_at_code(self, i: int, macro: str) -> None:
+        """Add the faults of a word with parameters that is code."""
+        if self._kind != "shell":
+            self._add(i, _in_other_code(macro, self._runner))
             return
         try:
-            text = shell_text.parse(
-                self._words[i], lambda name: is_value(name, self._parameters)
-            )
+            text = shell_text.parse(self._words[i], lambda name: is_value(name, self._parameters))
         except UserError as error:
-            yield CodePlace(i, f"{macro} {error}; {_SCRIPT.format(runner=runner, macro=macro)}")
+            self._add(i, f"{macro} {error}; {_script(macro, self._runner)}")
             return
-        self._texts.append(i)
+        self.texts.append(i)
         for words in text.commands:
-            for place in _Search(words, self._parameters).faults():
-                yield CodePlace(i, place.fault)
-            if inner := _Search(words, self._parameters).shell_words():
-                nested = self._value_in(words[inner[0]])
-                fault = f"{nested} stands in shell text inside shell text"
-                yield CodePlace(i, f"{fault}; {_SCRIPT.format(runner=runner, macro=nested)}")
-
-
-_SCRIPT = (
-    'let the shell read it as an argument: [{runner}, -c, \'python train.py "$@"\', _, "{macro}"], '
-    "or write a script"
-)
+            inner = _Walk(words, self._parameters)
+            for place in inner.places:
+                self._add(i, place.fault)
+            for text_in_text in inner.texts:
+                nested = self._value_in(words[text_in_text])
+                how = _script(nested, self._runner)
+                self._add(i, f"{nested} stands in shell text inside shell text; {how}")
 
 
 def _name(word: str) -> str:
@@ -213,6 +221,13 @@ def _is_of_option(word: str, previous: str, runner: str) -> bool:
     """Whether a word is an option, or its value, and so cannot choose what a launcher starts."""
     is_option = word.startswith("-") or (previous.startswith("-") and "=" not in previous)
     return is_option and runner not in ("env", "xargs")
+
+
+def _script(macro: str, shell: str) -> str:
+    return (
+        f"let {shell} read it as an argument: [{shell}, -c, 'python train.py \"$@\"', _, "
+        f'"{macro}"], or write a script'
+    )
 
 
 def _sets(macro: str, variable: str) -> str:

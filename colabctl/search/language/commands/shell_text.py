@@ -9,7 +9,9 @@ from colabctl.errors import UserError
 MACRO = re.compile(r"\$\{([^}]*)\}")
 _SEPARATORS = ";&|()\n"
 # Before a command, and no command themselves.
-_RESERVED = frozenset("if then else elif fi do done while until time ! { } esac".split())
+_RESERVED = frozenset(
+    ["if", "then", "else", "elif", "fi", "do", "done", "while", "until", "time", "!", "esac"]
+)
 # Text that these begin is read in other ways than a command.
 _DIFFICULT = re.compile(r"`|\$\(|\(\(|(?<!<)<<(?!<)|\$'|\$\"|[<>]\(|\$\[")
 _VARIABLE = re.compile(r"\$\w*\Z")  # without braces, and not yet at its end

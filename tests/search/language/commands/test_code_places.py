@@ -2,7 +2,7 @@
 
 import pytest
 
-from colabctl.search.language.code_places import code_places, shell_words
+from colabctl.search.language.commands.code_places import code_places, shell_words
 
 PARAMETERS = ("x", "lr")
 ALLOWED = r"""
@@ -108,7 +108,7 @@ bash|-c|echo \${x}""",
 
 
 def words_of(line: str) -> list[str]:
-    return line.replace("@\n", "\n").split("|") if "$@" in line else line.replace("@", "\n").split("|")
+    return line.replace("@ ", "\n ").replace("E@", "E\n").replace("}@", "}\n").split("|")
 
 
 @pytest.mark.parametrize("line", ALLOWED.strip().splitlines())
