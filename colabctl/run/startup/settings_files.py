@@ -33,7 +33,7 @@ _NAMES = frozenset(
         # what runs commands that a file lists
         *("Makefile", "GNUmakefile", "CMakeLists.txt", "CMakePresets.json", "build.ninja"),
         *("justfile", ".justfile", "Taskfile.yml", "Taskfile.yaml", "Snakefile", "MLproject"),
-        *("nextflow.config", "dvc.yaml", "Cargo.toml"),
+        *("nextflow.config", "dvc.yaml", "Cargo.toml", "RCS", "SCCS"),
         # shells and debuggers
         *(".bashrc", ".bash_profile", ".profile", ".zshenv", ".zshrc", ".zprofile", ".gdbinit"),
         *(".lldbinit", ".exrc", ".inputrc", ".netrc", ".curlrc", ".wgetrc"),

@@ -145,7 +145,7 @@ class _Walk:
         return False
 
     def _look_at_option(self, i: int, word: str, macro: str) -> None:
-        """Add the fault of a word with parameters that stands before the program."""
+        """Add the fault of a word with parameters before the program."""
         if self._kind == "launcher":
             if not _is_of_option(word, self._previous, self._runner):
                 self._add(i, _chooses(macro))
@@ -207,7 +207,7 @@ class _Walk:
             for text_in_text in inner.texts:
                 nested = self._value_in(words[text_in_text])
                 how = _script(nested, self._runner)
-                self._add(i, f"{nested} stands in shell text inside shell text; {how}")
+                self._add(i, f"{nested} is in shell text inside shell text; {how}")
 
 
 def _name(word: str) -> str:
@@ -246,7 +246,7 @@ def _chooses(macro: str) -> str:
 
 def _among_options(macro: str, runner: str) -> str:
     return (
-        f"{macro} stands where {runner} reads its own options, which can be code; move it behind "
+        f"{macro} is where {runner} reads its own options, which can be code; move it behind "
         'the program: [python, train.py, "${args}"]'
     )
 
@@ -255,7 +255,7 @@ def _in_other_code(macro: str, runner: str) -> str:
     how = f"write a program, and give it {macro} as an argument"
     if runner.startswith("py"):
         how = f'read sys.argv[1] there, and give it as an argument: [python, -c, "...", "{macro}"]'
-    return f"{macro} stands in code that {runner} reads, and others can write task files; {how}"
+    return f"{macro} is in code that {runner} reads, and others can write task files; {how}"
 
 
 def _in_reader(macro: str, runner: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads shell text with parameters in it: where each one stands, and how it is quoted there."""
+"""Reads shell text with parameters in it: where each one is, and how it is quoted."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _PLAIN = re.compile(r"[\w./:,@%+-][\w./:,@%+=-]*", re.ASCII)
 
 
 class Place(NamedTuple):
-    """A macro in shell text: its match, and the quotes that it stands in, "" for none."""
+    """A macro in shell text: its match, and the quotes around it, "" for none."""
 
     macro: re.Match[str]
     quotes: str
@@ -34,13 +34,13 @@ class ShellText(NamedTuple):
 
 
 def parse(text: str, is_value: Callable[[str], bool]) -> ShellText:
-    """Return the commands of a text for sh, and where `is_value` macros stand in it.
+    """Return the commands of a text for sh, and where its `is_value` macros are.
 
     Raises UserError, without the word's name, if a shell would read one of them in a way for which
     this knows no quotes. See "Shell Command Language" in POSIX.1-2017, 2.2 and 2.3.
     """
-    if found := _DIFFICULT.search(text):
-        raise UserError(f"stands in shell text with {found[0]}")
+    if difficult := _DIFFICULT.search(text):
+        raise UserError(f"is in shell text with {difficult[0]}")
     reader = _Reader(text, is_value)
     reader.read()
     return ShellText(reader.commands, reader.places)
@@ -78,7 +78,7 @@ class _Reader:
                 at = macro.end()
             elif character == "\\" and self._quotes != "'":
                 if MACRO.match(self._text, at + 1):
-                    raise UserError("stands behind a backslash in shell text")
+                    raise UserError("is behind a backslash in shell text")
                 self._add(self._text[at + 1 : at + 2].replace("\n", ""))
                 at += 2
             elif self._quotes:
@@ -93,16 +93,16 @@ class _Reader:
                 self._add_plain(character)
                 at += 1
         if self._quotes:
-            raise UserError(f"stands in shell text in which a {self._quotes} is open")
+            raise UserError(f"is in shell text in which a {self._quotes} is open")
         self._end_command()
 
     def _add_macro(self, macro: re.Match[str]) -> None:
         if self._is_value(macro[1]):
             if _VARIABLE.search(self._text, 0, macro.start()):
-                raise UserError("stands in the name of a variable in shell text")
+                raise UserError("is in the name of a variable in shell text")
             self.places.append(Place(macro, self._quotes))
         elif re.search(r"['\"\\$`]", macro[1]):
-            raise UserError(f"stands in shell text with {macro[0]}")
+            raise UserError(f"is in shell text with {macro[0]}")
         self._add(macro[0])
 
     def _add_plain(self, character: str) -> None:
@@ -125,7 +125,7 @@ class _Reader:
         end = self._text.find("\n", at)
         end = len(self._text) if end < 0 else end
         if any(self._is_value(macro[1]) for macro in MACRO.finditer(self._text, at, end)):
-            raise UserError("stands in a comment of shell text")
+            raise UserError("is in a comment of shell text")
         return end
 
     def _add(self, text: str) -> None:

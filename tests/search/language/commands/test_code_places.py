@@ -72,7 +72,7 @@ bash|${args}
 docker|run|image|python|${x}
 bash|-c|>log python ${x}
 bash|-c|python \@ ${x}""",
-    "stands in code that": r"""
+    "is in code that": r"""
 python|-c|print(${x})
 python|-c|main(${args_json})
 bash|-c|python -c "print(${x})"
