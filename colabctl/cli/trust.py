@@ -99,13 +99,16 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
 def _warnings(plan: "Plan", new: "Approval") -> Iterator[str]:
     """Yield what to know about parameters in the command, and about files that programs read."""
     from colabctl.run.startup.settings_files import configures
-    from colabctl.search.language.commands.code_places import code_places, shell_words
+    from colabctl.search.language.commands.code_places import code_places, is_value, shell_words
+    from colabctl.search.language.commands.shell_text import MACRO
 
     command, parameters = plan.command or (), plan.parameters or {}
     places = code_places(command, parameters)
     for place in places:
         yield f"no task will run: command[{place.index}]: {place.fault}"
-    if not places and shell_words(command, parameters):
+    texts = [command[i] for i in shell_words(command, parameters)]
+    macros = (macro[1] for text in texts for macro in MACRO.finditer(text))
+    if not places and any(is_value(name, parameters) for name in macros):
         yield (
             "the command puts parameters into shell text; each value is one word there, in quotes, "
             "but what the text calls may still read it as code"

@@ -37,8 +37,11 @@ _NAMES = frozenset(
         # shells and debuggers
         *(".bashrc", ".bash_profile", ".profile", ".zshenv", ".zshrc", ".zprofile", ".gdbinit"),
         *(".lldbinit", ".exrc", ".inputrc", ".netrc", ".curlrc", ".wgetrc"),
+        *("SConstruct", "meson.build", ".bazelrc", "pom.xml", "build.gradle", "settings.gradle"),
+        *("gradle.properties", "build.sbt", "compose.yaml", "compose.yml", "docker-compose.yml"),
+        *("docker-compose.yaml",),
         # folders
-        *(".bundle", ".cargo", ".dvc", ".ipython", ".jupyter", ".mvn", ".yarn"),
+        *(".bundle", ".cargo", ".dvc", ".hg", ".ipython", ".jupyter", ".mvn", ".svn", ".yarn"),
     )
 )
 _PATTERN = re.compile(r"\.env(\..*)?|(jupyter|ipython)\w*_config\.json", re.IGNORECASE)

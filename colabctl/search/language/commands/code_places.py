@@ -74,14 +74,19 @@ def is_value(name: str, parameters: Collection[str]) -> bool:
     return name not in _OWN and bool(_ALL_PARAMETERS.fullmatch(name) or name in parameters)
 
 
+def _is_quoted(name: str, parameters: Collection[str]) -> bool:
+    """Whether a macro is quoted in shell text: parameters, and paths, which may have spaces."""
+    return name in ("program", "args_json_file") or is_value(name, parameters)
+
+
 def shell_words(command: Sequence[str], parameters: Collection[str]) -> frozenset[int]:
-    """Return the indices of the words with parameters that a shell reads as commands."""
+    """Return the indices of the words with macros to quote that a shell reads as commands."""
     return frozenset(_Walk(command, parameters).texts)
 
 
 def quotes_in(text: str, parameters: Collection[str]) -> dict[int, str]:
-    """Return the quotes around each macro of parameters in shell text, by the macro's position."""
-    places = shell_text.parse(text, lambda name: is_value(name, parameters)).places
+    """Return the quotes around each macro to quote in shell text, by the macro's position."""
+    places = shell_text.parse(text, lambda name: _is_quoted(name, parameters)).places
     return {place.macro.start(): place.quotes for place in places}
 
 
@@ -95,7 +100,7 @@ class _Walk:
 
     Attributes:
         places: the words that may not run.
-        texts: the indices of words with parameters that are shell text.
+        texts: the indices of words that are shell text.
     """
 
     def __init__(self, words: Sequence[str], parameters: Collection[str]) -> None:
@@ -118,8 +123,7 @@ class _Walk:
         macro = self._value_in(word)
         sets = self._kind is None or self._runner in ("env", "export")
         if self._awaits_code and not word.startswith("-"):
-            if macro:
-                self._look_at_code(i, macro)
+            self._look_at_code(i, macro)
             self._awaits_code, self._read_code = False, True
             return self._kind in ("python", "shell")
         if sets and (setting := _SETTING.match(word)):
@@ -190,22 +194,23 @@ class _Walk:
         return kind in ("python", "shell") and not self._value_in(word)
 
     def _look_at_code(self, i: int, macro: str) -> None:
-        """Add the faults of a word with parameters that is code."""
+        """Add the faults of a word that is code, with the parameters' macro `macro`, if any."""
         if self._kind != "shell":
-            self._add(i, _in_other_code(macro, self._runner))
+            if macro:
+                self._add(i, _in_other_code(macro, self._runner))
             return
         try:
-            text = shell_text.parse(self._words[i], lambda name: is_value(name, self._parameters))
+            text = shell_text.parse(self._words[i], lambda name: _is_quoted(name, self._parameters))
         except UserError as error:
-            self._add(i, f"{macro} {error}; {_script(macro, self._runner)}")
+            if macro:
+                self._add(i, f"{macro} {error}; {_script(macro, self._runner)}")
             return
         self.texts.append(i)
         for words in text.commands:
             inner = _Walk(words, self._parameters)
             for place in inner.places:
                 self._add(i, place.fault)
-            for text_in_text in inner.texts:
-                nested = self._value_in(words[text_in_text])
+            for nested in filter(None, (self._value_in(words[j]) for j in inner.texts)):
                 how = _script(nested, self._runner)
                 self._add(i, f"{nested} is in shell text inside shell text; {how}")
 

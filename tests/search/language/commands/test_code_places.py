@@ -126,10 +126,11 @@ def test_parameters_may_not_be_code_or_choose_what_runs(words: str, line: str) -
     assert "${" in places[0].fault
 
 
-def test_only_words_that_a_shell_reads_with_parameters_are_shell_text() -> None:
+def test_only_words_that_a_shell_reads_are_shell_text() -> None:
     for command, expected in (
         (["bash", "-c", "python t.py ${x}", "_", "${lr}"], {2}),
-        (["bash", "-c", 'python t.py "$@"', "_", "${x}"], set()),
+        (["bash", "-c", 'python t.py "$@"', "_", "${x}"], {2}),
+        (["bash", "-c", "cd $(f ${program})"], set()),
         (["python", "t.py", "-c", "${x}"], set()),
     ):
         assert shell_words(command, PARAMETERS) == expected

@@ -44,3 +44,12 @@ def test_all_parameters_are_a_word_each(tmp_path: Path) -> None:
 def test_names_are_quoted_too(tmp_path: Path) -> None:
     words = expand(["sh", "-c", "t ${args}"], Path("t.py"), {"a;id": 1}, tmp_path / "p.json", {})
     assert words[2] == "t '--a;id=1'"
+
+
+def test_the_program_s_path_is_a_word_too(tmp_path: Path) -> None:
+    for text, expected in (
+        ("sh ${program} 1", "sh 'a b.sh' 1"),
+        ('sh "${program}"', 'sh "a b.sh"'),
+    ):
+        words = expand(["sh", "-c", text], Path("a b.sh"), {}, tmp_path / "p.json", {})
+        assert words[2] == expected
