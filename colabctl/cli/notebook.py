@@ -111,7 +111,9 @@ def propose_copy(
     """
     from colabctl.notebook.listing import listing
     from colabctl.notebook.prepare.proposal import propose
-    from colabctl.sharedfs.files import read_file
+    from colabctl.project.root import is_project
+    from colabctl.sharedfs.files import read_file, write_whole
+    from colabctl.sharedfs.links import check_inside
 
     try:
         content = read_file(notebook, _LARGEST)
@@ -121,6 +123,9 @@ def propose_copy(
     if copy.suffix != ".ipynb":
         raise UserError(f"{copy} is not the name of a notebook; it has to end with .ipynb")
     sweep = copy.with_suffix(".yaml")
+    for project in filter(is_project, Path.cwd().joinpath(copy).parents):
+        for path in (notebook, copy.parent):
+            check_inside(path, project)
     proposal = propose(
         content, notebook.name, copy.name, parameters=parameters or [], metric=metric
     )
@@ -143,8 +148,8 @@ def propose_copy(
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     if asks and interactive and not typer.confirm(f"write {copy} and {sweep}?", err=True):
         return None
-    copy.write_bytes(proposal.content)
-    sweep.write_text(proposal.sweep, encoding="utf-8")
+    write_whole(copy, proposal.content)
+    write_whole(sweep, proposal.sweep.encode())
     tell(f"wrote {copy} and {sweep}")
     return sweep
 
@@ -181,7 +186,7 @@ def workers(
     layout, config = open_project(root)
     who = working_member(config, member)
     parse_duration(max_time, "--max-time")
-    plan = _trusted_plan(layout, sweep)
+    plan = _trusted_plan(layout, config.name, sweep)
     job = Job(
         sweep=plan.sweep,
         tasks=plan.total,
@@ -207,7 +212,7 @@ def workers(
         tell(TERMS)
 
 
-def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
+def _trusted_plan(layout: "Layout", project: str, sweep: str) -> "Plan":
     """Return a sweep's plan; raise UserError if this member has not approved its code."""
     from colabctl.ledger import check_approved, program_of, read_plan
     from colabctl.project.approvals import approvals_for
@@ -215,7 +220,8 @@ def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
 
     plan = read_plan(find_sweep(layout, sweep).plan)
     program_of(plan)
-    check_approved(plan, approvals_for(layout.root, os.environ).has)
+    approvals = approvals_for(layout.root, os.environ)
+    check_approved(plan, approvals.has, lambda name: approvals.latest_plan(project, name))
     return plan
 
 

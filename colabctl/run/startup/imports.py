@@ -192,8 +192,10 @@ def _refusal(name: str, there: str, paths: Paths) -> str:
     file = os.path.relpath(there, paths.project)
     if os.path.basename(file).startswith("__init__."):
         file = os.path.dirname(file)
+    fix = "add `code: [%s]` to the sweep file" % file
+    if not _is_in(os.path.realpath(there), paths.real):
+        fix = "it is behind a link that leads out of the project: replace the link by a copy"
     return (
         "%s is %s in the project, which is not frozen with the sweep, so it may have changed and "
-        "does not run; add `code: [%s]` to the sweep file, and declare the sweep under another "
-        "name"
-    ) % (name, file, file)
+        "does not run; %s, and declare the sweep under another name"
+    ) % (name, file, fix)
