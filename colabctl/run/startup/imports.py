@@ -26,6 +26,7 @@ from typing import Any
 
 from .patches import after_import
 from .paths import Paths, is_code, list_folder
+from .settings_files import configures
 
 _external: Any = _bootstrap_external
 _COLABCTL = os.path.realpath(os.path.join(__file__, "..", "..", ".."))
@@ -154,7 +155,7 @@ class _Guard:
             self._listed[folder] = frozenset(
                 name
                 for name in list_folder(folder)
-                if is_code(name) and not name.endswith(".ipynb")
+                if is_code(name) and not configures(name) and not name.endswith(".ipynb")
             )
         return self._listed[folder]
 
