@@ -53,9 +53,9 @@ class Ledger:
     def refresh(self) -> list[Event]:
         """Read the events that have arrived since the last call, and return them."""
         events = self._journals.new_events(skip=self.name)
-        moved = self.clock.observe(event.t for event in events)
-        if moved:
-            self.state.time_moved(moved)
+        for event in events:
+            if moved := self.clock.observe(event.t):
+                self.state.time_moved(moved)
         self.state.add(events, self.clock.now(), fresh=self._has_read)
         self._has_read = True
         return events
