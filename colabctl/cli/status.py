@@ -160,6 +160,7 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
             styled(f"  {seen.consistency} folder: {PROMISES[seen.consistency]}", style="dim")
         )
         lines += [_workers(seen)] if seen.workers else []
+        lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.waiting]
         lines += [styled(f"  {_failure(each)}", style="red") for each in seen.failures[:5]]
         if seen.changed:
             files = ", ".join(seen.changed[:5])

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colabctl.ledger.events import LONGEST_LINE, Event, check, parse
-from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages
+from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, can_be_writer
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.rights import make_folder, share
 
@@ -90,7 +90,9 @@ class AppendedJournals:
         events: list[Event] = []
         with os.scandir(self.folder) as entries:
             for entry in entries:
-                if entry.name not in self._cursors and entry.is_dir():
+                if entry.name in self._cursors or not entry.is_dir():
+                    continue
+                if can_be_writer(entry.name):
                     self._cursors[entry.name] = _Cursor(self.folder / entry.name / _FILE)
         for writer, cursor in self._cursors.items():
             if writer != skip and not cursor.is_over:

@@ -25,12 +25,20 @@ class Damage(NamedTuple):
     total: int = 1
 
     def __str__(self) -> str:
-        where = f"{self.file} line {self.line} is damaged ({self.reason})"
+        file = str(self.file)
+        if not file.isprintable():  # it is somebody else's choice
+            file = ascii(file)
+        where = f"{file} line {self.line} is damaged ({self.reason})"
         if self.total == 1:
             return f"{where}; the other lines count"
         if self.total < MOST_DAMAGE:
             return f"{where}, and so are {self.total - 1:,} more; the other lines count"
         return f"{where}, and so are {self.total - 1:,} more; the rest of the file is not read"
+
+
+def can_be_writer(name: str) -> bool:
+    """Whether a writer may have this name; it is printed in messages and commands."""
+    return name.isprintable() and not name.startswith((".", "-"))
 
 
 class Damages:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from colabctl.ledger.events import Event, check, parse
-from colabctl.ledger.journal import Damage, Damages
+from colabctl.ledger.journal import Damage, Damages, can_be_writer
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.rights import make_folder
@@ -176,7 +176,7 @@ class NumberedJournals:
         self._check_mount()
         events: list[Event] = []
         for writer in _names(self.folder):
-            if writer != skip:
+            if writer != skip and can_be_writer(writer):
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
                     self._read(writer, seen, events)

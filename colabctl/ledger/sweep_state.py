@@ -15,8 +15,8 @@ class Writer:
     """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
-        "done", "ended", "failed", "host", "jobs", "last_seen", "latest", "lease", "member", "name",
-        "pid", "pruned", "started", "version", "wall",
+        "done", "ended", "failed", "host", "jobs", "last_number", "last_seen", "latest", "lease",
+        "lost_at", "member", "name", "pid", "pruned", "started", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, lease: float) -> None:
@@ -29,13 +29,17 @@ class Writer:
         self.version = ""
         self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
+        self.last_number = -1  # of its events
+        self.lost_at = -1  # a member declared it lost, having read its events up to this number
         self.latest = 0.0  # date of its latest event, by its own clock
         self.last_seen = 0.0  # when it was alive, for this reader: see `see`
         self.done = self.pruned = self.failed = 0  # done includes pruned
 
     def lives_at(self, now: float) -> bool:
         """Whether this writer's lease covers ledger time `now`, by the events read so far."""
-        return self.ended is None and now < self.last_seen + self.lease
+        if self.ended is not None or self.last_number <= self.lost_at:
+            return False
+        return now < self.last_seen + self.lease
 
     @property
     def is_worker(self) -> bool:
@@ -50,6 +54,7 @@ class Writer:
         hour old, its writer's clock is wrong, or a file was hours late: it counts from now.
         """
         t = event.t
+        self.last_number = max(self.last_number, event.n)
         self.latest = max(self.latest, t)
         alive = read_at if fresh and read_at - t > MAX_LEAD else min(t, read_at)
         self.last_seen = max(self.last_seen, alive)
@@ -150,9 +155,7 @@ class SweepState:
         ordered = False
         self.revision += 1
         for event in events:
-            writer = self.writers.get(event.writer)
-            if writer is None:
-                writer = self.writers[event.writer] = Writer(event.writer, self._lease)
+            writer = self._writer(event.writer)
             writer.see(event, read_at, fresh=fresh)
             kind = event.kind
             if kind in PROGRESS_KINDS:
@@ -162,6 +165,9 @@ class SweepState:
                 self._add_order(event)
                 ordered = True
                 continue
+            if kind == "retry" and (name := event.body.get("worker")) is not None:
+                lost = self._writer(name)
+                lost.lost_at = max(lost.lost_at, event.body.get("after", {}).get(name, -1))
             writer.done += kind in ("done", "pruned")
             writer.pruned += kind == "pruned"
             writer.failed += kind == "failed"
@@ -172,6 +178,12 @@ class SweepState:
             self.control = max(self.current_orders(), key=event_order, default=None)
         for index in touched:
             self._fold(index)
+
+    def _writer(self, name: str) -> Writer:
+        writer = self.writers.get(name)
+        if writer is None:
+            writer = self.writers[name] = Writer(name, self._lease)
+        return writer
 
     def _add_order(self, event: Event) -> None:
         earlier = self._orders.get(event.writer)
