@@ -16,8 +16,9 @@ _MOST = 5  # workers that are named
 def long_leases(plan: Plan, state: SweepState, now: float) -> dict[str, str]:
     """Return a sentence, by name, for each worker whose tasks may have to wait for long.
 
-    At ledger time `now`, these are workers that hold tasks by a lease of more than an hour, or have not been seen for
-    longer than the sweep's own lease. At most five are named, those with the most tasks.
+    At ledger time `now`, these are workers that hold tasks by a lease of more than an hour, or
+    have not been seen for longer than the sweep's own lease. At most five are named, those with the
+    most tasks.
     """
     silence = min(plan.lease, _LONG_SILENCE)
     holders = [
@@ -43,7 +44,10 @@ def _sentence(plan: Plan, state: SweepState, writer: Writer, now: float) -> str:
     which = f"{first} and {more:,} more" if more else first
     ago = format_duration(max(0.0, now - writer.last_seen))
     left = format_duration(writer.last_seen + writer.lease - now)
-    command = shlex.join(["colabctl", "retry", plan.sweep, "--worker", writer.name])
+    part = writer.name.rsplit("-", 1)[-1]
+    unique = sum(part in name for name, held in state.held.items() if held) == 1
+    part = part if unique else writer.name
+    command = shlex.join(["colabctl", "retry", plan.sweep, "--worker", part])
     return (
         f"{writer.name} holds {which}; it was last seen {ago} ago, and its lease ends in {left}; "
         f"if it is gone: {command}"
