@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -11,13 +11,16 @@ from colabctl.cli.terminal import command_line, counted, cut, one_line, plain, s
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import RenderableType
 
     from colabctl.project.layout import Layout
     from colabctl.views.status import Failure, Status
     from colabctl.work.open_sweep import OpenSweep
+
+T = TypeVar("T")
+S = TypeVar("S")
 
 _NEXT_STEPS = {
     "pending": ("no workers yet; start one", "work"),
@@ -57,51 +60,61 @@ def status(
         print_json(
             [
                 {"sweep": each.plan.sweep, **asdict(failure)}
-                for each in sweeps
-                for failure in _failures(each)
+                for each, found in _readable(sweeps, sweep, _failures)
+                for failure in found
             ]
         )
     elif failures:
-        for each in sweeps:
-            _print_failures(each)
+        for each, found in _readable(sweeps, sweep, _failures):
+            _print_failures(each, found)
     elif as_json:
         from colabctl.views.results import as_json as strict
 
-        objects = [strict(asdict(_look(each))) for each in sweeps]
+        objects = [strict(asdict(seen)) for _, seen in _readable(sweeps, sweep, _look)]
         print_json(objects[0] if sweep else objects)
     elif not sweeps:
         print("no sweeps yet; declare one: colabctl sweep FILE")
     elif watch:
-        _watch(sweeps)
+        _watch([each for each, _ in _readable(sweeps, sweep, _look)])
     else:
         from rich.console import Console
 
         console = Console()
-        for each in sweeps:
-            console.print(_render(_look(each), brief=len(sweeps) > 1))
+        for _, seen in _readable(sweeps, sweep, _look):
+            console.print(_render(seen, brief=len(sweeps) > 1))
 
 
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     """Open the named sweep, or all sweeps; print a note for each that cannot be opened."""
     from colabctl.project.sweeps import sweep_names
-    from colabctl.sharedfs.faults import describe
     from colabctl.work.open_sweep import OpenSweep
 
-    for name in [sweep] if sweep else sweep_names(layout):
+    names = [sweep] if sweep else sweep_names(layout)
+    for _, opened in _readable(names, sweep, lambda name: OpenSweep.named(layout, name)):
+        yield opened
+
+
+def _readable(
+    items: "Iterable[T]", sweep: str | None, read: "Callable[[T], S]"
+) -> "Iterator[tuple[T, S]]":
+    """Yield each item and what `read` returns for it.
+
+    Without a named `sweep`, one that cannot be read gets a note, and the others are shown.
+    """
+    from colabctl.sharedfs.faults import describe
+
+    for item in items:
         try:
-            yield OpenSweep.named(layout, name)
-        except UserError as error:
+            seen = read(item)
+        except (UserError, OSError) as error:
             if sweep:
                 raise
-            tell(f"note: {error}")
-        except PermissionError as error:
-            if sweep:
-                raise
-            tell(f"note: {describe(error)}")
+            tell(f"note: {describe(error) if isinstance(error, OSError) else error}")
+        else:
+            yield item, seen
 
 
-def _print_failures(sweep: "OpenSweep") -> None:
-    failures = _failures(sweep)
+def _print_failures(sweep: "OpenSweep", failures: "list[Failure]") -> None:
     for failure in failures:
         where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
         print(plain(one_line(f"{where}: {failure.error}")))
