@@ -28,7 +28,9 @@ _NEXT_STEPS = {
     "paused": ("resume it", "resume"),
     "stopped": ("resume it", "resume"),
 }
+_MOST_SHOWN = 100  # workers that are running, and lost ones
 _MOST_ENDED = 5  # ended workers that are shown; there may be hundreds
+_LONGEST_ERROR = 500  # characters
 _REFRESH = 2.0  # seconds between refreshes with --watch
 
 
@@ -192,6 +194,8 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
             retry = command_line("retry", seen.sweep)
             lines.append(styled(f"  once the cause is gone: {retry}"))
     lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
+    if len(seen.damage) > 5:
+        lines.append(styled(f"  and {len(seen.damage) - 5:,} more damaged journals", style="yellow"))
     return Group(*lines)
 
 
@@ -201,7 +205,7 @@ def _failure(group: dict[str, Any]) -> str:
     which = "" if not again else " and will be tried again" if again == tasks else (
         f" ({again} of them will be tried again)"
     )  # fmt: skip
-    return f"{counted(tasks, 'task')} failed{which}: {group['error']}"
+    return f"{counted(tasks, 'task')} failed{which}: {group['error'][:_LONGEST_ERROR]}"
 
 
 def _headline(seen: "Status") -> "RenderableType":
@@ -239,12 +243,16 @@ def _workers(seen: "Status") -> "RenderableType":
     table = Table(box=None, padding=(0, 2))
     for title in ("member", "host", "state", "task", "done", "failed", "last seen"):
         table.add_column(title, justify="right" if title in ("done", "failed") else "left")
-    alive = [worker for worker in seen.workers if worker.state != "ended"]
+    alive = [worker for worker in seen.workers if worker.state in ("running", "idle")]
+    lost = [worker for worker in seen.workers if worker.state == "lost"]
     ended = [worker for worker in seen.workers if worker.state == "ended"]
-    for worker in [*alive, *ended[-_MOST_ENDED:]]:
+    for worker in [*alive[:_MOST_SHOWN], *lost[-_MOST_SHOWN:], *ended[-_MOST_ENDED:]]:
         ago = f"{format_duration(worker.last_seen_seconds)} ago"
         who = worker.member, worker.host, worker.state, worker.task or ""
         table.add_row(*map(styled, (*who, worker.done, worker.failed, ago)))
+    more = max(0, len(alive) - _MOST_SHOWN) + max(0, len(lost) - _MOST_SHOWN)
+    if more:
+        table.caption = styled(f"{more:,} more, which --json lists")
     return table
 
 
