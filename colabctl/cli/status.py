@@ -194,8 +194,8 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
             retry = command_line("retry", seen.sweep)
             lines.append(styled(f"  once the cause is gone: {retry}"))
     lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
-    if len(seen.damage) > 5:
-        lines.append(styled(f"  and {len(seen.damage) - 5:,} more damaged journals", style="yellow"))
+    if more := len(seen.damage[5:]):
+        lines.append(styled(f"  and {more:,} more damaged journals", style="yellow"))
     return Group(*lines)
 
 
