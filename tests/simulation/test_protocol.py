@@ -110,7 +110,7 @@ def test_a_machine_whose_clock_is_decades_wrong_or_jumps_costs_no_result() -> No
         for machine in wrong:
             machine.ledger.clock._lead = rng.choice(WRONG_CLOCKS)
 
-            def jump(machine: Machine = machine) -> None:
+            def jump(machine: Machine = machine, rng: random.Random = rng) -> None:
                 machine.ledger.clock._lead = rng.choice(WRONG_CLOCKS)
 
             simulated.incidents.append((rng.uniform(1, 100), jump))
