@@ -62,13 +62,13 @@ def status(
         print_json(
             [
                 {"sweep": each.plan.sweep, **asdict(failure)}
-                for each, found in _readable(sweeps, sweep, _failures)
-                for failure in found
+                for each, last in _readable(sweeps, sweep, _failures)
+                for failure in last
             ]
         )
     elif failures:
-        for each, found in _readable(sweeps, sweep, _failures):
-            _print_failures(each, found)
+        for each, last in _readable(sweeps, sweep, _failures):
+            _print_failures(each, last)
     elif as_json:
         from colabctl.views.results import as_json as strict
 
@@ -92,8 +92,8 @@ def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     from colabctl.work.open_sweep import OpenSweep
 
     names = [sweep] if sweep else sweep_names(layout)
-    for _, opened in _readable(names, sweep, lambda name: OpenSweep.named(layout, name)):
-        yield opened
+    for _, open_sweep in _readable(names, sweep, lambda name: OpenSweep.named(layout, name)):
+        yield open_sweep
 
 
 def _readable(

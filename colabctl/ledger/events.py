@@ -366,6 +366,12 @@ def _check_start(body: dict[str, Any]) -> None:
     for part in ("member", "host"):
         if type(body.get(part)) is not str:
             raise ValueError(f"{part} is not text")
-        body[part] = body[part][:_LONGEST_NAME]
+        body[part] = _one_line(body[part])
     version = body.get("version")
-    body["version"] = version[:_LONGEST_NAME] if type(version) is str else ""
+    body["version"] = _one_line(version) if type(version) is str else ""
+
+
+def _one_line(name: str) -> str:
+    """Return a name with escapes for what is not printable, as it goes into tables and messages."""
+    name = name[:_LONGEST_NAME]
+    return name if name.isprintable() else ascii(name)[1:-1]
