@@ -2,6 +2,7 @@
 
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_ledger
+from colabctl.ledger.long_leases import long_leases
 from colabctl.ledger.plan import (
     FORMAT,
     Kind,
@@ -35,6 +36,7 @@ __all__ = [
     "contents",
     "lack",
     "listed",
+    "long_leases",
     "meant",
     "open_ledger",
     "params_of",

@@ -6,13 +6,15 @@ not arrived yet. A line that is not an event is damage: it is reported, and the 
 """
 
 import errno
+import io
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colabctl.ledger.events import Event, check, parse
-from colabctl.ledger.journal import Damage, is_journal
+from colabctl.ledger.events import LONGEST_LINE, Event, check, parse
+from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, is_journal
 from colabctl.sharedfs.faults import MissingError, fault_of
 from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share
@@ -22,7 +24,7 @@ _RESTORE = (
     "it holds the results, so restore it from a backup, or from the trash or version history of "
     "the folder; to run all tasks again instead, create it as an empty folder"
 )
-_MOST_AT_ONCE = 1 << 28  # bytes read of one journal; the next refresh reads the rest
+_AT_ONCE = 1 << 20  # bytes that are read and parsed together
 
 
 class AppendedStore:
@@ -69,6 +71,7 @@ class _Cursor:
     offset: int = 0
     lines: int = 0
     next: int = 0
+    is_over: bool = False  # nothing more is read
 
 
 @dataclass
@@ -77,8 +80,13 @@ class AppendedJournals:
 
     folder: Path
     total: int
-    damage: list[Damage] = field(default_factory=list)
+    _damage: Damages = field(default_factory=Damages)
     _cursors: dict[str, _Cursor] = field(default_factory=dict)
+
+    @property
+    def damage(self) -> list[Damage]:
+        """The lines that could not be read, one entry for each writer."""
+        return self._damage.by_writer(self.folder)
 
     def create(self, name: str, position: int = 0) -> AppendedStore:
         """Return the store of a new journal, or of one that continues at `position`."""
@@ -98,7 +106,7 @@ class AppendedJournals:
                 if entry.name not in self._cursors and is_journal(entry):
                     self._cursors[entry.name] = _Cursor(self.folder / entry.name / _FILE)
         for writer, cursor in self._cursors.items():
-            if writer != skip:
+            if writer != skip and not cursor.is_over:
                 self._read(writer, cursor, events)
         return events
 
@@ -111,30 +119,54 @@ class AppendedJournals:
                 return
             with cursor.file.open("rb", buffering=0) as file:
                 file.seek(cursor.offset)
-                data = file.read(_MOST_AT_ONCE)
+                for lines in _complete_lines(file):
+                    self._add(writer, cursor, lines, events)
+                    if cursor.is_over:
+                        return
         except FileNotFoundError:
             return  # it has not arrived yet
         except OSError as error:
             if fault_of(error) == "passing":
                 raise
-            damage = Damage(cursor.file, cursor.lines + 1, error.strerror or str(error))
-            if damage not in self.damage:
-                self.damage.append(damage)
-            return
-        length = data.rfind(b"\n") + 1
-        lines = data[:length].split(b"\n")[:-1]
+            if not self._damage.count(cursor.file):
+                reason = error.strerror or str(error)
+                self._damage.append(Damage(cursor.file, cursor.lines + 1, reason))
+        except _LineTooLongError:
+            reason = f"longer than {LONGEST_LINE >> 20} MB, so the rest of the file is not read"
+            self._damage.append(Damage(cursor.file, cursor.lines + 1, reason))
+            cursor.is_over = True
+
+    def _add(self, writer: str, cursor: _Cursor, lines: list[bytes], events: list[Event]) -> None:
         for number, body in enumerate(parse(lines), cursor.lines + 1):
             try:
                 event = check(body, writer, self.total)
                 if event.n < cursor.next:
                     raise ValueError(f"event {event.n} is repeated")
             except ValueError as error:
-                self.damage.append(Damage(cursor.file, number, str(error)))
+                self._damage.append(Damage(cursor.file, number, str(error)))
+                if self._damage.count(cursor.file) >= MOST_DAMAGE:
+                    cursor.is_over = True
+                    return
                 continue
             if event.n > cursor.next:
                 missing = f"events {cursor.next} to {event.n - 1} are missing before it"
-                self.damage.append(Damage(cursor.file, number, missing))
+                self._damage.append(Damage(cursor.file, number, missing))
             cursor.next = event.n + 1
             events.append(event)
         cursor.lines += len(lines)
-        cursor.offset += length
+        cursor.offset += sum(map(len, lines)) + len(lines)
+
+
+class _LineTooLongError(Exception):
+    """A line is longer than any event."""
+
+
+def _complete_lines(file: io.RawIOBase) -> Iterator[list[bytes]]:
+    """Yield lists of the lines that are left in a file, as far as they have their newlines."""
+    rest = b""
+    while data := file.read(max(_AT_ONCE, len(rest))):  # a long line doubles what is read
+        *lines, rest = (rest + data).split(b"\n")
+        if lines:
+            yield lines
+        if len(rest) > LONGEST_LINE:
+            raise _LineTooLongError

@@ -1,5 +1,6 @@
 """The ledger of a sweep in one process: reads events, records its own, and claims tasks."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +37,7 @@ class Ledger:
         self._plan = plan
         self._writer: JournalWriter | None = None
         self._written_at = 0.0
+        self._has_read = False
         self._unsynced_since: float | None = None
 
     @property
@@ -52,8 +54,10 @@ class Ledger:
         """Read the events that have arrived since the last call, and return them."""
         events = self._journals.new_events(skip=self.name)
         for event in events:
-            self.clock.observe(event.t)
-        self.state.add(events)
+            if moved := self.clock.observe(event.t):
+                self.state.time_moved(moved)
+        self.state.add(events, self.clock.now(), fresh=self._has_read)
+        self._has_read = True
         return events
 
     def join(self, name: str) -> None:
@@ -75,7 +79,7 @@ class Ledger:
         dated = self._writer.append(events)
         self.state.add(dated)
         if dated:
-            self._written_at = dated[-1].t
+            self._written_at = self.clock.now()
             if self._unsynced_since is None:
                 self._unsynced_since = time.monotonic()
 
@@ -107,8 +111,9 @@ class Ledger:
         store.sync()
 
     def silent_for(self) -> float:
-        """Return the seconds since this writer's last event."""
-        return self.clock.now() - self._written_at
+        """Return the seconds since this writer's last event; infinity if the clock went back."""
+        seconds = self.clock.now() - self._written_at
+        return seconds if seconds >= 0 else math.inf
 
     def claim(
         self,
@@ -141,6 +146,8 @@ class Ledger:
             claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
             if claims:
                 parts: Parts = {"tasks": [list(claim) for claim in claims]}
+                if after := state.last_events(chosen):
+                    parts["after"] = after
                 if propose is not None and (proposed := propose(chosen)):
                     parts["params"] = {str(index): params for index, params in proposed.items()}
                 self._append([("claim", parts)])

@@ -1,11 +1,12 @@
 """The state of a sweep, updated as events arrive, in any order."""
 
-from bisect import bisect_right, insort
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event, event_order
+from colabctl.ledger.clock import MAX_LEAD
+from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event, event_order, in_order
 from colabctl.ledger.task_state import Status, TaskState, fold
 from colabctl.ledger.tasks import TaskFiles
 
@@ -14,8 +15,8 @@ class Writer:
     """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
-        "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member",
-        "name", "pid", "pruned", "started", "times", "version", "wall",
+        "done", "ended", "failed", "host", "jobs", "last_number", "last_seen", "latest", "lease",
+        "lost_at", "member", "name", "pid", "pruned", "started", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, lease: float) -> None:
@@ -28,43 +29,43 @@ class Writer:
         self.version = ""
         self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
-        self.times: list[float] = []  # of its events, ascending
+        self.last_number = -1  # of its events
+        self.lost_at = -1  # a member declared it lost, having read its events up to this number
+        self.latest = 0.0  # date of its latest event, by its own clock
+        self.last_seen = 0.0  # when it was alive, for this reader: see `see`
         self.done = self.pruned = self.failed = 0  # done includes pruned
-        self.contested: set[int] = set()  # tasks that another writer has claimed too
-        self.horizon = 0.0  # time of the latest claim of a contested task, see _note_rivals
 
-    def lives_at(self, t: float) -> bool:
-        """Whether this writer's lease covers ledger time `t`, by the events read so far."""
-        if self.ended is not None and self.ended <= t:
+    def lives_at(self, now: float) -> bool:
+        """Whether this writer's lease covers ledger time `now`, by the events read so far."""
+        if self.ended is not None or self.last_number <= self.lost_at:
             return False
-        earlier = bisect_right(self.times, t)
-        return earlier > 0 and t < self.times[earlier - 1] + self.lease
-
-    @property
-    def last_seen(self) -> float:
-        """Ledger time of the latest event."""
-        return self.times[-1] if self.times else 0.0
+        return now < self.last_seen + self.lease
 
     @property
     def is_worker(self) -> bool:
         """Whether this is a worker, not a command such as `pause` or `retry`."""
         return self.started is not None
 
-    def see(self, event: Event) -> None:
-        """Update this writer by one of its events."""
+    def see(self, event: Event, read_at: float, *, fresh: bool) -> None:
+        """Update this writer by one of its events, read at ledger time `read_at`.
+
+        An event is a sign of life at its date. But nothing that was read is from the future. And
+        where the date of a `fresh` event, one that was not there at the last look, is more than an
+        hour old, its writer's clock is wrong, or a file was hours late: it counts from now.
+        """
         t = event.t
-        if not self.times or t > self.times[-1]:
-            self.times.append(t)
-        elif t < self.times[-1]:
-            insort(self.times, t)
+        self.last_number = max(self.last_number, event.n)
+        self.latest = max(self.latest, t)
+        alive = read_at if fresh and read_at - t > MAX_LEAD else min(t, read_at)
+        self.last_seen = max(self.last_seen, alive)
         if event.kind == "start":
             self.started = t
             self.member, self.host = event.body["member"], event.body["host"]
             self.pid, self.jobs = event.body["pid"], event.body["jobs"]
             self.lease = event.body["lease"]
-            self.version, self.wall = str(event.body.get("version", "")), event.body.get("wall")
+            self.version, self.wall = event.body.get("version", ""), event.body.get("wall")
         elif event.kind == "end":
-            self.ended = t if self.ended is None else min(self.ended, t)
+            self.ended = t
 
 
 class OpenTasks:
@@ -134,7 +135,10 @@ class SweepState:
         self.counts: Counter[Status] = Counter({"open": total})
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
-        self.control: Event | None = None
+        self.control: Event | None = None  # the order that counts
+        self._orders: dict[str, Event] = {}  # the last order of each writer
+        self._overridden: dict[str, int] = {}  # orders up to these numbers, by writer
+        self._beyond_target = False
         self.progress: dict[int, list[Event]] = {}  # events of running attempts, by task
         self.revision = 0  # number of calls of add
         self._reaches = reaches
@@ -143,33 +147,73 @@ class SweepState:
         self._max_retries = max_retries
         self._lease = lease
 
-    def add(self, events: Iterable[Event]) -> None:
-        """Add new events, and fold their tasks again."""
+    def add(
+        self, events: Iterable[Event], read_at: float = math.inf, *, fresh: bool = False
+    ) -> None:
+        """Add new events, and fold their tasks again; see Writer.see for the other arguments."""
         touched: set[int] = set()
+        ordered = False
         self.revision += 1
         for event in events:
-            writer = self.writers.get(event.writer)
-            if writer is None:
-                writer = self.writers[event.writer] = Writer(event.writer, self._lease)
-            writer.see(event)
-            if event.t <= writer.horizon or (event.kind == "start" and writer.contested):
-                touched |= writer.contested
+            writer = self._writer(event.writer)
+            writer.see(event, read_at, fresh=fresh)
             kind = event.kind
             if kind in PROGRESS_KINDS:
                 self.progress.setdefault(event.body["task"], []).append(event)
                 continue
             if kind in CONTROL_KINDS:
-                if self.control is None or event_order(event) > event_order(self.control):
-                    self.control = event
+                self._add_order(event)
+                ordered = True
                 continue
+            if kind == "retry" and (name := event.body.get("worker")) is not None:
+                lost = self._writer(name)
+                lost.lost_at = max(lost.lost_at, event.body.get("after", {}).get(name, -1))
             writer.done += kind in ("done", "pruned")
             writer.pruned += kind == "pruned"
             writer.failed += kind == "failed"
             for index in event.tasks():
                 self._events.setdefault(index, []).append(event)
                 touched.add(index)
+        if ordered:
+            self.control = max(self.current_orders(), key=event_order, default=None)
         for index in touched:
             self._fold(index)
+
+    def _writer(self, name: str) -> Writer:
+        writer = self.writers.get(name)
+        if writer is None:
+            writer = self.writers[name] = Writer(name, self._lease)
+        return writer
+
+    def _add_order(self, event: Event) -> None:
+        earlier = self._orders.get(event.writer)
+        if earlier is None or earlier.n < event.n:
+            self._orders[event.writer] = event
+        for writer, n in event.body.get("after", {}).items():
+            if writer != event.writer:
+                self._overridden[writer] = max(n, self._overridden.get(writer, -1))
+        if event.kind == "resume" and event.body.get("beyond_target") is True:
+            self._beyond_target = True
+
+    def current_orders(self) -> list[Event]:
+        """Return the orders that no other order came after; the last of them counts."""
+        overridden = self._overridden
+        return [
+            event for writer, event in self._orders.items() if event.n > overridden.get(writer, -1)
+        ]
+
+    def time_moved(self, seconds: float) -> None:
+        """Note that ledger time has jumped ahead: the writers were alive as long ago as before."""
+        for writer in self.writers.values():
+            writer.last_seen += seconds
+
+    def last_events(self, indices: Iterable[int]) -> dict[str, int]:
+        """Return the number of the last event of these tasks by each writer, for `after`."""
+        last: dict[str, int] = {}
+        for index in indices:
+            for event in self._events.get(index, ()):
+                last[event.writer] = max(event.n, last.get(event.writer, -1))
+        return last
 
     def lives_at(self, name: str, t: float) -> bool:
         """Whether the lease of the writer called `name` covers ledger time `t`."""
@@ -197,14 +241,11 @@ class SweepState:
 
     @property
     def reached_target(self) -> bool:
-        """Whether a task has reached the target, with no order after it.
+        """Whether a task has reached the target, which stops the sweep.
 
-        The first such outcome stops the sweep, as `stop` does, so `resume` continues it.
+        A `resume` that was given after that continues it for good.
         """
-        if not self._reached:
-            return False
-        first = min(map(event_order, self._reached.values()))
-        return self.control is None or bool(first > event_order(self.control))
+        return bool(self._reached) and not self._beyond_target
 
     def lapsed(self, now: float) -> list[int]:
         """Return the tasks that are held by a writer whose lease does not cover `now`."""
@@ -221,7 +262,7 @@ class SweepState:
 
     def events_of(self, index: int) -> list[Event]:
         """Return the events that decide the state of a task, in order."""
-        return sorted(self._events.get(index, []), key=event_order)
+        return in_order(self._events.get(index, []))
 
     def reports_of(self, index: int) -> list[tuple[float | None, dict[str, Any]]]:
         """Return the intermediate values of one attempt as (step, values).
@@ -278,9 +319,7 @@ class SweepState:
     def _fold(self, index: int) -> None:
         events = self._events[index]
         old = self.tasks[index]
-        new = fold(events, self.lives_at, self._max_retries)
-        if len(events) > 1 and any(event.writer != events[0].writer for event in events):
-            self._note_rivals(index, events)
+        new = fold(events, self._max_retries)
         self.tasks[index] = new
         if self._reaches is not None and new.event is not old.event:
             self._reached.pop(index, None)
@@ -299,21 +338,6 @@ class SweepState:
                 self.held[old.holder].discard(index)
             if new.holder is not None:
                 self.held.setdefault(new.holder, set()).add(index)
-
-    def _note_rivals(self, index: int, events: list[Event]) -> None:
-        """Note that events of these writers that arrive later may change whose claim counts.
-
-        Example: ana, with a lease of 60 s, claims a task at 100, and ben claims it at 170. By the
-        events read so far, ana has been silent since 100, so ben holds the task. Then ana's
-        heartbeat of 150 arrives. Her lease lasted until 210, so ben's claim is void and ana holds
-        the task. Events of ana's after the last claim, 170 (the horizon), change nothing, except
-        her start event, which has the length of her lease.
-        """
-        claims = [event for event in events if event.kind == "claim"]
-        for event in claims:
-            writer = self.writers[event.writer]
-            writer.contested.add(index)
-            writer.horizon = max(writer.horizon, *(claim.t for claim in claims))
 
 
 def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:

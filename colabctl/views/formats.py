@@ -15,6 +15,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.views import files
+from colabctl.views.columns import cell
 from colabctl.views.results import FIXED, Result, as_json, table
 
 _OUR_JSON = re.compile(rb'(\[\s*)?\{\s*"task": "t\d+",\s*"index": \d')
@@ -49,8 +50,8 @@ def as_text(rows: Sequence[Result], form: str) -> str:
         columns, lines = table(rows)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(lines)
+        writer.writerow(map(cell, columns))
+        writer.writerows(map(cell, line) for line in lines)
         return text.getvalue()
     objects = [as_json(asdict(row)) for row in rows]
     if form == "json":

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from colabctl.ledger import Event, Ledger, Plan, SweepState, TaskFiles, Writer, params_of, task_name
+from colabctl.ledger import (
+    Event,
+    Ledger,
+    Plan,
+    SweepState,
+    TaskFiles,
+    Writer,
+    long_leases,
+    params_of,
+    task_name,
+)
 from colabctl.views.best import done_metrics, ranked, unreported
 from colabctl.views.task_status import held_tasks, statuses
 
@@ -39,9 +49,10 @@ class Status:
         failures: {error, tasks, to_retry} for each error, the most frequent first: the tasks whose
             last attempt failed with it, and how many of them will be tried again.
         unreported: A sentence if done tasks have not reported the sweep's metric, or None.
-        damage: A sentence for each damaged line of a journal, and for each damaged task file that
-            was read for this status.
+        damage: A sentence for each writer whose journal has damaged lines, and for each damaged
+            task file that was read for this status.
         changed: Files of the program that have changed since they were frozen.
+        waiting: A sentence for each worker that may hold tasks for long although it is gone.
         title: The sweep's name in its file, where that cannot be the name of a folder.
 
     """
@@ -67,6 +78,7 @@ class Status:
     consistency: str = "coherent"
     changed: list[str] = field(default_factory=list)
     title: str | None = None
+    waiting: list[str] = field(default_factory=list)
 
 
 def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] = ()) -> Status:
@@ -103,6 +115,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
         consistency=plan.consistency,
         changed=list(changed),
         title=plan.title,
+        waiting=list(long_leases(plan, state, now).values()),
     )
 
 
@@ -136,7 +149,8 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
 
 
 def _rate(state: SweepState, now: float) -> float | None:
-    ends = sorted(task.event.t for task in state.tasks if task.event is not None)[-_RECENT:]
+    dates = (task.event.t for task in state.tasks if task.event is not None)
+    ends = sorted(t for t in dates if t <= now)[-_RECENT:]  # later ones are of wrong clocks
     if len(ends) < 2 or not any(writer.lives_at(now) for writer in state.writers.values()):
         return None
     return len(ends) / max(now - ends[0], 1e-3)

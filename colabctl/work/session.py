@@ -22,7 +22,7 @@ from colabctl.run.settings import Settings
 from colabctl.run.slot import Inbox, Slot
 from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import create
-from colabctl.sharedfs.faults import fault_of, patiently
+from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
@@ -101,6 +101,11 @@ class Session:
                 if not open_only:  # the user named it
                     raise
                 self.tell(f"note: {error}")
+                continue
+            except MissingError as error:
+                if not open_only:
+                    raise
+                self.tell(f"note: {describe(error)}")
                 continue
             yield sweep
 
