@@ -78,6 +78,11 @@ class Leaving:
 
 
 @dataclass(frozen=True)
+class Next:
+    """The end of the last task is recorded; start the next one."""
+
+
+@dataclass(frozen=True)
 class Assign:
     """Run these tasks, one after the other; without tasks, end."""
 
@@ -92,8 +97,13 @@ class Answer:
     stop: bool
 
 
-Message = Ready | Broken | Report | Suggestion | Done | Pruned | Failed | Leaving | Assign | Answer
+Message = (
+    Ready | Broken | Report | Suggestion | Done | Pruned | Failed | Leaving | Next | Assign | Answer
+)
 _TYPES: Mapping[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
+
+
+_encoded = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes one for each call
 
 
 def encode(message: Message) -> bytes:
@@ -101,8 +111,12 @@ def encode(message: Message) -> bytes:
     parts = vars(message)
     if isinstance(message, Assign):
         parts = {"assignments": [vars(assignment) for assignment in message.assignments]}
-    line = json.dumps({"type": type(message).__name__, **parts}, separators=(",", ":"))
+    line = _encoded({"type": type(message).__name__, **parts})
     return line.encode() + b"\n"
+
+
+NEXT = encode(Next())
+"""The most frequent line to the process."""
 
 
 def decode(line: bytes) -> Message:

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 
 from colabctl.run.failure import end_of, explained, last_lines
 from colabctl.run.messages import (
+    NEXT,
     Answer,
     Assign,
     Broken,
@@ -63,6 +64,9 @@ class TaskMessage(NamedTuple):
 Inbox = deque[TaskMessage | Broken]
 """What slots report to their worker, oldest first."""
 
+Record = Callable[[Callable[[], None]], None]
+"""Records what the inbox says of ends: (proceed) -> None. It calls `proceed` once that is safe."""
+
 
 class Stop(NamedTuple):
     """Why a running task is stopped, which decides its outcome."""
@@ -86,10 +90,15 @@ def handout_size(seconds: float | None) -> int:
     return max(1, min(_MOST_HANDOUT, int(HANDOUT_SECONDS / max(seconds, 1e-6))))
 
 
+def _start_next(proceed: Callable[[], None]) -> None:
+    proceed()
+
+
 class Slot:
     """Runs its tasks one at a time, in a process that is replaced when it dies.
 
-    The slot's thread adds to `inbox`, and calls `wake` when the worker should look at them.
+    The slot's thread adds to `inbox`, and calls `wake` when the worker should look at them. At the
+    end of a task it calls `record`, which calls its argument to start the next one.
     """
 
     def __init__(
@@ -98,12 +107,14 @@ class Slot:
         environ: Mapping[str, str],
         inbox: Inbox,
         wake: Callable[[], None],
+        record: Record = _start_next,
     ) -> None:
         self._settings = settings
         self._workspace = Workspace.of(settings)
         self._environ = environ
         self._inbox = inbox
         self._wake = wake
+        self._record = record
         self._waiting: deque[Assignment] = deque()
         self._sent: deque[Assignment] = deque()  # the process has these and runs the first one
         self._started = 0.0
@@ -173,9 +184,12 @@ class Slot:
                 self._send(process, Answer(index, stop))
 
     def _send(self, process: "subprocess.Popen[bytes]", message: Message) -> None:
+        self._write(process, encode(message))
+
+    def _write(self, process: "subprocess.Popen[bytes]", line: bytes) -> None:
         assert process.stdin is not None
         with self._sending:
-            process.stdin.write(encode(message))
+            process.stdin.write(line)
             process.stdin.flush()
 
     def stop(self, index: int, why: Stop, kill_after: float | None = None) -> None:
@@ -236,6 +250,7 @@ class Slot:
                     self._hand_out()
                 except (OSError, ValueError):  # the process is gone, or sent garbage
                     self._reap()
+                    self._record(self._wake)
                 self._wake()
         except (OSError, ValueError) as error:
             self._inbox.append(Broken(f"the task process cannot be started: {error}", ""))
@@ -298,12 +313,20 @@ class Slot:
                 raise BrokenPipeError
             message = decode(line)
             self._handle(message)
-            if self._leaving and isinstance(message, Done | Pruned | Failed):
-                count -= len(self._sent)
-                self._replace(process)
+            if isinstance(message, Done | Pruned | Failed):
+                self._record(self._proceed)
+                if self._leaving:
+                    count -= len(self._sent)
+                    self._replace(process)
         if count:
             latest = (time.monotonic() - started) / count
             self.seconds = latest if self.seconds is None else (self.seconds + latest) / 2
+
+    def _proceed(self) -> None:
+        """Let the process start its next task, if it has one."""
+        if self._sent and not self._leaving and self._process is not None:
+            with suppress(OSError, ValueError):  # it has just ended
+                self._write(self._process, NEXT)
 
     def _handle(self, message: Message) -> None:
         assignment, stopped = self._sent[0], self._stopped
