@@ -132,8 +132,8 @@ def _described(pid: int) -> str:
     process, is_stopped, command = Path(f"/proc/{pid}"), False, ""
     with suppress(OSError):  # it may have ended, or belong to another user
         is_stopped = process.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "T"
-        words = process.joinpath("cmdline").read_bytes().decode(errors="replace").split("\0")
-        command = " ".join(filter(None, words))[:_LONGEST_COMMAND]
+        text = process.joinpath("cmdline").read_bytes().decode(errors="replace")
+        command = " ".join(text.replace("\0", " ").split())[:_LONGEST_COMMAND]
     name = f"process {pid}" + (f" ({command})" if command else "")
     if is_stopped:
         name += f", which is stopped (`kill -CONT {pid}` continues it),"

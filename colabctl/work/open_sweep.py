@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colabctl.code.frozen import Code, changed, fetch
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import find_sweep
-from colabctl.search import Cell, Declaration, read_declared
-from colabctl.search.space.cells import combinations
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.names import slug
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.tuner import Tuner
+
+if TYPE_CHECKING:
+    from colabctl.search import Cell, Declaration
 
 _LARGEST = 1 << 28  # bytes of sweep.yaml; a million values need less
 
@@ -59,8 +61,10 @@ class OpenSweep:
         name = f"colabctl-{slug(getpass.getuser())}-{digest}.lock"
         return locked(Path(tempfile.gettempdir()) / name)
 
-    def declaration(self) -> Declaration:
+    def declaration(self) -> "Declaration":
         """Return the content of sweep.yaml; raise UserError if it was changed since."""
+        from colabctl.search import read_declared  # noqa: PLC0415 - few workers search
+
         content = read_file(self.layout.declaration, _LARGEST)
         if hashlib.sha256(content).hexdigest() != self.plan.declaration_digest:
             raise UserError(
@@ -91,8 +95,11 @@ class OpenSweep:
             spaces=lambda: [cell.space for cell in self.cells()],
         )
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> "list[Cell]":
         """Return the cells and the space of each; raises as `declaration` does."""
+        from colabctl.search import Cell  # noqa: PLC0415 - as above
+        from colabctl.search.space.cells import combinations  # noqa: PLC0415 - as above
+
         declaration = self.declaration()
         cells = combinations(
             declaration.parameters, declaration.foreach, declaration.exclude, declaration.source

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from colabctl.sharedfs.mounts import Consistency
 
 _MOST = 4096  # tasks of one claim for one slot
-# Each worker reads the journals of all others, so what all of them read in a second grows with the
-# square of their number. With this, it grows with their number: 64 workers read for about a tenth
-# of two cores' time.
-_BETWEEN_READS = 0.005  # seconds for each live worker
+# Each worker reads the journals of all others, so one reading by all of them costs their number
+# squared. With this, they read for about a sixth of one core's time, however many they are.
+_BETWEEN_READS = 0.00025  # seconds, times the square of the number of live workers
+_LONGEST_BETWEEN_READS = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def pacing_for(consistency: Consistency) -> Pacing:
 
 def between_reads(workers: int) -> float:
     """Return the least number of seconds between two reads of the journals of so many workers."""
-    return _BETWEEN_READS * workers
+    return min(_BETWEEN_READS * workers**2, _LONGEST_BETWEEN_READS)
 
 
 def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) -> int:

@@ -26,7 +26,6 @@ from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
-from colabctl.work.loop_notebook import run_notebook
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.worker import Worker
 
@@ -143,6 +142,8 @@ class Session:
         self, sweep: OpenSweep, settings: Settings, environ: Mapping[str, str], limits: Limits
     ) -> Tally:
         """Run the notebook that loops over the tasks of a sweep."""
+        from colabctl.work.loop_notebook import run_notebook  # noqa: PLC0415 - Jupyter
+
         if self.jobs > 1:
             self.tell(f"note: {sweep.plan.program} runs one task at a time; -j has no effect")
         sweep.ledger.refresh()
