@@ -58,4 +58,3 @@ def choose_apart(
         left = [index for index in state.open if index not in taken]
         chosen += rng.sample(left, min(want - len(chosen), len(left)))
     return chosen + choose_lapsed(state, want - len(chosen), now, rng)
-

@@ -62,7 +62,7 @@ def _flush() -> None:
             stream.flush()
 
 
-def serve(
+def serve(  # noqa: PLR0917 - what one process holds, called once
     settings: Settings,
     workspace: Workspace | None,
     send: Send,
@@ -220,9 +220,7 @@ def _sender(pipe: int, translated: Callable[[bytes], bytes]) -> Send:
     return send
 
 
-def _follow(
-    incoming: int, assignments: Assignments, turns: Turns, stop_flag: StopFlag
-) -> None:
+def _follow(incoming: int, assignments: Assignments, turns: Turns, stop_flag: StopFlag) -> None:
     """Pass on the worker's messages; when the worker is gone, kill this process group."""
     # It may die within a line, or a task may have closed the pipe.
     with suppress(ValueError, OSError), os.fdopen(incoming, "rb", closefd=False) as lines:

@@ -9,9 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from colabctl.run.failure import end_of, explained, last_lines
 from colabctl.run.messages import (
@@ -20,13 +18,19 @@ from colabctl.run.messages import (
     Assign,
     Broken,
     Done,
+    End,
     Failed,
+    Inbox,
     Leaving,
     Message,
     Pruned,
     Ready,
+    Record,
     Report,
+    Returned,
+    Stop,
     Suggestion,
+    TaskMessage,
     decode,
     encode,
 )
@@ -41,57 +45,11 @@ HANDOUT_SECONDS = 0.05
 _MOST_HANDOUT = 256  # tasks
 
 
-@dataclass(frozen=True)
-class Returned:
-    """The task was stopped through no fault of its own; any worker may run it.
-
-    `why` is for the user, "" if the worker itself stopped the task.
-    """
-
-    why: str = ""
-
-
-End = Done | Pruned | Failed | Returned
-
-
-class TaskMessage(NamedTuple):
-    """What happened to a task: its end, or something that it sent while running."""
-
-    assignment: Assignment
-    message: Report | Suggestion | End
-
-
-Inbox = deque[TaskMessage | Broken]
-"""What slots report to their worker, oldest first."""
-
-Record = Callable[[Callable[[], None]], None]
-"""Records what the inbox says of ends: (proceed) -> None. It calls `proceed` once that is safe."""
-
-
-class Stop(NamedTuple):
-    """Why a running task is stopped, which decides its outcome."""
-
-    kind: Literal["returned", "failed", "pruned"]
-    error: str = ""
-
-    def end_of(self, failure: Failed) -> End:
-        """Return the end of a task that failed because it was stopped."""
-        if self.kind == "returned":
-            return Returned()
-        if self.kind == "pruned":
-            return Pruned(failure.index, failure.seconds, {}, failure.attributes)
-        return replace(failure, error=self.error)
-
-
 def handout_size(seconds: float | None) -> int:
     """Return how many tasks to send to the process at once, given the seconds that one takes."""
     if seconds is None:
         return 1
     return max(1, min(_MOST_HANDOUT, int(HANDOUT_SECONDS / max(seconds, 1e-6))))
-
-
-def _start_next(proceed: Callable[[], None]) -> None:
-    proceed()
 
 
 class Slot:
@@ -107,7 +65,7 @@ class Slot:
         environ: Mapping[str, str],
         inbox: Inbox,
         wake: Callable[[], None],
-        record: Record = _start_next,
+        record: Record,
     ) -> None:
         self._settings = settings
         self._workspace = Workspace.of(settings)

@@ -59,9 +59,9 @@ def _acquire(path: Path) -> int:
                 longest = min(2 * longest, _LONGEST_WAIT)
             if _is_at(path, handle):
                 return handle
-        except OSError as error:
+        except BaseException as error:
             os.close(handle)
-            if error.errno in _NO_LOCKS:
+            if isinstance(error, OSError) and error.errno in _NO_LOCKS:
                 raise UserError(
                     f"{path.parent}: this file system has no locks; write `consistency: eventual` "
                     "in colabctl.yaml"
@@ -86,7 +86,7 @@ def _is_at(path: Path, handle: int) -> bool:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "is not a regular file", str(path))
     try:
-        return os.path.samestat(status, os.lstat(path))  # noqa: PTH116 - called very often
+        return os.path.samestat(status, os.lstat(path))
     except FileNotFoundError:
         return False
 

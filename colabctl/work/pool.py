@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable, Iterator, KeysView, Sequence
 
-from colabctl.run.slot import Inbox, Record, Slot, Stop
+from colabctl.run.messages import Inbox, Record, Stop
+from colabctl.run.slot import Slot
 from colabctl.task import Assignment
 from colabctl.work.pacing import excess
 

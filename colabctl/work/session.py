@@ -16,9 +16,10 @@ from colabctl.notebook.installed import lacks
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.run.messages import Inbox, Record
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Inbox, Record, Slot
+from colabctl.run.slot import Slot
 from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import fault_of
@@ -117,9 +118,7 @@ class Session:
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, settings[0], environs[0], limits)
 
-            def make_slots(
-                inbox: Inbox, wake: Callable[[], None], record: Record
-            ) -> list[Slot]:
+            def make_slots(inbox: Inbox, wake: Callable[[], None], record: Record) -> list[Slot]:
                 slots = zip(settings, environs, strict=True)
                 return [Slot(*slot, inbox, wake, record) for slot in slots]
 

@@ -6,8 +6,16 @@ import time
 from collections.abc import Callable
 
 from colabctl.ledger import SweepState
-from colabctl.run.messages import Broken, Failed, Report, Suggestion
-from colabctl.run.slot import End, Returned, Stop, TaskMessage
+from colabctl.run.messages import (
+    Broken,
+    End,
+    Failed,
+    Report,
+    Returned,
+    Stop,
+    Suggestion,
+    TaskMessage,
+)
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity

@@ -120,7 +120,9 @@ def _replaced(log: Path) -> None:
 
 def _garbage(log: Path) -> None:
     with log.open("ab") as file:
-        file.write(b'\xff\x00\n[]\n{"writer":1}\n{"writer":"x","n":1,"tasks":7}\n' + b"[" * 9000 + b"\n")
+        file.write(
+            b'\xff\x00\n[]\n{"writer":1}\n{"writer":"x","n":1,"tasks":7}\n' + b"[" * 9000 + b"\n"
+        )
 
 
 @pytest.mark.parametrize("damage", [_torn, _absent, _empty, _shorter, _replaced, _garbage])

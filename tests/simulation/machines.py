@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
-from colabctl.run.messages import Done, Failed
-from colabctl.run.slot import Inbox, Record, Slot, Stop, TaskMessage
+from colabctl.run.messages import Done, Failed, Inbox, Record, Stop, TaskMessage
+from colabctl.run.slot import Slot
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.inline_worker import InlineWorker
@@ -182,9 +182,7 @@ class SlotMachine(Machine):
         super().__init__(number, world, plan, durations, **options)
         self._slots: list[SimulatedSlot] = []
 
-        def make_slots(
-            inbox: Inbox, wake: Callable[[], None], record: Record
-        ) -> list[Slot]:
+        def make_slots(inbox: Inbox, wake: Callable[[], None], record: Record) -> list[Slot]:
             self._slots = [SimulatedSlot(world, durations, self.runs, inbox) for _ in range(jobs)]
             return cast("list[Slot]", self._slots)
 

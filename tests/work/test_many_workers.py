@@ -90,7 +90,9 @@ def test_a_killed_worker_repeats_at_most_what_it_was_running(
 
 def test_a_killed_loop_repeats_at_most_the_task_that_it_was_running(project: Project) -> None:
     project.declare("s", "method: grid\nparameters: {x: {min: 1, max: 100000}}\n")
-    script = project.write("notebooks/ana/loop.py", LOOP.format(file=str(project.root / "runs.txt")))
+    script = project.write(
+        "notebooks/ana/loop.py", LOOP.format(file=str(project.root / "runs.txt"))
+    )
     rng = random.Random(0)
     for _ in range(5):
         before = len(runs(project))
