@@ -1,11 +1,11 @@
-"""The claims log of a sweep: what others have claimed that their journals have not told us yet.
+"""The claims log of a sweep: what others have claimed since this process read their journals.
 
 On a coherent folder, the file that is locked for a claim is also a log of all claims, one line for
 each. A worker reads the journals before it waits for the lock. Under the lock, it reads only the
 lines that this file has gained, so a claim takes no longer when more workers live. A claim is in
 its writer's journal before it is in the log, and both before the lock is released.
 
-The log only saves time: the journals decide. Whoever cannot make sense of it reads the journals
+The log only saves time: the journals decide. A worker that cannot read the log reads the journals
 under the lock instead. A network file system does not serve this file from an old cache: NFS
 clients check a file again when they open it and when they lock it (RFC 7530, section 10.3).
 """
@@ -40,7 +40,7 @@ class ClaimsLog:
         self._entries: dict[tuple[str, int], _Entry] = {}
 
     def observe(self, events: Iterable[Event]) -> None:
-        """Forget the claims that the journals tell us."""
+        """Forget the claims that were read in journals."""
         for event in events:
             self._numbers[event.writer] = event.n
             if event.kind == "claim":
