@@ -56,9 +56,11 @@ def export(
         if as_json:
             raise UserError("--json lists the files that were written; name one with -o FILE")
         sys.stdout.writelines(map(for_screen, _lines(open_sweep)))
+        for note in open_sweep.tasks.damage():
+            tell(f"note: {one_line(note)}")
         return
     exported = _EXPORTS[to](open_sweep, output, force)
-    for note in exported.notes:
+    for note in (*open_sweep.tasks.damage(), *exported.notes):
         tell(f"note: {one_line(note)}")
     if as_json:
         print_json({"sweep": sweep, "to": to, **exported.details, "notes": list(exported.notes)})
@@ -82,7 +84,9 @@ def _wandb(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export.wandb_sweeps import wandb_sweeps
 
     name = sweep.plan.sweep
-    sweeps, notes = wandb_sweeps(sweep.declaration(), sweep.cells(), sweep.plan.title or name)
+    sweeps, notes = wandb_sweeps(
+        sweep.declared.declaration(), sweep.declared.cells(), sweep.plan.title or name
+    )
     folder = output or Path(f"{name}-wandb")
     paths = write_sweeps(sweeps, folder, name, notes, replace=force)
     files = [
@@ -106,7 +110,7 @@ def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     plan = sweep.plan
     _refresh(sweep)
     file = output or Path(f"{plan.sweep}.optuna.db")
-    exported = studies(plan, sweep.cells(), sweep.ledger.state, sweep.tasks)
+    exported = studies(plan, sweep.declared.cells(), sweep.ledger.state, sweep.tasks)
     finished = sweep.ledger.state.finished
     counts = write_studies(exported, file, plan, replace=force, progress=_progress(finished))
     return _Export(

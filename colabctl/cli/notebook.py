@@ -181,7 +181,7 @@ def workers(
     layout, config = open_project(root)
     who = working_member(config, member)
     parse_duration(max_time, "--max-time")
-    plan = _trusted_plan(layout, sweep)
+    plan = _trusted_plan(layout, config.name, sweep)
     job = Job(
         sweep=plan.sweep,
         tasks=plan.total,
@@ -207,7 +207,7 @@ def workers(
         tell(TERMS)
 
 
-def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
+def _trusted_plan(layout: "Layout", project: str, sweep: str) -> "Plan":
     """Return a sweep's plan; raise UserError if this member has not approved its code."""
     from colabctl.ledger import check_approved, program_of, read_plan
     from colabctl.project.approvals import approvals_for
@@ -215,7 +215,8 @@ def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
 
     plan = read_plan(find_sweep(layout, sweep).plan)
     program_of(plan)
-    check_approved(plan, approvals_for(layout.root, os.environ).has)
+    approvals = approvals_for(layout.root, os.environ)
+    check_approved(plan, approvals.has, lambda name: approvals.latest_plan(project, name))
     return plan
 
 

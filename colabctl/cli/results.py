@@ -70,6 +70,8 @@ def results(
     for damage in ledger.damage:
         tell(f"note: {one_line(str(damage))}")
     rows = rows_of(ledger.state, open_sweep.tasks)
+    for sentence in open_sweep.tasks.damage():
+        tell(f"note: {one_line(sentence)}")
     if_empty = "no finished tasks yet"
     if best is not None:
         if plan.metric is None:

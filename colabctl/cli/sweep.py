@@ -108,6 +108,8 @@ def sweep(
         folders = (Path.cwd(), file.absolute().parent, layout.root)
         _offer_a_copy(error, [folder / notebook for folder in folders])
         return
+    if declared.damage:
+        raise UserError("\n".join(declared.damage))
     place_wheel(layout)
     for note in declared.notes:
         tell(f"note: {note}")

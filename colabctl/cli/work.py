@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,7 @@ from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan, SweepState
-    from colabctl.project.layout import Layout
+    from colabctl.project.layout import Layout, SweepLayout
 
 _PROGRESS_INTERVAL = 10.0  # seconds between lines of progress
 
@@ -80,12 +81,13 @@ def work(
     root: Root = None,
 ) -> None:
     """Run tasks until none are left; Ctrl-C releases claimed tasks."""
+    from colabctl.ledger import check_approved
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.sweeps import find_sweep, sweep_names
+    from colabctl.sharedfs.faults import patiently
     from colabctl.work.limits import Limits
     from colabctl.work.session import Session
 
-    layout, config = open_project(root)
+    layout, config = patiently(lambda: open_project(root), tell=tell, wait=time.sleep)
     if recover:
         _recover(layout)
         return
@@ -105,12 +107,16 @@ def work(
         tell=tell,
         progress=_ProgressPrinter(),
         jobs=jobs,
-        trusts=lambda digest: digest in trust_digest if trust_digest else approvals.has(digest),
+        check=partial(
+            check_approved,
+            approved=trust_digest.__contains__ if trust_digest else approvals.has,
+            before=lambda sweep: approvals.latest_plan(config.name, sweep),
+        ),
     )
-    names = sweeps or sweep_names(layout)
-    if not names:
+    layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
+    if not layouts:
         raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
-    tallies = session.work([find_sweep(layout, name) for name in names], open_only=not sweeps)
+    tallies = session.work(layouts, open_only=not sweeps)
     done, pruned, failed = (
         sum(getattr(tally, count) for tally in tallies) for count in ("done", "pruned", "failed")
     )
@@ -121,6 +127,13 @@ def work(
     tell(f"ran {ran}: {done} done, {pruned_count}{failed} failed; {reason}")
     if last and last.ending in _NEXT_STEPS:
         raise UserError(f"{last.reason}; {_NEXT_STEPS[last.ending]}")
+
+
+def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
+    """Return the sweeps to work on: all of them, unless some are named."""
+    from colabctl.project.sweeps import find_sweep, sweep_names
+
+    return [find_sweep(layout, name) for name in names or sweep_names(layout)]
 
 
 def _recover(layout: "Layout") -> None:

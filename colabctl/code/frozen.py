@@ -48,10 +48,7 @@ def fetch(folder: Path, digest: str, program: str | None = None) -> Code:
     Raises UserError if they differ, because the code was changed, is missing or has not arrived
     completely, and if the program is not one of its files.
     """
-    files: dict[str, bytes] = {}
-    if digest and folder.is_dir():
-        for path in _walk(folder):
-            _add(files, path.relative_to(folder).as_posix(), path)
+    files = files_in(folder) if digest else {}
     code = Code(files)
     if code.digest != digest:
         differs = "is not the code that was declared (its digest differs)"
@@ -65,6 +62,15 @@ def fetch(folder: Path, digest: str, program: str | None = None) -> Code:
             "damaged; restore that file from the folder's version history"
         )
     return code
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """Return the files of frozen code, whatever they are; {} if there is no folder."""
+    files: dict[str, bytes] = {}
+    if folder.is_dir():
+        for path in _walk(folder):
+            _add(files, path.relative_to(folder).as_posix(), path)
+    return files
 
 
 def write(code: Code, folder: Path) -> None:

@@ -181,9 +181,12 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
             "restore the file from the folder's version history, or ignore it: at worst, a task "
             "runs again",
         )  # fmt: skip
+    damaged = sweep.tasks.all_damage()
+    for sentence in damaged:
+        yield Check("sweeps", "wrong", f"{name}: {sentence}", "restore that file")
     yield from _clocks(name, ledger)
     yield from _versions(name, ledger)
-    if not ledger.damage:
+    if not ledger.damage and not damaged:
         state = ledger.state
         yield Check(
             "sweeps", "ok",

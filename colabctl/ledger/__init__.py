@@ -6,13 +6,14 @@ from colabctl.ledger.plan import (
     FORMAT,
     Kind,
     Plan,
+    changed_keys,
     check_approved,
     program_of,
     read_plan,
 )
 from colabctl.ledger.sweep_state import Proposal, SweepState, Writer, params_of
 from colabctl.ledger.task_state import TaskState
-from colabctl.ledger.tasks import TaskFiles, TaskLine, task_name, write_tasks
+from colabctl.ledger.tasks import TaskFiles, TaskLine, contents, task_name, write_tasks
 from colabctl.ledger.unreported import lack, listed, meant
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "TaskLine",
     "TaskState",
     "Writer",
+    "changed_keys",
     "check_approved",
+    "contents",
     "lack",
     "listed",
     "meant",

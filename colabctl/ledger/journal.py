@@ -47,10 +47,10 @@ class Store(Protocol):
     position: int
 
     def write(self, lines: bytes) -> int:
-        """Append complete lines and return how many of their bytes were written.
+        """Append complete lines and return how many bytes of whole lines were written.
 
-        Raises OSError if none were. The caller passes the remaining bytes again, followed by newer
-        lines.
+        Raises OSError if nothing was. The caller passes the remaining lines again, followed by
+        newer ones.
         """
 
     def sync(self) -> None:

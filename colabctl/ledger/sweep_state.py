@@ -318,7 +318,7 @@ class SweepState:
 
 def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:
     """Return the parameters of a task, as declared or proposed; {} if none were proposed yet."""
-    declared = tasks[index].params
+    declared = tasks.params(index)
     if declared is not None:
         return declared
     proposal = state.proposal(index)

@@ -39,7 +39,8 @@ class Status:
         failures: {error, tasks, to_retry} for each error, the most frequent first: the tasks whose
             last attempt failed with it, and how many of them will be tried again.
         unreported: A sentence if done tasks have not reported the sweep's metric, or None.
-        damage: A sentence for each damaged line of a journal.
+        damage: A sentence for each damaged line of a journal, and for each damaged task file that
+            was read for this status.
         changed: Files of the program that have changed since they were frozen.
         title: The sweep's name in its file, where that cannot be the name of a folder.
 
@@ -98,7 +99,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
         ],
         failures=_failures(state),
         unreported=unreported(plan, state),
-        damage=list(map(str, ledger.damage)),
+        damage=[*map(str, ledger.damage), *tasks.damage()],
         consistency=plan.consistency,
         changed=list(changed),
         title=plan.title,

@@ -7,24 +7,19 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from colabctl.code.frozen import Code, changed, fetch
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import find_sweep
-from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.names import slug
 from colabctl.task import Assignment
+from colabctl.work.declared_tasks import DeclaredTasks
 from colabctl.work.identity import Identity
 from colabctl.work.tuner import Tuner
-
-if TYPE_CHECKING:
-    from colabctl.search import Cell, Declaration
-
-_LARGEST = 1 << 28  # bytes of sweep.yaml; a million values need less
 
 
 @dataclass(frozen=True)
@@ -36,13 +31,16 @@ class OpenSweep:
     plan: Plan
     ledger: Ledger
     tasks: TaskFiles
+    declared: DeclaredTasks
 
     @classmethod
     def at(cls, root: Path, layout: SweepLayout) -> "OpenSweep":
         """Open the sweep in a folder; raise UserError if its plan cannot be read."""
         plan = read_plan(layout.plan)
         ledger = open_ledger(layout.journal, plan)
-        return cls(root, layout, plan, ledger, TaskFiles(layout.task_file, plan))
+        declared = DeclaredTasks(layout, plan)
+        tasks = TaskFiles(layout.task_file, plan, declared.expand)
+        return cls(root, layout, plan, ledger, tasks, declared)
 
     @classmethod
     def named(cls, layout: Layout, name: str) -> "OpenSweep":
@@ -60,18 +58,6 @@ class OpenSweep:
         digest = hashlib.sha256(str(self.layout.root.absolute()).encode()).hexdigest()[:16]
         name = f"colabctl-{slug(getpass.getuser())}-{digest}.lock"
         return locked(Path(tempfile.gettempdir()) / name)
-
-    def declaration(self) -> "Declaration":
-        """Return the content of sweep.yaml; raise UserError if it was changed since."""
-        from colabctl.search import read_declared  # noqa: PLC0415 - few workers search
-
-        content = read_file(self.layout.declaration, _LARGEST)
-        if hashlib.sha256(content).hexdigest() != self.plan.declaration_digest:
-            raise UserError(
-                f"{self.layout.declaration} was changed after the sweep was declared; restore it "
-                "from the folder's version history"
-            )
-        return read_declared(content, str(self.layout.declaration))
 
     def code(self) -> Code:
         """Return the frozen code; raises as `fetch` does."""
@@ -91,28 +77,18 @@ class OpenSweep:
         return Tuner(
             self.plan,
             self.ledger.state,
-            declared=lambda index: self.tasks[index].params,
-            spaces=lambda: [cell.space for cell in self.cells()],
+            declared=self._params,
+            spaces=lambda: [cell.space for cell in self.declared.cells()],
         )
 
-    def cells(self) -> "list[Cell]":
-        """Return the cells and the space of each; raises as `declaration` does."""
-        from colabctl.search import Cell  # noqa: PLC0415 - as above
-        from colabctl.search.space.cells import combinations  # noqa: PLC0415 - as above
+    def _params(self, index: int) -> dict[str, Any] | None:
+        """Return the declared parameters of a task; {} for one that must not run."""
+        return {} if self.tasks.fault(index) else self.tasks.params(index)
 
-        declaration = self.declaration()
-        cells = combinations(
-            declaration.parameters, declaration.foreach, declaration.exclude, declaration.source
-        )
-        if [values for values, _ in cells] != [cell["values"] for cell in self.plan.cells]:
-            raise UserError(
-                f"{self.layout.plan} does not match sweep.yaml; restore both from the folder's "
-                "version history"
-            )
-        return [
-            Cell(values, cell["tasks"], space)
-            for (values, space), cell in zip(cells, self.plan.cells, strict=True)
-        ]
+    def refused(self, claims: Sequence[Claim], tuner: Tuner) -> dict[int, str]:
+        """Return, of claimed tasks, those whose parameters are not what was declared, and why."""
+        faults = ((index, self.tasks.fault(index) or tuner.fault(index)) for index, _ in claims)
+        return {index: fault for index, fault in faults if fault is not None}
 
     def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
         """Return the assignments of claimed tasks: what a process needs to run them."""

@@ -57,7 +57,7 @@ def pacing_for(consistency: Consistency) -> Pacing:
 
 
 def between_reads(workers: int) -> float:
-    """Return the least number of seconds between two reads of the journals of so many workers."""
+    """Return the fewest seconds between two reads of the journals of this many live workers."""
     return min(_BETWEEN_READS * workers**2, _LONGEST_BETWEEN_READS)
 
 

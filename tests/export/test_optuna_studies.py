@@ -42,7 +42,7 @@ def report(task: int, *values: tuple[float | None, object], attempt: int = 1) ->
 def open_sweep(project: Project, name: str) -> tuple[OpenSweep, Sequence[Cell]]:
     sweep = OpenSweep.at(project.root, project.config({}).layout.sweep(name))
     sweep.ledger.refresh()
-    return sweep, expand(sweep.declaration()).cells
+    return sweep, expand(sweep.declared.declaration()).cells
 
 
 def exported(project: Project, name: str, file: str = "out.db", **options: Any) -> list[Any]:

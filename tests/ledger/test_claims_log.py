@@ -15,7 +15,7 @@ from colabctl.sharedfs.locks import locked
 TOTAL, LEASE = 60, 60.0
 PLAN = Plan(
     sweep="s", total=TOTAL, kind="loop", method="grid", consistency="coherent", heartbeat=10.0,
-    lease=LEASE, source_digest="", declared_by="ana", declared_at=0.0,
+    lease=LEASE, declared_by="ana", declared_at=0.0,
 )  # fmt: skip
 _opened: list[str] = []  # what this process opens or lists under the lock
 _is_locked = False
