@@ -23,11 +23,13 @@ from colabctl.notebook.reading import Notebook
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.sweeps import check_links
 from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.language.command import interpreter_of
 from colabctl.search.language.command_words import hydra_notes
 from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, write_new, write_whole
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
 from colabctl.sharedfs.rights import make_folder
@@ -36,6 +38,8 @@ from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
 _HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
+# Characters in JSON that YAML refuses, or reads as the end of a line.
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _CHECKS, _BETWEEN_CHECKS = 50, 0.02  # of a plan that is being written; seconds
 
 
@@ -94,7 +98,8 @@ def draft(
     expansion = expand(declaration, trials=trials, run_cap=run_cap)
     if not isinstance(content, bytes):
         # JSON is YAML in which strings and numbers cannot be confused.
-        content = json.dumps(declaration.content, indent=1, ensure_ascii=False).encode()
+        text = json.dumps(declaration.content, indent=1, ensure_ascii=False)
+        content = _NOT_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
     return Draft(declaration, expansion, content)
 
 
@@ -119,6 +124,7 @@ def declare(
     """
     program = preview(draft, name, places_in(layout, file, here))
     sweep, code = layout.sweep(name), program.code
+    check_links(layout.root, sweep)
     plan = _plan(draft, program, layout, config, name=sweep.name, member=member, now=now)
     old = _existing(sweep)
     written = None if old else _write(sweep, plan, draft, code)
@@ -161,10 +167,10 @@ def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | N
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         make_folder(folder)
-    if frozen.files_in(sweep.code) != code.files:
+    names = tuple(code.files)
+    if frozen.files_in(sweep.code, names) != code.files:
         frozen.write(code, sweep.code)
-    # An interrupted declaration may have left other files.
-    frozen.fetch(sweep.code, code.digest)
+    frozen.fetch(sweep.code, code.digest, names=names)
     plan = replace(plan, task_digests=write_tasks(sweep.task_file, plan, draft.tasks()))
     try:
         write_new(sweep.plan, plan.encode())  # from here on, the sweep is declared
@@ -229,6 +235,7 @@ def _plan(
         cwd=result.cwd,
         import_path=result.import_path,
         code_digest=result.code.digest,
+        code_files=tuple(sorted(result.code.files)),
         code_origin="." if result.code.origin == layout.root.resolve() else None,
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
@@ -291,6 +298,8 @@ class Preview:
 
 def places_in(layout: Layout, file: Path | None, here: Path | None) -> Places:
     """Return where a sweep's program is looked up in a project."""
+    if file is not None:
+        check_inside(file.absolute(), layout.root)
     own = (layout.data, layout.results, layout.checkpoints, layout.sweeps, layout.records)
     never = tuple(layout.relative(folder) for folder in (*own, layout.worker_notebooks))
     return Places(layout.root, here or layout.root, file and file.absolute(), never)
@@ -365,7 +374,7 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"{new.sweep}, which {shown(new.title)} would get too; choose another name "
             f"(--name {new.sweep}-2)"
         )
-    found = differences.find(
+    outcome = differences.find(
         sweep,
         old,
         new=new,
@@ -374,12 +383,12 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
         code=program.code,
         tasks=draft.tasks,
     )
-    if found.lines:
-        lines = "\n".join(f"  {line}" for line in found.lines)
+    if outcome.lines:
+        lines = "\n".join(f"  {line}" for line in outcome.lines)
         raise UserError(
             f"sweep {new.sweep} is already declared with different content, by {old.declared_by}; "
             f"look at it (colabctl trust {shlex.quote(new.sweep)}), or choose another name "
             f"(--name {shlex.quote(f'{new.sweep}-2')}). Differences:\n{lines}"
         )
-    notes = (*draft.notes, *found.notes)
-    return Declared(sweep, old, program, notes, new=False, damage=found.damage)
+    notes = (*draft.notes, *outcome.notes)
+    return Declared(sweep, old, program, notes, new=False, damage=outcome.damage)

@@ -3,14 +3,14 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 
 import yaml
 
 from colabctl.code import frozen
 from colabctl.code.frozen import Code
+from colabctl.errors import UserError
 from colabctl.ledger import Plan, TaskFiles, TaskLine, changed_keys, contents
 from colabctl.project.layout import SweepLayout
 from colabctl.search import Declaration, read_declared
@@ -58,7 +58,7 @@ def find(
     lines = _declarations(sweep, old, content, declaration, late)
     taken = {key: getattr(old, key) for key in (*_OF_MACHINE, *_COMPARED_APART)}
     own = replace(new, **taken)
-    lines += _keys(old.covered, own.covered, brief=bool(lines))
+    lines += _keys(old, own, brief=bool(lines))
     lines += _files(sweep, old, code, late)
     if lines:
         return Differences(tuple(lines))
@@ -92,7 +92,10 @@ def _declarations(
         return [f"{file.name} is not the file that plan.json was made with"]
     if same:
         return []
-    declared = read_declared(before, file.name)
+    try:
+        declared = read_declared(before, file.name)
+    except UserError as error:
+        return [f"{error}"]
     if _meaning(declared) == _meaning(declaration):
         return []
     old_text, text = (yaml.safe_dump(each.content) for each in (declared, declaration))
@@ -112,25 +115,27 @@ def _meaning(declaration: Declaration) -> str:
     return json.dumps(content, sort_keys=True, default=str)
 
 
-def _keys(old: Mapping[str, Any], new: Mapping[str, Any], *, brief: bool) -> list[str]:
+def _keys(old: Plan, new: Plan, *, brief: bool) -> list[str]:
     """Return a line for each key of the plans that differs, or one for all if that is enough."""
-    names = changed_keys(old, new)
+    names = changed_keys(old.covered, new.covered)
     lines = []
     if "total" in names:
-        lines = [f"tasks: {old['total']} declared, {new['total']} new"]
+        lines = [f"tasks: {old.total} declared, {new.total} new"]
         names = [name for name in names if name not in ("total", "cells")]
     names = [name for name in names if name != "code_digest"]  # the files say more
     if brief:
         return lines + ([f"plan.json: {_listed(names)}"] if names else [])
+    before, now = asdict(old), asdict(new)
     return lines + [
-        f"plan.json: {name} is {shown(old.get(name))}, and yours is {shown(new.get(name))}"
+        f"plan.json: {name} is {shown(before[name])}, and yours is {shown(now[name])}"
         for name in names
     ]
 
 
 def _files(sweep: SweepLayout, old: Plan, code: Code, late: list[str]) -> list[str]:
     """Compare the frozen files with those that would be frozen now."""
-    files = frozen.files_in(sweep.code) if code.files or old.code_digest else {}
+    names = {*code.files, *(old.code_files or ())}
+    files = frozen.files_in(sweep.code, tuple(names))
     missing = [name for name in sorted(code.files) if name not in files]
     more = [name for name in sorted(files) if name not in code.files]
     changed = [name for name in sorted(files) if code.files.get(name, b"") != files[name]]

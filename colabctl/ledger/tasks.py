@@ -13,6 +13,7 @@ from colabctl.errors import UserError
 from colabctl.ledger.events import check_params
 from colabctl.ledger.plan import Plan
 from colabctl.sharedfs.files import read_file, write_whole
+from colabctl.sharedfs.links import link_error
 from colabctl.sharedfs.records import RESTORE, damaged
 from colabctl.sharedfs.rights import share
 
@@ -63,6 +64,8 @@ def _write(file: Path, content: bytes) -> None:
             share(file, lines.fileno())
             lines.write(content)
     except FileExistsError:  # someone declares the same sweep now, or was interrupted before
+        if file.is_symlink():
+            raise link_error(str(file)) from None
         if not _holds(file, content):
             write_whole(file, content)
 
@@ -182,7 +185,8 @@ class TaskFiles:
     def all_damage(self) -> list[str]:
         """Read all files; return a sentence for each that is not as declared."""
         for number in range(self._plan.files):
-            self._read(number)
+            if not self._read(number).why:
+                del self._lines[number]  # they may be many
         return self.damage()
 
     def _describe(self, number: int, lines: _Lines) -> str:
@@ -235,20 +239,21 @@ class TaskFiles:
             if error.errno not in _NOT_A_FILE:
                 raise
             why = f"cannot be read ({error.strerror})"
-        found = content.splitlines()
-        whole = len(found) >= len(self._plan.tasks_in(number))
+        # The last line may have lost its end.
+        whole = content.count(b"\n") + 1 >= len(self._plan.tasks_in(number))
         try:
             declared = self._expanded.get(number) or self._expand_lines(number)
         except (UserError, OSError) as error:
             why = f"{why} (which of its lines differ is not known: {error})"
             return _Lines(None, why=why, missing=missing, whole=whole)
         self._expanded[number] = declared
-        there = set(found)
+        # Someone may have written far more lines than a sweep has.
+        there = frozenset(content[: 2 * sum(len(line) + 1 for line in declared)].splitlines())
         differing = (position for position, line in enumerate(declared) if line not in there)
         return _Lines(declared, frozenset(differing), why, missing, whole)
 
     def _expand_lines(self, number: int) -> list[bytes]:
-        """Return the lines that were declared; raise UserError if they cannot be found."""
+        """Return the lines that were declared; raise UserError if they cannot be present."""
         if self._expand is None:
             raise UserError("sweep.yaml is not at hand")
         lines = [line.encode() for line in self._expand(self._plan.tasks_in(number))]

@@ -345,6 +345,7 @@ class Claimer:
         name = task_name(index)
         task = Assignment(self._sweep.plan.sweep, name, index, attempt, {}, folder="")
         self.record_end(task, Failed(index, 0.0, error=error, output=""))
+        self.tally.refused += 1
         self._tell(f"{name} failed (attempt {attempt}): {error}")
 
     def _tell_lack(self, task: Assignment, end: Done) -> None:

@@ -249,12 +249,8 @@ def test_parameters_that_an_objective_asked_for_come_from_the_journal(project: P
 
 
 def test_parameters_that_a_worker_proposed_come_from_its_claim(project: Project) -> None:
-    text = "method: random\ntrials: 2\nmetric: {name: y}\nparameters: {x: {min: 0.0, max: 1.0}}"
+    text = "method: bayes\ntrials: 2\nmetric: {name: y}\nparameters: {x: {min: 0.0, max: 1.0}}"
     project.declare("loop", text)
-    project.write(
-        "sweeps/loop/tasks/00000.jsonl",
-        "".join(f'{{"index":{n},"cell":0,"trial":{n},"params":null}}\n' for n in range(2)),
-    )
     project.journal("loop", {**claim(1), "params": {"1": {"x": 0.25}}}, done(1, y=1.0))
     [study] = exported(project, "loop")
     assert [trial.params for trial in study.trials] == [{"x": 0.25}]
