@@ -82,7 +82,7 @@ def test_a_claim_opens_only_its_own_journal_however_many_workers_live(
     mine = group.claim(me)
     assert len(mine) == 1
     assert not set(mine) & set(taken)
-    assert _opened == [str(group.folder / "journal/me/events.jsonl")]
+    assert set(_opened) == {str(group.folder / "journal/me/events.jsonl")}
 
 
 def test_a_journal_is_read_before_the_task_of_its_silent_writer_is_taken_over(group: Group) -> None:
@@ -145,7 +145,7 @@ def test_a_log_that_was_damaged_is_used_again(group: Group) -> None:
     _torn(group.log)
     for worker in (ana, ben, ana):
         group.claim(worker)
-    assert _opened == [str(group.folder / "journal/ana/events.jsonl")]
+    assert set(_opened) == {str(group.folder / "journal/ana/events.jsonl")}
 
 
 def test_tasks_that_only_the_log_says_are_claimed_are_free_after_a_lease(group: Group) -> None:
