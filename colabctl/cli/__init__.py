@@ -1,5 +1,6 @@
 """The command line: parse, call, print, and the one place that exits."""
 
+import gc
 import io
 import os
 import sys
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _STDERR = 2
+_MANY_OBJECTS = 100_000  # a start makes many objects and no garbage; looking for it takes time
 
 
 def main() -> None:
@@ -27,6 +29,7 @@ def main() -> None:
     A reader that stops early, such as `head`, changes neither what the command does nor its exit
     code: `verify` still says whether the data has changed.
     """
+    gc.set_threshold(_MANY_OBJECTS)
     quits = interrupts.raise_again()
     sys.stdout, sys.stderr = _ignoring_closed_pipes(sys.stdout), _ignoring_closed_pipes(sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):  # escape what the terminal cannot show

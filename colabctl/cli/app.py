@@ -18,6 +18,7 @@ from colabctl.cli import (
     trust,
     work,
 )
+from colabctl.cli.plain_values import Commands
 from colabctl.version import VERSION
 
 _START = """\
@@ -36,6 +37,7 @@ Read more:
 
 app = typer.Typer(
     name="colabctl",
+    cls=Commands,
     help="Share a machine-learning project in a Drive folder; every notebook can be a worker.",
     epilog="Documentation: colabctl guide",
     pretty_exceptions_enable=False,
@@ -60,12 +62,12 @@ def _options(
         print(_START, end="")
 
 
-member = typer.Typer(no_args_is_help=True, help="Add or list members of the project.")
+member = typer.Typer(cls=Commands, no_args_is_help=True, help="Add or list members of the project.")
 member.command("add")(project.member_add)
 member.command("list")(project.member_list)
 
 notebooks = typer.Typer(
-    no_args_is_help=True, help="Create notebooks, and prepare yours for a sweep."
+    cls=Commands, no_args_is_help=True, help="Create notebooks, and prepare yours for a sweep."
 )
 notebooks.command("new")(notebook.new)
 notebooks.command("prepare")(notebook.prepare)

@@ -1,6 +1,7 @@
 """Chooses the tasks to claim; workers that see claims late rarely choose the same ones."""
 
 import random
+from collections.abc import Collection
 
 from colabctl.ledger.sweep_state import SweepState
 
@@ -11,21 +12,34 @@ _PATIENCE = 0.7
 _SPREAD = 0.6180339887498949
 
 
-def choose(state: SweepState, want: int, now: float, rng: random.Random) -> list[int]:
-    """Return at most `want` tasks that may be claimed at ledger time `now`, in random order.
-
-    Open tasks come before those of a worker whose lease has lapsed.
-    """
+def choose(
+    state: SweepState, want: int, rng: random.Random, taken: Collection[int] = ()
+) -> list[int]:
+    """Return at most `want` open tasks that are not `taken`, in random order."""
     if want <= 0 or state.order != "go":
         return []
-    chosen = rng.sample(state.open.items, min(want, len(state.open)))
-    return chosen + _lapsed(state, want - len(chosen), now, rng)
+    items = state.open.items
+    chosen = [i for i in rng.sample(items, min(want, len(items))) if i not in taken]
+    if chosen or not items:
+        return chosen
+    left = [index for index in items if index not in taken]
+    return rng.sample(left, min(want, len(left)))
+
+
+def choose_lapsed(
+    state: SweepState, want: int, now: float, rng: random.Random, taken: Collection[int] = ()
+) -> list[int]:
+    """Return at most `want` tasks of workers whose lease has lapsed at ledger time `now`."""
+    if want <= 0 or state.order != "go":
+        return []
+    lapsed = sorted(index for index in state.lapsed(now) if index not in taken)
+    return rng.sample(lapsed, min(want, len(lapsed)))
 
 
 def choose_apart(
     state: SweepState, want: int, now: float, rng: random.Random, name: str
 ) -> list[int]:
-    """Choose as `choose` does, for the worker `name` in a folder where claims arrive late.
+    """Choose open or lapsed tasks, for the worker `name` in a folder where claims arrive late.
 
     The worker starts with its own share: an even slice of all tasks, with which no other live
     worker starts. After that it takes from other shares only now and then, because the next refresh
@@ -43,9 +57,4 @@ def choose_apart(
         taken = set(chosen)
         left = [index for index in state.open if index not in taken]
         chosen += rng.sample(left, min(want - len(chosen), len(left)))
-    return chosen + _lapsed(state, want - len(chosen), now, rng)
-
-
-def _lapsed(state: SweepState, want: int, now: float, rng: random.Random) -> list[int]:
-    lapsed = sorted(state.lapsed(now)) if want else []
-    return rng.sample(lapsed, min(want, len(lapsed)))
+    return chosen + choose_lapsed(state, want - len(chosen), now, rng)

@@ -187,12 +187,15 @@ def _dates_suffice(by_date: list[Event]) -> bool:
     return True
 
 
+_encoded = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes one for each call
+
+
 def encode(n: int, t: float, kind: str, parts: dict[str, Any]) -> bytes:
     """Return the line of an event, newline included.
 
     Numbers that are not finite are written as Python's json writes them: NaN, Infinity.
     """
-    line = json.dumps({"n": n, "t": t, "event": kind, **parts}, separators=(",", ":"))
+    line = _encoded({"n": n, "t": t, "event": kind, **parts})
     return line.encode() + b"\n"
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.appended import AppendedJournals
-from colabctl.ledger.choice import choose, choose_apart
+from colabctl.ledger.choice import choose, choose_apart, choose_lapsed
+from colabctl.ledger.claims_log import ClaimsLog
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
 from colabctl.ledger.journal import Damage, Journals, JournalWriter
@@ -35,7 +36,9 @@ class Ledger:
         self.state = SweepState(plan.total, plan.max_retries, plan.lease, reaches)
         self.clock = Clock(wall)
         self._plan = plan
+        self._claims = ClaimsLog(plan.lease)
         self._writer: JournalWriter | None = None
+        self._written: list[Event] = []  # own events that the state lacks
         self._written_at = 0.0
         self._has_read = False
         self._unsynced_since: float | None = None
@@ -58,6 +61,7 @@ class Ledger:
                 self.state.time_moved(moved)
         self.state.add(events, self.clock.now(), fresh=self._has_read)
         self._has_read = True
+        self._claims.observe(events)
         return events
 
     def join(self, name: str) -> None:
@@ -65,23 +69,38 @@ class Ledger:
         self._writer = JournalWriter(name, self._journals.create(name), self.clock)
 
     def record(self, events: Sequence[tuple[str, Parts]]) -> None:
-        """Write events, each a (kind, parts).
+        """Write events, each a (kind, parts), and add them to the state.
 
         Raises OSError if some could not be written. The next call writes them, even a call without
         events.
         """
+        try:
+            self.write(events)
+        finally:
+            self.add_written()
+
+    def write(self, events: Sequence[tuple[str, Parts]]) -> None:
+        """Write events as `record` does; they are in the state after `add_written`."""
         assert self._writer is not None, "join before recording"
-        self._append(events)
+        self._date(events)
         self._writer.flush()
 
-    def _append(self, events: Sequence[tuple[str, Parts]]) -> None:
+    def add_written(self) -> None:
+        """Add the events that `write` has written to the state."""
+        written, self._written = self._written, []
+        if written:
+            self.state.add(written)
+
+    def _date(self, events: Sequence[tuple[str, Parts]]) -> list[Event]:
+        """Date events for the next flush; `add_written` adds them to the state."""
         assert self._writer is not None
         dated = self._writer.append(events)
-        self.state.add(dated)
+        self._written += dated
         if dated:
             self._written_at = self.clock.now()
             if self._unsynced_since is None:
                 self._unsynced_since = time.monotonic()
+        return dated
 
     def sync(self, *, force: bool = False) -> None:
         """Make the recorded events survive a power cut, at most once a second unless forced."""
@@ -89,8 +108,12 @@ class Ledger:
         if self._writer is None or since is None:
             return
         if force or time.monotonic() - since >= _SYNC_EVERY:
-            self._writer.sync()
-            self._unsynced_since = None
+            self._unsynced_since = None  # before it: another thread may write meanwhile
+            try:
+                self._writer.sync()
+            except OSError:
+                self._unsynced_since = since
+                raise
 
     def close(self) -> None:
         """Leave the journal safe on disk and quick to read; nothing is written after this."""
@@ -119,44 +142,69 @@ class Ledger:
         self,
         want: Callable[[SweepState], int],
         *,
-        lock: AbstractContextManager[object],
+        lock: AbstractContextManager[int | None],
         rng: random.Random,
         outcomes: Sequence[tuple[str, Parts]] = (),
         propose: Callable[[Sequence[int]], Mapping[int, Parts]] | None = None,
     ) -> list[Claim]:
         """Record `outcomes` and claim tasks, chosen at random.
 
+        On a coherent folder, call `refresh` shortly before: what is known by then decides what is
+        open, and under the lock only new claims are read.
+
         Args:
-            want: returns how many tasks to claim; called with the state, under the lock.
-            lock: excludes the processes that see each other's writes at once.
+            want: returns how many tasks to claim; called with the state.
+            lock: excludes the processes that see each other's writes at once. If it yields a
+                descriptor, that file is the claims log.
             rng: the source of randomness.
             outcomes: events to record in the same write, each a (kind, parts).
             propose: returns parameters for the chosen tasks that have none yet.
 
         """
-        assert self._writer is not None, "join before claiming"
-        self._append(outcomes)  # first, so that they are due even if anything below fails
-        with lock:
-            self.refresh()
-            state, now = self.state, self.clock.now()
-            if self._plan.consistency == "coherent":
-                chosen = choose(state, want(state), now, rng)
+        writer = self._writer
+        assert writer is not None, "join before claiming"
+        self._date(outcomes)  # first, so that they are due even if anything below fails
+        self.add_written()
+        is_coherent = self._plan.consistency == "coherent"
+        wanted = want(self.state) if is_coherent else 0
+        claimed: list[Event] = []
+        with lock as log:
+            if is_coherent:
+                chosen = self._choose(wanted, log, rng)
             else:
-                chosen = choose_apart(state, want(state), now, rng, self.name)
+                self.refresh()
+                now = self.clock.now()
+                chosen = choose_apart(self.state, want(self.state), now, rng, self.name)
             claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
             if claims:
                 parts: Parts = {"tasks": [list(claim) for claim in claims]}
-                if after := state.last_events(chosen):
+                if after := self.state.last_events(chosen):
                     parts["after"] = after
                 if propose is not None and (proposed := propose(chosen)):
                     parts["params"] = {str(index): params for index, params in proposed.items()}
-                self._append([("claim", parts)])
+                claimed = self._date([("claim", parts)])
             try:
-                self._writer.flush()
-            except OSError:  # no one has seen the claims, so release them
-                self._append([("released", {"tasks": chosen})])
+                writer.flush()
+                if claimed and is_coherent and log is not None:
+                    self._claims.append(log, claimed[0])
+            except OSError:  # others may not have seen the claims, so release them
+                self._date([("released", {"tasks": chosen})])
+                self.add_written()
                 raise
+        self.add_written()  # without the lock: it takes longer than the claim
         return claims
+
+    def _choose(self, want: int, log: int | None, rng: random.Random) -> list[int]:
+        """Choose tasks on a coherent folder, under the lock."""
+        state, now = self.state, self.clock.now()
+        if log is None or not self._claims.read(log, now):
+            self.refresh()
+        taken = self._claims.taken(now)
+        chosen = choose(state, want, rng, taken)
+        if len(chosen) < want and state.lapsed(now):  # their holders may have written since
+            self.refresh()
+            chosen += choose_lapsed(state, want - len(chosen), self.clock.now(), rng, taken)
+        return chosen
 
 
 def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time) -> Ledger:

@@ -34,6 +34,8 @@ from colabctl.sharedfs.rights import is_shared, share_tree
 from colabctl.task import Assignment, Task
 
 Assignments = queue.SimpleQueue[tuple[Assignment, ...]]
+Turns = queue.SimpleQueue[None]
+"""One item for each task that may start after another one of its batch."""
 
 
 class _Output:
@@ -60,11 +62,12 @@ def _flush() -> None:
             stream.flush()
 
 
-def serve(
+def serve(  # noqa: PLR0917 - what one process holds, called once
     settings: Settings,
     workspace: Workspace | None,
     send: Send,
     assignments: Assignments,
+    turns: Turns,
     stop_flag: StopFlag,
 ) -> None:
     """Load the code, then run tasks until an empty batch arrives, or this process is worn out."""
@@ -85,7 +88,9 @@ def serve(
     shares = is_shared(Path(settings.root))  # with the project's group
     left = settings.process_tasks or math.inf
     while batch := assignments.get():
-        for assignment in batch:
+        for number, assignment in enumerate(batch):
+            if number:
+                turns.get()  # the worker has recorded the end of the last task
             output.clear()
             _hooks.recorder = recorder = PipeRecorder(assignment, send, flag, scratch)
             end, is_usable = _attempt(run, Task(assignment, recorder), recorder, output, conceal)
@@ -215,11 +220,14 @@ def _sender(pipe: int, translated: Callable[[bytes], bytes]) -> Send:
     return send
 
 
-def _follow(incoming: int, assignments: Assignments, stop_flag: StopFlag) -> None:
+def _follow(incoming: int, assignments: Assignments, turns: Turns, stop_flag: StopFlag) -> None:
     """Pass on the worker's messages; when the worker is gone, kill this process group."""
     # It may die within a line, or a task may have closed the pipe.
     with suppress(ValueError, OSError), os.fdopen(incoming, "rb", closefd=False) as lines:
         for line in lines:
+            if line == messages.NEXT:  # for each short task
+                turns.put(None)
+                continue
             match messages.decode(line):
                 case messages.Assign(batch):
                     assignments.put(batch)
@@ -235,11 +243,13 @@ def main() -> None:
     settings = Settings.decode(sys.argv[1])
     incoming, outgoing = _pipes()
     assignments: Assignments = queue.SimpleQueue()
+    turns: Turns = queue.SimpleQueue()
     stop_flag = StopFlag()
-    threading.Thread(target=_follow, args=(incoming, assignments, stop_flag), daemon=True).start()
+    follower = (incoming, assignments, turns, stop_flag)
+    threading.Thread(target=_follow, args=follower, daemon=True).start()
     workspace = Workspace.of(settings)
     translated = workspace.translated if workspace else bytes
-    serve(settings, workspace, _sender(outgoing, translated), assignments, stop_flag)
+    serve(settings, workspace, _sender(outgoing, translated), assignments, turns, stop_flag)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Runs a task by calling a function, and turns the return value into metrics."""
 
 import ast
-import asyncio
 import dataclasses
 import inspect
 import textwrap
@@ -94,6 +93,8 @@ def call(
     answer = function(params, task)
     if type(answer) is not dict and answer is not None:
         if inspect.isawaitable(answer):
+            import asyncio  # noqa: PLC0415 - few functions are asynchronous
+
             answer = asyncio.run(_result(answer))
         try:
             answer = _metrics(answer, metric, source)

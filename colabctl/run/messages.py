@@ -1,9 +1,13 @@
-"""The messages between a worker and the process that runs its tasks: a JSON object per line."""
+"""The messages between a worker and the process that runs its tasks: a JSON object per line.
+
+Between them is a slot, with messages of its own for the worker.
+"""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, get_args
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple, get_args
 
 from colabctl.task import Assignment
 
@@ -74,7 +78,57 @@ class Leaving:
     """The process ends with its current task; another process must run the others."""
 
 
+# -- from a slot to its worker --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Returned:
+    """The task was stopped through no fault of its own; any worker may run it.
+
+    `why` is for the user, "" if the worker itself stopped the task.
+    """
+
+    why: str = ""
+
+
+End = Done | Pruned | Failed | Returned
+
+
+class TaskMessage(NamedTuple):
+    """What happened to a task: its end, or something that it sent while running."""
+
+    assignment: Assignment
+    message: Report | Suggestion | End
+
+
+Inbox = deque[TaskMessage | Broken]
+"""What slots report to their worker, oldest first."""
+
+Record = Callable[[Callable[[], None]], None]
+"""Records what the inbox says of ends: (proceed) -> None. It calls `proceed` once that is safe."""
+
+
+class Stop(NamedTuple):
+    """Why a running task is stopped, which decides its outcome."""
+
+    kind: Literal["returned", "failed", "pruned"]
+    error: str = ""
+
+    def end_of(self, failure: Failed) -> End:
+        """Return the end of a task that failed because it was stopped."""
+        if self.kind == "returned":
+            return Returned()
+        if self.kind == "pruned":
+            return Pruned(failure.index, failure.seconds, {}, failure.attributes)
+        return replace(failure, error=self.error)
+
+
 # -- from the worker to the process ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Next:
+    """The end of the last task is recorded; start the next one."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +146,13 @@ class Answer:
     stop: bool
 
 
-Message = Ready | Broken | Report | Suggestion | Done | Pruned | Failed | Leaving | Assign | Answer
+Message = (
+    Ready | Broken | Report | Suggestion | Done | Pruned | Failed | Leaving | Next | Assign | Answer
+)
 _TYPES: Mapping[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
+
+
+_encoded = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes one for each call
 
 
 def encode(message: Message) -> bytes:
@@ -101,8 +160,12 @@ def encode(message: Message) -> bytes:
     parts = vars(message)
     if isinstance(message, Assign):
         parts = {"assignments": [vars(assignment) for assignment in message.assignments]}
-    line = json.dumps({"type": type(message).__name__, **parts}, separators=(",", ":"))
+    line = _encoded({"type": type(message).__name__, **parts})
     return line.encode() + b"\n"
+
+
+NEXT = encode(Next())
+"""The most frequent line to the process."""
 
 
 def decode(line: bytes) -> Message:

@@ -9,23 +9,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from colabctl.run.failure import end_of, explained, last_lines
 from colabctl.run.messages import (
+    NEXT,
     Answer,
     Assign,
     Broken,
     Done,
+    End,
     Failed,
+    Inbox,
     Leaving,
     Message,
     Pruned,
     Ready,
+    Record,
     Report,
+    Returned,
+    Stop,
     Suggestion,
+    TaskMessage,
     decode,
     encode,
 )
@@ -40,45 +45,6 @@ HANDOUT_SECONDS = 0.05
 _MOST_HANDOUT = 256  # tasks
 
 
-@dataclass(frozen=True)
-class Returned:
-    """The task was stopped through no fault of its own; any worker may run it.
-
-    `why` is for the user, "" if the worker itself stopped the task.
-    """
-
-    why: str = ""
-
-
-End = Done | Pruned | Failed | Returned
-
-
-class TaskMessage(NamedTuple):
-    """What happened to a task: its end, or something that it sent while running."""
-
-    assignment: Assignment
-    message: Report | Suggestion | End
-
-
-Inbox = deque[TaskMessage | Broken]
-"""What slots report to their worker, oldest first."""
-
-
-class Stop(NamedTuple):
-    """Why a running task is stopped, which decides its outcome."""
-
-    kind: Literal["returned", "failed", "pruned"]
-    error: str = ""
-
-    def end_of(self, failure: Failed) -> End:
-        """Return the end of a task that failed because it was stopped."""
-        if self.kind == "returned":
-            return Returned()
-        if self.kind == "pruned":
-            return Pruned(failure.index, failure.seconds, {}, failure.attributes)
-        return replace(failure, error=self.error)
-
-
 def handout_size(seconds: float | None) -> int:
     """Return how many tasks to send to the process at once, given the seconds that one takes."""
     if seconds is None:
@@ -89,7 +55,8 @@ def handout_size(seconds: float | None) -> int:
 class Slot:
     """Runs its tasks one at a time, in a process that is replaced when it dies.
 
-    The slot's thread adds to `inbox`, and calls `wake` when the worker should look at them.
+    The slot's thread adds to `inbox`, and calls `wake` when the worker should look at them. At the
+    end of a task it calls `record`, which calls its argument to start the next one.
     """
 
     def __init__(
@@ -98,12 +65,14 @@ class Slot:
         environ: Mapping[str, str],
         inbox: Inbox,
         wake: Callable[[], None],
+        record: Record,
     ) -> None:
         self._settings = settings
         self._workspace = Workspace.of(settings)
         self._environ = environ
         self._inbox = inbox
         self._wake = wake
+        self._record = record
         self._waiting: deque[Assignment] = deque()
         self._sent: deque[Assignment] = deque()  # the process has these and runs the first one
         self._started = 0.0
@@ -173,9 +142,12 @@ class Slot:
                 self._send(process, Answer(index, stop))
 
     def _send(self, process: "subprocess.Popen[bytes]", message: Message) -> None:
+        self._write(process, encode(message))
+
+    def _write(self, process: "subprocess.Popen[bytes]", line: bytes) -> None:
         assert process.stdin is not None
         with self._sending:
-            process.stdin.write(encode(message))
+            process.stdin.write(line)
             process.stdin.flush()
 
     def stop(self, index: int, why: Stop, kill_after: float | None = None) -> None:
@@ -236,6 +208,7 @@ class Slot:
                     self._hand_out()
                 except (OSError, ValueError):  # the process is gone, or sent garbage
                     self._reap()
+                    self._record(self._wake)
                 self._wake()
         except (OSError, ValueError) as error:
             self._inbox.append(Broken(f"the task process cannot be started: {error}", ""))
@@ -298,12 +271,20 @@ class Slot:
                 raise BrokenPipeError
             message = decode(line)
             self._handle(message)
-            if self._leaving and isinstance(message, Done | Pruned | Failed):
-                count -= len(self._sent)
-                self._replace(process)
+            if isinstance(message, Done | Pruned | Failed):
+                self._record(self._proceed)
+                if self._leaving:
+                    count -= len(self._sent)
+                    self._replace(process)
         if count:
             latest = (time.monotonic() - started) / count
             self.seconds = latest if self.seconds is None else (self.seconds + latest) / 2
+
+    def _proceed(self) -> None:
+        """Let the process start its next task, if it has one."""
+        if self._sent and not self._leaving and self._process is not None:
+            with suppress(OSError, ValueError):  # it has just ended
+                self._write(self._process, NEXT)
 
     def _handle(self, message: Message) -> None:
         assignment, stopped = self._sent[0], self._stopped

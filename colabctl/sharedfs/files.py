@@ -4,7 +4,6 @@ import errno
 import glob
 import os
 import re
-import secrets
 import socket
 import stat
 import time
@@ -88,7 +87,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     _remove_leftovers(path)
     writer = f"{slug(socket.gethostname())}.{os.getpid()}"
-    temporary = path.with_name(f".{path.name}.{writer}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{writer}.{os.urandom(4).hex()}.tmp")
     write_new(temporary, data)
     try:
         temporary.replace(path)

@@ -82,12 +82,6 @@ def share_tree(folder: Path) -> None:
                     share(path)
 
 
-def mode_in(folder: Path) -> int:
-    """Return the mode for a new file in a folder; -1 if the umask decides, as FileLock takes it."""
-    rights = _rights_in(folder)
-    return -1 if rights is None else 0o600 | (rights.bits & 0o060)
-
-
 def share_as_git_does(root: Path) -> None:
     """Share a folder with its group if it is in a clone that git shares (core.sharedRepository)."""
     for folder in (root, *root.parents):

@@ -15,7 +15,7 @@ from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Event, Outbox
-from colabctl.work.pacing import batch_size, pacing_for
+from colabctl.work.pacing import batch_size, between_reads, pacing_for
 from colabctl.work.pool import LoopPool, SlotPool
 from colabctl.work.recovery import save_unsent
 
@@ -28,11 +28,14 @@ class Claimer:
        Then `step` reads the journals again. Claims that lost to an earlier one are dropped.
     3. The pool gets the tasks. `step` reads the journals now and then, and drops tasks that others
        hold or have finished by now: on an eventual folder, their events may arrive late.
-    4. `report` and `record_end` queue events. Several are written at once, with the next claim or
-       when they have waited long enough. If there are none, a heartbeat renews the leases.
+    4. `report` and `record_end` queue events. On an eventual folder, several are written at once,
+       with the next claim or when they have waited long enough. On a coherent folder, call `write`
+       before the next task starts: if this worker is killed, only what it was running runs again.
+       If there are no events, a heartbeat renews the leases.
     5. What will not run here is released, at the latest by `leave`.
 
     `step` does everything that is due. `keep_alive` only writes, for a worker that must not claim.
+    `sync` makes safe what was written; it alone may be called from another thread meanwhile.
     None of these methods raises OSError: after a passing fault of the folder, they pause and retry.
 
     Attributes:
@@ -74,6 +77,8 @@ class Claimer:
         self._claim_again_at = 0.0  # after a claim that got no task
         self._idle_poll = self._pacing.busy_poll
         self._refreshed_at = float("-inf")
+        self._between_reads = 0.0  # seconds; with many live workers, journals are read less often
+        self._sync_fault: OSError | None = None
         self._written_at = monotonic()
         self._pause = 0.0  # seconds to wait after a fault of the folder; 0 if the last turn worked
         self._retry_at = 0.0
@@ -82,7 +87,8 @@ class Claimer:
     def poll(self) -> float:
         """Seconds until the next `step` is worthwhile."""
         pacing = self._pacing
-        return min(pacing.flush, pacing.refresh) if self._pool.tasks else self._idle_poll
+        busy = min(pacing.flush or pacing.report, pacing.refresh)
+        return max(busy if self._pool.tasks else self._idle_poll, self._between_reads)
 
     # -- turns ----------------------------------------------------------------------------
 
@@ -115,29 +121,48 @@ class Claimer:
 
     def _step(self) -> None:
         interval = self._pacing.refresh if self._pool.tasks else self._idle_poll
-        if self._monotonic() - self._refreshed_at >= interval:
-            self._refresh()
+        self._refresh_after(interval)
         slots = self._pool.idle_soon(self._ahead)
         if slots and self._may_claim():
-            self._claim(slots)
+            if self._sweep.plan.consistency == "coherent":  # else the claim reads all journals
+                self._refresh_after(0.0)
+            if self._may_claim():
+                self._claim(slots)
         if self._settling and self._monotonic() >= self._settled_at:
             self._start_settled()
         self._keep_alive()
 
+    def write(self) -> None:
+        """Write all events now; `ledger.add_written` then adds them to the state."""
+        self._with_retries(self._write_only)
+
+    def sync(self) -> None:
+        """Make what was written survive a power cut."""
+        try:
+            self.ledger.sync()
+        except OSError as error:
+            self._sync_fault = error  # for the next turn
+
     def _keep_alive(self) -> None:
-        writer = self.ledger.writer
+        writer, fault = self.ledger.writer, self._sync_fault
         if writer is None:
             return
+        if fault is not None:
+            self._sync_fault = None
+            raise fault
         waited = self._monotonic() - self._written_at
         due = self.outbox and (not self._pool.tasks or waited >= self.outbox.patience())
         if self.ledger.silent_for() >= self._identity.heartbeat:
             self._write(("heartbeat", {}))
         elif due or writer.due:  # lines are due in the writer after a fault
             self._write()
-        self.ledger.sync()
 
     def _write(self, *more: Event) -> None:
-        self.ledger.record([*self.outbox.take(), *more])
+        self._write_only(*more)
+        self.ledger.add_written()
+
+    def _write_only(self, *more: Event) -> None:
+        self.ledger.write([*self.outbox.take(), *more])
         self._written_at = self._monotonic()
 
     def should_end(self) -> bool:
@@ -248,9 +273,16 @@ class Claimer:
 
     # -- new events -----------------------------------------------------------------------
 
+    def _refresh_after(self, interval: float) -> None:
+        """Refresh if this many seconds have passed since the last time, or more if many live."""
+        if self._monotonic() - self._refreshed_at >= max(interval, self._between_reads):
+            self._refresh()
+
     def _refresh(self) -> None:
         """Read new events, drop tasks that others hold, and release more than fits a batch."""
         self._refreshed_at = self._monotonic()
+        live = self.ledger.state.live_workers(self.ledger.clock.now())
+        self._between_reads = between_reads(len(live))
         if self.ledger.refresh() or self._pool.tasks:
             self._idle_poll = self._pacing.busy_poll
         else:

@@ -2,8 +2,6 @@
 
 import os
 import platform
-import secrets
-import socket
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -49,18 +47,18 @@ def new_identity(
     """
     lease = config.lease or plan.lease
     heartbeat = min(config.heartbeat or plan.heartbeat, lease / HEARTBEATS)
-    return Identity(writer_name(member, mark), member, socket.gethostname(), jobs, heartbeat, lease)
+    return Identity(writer_name(member, mark), member, platform.node(), jobs, heartbeat, lease)
 
 
 def writer_name(member: str, mark: str = "") -> str:
     """Return a new name for a journal, different from all others."""
     start = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    return f"{member}-{slug(socket.gethostname())}-{start}-{mark}{secrets.token_hex(3)}"
+    return f"{member}-{slug(platform.node())}-{start}-{mark}{os.urandom(3).hex()}"
 
 
 def new_mark() -> str:
     """Return a new mark for the names of workers."""
-    return secrets.token_hex(3)
+    return os.urandom(3).hex()
 
 
 def is_marked(name: str, mark: str) -> bool:

@@ -96,8 +96,10 @@ class Run:
         with self._worker.lock:
             seconds, index = self._worker.pool.end(), self._assignment.index
             end = kind(index, seconds, attributes=self.task.user_attributes, **parts)
-            # Usually written together with the claim of the next task.
             self._claimer.record_end(self._assignment, end)
+            if self._worker.writes_at_once:
+                self._claimer.write()
+                self._claimer.ledger.add_written()
 
 
 class InlineWorker:
@@ -130,6 +132,8 @@ class InlineWorker:
         )  # fmt: skip
         self.lock = threading.Lock()
         self.keep_alive_every = min(identity.heartbeat / 4, 1.0)  # seconds
+        # On a Drive, it is written together with the claim of the next task.
+        self.writes_at_once = sweep.plan.consistency == "coherent"
         self._monotonic = monotonic
         self._sleep = sleep
         self._step_at = 0.0  # when the claimer's next step is due
@@ -179,8 +183,10 @@ class InlineWorker:
     def keep_alive(self) -> None:
         """Write the events that have waited long enough, or a heartbeat if it is due."""
         with self.lock:
-            if not self._ended.is_set():
-                self.claimer.keep_alive()
+            if self._ended.is_set():
+                return
+            self.claimer.keep_alive()
+        self.claimer.sync()
 
     def _keep_alive_until_end(self) -> None:
         while not self._ended.wait(self.keep_alive_every):

@@ -48,7 +48,7 @@ class OpenSweep:
         """Open the sweep of that name; raises as `at` and `find_sweep` do."""
         return cls.at(layout.root, find_sweep(layout, name))
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[int | None]:
         """Return the lock to hold while claiming.
 
         Where locks do not reach other machines, the lock file is on this machine's disk and only

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from colabctl.sharedfs.mounts import Consistency
 
 _MOST = 4096  # tasks of one claim for one slot
+# Each worker reads the journals of all others, so one reading by all of them costs their number
+# squared. With this, they read for about a sixth of one core's time, however many they are.
+_BETWEEN_READS = 0.00025  # seconds, times the square of the number of live workers
+_LONGEST_BETWEEN_READS = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -13,7 +17,8 @@ class Pacing:
     """Intervals in seconds.
 
     Attributes:
-        flush: How long an outcome may wait to be written with others.
+        flush: How long an outcome may wait to be written with others; 0 if it is in the journal
+            before the next task starts.
         report: How long intermediate values may wait, if there is nothing else to write.
         refresh: Between two reads of others' events while tasks run.
         busy_poll: Between two looks for a task to claim, as long as new events arrive.
@@ -36,7 +41,7 @@ class Pacing:
 # so a worker writes less often than every two seconds.
 _PACINGS = {
     "coherent": Pacing(
-        flush=0.25, report=1.0, refresh=0.5, busy_poll=0.01, idle_poll=0.5,
+        flush=0.0, report=1.0, refresh=0.5, busy_poll=0.01, idle_poll=0.5,
         batch=1.0, claim_ahead=0.03,
     ),
     "eventual": Pacing(
@@ -49,6 +54,11 @@ _PACINGS = {
 def pacing_for(consistency: Consistency) -> Pacing:
     """Return the intervals for a kind of file system."""
     return _PACINGS[consistency]
+
+
+def between_reads(workers: int) -> float:
+    """Return the fewest seconds between two reads of the journals of this many live workers."""
+    return min(_BETWEEN_READS * workers**2, _LONGEST_BETWEEN_READS)
 
 
 def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) -> int:

@@ -3,20 +3,22 @@
 import threading
 from collections.abc import Callable, Iterator, KeysView, Sequence
 
-from colabctl.run.slot import Inbox, Slot, Stop
+from colabctl.run.messages import Inbox, Record, Stop
+from colabctl.run.slot import Slot
 from colabctl.task import Assignment
 from colabctl.work.pacing import excess
 
-MakeSlots = Callable[[Inbox, Callable[[], None]], list[Slot]]
-"""Starts the slots: (inbox, wake) -> slots. They add messages, and call `wake` after that."""
+MakeSlots = Callable[[Inbox, Callable[[], None], Record], list[Slot]]
+"""Starts the slots: (inbox, wake, record) -> slots. See Slot for what they do with these."""
 
 
 class SlotPool:
     """The `jobs` slots of a worker, started when there is something to run."""
 
-    def __init__(self, make_slots: MakeSlots, jobs: int) -> None:
+    def __init__(self, make_slots: MakeSlots, jobs: int, record: Record) -> None:
         self._make_slots = make_slots
         self._jobs = jobs
+        self._record = record
         self._slots: list[Slot] = []
         self._slot_of: dict[int, Slot] = {}
         self.inbox = Inbox()
@@ -30,7 +32,7 @@ class SlotPool:
     def start(self) -> None:
         """Start the slots if they have not started, so that they load the code during the claim."""
         if not self._slots:
-            self._slots = self._make_slots(self.inbox, self.wake.set)
+            self._slots = self._make_slots(self.inbox, self.wake.set, self._record)
 
     def idle_soon(self, ahead: float) -> int:
         """Return how many slots will be idle within `ahead` seconds."""

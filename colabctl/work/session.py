@@ -17,9 +17,10 @@ from colabctl.notebook.installed import lacks
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.run.messages import Inbox, Record
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Inbox, Slot
+from colabctl.run.slot import Slot
 from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
@@ -27,7 +28,6 @@ from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
-from colabctl.work.loop_notebook import run_notebook
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.worker import Worker
 
@@ -125,8 +125,9 @@ class Session:
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, settings[0], environs[0], limits)
 
-            def make_slots(inbox: Inbox, wake: Callable[[], None]) -> list[Slot]:
-                return [Slot(*slot, inbox, wake) for slot in zip(settings, environs, strict=True)]
+            def make_slots(inbox: Inbox, wake: Callable[[], None], record: Record) -> list[Slot]:
+                slots = zip(settings, environs, strict=True)
+                return [Slot(*slot, inbox, wake, record) for slot in slots]
 
             worker = Worker(
                 sweep,
@@ -147,6 +148,8 @@ class Session:
         self, sweep: OpenSweep, settings: Settings, environ: Mapping[str, str], limits: Limits
     ) -> Tally:
         """Run the notebook that loops over the tasks of a sweep."""
+        from colabctl.work.loop_notebook import run_notebook  # noqa: PLC0415 - Jupyter
+
         if self.jobs > 1:
             self.tell(f"note: {sweep.plan.program} runs one task at a time; -j has no effect")
         sweep.ledger.refresh()

@@ -6,15 +6,17 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, SweepState, task_name
-from colabctl.search.learn.axes import Level, level_of
-from colabctl.search.learn.samplers import Sampler, check_libraries, sampler
-from colabctl.search.learn.stopping import Stopper, stopper
-from colabctl.search.learn.trials import Report, State, Trial
-from colabctl.search.space.space import Space
+
+if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
+    from colabctl.search.learn.axes import Level
+    from colabctl.search.learn.samplers import Sampler
+    from colabctl.search.learn.stopping import Stopper
+    from colabctl.search.learn.trials import Report, State, Trial
+    from colabctl.search.space.space import Space
 
 _DEFAULT_SAMPLER = "tpe"
 
@@ -35,7 +37,7 @@ class Tuner:
         plan: Plan,
         state: SweepState,
         declared: Callable[[int], dict[str, Any] | None],
-        spaces: Callable[[], Sequence[Space]],
+        spaces: "Callable[[], Sequence[Space]]",
     ) -> None:
         self._plan, self._state, self._declared, self._spaces = plan, state, declared, spaces
         sizes = [cell["tasks"] for cell in plan.cells] or [plan.total]
@@ -67,6 +69,8 @@ class Tuner:
         if self._plan.method == "bayes":
             self._sampler(0)
         elif self._plan.method == "optuna":
+            from colabctl.search.learn.samplers import check_libraries  # noqa: PLC0415 - as above
+
             check_libraries(self._plan.sampler or _DEFAULT_SAMPLER)
         if self.stops_early:
             self._stopper(0)
@@ -78,6 +82,8 @@ class Tuner:
         proposed: dict[int, dict[str, Any]] = {}
         if self._plan.method != "bayes":
             return proposed
+        from colabctl.search.learn.trials import Trial  # noqa: PLC0415 - as above
+
         for index in indices:
             if self._declared(index) is not None:
                 continue
@@ -166,6 +172,8 @@ class Tuner:
         reports = self._reports.get(index)
         if not self.stops_early or not reports:
             return False
+        from colabctl.search.learn.trials import Trial  # noqa: PLC0415 - as above
+
         cell, number = self._place(index)
         trials = self._trials_of(cell)
         trial = trials.get(number)
@@ -188,7 +196,7 @@ class Tuner:
     def _cell_values(self, cell: int) -> dict[str, Any]:
         return self._plan.cells[cell]["values"] if self._plan.cells else {}
 
-    def _trials_of(self, cell: int) -> dict[int, Trial]:
+    def _trials_of(self, cell: int) -> "dict[int, Trial]":
         """Return the trials of a cell, up to date."""
         trials = self._trials.setdefault(cell, {})
         if self._revisions.get(cell) == self._state.revision:
@@ -207,7 +215,9 @@ class Tuner:
         self._revisions[cell] = state.revision
         return trials
 
-    def _trial(self, index: int) -> Trial | None:
+    def _trial(self, index: int) -> "Trial | None":
+        from colabctl.search.learn.trials import Trial  # noqa: PLC0415 - as above
+
         plan, task = self._plan, self._state.tasks[index]
         proposal = self._state.proposal(index) if self.proposes else None
         if proposal is None and plan.method == "bayes":
@@ -228,12 +238,16 @@ class Tuner:
             task.event.t if task.event else None,
         )
 
-    def _level(self, cell: int) -> Level:
+    def _level(self, cell: int) -> "Level":
+        from colabctl.search.learn.axes import level_of  # noqa: PLC0415 - as above
+
         if cell not in self._levels:
             self._levels[cell] = level_of(self._spaces()[cell])
         return self._levels[cell]
 
-    def _sampler(self, cell: int) -> Sampler:
+    def _sampler(self, cell: int) -> "Sampler":
+        from colabctl.search.learn.samplers import sampler  # noqa: PLC0415 - as above
+
         if cell not in self._samplers:
             plan = self._plan
             name, values = plan.sampler or _DEFAULT_SAMPLER, plan.cells[cell]["values"]
@@ -244,7 +258,9 @@ class Tuner:
                 raise self._damaged(error) from None
         return self._samplers[cell]
 
-    def _stopper(self, cell: int) -> Stopper:
+    def _stopper(self, cell: int) -> "Stopper":
+        from colabctl.search.learn.stopping import stopper  # noqa: PLC0415 - as above
+
         if cell not in self._stoppers:
             rule = self._plan.early_terminate
             assert rule is not None

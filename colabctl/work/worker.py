@@ -6,8 +6,16 @@ import time
 from collections.abc import Callable
 
 from colabctl.ledger import SweepState
-from colabctl.run.messages import Broken, Failed, Report, Suggestion
-from colabctl.run.slot import End, Returned, Stop, TaskMessage
+from colabctl.run.messages import (
+    Broken,
+    End,
+    Failed,
+    Report,
+    Returned,
+    Stop,
+    Suggestion,
+    TaskMessage,
+)
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity
@@ -56,7 +64,10 @@ class Worker:
         self._monotonic = monotonic
         self._conceal = conceal
         self._kind = sweep.plan.kind
-        self._pool = SlotPool(make_slots, identity.jobs)
+        self._writes_at_once = sweep.plan.consistency == "coherent"
+        self._pool = SlotPool(make_slots, identity.jobs, self._record)
+        self._lock = threading.Lock()  # held for all but waiting
+        self._error: Exception | None = None  # of a slot's thread
         self._claimer = Claimer(
             sweep, identity, limits, self._pool,
             tell=tell, conceal=conceal, rng=rng, monotonic=monotonic,
@@ -73,6 +84,7 @@ class Worker:
             while not self.should_end():
                 self._wait()
                 self.step()
+                self._claimer.sync()
             if self._tally.ending in ("target", "stopped", "max-tasks", "nothing to do"):
                 self._finish_running()
         finally:
@@ -85,16 +97,41 @@ class Worker:
 
     def step(self) -> None:
         """Record what the slots report, and do what is due."""
-        self._collect()
-        self._claimer.step()
-        if self._tuner.stops_early:
-            self._stop_behind()
-        self._progress(self._claimer.ledger.state)
+        with self._lock:
+            if self._error is not None:
+                raise self._error
+            self._collect()
+            self._claimer.step()
+            if self._tuner.stops_early:
+                self._stop_behind()
+            self._progress(self._claimer.ledger.state)
+
+    def _record(self, proceed: Callable[[], None]) -> None:
+        """Write what the slots report, then call `proceed`: in a slot's thread, at a task's end.
+
+        On an eventual folder, where a write takes long, `step` does it later.
+        """
+        if not self._writes_at_once:
+            proceed()
+            return
+        try:
+            with self._lock:
+                self._read_inbox()
+                self._claimer.write()
+                proceed()
+                self._claimer.ledger.add_written()  # while the next task runs
+        except Exception as error:  # noqa: BLE001 - `step` raises it
+            self._error = error
+            self._pool.wake.set()
 
     def should_end(self) -> bool:
         """Whether this worker should end; the tally then says why."""
         if self._tally.ending == "failing":
             return True
+        with self._lock:
+            return self._should_end()
+
+    def _should_end(self) -> bool:
         if self._interrupted.is_set():
             self._tally.ending = "interrupted"
             return True
@@ -102,23 +139,37 @@ class Worker:
 
     def _finish_running(self) -> None:
         """Wait for the running tasks without claiming more."""
-        self._claimer.release(self._pool.take_back_waiting())
+        with self._lock:
+            self._claimer.release(self._pool.take_back_waiting())
         while self._pool.tasks and not self._interrupted.is_set() and not self._claimer.late():
             self._wait()
-            self._collect()
-            self._claimer.keep_alive()
+            with self._lock:
+                self._collect()
+                self._claimer.keep_alive()
 
     def leave(self) -> None:
         """Stop the running tasks, release every claim, and close the journal."""
-        self._claimer.release(self._pool.take_back_waiting())
-        self._pool.stop_all(within=3.0)
-        self._collect()
-        self._claimer.leave(self._tally.reason or self._tally.ending)
+        with self._lock:
+            self._claimer.release(self._pool.take_back_waiting())
+        self._pool.stop_all(within=3.0)  # without the lock, as their threads may wait for it
+        with self._lock:
+            self._collect()
+            self._claimer.leave(self._tally.reason or self._tally.ending)
 
     # -- outcomes -------------------------------------------------------------------------
 
     def _collect(self) -> None:
-        """Record what the slots report, and stop tasks that have run for too long."""
+        """Take what the slots report, and stop tasks that have run for too long."""
+        self._read_inbox()
+        timeout = self._limits.task_timeout
+        if timeout is not None:
+            for index, seconds in self._pool.running():
+                if seconds > timeout:
+                    why = Stop("failed", f"ran longer than {timeout:g} s (task timeout)")
+                    self._pool.stop(index, why)
+        self._kill_unresponsive()
+
+    def _read_inbox(self) -> None:
         while self._pool.inbox:
             match self._pool.inbox.popleft():
                 case Broken(error, output):
@@ -128,13 +179,6 @@ class Worker:
                         self._report(task, message)
                     else:
                         self._close(task, message)
-        timeout = self._limits.task_timeout
-        if timeout is not None:
-            for index, seconds in self._pool.running():
-                if seconds > timeout:
-                    why = Stop("failed", f"ran longer than {timeout:g} s (task timeout)")
-                    self._pool.stop(index, why)
-        self._kill_unresponsive()
 
     def _close(self, task: Assignment, end: End) -> None:
         """Record the end of a task."""

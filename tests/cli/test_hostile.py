@@ -82,7 +82,7 @@ def test_pipes_in_the_folder_of_a_sweep_are_refused_at_once(declared: Project, s
     os.mkfifo(folder / "tasks/00000.jsonl")
     said = say("export", "first", "--to", "csv")
     assert said.code == 0
-    assert "00000.jsonl cannot be read (is not a regular file): 2 tasks" in said.err
+    assert "00000.jsonl of sweep first cannot be read (is not a regular file): 2 tasks" in said.err
     (declared.root / "train.py").unlink()
     os.mkfifo(declared.root / "train.py")
     assert say("status", "first").code == 0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.ledger.appended import AppendedJournals
-from colabctl.ledger.choice import choose
+from colabctl.ledger.choice import choose, choose_lapsed
 from colabctl.ledger.events import Event, encode
 from colabctl.ledger.sweep_state import SweepState
 from tests.ledger.histories import LEASE, TOTAL, histories
@@ -73,7 +73,9 @@ def test_a_stale_view_never_claims_a_task_that_it_knows_is_finished_or_held(
     seen = [event for event in history if data.draw(st.booleans())]
     state = read(seen)
     now = max((event.t for event in seen), default=1e9)
-    for index in choose(state, TOTAL, now, random.Random(0)):
+    rng = random.Random(0)
+    chosen = choose(state, TOTAL, rng) + choose_lapsed(state, TOTAL, now, rng)
+    for index in chosen:
         task = state.tasks[index]
         assert not task.finished
         assert task.holder is None or not state.lives_at(task.holder, now)

@@ -274,7 +274,7 @@ def test_modules_in_the_project_never_replace_the_commands_own(
     if not command.exists():
         pytest.skip("needs the installed command")
     project.declare("safe", grid(2), "def train(params, task):\n    return {'y': 1}\n")
-    for name in ("yaml", "typer", "rich", "filelock", "json", "sitecustomize", "colabctl"):
+    for name in ("yaml", "typer", "rich", "json", "sitecustomize", "colabctl"):
         project.write(f"{name}.py", "open('planted', 'w')\n")
     environ = {**clean(os.environ), "COLABCTL_MEMBER": "ana"}
     for arguments in (["status"], ["work", "safe"], ["results", "safe"]):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from colabctl.run.messages import Broken, Done, Failed
+from colabctl.run.messages import Broken, Done, Failed, Inbox, Returned, Stop, TaskMessage
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Inbox, Returned, Slot, Stop, TaskMessage
+from colabctl.run.slot import Slot
 from colabctl.run.termination import signal_group
 from colabctl.task import Assignment
 from tests.processes import clean, linux, until
@@ -38,7 +38,7 @@ def slot_for(tmp_path: Path) -> Iterator[Slots]:
             log=str(tmp_path / "log"),
             kill_after=30.0,
         )
-        slots.append(Slot(settings, clean(os.environ), inbox, lambda: None))
+        slots.append(Slot(settings, clean(os.environ), inbox, lambda: None, lambda go: go()))
         return slots[-1], inbox
 
     yield make

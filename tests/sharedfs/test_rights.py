@@ -11,7 +11,7 @@ from colabctl.ledger.appended import AppendedStore
 from colabctl.project.create import create
 from colabctl.sharedfs.files import write_new, write_whole
 from colabctl.sharedfs.locks import locked
-from colabctl.sharedfs.rights import make_folder, mode_in, share_as_git_does, share_tree
+from colabctl.sharedfs.rights import make_folder, share_as_git_does, share_tree
 from tests.processes import Project
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="has no groups")
@@ -82,7 +82,7 @@ def test_a_private_folder_and_one_like_tmp_leave_it_to_the_umask(tmp_path: Path)
         folder.chmod(bits)
         write_new(folder / "new", b"")
         make_folder(folder / "inner")
-        assert (mode(folder / "new"), mode(folder / "inner"), mode_in(folder)) == (0o600, 0o700, -1)
+        assert (mode(folder / "new"), mode(folder / "inner")) == (0o600, 0o700)
 
 
 def test_what_exists_stays_as_it_is(shared: Path) -> None:

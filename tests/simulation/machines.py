@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
-from colabctl.run.messages import Done, Failed
-from colabctl.run.slot import Inbox, Slot, Stop, TaskMessage
+from colabctl.run.messages import Done, Failed, Inbox, Record, Stop, TaskMessage
+from colabctl.run.slot import Slot
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.inline_worker import InlineWorker
@@ -118,7 +118,7 @@ class SimulatedSweep:
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self.plan, self.ledger = plan, ledger
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[int | None]:
         return nullcontext()
 
     def tuner(self) -> Tuner:
@@ -185,7 +185,7 @@ class SlotMachine(Machine):
         super().__init__(number, world, plan, durations, **options)
         self._slots: list[SimulatedSlot] = []
 
-        def make_slots(inbox: Inbox, wake: Callable[[], None]) -> list[Slot]:
+        def make_slots(inbox: Inbox, wake: Callable[[], None], record: Record) -> list[Slot]:
             self._slots = [SimulatedSlot(world, durations, self.runs, inbox) for _ in range(jobs)]
             return cast("list[Slot]", self._slots)
 

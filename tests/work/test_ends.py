@@ -209,7 +209,9 @@ def test_a_worker_that_waits_for_a_lock_ends_as_soon_as_it_is_asked(project: Pro
     with locked(project.root / "sweeps/locked/claims.lock"):
         worker = project.start("work", "locked")
         assert worker.stderr
-        assert "another process has held this lock for long" in worker.stderr.readline()
+        message = worker.stderr.readline()
+        assert f"claims.lock: process {os.getpid()} (" in message
+        assert ") has held this lock for long" in message
         worker.send_signal(signal.SIGTERM)
         assert "interrupted" in end(worker).err
     assert project.run("work", "locked").code == 0

@@ -216,7 +216,8 @@ def test_tasks_that_run_elsewhere_when_the_target_is_reached_finish(project: Pro
 import time, pathlib
 def train(params, task):
     pathlib.Path(f"started-{params['x']}").touch()
-    while params["x"] == 1 and not pathlib.Path("go").exists():
+    awaited = pathlib.Path("go" if params["x"] == 1 else "started-1")
+    while not awaited.exists():
         time.sleep(0.02)
     return {"score": params["x"]}
 """

@@ -17,7 +17,7 @@ COMMANDS = ["init", "demo", "member", "member add", "member list", "protect", "v
             "export", "guide", "doctor",
             "work", "trust", "workers", "notebook", "notebook new", "status", "results", "pause", "resume", "stop", "retry"]  # fmt: skip
 # Only some commands need these; Typer itself needs rich.
-HEAVY = ["nbclient", "nbformat", "sklearn", "optuna", "pandas", "numpy", "pyarrow", "filelock"]
+HEAVY = ["nbclient", "nbformat", "sklearn", "optuna", "pandas", "numpy", "pyarrow", "pydantic"]
 
 
 def test_help_lists_the_commands(say: Say) -> None:
