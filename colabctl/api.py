@@ -89,7 +89,8 @@ class Project:
             UserError: The extension is not one of these, or the path is outside the folder.
 
         """
-        return checkpoint(self.layout.member_checkpoints(self.member), name, build)
+        folder = self.layout.member_checkpoints(self.member)
+        return checkpoint(folder, name, build, self.root)
 
     def sweep(self, name: str, space: Mapping[str, Any] | None = None, **keys: Any) -> "Sweep":
         """Declare a sweep, or open one that is already declared.

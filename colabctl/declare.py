@@ -23,11 +23,13 @@ from colabctl.notebook.reading import Notebook
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.sweeps import check_links
 from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.language.command import interpreter_of
 from colabctl.search.language.command_words import hydra_notes
 from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.files import holds_part, write_new, write_whole
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
 from colabctl.sharedfs.rights import make_folder
@@ -122,6 +124,7 @@ def declare(
     """
     program = preview(draft, name, places_in(layout, file, here))
     sweep, code = layout.sweep(name), program.code
+    check_links(layout.root, sweep)
     plan = _plan(draft, program, layout, config, name=sweep.name, member=member, now=now)
     old = _existing(sweep)
     written = None if old else _write(sweep, plan, draft, code)
@@ -164,10 +167,10 @@ def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | N
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         make_folder(folder)
-    if frozen.files_in(sweep.code) != code.files:
+    names = tuple(code.files)
+    if frozen.files_in(sweep.code, names) != code.files:
         frozen.write(code, sweep.code)
-    # An interrupted declaration may have left other files.
-    frozen.fetch(sweep.code, code.digest)
+    frozen.fetch(sweep.code, code.digest, names=names)
     plan = replace(plan, task_digests=write_tasks(sweep.task_file, plan, draft.tasks()))
     try:
         write_new(sweep.plan, plan.encode())  # from here on, the sweep is declared
@@ -232,6 +235,7 @@ def _plan(
         cwd=result.cwd,
         import_path=result.import_path,
         code_digest=result.code.digest,
+        code_files=tuple(sorted(result.code.files)),
         code_origin="." if result.code.origin == layout.root.resolve() else None,
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
@@ -294,6 +298,8 @@ class Preview:
 
 def places_in(layout: Layout, file: Path | None, here: Path | None) -> Places:
     """Return where a sweep's program is looked up in a project."""
+    if file is not None:
+        check_inside(file.absolute(), layout.root)
     own = (layout.data, layout.results, layout.checkpoints, layout.sweeps, layout.records)
     never = tuple(layout.relative(folder) for folder in (*own, layout.worker_notebooks))
     return Places(layout.root, here or layout.root, file and file.absolute(), never)

@@ -134,7 +134,8 @@ def _keys(old: Plan, new: Plan, *, brief: bool) -> list[str]:
 
 def _files(sweep: SweepLayout, old: Plan, code: Code, late: list[str]) -> list[str]:
     """Compare the frozen files with those that would be frozen now."""
-    files = frozen.files_in(sweep.code) if code.files or old.code_digest else {}
+    names = {*code.files, *(old.code_files or ())}
+    files = frozen.files_in(sweep.code, tuple(names))
     missing = [name for name in sorted(code.files) if name not in files]
     more = [name for name in sorted(files) if name not in code.files]
     changed = [name for name in sorted(files) if code.files.get(name, b"") != files[name]]

@@ -111,8 +111,10 @@ def propose_copy(
     """
     from colabctl.notebook.listing import listing
     from colabctl.notebook.prepare.proposal import propose
-    from colabctl.sharedfs.files import read_file
+    from colabctl.project.root import check_in_project
+    from colabctl.sharedfs.files import read_file, write_whole
 
+    check_in_project(notebook)
     try:
         content = read_file(notebook, _LARGEST)
     except OSError as error:
@@ -121,6 +123,7 @@ def propose_copy(
     if copy.suffix != ".ipynb":
         raise UserError(f"{copy} is not the name of a notebook; it has to end with .ipynb")
     sweep = copy.with_suffix(".yaml")
+    check_in_project(copy)
     proposal = propose(
         content, notebook.name, copy.name, parameters=parameters or [], metric=metric
     )
@@ -143,8 +146,8 @@ def propose_copy(
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     if asks and interactive and not typer.confirm(f"write {copy} and {sweep}?", err=True):
         return None
-    copy.write_bytes(proposal.content)
-    sweep.write_text(proposal.sweep, encoding="utf-8")
+    write_whole(copy, proposal.content)
+    write_whole(sweep, proposal.sweep.encode())
     tell(f"wrote {copy} and {sweep}")
     return sweep
 

@@ -53,6 +53,7 @@ def results(
     root: Root = None,
 ) -> None:
     """Print the results of a sweep or write them to a file, one row per finished task."""
+    from colabctl.sharedfs.links import check_inside
     from colabctl.views import formats
     from colabctl.views.best import unreported
     from colabctl.views.results import best_results
@@ -64,6 +65,8 @@ def results(
         choices = ", ".join(("table", *formats.FORMATS))
         raise UserError(f"--format {form}: unknown; choose one of {choices}")
     layout, _ = open_project(root)
+    if output is not None:
+        check_inside(output, layout.root)
     open_sweep = OpenSweep.named(layout, sweep)
     plan, ledger = open_sweep.plan, open_sweep.ledger
     ledger.refresh()

@@ -175,6 +175,9 @@ def _previewed(
 
 
 def _read(file: Path) -> bytes:
+    from colabctl.project.root import check_in_project
+
+    check_in_project(file)
     if file.suffix == ".ipynb" and file.is_file():
         raise UserError(
             f"{file} is a program, not a sweep file; to get a proposal for one, run: "

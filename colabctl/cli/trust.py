@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # Keys of the plan that the first lines, the command, the code or sweep.yaml show.
 _SHOWN_OTHERWISE = (
-    "sweep", "command", "code_digest", "declaration_digest", "task_digests", "cells",
+    "sweep", "command", "code_digest", "code_files", "declaration_digest", "task_digests",
+    "cells",
 )  # fmt: skip
 _KINDS = {
     "function": "a function, called for each task",
@@ -84,6 +85,8 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     for line in _keys(new, without=("kind", "program")):
         print(line)
     print(f"digest:  {new.digest}")
+    for warning in _warnings(plan, new):
+        print(plain(one_line(f"warning: {warning}")))
     # Only these two kinds run a notebook's cells; to a program it is a file like any other.
     notebook = plan.program if plan.kind in ("notebook", "loop") else None
     if before is None:
@@ -112,6 +115,28 @@ def _keys(approval: "Approval", without: tuple[str, ...] = ()) -> list[str]:
         for name, value in sorted(approval.plan.items())
         if name not in (*_SHOWN_OTHERWISE, *without)
     ]
+
+
+def _warnings(plan: "Plan", new: "Approval") -> Iterator[str]:
+    """Yield what to know about parameters in the command, and about files that programs read."""
+    from colabctl.run.startup.settings_files import configures
+    from colabctl.search.language.commands.code_places import code_places, is_value, shell_words
+    from colabctl.search.language.commands.shell_text import MACRO
+
+    command, parameters = plan.command or (), plan.parameters or {}
+    places = code_places(command, parameters)
+    for place in places:
+        yield f"no task will run: command[{place.index}]: {place.fault}"
+    texts = [command[i] for i in shell_words(command, parameters)]
+    macros = (macro[1] for text in texts for macro in MACRO.finditer(text))
+    if not places and any(is_value(name, parameters) for name in macros):
+        yield (
+            "the command puts parameters into shell text; each value is one word there, in quotes, "
+            "but what the text calls may still read it as code"
+        )
+    configuring = [name for name in sorted(new.files) if any(map(configures, name.split("/")))]
+    if configuring:
+        yield f"read as code, because programs read them when they start: {', '.join(configuring)}"
 
 
 def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Iterator[str]:

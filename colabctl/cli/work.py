@@ -133,7 +133,9 @@ def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
     """Return the sweeps to work on: all of them, unless some are named."""
     from colabctl.project.sweeps import find_sweep, sweep_names
 
-    return [find_sweep(layout, name) for name in names or sweep_names(layout)]
+    if names:
+        return [find_sweep(layout, name) for name in names]
+    return [layout.sweep(name) for name in sweep_names(layout)]
 
 
 def _recover(layout: "Layout") -> None:

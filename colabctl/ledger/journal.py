@@ -5,12 +5,14 @@ two kinds: one growing file (appended.py), for file systems where every machine 
 once; and small files written once (numbered.py), for mounts that upload complete files later.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event, encode
+from colabctl.sharedfs.droppings import is_dropping, original_of
 
 
 class Damage(NamedTuple):
@@ -22,6 +24,12 @@ class Damage(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file} line {self.line} is damaged ({self.reason}); the other lines count"
+
+
+def is_journal(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of the folder of journals is the folder of a writer, not a stray."""
+    is_stray = is_dropping(entry.name) or original_of(entry.name) is not None
+    return not is_stray and entry.is_dir(follow_symlinks=False)
 
 
 class Journals(Protocol):

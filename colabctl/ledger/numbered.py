@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from colabctl.ledger.events import Event, check, parse
-from colabctl.ledger.journal import Damage
+from colabctl.ledger.journal import Damage, is_journal
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.rights import make_folder
@@ -62,8 +62,8 @@ class NumberedStore:
         if self._count % _PER_FOLDER == 0:
             self._part = self._folder / f"{flush.first:08d}"
             # Without parents=True: a journal folder that has not arrived yet would exist twice.
-            make_folder(self._folder)
-            make_folder(self._part)
+            make_folder(self._folder, follow=False)
+            make_folder(self._part, follow=False)
         self._write(flush)
         self._count += 1
         self.position = flush.last + 1
@@ -164,12 +164,19 @@ class NumberedJournals:
         """Return the events that arrived since the last call; raise OSError if the mount fails."""
         self._check_mount()
         events: list[Event] = []
-        for writer in _names(self.folder):
+        for writer in self._writers():
             if writer != skip:
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
                     self._read(writer, seen, events)
         return events
+
+    def _writers(self) -> Iterator[str]:
+        """Yield the names of the writers' folders, as far as they have arrived."""
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name in self._seen or is_journal(entry):
+                    yield entry.name
 
     def _read(self, writer: str, seen: _Seen, events: list[Event]) -> None:
         """Add the new events of one writer to `events`, reading the longest files first."""

@@ -49,6 +49,7 @@ class Plan:
         cwd: the current folder of every task, as a POSIX path from code/.
         import_path: folders that Python imports from, as POSIX paths from code/.
         code_digest: digest of the frozen code, "" for a loop.
+        code_files: the files of the frozen code, which its digest covers; None in older plans.
         code_origin: "." if it was frozen from the project; None for a folder elsewhere.
         target: value of the metric that ends the sweep.
         sampler, seed: propose the parameters of deferred tasks.
@@ -80,6 +81,7 @@ class Plan:
     cwd: str = "."
     import_path: tuple[str, ...] = ()
     code_digest: str = ""
+    code_files: tuple[str, ...] | None = None
     code_origin: str | None = None
     metric: str | None = None
     goal: Literal["minimize", "maximize"] = "minimize"
@@ -231,6 +233,8 @@ def read_plan(file: Path) -> Plan:
         parts["cells"] = tuple(parts["cells"])
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
+        if parts.get("code_files") is not None:
+            parts["code_files"] = tuple(str(file) for file in parts["code_files"])
         parts["import_path"] = tuple(str(part) for part in parts.get("import_path", ()))
         parts["task_digests"] = tuple(str(part) for part in parts.get("task_digests", ()))
         if type(parts.get("kernels")) is dict:
@@ -275,6 +279,8 @@ def _check(plan: Plan) -> None:
     for folder in (plan.cwd, *plan.import_path):
         if folder != ".":
             _check_path("folder", folder)
+    for file in plan.code_files or ():
+        _check_path("code_files", file)
     if plan.program is not None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)

@@ -13,6 +13,7 @@ from colabctl.errors import UserError
 from colabctl.ledger.events import check_params
 from colabctl.ledger.plan import Plan
 from colabctl.sharedfs.files import read_file, write_whole
+from colabctl.sharedfs.links import link_error
 from colabctl.sharedfs.records import RESTORE, damaged
 from colabctl.sharedfs.rights import share
 
@@ -63,6 +64,8 @@ def _write(file: Path, content: bytes) -> None:
             share(file, lines.fileno())
             lines.write(content)
     except FileExistsError:  # someone declares the same sweep now, or was interrupted before
+        if file.is_symlink():
+            raise link_error(str(file)) from None
         if not _holds(file, content):
             write_whole(file, content)
 
@@ -250,7 +253,7 @@ class TaskFiles:
         return _Lines(declared, frozenset(differing), why, missing, whole)
 
     def _expand_lines(self, number: int) -> list[bytes]:
-        """Return the lines that were declared; raise UserError if they cannot be found."""
+        """Return the lines that were declared; raise UserError if they cannot be present."""
         if self._expand is None:
             raise UserError("sweep.yaml is not at hand")
         lines = [line.encode() for line in self._expand(self._plan.tasks_in(number))]

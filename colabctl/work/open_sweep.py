@@ -14,7 +14,7 @@ from colabctl.declared_tasks import DeclaredTasks
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.project.sweeps import find_sweep
+from colabctl.project.sweeps import check_links, find_sweep
 from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.names import slug
 from colabctl.task import Assignment
@@ -36,6 +36,7 @@ class OpenSweep:
     @classmethod
     def at(cls, root: Path, layout: SweepLayout) -> "OpenSweep":
         """Open the sweep in a folder; raise UserError if its plan cannot be read."""
+        check_links(root, layout)
         plan = read_plan(layout.plan)
         ledger = open_ledger(layout.journal, plan)
         declared = DeclaredTasks(layout, plan)
@@ -61,14 +62,15 @@ class OpenSweep:
 
     def code(self) -> Code:
         """Return the frozen code; raises as `fetch` does."""
-        return fetch(self.layout.code, self.plan.code_digest, self.plan.program)
+        plan = self.plan
+        return fetch(self.layout.code, plan.code_digest, plan.program, plan.code_files)
 
     def changed_code(self) -> list[str]:
         """Return the files of the frozen code that have changed where they were copied from."""
         if self.plan.code_origin is None or not self.plan.code_digest:
             return []
         try:
-            return changed(self.layout.code, self.root, self.plan.declared_at)
+            return changed(self.layout.code, self.root, self.plan.declared_at, self.plan.code_files)
         except (UserError, OSError):
             return []  # damaged, or it has not arrived yet: workers report that
 

@@ -242,7 +242,7 @@ class Session:
         code, root = scratch / "code", self.layout.root.absolute()
         folders = [scratch / str(number) / root.name for number in range(self.jobs)]
         try:
-            create(code, root, folders)
+            create(code, root, folders, plan.cwd)
             places = folders
         except OSError as error:
             self.tell(f"note: tasks run in {root}, not in a workspace, so code that is not frozen "

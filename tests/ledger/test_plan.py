@@ -106,22 +106,22 @@ OTHERS: dict[str, Any] = {
     "import_path": ["b"], "code_digest": "c", "code_origin": ".", "metric": "loss",
     "goal": "maximize", "max_retries": 2, "task_timeout": 1.0, "claims": "careful", "target": 0.0,
     "sampler": "tpe", "seed": 1, "early_terminate": {"type": "median"}, "declaration_digest": "d",
-    "task_digests": ["e"], "parameters": {"lr": True}, "process_tasks": 1,
+    "task_digests": ["e"], "code_files": ["f"], "parameters": {"lr": True}, "process_tasks": 1,
     "kernels": {**KERNELS, "fresh": True}, "keep_wandb": True,
     "cells": [{"values": {"d": 1}, "tasks": 2}],
 }  # fmt: skip
 
 
 def test_a_change_of_any_key_that_decides_what_runs_changes_the_digest() -> None:
-    told = {"declared_by", "declared_at", "made_with", "title", "format"}
-    assert {field.name for field in fields(Plan)} == OTHERS.keys() | told
+    only_shown = {"declared_by", "declared_at", "made_with", "title", "format"}
+    assert {field.name for field in fields(Plan)} == OTHERS.keys() | only_shown
     others = {
         **OTHERS,
         "kernels": KernelOptions.decode(OTHERS["kernels"]),
     }
     digests = {with_(**{key: value}).run_digest for key, value in others.items()}
     assert len(digests - {PLAN.run_digest}) == len(OTHERS)
-    assert {with_(**{key: "x"}).run_digest for key in told} == {PLAN.run_digest}
+    assert {with_(**{key: "x"}).run_digest for key in only_shown} == {PLAN.run_digest}
 
 
 @given(data=st.data(), key=st.sampled_from(sorted(OTHERS)))
@@ -131,6 +131,7 @@ def test_no_two_values_of_a_key_have_the_same_digest(data: st.DataObject, key: s
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
         max_leaves=4,
     )
+    pair: tuple[Any, Any]
     if key == "kernels":
         value = st.builds(KernelOptions, st.booleans(), st.integers(0, 3))
     pair = data.draw(value), data.draw(value)
