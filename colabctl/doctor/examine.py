@@ -178,7 +178,8 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
         )  # fmt: skip
     damaged = sweep.tasks.all_damage()
     for sentence in damaged:
-        yield Check("sweeps", "wrong", f"{name}: {sentence}", "restore that file")
+        what, _, fix = sentence.rpartition("; ")
+        yield Check("sweeps", "wrong", f"{name}: {what}", fix)
     yield from _clocks(name, ledger)
     yield from _versions(name, ledger)
     if not ledger.damage and not damaged:

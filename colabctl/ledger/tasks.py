@@ -192,7 +192,7 @@ class TaskFiles:
     def _describe(self, number: int, lines: _Lines) -> str:
         tasks = self._plan.tasks_in(number)
         if lines.declared is not None and not lines.differing:
-            return f"{lines.why}, but all of its lines are there"
+            return f"{lines.why}, but all of its lines are there; {RESTORE}"
         positions = sorted(lines.differing) if lines.declared is not None else range(len(tasks))
         first, count = task_name(tasks[positions[0]]), len(positions)
         which = f"task {first} does" if count == 1 else f"{count} tasks, the first {first}, do"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.code.frozen import Code, changed, fetch
+from colabctl.declared_tasks import DeclaredTasks
 from colabctl.errors import UserError
 from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
 from colabctl.project.layout import Layout, SweepLayout
@@ -17,7 +18,6 @@ from colabctl.project.sweeps import check_links, find_sweep
 from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.names import slug
 from colabctl.task import Assignment
-from colabctl.work.declared_tasks import DeclaredTasks
 from colabctl.work.identity import Identity
 from colabctl.work.tuner import Tuner
 

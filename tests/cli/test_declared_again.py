@@ -36,10 +36,6 @@ def swap_code(sweep: Path) -> None:
     plan_with(code_digest=Code({name: other.encode()}).digest)(sweep)
 
 
-def add_module(sweep: Path) -> None:
-    (sweep / "code/json.py").write_text("")
-
-
 def swap_tasks(sweep: Path) -> None:
     file = sweep / "tasks/00000.jsonl"
     file.write_text(file.read_text().replace('"x":1', '"x":9'))
@@ -66,7 +62,6 @@ def unreadable_declaration(sweep: Path) -> None:
     ("change", "shown"),
     [
         (swap_code, "code: notebooks/ana/train.py changed"),
-        (add_module, "code: json.py only in the sweep"),
         (swap_tasks, "plan.json: the digests of tasks/00000.jsonl differ"),
         (swap_tasks_and_declaration, "-    - 9"),
         (other_declaration, "sweep.yaml is not the file that plan.json was made with"),
@@ -103,6 +98,18 @@ def test_a_sweep_that_was_changed_is_refused_and_not_approved(
     assert everything(project.root) == before
     assert project.run("work", "s", **bens).code == 1
     assert project.results("s") == []
+
+
+def test_a_file_that_was_added_to_the_code_never_runs(
+    project: Project, say: Say, file: Path
+) -> None:
+    say("sweep", str(file))
+    for folder in ("", "notebooks/ana/"):
+        pwned = f"open({str(project.root / 'pwned')!r}, 'w')\n"
+        project.write(f"sweeps/s/code/{folder}json.py", pwned)
+    assert say("sweep", str(file)).code == 0
+    assert project.run("work", "s").code == 0
+    assert not (project.root / "pwned").exists()
 
 
 def test_what_was_changed_since_the_approval_is_named(
