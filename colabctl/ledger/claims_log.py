@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.events import Event, parse
 
 _TAIL = 256  # bytes before our position that must still be there
 _MOST_AT_ONCE = 1 << 26  # bytes; far more than workers claim between two claims of one
@@ -69,16 +69,16 @@ class ClaimsLog:
         if not is_same or lines.pop():
             return False
         try:
-            for line in lines:
-                self._add(json.loads(line), now)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            for body in parse(lines):
+                self._add(body, now)
+        except (ValueError, TypeError, KeyError):
             return False
         return True
 
     def _add(self, body: dict[str, Any], now: float) -> None:
-        writer, n, tasks = str(body["writer"]), int(body["n"]), list(map(int, body["tasks"]))
+        writer, n = str(body["writer"]), int(body["n"])
         if n > self._numbers.get(writer, -1):
-            self._entries[writer, n] = _Entry(now + self._lease, tasks)
+            self._entries[writer, n] = _Entry(now + self._lease, list(map(int, body["tasks"])))
 
     def append(self, handle: int, claim: Event) -> None:
         """Add a claim of this process; raise OSError if it was not written completely."""
