@@ -11,19 +11,21 @@ from colabctl.ledger.plan import (
     read_plan,
 )
 from colabctl.ledger.sweep_state import Proposal, SweepState, Writer, params_of
-from colabctl.ledger.task_state import TaskState
+from colabctl.ledger.task_state import STATUSES, Status, TaskState
 from colabctl.ledger.tasks import TaskFiles, TaskLine, task_name, write_tasks
 from colabctl.ledger.unreported import lack, listed, meant
 
 __all__ = [
     "FORMAT",
     "OUTCOME_KINDS",
+    "STATUSES",
     "Claim",
     "Event",
     "Kind",
     "Ledger",
     "Plan",
     "Proposal",
+    "Status",
     "SweepState",
     "TaskFiles",
     "TaskLine",

@@ -6,18 +6,21 @@ not arrived yet. A line that is not an event is damage: it is reported, and the 
 """
 
 import errno
+import io
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colabctl.ledger.events import Event, check, parse
-from colabctl.ledger.journal import Damage
+from colabctl.ledger.events import check, parse
+from colabctl.ledger.journal import Damage, Read
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.rights import make_folder, share
 
 _FILE = "events.jsonl"
-_MOST_AT_ONCE = 1 << 28  # bytes read of one journal; the next refresh reads the rest
+_AT_ONCE = 1 << 20  # bytes that are read and parsed together
+_LONGEST = 1 << 28  # bytes of a line
 
 
 class AppendedStore:
@@ -77,19 +80,17 @@ class AppendedJournals:
         """Return the store of a new journal, or of one that continues at `position`."""
         return AppendedStore(self.folder / name, position)
 
-    def new_events(self, skip: str) -> list[Event]:
-        """Return the events that have arrived since the last call, in each writer's order."""
-        events: list[Event] = []
+    def new_events(self, skip: str) -> Iterator[Read]:
+        """Yield the events that have arrived since the last call, in each writer's order."""
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name not in self._cursors and entry.is_dir():
                     self._cursors[entry.name] = _Cursor(self.folder / entry.name / _FILE)
         for writer, cursor in self._cursors.items():
             if writer != skip:
-                self._read(writer, cursor, events)
-        return events
+                yield from self._read(writer, cursor)
 
-    def _read(self, writer: str, cursor: _Cursor, events: list[Event]) -> None:
+    def _read(self, writer: str, cursor: _Cursor) -> Iterator[Read]:
         try:
             status = os.stat(cursor.file)  # noqa: PTH116 - called very often
             if not stat.S_ISREG(status.st_mode):  # a pipe might never end
@@ -98,7 +99,8 @@ class AppendedJournals:
                 return
             with cursor.file.open("rb", buffering=0) as file:
                 file.seek(cursor.offset)
-                data = file.read(_MOST_AT_ONCE)
+                for lines in _complete_lines(file):
+                    yield from self._events(writer, cursor, lines)
         except FileNotFoundError:
             return  # it has not arrived yet
         except OSError as error:
@@ -107,21 +109,31 @@ class AppendedJournals:
             damage = Damage(cursor.file, cursor.lines + 1, error.strerror or str(error))
             if damage not in self.damage:
                 self.damage.append(damage)
-            return
-        length = data.rfind(b"\n") + 1
-        lines = data[:length].split(b"\n")[:-1]
-        for number, body in enumerate(parse(lines), cursor.lines + 1):
+
+    def _events(self, writer: str, cursor: _Cursor, lines: list[bytes]) -> Iterator[Read]:
+        for line, body in zip(lines, parse(lines), strict=True):
+            cursor.lines += 1
+            cursor.offset += len(line) + 1
             try:
                 event = check(body, writer, self.total)
                 if event.n < cursor.next:
                     raise ValueError(f"event {event.n} is repeated")
             except ValueError as error:
-                self.damage.append(Damage(cursor.file, number, str(error)))
+                self.damage.append(Damage(cursor.file, cursor.lines, str(error)))
                 continue
             if event.n > cursor.next:
                 missing = f"events {cursor.next} to {event.n - 1} are missing before it"
-                self.damage.append(Damage(cursor.file, number, missing))
+                self.damage.append(Damage(cursor.file, cursor.lines, missing))
             cursor.next = event.n + 1
-            events.append(event)
-        cursor.lines += len(lines)
-        cursor.offset += length
+            yield event, line
+
+
+def _complete_lines(file: io.RawIOBase) -> Iterator[list[bytes]]:
+    """Yield lists of the lines that are left in a file, as far as they have their newlines."""
+    rest = b""
+    while data := file.read(max(_AT_ONCE, len(rest))):  # a long line doubles what is read
+        *lines, rest = (rest + data).split(b"\n")
+        if lines:
+            yield lines
+        elif len(rest) > _LONGEST:
+            return

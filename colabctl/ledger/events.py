@@ -25,6 +25,7 @@ A line is a JSON object with the three parts of every event and the parts of its
 
 import json
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -40,6 +41,8 @@ KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS
 # Times outside 2001-2100 are damage: no clock is that wrong, and one such event would move the
 # ledger time of every reader.
 _EARLIEST, _LATEST = 1e9, 4.1e9
+
+_MOST_EVENTS = 1 << 53  # of one writer
 
 _DEEPEST = 50  # levels of lists and maps in a metric; readers recurse into them
 
@@ -72,11 +75,11 @@ class Event(NamedTuple):
     writer: str
     n: int
     kind: str
-    body: dict[str, Any]
+    body: Mapping[str, Any]
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The metrics of an outcome; quicker than `outcome` for views of many tasks."""
+        """The metrics of an outcome."""
         return self.body.get("metrics", {})  # type: ignore[no-any-return]
 
     @property
@@ -104,7 +107,7 @@ class Event(NamedTuple):
         return []
 
 
-def encode(n: int, t: float, kind: str, parts: dict[str, Any]) -> bytes:
+def encode(n: int, t: float, kind: str, parts: Mapping[str, Any]) -> bytes:
     """Return the line of an event, newline included.
 
     Numbers that are not finite are written as Python's json writes them: NaN, Infinity.
@@ -143,7 +146,7 @@ def check(body: Any, writer: str, total: int) -> Event:
     n: Any = body.pop("n", None)
     t: Any = body.pop("t", None)
     kind: Any = body.pop("event", None)
-    if type(n) is not int or n < 0:
+    if type(n) is not int or not 0 <= n < _MOST_EVENTS:
         raise ValueError("n is not a number")
     if type(t) not in (float, int) or not _EARLIEST < t < _LATEST:
         raise ValueError("t is not a time")

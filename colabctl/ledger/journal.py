@@ -5,12 +5,16 @@ two kinds: one growing file (appended.py), for file systems where every machine 
 once; and small files written once (numbered.py), for mounts that upload complete files later.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event, encode
+
+
+Read = tuple[Event, bytes]
+"""An event, and the line that it was read from, without its newline."""
 
 
 class Damage(NamedTuple):
@@ -31,8 +35,8 @@ class Journals(Protocol):
     def damage(self) -> list[Damage]:
         """The lines that could not be read."""
 
-    def new_events(self, skip: str) -> list[Event]:
-        """Return the events that have arrived since the last call, except the writer `skip`'s."""
+    def new_events(self, skip: str) -> Iterator[Read]:
+        """Yield the events that have arrived since the last call, except the writer `skip`'s."""
 
     def create(self, name: str, position: int = 0) -> "Store":
         """Return the store of a new journal, whose name was never used before.

@@ -1,20 +1,22 @@
 """The ledger of a sweep in one process: reads events, records its own, and claims tasks."""
 
+import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.appended import AppendedJournals
 from colabctl.ledger.choice import choose, choose_apart
 from colabctl.ledger.clock import Clock
-from colabctl.ledger.events import Event
-from colabctl.ledger.journal import Damage, Journals, JournalWriter
+from colabctl.ledger.journal import Damage, Journals, JournalWriter, Read
 from colabctl.ledger.numbered import NumberedJournals
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.sweep_state import SweepState
+from colabctl.ledger.unreported import lack
 from colabctl.sharedfs.mounts import Anchor
 
 Parts = dict[str, Any]
@@ -31,7 +33,9 @@ class Ledger:
     ) -> None:
         self._journals = journals
         reaches = None if plan.target is None else plan.reaches_target
-        self.state = SweepState(plan.total, plan.max_retries, plan.lease, reaches)
+        self.state = SweepState(
+            plan.total, plan.max_retries, plan.lease, reaches, partial(_measure, plan)
+        )
         self.clock = Clock(wall)
         self._plan = plan
         self._writer: JournalWriter | None = None
@@ -48,13 +52,14 @@ class Ledger:
         """Name of this process's journal; "" before `join`."""
         return self._writer.name if self._writer else ""
 
-    def refresh(self) -> list[Event]:
-        """Read the events that have arrived since the last call, and return them."""
-        events = self._journals.new_events(skip=self.name)
-        for event in events:
+    def refresh(self) -> int:
+        """Read the events that have arrived since the last call; return how many."""
+        return self.state.read(self._observed(self._journals.new_events(skip=self.name)))
+
+    def _observed(self, arrived: Iterator[Read]) -> Iterator[Read]:
+        for event, line in arrived:
             self.clock.observe(event.t)
-        self.state.add(events)
-        return events
+            yield event, line
 
     def join(self, name: str) -> None:
         """Start a journal under a name that was never used before."""
@@ -150,6 +155,12 @@ class Ledger:
                 self._append([("released", {"tasks": chosen})])
                 raise
         return claims
+
+
+def _measure(plan: Plan, metrics: Mapping[str, Any]) -> tuple[float, bool]:
+    """Return the sweep's metric, NaN without one, and whether the metrics lack it."""
+    number = plan.number_of(metrics)
+    return (math.nan, bool(lack(plan, metrics))) if number is None else (number, False)
 
 
 def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time) -> Ledger:

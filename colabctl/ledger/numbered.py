@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from colabctl.ledger.events import Event, check, parse
-from colabctl.ledger.journal import Damage
+from colabctl.ledger.events import check, parse
+from colabctl.ledger.journal import Damage, Read
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.rights import make_folder
@@ -160,19 +160,17 @@ class NumberedJournals:
         """Return the store of a new journal, or of one that continues at `position`."""
         return NumberedStore(self.folder / name, self._check_mount, position)
 
-    def new_events(self, skip: str) -> list[Event]:
-        """Return the events that arrived since the last call; raise OSError if the mount fails."""
+    def new_events(self, skip: str) -> Iterator[Read]:
+        """Yield the events that arrived since the last call; raise OSError if the mount fails."""
         self._check_mount()
-        events: list[Event] = []
         for writer in _names(self.folder):
             if writer != skip:
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
-                    self._read(writer, seen, events)
-        return events
+                    yield from self._read(writer, seen)
 
-    def _read(self, writer: str, seen: _Seen, events: list[Event]) -> None:
-        """Add the new events of one writer to `events`, reading the longest files first."""
+    def _read(self, writer: str, seen: _Seen) -> Iterator[Read]:
+        """Yield the new events of one writer, reading the longest files first."""
         files = [
             (first - last, first, last, path)
             for path, first, last in self._list(writer, seen)
@@ -180,11 +178,11 @@ class NumberedJournals:
         ]
         for _, first, last, path in sorted(files):
             if seen.lacks(first, last):
-                for event in self._events(path, writer, first, last):
+                for event, line in self._events(path, writer, first, last):
                     if seen.add(event.n):
-                        events.append(event)
                         if event.kind == "end":
                             seen.ended_with = event.n
+                        yield event, line
 
     def _list(self, writer: str, seen: _Seen) -> Iterator[tuple[Path, int, int]]:
         """Yield the files that may have new events, with the numbers of the first and last."""
@@ -205,7 +203,7 @@ class NumberedJournals:
                 if match:
                     yield folder / name, int(match[1]), int(match[2])
 
-    def _events(self, path: Path, writer: str, first: int, last: int) -> list[Event]:
+    def _events(self, path: Path, writer: str, first: int, last: int) -> list[Read]:
         """Return the events in a file; none if it has not arrived completely."""
         try:
             self.files_read += 1
@@ -220,8 +218,8 @@ class NumberedJournals:
         lines = data.split(b"\n")[:-1]
         if len(lines) != last - first + 1:
             return []
-        events: list[Event] = []
-        for number, body in enumerate(parse(lines)):
+        events: list[Read] = []
+        for number, (line, body) in enumerate(zip(lines, parse(lines), strict=True)):
             try:
                 event = check(body, writer, self.total)
                 if event.n != first + number:
@@ -229,7 +227,7 @@ class NumberedJournals:
             except ValueError as error:
                 self._damage[path] = Damage(path, number + 1, str(error))
                 return []
-            events.append(event)
+            events.append((event, line))
         self._damage.pop(path, None)
         return events
 

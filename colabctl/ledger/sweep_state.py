@@ -1,103 +1,25 @@
 """The state of a sweep, updated as events arrive, in any order."""
 
-from bisect import bisect_right, insort
+import math
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, overload
 
-from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event, event_order
-from colabctl.ledger.task_state import Status, TaskState, fold
+from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event, encode, event_order
+from colabctl.ledger.journal import Read
+from colabctl.ledger.state.columns import Columns
+from colabctl.ledger.state.event_log import EventLog
+from colabctl.ledger.state.open_tasks import OpenTasks
+from colabctl.ledger.state.writer import Writer
+from colabctl.ledger.task_state import STATUSES, Status, TaskState, fold
 from colabctl.ledger.tasks import TaskFiles
 
+Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
+"""Returns the sweep's metric, NaN without one, and whether the metrics lack it."""
 
-class Writer:
-    """One writer: who it is, and when it was alive, in ledger time."""
-
-    __slots__ = (
-        "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member",
-        "name", "pid", "pruned", "started", "times", "version", "wall",
-    )  # fmt: skip
-
-    def __init__(self, name: str, lease: float) -> None:
-        self.name = name
-        self.lease = lease  # the sweep's until its start event arrives
-        self.member = self.host = ""
-        self.pid = 0
-        self.jobs = 1
-        self.started: float | None = None
-        self.version = ""
-        self.wall: float | None = None  # time of its own clock when it started
-        self.ended: float | None = None
-        self.times: list[float] = []  # of its events, ascending
-        self.done = self.pruned = self.failed = 0  # done includes pruned
-        self.contested: set[int] = set()  # tasks that another writer has claimed too
-        self.horizon = 0.0  # time of the latest claim of a contested task, see _note_rivals
-
-    def lives_at(self, t: float) -> bool:
-        """Whether this writer's lease covers ledger time `t`, by the events read so far."""
-        if self.ended is not None and self.ended <= t:
-            return False
-        earlier = bisect_right(self.times, t)
-        return earlier > 0 and t < self.times[earlier - 1] + self.lease
-
-    @property
-    def last_seen(self) -> float:
-        """Ledger time of the latest event."""
-        return self.times[-1] if self.times else 0.0
-
-    @property
-    def is_worker(self) -> bool:
-        """Whether this is a worker, not a command such as `pause` or `retry`."""
-        return self.started is not None
-
-    def see(self, event: Event) -> None:
-        """Update this writer by one of its events."""
-        t = event.t
-        if not self.times or t > self.times[-1]:
-            self.times.append(t)
-        elif t < self.times[-1]:
-            insort(self.times, t)
-        if event.kind == "start":
-            self.started = t
-            self.member, self.host = event.body["member"], event.body["host"]
-            self.pid, self.jobs = event.body["pid"], event.body["jobs"]
-            self.lease = event.body["lease"]
-            self.version, self.wall = str(event.body.get("version", "")), event.body.get("wall")
-        elif event.kind == "end":
-            self.ended = t if self.ended is None else min(self.ended, t)
-
-
-class OpenTasks:
-    """A set of task indices; `items` is a list, so k of them can be sampled in O(k)."""
-
-    def __init__(self, total: int) -> None:
-        self.items = list(range(total))
-        self._positions: list[int | None] = list(range(total))
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.items)
-
-    def __contains__(self, index: int) -> bool:
-        return self._positions[index] is not None
-
-    def add(self, index: int) -> None:
-        """Add a task, if it is not in the set."""
-        if self._positions[index] is None:
-            self._positions[index] = len(self.items)
-            self.items.append(index)
-
-    def discard(self, index: int) -> None:
-        """Remove a task, if it is in the set."""
-        position = self._positions[index]
-        if position is not None:
-            last = self.items.pop()
-            if last != index:
-                self.items[position] = last
-                self._positions[last] = position
-            self._positions[index] = None
+_OPEN = TaskState()
+_HELD = STATUSES.index("held")
 
 
 class Proposal(NamedTuple):
@@ -107,16 +29,23 @@ class Proposal(NamedTuple):
     distributions: dict[str, Any] | None = None
 
 
+def _no_metric(metrics: Mapping[str, Any]) -> tuple[float, bool]:  # noqa: ARG001 - a Measure
+    return math.nan, False
+
+
 class SweepState:
     """The states of all tasks and writers of a sweep.
 
-    Only `add` changes it. The same events, in any order and any batches, lead to the same state.
+    Only `add` and `read` change it. The same events, in any order and any batches, lead to the same
+    state. Almost all tasks are simple: one claim, and at most one outcome, later and by the same
+    writer. Their states are read off the columns. The events of all others are folded.
 
     Args:
         total: number of tasks.
         max_retries: number of failed attempts after which a task may be claimed again.
         lease: seconds, for a writer whose start event has not arrived.
         reaches: returns whether metrics reach the sweep's target; None if it has none.
+        measure: returns the value of the sweep's metric.
 
     """
 
@@ -126,50 +55,206 @@ class SweepState:
         max_retries: int,
         lease: float,
         reaches: Callable[[Mapping[str, Any]], bool] | None = None,
+        measure: Measure = _no_metric,
     ) -> None:
         self.total = total
-        self.tasks: list[TaskState] = [TaskState()] * total
+        self.log = EventLog()
+        self.columns = Columns(total)
+        self.others: dict[int, list[int]] = {}  # numbers of the events of tasks not simple
+        self.tasks = Tasks(self)
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.control: Event | None = None
-        self.progress: dict[int, list[Event]] = {}  # events of running attempts, by task
-        self.revision = 0  # number of calls of add
+        self.progress: dict[int, list[int]] = {}  # numbers of events of running attempts, by task
+        self.revision = 0  # number of calls of add and read
+        self.reached: dict[int, int] = {}  # tasks that reach the target, with their outcomes
+        self._states: dict[int, TaskState] = {}  # of tasks not simple
         self._reaches = reaches
-        self._reached: dict[int, Event] = {}
-        self._events: dict[int, list[Event]] = {}
+        self._measure = measure
         self._max_retries = max_retries
         self._lease = lease
 
     def add(self, events: Iterable[Event]) -> None:
-        """Add new events, and fold their tasks again."""
+        """Add new events that were not read from a line."""
+        self.read((e, encode(e.n, e.t, e.kind, dict(e.body)).rstrip()) for e in events)
+
+    def read(self, arrived: Iterable[Read]) -> int:
+        """Add new events, fold their tasks again, and return how many events there were."""
         touched: set[int] = set()
         self.revision += 1
-        for event in events:
-            writer = self.writers.get(event.writer)
-            if writer is None:
-                writer = self.writers[event.writer] = Writer(event.writer, self._lease)
-            writer.see(event)
-            if event.t <= writer.horizon or (event.kind == "start" and writer.contested):
-                touched |= writer.contested
-            kind = event.kind
-            if kind in PROGRESS_KINDS:
-                self.progress.setdefault(event.body["task"], []).append(event)
-                continue
-            if kind in CONTROL_KINDS:
-                if self.control is None or event_order(event) > event_order(self.control):
-                    self.control = event
-                continue
-            writer.done += kind in ("done", "pruned")
-            writer.pruned += kind == "pruned"
-            writer.failed += kind == "failed"
-            for index in event.tasks():
-                self._events.setdefault(index, []).append(event)
-                touched.add(index)
-        for index in touched:
-            self._fold(index)
+        count = 0
+        try:
+            for count, (event, line) in enumerate(arrived, 1):  # noqa: B007 - used below
+                writer = self.writers.get(event.writer)
+                if writer is None:
+                    writer = self._new_writer(event.writer)
+                writer.see(event)
+                if writer.contested and (event.t <= writer.horizon or event.kind == "start"):
+                    touched |= writer.contested
+                self._take(event, line, writer, touched)
+        finally:  # reading may fail after some events
+            for index in touched:
+                self._fold(index)
+        return count
+
+    def _new_writer(self, name: str) -> Writer:
+        self.log.names.append(name)
+        writer = self.writers[name] = Writer(name, len(self.writers), self._lease)
+        return writer
+
+    def _take(self, event: Event, line: bytes, writer: Writer, touched: set[int]) -> None:
+        """Record an event, and change the states of the tasks that stay simple."""
+        t, name, n, kind, body = event
+        columns, log = self.columns, self.log
+        if kind in ("done", "pruned"):
+            index = body["task"]
+            number = log.add(t, writer.number, n, kind, line)
+            claim = columns.claims[index]
+            if (
+                claim >= 0
+                and columns.outcomes[index] < 0
+                and log.writers[claim] == writer.number
+                and (log.times[claim], log.numbers[claim]) < (t, n)
+            ):
+                self.held[name].discard(index)
+                self.counts["held"] -= 1
+                self._finish(index, "done" if kind == "done" else "pruned", number, event)
+            else:
+                self._add_other(index, number, touched)
+        elif kind == "claim":
+            held = self.held.setdefault(name, set())
+            for index, number in self._claims(event, line, writer):
+                if columns.statuses[index] or index in self.others:
+                    self._add_other(index, number, touched)
+                    continue
+                columns.statuses[index], columns.claims[index] = _HELD, number
+                self.open.discard(index)
+                held.add(index)
+                self.counts["open"] -= 1
+                self.counts["held"] += 1
+        elif kind in PROGRESS_KINDS:
+            number = log.add(t, writer.number, n, kind, line)
+            self.progress.setdefault(body["task"], []).append(number)
+        elif kind in CONTROL_KINDS:
+            if self.control is None or event_order(event) > event_order(self.control):
+                self.control = event
+        elif tasks := event.tasks():
+            number = log.add(t, writer.number, n, kind, line)
+            for index in tasks:
+                self._add_other(index, number, touched)
+
+    def _claims(self, event: Event, line: bytes, writer: Writer) -> Iterator[tuple[int, int]]:
+        """Record a claim; yield each of its tasks, and the number of its event in the log.
+
+        A claim that proposes parameters is recorded once for each task, with the task's part alone:
+        else whoever asks for the parameters of one task would parse those of all.
+        """
+        t, _, n, _, body = event
+        proposed = body.get("params")
+        if not proposed:
+            number = self.log.add(t, writer.number, n, "claim", line)
+            for index, _ in body["tasks"]:
+                yield index, number
+            return
+        for index, attempt in body["tasks"]:
+            parts: dict[str, Any] = {"tasks": [[index, attempt]]}
+            if (key := str(index)) in proposed:
+                parts["params"] = {key: proposed[key]}
+            own = encode(n, t, "claim", parts)
+            yield index, self.log.add(t, writer.number, n, "claim", own)
+
+    def _add_other(self, index: int, number: int, touched: set[int]) -> None:
+        """Add an event of a task that is not simple, or not any more."""
+        numbers = self.others.get(index)
+        if numbers is None:
+            columns = self.columns
+            self._states[index] = self._simple(index)._replace(event=None)
+            earlier = (columns.claims[index], columns.outcomes[index])
+            numbers = self.others[index] = [each for each in earlier if each >= 0]
+            columns.claims[index] = -1
+        numbers.append(number)
+        touched.add(index)
+
+    def _finish(self, index: int, status: Status, number: int, event: Event) -> None:
+        """Set the outcome of a task that an event has finished."""
+        columns = self.columns
+        columns.statuses[index], columns.outcomes[index] = STATUSES.index(status), number
+        self.counts[status] += 1
+        if status == "done":
+            metrics = event.metrics
+            columns.values[index], columns.lacking[index] = self._measure(metrics)
+            if self._reaches is not None and self._reaches(metrics):
+                self.reached[index] = number
+
+    # -- what is known of a task -----------------------------------------------------------------
+
+    def task(self, index: int) -> TaskState:
+        """Return the state of a task."""
+        if index in self.others:
+            state = self._states[index]
+            number = self.columns.outcomes[index]
+            return state if number < 0 else state._replace(event=self.log.event(number))
+        return self._simple(index)
+
+    def _simple(self, index: int) -> TaskState:
+        columns = self.columns
+        claim = columns.claims[index]
+        if claim < 0:
+            return _OPEN
+        outcome = columns.outcomes[index]
+        if outcome < 0:
+            claimed = self.log.event(claim)
+            return TaskState("held", claimed.writer, claimed.t, 1)
+        return TaskState(columns.status(index), attempts=1, event=self.log.event(outcome))
+
+    def _fold(self, index: int) -> None:
+        numbers = self.others[index]
+        events = list(map(self.log.event, numbers))
+        old, new = self._states[index], fold(events, self.lives_at, self._max_retries)
+        self._note_rivals(index, events)
+        self._states[index] = new._replace(event=None)
+        self.duplicates += new.duplicates - old.duplicates
+        columns = self.columns
+        outcome = next((n for n, each in zip(numbers, events, strict=True) if each is new.event), -1)
+        if new.status != old.status or columns.outcomes[index] != outcome:
+            self.counts[old.status] -= 1
+            self.reached.pop(index, None)
+            columns.values[index], columns.lacking[index] = math.nan, False
+            if new.event is None:
+                columns.statuses[index], columns.outcomes[index] = STATUSES.index(new.status), -1
+                self.counts[new.status] += 1
+            else:
+                self._finish(index, new.status, outcome, new.event)
+        if new.status != old.status:
+            if new.status == "open":
+                self.open.add(index)
+            else:
+                self.open.discard(index)
+        if new.holder != old.holder:
+            if old.holder is not None:
+                self.held[old.holder].discard(index)
+            if new.holder is not None:
+                self.held.setdefault(new.holder, set()).add(index)
+
+    def _note_rivals(self, index: int, events: list[Event]) -> None:
+        """Note that events of these writers that arrive later may change whose claim counts.
+
+        Example: ana, with a lease of 60 s, claims a task at 100, and ben claims it at 170. By the
+        events read so far, ana has been silent since 100, so ben holds the task. Then ana's
+        heartbeat of 150 arrives. Her lease lasted until 210, so ben's claim is void and ana holds
+        the task. Events of ana's after the last claim, 170 (the horizon), change nothing, except
+        her start event, which has the length of her lease.
+        """
+        if all(event.writer == events[0].writer for event in events):
+            return
+        claims = [event for event in events if event.kind == "claim"]
+        for event in claims:
+            writer = self.writers[event.writer]
+            writer.contested.add(index)
+            writer.horizon = max(writer.horizon, *(claim.t for claim in claims))
 
     def lives_at(self, name: str, t: float) -> bool:
         """Whether the lease of the writer called `name` covers ledger time `t`."""
@@ -201,9 +286,9 @@ class SweepState:
 
         The first such outcome stops the sweep, as `stop` does, so `resume` continues it.
         """
-        if not self._reached:
+        if not self.reached:
             return False
-        first = min(map(event_order, self._reached.values()))
+        first = min(event_order(self.log.event(number)) for number in self.reached.values())
         return self.control is None or bool(first > event_order(self.control))
 
     def lapsed(self, now: float) -> list[int]:
@@ -221,7 +306,15 @@ class SweepState:
 
     def events_of(self, index: int) -> list[Event]:
         """Return the events that decide the state of a task, in order."""
-        return sorted(self._events.get(index, []), key=event_order)
+        numbers = self.others.get(index)
+        if numbers is None:
+            claim, outcome = self.columns.claims[index], self.columns.outcomes[index]
+            return [self.log.event(number) for number in (claim, outcome) if number >= 0]
+        return sorted(map(self.log.event, numbers), key=event_order)
+
+    def failures_of(self, index: int) -> list[Event]:
+        """Return the failed attempts at a task, in order."""
+        return [event for event in self.events_of(index) if event.kind == "failed"]
 
     def reports_of(self, index: int) -> list[tuple[float | None, dict[str, Any]]]:
         """Return the intermediate values of one attempt as (step, values).
@@ -259,7 +352,8 @@ class SweepState:
 
     def _progress_of_attempt(self, index: int, kind: str, *, latest: bool = True) -> list[Event]:
         """Return the events of the attempt that counts, else of the latest (or first) attempt."""
-        events = [event for event in self.progress.get(index, ()) if event.kind == kind]
+        reported = map(self.log.event, self.progress.get(index, ()))
+        events = [event for event in reported if event.kind == kind]
         if not events:
             return []
         events.sort(key=event_order)
@@ -275,45 +369,25 @@ class SweepState:
             counting = attempt(held[-1] if held else events[-1 if latest else 0])
         return [event for event in events if attempt(event) == counting]
 
-    def _fold(self, index: int) -> None:
-        events = self._events[index]
-        old = self.tasks[index]
-        new = fold(events, self.lives_at, self._max_retries)
-        if len(events) > 1 and any(event.writer != events[0].writer for event in events):
-            self._note_rivals(index, events)
-        self.tasks[index] = new
-        if self._reaches is not None and new.event is not old.event:
-            self._reached.pop(index, None)
-            if new.event and new.status == "done" and self._reaches(new.event.metrics):
-                self._reached[index] = new.event
-        self.duplicates += new.duplicates - old.duplicates
-        if new.status != old.status:
-            self.counts[old.status] -= 1
-            self.counts[new.status] += 1
-            if new.status == "open":
-                self.open.add(index)
-            else:
-                self.open.discard(index)
-        if new.holder != old.holder:
-            if old.holder is not None:
-                self.held[old.holder].discard(index)
-            if new.holder is not None:
-                self.held.setdefault(new.holder, set()).add(index)
+class Tasks(Sequence[TaskState]):
+    """The states of all tasks, made when they are asked for."""
 
-    def _note_rivals(self, index: int, events: list[Event]) -> None:
-        """Note that events of these writers that arrive later may change whose claim counts.
+    def __init__(self, state: SweepState) -> None:
+        self._state = state
 
-        Example: ana, with a lease of 60 s, claims a task at 100, and ben claims it at 170. By the
-        events read so far, ana has been silent since 100, so ben holds the task. Then ana's
-        heartbeat of 150 arrives. Her lease lasted until 210, so ben's claim is void and ana holds
-        the task. Events of ana's after the last claim, 170 (the horizon), change nothing, except
-        her start event, which has the length of her lease.
-        """
-        claims = [event for event in events if event.kind == "claim"]
-        for event in claims:
-            writer = self.writers[event.writer]
-            writer.contested.add(index)
-            writer.horizon = max(writer.horizon, *(claim.t for claim in claims))
+    def __len__(self) -> int:
+        return self._state.total
+
+    @overload
+    def __getitem__(self, index: int) -> TaskState: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[TaskState]: ...
+
+    def __getitem__(self, index: int | slice) -> TaskState | list[TaskState]:
+        if isinstance(index, slice):
+            return [self._state.task(each) for each in range(*index.indices(len(self)))]
+        return self._state.task(range(len(self))[index])
 
 
 def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:

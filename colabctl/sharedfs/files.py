@@ -4,6 +4,7 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from colabctl.sharedfs.rights import share
@@ -42,20 +43,20 @@ def _open_nonblocking(path: str, flags: int) -> int:
     return os.open(path, flags | _NONBLOCK)
 
 
-def write_once(path: Path, data: bytes) -> None:
-    """Write a new file in place, without renaming or deleting anything, as a Drive mount needs.
+def write_once(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write a new file, given whole or in pieces, in place, without renaming or deleting anything, as a Drive mount needs.
 
     For names that only one writer uses. Raises FileExistsError if the name was used before. After
     any other OSError, part of the file may be there.
     """
     with path.open("xb") as file:
         share(path, file.fileno())
-        file.write(data)
+        file.writelines([data] if isinstance(data, bytes) else data)
         file.flush()
         os.fsync(file.fileno())
 
 
-def write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write a new file; after any other OSError than FileExistsError, there is no file."""
     try:
         write_once(path, data)
@@ -66,7 +67,7 @@ def write_new(path: Path, data: bytes) -> None:
         raise
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write or replace a file; a reader on this machine sees all old or all new content."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     write_new(temporary, data)

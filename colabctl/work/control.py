@@ -23,8 +23,7 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
     sweep.ledger.refresh()
     failed = {
         task_name(index): index
-        for index, task in enumerate(sweep.ledger.state.tasks)
-        if task.status == "failed"
+        for index in sweep.ledger.state.columns.having("failed")
     }
     for name in names or ():
         if name not in failed:

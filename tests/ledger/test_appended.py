@@ -29,6 +29,10 @@ def write(journals: AppendedJournals, name: str, *kinds: str) -> list[Event]:
     return dated
 
 
+def new(journals: AppendedJournals, skip: str = "") -> list[Event]:
+    return [event for event, _ in journals.new_events(skip)]
+
+
 def kinds(events: list[Event]) -> list[tuple[str, int, str]]:
     return [(event.writer, event.n, event.kind) for event in events]
 
@@ -37,13 +41,13 @@ def test_an_event_is_read_once_with_its_writer_and_number(
     journals: AppendedJournals,
 ) -> None:
     write(journals, "ana", "heartbeat", "pause")
-    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat"), ("ana", 1, "pause")]
-    assert journals.new_events(skip="") == []
+    assert kinds(new(journals)) == [("ana", 0, "heartbeat"), ("ana", 1, "pause")]
+    assert new(journals) == []
 
 
 def test_the_skipped_journal_is_not_read(journals: AppendedJournals) -> None:
     write(journals, "ana", "heartbeat")
-    assert journals.new_events(skip="ana") == []
+    assert new(journals, skip="ana") == []
 
 
 def test_a_line_without_its_newline_has_not_arrived_yet(
@@ -53,9 +57,9 @@ def test_a_line_without_its_newline_has_not_arrived_yet(
     file = tmp_path / "ana" / "events.jsonl"
     content = file.read_bytes()
     file.write_bytes(content[:-5])
-    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat")]
+    assert kinds(new(journals)) == [("ana", 0, "heartbeat")]
     file.write_bytes(content)
-    assert kinds(journals.new_events(skip="")) == [("ana", 1, "pause")]
+    assert kinds(new(journals)) == [("ana", 1, "pause")]
 
 
 def test_a_damaged_line_is_named_with_its_file_and_the_other_lines_count(
@@ -66,7 +70,7 @@ def test_a_damaged_line_is_named_with_its_file_and_the_other_lines_count(
     lines = file.read_bytes().splitlines(keepends=True)
     lines[1] = b'{"n":1,"t":17\0\0\0\n'
     file.write_bytes(b"".join(lines))
-    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat"), ("ana", 2, "pause")]
+    assert kinds(new(journals)) == [("ana", 0, "heartbeat"), ("ana", 2, "pause")]
     assert journals.damage[0][:2] == (file, 2)
     assert "is damaged" in str(journals.damage[0])
 
@@ -96,7 +100,7 @@ def test_a_line_that_is_not_an_event_is_damage_and_never_a_crash(
 ) -> None:
     (tmp_path / "eve").mkdir()
     (tmp_path / "eve" / "events.jsonl").write_text(line + "\n")
-    assert journals.new_events(skip="") == []
+    assert new(journals) == []
     assert len(journals.damage) == 1
 
 
@@ -104,7 +108,7 @@ def test_a_journal_without_its_file_yet_is_empty(
     journals: AppendedJournals, tmp_path: Path
 ) -> None:
     (tmp_path / "ana").mkdir()
-    assert journals.new_events(skip="") == []
+    assert new(journals) == []
 
 
 class Full(AppendedStore):
@@ -134,12 +138,12 @@ def test_after_a_full_disk_the_journal_continues_without_a_gap(
     journal.append([("heartbeat", {}), ("pause", {})])
     with pytest.raises(OSError, match="No space"):
         journal.flush()
-    journals.new_events(skip="")
+    new(journals)
     store.room = 10_000
     journal.append([("resume", {})])
     journal.flush()
     fresh = AppendedJournals(tmp_path, total=10)
-    assert [event.kind for event in fresh.new_events(skip="")] == ["heartbeat", "pause", "resume"]
+    assert [event.kind for event in new(fresh)] == ["heartbeat", "pause", "resume"]
     assert fresh.damage == []
 
 
@@ -160,4 +164,4 @@ def test_infinity_and_odd_text_come_back_unchanged(
     journal = writer(journals, "ana")
     journal.append([("done", {"task": 1, "attempt": 1, "seconds": 0.5, "metrics": metrics})])
     journal.flush()
-    assert journals.new_events(skip="")[0].body["metrics"] == metrics
+    assert new(journals)[0].body["metrics"] == metrics

@@ -52,11 +52,11 @@ def run(simulated: Simulation) -> list[TaskState]:
     simulated.run()
     simulated.world.deliver()
     simulated.reader.refresh()
-    seen = simulated.reader.state.tasks
+    seen = list(simulated.reader.state.tasks)
     for machine in simulated.machines:
         if machine.alive:
             machine.ledger.refresh()
-            assert machine.ledger.state.tasks == seen, "two readers disagree"
+            assert list(machine.ledger.state.tasks) == seen, "two readers disagree"
     check_releases(simulated)
     return seen
 
@@ -65,7 +65,7 @@ def check_releases(simulated: Simulation) -> None:
     """Check that no worker released a task twice, or one that it had not claimed."""
     held: dict[str, set[int]] = defaultdict(set)
     for file in simulated.world.files:
-        for event in file.events:
+        for event, _ in file.events:
             if event.kind == "claim":
                 held[event.writer].update(index for index, _ in event.body["tasks"])
             elif event.kind == "released":
