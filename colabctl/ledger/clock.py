@@ -1,13 +1,17 @@
-"""Ledger time: a clock that is never behind an event it has read.
+"""Ledger time: the machine's own clock, corrected a little if others are ahead of it.
 
-A hybrid logical clock: each reader adds to its wall clock the largest lead of any event it has
-read. So a writer never dates an event before one that it has read, and time passes between
-events, which leases need. After S. Kulkarni et al., "Logical Physical Clocks", 2014, with the
-event's number as their counter.
+A hybrid logical clock (S. Kulkarni et al., "Logical Physical Clocks", 2014) whose lead is bounded:
+each reader adds to its wall clock the largest lead, up to an hour, of any event that it has read.
+So machines whose clocks differ by minutes agree about the lengths of leases. An event that is dated
+further ahead comes from a clock that is wrong, and moves nobody else's time. No order depends on
+dates where one writer has read the other (see `events.in_order`).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+MAX_LEAD = 3600.0
+"""Seconds by which other clocks may move this one."""
 
 
 class Clock:
@@ -16,17 +20,20 @@ class Clock:
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall
         self._lead = 0.0
-        self._latest = 0.0
 
     def now(self) -> float:
-        """Return the current ledger time, to the microsecond; it never goes back."""
-        self._latest = max(self._latest, round(self._wall() + self._lead, 6))
-        return self._latest
+        """Return the current ledger time, to the microsecond; it goes back if `wall` does."""
+        return round(self._wall() + self._lead, 6)
 
-    def observe(self, t: float) -> None:
-        """Record the time of an event that was read."""
-        if t > self._latest:
-            lead = t - self._wall()
-            if lead > self._lead:
-                self._lead = lead
-                self._latest = t
+    def limit(self) -> float:
+        """Return the latest date that can move this clock; events dated later do not."""
+        return self._wall() + MAX_LEAD
+
+    def observe(self, times: Iterable[float]) -> float:
+        """Take over the largest lead of events that were read; return by how much time moved."""
+        wall = self._wall()
+        leads = (t - wall for t in times)
+        lead = max((lead for lead in leads if lead <= MAX_LEAD), default=0.0)
+        moved = max(0.0, lead - self._lead)
+        self._lead += moved
+        return moved

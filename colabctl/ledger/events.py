@@ -5,6 +5,8 @@ A line is a JSON object with the three parts of every event and the parts of its
     n       number of the event in its writer's journal, from 0, without gaps
     t       ledger time, in seconds since 1970 (see clock.py)
     event   its kind
+    after   {writer: n, ...}: what this writer had read of the same tasks, or of the orders, before
+            it wrote a claim, a retry or an order (see `in_order`); missing if that was nothing
 
     start      member, host, pid, jobs, lease, ...        a worker starts; its lease in seconds,
                                                           its version, its own clock as wall
@@ -19,13 +21,17 @@ A line is a JSON object with the three parts of every event and the parts of its
     released   tasks: [index, ...]                        claims that end without a run
     heartbeat                                             the worker is alive
     end        reason                                     the worker writes nothing more
-    pause, resume, stop                                   orders to all workers of the sweep
-    retry      tasks: [index, ...]                        failures of these tasks no longer count
+    pause, stop                                           orders to all workers of the sweep
+    resume     beyond_target                              the same; true: the target was reached
+    retry      tasks: [index, ...]                        failures of these tasks, and the claims
+                                                          that are named in `after`, end
 """
 
+import heapq
 import json
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -38,13 +44,18 @@ CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
 WRITER_KINDS = frozenset({"start", "heartbeat", "end"})
 KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS
 
-# Times outside 2001-2100 are damage: no clock is that wrong, and one such event would move the
-# ledger time of every reader.
-_EARLIEST, _LATEST = 1e9, 4.1e9
+EARLIEST, LATEST = 1e9, 4.1e9
+"""Times outside 2001-2100 are damage. A writer whose clock is outside writes one of these."""
 
-_MOST_EVENTS = 1 << 53  # of one writer
+LONGEST_LEASE = 30 * 86400.0
+"""Seconds; a writer that asks for a longer lease has this one."""
+
+_MOST_JOBS = 1024  # slots of one worker; others claim less for each slot of a live worker
+_LARGEST_NUMBER = 1 << 53  # of an event or an attempt; larger whole numbers are no floats
 
 _DEEPEST = 50  # levels of lists and maps in a metric; readers recurse into them
+
+_Wait = tuple[int, "Event", Iterator[tuple[str, int]]]
 
 event_order = itemgetter(0, 1, 2)
 """The sort key of events: (t, writer, n)."""
@@ -96,6 +107,10 @@ class Event(NamedTuple):
             str(body.get("output", "")),
         )
 
+    def is_after(self, writer: str, n: int) -> bool:
+        """Whether this event's writer had read event `n` of `writer` and says so."""
+        return bool(self.body.get("after", {}).get(writer, -1) >= n)
+
     def tasks(self) -> list[int]:
         """Return the indices of the tasks that the event is about."""
         if self.kind in TASK_KINDS:
@@ -105,6 +120,64 @@ class Event(NamedTuple):
         if self.kind in BATCH_KINDS:
             return list(self.body["tasks"])
         return []
+
+
+def in_order(events: Sequence[Event]) -> list[Event]:
+    """Return the events of one task in order.
+
+    An event comes after those of its own writer with lower numbers, and after those that it names
+    in `after`. Only where that leaves a choice, the earliest date decides, then the writer's name.
+    So a clock that is wrong can mislead no one about what was written in reply to what.
+
+    Events that name each other cannot both be right; of these, the earliest comes first.
+    """
+    by_date = sorted(events, key=event_order)
+    if len(by_date) < 2 or _dates_suffice(by_date):
+        return by_date
+    rest: dict[str, list[Event]] = defaultdict(list)  # of each writer, the next one last
+    for event in sorted(events, key=itemgetter(2), reverse=True):
+        rest[event.writer].append(event)
+    ready: list[Event] = []
+    blocked: list[Event] = []
+    waiting: dict[str, list[_Wait]] = defaultdict(list)  # by the writer that they wait for
+    placed: list[Event] = []
+
+    def place_after(event: Event, names: Iterator[tuple[str, int]]) -> None:
+        for writer, n in names:
+            if writer != event.writer and rest.get(writer) and rest[writer][-1].n <= n:
+                heapq.heappush(waiting[writer], (n, event, names))
+                heapq.heappush(blocked, event)
+                return
+        heapq.heappush(ready, event)
+
+    def start(event: Event) -> None:
+        place_after(event, iter(event.body.get("after", {}).items()))
+
+    for events_left in rest.values():
+        start(events_left[-1])
+    while len(placed) < len(by_date):
+        event = heapq.heappop(ready or blocked)
+        left = rest[event.writer]
+        if not left or left[-1] is not event:
+            continue  # it was blocked, and has its place by now
+        placed.append(left.pop())
+        if left:
+            start(left[-1])
+        others = waiting[event.writer]
+        while others and (not left or others[0][0] < left[-1].n):
+            _, other, names = heapq.heappop(others)
+            if rest[other.writer] and rest[other.writer][-1] is other:
+                place_after(other, names)
+    return placed
+
+
+def _dates_suffice(by_date: list[Event]) -> bool:
+    latest: dict[str, int] = {}
+    for event in by_date:
+        if "after" in event.body or latest.get(event.writer, -1) > event.n:
+            return False
+        latest[event.writer] = event.n
+    return True
 
 
 def encode(n: int, t: float, kind: str, parts: Mapping[str, Any]) -> bytes:
@@ -146,9 +219,9 @@ def check(body: Any, writer: str, total: int) -> Event:
     n: Any = body.pop("n", None)
     t: Any = body.pop("t", None)
     kind: Any = body.pop("event", None)
-    if type(n) is not int or not 0 <= n < _MOST_EVENTS:
+    if type(n) is not int or not 0 <= n <= _LARGEST_NUMBER:
         raise ValueError("n is not a number")
-    if type(t) not in (float, int) or not _EARLIEST < t < _LATEST:
+    if type(t) not in (float, int) or not EARLIEST <= t <= LATEST:
         raise ValueError("t is not a time")
     if kind in TASK_KINDS:
         _check_task(kind, body, total)
@@ -159,7 +232,9 @@ def check(body: Any, writer: str, total: int) -> Event:
             raise ValueError("start is not the first event")
         _check_start(body)
     elif kind not in KINDS:
-        raise ValueError(f"unknown event {kind!r}")
+        raise ValueError(f"unknown event {kind!r:.40}")
+    if "after" in body:
+        _check_after(body["after"])
     return Event(t, writer, n, kind, body)
 
 
@@ -168,10 +243,26 @@ def _check_index(index: Any, total: int) -> None:
         raise ValueError("no such task")
 
 
+def _check_attempt(attempt: Any) -> None:
+    if type(attempt) is not int or not 0 <= attempt <= _LARGEST_NUMBER:
+        raise ValueError("attempt is not a number")
+
+
+def _check_after(after: Any) -> None:
+    if type(after) is not dict or not all(type(n) is int for n in after.values()):
+        raise ValueError("after is not an object of numbers")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether this is a finite number that fits a float."""
+    if type(value) is int:
+        return -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER
+    return type(value) is float and math.isfinite(value)
+
+
 def _check_task(kind: str, body: dict[str, Any], total: int) -> None:
     _check_index(body.get("task"), total)
-    if type(body.get("attempt")) is not int:
-        raise ValueError("attempt is not a number")
+    _check_attempt(body.get("attempt"))
     if kind == "report":
         _check_reports(body.get("reports"))
     elif kind == "suggested":
@@ -187,8 +278,9 @@ def _check_batch(kind: str, body: dict[str, Any], total: int) -> None:
         raise ValueError("tasks is not a list")
     for item in tasks:
         if kind == "claim":
-            if type(item) is not list or len(item) != 2 or type(item[1]) is not int:
+            if type(item) is not list or len(item) != 2:
                 raise ValueError("a claim without its attempt")
+            _check_attempt(item[1])
             _check_index(item[0], total)
         else:
             _check_index(item, total)
@@ -212,8 +304,7 @@ def check_params(params: Any) -> None:
 
 
 def _check_outcome(body: dict[str, Any]) -> None:
-    seconds = body.get("seconds", 0.0)
-    if type(seconds) not in (float, int) or not math.isfinite(seconds):
+    if not _is_number(body.get("seconds", 0.0)):
         raise ValueError("seconds is not a number")
     for part in ("metrics", "attributes"):
         _check_object(body, part)
@@ -247,12 +338,14 @@ def _check_depth(value: Any, left: int) -> None:
 
 def _check_start(body: dict[str, Any]) -> None:
     lease: Any = body.get("lease")
-    if type(lease) not in (float, int) or not 0 < lease < _LATEST:
+    if type(lease) not in (float, int) or not lease > 0:
         raise ValueError("lease is not a number of seconds")
+    body["lease"] = min(lease, LONGEST_LEASE)
     for part in ("pid", "jobs"):
         if type(body.setdefault(part, 1)) is not int:
             raise ValueError(f"{part} is not a number")
-    if type(body.get("wall", 0.0)) not in (float, int):
+    body["jobs"] = max(1, min(body["jobs"], _MOST_JOBS))
+    if not _is_number(body.get("wall", 0.0)):
         raise ValueError("wall is not a time")
     for part in ("member", "host"):
         if type(body.get(part)) is not str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from colabctl.ledger.clock import Clock
-from colabctl.ledger.events import Event, encode
+from colabctl.ledger.events import EARLIEST, LATEST, Event, encode
 
 
 Read = tuple[Event, bytes]
@@ -76,7 +76,7 @@ class JournalWriter:
 
     def append(self, events: Iterable[tuple[str, dict[str, Any]]]) -> list[Event]:
         """Date and number events, each a (kind, parts), for the next flush, and return them."""
-        t = self._clock.now()
+        t = min(max(self._clock.now(), EARLIEST), LATEST)
         dated = [
             Event(t, self.name, n, kind, parts)
             for n, (kind, parts) in enumerate(events, self._next)

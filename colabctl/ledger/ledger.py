@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from colabctl.ledger.appended import AppendedJournals
 from colabctl.ledger.choice import choose, choose_apart
 from colabctl.ledger.clock import Clock
-from colabctl.ledger.journal import Damage, Journals, JournalWriter, Read
+from colabctl.ledger.journal import Damage, Journals, JournalWriter
 from colabctl.ledger.numbered import NumberedJournals
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.sweep_state import SweepState
@@ -40,6 +40,7 @@ class Ledger:
         self._plan = plan
         self._writer: JournalWriter | None = None
         self._written_at = 0.0
+        self._has_read = False
         self._unsynced_since: float | None = None
 
     @property
@@ -54,12 +55,14 @@ class Ledger:
 
     def refresh(self) -> int:
         """Read the events that have arrived since the last call; return how many."""
-        return self.state.read(self._observed(self._journals.new_events(skip=self.name)))
-
-    def _observed(self, arrived: Iterator[Read]) -> Iterator[Read]:
-        for event, line in arrived:
-            self.clock.observe(event.t)
-            yield event, line
+        arrived = self._journals.new_events(skip=self.name)
+        count = self.state.read(arrived, self.clock.limit())
+        moved = self.clock.observe((self.state.latest,))
+        if moved:
+            self.state.time_moved(moved)
+        self.state.look_at_writers(self.clock.now(), fresh=self._has_read)
+        self._has_read = True
+        return count
 
     def join(self, name: str) -> None:
         """Start a journal under a name that was never used before."""
@@ -80,7 +83,7 @@ class Ledger:
         dated = self._writer.append(events)
         self.state.add(dated)
         if dated:
-            self._written_at = dated[-1].t
+            self._written_at = self.clock.now()
             if self._unsynced_since is None:
                 self._unsynced_since = time.monotonic()
 
@@ -112,8 +115,9 @@ class Ledger:
         store.sync()
 
     def silent_for(self) -> float:
-        """Return the seconds since this writer's last event."""
-        return self.clock.now() - self._written_at
+        """Return the seconds since this writer's last event; infinity if the clock went back."""
+        seconds = self.clock.now() - self._written_at
+        return seconds if seconds >= 0 else math.inf
 
     def claim(
         self,
@@ -146,6 +150,8 @@ class Ledger:
             claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
             if claims:
                 parts: Parts = {"tasks": [list(claim) for claim in claims]}
+                if after := state.last_events(chosen):
+                    parts["after"] = after
                 if propose is not None and (proposed := propose(chosen)):
                     parts["params"] = {str(index): params for index, params in proposed.items()}
                 self._append([("claim", parts)])

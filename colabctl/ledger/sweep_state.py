@@ -1,16 +1,17 @@
 """The state of a sweep, updated as events arrive, in any order."""
 
 import math
-from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event, encode, event_order
+from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event, encode, event_order, in_order
 from colabctl.ledger.journal import Read
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog
 from colabctl.ledger.state.open_tasks import OpenTasks
+from colabctl.ledger.state.orders import Orders
+from colabctl.ledger.state.task_states import TaskStates
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.task_state import STATUSES, Status, TaskState, fold
 from colabctl.ledger.tasks import TaskFiles
@@ -36,7 +37,7 @@ def _no_metric(metrics: Mapping[str, Any]) -> tuple[float, bool]:  # noqa: ARG00
 class SweepState:
     """The states of all tasks and writers of a sweep.
 
-    Only `add` and `read` change it. The same events, in any order and any batches, lead to the same
+    Only `add`, `read` and their like change it. The same events, in any order and any batches, lead to the same
     state. Almost all tasks are simple: one claim, and at most one outcome, later and by the same
     writer. Their states are read off the columns. The events of all others are folded.
 
@@ -61,44 +62,68 @@ class SweepState:
         self.log = EventLog()
         self.columns = Columns(total)
         self.others: dict[int, list[int]] = {}  # numbers of the events of tasks not simple
-        self.tasks = Tasks(self)
+        self.tasks = TaskStates(total, self.task)
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
-        self.control: Event | None = None
+        self.orders = Orders()
+        self.latest = 0.0  # date of an event, see `read`
+        self._heard: dict[str, Writer] = {}  # writers with events since the last look at them
         self.progress: dict[int, list[int]] = {}  # numbers of events of running attempts, by task
         self.revision = 0  # number of calls of add and read
-        self.reached: dict[int, int] = {}  # tasks that reach the target, with their outcomes
+        self.reached: set[int] = set()  # tasks that reach the target
         self._states: dict[int, TaskState] = {}  # of tasks not simple
         self._reaches = reaches
         self._measure = measure
         self._max_retries = max_retries
         self._lease = lease
 
-    def add(self, events: Iterable[Event]) -> None:
-        """Add new events that were not read from a line."""
-        self.read((e, encode(e.n, e.t, e.kind, dict(e.body)).rstrip()) for e in events)
+    def add(
+        self, events: Iterable[Event], read_at: float = math.inf, *, fresh: bool = False
+    ) -> None:
+        """Add new events that were not read from a line; see Writer.look for the other arguments."""
+        self.read((e, encode(e.n, e.t, e.kind, e.body).rstrip()) for e in events)
+        self.look_at_writers(read_at, fresh=fresh)
 
-    def read(self, arrived: Iterable[Read]) -> int:
-        """Add new events, fold their tasks again, and return how many events there were."""
+    def read(self, arrived: Iterable[Read], limit: float = math.inf) -> int:
+        """Add new events, fold their tasks again, and return how many events there were.
+
+        Args:
+            arrived: the events, each with its line.
+            limit: dates after this do not count for `latest`.
+
+        """
         touched: set[int] = set()
         self.revision += 1
         count = 0
         try:
-            for count, (event, line) in enumerate(arrived, 1):  # noqa: B007 - used below
+            for event, line in arrived:
                 writer = self.writers.get(event.writer)
                 if writer is None:
                     writer = self._new_writer(event.writer)
                 writer.see(event)
-                if writer.contested and (event.t <= writer.horizon or event.kind == "start"):
-                    touched |= writer.contested
+                self._heard[writer.name] = writer
+                if self.latest < event.t <= limit:
+                    self.latest = event.t
                 self._take(event, line, writer, touched)
+                count += 1
         finally:  # reading may fail after some events
             for index in touched:
                 self._fold(index)
         return count
+
+    def look_at_writers(self, read_at: float, *, fresh: bool) -> None:
+        """Judge which writers are alive by the events read since the last call."""
+        for writer in self._heard.values():
+            writer.look(read_at, fresh=fresh)
+        self._heard.clear()
+
+    def time_moved(self, seconds: float) -> None:
+        """Note that ledger time has jumped ahead: the writers were alive as long ago as before."""
+        for writer in self.writers.values():
+            writer.last_seen += seconds
 
     def _new_writer(self, name: str) -> Writer:
         self.log.names.append(name)
@@ -111,13 +136,14 @@ class SweepState:
         columns, log = self.columns, self.log
         if kind in ("done", "pruned"):
             index = body["task"]
-            number = log.add(t, writer.number, n, kind, line)
+            number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             claim = columns.claims[index]
             if (
                 claim >= 0
                 and columns.outcomes[index] < 0
                 and log.writers[claim] == writer.number
-                and (log.times[claim], log.numbers[claim]) < (t, n)
+                and log.numbers[claim] < n
+                and "after" not in body
             ):
                 self.held[name].discard(index)
                 self.counts["held"] -= 1
@@ -139,22 +165,21 @@ class SweepState:
             number = log.add(t, writer.number, n, kind, line)
             self.progress.setdefault(body["task"], []).append(number)
         elif kind in CONTROL_KINDS:
-            if self.control is None or event_order(event) > event_order(self.control):
-                self.control = event
+            self.orders.add(event)
         elif tasks := event.tasks():
-            number = log.add(t, writer.number, n, kind, line)
+            number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:
                 self._add_other(index, number, touched)
 
     def _claims(self, event: Event, line: bytes, writer: Writer) -> Iterator[tuple[int, int]]:
         """Record a claim; yield each of its tasks, and the number of its event in the log.
 
-        A claim that proposes parameters is recorded once for each task, with the task's part alone:
-        else whoever asks for the parameters of one task would parse those of all.
+        A claim with parameters, or of tasks with earlier events, is recorded once for each task,
+        with the task's part alone: else whoever asks about one task would parse the parts of all.
         """
         t, _, n, _, body = event
-        proposed = body.get("params")
-        if not proposed:
+        proposed, after = body.get("params", {}), body.get("after")
+        if not proposed and after is None:
             number = self.log.add(t, writer.number, n, "claim", line)
             for index, _ in body["tasks"]:
                 yield index, number
@@ -163,18 +188,19 @@ class SweepState:
             parts: dict[str, Any] = {"tasks": [[index, attempt]]}
             if (key := str(index)) in proposed:
                 parts["params"] = {key: proposed[key]}
-            own = encode(n, t, "claim", parts)
-            yield index, self.log.add(t, writer.number, n, "claim", own)
+            if after is not None:
+                parts["after"] = after
+            own = encode(n, t, "claim", parts).rstrip()
+            has_after = after is not None
+            yield index, self.log.add(t, writer.number, n, "claim", own, has_after=has_after)
 
     def _add_other(self, index: int, number: int, touched: set[int]) -> None:
         """Add an event of a task that is not simple, or not any more."""
         numbers = self.others.get(index)
         if numbers is None:
-            columns = self.columns
             self._states[index] = self._simple(index)._replace(event=None)
-            earlier = (columns.claims[index], columns.outcomes[index])
-            numbers = self.others[index] = [each for each in earlier if each >= 0]
-            columns.claims[index] = -1
+            numbers = self.others[index] = self._numbers(index)
+            self.columns.claims[index] = -1
         numbers.append(number)
         touched.add(index)
 
@@ -187,7 +213,7 @@ class SweepState:
             metrics = event.metrics
             columns.values[index], columns.lacking[index] = self._measure(metrics)
             if self._reaches is not None and self._reaches(metrics):
-                self.reached[index] = number
+                self.reached.add(index)
 
     # -- what is known of a task -----------------------------------------------------------------
 
@@ -213,15 +239,14 @@ class SweepState:
     def _fold(self, index: int) -> None:
         numbers = self.others[index]
         events = list(map(self.log.event, numbers))
-        old, new = self._states[index], fold(events, self.lives_at, self._max_retries)
-        self._note_rivals(index, events)
+        old, new = self._states[index], fold(events, self._max_retries)
         self._states[index] = new._replace(event=None)
         self.duplicates += new.duplicates - old.duplicates
         columns = self.columns
         outcome = next((n for n, each in zip(numbers, events, strict=True) if each is new.event), -1)
         if new.status != old.status or columns.outcomes[index] != outcome:
             self.counts[old.status] -= 1
-            self.reached.pop(index, None)
+            self.reached.discard(index)
             columns.values[index], columns.lacking[index] = math.nan, False
             if new.event is None:
                 columns.statuses[index], columns.outcomes[index] = STATUSES.index(new.status), -1
@@ -238,23 +263,6 @@ class SweepState:
                 self.held[old.holder].discard(index)
             if new.holder is not None:
                 self.held.setdefault(new.holder, set()).add(index)
-
-    def _note_rivals(self, index: int, events: list[Event]) -> None:
-        """Note that events of these writers that arrive later may change whose claim counts.
-
-        Example: ana, with a lease of 60 s, claims a task at 100, and ben claims it at 170. By the
-        events read so far, ana has been silent since 100, so ben holds the task. Then ana's
-        heartbeat of 150 arrives. Her lease lasted until 210, so ben's claim is void and ana holds
-        the task. Events of ana's after the last claim, 170 (the horizon), change nothing, except
-        her start event, which has the length of her lease.
-        """
-        if all(event.writer == events[0].writer for event in events):
-            return
-        claims = [event for event in events if event.kind == "claim"]
-        for event in claims:
-            writer = self.writers[event.writer]
-            writer.contested.add(index)
-            writer.horizon = max(writer.horizon, *(claim.t for claim in claims))
 
     def lives_at(self, name: str, t: float) -> bool:
         """Whether the lease of the writer called `name` covers ledger time `t`."""
@@ -277,19 +285,16 @@ class SweepState:
         """The current order to all workers: "go", "pause" or "stop"."""
         if self.reached_target:
             return "stop"
-        kind = self.control.kind if self.control else "resume"
-        return "go" if kind == "resume" else kind
+        control = self.orders.control
+        return "go" if control is None or control.kind == "resume" else control.kind
 
     @property
     def reached_target(self) -> bool:
-        """Whether a task has reached the target, with no order after it.
+        """Whether a task has reached the target, which stops the sweep.
 
-        The first such outcome stops the sweep, as `stop` does, so `resume` continues it.
+        A `resume` that was given after that continues it for good.
         """
-        if not self.reached:
-            return False
-        first = min(event_order(self.log.event(number)) for number in self.reached.values())
-        return self.control is None or bool(first > event_order(self.control))
+        return bool(self.reached) and not self.orders.beyond_target
 
     def lapsed(self, now: float) -> list[int]:
         """Return the tasks that are held by a writer whose lease does not cover `now`."""
@@ -306,11 +311,25 @@ class SweepState:
 
     def events_of(self, index: int) -> list[Event]:
         """Return the events that decide the state of a task, in order."""
+        return in_order(list(map(self.log.event, self._numbers(index))))
+
+    def last_events(self, indices: Iterable[int]) -> dict[str, int]:
+        """Return the number of the last event of these tasks by each writer, for `after`."""
+        log = self.log
+        last: dict[str, int] = {}
+        for index in indices:
+            for number in self._numbers(index):
+                name = log.names[log.writers[number]]
+                last[name] = max(log.numbers[number], last.get(name, -1))
+        return last
+
+    def _numbers(self, index: int) -> list[int]:
+        """Return the numbers in the log of the events that decide the state of a task."""
         numbers = self.others.get(index)
-        if numbers is None:
-            claim, outcome = self.columns.claims[index], self.columns.outcomes[index]
-            return [self.log.event(number) for number in (claim, outcome) if number >= 0]
-        return sorted(map(self.log.event, numbers), key=event_order)
+        if numbers is not None:
+            return numbers
+        simple = (self.columns.claims[index], self.columns.outcomes[index])
+        return [number for number in simple if number >= 0]
 
     def failures_of(self, index: int) -> list[Event]:
         """Return the failed attempts at a task, in order."""
@@ -368,27 +387,6 @@ class SweepState:
             held = [event for event in events if event.writer == state.holder]
             counting = attempt(held[-1] if held else events[-1 if latest else 0])
         return [event for event in events if attempt(event) == counting]
-
-class Tasks(Sequence[TaskState]):
-    """The states of all tasks, made when they are asked for."""
-
-    def __init__(self, state: SweepState) -> None:
-        self._state = state
-
-    def __len__(self) -> int:
-        return self._state.total
-
-    @overload
-    def __getitem__(self, index: int) -> TaskState: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[TaskState]: ...
-
-    def __getitem__(self, index: int | slice) -> TaskState | list[TaskState]:
-        if isinstance(index, slice):
-            return [self._state.task(each) for each in range(*index.indices(len(self)))]
-        return self._state.task(range(len(self))[index])
-
 
 def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:
     """Return the parameters of a task, as declared or proposed; {} if none were proposed yet."""

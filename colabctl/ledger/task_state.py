@@ -1,14 +1,18 @@
 """The state of a task: a pure fold of its events, which every reader computes for itself.
 
-The state depends only on the set of events, not on the reader or the order in which they arrived.
+The state depends only on the set of events, not on the reader, its clock, or the order in which
+they arrived. Leases are not part of it: whoever takes a task over has judged that its holder is
+lost, and says in the claim which claim it has seen. So two claims that did not see each other are
+decided by their order, and no date can take a task from its holder.
+
 `done` counts from any writer, the first in event order wins, and nothing undoes it. So late events
 can cause repeated work, but never lose a result.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, cast
 
-from colabctl.ledger.events import Event, Outcome, event_order
+from colabctl.ledger.events import Event, Outcome, in_order
 
 Status = Literal["open", "held", "done", "pruned", "failed"]
 
@@ -57,24 +61,23 @@ class TaskState(NamedTuple):
         return Outcome(self.attempts, 0.0, {}, {}, lost if self.status == "failed" else "")
 
 
-def fold(
-    events: Sequence[Event], lives_at: Callable[[str, float], bool], max_retries: int
-) -> TaskState:
+def fold(events: Sequence[Event], max_retries: int) -> TaskState:
     """Return the state of a task.
 
     Args:
         events: all events of the task, in any order.
-        lives_at: returns whether a writer's lease covers a ledger time.
         max_retries: number of failed attempts after which the task may be claimed again.
 
     """
     status: Status = "open"
     holder: str | None = None
+    held_with = -1  # number of the holder's claim
     held_since = 0.0
     attempts = failures = losses = duplicates = 0
     last: Event | None = None
-    for event in sorted(events, key=event_order) if len(events) > 1 else events:
+    for event in in_order(events) if len(events) > 1 else events:
         kind = event.kind
+        saw_holder = holder in (None, event.writer) or event.is_after(str(holder), held_with)
         if kind in ("done", "pruned"):
             if status in ("done", "pruned"):
                 duplicates += 1
@@ -83,21 +86,21 @@ def fold(
         elif status in ("done", "pruned"):
             continue
         elif kind == "claim":
-            if status == "failed":
+            if status == "failed" or not saw_holder:
                 continue
-            if holder is not None and holder != event.writer:
-                if lives_at(holder, event.t):
-                    continue  # this claim came too late: the holder's lease covers its time
+            if holder not in (None, event.writer):
                 losses += 1
                 if losses >= MAX_LOSSES:
                     status, holder = "failed", None
                     continue
-            status, holder, held_since = "held", event.writer, event.t
+            status, holder, held_with, held_since = "held", event.writer, event.n, event.t
             attempts += 1
         elif kind == "retry":
             failures = losses = 0
             if status == "failed":
                 status, last = "open", None
+            elif saw_holder:
+                status, holder = "open", None
         elif holder == event.writer:  # failed and released end only the holder's claim
             status, holder = "open", None
             if kind == "failed":

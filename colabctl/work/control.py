@@ -12,7 +12,13 @@ from colabctl.work.open_sweep import OpenSweep
 def order(sweep: OpenSweep, member: str, kind: str) -> None:
     """Record an order for the sweep; `kind` is pause, resume or stop."""
     sweep.ledger.refresh()
-    _write(sweep, member, kind, {"member": member})
+    state = sweep.ledger.state
+    parts: dict[str, Any] = {"member": member}
+    if current := {event.writer: event.n for event in state.orders.current()}:
+        parts["after"] = current
+    if kind == "resume" and state.reached_target:
+        parts["beyond_target"] = True
+    _write(sweep, member, kind, parts)
 
 
 def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = None) -> int:
@@ -32,7 +38,8 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
             raise UserError(f"{name} has not failed{hint}")
     chosen = sorted(failed[name] for name in (names or failed))
     if chosen:
-        _write(sweep, member, "retry", {"member": member, "tasks": chosen})
+        after = sweep.ledger.state.last_events(chosen)
+        _write(sweep, member, "retry", {"member": member, "tasks": chosen, "after": after})
     return len(chosen)
 
 

@@ -4,13 +4,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.events import EARLIEST, LATEST, Event
 
 TOTAL = 4
 WRITERS = ("ana", "ben", "eve")
 LEASE = 60.0
 
 _indices = st.integers(0, TOTAL - 1)
+_writers = st.sampled_from(WRITERS)
+_starts = st.sampled_from([2e9, 2e9, 2e9, EARLIEST, LATEST - 3000])
+_steps = st.one_of(st.integers(0, 90), st.sampled_from([-3e9, -7200, 7200, 3e9]))
 _outcome = st.sampled_from(["done", "pruned", "failed"])
 
 
@@ -31,10 +34,10 @@ def _entry(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Event]:
-    """Events of three writers, each with times that never go back, as with its clock."""
+    """Events of three writers; the clocks of some are decades wrong, or jump."""
     events: list[Event] = []
     for writer in WRITERS:
-        t = 1e9 + draw(st.integers(1, 50))
+        t = draw(_starts) + draw(st.integers(1, 50))
         events.append(
             Event(
                 t,
@@ -45,7 +48,9 @@ def histories(draw: st.DrawFn) -> list[Event]:
             )
         )
         for n in range(1, draw(st.integers(1, 8))):
-            t += draw(st.integers(0, 90))
+            t = min(max(t + draw(_steps), EARLIEST), LATEST)
             kind, parts = draw(_entry())
+            if kind in ("claim", "retry") and draw(st.booleans()):
+                parts |= {"after": draw(st.dictionaries(_writers, st.integers(0, 9)))}
             events.append(Event(t, writer, n, kind, parts))
     return events

@@ -112,13 +112,13 @@ def test_the_first_outcome_that_reaches_the_target_stops_the_sweep() -> None:
     assert state(events).order == "go"
 
 
-def test_a_resume_overrides_the_target_for_good_and_a_pause_before_it_does_not_count() -> None:
-    reached, resume = done(2, "a", 1.0), event(3, "ana", "resume", member="ana")
+def test_a_resume_after_the_target_overrides_it_for_good_and_other_orders_do_not() -> None:
+    reached, resume = done(2, "a", 1.0), event(1, "ana", "resume", beyond_target=True)
     later = done(4, "b", 0.5, task=1)
     folded = state([later, resume, reached], target=2.0)
     assert (folded.order, folded.reached_target) == ("go", False)
-    assert state([event(1, "ana", "pause"), reached], target=2.0).order == "stop"
-    assert state([reached, event(3, "ana", "pause")], target=2.0).order == "pause"
+    for kind in ("pause", "resume"):
+        assert state([event(1, "ana", kind), reached], target=2.0).order == "stop"
 
 
 def test_a_pruned_task_with_good_metrics_does_not_reach_the_target() -> None:

@@ -22,8 +22,9 @@ class History:
         self.state.add([Event(1e9 + t, writer, n, kind, parts)])
         return self
 
-    def claim(self, writer: str, t: float) -> "History":
-        return self.add(writer, t, "claim", tasks=[[0, 1]])
+    def claim(self, writer: str, t: float, **after: int) -> "History":
+        parts = {"after": after} if after else {}
+        return self.add(writer, t, "claim", tasks=[[0, 1]], **parts)
 
     def done(self, writer: str, t: float, **metrics: Any) -> "History":
         return self.add(writer, t, "done", task=0, attempt=1, seconds=1.0, metrics=metrics)
@@ -40,28 +41,56 @@ def test_a_claim_holds_the_task() -> None:
     assert History().claim("ana", 1).task.holder == "ana"
 
 
-def test_a_claim_under_anothers_lease_does_not_count() -> None:
-    history = History().claim("ana", 1).claim("ben", 30)
-    assert history.task.holder == "ana"
-    assert history.task.attempts == 1
+def test_of_two_claims_that_did_not_see_each_other_the_earlier_counts() -> None:
+    for history in (History().claim("ana", 1).claim("ben", 900), History().claim("ben", 900)):
+        history.claim("ana", 1)
+        assert history.task.holder == "ana"
+    assert History().claim("ana", 1).claim("ben", 900).task.attempts == 1
 
 
-def test_a_claim_after_the_lease_takes_the_task_over() -> None:
-    history = History().claim("ana", 1).claim("ben", 1 + LEASE)
+def test_a_claim_that_came_after_the_holders_takes_the_task_over() -> None:
+    history = History().claim("ana", 1).claim("ben", 1 + LEASE, ana=0)
     assert history.task.holder == "ben"
     assert history.task.losses == 1
 
 
-def test_a_heartbeat_renews_the_lease_even_if_it_arrives_after_the_rivals_claim() -> None:
-    history = History().claim("ana", 1).claim("ben", 70)
-    assert history.task.holder == "ben"
-    history.add("ana", 40, "heartbeat")
+def test_a_claim_that_saw_only_an_older_claim_of_the_holder_does_not_count() -> None:
+    history = History().claim("ana", 1).claim("ana", 2).claim("ben", 3, ana=0)
     assert history.task.holder == "ana"
 
 
-def test_a_worker_that_ended_holds_nothing() -> None:
-    history = History().claim("ana", 1).add("ana", 2, "end", reason="").claim("ben", 3)
+def test_what_came_after_an_event_counts_after_it_whatever_the_dates_say() -> None:
+    history = History().claim("ana", 3e9).claim("ben", 5, ana=0)
     assert history.task.holder == "ben"
+    assert history.failed("ben", 6).task.status == "open"
+    history.claim("ana", -5, ben=1).add("ana", -9, "released", tasks=[0])
+    assert (history.task.status, history.task.failures, history.task.losses) == ("open", 1, 1)
+
+
+def test_claims_that_name_each_other_have_an_order_all_the_same() -> None:
+    history = History().claim("ana", 1, ben=9).claim("ben", 2, ana=9, eve=9).claim("eve", 3, ana=0)
+    assert history.task.holder == "ben"  # ana is first, ben takes over, eve has not seen ben
+
+
+def test_a_retry_ends_the_claims_that_it_names() -> None:
+    history = History().claim("ana", 1)
+    assert history.add("eve", 2, "retry", tasks=[0]).task.holder == "ana"
+    assert history.add("eve", 3, "retry", tasks=[0], after={"ana": 0}).task.status == "open"
+    assert history.claim("ben", 0, eve=1).task.holder == "ben"
+    assert history.done("ana", 9).task.event.writer == "ana"
+
+
+def test_a_retry_forgives_a_failure_that_is_dated_in_the_future() -> None:
+    history = History(max_retries=0).claim("ana", 3e9).failed("ana", 3e9)
+    assert history.add("eve", 5, "retry", tasks=[0]).task.status == "failed"
+    assert history.add("eve", 6, "retry", tasks=[0], after={"ana": 1}).task.status == "open"
+
+
+def test_a_worker_lives_for_one_lease_after_its_last_event_unless_it_has_ended() -> None:
+    history = History().claim("ana", 1)
+    assert history.state.lapsed(1e9 + LEASE) == []
+    assert history.state.lapsed(1e9 + 1 + LEASE) == [0]
+    assert history.add("ana", 2, "end", reason="").state.lapsed(1e9 + 3) == [0]
 
 
 def test_done_counts_from_anyone_and_the_first_in_order_wins() -> None:
@@ -103,7 +132,7 @@ def test_done_after_failed_for_good_is_done() -> None:
 def test_a_task_that_loses_its_worker_every_time_fails() -> None:
     history = History()
     for number in range(MAX_LOSSES + 1):
-        history.claim(f"worker{number}", 1 + number * 2 * LEASE)
+        history.claim(f"worker{number}", number, **{f"worker{number - 1}": 0})
     assert history.task.status == "failed"
     assert history.task.event is None
     lost = "lost its worker every time (10 attempts)"
@@ -138,3 +167,13 @@ def test_the_last_order_counts_whichever_arrives_last() -> None:
     assert history.state.order == "go"
     late = History().add("ben", 20, "resume").add("ana", 10, "pause")
     assert late.state.order == "go"
+
+
+def test_an_order_overrides_those_that_it_names_whatever_their_dates() -> None:
+    pause, resume = ("mal", 3e9, "pause"), ("ana", 5.0, "resume")
+    for first, second in ((pause, resume), (resume, pause)):
+        history = History()
+        for writer, t, kind in (first, second):
+            history.add(writer, t, kind, after={"mal": 0} if kind == "resume" else {})
+        assert history.state.order == "go"
+        assert history.add("ben", 4.0, "stop", after={"ana": 0}).state.order == "stop"

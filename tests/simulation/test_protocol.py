@@ -65,7 +65,7 @@ def check_releases(simulated: Simulation) -> None:
     """Check that no worker released a task twice, or one that it had not claimed."""
     held: dict[str, set[int]] = defaultdict(set)
     for file in simulated.world.files:
-        for event, _ in file.events:
+        for event in file.events:
             if event.kind == "claim":
                 held[event.writer].update(index for index, _ in event.body["tasks"])
             elif event.kind == "released":

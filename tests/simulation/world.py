@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from colabctl.ledger.events import check, parse
+from colabctl.ledger.events import Event, check, parse
 from colabctl.ledger.journal import Damage, Read
 
 START = 1.7e9  # wall clock at the beginning
@@ -34,9 +34,14 @@ class File:
     """One flush of one writer; from `uploaded` on, it survives the death of its machine."""
 
     machine: int
-    events: list[Read]
+    arrived: list[Read]
     uploaded: float
     arrival: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def events(self) -> list[Event]:
+        """The events in the file."""
+        return [event for event, _ in self.arrived]
 
 
 class World:
@@ -117,4 +122,4 @@ class View:
                 continue
             if file.arrival.get(self._machine, math.inf) <= self._world.now:
                 self._read.add(id(file))
-                yield from file.events
+                yield from file.arrived

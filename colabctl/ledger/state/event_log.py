@@ -1,6 +1,6 @@
 """The events of a sweep's tasks in order of arrival: columns, and the lines that were read.
 
-An event in memory as a Python object takes about 1 kB. Here it takes 29 bytes and its line, which
+An event in memory as a Python object takes about 1 kB. Here it takes 30 bytes and its line, which
 is parsed again when someone asks for the event's body.
 """
 
@@ -34,6 +34,8 @@ class Body(Mapping[str, Any]):
         return self._parts
 
     def __getitem__(self, name: str) -> Any:
+        if name == "after" and not self._log.after[self._number]:
+            raise KeyError(name)  # every fold asks for this part, and few events have it
         return self.parts()[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -63,6 +65,7 @@ class EventLog:
         times, writers, numbers: columns, one entry for each event: its ledger time, its writer, and
             its number in that writer's journal.
         kinds: a code for its kind.
+        after: 1 if it names events in `after`.
         starts: where its line begins in `kept` followed by `lines`.
 
     """
@@ -73,6 +76,7 @@ class EventLog:
         self.writers = array("i")
         self.numbers = array("q")
         self.kinds = bytearray()
+        self.after = bytearray()
         self.starts = array("q")
         self.kept = b""
         self.lines = bytearray()
@@ -80,13 +84,14 @@ class EventLog:
     def __len__(self) -> int:
         return len(self.times)
 
-    def add(self, t: float, writer: int, n: int, kind: str, line: bytes) -> int:
+    def add(self, t: float, writer: int, n: int, kind: str, line: bytes, *, has_after: bool = False) -> int:
         """Add an event with its line, without a newline; return its number here."""
         number = len(self.times)
         self.times.append(t)
         self.writers.append(writer)
         self.numbers.append(n)
         self.kinds.append(_CODES[kind])
+        self.after.append(has_after)
         self.starts.append(len(self.kept) + len(self.lines))
         self.lines += line
         return number

@@ -1,8 +1,8 @@
 """One writer of a sweep's journals, as far as its events have been read."""
 
-from array import array
-from bisect import bisect_right, insort
+import math
 
+from colabctl.ledger.clock import MAX_LEAD
 from colabctl.ledger.events import Event
 
 
@@ -10,8 +10,8 @@ class Writer:
     """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
-        "contested", "done", "ended", "failed", "horizon", "host", "jobs", "lease", "member",
-        "name", "number", "pid", "pruned", "started", "times", "version", "wall",
+        "_newest", "_oldest", "done", "ended", "failed", "host", "jobs", "last_seen", "latest",
+        "lease", "member", "name", "number", "pid", "pruned", "started", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int, lease: float) -> None:
@@ -25,22 +25,14 @@ class Writer:
         self.version = ""
         self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
-        self.times = array("d")  # of its events, ascending
+        self.latest = 0.0  # date of its latest event, by its own clock
+        self.last_seen = 0.0  # when it was alive, for this reader: see `look`
         self.done = self.pruned = self.failed = 0  # done includes pruned
-        self.contested: set[int] = set()  # tasks that another writer has claimed too
-        self.horizon = 0.0  # time of the latest claim of a contested task, see _note_rivals
+        self._oldest, self._newest = math.inf, 0.0  # dates since the last look
 
-    def lives_at(self, t: float) -> bool:
-        """Whether this writer's lease covers ledger time `t`, by the events read so far."""
-        if self.ended is not None and self.ended <= t:
-            return False
-        earlier = bisect_right(self.times, t)
-        return earlier > 0 and t < self.times[earlier - 1] + self.lease
-
-    @property
-    def last_seen(self) -> float:
-        """Ledger time of the latest event."""
-        return self.times[-1] if self.times else 0.0
+    def lives_at(self, now: float) -> bool:
+        """Whether this writer's lease covers ledger time `now`, by the events read so far."""
+        return self.ended is None and now < self.last_seen + self.lease
 
     @property
     def is_worker(self) -> bool:
@@ -48,22 +40,35 @@ class Writer:
         return self.started is not None
 
     def see(self, event: Event) -> None:
-        """Update this writer by one of its events."""
+        """Update this writer by one of its events; `look` follows when all have been read."""
         t, kind = event.t, event.kind
-        if not self.times or t > self.times[-1]:
-            self.times.append(t)
-        elif t < self.times[-1]:
-            insort(self.times, t)
-        if kind == "start":
+        if t > self._newest:
+            self._newest = t
+        if t < self._oldest:
+            self._oldest = t
+        if kind in ("done", "pruned"):
+            self.done += 1
+            self.pruned += kind == "pruned"
+        elif kind == "failed":
+            self.failed += 1
+        elif kind == "start":
             self.started = t
             self.member, self.host = event.body["member"], event.body["host"]
             self.pid, self.jobs = event.body["pid"], event.body["jobs"]
             self.lease = event.body["lease"]
             self.version, self.wall = str(event.body.get("version", "")), event.body.get("wall")
         elif kind == "end":
-            self.ended = t if self.ended is None else min(self.ended, t)
-        elif kind in ("done", "pruned"):
-            self.done += 1
-            self.pruned += kind == "pruned"
-        elif kind == "failed":
-            self.failed += 1
+            self.ended = t
+
+    def look(self, read_at: float, *, fresh: bool) -> None:
+        """Judge when this writer was alive, by its events that were read at ledger time `read_at`.
+
+        An event is a sign of life at its date. But nothing that was read lies in the future. And
+        where the date of a `fresh` event, one that was not there at the last look, is more than an
+        hour old, its writer's clock is wrong, or a file was hours late: it counts from now.
+        """
+        is_late = fresh and read_at - self._oldest > MAX_LEAD
+        alive = read_at if is_late else min(self._newest, read_at)
+        self.last_seen = max(self.last_seen, alive)
+        self.latest = max(self.latest, self._newest)
+        self._oldest, self._newest = math.inf, 0.0
