@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colabctl.ledger.events import check, parse
-from colabctl.ledger.journal import Damage, Read
+from colabctl.ledger.events import LONGEST_LINE, check, parse
+from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.rights import make_folder, share
 
 _FILE = "events.jsonl"
 _AT_ONCE = 1 << 20  # bytes that are read and parsed together
-_LONGEST = 1 << 28  # bytes of a line
 
 
 class AppendedStore:
@@ -65,6 +64,7 @@ class _Cursor:
     offset: int = 0
     lines: int = 0
     next: int = 0
+    is_over: bool = False  # nothing more is read
 
 
 @dataclass
@@ -73,8 +73,13 @@ class AppendedJournals:
 
     folder: Path
     total: int
-    damage: list[Damage] = field(default_factory=list)
+    _damage: Damages = field(default_factory=Damages)
     _cursors: dict[str, _Cursor] = field(default_factory=dict)
+
+    @property
+    def damage(self) -> list[Damage]:
+        """The lines that could not be read, one entry for each writer."""
+        return self._damage.by_writer(self.folder)
 
     def create(self, name: str, position: int = 0) -> AppendedStore:
         """Return the store of a new journal, or of one that continues at `position`."""
@@ -87,7 +92,7 @@ class AppendedJournals:
                 if entry.name not in self._cursors and entry.is_dir():
                     self._cursors[entry.name] = _Cursor(self.folder / entry.name / _FILE)
         for writer, cursor in self._cursors.items():
-            if writer != skip:
+            if writer != skip and not cursor.is_over:
                 yield from self._read(writer, cursor)
 
     def _read(self, writer: str, cursor: _Cursor) -> Iterator[Read]:
@@ -101,14 +106,20 @@ class AppendedJournals:
                 file.seek(cursor.offset)
                 for lines in _complete_lines(file):
                     yield from self._events(writer, cursor, lines)
+                    if cursor.is_over:
+                        return
         except FileNotFoundError:
             return  # it has not arrived yet
         except OSError as error:
             if fault_of(error) == "passing":
                 raise
-            damage = Damage(cursor.file, cursor.lines + 1, error.strerror or str(error))
-            if damage not in self.damage:
-                self.damage.append(damage)
+            if not self._damage.count(cursor.file):
+                reason = error.strerror or str(error)
+                self._damage.append(Damage(cursor.file, cursor.lines + 1, reason))
+        except _LineTooLongError:
+            reason = f"longer than {LONGEST_LINE >> 20} MB, so the rest of the file is not read"
+            self._damage.append(Damage(cursor.file, cursor.lines + 1, reason))
+            cursor.is_over = True
 
     def _events(self, writer: str, cursor: _Cursor, lines: list[bytes]) -> Iterator[Read]:
         for line, body in zip(lines, parse(lines), strict=True):
@@ -119,13 +130,20 @@ class AppendedJournals:
                 if event.n < cursor.next:
                     raise ValueError(f"event {event.n} is repeated")
             except ValueError as error:
-                self.damage.append(Damage(cursor.file, cursor.lines, str(error)))
+                self._damage.append(Damage(cursor.file, cursor.lines, str(error)))
+                if self._damage.count(cursor.file) >= MOST_DAMAGE:
+                    cursor.is_over = True
+                    return
                 continue
             if event.n > cursor.next:
                 missing = f"events {cursor.next} to {event.n - 1} are missing before it"
-                self.damage.append(Damage(cursor.file, cursor.lines, missing))
+                self._damage.append(Damage(cursor.file, cursor.lines, missing))
             cursor.next = event.n + 1
             yield event, line
+
+
+class _LineTooLongError(Exception):
+    """A line is longer than any event."""
 
 
 def _complete_lines(file: io.RawIOBase) -> Iterator[list[bytes]]:
@@ -135,5 +153,5 @@ def _complete_lines(file: io.RawIOBase) -> Iterator[list[bytes]]:
         *lines, rest = (rest + data).split(b"\n")
         if lines:
             yield lines
-        elif len(rest) > _LONGEST:
-            return
+        if len(rest) > LONGEST_LINE:
+            raise _LineTooLongError

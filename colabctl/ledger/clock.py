@@ -7,8 +7,9 @@ further ahead comes from a clock that is wrong, and moves nobody else's time. No
 dates where one writer has read the other (see `events.in_order`).
 """
 
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 MAX_LEAD = 3600.0
 """Seconds by which other clocks may move this one."""
@@ -29,11 +30,15 @@ class Clock:
         """Return the latest date that can move this clock; events dated later do not."""
         return self._wall() + MAX_LEAD
 
-    def observe(self, times: Iterable[float]) -> float:
-        """Take over the largest lead of events that were read; return by how much time moved."""
-        wall = self._wall()
-        leads = (t - wall for t in times)
-        lead = max((lead for lead in leads if lead <= MAX_LEAD), default=0.0)
-        moved = max(0.0, lead - self._lead)
+    def observe(self, t: float) -> float:
+        """Take over the lead of an event that was read, if it is the largest.
+
+        Returns the number of seconds by which ledger time jumped ahead. The lead is rounded up to a
+        second, so that it rarely changes.
+        """
+        lead = t - self._wall()
+        if not self._lead < lead <= MAX_LEAD:
+            return 0.0
+        moved = math.ceil(lead) - self._lead
         self._lead += moved
         return moved

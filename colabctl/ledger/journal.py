@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from colabctl.ledger.clock import Clock
-from colabctl.ledger.events import EARLIEST, LATEST, Event, encode
+from colabctl.ledger.events import EARLIEST, LATEST, LONGEST_LINE, Event, encode
+
+MOST_DAMAGE = 10_000
+"""Damaged lines after which the rest of a file is not read: no fault leaves so many."""
 
 
 Read = tuple[Event, bytes]
@@ -18,14 +21,51 @@ Read = tuple[Event, bytes]
 
 
 class Damage(NamedTuple):
-    """A line of a journal that is not an event."""
+    """The first line of a journal's file that is not an event, and how many there are."""
 
     file: Path
     line: int
     reason: str
+    total: int = 1
 
     def __str__(self) -> str:
-        return f"{self.file} line {self.line} is damaged ({self.reason}); the other lines count"
+        where = f"{self.file} line {self.line} is damaged ({self.reason})"
+        if self.total == 1:
+            return f"{where}; the other lines count"
+        if self.total < MOST_DAMAGE:
+            return f"{where}, and so are {self.total - 1:,} more; the other lines count"
+        return f"{where}, and so are {self.total - 1:,} more; the rest of the file is not read"
+
+
+class Damages:
+    """The damage in the journals of a sweep: its extent, but only the first of each file."""
+
+    def __init__(self) -> None:
+        self._by_file: dict[Path, Damage] = {}
+
+    def append(self, damage: Damage) -> None:
+        """Add a damaged line."""
+        first = self._by_file.setdefault(damage.file, damage)
+        if first is not damage:
+            self._by_file[damage.file] = first._replace(total=first.total + damage.total)
+
+    def discard(self, file: Path) -> None:
+        """Forget the damage in a file."""
+        self._by_file.pop(file, None)
+
+    def count(self, file: Path) -> int:
+        """Return the number of damaged lines that were found in a file."""
+        return self._by_file[file].total if file in self._by_file else 0
+
+    def by_writer(self, folder: Path) -> list[Damage]:
+        """Return the damage in the journals below `folder`, one for each writer."""
+        writers: dict[str, Damage] = {}
+        for damage in self._by_file.values():
+            writer = damage.file.relative_to(folder).parts[0]
+            first = writers.setdefault(writer, damage)
+            if first is not damage:
+                writers[writer] = first._replace(total=first.total + damage.total)
+        return list(writers.values())
 
 
 class Journals(Protocol):
@@ -33,7 +73,7 @@ class Journals(Protocol):
 
     @property
     def damage(self) -> list[Damage]:
-        """The lines that could not be read."""
+        """The lines that could not be read, one entry for each writer."""
 
     def new_events(self, skip: str) -> Iterator[Read]:
         """Yield the events that have arrived since the last call, except the writer `skip`'s."""
@@ -77,11 +117,15 @@ class JournalWriter:
     def append(self, events: Iterable[tuple[str, dict[str, Any]]]) -> list[Event]:
         """Date and number events, each a (kind, parts), for the next flush, and return them."""
         t = min(max(self._clock.now(), EARLIEST), LATEST)
-        dated = [
-            Event(t, self.name, n, kind, parts)
-            for n, (kind, parts) in enumerate(events, self._next)
-        ]
-        self.due += b"".join(encode(event.n, t, event.kind, event.body) for event in dated)
+        dated, lines = [], []
+        for n, (kind, parts) in enumerate(events, self._next):
+            line = encode(n, t, kind, parts)
+            if len(line) > LONGEST_LINE and kind in ("done", "pruned"):
+                kind, parts = "failed", _too_large(parts)  # noqa: PLW2901 - no one could read it
+                line = encode(n, t, kind, parts)
+            dated.append(Event(t, self.name, n, kind, parts))
+            lines.append(line)
+        self.due += b"".join(lines)
         self._next += len(dated)
         return dated
 
@@ -102,3 +146,14 @@ class JournalWriter:
     def close(self) -> None:
         """Declare that nothing more will be written."""
         self._store.close()
+
+
+def _too_large(parts: dict[str, Any]) -> dict[str, Any]:
+    error = (
+        f"its metrics take more than {LONGEST_LINE >> 20} MB; save what is large in files, in "
+        "task().folder"
+    )
+    kept: dict[str, Any] = {
+        part: parts[part] for part in ("task", "attempt", "seconds") if part in parts
+    }
+    return kept | {"error": error, "output": ""}

@@ -57,7 +57,7 @@ class Ledger:
         """Read the events that have arrived since the last call; return how many."""
         arrived = self._journals.new_events(skip=self.name)
         count = self.state.read(arrived, self.clock.limit())
-        moved = self.clock.observe((self.state.latest,))
+        moved = self.clock.observe(self.state.latest)
         if moved:
             self.state.time_moved(moved)
         self.state.look_at_writers(self.clock.now(), fresh=self._has_read)

@@ -12,6 +12,7 @@ next folder starts, named after its first event.
 Files arrive in any order, listings may omit some, and a missing file proves nothing.
 """
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from colabctl.ledger.events import check, parse
-from colabctl.ledger.journal import Damage, Read
+from colabctl.ledger.journal import Damage, Damages, Read
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.rights import make_folder
@@ -33,6 +34,7 @@ _NAME = re.compile(r"(\d{8})-(\d{8})(?:-\d+)?\.jsonl")
 _FOLDER = re.compile(r"\d{8}")
 _MANY_TRIES = 1000  # more than any writer needs, so a continued journal uses new names
 _NEARLY_FULL = 100  # entries in a folder above which its writer may have started the next one
+_AT_ONCE = 1 << 20  # bytes that are parsed together
 _LARGEST = 1 << 28  # bytes; above the largest combined file with the longest outputs
 _LIST_EVERY = 8  # refreshes after which the folders of a writer are listed in any case
 
@@ -140,6 +142,14 @@ class _Seen:
         return self.ended_with is not None and self.next > self.ended_with
 
 
+@dataclass
+class _Wait:
+    """How many refreshes pass over a file, now and after the next try."""
+
+    left: int = 0
+    next: int = 1
+
+
 class NumberedJournals:
     """The journals in a folder, of a sweep with `total` tasks."""
 
@@ -149,12 +159,13 @@ class NumberedJournals:
         self.files_read = 0
         self._check_mount = check_mount
         self._seen: dict[str, _Seen] = {}
-        self._damage: dict[Path, Damage] = {}
+        self._damage = Damages()
+        self._waits: dict[Path, _Wait] = {}  # for large files that were incomplete or damaged
 
     @property
     def damage(self) -> list[Damage]:
-        """The damaged files whose events have not arrived in another file."""
-        return list(self._damage.values())
+        """The damaged files whose events have not arrived in another, one for each writer."""
+        return self._damage.by_writer(self.folder)
 
     def create(self, name: str, position: int = 0) -> NumberedStore:
         """Return the store of a new journal, or of one that continues at `position`."""
@@ -177,7 +188,7 @@ class NumberedJournals:
             if seen.lacks(first, last)
         ]
         for _, first, last, path in sorted(files):
-            if seen.lacks(first, last):
+            if seen.lacks(first, last) and not self._must_wait(path):
                 for event, line in self._events(path, writer, first, last):
                     if seen.add(event.n):
                         if event.kind == "end":
@@ -213,23 +224,51 @@ class NumberedJournals:
         except OSError as error:
             if fault_of(error) == "passing":
                 raise
-            self._damage[path] = Damage(path, 1, error.strerror or str(error))
+            self._note(Damage(path, 1, error.strerror or str(error)))
             return []
-        lines = data.split(b"\n")[:-1]
-        if len(lines) != last - first + 1:
+        if data.count(b"\n") != last - first + 1:
+            self._wait(path, len(data))
             return []
         events: list[Read] = []
-        for number, (line, body) in enumerate(zip(lines, parse(lines), strict=True)):
+        for number, (line, body) in enumerate(_parsed(data), first):
             try:
                 event = check(body, writer, self.total)
-                if event.n != first + number:
-                    raise ValueError(f"event {event.n} is in the place of {first + number}")
+                if event.n != number:
+                    raise ValueError(f"event {event.n} is in the place of {number}")
             except ValueError as error:
-                self._damage[path] = Damage(path, number + 1, str(error))
+                self._note(Damage(path, number - first + 1, str(error)))
+                self._wait(path, len(data))
                 return []
             events.append((event, line))
-        self._damage.pop(path, None)
+        self._damage.discard(path)
         return events
+
+    def _must_wait(self, path: Path) -> bool:
+        wait = self._waits.get(path)
+        if wait is None or not wait.left:
+            return False
+        wait.left -= 1
+        return True
+
+    def _wait(self, path: Path, size: int) -> None:
+        """Read a large file that is no good less and less often, as its contents may never come."""
+        if size > _AT_ONCE:
+            wait = self._waits.setdefault(path, _Wait())
+            wait.left, wait.next = wait.next, 2 * wait.next
+
+    def _note(self, damage: Damage) -> None:
+        self._damage.discard(damage.file)
+        self._damage.append(damage)
+
+
+def _parsed(data: bytes) -> Iterator[tuple[bytes, object]]:
+    """Yield the complete lines and their JSON values, parsing some of them at a time."""
+    stream = io.BytesIO(data)
+    while lines := stream.readlines(_AT_ONCE):
+        if not lines[-1].endswith(b"\n"):
+            lines.pop()
+        bare = [line[:-1] for line in lines]
+        yield from zip(bare, parse(bare), strict=True)
 
 
 def _names(folder: Path) -> list[str]:

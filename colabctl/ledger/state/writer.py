@@ -56,7 +56,7 @@ class Writer:
             self.member, self.host = event.body["member"], event.body["host"]
             self.pid, self.jobs = event.body["pid"], event.body["jobs"]
             self.lease = event.body["lease"]
-            self.version, self.wall = str(event.body.get("version", "")), event.body.get("wall")
+            self.version, self.wall = event.body.get("version", ""), event.body.get("wall")
         elif kind == "end":
             self.ended = t
 
