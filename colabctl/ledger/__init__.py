@@ -1,5 +1,7 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
+from colabctl.ledger.attempts import Proposal, params_of, proposal_of, reports_of
+from colabctl.ledger.cache import cache_of
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_ledger
 from colabctl.ledger.plan import (
@@ -10,7 +12,8 @@ from colabctl.ledger.plan import (
     program_of,
     read_plan,
 )
-from colabctl.ledger.sweep_state import Proposal, SweepState, Writer, params_of
+from colabctl.ledger.state.writer import Writer
+from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
 from colabctl.ledger.tasks import TaskFiles, TaskLine, task_name, write_tasks
 from colabctl.ledger.unreported import lack, listed, meant
@@ -31,6 +34,7 @@ __all__ = [
     "TaskLine",
     "TaskState",
     "Writer",
+    "cache_of",
     "check_approved",
     "lack",
     "listed",
@@ -38,7 +42,9 @@ __all__ = [
     "open_ledger",
     "params_of",
     "program_of",
+    "proposal_of",
     "read_plan",
+    "reports_of",
     "task_name",
     "write_tasks",
 ]

@@ -9,9 +9,11 @@ import errno
 import io
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from colabctl.ledger.events import LONGEST_LINE, check, parse
 from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read
@@ -19,6 +21,7 @@ from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.rights import make_folder, share
 
 _FILE = "events.jsonl"
+_END = 1 << 16  # bytes
 _AT_ONCE = 1 << 20  # bytes that are read and parsed together
 
 
@@ -65,6 +68,9 @@ class _Cursor:
     lines: int = 0
     next: int = 0
     is_over: bool = False  # nothing more is read
+    size: int = -1  # bytes of the file before it was last read
+    changed: int = 0  # when it was changed, in nanoseconds, at the same time
+    end: int | None = None  # checksum of what ends at `offset`, if known
 
 
 @dataclass
@@ -85,6 +91,25 @@ class AppendedJournals:
         """Return the store of a new journal, or of one that continues at `position`."""
         return AppendedStore(self.folder / name, position)
 
+    def position(self) -> dict[str, Any]:
+        """Return how far the journals have been read, as values for JSON."""
+        cursors = {writer: _saved(cursor) for writer, cursor in self._cursors.items()}
+        damage = [(each.file.parent.name, *each[1:]) for each in self._damage]
+        return {"cursors": cursors, "damage": damage}
+
+    def resume(self, position: dict[str, Any]) -> bool:
+        """Continue at a position, if the journals begin with what was read then."""
+        cursors = {
+            writer: _Cursor(self.folder / writer / _FILE, *values)
+            for writer, values in position["cursors"].items()
+        }
+        if not all(map(_fits, cursors.values())):
+            return False
+        self._cursors = cursors
+        for writer, *rest in position["damage"]:
+            self._damage.append(Damage(self.folder / writer / _FILE, *rest))
+        return True
+
     def new_events(self, skip: str) -> Iterator[Read]:
         """Yield the events that have arrived since the last call, in each writer's order."""
         with os.scandir(self.folder) as entries:
@@ -102,6 +127,7 @@ class AppendedJournals:
                 raise OSError(errno.EINVAL, "is not a regular file")
             if status.st_size <= cursor.offset:
                 return
+            cursor.size, cursor.changed, cursor.end = status.st_size, status.st_mtime_ns, None
             with cursor.file.open("rb", buffering=0) as file:
                 file.seek(cursor.offset)
                 for lines in _complete_lines(file):
@@ -140,6 +166,33 @@ class AppendedJournals:
                 self._damage.append(Damage(cursor.file, cursor.lines, missing))
             cursor.next = event.n + 1
             yield event, line
+
+
+def _saved(cursor: _Cursor) -> list[Any]:
+    if cursor.offset and cursor.end is None:
+        cursor.end = _checksum_of_end(cursor)
+    return list(vars(cursor).values())[1:]  # without the file
+
+
+def _fits(cursor: _Cursor) -> bool:
+    """Whether a journal still begins with what was read; raise OSError if it is not there.
+
+    A journal only grows. So its end, at the time, is checked, and only if the file has changed.
+    """
+    if not cursor.offset:
+        return True
+    status = cursor.file.stat()
+    if (status.st_size, status.st_mtime_ns) == (cursor.size, cursor.changed):
+        return True
+    if status.st_size <= cursor.size:
+        return False
+    return cursor.end == _checksum_of_end(cursor)
+
+
+def _checksum_of_end(cursor: _Cursor) -> int:
+    with cursor.file.open("rb", buffering=0) as file:
+        file.seek(max(0, cursor.offset - _END))
+        return zlib.crc32(file.read(min(cursor.offset, _END)))
 
 
 class _LineTooLongError(Exception):

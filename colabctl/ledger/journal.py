@@ -49,6 +49,10 @@ class Damages:
         if first is not damage:
             self._by_file[damage.file] = first._replace(total=first.total + damage.total)
 
+    def __iter__(self) -> Iterator[Damage]:
+        """Yield the damage of each file."""
+        return iter(self._by_file.values())
+
     def discard(self, file: Path) -> None:
         """Forget the damage in a file."""
         self._by_file.pop(file, None)
@@ -77,6 +81,15 @@ class Journals(Protocol):
 
     def new_events(self, skip: str) -> Iterator[Read]:
         """Yield the events that have arrived since the last call, except the writer `skip`'s."""
+
+    def position(self) -> dict[str, Any]:
+        """Return how far the journals have been read, as values for JSON."""
+
+    def resume(self, position: dict[str, Any]) -> bool:
+        """Continue new journals at such a position.
+
+        Returns False, and changes nothing, if the journals are not those that were read.
+        """
 
     def create(self, name: str, position: int = 0) -> "Store":
         """Return the store of a new journal, whose name was never used before.

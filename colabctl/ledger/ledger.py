@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.appended import AppendedJournals
+from colabctl.ledger.cache import Cache
 from colabctl.ledger.choice import choose, choose_apart
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.journal import Damage, Journals, JournalWriter
@@ -22,6 +23,7 @@ from colabctl.sharedfs.mounts import Anchor
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
 
+_FEW = 1000  # events that are read from a local disk as quickly as the cache is written
 _SYNC_EVERY = 1.0  # seconds of results that a power cut can cost; more often would be slower
 
 
@@ -29,19 +31,33 @@ class Ledger:
     """The journals of a sweep as seen by one process, and its own journal after `join`."""
 
     def __init__(
-        self, journals: Journals, plan: Plan, wall: Callable[[], float] = time.time
+        self,
+        journals: Journals,
+        plan: Plan,
+        wall: Callable[[], float] = time.time,
+        cache: Cache | None = None,
     ) -> None:
         self._journals = journals
-        reaches = None if plan.target is None else plan.reaches_target
-        self.state = SweepState(
-            plan.total, plan.max_retries, plan.lease, reaches, partial(_measure, plan)
-        )
         self.clock = Clock(wall)
         self._plan = plan
+        self._cache = cache
+        self.state = self._new_state()
+        if cache is not None:
+            if cache.load(self.state, journals):
+                self.clock.observe(self.state.latest)
+                self.state.found_alive(self.clock.now())
+            else:
+                self.state = self._new_state()
         self._writer: JournalWriter | None = None
         self._written_at = 0.0
         self._has_read = False
         self._unsynced_since: float | None = None
+
+    def _new_state(self) -> SweepState:
+        plan = self._plan
+        reaches = None if plan.target is None else plan.reaches_target
+        measure = partial(_measure, plan)
+        return SweepState(plan.total, plan.max_retries, plan.lease, reaches, measure)
 
     @property
     def damage(self) -> list[Damage]:
@@ -61,8 +77,18 @@ class Ledger:
         if moved:
             self.state.time_moved(moved)
         self.state.look_at_writers(self.clock.now(), fresh=self._has_read)
+        if self._cache is not None and self._is_worth_caching(count):
+            self._cache.save(self.state, self._journals)
         self._has_read = True
         return count
+
+    def _is_worth_caching(self, count: int) -> bool:
+        """Whether another process saves time if it need not read `count` new events.
+
+        What this process wrote is not in its journal yet, as far as it has been read.
+        """
+        least = _FEW if self._plan.consistency == "coherent" else 1
+        return not self._has_read and self._writer is None and count >= least
 
     def join(self, name: str) -> None:
         """Start a journal under a name that was never used before."""
@@ -169,8 +195,14 @@ def _measure(plan: Plan, metrics: Mapping[str, Any]) -> tuple[float, bool]:
     return (math.nan, bool(lack(plan, metrics))) if number is None else (number, False)
 
 
-def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time) -> Ledger:
+def open_ledger(
+    folder: Path,
+    plan: Plan,
+    wall: Callable[[], float] = time.time,
+    cache: Cache | None = None,
+) -> Ledger:
     """Return the ledger whose journals are in `folder`; the plan's consistency gives their kind."""
     if plan.consistency == "coherent":
-        return Ledger(AppendedJournals(folder, plan.total), plan, wall)
-    return Ledger(NumberedJournals(folder, plan.total, Anchor(folder.parent).check), plan, wall)
+        return Ledger(AppendedJournals(folder, plan.total), plan, wall, cache)
+    journals = NumberedJournals(folder, plan.total, Anchor(folder.parent).check)
+    return Ledger(journals, plan, wall, cache)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from colabctl.ledger.events import check, parse
 from colabctl.ledger.journal import Damage, Damages, Read
@@ -170,6 +170,24 @@ class NumberedJournals:
     def create(self, name: str, position: int = 0) -> NumberedStore:
         """Return the store of a new journal, or of one that continues at `position`."""
         return NumberedStore(self.folder / name, self._check_mount, position)
+
+    def position(self) -> dict[str, Any]:
+        """Return how far the journals have been read, as values for JSON."""
+        return {
+            writer: [seen.next, sorted(seen.beyond), seen.ended_with, seen.folders]
+            for writer, seen in self._seen.items()
+        }
+
+    def resume(self, position: dict[str, Any]) -> bool:
+        """Continue at a position, if all journals that were read are still there."""
+        self._check_mount()
+        if not position.keys() <= set(_names(self.folder)):
+            return False
+        self._seen = {
+            writer: _Seen(after, set(beyond), ended_with, folders=folders)
+            for writer, (after, beyond, ended_with, folders) in position.items()
+        }
+        return True
 
     def new_events(self, skip: str) -> Iterator[Read]:
         """Yield the events that arrived since the last call; raise OSError if the mount fails."""

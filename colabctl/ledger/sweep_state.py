@@ -3,9 +3,15 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event, encode, event_order, in_order
+from colabctl.ledger.events import (
+    CONTROL_KINDS,
+    PROGRESS_KINDS,
+    Event,
+    encode,
+    in_order,
+)
 from colabctl.ledger.journal import Read
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog
@@ -14,20 +20,12 @@ from colabctl.ledger.state.orders import Orders
 from colabctl.ledger.state.task_states import TaskStates
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.task_state import STATUSES, Status, TaskState, fold
-from colabctl.ledger.tasks import TaskFiles
 
 Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 """Returns the sweep's metric, NaN without one, and whether the metrics lack it."""
 
 _OPEN = TaskState()
 _HELD = STATUSES.index("held")
-
-
-class Proposal(NamedTuple):
-    """Parameters that a worker proposed for a task, with an Optuna objective's distributions."""
-
-    params: dict[str, Any]
-    distributions: dict[str, Any] | None = None
 
 
 def _no_metric(metrics: Mapping[str, Any]) -> tuple[float, bool]:  # noqa: ARG001 - a Measure
@@ -37,9 +35,10 @@ def _no_metric(metrics: Mapping[str, Any]) -> tuple[float, bool]:  # noqa: ARG00
 class SweepState:
     """The states of all tasks and writers of a sweep.
 
-    Only `add`, `read` and their like change it. The same events, in any order and any batches, lead to the same
-    state. Almost all tasks are simple: one claim, and at most one outcome, later and by the same
-    writer. Their states are read off the columns. The events of all others are folded.
+    The same events, in any order and any batches, lead to the same state.
+
+    Almost all tasks are simple: one claim, and at most one outcome, later and by the same writer.
+    Their states are read off the columns. The events of all others are folded.
 
     Args:
         total: number of tasks.
@@ -83,7 +82,7 @@ class SweepState:
     def add(
         self, events: Iterable[Event], read_at: float = math.inf, *, fresh: bool = False
     ) -> None:
-        """Add new events that were not read from a line; see Writer.look for the other arguments."""
+        """Add new events that were not read from a line; for the rest, see Writer.look."""
         self.read((e, encode(e.n, e.t, e.kind, e.body).rstrip()) for e in events)
         self.look_at_writers(read_at, fresh=fresh)
 
@@ -113,6 +112,30 @@ class SweepState:
             for index in touched:
                 self._fold(index)
         return count
+
+    def add_restored(self, writer: Writer) -> None:
+        """Add a writer whose events are in the log."""
+        self.log.names.append(writer.name)
+        self.writers[writer.name] = writer
+
+    def rebuild(self) -> None:
+        """Derive the rest from the columns, the log, the writers, and the events of `others`."""
+        self.revision += 1
+        columns = self.columns
+        self.counts = Counter({status: columns.count(status) for status in STATUSES})
+        self.open = OpenTasks(self.total, columns.having("open"))
+        self.held = {}
+        for index, numbers in self.others.items():
+            task = fold(list(map(self.log.event, numbers)), self._max_retries)
+            self._states[index] = task._replace(event=None)
+            self.duplicates += task.duplicates
+        for index in columns.having("held"):
+            self.held.setdefault(str(self.tasks[index].holder), set()).add(index)
+
+    def found_alive(self, now: float) -> None:
+        """Judge when restored writers were alive, by their latest events."""
+        for writer in self.writers.values():
+            writer.last_seen = min(writer.latest, now)
 
     def look_at_writers(self, read_at: float, *, fresh: bool) -> None:
         """Judge which writers are alive by the events read since the last call."""
@@ -215,8 +238,6 @@ class SweepState:
             if self._reaches is not None and self._reaches(metrics):
                 self.reached.add(index)
 
-    # -- what is known of a task -----------------------------------------------------------------
-
     def task(self, index: int) -> TaskState:
         """Return the state of a task."""
         if index in self.others:
@@ -243,7 +264,9 @@ class SweepState:
         self._states[index] = new._replace(event=None)
         self.duplicates += new.duplicates - old.duplicates
         columns = self.columns
-        outcome = next((n for n, each in zip(numbers, events, strict=True) if each is new.event), -1)
+        outcome = next(
+            (n for n, each in zip(numbers, events, strict=True) if each is new.event), -1
+        )
         if new.status != old.status or columns.outcomes[index] != outcome:
             self.counts[old.status] -= 1
             self.reached.discard(index)
@@ -334,66 +357,3 @@ class SweepState:
     def failures_of(self, index: int) -> list[Event]:
         """Return the failed attempts at a task, in order."""
         return [event for event in self.events_of(index) if event.kind == "failed"]
-
-    def reports_of(self, index: int) -> list[tuple[float | None, dict[str, Any]]]:
-        """Return the intermediate values of one attempt as (step, values).
-
-        This is the attempt that finished the task, else the one that holds it, else the latest that
-        reported any.
-        """
-        events = self._progress_of_attempt(index, "report")
-        return [(step, values) for event in events for step, values in event.body["reports"]]
-
-    def proposal(self, index: int) -> Proposal | None:
-        """Return the parameters proposed by the attempt that counts, else the first ones proposed.
-
-        So a task that failed or lost its worker runs again with the same parameters.
-        """
-        suggested = self._progress_of_attempt(index, "suggested", latest=False)
-        if suggested:
-            merged = Proposal({}, {})
-            for event in suggested:
-                merged.params.update(event.body.get("params", {}))
-                merged.distributions.update(event.body.get("distributions", {}))  # type: ignore[union-attr]
-            return merged
-        key = str(index)
-        claims = [
-            event
-            for event in self.events_of(index)
-            if event.kind == "claim" and key in event.body.get("params", ())
-        ]
-        if not claims:
-            return None
-        state = self.tasks[index]
-        writer = state.event.writer if state.event else state.holder
-        counting = [event for event in claims if event.writer == writer]
-        return Proposal((counting or claims[:1])[-1].body["params"][key])
-
-    def _progress_of_attempt(self, index: int, kind: str, *, latest: bool = True) -> list[Event]:
-        """Return the events of the attempt that counts, else of the latest (or first) attempt."""
-        reported = map(self.log.event, self.progress.get(index, ()))
-        events = [event for event in reported if event.kind == kind]
-        if not events:
-            return []
-        events.sort(key=event_order)
-
-        def attempt(event: Event) -> tuple[str, int]:
-            return event.writer, event.body["attempt"]
-
-        state = self.tasks[index]
-        if state.event is not None:
-            counting = attempt(state.event)
-        else:
-            held = [event for event in events if event.writer == state.holder]
-            counting = attempt(held[-1] if held else events[-1 if latest else 0])
-        return [event for event in events if attempt(event) == counting]
-
-def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:
-    """Return the parameters of a task, as declared or proposed; {} if none were proposed yet."""
-    declared = tasks[index].params
-    if declared is not None:
-        return declared
-    proposal = state.proposal(index)
-    if proposal is None:
-        return {}
-    return {**tasks.cell_values(index), **proposal.params}

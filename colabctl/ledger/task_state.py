@@ -107,6 +107,5 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
                 failures += 1
                 if failures > max_retries:
                     status, last = "failed", event
-    if holder is None:
-        held_since = 0.0
-    return TaskState(status, holder, held_since, attempts, failures, losses, last, duplicates)
+    since = held_since if holder else 0.0
+    return TaskState(status, holder, since, attempts, failures, losses, last, duplicates)

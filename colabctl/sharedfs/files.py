@@ -44,10 +44,11 @@ def _open_nonblocking(path: str, flags: int) -> int:
 
 
 def write_once(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """Write a new file, given whole or in pieces, in place, without renaming or deleting anything, as a Drive mount needs.
+    """Write a new file in place, without renaming or deleting anything, as a Drive mount needs.
 
-    For names that only one writer uses. Raises FileExistsError if the name was used before. After
-    any other OSError, part of the file may be there.
+    `data` is the content, whole or in pieces. For names that only one writer uses. Raises
+    FileExistsError if the name was used before. After any other OSError, part of the file may be
+    there.
     """
     with path.open("xb") as file:
         share(path, file.fileno())

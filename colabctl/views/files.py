@@ -62,7 +62,10 @@ def is_our_database(start: bytes) -> bool:
 
 
 def write(file: Path, data: bytes | Iterable[bytes]) -> None:
-    """Write a file, given whole or in pieces, completely or not at all; raise UserError if it cannot be written."""
+    """Write a file completely or not at all; raise UserError if it cannot be written.
+
+    `data` is the content, whole or in pieces.
+    """
     try:
         write_whole(file, data)
     except OSError as error:

@@ -27,10 +27,7 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
     Raises UserError for a task that has not failed.
     """
     sweep.ledger.refresh()
-    failed = {
-        task_name(index): index
-        for index in sweep.ledger.state.columns.having("failed")
-    }
+    failed = {task_name(index): index for index in sweep.ledger.state.columns.having("failed")}
     for name in names or ():
         if name not in failed:
             near = nearest(name, failed)

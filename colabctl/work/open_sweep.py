@@ -10,7 +10,16 @@ from pathlib import Path
 
 from colabctl.code.frozen import Code, changed, fetch
 from colabctl.errors import UserError
-from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, read_plan, task_name
+from colabctl.ledger import (
+    Claim,
+    Ledger,
+    Plan,
+    TaskFiles,
+    cache_of,
+    open_ledger,
+    read_plan,
+    task_name,
+)
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import find_sweep
 from colabctl.search import Cell, Declaration, read_declared
@@ -39,7 +48,7 @@ class OpenSweep:
     def at(cls, root: Path, layout: SweepLayout) -> "OpenSweep":
         """Open the sweep in a folder; raise UserError if its plan cannot be read."""
         plan = read_plan(layout.plan)
-        ledger = open_ledger(layout.journal, plan)
+        ledger = open_ledger(layout.journal, plan, cache=cache_of(layout.journal, plan))
         return cls(root, layout, plan, ledger, TaskFiles(layout.task_file, plan))
 
     @classmethod

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState
+from colabctl.ledger import Plan, SweepState, proposal_of, reports_of
 from colabctl.search.learn.samplers import Sampler, check_libraries, sampler
 from colabctl.search.learn.stopping import Stopper, stopper
 from colabctl.search.learn.trials import Report, State, Trial
@@ -79,7 +79,7 @@ class Tuner:
         for index in indices:
             if self._declared(index) is not None:
                 continue
-            earlier = self._state.proposal(index)
+            earlier = proposal_of(self._state, index)
             if earlier is not None:  # a task that runs again keeps its parameters
                 proposed[index] = earlier.params
                 continue
@@ -97,7 +97,7 @@ class Tuner:
         declared = self._declared(index)
         if declared is not None:
             return declared
-        proposal = self._state.proposal(index)
+        proposal = proposal_of(self._state, index)
         if self._plan.method == "optuna":
             cell, _ = self._place(index)
             return {**(proposal.params if proposal else {}), **self._cell_values(cell)}
@@ -189,7 +189,7 @@ class Tuner:
 
     def _trial(self, index: int) -> Trial | None:
         plan, task = self._plan, self._state.tasks[index]
-        proposal = self._state.proposal(index) if self.proposes else None
+        proposal = proposal_of(self._state, index) if self.proposes else None
         if proposal is None and plan.method == "bayes":
             return None  # its outcome has arrived before its parameters
         status: State = "running"
@@ -201,7 +201,7 @@ class Tuner:
             plan.value_of(task.outcome.metrics) if status in ("done", "pruned") else None,
             tuple(
                 (step, value)
-                for step, values in self._state.reports_of(index)
+                for step, values in reports_of(self._state, index)
                 if (value := plan.number_of(values)) is not None
             ),
             proposal.distributions if proposal else None,

@@ -8,8 +8,6 @@ project with the sweep `noop`.
 
 import argparse
 import random
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from colabctl.ledger import Ledger, open_ledger

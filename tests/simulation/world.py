@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from colabctl.ledger.events import Event, check, parse
 from colabctl.ledger.journal import Damage, Read
@@ -114,6 +115,14 @@ class View:
     def create(self, name: str, position: int = 0) -> Store:
         """Return the store of a new journal."""
         return Store(self._world, self._machine, name)
+
+    def position(self) -> dict[str, Any]:
+        """Return nothing: simulated machines keep nothing between processes."""
+        return {}
+
+    def resume(self, position: dict[str, Any]) -> bool:
+        """Return False, as for journals that do not fit."""
+        return False
 
     def new_events(self, skip: str) -> Iterator[Read]:
         """Yield the events in files that have arrived since the last call."""

@@ -84,7 +84,9 @@ class EventLog:
     def __len__(self) -> int:
         return len(self.times)
 
-    def add(self, t: float, writer: int, n: int, kind: str, line: bytes, *, has_after: bool = False) -> int:
+    def add(
+        self, t: float, writer: int, n: int, kind: str, line: bytes, *, has_after: bool = False
+    ) -> int:
         """Add an event with its line, without a newline; return its number here."""
         number = len(self.times)
         self.times.append(t)

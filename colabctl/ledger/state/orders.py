@@ -30,6 +30,10 @@ class Orders:
                 self.overridden[writer] = max(n, self.overridden.get(writer, -1))
         if event.kind == "resume" and event.body.get("beyond_target") is True:
             self.beyond_target = True
+        self.changed()
+
+    def changed(self) -> None:
+        """Note that an attribute has changed."""
         self._is_current = False
 
     @property

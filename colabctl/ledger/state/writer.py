@@ -42,10 +42,8 @@ class Writer:
     def see(self, event: Event) -> None:
         """Update this writer by one of its events; `look` follows when all have been read."""
         t, kind = event.t, event.kind
-        if t > self._newest:
-            self._newest = t
-        if t < self._oldest:
-            self._oldest = t
+        self._newest = max(self._newest, t)
+        self._oldest = min(self._oldest, t)
         if kind in ("done", "pruned"):
             self.done += 1
             self.pruned += kind == "pruned"
