@@ -42,12 +42,8 @@ class Ledger:
         self._plan = plan
         self._cache = cache
         self.state = self._new_state()
-        if cache is not None:
-            if cache.load(self.state, journals):
-                self.clock.observe(self.state.latest)
-                self.state.found_alive(self.clock.now())
-            else:
-                self.state = self._new_state()
+        if cache is not None and not cache.load(self.state, journals):
+            self.state = self._new_state()
         self._writer: JournalWriter | None = None
         self._written_at = 0.0
         self._has_read = False
@@ -77,6 +73,8 @@ class Ledger:
         if moved:
             self.state.time_moved(moved)
         self.state.look_at_writers(self.clock.now(), fresh=self._has_read)
+        if not self._has_read:
+            self.state.found_alive(self.clock.now())
         if self._cache is not None and self._is_worth_caching(count):
             self._cache.save(self.state, self._journals)
         self._has_read = True

@@ -133,7 +133,7 @@ class SweepState:
             self.held.setdefault(str(self.tasks[index].holder), set()).add(index)
 
     def found_alive(self, now: float) -> None:
-        """Judge when restored writers were alive, by their latest events."""
+        """Judge when all writers were alive, by their latest events, at the first look at them."""
         for writer in self.writers.values():
             writer.last_seen = min(writer.latest, now)
 
