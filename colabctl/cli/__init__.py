@@ -11,7 +11,7 @@ from colabctl import interrupts
 from colabctl.cli.app import app
 from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
-from colabctl.sharedfs.refusals import advice
+from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -40,8 +40,9 @@ def main() -> None:
         print(plain(f"colabctl: {error}"), file=sys.stderr)
         sys.exit(1)
     except OSError as error:
-        message = f"{error.filename or 'a file'}: {error.strerror or error}"
-        message = "; ".join(filter(None, (message, advice(error))))
+        message = describe(error)
+        if fault_of(error) == "full":
+            message = f"{message}; {FREE_SPACE}"
         print(plain(f"colabctl: {one_line(message)}"), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

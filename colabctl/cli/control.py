@@ -7,6 +7,7 @@ import typer
 
 from colabctl.cli.options import Member, Root, Sweep, open_project, tell, working_member
 from colabctl.cli.terminal import command_line, counted
+from colabctl.errors import UserError
 
 
 def pause(sweep: Sweep, member: Member = None, root: Root = None) -> None:
@@ -38,15 +39,31 @@ def retry(
             show_default="all failed tasks",
         ),
     ] = None,
+    worker: Annotated[
+        str | None,
+        typer.Option(
+            "--worker",
+            metavar="NAME",
+            help="Instead, the tasks of this worker, which is gone; its name or a part of it.",
+            show_default=False,
+        ),
+    ] = None,
     member: Member = None,
     root: Root = None,
 ) -> None:
-    """Make failed tasks available again, with the same parameters."""
-    from colabctl.work.control import retry_failed
+    """Make failed tasks, or those of a lost worker, available again, with the same parameters."""
+    from colabctl.work.control import retry_failed, retry_lost
     from colabctl.work.open_sweep import OpenSweep
 
+    if task and worker:
+        raise UserError("--task is for failed tasks and --worker for held ones; use only one")
     layout, config = open_project(root)
     who = working_member(config, member)
+    if worker is not None:
+        name, count = retry_lost(OpenSweep.named(layout, sweep), who, worker)
+        tasks, are = counted(count, "task"), "is" if count == 1 else "are"
+        tell(f"{tasks} of {name} {are} available again; run: {command_line('work', sweep)}")
+        return
     count = retry_failed(OpenSweep.named(layout, sweep), who, task)
     are = "is" if count == 1 else "are"
     tell(

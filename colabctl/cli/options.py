@@ -82,14 +82,12 @@ def _ask(members: Sequence[str], reason: str) -> str | None:
 def remember_member(root: Path, member: str) -> None:
     """Remember which member this user is in a project; print a note if that fails."""
     from colabctl.project.current_member import remember
+    from colabctl.sharedfs.faults import describe
 
     try:
         remember(root, member)
     except OSError as error:
-        tell(
-            f"note: cannot remember this in {error.filename}: {error.strerror}; "
-            "the next command will ask again"
-        )
+        tell(f"note: cannot remember this ({describe(error)}); the next command will ask again")
     else:
         tell(f"you are {member} in this project on this machine (change it: colabctl me NAME)")
 

@@ -100,6 +100,7 @@ def me(
     """
     from colabctl.project.current_member import check_known, remember
     from colabctl.project.members import members
+    from colabctl.sharedfs.faults import describe
 
     layout, config = open_project(root)
     if name is not None:
@@ -108,7 +109,7 @@ def me(
             remember(layout.root, member)
         except OSError as error:
             raise UserError(
-                f"cannot remember this in {error.filename}: {error.strerror}; use --member "
+                f"cannot remember this ({describe(error)}); use --member "
                 f"{shlex.quote(member)} or COLABCTL_MEMBER={shlex.quote(member)}"
             ) from None
         tell(f"you are {member} in this project on this machine")

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -11,7 +11,7 @@ from colabctl.cli.terminal import command_line, counted, cut, one_line, plain, s
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import RenderableType
 
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from colabctl.views.status import Failure, Status
     from colabctl.work.open_sweep import OpenSweep
 
+T = TypeVar("T")
+S = TypeVar("S")
+
 _NEXT_STEPS = {
     "pending": ("no workers yet; start one", "work"),
     "idle": ("no active workers; start one", "work"),
     "paused": ("resume it", "resume"),
     "stopped": ("resume it", "resume"),
 }
+_MOST_SHOWN = 100  # workers that are running, and lost ones
 _MOST_ENDED = 5  # ended workers that are shown; there may be hundreds
+_LONGEST_ERROR = 500  # characters
 _REFRESH = 2.0  # seconds between refreshes with --watch
 
 
@@ -57,51 +62,61 @@ def status(
         print_json(
             [
                 {"sweep": each.plan.sweep, **asdict(failure)}
-                for each in sweeps
-                for failure in _failures(each)
+                for each, found in _readable(sweeps, sweep, _failures)
+                for failure in found
             ]
         )
     elif failures:
-        for each in sweeps:
-            _print_failures(each)
+        for each, found in _readable(sweeps, sweep, _failures):
+            _print_failures(each, found)
     elif as_json:
         from colabctl.views.results import as_json as strict
 
-        objects = [strict(asdict(_look(each))) for each in sweeps]
+        objects = [strict(asdict(seen)) for _, seen in _readable(sweeps, sweep, _look)]
         print_json(objects[0] if sweep else objects)
     elif not sweeps:
         print("no sweeps yet; declare one: colabctl sweep FILE")
     elif watch:
-        _watch(sweeps)
+        _watch([each for each, _ in _readable(sweeps, sweep, _look)])
     else:
         from rich.console import Console
 
         console = Console()
-        for each in sweeps:
-            console.print(_render(_look(each), brief=len(sweeps) > 1))
+        for _, seen in _readable(sweeps, sweep, _look):
+            console.print(_render(seen, brief=len(sweeps) > 1))
 
 
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     """Open the named sweep, or all sweeps; print a note for each that cannot be opened."""
     from colabctl.project.sweeps import sweep_names
-    from colabctl.sharedfs.faults import describe
     from colabctl.work.open_sweep import OpenSweep
 
-    for name in [sweep] if sweep else sweep_names(layout):
+    names = [sweep] if sweep else sweep_names(layout)
+    for _, opened in _readable(names, sweep, lambda name: OpenSweep.named(layout, name)):
+        yield opened
+
+
+def _readable(
+    items: "Iterable[T]", sweep: str | None, read: "Callable[[T], S]"
+) -> "Iterator[tuple[T, S]]":
+    """Yield each item and what `read` returns for it.
+
+    Without a named `sweep`, one that cannot be read gets a note, and the others are shown.
+    """
+    from colabctl.sharedfs.faults import describe
+
+    for item in items:
         try:
-            yield OpenSweep.named(layout, name)
-        except UserError as error:
+            seen = read(item)
+        except (UserError, OSError) as error:
             if sweep:
                 raise
-            tell(f"note: {error}")
-        except PermissionError as error:
-            if sweep:
-                raise
-            tell(f"note: {describe(error)}")
+            tell(f"note: {describe(error) if isinstance(error, OSError) else error}")
+        else:
+            yield item, seen
 
 
-def _print_failures(sweep: "OpenSweep") -> None:
-    failures = _failures(sweep)
+def _print_failures(sweep: "OpenSweep", failures: "list[Failure]") -> None:
     for failure in failures:
         where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
         print(plain(one_line(f"{where}: {failure.error}")))
@@ -160,6 +175,7 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
             styled(f"  {seen.consistency} folder: {PROMISES[seen.consistency]}", style="dim")
         )
         lines += [_workers(seen)] if seen.workers else []
+        lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.waiting]
         lines += [styled(f"  {_failure(each)}", style="red") for each in seen.failures[:5]]
         if seen.changed:
             files = ", ".join(seen.changed[:5])
@@ -178,6 +194,10 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
             retry = command_line("retry", seen.sweep)
             lines.append(styled(f"  once the cause is gone: {retry}"))
     lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
+    if len(seen.damage) > 5:
+        lines.append(
+            styled(f"  and {len(seen.damage) - 5:,} more damaged journals", style="yellow")
+        )
     return Group(*lines)
 
 
@@ -187,7 +207,7 @@ def _failure(group: dict[str, Any]) -> str:
     which = "" if not again else " and will be tried again" if again == tasks else (
         f" ({again} of them will be tried again)"
     )  # fmt: skip
-    return f"{counted(tasks, 'task')} failed{which}: {group['error']}"
+    return f"{counted(tasks, 'task')} failed{which}: {group['error'][:_LONGEST_ERROR]}"
 
 
 def _headline(seen: "Status") -> "RenderableType":
@@ -225,12 +245,16 @@ def _workers(seen: "Status") -> "RenderableType":
     table = Table(box=None, padding=(0, 2))
     for title in ("member", "host", "state", "task", "done", "failed", "last seen"):
         table.add_column(title, justify="right" if title in ("done", "failed") else "left")
-    alive = [worker for worker in seen.workers if worker.state != "ended"]
+    alive = [worker for worker in seen.workers if worker.state in ("running", "idle")]
+    lost = [worker for worker in seen.workers if worker.state == "lost"]
     ended = [worker for worker in seen.workers if worker.state == "ended"]
-    for worker in [*alive, *ended[-_MOST_ENDED:]]:
+    for worker in [*alive[:_MOST_SHOWN], *lost[-_MOST_SHOWN:], *ended[-_MOST_ENDED:]]:
         ago = f"{format_duration(worker.last_seen_seconds)} ago"
         who = worker.member, worker.host, worker.state, worker.task or ""
         table.add_row(*map(styled, (*who, worker.done, worker.failed, ago)))
+    more = max(0, len(alive) - _MOST_SHOWN) + max(0, len(lost) - _MOST_SHOWN)
+    if more:
+        table.caption = styled(f"{more:,} more, which --json lists")
     return table
 
 

@@ -13,7 +13,7 @@ from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan, SweepState
-    from colabctl.project.layout import Layout
+    from colabctl.project.layout import Layout, SweepLayout
 
 _PROGRESS_INTERVAL = 10.0  # seconds between lines of progress
 
@@ -81,11 +81,11 @@ def work(
 ) -> None:
     """Run tasks until none are left; Ctrl-C releases claimed tasks."""
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.sweeps import find_sweep, sweep_names
+    from colabctl.sharedfs.faults import patiently
     from colabctl.work.limits import Limits
     from colabctl.work.session import Session
 
-    layout, config = open_project(root)
+    layout, config = patiently(lambda: open_project(root), tell=tell, wait=time.sleep)
     if recover:
         _recover(layout)
         return
@@ -107,10 +107,10 @@ def work(
         jobs=jobs,
         trusts=lambda digest: digest in trust_digest if trust_digest else approvals.has(digest),
     )
-    names = sweeps or sweep_names(layout)
-    if not names:
+    layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
+    if not layouts:
         raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
-    tallies = session.work([find_sweep(layout, name) for name in names], open_only=not sweeps)
+    tallies = session.work(layouts, open_only=not sweeps)
     done, pruned, failed = (
         sum(getattr(tally, count) for tally in tallies) for count in ("done", "pruned", "failed")
     )
@@ -121,6 +121,13 @@ def work(
     tell(f"ran {ran}: {done} done, {pruned_count}{failed} failed; {reason}")
     if last and last.ending in _NEXT_STEPS:
         raise UserError(f"{last.reason}; {_NEXT_STEPS[last.ending]}")
+
+
+def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
+    """Return the sweeps to work on: all of them, unless some are named."""
+    from colabctl.project.sweeps import find_sweep, sweep_names
+
+    return [find_sweep(layout, name) for name in names or sweep_names(layout)]
 
 
 def _recover(layout: "Layout") -> None:

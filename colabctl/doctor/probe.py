@@ -22,6 +22,7 @@ from colabctl.sharedfs.rights import make_folder
 _FORMAT = 1
 _LARGEST = 10_000  # bytes of a question or an answer
 _LOOK_EVERY = 0.25  # seconds
+_LATEST = 1e11  # seconds since 1970
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def ask(layout: Layout, folder: Path, rounds: int, patience: float, time: Time) 
         there_and_back = time.monotonic() - start
         there = answer["seen"] - sent
         back = time.wall() - answer["replied"]
-        yield Round(str(answer["host"]), there_and_back, there, (there - back) / 2)
+        yield Round(answer["host"], there_and_back, there, (there - back) / 2)
 
 
 def answer(
@@ -109,7 +110,7 @@ def answer(
                 replied=time.wall(),
             )
             quiet_since = time.monotonic()
-            yield str(question["host"]), seen - question["sent"]
+            yield question["host"], seen - question["sent"]
         time.sleep(_LOOK_EVERY)
 
 
@@ -151,6 +152,10 @@ def _read(file: Path, times: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         parts = read_record(file, _LARGEST, _FORMAT)
     except (OSError, UserError):
         return
-    named = isinstance(parts.get("name"), str) and "host" in parts
-    if named and all(isinstance(parts.get(key), int | float) for key in times):
+    named = all(type(parts.get(key)) is str for key in ("name", "host"))
+    if named and all(_is_time(parts.get(key)) for key in times):
         yield parts
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < _LATEST

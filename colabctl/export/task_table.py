@@ -20,10 +20,10 @@ def as_csv(plan: Plan, state: SweepState, tasks: TaskFiles, now: float) -> Itera
     rows = _rows(plan, state, tasks)
     names = list(dict.fromkeys(name for _, _, params in rows for name in params))
     line = csv.writer(_Line(), lineterminator="\n").writerow  # returns what write returns
-    yield line([*FIXED, *columns.titles(FIXED, {"params": names})])
+    yield line(map(columns.cell, [*FIXED, *columns.titles(FIXED, {"params": names})]))
     pairs = zip(_rows(plan, state, tasks), statuses(state, now), strict=True)
     for index, ((cell, trial, params), status) in enumerate(pairs):
-        values = (columns.spelled_out(params.get(name)) for name in names)
+        values = (columns.cell(columns.spelled_out(params.get(name))) for name in names)
         yield line([task_name(index), index, cell, trial, status, *values])
 
 

@@ -1,9 +1,9 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
 from colabctl.ledger.attempts import Proposal, params_of, proposal_of, reports_of
-from colabctl.ledger.cache import cache_of
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_ledger
+from colabctl.ledger.long_leases import long_leases
 from colabctl.ledger.plan import (
     FORMAT,
     Kind,
@@ -12,6 +12,7 @@ from colabctl.ledger.plan import (
     program_of,
     read_plan,
 )
+from colabctl.ledger.state.cache import cache_of
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
@@ -38,6 +39,7 @@ __all__ = [
     "check_approved",
     "lack",
     "listed",
+    "long_leases",
     "meant",
     "open_ledger",
     "params_of",

@@ -16,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.events import LONGEST_LINE, check, parse
-from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read
-from colabctl.sharedfs.faults import fault_of
+from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read, can_be_writer
+from colabctl.sharedfs.faults import MissingError, fault_of
 from colabctl.sharedfs.rights import make_folder, share
 
 _FILE = "events.jsonl"
+_RESTORE = (
+    "it holds the results, so restore it from a backup, or from the trash or version history of "
+    "the folder; to run all tasks again instead, create it as an empty folder"
+)
 _END = 1 << 16  # bytes
 _AT_ONCE = 1 << 20  # bytes that are read and parsed together
 
@@ -29,16 +33,17 @@ class AppendedStore:
     """The growing file of one writer.
 
     No one else writes here, so a failed write leaves the start of its own lines behind. The next
-    write checks how much of them arrived and continues from there.
+    write checks how much of them arrived and continues from there. `position` is always the end of
+    a line, so what remains to be written, here or by another process, starts with a whole event.
     """
 
     def __init__(self, folder: Path, position: int = 0) -> None:
         self._folder = folder
         self._file = folder / _FILE
-        self.position = position  # bytes that are certainly in the file
+        self.position = position  # bytes of the complete lines that are certainly in the file
 
     def write(self, lines: bytes) -> int:
-        """Append lines; return how many of their bytes are now in the file."""
+        """Append lines; return how many bytes of complete lines are now in the file."""
         if self.position == 0:
             make_folder(self._folder)
         with self._file.open("ab", buffering=0) as file:
@@ -46,8 +51,9 @@ class AppendedStore:
                 share(self._file, file.fileno())
             arrived = file.tell() - self.position  # above 0 only after a failed write
             written = arrived + (file.write(lines[arrived:]) or 0)
-        self.position += written
-        return written
+        complete = lines.rfind(b"\n", 0, written) + 1
+        self.position += complete
+        return complete
 
     def sync(self) -> None:
         """Make what was written survive a power cut of this machine."""
@@ -112,9 +118,17 @@ class AppendedJournals:
 
     def new_events(self, skip: str) -> Iterator[Read]:
         """Yield the events that have arrived since the last call, in each writer's order."""
-        with os.scandir(self.folder) as entries:
+        try:
+            entries = os.scandir(self.folder)
+        except FileNotFoundError:
+            if not self.folder.parent.is_dir():
+                raise
+            raise MissingError(self.folder, _RESTORE) from None
+        with entries:
             for entry in entries:
-                if entry.name not in self._cursors and entry.is_dir():
+                if entry.name in self._cursors or not entry.is_dir():
+                    continue
+                if can_be_writer(entry.name):
                     self._cursors[entry.name] = _Cursor(self.folder / entry.name / _FILE)
         for writer, cursor in self._cursors.items():
             if writer != skip and not cursor.is_over:

@@ -23,8 +23,9 @@ A line is a JSON object with the three parts of every event and the parts of its
     end        reason                                     the worker writes nothing more
     pause, stop                                           orders to all workers of the sweep
     resume     beyond_target                              the same; true: the target was reached
-    retry      tasks: [index, ...]                        failures of these tasks, and the claims
-                                                          that are named in `after`, end
+    retry      tasks: [index, ...], worker                failures of these tasks, and the claims
+                                                          that are named in `after`, end; the
+                                                          worker is lost, if one is named
 """
 
 import heapq
@@ -295,6 +296,8 @@ def _check_batch(kind: str, body: dict[str, Any], total: int) -> None:
             _check_index(item[0], total)
         else:
             _check_index(item, total)
+    if type(body.get("worker", "")) is not str:
+        raise ValueError("worker is not text")
     if kind == "claim" and "params" in body:
         _check_object(body, "params")
         for params in body["params"].values():

@@ -29,12 +29,20 @@ class Damage(NamedTuple):
     total: int = 1
 
     def __str__(self) -> str:
-        where = f"{self.file} line {self.line} is damaged ({self.reason})"
+        file = str(self.file)
+        if not file.isprintable():  # it is somebody else's choice
+            file = ascii(file)
+        where = f"{file} line {self.line} is damaged ({self.reason})"
         if self.total == 1:
             return f"{where}; the other lines count"
         if self.total < MOST_DAMAGE:
             return f"{where}, and so are {self.total - 1:,} more; the other lines count"
         return f"{where}, and so are {self.total - 1:,} more; the rest of the file is not read"
+
+
+def can_be_writer(name: str) -> bool:
+    """Whether a writer may have this name; it is printed in messages and commands."""
+    return name.isprintable() and not name.startswith((".", "-"))
 
 
 class Damages:
@@ -104,10 +112,10 @@ class Store(Protocol):
     position: int
 
     def write(self, lines: bytes) -> int:
-        """Append complete lines and return how many of their bytes were written.
+        """Append complete lines and return how many bytes of whole lines were written.
 
-        Raises OSError if none were. The caller passes the remaining bytes again, followed by newer
-        lines.
+        Raises OSError if nothing was. The caller passes the remaining lines again, followed by
+        newer ones.
         """
 
     def sync(self) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.appended import AppendedJournals
-from colabctl.ledger.cache import Cache
 from colabctl.ledger.choice import choose, choose_apart
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.journal import Damage, Journals, JournalWriter
 from colabctl.ledger.numbered import NumberedJournals
 from colabctl.ledger.plan import Plan
+from colabctl.ledger.state.cache import Cache
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.unreported import lack
 from colabctl.sharedfs.mounts import Anchor

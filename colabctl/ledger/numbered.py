@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from colabctl.ledger.events import check, parse
-from colabctl.ledger.journal import Damage, Damages, Read
+from colabctl.ledger.journal import Damage, Damages, Read, can_be_writer
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.rights import make_folder
@@ -193,7 +193,7 @@ class NumberedJournals:
         """Yield the events that arrived since the last call; raise OSError if the mount fails."""
         self._check_mount()
         for writer in _names(self.folder):
-            if writer != skip:
+            if writer != skip and can_be_writer(writer):
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
                     yield from self._read(writer, seen)

@@ -99,9 +99,7 @@ class SweepState:
         count = 0
         try:
             for event, line in arrived:
-                writer = self.writers.get(event.writer)
-                if writer is None:
-                    writer = self._new_writer(event.writer)
+                writer = self._writer(event.writer)
                 writer.see(event)
                 self._heard[writer.name] = writer
                 if self.latest < event.t <= limit:
@@ -148,9 +146,11 @@ class SweepState:
         for writer in self.writers.values():
             writer.last_seen += seconds
 
-    def _new_writer(self, name: str) -> Writer:
-        self.log.names.append(name)
-        writer = self.writers[name] = Writer(name, len(self.writers), self._lease)
+    def _writer(self, name: str) -> Writer:
+        writer = self.writers.get(name)
+        if writer is None:
+            self.log.names.append(name)
+            writer = self.writers[name] = Writer(name, len(self.writers), self._lease)
         return writer
 
     def _take(self, event: Event, line: bytes, writer: Writer, touched: set[int]) -> None:
@@ -193,6 +193,8 @@ class SweepState:
             number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:
                 self._add_other(index, number, touched)
+        if kind == "retry" and (lost := body.get("worker")) is not None:
+            self._writer(lost).lose(body.get("after", {}).get(lost, -1))
 
     def _claims(self, event: Event, line: bytes, writer: Writer) -> Iterator[tuple[int, int]]:
         """Record a claim; yield each of its tasks, and the number of its event in the log.

@@ -1,10 +1,13 @@
 """Classifies the errors of a mount: passing, lasting, or a full Drive."""
 
 import errno
-from typing import Literal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeVar
 
 from colabctl.sharedfs.refusals import advice
 
+T = TypeVar("T")
 Fault = Literal["passing", "full", "lasting"]
 
 # Errors of a mount that is busy, unreachable, or being mounted again. ENOENT is one of them: a
@@ -16,20 +19,55 @@ _PASSING = frozenset(
         errno.ENETUNREACH, errno.ENOENT, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT,
     }
 )  # fmt: skip
+_PATIENCE = 60.0  # seconds that a command waits for a folder before it has done anything
 _LONGEST_PAUSE = 30.0  # seconds between attempts to reach a folder that does not answer
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FREE_SPACE = "free space (a Drive's trash counts), then try again"
+
+
+class MissingError(OSError):
+    """Something that cannot be late here is missing, so someone has deleted it."""
+
+    def __init__(self, path: Path, advice: str) -> None:
+        super().__init__(errno.ENOENT, f"is missing; {advice}", str(path))
 
 
 def fault_of(error: OSError) -> Fault:
     """Return the kind of an error."""
     if error.errno in _FULL:
         return "full"
+    if isinstance(error, MissingError):
+        return "lasting"
     return "passing" if error.errno in _PASSING else "lasting"
 
 
 def pause_after(pause: float) -> float:
     """Return the seconds to wait after a passing error, given the previous `pause`."""
     return min(max(1.0, 2 * pause), _LONGEST_PAUSE)
+
+
+def patiently(
+    act: Callable[[], T], *, tell: Callable[[str], None], wait: Callable[[float], bool | None]
+) -> T:
+    """Return what `act` returns, and try again while the folder does not answer.
+
+    A missing file counts as an answer. Gives up after about a minute, or when `wait`, which gets
+    seconds, returns True; then raises the last OSError.
+    """
+    pause = waited = 0.0
+    while True:
+        try:
+            return act()
+        except OSError as error:
+            unanswered = fault_of(error) == "passing" and error.errno != errno.ENOENT
+            if not unanswered or waited > _PATIENCE:
+                raise
+            if not pause:
+                tell(f"{describe(error)}; trying again until it answers")
+            pause = pause_after(pause)
+            if wait(pause):
+                raise
+            waited += pause
 
 
 def describe(error: OSError) -> str:

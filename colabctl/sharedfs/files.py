@@ -1,13 +1,22 @@
 """Reads and writes files on a shared folder so that readers never see half a file as all of it."""
 
 import errno
+import glob
 import os
+import re
 import secrets
+import socket
 import stat
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from colabctl.sharedfs.names import slug
 from colabctl.sharedfs.rights import share
+
+_ABANDONED = 3600.0  # seconds after which no process still writes a file
+_TEMPORARY = re.compile(r"\.(?P<host>[a-z0-9]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp")
 
 # Without this flag, opening a pipe that no process writes to blocks forever. Files ignore it.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
@@ -69,11 +78,42 @@ def write_new(path: Path, data: bytes | Iterable[bytes]) -> None:
 
 
 def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """Write or replace a file; a reader on this machine sees all old or all new content."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    """Write or replace a file; a reader on this machine sees all old or all new content.
+
+    The new content is first a file `.<name>.<host>.<pid>.<random>.tmp` in the same folder. One that
+    a killed process left behind is removed.
+    """
+    _remove_leftovers(path)
+    writer = f"{slug(socket.gethostname())}.{os.getpid()}"
+    temporary = path.with_name(f".{path.name}.{writer}.{secrets.token_hex(4)}.tmp")
     write_new(temporary, data)
     try:
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of this path whose process has ended or which are old."""
+    host = slug(socket.gethostname())
+    for file in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        match = _TEMPORARY.fullmatch(file.name, len(path.name) + 1)
+        if match is None:  # of a path whose name is longer
+            continue
+        with suppress(OSError):
+            is_old = time.time() - file.lstat().st_mtime > _ABANDONED
+            if is_old or (match["host"] == host and _has_ended(int(match["pid"]))):
+                file.unlink()
+
+
+def _has_ended(pid: int) -> bool:
+    if os.name == "nt":  # os.kill would end it there
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return False

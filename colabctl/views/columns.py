@@ -1,8 +1,13 @@
 """Turns the values of tasks into columns of a table: nested names with dots, unique titles."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+# A spreadsheet takes such a cell for a formula, also after the apostrophes that `cell` adds.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-](\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -44,3 +49,14 @@ def titles(fixed: Sequence[str], names: Mapping[str, Sequence[str]]) -> list[str
 def spelled_out(value: Any) -> Any:
     """Return a value that every file can store: lone surrogates in text become escapes."""
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
+def cell(value: Any) -> Any:
+    """Return a value for a CSV file that people open in a spreadsheet, which must not run it.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
+    Injection"). Numbers stay as they are, also where they are text. Different texts stay different.
+    """
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value

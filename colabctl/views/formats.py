@@ -13,6 +13,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.views import files
+from colabctl.views.columns import cell
 from colabctl.views.results import FIXED, Result, as_json, table
 
 _OUR_JSON = re.compile(rb'(\[\s*)?\{\s*"task": "t\d+",\s*"index": \d')
@@ -47,8 +48,8 @@ def as_text(rows: Iterable[Result], form: str) -> Iterator[str]:
     if form == "csv":
         titles, lines = table(rows)
         line = csv.writer(Echo(), lineterminator="\n").writerow  # returns what write returns
-        yield line(titles)
-        yield from map(line, lines)
+        yield line(map(cell, titles))
+        yield from (line(map(cell, each)) for each in lines)
         return
     objects = (as_json(vars(row)) for row in rows)
     if form == "jsonl":

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any
 
-from colabctl.ledger import Ledger, Plan, SweepState, TaskFiles, Writer, params_of, task_name
+from colabctl.ledger import (
+    Ledger,
+    Plan,
+    SweepState,
+    TaskFiles,
+    Writer,
+    long_leases,
+    params_of,
+    task_name,
+)
 from colabctl.views import task_status
 from colabctl.views.best import best, unreported
 
@@ -39,8 +48,9 @@ class Status:
         failures: {error, tasks, to_retry} for each error, the most frequent first: the tasks whose
             last attempt failed with it, and how many of them will be tried again.
         unreported: A sentence if done tasks have not reported the sweep's metric, or None.
-        damage: A sentence for each damaged line of a journal.
+        damage: A sentence for each writer whose journal has damaged lines.
         changed: Files of the program that have changed since they were frozen.
+        waiting: A sentence for each worker that may hold tasks for long although it is gone.
         title: The sweep's name in its file, where that cannot be the name of a folder.
 
     """
@@ -66,6 +76,7 @@ class Status:
     consistency: str = "coherent"
     changed: list[str] = field(default_factory=list)
     title: str | None = None
+    waiting: list[str] = field(default_factory=list)
 
 
 def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] = ()) -> Status:
@@ -102,6 +113,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
         consistency=plan.consistency,
         changed=list(changed),
         title=plan.title,
+        waiting=list(long_leases(plan, state, now).values()),
     )
 
 
@@ -136,7 +148,8 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
 
 def _rate(state: SweepState, now: float) -> float | None:
     times = state.log.times
-    ends = nlargest(_RECENT, (times[number] for number in state.columns.outcome_numbers()))
+    dates = (times[number] for number in state.columns.outcome_numbers())
+    ends = nlargest(_RECENT, (t for t in dates if t <= now))  # later ones are of wrong clocks
     if len(ends) < 2 or not any(writer.lives_at(now) for writer in state.writers.values()):
         return None
     return len(ends) / max(now - ends[-1], 1e-3)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState, lack
+from colabctl.ledger import Claim, SweepState, lack, long_leases
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe, fault_of, pause_after
@@ -67,6 +67,7 @@ class Claimer:
         self._monotonic = monotonic
         self._pacing = pacing_for(sweep.plan.consistency)
         self._claims_left = sys.maxsize if limits.max_tasks is None else limits.max_tasks
+        self._told_waiting: set[str] = set()  # workers whose long leases the user was told of
         self._told_lack = False  # that a task has not reported the sweep's metric
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
         self._settled_at = 0.0
@@ -162,6 +163,7 @@ class Claimer:
             state.order == "go" and state.claimable(self.ledger.clock.now())
         ):
             tally.ending = "nothing to do"
+            self._tell_long_leases()
         else:
             return False
         return True
@@ -247,7 +249,19 @@ class Claimer:
         else:
             self._idle_poll = min(2 * self._idle_poll, self._pacing.idle_poll)
         self._drop_lost_claims()
+        if not self._pool.tasks and not self._settling:
+            self._tell_long_leases()
         self.release(self._pool.take_back_surplus(self._pacing.batch))
+
+    def _tell_long_leases(self) -> None:
+        """Tell the user, once for each worker, how not to wait for a long lease."""
+        state, now = self.ledger.state, self.ledger.clock.now()
+        if len(state.open) or state.finished == state.total:
+            return
+        for worker, sentence in long_leases(self._sweep.plan, state, now).items():
+            if worker not in self._told_waiting:
+                self._told_waiting.add(worker)
+                self._tell(sentence)
 
     def _drop_lost_claims(self) -> None:
         """Drop tasks that others hold or have finished; release what is held but not here.

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from colabctl.errors import UserError, nearest
-from colabctl.ledger import task_name
+from colabctl.ledger import SweepState, task_name
 from colabctl.work.identity import writer_name
 from colabctl.work.open_sweep import OpenSweep
+
+_MOST_LISTED = 10  # workers
 
 
 def order(sweep: OpenSweep, member: str, kind: str) -> None:
@@ -38,6 +40,45 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
         after = sweep.ledger.state.last_events(chosen)
         _write(sweep, member, "retry", {"member": member, "tasks": chosen, "after": after})
     return len(chosen)
+
+
+def retry_lost(sweep: OpenSweep, member: str, part: str) -> tuple[str, int]:
+    """Declare that a worker is lost, and free the tasks that it holds.
+
+    Args:
+        sweep: the sweep
+        member: who says so
+        part: the worker's name, or a part of it that no other worker with tasks has
+
+    Returns the worker's name, and the number of tasks. Results that the worker has reported or
+    reports later still count; if it is alive, it drops the tasks. Raises UserError if no worker
+    with tasks, or more than one, has such a name.
+    """
+    sweep.ledger.refresh()
+    state = sweep.ledger.state
+    worker = _holder(state, part)
+    tasks = sorted(state.held[worker])
+    after = {**state.last_events(tasks), worker: state.writers[worker].last_number}
+    parts = {"member": member, "tasks": tasks, "worker": worker, "after": after}
+    _write(sweep, member, "retry", parts)
+    return worker, len(tasks)
+
+
+def _holder(state: SweepState, part: str) -> str:
+    holders = {name: len(held) for name, held in state.held.items() if held}
+    matches = [part] if part in holders else [name for name in holders if part in name]
+    if len(matches) == 1:
+        return matches[0]
+    if not holders:
+        raise UserError("no worker holds a task")
+    listed = sorted(matches or holders)
+    names = "".join(
+        f"\n  {name} ({holders[name]} task{'s' * (holders[name] > 1)})"
+        for name in listed[:_MOST_LISTED]
+    )
+    more = f"\n  and {len(listed) - _MOST_LISTED:,} more" if len(listed) > _MOST_LISTED else ""
+    problem = "is part of several names" if matches else "is not the name of a worker with tasks"
+    raise UserError(f"{part!r:.70} {problem}; give one of these:{names}{more}")
 
 
 def _write(sweep: OpenSweep, member: str, kind: str, parts: dict[str, Any]) -> None:

@@ -47,10 +47,7 @@ class UnsentEvents:
 
     @property
     def results(self) -> list[str]:
-        """The names of the tasks whose results are among the complete lines.
-
-        The first line can be the rest of one that a full folder took in part.
-        """
+        """The names of the tasks whose results are among the lines."""
         names = []
         for line in self.lines.splitlines():
             with suppress(ValueError, TypeError, KeyError):

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from colabctl import signals
@@ -21,7 +22,7 @@ from colabctl.run.settings import Settings
 from colabctl.run.slot import Inbox, Slot
 from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import create
-from colabctl.sharedfs.faults import fault_of
+from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
@@ -88,7 +89,8 @@ class Session:
     def _open(self, sweeps: Sequence[SweepLayout], *, open_only: bool) -> Iterator[OpenSweep]:
         for layout in sweeps:
             try:
-                sweep = OpenSweep.at(self.layout.root, layout)
+                at_layout = partial(OpenSweep.at, self.layout.root, layout)
+                sweep = patiently(at_layout, tell=self.tell, wait=self.interrupted.wait)
                 if open_only and not _needs_work(sweep):
                     continue
                 program_of(sweep.plan)
@@ -99,6 +101,11 @@ class Session:
                 if not open_only:  # the user named it
                     raise
                 self.tell(f"note: {error}")
+                continue
+            except MissingError as error:
+                if not open_only:
+                    raise
+                self.tell(f"note: {describe(error)}")
                 continue
             yield sweep
 

@@ -137,6 +137,32 @@ def test_a_probe_without_an_answer_says_what_to_run(root: Path) -> None:
     assert "colabctl doctor --answer" in answer.stderr
 
 
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        f'{{"format": 1, "name": "a.0", "host": {nested(900)}, "sent": 1}}',
+        f'{{"format": 1, "name": "a.0", "host": "h", "sent": {nested(4000)}}}',
+        '{"format": 1, "name": "a.0", "host": "h", "sent": %s}' % ("9" * 400),
+        '{"format": 1, "name": "a.0", "host": "h", "sent": NaN}',
+        '{"format": 1, "name": ["a"], "host": "h", "sent": 1}',
+        '{"format": 1, "name": "a.0", "host": "h", "sent": true}',
+        "[]",
+    ],
+)
+def test_a_question_that_no_probe_asked_is_passed_over(root: Path, question: str) -> None:
+    folder = root / ".colabctl" / "probes" / "eve-1"
+    folder.mkdir(parents=True)
+    (folder / "question-0.json").write_text(question)
+    (folder / "answer-1.json").write_text(question)
+    answer = colabctl("doctor", "--answer", "--wait", "1s", "--root", str(root))
+    assert (answer.returncode, answer.stdout) == (0, "0 questions answered\n")
+    assert "Traceback" not in answer.stderr
+
+
 TABLE = """\
 /dev/vda / ext4 rw 0 0
 tmpfs /dev/shm tmpfs rw 0 0

@@ -1,14 +1,22 @@
 """Journals of one growing file each."""
 
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from colabctl.ledger.appended import AppendedJournals, AppendedStore
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
 from colabctl.ledger.journal import JournalWriter
+from colabctl.sharedfs.faults import fault_of
 
 NOW = 1.7e9
 
@@ -145,6 +153,57 @@ def test_after_a_full_disk_the_journal_continues_without_a_gap(
     fresh = AppendedJournals(tmp_path, total=10)
     assert [event.kind for event in new(fresh)] == ["heartbeat", "pause", "resume"]
     assert fresh.damage == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit of a file's size")
+@given(room=st.integers(0, 200))
+def test_what_did_not_fit_on_a_full_disk_starts_with_a_whole_event(room: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = AppendedStore(Path(folder, "ana"))
+        journal = JournalWriter("ana", store, Clock(lambda: NOW))
+        journal.append([("heartbeat", {}), ("pause", {}), ("resume", {})])
+        lines = journal.due
+        with files_of_at_most(room):
+            if room < len(lines):
+                with pytest.raises(OSError, match="File too large"):
+                    journal.flush()
+            else:
+                journal.flush()
+        assert lines == lines[: journal.position] + journal.due
+        assert [json.loads(line)["n"] for line in journal.due.splitlines()] == list(
+            range(lines[: journal.position].count(b"\n"), 3)
+        )
+        again = AppendedStore(Path(folder, "ana"), journal.position)
+        while journal.due:
+            journal.due = journal.due[again.write(journal.due) :]
+        assert Path(folder, "ana", "events.jsonl").read_bytes() == lines
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file grow above `size` bytes, so that the system takes part of a write."""
+    import resource  # noqa: PLC0415 - Windows has none
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_folder_of_journals_that_someone_deleted_is_not_waited_for(tmp_path: Path) -> None:
+    journals = AppendedJournals(tmp_path / "journal", total=10)
+    with pytest.raises(OSError, match="is missing; it holds the results") as deleted:
+        new(journals)
+    assert fault_of(deleted.value) == "lasting"
+
+
+def test_a_sweep_that_is_out_of_sight_may_come_back(tmp_path: Path) -> None:
+    journals = AppendedJournals(tmp_path / "sweep" / "journal", total=10)
+    with pytest.raises(FileNotFoundError) as unseen:
+        new(journals)
+    assert fault_of(unseen.value) == "passing"
 
 
 def test_a_writer_never_touches_the_journal_of_another(

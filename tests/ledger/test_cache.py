@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 import colabctl.ledger.ledger
 from colabctl.ledger.attempts import proposal_of, reports_of
-from colabctl.ledger.cache import Cache, cache_of
 from colabctl.ledger.events import Event, encode
 from colabctl.ledger.ledger import Ledger, open_ledger
 from colabctl.ledger.plan import Plan
+from colabctl.ledger.state.cache import Cache, cache_of
 from tests.ledger.conftest import MEMORY
 from tests.ledger.histories import LEASE, TOTAL, histories
 
@@ -102,7 +102,7 @@ def picture(opened: Ledger) -> object:
         name: (
             [getattr(writer, part) for part in
              ("member", "host", "pid", "jobs", "lease", "started", "version", "wall", "ended",
-              "latest", "last_seen", "done", "pruned", "failed")]
+              "latest", "last_seen", "last_number", "lost_at", "done", "pruned", "failed")]
         )
         for name, writer in state.writers.items()
     }  # fmt: skip
@@ -262,7 +262,12 @@ def test_the_folders_of_a_writer_that_has_ended_are_not_listed_again(
     eventual.read(eventual.cache())
     listed: list[str] = []
     listdir = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: listed.append(Path(path).name) or listdir(path))
+
+    def listing(path: Path) -> list[str]:
+        listed.append(Path(path).name)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", listing)
     eventual.read(eventual.cache())
     assert "ben" in listed
     assert "ana" not in listed

@@ -1,11 +1,13 @@
 """Reading files that others write: complete ones, and only regular files of a possible size."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from colabctl.sharedfs.files import holds_part, read_file
+from colabctl.sharedfs.files import holds_part, read_file, write_whole
 
 pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
 
@@ -39,3 +41,31 @@ def test_a_part_of_a_file_that_is_being_written_is_recognised(tmp_path: Path) ->
                           (b"data and more", False)):  # fmt: skip
         file.write_bytes(content)
         assert holds_part(file, b"data") is part
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from colabctl.sharedfs.files import write_whole
+
+Path.replace = lambda *_: os._exit(9)  # killed after it has written the content
+write_whole(Path(sys.argv[1]), b"new")
+"""
+
+
+def test_what_a_killed_process_left_behind_goes_with_the_next_write(tmp_path: Path) -> None:
+    file = tmp_path / "frame.v1.json"
+    for _ in range(2):
+        ended = subprocess.run([sys.executable, "-c", KILLED, str(file)], check=False)
+        assert ended.returncode == 9
+    own = tmp_path / f".frame.v1.json.host.{os.getpid()}.0123abcd.tmp"
+    own.write_text("another process is writing this")
+    other = tmp_path / ".frame.v1.json.tmp"
+    other.write_text("not from here")
+    assert len(list(tmp_path.iterdir())) == 3
+    write_whole(file, b"whole")
+    assert sorted(tmp_path.iterdir()) == sorted([file, own, other])
+    os.utime(own, (0, 0))
+    write_whole(file, b"again")
+    assert sorted(tmp_path.iterdir()) == sorted([file, other])
+    assert file.read_bytes() == b"again"

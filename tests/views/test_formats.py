@@ -224,3 +224,11 @@ def test_csv_is_read_back_as_it_was_written() -> None:
     rows = [row(params={"text": 'a,"b"\nc'}, metrics={"y": 0.1 + 0.2})]
     [line] = csv.DictReader(io.StringIO("".join(as_text(rows, "csv")), newline=""))
     assert (line["text"], float(line["y"])) == ('a,"b"\nc', 0.1 + 0.2)
+
+
+def test_a_csv_file_runs_nothing_in_a_spreadsheet(tmp_path: Path) -> None:
+    evil = row(params={"=cmd()": "@x"}, metrics={"y": -0.5}, member="-1+1", error="=1")
+    write([evil], tmp_path / "r.csv", "csv")
+    (line,) = read(tmp_path / "r.csv", "csv")
+    assert (line["'=cmd()"], line["member"], line["error"]) == ("'@x", "'-1+1", "'=1")
+    assert line["y"] == "-0.5"

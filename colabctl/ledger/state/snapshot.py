@@ -11,7 +11,7 @@ from colabctl.ledger.sweep_state import SweepState
 
 _WRITER = (
     "name", "lease", "member", "host", "pid", "jobs", "started", "version", "wall", "ended",
-    "latest", "done", "pruned", "failed",
+    "latest", "last_number", "lost_at", "done", "pruned", "failed",
 )  # fmt: skip
 _Lists = Mapping[int, Sequence[int]]
 

@@ -10,8 +10,9 @@ class Writer:
     """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
-        "_newest", "_oldest", "done", "ended", "failed", "host", "jobs", "last_seen", "latest",
-        "lease", "member", "name", "number", "pid", "pruned", "started", "version", "wall",
+        "_newest", "_oldest", "done", "ended", "failed", "host", "jobs", "last_number", "last_seen",
+        "latest", "lease", "lost_at", "member", "name", "number", "pid", "pruned", "started",
+        "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int, lease: float) -> None:
@@ -25,6 +26,8 @@ class Writer:
         self.version = ""
         self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
+        self.last_number = -1  # of its events
+        self.lost_at = -1  # a member declared it lost, having read its events up to this number
         self.latest = 0.0  # date of its latest event, by its own clock
         self.last_seen = 0.0  # when it was alive, for this reader: see `look`
         self.done = self.pruned = self.failed = 0  # done includes pruned
@@ -32,7 +35,9 @@ class Writer:
 
     def lives_at(self, now: float) -> bool:
         """Whether this writer's lease covers ledger time `now`, by the events read so far."""
-        return self.ended is None and now < self.last_seen + self.lease
+        if self.ended is not None or self.last_number <= self.lost_at:
+            return False
+        return now < self.last_seen + self.lease
 
     @property
     def is_worker(self) -> bool:
@@ -44,6 +49,7 @@ class Writer:
         t, kind = event.t, event.kind
         self._newest = max(self._newest, t)
         self._oldest = min(self._oldest, t)
+        self.last_number = max(self.last_number, event.n)
         if kind in ("done", "pruned"):
             self.done += 1
             self.pruned += kind == "pruned"
@@ -57,6 +63,10 @@ class Writer:
             self.version, self.wall = event.body.get("version", ""), event.body.get("wall")
         elif kind == "end":
             self.ended = t
+
+    def lose(self, n: int) -> None:
+        """Note that a member who had read its events up to number `n` declared it lost."""
+        self.lost_at = max(self.lost_at, n)
 
     def look(self, read_at: float, *, fresh: bool) -> None:
         """Judge when this writer was alive, by its events that were read at ledger time `read_at`.
