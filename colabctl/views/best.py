@@ -1,7 +1,7 @@
 """Ranks the done tasks of a sweep by its metric."""
 
-from collections.abc import Iterator
 from itertools import islice
+from math import isnan
 
 from colabctl.ledger import Plan, SweepState, listed, meant, task_name
 
@@ -13,25 +13,16 @@ def best_first(plan: Plan, state: SweepState) -> list[tuple[int, float]]:
 
     Among equal values, the lowest number comes first; tasks without a value are left out.
     """
-    sign = _sign(plan)
-    return sorted(_done_values(state), key=lambda pair: (sign * pair[1], pair[0]))
+    sign = 1 if plan.goal == "minimize" else -1
+    done = ((n, value) for n, value in enumerate(state.columns.values) if not isnan(value))
+    return sorted(done, key=lambda pair: (sign * pair[1], pair[0]))
 
 
 def best(plan: Plan, state: SweepState) -> tuple[int, float] | None:
     """Return the first of `best_first`, None if it is empty."""
-    sign = _sign(plan)
-    values = ((sign * value, index) for index, value in _done_values(state))
-    lowest, index = min(values, default=(0.0, None))
-    return None if index is None else (index, sign * lowest)
-
-
-def _sign(plan: Plan) -> int:
-    return 1 if plan.goal == "minimize" else -1
-
-
-def _done_values(state: SweepState) -> Iterator[tuple[int, float]]:
-    """Yield each done task that has a value, and the value."""
-    return ((index, value) for index, value in enumerate(state.columns.values) if value == value)  # noqa: PLR0124 - NaN differs from itself
+    values = (value for value in state.columns.values if not isnan(value))
+    value = (min if plan.goal == "minimize" else max)(values, default=None)
+    return None if value is None else (state.columns.values.index(value), value)
 
 
 def unreported(plan: Plan, state: SweepState) -> str | None:
@@ -43,7 +34,7 @@ def unreported(plan: Plan, state: SweepState) -> str | None:
     if plan.metric is None or not done:
         return None
     metric = f"{plan.metric:.60}"
-    if best(plan, state) is not None:
+    if not all(map(isnan, state.columns.values)):
         number = lacking.count(1)
         if not number:
             return None

@@ -147,10 +147,12 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
 
 
 def _rate(state: SweepState, now: float) -> float | None:
+    if not any(writer.lives_at(now) for writer in state.writers.values()):
+        return None
     times = state.log.times
     dates = (times[number] for number in state.columns.outcome_numbers())
     ends = nlargest(_RECENT, (t for t in dates if t <= now))  # later ones are of wrong clocks
-    if len(ends) < 2 or not any(writer.lives_at(now) for writer in state.writers.values()):
+    if len(ends) < 2:
         return None
     return len(ends) / max(now - ends[-1], 1e-3)
 

@@ -78,7 +78,7 @@ class EventLog:
         self.kinds = bytearray()
         self.after = bytearray()
         self.starts = array("q")
-        self.kept = b""
+        self.kept = memoryview(b"")
         self.lines = bytearray()
 
     def __len__(self) -> int:
@@ -114,5 +114,5 @@ class EventLog:
         after = number + 1
         end = self.starts[after] if after < len(self.starts) else len(self.kept) + len(self.lines)
         if start < len(self.kept):
-            return self.kept[start:end]
+            return bytes(self.kept[start:end])
         return bytes(self.lines[start - len(self.kept) : end - len(self.kept)])

@@ -20,7 +20,7 @@ class Snapshot(NamedTuple):
     """A state to write: `facts` for JSON, and `parts` of bytes with the lengths in `facts`."""
 
     facts: dict[str, Any]
-    parts: "list[bytes | bytearray | array[Any]]"
+    parts: "list[bytes | bytearray | memoryview | array[Any]]"
 
 
 def take(state: SweepState) -> Snapshot:
@@ -59,7 +59,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
         lists.update(
             (key, list(islice(left, count))) for key, count in zip(keys, counts, strict=True)
         )
-    state.log.kept = b"".join(pieces)
+    state.log.kept = data[sum(facts["sizes"][:-2]) :]
     for number, values in enumerate(facts["writers"]):
         writer = Writer(values[0], number, values[1])
         for name, value in zip(_WRITER, values, strict=True):
