@@ -5,7 +5,7 @@ import json
 import re
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ def format_of(file: Path) -> str:
         ) from None
 
 
-def as_text(rows: Iterable[Result], form: str) -> Iterator[str]:
+def as_text(rows: Collection[Result], form: str) -> Iterator[str]:
     """Yield results as csv, json (a list of objects) or jsonl (one object per line), in pieces."""
     if form == "csv":
         titles, lines = table(rows)
@@ -70,8 +70,8 @@ class Echo:
         return text
 
 
-def write(rows: Iterable[Result], file: Path, form: str, *, replace: bool = False) -> None:
-    """Write results to a file, completely or not at all; loops over `rows` twice.
+def write(rows: Collection[Result], file: Path, form: str, *, replace: bool = False) -> None:
+    """Write results to a file, completely or not at all.
 
     An existing file is replaced only if colabctl wrote results to it, or with `replace`. Raises
     UserError if it holds anything else or cannot be written.
@@ -89,7 +89,7 @@ def write(rows: Iterable[Result], file: Path, form: str, *, replace: bool = Fals
             files.write(file, iter(partial(data.read, _PIECE), b""))
 
 
-def _sqlite(rows: Iterable[Result], file: Path) -> None:
+def _sqlite(rows: Collection[Result], file: Path) -> None:
     titles, lines = table(rows)
     quoted = ['"' + name.replace('"', '""') + '"' for name in titles]
     with closing(sqlite3.connect(file)) as database:
@@ -104,7 +104,7 @@ def _sqlite(rows: Iterable[Result], file: Path) -> None:
         marks = ", ".join("?" * len(titles))
         database.executemany(
             f"INSERT INTO results VALUES ({marks})",  # noqa: S608 - question marks only
-            ([_cell(value) for value in line] for line in lines),
+            ([_cell(value) if type(value) is int else value for value in line] for line in lines),
         )
         database.commit()
     files.mark_database(file)
@@ -117,7 +117,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _parquet(rows: Iterable[Result], file: Path) -> None:
+def _parquet(rows: Collection[Result], file: Path) -> None:
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         from pyarrow import parquet  # noqa: PLC0415
@@ -139,7 +139,7 @@ def _parquet(rows: Iterable[Result], file: Path) -> None:
     parquet.write_table(pa.table(data), file)
 
 
-_WRITERS: dict[str, Callable[[Iterable[Result], Path], None]] = {
+_WRITERS: dict[str, Callable[[Collection[Result], Path], None]] = {
     "sqlite": _sqlite,
     "parquet": _parquet,
 }

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from colabctl.views.best import best_first
 FIXED = (
     "task", "index", "status", "attempt", "member", "worker", "seconds", "finished_at", "error",
 )  # fmt: skip
+_KEPT = 100_000  # results that a table keeps in memory; they need about 1 kB each
 _KINDS = ("params", "metrics", "attributes")
 
 
@@ -65,7 +66,7 @@ class Results(Collection[Result]):
 
     def _result(self, index: int) -> Result:
         state = self._state
-        task = state.task(index)
+        task = state.tasks[index]
         event, outcome = task.event, task.outcome
         return Result(
             task=task_name(index),
@@ -92,13 +93,15 @@ def _iso_time(t: float) -> str:
     return datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds")
 
 
-def table(rows: Iterable[Result]) -> tuple[list[str], Iterator[list[Any]]]:
-    """Return the results as column titles and rows of plain values; loops over `rows` twice.
+def table(rows: Collection[Result]) -> tuple[list[str], Iterator[list[Any]]]:
+    """Return the results as column titles and rows of plain values.
 
     After the FIXED columns, each parameter, metric and attribute has a column, titled by `columns`.
     Lists are JSON text, and missing values are None. Characters that files cannot store, such as
     lone surrogates, are escaped.
     """
+    if len(rows) <= _KEPT:
+        rows = list(rows)  # to make each result once, not twice
     found: dict[str, dict[str, None]] = {kind: {} for kind in _KINDS}
     for row in rows:
         for kind, names in found.items():
@@ -112,7 +115,10 @@ def _line(row: Result, kinds: Sequence[tuple[str, Sequence[str]]]) -> list[Any]:
     for kind, names in kinds:
         cells = columns.flat(getattr(row, kind))
         values += map(cells.get, names)
-    return [columns.spelled_out(value) if type(value) is str else value for value in values]
+    return [
+        value if type(value) is not str or value.isascii() else columns.spelled_out(value)
+        for value in values
+    ]
 
 
 def as_json(value: Any) -> Any:

@@ -15,6 +15,9 @@ _KINDS = tuple(sorted(TASK_KINDS | BATCH_KINDS))
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
 
 
+_decoded = json.JSONDecoder().decode  # quicker than json.loads, which looks at its arguments
+
+
 class Body(Mapping[str, Any]):
     """The parts of an event, parsed when one of them is first needed."""
 
@@ -28,15 +31,21 @@ class Body(Mapping[str, Any]):
     def parts(self) -> dict[str, Any]:
         """Return all parts."""
         if self._parts is None:
-            self._parts = json.loads(self._log.line(self._number))
+            self._parts = _decoded(str(self._log.line(self._number), "utf-8"))
             for name in ("n", "t", "event"):
-                self._parts.pop(name, None)
+                del self._parts[name]
         return self._parts
 
     def __getitem__(self, name: str) -> Any:
         if name == "after" and not self._log.after[self._number]:
             raise KeyError(name)  # every fold asks for this part, and few events have it
         return self.parts()[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a part, or `default` if there is none."""
+        if name == "after" and not self._log.after[self._number]:
+            return default
+        return self.parts().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.parts())
