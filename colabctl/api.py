@@ -1,6 +1,7 @@
 """The Python interface for notebooks and scripts: a project, its folders and its sweeps."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ class Project:
             UserError: The extension is not one of these, or the path is outside the folder.
 
         """
-        return checkpoint(self.layout.member_checkpoints(self.member), name, build)
+        folder = self.layout.member_checkpoints(self.member)
+        return checkpoint(folder, name, build, self.root)
 
     def sweep(self, name: str, space: Mapping[str, Any] | None = None, **keys: Any) -> "Sweep":
         """Declare a sweep, or open one that is already declared.
@@ -113,7 +115,9 @@ class Project:
                     f"sweep {name}: {', '.join(keys)} cannot be used without a space; "
                     "to open a declared sweep, pass only its name"
                 )
-            return Sweep(self, find_sweep(self.layout, name))
+            approved = orders(os.environ)
+            digest = approved.digest if approved.sweep == name else None
+            return Sweep(self, find_sweep(self.layout, name), digest)
         content = {
             "method": "grid",
             **keys,
@@ -129,15 +133,23 @@ class Project:
             approvals=approvals_for(self.root, os.environ),
             here=Path.cwd(),
         )
-        return Sweep(self, declared.layout)
+        for sentence in declared.damage:
+            print(f"colabctl: note: {sentence}", file=sys.stderr, flush=True)
+        return Sweep(self, declared.layout, declared.plan.run_digest)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A declared sweep. Get one from Project.sweep()."""
+    """A declared sweep. Get one from Project.sweep().
+
+    Attributes:
+        digest: The digest of what you declared or approved, None if only its name is known.
+
+    """
 
     project: Project
     layout: SweepLayout
+    digest: str | None = None
 
     @property
     def name(self) -> str:
@@ -155,8 +167,17 @@ class Sweep:
 
         The `with` block records the task as done. If it raises an exception, the task is recorded
         as failed and the loop continues.
+
+        Raises:
+            UserError: Someone has changed the sweep since you declared it.
+
         """
         sweep = self._open()
+        if self.digest is not None and sweep.plan.run_digest != self.digest:
+            raise UserError(
+                f"{self.layout.plan} was changed after you declared or approved the sweep; restore "
+                "it from the folder's version history, or declare the sweep under another name"
+            )
         config, limits = self.project.config, orders(os.environ)
         identity = new_identity(sweep.plan, config, self.project.member, mark=limits.mark)
         conceal = concealer(config.secrets, os.environ)

@@ -1,18 +1,17 @@
 """Declares a sweep: freezes its code, writes its task files, and finally its plan."""
 
-import difflib
 import hashlib
 import json
 import re
+import shlex
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from colabctl import differences
 from colabctl.code import frozen, signature
 from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
@@ -24,11 +23,13 @@ from colabctl.notebook.reading import Notebook
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.search import Declaration, Expansion, expand, read, read_declared
+from colabctl.project.sweeps import check_links
+from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.language.command import interpreter_of
 from colabctl.search.language.command_words import hydra_notes
 from colabctl.search.language.stopping_rules import Median
-from colabctl.sharedfs.files import holds_part, read_file, write_new, write_whole
+from colabctl.sharedfs.files import holds_part, write_new, write_whole
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
 from colabctl.sharedfs.rights import make_folder
@@ -37,19 +38,25 @@ from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
 _HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
-_LARGEST = 1 << 28  # bytes of a sweep.yaml; a million values need less
+# Characters in JSON that YAML refuses, or reads as the end of a line.
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _CHECKS, _BETWEEN_CHECKS = 50, 0.02  # of a plan that is being written; seconds
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A declared sweep and its program; `new` if it was not declared before."""
+    """A declared sweep and its program; `new` if it was not declared before.
+
+    Attributes:
+        damage: a sentence for each task file that is not as declared.
+    """
 
     layout: SweepLayout
     plan: Plan
     program: "Preview"
     notes: tuple[str, ...]
     new: bool
+    damage: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,16 +65,17 @@ class Draft:
 
     Attributes:
         content: the bytes of sweep.yaml.
-        trials: tasks in each search, if an option sets it.
-        run_cap: maximum number of tasks, if an option sets it.
 
     """
 
     declaration: Declaration
     expansion: Expansion
     content: bytes
-    trials: int | None = None
-    run_cap: int | None = None
+
+    def tasks(self, some: range | None = None) -> Iterator[TaskLine]:
+        """Yield all tasks, in order, or `some` without gaps."""
+        for task in self.expansion.tasks(some):
+            yield TaskLine(task.index, task.cell, task.trial, task.params)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -90,8 +98,9 @@ def draft(
     expansion = expand(declaration, trials=trials, run_cap=run_cap)
     if not isinstance(content, bytes):
         # JSON is YAML in which strings and numbers cannot be confused.
-        content = json.dumps(declaration.content, indent=1, ensure_ascii=False).encode()
-    return Draft(declaration, expansion, content, trials, run_cap)
+        text = json.dumps(declaration.content, indent=1, ensure_ascii=False)
+        content = _NOT_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
+    return Draft(declaration, expansion, content)
 
 
 def declare(
@@ -109,23 +118,25 @@ def declare(
     """Write a sweep into the project, or return the same sweep if it is declared already.
 
     The program is looked up `here` (the user's current folder), next to the sweep `file` and above
-    it, and in the project. This member's approval of the code goes into `approvals`; `now` is in
-    seconds since 1970. Raises UserError, with nothing written, if preview does or if another sweep
-    has the name.
+    it, and in the project. This member's approval goes into `approvals`; `now` is in seconds since
+    1970. Raises UserError, with nothing written or approved, if preview does, and if a sweep with
+    this name differs in any way from what is declared here.
     """
     program = preview(draft, name, places_in(layout, file, here))
     sweep, code = layout.sweep(name), program.code
+    check_links(layout.root, sweep)
     plan = _plan(draft, program, layout, config, name=sweep.name, member=member, now=now)
-    old = _existing(sweep) or _write(sweep, plan, draft, code)
-    if old is None:
+    old = _existing(sweep)
+    written = None if old else _write(sweep, plan, draft, code)
+    if written:
         notes = (*draft.notes, *program.how, *program.notes)
-        declared = Declared(sweep, plan, program, notes, new=True)
+        declared = Declared(sweep, written, program, notes, new=True)
     else:
-        declared = _same(old, plan, draft, program, sweep)
+        declared = _same(old or read_plan(sweep.plan), plan, draft, program, sweep)
     if declared.plan.program is None:
         return declared
     try:
-        approvals.add(approval_of(declared.plan, code, config, now))
+        approvals.add(approval_of(declared.plan, code, draft.content, config, now))
     except OSError as error:
         note = (
             f"your approval cannot be saved in {approvals.folder} ({error.strerror}); set "
@@ -135,8 +146,8 @@ def declare(
     return declared
 
 
-def approval_of(plan: Plan, code: Code, config: Config, now: float) -> Approval:
-    """Return the approval of a sweep's code at the time `now`, in seconds since 1970."""
+def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now: float) -> Approval:
+    """Return the approval of a sweep at the time `now`, in seconds since 1970."""
     assert plan.program is not None, "there is nothing to approve"
     return Approval(
         digest=plan.run_digest,
@@ -146,28 +157,27 @@ def approval_of(plan: Plan, code: Code, config: Config, now: float) -> Approval:
         command=plan.command or (),
         approved_at=now,
         files=code.files,
+        plan=plan.covered,
+        declaration=declaration,
     )
 
 
 def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | None:
-    """Write a sweep; if someone else has just declared it, return their plan."""
+    """Write a sweep and return its plan; None if someone else has just declared one."""
     _write_declaration(sweep, draft.content)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         make_folder(folder)
-    frozen.write(code, sweep.code)
-    # An interrupted declaration may have left other files.
-    frozen.fetch(sweep.code, code.digest)
-    draws = draft.expansion.tasks()
-    write_tasks(
-        sweep.task_file,
-        plan,
-        (TaskLine(draw.index, draw.cell, draw.trial, draw.params) for draw in draws),
-    )
+    names = tuple(code.files)
+    if frozen.files_in(sweep.code, names) != code.files:
+        frozen.write(code, sweep.code)
+    frozen.fetch(sweep.code, code.digest, names=names)
+    plan = replace(plan, task_digests=write_tasks(sweep.task_file, plan, draft.tasks()))
     try:
         write_new(sweep.plan, plan.encode())  # from here on, the sweep is declared
     except FileExistsError:
-        return _existing(sweep)
-    return None
+        _existing(sweep)  # wait until it is whole
+        return None
+    return plan
 
 
 def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
@@ -217,7 +227,6 @@ def _plan(
         consistency=guard.consistency,
         heartbeat=heartbeat,
         lease=lease,
-        source_digest=_source_digest(draft, result.code),
         declared_by=member,
         declared_at=now,
         title=_title(declaration),
@@ -226,6 +235,7 @@ def _plan(
         cwd=result.cwd,
         import_path=result.import_path,
         code_digest=result.code.digest,
+        code_files=tuple(sorted(result.code.files)),
         code_origin="." if result.code.origin == layout.root.resolve() else None,
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
@@ -261,19 +271,6 @@ def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     return rule.to_json() if rule else None
 
 
-def _source_digest(draft: Draft, code: Code) -> str:
-    """Return the digest of everything that the sweep's tasks depend on."""
-    content = {
-        key: value
-        for key, value in draft.declaration.content.items()
-        if key not in ("name", "description")
-    }
-    text = json.dumps(
-        [content, draft.trials, draft.run_cap, code.digest], sort_keys=True, default=str
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class Preview:
     """The program of a draft: what is frozen, its kind, notes for the author, its notebook."""
@@ -301,6 +298,8 @@ class Preview:
 
 def places_in(layout: Layout, file: Path | None, here: Path | None) -> Places:
     """Return where a sweep's program is looked up in a project."""
+    if file is not None:
+        check_inside(file.absolute(), layout.root)
     own = (layout.data, layout.results, layout.checkpoints, layout.sweeps, layout.records)
     never = tuple(layout.relative(folder) for folder in (*own, layout.worker_notebooks))
     return Places(layout.root, here or layout.root, file and file.absolute(), never)
@@ -367,7 +366,7 @@ def _existing(sweep: SweepLayout) -> Plan | None:
         return None
 
 
-def _same(old: Plan, new: Plan, draft: Draft, program: "Preview", sweep: SweepLayout) -> Declared:
+def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayout) -> Declared:
     """Return the declared sweep if it is the same; else raise UserError with the differences."""
     if new.title and new.title != old.title and safe_name(new.title) == new.sweep:
         raise UserError(
@@ -375,26 +374,21 @@ def _same(old: Plan, new: Plan, draft: Draft, program: "Preview", sweep: SweepLa
             f"{new.sweep}, which {shown(new.title)} would get too; choose another name "
             f"(--name {new.sweep}-2)"
         )
-    code = program.code
-    if old.source_digest == new.source_digest:
-        return Declared(sweep, old, program, draft.notes, new=False)
-    declared = read_declared(read_file(sweep.declaration, _LARGEST), "sweep.yaml")
-    before, after = (yaml.safe_dump(each.content) for each in (declared, draft.declaration))
-    differences = list(
-        difflib.unified_diff(
-            before.splitlines(), after.splitlines(), "declared", "new", n=1, lineterm=""
-        )
+    outcome = differences.find(
+        sweep,
+        old,
+        new=new,
+        content=draft.content,
+        declaration=draft.declaration,
+        code=program.code,
+        tasks=draft.tasks,
     )
-    if old.code_digest != code.digest:
-        files = frozen.fetch(sweep.code, old.code_digest).files
-        changed = sorted(
-            path for path in files.keys() | code.files if files.get(path) != code.files.get(path)
+    if outcome.lines:
+        lines = "\n".join(f"  {line}" for line in outcome.lines)
+        raise UserError(
+            f"sweep {new.sweep} is already declared with different content, by {old.declared_by}; "
+            f"look at it (colabctl trust {shlex.quote(new.sweep)}), or choose another name "
+            f"(--name {shlex.quote(f'{new.sweep}-2')}). Differences:\n{lines}"
         )
-        differences.append(f"code: {', '.join(changed)} changed")
-    if old.total != new.total:
-        differences.append(f"tasks: {old.total} declared, {new.total} new")
-    lines = "\n".join(f"  {line}" for line in differences)
-    raise UserError(
-        f"sweep {new.sweep} is already declared with different content; choose another name "
-        f"(--name {new.sweep}-2). Differences:\n{lines}"
-    )
+    notes = (*draft.notes, *outcome.notes)
+    return Declared(sweep, old, program, notes, new=False, damage=outcome.damage)

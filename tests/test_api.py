@@ -171,7 +171,7 @@ def test_a_sweep_from_python_may_be_larger_than_a_file_that_people_write(
     declared = churn.sweep("large", {"text": texts})
     assert declared.layout.declaration.stat().st_size > 1_000_000
     sweep = OpenSweep.named(churn.layout, "large")
-    assert sweep.declaration().content["parameters"] == {"text": {"values": texts}}
-    assert [cell.tasks for cell in sweep.cells()] == [40]
+    assert sweep.declared.declaration().content["parameters"] == {"text": {"values": texts}}
+    assert [cell.tasks for cell in sweep.declared.cells()] == [40]
     with pytest.raises(UserError, match="already declared with different content"):
         churn.sweep("large", {"text": texts[1:]})

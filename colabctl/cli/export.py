@@ -56,9 +56,11 @@ def export(
         if as_json:
             raise UserError("--json lists the files that were written; name one with -o FILE")
         sys.stdout.writelines(map(for_screen, _lines(open_sweep)))
+        for note in open_sweep.tasks.damage():
+            tell(f"note: {one_line(note)}")
         return
     exported = _EXPORTS[to](open_sweep, output, force)
-    for note in exported.notes:
+    for note in (*open_sweep.tasks.damage(), *exported.notes):
         tell(f"note: {one_line(note)}")
     if as_json:
         print_json({"sweep": sweep, "to": to, **exported.details, "notes": list(exported.notes)})
@@ -80,10 +82,14 @@ class _Export:
 def _wandb(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export.wandb_files import write_sweeps
     from colabctl.export.wandb_sweeps import wandb_sweeps
+    from colabctl.sharedfs.links import check_inside
 
     name = sweep.plan.sweep
-    sweeps, notes = wandb_sweeps(sweep.declaration(), sweep.cells(), sweep.plan.title or name)
+    sweeps, notes = wandb_sweeps(
+        sweep.declared.declaration(), sweep.declared.cells(), sweep.plan.title or name
+    )
     folder = output or Path(f"{name}-wandb")
+    check_inside(folder, sweep.root)
     paths = write_sweeps(sweeps, folder, name, notes, replace=force)
     files = [
         {"file": str(path), "values": each.fixed, "tasks": each.tasks}
@@ -102,11 +108,13 @@ def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     import_optuna("--to optuna")
     from colabctl.export.optuna_database import write_studies
     from colabctl.export.optuna_studies import studies
+    from colabctl.sharedfs.links import check_inside
 
     plan = sweep.plan
     _refresh(sweep)
     file = output or Path(f"{plan.sweep}.optuna.db")
-    exported = studies(plan, sweep.cells(), sweep.ledger.state, sweep.tasks)
+    check_inside(file, sweep.root)
+    exported = studies(plan, sweep.declared.cells(), sweep.ledger.state, sweep.tasks)
     finished = sweep.ledger.state.finished
     counts = write_studies(exported, file, plan, replace=force, progress=_progress(finished))
     return _Export(
@@ -121,9 +129,11 @@ def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
 
 def _csv(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     from colabctl.export import task_table
+    from colabctl.sharedfs.links import check_inside
     from colabctl.views import files
 
     assert output is not None
+    check_inside(output, sweep.root)
     if not force:
         files.refuse_foreign(output, task_table.is_ours, "does not hold a task list from colabctl")
     files.write(output, "".join(_lines(sweep)).encode())

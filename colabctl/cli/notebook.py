@@ -111,8 +111,10 @@ def propose_copy(
     """
     from colabctl.notebook.listing import listing
     from colabctl.notebook.prepare.proposal import propose
-    from colabctl.sharedfs.files import read_file
+    from colabctl.project.root import check_in_project
+    from colabctl.sharedfs.files import read_file, write_whole
 
+    check_in_project(notebook)
     try:
         content = read_file(notebook, _LARGEST)
     except OSError as error:
@@ -121,6 +123,7 @@ def propose_copy(
     if copy.suffix != ".ipynb":
         raise UserError(f"{copy} is not the name of a notebook; it has to end with .ipynb")
     sweep = copy.with_suffix(".yaml")
+    check_in_project(copy)
     proposal = propose(
         content, notebook.name, copy.name, parameters=parameters or [], metric=metric
     )
@@ -143,8 +146,8 @@ def propose_copy(
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     if asks and interactive and not typer.confirm(f"write {copy} and {sweep}?", err=True):
         return None
-    copy.write_bytes(proposal.content)
-    sweep.write_text(proposal.sweep, encoding="utf-8")
+    write_whole(copy, proposal.content)
+    write_whole(sweep, proposal.sweep.encode())
     tell(f"wrote {copy} and {sweep}")
     return sweep
 
@@ -181,7 +184,7 @@ def workers(
     layout, config = open_project(root)
     who = working_member(config, member)
     parse_duration(max_time, "--max-time")
-    plan = _trusted_plan(layout, sweep)
+    plan = _trusted_plan(layout, config.name, sweep)
     job = Job(
         sweep=plan.sweep,
         tasks=plan.total,
@@ -207,7 +210,7 @@ def workers(
         tell(TERMS)
 
 
-def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
+def _trusted_plan(layout: "Layout", project: str, sweep: str) -> "Plan":
     """Return a sweep's plan; raise UserError if this member has not approved its code."""
     from colabctl.ledger import check_approved, program_of, read_plan
     from colabctl.project.approvals import approvals_for
@@ -215,7 +218,8 @@ def _trusted_plan(layout: "Layout", sweep: str) -> "Plan":
 
     plan = read_plan(find_sweep(layout, sweep).plan)
     program_of(plan)
-    check_approved(plan, approvals_for(layout.root, os.environ).has)
+    approvals = approvals_for(layout.root, os.environ)
+    check_approved(plan, approvals.has, lambda name: approvals.latest_plan(project, name))
     return plan
 
 

@@ -63,6 +63,7 @@ def init(
     from colabctl.project.members import members
     from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.project.root import absolute, is_project
+    from colabctl.sharedfs.links import description
 
     root = absolute(folder)
     for each in member or ():
@@ -75,6 +76,8 @@ def init(
     new = (*changes.new, *place_wheel(Layout(root)).new)
     for path in new:
         tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
+    for link in changes.linked:
+        tell(f"note: {one_line(description(link, root))}; create folders there yourself")
     if not new:
         tell("nothing to create; everything exists already")
     if names and not member:
@@ -170,6 +173,13 @@ def protect(
             help="Record changed and missing files as they are now.",
         ),
     ] = False,
+    follow_links: Annotated[
+        bool,
+        typer.Option(
+            "--follow-links",
+            help="Also protect a folder behind a link that leads out of the project.",
+        ),
+    ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
@@ -180,7 +190,7 @@ def protect(
     always = [(layout.root / name).resolve() for name in config.read_only]
     reports = []
     for folder in _folders(layout, config.read_only, path):
-        done = raw.protect(layout, folder, accept_changes=accept_changes)
+        done = raw.protect(layout, folder, accept_changes=accept_changes, follow_links=follow_links)
         name = layout.relative(folder)
         keys = ("files", "bytes", "added", "accepted", "missing")
         reports.append({"folder": name, **{key: getattr(done, key) for key in keys}})

@@ -53,6 +53,7 @@ def results(
     root: Root = None,
 ) -> None:
     """Print the results of a sweep or write them to a file, one row per finished task."""
+    from colabctl.sharedfs.links import check_inside
     from colabctl.views import formats
     from colabctl.views.best import unreported
     from colabctl.views.results import Results, best_results
@@ -63,12 +64,16 @@ def results(
         choices = ", ".join(("table", *formats.FORMATS))
         raise UserError(f"--format {form}: unknown; choose one of {choices}")
     layout, _ = open_project(root)
+    if output is not None:
+        check_inside(output, layout.root)
     open_sweep = OpenSweep.named(layout, sweep)
     plan, ledger = open_sweep.plan, open_sweep.ledger
     ledger.refresh()
     for damage in ledger.damage:
         tell(f"note: {one_line(str(damage))}")
     rows = Results(ledger.state, open_sweep.tasks)
+    for sentence in open_sweep.tasks.damage():
+        tell(f"note: {one_line(sentence)}")
     if_empty = "no finished tasks yet"
     if best is not None:
         if plan.metric is None:

@@ -108,6 +108,8 @@ def sweep(
         folders = (Path.cwd(), file.absolute().parent, layout.root)
         _offer_a_copy(error, [folder / notebook for folder in folders])
         return
+    if declared.damage:
+        raise UserError("\n".join(declared.damage))
     place_wheel(layout)
     for note in declared.notes:
         tell(f"note: {note}")
@@ -173,6 +175,9 @@ def _previewed(
 
 
 def _read(file: Path) -> bytes:
+    from colabctl.project.root import check_in_project
+
+    check_in_project(file)
     if file.suffix == ".ipynb" and file.is_file():
         raise UserError(
             f"{file} is a program, not a sweep file; to get a proposal for one, run: "

@@ -1,5 +1,6 @@
-"""The command that shows a sweep's code to a member and records their approval."""
+"""The command that shows a member what a sweep runs, and records their approval."""
 
+import json
 import os
 import shlex
 import sys
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from colabctl.ledger import Plan
     from colabctl.project.approvals import Approval
 
+# Keys of the plan that the first lines, the command, the code or sweep.yaml show.
+_SHOWN_OTHERWISE = (
+    "sweep", "command", "code_digest", "code_files", "declaration_digest", "task_digests",
+    "cells",
+)  # fmt: skip
 _KINDS = {
     "function": "a function, called for each task",
     "objective": "an Optuna objective, called for each task",
@@ -33,26 +39,28 @@ def trust(
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Show the code that a sweep runs, and approve it to run on your machines.
+    """Show what a sweep runs, and approve it to run on your machines.
 
-    `work` runs only code that you declared or approved. Approvals are kept outside the project.
+    That is its code, its command and all that decides how they run, and the tasks that its sweep
+    file gives. `work` runs only what you declared or approved. Approvals are kept outside the
+    project.
     """
-    from colabctl.code.frozen import fetch
     from colabctl.declare import approval_of
-    from colabctl.ledger import program_of, read_plan
+    from colabctl.ledger import program_of
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.sweeps import find_sweep
+    from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
-    sweep_layout = find_sweep(layout, sweep)
-    plan = read_plan(sweep_layout.plan)
+    open_sweep = OpenSweep.named(layout, sweep)
+    plan, declared = open_sweep.plan, open_sweep.declared
     program = program_of(plan)
     approvals = approvals_for(layout.root, os.environ)
     approved = approvals.has(plan.run_digest)
-    code = fetch(sweep_layout.code, plan.code_digest, program)
-    new = approval_of(plan, code, config, time.time())
+    declared.check()
+    new = approval_of(plan, open_sweep.code(), declared.content(), config, time.time())
     if not as_json:
-        _show(plan, new, None if approved else approvals.latest(config.name, program))
+        before = None if approved else approvals.latest(config.name, plan.sweep, program)
+        _show(plan, new, before if before and before.plan else None)
     if not approved and (yes or (not as_json and _agreed(sweep))):
         approvals.add(new)
         approved = True
@@ -74,10 +82,16 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
     print(plain(one_line(f"declared by {plan.declared_by} on {declared}")))
     if plan.command:
         print(plain(one_line(f"command: {shlex.join(plan.command)}")))
+    for line in _keys(new, without=("kind", "program")):
+        print(line)
     print(f"digest:  {new.digest}")
+    for warning in _warnings(plan, new):
+        print(plain(one_line(f"warning: {warning}")))
     # Only these two kinds run a notebook's cells; to a program it is a file like any other.
     notebook = plan.program if plan.kind in ("notebook", "loop") else None
     if before is None:
+        print(plain(f"\n--- sweep.yaml, which gives the parameters of {plan.total} tasks"))
+        print(_text("sweep.yaml", new.declaration, notebook))
         for name, data in sorted(new.files.items()):
             text = _text(name, data, notebook, numbered=True)
             lines = counted(len(text.splitlines()), "line")
@@ -91,13 +105,49 @@ def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
         console.print(Text(line, style), soft_wrap=True)
     if not changes:
-        print("only how the files are run (see the first line); the files are the same")
+        print("only the name of the sweep; all else is the same")
+
+
+def _keys(approval: "Approval", without: tuple[str, ...] = ()) -> list[str]:
+    """Return the keys of the plan that nothing else shows, cleaned for a terminal."""
+    return [
+        plain(one_line(f"{name}: {json.dumps(value)}"))
+        for name, value in sorted(approval.plan.items())
+        if name not in (*_SHOWN_OTHERWISE, *without)
+    ]
+
+
+def _warnings(plan: "Plan", new: "Approval") -> Iterator[str]:
+    """Yield what to know about parameters in the command, and about files that programs read."""
+    from colabctl.run.startup.settings_files import configures
+    from colabctl.search.language.commands.code_places import code_places, is_value, shell_words
+    from colabctl.search.language.commands.shell_text import MACRO
+
+    command, parameters = plan.command or (), plan.parameters or {}
+    places = code_places(command, parameters)
+    for place in places:
+        yield f"no task will run: command[{place.index}]: {place.fault}"
+    texts = [command[i] for i in shell_words(command, parameters)]
+    macros = (macro[1] for text in texts for macro in MACRO.finditer(text))
+    if not places and any(is_value(name, parameters) for name in macros):
+        yield (
+            "the command puts parameters into shell text; each value is one word there, in quotes, "
+            "but what the text calls may still read it as code"
+        )
+    configuring = [name for name in sorted(new.files) if any(map(configures, name.split("/")))]
+    if configuring:
+        yield f"read as code, because programs read them when they start: {', '.join(configuring)}"
 
 
 def _changes(before: "Approval", new: "Approval", notebook: str | None) -> Iterator[str]:
-    """Yield the lines of a unified diff of the command and all files, cleaned for a terminal."""
+    """Yield the lines of a unified diff of all that is approved, cleaned for a terminal."""
     old, now = (plain(shlex.join(each.command)).split("\n") for each in (before, new))
     yield from _diff("(command)", old, now)
+    yield from _diff("(plan)", _keys(before), _keys(new))
+    old, now = (
+        _text("sweep.yaml", each.declaration, notebook).split("\n") for each in (before, new)
+    )
+    yield from _diff("sweep.yaml", old, now)
     for name in sorted(before.files.keys() | new.files.keys()):
         contents = before.files.get(name), new.files.get(name)
         if contents[0] == contents[1]:

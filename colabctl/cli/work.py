@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,6 +81,7 @@ def work(
     root: Root = None,
 ) -> None:
     """Run tasks until none are left; Ctrl-C releases claimed tasks."""
+    from colabctl.ledger import check_approved
     from colabctl.project.approvals import approvals_for
     from colabctl.sharedfs.faults import patiently
     from colabctl.work.limits import Limits
@@ -105,7 +107,11 @@ def work(
         tell=tell,
         progress=_ProgressPrinter(),
         jobs=jobs,
-        trusts=lambda digest: digest in trust_digest if trust_digest else approvals.has(digest),
+        check=partial(
+            check_approved,
+            approved=trust_digest.__contains__ if trust_digest else approvals.has,
+            before=lambda sweep: approvals.latest_plan(config.name, sweep),
+        ),
     )
     layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
     if not layouts:
@@ -127,7 +133,9 @@ def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
     """Return the sweeps to work on: all of them, unless some are named."""
     from colabctl.project.sweeps import find_sweep, sweep_names
 
-    return [find_sweep(layout, name) for name in names or sweep_names(layout)]
+    if names:
+        return [find_sweep(layout, name) for name in names]
+    return [layout.sweep(name) for name in sweep_names(layout)]
 
 
 def _recover(layout: "Layout") -> None:

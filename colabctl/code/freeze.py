@@ -14,7 +14,7 @@ from colabctl.code.analysis.tree import Tree
 from colabctl.code.command import find_in_command, started
 from colabctl.code.frozen import MOST_BYTES, MOST_FILES, Code, parse
 from colabctl.code.named_files import named_files
-from colabctl.code.notes import notes_of
+from colabctl.code.notes import link_message, linked_imports, notes_of
 from colabctl.code.places import Places
 from colabctl.code.program import NoProgramError, Program, find
 from colabctl.code.signature import check_defined
@@ -120,6 +120,7 @@ def freeze(asked: Asked, places: Places, has_interpreter: Callable[[str], bool])
             *program.notes,
             *(start.notes if start is not None else ()),
             *notes_of(reached, files, program.file, tree),
+            *linked_imports(reached, [root.folder for root in beginning.roots], tree),
         ),
     )
 
@@ -196,6 +197,8 @@ def _cwd(asked: Asked, program: Program) -> str:
     if folder is None:
         raise UserError(f"cwd: {asked.cwd} is outside the project; give a folder in it")
     if not program.tree.is_folder(folder):
+        if message := link_message(folder, program.tree):
+            raise UserError(f"cwd: {asked.cwd}: {message}")
         names = program.tree.entries(posixpath.dirname(folder))
         near = nearest(posixpath.basename(folder), [name for name in names if names[name]])
         hint = f"; did you mean {posixpath.join(posixpath.dirname(folder), near)}?" if near else ""

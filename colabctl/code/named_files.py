@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from colabctl.code.analysis.exclusions import is_data, is_dropping, is_secret
 from colabctl.code.analysis.tree import Tree
+from colabctl.code.notes import link_message
 from colabctl.errors import UserError, nearest
 
 _DEEPEST = 50  # levels of folders
@@ -81,8 +82,10 @@ def _missing(name: str, tree: Tree, bases: Sequence[str]) -> str:
     """Return why a name cannot be frozen, and what was perhaps meant."""
     paths = [path for base in bases if (path := tree.relative(name, base))]
     for path in paths:
-        if path in tree.outside:
-            return f"code: {name} is a link that leads out of the project; copy its files into it"
+        if message := link_message(path, tree):
+            return f"code: {name}: {message}"
+        if (tree.root / path).is_symlink() and not (tree.root / path).exists():
+            return f"code: {tree.root / path} is a link to nothing; remove it, or name another file"
         if (tree.root / path).exists():
             return f"code: {tree.root / path} is neither a file nor a folder; name one that is"
     if not paths:

@@ -1,10 +1,14 @@
 """Notes for a sweep's author on the code that was frozen, and on what was not."""
 
+import os
 import posixpath
+import shlex
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 from colabctl.code.analysis.closure import CODE, Closure
 from colabctl.code.analysis.tree import Tree
+from colabctl.sharedfs.links import description, way_out
 
 _MOST_NAMES = 4
 
@@ -36,6 +40,39 @@ def notes_of(reached: Closure, files: Collection[str], program: str, tree: Tree)
     if tree.outside:
         shown = _some(sorted(tree.outside))
         yield f"links that lead out of the project were not followed: {shown}"
+    if tree.special:
+        shown = _some(sorted(tree.special))
+        yield f"neither files nor folders, so not frozen: {shown}"
+
+
+def linked_imports(reached: Closure, roots: Sequence[str], tree: Tree) -> Iterator[str]:
+    """Yield a note for each import of a module that is behind a link that leads out.
+
+    `roots` are the folders that Python imports from.
+    """
+    for name, place in reached.missing.items():
+        folders = {*roots, *reached.used, posixpath.dirname(place.rpartition(":")[0])}
+        module = name.lstrip(".").partition(".")[0]
+        for folder in sorted(folders):
+            for link in (posixpath.join(folder, module), posixpath.join(folder, f"{module}.py")):
+                if link in tree.outside and (message := link_message(link, tree)):
+                    yield f"tasks will fail at the import of {name} ({place}): {message}"
+
+
+def link_message(path: str, tree: Tree) -> str | None:
+    """Return why a path is not frozen because of a link that leads out, and the fix, or None."""
+    link = way_out(tree.root / path, tree.root)
+    if link is None:
+        return None
+    target = os.path.realpath(link)
+    fix = "name another file or folder"
+    if not Path(target).is_relative_to(tree.root):
+        here = shlex.quote(str(link))
+        fix = (
+            "if all members may see what is there, replace the link by a copy: "
+            f"rm {here} && cp -R {shlex.quote(target)} {here}"
+        )
+    return f"{description(link, tree.root)}; {fix}"
 
 
 def counts(files: Collection[str]) -> str:

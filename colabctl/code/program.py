@@ -12,6 +12,7 @@ from colabctl.code.analysis.exclusions import is_data, is_dropping
 from colabctl.code.analysis.modules import Modules, Root
 from colabctl.code.analysis.packaging import console_scripts, source_folders
 from colabctl.code.analysis.tree import Tree
+from colabctl.code.notes import link_message
 from colabctl.code.places import Places
 from colabctl.errors import UserError, nearest
 
@@ -203,6 +204,10 @@ def _split(name: str) -> tuple[str, str]:
 
 def _missing(name: str, searches: Sequence[_Search], places: Places) -> str:
     """Return why a program cannot be found, and what was perhaps meant."""
+    for search in searches:
+        for path in filter(None, (search.tree.relative(name, base) for base in search.bases)):
+            if message := link_message(path, search.tree):
+                return f"program: {name}: {message}"
     folders = dict.fromkeys(str(folder) for search in searches for folder in search.folders)
     hint = _hint(name, searches)
     if _is_outside(name, places):

@@ -27,6 +27,7 @@ from colabctl.project.create import create
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.notebooks.wheel import place_wheel
 from colabctl.project.root import is_project
+from colabctl.sharedfs.links import check_inside
 from colabctl.views import formats
 from colabctl.views.results import Result, Results
 from colabctl.work.open_sweep import OpenSweep
@@ -57,7 +58,9 @@ def run(root: Path, trials: int) -> None:
     protection = raw.protect(layout, layout.raw)
     console.print(f"[bold]2[/] raw data, protected: {protection.files} files in data/raw")
     for name in ("train.py", "sweep.yaml"):
-        _copy(_HERE / name, layout.member_notebooks(MEMBERS[0]) / name)
+        target = layout.member_notebooks(MEMBERS[0]) / name
+        check_inside(target, root)
+        _copy(_HERE / name, target)
     file = layout.member_notebooks(MEMBERS[0]) / "sweep.yaml"
     declared = declare(
         draft(file.read_bytes(), str(file), trials=trials),
@@ -100,7 +103,9 @@ def _write_data(layout: Layout) -> None:
 
     for name in missing:
         data = getattr(datasets, f"load_{name}")()
-        with (layout.raw / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        path = layout.raw / f"{name}.csv"
+        check_inside(path, layout.root)
+        with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow([*data.feature_names, "class"])
             for features, target in zip(data.data, data.target, strict=True):

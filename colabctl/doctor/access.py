@@ -21,7 +21,11 @@ def access(layout: Layout, *, thorough: bool) -> Iterator[Check]:
     reported: list[Path] = []
     for path, writes in _used(layout, thorough=thorough):
         barred = refused(path, writes=writes)
-        if barred is None or any(barred.is_relative_to(each) for each in reported):
+        if (
+            barred is None
+            or barred.is_symlink()
+            or any(barred.is_relative_to(each) for each in reported)
+        ):
             continue
         reported.append(barred)
         if len(reported) > _MOST:

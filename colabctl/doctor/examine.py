@@ -1,7 +1,6 @@
 """Checks a project: its mount, speed, free space, duplicate files, sweeps and clocks."""
 
 import os
-import re
 import secrets
 import shutil
 import time
@@ -11,12 +10,14 @@ from statistics import median
 
 from colabctl.doctor.access import access
 from colabctl.doctor.check import Check
+from colabctl.doctor.strays import is_linked, links, strays
 from colabctl.errors import UserError
 from colabctl.ledger import Ledger
 from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.sweeps import sweep_names
+from colabctl.sharedfs.droppings import is_dropping, original_of
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import PROMISES, guard_for, mount_of
@@ -31,14 +32,6 @@ _LOW_SPACE = 500_000_000  # bytes
 _SKEWED = 30.0  # seconds
 _MOST_ENTRIES = 50_000
 
-# How Drive and its clients name a copy, and the second of two files with the same name:
-# "plan (1).json", "plan (conflicted copy 2026-01-01).json", "Copy of plan.json".
-_COPY = re.compile(
-    r"(?P<stem>.+) \((?:\d+|.*conflicted copy.*)\)(?P<ending>\.[^.]+)?$"
-    r"|(?:Copy of |Kopie von )(?P<of>.+)$",
-    re.IGNORECASE,
-)
-
 
 def examine(
     layout: Layout, config: Config, *, clock: Callable[[], float] = time.perf_counter
@@ -46,18 +39,23 @@ def examine(
     """Yield the outcome of each check; the project stays unchanged."""
     yield from _mount(layout, config)
     try:
+        linked = list(links(layout))
+        yield from linked
         # A Drive mount has no owners and modes, and each look there takes time.
         coherent = guard_for(layout.root, config.consistency).consistency == "coherent"
         rights = list(access(layout, thorough=coherent))
         yield from rights
         if any(check.level == "wrong" for check in rights):
             return  # the other checks need these rights
-        yield from _speed(layout, clock)
+        if not linked:
+            yield from _speed(layout, clock)
         yield from _space(layout)
         yield from _copies(layout)
         for name in sweep_names(layout):
-            yield from _sweep(layout, layout.sweep(name))
+            if not is_linked(layout, layout.sweep(name)):
+                yield from _sweep(layout, layout.sweep(name))
         yield from _unfinished(layout)
+        yield from strays(layout)
     except OSError as error:
         yield Check(
             "folder", "wrong", f"{describe(error)}: the folder does not respond",
@@ -138,10 +136,7 @@ def _copies(layout: Layout) -> Iterator[Check]:
         names = {*folders, *files}
         seen += len(names)
         for name in sorted(names):
-            match = _COPY.fullmatch(name)
-            if match is None:
-                continue
-            of = match["of"] or f"{match['stem']}{match['ending'] or ''}"
+            of = original_of(name)
             if of in names:
                 copies += 1
                 yield Check(
@@ -181,9 +176,12 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
             "restore the file from the folder's version history, or ignore it: at worst, a task "
             "runs again",
         )  # fmt: skip
+    damaged = sweep.tasks.all_damage()
+    for sentence in damaged:
+        yield Check("sweeps", "wrong", f"{name}: {sentence}", "restore that file")
     yield from _clocks(name, ledger)
     yield from _versions(name, ledger)
-    if not ledger.damage:
+    if not ledger.damage and not damaged:
         state = ledger.state
         yield Check(
             "sweeps", "ok",
@@ -236,6 +234,8 @@ def _versions(name: str, ledger: Ledger) -> Iterator[Check]:
 
 def _unfinished(layout: Layout) -> Iterator[Check]:
     for folder in sorted(layout.sweeps.iterdir()):
+        if is_dropping(folder.name):
+            continue
         if folder.is_dir() and not SweepLayout(folder).plan.is_file():
             yield Check(
                 "sweeps", "note", f"{layout.relative(folder)} has no plan.json (yet)",

@@ -15,6 +15,7 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
 from colabctl.sharedfs.files import write_once
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.names import slug
 from colabctl.sharedfs.records import read_record
 from colabctl.sharedfs.rights import make_folder
@@ -55,6 +56,7 @@ class Round:
 def own_folder(layout: Layout) -> Path:
     """Create and return a folder for the probes of this process."""
     folder = layout.probes / f"{slug(socket.gethostname())}-{secrets.token_hex(6)}"
+    check_inside(folder, layout.root)
     make_folder(folder, parents=True)
     return folder
 

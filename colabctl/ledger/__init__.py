@@ -8,6 +8,7 @@ from colabctl.ledger.plan import (
     FORMAT,
     Kind,
     Plan,
+    changed_keys,
     check_approved,
     program_of,
     read_plan,
@@ -16,7 +17,7 @@ from colabctl.ledger.state.cache import cache_of
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
-from colabctl.ledger.tasks import TaskFiles, TaskLine, task_name, write_tasks
+from colabctl.ledger.tasks import TaskFiles, TaskLine, contents, task_name, write_tasks
 from colabctl.ledger.unreported import lack, listed, meant
 
 __all__ = [
@@ -36,7 +37,9 @@ __all__ = [
     "TaskState",
     "Writer",
     "cache_of",
+    "changed_keys",
     "check_approved",
+    "contents",
     "lack",
     "listed",
     "long_leases",

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.events import LONGEST_LINE, check, parse
-from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read, can_be_writer
+from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import MissingError, fault_of
+from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share
 
 _FILE = "events.jsonl"
@@ -45,8 +46,8 @@ class AppendedStore:
     def write(self, lines: bytes) -> int:
         """Append lines; return how many bytes of complete lines are now in the file."""
         if self.position == 0:
-            make_folder(self._folder)
-        with self._file.open("ab", buffering=0) as file:
+            make_folder(self._folder, follow=False)
+        with open(self._file, "ab", buffering=0, opener=open_itself) as file:
             if self.position == 0:
                 share(self._file, file.fileno())
             arrived = file.tell() - self.position  # above 0 only after a failed write
@@ -58,7 +59,7 @@ class AppendedStore:
     def sync(self) -> None:
         """Make what was written survive a power cut of this machine."""
         if self.position:
-            with self._file.open("ab", buffering=0) as file:
+            with open(self._file, "ab", buffering=0, opener=open_itself) as file:
                 os.fsync(file.fileno())
 
     def close(self) -> None:
@@ -126,9 +127,7 @@ class AppendedJournals:
             raise MissingError(self.folder, _RESTORE) from None
         with entries:
             for entry in entries:
-                if entry.name in self._cursors or not entry.is_dir():
-                    continue
-                if can_be_writer(entry.name):
+                if entry.name not in self._cursors and is_journal(entry):
                     self._cursors[entry.name] = _Cursor(self.folder / entry.name / _FILE)
         for writer, cursor in self._cursors.items():
             if writer != skip and not cursor.is_over:
@@ -136,7 +135,7 @@ class AppendedJournals:
 
     def _read(self, writer: str, cursor: _Cursor) -> Iterator[Read]:
         try:
-            status = os.stat(cursor.file)  # noqa: PTH116 - called very often
+            status = os.lstat(cursor.file)  # called very often
             if not stat.S_ISREG(status.st_mode):  # a pipe might never end
                 raise OSError(errno.EINVAL, "is not a regular file")
             if status.st_size <= cursor.offset:

@@ -72,7 +72,7 @@ def _of_attempt(state: SweepState, index: int, kind: str, *, latest: bool = True
 
 def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:
     """Return the parameters of a task, as declared or proposed; {} if none were proposed yet."""
-    declared = tasks[index].params
+    declared = tasks.params(index)
     if declared is not None:
         return declared
     proposal = proposal_of(state, index)

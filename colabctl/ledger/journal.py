@@ -5,12 +5,14 @@ two kinds: one growing file (appended.py), for file systems where every machine 
 once; and small files written once (numbered.py), for mounts that upload complete files later.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import EARLIEST, LATEST, LONGEST_LINE, Event, encode
+from colabctl.sharedfs.droppings import is_dropping, original_of
 
 MOST_DAMAGE = 10_000
 """Damaged lines after which the rest of a file is not read: no fault leaves so many."""
@@ -38,11 +40,6 @@ class Damage(NamedTuple):
         if self.total < MOST_DAMAGE:
             return f"{where}, and so are {self.total - 1:,} more; the other lines count"
         return f"{where}, and so are {self.total - 1:,} more; the rest of the file is not read"
-
-
-def can_be_writer(name: str) -> bool:
-    """Whether a writer may have this name; it is printed in messages and commands."""
-    return name.isprintable() and not name.startswith((".", "-"))
 
 
 class Damages:
@@ -78,6 +75,15 @@ class Damages:
             if first is not damage:
                 writers[writer] = first._replace(total=first.total + damage.total)
         return list(writers.values())
+
+
+def is_journal(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of the folder of journals is the folder of a writer, not a stray."""
+    name = entry.name  # it is printed in messages and commands
+    if not name.isprintable() or name.startswith((".", "-")):
+        return False
+    is_stray = is_dropping(name) or original_of(name) is not None
+    return not is_stray and entry.is_dir(follow_symlinks=False)
 
 
 class Journals(Protocol):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from colabctl.ledger.events import check, parse
-from colabctl.ledger.journal import Damage, Damages, Read, can_be_writer
+from colabctl.ledger.journal import Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.rights import make_folder
@@ -64,8 +64,8 @@ class NumberedStore:
         if self._count % _PER_FOLDER == 0:
             self._part = self._folder / f"{flush.first:08d}"
             # Without parents=True: a journal folder that has not arrived yet would exist twice.
-            make_folder(self._folder)
-            make_folder(self._part)
+            make_folder(self._folder, follow=False)
+            make_folder(self._part, follow=False)
         self._write(flush)
         self._count += 1
         self.position = flush.last + 1
@@ -192,11 +192,18 @@ class NumberedJournals:
     def new_events(self, skip: str) -> Iterator[Read]:
         """Yield the events that arrived since the last call; raise OSError if the mount fails."""
         self._check_mount()
-        for writer in _names(self.folder):
-            if writer != skip and can_be_writer(writer):
+        for writer in self._writers():
+            if writer != skip:
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
                     yield from self._read(writer, seen)
+
+    def _writers(self) -> Iterator[str]:
+        """Yield the names of the writers' folders, as far as they have arrived."""
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name in self._seen or is_journal(entry):
+                    yield entry.name
 
     def _read(self, writer: str, seen: _Seen) -> Iterator[Read]:
         """Yield the new events of one writer, reading the longest files first."""

@@ -27,6 +27,9 @@ _MOST_FILES = 200
 _LARGEST = 1 << 28  # bytes of a plan
 _LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
 
+_NOT_COVERED = frozenset({"declared_by", "declared_at", "made_with", "title", "format"})
+"""The keys of a plan that say who declared it, when and how it is called, not what runs."""
+
 Kind = Literal["function", "objective", "program", "notebook", "loop"]
 
 
@@ -39,8 +42,6 @@ class Plan:
             a notebook, or the loop of a notebook or script that calls sweep.tasks(). A loop's
             program is a notebook that each worker runs once.
         heartbeat, lease, task_timeout: seconds.
-        source_digest: digest of what sweep.yaml means, and of the code. Two declarations with
-            the same digest are the same sweep.
         declared_at: seconds since 1970.
         title: the sweep's name in its file, where that cannot be the name of a folder.
         program: the function or objective as "file.py:name", or the program's file, in code/.
@@ -48,11 +49,13 @@ class Plan:
         cwd: the current folder of every task, as a POSIX path from code/.
         import_path: folders that Python imports from, as POSIX paths from code/.
         code_digest: digest of the frozen code, "" for a loop.
+        code_files: the files of the frozen code, which its digest covers; None in older plans.
         code_origin: "." if it was frozen from the project; None for a folder elsewhere.
         target: value of the metric that ends the sweep.
         sampler, seed: propose the parameters of deferred tasks.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
         declaration_digest: SHA-256 of sweep.yaml.
+        task_digests: SHA-256 of each task file.
         parameters: the names of the parameters, and whether every task has them.
         process_tasks: number of tasks after which the process that calls a function is replaced;
             0 for never.
@@ -70,7 +73,6 @@ class Plan:
     consistency: Consistency
     heartbeat: float
     lease: float
-    source_digest: str
     declared_by: str
     declared_at: float
     title: str | None = None
@@ -79,6 +81,7 @@ class Plan:
     cwd: str = "."
     import_path: tuple[str, ...] = ()
     code_digest: str = ""
+    code_files: tuple[str, ...] | None = None
     code_origin: str | None = None
     metric: str | None = None
     goal: Literal["minimize", "maximize"] = "minimize"
@@ -90,6 +93,7 @@ class Plan:
     seed: int = 0
     early_terminate: Mapping[str, Any] | None = None
     declaration_digest: str = ""
+    task_digests: tuple[str, ...] = ()
     parameters: Mapping[str, Any] | None = None
     process_tasks: int = 0
     kernels: KernelOptions | None = None
@@ -104,11 +108,36 @@ class Plan:
         return max(_SMALLEST_FILE, -(-self.total // _MOST_FILES))
 
     @property
+    def files(self) -> int:
+        """Number of task files."""
+        return -(-self.total // self.per_file)
+
+    def tasks_in(self, number: int) -> range:
+        """Return the tasks in a task file, from 0."""
+        start = number * self.per_file
+        return range(start, min(start + self.per_file, self.total))
+
+    @property
+    def covered(self) -> dict[str, Any]:
+        """The keys that a member approves, as JSON values: all but who declared it and when.
+
+        A key with its default value is left out. So a later version can add a key without changing
+        what earlier sweeps cover.
+        """
+        keys = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in _NOT_COVERED and getattr(self, field.name) != field.default
+        }
+        if self.kernels is not None:
+            keys["kernels"] = self.kernels.chosen
+        covered: dict[str, Any] = json.loads(json.dumps(keys))
+        return covered
+
+    @property
     def run_digest(self) -> str:
-        """SHA-256 of everything a worker runs for the sweep, which a member approves."""
-        parts = [self.kind, self.program, self.command, self.code_digest, self.cwd]
-        parts += self.import_path
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        """SHA-256 of everything that decides what a worker runs, which a member approves."""
+        return hashlib.sha256(json.dumps(self.covered, sort_keys=True).encode()).hexdigest()
 
     @property
     def settling(self) -> float:
@@ -158,14 +187,37 @@ def program_of(plan: Plan) -> str:
     return plan.program
 
 
-def check_approved(plan: Plan, approved: Callable[[str], bool]) -> None:
-    """Raise UserError unless the member has approved what the sweep runs, by its digest."""
-    if not approved(plan.run_digest):
-        raise UserError(
-            f"sweep {plan.sweep} runs code that you have neither declared nor approved "
-            f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}); look at it and "
-            f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
-        )
+def check_approved(
+    plan: Plan,
+    approved: Callable[[str], bool],
+    before: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
+) -> None:
+    """Raise UserError unless the member has approved what the sweep runs, by its digest.
+
+    `before` returns the keys that the member approved last for a sweep (Plan.covered), or None.
+    """
+    if approved(plan.run_digest):
+        return
+    old, now = before(plan.sweep), plan.covered
+    since = ""
+    if old is not None:
+        changed = ", ".join(changed_keys(old, now))
+        since = f"; since you approved it, its plan.json has changed: {changed}"
+    raise UserError(
+        f"sweep {plan.sweep} runs code that you have neither declared nor approved "
+        f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}{since}); look at it and "
+        f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
+    )
+
+
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the names of the keys whose JSON values differ, sorted."""
+    texts = [
+        {key: json.dumps(value, sort_keys=True) for key, value in keys.items()}
+        for keys in (old, new)
+    ]
+    names = texts[0].keys() | texts[1].keys()
+    return sorted(name for name in names if texts[0].get(name) != texts[1].get(name))
 
 
 def read_plan(file: Path) -> Plan:
@@ -181,7 +233,10 @@ def read_plan(file: Path) -> Plan:
         parts["cells"] = tuple(parts["cells"])
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
+        if parts.get("code_files") is not None:
+            parts["code_files"] = tuple(str(file) for file in parts["code_files"])
         parts["import_path"] = tuple(str(part) for part in parts.get("import_path", ()))
+        parts["task_digests"] = tuple(str(part) for part in parts.get("task_digests", ()))
         if type(parts.get("kernels")) is dict:
             parts["kernels"] = KernelOptions.decode(parts["kernels"])
         plan = Plan(**parts)
@@ -192,6 +247,11 @@ def read_plan(file: Path) -> Plan:
         raise UserError(
             f"{file} is the plan of another sweep, {plan.sweep!r:.70}; rename the folder to that, "
             "or restore the plan from the folder's version history"
+        )
+    if len(plan.task_digests) != plan.files:
+        raise UserError(
+            f"{file} does not have a digest for each task file, so it was changed, or an early "
+            "version of colabctl wrote it; declare the sweep again under another name"
         )
     return plan
 
@@ -219,6 +279,8 @@ def _check(plan: Plan) -> None:
     for folder in (plan.cwd, *plan.import_path):
         if folder != ".":
             _check_path("folder", folder)
+    for file in plan.code_files or ():
+        _check_path("code_files", file)
     if plan.program is not None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)

@@ -38,6 +38,12 @@ class KernelOptions:
             if not is_valid:
                 raise ValueError(f"kernels: {name} is {getattr(self, name)!r:.60}")
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The options that differ from their defaults, by name."""
+        values = ((field, getattr(self, field.name)) for field in fields(self))
+        return {field.name: value for field, value in values if value != field.default}
+
     @classmethod
     def decode(cls, parts: Mapping[str, Any]) -> Self:
         """Return the options in a JSON object, ignoring keys of newer versions.

@@ -1,10 +1,10 @@
-"""Records which code a member approved, in a folder where no other member can write."""
+"""Records which sweeps a member approved, in a folder where no other member can write."""
 
 import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,21 +16,29 @@ from colabctl.sharedfs.records import read_record
 FORMAT = 1
 _LARGEST = 1 << 24  # bytes of a record; the longest command in a sweep file is shorter
 _RECORD = "approval.json"
+_DECLARATION = "sweep.yaml"
 
 
 @dataclass(frozen=True)
 class Approval:
-    """Code that a member approved, and when (in seconds since 1970)."""
+    """What a member approved, and when (in seconds since 1970).
+
+    Attributes:
+        digest: of everything that decides what runs (Plan.run_digest).
+        files: the code, by POSIX path.
+        plan: the keys of the plan (Plan.covered); empty in approvals by an earlier version.
+        declaration: the bytes of sweep.yaml.
+    """
 
     digest: str
-    """Of everything that runs: Plan.run_digest."""
     project: str
     sweep: str
     program: str
     command: tuple[str, ...]
     approved_at: float
     files: Mapping[str, bytes]
-    """By POSIX path."""
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    declaration: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,9 @@ class Approvals:
             "program": approval.program,
             "command": list(approval.command),
             "approved_at": approval.approved_at,
+            "plan": approval.plan,
         }
+        (draft / _DECLARATION).write_bytes(approval.declaration)
         (draft / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         try:
             draft.rename(self.folder / approval.digest)
@@ -70,26 +80,41 @@ class Approvals:
                 shutil.copytree(draft, self.folder / approval.digest, dirs_exist_ok=True)
             shutil.rmtree(draft, ignore_errors=True)
 
-    def latest(self, project: str, program: str) -> Approval | None:
-        """Return the latest approval of a project's program, to show the changes since then."""
-        approvals: list[Approval] = []
-        for folder in self.folder.glob("*/") if self.folder.is_dir() else ():
-            record = self._record(folder)
-            if record and (record["project"], record["program"]) == (project, program):
-                approvals.append(_approval(record, folder / "code"))
-        return max(approvals, key=lambda approval: approval.approved_at, default=None)
+    def latest(self, project: str, sweep: str, program: str | None = None) -> Approval | None:
+        """Return the latest approval of a sweep, else of a `program` in any of a project's sweeps.
+
+        To show the changes since then.
+        """
+        records = [
+            (folder, record)
+            for folder in (self.folder.glob("*/") if self.folder.is_dir() else ())
+            if (record := self._record(folder)) and record["project"] == project
+        ]
+        of_sweep = [pair for pair in records if pair[1].get("sweep") == sweep]
+        of_program = [pair for pair in records if pair[1]["program"] == program]
+        latest = max(
+            of_sweep or of_program, key=lambda pair: float(pair[1]["approved_at"]), default=None
+        )
+        return _approval(latest[1], latest[0]) if latest else None
+
+    def latest_plan(self, project: str, sweep: str) -> Mapping[str, Any] | None:
+        """Return the keys of the plan that was approved last for a sweep; None if none was."""
+        latest = self.latest(project, sweep)
+        return latest.plan or None if latest else None
 
     def _record(self, folder: Path) -> dict[str, Any] | None:
         """Return the record in a folder named after its digest; None if it is not valid."""
         try:
             record = read_record(folder / _RECORD, _LARGEST, FORMAT)
             float(record["approved_at"])
+            record["project"], record["program"]
         except (OSError, UserError, ValueError, KeyError, TypeError):
             return None
         return record if record.get("digest") == folder.name else None
 
 
-def _approval(record: Mapping[str, Any], code: Path) -> Approval:
+def _approval(record: Mapping[str, Any], folder: Path) -> Approval:
+    code, declaration, plan = folder / "code", folder / _DECLARATION, record.get("plan")
     files = {
         path.relative_to(code).as_posix(): path.read_bytes()
         for path in sorted(code.rglob("*"))
@@ -103,6 +128,8 @@ def _approval(record: Mapping[str, Any], code: Path) -> Approval:
         command=tuple(map(str, record.get("command") or ())),
         approved_at=float(record["approved_at"]),
         files=files,
+        plan=plan if isinstance(plan, dict) else {},
+        declaration=declaration.read_bytes() if declaration.is_file() else b"",
     )
 
 

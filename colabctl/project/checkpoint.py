@@ -8,16 +8,18 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.sharedfs.files import write_whole
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.names import check_folder
 from colabctl.sharedfs.rights import make_folder
 
 
-def checkpoint(folder: Path, name: str, build: Callable[[], Any]) -> Any:
+def checkpoint(folder: Path, name: str, build: Callable[[], Any], root: Path) -> Any:
     """Return the value saved as `name` in `folder`; if there is none, build and save it.
 
     The file extension gives the format: .parquet and .csv for a pandas frame, .npy for a NumPy
-    array, .json for plain values, .txt for text. Raises UserError for any other. Pickles are
-    refused, because loading one can run code from anyone who can write to the shared folder.
+    array, .json for plain values, .txt for text. Raises UserError for any other, and for a link
+    that leads out of the project in `root`. Pickles are refused, because loading one can run code
+    from anyone who can write to the shared folder.
     """
     file = folder / check_folder(name, "checkpoint")
     if file.suffix not in _FORMATS:
@@ -26,6 +28,7 @@ def checkpoint(folder: Path, name: str, build: Callable[[], Any]) -> Any:
             "refused because loading one can run another person's code)"
         )
     save, load = _FORMATS[file.suffix]
+    check_inside(file, root)
     if file.exists():
         return load(file)
     value = build()

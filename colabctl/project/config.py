@@ -10,6 +10,7 @@ from colabctl.durations import parse_duration
 from colabctl.errors import UserError, nearest
 from colabctl.project.config_sources import Setting, Settings, from_environment, from_file
 from colabctl.project.layout import CONFIG, Layout, Paths, check_member
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import ConsistencyChoice
 from colabctl.sharedfs.names import check_folder, check_label
 
@@ -59,6 +60,7 @@ def load(root: Path, environ: Mapping[str, str]) -> Config:
     COLABCTL_<KEY> in `environ` overrides colabctl.yaml; a list is written as a,b there, and `paths`
     as raw=originals,interim=tmp. Raises UserError with the key and where it was set.
     """
+    check_inside(root / CONFIG, root)
     settings = _checked(from_file(root / CONFIG))
     settings |= from_environment(environ, _TEXTS, _LISTS, ("paths",))
     paths = _paths(settings)

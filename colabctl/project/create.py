@@ -1,6 +1,7 @@
 """Creates a project's folder, or completes one."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from colabctl.errors import UserError
@@ -10,6 +11,7 @@ from colabctl.project.layout import Layout, check_member
 from colabctl.project.root import absolute, is_project
 from colabctl.project.scaffold import Changes, create_missing, folders
 from colabctl.project.template import render
+from colabctl.sharedfs.links import way_out
 from colabctl.sharedfs.names import check_label
 from colabctl.sharedfs.rights import share_as_git_does
 
@@ -21,8 +23,9 @@ def create(
 
     `name` is the folder's name if None. In an existing project, new `members` are added, and
     `name` and `owner` are ignored. Raises UserError, before anything is created, for an invalid
-    name, for a file or folder in the way, for a folder inside another project and for a
-    configuration that cannot be read; also if the folder cannot be written.
+    name, for a file, folder or link in the way, for a folder inside another project and for a
+    configuration that cannot be read; also if the folder cannot be written. Folders of data may be
+    links that lead out of the project: nothing is created behind them.
     """
     root = absolute(root)
     name = check_label(name or root.name or "project", "project name")
@@ -38,24 +41,39 @@ def create(
 
 def _create(layout: Layout, name: str, owner: str | None, names: Sequence[str]) -> Changes:
     share_as_git_does(layout.root)
-    pieces = folders(layout.folders())
+    linked = _linked_data(layout)
+    pieces = folders(path for path in layout.folders() if path not in linked)
     for member in names:
         pieces |= people.pieces(layout, name, member)
     # Last, so that after an interruption the folder is not a project yet.
     pieces[layout.config] = render(name, owner, names).encode()
-    return create_missing(pieces)
+    return replace(
+        create_missing(pieces, layout.root), linked=tuple(dict.fromkeys(linked.values()))
+    )
 
 
 def _complete(config: Config, names: Sequence[str]) -> Changes:
     layout = config.layout
     present = people.members(layout, config)
-    pieces = folders(layout.folders())
+    linked = _linked_data(layout)
+    pieces = folders(path for path in layout.folders() if path not in linked)
     for member in present:
         pieces |= people.pieces(layout, config.name, member)
     for member in _distinct([*present, *names])[len(present) :]:
         pieces |= people.newcomer(layout, config.name, member)
-    changes = create_missing(pieces)
-    return Changes(changes.new, (*changes.existing, layout.config))
+    changes = create_missing(pieces, layout.root)
+    existing = (*changes.existing, layout.config)
+    return Changes(changes.new, existing, tuple(dict.fromkeys(linked.values())))
+
+
+def _linked_data(layout: Layout) -> dict[Path, Path]:
+    """Return the folders of data that are elsewhere, each with the link that leads there.
+
+    Data is often on a larger disk, and colabctl itself only reads it.
+    """
+    data = (layout.data, layout.raw, layout.interim, layout.processed)
+    links = {folder: way_out(folder, layout.root) for folder in data}
+    return {folder: link for folder, link in links.items() if link is not None}
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:

@@ -233,6 +233,10 @@ class SweepLayout:
         """The task files."""
         return self.root / "tasks"
 
+    def folders(self) -> Iterator[Path]:
+        """Yield the folders of every sweep, outer ones first."""
+        yield from (self.root, self.code, self.tasks, self.journal, self.runs)
+
     def task_file(self, number: int) -> Path:
         """Return task file `number`, from 0: JSON Lines, with many tasks in each file."""
         return self.tasks / f"{number:05d}.jsonl"

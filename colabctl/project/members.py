@@ -38,8 +38,8 @@ def add(layout: Layout, name: str) -> Changes:
     name = check_member(name)
     member = member_named(name, members(layout, config))
     if member:
-        return create_missing(pieces(layout, config.name, member))
-    return create_missing(newcomer(layout, config.name, name))
+        return create_missing(pieces(layout, config.name, member), layout.root)
+    return create_missing(newcomer(layout, config.name, name), layout.root)
 
 
 def pieces(layout: Layout, project: str, name: str) -> dict[Path, bytes | None]:

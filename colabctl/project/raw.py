@@ -13,14 +13,19 @@ from colabctl.errors import UserError
 from colabctl.project import manifest
 from colabctl.project.layout import Layout
 from colabctl.project.manifest import FileRecord
+from colabctl.sharedfs.droppings import is_dropping
 from colabctl.sharedfs.files import write_whole
+from colabctl.sharedfs.links import check_inside, open_itself
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes to read."""
 
 _CHUNK = 1 << 20  # bytes
 _WRITE = 0o222
-_IGNORED = frozenset([".ds_store", "desktop.ini", "thumbs.db"])  # file managers leave these behind
+_LINK_FIX = (
+    "if you want the files there recorded for all members, and made read-only, add --follow-links; "
+    "otherwise remove the link"
+)
 
 
 @dataclass(frozen=True)
@@ -78,20 +83,23 @@ def protect(
     folder: Path,
     *,
     accept_changes: bool = False,
+    follow_links: bool = False,
     progress: Progress | None = None,
 ) -> Protection:
     """Record the checksums of the files in `folder` and mark them read-only.
 
     Changed and missing files keep their old record, unless `accept_changes`. A relative `folder`
     starts at the project's root. Raises UserError, before anything is recorded, for changed files
-    that are not accepted, for a folder that must stay writable, and for files that cannot be read
-    or written.
+    that are not accepted, for a folder that must stay writable, for files that cannot be read or
+    written, and, unless `follow_links`, for a folder behind a link that leads out of the project.
     """
     folder = _folder(layout, folder)
     _check_may_freeze(layout, folder)
+    if not follow_links:
+        check_inside(folder, layout.root, _LINK_FIX)
     before = manifest.read(layout.manifest(folder))
     old = before or {}
-    scan = _scan(folder)
+    scan = _scan(folder, old)
     now, unreadable = _record(scan.files, progress)
     if scan.unreadable or unreadable:
         names = _listed([*scan.unreadable, *unreadable])
@@ -130,7 +138,7 @@ def verify(layout: Layout, folder: Path, *, progress: Progress | None = None) ->
             f"{layout.relative(folder)} is not protected yet; run colabctl protect"
             f" {layout.relative(folder)}"
         )
-    scan = _scan(folder)
+    scan = _scan(folder, old)
     same_size = {
         name: file
         for name, file in scan.files.items()
@@ -203,8 +211,11 @@ def _check_may_freeze(layout: Layout, folder: Path) -> None:
             raise UserError(f"{name} is already protected as part of {outer}; protect {outer}")
 
 
-def _scan(folder: Path) -> _Scan:
-    """List the files in `folder` and below; symbolic links are listed but not followed."""
+def _scan(folder: Path, recorded: Collection[str]) -> _Scan:
+    """List the files in `folder` and below; symbolic links are listed but not followed.
+
+    What programs left behind counts only if it is `recorded`.
+    """
     scan = _Scan({}, [])
     waiting = [folder]
     while waiting:
@@ -215,9 +226,9 @@ def _scan(folder: Path) -> _Scan:
             scan.unreadable.append(_name(here, folder))
             continue
         for entry in entries:
-            if entry.name.casefold() in _IGNORED:
-                continue
             path = Path(entry.path)
+            if is_dropping(entry.name) and not _is_recorded(_name(path, folder), recorded):
+                continue
             try:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(path)
@@ -276,7 +287,7 @@ def _chunks(file: _File) -> Iterator[bytes]:
     if file.link:
         yield _target(file.path)
         return
-    with file.path.open("rb") as stream:
+    with open(file.path, "rb", opener=open_itself) as stream:
         while chunk := stream.read(_CHUNK):
             yield chunk
 
@@ -285,10 +296,11 @@ def _mark(file: _File) -> bool:
     """Remove every user's permission to write; return whether that stops this user."""
     if file.link:
         return True  # its target is not ours to mark
-    with suppress(OSError):
-        mode = stat.S_IMODE(file.path.stat().st_mode)
+    with suppress(OSError), open(file.path, "rb", opener=open_itself) as stream:
+        mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
         if mode & _WRITE:
-            file.path.chmod(mode & ~_WRITE)
+            target = stream.fileno() if os.chmod in os.supports_fd else file.path
+            os.chmod(target, mode & ~_WRITE)  # noqa: PTH101 - of an open file, where it can be
     return not os.access(file.path, os.W_OK)
 
 
@@ -300,6 +312,10 @@ def _write(path: Path, records: Mapping[str, FileRecord]) -> None:
             f"cannot write {path}: {error.strerror}; nothing was recorded; fix this, then run"
             " colabctl protect again"
         ) from None
+
+
+def _is_recorded(name: str, recorded: Collection[str]) -> bool:
+    return name in recorded or any(each.startswith(f"{name}/") for each in recorded)
 
 
 def _is_in(name: str, paths: Collection[str]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from colabctl.errors import UserError
 from colabctl.project.layout import CONFIG
+from colabctl.sharedfs.links import check_inside
 
 _FIX = "run colabctl init, or give the project's folder with --root or COLABCTL_ROOT"
 # Where people keep projects: on Colab, and where Drive for desktop mounts its drives.
@@ -36,6 +37,13 @@ def is_project(folder: Path) -> bool:
         return (folder / CONFIG).is_file()
     except OSError:
         return False
+
+
+def check_in_project(path: Path) -> None:
+    """Raise UserError if a link leads `path` out of a project that it is in; others are allowed."""
+    for folder in Path.cwd().joinpath(path).parents:
+        if is_project(folder):
+            check_inside(path, folder)
 
 
 def find_root(

@@ -8,6 +8,7 @@ from pathlib import Path
 from colabctl.errors import UserError
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import write_new
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.refusals import advice
 from colabctl.sharedfs.rights import make_folder
 
@@ -17,19 +18,25 @@ Pieces = Mapping[Path, bytes | None]
 
 @dataclass(frozen=True)
 class Changes:
-    """The paths that were created, and those that existed already."""
+    """The paths that were created, and those that existed already.
+
+    Nothing was created behind the links `linked`, which lead out of the project.
+    """
 
     new: tuple[Path, ...]
     existing: tuple[Path, ...]
+    linked: tuple[Path, ...] = ()
 
 
-def create_missing(pieces: Pieces) -> Changes:
-    """Create the missing `pieces`, in their order.
+def create_missing(pieces: Pieces, root: Path) -> Changes:
+    """Create the missing `pieces` of the project in `root`, in their order.
 
-    Raises UserError, before anything is created, if a file is in the way of a folder or a folder in
-    the way of a file; also if the folder cannot be written.
+    Raises UserError, before anything is created, if a file is in the way of a folder, a folder in
+    the way of a file, or a link that leads out of the project; also if the folder cannot be
+    written.
     """
     for path, content in pieces.items():
+        check_inside(path, root)
         with _named_errors(path):
             _check_free(path, is_folder=content is None)
     new = []

@@ -18,7 +18,7 @@ from colabctl.run.failure import ProgramError, Pruned, TaskError
 from colabctl.run.function import Run
 from colabctl.run.termination import KILL_AFTER, GracefulStop, how_it_ended, oom_kills
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment
-from colabctl.search.language.command import DEFAULT, expand
+from colabctl.search.language.command import DEFAULT, expand, refuse_code
 from colabctl.task import Task
 
 _POLL = 0.2  # seconds between looks at a running program's reports
@@ -65,6 +65,7 @@ def runner(
             environ |= wandb_environment(task.assignment, folder, environ)
             runs = WandbRuns(task, folder)
             try:
+                refuse_code(command or DEFAULT, params)
                 arguments = expand(
                     command or DEFAULT, program, params, folder / "params.json", environ
                 )

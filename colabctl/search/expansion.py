@@ -51,14 +51,17 @@ class Expansion:
         names = set[str]().union(*always, *(cell.space.every_name for cell in self.cells))
         return {name: all(name in each for each in always) for name in sorted(names)}
 
-    def tasks(self) -> Iterator[PlannedTask]:
-        """Yield every task, numbered from 0, cell by cell."""
-        index = 0
+    def tasks(self, some: range | None = None) -> Iterator[PlannedTask]:
+        """Yield every task, numbered from 0, cell by cell; or `some` without gaps."""
+        some = range(self.total) if some is None else some
+        first = 0
         for number, cell in enumerate(self.cells):
-            params_of = self._params_of(cell)
-            for trial in range(cell.tasks):
-                yield PlannedTask(index, number, trial, params_of(trial))
-                index += 1
+            trials = range(max(some.start - first, 0), min(some.stop - first, cell.tasks))
+            params_of = self._params_of(cell) if trials else None
+            for trial in trials:
+                assert params_of is not None
+                yield PlannedTask(first + trial, number, trial, params_of(trial))
+            first += cell.tasks
 
     def _params_of(self, cell: Cell) -> Callable[[int], Values | None]:
         points = _points(cell.space, self.method)

@@ -10,8 +10,10 @@ import stat
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from colabctl.sharedfs.links import open_inside
 from colabctl.sharedfs.names import slug
 from colabctl.sharedfs.rights import share
 
@@ -22,13 +24,14 @@ _TEMPORARY = re.compile(r"\.(?P<host>[a-z0-9]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp"
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
-def read_file(path: Path, limit: int) -> bytes:
+def read_file(path: Path, limit: int, root: Path | None = None) -> bytes:
     """Return the content of a file of at most `limit` bytes.
 
     Raises OSError for a larger file, and for a pipe, a device or a folder that someone put in its
-    place: reading from it might never end.
+    place: reading from it might never end. With a `root`, also for a file that is not in that
+    folder, as a link can lead out of it.
     """
-    with open(path, "rb", opener=_open_nonblocking) as file:
+    with open(path, "rb", opener=partial(_open_nonblocking, root=root)) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", str(path))
@@ -48,7 +51,9 @@ def holds_part(path: Path, data: bytes) -> bool:
         raise
 
 
-def _open_nonblocking(path: str, flags: int) -> int:
+def _open_nonblocking(path: str, flags: int, root: Path | None) -> int:
+    if root is not None:
+        return open_inside(path, flags | _NONBLOCK, root=root)
     return os.open(path, flags | _NONBLOCK)
 
 

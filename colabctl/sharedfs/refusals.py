@@ -16,6 +16,8 @@ def advice(error: OSError) -> str:
     if os.name != "posix" or error.errno not in _REFUSED or not isinstance(error.filename, str):
         return ""
     path = refused(Path(error.filename))
+    if path is not None and path.is_symlink():
+        return ""  # chmod would change what it leads to
     return "" if path is None else f"{path} belongs to {owner(path)}; {fix(path)}"
 
 

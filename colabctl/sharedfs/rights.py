@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from colabctl.sharedfs.links import link_error
+
 _GIT_SHARES = re.compile(r"^\s*sharedRepository\s*=\s*[\"']?(\w+)", re.IGNORECASE | re.MULTILINE)
 _GIT_PRIVATE = frozenset({"umask", "false", "no", "off", "0"})
 _GIT_OCTAL = re.compile(r"0[0-7]{3}")
@@ -26,14 +28,20 @@ class _Rights(NamedTuple):
     bits: int
 
 
-def make_folder(path: Path, *, parents: bool = False) -> None:
-    """Create a folder unless it exists, and with `parents` those above it."""
+def make_folder(path: Path, *, parents: bool = False, follow: bool = True) -> None:
+    """Create a folder unless it exists, and with `parents` those above it.
+
+    Unless `follow`, raises OSError for a link in its place.
+    """
     if parents and not path.parent.exists():
         make_folder(path.parent, parents=True)
     try:
         path.mkdir()
     except FileExistsError:
-        if not path.is_dir():
+        mode = (path.stat() if follow else path.lstat()).st_mode
+        if stat.S_ISLNK(mode):
+            raise link_error(str(path)) from None
+        if not stat.S_ISDIR(mode):
             raise
         return
     share(path)

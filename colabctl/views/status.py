@@ -48,7 +48,8 @@ class Status:
         failures: {error, tasks, to_retry} for each error, the most frequent first: the tasks whose
             last attempt failed with it, and how many of them will be tried again.
         unreported: A sentence if done tasks have not reported the sweep's metric, or None.
-        damage: A sentence for each writer whose journal has damaged lines.
+        damage: A sentence for each writer whose journal has damaged lines, and for each damaged
+            task file that was read for this status.
         changed: Files of the program that have changed since they were frozen.
         waiting: A sentence for each worker that may hold tasks for long although it is gone.
         title: The sweep's name in its file, where that cannot be the name of a folder.
@@ -109,7 +110,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
         ],
         failures=_failures(state),
         unreported=unreported(plan, state),
-        damage=list(map(str, ledger.damage)),
+        damage=[*map(str, ledger.damage), *tasks.damage()],
         consistency=plan.consistency,
         changed=list(changed),
         title=plan.title,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState, lack, long_leases
+from colabctl.ledger import Claim, SweepState, lack, long_leases, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe, fault_of, pause_after
@@ -234,10 +234,17 @@ class Claimer:
             self._refresh()
         tasks, me = self.ledger.state.tasks, self._identity
         held = [claim for claim in self._settling if tasks[claim[0]].holder == me.name]
-        assignments = self._sweep.assignments(held, me, self.tuner)
+        refused = self._sweep.refused(held, self.tuner)
+        sound = [claim for claim in held if claim[0] not in refused]
+        assignments = self._sweep.assignments(sound, me, self.tuner)
         self._claims_left += len(self._settling) - len(held)  # the lost ones do not run here
         self._settling = []
         self._pool.assign(assignments, self._ahead)
+        for index, attempt in held:
+            if index in refused:
+                self._refuse(index, attempt, refused[index])
+        if refused:
+            self._idle_poll = self._pacing.busy_poll  # a slot is still idle
 
     # -- new events -----------------------------------------------------------------------
 
@@ -314,6 +321,14 @@ class Claimer:
         kind = type(end).__name__.lower()
         self.outbox.add(kind, parts)
         self.tally.count(kind)
+
+    def _refuse(self, index: int, attempt: int, error: str) -> None:
+        """Record the failure of a task that must not run, because its parameters are damaged."""
+        name = task_name(index)
+        task = Assignment(self._sweep.plan.sweep, name, index, attempt, {}, folder="")
+        self.record_end(task, Failed(index, 0.0, error=error, output=""))
+        self.tally.refused += 1
+        self._tell(f"{name} failed (attempt {attempt}): {error}")
 
     def _tell_lack(self, task: Assignment, end: Done) -> None:
         """Tell the user of the first task that ended well without the sweep's metric."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from colabctl.run import startup
+from colabctl.run.startup.environment import clean
 from colabctl.run.startup.paths import VARIABLE as WORKSPACE
 
 
@@ -20,7 +21,7 @@ def slot_environs(
     """
     base = startup.environ(
         {
-            **os.environ,
+            **clean(os.environ, root),
             "COLABCTL_ROOT": str(root.absolute()),
             "COLABCTL_MEMBER": member,
             # A notebook's backend does not work outside its kernel.

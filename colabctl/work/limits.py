@@ -41,11 +41,15 @@ class Limits:
 
 @dataclass
 class Tally:
-    """What a worker did, and why it ended; `unsent` if not all events reached the folder."""
+    """What a worker did, and why it ended; `unsent` if not all events reached the folder.
+
+    Of the `failed` tasks, `refused` did not run, because their parameters are damaged.
+    """
 
     done: int = 0
     pruned: int = 0
     failed: int = 0
+    refused: int = 0
     ending: EndReason = "finished"
     reason: str = ""
     unsent: bool = False

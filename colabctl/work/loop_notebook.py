@@ -27,7 +27,7 @@ def run_notebook(
     """Run the notebook; return what its loops did, and the names of their workers."""
     plan, mark = sweep.plan, new_mark()
     name = new_identity(plan, config, member, mark=mark).name
-    orders = json.dumps(Orders(mark, limits.max_tasks))
+    orders = json.dumps(Orders(mark, limits.max_tasks, plan.sweep, plan.run_digest))
 
     def late() -> bool:
         return limits.until is not None and time.monotonic() >= limits.until

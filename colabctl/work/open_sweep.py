@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from colabctl.code.frozen import Code, changed, fetch
 from colabctl.errors import UserError
@@ -21,17 +22,13 @@ from colabctl.ledger import (
     task_name,
 )
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.project.sweeps import find_sweep
-from colabctl.search import Cell, Declaration, read_declared
-from colabctl.search.space.cells import combinations
-from colabctl.sharedfs.files import read_file
+from colabctl.project.sweeps import check_links, find_sweep
 from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.names import slug
 from colabctl.task import Assignment
+from colabctl.work.declared_tasks import DeclaredTasks
 from colabctl.work.identity import Identity
 from colabctl.work.tuner import Tuner
-
-_LARGEST = 1 << 28  # bytes of sweep.yaml; a million values need less
 
 
 @dataclass(frozen=True)
@@ -43,13 +40,17 @@ class OpenSweep:
     plan: Plan
     ledger: Ledger
     tasks: TaskFiles
+    declared: DeclaredTasks
 
     @classmethod
     def at(cls, root: Path, layout: SweepLayout) -> "OpenSweep":
         """Open the sweep in a folder; raise UserError if its plan cannot be read."""
+        check_links(root, layout)
         plan = read_plan(layout.plan)
         ledger = open_ledger(layout.journal, plan, cache=cache_of(layout.journal, plan))
-        return cls(root, layout, plan, ledger, TaskFiles(layout.task_file, plan))
+        declared = DeclaredTasks(layout, plan)
+        tasks = TaskFiles(layout.task_file, plan, declared.expand)
+        return cls(root, layout, plan, ledger, tasks, declared)
 
     @classmethod
     def named(cls, layout: Layout, name: str) -> "OpenSweep":
@@ -68,26 +69,17 @@ class OpenSweep:
         name = f"colabctl-{slug(getpass.getuser())}-{digest}.lock"
         return locked(Path(tempfile.gettempdir()) / name)
 
-    def declaration(self) -> Declaration:
-        """Return the content of sweep.yaml; raise UserError if it was changed since."""
-        content = read_file(self.layout.declaration, _LARGEST)
-        if hashlib.sha256(content).hexdigest() != self.plan.declaration_digest:
-            raise UserError(
-                f"{self.layout.declaration} was changed after the sweep was declared; restore it "
-                "from the folder's version history"
-            )
-        return read_declared(content, str(self.layout.declaration))
-
     def code(self) -> Code:
         """Return the frozen code; raises as `fetch` does."""
-        return fetch(self.layout.code, self.plan.code_digest, self.plan.program)
+        plan = self.plan
+        return fetch(self.layout.code, plan.code_digest, plan.program, plan.code_files)
 
     def changed_code(self) -> list[str]:
         """Return the files of the frozen code that have changed where they were copied from."""
         if self.plan.code_origin is None or not self.plan.code_digest:
             return []
         try:
-            return changed(self.layout.code, self.root, self.plan.declared_at)
+            return changed(self.layout.code, self.root, self.plan.declared_at, self.plan.code_files)
         except (UserError, OSError):
             return []  # damaged, or it has not arrived yet: workers report that
 
@@ -96,25 +88,18 @@ class OpenSweep:
         return Tuner(
             self.plan,
             self.ledger.state,
-            declared=lambda index: self.tasks[index].params,
-            spaces=lambda: [cell.space for cell in self.cells()],
+            declared=self._params,
+            spaces=lambda: [cell.space for cell in self.declared.cells()],
         )
 
-    def cells(self) -> list[Cell]:
-        """Return the cells and the space of each; raises as `declaration` does."""
-        declaration = self.declaration()
-        cells = combinations(
-            declaration.parameters, declaration.foreach, declaration.exclude, declaration.source
-        )
-        if [values for values, _ in cells] != [cell["values"] for cell in self.plan.cells]:
-            raise UserError(
-                f"{self.layout.plan} does not match sweep.yaml; restore both from the folder's "
-                "version history"
-            )
-        return [
-            Cell(values, cell["tasks"], space)
-            for (values, space), cell in zip(cells, self.plan.cells, strict=True)
-        ]
+    def _params(self, index: int) -> dict[str, Any] | None:
+        """Return the declared parameters of a task; {} for one that must not run."""
+        return {} if self.tasks.fault(index) else self.tasks.params(index)
+
+    def refused(self, claims: Sequence[Claim], tuner: Tuner) -> dict[int, str]:
+        """Return, of claimed tasks, those whose parameters are not what was declared, and why."""
+        faults = ((index, self.tasks.fault(index) or tuner.fault(index)) for index, _ in claims)
+        return {index: fault for index, fault in faults if fault is not None}
 
     def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
         """Return the assignments of claimed tasks: what a process needs to run them."""

@@ -11,6 +11,7 @@ from platformdirs import user_state_path
 from colabctl.errors import UserError
 from colabctl.ledger import task_name
 from colabctl.sharedfs.files import write_whole
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.records import damaged, read_record
 from colabctl.work.open_sweep import OpenSweep
 
@@ -105,5 +106,6 @@ def recover(sweep: OpenSweep, unsent: UnsentEvents) -> None:
     Their worker has ended and no other process writes there, so the journal still has one writer.
     Raises OSError if the folder still cannot be written; the events are then kept.
     """
+    check_inside(sweep.layout.journal / unsent.worker, sweep.root)
     sweep.ledger.complete(unsent.worker, unsent.place, unsent.lines.encode())
     unsent.file.unlink()

@@ -12,7 +12,7 @@ from pathlib import Path
 from colabctl import signals
 from colabctl.code import frozen
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState, check_approved, program_of
+from colabctl.ledger import Plan, SweepState, program_of
 from colabctl.notebook.installed import lacks
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project.config import Config
@@ -46,7 +46,7 @@ class Session:
     Attributes:
         tell: Takes messages for the user.
         progress: Takes the plan and the state of a sweep after each step.
-        trusts: Whether the member declared or approved the code with a digest (Plan.run_digest).
+        check: Raises UserError for a plan that the member has neither declared nor approved.
         jobs: How many tasks to run at a time.
         interrupted: Set to end at once and release the tasks.
     """
@@ -57,7 +57,7 @@ class Session:
     limits: Limits
     tell: Callable[[str], None]
     progress: Callable[[Plan, SweepState], None]
-    trusts: Callable[[str], bool]
+    check: Callable[[Plan], None]
     jobs: int = 1
     interrupted: threading.Event = field(default_factory=threading.Event)
 
@@ -94,7 +94,7 @@ class Session:
                 if open_only and not _needs_work(sweep):
                     continue
                 program_of(sweep.plan)
-                check_approved(sweep.plan, self.trusts)
+                self.check(sweep.plan)
                 if sweep.plan.is_notebook and (lacking := lacks()):
                     raise UserError(f"{sweep.plan.sweep}: {lacking}")
             except UserError as error:
@@ -110,7 +110,7 @@ class Session:
             yield sweep
 
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
-        check_approved(sweep.plan, self.trusts)  # it may have been declared again since `_open`
+        self.check(sweep.plan)  # it may have been declared again since `_open`
         files = self._fetch(sweep)
         if files is None:
             return Tally(ending="interrupted")
@@ -174,8 +174,12 @@ class Session:
         until = time.monotonic() + patience
         waiting = False
         while True:
+            # After that, a file with too few lines is damaged, which only its own tasks notice.
+            whole = time.monotonic() < until
             try:
-                if patience and not (sweep.layout.journal.is_dir() and sweep.tasks.arrived()):
+                if patience and not (
+                    sweep.layout.journal.is_dir() and sweep.tasks.arrived(whole=whole)
+                ):
                     raise UserError(
                         f"some files of {sweep.layout.root} have not arrived yet; try again later"
                     )
@@ -243,7 +247,7 @@ class Session:
         code, root = scratch / "code", self.layout.root.absolute()
         folders = [scratch / str(number) / root.name for number in range(self.jobs)]
         try:
-            create(code, root, folders)
+            create(code, root, folders, plan.cwd)
             places = folders
         except OSError as error:
             self.tell(f"note: tasks run in {root}, not in a workspace, so code that is not frozen "

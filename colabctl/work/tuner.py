@@ -9,7 +9,8 @@ from itertools import accumulate
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState, proposal_of, reports_of
+from colabctl.ledger import Plan, SweepState, proposal_of, reports_of, task_name
+from colabctl.search.learn.axes import Level, level_of
 from colabctl.search.learn.samplers import Sampler, check_libraries, sampler
 from colabctl.search.learn.stopping import Stopper, stopper
 from colabctl.search.learn.trials import Report, State, Trial
@@ -44,6 +45,7 @@ class Tuner:
         self._revisions: dict[int, int] = {}  # by cell: the state that its trials were built from
         self._reports: dict[int, list[Report]] = {}  # by task that runs here
         self._latest: dict[int, dict[str, Any]] = {}  # by task that runs here: its latest values
+        self._levels: dict[int, Level] = {}
         self._samplers: dict[int, Sampler] = {}
         self._stoppers: dict[int, Stopper] = {}
 
@@ -79,11 +81,12 @@ class Tuner:
         for index in indices:
             if self._declared(index) is not None:
                 continue
+            cell, number = self._place(index)
             earlier = proposal_of(self._state, index)
-            if earlier is not None:  # a task that runs again keeps its parameters
+            # A task that runs again keeps its parameters, if they are what the sweep can propose.
+            if earlier is not None and self._level(cell).holds(earlier.params):
                 proposed[index] = earlier.params
                 continue
-            cell, number = self._place(index)
             trials = self._trials_of(cell)
             proposed[index] = self._sampler(cell).propose(number, trials)
             trials[number] = Trial("running", proposed[index])  # the next proposal sees it
@@ -107,6 +110,23 @@ class Tuner:
                 "machines run different versions of colabctl: install the same one on all"
             )
         return proposal.params
+
+    def fault(self, index: int) -> str | None:
+        """Return why the parameters of a claimed task must not run, None if they may.
+
+        Anyone who can write to the folder can propose parameters in a journal. An objective checks
+        them itself when it asks for each.
+        """
+        if self._plan.method != "bayes" or self._declared(index) is not None:
+            return None
+        proposal, (cell, _) = proposal_of(self._state, index), self._place(index)
+        if proposal is None or self._level(cell).holds(proposal.params):
+            return None
+        return (
+            f"the parameters that a journal has for {task_name(index)} are not among those that "
+            f"sweep {self._plan.sweep} declares, so it does not run; ask the other members who "
+            "wrote them, and declare the sweep again under another name"
+        )
 
     def history(self, index: int) -> dict[str, Any] | None:
         """Return, as JSON values, what an Optuna objective needs to suggest parameters.
@@ -207,6 +227,11 @@ class Tuner:
             proposal.distributions if proposal else None,
             task.event.t if task.event else None,
         )
+
+    def _level(self, cell: int) -> Level:
+        if cell not in self._levels:
+            self._levels[cell] = level_of(self._spaces()[cell])
+        return self._levels[cell]
 
     def _sampler(self, cell: int) -> Sampler:
         if cell not in self._samplers:

@@ -149,7 +149,7 @@ class Worker:
         if isinstance(end, Failed):
             error = self._conceal(end.error)
             self._tell(f"{task.task} failed (attempt {task.attempt}): {error}")
-            if self._tally.failed == self._tally.ran == _FAILING:
+            if self._tally.failed == self._tally.ran == _FAILING + self._tally.refused:
                 reason = f"the first {_FAILING} tasks of this worker all failed"
                 self._give_up(f"{reason}, the last one with: {error}", end.output)
 

@@ -265,7 +265,9 @@ def test_a_damaged_plan_is_named(project: Project, say: Say, damage: str) -> Non
         refused(say(command, "there"), "sweeps/there/plan.json is damaged", "version history")
 
 
-def test_a_damaged_task_file_is_named(project: Project, say: Say) -> None:
+def test_a_damaged_task_file_is_named_once_and_the_results_are_there(
+    project: Project, say: Say
+) -> None:
     project.declare("there", json.dumps({**GOOD, "program": None}))
     done = {"event": "done", "task": 1, "attempt": 1, "seconds": 1.0, "metrics": {}}
     project.journal("there", done)
@@ -282,9 +284,16 @@ def test_a_damaged_task_file_is_named(project: Project, say: Say) -> None:
         lines[1].replace('{"x":2}', "3"),
     ):
         file.write_text(f"{lines[0]}\n{damage}\n")
-        refused(say("results", "there"), f"{file} is damaged")
+        said = say("results", "there", "--format", "json")
+        assert (said.code, [row["params"] for row in said.json]) == (0, [{"x": 2}])
+        what = (
+            "tasks/00000.jsonl of sweep there is not what was declared: task t000001 does not run"
+        )
+        assert said.err.count("tasks/00000.jsonl") == said.err.count(what) == 1
     file.unlink()
-    refused(say("results", "there"), f"{file} is missing")
+    said = say("results", "there", "--format", "json")
+    assert (said.code, len(said.json)) == (0, 1)
+    assert "tasks/00000.jsonl of sweep there is missing: 2 tasks, the first t000000" in said.err
 
 
 @pytest.mark.parametrize(

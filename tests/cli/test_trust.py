@@ -26,7 +26,9 @@ def forge(project: Project, sweep: str, name: str, data: bytes) -> None:
     code = Code({"train.py": TRAIN.encode(), name: data})
     (place / "code" / name).write_bytes(data)
     plan = json.loads((place / "plan.json").read_text())
-    (place / "plan.json").write_text(json.dumps({**plan, "code_digest": code.digest}))
+    (place / "plan.json").write_text(
+        json.dumps({**plan, "code_digest": code.digest, "code_files": [*code.files]})
+    )
 
 
 def test_the_member_who_declared_a_sweep_may_run_it(project: Project) -> None:
@@ -173,7 +175,7 @@ def test_a_new_way_to_run_is_shown_even_if_no_file_has_changed(
     plan.write_text(json.dumps({**json.loads(plan.read_text()), "kind": "objective"}))
     shown = project.run("trust", "first", **bens).out
     assert "an Optuna objective, called for each task" in shown
-    assert "only how the files are run" in shown
+    assert {'-kind: "function"', '+kind: "objective"'} <= set(shown.splitlines())
 
 
 @pytest.mark.parametrize("lines", ["", "\r"])
@@ -289,3 +291,30 @@ def test_status_lists_the_code_that_changed_since_the_declaration(project: Proje
     assert "changed since the sweep was declared: " in project.run("status", "first").out
     assert project.run("work", "first").code == 0
     assert [row["metrics"]["y"] for row in project.results("first")] == [2, 4]
+
+
+def test_parameters_in_the_command_and_files_that_configure_programs_are_warned_of(
+    project: Project, bens: dict[str, str]
+) -> None:
+    plain = SWEEP.replace("train.py:train", "train.py")
+    project.write("Makefile", "all:\n\techo made\n")
+    command = 'code: [Makefile]\ncommand: [bash, -c, "python train.py ${args}"]\n'
+    project.declare("text", plain + command, TRAIN)
+    shown = project.run("trust", "text", **bens).out
+    assert "warning: the command puts parameters into shell text" in shown
+    assert "warning: read as code, because programs read them when they start: Makefile" in shown
+    assert "warning" not in project.run("trust", "first", **bens).out
+
+
+def test_a_command_that_others_changed_so_that_parameters_are_code_runs_no_task(
+    project: Project, bens: dict[str, str]
+) -> None:
+    project.declare("own", SWEEP.replace("train.py:train", "train.py"), TRAIN)
+    plan = project.root / "sweeps/own/plan.json"
+    command = ["bash", "-c", "touch ran; eval ${x}"]
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "command": command}))
+    shown = project.run("trust", "own", "--yes", **bens).out
+    assert "warning: no task will run: command[2]: eval could run ${x} as code" in shown
+    project.run("work", "own", **bens)
+    assert "eval could run ${x} as code" in project.results("own")[0]["error"]
+    assert not (project.root / "ran").exists()

@@ -42,7 +42,7 @@ def report(task: int, *values: tuple[float | None, object], attempt: int = 1) ->
 def open_sweep(project: Project, name: str) -> tuple[OpenSweep, Sequence[Cell]]:
     sweep = OpenSweep.at(project.root, project.config({}).layout.sweep(name))
     sweep.ledger.refresh()
-    return sweep, expand(sweep.declaration()).cells
+    return sweep, expand(sweep.declared.declaration()).cells
 
 
 def exported(project: Project, name: str, file: str = "out.db", **options: Any) -> list[Any]:
@@ -249,12 +249,8 @@ def test_parameters_that_an_objective_asked_for_come_from_the_journal(project: P
 
 
 def test_parameters_that_a_worker_proposed_come_from_its_claim(project: Project) -> None:
-    text = "method: random\ntrials: 2\nmetric: {name: y}\nparameters: {x: {min: 0.0, max: 1.0}}"
+    text = "method: bayes\ntrials: 2\nmetric: {name: y}\nparameters: {x: {min: 0.0, max: 1.0}}"
     project.declare("loop", text)
-    project.write(
-        "sweeps/loop/tasks/00000.jsonl",
-        "".join(f'{{"index":{n},"cell":0,"trial":{n},"params":null}}\n' for n in range(2)),
-    )
     project.journal("loop", {**claim(1), "params": {"1": {"x": 0.25}}}, done(1, y=1.0))
     [study] = exported(project, "loop")
     assert [trial.params for trial in study.trials] == [{"x": 0.25}]

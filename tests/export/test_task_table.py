@@ -71,12 +71,9 @@ def test_deferred_tasks_have_the_values_of_their_cell_and_the_rest_once_claimed(
 ) -> None:
     project.declare(
         "s",
-        "method: random\ntrials: 2\nforeach: [d]\n"
+        "method: bayes\ntrials: 2\nforeach: [d]\nmetric: {name: y}\n"
         "parameters: {x: {min: 0.0, max: 1.0}, d: {values: [a]}}",
     )
-    file = project.root / "sweeps/s/tasks/00000.jsonl"
-    lines = [f'{{"index":{index},"cell":0,"trial":{index},"params":null}}\n' for index in range(2)]
-    file.write_text("".join(lines))
     assert list(listed(project, "s")[0]) == ["task", "index", "cell", "trial", "status", "d"]
     project.journal("s", {**claim(1), "params": {"1": {"x": 0.25}}})
     assert [(row["d"], row["x"]) for row in listed(project, "s")] == [("a", ""), ("a", "0.25")]

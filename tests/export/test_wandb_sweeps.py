@@ -301,7 +301,7 @@ def test_everything_that_wandb_can_express_is_kept() -> None:
         ("seed: 3\nclaims: careful", "seed, claims: W&B has no such key; skipped"),
         ("max_retries: 2\ntask_timeout: 5m\ncode: [a.py]", "max_retries, task_timeout, code: W&B"),
         ("program: train.py:train", "program: train.py:train is a function, but W&B starts programs"),
-        ('program: a.py\ncommand: [python, "${x}"]', "command: W&B's agent does not expand ${x}"),
+        ('program: a.py\ncommand: [python, a.py, "${x}"]', "command: W&B's agent does not expand ${x}"),
         ("entity: 5", None),
     ],
 )  # fmt: skip

@@ -38,7 +38,7 @@ def _small_sweeps_are_cached_too(monkeypatch: pytest.MonkeyPatch) -> None:
 def plan_of(consistency: Consistency, total: int = TOTAL, **parts: Any) -> Plan:
     return Plan(
         sweep="s", total=total, kind="loop", method="grid", consistency=consistency, heartbeat=10.0,
-        lease=LEASE, source_digest="", declared_by="ana", declared_at=0.0, metric="loss",
+        lease=LEASE, declared_by="ana", declared_at=0.0, metric="loss",
         target=-1.0, **parts,
     )  # fmt: skip
 

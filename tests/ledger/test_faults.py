@@ -18,7 +18,7 @@ def test_outcomes_recorded_with_a_claim_are_not_lost_if_the_journals_cannot_be_r
 ) -> None:
     plan = Plan(
         sweep="s", total=3, kind="loop", method="grid", consistency=consistency, heartbeat=10.0,
-        lease=60.0, source_digest="", declared_by="ana", declared_at=0.0,
+        lease=60.0, declared_by="ana", declared_at=0.0,
     )  # fmt: skip
     (tmp_path / "journal").mkdir()
     ledger = open_ledger(tmp_path / "journal", plan)

@@ -1,15 +1,17 @@
-"""plan.json and task files come from others: invalid content is damage."""
+"""plan.json comes from others: invalid content is damage, and its digest covers what runs."""
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, TaskFiles, TaskLine, read_plan, write_tasks
+from colabctl.ledger import Plan, read_plan
 from colabctl.ledger.events import check
 from colabctl.ledger.plan import MOST_TASKS
 from colabctl.notebook.kernel_options import KernelOptions
@@ -18,8 +20,8 @@ from colabctl.search import expansion
 KERNELS = {"fresh": False, "kernel_tasks": 0, "shell_errors": "raise", "keep": "failed"}
 PLAN = Plan(
     sweep="s", total=2, kind="function", method="grid", consistency="coherent", heartbeat=10.0,
-    lease=60.0, source_digest="", declared_by="ana", declared_at=1_767_225_600.0,
-    program="train.py:train", kernels=KernelOptions(),
+    lease=60.0, declared_by="ana", declared_at=1_767_225_600.0,
+    program="train.py:train", kernels=KernelOptions(), task_digests=("0" * 64,),
 )  # fmt: skip
 
 
@@ -81,33 +83,75 @@ def test_a_plan_may_have_as_many_tasks_as_a_sweep_file_can_declare() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
-def test_pipes_in_place_of_files_are_refused_at_once(tmp_path: Path) -> None:
-    for name in ("plan.json", "00000.jsonl"):
-        os.mkfifo(tmp_path / name)
+def test_a_pipe_in_place_of_the_plan_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "plan.json")
     with pytest.raises(OSError, match="not a regular file"):
         read_plan(tmp_path / "plan.json")
-    tasks = TaskFiles(lambda number: tmp_path / f"{number:05d}.jsonl", PLAN)
-    with pytest.raises(OSError, match="not a regular file"):
-        tasks.arrived()
-    with pytest.raises(OSError, match="not a regular file"):
-        tasks[0]
+
+
+def test_a_plan_without_digests_of_its_task_files_is_refused(tmp_path: Path) -> None:
+    for digests in ([], ["a" * 64, "b" * 64]):
+        with pytest.raises(UserError, match="declare the sweep again under another name"):
+            read_plan(plan_with(tmp_path / "s", task_digests=digests))
+
+
+def with_(**changes: Any) -> Plan:
+    return replace(PLAN, **changes)
+
+
+# Another value of the right kind for each key that decides what runs.
+OTHERS: dict[str, Any] = {
+    "sweep": "t", "total": 3, "kind": "objective", "method": "random", "consistency": "eventual",
+    "heartbeat": 11.0, "lease": 61.0, "program": "train.py:other", "command": ["sh"], "cwd": "a",
+    "import_path": ["b"], "code_digest": "c", "code_origin": ".", "metric": "loss",
+    "goal": "maximize", "max_retries": 2, "task_timeout": 1.0, "claims": "careful", "target": 0.0,
+    "sampler": "tpe", "seed": 1, "early_terminate": {"type": "median"}, "declaration_digest": "d",
+    "task_digests": ["e"], "code_files": ["f"], "parameters": {"lr": True}, "process_tasks": 1,
+    "kernels": {**KERNELS, "fresh": True}, "keep_wandb": True,
+    "cells": [{"values": {"d": 1}, "tasks": 2}],
+}  # fmt: skip
+
+
+def test_a_change_of_any_key_that_decides_what_runs_changes_the_digest() -> None:
+    only_shown = {"declared_by", "declared_at", "made_with", "title", "format"}
+    assert {field.name for field in fields(Plan)} == OTHERS.keys() | only_shown
+    others = {
+        **OTHERS,
+        "kernels": KernelOptions.decode(OTHERS["kernels"]),
+    }
+    digests = {with_(**{key: value}).run_digest for key, value in others.items()}
+    assert len(digests - {PLAN.run_digest}) == len(OTHERS)
+    assert {with_(**{key: "x"}).run_digest for key in only_shown} == {PLAN.run_digest}
+
+
+@given(data=st.data(), key=st.sampled_from(sorted(OTHERS)))
+def test_no_two_values_of_a_key_have_the_same_digest(data: st.DataObject, key: str) -> None:
+    value: st.SearchStrategy[Any] = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=4,
+    )
+    pair: tuple[Any, Any]
+    if key == "kernels":
+        value = st.builds(KernelOptions, st.booleans(), st.integers(0, 3))
+    pair = data.draw(value), data.draw(value)
+    plans = [with_(**{key: each}) for each in pair]
+    texts = [json.dumps(asdict(plan)[key], sort_keys=True) for plan in plans]
+    same = plans[0].run_digest == plans[1].run_digest
+    assert same == (texts[0] == texts[1])
+
+
+def test_the_digest_survives_writing_and_reading(tmp_path: Path) -> None:
+    plan = replace(
+        PLAN, sweep="s", task_digests=("a",), target=1e-7, kernels=KernelOptions(keep="all"),
+        cells=({"values": {"d": [1, {"größe": None}]}, "tasks": 2},), parameters={"d": True},
+    )  # fmt: skip
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s/plan.json").write_bytes(plan.encode())
+    assert read_plan(tmp_path / "s/plan.json").run_digest == plan.run_digest
 
 
 NAMES_THAT_STEER = ("x\nimport os", "x\x1b[2J", "", " ", "\u202ex")
-
-
-@pytest.mark.parametrize("name", NAMES_THAT_STEER)
-def test_a_parameter_of_a_task_without_a_printable_name_is_damage(
-    tmp_path: Path, name: str
-) -> None:
-    lines = iter([TaskLine(0, 0, 0, {"x": 1}), TaskLine(1, 0, 1, {name: 1})])
-    write_tasks(lambda _: tmp_path / "tasks", PLAN, lines)
-    tasks = TaskFiles(lambda _: tmp_path / "tasks", PLAN)
-    assert tasks[0].params == {"x": 1}
-    with pytest.raises(
-        UserError, match=r"damaged \(task 1: .* cannot be the name of a parameter\)"
-    ):
-        tasks[1]
 
 
 @pytest.mark.parametrize("name", NAMES_THAT_STEER)

@@ -9,7 +9,10 @@ import pytest
 from colabctl.errors import UserError
 from colabctl.project.approvals import Approval, approvals_for
 
-APPROVAL = Approval("d1", "churn", "first", "train.py", (), 1.0, {"train.py": b"print(1)\n"})
+APPROVAL = Approval(
+    "d1", "churn", "first", "train.py", (), 1.0, {"train.py": b"print(1)\n"},
+    plan={"command": ["python", "train.py"], "total": 2}, declaration=b"method: grid\n",
+)  # fmt: skip
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="each system has a folder of its own for this")
@@ -40,12 +43,24 @@ def test_a_folder_inside_the_project_is_refused(tmp_path: Path) -> None:
 def test_an_approval_is_saved_with_its_code(tmp_path: Path) -> None:
     approvals = approvals_for(tmp_path / "project", {"COLABCTL_APPROVALS": str(tmp_path / "mine")})
     assert not approvals.has("d1")
-    assert approvals.latest("churn", "train.py") is None
+    assert approvals.latest("churn", "first") is None
+    assert approvals.latest_plan("churn", "first") is None
     approvals.add(APPROVAL)
     approvals.add(replace(APPROVAL, digest="d2", approved_at=2.0))
     assert approvals.has("d1")
-    assert approvals.latest("churn", "train.py") == replace(APPROVAL, digest="d2", approved_at=2.0)
-    assert approvals.latest("churn", "other.py") is None
+    assert approvals.latest("churn", "first") == replace(APPROVAL, digest="d2", approved_at=2.0)
+    assert approvals.latest_plan("churn", "first") == APPROVAL.plan
+    assert approvals.latest("other", "first") is None
+
+
+def test_without_an_approval_of_the_sweep_the_latest_of_its_program_counts(tmp_path: Path) -> None:
+    approvals = approvals_for(tmp_path / "project", {"COLABCTL_APPROVALS": str(tmp_path / "mine")})
+    newer = replace(APPROVAL, digest="d2", sweep="second", approved_at=2.0)
+    for approval in (APPROVAL, newer):
+        approvals.add(approval)
+    assert approvals.latest("churn", "first", "train.py") == APPROVAL
+    assert approvals.latest("churn", "third", "train.py") == newer
+    assert approvals.latest("churn", "third", "other.py") is None
 
 
 def test_an_approval_that_was_not_saved_completely_does_not_count(tmp_path: Path) -> None:
@@ -53,4 +68,4 @@ def test_an_approval_that_was_not_saved_completely_does_not_count(tmp_path: Path
     (tmp_path / "mine/d1/code").mkdir(parents=True)
     assert not approvals.has("d1")
     approvals.add(APPROVAL)
-    assert approvals.latest("churn", "train.py") == APPROVAL
+    assert approvals.latest("churn", "first") == APPROVAL

@@ -124,6 +124,9 @@ class SimulatedSweep:
     def tuner(self) -> Tuner:
         return Tuner(self.plan, self.ledger.state, lambda index: {}, list)
 
+    def refused(self, claims: Sequence[Claim], tuner: Tuner) -> dict[int, str]:
+        return {}
+
     def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
         return [
             Assignment(self.plan.sweep, task_name(index), index, attempt, {}, "")

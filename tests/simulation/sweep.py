@@ -15,7 +15,7 @@ def plan_of(
     """Return the plan of a sweep on a Drive mount."""
     return Plan(
         sweep="simulated", total=total, kind="function", method="grid", consistency="eventual",
-        heartbeat=heartbeat, lease=lease, source_digest="", declared_by="ana", declared_at=START,
+        heartbeat=heartbeat, lease=lease, declared_by="ana", declared_at=START,
         metric="loss", claims="careful" if careful else "eager",
     )  # fmt: skip
 

@@ -1,6 +1,8 @@
 """Events that a full or lost folder did not take, and `colabctl work --recover`."""
 
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,3 +98,29 @@ def test_a_sweep_that_is_gone_does_not_stop_the_recovery_of_others(
     assert "sweep 'gone' does not exist" in done.err
     assert "other: recovered the results" in done.err
     assert finished(project, "other") == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no links for everyone")
+def test_nothing_is_recovered_through_a_link(project: Project, keep: Keep, tmp_path: Path) -> None:
+    """A member replaces a journal by a link to private files while its last lines are kept."""
+    file = keep("first")
+    private = tmp_path / "private"
+    journal = project.root / "sweeps/first/journal" / file.stem
+    for link, target in ((journal, private), (journal / "events.jsonl", private / "events.jsonl")):
+        shutil.copytree(journal, private)
+        before = (private / "events.jsonl").read_bytes()
+        journal.rename(tmp_path / "away")
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(target)
+        said = project.run("work", "--recover")
+        assert said.code == 1
+        assert f"{link}" in said.err
+        assert "is a link" in said.err
+        assert file.exists()
+        assert (private / "events.jsonl").read_bytes() == before
+        link.unlink()
+        shutil.rmtree(journal, ignore_errors=True)
+        shutil.rmtree(private)
+        (tmp_path / "away").rename(journal)
+    assert project.run("work", "--recover").code == 0
+    assert finished(project, "first") == 3

@@ -4,13 +4,13 @@ import re
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-# What tools leave behind, and what they install.
-_DROPPINGS = frozenset(
+from colabctl.sharedfs import droppings
+
+# What tools install or build.
+_OF_TOOLS = frozenset(
     {
-        *("__pycache__", "node_modules", "site-packages", "build", "dist", "conda-meta"),
-        *(".git", ".hg", ".svn", ".ipynb_checkpoints", ".venv", ".tox", ".nox", ".eggs", ".idea"),
-        *(".vscode", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".cache", ".DS_Store"),
-        "Thumbs.db",
+        *("node_modules", "site-packages", "build", "dist", "conda-meta", ".git", ".hg", ".svn"),
+        *(".venv", ".tox", ".nox", ".eggs", ".cache"),
     }
 )
 # Where projects keep what programs read and write.
@@ -34,8 +34,8 @@ _SWEEP = re.compile(rb"(?m)^(method|parameters|program|metric|run_cap)[ \t]*:")
 
 
 def is_dropping(name: str) -> bool:
-    """Whether a file or folder of that name was left behind by a tool."""
-    return name in _DROPPINGS or name.endswith((".egg-info", ".pyc", ".pyo", "~"))
+    """Whether a tool left a file or folder of that name behind, installed it or built it."""
+    return name in _OF_TOOLS or name.endswith(".egg-info") or droppings.is_dropping(name)
 
 
 def is_data(folder: str) -> bool:

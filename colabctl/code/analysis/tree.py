@@ -16,12 +16,13 @@ class Tree:
     """The files under `root`, by POSIX paths from it; the root itself is "".
 
     A link is followed if it leads to a place inside the root. `outside` collects the links that
-    do not.
+    do not, and `special` the pipes, sockets and devices.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
         self.outside: set[str] = set()
+        self.special: set[str] = set()
         self._entries: dict[str, dict[str, bool]] = {}
         self._large: set[str] = set()
         self._contents: dict[str, bytes] = {}
@@ -55,7 +56,7 @@ class Tree:
     def read(self, path: str, limit: int) -> bytes:
         """Return a file's content, the same bytes each time; raises OSError as read_file does."""
         if path not in self._contents:
-            self._contents[path] = read_source(self.root / path, limit)
+            self._contents[path] = read_source(self.root / path, limit, self.root)
         return self._contents[path]
 
     def real(self, path: str) -> str:
@@ -117,6 +118,8 @@ class Tree:
                 )
                 if kind is not None and entry.name.isprintable():
                     entries[entry.name] = kind
+                elif kind is None and not entry.is_symlink():
+                    self.special.add(posixpath.join(folder, entry.name))
         return entries
 
     def _looked_up(self, path: str, is_link: bool) -> bool | None:

@@ -20,7 +20,7 @@ class Snapshot(NamedTuple):
     """A state to write: `facts` for JSON, and `parts` of bytes with the lengths in `facts`."""
 
     facts: dict[str, Any]
-    parts: "list[bytes | bytearray | memoryview | array[Any]]"
+    parts: "Sequence[bytes | bytearray | memoryview | array[Any]]"
 
 
 def take(state: SweepState) -> Snapshot:

@@ -16,6 +16,7 @@ from colabctl.project.notebooks.rendering import (
 )
 from colabctl.project.notebooks.wheel import wheel
 from colabctl.sharedfs.files import write_new
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.names import check_name
 from colabctl.sharedfs.rights import make_folder
 
@@ -90,6 +91,7 @@ def write_starter(layout: Layout, member: str, name: str) -> Path:
     """
     title = check_name(name.removesuffix(ENDING), "notebook")
     path = layout.member_notebooks(member) / f"{title}{ENDING}"
+    check_inside(path, layout.root)
     make_folder(path.parent, parents=True)
     existing = {file.name.casefold(): file for file in path.parent.iterdir()}
     if path.name.casefold() in existing:

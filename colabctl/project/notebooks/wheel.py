@@ -71,7 +71,7 @@ def place_wheel(layout: Layout) -> Changes:
     own = wheel()
     path = layout.records / own.name
     try:
-        changes = create_missing({**folders([layout.records]), path: own.data})
+        changes = create_missing({**folders([layout.records]), path: own.data}, layout.root)
     except FileExistsError:  # another process was faster
         changes = Changes((), (layout.records, path))
     # The file is incomplete while another process writes it.

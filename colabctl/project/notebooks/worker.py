@@ -23,6 +23,7 @@ from colabctl.project.notebooks.rendering import (
 from colabctl.project.notebooks.wheel import place_wheel, wheel
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_new
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.rights import make_folder
 from colabctl.version import VERSION
 
@@ -94,6 +95,7 @@ def write_workers(layout: Layout, member: str, job: Job, number: int) -> WorkerN
         )
     place_wheel(layout)
     project = load(layout.root, {}).name
+    check_inside(layout.worker_notebooks, layout.root)
     make_folder(layout.worker_notebooks, parents=True)
     paths: list[Path] = []
     new: set[Path] = set()

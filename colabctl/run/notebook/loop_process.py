@@ -26,10 +26,14 @@ class Orders(NamedTuple):
     Attributes:
         mark: the mark in the names of the loops' own workers.
         most: number of tasks that they may claim; None for any number.
+        sweep, digest: the sweep that the worker was started for, and the run digest of what its
+            member approved.
     """
 
     mark: str = ""
     most: int | None = None
+    sweep: str = ""
+    digest: str = ""
 
 
 def orders(environ: Mapping[str, str]) -> Orders:

@@ -313,7 +313,7 @@ def _os_open(paths: Paths, function: Callable[..., int]) -> Callable[..., Any]:
         if not flags & os.O_CREAT:
             return _retrying(paths, function, path, flags, mode)
         full = paths.full(path)
-        if is_code(full):
+        if is_code(os.path.basename(full)):
             paths.unfold(os.path.dirname(full))
             return function(path, flags, mode)
         entry = _entry(paths, path)

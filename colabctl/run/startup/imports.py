@@ -26,6 +26,7 @@ from typing import Any
 
 from .patches import after_import
 from .paths import Paths, is_code, list_folder
+from .settings_files import configures
 
 _external: Any = _bootstrap_external
 _COLABCTL = os.path.realpath(os.path.join(__file__, "..", "..", ".."))
@@ -154,7 +155,7 @@ class _Guard:
             self._listed[folder] = frozenset(
                 name
                 for name in list_folder(folder)
-                if is_code(name) and not name.endswith(".ipynb")
+                if is_code(name) and not configures(name) and not name.endswith(".ipynb")
             )
         return self._listed[folder]
 
@@ -191,8 +192,10 @@ def _refusal(name: str, there: str, paths: Paths) -> str:
     file = os.path.relpath(there, paths.project)
     if os.path.basename(file).startswith("__init__."):
         file = os.path.dirname(file)
+    fix = "add `code: [%s]` to the sweep file" % file
+    if not _is_in(os.path.realpath(there), paths.real):
+        fix = "it is behind a link that leads out of the project: replace the link by a copy"
     return (
         "%s is %s in the project, which is not frozen with the sweep, so it may have changed and "
-        "does not run; add `code: [%s]` to the sweep file, and declare the sweep under another "
-        "name"
-    ) % (name, file, file)
+        "does not run; %s, and declare the sweep under another name"
+    ) % (name, file, fix)

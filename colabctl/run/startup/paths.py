@@ -1,8 +1,8 @@
 """The two folders that a task sees as one: its workspace, and the project behind it.
 
 The workspace holds the frozen files. All other entries of the same folders are links to the
-project, except code: code that is not frozen must not run. So a folder without frozen files is one
-link. See colabctl/run/workspace/.
+project, except code and what configures programs: what is not frozen must not run. So a folder
+without frozen files is one link. See colabctl/run/workspace/.
 
 This file is loaded on its own, into any Python 3 that a task starts, so it imports nothing from
 colabctl. It calls the functions of the operating system directly, because filesystem.py replaces
@@ -17,23 +17,25 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from .settings_files import configures
+
 system: Any = import_module(os.name)  # posix or nt
 
 VARIABLE = "COLABCTL_WORKSPACE"
 """The environment variable with the path of the task's workspace."""
 
 _CODE = (".py", ".pyw", ".pyc", ".ipynb", ".so", ".pyd")
-DROPPINGS = frozenset({"__pycache__", ".ipynb_checkpoints"})
+DROPPINGS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
 
 
 def is_code(name: str) -> bool:
-    """Whether a file of this name is code that Python or Jupyter would load."""
-    return name.lower().endswith(_CODE)
+    """Whether a file of this name is code for Python or Jupyter, or configures programs."""
+    return name.lower().endswith(_CODE) or configures(name)
 
 
 def is_linked(name: str) -> bool:
     """Whether the workspace links to a project's entry of this name."""
-    return name not in DROPPINGS and not is_code(name)
+    return name.lower() not in DROPPINGS and not is_code(name)
 
 
 def list_folder(folder: Any) -> list[str]:

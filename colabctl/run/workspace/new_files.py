@@ -1,8 +1,8 @@
 """Moves what a task created in its workspace to the project, if Python's functions did not.
 
-Only regular files, folders and links are moved. Code is copied, and also stays, because it cannot
-be imported from the project. Where another task has written a file of the same name meanwhile, both
-are kept.
+Only regular files, folders and links are moved. Code and files that configure programs are copied,
+and also stay, because they are not used from the project. Where another task has written a file of
+the same name meanwhile, both are kept.
 """
 
 import filecmp
@@ -143,6 +143,7 @@ class NewFiles:
                 stays = True
             elif entry.is_file():
                 self._move(path)
+        stays = stays or not is_linked(os.path.basename(folder))
         if stays:
             self._paths.mirror(folder, list_folder(there))
         else:

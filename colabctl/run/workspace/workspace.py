@@ -2,7 +2,8 @@
 
 It is on the worker's own disk and is named like the project. Frozen files are copies, at their
 paths from the project's root. All other entries of the same folders are links to the project,
-except code and caches. So a task finds everything at its usual place, but runs only frozen code.
+except code, caches, and files that configure programs. So a task finds everything at its usual
+place, but runs only frozen code.
 
 What a task creates must land in the project. In Python, that happens at once, see
 startup/filesystem.py. What a task creates in other ways, such as in a shell, is moved when the task
@@ -35,6 +36,7 @@ from colabctl.run.startup.paths import (
     system,
 )
 from colabctl.run.workspace.new_files import NewFiles
+from colabctl.run.workspace.repository import imitate_repository
 from colabctl.task import Task
 
 _SHARE = 50  # looking for new entries takes at most a fiftieth of the time
@@ -45,10 +47,11 @@ _STEP = 1.0  # seconds between looks while a task runs, and later up to:
 _LONGEST_STEP = 30.0
 
 
-def create(frozen: Path, project: Path, workspaces: Sequence[Path]) -> None:
+def create(frozen: Path, project: Path, workspaces: Sequence[Path], cwd: str = ".") -> None:
     """Create workspaces with the frozen files of the folder `frozen`; list the project once.
 
-    Raises OSError if this machine has no links.
+    The tasks' current folder, `cwd` from the project's root, is no link either. Raises OSError if
+    this machine has no links.
     """
     if os.name != "posix":
         raise OSError("this system has no links for everyone")
@@ -63,10 +66,13 @@ def create(frozen: Path, project: Path, workspaces: Sequence[Path]) -> None:
             shutil.copy2(frozen / file, workspace / file)
         for folder in folders:
             paths.mirror(os.path.normpath(workspace / folder), names[folder])
+        paths.unfold(os.path.normpath(workspace / cwd))
+        imitate_repository(project, workspace)
         # What is next to the project, for paths such as ../data.
         for name in list_folder(project.parent):
             if is_linked(name) and name != project.name:
                 link(str(project.parent / name), str(workspace.parent / name))
+        imitate_repository(project.parent, workspace.parent)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -12,12 +12,13 @@ from colabctl.errors import UserError, nearest
 from colabctl.search.language import hydra
 from colabctl.search.language.command import (
     ENVIRONMENT,
-    MACRO,
     MACROS,
     SEVERAL,
     argument,
     unfit,
 )
+from colabctl.search.language.commands.code_places import code_places
+from colabctl.search.language.commands.shell_text import MACRO
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.problems import Problems, listed
 from colabctl.search.space.discrete import Categorical, Constant, WeightedCategorical
@@ -112,6 +113,8 @@ class _Reader:
             if not is_code:
                 self._check_brackets(i)
                 self._note_several(i)
+        for place in code_places(self.words, self.space.every_name):
+            self._add(place.index, place.fault)
         macros = {match[1] for word in self.words for match in MACRO.finditer(word)}
         for macro in SEVERAL:
             if macro in macros:

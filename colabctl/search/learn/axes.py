@@ -6,6 +6,7 @@ says where good values are likely. The coordinate of a listed value is its index
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, count
@@ -214,6 +215,14 @@ class Level:
         coordinates: dict[str, float] = {}
         return coordinates if self.locate(params, coordinates) else None
 
+    def holds(self, params: Mapping[str, Any]) -> bool:
+        """Whether parameters are of this space: all of them, within their ranges, and no others."""
+        coordinates = self.coordinates(params)
+        if coordinates is None:
+            return False
+        allowed = {d.path for d in self.walk() if d.name in coordinates}
+        return all(path in allowed for path in _paths(params, allowed))
+
     def locate(self, params: Mapping[str, Any], coordinates: dict[str, float]) -> bool:
         """Add the coordinates of parameters; return False if they are not of this level."""
         for dimension in self.dimensions:
@@ -230,6 +239,16 @@ class Level:
             if branches and not branches[int(coordinate)].locate(params, coordinates):
                 return False
         return True
+
+
+def _paths(params: Mapping[str, Any], ends: AbstractSet[Path], above: Path = ()) -> Iterator[Path]:
+    """Yield the paths of parameters; a map is one value if its path is among `ends`."""
+    for name, value in params.items():
+        path = (*above, name)
+        if path not in ends and isinstance(value, Mapping) and value:
+            yield from _paths(value, ends, path)
+        else:
+            yield path
 
 
 def level_of(space: Space) -> Level:

@@ -56,6 +56,12 @@ class Scene:
             timeout=60,
         )
 
+    def again(self) -> Path:
+        """Create another workspace, for the project as it is now."""
+        workspace = self.workspace.parent.with_name("again") / self.workspace.name
+        create(self.frozen, self.project, [workspace])
+        return workspace
+
     def slot(self, number: int = 0) -> Workspace:
         return Workspace(self.workspaces[number], self.project, self.frozen)
 
@@ -80,14 +86,14 @@ def run_in(workspace: Workspace, folder: Path, command: str, own: str = "") -> N
 def scene(tmp_path: Path) -> Callable[..., Scene]:
     """Return a function that makes a scene from the project's files and the names of frozen ones."""
 
-    def make(files: Mapping[str, str], frozen: list[str], slots: int = 1) -> Scene:
+    def make(files: Mapping[str, str], frozen: list[str], slots: int = 1, cwd: str = ".") -> Scene:
         project, code = tmp_path / "shared" / "churn", tmp_path / "scratch" / "code"
         for name, text in files.items():
             for folder in (project, *([code] if name in frozen else [])):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_text(text)
         workspaces = [tmp_path / "scratch" / str(number) / "churn" for number in range(slots)]
-        create(code, project, workspaces)
+        create(code, project, workspaces, cwd)
         return Scene(project, code, workspaces)
 
     return make

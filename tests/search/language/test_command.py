@@ -73,6 +73,25 @@ def test_a_macro_of_all_parameters_is_written_as_by_wandb_or_for_hydra(
     assert expanded([f"${{{macro}}}"], PARAMS) == arguments.split("|")
 
 
+@pytest.mark.parametrize(
+    ("program", "command", "words"),
+    [
+        ("t.R", "${interpreter}|${program}|${args}", "Rscript|--vanilla|t.R|--x=1"),
+        ("t.R", "Rscript|--verbose|t.R|Rscript", "Rscript|--vanilla|--verbose|t.R|Rscript"),
+        ("t.R", "nice|/opt/R/bin/R|-f|${program}", "nice|/opt/R/bin/R|--vanilla|-f|t.R"),
+        ("t.R", "R|CMD|BATCH|--vanilla|t.R", "R|CMD|BATCH|--vanilla|t.R"),
+        ("t.R", "Rscript|--vanilla|t.R", "Rscript|--vanilla|t.R"),
+        ("t.jl", "${env}|${interpreter}|${program}", "/usr/bin/env|julia|--startup-file=no|t.jl"),
+        ("t.sh", "${interpreter}|${program}|julia", "bash|t.sh|julia"),
+    ],
+)
+def test_interpreters_are_started_without_files_that_configure_them(
+    program: str, command: str, words: str
+) -> None:
+    made = expand(command.split("|"), Path(program), {"x": 1}, Path("p.json"), {})
+    assert made == words.split("|")
+
+
 def test_parameters_variables_and_other_text_keep_their_places() -> None:
     command = ["--lr=${lr}", "${envvar:FLAVOUR}", "${envvar:NONE}", "${HOME}", "a ${x:-1} ${lr}"]
     assert expanded(command, {"lr": 0.1}) == [
@@ -151,8 +170,8 @@ def test_a_mistake_in_a_command_is_refused_with_what_to_write(command: str, word
 
 
 def test_a_parameter_that_only_some_tasks_have_cannot_be_a_macro() -> None:
-    assert "some branches only; use ${args}" in problem_of('["--width=${width}"]', BRANCHES)
-    assert declared('["--model=${model}", "${args}"]', BRANCHES).notes == ()
+    assert "some branches only; use ${args}" in problem_of('[./tool, "--width=${width}"]', BRANCHES)
+    assert declared('[./tool, "--model=${model}", "${args}"]', BRANCHES).notes == ()
 
 
 def test_numbers_and_truth_values_are_words_as_in_wandb() -> None:
@@ -203,7 +222,7 @@ def test_names_and_keys_that_hydra_cannot_take_are_refused_when_declared() -> No
     def with_hydra(parameters: str) -> str:
         return (
             f"method: grid\nprogram: t.py\nparameters: {parameters}\n"
-            'command: ["${args_override_hydra}"]\n'
+            'command: [python, t.py, "${args_override_hydra}"]\n'
         )
 
     for parameters, words in (

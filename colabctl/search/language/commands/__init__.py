@@ -1,0 +1,1 @@
+"""Reads commands as the shells and interpreters do that they start."""

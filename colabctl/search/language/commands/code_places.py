@@ -1,0 +1,270 @@
+"""Finds where a command would let parameters be read as code, or choose what runs.
+
+Parameters come from task files and journals, which others can write. So they may only be arguments
+of a program that the command names, or quoted words in shell text.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from colabctl.errors import UserError
+from colabctl.search.language.commands import shell_text
+from colabctl.search.language.commands.shell_text import MACRO
+
+_Kind = Literal["shell", "other shell", "python", "interpreter", "launcher", "reader", "other"]
+
+_KINDS: dict[_Kind, str] = {
+    "shell": "sh bash dash zsh ksh mksh ash",
+    "other shell": "fish csh tcsh cmd pwsh powershell nu xonsh",
+    "python": "python pythonw pypy ipython",
+    "interpreter": "node nodejs deno bun perl ruby irb julia r rscript littler lua luajit php "
+    "octave octave-cli matlab java scala groovy runghc tclsh gdb",
+    "launcher": "env nohup time timeout nice ionice setsid stdbuf exec command builtin coproc sudo "
+    "doas xargs srun mpirun mpiexec torchrun accelerate deepspeed horovodrun uv uvx pipx poetry "
+    "pipenv conda mamba micromamba pixi hatch pdm rye npx bunx coverage kernprof strace ltrace "
+    "taskset numactl unbuffer chroot unshare catchsegv busybox docker podman singularity apptainer",
+    # These read arguments as a text of their own, or choose files to run by them.
+    "reader": "eval source . trap let declare typeset local readonly [[ [ test printf unset read "
+    "mapfile readarray alias export cd pushd hash enable bind complete sed awk gawk mawk find ssh "
+    "su make gmake just snakemake nextflow watch tmux screen script expect flock parallel",
+}
+_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split()}
+_VERSION = re.compile(r"[\d.]*(\.exe)?$")
+_PROGRAM_FILE = re.compile(
+    r"\.(pyw?|ipynb|sh|bash|zsh|r|jl|[cm]?[jt]s|pl|rb|lua|php|m|jar|ps1|bat|exe)", re.IGNORECASE
+)
+# Also with other letters before it, as in `bash -lc`.
+_CODE_OPTION = re.compile(r"-[A-Za-z]*[ceEp]|--(eval|command|print|execute)|-Command|/[ckCK]")
+_SETTING = re.compile(r"([A-Za-z_]\w*)=")
+_CODE_VARIABLE = re.compile(
+    r"PATH|IFS|ENV|HOME|SHELL|CLASSPATH|ZDOTDIR|PS\d|CC|CXX|EDITOR|PAGER|MATPLOTLIBRC|"
+    r"_?JAVA_\w*|JDK_\w*|PYTHON(?!HASHSEED)\w*|PERL\w*|RUBY\w*|PROMPT_COMMAND|XDG_\w*|"
+    r"(BASH|LD|DYLD|NODE|NPM|npm|R|JULIA|GIT|LUA|PIP|UV|CONDA)_\w*"
+)
+# Options whose next word belongs to them.
+_WITH_WORD: dict[_Kind, re.Pattern[str]] = {
+    "python": re.compile(r"-[A-Za-z]*[WX]|--check-hash-based-pycs"),
+    "shell": re.compile(r"[-+][A-Za-z]*[Oo]|--rcfile|--init-file"),
+    "interpreter": re.compile(r"-[rLICJ]|-cp|--(require|import|loader|load|experimental-loader)"),
+}
+_NEVER = re.compile(r"(?!)")
+_SUBCOMMAND = re.compile(r"run|launch|exec|x|tool|\d[\w.:]*")
+_WITH_MODULES = frozenset(["torchrun", "accelerate", "uv", "deepspeed", "coverage"])
+_MODULES_THAT_START = re.compile(
+    r"torch\.distributed\.(run|launch)|accelerate\.commands\.launch|cProfile|profile|pdb|trace|"
+    r"coverage|debugpy|kernprof|deepspeed\.launcher\.\w+|runpy|IPython"
+)
+_ALL_PARAMETERS = re.compile(r"args(_(no_equals|no_hyphens|no_boolean_flags|json|\w+_hydra))?")
+_OWN = frozenset({"env", "interpreter", "program", "args_json_file"})
+
+
+@dataclass(frozen=True)
+class CodePlace:
+    """A word of a command that may not run: its index, and why not, with what to write instead."""
+
+    index: int
+    fault: str
+
+
+def is_value(name: str, parameters: Collection[str]) -> bool:
+    """Whether a macro becomes values or names of parameters on the command line."""
+    return name not in _OWN and bool(_ALL_PARAMETERS.fullmatch(name) or name in parameters)
+
+
+def _is_quoted(name: str, parameters: Collection[str]) -> bool:
+    """Whether a macro is quoted in shell text: parameters, and paths, which may have spaces."""
+    return name in ("program", "args_json_file") or is_value(name, parameters)
+
+
+def shell_words(command: Sequence[str], parameters: Collection[str]) -> frozenset[int]:
+    """Return the indices of the words with macros to quote that a shell reads as commands."""
+    return frozenset(_Walk(command, parameters).texts)
+
+
+def quotes_in(text: str, parameters: Collection[str]) -> dict[int, str]:
+    """Return the quotes around each macro to quote in shell text, by the macro's position."""
+    places = shell_text.parse(text, lambda name: _is_quoted(name, parameters)).places
+    return {place.macro.start(): place.quotes for place in places}
+
+
+def code_places(command: Sequence[str], parameters: Collection[str]) -> list[CodePlace]:
+    """Return the words in which parameters would be code, or would choose what runs."""
+    return _Walk(command, parameters).places
+
+
+class _Walk:
+    """A walk along the words of a command, up to the program that they start.
+
+    Attributes:
+        places: the words that may not run.
+        texts: the indices of words that are shell text.
+    """
+
+    def __init__(self, words: Sequence[str], parameters: Collection[str]) -> None:
+        self.places: list[CodePlace] = []
+        self.texts: list[int] = []
+        self._words = words
+        self._parameters = parameters
+        self._runner = ""  # what reads a word: a shell, an interpreter, a launcher
+        self._kind: _Kind | None = None
+        self._previous = ""
+        self._awaits_code = False  # after -c or the like
+        self._read_code = False
+        for i, word in enumerate(words):
+            if word != "${env}" and self._ends_at(i, word):
+                break
+            self._previous = word
+
+    def _ends_at(self, i: int, word: str) -> bool:
+        """Look at a word; return whether only arguments of the program follow."""
+        macro = self._value_in(word)
+        sets = self._kind is None or self._runner in ("env", "export")
+        if self._awaits_code and not word.startswith("-"):
+            self._look_at_code(i, macro)
+            self._awaits_code, self._read_code = False, True
+            return self._kind in ("python", "shell")
+        if sets and (setting := _SETTING.match(word)):
+            if macro and _CODE_VARIABLE.fullmatch(setting[1]):
+                self._add(i, _sets(macro, setting[1]))
+        elif self._kind == "reader":
+            if macro:
+                self._add(i, _in_reader(macro, self._runner))
+        elif self._is_program(word):
+            if macro:
+                self._add(i, _chooses(macro))
+            if not (self._previous == "-m" and _MODULES_THAT_START.fullmatch(word)):
+                return True
+            self._runner, self._kind = word, "launcher"
+        elif self._kind is None:
+            self._start(_name(word))
+        elif _CODE_OPTION.fullmatch(word) and self._kind not in ("launcher", "other"):
+            self._awaits_code = True
+        elif macro:
+            self._look_at_option(i, word, macro)
+        else:
+            return self._look_at_literal(word)
+        return False
+
+    def _look_at_option(self, i: int, word: str, macro: str) -> None:
+        """Add the fault of a word with parameters before the program."""
+        if self._kind == "launcher":
+            if not _is_of_option(word, self._previous, self._runner):
+                self._add(i, _chooses(macro))
+        elif self._kind != "other":
+            self._add(i, _among_options(macro, self._runner))
+
+    def _look_at_literal(self, word: str) -> bool:
+        """Note what another word starts; return whether only arguments follow."""
+        kind, is_after_option = _KIND_OF.get(_name(word)), self._previous.startswith("-")
+        if self._kind == "launcher":
+            if kind is not None:
+                self._start(_name(word))
+            elif not (word.startswith("-") or is_after_option or _SUBCOMMAND.fullmatch(word)):
+                self._kind = "other"  # a program such as a console script
+        elif kind not in (None, "reader", "launcher") and not is_after_option:
+            self._start(_name(word))
+        return self._read_code and word == "--"
+
+    def _start(self, name: str) -> None:
+        self._runner, self._kind = name, _KIND_OF.get(name, "other")
+
+    def _add(self, i: int, fault: str) -> None:
+        self.places.append(CodePlace(i, fault))
+
+    def _value_in(self, word: str) -> str:
+        """Return the first macro in a word that becomes values or names, "" if there is none."""
+        macros = MACRO.finditer(word)
+        return next((m[0] for m in macros if is_value(m[1], self._parameters)), "")
+
+    def _is_program(self, word: str) -> bool:
+        """Whether a word is the program, so that arguments follow."""
+        kind, is_ours = self._kind, word.strip() == "${program}"
+        if kind is None:
+            return bool(self._value_in(word)) or is_ours
+        takes_module = kind in ("python", "interpreter") or self._runner in _WITH_MODULES
+        if self._previous == "-m" and takes_module:
+            return True
+        if word.startswith("-") or _WITH_WORD.get(kind, _NEVER).fullmatch(self._previous):
+            return False
+        if is_ours or _PROGRAM_FILE.fullmatch(PurePosixPath(word).suffix):
+            return " " not in word.strip()
+        return kind in ("python", "shell") and not self._value_in(word)
+
+    def _look_at_code(self, i: int, macro: str) -> None:
+        """Add the faults of a word that is code, with the parameters' macro `macro`, if any."""
+        if self._kind != "shell":
+            if macro:
+                self._add(i, _in_other_code(macro, self._runner))
+            return
+        try:
+            text = shell_text.parse(self._words[i], lambda name: _is_quoted(name, self._parameters))
+        except UserError as error:
+            if macro:
+                self._add(i, f"{macro} {error}; {_script(macro, self._runner)}")
+            return
+        self.texts.append(i)
+        for words in text.commands:
+            inner = _Walk(words, self._parameters)
+            for place in inner.places:
+                self._add(i, place.fault)
+            for nested in filter(None, (self._value_in(words[j]) for j in inner.texts)):
+                how = _script(nested, self._runner)
+                self._add(i, f"{nested} is in shell text inside shell text; {how}")
+
+
+def _name(word: str) -> str:
+    """Return a command's name without folder and version."""
+    if word == "${interpreter}":
+        return "python"
+    return _VERSION.sub("", PurePosixPath(word).name).lower() or word
+
+
+def _is_of_option(word: str, previous: str, runner: str) -> bool:
+    """Whether a word is an option, or its value, and so cannot choose what a launcher starts."""
+    is_option = word.startswith("-") or (previous.startswith("-") and "=" not in previous)
+    return is_option and runner not in ("env", "xargs")
+
+
+def _script(macro: str, shell: str) -> str:
+    return (
+        f"let {shell} read it as an argument: [{shell}, -c, 'python train.py \"$@\"', _, "
+        f'"{macro}"], or write a script'
+    )
+
+
+def _sets(macro: str, variable: str) -> str:
+    return (
+        f"{macro} would set {variable}, which can choose the code that runs; give the variable "
+        "a fixed value"
+    )
+
+
+def _chooses(macro: str) -> str:
+    return (
+        f"{macro} would choose the program that runs, and others can write task files; name the "
+        'program, and give it the value as an argument: [python, train.py, "${args}"]'
+    )
+
+
+def _among_options(macro: str, runner: str) -> str:
+    return (
+        f"{macro} is where {runner} reads its own options, which can be code; move it behind "
+        'the program: [python, train.py, "${args}"]'
+    )
+
+
+def _in_other_code(macro: str, runner: str) -> str:
+    how = f"write a program, and give it {macro} as an argument"
+    if runner.startswith("py"):
+        how = f'read sys.argv[1] there, and give it as an argument: [python, -c, "...", "{macro}"]'
+    return f"{macro} is in code that {runner} reads, and others can write task files; {how}"
+
+
+def _in_reader(macro: str, runner: str) -> str:
+    return (
+        f"{runner} could run {macro} as code, and others can write task files; write a program, "
+        "and give it the value as an argument"
+    )
