@@ -200,7 +200,7 @@ class SweepState:
         """Record a claim; yield each of its tasks, and the number of its event in the log.
 
         A claim with parameters, or of tasks with earlier events, is recorded once for each task,
-        with the task's part alone: else whoever asks about one task would parse the parts of all.
+        with the task's part alone. Otherwise all parts would be parsed to look at one task.
         """
         t, _, n, _, body = event
         proposed, after = body.get("params", {}), body.get("after")

@@ -37,7 +37,7 @@ class Result:
 
 
 class Results(Collection[Result]):
-    """The results of some finished tasks, made anew from the ledger each time they are looped over.
+    """The results of some finished tasks, made from the ledger each time they are looped over.
 
     So the results of a million tasks need no memory.
 
@@ -102,11 +102,11 @@ def table(rows: Collection[Result]) -> tuple[list[str], Iterator[list[Any]]]:
     """
     if len(rows) <= _KEPT:
         rows = list(rows)  # to make each result once, not twice
-    found: dict[str, dict[str, None]] = {kind: {} for kind in _KINDS}
+    names_of: dict[str, dict[str, None]] = {kind: {} for kind in _KINDS}
     for row in rows:
-        for kind, names in found.items():
+        for kind, names in names_of.items():
             names.update(dict.fromkeys(columns.flat(getattr(row, kind))))
-    kinds = [(kind, list(names)) for kind, names in found.items()]
+    kinds = [(kind, list(names)) for kind, names in names_of.items()]
     return [*FIXED, *columns.titles(FIXED, dict(kinds))], (_line(row, kinds) for row in rows)
 
 

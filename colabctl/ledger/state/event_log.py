@@ -75,7 +75,7 @@ class EventLog:
             its number in that writer's journal.
         kinds: a code for its kind.
         after: 1 if it names events in `after`.
-        starts: where its line begins in `kept` followed by `lines`.
+        starts: where its line begins in `base` followed by `lines`.
 
     """
 
@@ -87,7 +87,7 @@ class EventLog:
         self.kinds = bytearray()
         self.after = bytearray()
         self.starts = array("q")
-        self.kept = memoryview(b"")
+        self.base = memoryview(b"")
         self.lines = bytearray()
 
     def __len__(self) -> int:
@@ -103,7 +103,7 @@ class EventLog:
         self.numbers.append(n)
         self.kinds.append(_CODES[kind])
         self.after.append(has_after)
-        self.starts.append(len(self.kept) + len(self.lines))
+        self.starts.append(len(self.base) + len(self.lines))
         self.lines += line
         return number
 
@@ -121,7 +121,7 @@ class EventLog:
         """Return the line of an event."""
         start = self.starts[number]
         after = number + 1
-        end = self.starts[after] if after < len(self.starts) else len(self.kept) + len(self.lines)
-        if start < len(self.kept):
-            return bytes(self.kept[start:end])
-        return bytes(self.lines[start - len(self.kept) : end - len(self.kept)])
+        end = self.starts[after] if after < len(self.starts) else len(self.base) + len(self.lines)
+        if start < len(self.base):
+            return bytes(self.base[start:end])
+        return bytes(self.lines[start - len(self.base) : end - len(self.base)])

@@ -8,7 +8,7 @@ class Orders:
 
     Attributes:
         last: the last order of each writer.
-        overridden: orders up to these numbers were known to whoever gave a later one, by writer.
+        overridden: orders up to these numbers were known when a later one was given, by writer.
         beyond_target: whether the sweep was resumed after it had reached its target.
 
     """

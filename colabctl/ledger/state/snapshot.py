@@ -24,10 +24,10 @@ class Snapshot(NamedTuple):
 
 
 def take(state: SweepState) -> Snapshot:
-    """Return the state; whoever changes it meanwhile spoils the snapshot."""
+    """Return the state as it is now; the columns are not copies."""
     columns = _columns(state)
     others, progress = _flattened(state.others), _flattened(state.progress)
-    parts = [*columns, *others, *progress, state.log.kept, state.log.lines]
+    parts = [*columns, *others, *progress, state.log.base, state.log.lines]
     orders = state.orders
     facts = {
         "sizes": [memoryview(part).nbytes for part in parts],
@@ -59,7 +59,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
         lists.update(
             (key, list(islice(left, count))) for key, count in zip(keys, counts, strict=True)
         )
-    state.log.kept = data[sum(facts["sizes"][:-2]) :]
+    state.log.base = data[sum(facts["sizes"][:-2]) :]
     for number, values in enumerate(facts["writers"]):
         writer = Writer(values[0], number, values[1])
         for name, value in zip(_WRITER, values, strict=True):
