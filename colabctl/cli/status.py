@@ -62,13 +62,13 @@ def status(
         print_json(
             [
                 {"sweep": each.plan.sweep, **asdict(failure)}
-                for each, found in _readable(sweeps, sweep, _failures)
-                for failure in found
+                for each, last in _readable(sweeps, sweep, _failures)
+                for failure in last
             ]
         )
     elif failures:
-        for each, found in _readable(sweeps, sweep, _failures):
-            _print_failures(each, found)
+        for each, last in _readable(sweeps, sweep, _failures):
+            _print_failures(each, last)
     elif as_json:
         from colabctl.views.results import as_json as strict
 
@@ -92,8 +92,8 @@ def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     from colabctl.work.open_sweep import OpenSweep
 
     names = [sweep] if sweep else sweep_names(layout)
-    for _, opened in _readable(names, sweep, lambda name: OpenSweep.named(layout, name)):
-        yield opened
+    for _, open_sweep in _readable(names, sweep, lambda name: OpenSweep.named(layout, name)):
+        yield open_sweep
 
 
 def _readable(
@@ -194,10 +194,8 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
             retry = command_line("retry", seen.sweep)
             lines.append(styled(f"  once the cause is gone: {retry}"))
     lines += [styled(f"  {sentence}", style="yellow") for sentence in seen.damage[:5]]
-    if len(seen.damage) > 5:
-        lines.append(
-            styled(f"  and {len(seen.damage) - 5:,} more damaged journals", style="yellow")
-        )
+    if more := len(seen.damage[5:]):
+        lines.append(styled(f"  and {more:,} more damaged journals", style="yellow"))
     return Group(*lines)
 
 

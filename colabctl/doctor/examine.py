@@ -193,7 +193,8 @@ def _sweep(layout: Layout, sweep_layout: SweepLayout) -> Iterator[Check]:
 def _clocks(name: str, ledger: Ledger) -> Iterator[Check]:
     """Compare the clocks of the sweep's machines, as far as their journals show them.
 
-    Ledger time follows the fastest clock. A worker that starts also records its own clock.
+    Ledger time follows the fastest clock, by up to an hour. A worker that starts also records its
+    own clock.
     """
     behind = {
         f"{writer.member}@{writer.host}": writer.started - writer.wall
@@ -208,11 +209,12 @@ def _clocks(name: str, ledger: Ledger) -> Iterator[Check]:
                 "clocks", "note", f"{name}: the clock of {slowest} is {spread:.0f} s behind",
                 "set that clock, or lost workers are noticed late; results are correct anyway",
             )  # fmt: skip
-    latest = max((writer.last_seen for writer in ledger.state.writers.values()), default=0.0)
-    ahead = latest - time.time()
-    if ahead > _SKEWED:
+    writers = ledger.state.writers.values()
+    first = max(writers, key=lambda writer: writer.latest, default=None)
+    ahead = first.latest - time.time() if first else 0.0
+    if first and ahead > _SKEWED:
         yield Check(
-            "clocks", "note", f"{name}: another machine's clock is {ahead:.0f} s ahead",
+            "clocks", "note", f"{name}: the clock of {first.name} is {ahead:.0f} s ahead",
             "set this machine's clock, or that one's; results are correct anyway",
         )  # fmt: skip
 

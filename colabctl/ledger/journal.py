@@ -15,7 +15,7 @@ from colabctl.ledger.events import EARLIEST, LATEST, LONGEST_LINE, Event, encode
 from colabctl.sharedfs.droppings import is_dropping, original_of
 
 MOST_DAMAGE = 10_000
-"""Damaged lines after which the rest of a file is not read: no fault leaves so many."""
+"""Damaged lines after which the rest of a file is not read: no fault leaves that many."""
 
 
 Read = tuple[Event, bytes]
@@ -32,7 +32,7 @@ class Damage(NamedTuple):
 
     def __str__(self) -> str:
         file = str(self.file)
-        if not file.isprintable():  # it is somebody else's choice
+        if not file.isprintable():  # another member may have chosen it
             file = ascii(file)
         where = f"{file} line {self.line} is damaged ({self.reason})"
         if self.total == 1:
@@ -180,7 +180,7 @@ def _too_large(parts: dict[str, Any]) -> dict[str, Any]:
         f"its metrics take more than {LONGEST_LINE >> 20} MB; save what is large in files, in "
         "task().folder"
     )
-    kept: dict[str, Any] = {
+    parts_left: dict[str, Any] = {
         part: parts[part] for part in ("task", "attempt", "seconds") if part in parts
     }
-    return kept | {"error": error, "output": ""}
+    return parts_left | {"error": error, "output": ""}

@@ -1,9 +1,9 @@
 """The state of a task: a pure fold of its events, which every reader computes for itself.
 
 The state depends only on the set of events, not on the reader, its clock, or the order in which
-they arrived. Leases are not part of it: whoever takes a task over has judged that its holder is
-lost, and says in the claim which claim it has seen. So two claims that did not see each other are
-decided by their order, and no date can take a task from its holder.
+they arrived. Leases are not part of it: a worker that takes a task over has judged that its holder
+is lost, and says in its claim which claim it has seen. So two claims that did not see each other
+are decided by their order, and no date can take a task from its holder.
 
 `done` counts from any writer, the first in event order wins, and nothing undoes it. So late events
 can cause repeated work, but never lose a result.

@@ -67,7 +67,7 @@ class Claimer:
         self._monotonic = monotonic
         self._pacing = pacing_for(sweep.plan.consistency)
         self._claims_left = sys.maxsize if limits.max_tasks is None else limits.max_tasks
-        self._told_waiting: set[str] = set()  # workers whose long leases the user was told of
+        self._told_waiting: set[str] = set()  # workers whose long leases were reported
         self._told_lack = False  # that a task has not reported the sweep's metric
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
         self._settled_at = 0.0

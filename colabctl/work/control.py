@@ -35,7 +35,7 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
             near = nearest(name, failed)
             hint = f"; did you mean {near}?" if near else ""
             raise UserError(f"{name} has not failed{hint}")
-    chosen = sorted(failed[name] for name in (names or failed))
+    chosen = sorted({failed[name] for name in (names or failed)})
     if chosen:
         after = sweep.ledger.state.last_events(chosen)
         _write(sweep, member, "retry", {"member": member, "tasks": chosen, "after": after})

@@ -69,3 +69,63 @@ def test_the_next_step_can_be_pasted_into_a_shell(
 ) -> None:
     project.declare("two words", LOOP)
     assert say(order, "two words").err.endswith(f": colabctl {then} 'two words'\n")
+
+
+def hold(project: Project, writer: str, *tasks: int) -> None:
+    """Let a worker with a lease of decades claim tasks."""
+    file = project.journal("loop", claim(*tasks), writer=writer)
+    file.write_text(file.read_text().replace('"lease": 30.0', '"lease": 4e9'))
+
+
+def test_the_tasks_of_a_worker_that_is_gone_are_freed_by_a_part_of_its_name(
+    project: Project, say: Say
+) -> None:
+    project.declare("loop", LOOP)
+    hold(project, "ana-vm-20260102T030405-aaaaaa", 0, 1)
+    hold(project, "ana-vm-20260102T030405-bbbbbb", 2)
+    shown = " ".join(say("status", "loop").out.split())
+    assert "ana-vm-20260102T030405-aaaaaa holds t000000 and 1 more; it was last seen" in shown
+    assert (
+        "its lease ends in 29 d 23 h; if it is gone: colabctl retry loop --worker aaaaaa" in shown
+    )
+    said = say("retry", "loop", "--worker", "aaaaaa")
+    assert (said.code, said.err) == (
+        0,
+        "2 tasks of ana-vm-20260102T030405-aaaaaa are available again; run: colabctl work loop\n",
+    )
+    status = project.status("loop")
+    assert (status["pending"], status["running"]) == (3, 1)
+    states = {worker["worker"][-6:]: worker["state"] for worker in status["workers"]}
+    assert states == {"aaaaaa": "lost", "bbbbbb": "running"}
+
+
+def test_a_worker_that_is_not_named_clearly_is_refused_with_the_names_there_are(
+    project: Project, say: Say
+) -> None:
+    project.declare("loop", LOOP)
+    assert say("retry", "loop", "--worker", "x").err == "colabctl: no worker holds a task\n"
+    hold(project, "ana-vm-20260102T030405-aaaaaa", 0, 1)
+    hold(project, "ana-vm-20260102T030405-bbbbbb", 2)
+    names = (
+        "give one of these:\n  ana-vm-20260102T030405-aaaaaa (2 tasks)\n"
+        "  ana-vm-20260102T030405-bbbbbb (1 task)\n"
+    )
+    for part, problem in (
+        ("ana", "is part of several names"),
+        ("cleo", "is not the name of a worker with tasks"),
+    ):
+        said = say("retry", "loop", "--worker", part)
+        assert (said.code, said.err) == (1, f"colabctl: '{part}' {problem}; {names}")
+    assert say("retry", "loop", "--worker", "ana", "--task", "t000000").code == 1
+
+
+def test_a_pause_that_is_dated_in_2099_is_undone_by_resume(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    file = project.journal("loop", {"event": "pause", "t": 4.0999e9}, writer="mal-vm-1")
+    assert project.status("loop")["state"] == "paused"
+    before = file.read_bytes()
+    assert say("resume", "loop").code == 0
+    assert project.status("loop")["state"] != "paused"
+    assert say("pause", "loop").code == 0
+    assert project.status("loop")["state"] == "paused"
+    assert file.read_bytes() == before

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from colabctl.ledger.appended import AppendedJournals, AppendedStore
 from colabctl.ledger.clock import Clock
-from colabctl.ledger.events import Event
-from colabctl.ledger.journal import JournalWriter
+from colabctl.ledger.events import LONGEST_LINE, Event
+from colabctl.ledger.journal import MOST_DAMAGE, JournalWriter
 from colabctl.sharedfs.faults import fault_of
 
 NOW = 1.7e9
@@ -96,6 +96,11 @@ def test_a_damaged_line_is_named_with_its_file_and_the_other_lines_count(
         '{"n":0,"t":1.7e9,"event":"done","task":1,"attempt":1,"metrics":[]}',
         '{"n":0,"t":1.7e9,"event":"claim","tasks":[[1]]}',
         '{"n":0,"t":1.7e9,"event":"claim","tasks":{}}',
+        '{"n":0,"t":1.7e9,"event":"claim","tasks":[[1,1],[1,1]]}',
+        '{"n":0,"t":1.7e9,"event":"claim","tasks":[[1,1]],"after":{"ana":"1"}}',
+        '{"n":0,"t":1.7e9,"event":"pause","after":[]}',
+        '{"n":0,"t":1.7e9,"event":"retry","tasks":[1],"worker":7}',
+        '{"n":0,"t":1.7e9,"event":"done","task":1,"attempt":1,"seconds":1' + "0" * 400 + "}",
         '{"n":0,"t":1.7e9,"event":"released","tasks":[-1]}',
         '{"n":0,"t":1.7e9,"event":"start","member":"a","host":"b","lease":-1}',
         '{"n":0,"t":1.7e9,"event":"start","member":5,"host":"b","lease":1}',
@@ -110,6 +115,54 @@ def test_a_line_that_is_not_an_event_is_damage_and_never_a_crash(
     (tmp_path / "eve" / "events.jsonl").write_text(line + "\n")
     assert new(journals) == []
     assert len(journals.damage) == 1
+
+
+@pytest.mark.parametrize("line", [b"", b"{}", b"{x"])
+def test_a_journal_of_nothing_but_damage_is_named_once_and_left_in_the_middle(
+    journals: AppendedJournals, tmp_path: Path, line: bytes
+) -> None:
+    write(journals, "ana", "heartbeat")
+    file = tmp_path / "eve" / "events.jsonl"
+    file.parent.mkdir()
+    file.write_bytes((line + b"\n") * 3 * MOST_DAMAGE)
+    assert kinds(new(journals)) == [("ana", 0, "heartbeat")]
+    [damage] = journals.damage
+    assert damage[:2] == (file, 1)
+    assert str(damage).endswith("and so are 9,999 more; the rest of the file is not read")
+    with file.open("ab") as stream:
+        stream.write(line + b"\n")
+    assert new(journals) == []
+    assert journals.damage == [damage]
+
+
+def test_a_line_that_is_longer_than_any_event_ends_its_journal(
+    journals: AppendedJournals, tmp_path: Path
+) -> None:
+    write(journals, "ana", "heartbeat")
+    file = tmp_path / "ana" / "events.jsonl"
+    with file.open("ab") as stream:
+        stream.write(b"x" * (LONGEST_LINE + 1))
+    for _ in range(2):
+        new(journals)
+        assert "line 2 is damaged (longer than 64 MB" in str(*journals.damage)
+
+
+def test_metrics_that_no_reader_would_take_fail_their_task(journals: AppendedJournals) -> None:
+    journal = writer(journals, "ana")
+    metrics = {"text": "x" * LONGEST_LINE}
+    journal.append([("done", {"task": 1, "attempt": 2, "seconds": 0.5, "metrics": metrics})])
+    journal.flush()
+    [event] = new(journals)
+    assert (event.kind, event.outcome.attempt) == ("failed", 2)
+    assert event.outcome.error.startswith("its metrics take more than 64 MB")
+
+
+@pytest.mark.parametrize("name", ["x\nall tasks are done", "\x1b[2J", "a\u202eb", ".hidden", "-rf"])
+def test_a_journal_whose_name_cannot_be_a_writers_is_not_read(
+    journals: AppendedJournals, name: str
+) -> None:
+    write(journals, name, "heartbeat")
+    assert new(journals) == []
 
 
 def test_a_journal_without_its_file_yet_is_empty(

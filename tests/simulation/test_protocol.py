@@ -6,13 +6,15 @@ COLABCTL_TEST_SEEDS sets how many (1000 unless it is set).
 import os
 import random
 from collections import defaultdict
+from collections.abc import Collection
 
 import pytest
 
 from colabctl.ledger import TaskState
+from colabctl.ledger.events import EARLIEST, LATEST
 from tests.simulation.machines import Machine
 from tests.simulation.sweep import Simulation
-from tests.simulation.world import Delays
+from tests.simulation.world import START, Delays
 
 SEEDS = int(os.environ.get("COLABCTL_TEST_SEEDS", "1000"))
 TASKS = 8
@@ -46,10 +48,12 @@ class Watch:
         assert sum(state.counts.values()) == TASKS
 
 
-def run(simulated: Simulation) -> list[TaskState]:
+def run(
+    simulated: Simulation, longest: float = 1e5, wrong: Collection[Machine] = ()
+) -> list[TaskState]:
     """Run to the end, let everything arrive, and check that all agree on every result."""
     Watch(simulated)
-    simulated.run()
+    simulated.run(longest)
     simulated.world.deliver()
     simulated.reader.refresh()
     seen = list(simulated.reader.state.tasks)
@@ -57,18 +61,22 @@ def run(simulated: Simulation) -> list[TaskState]:
         if machine.alive:
             machine.ledger.refresh()
             assert list(machine.ledger.state.tasks) == seen, "two readers disagree"
-    check_releases(simulated)
+    check_releases(simulated, {f"m{machine.number}" for machine in wrong})
     return seen
 
 
-def check_releases(simulated: Simulation) -> None:
-    """Check that no worker released a task twice, or one that it had not claimed."""
+def check_releases(simulated: Simulation, wrong: Collection[str]) -> None:
+    """Check that no worker released a task twice, or one that it had not claimed.
+
+    A worker whose clock is `wrong` may: it loses claims and gets them back, and a second release
+    does nothing.
+    """
     held: dict[str, set[int]] = defaultdict(set)
     for file in simulated.world.files:
         for event in file.events:
             if event.kind == "claim":
                 held[event.writer].update(index for index, _ in event.body["tasks"])
-            elif event.kind == "released":
+            elif event.kind == "released" and event.writer not in wrong:
                 assert held[event.writer].issuperset(event.body["tasks"]), "released twice"
                 held[event.writer].difference_update(event.body["tasks"])
 
@@ -89,6 +97,33 @@ def test_every_task_is_done_and_all_agree_whatever_the_delays() -> None:
 def test_clocks_that_are_minutes_wrong_change_nothing() -> None:
     for seed in seeds(0.2):
         assert all_done(run(simulation(seed, skew=600, stagger=60)))
+
+
+WRONG_CLOCKS = (EARLIEST - START, LATEST - START - 1e4, -4e9, 4e9, -7200.0, 7200.0, 86400.0)
+
+
+def test_a_machine_whose_clock_is_decades_wrong_or_jumps_costs_no_result() -> None:
+    for seed in seeds(0.2):
+        simulated = simulation(seed, stagger=60)
+        rng = simulated.rng
+        wrong = rng.sample(simulated.machines, rng.randint(1, 2))
+        for machine in wrong:
+            machine.ledger.clock._lead = rng.choice(WRONG_CLOCKS)
+
+            def jump(machine: Machine = machine, rng: random.Random = rng) -> None:
+                machine.ledger.clock._lead = rng.choice(WRONG_CLOCKS)
+
+            simulated.incidents.append((rng.uniform(1, 100), jump))
+        assert all_done(run(simulated, wrong=wrong))
+
+
+def test_the_tasks_of_a_dead_machine_with_a_wrong_clock_are_done_in_bounded_time() -> None:
+    for seed in seeds(0.1):
+        simulated = simulation(seed)
+        dead = simulated.machines[0]
+        dead.ledger.clock._lead = simulated.rng.choice(WRONG_CLOCKS)
+        simulated.incidents.append((simulated.rng.uniform(1, 100), dead.die))
+        assert all_done(run(simulated, longest=3600))
 
 
 def test_machines_that_die_at_any_step_lose_their_attempts_only() -> None:

@@ -71,7 +71,7 @@ class Writer:
     def look(self, read_at: float, *, fresh: bool) -> None:
         """Judge when this writer was alive, by its events that were read at ledger time `read_at`.
 
-        An event is a sign of life at its date. But nothing that was read lies in the future. And
+        An event is a sign of life at its date. But nothing that was read is from the future. And
         where the date of a `fresh` event, one that was not there at the last look, is more than an
         hour old, its writer's clock is wrong, or a file was hours late: it counts from now.
         """
