@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, TaskLine, contents
 from colabctl.project.layout import SweepLayout
-from colabctl.search import Cell, Declaration, Expansion, read_declared
-from colabctl.search.space.cells import combinations
 from colabctl.sharedfs.files import read_file
+
+if TYPE_CHECKING:  # most commands on a sweep need none of these
+    from colabctl.search import Cell, Declaration, Expansion
 
 _LARGEST = 1 << 28  # bytes of sweep.yaml; a million values need less
 
@@ -42,16 +44,19 @@ class DeclaredTasks:
     def _file(self) -> Path:
         return self.layout.declaration
 
-    def declaration(self) -> Declaration:
+    def declaration(self) -> "Declaration":
         """Return the content of sweep.yaml; raises as `content` does."""
         return self._expansion[0]
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> "list[Cell]":
         """Return the cells and the space of each; raises as `content` does."""
         return list(self._expansion[1].cells)
 
     @cached_property
-    def _expansion(self) -> tuple[Declaration, Expansion]:
+    def _expansion(self) -> "tuple[Declaration, Expansion]":
+        from colabctl.search import Cell, Expansion, read_declared  # noqa: PLC0415 - see above
+        from colabctl.search.space.cells import combinations  # noqa: PLC0415
+
         declaration = read_declared(self.content(), str(self._file))
         cells = combinations(
             declaration.parameters, declaration.foreach, declaration.exclude, declaration.source

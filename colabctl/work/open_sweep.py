@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colabctl.code.frozen import Code, changed, fetch
 from colabctl.errors import UserError
@@ -28,7 +28,9 @@ from colabctl.sharedfs.names import slug
 from colabctl.task import Assignment
 from colabctl.work.declared_tasks import DeclaredTasks
 from colabctl.work.identity import Identity
-from colabctl.work.tuner import Tuner
+
+if TYPE_CHECKING:
+    from colabctl.work.tuner import Tuner
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,10 @@ class OpenSweep:
         except (UserError, OSError):
             return []  # damaged, or it has not arrived yet: workers report that
 
-    def tuner(self) -> Tuner:
+    def tuner(self) -> "Tuner":
         """Return a tuner of the sweep, for one worker."""
+        from colabctl.work.tuner import Tuner  # noqa: PLC0415 - only workers need it
+
         return Tuner(
             self.plan,
             self.ledger.state,
@@ -96,12 +100,14 @@ class OpenSweep:
         """Return the declared parameters of a task; {} for one that must not run."""
         return {} if self.tasks.fault(index) else self.tasks.params(index)
 
-    def refused(self, claims: Sequence[Claim], tuner: Tuner) -> dict[int, str]:
+    def refused(self, claims: Sequence[Claim], tuner: "Tuner") -> dict[int, str]:
         """Return, of claimed tasks, those whose parameters are not what was declared, and why."""
         faults = ((index, self.tasks.fault(index) or tuner.fault(index)) for index, _ in claims)
         return {index: fault for index, fault in faults if fault is not None}
 
-    def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
+    def assignments(
+        self, claims: Sequence[Claim], me: Identity, tuner: "Tuner"
+    ) -> list[Assignment]:
         """Return the assignments of claimed tasks: what a process needs to run them."""
         folder = self.layout.attempts(me.name)
         return [
