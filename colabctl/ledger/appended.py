@@ -101,7 +101,11 @@ class AppendedJournals:
     def position(self) -> dict[str, Any]:
         """Return how far the journals have been read, as values for JSON."""
         cursors = {writer: _saved(cursor) for writer, cursor in self._cursors.items()}
-        damage = [(each.file.parent.name, *each[1:]) for each in self._damage]
+        damage = [
+            (each.file.parent.name, *each[1:])
+            for each in self._damage
+            if _is_lasting(each, self._cursors[each.file.parent.name])
+        ]
         return {"cursors": cursors, "damage": damage}
 
     def resume(self, position: dict[str, Any]) -> bool:
@@ -179,6 +183,11 @@ class AppendedJournals:
                 self._damage.append(Damage(cursor.file, cursor.lines, missing))
             cursor.next = event.n + 1
             yield event, line
+
+
+def _is_lasting(damage: Damage, cursor: _Cursor) -> bool:
+    """Whether this is damage of what was read, not an error that the next command may not have."""
+    return damage.line <= cursor.lines or cursor.is_over
 
 
 def _saved(cursor: _Cursor) -> list[Any]:

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import colabctl.ledger.ledger
-from colabctl.ledger.attempts import proposal_of, reports_of
 from colabctl.ledger.events import Event, encode
 from colabctl.ledger.ledger import Ledger, open_ledger
 from colabctl.ledger.plan import Plan
+from colabctl.ledger.state.attempts import proposal_of, reports_of
 from colabctl.ledger.state.cache import Cache, cache_of
 from tests.ledger.conftest import MEMORY
 from tests.ledger.histories import LEASE, TOTAL, histories
@@ -308,6 +308,17 @@ def test_damage_is_named_again_by_the_next_command(coherent: Sweep) -> None:
     assert again.damage == first.damage != []
 
 
+def test_an_error_that_has_gone_is_not_named_again(coherent: Sweep) -> None:
+    folder = coherent.journals / "eve"
+    (folder / "events.jsonl").mkdir(parents=True)
+    coherent.arrive(done("ana", 2, 2))
+    assert coherent.read(coherent.cache()).damage
+    (folder / "events.jsonl").rmdir()
+    coherent.arrive(start("eve"))
+    assert is_used(coherent)
+    assert coherent.read(coherent.cache()).damage == []
+
+
 @pytest.mark.parametrize("journal", ["ana", "ben"])
 @BOTH
 def test_journals_that_have_gone_are_not_counted(
@@ -367,13 +378,15 @@ def test_a_link_in_the_place_of_the_cache_is_not_followed(coherent: Sweep, tmp_p
 
 
 def test_caches_that_were_not_used_for_a_month_are_deleted(coherent: Sweep) -> None:
-    old, recent = (coherent.file.with_name(name) for name in ("old.sweep", "recent.sweep"))
-    for file in (old, recent):
+    names = ("0" * 32 + ".sweep", "1" * 32 + ".sweep.01234567.tmp", "2" * 32 + ".sweep", "notes")
+    old, torn, recent, foreign = map(coherent.file.with_name, names)
+    for file in (old, torn, recent, foreign):
         file.write_bytes(b"")
-    os.utime(old, (1e9, 1e9))
+    for file in (old, torn, foreign):
+        os.utime(file, (1e9, 1e9))
     coherent.arrive(done("ana", 2, 2))
     coherent.read(coherent.cache())
-    assert (old.exists(), recent.exists()) == (False, True)
+    assert [file.exists() for file in (old, torn, recent, foreign)] == [False, False, True, True]
 
 
 def test_using_a_cache_keeps_it(coherent: Sweep) -> None:
