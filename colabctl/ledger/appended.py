@@ -26,7 +26,6 @@ _RESTORE = (
     "it holds the results, so restore it from a backup, or from the trash or version history of "
     "the folder; to run all tasks again instead, create it as an empty folder"
 )
-_END = 1 << 16  # bytes
 _AT_ONCE = 1 << 20  # bytes that are read and parsed together
 
 
@@ -77,7 +76,7 @@ class _Cursor:
     is_over: bool = False  # nothing more is read
     size: int = -1  # bytes of the file before it was last read
     changed: int = 0  # when it was changed, in nanoseconds, at the same time
-    end: int | None = None  # checksum of what ends at `offset`, if known
+    checksum: int | None = None  # of what was read, if known
 
 
 @dataclass
@@ -144,7 +143,7 @@ class AppendedJournals:
                 raise OSError(errno.EINVAL, "is not a regular file")
             if status.st_size <= cursor.offset:
                 return
-            cursor.size, cursor.changed, cursor.end = status.st_size, status.st_mtime_ns, None
+            cursor.size, cursor.changed, cursor.checksum = status.st_size, status.st_mtime_ns, None
             with cursor.file.open("rb", buffering=0) as file:
                 file.seek(cursor.offset)
                 for lines in _complete_lines(file):
@@ -191,15 +190,15 @@ def _is_lasting(damage: Damage, cursor: _Cursor) -> bool:
 
 
 def _saved(cursor: _Cursor) -> list[Any]:
-    if cursor.offset and cursor.end is None:
-        cursor.end = _checksum_of_end(cursor)
+    if cursor.offset and cursor.checksum is None:
+        cursor.checksum = _checksum(cursor)
     return list(vars(cursor).values())[1:]  # without the file
 
 
 def _fits(cursor: _Cursor) -> bool:
     """Whether a journal still begins with what was read; raise OSError if it is not there.
 
-    A journal only grows. So its end, at the time, is checked, and only if the file has changed.
+    That is checked only if the file has changed.
     """
     if not cursor.offset:
         return True
@@ -208,13 +207,16 @@ def _fits(cursor: _Cursor) -> bool:
         return True
     if status.st_size <= cursor.size:
         return False
-    return cursor.end == _checksum_of_end(cursor)
+    return cursor.checksum == _checksum(cursor)
 
 
-def _checksum_of_end(cursor: _Cursor) -> int:
+def _checksum(cursor: _Cursor) -> int:
+    """Return the checksum of what was read of a journal."""
+    checksum, left = 0, cursor.offset
     with cursor.file.open("rb", buffering=0) as file:
-        file.seek(max(0, cursor.offset - _END))
-        return zlib.crc32(file.read(min(cursor.offset, _END)))
+        while left and (piece := file.read(min(left, _AT_ONCE))):
+            checksum, left = zlib.crc32(piece, checksum), left - len(piece)
+    return checksum
 
 
 class _LineTooLongError(Exception):
