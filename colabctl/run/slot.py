@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from colabctl.run.messages import (
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, end_group, how_it_ended, oom_kills, signal_group
+from colabctl.run.waiting import Waiting
 from colabctl.run.workspace.workspace import Workspace, tidy_after
 from colabctl.task import Assignment
 
@@ -73,7 +75,7 @@ class Slot:
         self._inbox = inbox
         self._wake = wake
         self._record = record
-        self._waiting: deque[Assignment] = deque()
+        self._waiting = Waiting()
         self._sent: deque[Assignment] = deque()  # the process has these and runs the first one
         self._started = 0.0
         self._changed = threading.Condition()
@@ -93,7 +95,7 @@ class Slot:
 
     def free_in(self) -> float:
         """Return an estimate of the seconds until the slot is idle."""
-        if self._waiting:
+        if self._waiting.ready:
             return math.inf
         if not self._sent:
             return 0.0
@@ -116,20 +118,23 @@ class Slot:
     def assign(self, assignments: list[Assignment]) -> None:
         """Add tasks to run."""
         with self._changed:
-            self._waiting.extend(assignments)
+            self._waiting.add(assignments)
             self._changed.notify()
+
+    def postpone(self, indices: AbstractSet[int]) -> None:
+        """Run these of the waiting tasks last; without others, the slot counts as idle soon."""
+        with self._changed:
+            self._waiting.postpone(indices)
 
     def take_back(self, count: int) -> list[Assignment]:
         """Remove and return up to `count` tasks that the process does not have yet."""
         with self._changed:
-            return [self._waiting.pop() for _ in range(min(count, len(self._waiting)))]
+            return self._waiting.take_back(count)
 
     def drop(self, index: int) -> bool:
         """Remove a waiting task and return True; stop a running one, which ends as Returned."""
         with self._changed:
-            others = deque(task for task in self._waiting if task.index != index)
-            dropped = len(others) < len(self._waiting)
-            self._waiting = others
+            dropped = self._waiting.drop(index)
         if not dropped:
             self.stop(index, Stop("returned"))
         return dropped
@@ -259,7 +264,7 @@ class Slot:
         assert process.stdout is not None
         with self._changed:
             count = min(handout_size(self.seconds), len(self._waiting))
-            self._sent.extend(self._waiting.popleft() for _ in range(count))
+            self._sent.extend(self._waiting.take(count))
             self._started = started = time.monotonic()
             batch = tuple(self._sent)
         if not self._waiting:
@@ -343,7 +348,7 @@ class Slot:
     def _keep_unstarted(self) -> None:
         """Keep the tasks that a process has not started, for the next one."""
         with self._changed:
-            self._waiting.extendleft(reversed(self._sent))
+            self._waiting.put_back(self._sent)
             self._sent.clear()
 
     def _explained(self, ending: str) -> tuple[str, str]:
