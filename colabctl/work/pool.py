@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, KeysView, Sequence
 from collections.abc import Set as AbstractSet
 
 from colabctl.run.messages import Inbox, Record, Stop
-from colabctl.run.slot import Slot
+from colabctl.run.slots.slot import Slot
 from colabctl.task import Assignment
 from colabctl.work.pacing import excess
 

@@ -12,8 +12,8 @@ from typing import Any, cast
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
 from colabctl.run.messages import Done, Failed, Inbox, Record, Stop, TaskMessage
-from colabctl.run.slot import Slot
-from colabctl.run.waiting import Waiting
+from colabctl.run.slots.slot import Slot
+from colabctl.run.slots.waiting import Waiting
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.inline_worker import InlineWorker
