@@ -5,7 +5,8 @@ import random
 from collections.abc import Collection, Iterable
 
 from colabctl.ledger.events import Event
-from colabctl.ledger.sweep_state import SweepState, Writer
+from colabctl.ledger.state.writer import Writer
+from colabctl.ledger.sweep_state import SweepState
 
 # How often a worker waits instead of taking tasks that their owner has probably claimed, or those
 # of a worker that may be dead. In simulations this saves half of the tasks that run twice.

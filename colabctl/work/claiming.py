@@ -312,8 +312,7 @@ class Claimer:
             if is_lost and self._pool.drop(index):
                 self._claims_left += 1
         settling = {index for index, _ in self._settling}
-        missing = state.held.get(me, set()) - self._pool.tasks - settling - closed
-        if missing:
+        if missing := state.held.get(me, set()) - self._pool.tasks - settling - closed:
             self.outbox.add("released", {"tasks": sorted(missing)})
 
     # -- what happens to tasks ------------------------------------------------------------
