@@ -1,5 +1,6 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
+from colabctl.ledger.choice import contested
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_ledger
 from colabctl.ledger.long_leases import long_leases
@@ -40,6 +41,7 @@ __all__ = [
     "changed_keys",
     "check_approved",
     "contents",
+    "contested",
     "lack",
     "listed",
     "long_leases",

@@ -11,13 +11,14 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.events import LONGEST_LINE, check, parse
 from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read, is_journal
-from colabctl.sharedfs.faults import MissingError, fault_of
+from colabctl.sharedfs.faults import MissingError, fault_of, naming
 from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share
 
@@ -46,7 +47,7 @@ class AppendedStore:
         """Append lines; return how many bytes of complete lines are now in the file."""
         if self.position == 0:
             make_folder(self._folder, follow=False)
-        with open(self._file, "ab", buffering=0, opener=open_itself) as file:
+        with self._opened() as file:
             if self.position == 0:
                 share(self._file, file.fileno())
             arrived = file.tell() - self.position  # above 0 only after a failed write
@@ -58,8 +59,16 @@ class AppendedStore:
     def sync(self) -> None:
         """Make what was written survive a power cut of this machine."""
         if self.position:
-            with open(self._file, "ab", buffering=0, opener=open_itself) as file:
+            with (
+                naming(self._file),
+                open(self._file, "ab", buffering=0, opener=open_itself) as file,
+            ):
                 os.fsync(file.fileno())
+
+    @contextmanager
+    def _opened(self) -> Iterator[io.FileIO]:
+        with naming(self._file), open(self._file, "ab", buffering=0, opener=open_itself) as file:
+            yield file
 
     def close(self) -> None:
         """No-op: a single file is quick to read."""

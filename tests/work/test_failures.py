@@ -254,3 +254,22 @@ def test_failures_show_while_attempts_are_left(project: Project) -> None:
     shown = project.run("status", "again").out
     assert f"{group['tasks']} tasks failed and will be tried again: the program ended" in shown
     assert "see why: colabctl status again --failures" in shown
+
+
+@linux
+def test_a_worker_whose_journal_was_deleted_says_so_and_what_to_do(project: Project) -> None:
+    program = """
+import pathlib, shutil
+
+def train(params, task):
+    if params["x"] == 1:
+        for writer in (pathlib.Path(task.folder).parents[1] / "journal").iterdir():
+            shutil.rmtree(writer)
+    return {"y": 1}
+"""
+    project.declare("gone", grid(2), program)
+    worked = project.run("work", "gone")
+    assert worked.code == 1
+    assert "is missing; it holds the results, so restore it" in worked.err
+    assert "check that you may edit the folder" not in worked.err
+    assert "Traceback" not in worked.err
