@@ -12,25 +12,31 @@ from colabctl.ledger.plan import (
     program_of,
     read_plan,
 )
-from colabctl.ledger.sweep_state import Proposal, SweepState, Writer, params_of
-from colabctl.ledger.task_state import TaskState
+from colabctl.ledger.state.attempts import Proposal, params_of, proposal_of, reports_of
+from colabctl.ledger.state.cache import cache_of
+from colabctl.ledger.state.writer import Writer
+from colabctl.ledger.sweep_state import SweepState
+from colabctl.ledger.task_state import STATUSES, Status, TaskState
 from colabctl.ledger.tasks import TaskFiles, TaskLine, contents, task_name, write_tasks
 from colabctl.ledger.unreported import lack, listed, meant
 
 __all__ = [
     "FORMAT",
     "OUTCOME_KINDS",
+    "STATUSES",
     "Claim",
     "Event",
     "Kind",
     "Ledger",
     "Plan",
     "Proposal",
+    "Status",
     "SweepState",
     "TaskFiles",
     "TaskLine",
     "TaskState",
     "Writer",
+    "cache_of",
     "changed_keys",
     "check_approved",
     "contents",
@@ -41,7 +47,9 @@ __all__ = [
     "open_ledger",
     "params_of",
     "program_of",
+    "proposal_of",
     "read_plan",
+    "reports_of",
     "task_name",
     "write_tasks",
 ]

@@ -9,12 +9,14 @@ import errno
 import io
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from colabctl.ledger.events import LONGEST_LINE, Event, check, parse
-from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, is_journal
+from colabctl.ledger.events import LONGEST_LINE, check, parse
+from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import MissingError, fault_of
 from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share
@@ -72,6 +74,9 @@ class _Cursor:
     lines: int = 0
     next: int = 0
     is_over: bool = False  # nothing more is read
+    size: int = -1  # bytes of the file before it was last read
+    changed: int = 0  # when it was changed, in nanoseconds, at the same time
+    checksum: int | None = None  # of what was read, if known
 
 
 @dataclass
@@ -92,9 +97,31 @@ class AppendedJournals:
         """Return the store of a new journal, or of one that continues at `position`."""
         return AppendedStore(self.folder / name, position)
 
-    def new_events(self, skip: str) -> list[Event]:
-        """Return the events that have arrived since the last call, in each writer's order."""
-        events: list[Event] = []
+    def position(self) -> dict[str, Any]:
+        """Return how far the journals have been read, as values for JSON."""
+        cursors = {writer: _saved(cursor) for writer, cursor in self._cursors.items()}
+        damage = [
+            (each.file.parent.name, *each[1:])
+            for each in self._damage
+            if _is_lasting(each, self._cursors[each.file.parent.name])
+        ]
+        return {"cursors": cursors, "damage": damage}
+
+    def resume(self, position: dict[str, Any]) -> bool:
+        """Continue at a position, if the journals begin with what was read then."""
+        cursors = {
+            writer: _Cursor(self.folder / writer / _FILE, *values)
+            for writer, values in position["cursors"].items()
+        }
+        if not all(map(_fits, cursors.values())):
+            return False
+        self._cursors = cursors
+        for writer, *rest in position["damage"]:
+            self._damage.append(Damage(self.folder / writer / _FILE, *rest))
+        return True
+
+    def new_events(self, skip: str) -> Iterator[Read]:
+        """Yield the events that have arrived since the last call, in each writer's order."""
         try:
             entries = os.scandir(self.folder)
         except FileNotFoundError:
@@ -107,20 +134,20 @@ class AppendedJournals:
                     self._cursors[entry.name] = _Cursor(self.folder / entry.name / _FILE)
         for writer, cursor in self._cursors.items():
             if writer != skip and not cursor.is_over:
-                self._read(writer, cursor, events)
-        return events
+                yield from self._read(writer, cursor)
 
-    def _read(self, writer: str, cursor: _Cursor, events: list[Event]) -> None:
+    def _read(self, writer: str, cursor: _Cursor) -> Iterator[Read]:
         try:
             status = os.lstat(cursor.file)  # called very often
             if not stat.S_ISREG(status.st_mode):  # a pipe might never end
                 raise OSError(errno.EINVAL, "is not a regular file")
             if status.st_size <= cursor.offset:
                 return
+            cursor.size, cursor.changed, cursor.checksum = status.st_size, status.st_mtime_ns, None
             with cursor.file.open("rb", buffering=0) as file:
                 file.seek(cursor.offset)
                 for lines in _complete_lines(file):
-                    self._add(writer, cursor, lines, events)
+                    yield from self._events(writer, cursor, lines)
                     if cursor.is_over:
                         return
         except FileNotFoundError:
@@ -136,25 +163,60 @@ class AppendedJournals:
             self._damage.append(Damage(cursor.file, cursor.lines + 1, reason))
             cursor.is_over = True
 
-    def _add(self, writer: str, cursor: _Cursor, lines: list[bytes], events: list[Event]) -> None:
-        for number, body in enumerate(parse(lines), cursor.lines + 1):
+    def _events(self, writer: str, cursor: _Cursor, lines: list[bytes]) -> Iterator[Read]:
+        for line, body in zip(lines, parse(lines), strict=True):
+            cursor.lines += 1
+            cursor.offset += len(line) + 1
             try:
                 event = check(body, writer, self.total)
                 if event.n < cursor.next:
                     raise ValueError(f"event {event.n} is repeated")
             except ValueError as error:
-                self._damage.append(Damage(cursor.file, number, str(error)))
+                self._damage.append(Damage(cursor.file, cursor.lines, str(error)))
                 if self._damage.count(cursor.file) >= MOST_DAMAGE:
                     cursor.is_over = True
                     return
                 continue
             if event.n > cursor.next:
                 missing = f"events {cursor.next} to {event.n - 1} are missing before it"
-                self._damage.append(Damage(cursor.file, number, missing))
+                self._damage.append(Damage(cursor.file, cursor.lines, missing))
             cursor.next = event.n + 1
-            events.append(event)
-        cursor.lines += len(lines)
-        cursor.offset += sum(map(len, lines)) + len(lines)
+            yield event, line
+
+
+def _is_lasting(damage: Damage, cursor: _Cursor) -> bool:
+    """Whether this is damage of what was read, not an error that the next command may not have."""
+    return damage.line <= cursor.lines or cursor.is_over
+
+
+def _saved(cursor: _Cursor) -> list[Any]:
+    if cursor.offset and cursor.checksum is None:
+        cursor.checksum = _checksum(cursor)
+    return list(vars(cursor).values())[1:]  # without the file
+
+
+def _fits(cursor: _Cursor) -> bool:
+    """Whether a journal still begins with what was read; raise OSError if it is not there.
+
+    That is checked only if the file has changed.
+    """
+    if not cursor.offset:
+        return True
+    status = cursor.file.stat()
+    if (status.st_size, status.st_mtime_ns) == (cursor.size, cursor.changed):
+        return True
+    if status.st_size <= cursor.size:
+        return False
+    return cursor.checksum == _checksum(cursor)
+
+
+def _checksum(cursor: _Cursor) -> int:
+    """Return the checksum of what was read of a journal."""
+    checksum, left = 0, cursor.offset
+    with cursor.file.open("rb", buffering=0) as file:
+        while left and (piece := file.read(min(left, _AT_ONCE))):
+            checksum, left = zlib.crc32(piece, checksum), left - len(piece)
+    return checksum
 
 
 class _LineTooLongError(Exception):

@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from colabctl.ledger.events import Event, check, parse
-from colabctl.ledger.journal import Damage, Damages, is_journal
+from colabctl.ledger.events import check, parse
+from colabctl.ledger.journal import Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.rights import make_folder
@@ -171,16 +171,32 @@ class NumberedJournals:
         """Return the store of a new journal, or of one that continues at `position`."""
         return NumberedStore(self.folder / name, self._check_mount, position)
 
-    def new_events(self, skip: str) -> list[Event]:
-        """Return the events that arrived since the last call; raise OSError if the mount fails."""
+    def position(self) -> dict[str, Any]:
+        """Return how far the journals have been read, as values for JSON."""
+        return {
+            writer: [seen.next, sorted(seen.beyond), seen.ended_with, seen.folders]
+            for writer, seen in self._seen.items()
+        }
+
+    def resume(self, position: dict[str, Any]) -> bool:
+        """Continue at a position, if all journals that were read are still there."""
         self._check_mount()
-        events: list[Event] = []
+        if not position.keys() <= set(_names(self.folder)):
+            return False
+        self._seen = {
+            writer: _Seen(after, set(beyond), ended_with, folders=folders)
+            for writer, (after, beyond, ended_with, folders) in position.items()
+        }
+        return True
+
+    def new_events(self, skip: str) -> Iterator[Read]:
+        """Yield the events that arrived since the last call; raise OSError if the mount fails."""
+        self._check_mount()
         for writer in self._writers():
             if writer != skip:
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
-                    self._read(writer, seen, events)
-        return events
+                    yield from self._read(writer, seen)
 
     def _writers(self) -> Iterator[str]:
         """Yield the names of the writers' folders, as far as they have arrived."""
@@ -189,8 +205,8 @@ class NumberedJournals:
                 if entry.name in self._seen or is_journal(entry):
                     yield entry.name
 
-    def _read(self, writer: str, seen: _Seen, events: list[Event]) -> None:
-        """Add the new events of one writer to `events`, reading the longest files first."""
+    def _read(self, writer: str, seen: _Seen) -> Iterator[Read]:
+        """Yield the new events of one writer, reading the longest files first."""
         files = [
             (first - last, first, last, path)
             for path, first, last in self._list(writer, seen)
@@ -198,11 +214,11 @@ class NumberedJournals:
         ]
         for _, first, last, path in sorted(files):
             if seen.lacks(first, last) and not self._must_wait(path):
-                for event in self._events(path, writer, first, last):
+                for event, line in self._events(path, writer, first, last):
                     if seen.add(event.n):
-                        events.append(event)
                         if event.kind == "end":
                             seen.ended_with = event.n
+                        yield event, line
 
     def _list(self, writer: str, seen: _Seen) -> Iterator[tuple[Path, int, int]]:
         """Yield the files that may have new events, with the numbers of the first and last."""
@@ -223,7 +239,7 @@ class NumberedJournals:
                 if match:
                     yield folder / name, int(match[1]), int(match[2])
 
-    def _events(self, path: Path, writer: str, first: int, last: int) -> list[Event]:
+    def _events(self, path: Path, writer: str, first: int, last: int) -> list[Read]:
         """Return the events in a file; none if it has not arrived completely."""
         try:
             self.files_read += 1
@@ -238,8 +254,8 @@ class NumberedJournals:
         if data.count(b"\n") != last - first + 1:
             self._wait(path, len(data))
             return []
-        events: list[Event] = []
-        for number, body in enumerate(_parsed(data), first):
+        events: list[Read] = []
+        for number, (line, body) in enumerate(_parsed(data), first):
             try:
                 event = check(body, writer, self.total)
                 if event.n != number:
@@ -248,7 +264,7 @@ class NumberedJournals:
                 self._note(Damage(path, number - first + 1, str(error)))
                 self._wait(path, len(data))
                 return []
-            events.append(event)
+            events.append((event, line))
         self._damage.discard(path)
         return events
 
@@ -270,13 +286,14 @@ class NumberedJournals:
         self._damage.append(damage)
 
 
-def _parsed(data: bytes) -> Iterator[object]:
-    """Yield the JSON values of the complete lines, parsing some of them at a time."""
+def _parsed(data: bytes) -> Iterator[tuple[bytes, object]]:
+    """Yield the complete lines and their JSON values, parsing some of them at a time."""
     stream = io.BytesIO(data)
     while lines := stream.readlines(_AT_ONCE):
         if not lines[-1].endswith(b"\n"):
             lines.pop()
-        yield from parse([line[:-1] for line in lines])
+        bare = [line[:-1] for line in lines]
+        yield from zip(bare, parse(bare), strict=True)
 
 
 def _names(folder: Path) -> list[str]:
