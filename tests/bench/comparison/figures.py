@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tests.bench import peers
+from tests.bench.comparison import peers
 from tests.bench.notebooks import NOTEBOOK
 from tests.bench.processes import output, together
 from tests.bench.tools import COLABCTL, JUG, OPTUNA, colabctl, prepare_project
@@ -78,7 +78,9 @@ class Measured:
         return "ok" if self.ratio >= target else "missed"
 
 
-def measure(figure: Figure, pythons: Pythons, folder: Path, *, quick: bool, rounds: int) -> Measured:
+def measure(
+    figure: Figure, pythons: Pythons, folder: Path, *, quick: bool, rounds: int
+) -> Measured:
     """Let the tools of a figure take turns, each in an empty folder of its own below `folder`."""
     tasks = figure.quick if quick else figure.tasks
     rounds = min(rounds, figure.rounds)

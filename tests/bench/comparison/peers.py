@@ -159,5 +159,3 @@ def count_neps(place: Path, tasks: int) -> None:
     done = len(list((place / "store" / "configs").glob("*/report.yaml")))
     if done != tasks:
         raise RuntimeError(f"NePS finished {done} of {tasks} tasks")
-
-
