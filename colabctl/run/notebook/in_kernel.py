@@ -173,7 +173,7 @@ def _after_cell(kernel: int, streams: tuple[Any, Any]) -> None:
     if os.getpid() != kernel:
         os._exit(0)
     for name, stream in zip(("stdout", "stderr"), streams, strict=True):
-        current = getattr(sys, name, None)
+        current: Any = getattr(sys, name, None)
         if current is stream:  # the kernel's own, which flushes itself
             continue
         try:

@@ -13,7 +13,7 @@ def main() -> None:
     modules["debugpy"] = None  # so that importing it fails
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - looks for the debugger
 
-    kernel = IPKernelApp.instance()
+    kernel: Any = IPKernelApp.instance()
     kernel.initialize()
     del modules["debugpy"]  # the notebook may import it
     kernel.start()
