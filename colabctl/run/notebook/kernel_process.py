@@ -8,7 +8,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Run a kernel until it is told to end."""
+    """Run a kernel until its client ends it."""
     modules: dict[str, Any] = sys.modules
     modules["debugpy"] = None  # so that importing it fails
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - looks for the debugger
