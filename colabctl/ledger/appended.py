@@ -27,6 +27,10 @@ _RESTORE = (
     "it holds the results, so restore it from a backup, or from the trash or version history of "
     "the folder; to run all tasks again instead, create it as an empty folder"
 )
+_RESTORE_OWN = (
+    "it held the results of this worker, so restore it from a backup, or from the trash or version "
+    "history of the folder, then restart the worker; tasks whose results are gone run again"
+)
 _AT_ONCE = 1 << 20  # bytes that are read and parsed together
 
 
@@ -67,8 +71,16 @@ class AppendedStore:
 
     @contextmanager
     def _opened(self) -> Iterator[io.FileIO]:
-        with naming(self._file), open(self._file, "ab", buffering=0, opener=open_itself) as file:
-            yield file
+        """Open the file, and raise MissingError if lines that were written have gone."""
+        try:
+            with naming(self._file), open(self._file, "ab", 0, opener=open_itself) as file:
+                if file.tell() < self.position:
+                    raise MissingError(self._file, _RESTORE_OWN)
+                yield file
+        except FileNotFoundError:
+            if self.position and self._folder.parent.is_dir():
+                raise MissingError(self._file, _RESTORE_OWN) from None
+            raise
 
     def close(self) -> None:
         """No-op: a single file is quick to read."""

@@ -263,13 +263,13 @@ import pathlib, shutil
 
 def train(params, task):
     if params["x"] == 1:
-        for writer in (pathlib.Path(task.folder).parents[1] / "journal").iterdir():
+        for writer in (pathlib.Path(task.folder).parents[4] / "journal").iterdir():
             shutil.rmtree(writer)
     return {"y": 1}
 """
     project.declare("gone", grid(2), program)
     worked = project.run("work", "gone")
     assert worked.code == 1
-    assert "is missing; it holds the results, so restore it" in worked.err
+    assert "is missing; it held the results of this worker, so restore it" in worked.err
     assert "check that you may edit the folder" not in worked.err
     assert "Traceback" not in worked.err
