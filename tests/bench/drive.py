@@ -23,7 +23,7 @@ from rich.table import Table
 from tests.drive import Drive
 
 COST = (0.002, 0.01)  # seconds that an operation on the Drive takes
-PATIENCE = 300.0  # seconds that a tool may take in all
+PATIENCE = 1.5  # times the seconds that one machine would take alone; at least a minute
 
 NAP = """
 import time
@@ -146,6 +146,7 @@ def ours(drive: Drive, log: Path, tasks: int, seconds: float) -> Counted:
             for each in drive.machines
         ],
         [each.home for each in drive.machines],
+        tasks * seconds,
     )
     after = created(drive)
     drive.settle()
@@ -166,6 +167,7 @@ def jug(drive: Drive, log: Path, tasks: int, seconds: float) -> Counted:
             for _ in drive.machines
         ],
         [each.path for each in drive.machines],
+        tasks * seconds,
     )
     after = created(drive)
     drive.settle()
@@ -186,6 +188,7 @@ def optuna(drive: Drive, log: Path, tasks: int, seconds: float) -> Counted:
     note = together(
         [[sys.executable, str(script), str(each.path / "journal.log")] for each in drive.machines],
         [each.home for each in drive.machines],
+        tasks * seconds,
     )
     after = created(drive)
     drive.settle()
@@ -227,8 +230,11 @@ def call(*arguments: str) -> str:
     ).stdout
 
 
-def together(commands: list[list[str]], folders: list[Path]) -> str:
-    """Run one command on each machine at once; return what went wrong, in a few words."""
+def together(commands: list[list[str]], folders: list[Path], work: float) -> str:
+    """Run one command on each machine at once; return what went wrong, in a few words.
+
+    `work` is the seconds that all tasks take one after the other.
+    """
     environ = {name: value for name, value in os.environ.items() if name[:9] != "COLABCTL_"}
     started = [
         subprocess.Popen(
@@ -237,7 +243,7 @@ def together(commands: list[list[str]], folders: list[Path]) -> str:
         )
         for command, folder in zip(commands, folders, strict=True)
     ]  # fmt: skip
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + max(60.0, PATIENCE * work)
     failures = []
     for process in started:
         try:
