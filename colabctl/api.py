@@ -16,10 +16,10 @@ from colabctl.project.config import Config, load
 from colabctl.project.current_member import current_member
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.root import find_root, usual_drives
-from colabctl.project.sweeps import find_sweep
 from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
 from colabctl.run.workspace.workspace import path_translator
+from colabctl.sweeps import find_sweep
 from colabctl.task import Task
 from colabctl.views.results import Result, results
 from colabctl.views.status import Status, status
@@ -117,7 +117,7 @@ class Project:
                 )
             approved = orders(os.environ)
             digest = approved.digest if approved.sweep == name else None
-            return Sweep(self, find_sweep(self.layout, name), digest)
+            return Sweep(self, find_sweep(self.layout, name, digest), digest)
         content = {
             "method": "grid",
             **keys,

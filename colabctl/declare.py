@@ -23,7 +23,6 @@ from colabctl.notebook.reading import Notebook
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.project.sweeps import check_links
 from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.language.command import interpreter_of
 from colabctl.search.language.command_words import hydra_notes
@@ -33,6 +32,7 @@ from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
 from colabctl.sharedfs.rights import make_folder
+from colabctl.sweeps import check_links, every_sweep, namesakes, plan_of, whole_of
 from colabctl.version import VERSION
 from colabctl.yamlfile.problems import shown
 
@@ -123,16 +123,19 @@ def declare(
     this name differs in any way from what is declared here.
     """
     program = preview(draft, name, places_in(layout, file, here))
-    sweep, code = layout.sweep(name), program.code
+    plain, code = layout.sweep(name), program.code
+    sweeps = namesakes(layout, name) or [
+        each for each in every_sweep(layout) if each.name == plain.name
+    ]
+    sweep = sweeps[0] if sweeps else plain
     check_links(layout.root, sweep)
-    plan = _plan(draft, program, layout, config, name=sweep.name, member=member, now=now)
-    old = _existing(sweep)
-    written = None if old else _write(sweep, plan, draft, code)
+    plan = _plan(draft, program, layout, config, name=plain.name, member=member, now=now)
+    written = None if _existing(sweep) else _write(sweep, plan, draft, code)
     if written:
         notes = (*draft.notes, *program.how, *program.notes)
         declared = Declared(sweep, written, program, notes, new=True)
     else:
-        declared = _same(old or read_plan(sweep.plan), plan, draft, program, sweep)
+        declared = _declared_before(sweeps or [sweep], plan, draft, program)
     if declared.plan.program is None:
         return declared
     try:
@@ -164,7 +167,7 @@ def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now:
 
 def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | None:
     """Write a sweep and return its plan; None if someone else has just declared one."""
-    _write_declaration(sweep, draft.content)
+    _write_declaration(sweep, draft.content, plan)
     for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
         make_folder(folder)
     names = tuple(code.files)
@@ -180,11 +183,18 @@ def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | N
     return plan
 
 
-def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
+def _write_declaration(sweep: SweepLayout, content: bytes, plan: Plan) -> None:
     """Write sweep.yaml, or complete it if the same declaration was interrupted.
 
-    Raises UserError if there is another one without a plan, which someone may be declaring.
+    Raises UserError if there is another one without a plan, which someone may be declaring, and on
+    an eventual folder, if this one may be arriving from another machine.
     """
+    if plan.consistency == "eventual" and sweep.root.exists() and not sweep.declaration.exists():
+        raise UserError(
+            f"{sweep.root} has no sweep.yaml: another machine may be declaring this sweep, and its "
+            "files are on their way; wait some minutes, and try again. If it stays so, choose "
+            f"another name (--name {shlex.quote(f'{sweep.name}-2')}), and leave that folder"
+        )
     make_folder(sweep.root, parents=True)
     try:
         write_new(sweep.declaration, content)
@@ -192,7 +202,7 @@ def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
         if not holds_part(sweep.declaration, content):
             raise UserError(
                 f"{sweep.root} holds the unfinished declaration of another sweep; choose another "
-                f"name (--name {sweep.name}-2), or delete that folder if no one is declaring it"
+                f"name (--name {shlex.quote(f'{sweep.name}-2')}), and leave that folder"
             ) from None
         write_whole(sweep.declaration, content)
 
@@ -366,6 +376,19 @@ def _existing(sweep: SweepLayout) -> Plan | None:
         return None
 
 
+def _declared_before(
+    sweeps: list[SweepLayout], new: Plan, draft: Draft, program: Preview
+) -> Declared:
+    """Return the sweep that is the same, of those with this name; raise as `_same` of the first."""
+    errors = []
+    for sweep in sweeps:
+        try:
+            return _same(plan_of(sweep), new, draft, program, sweep)
+        except UserError as error:
+            errors.append(error)
+    raise errors[0]
+
+
 def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayout) -> Declared:
     """Return the declared sweep if it is the same; else raise UserError with the differences."""
     if new.title and new.title != old.title and safe_name(new.title) == new.sweep:
@@ -375,7 +398,7 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"(--name {new.sweep}-2)"
         )
     outcome = differences.find(
-        sweep,
+        whole_of(sweep, old) if sweep.twins else sweep,
         old,
         new=new,
         content=draft.content,

@@ -16,12 +16,12 @@ from colabctl.ledger import Ledger
 from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.project.sweeps import sweep_names
 from colabctl.sharedfs.droppings import is_dropping, original_of
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_once
 from colabctl.sharedfs.mounts import PROMISES, guard_for, mount_of
 from colabctl.sharedfs.rights import make_folder
+from colabctl.sweeps import sweep_names
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.recovery import unsent_events
