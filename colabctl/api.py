@@ -21,7 +21,7 @@ from colabctl.run.redaction import concealer
 from colabctl.run.workspace.workspace import path_translator
 from colabctl.sweeps import find_sweep
 from colabctl.task import Task
-from colabctl.views.results import Result, results
+from colabctl.views.results import Result, Results
 from colabctl.views.status import Status, status
 from colabctl.work.identity import new_identity
 from colabctl.work.inline_worker import InlineWorker
@@ -198,7 +198,7 @@ class Sweep:
         """
         sweep = self._open()
         sweep.ledger.refresh()
-        return results(sweep.ledger.state, sweep.tasks)
+        return list(Results(sweep.ledger.state, sweep.tasks))
 
     def status(self) -> Status:
         """Return the sweep's progress: the numbers of tasks, the workers, the best task."""

@@ -158,7 +158,7 @@ def settle(declared: str, held: Iterable[Held], taken: Collection[str]) -> list[
     groups: dict[str, list[Held]] = {}
     for each in sorted(held, key=order):
         groups.setdefault(each.plan.run_digest, []).append(each)
-    sweeps = []
+    sweeps: list[SweepLayout] = []
     for digest, (first, *rest) in groups.items():
         name = _name_with(digest, declared, taken) if sweeps else declared
         twins = tuple(each.folder for each in rest)

@@ -20,6 +20,7 @@ def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the user's settings out of the tests, and what the tests leave out of the home folder."""
     for name in os.environ.keys() - clean(os.environ).keys():
         del os.environ[name]
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 

@@ -18,7 +18,7 @@ from colabctl.declare import declare, draft
 from colabctl.project.approvals import approvals_for
 from colabctl.project.config import Config, load
 from colabctl.project.create import create
-from colabctl.views.results import as_json, results
+from colabctl.views.results import Results, as_json
 from colabctl.views.status import status
 from colabctl.work.open_sweep import OpenSweep
 
@@ -144,7 +144,7 @@ class Project:
     def results(self, sweep: str) -> list[dict[str, Any]]:
         """Return the rows of a sweep's results, as scripts get them."""
         declared = self._open(sweep)
-        return [as_json(asdict(row)) for row in results(declared.ledger.state, declared.tasks)]
+        return [as_json(asdict(row)) for row in Results(declared.ledger.state, declared.tasks)]
 
     def status(self, sweep: str) -> dict[str, Any]:
         """Return the status of a sweep, as scripts get it."""

@@ -6,7 +6,6 @@ import typer
 
 from colabctl.cli import (
     control,
-    demo,
     doctor,
     export,
     guide,
@@ -73,7 +72,7 @@ notebooks.command("new")(notebook.new)
 notebooks.command("prepare")(notebook.prepare)
 
 app.command(rich_help_panel="Project")(project.init)
-app.command(rich_help_panel="Project")(demo.demo)
+app.command(rich_help_panel="Project")(project.demo)
 app.command(rich_help_panel="Project")(project.me)
 app.add_typer(member, name="member", rich_help_panel="Project")
 app.command(rich_help_panel="Data")(project.protect)

@@ -1,4 +1,4 @@
-"""The commands that create a project, manage its members and protect its raw data."""
+"""The commands that create a project or a demo, manage members and protect raw data."""
 
 import os
 import shlex
@@ -88,6 +88,22 @@ def init(
     if names and not (present or names[1:]):
         remember_member(root, check_member(names[0]))
     print(root)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the project.")] = Path(
+        "colabctl-demo"
+    ),
+    trials: Annotated[
+        int,
+        typer.Option("--trials", min=1, metavar="N", help="Trials for each model and data set."),
+    ] = 10,
+) -> None:
+    """Create a project and run a real sweep in it with two workers, in under a minute."""
+    from colabctl.demo import run
+    from colabctl.project.root import absolute
+
+    run(absolute(folder), trials)
 
 
 def me(

@@ -1,7 +1,7 @@
 """The command that prints the results of a sweep or writes them to a file."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,8 +57,7 @@ def results(
     from colabctl.sweeps import differing
     from colabctl.views import formats
     from colabctl.views.best import unreported
-    from colabctl.views.results import best_results
-    from colabctl.views.results import results as rows_of
+    from colabctl.views.results import Results, best_results
     from colabctl.work.open_sweep import OpenSweep
 
     form = form or (formats.format_of(output) if output else "table")
@@ -75,7 +74,7 @@ def results(
     ledger.refresh()
     for damage in ledger.damage:
         tell(f"note: {one_line(str(damage))}")
-    rows = rows_of(ledger.state, open_sweep.tasks)
+    rows = Results(ledger.state, open_sweep.tasks)
     for sentence in open_sweep.tasks.damage():
         tell(f"note: {one_line(sentence)}")
     if_empty = "no finished tasks yet"
@@ -85,7 +84,7 @@ def results(
                 f"sweep {sweep} names no metric, so there is no best task; add `metric: "
                 "{name: ..., goal: ...}` to its file and declare it under another name"
             )
-        rows = best_results(rows, plan, best)
+        rows = best_results(plan, ledger.state, open_sweep.tasks, best)
         if_empty = unreported(plan, ledger.state) or "no task is done yet"
         if not rows and (output is not None or form != "table"):
             tell(f"note: {one_line(if_empty)}")
@@ -97,13 +96,14 @@ def results(
     elif form == "table":
         _print_table(sweep, rows, if_empty)
     elif form in formats.TEXT_FORMATS:
-        print(for_screen(formats.as_text(rows, form)), end="")
+        for text in formats.as_text(rows, form):
+            print(for_screen(text), end="")
     else:
         file = shlex.quote(f"{sweep}.{form}")
         raise UserError(f"{form} is a binary format; give an output file: -o {file}")
 
 
-def _print_table(sweep: str, rows: "Sequence[Result]", if_empty: str) -> None:
+def _print_table(sweep: str, rows: "Collection[Result]", if_empty: str) -> None:
     """Print a table, or `if_empty` if there are no rows.
 
     A terminal that is too narrow gets fewer columns; a file or pipe gets all.

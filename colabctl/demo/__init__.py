@@ -29,7 +29,7 @@ from colabctl.project.notebooks.wheel import place_wheel
 from colabctl.project.root import is_project
 from colabctl.sharedfs.links import check_inside
 from colabctl.views import formats
-from colabctl.views.results import Result, results
+from colabctl.views.results import Result, Results
 from colabctl.work.open_sweep import OpenSweep
 
 MEMBERS = ("ana", "ben")
@@ -81,7 +81,7 @@ def run(root: Path, trials: int) -> None:
         _watch(layout, declared.layout, workers, console)
     open_sweep = OpenSweep.at(root, declared.layout)
     open_sweep.ledger.refresh()
-    rows = results(open_sweep.ledger.state, open_sweep.tasks)
+    rows = list(Results(open_sweep.ledger.state, open_sweep.tasks))
     database = layout.member_results(MEMBERS[0]) / f"{plan.sweep}.sqlite"
     formats.write(rows, database, "sqlite")
     _conclude(rows, root, database, plan.sweep)

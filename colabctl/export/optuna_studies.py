@@ -12,7 +12,16 @@ from optuna.trial import FrozenTrial
 
 from colabctl.export.optuna_params import Suggestions, for_one_study, from_json, suggester
 from colabctl.export.wandb_sweeps import assignments
-from colabctl.ledger import Plan, SweepState, TaskFiles, TaskState, params_of, task_name
+from colabctl.ledger import (
+    Plan,
+    SweepState,
+    TaskFiles,
+    TaskState,
+    params_of,
+    proposal_of,
+    reports_of,
+    task_name,
+)
 from colabctl.search import Cell
 from colabctl.search.learn.optuna_bridge import frozen
 from colabctl.search.learn.trials import Trial
@@ -74,7 +83,7 @@ def _suggestions(
     plan: Plan, cell: Cell, state: SweepState, tasks: TaskFiles, finished: Sequence[int]
 ) -> list[Suggestions]:
     if plan.method == "optuna":
-        proposals = (state.proposal(index) for index in finished)
+        proposals = (proposal_of(state, index) for index in finished)
         return [from_json(p.params, p.distributions or {}) if p else {} for p in proposals]
     suggested = suggester(cell.space)
     return [suggested(params_of(state, tasks, index)) for index in finished]
@@ -84,7 +93,7 @@ def _trial(plan: Plan, state: SweepState, index: int) -> Trial:
     task = state.tasks[index]
     reports = tuple(
         (step if step is None or step < _LARGEST_STEP else None, value)
-        for step, values in state.reports_of(index)
+        for step, values in reports_of(state, index)
         if (value := plan.number_of(values)) is not None
     )
     assert task.status in ("done", "pruned", "failed")

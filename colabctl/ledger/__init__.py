@@ -1,7 +1,8 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
+from colabctl.ledger.attempts import Proposal, params_of, proposal_of, reports_of
 from colabctl.ledger.events import OUTCOME_KINDS, Event
-from colabctl.ledger.ledger import Claim, Ledger, open_ledger
+from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
 from colabctl.ledger.long_leases import long_leases
 from colabctl.ledger.plan import (
     FORMAT,
@@ -12,25 +13,30 @@ from colabctl.ledger.plan import (
     program_of,
     read_plan,
 )
-from colabctl.ledger.sweep_state import Proposal, SweepState, Writer, params_of
-from colabctl.ledger.task_state import TaskState
+from colabctl.ledger.state.cache import cache_of
+from colabctl.ledger.state.writer import Writer
+from colabctl.ledger.sweep_state import SweepState
+from colabctl.ledger.task_state import STATUSES, Status, TaskState
 from colabctl.ledger.tasks import TaskFiles, TaskLine, contents, task_name, write_tasks
 from colabctl.ledger.unreported import lack, listed, meant
 
 __all__ = [
     "FORMAT",
     "OUTCOME_KINDS",
+    "STATUSES",
     "Claim",
     "Event",
     "Kind",
     "Ledger",
     "Plan",
     "Proposal",
+    "Status",
     "SweepState",
     "TaskFiles",
     "TaskLine",
     "TaskState",
     "Writer",
+    "cache_of",
     "changed_keys",
     "check_approved",
     "contents",
@@ -38,10 +44,13 @@ __all__ = [
     "listed",
     "long_leases",
     "meant",
+    "open_journals",
     "open_ledger",
     "params_of",
     "program_of",
+    "proposal_of",
     "read_plan",
+    "reports_of",
     "task_name",
     "write_tasks",
 ]

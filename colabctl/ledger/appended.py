@@ -9,12 +9,14 @@ import errno
 import io
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from colabctl.ledger.events import LONGEST_LINE, Event, check, parse
-from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, is_journal
+from colabctl.ledger.events import LONGEST_LINE, check, parse
+from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import MissingError, fault_of
 from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share
@@ -24,6 +26,7 @@ _RESTORE = (
     "it holds the results, so restore it from a backup, or from the trash or version history of "
     "the folder; to run all tasks again instead, create it as an empty folder"
 )
+_END = 1 << 16  # bytes
 _AT_ONCE = 1 << 20  # bytes that are read and parsed together
 
 
@@ -72,6 +75,9 @@ class _Cursor:
     lines: int = 0
     next: int = 0
     is_over: bool = False  # nothing more is read
+    size: int = -1  # bytes of the file before it was last read
+    changed: int = 0  # when it was changed, in nanoseconds, at the same time
+    end: int | None = None  # checksum of what ends at `offset`, if known
 
 
 @dataclass
@@ -92,9 +98,27 @@ class AppendedJournals:
         """Return the store of a new journal, or of one that continues at `position`."""
         return AppendedStore(self.folder / name, position)
 
-    def new_events(self, skip: str) -> list[Event]:
-        """Return the events that have arrived since the last call, in each writer's order."""
-        events: list[Event] = []
+    def position(self) -> dict[str, Any]:
+        """Return how far the journals have been read, as values for JSON."""
+        cursors = {writer: _saved(cursor) for writer, cursor in self._cursors.items()}
+        damage = [(each.file.parent.name, *each[1:]) for each in self._damage]
+        return {"cursors": cursors, "damage": damage}
+
+    def resume(self, position: dict[str, Any]) -> bool:
+        """Continue at a position, if the journals begin with what was read then."""
+        cursors = {
+            writer: _Cursor(self.folder / writer / _FILE, *values)
+            for writer, values in position["cursors"].items()
+        }
+        if not all(map(_fits, cursors.values())):
+            return False
+        self._cursors = cursors
+        for writer, *rest in position["damage"]:
+            self._damage.append(Damage(self.folder / writer / _FILE, *rest))
+        return True
+
+    def new_events(self, skip: str) -> Iterator[Read]:
+        """Yield the events that have arrived since the last call, in each writer's order."""
         try:
             entries = os.scandir(self.folder)
         except FileNotFoundError:
@@ -107,20 +131,20 @@ class AppendedJournals:
                     self._cursors[entry.name] = _Cursor(self.folder / entry.name / _FILE)
         for writer, cursor in self._cursors.items():
             if writer != skip and not cursor.is_over:
-                self._read(writer, cursor, events)
-        return events
+                yield from self._read(writer, cursor)
 
-    def _read(self, writer: str, cursor: _Cursor, events: list[Event]) -> None:
+    def _read(self, writer: str, cursor: _Cursor) -> Iterator[Read]:
         try:
             status = os.lstat(cursor.file)  # called very often
             if not stat.S_ISREG(status.st_mode):  # a pipe might never end
                 raise OSError(errno.EINVAL, "is not a regular file")
             if status.st_size <= cursor.offset:
                 return
+            cursor.size, cursor.changed, cursor.end = status.st_size, status.st_mtime_ns, None
             with cursor.file.open("rb", buffering=0) as file:
                 file.seek(cursor.offset)
                 for lines in _complete_lines(file):
-                    self._add(writer, cursor, lines, events)
+                    yield from self._events(writer, cursor, lines)
                     if cursor.is_over:
                         return
         except FileNotFoundError:
@@ -136,25 +160,52 @@ class AppendedJournals:
             self._damage.append(Damage(cursor.file, cursor.lines + 1, reason))
             cursor.is_over = True
 
-    def _add(self, writer: str, cursor: _Cursor, lines: list[bytes], events: list[Event]) -> None:
-        for number, body in enumerate(parse(lines), cursor.lines + 1):
+    def _events(self, writer: str, cursor: _Cursor, lines: list[bytes]) -> Iterator[Read]:
+        for line, body in zip(lines, parse(lines), strict=True):
+            cursor.lines += 1
+            cursor.offset += len(line) + 1
             try:
                 event = check(body, writer, self.total)
                 if event.n < cursor.next:
                     raise ValueError(f"event {event.n} is repeated")
             except ValueError as error:
-                self._damage.append(Damage(cursor.file, number, str(error)))
+                self._damage.append(Damage(cursor.file, cursor.lines, str(error)))
                 if self._damage.count(cursor.file) >= MOST_DAMAGE:
                     cursor.is_over = True
                     return
                 continue
             if event.n > cursor.next:
                 missing = f"events {cursor.next} to {event.n - 1} are missing before it"
-                self._damage.append(Damage(cursor.file, number, missing))
+                self._damage.append(Damage(cursor.file, cursor.lines, missing))
             cursor.next = event.n + 1
-            events.append(event)
-        cursor.lines += len(lines)
-        cursor.offset += sum(map(len, lines)) + len(lines)
+            yield event, line
+
+
+def _saved(cursor: _Cursor) -> list[Any]:
+    if cursor.offset and cursor.end is None:
+        cursor.end = _checksum_of_end(cursor)
+    return list(vars(cursor).values())[1:]  # without the file
+
+
+def _fits(cursor: _Cursor) -> bool:
+    """Whether a journal still begins with what was read; raise OSError if it is not there.
+
+    A journal only grows. So its end, at the time, is checked, and only if the file has changed.
+    """
+    if not cursor.offset:
+        return True
+    status = cursor.file.stat()
+    if (status.st_size, status.st_mtime_ns) == (cursor.size, cursor.changed):
+        return True
+    if status.st_size <= cursor.size:
+        return False
+    return cursor.end == _checksum_of_end(cursor)
+
+
+def _checksum_of_end(cursor: _Cursor) -> int:
+    with cursor.file.open("rb", buffering=0) as file:
+        file.seek(max(0, cursor.offset - _END))
+        return zlib.crc32(file.read(min(cursor.offset, _END)))
 
 
 class _LineTooLongError(Exception):

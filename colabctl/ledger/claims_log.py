@@ -12,10 +12,11 @@ clients check a file again when they open it and when they lock it (RFC 7530, se
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.events import Event, parse
+from colabctl.ledger.journal import Read
 
 _TAIL = 256  # bytes before our position that must still be there
 _MOST_AT_ONCE = 1 << 26  # bytes; far more than workers claim between two claims of one
@@ -39,12 +40,15 @@ class ClaimsLog:
         self._numbers: dict[str, int] = {}  # of the last event read in each journal
         self._entries: dict[tuple[str, int], _Entry] = {}
 
-    def observe(self, events: Iterable[Event]) -> None:
-        """Forget the claims that were read in journals."""
-        for event in events:
-            self._numbers[event.writer] = event.n
-            if event.kind == "claim":
-                self._entries.pop((event.writer, event.n), None)
+    def forget(self, arrived: Iterable[Read]) -> Iterator[Read]:
+        """Yield what is read in journals, and forget the claims that are part of it."""
+        numbers, entries = self._numbers, self._entries
+        for each in arrived:
+            _, writer, n, kind, _ = each[0]
+            numbers[writer] = n
+            if entries and kind == "claim":
+                entries.pop((writer, n), None)
+            yield each
 
     def taken(self, now: float) -> set[int]:
         """Return the tasks that are claimed by the log only.
@@ -69,16 +73,16 @@ class ClaimsLog:
         if not is_same or lines.pop():
             return False
         try:
-            for line in lines:
-                self._add(json.loads(line), now)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            for body in parse(lines):
+                self._add(body, now)
+        except (ValueError, TypeError, KeyError):
             return False
         return True
 
     def _add(self, body: dict[str, Any], now: float) -> None:
-        writer, n, tasks = str(body["writer"]), int(body["n"]), list(map(int, body["tasks"]))
+        writer, n = str(body["writer"]), int(body["n"])
         if n > self._numbers.get(writer, -1):
-            self._entries[writer, n] = _Entry(now + self._lease, tasks)
+            self._entries[writer, n] = _Entry(now + self._lease, list(map(int, body["tasks"])))
 
     def append(self, handle: int, claim: Event) -> None:
         """Add a claim of this process; raise OSError if it was not written completely."""

@@ -26,6 +26,10 @@ class Clock:
         """Return the current ledger time, to the microsecond; it goes back if `wall` does."""
         return round(self._wall() + self._lead, 6)
 
+    def limit(self) -> float:
+        """Return the latest date that can move this clock; events dated later do not."""
+        return self._wall() + MAX_LEAD
+
     def observe(self, t: float) -> float:
         """Take over the lead of an event that was read, if it is the largest.
 

@@ -32,7 +32,7 @@ import heapq
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -56,7 +56,7 @@ LONGEST_LEASE = 30 * 86400.0
 
 _LONGEST_NAME = 255  # characters of a member, host or version
 _MOST_JOBS = 1024  # slots of one worker; others claim less for each slot of a live worker
-_LARGEST_NUMBER = 1 << 53  # of an attempt; larger whole numbers are no floats
+_LARGEST_NUMBER = 1 << 53  # of an event or an attempt; larger whole numbers are no floats
 
 _NO_OBJECT = ValueError("not an object")
 _TOO_LONG = ValueError("too long")
@@ -93,11 +93,11 @@ class Event(NamedTuple):
     writer: str
     n: int
     kind: str
-    body: dict[str, Any]
+    body: Mapping[str, Any]
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The metrics of an outcome; quicker than `outcome` for views of many tasks."""
+        """The metrics of an outcome."""
         return self.body.get("metrics", {})  # type: ignore[no-any-return]
 
     @property
@@ -190,7 +190,7 @@ def _dates_suffice(by_date: list[Event]) -> bool:
 _encoded = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes one for each call
 
 
-def encode(n: int, t: float, kind: str, parts: dict[str, Any]) -> bytes:
+def encode(n: int, t: float, kind: str, parts: Mapping[str, Any]) -> bytes:
     """Return the line of an event, newline included.
 
     Numbers that are not finite are written as Python's json writes them: NaN, Infinity.
@@ -234,7 +234,7 @@ def check(body: Any, writer: str, total: int) -> Event:
     n: Any = body.pop("n", None)
     t: Any = body.pop("t", None)
     kind: Any = body.pop("event", None)
-    if type(n) is not int or n < 0:
+    if type(n) is not int or not 0 <= n <= _LARGEST_NUMBER:
         raise ValueError("n is not a number")
     if type(t) not in (float, int) or not EARLIEST <= t <= LATEST:
         raise ValueError("t is not a time")

@@ -6,7 +6,7 @@ once; and small files written once (numbered.py), for mounts that upload complet
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -16,6 +16,10 @@ from colabctl.sharedfs.droppings import is_dropping, original_of
 
 MOST_DAMAGE = 10_000
 """Damaged lines after which the rest of a file is not read: no fault leaves that many."""
+
+
+Read = tuple[Event, bytes]
+"""An event, and the line that it was read from, without its newline."""
 
 
 class Damage(NamedTuple):
@@ -38,11 +42,6 @@ class Damage(NamedTuple):
         return f"{where}, and so are {self.total - 1:,} more; the rest of the file is not read"
 
 
-def can_be_writer(name: str) -> bool:
-    """Whether a writer may have this name; it is printed in messages and commands."""
-    return name.isprintable() and not name.startswith((".", "-"))
-
-
 class Damages:
     """The damage in the journals of a sweep: its extent, but only the first of each file."""
 
@@ -55,6 +54,10 @@ class Damages:
         if first is not damage:
             self._by_file[damage.file] = first._replace(total=first.total + damage.total)
 
+    def __iter__(self) -> Iterator[Damage]:
+        """Yield the damage of each file."""
+        return iter(self._by_file.values())
+
     def discard(self, file: Path) -> None:
         """Forget the damage in a file."""
         self._by_file.pop(file, None)
@@ -63,11 +66,12 @@ class Damages:
         """Return the number of damaged lines that were found in a file."""
         return self._by_file[file].total if file in self._by_file else 0
 
-    def by_writer(self, folder: Path) -> list[Damage]:
-        """Return the damage in the journals below `folder`, one for each writer."""
+    def by_writer(self, *folders: Path) -> list[Damage]:
+        """Return the damage in the journals in these folders, one for each writer."""
         writers: dict[str, Damage] = {}
         for damage in self._by_file.values():
-            writer = damage.file.relative_to(folder).parts[0]
+            inside = (each for each in folders if damage.file.is_relative_to(each))
+            writer = damage.file.relative_to(next(inside, damage.file.parents[-1])).parts[0]
             first = writers.setdefault(writer, damage)
             if first is not damage:
                 writers[writer] = first._replace(total=first.total + damage.total)
@@ -76,8 +80,11 @@ class Damages:
 
 def is_journal(entry: os.DirEntry[str]) -> bool:
     """Whether an entry of the folder of journals is the folder of a writer, not a stray."""
-    is_stray = is_dropping(entry.name) or original_of(entry.name) is not None
-    return can_be_writer(entry.name) and not is_stray and entry.is_dir(follow_symlinks=False)
+    name = entry.name  # it is printed in messages and commands
+    if not name.isprintable() or name.startswith((".", "-")):
+        return False
+    is_stray = is_dropping(name) or original_of(name) is not None
+    return not is_stray and entry.is_dir(follow_symlinks=False)
 
 
 class Journals(Protocol):
@@ -87,8 +94,17 @@ class Journals(Protocol):
     def damage(self) -> list[Damage]:
         """The lines that could not be read, one entry for each writer."""
 
-    def new_events(self, skip: str) -> list[Event]:
-        """Return the events that have arrived since the last call, except the writer `skip`'s."""
+    def new_events(self, skip: str) -> Iterator[Read]:
+        """Yield the events that have arrived since the last call, except the writer `skip`'s."""
+
+    def position(self) -> dict[str, Any]:
+        """Return how far the journals have been read, as values for JSON."""
+
+    def resume(self, position: dict[str, Any]) -> bool:
+        """Continue new journals at such a position.
+
+        Returns False, and changes nothing, if the journals are not those that were read.
+        """
 
     def create(self, name: str, position: int = 0) -> "Store":
         """Return the store of a new journal, whose name was never used before.

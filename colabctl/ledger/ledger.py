@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from colabctl.ledger.claims_log import ClaimsLog
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
 from colabctl.ledger.journal import Damage, Journals, JournalWriter
-from colabctl.ledger.numbered import NumberedJournals
+from colabctl.ledger.numbered import Find, NumberedJournals
 from colabctl.ledger.plan import Plan
+from colabctl.ledger.state.cache import Cache
 from colabctl.ledger.sweep_state import SweepState
+from colabctl.ledger.unreported import lack
 from colabctl.sharedfs.mounts import Anchor
 
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
 
+_FEW = 1000  # events that are read from a local disk as quickly as the cache is written
 _SYNC_EVERY = 1.0  # seconds of results that a power cut can cost; more often would be slower
 
 
@@ -29,19 +33,31 @@ class Ledger:
     """The journals of a sweep as seen by one process, and its own journal after `join`."""
 
     def __init__(
-        self, journals: Journals, plan: Plan, wall: Callable[[], float] = time.time
+        self,
+        journals: Journals,
+        plan: Plan,
+        wall: Callable[[], float] = time.time,
+        cache: Cache | None = None,
     ) -> None:
         self._journals = journals
-        reaches = None if plan.target is None else plan.reaches_target
-        self.state = SweepState(plan.total, plan.max_retries, plan.lease, reaches)
         self.clock = Clock(wall)
         self._plan = plan
         self._claims = ClaimsLog(plan.lease)
+        self._cache = cache
+        self.state = self._new_state()
+        if cache is not None and not cache.load(self.state, journals):
+            self.state = self._new_state()
         self._writer: JournalWriter | None = None
         self._written: list[Event] = []  # own events that the state lacks
         self._written_at = 0.0
         self._has_read = False
         self._unsynced_since: float | None = None
+
+    def _new_state(self) -> SweepState:
+        plan = self._plan
+        reaches = None if plan.target is None else plan.reaches_target
+        measure = partial(_measure, plan)
+        return SweepState(plan.total, plan.max_retries, plan.lease, reaches, measure)
 
     @property
     def damage(self) -> list[Damage]:
@@ -53,16 +69,28 @@ class Ledger:
         """Name of this process's journal; "" before `join`."""
         return self._writer.name if self._writer else ""
 
-    def refresh(self) -> list[Event]:
-        """Read the events that have arrived since the last call, and return them."""
-        events = self._journals.new_events(skip=self.name)
-        for event in events:
-            if moved := self.clock.observe(event.t):
-                self.state.time_moved(moved)
-        self.state.add(events, self.clock.now(), fresh=self._has_read)
+    def refresh(self) -> int:
+        """Read the events that have arrived since the last call; return how many."""
+        arrived = self._claims.forget(self._journals.new_events(skip=self.name))
+        count = self.state.read(arrived, self.clock.limit())
+        moved = self.clock.observe(self.state.latest)
+        if moved:
+            self.state.time_moved(moved)
+        self.state.look_at_writers(self.clock.now(), fresh=self._has_read)
+        if not self._has_read:
+            self.state.found_alive(self.clock.now())
+        if self._cache is not None and self._is_worth_caching(count):
+            self._cache.save(self.state, self._journals)
         self._has_read = True
-        self._claims.observe(events)
-        return events
+        return count
+
+    def _is_worth_caching(self, count: int) -> bool:
+        """Whether another process saves time if it need not read `count` new events.
+
+        What this process wrote is not in its journal yet, as far as it has been read.
+        """
+        least = _FEW if self._plan.consistency == "coherent" else 1
+        return not self._has_read and self._writer is None and count >= least
 
     def join(self, name: str) -> None:
         """Start a journal under a name that was never used before."""
@@ -207,8 +235,29 @@ class Ledger:
         return chosen
 
 
-def open_ledger(folder: Path, plan: Plan, wall: Callable[[], float] = time.time) -> Ledger:
-    """Return the ledger whose journals are in `folder`; the plan's consistency gives their kind."""
+def _measure(plan: Plan, metrics: Mapping[str, Any]) -> tuple[float, bool]:
+    """Return the sweep's metric, NaN without one, and whether the metrics lack it."""
+    number = plan.number_of(metrics)
+    return (math.nan, bool(lack(plan, metrics))) if number is None else (number, False)
+
+
+def open_ledger(
+    folder: Path,
+    plan: Plan,
+    wall: Callable[[], float] = time.time,
+    cache: Cache | None = None,
+    find: Find | None = None,
+) -> Ledger:
+    """Return the ledger of the journals that `open_journals` opens."""
+    return Ledger(open_journals(folder, plan, find), plan, wall, cache)
+
+
+def open_journals(folder: Path, plan: Plan, find: Find | None = None) -> Journals:
+    """Return the journals in `folder`; the plan's consistency gives their kind.
+
+    On an eventual folder, `find` returns all folders with journals of this sweep.
+    """
     if plan.consistency == "coherent":
-        return Ledger(AppendedJournals(folder, plan.total), plan, wall)
-    return Ledger(NumberedJournals(folder, plan.total, Anchor(folder.parent).check), plan, wall)
+        return AppendedJournals(folder, plan.total)
+    check_mount = Anchor(folder.parent).check
+    return NumberedJournals(folder, plan.total, check_mount, find, plan.heartbeat)

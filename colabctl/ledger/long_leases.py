@@ -5,7 +5,8 @@ from heapq import nlargest
 
 from colabctl.durations import format_duration
 from colabctl.ledger.plan import Plan
-from colabctl.ledger.sweep_state import SweepState, Writer
+from colabctl.ledger.state.writer import Writer
+from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.tasks import task_name
 
 _LONG_LEASE = 3600.0  # seconds; who waits for the end of such a lease should know how not to

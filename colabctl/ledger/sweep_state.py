@@ -3,121 +3,49 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from colabctl.ledger.clock import MAX_LEAD
-from colabctl.ledger.events import CONTROL_KINDS, PROGRESS_KINDS, Event, event_order, in_order
-from colabctl.ledger.task_state import Status, TaskState, fold
-from colabctl.ledger.tasks import TaskFiles
+from colabctl.ledger.events import (
+    CONTROL_KINDS,
+    PROGRESS_KINDS,
+    Event,
+    encode,
+    in_order,
+)
+from colabctl.ledger.journal import Read
+from colabctl.ledger.state.columns import Columns
+from colabctl.ledger.state.event_log import EventLog
+from colabctl.ledger.state.open_tasks import OpenTasks
+from colabctl.ledger.state.orders import Orders
+from colabctl.ledger.state.task_states import TaskStates
+from colabctl.ledger.state.writer import Writer
+from colabctl.ledger.task_state import STATUSES, Status, TaskState, fold
 
+Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
+"""Returns the sweep's metric, NaN without one, and whether the metrics lack it."""
 
-class Writer:
-    """One writer: who it is, and when it was alive, in ledger time."""
-
-    __slots__ = (
-        "done", "ended", "failed", "host", "jobs", "last_number", "last_seen", "latest", "lease",
-        "lost_at", "member", "name", "pid", "pruned", "started", "version", "wall",
-    )  # fmt: skip
-
-    def __init__(self, name: str, lease: float) -> None:
-        self.name = name
-        self.lease = lease  # the sweep's until its start event arrives
-        self.member = self.host = ""
-        self.pid = 0
-        self.jobs = 1
-        self.started: float | None = None
-        self.version = ""
-        self.wall: float | None = None  # time of its own clock when it started
-        self.ended: float | None = None
-        self.last_number = -1  # of its events
-        self.lost_at = -1  # a member declared it lost, having read its events up to this number
-        self.latest = 0.0  # date of its latest event, by its own clock
-        self.last_seen = 0.0  # when it was alive, for this reader: see `see`
-        self.done = self.pruned = self.failed = 0  # done includes pruned
-
-    def lives_at(self, now: float) -> bool:
-        """Whether this writer's lease covers ledger time `now`, by the events read so far."""
-        if self.ended is not None or self.last_number <= self.lost_at:
-            return False
-        return now < self.last_seen + self.lease
-
-    @property
-    def is_worker(self) -> bool:
-        """Whether this is a worker, not a command such as `pause` or `retry`."""
-        return self.started is not None
-
-    def see(self, event: Event, read_at: float, *, fresh: bool) -> None:
-        """Update this writer by one of its events, read at ledger time `read_at`.
-
-        An event is a sign of life at its date. But nothing that was read is from the future. And
-        where the date of a `fresh` event, one that was not there at the last look, is more than an
-        hour old, its writer's clock is wrong, or a file was hours late: it counts from now.
-        """
-        t = event.t
-        self.last_number = max(self.last_number, event.n)
-        self.latest = max(self.latest, t)
-        alive = read_at if fresh and read_at - t > MAX_LEAD else min(t, read_at)
-        self.last_seen = max(self.last_seen, alive)
-        if event.kind == "start":
-            self.started = t
-            self.member, self.host = event.body["member"], event.body["host"]
-            self.pid, self.jobs = event.body["pid"], event.body["jobs"]
-            self.lease = event.body["lease"]
-            self.version, self.wall = event.body.get("version", ""), event.body.get("wall")
-        elif event.kind == "end":
-            self.ended = t
+_OPEN = TaskState()
+_HELD = STATUSES.index("held")
 
 
-class OpenTasks:
-    """A set of task indices; `items` is a list, so k of them can be sampled in O(k)."""
-
-    def __init__(self, total: int) -> None:
-        self.items = list(range(total))
-        self._positions: list[int | None] = list(range(total))
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.items)
-
-    def __contains__(self, index: int) -> bool:
-        return self._positions[index] is not None
-
-    def add(self, index: int) -> None:
-        """Add a task, if it is not in the set."""
-        if self._positions[index] is None:
-            self._positions[index] = len(self.items)
-            self.items.append(index)
-
-    def discard(self, index: int) -> None:
-        """Remove a task, if it is in the set."""
-        position = self._positions[index]
-        if position is not None:
-            last = self.items.pop()
-            if last != index:
-                self.items[position] = last
-                self._positions[last] = position
-            self._positions[index] = None
-
-
-class Proposal(NamedTuple):
-    """Parameters that a worker proposed for a task, with an Optuna objective's distributions."""
-
-    params: dict[str, Any]
-    distributions: dict[str, Any] | None = None
+def _no_metric(metrics: Mapping[str, Any]) -> tuple[float, bool]:  # noqa: ARG001 - a Measure
+    return math.nan, False
 
 
 class SweepState:
     """The states of all tasks and writers of a sweep.
 
-    Only `add` changes it. The same events, in any order and any batches, lead to the same state.
+    The same events, in any order and any batches, lead to the same state.
+
+    Almost all tasks are simple: one claim, and at most one outcome, later and by the same writer.
+    Their states are read off the columns. The events of all others are folded.
 
     Args:
         total: number of tasks.
         max_retries: number of failed attempts after which a task may be claimed again.
         lease: seconds, for a writer whose start event has not arrived.
         reaches: returns whether metrics reach the sweep's target; None if it has none.
+        measure: returns the value of the sweep's metric.
 
     """
 
@@ -127,93 +55,239 @@ class SweepState:
         max_retries: int,
         lease: float,
         reaches: Callable[[Mapping[str, Any]], bool] | None = None,
+        measure: Measure = _no_metric,
     ) -> None:
         self.total = total
-        self.tasks: list[TaskState] = [TaskState()] * total
+        self.log = EventLog()
+        self.columns = Columns(total)
+        self.others: dict[int, list[int]] = {}  # numbers of the events of tasks not simple
+        self.tasks = TaskStates(total, self.task)
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
-        self.control: Event | None = None  # the order that counts
-        self._orders: dict[str, Event] = {}  # the last order of each writer
-        self._overridden: dict[str, int] = {}  # orders up to these numbers, by writer
-        self._beyond_target = False
-        self.progress: dict[int, list[Event]] = {}  # events of running attempts, by task
-        self.revision = 0  # number of calls of add
+        self.orders = Orders()
+        self.latest = 0.0  # date of an event, see `read`
+        self._heard: dict[str, Writer] = {}  # writers with events since the last look at them
+        self.progress: dict[int, list[int]] = {}  # numbers of events of running attempts, by task
+        self.revision = 0  # number of calls of add and read
+        self.reached: set[int] = set()  # tasks that reach the target
+        self._states: dict[int, TaskState] = {}  # of tasks not simple
         self._reaches = reaches
-        self._reached: dict[int, Event] = {}
-        self._events: dict[int, list[Event]] = {}
+        self._measure = measure
         self._max_retries = max_retries
         self._lease = lease
 
     def add(
         self, events: Iterable[Event], read_at: float = math.inf, *, fresh: bool = False
     ) -> None:
-        """Add new events, and fold their tasks again; see Writer.see for the other arguments."""
+        """Add new events that were not read from a line; for the rest, see Writer.look."""
+        self.read((e, encode(e.n, e.t, e.kind, e.body).rstrip()) for e in events)
+        self.look_at_writers(read_at, fresh=fresh)
+
+    def read(self, arrived: Iterable[Read], limit: float = math.inf) -> int:
+        """Add new events, fold their tasks again, and return how many events there were.
+
+        Args:
+            arrived: the events, each with its line.
+            limit: dates after this do not count for `latest`.
+
+        """
         touched: set[int] = set()
-        ordered = False
         self.revision += 1
-        for event in events:
-            writer = self._writer(event.writer)
-            writer.see(event, read_at, fresh=fresh)
-            kind = event.kind
-            if kind in PROGRESS_KINDS:
-                self.progress.setdefault(event.body["task"], []).append(event)
-                continue
-            if kind in CONTROL_KINDS:
-                self._add_order(event)
-                ordered = True
-                continue
-            if kind == "retry" and (name := event.body.get("worker")) is not None:
-                lost = self._writer(name)
-                lost.lost_at = max(lost.lost_at, event.body.get("after", {}).get(name, -1))
-            writer.done += kind in ("done", "pruned")
-            writer.pruned += kind == "pruned"
-            writer.failed += kind == "failed"
-            for index in event.tasks():
-                self._events.setdefault(index, []).append(event)
-                touched.add(index)
-        if ordered:
-            self.control = max(self.current_orders(), key=event_order, default=None)
-        for index in touched:
-            self._fold(index)
+        count = 0
+        try:
+            for event, line in arrived:
+                writer = self._writer(event.writer)
+                writer.see(event)
+                self._heard[writer.name] = writer
+                if self.latest < event.t <= limit:
+                    self.latest = event.t
+                self._take(event, line, writer, touched)
+                count += 1
+        finally:  # reading may fail after some events
+            for index in touched:
+                self._fold(index)
+        return count
 
-    def _writer(self, name: str) -> Writer:
-        writer = self.writers.get(name)
-        if writer is None:
-            writer = self.writers[name] = Writer(name, self._lease)
-        return writer
+    def add_restored(self, writer: Writer) -> None:
+        """Add a writer whose events are in the log."""
+        self.log.names.append(writer.name)
+        self.writers[writer.name] = writer
 
-    def _add_order(self, event: Event) -> None:
-        earlier = self._orders.get(event.writer)
-        if earlier is None or earlier.n < event.n:
-            self._orders[event.writer] = event
-        for writer, n in event.body.get("after", {}).items():
-            if writer != event.writer:
-                self._overridden[writer] = max(n, self._overridden.get(writer, -1))
-        if event.kind == "resume" and event.body.get("beyond_target") is True:
-            self._beyond_target = True
+    def rebuild(self) -> None:
+        """Derive the rest from the columns, the log, the writers, and the events of `others`."""
+        self.revision += 1
+        columns = self.columns
+        self.counts = Counter({status: columns.count(status) for status in STATUSES})
+        self.open = OpenTasks(self.total, columns.having("open"))
+        self.held = {}
+        for index, numbers in self.others.items():
+            task = fold(list(map(self.log.event, numbers)), self._max_retries)
+            self._states[index] = task._replace(event=None)
+            self.duplicates += task.duplicates
+        for index in columns.having("held"):
+            self.held.setdefault(str(self.tasks[index].holder), set()).add(index)
 
-    def current_orders(self) -> list[Event]:
-        """Return the orders that no other order came after; the last of them counts."""
-        overridden = self._overridden
-        return [
-            event for writer, event in self._orders.items() if event.n > overridden.get(writer, -1)
-        ]
+    def found_alive(self, now: float) -> None:
+        """Judge when all writers were alive, by their latest events, at the first look at them."""
+        for writer in self.writers.values():
+            writer.last_seen = min(writer.latest, now)
+
+    def look_at_writers(self, read_at: float, *, fresh: bool) -> None:
+        """Judge which writers are alive by the events read since the last call."""
+        for writer in self._heard.values():
+            writer.look(read_at, fresh=fresh)
+        self._heard.clear()
 
     def time_moved(self, seconds: float) -> None:
         """Note that ledger time has jumped ahead: the writers were alive as long ago as before."""
         for writer in self.writers.values():
             writer.last_seen += seconds
 
-    def last_events(self, indices: Iterable[int]) -> dict[str, int]:
-        """Return the number of the last event of these tasks by each writer, for `after`."""
-        last: dict[str, int] = {}
-        for index in indices:
-            for event in self._events.get(index, ()):
-                last[event.writer] = max(event.n, last.get(event.writer, -1))
-        return last
+    def _writer(self, name: str) -> Writer:
+        writer = self.writers.get(name)
+        if writer is None:
+            self.log.names.append(name)
+            writer = self.writers[name] = Writer(name, len(self.writers), self._lease)
+        return writer
+
+    def _take(self, event: Event, line: bytes, writer: Writer, touched: set[int]) -> None:
+        """Record an event, and change the states of the tasks that stay simple."""
+        t, name, n, kind, body = event
+        columns, log = self.columns, self.log
+        if kind in ("done", "pruned"):
+            index = body["task"]
+            number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
+            claim = columns.claims[index]
+            if (
+                claim >= 0
+                and columns.outcomes[index] < 0
+                and log.writers[claim] == writer.number
+                and log.numbers[claim] < n
+                and "after" not in body
+            ):
+                self.held[name].discard(index)
+                self.counts["held"] -= 1
+                self._finish(index, "done" if kind == "done" else "pruned", number, event)
+            else:
+                self._add_other(index, number, touched)
+        elif kind == "claim":
+            held = self.held.setdefault(name, set())
+            for index, number in self._claims(event, line, writer):
+                if columns.statuses[index] or index in self.others:
+                    self._add_other(index, number, touched)
+                    continue
+                columns.statuses[index], columns.claims[index] = _HELD, number
+                self.open.discard(index)
+                held.add(index)
+                self.counts["open"] -= 1
+                self.counts["held"] += 1
+        elif kind in PROGRESS_KINDS:
+            number = log.add(t, writer.number, n, kind, line)
+            self.progress.setdefault(body["task"], []).append(number)
+        elif kind in CONTROL_KINDS:
+            self.orders.add(event)
+        elif tasks := event.tasks():
+            number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
+            for index in tasks:
+                self._add_other(index, number, touched)
+        if kind == "retry" and (lost := body.get("worker")) is not None:
+            self._writer(lost).lose(body.get("after", {}).get(lost, -1))
+
+    def _claims(self, event: Event, line: bytes, writer: Writer) -> Iterator[tuple[int, int]]:
+        """Record a claim; yield each of its tasks, and the number of its event in the log.
+
+        A claim with parameters, or of tasks with earlier events, is recorded once for each task,
+        with the task's part alone. Otherwise all parts would be parsed to look at one task.
+        """
+        t, _, n, _, body = event
+        proposed, after = body.get("params", {}), body.get("after")
+        if not proposed and after is None:
+            number = self.log.add(t, writer.number, n, "claim", line)
+            for index, _ in body["tasks"]:
+                yield index, number
+            return
+        for index, attempt in body["tasks"]:
+            parts: dict[str, Any] = {"tasks": [[index, attempt]]}
+            if (key := str(index)) in proposed:
+                parts["params"] = {key: proposed[key]}
+            if after is not None:
+                parts["after"] = after
+            own = encode(n, t, "claim", parts).rstrip()
+            has_after = after is not None
+            yield index, self.log.add(t, writer.number, n, "claim", own, has_after=has_after)
+
+    def _add_other(self, index: int, number: int, touched: set[int]) -> None:
+        """Add an event of a task that is not simple, or not any more."""
+        numbers = self.others.get(index)
+        if numbers is None:
+            self._states[index] = self._simple(index)._replace(event=None)
+            numbers = self.others[index] = self._numbers(index)
+            self.columns.claims[index] = -1
+        numbers.append(number)
+        touched.add(index)
+
+    def _finish(self, index: int, status: Status, number: int, event: Event) -> None:
+        """Set the outcome of a task that an event has finished."""
+        columns = self.columns
+        columns.statuses[index], columns.outcomes[index] = STATUSES.index(status), number
+        self.counts[status] += 1
+        if status == "done":
+            metrics = event.metrics
+            columns.values[index], columns.lacking[index] = self._measure(metrics)
+            if self._reaches is not None and self._reaches(metrics):
+                self.reached.add(index)
+
+    def task(self, index: int) -> TaskState:
+        """Return the state of a task."""
+        if index in self.others:
+            state = self._states[index]
+            number = self.columns.outcomes[index]
+            return state if number < 0 else state._replace(event=self.log.event(number))
+        return self._simple(index)
+
+    def _simple(self, index: int) -> TaskState:
+        columns = self.columns
+        claim = columns.claims[index]
+        if claim < 0:
+            return _OPEN
+        outcome = columns.outcomes[index]
+        if outcome < 0:
+            claimed = self.log.event(claim)
+            return TaskState("held", claimed.writer, claimed.t, 1)
+        return TaskState(columns.status(index), attempts=1, event=self.log.event(outcome))
+
+    def _fold(self, index: int) -> None:
+        numbers = self.others[index]
+        events = list(map(self.log.event, numbers))
+        old, new = self._states[index], fold(events, self._max_retries)
+        self._states[index] = new._replace(event=None)
+        self.duplicates += new.duplicates - old.duplicates
+        columns = self.columns
+        outcome = next(
+            (n for n, each in zip(numbers, events, strict=True) if each is new.event), -1
+        )
+        if new.status != old.status or columns.outcomes[index] != outcome:
+            self.counts[old.status] -= 1
+            self.reached.discard(index)
+            columns.values[index], columns.lacking[index] = math.nan, False
+            if new.event is None:
+                columns.statuses[index], columns.outcomes[index] = STATUSES.index(new.status), -1
+                self.counts[new.status] += 1
+            else:
+                self._finish(index, new.status, outcome, new.event)
+        if new.status != old.status:
+            if new.status == "open":
+                self.open.add(index)
+            else:
+                self.open.discard(index)
+        if new.holder != old.holder:
+            if old.holder is not None:
+                self.held[old.holder].discard(index)
+            if new.holder is not None:
+                self.held.setdefault(new.holder, set()).add(index)
 
     def lives_at(self, name: str, t: float) -> bool:
         """Whether the lease of the writer called `name` covers ledger time `t`."""
@@ -236,8 +310,8 @@ class SweepState:
         """The current order to all workers: "go", "pause" or "stop"."""
         if self.reached_target:
             return "stop"
-        kind = self.control.kind if self.control else "resume"
-        return "go" if kind == "resume" else kind
+        control = self.orders.control
+        return "go" if control is None or control.kind == "resume" else control.kind
 
     @property
     def reached_target(self) -> bool:
@@ -245,7 +319,7 @@ class SweepState:
 
         A `resume` that was given after that continues it for good.
         """
-        return bool(self._reached) and not self._beyond_target
+        return bool(self.reached) and not self.orders.beyond_target
 
     def lapsed(self, now: float) -> list[int]:
         """Return the tasks that are held by a writer whose lease does not cover `now`."""
@@ -262,90 +336,26 @@ class SweepState:
 
     def events_of(self, index: int) -> list[Event]:
         """Return the events that decide the state of a task, in order."""
-        return in_order(self._events.get(index, []))
+        return in_order(list(map(self.log.event, self._numbers(index))))
 
-    def reports_of(self, index: int) -> list[tuple[float | None, dict[str, Any]]]:
-        """Return the intermediate values of one attempt as (step, values).
+    def last_events(self, indices: Iterable[int]) -> dict[str, int]:
+        """Return the number of the last event of these tasks by each writer, for `after`."""
+        log = self.log
+        last: dict[str, int] = {}
+        for index in indices:
+            for number in self._numbers(index):
+                name = log.names[log.writers[number]]
+                last[name] = max(log.numbers[number], last.get(name, -1))
+        return last
 
-        This is the attempt that finished the task, else the one that holds it, else the latest that
-        reported any.
-        """
-        events = self._progress_of_attempt(index, "report")
-        return [(step, values) for event in events for step, values in event.body["reports"]]
+    def _numbers(self, index: int) -> list[int]:
+        """Return the numbers in the log of the events that decide the state of a task."""
+        numbers = self.others.get(index)
+        if numbers is not None:
+            return numbers
+        simple = (self.columns.claims[index], self.columns.outcomes[index])
+        return [number for number in simple if number >= 0]
 
-    def proposal(self, index: int) -> Proposal | None:
-        """Return the parameters proposed by the attempt that counts, else the first ones proposed.
-
-        So a task that failed or lost its worker runs again with the same parameters.
-        """
-        suggested = self._progress_of_attempt(index, "suggested", latest=False)
-        if suggested:
-            merged = Proposal({}, {})
-            for event in suggested:
-                merged.params.update(event.body.get("params", {}))
-                merged.distributions.update(event.body.get("distributions", {}))  # type: ignore[union-attr]
-            return merged
-        key = str(index)
-        claims = [
-            event
-            for event in self.events_of(index)
-            if event.kind == "claim" and key in event.body.get("params", ())
-        ]
-        if not claims:
-            return None
-        state = self.tasks[index]
-        writer = state.event.writer if state.event else state.holder
-        counting = [event for event in claims if event.writer == writer]
-        return Proposal((counting or claims[:1])[-1].body["params"][key])
-
-    def _progress_of_attempt(self, index: int, kind: str, *, latest: bool = True) -> list[Event]:
-        """Return the events of the attempt that counts, else of the latest (or first) attempt."""
-        events = [event for event in self.progress.get(index, ()) if event.kind == kind]
-        if not events:
-            return []
-        events.sort(key=event_order)
-
-        def attempt(event: Event) -> tuple[str, int]:
-            return event.writer, event.body["attempt"]
-
-        state = self.tasks[index]
-        if state.event is not None:
-            counting = attempt(state.event)
-        else:
-            held = [event for event in events if event.writer == state.holder]
-            counting = attempt(held[-1] if held else events[-1 if latest else 0])
-        return [event for event in events if attempt(event) == counting]
-
-    def _fold(self, index: int) -> None:
-        events = self._events[index]
-        old = self.tasks[index]
-        new = fold(events, self._max_retries)
-        self.tasks[index] = new
-        if self._reaches is not None and new.event is not old.event:
-            self._reached.pop(index, None)
-            if new.event and new.status == "done" and self._reaches(new.event.metrics):
-                self._reached[index] = new.event
-        self.duplicates += new.duplicates - old.duplicates
-        if new.status != old.status:
-            self.counts[old.status] -= 1
-            self.counts[new.status] += 1
-            if new.status == "open":
-                self.open.add(index)
-            else:
-                self.open.discard(index)
-        if new.holder != old.holder:
-            if old.holder is not None:
-                self.held[old.holder].discard(index)
-            if new.holder is not None:
-                self.held.setdefault(new.holder, set()).add(index)
-
-
-def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:
-    """Return the parameters of a task, as declared or proposed; {} if none were proposed yet."""
-    declared = tasks.params(index)
-    if declared is not None:
-        return declared
-    proposal = state.proposal(index)
-    if proposal is None:
-        return {}
-    return {**tasks.cell_values(index), **proposal.params}
+    def failures_of(self, index: int) -> list[Event]:
+        """Return the failed attempts at a task, in order."""
+        return [event for event in self.events_of(index) if event.kind == "failed"]

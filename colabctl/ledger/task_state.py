@@ -16,6 +16,8 @@ from colabctl.ledger.events import Event, Outcome, in_order
 
 Status = Literal["open", "held", "done", "pruned", "failed"]
 
+STATUSES: tuple[Status, ...] = ("open", "held", "done", "pruned", "failed")
+
 MAX_LOSSES = 10
 """Lost workers after which a task counts as failed: it probably kills its workers."""
 
@@ -26,7 +28,7 @@ class TaskState(NamedTuple):
     Attributes:
         status: open (free to claim), held (by a worker), done, pruned, or failed (for good).
         holder: the writer that holds the task, if one does.
-        held_since: ledger time of that writer's claim.
+        held_since: ledger time of that writer's claim, 0.0 if no one holds the task.
         attempts: number of claims that counted.
         failures: failed attempts since the last retry.
         losses: attempts whose worker was lost since the last retry.
@@ -105,4 +107,5 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
                 failures += 1
                 if failures > max_retries:
                     status, last = "failed", event
-    return TaskState(status, holder, held_since, attempts, failures, losses, last, duplicates)
+    since = held_since if holder else 0.0
+    return TaskState(status, holder, since, attempts, failures, losses, last, duplicates)

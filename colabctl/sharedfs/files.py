@@ -7,6 +7,7 @@ import re
 import socket
 import stat
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -55,20 +56,21 @@ def _open_nonblocking(path: str, flags: int, root: Path | None) -> int:
     return os.open(path, flags | _NONBLOCK)
 
 
-def write_once(path: Path, data: bytes) -> None:
+def write_once(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write a new file in place, without renaming or deleting anything, as a Drive mount needs.
 
-    For names that only one writer uses. Raises FileExistsError if the name was used before. After
-    any other OSError, part of the file may be there.
+    `data` is the content, whole or in pieces. For names that only one writer uses. Raises
+    FileExistsError if the name was used before. After any other OSError, part of the file may be
+    there.
     """
     with path.open("xb") as file:
         share(path, file.fileno())
-        file.write(data)
+        file.writelines([data] if isinstance(data, bytes) else data)
         file.flush()
         os.fsync(file.fileno())
 
 
-def write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write a new file; after any other OSError than FileExistsError, there is no file."""
     try:
         write_once(path, data)
@@ -79,7 +81,7 @@ def write_new(path: Path, data: bytes) -> None:
         raise
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write or replace a file; a reader on this machine sees all old or all new content.
 
     The new content is first a file `.<name>.<host>.<pid>.<random>.tmp` in the same folder. One that

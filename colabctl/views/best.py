@@ -1,31 +1,28 @@
 """Ranks the done tasks of a sweep by its metric."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from itertools import islice
+from math import isnan
 
-from colabctl.ledger import Plan, SweepState, lack, listed, meant, task_name
+from colabctl.ledger import Plan, SweepState, listed, meant, task_name
 
-Metrics = Mapping[str, Any]
-
-
-def done_metrics(state: SweepState) -> Iterator[tuple[int, Metrics]]:
-    """Yield the index and the metrics of each done task."""
-    for index, task in enumerate(state.tasks):
-        if task.status == "done" and task.event is not None:
-            yield index, task.event.metrics
+_MOST_READ = 1000  # done tasks whose metrics are read to name what they reported
 
 
-def ranked(plan: Plan, tasks: Iterable[tuple[int, Metrics]]) -> list[tuple[int, float]]:
-    """Return the number of each task and its value of the sweep's metric, the best first.
+def best_first(plan: Plan, state: SweepState) -> list[tuple[int, float]]:
+    """Return each done task and its value of the sweep's metric, the best first.
 
     Among equal values, the lowest number comes first; tasks without a value are left out.
     """
     sign = 1 if plan.goal == "minimize" else -1
-    values = ((number, plan.value_of(metrics)) for number, metrics in tasks)
-    return sorted(
-        ((number, value) for number, value in values if value is not None),
-        key=lambda pair: (sign * pair[1], pair[0]),
-    )
+    done = ((n, value) for n, value in enumerate(state.columns.values) if not isnan(value))
+    return sorted(done, key=lambda pair: (sign * pair[1], pair[0]))
+
+
+def best(plan: Plan, state: SweepState) -> tuple[int, float] | None:
+    """Return the first of `best_first`, None if it is empty."""
+    values = (value for value in state.columns.values if not isnan(value))
+    value = (min if plan.goal == "minimize" else max)(values, default=None)
+    return None if value is None else (state.columns.values.index(value), value)
 
 
 def unreported(plan: Plan, state: SweepState) -> str | None:
@@ -33,17 +30,20 @@ def unreported(plan: Plan, state: SweepState) -> str | None:
 
     Names longer than 60 characters are cut.
     """
-    done = list(done_metrics(state))
+    done, lacking = state.counts["done"], state.columns.lacking
     if plan.metric is None or not done:
         return None
     metric = f"{plan.metric:.60}"
-    if any(plan.value_of(metrics) is not None for _, metrics in done):
-        lacking = [index for index, metrics in done if lack(plan, metrics)]
-        if not lacking:
+    if not all(map(isnan, state.columns.values)):
+        number = lacking.count(1)
+        if not number:
             return None
-        number, first = len(lacking), task_name(lacking[0])
-        return f"{number} of {len(done)} done tasks reported no {metric}, the first {first}"
-    names = list(dict.fromkeys(name for _, metrics in done for name in metrics))
+        first = task_name(lacking.find(1))
+        return f"{number} of {done} done tasks reported no {metric}, the first {first}"
+    first_done = islice(state.columns.having("done"), _MOST_READ)
+    names = list(
+        dict.fromkeys(name for index in first_done for name in state.task(index).outcome.metrics)
+    )
     if plan.metric in names:
         return f"no task reported a number as {metric}"
     reported = listed(names) or "none"

@@ -14,12 +14,12 @@ def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """Return nested maps as one map: `{"a": {"b": 1}}` as `{"a.b": 1}`; lists as JSON text."""
     cells: dict[str, Any] = {}
     for name, value in values.items():
-        if isinstance(value, dict) and value:
-            cells.update(flat(value, f"{above}{name}."))
-        elif isinstance(value, list | dict):
-            cells[above + name] = json.dumps(value)
-        else:
+        if not isinstance(value, (list, dict)):
             cells[above + name] = value
+        elif isinstance(value, dict) and value:
+            cells.update(flat(value, f"{above}{name}."))
+        else:
+            cells[above + name] = json.dumps(value)
     return cells
 
 

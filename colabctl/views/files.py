@@ -1,7 +1,7 @@
 """Writes files for the user, and replaces only those that colabctl wrote."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -43,7 +43,8 @@ def begins_with(text: str) -> Callable[[bytes], bool]:
 def mark_database(file: Path) -> None:
     """Mark an SQLite database as ours; a later change to it invalidates the mark."""
     with closing(sqlite3.connect(file, isolation_level=None)) as database:
-        changes = int.from_bytes(file.read_bytes()[24:28])
+        with file.open("rb") as header:
+            changes = int.from_bytes(header.read(28)[24:])
         database.execute("BEGIN")
         database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {changes + 1}")  # this is a change, too
@@ -60,8 +61,11 @@ def is_our_database(start: bytes) -> bool:
     return marked and start[60:64] == start[24:28]
 
 
-def write(file: Path, data: bytes) -> None:
-    """Write a file completely or not at all; raise UserError if it cannot be written."""
+def write(file: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write a file completely or not at all; raise UserError if it cannot be written.
+
+    `data` is the content, whole or in pieces.
+    """
     try:
         write_whole(file, data)
     except OSError as error:

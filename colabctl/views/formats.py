@@ -1,14 +1,12 @@
 """Writes results as csv, json, jsonl, sqlite or parquet."""
 
 import csv
-import io
 import json
 import re
 import sqlite3
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from colabctl.views.columns import cell
 from colabctl.views.results import FIXED, Result, as_json, table
 
 _OUR_JSON = re.compile(rb'(\[\s*)?\{\s*"task": "t\d+",\s*"index": \d')
+_PIECE = 1 << 20  # bytes that are copied at once
 _BY_EXTENSION = {
     ".csv": "csv",
     ".json": "json",
@@ -44,22 +43,34 @@ def format_of(file: Path) -> str:
         ) from None
 
 
-def as_text(rows: Sequence[Result], form: str) -> str:
-    """Return results as csv, json (a list of objects) or jsonl (one object per line)."""
+def as_text(rows: Collection[Result], form: str) -> Iterator[str]:
+    """Yield results as csv, json (a list of objects) or jsonl (one object per line), in pieces."""
     if form == "csv":
-        columns, lines = table(rows)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(map(cell, columns))
-        writer.writerows(map(cell, line) for line in lines)
-        return text.getvalue()
-    objects = [as_json(asdict(row)) for row in rows]
-    if form == "json":
-        return json.dumps(objects, indent=1) + "\n"
-    return "".join(json.dumps(line) + "\n" for line in objects)
+        titles, lines = table(rows)
+        line = csv.writer(Echo(), lineterminator="\n").writerow  # returns what write returns
+        yield line(map(cell, titles))
+        yield from (line(map(cell, each)) for each in lines)
+        return
+    objects = (as_json(vars(row)) for row in rows)
+    if form == "jsonl":
+        yield from (json.dumps(each) + "\n" for each in objects)
+        return
+    separator = "[\n "
+    for each in objects:
+        yield separator + json.dumps(each, indent=1).replace("\n", "\n ")
+        separator = ",\n "
+    yield "[]\n" if separator.startswith("[") else "\n]\n"
 
 
-def write(rows: Sequence[Result], file: Path, form: str, *, replace: bool = False) -> None:
+class Echo:
+    """A file whose write returns the text, as csv.writer passes that on."""
+
+    def write(self, text: str) -> str:
+        """Return the text."""
+        return text
+
+
+def write(rows: Collection[Result], file: Path, form: str, *, replace: bool = False) -> None:
     """Write results to a file, completely or not at all.
 
     An existing file is replaced only if colabctl wrote results to it, or with `replace`. Raises
@@ -69,29 +80,31 @@ def write(rows: Sequence[Result], file: Path, form: str, *, replace: bool = Fals
         what = "does not hold results from colabctl"
         files.refuse_foreign(file, partial(_is_ours, file, form), what)
     if form in TEXT_FORMATS:
-        data = as_text(rows, form).encode()
-    else:
-        with tempfile.TemporaryDirectory(prefix="colabctl-results-") as scratch:
-            binary = Path(scratch) / "results"
-            _WRITERS[form](rows, binary)
-            data = binary.read_bytes()
-    files.write(file, data)
+        files.write(file, (text.encode() for text in as_text(rows, form)))
+        return
+    with tempfile.TemporaryDirectory(prefix="colabctl-results-") as scratch:
+        binary = Path(scratch) / "results"
+        _WRITERS[form](rows, binary)
+        with binary.open("rb") as data:
+            files.write(file, iter(partial(data.read, _PIECE), b""))
 
 
-def _sqlite(rows: Sequence[Result], file: Path) -> None:
-    columns, lines = table(rows)
-    quoted = ['"' + name.replace('"', '""') + '"' for name in columns]
+def _sqlite(rows: Collection[Result], file: Path) -> None:
+    titles, lines = table(rows)
+    quoted = ['"' + name.replace('"', '""') + '"' for name in titles]
     with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode = OFF")  # the file is new, and ours alone
+        database.execute("PRAGMA synchronous = OFF")
         try:
             database.execute(f"CREATE TABLE results ({', '.join(quoted)}, PRIMARY KEY (task))")
         except sqlite3.OperationalError as error:  # 2,000 columns are the usual limit
             raise UserError(
-                f"SQLite cannot store {len(columns):,} columns ({error}); use jsonl, csv or parquet"
+                f"SQLite cannot store {len(titles):,} columns ({error}); use jsonl, csv or parquet"
             ) from None
-        marks = ", ".join("?" * len(columns))
+        marks = ", ".join("?" * len(titles))
         database.executemany(
             f"INSERT INTO results VALUES ({marks})",  # noqa: S608 - question marks only
-            ([_cell(value) for value in line] for line in lines),
+            ([_cell(value) if type(value) is int else value for value in line] for line in lines),
         )
         database.commit()
     files.mark_database(file)
@@ -104,7 +117,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _parquet(rows: Sequence[Result], file: Path) -> None:
+def _parquet(rows: Collection[Result], file: Path) -> None:
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         from pyarrow import parquet  # noqa: PLC0415
@@ -112,10 +125,11 @@ def _parquet(rows: Sequence[Result], file: Path) -> None:
         raise UserError(
             "parquet needs pyarrow: pip install pyarrow, or use csv, json, jsonl or sqlite"
         ) from None
-    columns, lines = table(rows)
+    titles, lines = table(rows)
     data = {}
-    for number, name in enumerate(columns):
-        values = [_cell(line[number]) for line in lines]
+    by_column = list(zip(*lines, strict=True)) or [()] * len(titles)
+    for name, column in zip(titles, by_column, strict=True):
+        values = list(map(_cell, column))
         kinds = {type(value) for value in values if value is not None}
         if len(kinds) > 1 and not kinds <= {int, float}:  # a column has one type
             values = [None if value is None else str(value) for value in values]
@@ -125,7 +139,7 @@ def _parquet(rows: Sequence[Result], file: Path) -> None:
     parquet.write_table(pa.table(data), file)
 
 
-_WRITERS: dict[str, Callable[[Sequence[Result], Path], None]] = {
+_WRITERS: dict[str, Callable[[Collection[Result], Path], None]] = {
     "sqlite": _sqlite,
     "parquet": _parquet,
 }

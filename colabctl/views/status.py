@@ -1,13 +1,12 @@
 """The status of a sweep: counts, workers, rate, time left, the best task so far, failures."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
 from typing import Any
 
 from colabctl.ledger import (
-    Event,
     Ledger,
     Plan,
     SweepState,
@@ -17,8 +16,8 @@ from colabctl.ledger import (
     params_of,
     task_name,
 )
-from colabctl.views.best import done_metrics, ranked, unreported
-from colabctl.views.task_status import held_tasks, statuses
+from colabctl.views import task_status
+from colabctl.views.best import best, unreported
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _RECENT = 100  # outcomes that determine the rate
@@ -85,8 +84,8 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
     """Return the status of a sweep from its ledger, as far as that has been read."""
     state = ledger.state
     now = ledger.clock.now()
-    counts = Counter(statuses(state, now))
-    held = held_tasks(state, now)
+    counts = task_status.counts(state, now)
+    held = task_status.held_tasks(state, now)
     rate = _rate(state, now)
     left = state.total - state.finished
     return Status(
@@ -103,7 +102,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
         duplicates=state.duplicates,
         rate=rate,
         seconds_left=left / rate if rate and left and counts["running"] else None,
-        best=best(plan, state, tasks),
+        best=best_task(plan, state, tasks),
         workers=[
             _worker(writer, held.get(writer.name, []), now)
             for writer in sorted(state.writers.values(), key=lambda writer: writer.name)
@@ -149,19 +148,22 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
 
 
 def _rate(state: SweepState, now: float) -> float | None:
-    dates = (task.event.t for task in state.tasks if task.event is not None)
-    ends = sorted(t for t in dates if t <= now)[-_RECENT:]  # later ones are of wrong clocks
-    if len(ends) < 2 or not any(writer.lives_at(now) for writer in state.writers.values()):
+    if not any(writer.lives_at(now) for writer in state.writers.values()):
         return None
-    return len(ends) / max(now - ends[0], 1e-3)
+    times = state.log.times
+    dates = (times[number] for number in state.columns.outcome_numbers())
+    ends = nlargest(_RECENT, (t for t in dates if t <= now))  # later ones are of wrong clocks
+    if len(ends) < 2:
+        return None
+    return len(ends) / max(now - ends[-1], 1e-3)
 
 
-def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | None:
+def best_task(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | None:
     """Return the done task with the best value of the sweep's metric, the first of several."""
-    ranking = ranked(plan, done_metrics(state))
-    if not ranking:
+    first = best(plan, state)
+    if first is None:
         return None
-    index, value = ranking[0]
+    index, value = first
     event = state.tasks[index].event
     assert event is not None
     return {
@@ -178,20 +180,17 @@ def best(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | No
 def _failures(state: SweepState) -> list[dict[str, Any]]:
     """Group the tasks whose last attempt failed by its error, where numbers do not count."""
     groups: dict[str, dict[str, Any]] = {}
-    for index, task in enumerate(state.tasks):
+    for index in sorted(state.others):  # a task that has failed is not simple
+        task = state.tasks[index]
         again = task.status in ("open", "held") and task.failures > 0
         if task.status != "failed" and not again:
             continue
-        error = _last_failure(state, index).outcome.error if again else task.outcome.error
+        error = state.failures_of(index)[-1].outcome.error if again else task.outcome.error
         new = {"error": error, "tasks": 0, "to_retry": 0}
         group = groups.setdefault(_NUMBER.sub("#", error), new)
         group["tasks"] += 1
         group["to_retry"] += again
     return sorted(groups.values(), key=lambda group: -int(group["tasks"]))
-
-
-def _last_failure(state: SweepState, index: int) -> Event:
-    return [event for event in state.events_of(index) if event.kind == "failed"][-1]
 
 
 @dataclass(frozen=True)
@@ -208,10 +207,10 @@ class Failure:
 def last_failures(state: SweepState) -> list[Failure]:
     """Return the last failure of each task that has failed and is not done or pruned since."""
     failures = []
-    for index, task in enumerate(state.tasks):
-        if task.status in ("done", "pruned"):
+    for index in sorted(state.others):
+        if state.columns.status(index) in ("done", "pruned"):
             continue
-        failed = [event for event in state.events_of(index) if event.kind == "failed"]
+        failed = state.failures_of(index)
         if failed:
             writer, last = failed[-1].writer, failed[-1].outcome
             failures.append(

@@ -1,6 +1,10 @@
 """The status of each task of a sweep at one moment."""
 
-from colabctl.ledger import SweepState
+from collections import Counter
+
+from colabctl.ledger import STATUSES, Status, SweepState
+
+_FINISHED: tuple[Status, ...] = ("done", "pruned", "failed")
 
 
 def held_tasks(state: SweepState, now: float) -> dict[str, list[int]]:
@@ -12,7 +16,25 @@ def held_tasks(state: SweepState, now: float) -> dict[str, list[int]]:
     return {
         name: sorted(indices - lapsed, key=lambda index: (state.tasks[index].held_since, index))
         for name, indices in state.held.items()
+        if indices
     }
+
+
+def counts(state: SweepState, now: float) -> Counter[str]:
+    """Return how many tasks have each of the statuses that `statuses` returns."""
+    finished: Counter[str] = Counter({status: state.counts[status] for status in _FINISHED})
+    waiting = state.total - finished.total()
+    for name, indices in held_tasks(state, now).items():
+        running = min(len(indices), state.writers[name].jobs)
+        finished["running"] += running
+        finished["claimed"] += len(indices) - running
+        waiting -= len(indices)
+    finished[_waiting(state)] += waiting
+    return finished
+
+
+def _waiting(state: SweepState) -> str:
+    return "cancelled" if state.order == "stop" else "pending"
 
 
 def statuses(state: SweepState, now: float) -> list[str]:
@@ -22,8 +44,9 @@ def statuses(state: SweepState, now: float) -> list[str]:
     jobs are running; the rest are claimed. All others are pending, or cancelled if the sweep was
     stopped.
     """
-    waiting = "cancelled" if state.order == "stop" else "pending"
-    statuses: list[str] = [task.status if task.finished else waiting for task in state.tasks]
+    waiting = _waiting(state)
+    names = [status if status in _FINISHED else waiting for status in STATUSES]
+    statuses = [names[code] for code in state.columns.statuses]
     for name, indices in held_tasks(state, now).items():
         for rank, index in enumerate(indices):
             statuses[index] = "running" if rank < state.writers[name].jobs else "claimed"

@@ -16,7 +16,7 @@ def order(sweep: OpenSweep, member: str, kind: str) -> None:
     sweep.ledger.refresh()
     state = sweep.ledger.state
     parts: dict[str, Any] = {"member": member}
-    if current := {event.writer: event.n for event in state.current_orders()}:
+    if current := {event.writer: event.n for event in state.orders.current()}:
         parts["after"] = current
     if kind == "resume" and state.reached_target:
         parts["beyond_target"] = True
@@ -29,11 +29,7 @@ def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = No
     Raises UserError for a task that has not failed.
     """
     sweep.ledger.refresh()
-    failed = {
-        task_name(index): index
-        for index, task in enumerate(sweep.ledger.state.tasks)
-        if task.status == "failed"
-    }
+    failed = {task_name(index): index for index in sweep.ledger.state.columns.having("failed")}
     for name in names or ():
         if name not in failed:
             near = nearest(name, failed)

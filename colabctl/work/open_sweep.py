@@ -6,20 +6,38 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colabctl.code.frozen import Code, changed, fetch
 from colabctl.declared_tasks import DeclaredTasks
 from colabctl.errors import UserError
-from colabctl.ledger import Claim, Ledger, Plan, TaskFiles, open_ledger, task_name
+from colabctl.ledger import (
+    Claim,
+    Ledger,
+    Plan,
+    TaskFiles,
+    cache_of,
+    open_ledger,
+    task_name,
+)
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.names import slug
-from colabctl.sweeps import check_links, find_sweep, plan_of, run_folders, whole_of
+from colabctl.sweeps import (
+    check_links,
+    find_sweep,
+    journal_folders,
+    plan_of,
+    run_folders,
+    whole_of,
+)
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.work.tuner import Tuner
+
+if TYPE_CHECKING:
+    from colabctl.work.tuner import Tuner
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,12 @@ class OpenSweep:
         """Open the sweep in a folder; raise UserError if its plan cannot be read."""
         check_links(root, layout)
         plan = plan_of(layout)
-        ledger = open_ledger(layout.journal, plan)
+        ledger = open_ledger(
+            layout.journal,
+            plan,
+            cache=cache_of(layout.journal, plan),
+            find=partial(journal_folders, layout, plan),
+        )
         files = whole_of(layout, plan) if layout.twins else layout
         declared = DeclaredTasks(files, plan)
         tasks = TaskFiles(files.task_file, plan, declared.expand)
@@ -78,8 +101,10 @@ class OpenSweep:
         except (UserError, OSError):
             return []  # damaged, or it has not arrived yet: workers report that
 
-    def tuner(self) -> Tuner:
+    def tuner(self) -> "Tuner":
         """Return a tuner of the sweep, for one worker."""
+        from colabctl.work.tuner import Tuner  # noqa: PLC0415 - only workers need it
+
         return Tuner(
             self.plan,
             self.ledger.state,
@@ -91,12 +116,14 @@ class OpenSweep:
         """Return the declared parameters of a task; {} for one that must not run."""
         return {} if self.tasks.fault(index) else self.tasks.params(index)
 
-    def refused(self, claims: Sequence[Claim], tuner: Tuner) -> dict[int, str]:
+    def refused(self, claims: Sequence[Claim], tuner: "Tuner") -> dict[int, str]:
         """Return, of claimed tasks, those whose parameters are not what was declared, and why."""
         faults = ((index, self.tasks.fault(index) or tuner.fault(index)) for index, _ in claims)
         return {index: fault for index, fault in faults if fault is not None}
 
-    def assignments(self, claims: Sequence[Claim], me: Identity, tuner: Tuner) -> list[Assignment]:
+    def assignments(
+        self, claims: Sequence[Claim], me: Identity, tuner: "Tuner"
+    ) -> list[Assignment]:
         """Return the assignments of claimed tasks: what a process needs to run them."""
         folder = self.layout.attempts(me.name)
         return [

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState, task_name
+from colabctl.ledger import Plan, SweepState, proposal_of, reports_of, task_name
 
 if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
     from colabctl.search.learn.axes import Level
@@ -88,7 +88,7 @@ class Tuner:
             if self._declared(index) is not None:
                 continue
             cell, number = self._place(index)
-            earlier = self._state.proposal(index)
+            earlier = proposal_of(self._state, index)
             # A task that runs again keeps its parameters, if they are what the sweep can propose.
             if earlier is not None and self._level(cell).holds(earlier.params):
                 proposed[index] = earlier.params
@@ -106,7 +106,7 @@ class Tuner:
         declared = self._declared(index)
         if declared is not None:
             return declared
-        proposal = self._state.proposal(index)
+        proposal = proposal_of(self._state, index)
         if self._plan.method == "optuna":
             cell, _ = self._place(index)
             return {**(proposal.params if proposal else {}), **self._cell_values(cell)}
@@ -125,7 +125,7 @@ class Tuner:
         """
         if self._plan.method != "bayes" or self._declared(index) is not None:
             return None
-        proposal, (cell, _) = self._state.proposal(index), self._place(index)
+        proposal, (cell, _) = proposal_of(self._state, index), self._place(index)
         if proposal is None or self._level(cell).holds(proposal.params):
             return None
         return (
@@ -219,7 +219,7 @@ class Tuner:
         from colabctl.search.learn.trials import Trial  # noqa: PLC0415 - as above
 
         plan, task = self._plan, self._state.tasks[index]
-        proposal = self._state.proposal(index) if self.proposes else None
+        proposal = proposal_of(self._state, index) if self.proposes else None
         if proposal is None and plan.method == "bayes":
             return None  # its outcome has arrived before its parameters
         status: State = "running"
@@ -231,7 +231,7 @@ class Tuner:
             plan.value_of(task.outcome.metrics) if status in ("done", "pruned") else None,
             tuple(
                 (step, value)
-                for step, values in self._state.reports_of(index)
+                for step, values in reports_of(self._state, index)
                 if (value := plan.number_of(values)) is not None
             ),
             proposal.distributions if proposal else None,

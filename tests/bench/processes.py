@@ -19,6 +19,7 @@ class Finished:
     seconds: float  # wall clock, from starting the first to the exit of the last
     peak: int  # bytes: the largest resident set of any one process, its own children included
     outputs: tuple[str, ...]  # standard output of each
+    cpu: float = 0.0  # seconds of all processes together
 
 
 def together(commands: Sequence[Sequence[str]]) -> Finished:
@@ -37,10 +38,11 @@ def together(commands: Sequence[Sequence[str]]) -> Finished:
             subprocess.Popen(command, stdout=out, stderr=err, env=environment)
             for command, out, err in zip(commands, files, errors, strict=True)
         ]
-        peak = 0
+        peak, cpu = 0, 0.0
         for process in processes:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
+            cpu += usage.ru_utime + usage.ru_stime
             peak = max(peak, usage.ru_maxrss * MAXRSS_UNIT)
         seconds = time.perf_counter() - start
         for file in (*files, *errors):
@@ -49,7 +51,7 @@ def together(commands: Sequence[Sequence[str]]) -> Finished:
             if process.returncode:
                 said = error.read()[-2000:]
                 raise RuntimeError(f"{process.args!r} exited {process.returncode}:\n{said}")
-        return Finished(seconds, peak, tuple(file.read() for file in files))
+        return Finished(seconds, peak, tuple(file.read() for file in files), cpu)
 
 
 def output(command: Sequence[str]) -> str:

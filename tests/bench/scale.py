@@ -1,17 +1,26 @@
 """What many tasks and large declarations cost, each beside its target.
 
-    python -m tests.bench.scale [--repeats 7] [--folder DISK]
+    python -m tests.bench.scale [--repeats 7] [--folder DISK] [--tasks 100000 [1000000 ...]]
 
-Every figure is a median of the repeats. Linux and macOS: peak memory is the kernel's own count.
+Finished sweeps are made by tests/bench/finished.py. The floor of reading one is json.loads of all
+lines of its journals. Every figure is a median of the repeats. Linux and macOS: peak memory is the kernel's own count.
 """
 
 import argparse
+import json
+import os
+import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from colabctl.ledger import TaskFiles, cache_of, open_ledger, read_plan
+from colabctl.views.status import status as status_of
 from tests.bench.figures import print_figures
+from tests.bench.finished import finish
 from tests.bench.processes import Finished, together
 from tests.bench.throughput import Sample, measure
 from tests.bench.tools import COLABCTL, colabctl, prepare_project
@@ -92,13 +101,84 @@ def large_grid(folder: Path, repeats: int) -> list[Row]:
     ]
 
 
+def finished_tasks(folder: Path, repeats: int, tasks: int) -> list[Row]:
+    """Measure commands on a sweep with many finished tasks: CPU time and memory."""
+    large = tasks > 100_000
+    first, later, watched, exported, floors = [], [], [], [], []
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=folder) as scratch:
+        place = Path(scratch)
+        os.environ["XDG_CACHE_HOME"] = str(place / "cache")
+        new = 100 * repeats
+        maker = [sys.executable, "-m", "tests.bench.finished", scratch, str(tasks)]
+        run([*maker, "--but", str(new)])
+        sweep = place / "project" / "sweeps" / "noop"
+        status = colabctl(place, "status", "noop", "--json")
+        for number in range(repeats):
+            shutil.rmtree(place / "cache", ignore_errors=True)
+            first.append(run(status))
+            later.append(run(status))
+            floors.append(_floor(sweep / "journal"))
+            watched.append(
+                _refresh(sweep, range(tasks - new + 100 * number, tasks - new + 100 * (number + 1)))
+            )
+            database = str(place / "results.sqlite")
+            exported.append(run(colabctl(place, "results", "noop", "-o", database, "--force")))
+    cpu, peak = [each.cpu for each in first], max(each.peak for each in (*first, *later)) / 1e6
+    title = f"{tasks:,} finished tasks"
+    return [
+        (f"{title}: json.loads of all lines, the floor", f"{median(floors):.2f} s", ""),
+        (f"{title}: first status, CPU", f"{median(cpu):.2f} s", "15 s" if large else "3 s"),
+        (
+            f"{title}: next status, CPU",
+            f"{median(each.cpu for each in later):.2f} s",
+            "1 s" if large else "0.5 s",
+        ),
+        (f"{title}: status, peak memory", f"{peak:,.0f} MB", "1,000 MB" if large else "400 MB"),
+        (f"{title}: refresh after 100 more", f"{median(watched):.3f} s", "" if large else "0.1 s"),
+        (
+            f"{title}: results -o x.sqlite, CPU",
+            f"{median(each.cpu for each in exported):.2f} s",
+            "" if large else "5 s",
+        ),
+        (
+            f"{title}: results, peak memory",
+            f"{max(each.peak for each in exported) / 1e6:,.0f} MB",
+            "" if large else "400 MB",
+        ),
+    ]
+
+
+def _floor(journals: Path) -> float:
+    began = time.process_time()
+    for file in journals.glob("*/events.jsonl"):
+        for line in file.read_bytes().splitlines():
+            json.loads(line)
+    return time.process_time() - began
+
+
+def _refresh(sweep: Path, tasks: Sequence[int]) -> float:
+    """Return the seconds of CPU for one more look, as with --watch, after `tasks` were finished."""
+    plan = read_plan(sweep / "plan.json")
+    seen = open_ledger(sweep / "journal", plan, cache=cache_of(sweep / "journal", plan))
+    files = TaskFiles(lambda number: sweep / "tasks" / f"{number:05d}.jsonl", plan)
+    seen.refresh()
+    status_of(plan, seen, files)
+    finish(sweep, tasks, f"more{tasks[0]}")
+    began = time.process_time()
+    seen.refresh()
+    status_of(plan, seen, files)
+    return time.process_time() - began
+
+
 def main() -> None:
     """Measure everything and print one table."""
     parser = argparse.ArgumentParser(description="Figures of size, each beside its target.")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
+    parser.add_argument("--tasks", type=int, nargs="*", default=[100_000])
     asked = parser.parse_args()
     rows = [
+        *(row for n in asked.tasks for row in finished_tasks(asked.folder, asked.repeats, n)),
         *large_grid(asked.folder, asked.repeats),
         *many_tasks(asked.folder, asked.repeats),
     ]

@@ -7,7 +7,7 @@ took     wall clock from starting the first worker process to the exit of the la
 share    ideal over took, start of the workers included
 running  the same from the first claim to the last outcome: the start and end left out
 CPU      seconds of CPU of all processes together, and how much of the machine that is
-claim    median and 95th percentile of the milliseconds that one claim took, by the workers
+load     of the machine before the start: what else runs on it takes time from the workers
 
 All tasks must have run exactly once.
 """

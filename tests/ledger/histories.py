@@ -14,19 +14,28 @@ _indices = st.integers(0, TOTAL - 1)
 _writers = st.sampled_from(WRITERS)
 _starts = st.sampled_from([2e9, 2e9, 2e9, EARLIEST, LATEST - 3000])
 _steps = st.one_of(st.integers(0, 90), st.sampled_from([-3e9, -7200, 7200, 3e9]))
+_metrics = st.sampled_from([{}, {"loss": 0.5}, {"loss": -1}, {"loss": None}, {"loss": "low"}])
+_KINDS = (
+    "claim", "claim", "outcome", "outcome", "released", "heartbeat", "retry", "report", "pause",
+    "resume", "end",
+)  # fmt: skip
 _outcome = st.sampled_from(["done", "pruned", "failed"])
 
 
 @st.composite
 def _entry(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    kind = draw(
-        st.sampled_from(["claim", "claim", "outcome", "released", "heartbeat", "retry", "end"])
-    )
+    kind = draw(st.sampled_from(_KINDS))
     if kind == "outcome":
-        parts = {"task": draw(_indices), "attempt": 1, "seconds": 1.0, "metrics": {}}
+        parts = {"task": draw(_indices), "attempt": 1, "seconds": 1.0, "metrics": draw(_metrics)}
         return draw(_outcome), parts
     if kind == "claim":
-        return "claim", {"tasks": [[draw(_indices), 1]]}
+        tasks = draw(st.lists(_indices, min_size=1, max_size=TOTAL, unique=True))
+        parts = {"tasks": [[index, 1] for index in tasks]}
+        if draw(st.booleans()):
+            parts["params"] = {str(tasks[0]): {"x": draw(st.integers(0, 9))}}
+        return "claim", parts
+    if kind == "report":
+        return kind, {"task": draw(_indices), "attempt": 1, "reports": [[0, draw(_metrics)]]}
     if kind in ("released", "retry"):
         return kind, {"tasks": [draw(_indices)]}
     return kind, {}

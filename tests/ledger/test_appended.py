@@ -37,6 +37,10 @@ def write(journals: AppendedJournals, name: str, *kinds: str) -> list[Event]:
     return dated
 
 
+def new(journals: AppendedJournals, skip: str = "") -> list[Event]:
+    return [event for event, _ in journals.new_events(skip)]
+
+
 def kinds(events: list[Event]) -> list[tuple[str, int, str]]:
     return [(event.writer, event.n, event.kind) for event in events]
 
@@ -45,13 +49,13 @@ def test_an_event_is_read_once_with_its_writer_and_number(
     journals: AppendedJournals,
 ) -> None:
     write(journals, "ana", "heartbeat", "pause")
-    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat"), ("ana", 1, "pause")]
-    assert journals.new_events(skip="") == []
+    assert kinds(new(journals)) == [("ana", 0, "heartbeat"), ("ana", 1, "pause")]
+    assert new(journals) == []
 
 
 def test_the_skipped_journal_is_not_read(journals: AppendedJournals) -> None:
     write(journals, "ana", "heartbeat")
-    assert journals.new_events(skip="ana") == []
+    assert new(journals, skip="ana") == []
 
 
 def test_a_line_without_its_newline_has_not_arrived_yet(
@@ -61,9 +65,9 @@ def test_a_line_without_its_newline_has_not_arrived_yet(
     file = tmp_path / "ana" / "events.jsonl"
     content = file.read_bytes()
     file.write_bytes(content[:-5])
-    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat")]
+    assert kinds(new(journals)) == [("ana", 0, "heartbeat")]
     file.write_bytes(content)
-    assert kinds(journals.new_events(skip="")) == [("ana", 1, "pause")]
+    assert kinds(new(journals)) == [("ana", 1, "pause")]
 
 
 def test_a_damaged_line_is_named_with_its_file_and_the_other_lines_count(
@@ -74,7 +78,7 @@ def test_a_damaged_line_is_named_with_its_file_and_the_other_lines_count(
     lines = file.read_bytes().splitlines(keepends=True)
     lines[1] = b'{"n":1,"t":17\0\0\0\n'
     file.write_bytes(b"".join(lines))
-    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat"), ("ana", 2, "pause")]
+    assert kinds(new(journals)) == [("ana", 0, "heartbeat"), ("ana", 2, "pause")]
     assert journals.damage[0][:2] == (file, 2)
     assert "is damaged" in str(journals.damage[0])
 
@@ -109,7 +113,7 @@ def test_a_line_that_is_not_an_event_is_damage_and_never_a_crash(
 ) -> None:
     (tmp_path / "eve").mkdir()
     (tmp_path / "eve" / "events.jsonl").write_text(line + "\n")
-    assert journals.new_events(skip="") == []
+    assert new(journals) == []
     assert len(journals.damage) == 1
 
 
@@ -121,13 +125,13 @@ def test_a_journal_of_nothing_but_damage_is_named_once_and_left_in_the_middle(
     file = tmp_path / "eve" / "events.jsonl"
     file.parent.mkdir()
     file.write_bytes((line + b"\n") * 3 * MOST_DAMAGE)
-    assert kinds(journals.new_events(skip="")) == [("ana", 0, "heartbeat")]
+    assert kinds(new(journals)) == [("ana", 0, "heartbeat")]
     [damage] = journals.damage
     assert damage[:2] == (file, 1)
     assert str(damage).endswith("and so are 9,999 more; the rest of the file is not read")
     with file.open("ab") as stream:
         stream.write(line + b"\n")
-    assert journals.new_events(skip="") == []
+    assert new(journals) == []
     assert journals.damage == [damage]
 
 
@@ -139,7 +143,7 @@ def test_a_line_that_is_longer_than_any_event_ends_its_journal(
     with file.open("ab") as stream:
         stream.write(b"x" * (LONGEST_LINE + 1))
     for _ in range(2):
-        journals.new_events(skip="")
+        new(journals)
         assert "line 2 is damaged (longer than 64 MB" in str(*journals.damage)
 
 
@@ -148,7 +152,7 @@ def test_metrics_that_no_reader_would_take_fail_their_task(journals: AppendedJou
     metrics = {"text": "x" * LONGEST_LINE}
     journal.append([("done", {"task": 1, "attempt": 2, "seconds": 0.5, "metrics": metrics})])
     journal.flush()
-    [event] = journals.new_events(skip="")
+    [event] = new(journals)
     assert (event.kind, event.outcome.attempt) == ("failed", 2)
     assert event.outcome.error.startswith("its metrics take more than 64 MB")
 
@@ -158,14 +162,14 @@ def test_a_journal_whose_name_cannot_be_a_writers_is_not_read(
     journals: AppendedJournals, name: str
 ) -> None:
     write(journals, name, "heartbeat")
-    assert journals.new_events(skip="") == []
+    assert new(journals) == []
 
 
 def test_a_journal_without_its_file_yet_is_empty(
     journals: AppendedJournals, tmp_path: Path
 ) -> None:
     (tmp_path / "ana").mkdir()
-    assert journals.new_events(skip="") == []
+    assert new(journals) == []
 
 
 class Full(AppendedStore):
@@ -195,12 +199,12 @@ def test_after_a_full_disk_the_journal_continues_without_a_gap(
     journal.append([("heartbeat", {}), ("pause", {})])
     with pytest.raises(OSError, match="No space"):
         journal.flush()
-    journals.new_events(skip="")
+    new(journals)
     store.room = 10_000
     journal.append([("resume", {})])
     journal.flush()
     fresh = AppendedJournals(tmp_path, total=10)
-    assert [event.kind for event in fresh.new_events(skip="")] == ["heartbeat", "pause", "resume"]
+    assert [event.kind for event in new(fresh)] == ["heartbeat", "pause", "resume"]
     assert fresh.damage == []
 
 
@@ -244,14 +248,14 @@ def files_of_at_most(size: int) -> Iterator[None]:
 def test_a_folder_of_journals_that_someone_deleted_is_not_waited_for(tmp_path: Path) -> None:
     journals = AppendedJournals(tmp_path / "journal", total=10)
     with pytest.raises(OSError, match="is missing; it holds the results") as deleted:
-        journals.new_events(skip="")
+        new(journals)
     assert fault_of(deleted.value) == "lasting"
 
 
 def test_a_sweep_that_is_out_of_sight_may_come_back(tmp_path: Path) -> None:
     journals = AppendedJournals(tmp_path / "sweep" / "journal", total=10)
     with pytest.raises(FileNotFoundError) as unseen:
-        journals.new_events(skip="")
+        new(journals)
     assert fault_of(unseen.value) == "passing"
 
 
@@ -272,4 +276,4 @@ def test_infinity_and_odd_text_come_back_unchanged(
     journal = writer(journals, "ana")
     journal.append([("done", {"task": 1, "attempt": 1, "seconds": 0.5, "metrics": metrics})])
     journal.flush()
-    assert journals.new_events(skip="")[0].body["metrics"] == metrics
+    assert new(journals)[0].body["metrics"] == metrics

@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from hypothesis import given
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 
 from colabctl.ledger.appended import AppendedJournals
 from colabctl.ledger.choice import choose, choose_lapsed
-from colabctl.ledger.events import Event, encode
+from colabctl.ledger.events import PROGRESS_KINDS, Event, encode
 from colabctl.ledger.sweep_state import SweepState
+from colabctl.ledger.task_state import fold
 from tests.ledger.histories import LEASE, TOTAL, histories
 
 
@@ -25,7 +27,7 @@ def picture(state: SweepState) -> object:
     """Everything that readers ask of a state."""
     now = 2e9 + 200
     return (
-        state.tasks,
+        list(state.tasks),
         sorted(state.open),
         {writer: held for writer, held in state.held.items() if held},
         {status: count for status, count in state.counts.items() if count},
@@ -43,6 +45,31 @@ def test_any_order_and_any_batches_of_events_give_the_same_state(
     shuffled = list(history)
     rng.shuffle(shuffled)
     assert picture(read(shuffled, batches)) == picture(read(history))
+
+
+@given(histories(), st.randoms(use_true_random=False), st.integers(1, 5))
+def test_the_state_of_a_task_is_the_fold_of_its_events(
+    history: list[Event], rng: random.Random, batches: int
+) -> None:
+    rng.shuffle(history)
+    state = read(history, batches)
+    expected = [
+        fold([event for event in history if index in decided_by(event)], max_retries=1)
+        for index in range(TOTAL)
+    ]
+    assert list(state.tasks) == expected
+    statuses = [task.status for task in expected]
+    assert [state.columns.status(index) for index in range(TOTAL)] == statuses
+    assert {status: n for status, n in state.counts.items() if n} == dict(Counter(statuses))
+    assert sorted(state.open) == [n for n, status in enumerate(statuses) if status == "open"]
+    held = {(name, index) for name, indices in state.held.items() for index in indices}
+    assert held == {(t.holder, n) for n, t in enumerate(expected) if t.status == "held"}
+    assert state.duplicates == sum(task.duplicates for task in expected)
+
+
+def decided_by(event: Event) -> list[int]:
+    """Return the tasks whose state an event is part of."""
+    return [] if event.kind in PROGRESS_KINDS else event.tasks()
 
 
 @given(histories(), st.randoms(use_true_random=False))
@@ -98,6 +125,6 @@ def test_a_torn_last_line_has_not_arrived_yet_and_is_not_damage(
                 file.parent.mkdir(exist_ok=True)
                 size = data.draw(st.integers(0, len(content))) if torn else len(content)
                 file.write_bytes(content[:size])
-            events += journals.new_events(skip="")
+            events += [event for event, _ in journals.new_events(skip="")]
         assert journals.damage == []
         assert picture(read(events)) == picture(read(history))

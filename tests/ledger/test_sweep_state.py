@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from colabctl.ledger.attempts import proposal_of, reports_of
 from colabctl.ledger.events import Event, check
 from colabctl.ledger.sweep_state import SweepState
 
@@ -49,7 +50,7 @@ def params(events: list[Event]) -> Any:
         folded = state([])
         for each in shuffled:
             folded.add([each])
-        proposals.append(folded.proposal(0))
+        proposals.append(proposal_of(folded, 0))
     assert all(proposal == proposals[0] for proposal in proposals)
     return proposals[0].params if proposals[0] else None
 
@@ -83,7 +84,7 @@ def test_the_suggestions_of_an_objective_are_merged_for_each_attempt() -> None:
     assert params(first) == {"x": 1, "y": 2}
     second = [failed(3, "a"), claim(4, "b", attempt=2), suggested(5, "b", 2, x=1, y=3)]
     assert params([*first, *second, done(6, "b", attempt=2)]) == {"x": 1, "y": 3}
-    assert state(first).proposal(0).distributions == {  # type: ignore[union-attr]
+    assert proposal_of(state(first), 0).distributions == {  # type: ignore[union-attr]
         "x": {"name": "IntDistribution"},
         "y": {"name": "IntDistribution"},
     }
@@ -91,7 +92,7 @@ def test_the_suggestions_of_an_objective_are_merged_for_each_attempt() -> None:
 
 def test_the_reports_of_a_task_are_those_of_the_attempt_that_counts() -> None:
     def losses(*events: Event) -> list[float]:
-        return [values["loss"] for _, values in state(list(events)).reports_of(0)]
+        return [values["loss"] for _, values in reports_of(state(list(events)), 0)]
 
     first = claim(0, "a"), report(1, "a", 0.9, 0.8), report(2, "a", 0.7)
     assert losses(*first) == [0.9, 0.8, 0.7]

@@ -56,11 +56,11 @@ def run(
     simulated.run(longest)
     simulated.world.deliver()
     simulated.reader.refresh()
-    seen = simulated.reader.state.tasks
+    seen = list(simulated.reader.state.tasks)
     for machine in simulated.machines:
         if machine.alive:
             machine.ledger.refresh()
-            assert machine.ledger.state.tasks == seen, "two readers disagree"
+            assert list(machine.ledger.state.tasks) == seen, "two readers disagree"
     check_releases(simulated, {f"m{machine.number}" for machine in wrong})
     return seen
 

@@ -2,10 +2,12 @@
 
 import math
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from colabctl.ledger.events import Event, check, parse
-from colabctl.ledger.journal import Damage
+from colabctl.ledger.journal import Damage, Read
 
 START = 1.7e9  # wall clock at the beginning
 
@@ -33,9 +35,14 @@ class File:
     """One flush of one writer; from `uploaded` on, it survives the death of its machine."""
 
     machine: int
-    events: list[Event]
+    arrived: list[Read]
     uploaded: float
     arrival: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def events(self) -> list[Event]:
+        """The events in the file."""
+        return [event for event, _ in self.arrived]
 
 
 class World:
@@ -51,7 +58,11 @@ class World:
 
     def publish(self, machine: int, writer: str, lines: bytes) -> None:
         """Add a file, which arrives on each other machine at a different time."""
-        events = [check(body, writer, self.total) for body in parse(lines.split(b"\n")[:-1])]
+        split = lines.split(b"\n")[:-1]
+        events = [
+            (check(body, writer, self.total), line)
+            for line, body in zip(split, parse(split), strict=True)
+        ]
         delays = {
             other: self._delays.draw(self._rng)
             for other in range(self.machines)
@@ -105,13 +116,19 @@ class View:
         """Return the store of a new journal."""
         return Store(self._world, self._machine, name)
 
-    def new_events(self, skip: str) -> list[Event]:
-        """Return the events in files that have arrived since the last call."""
-        events: list[Event] = []
+    def position(self) -> dict[str, Any]:
+        """Return nothing: simulated machines keep nothing between processes."""
+        return {}
+
+    def resume(self, position: dict[str, Any]) -> bool:
+        """Return False, as for journals that do not fit."""
+        return False
+
+    def new_events(self, skip: str) -> Iterator[Read]:
+        """Yield the events in files that have arrived since the last call."""
         for file in self._world.files:
             if id(file) in self._read or file.machine == self._machine:
                 continue
             if file.arrival.get(self._machine, math.inf) <= self._world.now:
                 self._read.add(id(file))
-                events += file.events
-        return events
+                yield from file.arrived

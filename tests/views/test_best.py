@@ -1,12 +1,15 @@
 """The best results of a sweep, by value and by index."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from colabctl.ledger.plan import read_plan
-from colabctl.views.best import ranked
+from colabctl.ledger import Event, Ledger
+from colabctl.views.best import best
+from colabctl.views.best import best_first as ranked
+from colabctl.work.open_sweep import OpenSweep
 from tests.processes import Project
 
 SWEEP = "method: grid\nmetric: {{name: y, goal: {goal}}}\nparameters: {{x: {{value: 1}}}}\n"
@@ -22,5 +25,10 @@ def test_among_equal_values_the_first_is_best_and_only_numbers_have_a_rank(
     values: list[Any] = [1, 5.0, math.nan, -2.0, 1.0, "7", None, True]
     tasks = [*((n, {"y": value}) for n, value in enumerate(values)), (9, {"z": 0.0}), (10, {})]
     project.declare("s", SWEEP.format(goal=goal))
-    plan = read_plan(project.root / "sweeps/s/plan.json")
-    assert ranked(plan, tasks) == best_first
+    sweep = OpenSweep.named(project.config({}).layout, "s")
+    state = Ledger(sweep.ledger._journals, replace(sweep.plan, total=11)).state
+    for index, metrics in tasks:
+        parts = {"task": index, "attempt": 1, "metrics": metrics}
+        state.add([Event(1.7e9, "ana", index, "done", parts)])
+    assert ranked(sweep.plan, state) == best_first
+    assert best(sweep.plan, state) == best_first[0]

@@ -83,7 +83,8 @@ def test_an_empty_file_of_results_can_be_replaced(tmp_path: Path, form: str) -> 
 
 
 def test_parameters_and_metrics_are_columns_with_their_names() -> None:
-    columns, lines = table(ROWS)
+    columns, rows = table(ROWS)
+    lines = list(rows)
     assert columns == [*FIXED, "x", "name", "lr", "deep.a.b", "y", "ok", "list"]
     assert lines[0][len(FIXED) :] == [1, "a", None, None, 0.5, True, None]
     assert lines[1][-1] == "[1, 2]"
@@ -221,7 +222,7 @@ def test_the_file_extension_gives_the_format(name: str, form: str) -> None:
 
 def test_csv_is_read_back_as_it_was_written() -> None:
     rows = [row(params={"text": 'a,"b"\nc'}, metrics={"y": 0.1 + 0.2})]
-    [line] = csv.DictReader(io.StringIO(as_text(rows, "csv"), newline=""))
+    [line] = csv.DictReader(io.StringIO("".join(as_text(rows, "csv")), newline=""))
     assert (line["text"], float(line["y"])) == ('a,"b"\nc', 0.1 + 0.2)
 
 

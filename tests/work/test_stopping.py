@@ -168,7 +168,7 @@ def test_an_unknown_rule_is_reported_in_one_line(project: Project) -> None:
     plan.write_text(plan.read_text().replace('"hyperband"', '"superband"'))
     worked = project.run("work", "damaged")
     assert worked.code == 1
-    assert "plan.json is damaged" in worked.err.splitlines()[-1]
+    assert "its plan.json has changed: early_terminate" in worked.err.splitlines()[-1]
 
 
 TARGET = """

@@ -128,7 +128,10 @@ def test_output_to_a_full_disk_is_a_one_line_error(finished: Project, arguments:
         )
     assert (done.returncode, done.stderr) == (
         1,
-        "colabctl: standard output: No space left on device\n",
+        (
+            "colabctl: standard output: No space left on device; "
+            "free space (a Drive's trash counts), then try again\n"
+        ),
     )
 
 

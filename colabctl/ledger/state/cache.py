@@ -1,0 +1,156 @@
+"""What this user has read of a sweep, kept on this machine's own disk for the next command.
+
+A file holds the state of one sweep, and how far its journals had been read. The next command reads
+only what is new. The file saves time and nothing else: where it is damaged, was made from another
+plan or by another version, or the journals are not those that it was made from, the journals are
+read from the start. It can be deleted at any time. Only arrays and JSON are read from it.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import stat
+import sys
+import time
+import zlib
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from colabctl.ledger.journal import Journals
+from colabctl.ledger.plan import Plan
+from colabctl.ledger.state import snapshot
+from colabctl.ledger.sweep_state import SweepState
+from colabctl.version import VERSION
+
+_FORMAT = 1
+_MAGIC = b"colabctl sweep cache "
+_SUFFIX = ".sweep"
+_UNUSED = 30 * 86400.0  # seconds after which a file is deleted
+_OFF = ("off", "0", "no", "false")
+
+
+class Cache(NamedTuple):
+    """The file of one sweep; `folder` is of this user alone."""
+
+    folder: Path
+    name: str
+    made_from: dict[str, Any]
+
+    def load(self, state: SweepState, journals: Journals) -> bool:
+        """Fill a new state and continue the journals; return False if the file does not fit.
+
+        After that, the state is spoiled, so use another.
+        """
+        file = self.folder / self.name
+        try:
+            if not _is_private(self.folder):
+                return False
+            with open(file, "rb", opener=_open) as stream:
+                data = memoryview(stream.read())
+            head, body = bytes(data[: _head_size()]), data[_head_size() :]
+            if head != _head(zlib.crc32(body)):
+                return False
+            size = int.from_bytes(body[:8], "big")
+            facts = json.loads(bytes(body[8 : 8 + size]))
+            if facts["made_from"] != self.made_from:
+                return False
+            snapshot.restore(state, facts["state"], body[8 + size :])
+            fits = journals.resume(facts["position"])
+        except (OSError, ValueError, TypeError, KeyError, IndexError, OverflowError):
+            return False
+        if fits:
+            with suppress(OSError):
+                os.utime(file)  # it was used
+        return fits
+
+    def save(self, state: SweepState, journals: Journals) -> None:
+        """Write the file; whatever prevents that is no error."""
+        taken = snapshot.take(state)
+        facts = {
+            "made_from": self.made_from, "state": taken.facts, "position": journals.position(),
+        }  # fmt: skip
+        encoded = json.dumps(facts, separators=(",", ":")).encode()
+        parts = [len(encoded).to_bytes(8, "big"), encoded, *taken.parts]
+        crc = 0
+        for part in parts:
+            crc = zlib.crc32(part, crc)
+        with suppress(OSError):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_private(self.folder):
+                _write(self.folder / self.name, [_head(crc), *parts])
+                _delete_unused(self.folder)
+
+
+def cache_of(journals: Path, plan: Plan) -> Cache | None:
+    """Return the cache of the sweep whose journals are in a folder; None if there is none.
+
+    The environment variable COLABCTL_CACHE holds another folder for caches, or "off".
+    """
+    setting = os.environ.get("COLABCTL_CACHE", "").strip()
+    if setting.lower() in _OFF:
+        return None
+    if setting:
+        base = Path(setting)
+    else:
+        from platformdirs import user_cache_path  # noqa: PLC0415 - most processes need it once
+
+        base = user_cache_path("colabctl", appauthor=False)
+    place = str(journals.absolute())
+    if not base.is_absolute():  # there is no home folder
+        return None
+    made_from = {
+        "format": _FORMAT,
+        "version": VERSION,
+        "byteorder": sys.byteorder,
+        "journals": place,
+        "plan": hashlib.sha256(plan.encode()).hexdigest(),
+    }
+    name = hashlib.sha256(os.fsencode(place)).hexdigest()[:32] + _SUFFIX
+    return Cache(base / "sweeps", name, made_from)
+
+
+def _head(crc: int) -> bytes:
+    return b"%s%08x\n" % (_MAGIC, crc)
+
+
+def _head_size() -> int:
+    return len(_head(0))
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether this is a folder of this user that no one else can read or change."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        return False
+    if not hasattr(os, "getuid"):  # Windows: a profile is private
+        return True
+    return status.st_uid == os.getuid() and not status.st_mode & 0o077
+
+
+def _write(file: Path, parts: Iterable[Any]) -> None:
+    temporary = file.with_name(f"{file.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as stream:
+            for part in parts:
+                stream.write(part)
+        temporary.replace(file)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _delete_unused(folder: Path) -> None:
+    """Delete the caches of sweeps that no one has looked at for a month."""
+    for file in folder.iterdir():
+        with suppress(OSError):
+            if time.time() - file.lstat().st_mtime > _UNUSED:
+                file.unlink()

@@ -1,0 +1,98 @@
+"""The state of a sweep as bytes: facts as JSON, columns as arrays, and the lines of its events."""
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from colabctl.ledger.events import Event
+from colabctl.ledger.state.writer import Writer
+from colabctl.ledger.sweep_state import SweepState
+
+_WRITER = (
+    "name", "lease", "member", "host", "pid", "jobs", "started", "version", "wall", "ended",
+    "latest", "last_number", "lost_at", "done", "pruned", "failed",
+)  # fmt: skip
+_Lists = Mapping[int, Sequence[int]]
+
+
+class Snapshot(NamedTuple):
+    """A state to write: `facts` for JSON, and `parts` of bytes with the lengths in `facts`."""
+
+    facts: dict[str, Any]
+    parts: "Sequence[bytes | bytearray | memoryview | array[Any]]"
+
+
+def take(state: SweepState) -> Snapshot:
+    """Return the state as it is now; the columns are not copies."""
+    columns = _columns(state)
+    others, progress = _flattened(state.others), _flattened(state.progress)
+    parts = [*columns, *others, *progress, state.log.base, state.log.lines]
+    orders = state.orders
+    facts = {
+        "sizes": [memoryview(part).nbytes for part in parts],
+        "writers": [
+            [getattr(writer, name) for name in _WRITER] for writer in state.writers.values()
+        ],
+        "orders": list(orders.last.values()),
+        "overridden": orders.overridden,
+        "beyond_target": orders.beyond_target,
+        "latest": state.latest,
+        "reached": sorted(state.reached),
+    }
+    return Snapshot(facts, parts)
+
+
+def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> None:
+    """Fill a new state; raises ValueError, TypeError, KeyError or OverflowError if it cannot be."""
+    pieces = _pieces(data, facts["sizes"])
+    for column in _columns(state):
+        piece = next(pieces)
+        if isinstance(column, bytearray):
+            column[:] = piece
+        else:
+            del column[:]
+            column.frombytes(piece)
+    for lists in (state.others, state.progress):
+        keys, counts, numbers = (array("i", bytes(piece)) for piece in islice(pieces, 3))
+        left = iter(numbers)
+        lists.update(
+            (key, list(islice(left, count))) for key, count in zip(keys, counts, strict=True)
+        )
+    state.log.base = data[sum(facts["sizes"][:-2]) :]
+    for number, values in enumerate(facts["writers"]):
+        writer = Writer(values[0], number, values[1])
+        for name, value in zip(_WRITER, values, strict=True):
+            setattr(writer, name, value)
+        state.add_restored(writer)
+    state.orders.last = {order[1]: Event(*order) for order in facts["orders"]}
+    state.orders.overridden = facts["overridden"]
+    state.orders.beyond_target = facts["beyond_target"]
+    state.orders.changed()
+    state.latest = facts["latest"]
+    state.reached = set(facts["reached"])
+    state.rebuild()
+
+
+def _columns(state: SweepState) -> "list[array[Any] | bytearray]":
+    tasks, log = state.columns, state.log
+    return [
+        tasks.statuses, tasks.claims, tasks.outcomes, tasks.values, tasks.lacking,
+        log.times, log.writers, log.numbers, log.kinds, log.after, log.starts,
+    ]  # fmt: skip
+
+
+def _flattened(lists: _Lists) -> "list[array[int]]":
+    """Return a map of lists as three columns: the keys, the lengths of the lists, their items."""
+    return [
+        array("i", lists),
+        array("i", map(len, lists.values())),
+        array("i", chain.from_iterable(lists.values())),
+    ]
+
+
+def _pieces(data: memoryview, sizes: Sequence[int]) -> Iterator[memoryview]:
+    start = 0
+    for size in sizes:
+        yield data[start : start + size]
+        start += size
