@@ -89,6 +89,14 @@ def plan_of(sweep: SweepLayout) -> Plan:
     return plan.known_as(sweep.called) if sweep.called else plan
 
 
+def plan_if_readable(sweep: SweepLayout) -> Plan | None:
+    """Return a sweep's plan; None if it cannot be read."""
+    try:
+        return plan_of(sweep)
+    except (OSError, UserError):
+        return None
+
+
 def journal_folders(sweep: SweepLayout, plan: Plan) -> list[Path]:
     """Return the folders with journals of a sweep: its own, then those in its twins.
 
@@ -254,10 +262,8 @@ def _other_plans(folder: Path, plan: Plan) -> Iterator[str]:
 
 def _digest(sweep: SweepLayout) -> str | None:
     """Return the digest of what a sweep runs; None if its plan cannot be read."""
-    try:
-        return read_plan(sweep.plan).run_digest
-    except (OSError, UserError):
-        return None
+    plan = plan_if_readable(sweep)
+    return plan.run_digest if plan else None
 
 
 def _name_with(digest: str, declared: str, taken: Collection[str]) -> str:

@@ -100,6 +100,9 @@ class Journals(Protocol):
     def position(self) -> dict[str, Any]:
         """Return how far the journals have been read, as values for JSON."""
 
+    def counts(self) -> dict[str, int]:
+        """Return for each writer the number after that of its last event that was read."""
+
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue new journals at such a position.
 

@@ -81,8 +81,14 @@ class Ledger:
             self.state.found_alive(self.clock.now())
         if self._cache is not None and self._is_worth_caching(count):
             self._cache.save(self.state, self._journals)
+        if self._cache is not None and not self._has_read and self._writer is None:
+            self._cache.remember(self._journals.counts())
         self._has_read = True
         return count
+
+    def known(self) -> dict[str, tuple[int, float]]:
+        """Return what was read on this machine before: see Cache.known."""
+        return self._cache.known() if self._cache is not None else {}
 
     def _is_worth_caching(self, count: int) -> bool:
         """Whether another process saves time if it need not read `count` new events.

@@ -203,6 +203,11 @@ class NumberedJournals:
             for writer, seen in self._seen.items()
         }
 
+    def counts(self) -> dict[str, int]:
+        """Return for each writer the number after that of its last event that was read."""
+        return {name: max(seen.next, *(n + 1 for n in seen.beyond), 0)
+                for name, seen in self._seen.items()}  # fmt: skip
+
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue at a position, if all journals that were read are still there."""
         self._check_mount()

@@ -13,7 +13,11 @@ from tests.drive import Drive
 from tests.eventual.group import Group, eventually
 from tests.processes import PATIENCE
 
-TWIN = "program: nap.py:run\nmethod: grid\nmetric: {{name: loss, goal: minimize}}\nparameters: {{x: {{values: {values}}}}}\n"
+NAMES = ("ana", "ben")
+TWIN = (
+    "program: nap.py:run\nmethod: grid\nmetric: {{name: loss, goal: minimize}}\n"
+    "parameters: {{x: {{values: {values}}}}}\n"
+)
 
 
 class Pair:
@@ -62,9 +66,6 @@ class Pair:
         return rows
 
 
-NAMES = ("ana", "ben")
-
-
 def test_twins_are_one_sweep_and_all_results_count(drives: Callable[..., Drive]) -> None:
     pair = Pair(drives(machines=3, manual=True), ([1, 2, 3, 4], [1, 2, 3, 4]))
     for machine in (0, 1):
@@ -108,8 +109,8 @@ def test_different_sweeps_under_one_name_get_names_that_all_machines_agree_on(
     assert match, note
     other = match[1]
     for machine in range(3):
-        assert [row["x"] for row in pair.rows(machine)] == [1, 2]
-        assert [row["x"] for row in pair.rows(machine, other)] == [7, 8, 9]
+        assert [row["params"]["x"] for row in pair.rows(machine)] == [1, 2]
+        assert [row["params"]["x"] for row in pair.rows(machine, other)] == [7, 8, 9]
         assert pair.status(machine, other)["done"] == 3
         assert note in pair.say(machine, "results", other).stderr
     assert pair.say(0, "pause", other).returncode == 0

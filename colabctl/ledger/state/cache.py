@@ -14,7 +14,7 @@ import stat
 import sys
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -82,6 +82,42 @@ class Cache(NamedTuple):
             if _is_private(self.folder):
                 _write(self.folder / self.name, [_head(crc), *parts])
                 _delete_unused(self.folder)
+
+    def remember(self, counts: Mapping[str, int]) -> None:
+        """Note how many events of each writer were read; whatever prevents that is no error.
+
+        Unlike the cache, the note stays when journals have gone, so doctor can tell.
+        """
+        known = self.known()
+        more = {
+            writer: [count, time.time()]
+            for writer, count in counts.items()
+            if count > known.get(writer, (0, 0.0))[0]
+        }
+        if not more:
+            return
+        note = {"plan": self.made_from["plan"], "read": {**known, **more}}
+        with suppress(OSError):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_private(self.folder):
+                _write(self._note, [json.dumps(note).encode()])
+
+    def known(self) -> dict[str, tuple[int, float]]:
+        """Return what `remember` noted: the number of events of each writer, and when."""
+        try:
+            if not _is_private(self.folder):
+                return {}
+            with open(self._note, "rb", opener=_open) as stream:
+                note = json.loads(stream.read())
+            if note["plan"] != self.made_from["plan"]:
+                return {}
+            return {writer: (int(n), float(t)) for writer, (n, t) in note["read"].items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return {}
+
+    @property
+    def _note(self) -> Path:
+        return self.folder / f"{self.name}.read"
 
 
 def cache_of(journals: Path, plan: Plan) -> Cache | None:
