@@ -7,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.drive import Drive
-from tests.eventual.group import Group, eventually
+from tests.eventual.group import Group
 from tests.processes import PATIENCE
 
 NAMES = ("ana", "ben")
@@ -32,7 +30,9 @@ class Pair:
             root = self.root(machine)
             file = root.parent.parent / f"twin-{machine}.yaml"
             file.write_text(TWIN.format(values=own))
-            said = self.say(machine, "sweep", str(file), "--name", "twin", "--member", NAMES[machine])
+            said = self.say(
+                machine, "sweep", str(file), "--name", "twin", "--member", NAMES[machine]
+            )
             assert said.returncode == 0, said.stderr
 
     def root(self, machine: int) -> Path:
@@ -105,7 +105,9 @@ def test_different_sweeps_under_one_name_get_names_that_all_machines_agree_on(
         note = next(line for line in said.stderr.splitlines() if "different sweeps" in line)
         notes.add(note)
     assert len(notes) == 1, notes
-    match = re.search(r"ana's, declared at .*, is twin; ben's, declared at .*, is (twin-\w{6});", note)
+    match = re.search(
+        r"ana's, declared at .*, is twin; ben's, declared at .*, is (twin-\w{6});", note
+    )
     assert match, note
     other = match[1]
     for machine in range(3):
@@ -115,7 +117,15 @@ def test_different_sweeps_under_one_name_get_names_that_all_machines_agree_on(
         assert note in pair.say(machine, "results", other).stderr
     assert pair.say(0, "pause", other).returncode == 0
     assert pair.status(0)["state"] == "finished"
-    said = pair.say(1, "sweep", str(pair.root(1).parent.parent / "twin-1.yaml"), "--name", "twin", "--member", "ben")
+    said = pair.say(
+        1,
+        "sweep",
+        str(pair.root(1).parent.parent / "twin-1.yaml"),
+        "--name",
+        "twin",
+        "--member",
+        "ben",
+    )
     assert said.returncode == 0, said.stderr
     assert f"{other}: 3 tasks, already declared" in said.stdout
     assert note in said.stderr
