@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import shlex
-import time
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
 from colabctl.code.places import Places
 from colabctl.errors import UserError
-from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
+from colabctl.ledger import Kind, Plan, TaskLine
 from colabctl.notebook import parameters, reading
 from colabctl.notebook.reading import Notebook
 from colabctl.project.approvals import Approval, Approvals
@@ -27,20 +26,18 @@ from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.language.command import interpreter_of
 from colabctl.search.language.command_words import hydra_notes
 from colabctl.search.language.stopping_rules import Median
-from colabctl.sharedfs.files import holds_part, write_new, write_whole
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
-from colabctl.sharedfs.rights import make_folder
 from colabctl.sweeps import check_links, every_sweep, namesakes, plan_of, whole_of
 from colabctl.version import VERSION
+from colabctl.written import existing, write
 from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
 _HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
 # Characters in JSON that YAML refuses, or reads as the end of a line.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
-_CHECKS, _BETWEEN_CHECKS = 50, 0.02  # of a plan that is being written; seconds
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,9 @@ def declare(
     sweep = sweeps[0] if sweeps else plain
     check_links(layout.root, sweep)
     plan = _plan(draft, program, layout, config, name=plain.name, member=member, now=now)
-    written = None if _existing(sweep) else _write(sweep, plan, draft, code)
+    written = None
+    if existing(sweep) is None:
+        written = write(sweep, plan, draft.content, draft.tasks(), code)
     if written:
         notes = (*draft.notes, *program.how, *program.notes)
         declared = Declared(sweep, written, program, notes, new=True)
@@ -163,48 +162,6 @@ def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now:
         plan=plan.covered,
         declaration=declaration,
     )
-
-
-def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | None:
-    """Write a sweep and return its plan; None if someone else has just declared one."""
-    _write_declaration(sweep, draft.content, plan)
-    for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
-        make_folder(folder)
-    names = tuple(code.files)
-    if frozen.files_in(sweep.code, names) != code.files:
-        frozen.write(code, sweep.code)
-    frozen.fetch(sweep.code, code.digest, names=names)
-    plan = replace(plan, task_digests=write_tasks(sweep.task_file, plan, draft.tasks()))
-    try:
-        write_new(sweep.plan, plan.encode())  # from here on, the sweep is declared
-    except FileExistsError:
-        _existing(sweep)  # wait until it is whole
-        return None
-    return plan
-
-
-def _write_declaration(sweep: SweepLayout, content: bytes, plan: Plan) -> None:
-    """Write sweep.yaml, or complete it if the same declaration was interrupted.
-
-    Raises UserError if there is another one without a plan, which someone may be declaring, and on
-    an eventual folder, if this one may be arriving from another machine.
-    """
-    if plan.consistency == "eventual" and sweep.root.exists() and not sweep.declaration.exists():
-        raise UserError(
-            f"{sweep.root} has no sweep.yaml: another machine may be declaring this sweep, and its "
-            "files are on their way; wait some minutes, and try again. If it stays so, choose "
-            f"another name (--name {shlex.quote(f'{sweep.name}-2')}), and leave that folder"
-        )
-    make_folder(sweep.root, parents=True)
-    try:
-        write_new(sweep.declaration, content)
-    except FileExistsError:
-        if not holds_part(sweep.declaration, content):
-            raise UserError(
-                f"{sweep.root} holds the unfinished declaration of another sweep; choose another "
-                f"name (--name {shlex.quote(f'{sweep.name}-2')}), and leave that folder"
-            ) from None
-        write_whole(sweep.declaration, content)
 
 
 def _plan(
@@ -363,17 +320,6 @@ def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
     uses_wandb = any(b"wandb" in source for source in code.files.values())
     signature.check_function(program, tree, draft.expansion.parameters, uses_wandb=uses_wandb)
     return "function"
-
-
-def _existing(sweep: SweepLayout) -> Plan | None:
-    try:
-        for _ in range(_CHECKS):
-            if sweep.plan.stat().st_size:  # otherwise someone is writing it
-                break
-            time.sleep(_BETWEEN_CHECKS)
-        return read_plan(sweep.plan)
-    except FileNotFoundError:
-        return None
 
 
 def _declared_before(

@@ -34,7 +34,7 @@ def copies(layout: Layout) -> Iterator[Check]:
                 yield Check(
                     "copies", "note",
                     f"{where}: several machines declared this sweep at the same time",
-                    "leave both as they are: the journals in both count, and the rest is the same",
+                    "leave both as they are; the journals in both count",
                 )  # fmt: skip
             else:
                 yield Check(

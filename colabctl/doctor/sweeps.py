@@ -79,7 +79,8 @@ def _plan(layout: Layout, paths: SweepLayout) -> Iterator[Check]:  # noqa: ARG00
     for sentence in differing(paths, plan):
         what, _, fix = sentence.rpartition("; ")
         is_wrong = "two different plans" in what
-        yield Check("sweeps", "wrong" if is_wrong else "note", what, fix)
+        if is_wrong or not plan.declared_as:  # the check of the first of them tells
+            yield Check("sweeps", "wrong" if is_wrong else "note", what, fix)
 
 
 def _declaration(layout: Layout, paths: SweepLayout) -> Iterator[Check]:

@@ -33,11 +33,12 @@ _OFF = ("off", "0", "no", "false")
 
 
 class Cache(NamedTuple):
-    """The file of one sweep; `folder` is of this user alone."""
+    """The file of one sweep, and its `note`; `folder` is of this user alone."""
 
     folder: Path
     name: str
     made_from: dict[str, Any]
+    note: str = ""
 
     def load(self, state: SweepState, journals: Journals) -> bool:
         """Fill a new state and continue the journals; return False if the file does not fit.
@@ -96,28 +97,22 @@ class Cache(NamedTuple):
         }
         if not more:
             return
-        note = {"plan": self.made_from["plan"], "read": {**known, **more}}
+        note = {"read": {**known, **more}}
         with suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if _is_private(self.folder):
-                _write(self._note, [json.dumps(note).encode()])
+                _write(self.folder / self.note, [json.dumps(note).encode()])
 
     def known(self) -> dict[str, tuple[int, float]]:
         """Return what `remember` noted: the number of events of each writer, and when."""
         try:
             if not _is_private(self.folder):
                 return {}
-            with open(self._note, "rb", opener=_open) as stream:
+            with open(self.folder / self.note, "rb", opener=_open) as stream:
                 note = json.loads(stream.read())
-            if note["plan"] != self.made_from["plan"]:
-                return {}
             return {writer: (int(n), float(t)) for writer, (n, t) in note["read"].items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return {}
-
-    @property
-    def _note(self) -> Path:
-        return self.folder / f"{self.name}.read"
 
 
 def cache_of(journals: Path, plan: Plan) -> Cache | None:
@@ -145,7 +140,9 @@ def cache_of(journals: Path, plan: Plan) -> Cache | None:
         "plan": hashlib.sha256(plan.encode()).hexdigest(),
     }
     name = hashlib.sha256(os.fsencode(place)).hexdigest()[:32] + _SUFFIX
-    return Cache(base / "sweeps", name, made_from)
+    of_all_twins = f"{journals.absolute().parent.parent} {plan.run_digest}"
+    note = hashlib.sha256(os.fsencode(of_all_twins)).hexdigest()[:32] + ".read"
+    return Cache(base / "sweeps", name, made_from, note)
 
 
 def _head(crc: int) -> bytes:
