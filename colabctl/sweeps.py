@@ -43,12 +43,12 @@ def sweep_names(layout: Layout) -> list[str]:
 def every_sweep(layout: Layout) -> list[SweepLayout]:
     """Return the paths of the declared sweeps, sorted by name."""
     names = _names(layout.sweeps)
-    found = [
+    layouts = [
         sweep
         for declared, folders in _by_name(layout.sweeps, names).items()
         for sweep in _settled(declared, folders, names)
     ]
-    return sorted(found, key=lambda sweep: sweep.name)
+    return sorted(layouts, key=lambda sweep: sweep.name)
 
 
 def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLayout:
@@ -59,12 +59,12 @@ def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLay
     """
     wanted = layout.sweep(name)
     check_links(layout.root, wanted)
-    found = namesakes(layout, name)
-    for sweep in found if digest is not None else ():
+    layouts = namesakes(layout, name)
+    for sweep in layouts if digest is not None else ():
         if _digest(sweep) == digest:
             check_links(layout.root, sweep)
             return sweep
-    sweeps = found or [each for each in every_sweep(layout) if each.name == wanted.name]
+    sweeps = layouts or [each for each in every_sweep(layout) if each.name == wanted.name]
     if sweeps:
         check_links(layout.root, sweeps[0])
         return sweeps[0]
@@ -196,7 +196,7 @@ def _settled(declared: str, folders: list[Path], names: Collection[str]) -> list
 
 def _by_name(parent: Path, names: Iterable[str]) -> dict[str, list[Path]]:
     """Return the folders that hold sweeps, by the names with which these were declared."""
-    found: dict[str, list[Path]] = {}
+    by_name: dict[str, list[Path]] = {}
     for folder in sorted({parent / normalize("NFC", name) for name in names}):
         if is_dropping(folder.name):
             continue
@@ -208,8 +208,8 @@ def _by_name(parent: Path, names: Iterable[str]) -> dict[str, list[Path]]:
                 is_declared = True
             declared = _declared_in(folder) if is_declared else None
             if declared is not None:
-                found.setdefault(declared, []).append(folder)
-    return found
+                by_name.setdefault(declared, []).append(folder)
+    return by_name
 
 
 def _declared_in(folder: Path) -> str | None:

@@ -91,13 +91,13 @@ def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     from colabctl.sweeps import differing, every_sweep, find_sweep
     from colabctl.work.open_sweep import OpenSweep
 
-    told: set[str] = set()
-    found = [find_sweep(layout, sweep)] if sweep else every_sweep(layout)
-    for at, open_sweep in _readable(found, sweep, lambda at: OpenSweep.at(layout.root, at)):
+    said: set[str] = set()
+    layouts = [find_sweep(layout, sweep)] if sweep else every_sweep(layout)
+    for at, open_sweep in _readable(layouts, sweep, lambda at: OpenSweep.at(layout.root, at)):
         for sentence in differing(at, open_sweep.plan):
-            if sentence not in told:
+            if sentence not in said:
                 tell(f"note: {sentence}")
-                told.add(sentence)
+                said.add(sentence)
         yield open_sweep
 
 

@@ -20,7 +20,7 @@ _MOST_ENTRIES = 50_000
 def copies(layout: Layout) -> Iterator[Check]:
     """Yield a check for each copy in the project; the folders of twins are no copies."""
     twins, eventual = _folders_of_sweeps(layout)
-    seen = found = 0
+    seen = count = 0
     for folder, folders, files in os.walk(layout.root):
         names = {*folders, *files}
         seen += len(names)
@@ -28,24 +28,25 @@ def copies(layout: Layout) -> Iterator[Check]:
             path, of = Path(folder, name), original_of(name)
             if of not in names or path in twins:
                 continue
-            found += 1
-            where = f"{layout.relative(path)} is a second {of}"
+            count += 1
             if Path(folder) in eventual and of in _parts(Path(folder)):
                 yield Check(
                     "copies", "note",
-                    f"{where}: several machines declared this sweep at the same time",
+                    f"{layout.relative(path)} is a second {of}: several machines declared this "
+                    "sweep at the same time",
                     "leave both as they are; the journals in both count",
                 )  # fmt: skip
             else:
                 yield Check(
-                    "copies", "wrong", f"{where}, and colabctl reads only the first",
+                    "copies", "wrong",
+                    f"{layout.relative(path)} is a second {of}, and colabctl reads only the first",
                     f"on one machine, rename {name} to a name of its own, then compare the two; "
                     "delete neither before everyone has what they need",
                 )  # fmt: skip
         if seen > _MOST_ENTRIES:
             yield Check("copies", "note", f"only the first {_MOST_ENTRIES:,} files were checked")
             break
-    if not found:
+    if not count:
         yield Check("copies", "ok", f"no copies among {seen:,} files and folders")
 
 

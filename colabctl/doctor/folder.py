@@ -20,9 +20,9 @@ _LOW_SPACE = 500_000_000  # bytes
 
 def mount(layout: Layout, config: Config) -> Iterator[Check]:
     """Say which mount the project is on, and what guards its claims."""
-    found = mount_of(layout.root)
+    place = mount_of(layout.root)
     guard = guard_for(layout.root, config.consistency)
-    where = f"on {found.point}, type {found.type}" if found else "on this machine"
+    where = f"on {place.point}, type {place.type}" if place else "on this machine"
     yield Check("mount", "ok", f"{layout.root} is {where}")
     promise = PROMISES[guard.consistency]
     yield Check("guard", "ok", f"{guard.consistency} ({guard.reason}); {promise}")

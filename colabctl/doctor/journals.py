@@ -37,8 +37,8 @@ def missing_events(sweep: OpenSweep, late: float) -> Iterator[Check]:
 
     On an eventual folder, what has been known for less than `late` seconds is only noted.
     """
-    found = _found(sweep)
-    for writer, read, evidence in islice(found, _MOST):
+    incomplete = _incomplete(sweep)
+    for writer, read, evidence in islice(incomplete, _MOST):
         what = (
             f"{read} of at least {evidence.number} events of the journal of {writer} are there"
             if read
@@ -57,7 +57,7 @@ def missing_events(sweep: OpenSweep, late: float) -> Iterator[Check]:
             yield Check("sweeps", "wrong", f"{what} ({evidence.why})", fix)
 
 
-def _found(sweep: OpenSweep) -> Iterator[tuple[str, int, Evidence]]:
+def _incomplete(sweep: OpenSweep) -> Iterator[tuple[str, int, Evidence]]:
     """Yield each writer with missing events, how many were read, and why there must be more."""
     plan, layout = sweep.plan, sweep.layout
     journals = open_journals(layout.journal, plan, partial(journal_folders, layout, plan))
@@ -69,7 +69,7 @@ def _found(sweep: OpenSweep) -> Iterator[tuple[str, int, Evidence]]:
         if evidence.number > needed.get(writer, Evidence(0, 0.0, "")).number:
             needed[writer] = evidence
 
-    for writer, (count, t) in sweep.ledger.known().items():
+    for writer, (count, t) in sweep.ledger.read_before().items():
         need(writer, Evidence(count, t, "this machine has read them"))
     for writer, evidence in (*_claimed(sweep), *_ran(sweep)):
         need(writer, evidence)

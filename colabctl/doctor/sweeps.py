@@ -92,25 +92,27 @@ def _declaration(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
 
 
 def _tasks(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
-    opened = OpenSweep.at(layout.root, paths)
-    files = [opened.declared.layout.task_file(number) for number in range(opened.plan.files)]
+    open_sweep = OpenSweep.at(layout.root, paths)
+    files = [
+        open_sweep.declared.layout.task_file(number) for number in range(open_sweep.plan.files)
+    ]
     missing = [file for file in files if not file.exists()]
-    if missing and _may_be_late(opened.plan):
-        yield _missing_file(layout, missing[0], opened.plan)
+    if missing and _may_be_late(open_sweep.plan):
+        yield _missing_file(layout, missing[0], open_sweep.plan)
         return
-    for sentence in opened.tasks.all_damage():
+    for sentence in open_sweep.tasks.all_damage():
         what, _, fix = sentence.rpartition("; ")
         yield Check("sweeps", "wrong", what, fix)
 
 
 def _code(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
-    opened = OpenSweep.at(layout.root, paths)
-    code, plan = opened.declared.layout.code, opened.plan
+    open_sweep = OpenSweep.at(layout.root, paths)
+    code, plan = open_sweep.declared.layout.code, open_sweep.plan
     missing = [name for name in plan.code_files or () if not (code / name).exists()]
     if missing and _may_be_late(plan):
         yield _missing_file(layout, code / missing[0], plan)
     else:
-        opened.code()
+        open_sweep.code()
 
 
 def _journal(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
@@ -120,9 +122,9 @@ def _journal(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
 
 
 def _missing(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
-    opened = OpenSweep.at(layout.root, paths)
-    if any(folder.is_dir() for folder in journal_folders(paths, opened.plan)):
-        yield from missing_events(opened, LATE)
+    open_sweep = OpenSweep.at(layout.root, paths)
+    if any(folder.is_dir() for folder in journal_folders(paths, open_sweep.plan)):
+        yield from missing_events(open_sweep, LATE)
 
 
 def _missing_file(layout: Layout, path: Path, plan: Plan, why: str = "") -> Check:
@@ -138,8 +140,8 @@ def _may_be_late(plan: Plan) -> bool:
 
 
 def _ledger(layout: Layout, paths: SweepLayout, problems: int) -> Iterator[Check]:
-    opened = OpenSweep.at(layout.root, paths)
-    plan, ledger, name = opened.plan, opened.ledger, f"sweep {paths.name}"
+    open_sweep = OpenSweep.at(layout.root, paths)
+    plan, ledger, name = open_sweep.plan, open_sweep.ledger, f"sweep {paths.name}"
     if not any(folder.is_dir() for folder in journal_folders(paths, plan)):
         return
     ledger.refresh()

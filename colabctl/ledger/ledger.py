@@ -86,9 +86,9 @@ class Ledger:
         self._has_read = True
         return count
 
-    def known(self) -> dict[str, tuple[int, float]]:
-        """Return what was read on this machine before: see Cache.known."""
-        return self._cache.known() if self._cache is not None else {}
+    def read_before(self) -> dict[str, tuple[int, float]]:
+        """Return what was read on this machine before: see Cache.read_before."""
+        return self._cache.read_before() if self._cache is not None else {}
 
     def _is_worth_caching(self, count: int) -> bool:
         """Whether another process saves time if it need not read `count` new events.

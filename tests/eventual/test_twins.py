@@ -132,3 +132,23 @@ def test_different_sweeps_under_one_name_get_names_that_all_machines_agree_on(
     checked = pair.say(2, "doctor")
     assert "delete" not in checked.stdout
     assert other in checked.stdout
+
+
+def test_a_second_copy_is_safe_when_both_machines_follow_the_advice(
+    drives: Callable[..., Drive],
+) -> None:
+    drive = drives(machines=2, manual=True)
+    group = Group(drive, tasks=1)
+    for machine in (0, 1):
+        (group.root(machine) / "results" / "notes.txt").write_text(f"of machine {machine}")
+    drive.deliver()
+    for machine in (0, 1):
+        said = group.command(machine, "doctor", "--root", str(group.root(machine)))
+        assert said.returncode == 3
+        assert "rename notes (1).txt to a name of its own" in said.stdout
+        folder = group.root(machine) / "results"
+        (folder / "notes (1).txt").rename(folder / "renamed.txt")
+    drive.deliver()
+    for machine in (0, 1):
+        files = (group.root(machine) / "results").glob("*.txt")
+        assert {file.read_text() for file in files} == {"of machine 0", "of machine 1"}

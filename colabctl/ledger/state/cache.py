@@ -89,21 +89,21 @@ class Cache(NamedTuple):
 
         Unlike the cache, the note stays when journals have gone, so doctor can tell.
         """
-        known = self.known()
+        before = self.read_before()
         more = {
             writer: [count, time.time()]
             for writer, count in counts.items()
-            if count > known.get(writer, (0, 0.0))[0]
+            if count > before.get(writer, (0, 0.0))[0]
         }
         if not more:
             return
-        note = {"read": {**known, **more}}
+        note = {"read": {**before, **more}}
         with suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if _is_private(self.folder):
                 _write(self.folder / self.note, [json.dumps(note).encode()])
 
-    def known(self) -> dict[str, tuple[int, float]]:
+    def read_before(self) -> dict[str, tuple[int, float]]:
         """Return what `remember` noted: the number of events of each writer, and when."""
         try:
             if not _is_private(self.folder):
