@@ -33,6 +33,7 @@ ORDER = (
     "trust",
     "wandb",
     "format",
+    "performance",
     "troubleshooting",
     "glossary",
 )

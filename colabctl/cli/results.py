@@ -75,8 +75,6 @@ def results(
     for damage in ledger.damage:
         tell(f"note: {one_line(str(damage))}")
     rows = Results(ledger.state, open_sweep.tasks)
-    for sentence in open_sweep.tasks.damage():
-        tell(f"note: {one_line(sentence)}")
     if_empty = "no finished tasks yet"
     if best is not None:
         if plan.metric is None:
@@ -101,6 +99,8 @@ def results(
     else:
         file = shlex.quote(f"{sweep}.{form}")
         raise UserError(f"{form} is a binary format; give an output file: -o {file}")
+    for sentence in open_sweep.tasks.damage():  # of the files that were read for the rows
+        tell(f"note: {one_line(sentence)}")
 
 
 def _print_table(sweep: str, rows: "Collection[Result]", if_empty: str) -> None:

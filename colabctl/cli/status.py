@@ -141,7 +141,7 @@ def _look(sweep: "OpenSweep") -> "Status":
     from colabctl.views.status import status as status_of
 
     sweep.ledger.refresh()
-    return status_of(sweep.plan, sweep.ledger, sweep.tasks, sweep.changed_code())
+    return status_of(sweep.plan, sweep.ledger, sweep.tasks, *sweep.changed_code())
 
 
 def _watch(sweeps: "list[OpenSweep]") -> None:

@@ -1,6 +1,6 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
-from colabctl.ledger.attempts import Proposal, params_of, proposal_of, reports_of
+from colabctl.ledger.choice import contested
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
 from colabctl.ledger.long_leases import long_leases
@@ -13,6 +13,7 @@ from colabctl.ledger.plan import (
     program_of,
     read_plan,
 )
+from colabctl.ledger.state.attempts import Proposal, params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
@@ -40,6 +41,7 @@ __all__ = [
     "changed_keys",
     "check_approved",
     "contents",
+    "contested",
     "lack",
     "listed",
     "long_leases",

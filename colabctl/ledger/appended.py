@@ -11,13 +11,14 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.events import LONGEST_LINE, check, parse
 from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read, is_journal
-from colabctl.sharedfs.faults import MissingError, fault_of
+from colabctl.sharedfs.faults import MissingError, fault_of, naming
 from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share
 
@@ -26,7 +27,6 @@ _RESTORE = (
     "it holds the results, so restore it from a backup, or from the trash or version history of "
     "the folder; to run all tasks again instead, create it as an empty folder"
 )
-_END = 1 << 16  # bytes
 _AT_ONCE = 1 << 20  # bytes that are read and parsed together
 
 
@@ -47,7 +47,7 @@ class AppendedStore:
         """Append lines; return how many bytes of complete lines are now in the file."""
         if self.position == 0:
             make_folder(self._folder, follow=False)
-        with open(self._file, "ab", buffering=0, opener=open_itself) as file:
+        with self._opened() as file:
             if self.position == 0:
                 share(self._file, file.fileno())
             arrived = file.tell() - self.position  # above 0 only after a failed write
@@ -59,8 +59,16 @@ class AppendedStore:
     def sync(self) -> None:
         """Make what was written survive a power cut of this machine."""
         if self.position:
-            with open(self._file, "ab", buffering=0, opener=open_itself) as file:
+            with (
+                naming(self._file),
+                open(self._file, "ab", buffering=0, opener=open_itself) as file,
+            ):
                 os.fsync(file.fileno())
+
+    @contextmanager
+    def _opened(self) -> Iterator[io.FileIO]:
+        with naming(self._file), open(self._file, "ab", buffering=0, opener=open_itself) as file:
+            yield file
 
     def close(self) -> None:
         """No-op: a single file is quick to read."""
@@ -77,7 +85,7 @@ class _Cursor:
     is_over: bool = False  # nothing more is read
     size: int = -1  # bytes of the file before it was last read
     changed: int = 0  # when it was changed, in nanoseconds, at the same time
-    end: int | None = None  # checksum of what ends at `offset`, if known
+    checksum: int | None = None  # of what was read, if known
 
 
 @dataclass
@@ -101,7 +109,11 @@ class AppendedJournals:
     def position(self) -> dict[str, Any]:
         """Return how far the journals have been read, as values for JSON."""
         cursors = {writer: _saved(cursor) for writer, cursor in self._cursors.items()}
-        damage = [(each.file.parent.name, *each[1:]) for each in self._damage]
+        damage = [
+            (each.file.parent.name, *each[1:])
+            for each in self._damage
+            if _is_lasting(each, self._cursors[each.file.parent.name])
+        ]
         return {"cursors": cursors, "damage": damage}
 
     def counts(self) -> dict[str, int]:
@@ -144,7 +156,7 @@ class AppendedJournals:
                 raise OSError(errno.EINVAL, "is not a regular file")
             if status.st_size <= cursor.offset:
                 return
-            cursor.size, cursor.changed, cursor.end = status.st_size, status.st_mtime_ns, None
+            cursor.size, cursor.changed, cursor.checksum = status.st_size, status.st_mtime_ns, None
             with cursor.file.open("rb", buffering=0) as file:
                 file.seek(cursor.offset)
                 for lines in _complete_lines(file):
@@ -185,16 +197,21 @@ class AppendedJournals:
             yield event, line
 
 
+def _is_lasting(damage: Damage, cursor: _Cursor) -> bool:
+    """Whether this is damage of what was read, not an error that the next command may not have."""
+    return damage.line <= cursor.lines or cursor.is_over
+
+
 def _saved(cursor: _Cursor) -> list[Any]:
-    if cursor.offset and cursor.end is None:
-        cursor.end = _checksum_of_end(cursor)
+    if cursor.offset and cursor.checksum is None:
+        cursor.checksum = _checksum(cursor)
     return list(vars(cursor).values())[1:]  # without the file
 
 
 def _fits(cursor: _Cursor) -> bool:
     """Whether a journal still begins with what was read; raise OSError if it is not there.
 
-    A journal only grows. So its end, at the time, is checked, and only if the file has changed.
+    That is checked only if the file has changed.
     """
     if not cursor.offset:
         return True
@@ -203,13 +220,16 @@ def _fits(cursor: _Cursor) -> bool:
         return True
     if status.st_size <= cursor.size:
         return False
-    return cursor.end == _checksum_of_end(cursor)
+    return cursor.checksum == _checksum(cursor)
 
 
-def _checksum_of_end(cursor: _Cursor) -> int:
+def _checksum(cursor: _Cursor) -> int:
+    """Return the checksum of what was read of a journal."""
+    checksum, left = 0, cursor.offset
     with cursor.file.open("rb", buffering=0) as file:
-        file.seek(max(0, cursor.offset - _END))
-        return zlib.crc32(file.read(min(cursor.offset, _END)))
+        while left and (piece := file.read(min(left, _AT_ONCE))):
+            checksum, left = zlib.crc32(piece, checksum), left - len(piece)
+    return checksum
 
 
 class _LineTooLongError(Exception):

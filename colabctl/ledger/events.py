@@ -32,8 +32,7 @@ import heapq
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -63,6 +62,9 @@ _TOO_LONG = ValueError("too long")
 _DEEPEST = 50  # levels of lists and maps in a metric; readers recurse into them
 
 _Wait = tuple[int, "Event", Iterator[tuple[str, int]]]
+
+_DECODER = json.JSONDecoder()
+_scan = _DECODER.scan_once  # type: ignore[attr-defined] # typeshed lacks it
 
 event_order = itemgetter(0, 1, 2)
 """The sort key of events: (t, writer, n)."""
@@ -199,16 +201,11 @@ def encode(n: int, t: float, kind: str, parts: Mapping[str, Any]) -> bytes:
     return line.encode() + b"\n"
 
 
-def parse(lines: list[bytes]) -> Iterable[Any]:
-    """Return the JSON value of each line, or its error if the line is not JSON.
+def parse(lines: list[bytes]) -> Iterator[Any]:
+    """Yield the JSON value of each line, or its error if the line is not JSON.
 
-    Parsing all lines as one list is three times as fast as parsing each.
+    Each line is parsed alone: joined, two halves could make a value that neither line has.
     """
-    with suppress(ValueError, RecursionError):  # a line is damaged: find out which
-        if max(map(len, lines), default=0) <= LONGEST_LINE:
-            values = json.loads(b"[" + b",".join(lines) + b"]")
-            if len(values) == len(lines):
-                return values  # type: ignore[no-any-return]
     return map(_parse, lines)
 
 
@@ -218,9 +215,23 @@ def _parse(line: bytes) -> Any:
     if len(line) > LONGEST_LINE:
         return _TOO_LONG
     try:
-        return json.loads(line)
+        return decode(line)
     except (ValueError, RecursionError) as error:
         return error
+
+
+def decode(line: bytes) -> Any:
+    """Return the JSON value of a line; raises ValueError or RecursionError.
+
+    This takes half the time of json.loads, which looks at its arguments and at what surrounds the
+    value.
+    """
+    text = str(line, "utf-8", "surrogatepass")
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        end = -1
+    return value if end == len(text) else _DECODER.decode(text)
 
 
 def check(body: Any, writer: str, total: int) -> Event:

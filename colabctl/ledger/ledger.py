@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -180,6 +180,7 @@ class Ledger:
         rng: random.Random,
         outcomes: Sequence[tuple[str, Parts]] = (),
         propose: Callable[[Sequence[int]], Mapping[int, Parts]] | None = None,
+        here: Collection[int] = (),
     ) -> list[Claim]:
         """Record `outcomes` and claim tasks, chosen at random.
 
@@ -193,6 +194,7 @@ class Ledger:
             rng: the source of randomness.
             outcomes: events to record in the same write, each a (kind, parts).
             propose: returns parameters for the chosen tasks that have none yet.
+            here: tasks not to choose on an eventual folder, because they wait or run here.
 
         """
         writer = self._writer
@@ -208,7 +210,7 @@ class Ledger:
             else:
                 self.refresh()
                 now = self.clock.now()
-                chosen = choose_apart(self.state, want(self.state), now, rng, self.name)
+                chosen = choose_apart(self.state, want(self.state), now, rng, self.name, here)
             claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
             if claims:
                 parts: Parts = {"tasks": [list(claim) for claim in claims]}

@@ -8,7 +8,6 @@ from pathlib import Path
 from colabctl.errors import UserError
 from colabctl.project.config import Config, load
 from colabctl.project.layout import Layout, check_member
-from colabctl.project.notebooks.starter import starter
 from colabctl.project.scaffold import Changes, create_missing, folders
 from colabctl.sharedfs.records import read_record
 
@@ -44,6 +43,8 @@ def add(layout: Layout, name: str) -> Changes:
 
 def pieces(layout: Layout, project: str, name: str) -> dict[Path, bytes | None]:
     """Return the folders and the notebook of a member of the project called `project`."""
+    from colabctl.project.notebooks.starter import starter  # noqa: PLC0415 - slow to import
+
     notebook = layout.start_notebook(name)
     return {
         **folders(layout.member_folders(name)),

@@ -90,16 +90,22 @@ class OpenSweep:
         plan = self.plan
         return fetch(self.declared.layout.code, plan.code_digest, plan.program, plan.code_files)
 
-    def changed_code(self) -> list[str]:
-        """Return the files of the frozen code that have changed where they were copied from."""
+    def changed_code(self) -> tuple[list[str], list[str]]:
+        """Return the files of the code that have changed where they were copied from, and damage.
+
+        The damage is a sentence if the frozen copy itself is not what was declared.
+        """
         if self.plan.code_origin is None or not self.plan.code_digest:
-            return []
+            return [], []
         try:
-            return changed(
+            files = changed(
                 self.declared.layout.code, self.root, self.plan.declared_at, self.plan.code_files
             )
-        except (UserError, OSError):
-            return []  # damaged, or it has not arrived yet: workers report that
+            if files:
+                self.code()
+        except (UserError, OSError) as error:
+            return [], [str(error)]
+        return files, []
 
     def tuner(self) -> "Tuner":
         """Return a tuner of the sweep, for one worker."""

@@ -1,5 +1,6 @@
 """Runs `colabctl work`: works on sweeps in turn, with a copy of their frozen code."""
 
+import math
 import os
 import tempfile
 import threading
@@ -20,7 +21,7 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.messages import Inbox, Record
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Slot
+from colabctl.run.slots.slot import Slot
 from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
@@ -35,7 +36,8 @@ from colabctl.work.worker import Worker
 _DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results can be uploaded
 _UPLOAD = 600.0  # seconds to wait for the upload of the results
 # Reasons to end that apply to the next sweep as well.
-_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "failing", "full", "unwritable"})
+_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "failing", "full", "unwritable",
+                    "missing", "silent"})  # fmt: skip
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _POLL = 1.0  # seconds between checks for something that others must do first
 
@@ -190,16 +192,24 @@ class Session:
                     raise UserError(
                         f"some files of {sweep.layout.root} have not arrived yet; try again later"
                     )
-                return sweep.code()
+                return patiently(sweep.code, tell=self.tell, wait=self._wait_or_end)
             except (UserError, OSError) as error:
                 lasting = isinstance(error, OSError) and fault_of(error) != "passing"
                 if lasting or time.monotonic() >= until:
                     raise
-            if self.interrupted.wait(_POLL):
-                return None
+            if self._wait_or_end(_POLL):
+                if self.interrupted.is_set():
+                    return None
+                raise UserError(f"not all files of {sweep.layout.root} arrived before --max-time")
             if not waiting:
                 self.tell(f"waiting for all files of sweep {sweep.plan.sweep} to arrive")
                 waiting = True
+
+    def _wait_or_end(self, seconds: float) -> bool:
+        """Wait; return whether the worker should end by now."""
+        until = self.limits.until
+        left = math.inf if until is None else until - time.monotonic()
+        return self.interrupted.wait(max(0.0, min(seconds, left))) or left <= seconds
 
     def _limits(self, plan: Plan, *, ran: int, wait: bool) -> Limits:
         most = None if self.limits.max_tasks is None else self.limits.max_tasks - ran
@@ -255,9 +265,15 @@ class Session:
         code, root = scratch / "code", self.layout.root.absolute()
         folders = [scratch / str(number) / root.name for number in range(self.jobs)]
         try:
-            create(code, root, folders, plan.cwd)
+            patiently(
+                lambda: create(code, root, folders, plan.cwd),
+                tell=self.tell,
+                wait=self._wait_or_end,
+            )
             places = folders
         except OSError as error:
+            if fault_of(error) == "passing":
+                raise
             self.tell(f"note: tasks run in {root}, not in a workspace, so code that is not frozen "
                       f"may run there: {error}")  # fmt: skip
             folders, places = [code] * self.jobs, [root] * self.jobs

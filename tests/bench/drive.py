@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +93,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--tools", nargs="+", default=["colabctl", "jug", "optuna"])
     options = parser.parse_args()
-    tools: dict[str, Callable[..., Counted]] = {"colabctl": ours, "jug": jug, "optuna": optuna}
     ideal = options.tasks * options.seconds / options.machines
     table = Table(
         title=f"{options.machines} machines, {options.tasks} tasks of {options.seconds:g} s, files "
@@ -109,18 +108,24 @@ def main() -> None:
         "note",
     ):
         table.add_column(title, justify="left" if title in ("tool", "note") else "right")
-    for name in options.tools:
-        with tempfile.TemporaryDirectory() as folder:
-            log = Path(folder) / "log"
-            log.touch()
-            place = Path(folder) / "drive"
-            with Drive(place, machines=options.machines, seed=1, cost=COST) as drive:
-                found = tools[name](drive, log, options.tasks, options.seconds)
+    for found in compare(options.tools, options.machines, options.tasks, options.seconds):
         table.add_row(
             found.tool, f"{found.began}", f"{found.twice} ({found.twice / options.tasks:.1%})",
             found.results, f"{ideal / found.seconds:.1%}", f"{found.files_per_task:.2f}", found.note,
         )  # fmt: skip
     Console(width=150).print(table)
+
+
+def compare(tools: Iterable[str], machines: int, tasks: int, seconds: float) -> Iterator[Counted]:
+    """Let each tool run tasks of so many seconds, on a new Drive with these machines."""
+    functions: dict[str, Callable[..., Counted]] = {"colabctl": ours, "jug": jug, "optuna": optuna}
+    for name in tools:
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "log"
+            log.touch()
+            place = Path(folder) / "drive"
+            with Drive(place, machines=machines, seed=1, cost=COST) as drive:
+                yield functions[name](drive, log, tasks, seconds)
 
 
 def ours(drive: Drive, log: Path, tasks: int, seconds: float) -> Counted:

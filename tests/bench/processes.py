@@ -25,10 +25,15 @@ class Finished:
 def together(commands: Sequence[Sequence[str]]) -> Finished:
     """Start every command at once and wait for all; raises RuntimeError if one exits non-zero.
 
-    The children see no COLABCTL_ variable, so that the caller's own settings do not take part.
+    The children see no COLABCTL_ variable, so that the caller's own settings do not take part, and
+    keep compiled modules: without them, the figures would tell how fast Python compiles.
     Peak memory is never less than this process's own, which Linux hands to a child at its start.
     """
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COLABCTL_")}
+    environment = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith("COLABCTL_") and k != "PYTHONDONTWRITEBYTECODE"
+    }
     with ExitStack() as stack:
         # Files and not pipes: a child must not wait for us to read.
         files = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in commands]

@@ -173,8 +173,11 @@ def test_a_task_that_lost_every_worker_is_failed_and_has_dates(
 ) -> None:
     project.declare("loop", LOOP)
     for number in range(11):
+        after = {"after": {f"ana-vm-{number - 1}": 1}} if number else {}  # it takes the task over
         file = project.journal(
-            "loop", {"event": "claim", "tasks": [[0, number + 1]]}, writer=f"ana-vm-{number}"
+            "loop",
+            {"event": "claim", "tasks": [[0, number + 1]], **after},
+            writer=f"ana-vm-{number}",
         )
         begun = time.time() - 3600 + 100 * number
         lines = file.read_text().splitlines()

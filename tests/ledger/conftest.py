@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
-"""A folder in memory, if the system has one.
-
-Journals consist of thousands of files, and each of them is written through to the disk.
-"""
+import colabctl.ledger.ledger
+from tests.ledger.cached import MEMORY, Sweep, filled
 
 
 @pytest.fixture
@@ -18,3 +15,18 @@ def tmp_path() -> Iterator[Path]:
     """Provide a folder in memory where the system has that."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def small_sweeps_are_cached_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(colabctl.ledger.ledger, "_FEW", 1)
+
+
+@pytest.fixture
+def coherent(tmp_path: Path) -> Sweep:
+    return filled(Sweep(tmp_path, "coherent"))
+
+
+@pytest.fixture
+def eventual(tmp_path: Path) -> Sweep:
+    return filled(Sweep(tmp_path, "eventual"))

@@ -16,6 +16,7 @@ from colabctl.ledger.appended import AppendedJournals, AppendedStore
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import LONGEST_LINE, Event
 from colabctl.ledger.journal import MOST_DAMAGE, JournalWriter
+from colabctl.ledger.sweep_state import SweepState
 from colabctl.sharedfs.faults import fault_of
 
 NOW = 1.7e9
@@ -163,6 +164,29 @@ def test_a_journal_whose_name_cannot_be_a_writers_is_not_read(
 ) -> None:
     write(journals, name, "heartbeat")
     assert new(journals) == []
+
+
+def test_lines_that_are_events_only_together_are_damage(
+    journals: AppendedJournals, tmp_path: Path
+) -> None:
+    done = '{"n":0,"t":1.7e9,"event":"done","task":1,"attempt":1}'
+    (tmp_path / "eve").mkdir()
+    lines = ['{"x":[{}', f"{done}]}}", f"{done},{done}"]
+    (tmp_path / "eve" / "events.jsonl").write_text("\n".join(lines) + "\n")
+    assert new(journals) == []
+    assert journals.damage[0].total == 3
+
+
+@pytest.mark.parametrize("end", ["\r", " "])
+def test_a_line_may_have_space_around_it(
+    journals: AppendedJournals, tmp_path: Path, end: str
+) -> None:
+    (tmp_path / "eve").mkdir()
+    line = f' {{"n":0,"t":1.7e9,"event":"done","task":1,"attempt":1,"metrics":{{"x":2}}}}{end}\n'
+    (tmp_path / "eve" / "events.jsonl").write_text(line, newline="")
+    state = SweepState(10, 0, 60.0)
+    state.read(journals.new_events(skip=""))
+    assert state.tasks[1].outcome.metrics == {"x": 2}
 
 
 def test_a_journal_without_its_file_yet_is_empty(

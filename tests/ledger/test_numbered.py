@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.journal import JournalWriter
 from colabctl.ledger.numbered import NumberedJournals, NumberedStore
-from tests.ledger.conftest import MEMORY
+from tests.ledger.cached import MEMORY
 
 NOW = 1.7e9
 

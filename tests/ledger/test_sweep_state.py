@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from colabctl.ledger.attempts import proposal_of, reports_of
 from colabctl.ledger.events import Event, check
+from colabctl.ledger.state.attempts import proposal_of, reports_of
 from colabctl.ledger.sweep_state import SweepState
 
 T = 1_700_000_000.0

@@ -9,6 +9,7 @@ read from the start. It can be deleted at any time. Only arrays and JSON are rea
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import sys
@@ -28,6 +29,7 @@ from colabctl.version import VERSION
 _FORMAT = 1
 _MAGIC = b"colabctl sweep cache "
 _SUFFIX = ".sweep"
+_NAME = re.compile(r"[0-9a-f]{32}\.sweep(\.[0-9a-f]{8}\.tmp)?")
 _UNUSED = 30 * 86400.0  # seconds after which a file is deleted
 _OFF = ("off", "0", "no", "false")
 
@@ -68,7 +70,11 @@ class Cache(NamedTuple):
         return fits
 
     def save(self, state: SweepState, journals: Journals) -> None:
-        """Write the file; whatever prevents that is no error."""
+        """Write the file; what prevents that is no error."""
+        with suppress(OSError):
+            self._save(state, journals)
+
+    def _save(self, state: SweepState, journals: Journals) -> None:
         taken = snapshot.take(state)
         facts = {
             "made_from": self.made_from, "state": taken.facts, "position": journals.position(),
@@ -78,11 +84,10 @@ class Cache(NamedTuple):
         crc = 0
         for part in parts:
             crc = zlib.crc32(part, crc)
-        with suppress(OSError):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if _is_private(self.folder):
-                _write(self.folder / self.name, [_head(crc), *parts])
-                _delete_unused(self.folder)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _is_private(self.folder):
+            _write(self.folder / self.name, [_head(crc), *parts])
+            _delete_unused(self.folder)
 
     def remember(self, counts: Mapping[str, int]) -> None:
         """Note how many events of each writer were read; whatever prevents that is no error.
@@ -185,5 +190,6 @@ def _delete_unused(folder: Path) -> None:
     """Delete the caches of sweeps that no one has looked at for a month."""
     for file in folder.iterdir():
         with suppress(OSError):
-            if time.time() - file.lstat().st_mtime > _UNUSED:
+            is_ours = _NAME.fullmatch(file.name) is not None
+            if is_ours and time.time() - file.lstat().st_mtime > _UNUSED:
                 file.unlink()

@@ -173,8 +173,11 @@ def _after_cell(kernel: int, streams: tuple[Any, Any]) -> None:
     if os.getpid() != kernel:
         os._exit(0)
     for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+        current: Any = getattr(sys, name, None)
+        if current is stream:  # the kernel's own, which flushes itself
+            continue
         try:
-            getattr(sys, name).flush()
+            current.flush()
         except Exception:  # noqa: BLE001 - it may be anything, such as None or a closed file
             setattr(sys, name, stream)
 

@@ -8,15 +8,17 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 from colabctl.notebook.executed import ExecutedNotebook
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.device import is_exhausted, is_lost
-from colabctl.run.notebook.kernel import CellError, Cells, Kernel, KernelCallFailed, KernelDied
+from colabctl.run.notebook.kernel import CellError, Kernel, KernelCallFailed, KernelDied
 from colabctl.run.termination import how_it_ended, oom_kills
 from colabctl.run.wandb.runs import began_wandb_run
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 _MOST_OUTPUT = 1_000_000  # characters of output to keep of each cell
 _SHUTDOWN = 5.0  # seconds for a kernel's exit handlers
@@ -197,6 +199,8 @@ class KernelPool:
         self, document: ExecutedNotebook, indices: range, halted: Callable[[], bool]
     ) -> RunResult:
         """Run cells one by one until one of them ends the run."""
+        from colabctl.run.notebook.cells import Cells  # noqa: PLC0415 - Jupyter
+
         assert self.kernel is not None
         cells = Cells(
             document.node,

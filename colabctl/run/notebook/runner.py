@@ -1,6 +1,6 @@
 """Runs a notebook, once for each task or once for a worker, and returns the outcome.
 
-Only the process that runs notebooks imports this file, because Jupyter is slow to import.
+Jupyter is slow to import. So the first kernel starts before this process imports it.
 """
 
 import asyncio
@@ -244,11 +244,10 @@ class Runner:
         try:
             while not execution.done():
                 await asyncio.wait({execution}, timeout=_POLL)
-                over = execution.done()
-                # In a thread, because this may wait for the worker, and the worker for the folder.
-                should_stop = channels is not None and await asyncio.to_thread(channels.look, over)
-                if over:
+                if execution.done():
                     break
+                # In a thread, because this may wait for the worker, and the worker for the folder.
+                should_stop = channels is not None and await asyncio.to_thread(channels.look)
                 self._advance_stop(channels.exchange if channels and should_stop else None)
                 if self._keeps != "none" and time.monotonic() >= save_at:
                     (folder / EXECUTED).write_bytes(document.encode(self._concealed))
@@ -257,6 +256,8 @@ class Runner:
             if not execution.done():
                 execution.cancel()
                 await asyncio.wait({execution})
+        if channels is not None:
+            channels.look(over=True)
         return execution.result()
 
     def _halted(self) -> bool:
@@ -290,7 +291,7 @@ class _Channels(NamedTuple):
     exchange: Exchange
     runs: WandbRuns
 
-    def look(self, over: bool) -> bool:
+    def look(self, *, over: bool = False) -> bool:
         """Pass on new values; return whether the task, if it is not over, should stop."""
         self.exchange.pass_on()
         self.runs.pass_on(final=over)

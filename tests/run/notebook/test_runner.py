@@ -60,7 +60,7 @@ def test_without_ipykernel_the_error_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['ipykernel'] = None\n"
         "from colabctl.run.failure import TaskError\n"
-        "try: import colabctl.run.notebook.runner\n"
+        "try: import colabctl.run.notebook.client\n"
         "except TaskError as wrong: print(wrong)"
     )
     ran = subprocess.run(

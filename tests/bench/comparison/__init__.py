@@ -1,0 +1,1 @@
+"""Compares colabctl with its peers, for `python -m tests.bench`."""
