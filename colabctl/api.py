@@ -24,7 +24,7 @@ from colabctl.task import Task
 from colabctl.views.results import Result, Results
 from colabctl.views.status import Status, status
 from colabctl.work.identity import new_identity
-from colabctl.work.inline_worker import InlineWorker
+from colabctl.work.loop.worker import InlineWorker
 from colabctl.work.open_sweep import OpenSweep
 
 

@@ -153,7 +153,7 @@ class Session:
         self, sweep: OpenSweep, settings: Settings, environ: Mapping[str, str], limits: Limits
     ) -> Tally:
         """Run the notebook that loops over the tasks of a sweep."""
-        from colabctl.work.loop_notebook import run_notebook  # noqa: PLC0415 - Jupyter
+        from colabctl.work.loop.notebook import run_notebook  # noqa: PLC0415 - Jupyter
 
         if self.jobs > 1:
             self.tell(f"note: {sweep.plan.program} runs one task at a time; -j has no effect")

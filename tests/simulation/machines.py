@@ -16,9 +16,9 @@ from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.work.inline_worker import InlineWorker
-from colabctl.work.inline_worker import Run as LoopRun
 from colabctl.work.limits import Limits
+from colabctl.work.loop.worker import InlineWorker
+from colabctl.work.loop.worker import Run as LoopRun
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pacing import pacing_for
 from colabctl.work.tuner import Tuner
