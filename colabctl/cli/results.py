@@ -54,6 +54,7 @@ def results(
 ) -> None:
     """Print the results of a sweep or write them to a file, one row per finished task."""
     from colabctl.sharedfs.links import check_inside
+    from colabctl.sweeps import differing
     from colabctl.views import formats
     from colabctl.views.best import unreported
     from colabctl.views.results import Results, best_results
@@ -68,6 +69,8 @@ def results(
         check_inside(output, layout.root)
     open_sweep = OpenSweep.named(layout, sweep)
     plan, ledger = open_sweep.plan, open_sweep.ledger
+    for sentence in differing(open_sweep.layout, plan):
+        tell(f"note: {sentence}")
     ledger.refresh()
     for damage in ledger.damage:
         tell(f"note: {one_line(str(damage))}")

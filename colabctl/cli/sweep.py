@@ -83,6 +83,7 @@ def sweep(
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.sharedfs.names import safe_name
+    from colabctl.sweeps import differing
 
     sweep_draft = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
     title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
@@ -114,7 +115,7 @@ def sweep(
         raise UserError("\n".join(declared.damage))
     place_wheel(layout)
     unseen = tuple(_unseen(declared.program, layout.root))
-    for note in (*declared.notes, *unseen):
+    for note in (*declared.notes, *unseen, *differing(declared.layout, declared.plan)):
         tell(f"note: {note}")
     if declared.plan.is_notebook and (lacking := lacks()):
         tell(f"note: on this machine, {lacking}")
@@ -123,7 +124,7 @@ def sweep(
         summary = _summary(sweep_draft, name, notes, declared.program)
         print_json({**summary, "new": declared.new})
         return
-    state = "declared" if declared.new else "already declared"
+    state, name = "declared" if declared.new else "already declared", declared.layout.name
     print(f"{name}: {counted(declared.plan.total, 'task')}, {state}")
     if declared.plan.program is None:
         tell(f'run it in a notebook or script: for task in colabctl.open().sweep("{name}").tasks()')

@@ -136,11 +136,11 @@ def work(
 
 def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
     """Return the sweeps to work on: all of them, unless some are named."""
-    from colabctl.project.sweeps import find_sweep, sweep_names
+    from colabctl.sweeps import every_sweep, find_sweep
 
     if names:
         return [find_sweep(layout, name) for name in names]
-    return [layout.sweep(name) for name in sweep_names(layout)]
+    return every_sweep(layout)
 
 
 def _recover(layout: "Layout") -> None:
@@ -152,7 +152,7 @@ def _recover(layout: "Layout") -> None:
     recoveries = list(unsent_events(layout.root, problems.append))
     for unsent in recoveries:
         try:
-            recover(OpenSweep.named(layout, unsent.sweep), unsent)
+            recover(OpenSweep.named(layout, unsent.sweep, unsent.digest), unsent)
         except (UserError, OSError) as error:
             problems.append(f"{unsent.file} stays on this machine: {error}")
             continue

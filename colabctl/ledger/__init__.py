@@ -2,7 +2,7 @@
 
 from colabctl.ledger.choice import contested
 from colabctl.ledger.events import OUTCOME_KINDS, Event
-from colabctl.ledger.ledger import Claim, Ledger, open_ledger
+from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
 from colabctl.ledger.long_leases import long_leases
 from colabctl.ledger.plan import (
     FORMAT,
@@ -46,6 +46,7 @@ __all__ = [
     "listed",
     "long_leases",
     "meant",
+    "open_journals",
     "open_ledger",
     "params_of",
     "program_of",

@@ -128,6 +128,10 @@ class AppendedJournals:
         ]
         return {"cursors": cursors, "damage": damage}
 
+    def counts(self) -> dict[str, int]:
+        """Return for each writer the number after that of its last event that was read."""
+        return {writer: cursor.next for writer, cursor in self._cursors.items()}
+
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue at a position, if the journals begin with what was read then."""
         cursors = {

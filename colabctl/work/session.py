@@ -26,6 +26,7 @@ from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.sharedfs.uploads import wait_until_uploaded
+from colabctl.sweeps import differing, journal_folders
 from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
@@ -99,6 +100,8 @@ class Session:
                 self.check(sweep.plan)
                 if sweep.plan.is_notebook and (lacking := lacks()):
                     raise UserError(f"{sweep.plan.sweep}: {lacking}")
+                for sentence in differing(layout, sweep.plan):
+                    self.tell(f"note: {sentence}")
             except UserError as error:
                 if not open_only:  # the user named it
                     raise
@@ -182,8 +185,9 @@ class Session:
             # After that, a file with too few lines is damaged, which only its own tasks notice.
             whole = time.monotonic() < until
             try:
+                journals = journal_folders(sweep.layout, sweep.plan)
                 if patience and not (
-                    sweep.layout.journal.is_dir() and sweep.tasks.arrived(whole=whole)
+                    any(folder.is_dir() for folder in journals) and sweep.tasks.arrived(whole=whole)
                 ):
                     raise UserError(
                         f"some files of {sweep.layout.root} have not arrived yet; try again later"
@@ -234,7 +238,8 @@ class Session:
         files = [
             path
             for worker in workers
-            for path in (sweep.layout.journal / worker).rglob("*.jsonl")
+            for folder in journal_folders(sweep.layout, sweep.plan)
+            for path in (folder / worker).rglob("*.jsonl")
             if path.is_file()
         ]
         longest = time.monotonic() + (0.0 if self.interrupted.is_set() else _UPLOAD)
