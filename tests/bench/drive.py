@@ -74,7 +74,7 @@ study.optimize(objective, callbacks=[MaxTrialsCallback({tasks}, states=states)])
 
 @dataclass(frozen=True)
 class Counted:
-    """What one tool did: runs begun, tasks run more than once, results there at the end."""
+    """What one tool did: runs started, tasks run more than once, results there at the end."""
 
     tool: str
     began: int
@@ -100,7 +100,7 @@ def main() -> None:
     )
     for title in (
         "tool",
-        "runs begun",
+        "runs started",
         "tasks run twice",
         "results in the end",
         "speed",
