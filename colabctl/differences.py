@@ -72,8 +72,14 @@ def find(
             if pair[0] != pair[1]
         ]
         return Differences((f"plan.json: the digests of {_listed(files)} differ",))
-    notes = (f"not here yet: {_listed(late)}; others may still be writing",) if late else ()
-    return Differences((), tuple(_damage(sweep, own, tasks)), notes)
+    notes = [f"not here yet: {_listed(late)}; others may still be writing"] if late else []
+    notes += [
+        f"plan.json: {name} is {shown(getattr(old, name))}, and a sweep that you declare now would "
+        f"have {shown(getattr(new, name))}"
+        for name in _OF_MACHINE
+        if getattr(old, name) != getattr(new, name)
+    ]
+    return Differences((), tuple(_damage(sweep, own, tasks)), tuple(notes))
 
 
 def _declarations(

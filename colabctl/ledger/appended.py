@@ -96,7 +96,7 @@ class _Cursor:
     next: int = 0
     is_over: bool = False  # nothing more is read
     size: int = -1  # bytes of the file before it was last read
-    changed: int = 0  # when it was changed, in nanoseconds, at the same time
+    changed: int = 0  # when its content or its date was changed, in nanoseconds, at the same time
     checksum: int | None = None  # of what was read, if known
 
 
@@ -168,7 +168,7 @@ class AppendedJournals:
                 raise OSError(errno.EINVAL, "is not a regular file")
             if status.st_size <= cursor.offset:
                 return
-            cursor.size, cursor.changed, cursor.checksum = status.st_size, status.st_mtime_ns, None
+            cursor.size, cursor.changed, cursor.checksum = status.st_size, _changed(status), None
             with cursor.file.open("rb", buffering=0) as file:
                 file.seek(cursor.offset)
                 for lines in _complete_lines(file):
@@ -228,11 +228,16 @@ def _fits(cursor: _Cursor) -> bool:
     if not cursor.offset:
         return True
     status = cursor.file.stat()
-    if (status.st_size, status.st_mtime_ns) == (cursor.size, cursor.changed):
+    if (status.st_size, _changed(status)) == (cursor.size, cursor.changed):
         return True
     if status.st_size <= cursor.size:
         return False
     return cursor.checksum == _checksum(cursor)
+
+
+def _changed(status: os.stat_result) -> int:
+    """Return when a file was last changed; a program can set only one of the two dates."""
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _checksum(cursor: _Cursor) -> int:

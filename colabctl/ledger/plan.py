@@ -292,9 +292,9 @@ def _check(plan: Plan) -> None:
             raise ValueError(f"{name} is {seconds!r:.60}")
     if not 0 <= plan.declared_at < _LATEST:
         raise ValueError(f"declared_at is {plan.declared_at!r:.60}")
-    for folder in (plan.cwd, *plan.import_path):
+    for key, folder in (("cwd", plan.cwd), *(("import_path", path) for path in plan.import_path)):
         if folder != ".":
-            _check_path("folder", folder)
+            _check_path(key, folder)
     for file in plan.code_files or ():
         _check_path("code_files", file)
     if plan.program is not None:

@@ -33,6 +33,9 @@ from colabctl.run.workspace.workspace import Workspace
 from colabctl.sharedfs.rights import is_shared, share_tree
 from colabctl.task import Assignment, Task
 
+_SHORT = 0.001  # seconds
+_UNRECORDED = 8  # ends of short tasks that the worker need not have recorded yet
+
 Assignments = queue.SimpleQueue[tuple[Assignment, ...]]
 Turns = queue.SimpleQueue[None]
 """One item for each task that may start after another one of its batch."""
@@ -88,9 +91,12 @@ def serve(  # noqa: PLR0917 - what one process holds, called once
     shares = is_shared(Path(settings.root))  # with the project's group
     left = settings.process_tasks or math.inf
     while batch := assignments.get():
+        unrecorded, allowed = 0, 0
         for number, assignment in enumerate(batch):
-            if number:
-                turns.get()  # the worker has recorded the end of the last task
+            unrecorded += bool(number)
+            while unrecorded > allowed:
+                turns.get()  # the worker has recorded the end of a task
+                unrecorded -= 1
             output.clear()
             _hooks.recorder = recorder = PipeRecorder(assignment, send, flag, scratch)
             end, is_usable = _attempt(run, Task(assignment, recorder), recorder, output, conceal)
@@ -102,6 +108,10 @@ def serve(  # noqa: PLR0917 - what one process holds, called once
                 send(end)
                 return
             send(end)
+            # To wait would take longer than to run these tasks again.
+            allowed = _UNRECORDED if end.seconds < _SHORT else 0
+        for _ in range(unrecorded):
+            turns.get()
 
 
 def _attempt(
@@ -110,9 +120,9 @@ def _attempt(
     recorder: PipeRecorder,
     output: _Output,
     conceal: Callable[[str], str],
-) -> tuple[Message, bool]:
+) -> tuple[messages.Done | messages.Pruned | messages.Failed, bool]:
     """Run a task; return the message with its outcome, and whether the device still works."""
-    outcome: Callable[..., Message]
+    outcome: Callable[..., messages.Done | messages.Pruned | messages.Failed]
     process = os.getpid()
     started = time.perf_counter()
     faults: list[str] = []
