@@ -16,15 +16,15 @@ from colabctl.project.config import Config, load
 from colabctl.project.current_member import current_member
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.root import find_root, usual_drives
-from colabctl.project.sweeps import find_sweep
 from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
 from colabctl.run.workspace.workspace import path_translator
+from colabctl.sweeps import differing, find_sweep, plan_if_readable
 from colabctl.task import Task
 from colabctl.views.results import Result, Results
 from colabctl.views.status import Status, status
 from colabctl.work.identity import new_identity
-from colabctl.work.inline_worker import InlineWorker
+from colabctl.work.loop.worker import InlineWorker
 from colabctl.work.open_sweep import OpenSweep
 
 
@@ -117,7 +117,7 @@ class Project:
                 )
             approved = orders(os.environ)
             digest = approved.digest if approved.sweep == name else None
-            return Sweep(self, find_sweep(self.layout, name), digest)
+            return Sweep(self, _with_note(find_sweep(self.layout, name, digest)), digest)
         content = {
             "method": "grid",
             **keys,
@@ -135,7 +135,7 @@ class Project:
         )
         for sentence in declared.damage:
             print(f"colabctl: note: {sentence}", file=sys.stderr, flush=True)
-        return Sweep(self, declared.layout, declared.plan.run_digest)
+        return Sweep(self, _with_note(declared.layout), declared.plan.run_digest)
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,14 @@ class Sweep:
 
     def _open(self) -> OpenSweep:
         return OpenSweep.at(self.project.root, self.layout)
+
+
+def _with_note(layout: SweepLayout) -> SweepLayout:
+    """Return a sweep's paths, after a note if other sweeps were declared under its name."""
+    plan = plan_if_readable(layout)
+    for sentence in differing(layout, plan) if plan else ():
+        print(f"colabctl: note: {sentence}", file=sys.stderr, flush=True)
+    return layout
 
 
 def open_project(root: "str | os.PathLike[str] | None", member: str | None) -> Project:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import shlex
-import time
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,30 +16,28 @@ from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
 from colabctl.code.places import Places
 from colabctl.errors import UserError
-from colabctl.ledger import Kind, Plan, TaskLine, read_plan, write_tasks
+from colabctl.ledger import Kind, Plan, TaskLine
 from colabctl.notebook import parameters, reading
 from colabctl.notebook.reading import Notebook
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.project.sweeps import check_links
 from colabctl.search import Declaration, Expansion, expand, read
 from colabctl.search.language.command import interpreter_of
 from colabctl.search.language.command_words import hydra_notes
 from colabctl.search.language.stopping_rules import Median
-from colabctl.sharedfs.files import holds_part, write_new, write_whole
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
-from colabctl.sharedfs.rights import make_folder
+from colabctl.sweeps import check_links, every_sweep, namesakes, plan_of, whole_of
 from colabctl.version import VERSION
+from colabctl.written import existing, write
 from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
 _HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
 # Characters in JSON that YAML refuses, or reads as the end of a line.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
-_CHECKS, _BETWEEN_CHECKS = 50, 0.02  # of a plan that is being written; seconds
 
 
 @dataclass(frozen=True)
@@ -123,16 +120,21 @@ def declare(
     this name differs in any way from what is declared here.
     """
     program = preview(draft, name, places_in(layout, file, here))
-    sweep, code = layout.sweep(name), program.code
+    plain, code = layout.sweep(name), program.code
+    sweeps = namesakes(layout, name) or [
+        each for each in every_sweep(layout) if each.name == plain.name
+    ]
+    sweep = sweeps[0] if sweeps else plain
     check_links(layout.root, sweep)
-    plan = _plan(draft, program, layout, config, name=sweep.name, member=member, now=now)
-    old = _existing(sweep)
-    written = None if old else _write(sweep, plan, draft, code)
+    plan = _plan(draft, program, layout, config, name=plain.name, member=member, now=now)
+    written = None
+    if existing(sweep) is None:
+        written = write(sweep, plan, draft.content, draft.tasks(), code)
     if written:
         notes = (*draft.notes, *program.how, *program.notes)
         declared = Declared(sweep, written, program, notes, new=True)
     else:
-        declared = _same(old or read_plan(sweep.plan), plan, draft, program, sweep)
+        declared = _declared_before(sweeps or [sweep], plan, draft, program)
     if declared.plan.program is None:
         return declared
     try:
@@ -160,41 +162,6 @@ def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now:
         plan=plan.covered,
         declaration=declaration,
     )
-
-
-def _write(sweep: SweepLayout, plan: Plan, draft: Draft, code: Code) -> Plan | None:
-    """Write a sweep and return its plan; None if someone else has just declared one."""
-    _write_declaration(sweep, draft.content)
-    for folder in (sweep.code, sweep.tasks, sweep.journal, sweep.runs):
-        make_folder(folder)
-    names = tuple(code.files)
-    if frozen.files_in(sweep.code, names) != code.files:
-        frozen.write(code, sweep.code)
-    frozen.fetch(sweep.code, code.digest, names=names)
-    plan = replace(plan, task_digests=write_tasks(sweep.task_file, plan, draft.tasks()))
-    try:
-        write_new(sweep.plan, plan.encode())  # from here on, the sweep is declared
-    except FileExistsError:
-        _existing(sweep)  # wait until it is whole
-        return None
-    return plan
-
-
-def _write_declaration(sweep: SweepLayout, content: bytes) -> None:
-    """Write sweep.yaml, or complete it if the same declaration was interrupted.
-
-    Raises UserError if there is another one without a plan, which someone may be declaring.
-    """
-    make_folder(sweep.root, parents=True)
-    try:
-        write_new(sweep.declaration, content)
-    except FileExistsError:
-        if not holds_part(sweep.declaration, content):
-            raise UserError(
-                f"{sweep.root} holds the unfinished declaration of another sweep; choose another "
-                f"name (--name {sweep.name}-2), or delete that folder if no one is declaring it"
-            ) from None
-        write_whole(sweep.declaration, content)
 
 
 def _plan(
@@ -355,15 +322,17 @@ def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
     return "function"
 
 
-def _existing(sweep: SweepLayout) -> Plan | None:
-    try:
-        for _ in range(_CHECKS):
-            if sweep.plan.stat().st_size:  # otherwise someone is writing it
-                break
-            time.sleep(_BETWEEN_CHECKS)
-        return read_plan(sweep.plan)
-    except FileNotFoundError:
-        return None
+def _declared_before(
+    sweeps: list[SweepLayout], new: Plan, draft: Draft, program: Preview
+) -> Declared:
+    """Return the sweep that is the same, of those with this name; raise as `_same` of the first."""
+    errors = []
+    for sweep in sweeps:
+        try:
+            return _same(plan_of(sweep), new, draft, program, sweep)
+        except UserError as error:
+            errors.append(error)
+    raise errors[0]
 
 
 def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayout) -> Declared:
@@ -375,7 +344,7 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"(--name {new.sweep}-2)"
         )
     outcome = differences.find(
-        sweep,
+        whole_of(sweep, old) if sweep.twins else sweep,
         old,
         new=new,
         content=draft.content,

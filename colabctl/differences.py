@@ -125,7 +125,7 @@ def _keys(old: Plan, new: Plan, *, brief: bool) -> list[str]:
     names = [name for name in names if name != "code_digest"]  # the files say more
     if brief:
         return lines + ([f"plan.json: {_listed(names)}"] if names else [])
-    before, now = asdict(old), asdict(new)
+    before, now = ({**asdict(plan), **plan.covered} for plan in (old, new))
     return lines + [
         f"plan.json: {name} is {shown(before[name])}, and yours is {shown(now[name])}"
         for name in names

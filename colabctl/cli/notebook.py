@@ -212,11 +212,11 @@ def workers(
 
 def _trusted_plan(layout: "Layout", project: str, sweep: str) -> "Plan":
     """Return a sweep's plan; raise UserError if this member has not approved its code."""
-    from colabctl.ledger import check_approved, program_of, read_plan
+    from colabctl.ledger import check_approved, program_of
     from colabctl.project.approvals import approvals_for
-    from colabctl.project.sweeps import find_sweep
+    from colabctl.sweeps import find_sweep, plan_of
 
-    plan = read_plan(find_sweep(layout, sweep).plan)
+    plan = plan_of(find_sweep(layout, sweep))
     program_of(plan)
     approvals = approvals_for(layout.root, os.environ)
     check_approved(plan, approvals.has, lambda name: approvals.latest_plan(project, name))

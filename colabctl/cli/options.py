@@ -95,7 +95,7 @@ def remember_member(root: Path, member: str) -> None:
 def complete_sweep(incomplete: str) -> list[str]:
     """Return the sweeps whose names start with `incomplete`, for shell completion."""
     from colabctl.errors import UserError
-    from colabctl.project.sweeps import sweep_names
+    from colabctl.sweeps import sweep_names
 
     try:
         layout, _ = open_project(None)

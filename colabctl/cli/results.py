@@ -54,6 +54,7 @@ def results(
 ) -> None:
     """Print the results of a sweep or write them to a file, one row per finished task."""
     from colabctl.sharedfs.links import check_inside
+    from colabctl.sweeps import differing
     from colabctl.views import formats
     from colabctl.views.best import unreported
     from colabctl.views.results import Results, best_results
@@ -68,12 +69,12 @@ def results(
         check_inside(output, layout.root)
     open_sweep = OpenSweep.named(layout, sweep)
     plan, ledger = open_sweep.plan, open_sweep.ledger
+    for sentence in differing(open_sweep.layout, plan):
+        tell(f"note: {sentence}")
     ledger.refresh()
     for damage in ledger.damage:
         tell(f"note: {one_line(str(damage))}")
     rows = Results(ledger.state, open_sweep.tasks)
-    for sentence in open_sweep.tasks.damage():
-        tell(f"note: {one_line(sentence)}")
     if_empty = "no finished tasks yet"
     if best is not None:
         if plan.metric is None:
@@ -98,6 +99,8 @@ def results(
     else:
         file = shlex.quote(f"{sweep}.{form}")
         raise UserError(f"{form} is a binary format; give an output file: -o {file}")
+    for sentence in open_sweep.tasks.damage():  # of the files that were read for the rows
+        tell(f"note: {one_line(sentence)}")
 
 
 def _print_table(sweep: str, rows: "Collection[Result]", if_empty: str) -> None:

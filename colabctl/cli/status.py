@@ -88,11 +88,16 @@ def status(
 
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     """Open the named sweep, or all sweeps; print a note for each that cannot be opened."""
-    from colabctl.project.sweeps import sweep_names
+    from colabctl.sweeps import differing, every_sweep, find_sweep
     from colabctl.work.open_sweep import OpenSweep
 
-    names = [sweep] if sweep else sweep_names(layout)
-    for _, open_sweep in _readable(names, sweep, lambda name: OpenSweep.named(layout, name)):
+    said: set[str] = set()
+    layouts = [find_sweep(layout, sweep)] if sweep else every_sweep(layout)
+    for at, open_sweep in _readable(layouts, sweep, lambda at: OpenSweep.at(layout.root, at)):
+        for sentence in differing(at, open_sweep.plan):
+            if sentence not in said:
+                tell(f"note: {sentence}")
+                said.add(sentence)
         yield open_sweep
 
 
@@ -136,7 +141,7 @@ def _look(sweep: "OpenSweep") -> "Status":
     from colabctl.views.status import status as status_of
 
     sweep.ledger.refresh()
-    return status_of(sweep.plan, sweep.ledger, sweep.tasks, sweep.changed_code())
+    return status_of(sweep.plan, sweep.ledger, sweep.tasks, *sweep.changed_code())
 
 
 def _watch(sweeps: "list[OpenSweep]") -> None:

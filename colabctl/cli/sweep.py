@@ -1,8 +1,10 @@
 """The command that declares a sweep."""
 
 import os
+import re
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -81,6 +83,7 @@ def sweep(
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.sharedfs.names import safe_name
+    from colabctl.sweeps import differing
 
     sweep_draft = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
     title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
@@ -111,20 +114,43 @@ def sweep(
     if declared.damage:
         raise UserError("\n".join(declared.damage))
     place_wheel(layout)
-    for note in declared.notes:
+    unseen = tuple(_unseen(declared.program, layout.root))
+    for note in (*declared.notes, *unseen, *differing(declared.layout, declared.plan)):
         tell(f"note: {note}")
     if declared.plan.is_notebook and (lacking := lacks()):
         tell(f"note: on this machine, {lacking}")
     if as_json:
-        summary = _summary(sweep_draft, name, declared.notes, declared.program)
+        notes = (*declared.notes, *unseen)
+        summary = _summary(sweep_draft, name, notes, declared.program)
         print_json({**summary, "new": declared.new})
         return
-    state = "declared" if declared.new else "already declared"
+    state, name = "declared" if declared.new else "already declared", declared.layout.name
     print(f"{name}: {counted(declared.plan.total, 'task')}, {state}")
     if declared.plan.program is None:
         tell(f'run it in a notebook or script: for task in colabctl.open().sweep("{name}").tasks()')
     else:
         tell(f"run it: {command_line('work', name)}    see it: {command_line('status', name)}")
+
+
+def _unseen(program: "Preview", root: Path) -> Iterator[str]:
+    """Yield a note on each file of the project that the code names but no task sees.
+
+    These are files that could configure the programs of a task, and are not frozen.
+    """
+    from colabctl.run.startup.settings_files import configures
+
+    code = program.code.files
+    folders = dict.fromkeys((root, root / program.frozen.cwd))
+    there = {name for folder in folders if folder.is_dir() for name in os.listdir(folder)}  # noqa: PTH208
+    for name in sorted(filter(configures, there)):
+        if any(path.rpartition("/")[2] == name for path in code):
+            continue
+        word = re.compile(rb"(?<!\w)%s(?!\w)" % re.escape(name.encode()))
+        if user := next((path for path, content in code.items() if word.search(content)), None):
+            fix = "add it to code: in the sweep file"
+            if name.startswith(".env"):
+                fix = "list its variables under secrets: in colabctl.yaml"
+            yield f"{user} names {name}, which tasks do not see (colabctl guide trust); {fix}"
 
 
 def _offer_a_copy(error: UserError, places: list[Path]) -> None:

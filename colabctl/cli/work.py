@@ -1,5 +1,6 @@
 """The command that turns this machine into a worker."""
 
+import math
 import os
 import time
 from functools import partial
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from colabctl.ledger import Plan, SweepState
     from colabctl.project.layout import Layout, SweepLayout
 
+_PATIENCE = 30.0  # seconds that --no-wait waits for a folder that does not answer
 _PROGRESS_INTERVAL = 10.0  # seconds between lines of progress
 
 
@@ -97,6 +99,7 @@ def work(
         until=time.monotonic() + parse_duration(max_time, "--max-time") if max_time else None,
         task_timeout=timeout,
         wait=not no_wait,
+        patience=_PATIENCE if no_wait else math.inf,
     )
     approvals = approvals_for(layout.root, os.environ)
     session = Session(
@@ -125,17 +128,19 @@ def work(
     pruned_count = f"{pruned} pruned, " if pruned else ""
     ran = counted(done + pruned + failed, "task")
     tell(f"ran {ran}: {done} done, {pruned_count}{failed} failed; {reason}")
+    if last and last.ending == "missing":  # the reason says what to do
+        raise UserError(last.reason)
     if last and last.ending in _NEXT_STEPS:
         raise UserError(f"{last.reason}; {_NEXT_STEPS[last.ending]}")
 
 
 def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
     """Return the sweeps to work on: all of them, unless some are named."""
-    from colabctl.project.sweeps import find_sweep, sweep_names
+    from colabctl.sweeps import every_sweep, find_sweep
 
     if names:
         return [find_sweep(layout, name) for name in names]
-    return [layout.sweep(name) for name in sweep_names(layout)]
+    return every_sweep(layout)
 
 
 def _recover(layout: "Layout") -> None:
@@ -147,7 +152,7 @@ def _recover(layout: "Layout") -> None:
     recoveries = list(unsent_events(layout.root, problems.append))
     for unsent in recoveries:
         try:
-            recover(OpenSweep.named(layout, unsent.sweep), unsent)
+            recover(OpenSweep.named(layout, unsent.sweep, unsent.digest), unsent)
         except (UserError, OSError) as error:
             problems.append(f"{unsent.file} stays on this machine: {error}")
             continue
@@ -170,12 +175,15 @@ _END_REASONS = {
     "left": "the notebook left its loop before the sweep was finished",
     "failing": "giving up",
     "full": "the folder is full",
+    "missing": "a part of the sweep is missing",
+    "silent": "the folder does not answer",
     "unwritable": "the folder cannot be written",
 }
 _NEXT_STEPS = {
     "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
     "program, fix that and declare it under another name: colabctl sweep FILE --name NAME",
     "full": "free space (a Drive's trash counts), then restart the worker",
+    "silent": "restart the worker once the folder answers",
     "unwritable": "check that you may edit the folder, then restart the worker",
 }
 

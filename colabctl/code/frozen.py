@@ -12,6 +12,7 @@ from stat import S_ISREG
 from colabctl.errors import UserError
 from colabctl.notebook.document import normal_form
 from colabctl.sharedfs.droppings import is_dropping
+from colabctl.sharedfs.faults import naming
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.links import check_inside, open_itself
 from colabctl.sharedfs.records import RESTORE
@@ -92,7 +93,7 @@ def write(code: Code, folder: Path) -> None:
         path = folder / name
         check_inside(path.parent, folder)
         make_folder(path.parent, parents=True)
-        with open(path, "wb", opener=open_itself) as file:
+        with naming(path), open(path, "wb", opener=open_itself) as file:
             file.write(data)
         share(path)
 

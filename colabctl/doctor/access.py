@@ -6,8 +6,8 @@ from pathlib import Path
 
 from colabctl.doctor.check import Check
 from colabctl.project.layout import Layout
-from colabctl.project.sweeps import sweep_names
 from colabctl.sharedfs.refusals import fix, owner, refused
+from colabctl.sweeps import every_sweep
 
 _MOST = 5  # checks to show
 _MOST_ENTRIES = 20_000  # of sweeps to look at
@@ -49,8 +49,7 @@ def _used(layout: Layout, *, thorough: bool) -> Iterator[tuple[Path, bool]]:
     seen = 0
     if refused(layout.sweeps, writes=False):
         return  # its content cannot be listed
-    for name in sweep_names(layout):
-        sweep = layout.sweep(name)
+    for sweep in every_sweep(layout):
         if refused(sweep.root):
             yield sweep.root, True
             continue

@@ -11,9 +11,9 @@ from colabctl.doctor.check import Check
 from colabctl.errors import UserError
 from colabctl.ledger import read_plan
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.project.sweeps import sweep_names
 from colabctl.sharedfs.droppings import is_dropping, original_of
 from colabctl.sharedfs.links import description, way_out
+from colabctl.sweeps import every_sweep
 
 _MOST = 5  # checks to show for one sweep
 _TASK_FILE = re.compile(r"\d{5,}\.jsonl")
@@ -43,8 +43,8 @@ def strays(layout: Layout) -> Iterator[Check]:
 
     What programs leave behind is passed over, and copies have a check of their own.
     """
-    for name in sweep_names(layout):
-        for path in islice(_strays_in(layout.sweep(name)), _MOST):
+    for sweep in every_sweep(layout):
+        for path in islice(_strays_in(sweep), _MOST):
             yield Check(
                 "strays", "note",
                 f"{layout.relative(path)} is not part of the sweep and has no effect",

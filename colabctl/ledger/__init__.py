@@ -1,7 +1,8 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
+from colabctl.ledger.choice import contested
 from colabctl.ledger.events import OUTCOME_KINDS, Event
-from colabctl.ledger.ledger import Claim, Ledger, open_ledger
+from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
 from colabctl.ledger.long_leases import long_leases
 from colabctl.ledger.plan import (
     FORMAT,
@@ -40,10 +41,12 @@ __all__ = [
     "changed_keys",
     "check_approved",
     "contents",
+    "contested",
     "lack",
     "listed",
     "long_leases",
     "meant",
+    "open_journals",
     "open_ledger",
     "params_of",
     "program_of",

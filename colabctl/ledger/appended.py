@@ -11,13 +11,14 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.events import LONGEST_LINE, check, parse
 from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read, is_journal
-from colabctl.sharedfs.faults import MissingError, fault_of
+from colabctl.sharedfs.faults import MissingError, fault_of, naming
 from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share
 
@@ -25,6 +26,10 @@ _FILE = "events.jsonl"
 _RESTORE = (
     "it holds the results, so restore it from a backup, or from the trash or version history of "
     "the folder; to run all tasks again instead, create it as an empty folder"
+)
+_RESTORE_OWN = (
+    "it held the results of this worker, so restore it from a backup, or from the trash or version "
+    "history of the folder, then restart the worker; tasks whose results are gone run again"
 )
 _AT_ONCE = 1 << 20  # bytes that are read and parsed together
 
@@ -46,7 +51,7 @@ class AppendedStore:
         """Append lines; return how many bytes of complete lines are now in the file."""
         if self.position == 0:
             make_folder(self._folder, follow=False)
-        with open(self._file, "ab", buffering=0, opener=open_itself) as file:
+        with self._opened() as file:
             if self.position == 0:
                 share(self._file, file.fileno())
             arrived = file.tell() - self.position  # above 0 only after a failed write
@@ -58,8 +63,24 @@ class AppendedStore:
     def sync(self) -> None:
         """Make what was written survive a power cut of this machine."""
         if self.position:
-            with open(self._file, "ab", buffering=0, opener=open_itself) as file:
+            with (
+                naming(self._file),
+                open(self._file, "ab", buffering=0, opener=open_itself) as file,
+            ):
                 os.fsync(file.fileno())
+
+    @contextmanager
+    def _opened(self) -> Iterator[io.FileIO]:
+        """Open the file, and raise MissingError if lines that were written have gone."""
+        try:
+            with naming(self._file), open(self._file, "ab", 0, opener=open_itself) as file:
+                if file.tell() < self.position:
+                    raise MissingError(self._file, _RESTORE_OWN)
+                yield file
+        except FileNotFoundError:
+            if self.position and self._folder.parent.is_dir():
+                raise MissingError(self._file, _RESTORE_OWN) from None
+            raise
 
     def close(self) -> None:
         """No-op: a single file is quick to read."""
@@ -106,6 +127,10 @@ class AppendedJournals:
             if _is_lasting(each, self._cursors[each.file.parent.name])
         ]
         return {"cursors": cursors, "damage": damage}
+
+    def counts(self) -> dict[str, int]:
+        """Return for each writer the number after that of its last event that was read."""
+        return {writer: cursor.next for writer, cursor in self._cursors.items()}
 
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue at a position, if the journals begin with what was read then."""

@@ -66,11 +66,12 @@ class Damages:
         """Return the number of damaged lines that were found in a file."""
         return self._by_file[file].total if file in self._by_file else 0
 
-    def by_writer(self, folder: Path) -> list[Damage]:
-        """Return the damage in the journals below `folder`, one for each writer."""
+    def by_writer(self, *folders: Path) -> list[Damage]:
+        """Return the damage in the journals in these folders, one for each writer."""
         writers: dict[str, Damage] = {}
         for damage in self._by_file.values():
-            writer = damage.file.relative_to(folder).parts[0]
+            inside = (each for each in folders if damage.file.is_relative_to(each))
+            writer = damage.file.relative_to(next(inside, damage.file.parents[-1])).parts[0]
             first = writers.setdefault(writer, damage)
             if first is not damage:
                 writers[writer] = first._replace(total=first.total + damage.total)
@@ -98,6 +99,9 @@ class Journals(Protocol):
 
     def position(self) -> dict[str, Any]:
         """Return how far the journals have been read, as values for JSON."""
+
+    def counts(self) -> dict[str, int]:
+        """Return for each writer the number after that of its last event that was read."""
 
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue new journals at such a position.

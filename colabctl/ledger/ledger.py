@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from colabctl.ledger.claims_log import ClaimsLog
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
 from colabctl.ledger.journal import Damage, Journals, JournalWriter
-from colabctl.ledger.numbered import NumberedJournals
+from colabctl.ledger.numbered import Find, NumberedJournals
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.cache import Cache
 from colabctl.ledger.sweep_state import SweepState
@@ -81,8 +81,14 @@ class Ledger:
             self.state.found_alive(self.clock.now())
         if self._cache is not None and self._is_worth_caching(count):
             self._cache.save(self.state, self._journals)
+        if self._cache is not None and not self._has_read and self._writer is None:
+            self._cache.remember(self._journals.counts())
         self._has_read = True
         return count
+
+    def read_before(self) -> dict[str, tuple[int, float]]:
+        """Return what was read on this machine before: see Cache.read_before."""
+        return self._cache.read_before() if self._cache is not None else {}
 
     def _is_worth_caching(self, count: int) -> bool:
         """Whether another process saves time if it need not read `count` new events.
@@ -174,6 +180,7 @@ class Ledger:
         rng: random.Random,
         outcomes: Sequence[tuple[str, Parts]] = (),
         propose: Callable[[Sequence[int]], Mapping[int, Parts]] | None = None,
+        here: Collection[int] = (),
     ) -> list[Claim]:
         """Record `outcomes` and claim tasks, chosen at random.
 
@@ -187,6 +194,7 @@ class Ledger:
             rng: the source of randomness.
             outcomes: events to record in the same write, each a (kind, parts).
             propose: returns parameters for the chosen tasks that have none yet.
+            here: tasks not to choose on an eventual folder, because they wait or run here.
 
         """
         writer = self._writer
@@ -202,7 +210,7 @@ class Ledger:
             else:
                 self.refresh()
                 now = self.clock.now()
-                chosen = choose_apart(self.state, want(self.state), now, rng, self.name)
+                chosen = choose_apart(self.state, want(self.state), now, rng, self.name, here)
             claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
             if claims:
                 parts: Parts = {"tasks": [list(claim) for claim in claims]}
@@ -246,9 +254,18 @@ def open_ledger(
     plan: Plan,
     wall: Callable[[], float] = time.time,
     cache: Cache | None = None,
+    find: Find | None = None,
 ) -> Ledger:
-    """Return the ledger whose journals are in `folder`; the plan's consistency gives their kind."""
+    """Return the ledger of the journals that `open_journals` opens."""
+    return Ledger(open_journals(folder, plan, find), plan, wall, cache)
+
+
+def open_journals(folder: Path, plan: Plan, find: Find | None = None) -> Journals:
+    """Return the journals in `folder`; the plan's consistency gives their kind.
+
+    On an eventual folder, `find` returns all folders with journals of this sweep.
+    """
     if plan.consistency == "coherent":
-        return Ledger(AppendedJournals(folder, plan.total), plan, wall, cache)
-    journals = NumberedJournals(folder, plan.total, Anchor(folder.parent).check)
-    return Ledger(journals, plan, wall, cache)
+        return AppendedJournals(folder, plan.total)
+    check_mount = Anchor(folder.parent).check
+    return NumberedJournals(folder, plan.total, check_mount, find, plan.heartbeat)

@@ -10,12 +10,16 @@ flushes, and of every 256 and 4096; when a writer ends, one repeats the rest. Af
 next folder starts, named after its first event.
 
 Files arrive in any order, listings may omit some, and a missing file proves nothing.
+
+Where machines created the folder of the sweep or its `journal` at the same time, a Drive has
+several, and each holds the journals of some of the writers. All of them are read.
 """
 
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +40,12 @@ _MANY_TRIES = 1000  # more than any writer needs, so a continued journal uses ne
 _NEARLY_FULL = 100  # entries in a folder above which its writer may have started the next one
 _AT_ONCE = 1 << 20  # bytes that are parsed together
 _LARGEST = 1 << 28  # bytes; above the largest combined file with the longest outputs
+_LOOK_EVERY = 60.0  # seconds after which other folders with journals are looked for
 _LIST_EVERY = 8  # refreshes after which the folders of a writer are listed in any case
+
+
+Find = Callable[[], Iterable[Path]]
+"""Returns the folders with journals of a sweep."""
 
 
 class _Flush(NamedTuple):
@@ -151,10 +160,25 @@ class _Wait:
 
 
 class NumberedJournals:
-    """The journals in a folder, of a sweep with `total` tasks."""
+    """The journals in a folder, of a sweep with `total` tasks.
 
-    def __init__(self, folder: Path, total: int, check_mount: Callable[[], None]) -> None:
+    More of its journals may be in other folders: `find` returns all of them, and is called again
+    when new events are read more than `look_every` seconds later.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        total: int,
+        check_mount: Callable[[], None],
+        find: Find | None = None,
+        look_every: float = _LOOK_EVERY,
+    ) -> None:
         self.folder = folder
+        self._find = find or (lambda: [folder])
+        self._look_every = look_every
+        self._looked_at = time.monotonic()
+        self._folders = list(self._find())
         self.total = total
         self.files_read = 0
         self._check_mount = check_mount
@@ -165,11 +189,12 @@ class NumberedJournals:
     @property
     def damage(self) -> list[Damage]:
         """The damaged files whose events have not arrived in another, one for each writer."""
-        return self._damage.by_writer(self.folder)
+        return self._damage.by_writer(*self._folders)
 
     def create(self, name: str, position: int = 0) -> NumberedStore:
         """Return the store of a new journal, or of one that continues at `position`."""
-        return NumberedStore(self.folder / name, self._check_mount, position)
+        folder = next((each for each in self._folders if each.is_dir()), self.folder)
+        return NumberedStore(folder / name, self._check_mount, position)
 
     def position(self) -> dict[str, Any]:
         """Return how far the journals have been read, as values for JSON."""
@@ -178,10 +203,15 @@ class NumberedJournals:
             for writer, seen in self._seen.items()
         }
 
+    def counts(self) -> dict[str, int]:
+        """Return for each writer the number after that of its last event that was read."""
+        return {name: max(seen.next, *(n + 1 for n in seen.beyond), 0)
+                for name, seen in self._seen.items()}  # fmt: skip
+
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue at a position, if all journals that were read are still there."""
         self._check_mount()
-        if not position.keys() <= set(_names(self.folder)):
+        if not position.keys() <= {name for folder in self._folders for name in _names(folder)}:
             return False
         self._seen = {
             writer: _Seen(after, set(beyond), ended_with, folders=folders)
@@ -192,24 +222,30 @@ class NumberedJournals:
     def new_events(self, skip: str) -> Iterator[Read]:
         """Yield the events that arrived since the last call; raise OSError if the mount fails."""
         self._check_mount()
-        for writer in self._writers():
+        if time.monotonic() - self._looked_at >= self._look_every:
+            self._folders = list(self._find())
+            self._looked_at = time.monotonic()
+        for writer, journals in self._writers().items():
             if writer != skip:
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
-                    yield from self._read(writer, seen)
+                    yield from self._read(writer, journals, seen)
 
-    def _writers(self) -> Iterator[str]:
-        """Yield the names of the writers' folders, as far as they have arrived."""
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder) as entries:
-            for entry in entries:
-                if entry.name in self._seen or is_journal(entry):
-                    yield entry.name
+    def _writers(self) -> dict[str, list[Path]]:
+        """Return the folders of each writer, as far as they have arrived; almost always one."""
+        writers: dict[str, list[Path]] = {}
+        for folder in self._folders:
+            with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name in self._seen or is_journal(entry):
+                        writers.setdefault(entry.name, []).append(folder / entry.name)
+        return writers
 
-    def _read(self, writer: str, seen: _Seen) -> Iterator[Read]:
+    def _read(self, writer: str, journals: list[Path], seen: _Seen) -> Iterator[Read]:
         """Yield the new events of one writer, reading the longest files first."""
         files = [
             (first - last, first, last, path)
-            for path, first, last in self._list(writer, seen)
+            for path, first, last in self._list(journals, seen)
             if seen.lacks(first, last)
         ]
         for _, first, last, path in sorted(files):
@@ -220,24 +256,24 @@ class NumberedJournals:
                             seen.ended_with = event.n
                         yield event, line
 
-    def _list(self, writer: str, seen: _Seen) -> Iterator[tuple[Path, int, int]]:
+    def _list(self, journals: list[Path], seen: _Seen) -> Iterator[tuple[Path, int, int]]:
         """Yield the files that may have new events, with the numbers of the first and last."""
-        journal = self.folder / writer
         if seen.entries >= _NEARLY_FULL or seen.looks % _LIST_EVERY == 0 or not seen.folders:
-            names = _names(journal)
+            names = [name for journal in journals for name in _names(journal)]
             numbers = {int(name) for name in names if _FOLDER.fullmatch(name)}
             seen.folders = sorted(numbers.union(seen.folders))
         seen.looks += 1
         for number, first in enumerate(seen.folders, 1):
             if number < len(seen.folders) and not seen.lacks(first, seen.folders[number] - 1):
                 continue
-            folder = journal / f"{first:08d}"
-            names = _names(folder)
-            seen.entries = len(names)
-            for name in names:
-                match = _NAME.fullmatch(name)
-                if match:
-                    yield folder / name, int(match[1]), int(match[2])
+            for journal in journals:
+                folder = journal / f"{first:08d}"
+                names = _names(folder)
+                seen.entries = len(names)
+                for name in names:
+                    match = _NAME.fullmatch(name)
+                    if match:
+                        yield folder / name, int(match[1]), int(match[2])
 
     def _events(self, path: Path, writer: str, first: int, last: int) -> list[Read]:
         """Return the events in a file; none if it has not arrived completely."""

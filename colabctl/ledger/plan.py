@@ -6,13 +6,14 @@ import math
 import shlex
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.sharedfs.droppings import original_of
 from colabctl.sharedfs.mounts import Consistency
 from colabctl.sharedfs.records import damaged, read_record
 
@@ -27,7 +28,9 @@ _MOST_FILES = 200
 _LARGEST = 1 << 28  # bytes of a plan
 _LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
 
-_NOT_COVERED = frozenset({"declared_by", "declared_at", "made_with", "title", "format"})
+_NOT_COVERED = frozenset(
+    {"declared_by", "declared_at", "made_with", "title", "format", "declared_as"}
+)
 """The keys of a plan that say who declared it, when and how it is called, not what runs."""
 
 Kind = Literal["function", "objective", "program", "notebook", "loop"]
@@ -63,6 +66,8 @@ class Plan:
         keep_wandb: whether W&B's own files are kept in the task's folder.
         made_with: version of colabctl that declared the sweep.
         cells: {"values": {...}, "tasks": n} for each combination of `foreach`.
+        declared_as: the name in plan.json, if `sweep` is another, under which the sweep is found;
+            not in the file.
 
     """
 
@@ -101,6 +106,11 @@ class Plan:
     made_with: str = ""
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
+    declared_as: str = ""
+
+    def known_as(self, name: str) -> "Plan":
+        """Return the same plan, of a sweep that is found under `name`."""
+        return self if name == self.sweep else replace(self, sweep=name, declared_as=self.sweep)
 
     @property
     def per_file(self) -> int:
@@ -131,6 +141,8 @@ class Plan:
         }
         if self.kernels is not None:
             keys["kernels"] = self.kernels.chosen
+        if self.declared_as:
+            keys["sweep"] = self.declared_as
         covered: dict[str, Any] = json.loads(json.dumps(keys))
         return covered
 
@@ -174,7 +186,9 @@ class Plan:
 
     def encode(self) -> bytes:
         """Return the bytes of plan.json."""
-        return json.dumps(asdict(self), indent=2).encode() + b"\n"
+        keys = asdict(self)
+        del keys["declared_as"]
+        return json.dumps(keys, indent=2).encode() + b"\n"
 
 
 def program_of(plan: Plan) -> str:
@@ -227,7 +241,7 @@ def read_plan(file: Path) -> Plan:
     belongs to another sweep than its folder.
     """
     record = read_record(file, _LARGEST, FORMAT)
-    names = {field.name for field in fields(Plan)}
+    names = {field.name for field in fields(Plan)} - {"declared_as"}
     try:
         parts = {name: value for name, value in record.items() if name in names}
         parts["cells"] = tuple(parts["cells"])
@@ -243,7 +257,9 @@ def read_plan(file: Path) -> Plan:
         _check(plan)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise damaged(file, error) from None
-    if unicodedata.normalize("NFC", plan.sweep) != file.parent.name:
+    folder = unicodedata.normalize("NFC", file.parent.name)
+    twin = original_of(folder) if plan.consistency == "eventual" else None
+    if unicodedata.normalize("NFC", plan.sweep) not in (folder, twin):
         raise UserError(
             f"{file} is the plan of another sweep, {plan.sweep!r:.70}; rename the folder to that, "
             "or restore the plan from the folder's version history"

@@ -204,14 +204,22 @@ class Layout:
 
 @dataclass(frozen=True)
 class SweepLayout:
-    """The paths of the sweep in the folder `root`; none of them need to exist."""
+    """The paths of the sweep in the folder `root`; none of them need to exist.
+
+    Attributes:
+        called: the sweep's name, where its folder has another.
+        twins: other folders that hold the same sweep, because several machines declared it at once.
+
+    """
 
     root: Path
+    called: str = ""
+    twins: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
         """The sweep's name."""
-        return self.root.name
+        return self.called or self.root.name
 
     @property
     def declaration(self) -> Path:

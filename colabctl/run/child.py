@@ -247,7 +247,11 @@ def main() -> None:
     stop_flag = StopFlag()
     follower = (incoming, assignments, turns, stop_flag)
     threading.Thread(target=_follow, args=follower, daemon=True).start()
-    workspace = Workspace.of(settings)
+    try:
+        workspace = Workspace.of(settings)
+    except OSError as error:  # the project's folder does not answer
+        _sender(outgoing, bytes)(messages.Broken(f"{type(error).__name__}: {error}", ""))
+        return
     translated = workspace.translated if workspace else bytes
     serve(settings, workspace, _sender(outgoing, translated), assignments, turns, stop_flag)
 

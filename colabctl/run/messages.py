@@ -91,6 +91,13 @@ class Returned:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Notice:
+    """Something that the user should know, in a sentence."""
+
+    text: str
+
+
 End = Done | Pruned | Failed | Returned
 
 
@@ -101,7 +108,7 @@ class TaskMessage(NamedTuple):
     message: Report | Suggestion | End
 
 
-Inbox = deque[TaskMessage | Broken]
+Inbox = deque[TaskMessage | Broken | Notice]
 """What slots report to their worker, oldest first."""
 
 Record = Callable[[Callable[[], None]], None]

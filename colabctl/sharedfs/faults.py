@@ -1,7 +1,8 @@
 """Classifies the errors of a mount: passing, lasting, or a full Drive."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -68,6 +69,17 @@ def patiently(
             if wait(pause):
                 raise
             waited += pause
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Add the path of a file to the OSErrors of reads and writes, which name none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def describe(error: OSError) -> str:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from colabctl.sharedfs.faults import naming
 from colabctl.sharedfs.links import open_inside
 from colabctl.sharedfs.names import slug
 from colabctl.sharedfs.rights import share
@@ -63,7 +64,7 @@ def write_once(path: Path, data: bytes | Iterable[bytes]) -> None:
     FileExistsError if the name was used before. After any other OSError, part of the file may be
     there.
     """
-    with path.open("xb") as file:
+    with naming(path), path.open("xb") as file:
         share(path, file.fileno())
         file.writelines([data] if isinstance(data, bytes) else data)
         file.flush()

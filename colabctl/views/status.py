@@ -80,8 +80,17 @@ class Status:
     waiting: list[str] = field(default_factory=list)
 
 
-def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] = ()) -> Status:
-    """Return the status of a sweep from its ledger, as far as that has been read."""
+def status(
+    plan: Plan,
+    ledger: Ledger,
+    tasks: TaskFiles,
+    changed: Sequence[str] = (),
+    damage: Sequence[str] = (),
+) -> Status:
+    """Return the status of a sweep from its ledger, as far as that has been read.
+
+    `changed` are files of the program, `damage` sentences on its frozen copy.
+    """
     state = ledger.state
     now = ledger.clock.now()
     counts = task_status.counts(state, now)
@@ -110,7 +119,7 @@ def status(plan: Plan, ledger: Ledger, tasks: TaskFiles, changed: Sequence[str] 
         ],
         failures=_failures(state),
         unreported=unreported(plan, state),
-        damage=[*map(str, ledger.damage), *tasks.damage()],
+        damage=[*map(str, ledger.damage), *tasks.damage(), *damage],
         consistency=plan.consistency,
         changed=list(changed),
         title=plan.title,

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState, lack, long_leases, task_name
+from colabctl.ledger import Claim, SweepState, contested, lack, long_leases, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
-from colabctl.sharedfs.faults import describe, fault_of, pause_after
+from colabctl.sharedfs.faults import describe
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
@@ -18,6 +18,9 @@ from colabctl.work.outbox import Event, Outbox
 from colabctl.work.pacing import batch_size, between_reads, pacing_for
 from colabctl.work.pool import LoopPool, SlotPool
 from colabctl.work.recovery import save_unsent
+from colabctl.work.retries import Retries
+
+_GETTING_TO_KNOW = 20.0  # seconds after the start of a worker
 
 
 class Claimer:
@@ -36,11 +39,10 @@ class Claimer:
 
     `step` does everything that is due. `keep_alive` only writes, for a worker that must not claim.
     `sync` makes safe what was written; it alone may be called from another thread meanwhile.
-    None of these methods raises OSError: after a passing fault of the folder, they pause and retry.
+    None of these methods raises OSError; see Retries.
 
     Attributes:
         tally: What this worker did, and why it ends.
-        error: A fault of the folder that does not pass, so this worker must end.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Claimer:
         self.tuner = sweep.tuner()
         self.outbox = Outbox(pacing_for(sweep.plan.consistency))
         self.tally = Tally()
-        self.error: OSError | None = None
+        self._retries = Retries(tell, monotonic, limits.patience)
         self._sweep = sweep
         self._identity = identity
         self._limits = limits
@@ -79,9 +81,12 @@ class Claimer:
         self._refreshed_at = float("-inf")
         self._between_reads = 0.0  # seconds; with many live workers, journals are read less often
         self._sync_fault: OSError | None = None
-        self._written_at = monotonic()
-        self._pause = 0.0  # seconds to wait after a fault of the folder; 0 if the last turn worked
-        self._retry_at = 0.0
+        self._began_at = self._written_at = monotonic()
+
+    @property
+    def error(self) -> OSError | None:
+        """A fault of the folder that does not pass, so this worker must end."""
+        return self._retries.error
 
     @property
     def poll(self) -> float:
@@ -94,34 +99,14 @@ class Claimer:
 
     def step(self) -> None:
         """Read new events, claim tasks for idle slots, and write what is due."""
-        self._with_retries(self._step)
+        self._retries.call(self._step)
 
     def keep_alive(self) -> None:
         """Write the events that have waited long enough, or a heartbeat if it is due."""
-        self._with_retries(self._keep_alive)
-
-    def _with_retries(self, act: Callable[[], None]) -> None:
-        if self._monotonic() < self._retry_at:
-            return
-        try:
-            act()
-        except OSError as error:
-            fault = fault_of(error)
-            if fault != "passing":
-                self.error, self.tally.reason = error, describe(error)
-                self.tally.ending = "full" if fault == "full" else "unwritable"
-            elif not self._pause:
-                self._tell(f"{describe(error)}; trying again until it answers")
-            self._pause = pause_after(self._pause)
-            self._retry_at = self._monotonic() + self._pause
-        else:
-            if self._pause and self.error is None:
-                self._tell("the folder answers again")
-            self._pause, self.error = 0.0, None
+        self._retries.call(self._keep_alive)
 
     def _step(self) -> None:
-        interval = self._pacing.refresh if self._pool.tasks else self._idle_poll
-        self._refresh_after(interval)
+        self._refresh_after(self._refresh_interval())
         slots = self._pool.idle_soon(self._ahead)
         if slots and self._may_claim():
             if self._sweep.plan.consistency == "coherent":  # else the claim reads all journals
@@ -132,9 +117,15 @@ class Claimer:
             self._start_settled()
         self._keep_alive()
 
+    def _refresh_interval(self) -> float:
+        """Return the seconds between two reads; at first, a worker does not know the others."""
+        seconds = self._pacing.refresh if self._pool.tasks else self._idle_poll
+        is_new = self._monotonic() < self._began_at + _GETTING_TO_KNOW
+        return min(seconds, self._pacing.first_refresh) if is_new else seconds
+
     def write(self) -> None:
         """Write all events now; `ledger.add_written` then adds them to the state."""
-        self._with_retries(self._write_only)
+        self._retries.call(self._write_only)
 
     def sync(self) -> None:
         """Make what was written survive a power cut."""
@@ -169,10 +160,11 @@ class Claimer:
         """Whether this worker should end; `tally` then says why."""
         state, tally = self.ledger.state, self.tally
         if self.error is not None:
+            tally.ending, tally.reason = self._retries.ending, describe(self.error)
             return True
         if self.late():
             tally.ending = "max-time"
-        elif self._pause:  # the state may be out of date, and results may not be written
+        elif self._retries.pausing:  # the state may be out of date, and results may not be written
             return False
         elif state.finished == state.total and not self.outbox:
             tally.ending = "finished"
@@ -232,6 +224,7 @@ class Claimer:
             rng=self._rng,
             outcomes=self.outbox.take(),
             propose=self.tuner.propose if self.tuner.proposes else None,
+            here=self._pool.tasks,
         )
         self._written_at = self._monotonic()
         if not claims:  # others have claimed the tasks, or should be the first to do so
@@ -288,6 +281,9 @@ class Claimer:
         else:
             self._idle_poll = min(2 * self._idle_poll, self._pacing.idle_poll)
         self._drop_lost_claims()
+        if self._sweep.plan.consistency == "eventual":
+            rivals = (self.ledger.state, self._pool.tasks, self._identity.name)
+            self._pool.postpone(contested(*rivals, self.ledger.clock.now()))
         if not self._pool.tasks and not self._settling:
             self._tell_long_leases()
         self.release(self._pool.take_back_surplus(self._pacing.batch))
@@ -316,8 +312,7 @@ class Claimer:
             if is_lost and self._pool.drop(index):
                 self._claims_left += 1
         settling = {index for index, _ in self._settling}
-        missing = state.held.get(me, set()) - self._pool.tasks - settling - closed
-        if missing:
+        if missing := state.held.get(me, set()) - self._pool.tasks - settling - closed:
             self.outbox.add("released", {"tasks": sorted(missing)})
 
     # -- what happens to tasks ------------------------------------------------------------

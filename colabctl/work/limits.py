@@ -1,5 +1,6 @@
 """The limits of a worker, and what it did within them."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,8 @@ EndReason = Literal[
     "left",  # the notebook left its loop before the sweep was finished
     "failing",  # the code cannot be loaded, or the first tasks all failed
     "full",  # the folder has no space left
+    "missing",  # a part of the sweep's folder was deleted
+    "silent",  # the folder did not answer for longer than the worker may wait
     "unwritable",
 ]
 
@@ -30,6 +33,7 @@ class Limits:
         task_timeout: Seconds that a task may take.
         kill_after: Seconds between asking a task to stop and killing it.
         wait: Whether to stay while others run tasks, in case they release some.
+        patience: Seconds to wait for a folder that does not answer.
     """
 
     max_tasks: int | None = None
@@ -37,6 +41,7 @@ class Limits:
     task_timeout: float | None = None
     kill_after: float = KILL_AFTER
     wait: bool = True
+    patience: float = math.inf
 
 
 @dataclass

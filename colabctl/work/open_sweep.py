@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,19 @@ from colabctl.ledger import (
     TaskFiles,
     cache_of,
     open_ledger,
-    read_plan,
     task_name,
 )
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.project.sweeps import check_links, find_sweep
 from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.names import slug
+from colabctl.sweeps import (
+    check_links,
+    find_sweep,
+    journal_folders,
+    plan_of,
+    run_folders,
+    whole_of,
+)
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 
@@ -48,16 +55,22 @@ class OpenSweep:
     def at(cls, root: Path, layout: SweepLayout) -> "OpenSweep":
         """Open the sweep in a folder; raise UserError if its plan cannot be read."""
         check_links(root, layout)
-        plan = read_plan(layout.plan)
-        ledger = open_ledger(layout.journal, plan, cache=cache_of(layout.journal, plan))
-        declared = DeclaredTasks(layout, plan)
-        tasks = TaskFiles(layout.task_file, plan, declared.expand)
+        plan = plan_of(layout)
+        ledger = open_ledger(
+            layout.journal,
+            plan,
+            cache=cache_of(layout.journal, plan),
+            find=partial(journal_folders, layout, plan),
+        )
+        files = whole_of(layout, plan) if layout.twins else layout
+        declared = DeclaredTasks(files, plan)
+        tasks = TaskFiles(files.task_file, plan, declared.expand)
         return cls(root, layout, plan, ledger, tasks, declared)
 
     @classmethod
-    def named(cls, layout: Layout, name: str) -> "OpenSweep":
-        """Open the sweep of that name; raises as `at` and `find_sweep` do."""
-        return cls.at(layout.root, find_sweep(layout, name))
+    def named(cls, layout: Layout, name: str, digest: str | None = None) -> "OpenSweep":
+        """Open the sweep that `find_sweep` finds; raises as that and `at` do."""
+        return cls.at(layout.root, find_sweep(layout, name, digest))
 
     def lock(self) -> AbstractContextManager[int | None]:
         """Return the lock to hold while claiming.
@@ -67,23 +80,32 @@ class OpenSweep:
         """
         if self.plan.consistency == "coherent":
             return locked(self.layout.lock)
-        digest = hashlib.sha256(str(self.layout.root.absolute()).encode()).hexdigest()[:16]
+        place = f"{self.layout.root.parent.absolute()} {self.plan.run_digest}"  # of all its twins
+        digest = hashlib.sha256(place.encode()).hexdigest()[:16]
         name = f"colabctl-{slug(getpass.getuser())}-{digest}.lock"
         return locked(Path(tempfile.gettempdir()) / name)
 
     def code(self) -> Code:
         """Return the frozen code; raises as `fetch` does."""
         plan = self.plan
-        return fetch(self.layout.code, plan.code_digest, plan.program, plan.code_files)
+        return fetch(self.declared.layout.code, plan.code_digest, plan.program, plan.code_files)
 
-    def changed_code(self) -> list[str]:
-        """Return the files of the frozen code that have changed where they were copied from."""
+    def changed_code(self) -> tuple[list[str], list[str]]:
+        """Return the files of the code that have changed where they were copied from, and damage.
+
+        The damage is a sentence if the frozen copy itself is not what was declared.
+        """
         if self.plan.code_origin is None or not self.plan.code_digest:
-            return []
+            return [], []
         try:
-            return changed(self.layout.code, self.root, self.plan.declared_at, self.plan.code_files)
-        except (UserError, OSError):
-            return []  # damaged, or it has not arrived yet: workers report that
+            files = changed(
+                self.declared.layout.code, self.root, self.plan.declared_at, self.plan.code_files
+            )
+            if files:
+                self.code()
+        except (UserError, OSError) as error:
+            return [], [str(error)]
+        return files, []
 
     def tuner(self) -> "Tuner":
         """Return a tuner of the sweep, for one worker."""
@@ -136,9 +158,13 @@ class OpenSweep:
             if task == index
         ]
         mine = max(attempt for attempt, writer in attempts if writer == me.name)
+        homes = run_folders(self.layout, self.plan)
         folders = []
         for attempt, writer in reversed(attempts):
             if (attempt, writer) != (mine, me.name):
                 with suppress(UserError):  # someone may have created a journal with an invalid name
-                    folders.append(str(self.layout.attempt(index, attempt, writer)))
+                    own = self.layout.attempt(index, attempt, writer)
+                    inside = own.relative_to(self.layout.runs)
+                    there = (home / inside for home in homes if (home / writer).is_dir())
+                    folders.append(str(next(there, own)))
         return tuple(folders)

@@ -21,6 +21,7 @@ class Pacing:
             before the next task starts.
         report: How long intermediate values may wait, if there is nothing else to write.
         refresh: Between two reads of others' events while tasks run.
+        first_refresh: The same while a worker is new.
         busy_poll: Between two looks for a task to claim, as long as new events arrive.
         idle_poll: The same after a while without new events.
         batch: Work that one slot claims at a time, if tasks are shorter than that.
@@ -30,6 +31,7 @@ class Pacing:
     flush: float
     report: float
     refresh: float
+    first_refresh: float
     busy_poll: float
     idle_poll: float
     batch: float
@@ -41,11 +43,11 @@ class Pacing:
 # so a worker writes less often than every two seconds.
 _PACINGS = {
     "coherent": Pacing(
-        flush=0.0, report=1.0, refresh=0.5, busy_poll=0.01, idle_poll=0.5,
+        flush=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,
         batch=1.0, claim_ahead=0.03,
     ),
     "eventual": Pacing(
-        flush=4.0, report=30.0, refresh=3.0, busy_poll=2.0, idle_poll=2.0,
+        flush=4.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,
         batch=10.0, claim_ahead=0.5,
     ),
 }  # fmt: skip

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable, Iterator, KeysView, Sequence
+from collections.abc import Set as AbstractSet
 
 from colabctl.run.messages import Inbox, Record, Stop
-from colabctl.run.slot import Slot
+from colabctl.run.slots.slot import Slot
 from colabctl.task import Assignment
 from colabctl.work.pacing import excess
 
@@ -87,6 +88,11 @@ class SlotPool:
             self.remove(index)
         return dropped
 
+    def postpone(self, indices: AbstractSet[int]) -> None:
+        """Run these of the waiting tasks last, and leave room for others before them."""
+        for slot in self._slots:
+            slot.postpone(indices)
+
     def take_back_surplus(self, batch: float) -> list[int]:
         """Remove and return tasks that would wait for more than about `batch` seconds."""
         return self._take_back(lambda slot: excess(slot.seconds or 0.0, slot.waiting, batch))
@@ -121,7 +127,8 @@ class LoopPool:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._tasks: dict[int, Assignment] = {}  # oldest first
+        self._tasks: dict[int, Assignment] = {}  # the next one first
+        self._postponed: AbstractSet[int] = frozenset()
         self._started = 0.0
         self._seconds: float | None = None
         self.current: Assignment | None = None
@@ -135,8 +142,11 @@ class LoopPool:
         """Do nothing: the loop is already running."""
 
     def idle_soon(self, _ahead: float) -> int:
-        """Return 1 if there is no task: when the loop will ask for the next one is unknown."""
-        return 0 if self._tasks else 1
+        """Return 1 if no task runs and only postponed ones wait.
+
+        When the loop will ask for the next task is unknown.
+        """
+        return 0 if self.current or self._tasks.keys() - self._postponed else 1
 
     def pace(self) -> float | None:
         """Return the seconds that a task takes, None until one has run."""
@@ -145,6 +155,14 @@ class LoopPool:
     def assign(self, assignments: Sequence[Assignment], _ahead: float) -> None:
         """Add tasks to run."""
         self._tasks.update((assignment.index, assignment) for assignment in assignments)
+        self.postpone(self._postponed)
+
+    def postpone(self, indices: AbstractSet[int]) -> None:
+        """Run these of the waiting tasks last, and leave room for others before them."""
+        running = self.current.index if self.current else None
+        self._postponed = (indices & self._tasks.keys()) - {running}
+        order = sorted(self._tasks, key=lambda index: index in self._postponed)
+        self._tasks = {index: self._tasks[index] for index in order}
 
     def drop(self, index: int) -> bool:
         """Remove a waiting task and return True; only the loop can end a running one."""

@@ -27,7 +27,9 @@ class UnsentEvents:
 
     Attributes:
         root: The project's folder.
+        sweep: The name with which the sweep was declared.
         place: The position in the journal where the lines belong.
+        digest: Of what the sweep runs; "" in files by an earlier version.
     """
 
     file: Path
@@ -37,6 +39,7 @@ class UnsentEvents:
     place: int
     lines: str
     format: int = _FORMAT
+    digest: str = ""
 
     @property
     def notice(self) -> str:
@@ -71,10 +74,11 @@ def save_unsent(sweep: OpenSweep) -> UnsentEvents:
     unsent = UnsentEvents(
         folder / f"{writer.name}.json",
         str(sweep.root.absolute()),
-        sweep.plan.sweep,
+        sweep.plan.declared_as or sweep.plan.sweep,
         writer.name,
         writer.position,
         writer.due.decode(),
+        digest=sweep.plan.run_digest,
     )
     parts = {name: value for name, value in vars(unsent).items() if name != "file"}
     write_whole(unsent.file, json.dumps(parts).encode())
@@ -104,8 +108,11 @@ def recover(sweep: OpenSweep, unsent: UnsentEvents) -> None:
     """Write unsent events to their journal, and delete them on this machine.
 
     Their worker has ended and no other process writes there, so the journal still has one writer.
-    Raises OSError if the folder still cannot be written; the events are then kept.
+    Raises OSError if the folder still cannot be written, and UserError if they are of another
+    sweep; the events are then kept.
     """
+    if unsent.digest and unsent.digest != sweep.plan.run_digest:
+        raise UserError(f"sweep {unsent.sweep} is another one now than the one they belong to")
     check_inside(sweep.layout.journal / unsent.worker, sweep.root)
     sweep.ledger.complete(unsent.worker, unsent.place, unsent.lines.encode())
     unsent.file.unlink()

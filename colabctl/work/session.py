@@ -1,5 +1,6 @@
 """Runs `colabctl work`: works on sweeps in turn, with a copy of their frozen code."""
 
+import math
 import os
 import tempfile
 import threading
@@ -20,11 +21,12 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.messages import Inbox, Record
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Slot
+from colabctl.run.slots.slot import Slot
 from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.sharedfs.uploads import wait_until_uploaded
+from colabctl.sweeps import differing, journal_folders
 from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
@@ -34,7 +36,8 @@ from colabctl.work.worker import Worker
 _DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results can be uploaded
 _UPLOAD = 600.0  # seconds to wait for the upload of the results
 # Reasons to end that apply to the next sweep as well.
-_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "failing", "full", "unwritable"})
+_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "failing", "full", "unwritable",
+                    "missing", "silent"})  # fmt: skip
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _POLL = 1.0  # seconds between checks for something that others must do first
 
@@ -97,6 +100,8 @@ class Session:
                 self.check(sweep.plan)
                 if sweep.plan.is_notebook and (lacking := lacks()):
                     raise UserError(f"{sweep.plan.sweep}: {lacking}")
+                for sentence in differing(layout, sweep.plan):
+                    self.tell(f"note: {sentence}")
             except UserError as error:
                 if not open_only:  # the user named it
                     raise
@@ -148,7 +153,7 @@ class Session:
         self, sweep: OpenSweep, settings: Settings, environ: Mapping[str, str], limits: Limits
     ) -> Tally:
         """Run the notebook that loops over the tasks of a sweep."""
-        from colabctl.work.loop_notebook import run_notebook  # noqa: PLC0415 - Jupyter
+        from colabctl.work.loop.notebook import run_notebook  # noqa: PLC0415 - Jupyter
 
         if self.jobs > 1:
             self.tell(f"note: {sweep.plan.program} runs one task at a time; -j has no effect")
@@ -180,22 +185,31 @@ class Session:
             # After that, a file with too few lines is damaged, which only its own tasks notice.
             whole = time.monotonic() < until
             try:
+                journals = journal_folders(sweep.layout, sweep.plan)
                 if patience and not (
-                    sweep.layout.journal.is_dir() and sweep.tasks.arrived(whole=whole)
+                    any(folder.is_dir() for folder in journals) and sweep.tasks.arrived(whole=whole)
                 ):
                     raise UserError(
                         f"some files of {sweep.layout.root} have not arrived yet; try again later"
                     )
-                return sweep.code()
+                return patiently(sweep.code, tell=self.tell, wait=self._wait_or_end)
             except (UserError, OSError) as error:
                 lasting = isinstance(error, OSError) and fault_of(error) != "passing"
                 if lasting or time.monotonic() >= until:
                     raise
-            if self.interrupted.wait(_POLL):
-                return None
+            if self._wait_or_end(_POLL):
+                if self.interrupted.is_set():
+                    return None
+                raise UserError(f"not all files of {sweep.layout.root} arrived before --max-time")
             if not waiting:
                 self.tell(f"waiting for all files of sweep {sweep.plan.sweep} to arrive")
                 waiting = True
+
+    def _wait_or_end(self, seconds: float) -> bool:
+        """Wait; return whether the worker should end by now."""
+        until = self.limits.until
+        left = math.inf if until is None else until - time.monotonic()
+        return self.interrupted.wait(max(0.0, min(seconds, left))) or left <= seconds
 
     def _limits(self, plan: Plan, *, ran: int, wait: bool) -> Limits:
         most = None if self.limits.max_tasks is None else self.limits.max_tasks - ran
@@ -224,7 +238,8 @@ class Session:
         files = [
             path
             for worker in workers
-            for path in (sweep.layout.journal / worker).rglob("*.jsonl")
+            for folder in journal_folders(sweep.layout, sweep.plan)
+            for path in (folder / worker).rglob("*.jsonl")
             if path.is_file()
         ]
         longest = time.monotonic() + (0.0 if self.interrupted.is_set() else _UPLOAD)
@@ -250,9 +265,15 @@ class Session:
         code, root = scratch / "code", self.layout.root.absolute()
         folders = [scratch / str(number) / root.name for number in range(self.jobs)]
         try:
-            create(code, root, folders, plan.cwd)
+            patiently(
+                lambda: create(code, root, folders, plan.cwd),
+                tell=self.tell,
+                wait=self._wait_or_end,
+            )
             places = folders
         except OSError as error:
+            if fault_of(error) == "passing":
+                raise
             self.tell(f"note: tasks run in {root}, not in a workspace, so code that is not frozen "
                       f"may run there: {error}")  # fmt: skip
             folders, places = [code] * self.jobs, [root] * self.jobs

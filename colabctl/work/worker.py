@@ -10,6 +10,7 @@ from colabctl.run.messages import (
     Broken,
     End,
     Failed,
+    Notice,
     Report,
     Returned,
     Stop,
@@ -174,6 +175,8 @@ class Worker:
             match self._pool.inbox.popleft():
                 case Broken(error, output):
                     self._give_up(f"the code cannot be loaded: {error}", output)
+                case Notice(text):
+                    self._tell(text)
                 case TaskMessage(task, message):
                     if isinstance(message, Report | Suggestion):
                         self._report(task, message)

@@ -338,3 +338,16 @@ def test_a_sweep_that_cannot_be_opened_does_not_hide_the_others(project: Project
     assert [sweep["sweep"] for sweep in answer.json] == ["loop"]
     assert "newer colabctl (format 99" in answer.err
     assert say("status", "newer").code == 1
+
+
+def test_a_frozen_file_that_is_missing_or_changed_is_not_a_change_of_the_project(
+    declared: Project, say: Say
+) -> None:
+    frozen = declared.root / "sweeps/first/code/train.py"
+    frozen.write_text("x = 1\n")
+    changed = say("status", "first", "--json").json["damage"][0]
+    frozen.unlink()
+    missing = say("status", "first", "--json").json["damage"][0]
+    assert say("status", "first", "--json").json["changed"] == []
+    assert "sweeps/first/code is not the code that was declared" in changed
+    assert "sweeps/first/code is missing or empty" in missing

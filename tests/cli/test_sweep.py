@@ -321,3 +321,18 @@ def test_a_lease_has_at_least_two_heartbeats(
 ) -> None:
     say("sweep", str(file), COLABCTL_CONSISTENCY="coherent", **given)
     assert (plan(project)["heartbeat"], plan(project)["lease"]) == expected
+
+
+def test_files_that_the_code_names_and_no_task_sees_are_noted(project: Project, say: Say) -> None:
+    for name in (".env", "Makefile", "package.json", "pytest.ini"):
+        project.write(name, "")
+    code = "import os\n\ndef train(params):\n    open('.env'), open('package.json'), os.environ\n"
+    project.write("train.py", code + "    os.system('make -f Makefile')\n")
+    sweep = project.write(
+        "first.yaml",
+        "program: train.py:train\ncode: [Makefile]\nmethod: grid\nparameters: {x: {values: [1]}}\n",
+    )
+    said = say("sweep", str(sweep))
+    unseen = [line for line in said.err.splitlines() if "do not see" in line]
+    note = "note: train.py names .env, which tasks do not see (colabctl guide trust); "
+    assert unseen == [note + "list its variables under secrets: in colabctl.yaml"]

@@ -19,7 +19,7 @@ from rich.terminal_theme import TerminalTheme
 
 from colabctl.cli.status import _look, _render
 from colabctl.project.create import create
-from colabctl.project.sweeps import find_sweep
+from colabctl.sweeps import find_sweep
 from colabctl.work.open_sweep import OpenSweep
 from tests.docs.reference import PAGE
 from tests.processes import Project, end, until

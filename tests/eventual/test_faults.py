@@ -3,6 +3,7 @@
 import errno
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,19 @@ from tests.eventual.group import Group, eventually
 from tests.processes import PATIENCE
 
 LATE = {"median": 0.1, "worst": 0.5}
+
+# A program that reads data while it is loaded. It waits until the test has made the mount fail.
+_READS_DATA = """
+import pathlib, time
+begun, failing = pathlib.Path({begun!r}), pathlib.Path({failing!r})
+begun.touch()
+while not failing.exists():
+    time.sleep(0.02)
+pathlib.Path("data.txt").read_text()
+
+def run(params, task):
+    return {{"loss": params["x"]}}
+"""
 
 
 @pytest.mark.parametrize("error", [errno.EIO, pytest.param(errno.ENOTCONN, marks=pytest.mark.slow)])
@@ -69,6 +83,61 @@ def test_nothing_is_written_below_a_path_that_is_no_longer_a_mount(
     machine.mount()
     assert worker.wait(PATIENCE) == 0
     assert len({row["index"] for row in group.results(0)}) == 30
+
+
+def test_a_mount_that_does_not_answer_while_the_code_is_loaded_is_waited_out(
+    drives: Callable[..., Drive], tmp_path: Path
+) -> None:
+    begun, failing = tmp_path / "begun", tmp_path / "failing"
+    group = Group(
+        drives(machines=1, **LATE), tasks=3,
+        program=_READS_DATA.format(begun=str(begun), failing=str(failing)),
+    )  # fmt: skip
+    (group.root(0) / "data.txt").write_text("data")
+    machine = group.drive.machine(0)
+    worker = group.work(0)
+    eventually(begun.exists)
+    machine.fail(errno.EIO)
+    failing.touch()
+    eventually(lambda: "the code cannot be loaded while" in worker.said())  # type: ignore[attr-defined]
+    machine.repair()
+    assert worker.wait(PATIENCE) == 0, worker.said()  # type: ignore[attr-defined]
+    assert "Traceback" not in worker.said()  # type: ignore[attr-defined]
+    assert [row["status"] for row in group.results(0)] == ["done"] * 3
+
+
+def test_a_worker_that_waits_for_its_code_hears_a_signal(
+    drives: Callable[..., Drive], tmp_path: Path
+) -> None:
+    begun, failing = tmp_path / "begun", tmp_path / "failing"
+    group = Group(
+        drives(machines=1, **LATE), tasks=3,
+        program=_READS_DATA.format(begun=str(begun), failing=str(failing)),
+    )  # fmt: skip
+    worker = group.work(0)
+    eventually(begun.exists)
+    group.drive.machine(0).fail(errno.EIO)
+    failing.touch()
+    eventually(lambda: "the code cannot be loaded while" in worker.said())  # type: ignore[attr-defined]
+    worker.terminate()
+    worker.wait(PATIENCE)
+    said = worker.said()  # type: ignore[attr-defined]
+    assert "interrupted; claimed tasks are released" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_without_waiting_a_worker_gives_up_on_a_mount_that_stays_silent(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=1, **LATE), tasks=30, seconds=0.3)
+    worker = group.work(0, "--no-wait")
+    eventually(lambda: group.status(0)["done"] >= 1)
+    group.drive.machine(0).fail(errno.EIO)
+    assert worker.wait(PATIENCE) == 1
+    said = worker.said()  # type: ignore[attr-defined]
+    assert "restart the worker once the folder answers" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow

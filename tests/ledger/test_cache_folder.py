@@ -92,4 +92,4 @@ def test_commands_that_save_at_once_leave_one_good_cache(coherent: Sweep) -> Non
     for each in order:
         coherent.cache().save(each.state, each._journals)
         coherent.check()
-    assert [path.name for path in coherent.file.parent.iterdir()] == [coherent.file.name]
+    assert list(coherent.file.parent.glob("*.sweep")) == [coherent.file]

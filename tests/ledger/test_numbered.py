@@ -221,3 +221,28 @@ def test_nothing_is_written_if_the_mount_is_gone(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no longer mounted"):
         journal.flush()
     assert files(tmp_path) == []
+
+
+def test_a_folder_with_more_journals_that_arrives_later_is_read_too(tmp_path: Path) -> None:
+    own, twin = tmp_path / "s" / "journal", tmp_path / "s (1)" / "journal"
+    own.mkdir(parents=True)
+    flush(writer(own), "heartbeat")
+    found = [own]
+    reader = NumberedJournals(own, 10, mounted, lambda: found, look_every=0.0)
+    assert numbers(reader) == [0]
+    twin.mkdir(parents=True)
+    flush(writer(twin, "ben"), "heartbeat", "heartbeat")
+    found.append(twin)
+    arrived = [(event.writer, event.n) for event, _ in reader.new_events(skip="")]
+    assert arrived == [("ben", 0), ("ben", 1)]
+
+
+def test_the_events_of_a_writer_whose_journal_is_in_two_folders_count_once(tmp_path: Path) -> None:
+    folders = [tmp_path / "s" / "journal", tmp_path / "s (1)" / "journal"]
+    for folder, flushes in zip(folders, (1, 2), strict=True):
+        folder.mkdir(parents=True)
+        journal = writer(folder)
+        for _ in range(flushes):
+            flush(journal, "heartbeat")
+    reader = NumberedJournals(folders[0], 10, mounted, lambda: folders)
+    assert numbers(reader) == [0, 1]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.sharedfs.faults import MissingError, fault_of, patiently
+from colabctl.sharedfs.faults import MissingError, describe, fault_of, naming, patiently
 
 
 class Folder:
@@ -60,3 +60,13 @@ def test_what_someone_deleted_does_not_come_back(tmp_path: Path) -> None:
     error = MissingError(tmp_path, "restore it")
     assert fault_of(error) == "lasting"
     assert "is missing; restore it" in str(error)
+
+
+def test_an_error_of_a_write_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "full"
+    with pytest.raises(OSError, match="full") as found, naming(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert describe(found.value) == f"{file}: No space left on device"
+    with pytest.raises(OSError, match="other") as found, naming(file):
+        raise OSError(errno.ENOSPC, "No space left on device", "other")
+    assert found.value.filename == "other"

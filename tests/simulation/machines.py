@@ -3,8 +3,8 @@
 import random
 import threading
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,12 +12,13 @@ from typing import Any, cast
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
 from colabctl.run.messages import Done, Failed, Inbox, Record, Stop, TaskMessage
-from colabctl.run.slot import Slot
+from colabctl.run.slots.slot import Slot
+from colabctl.run.slots.waiting import Waiting
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.work.inline_worker import InlineWorker
-from colabctl.work.inline_worker import Run as LoopRun
 from colabctl.work.limits import Limits
+from colabctl.work.loop.worker import InlineWorker
+from colabctl.work.loop.worker import Run as LoopRun
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pacing import pacing_for
 from colabctl.work.tuner import Tuner
@@ -43,7 +44,7 @@ class SimulatedSlot:
     ) -> None:
         self._world, self._durations, self._runs = world, durations, runs
         self._inbox = inbox
-        self._queue: deque[Assignment] = deque()
+        self._queue = Waiting()
         self._current: tuple[Assignment, float] | None = None
         self.seconds: float | None = None
 
@@ -52,7 +53,7 @@ class SimulatedSlot:
         return len(self._queue)
 
     def free_in(self) -> float:
-        if self._queue:
+        if self._queue.ready:
             return float("inf")
         if self._current is None:
             return 0.0
@@ -62,16 +63,17 @@ class SimulatedSlot:
         return None if self._current is None else (self._current[0], 0.0)
 
     def assign(self, assignments: list[Assignment]) -> None:
-        self._queue.extend(assignments)
+        self._queue.add(assignments)
         self._start_next()
 
+    def postpone(self, indices: AbstractSet[int]) -> None:
+        self._queue.postpone(indices)
+
     def take_back(self, count: int) -> list[Assignment]:
-        return [self._queue.pop() for _ in range(min(count, len(self._queue)))]
+        return self._queue.take_back(count)
 
     def drop(self, index: int) -> bool:
-        others = deque(task for task in self._queue if task.index != index)
-        dropped = len(others) < len(self._queue)
-        self._queue = others
+        dropped = self._queue.drop(index)
         if not dropped:
             self.stop(index, Stop("returned"))
         return dropped
@@ -109,7 +111,7 @@ class SimulatedSlot:
 
     def _start_next(self) -> None:
         if self._current is None and self._queue:
-            self._current = (self._queue.popleft(), self._world.now)
+            self._current = (self._queue.take(1)[0], self._world.now)
 
 
 class SimulatedSweep:

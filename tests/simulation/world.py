@@ -120,6 +120,10 @@ class View:
         """Return nothing: simulated machines keep nothing between processes."""
         return {}
 
+    def counts(self) -> dict[str, int]:
+        """Return nothing, as `position` does."""
+        return {}
+
     def resume(self, position: dict[str, Any]) -> bool:
         """Return False, as for journals that do not fit."""
         return False

@@ -13,7 +13,7 @@ import pytest
 from colabctl.ledger import Claim, open_ledger
 from colabctl.ledger.numbered import NumberedStore
 from colabctl.work.identity import new_identity
-from colabctl.work.inline_worker import InlineWorker, Run
+from colabctl.work.loop.worker import InlineWorker, Run
 from colabctl.work.open_sweep import OpenSweep
 from tests.processes import Project
 from tests.simulation.sweep import Simulation

@@ -159,15 +159,19 @@ def test_failed_tasks_run_again_after_a_retry(project: Project) -> None:
     ] * 4
 
 
-def test_a_damaged_task_file_stops_the_worker_and_gives_its_claims_back(project: Project) -> None:
-    project.declare("torn", grid(5), "def train(params, task):\n    pass\n")
+def test_the_tasks_of_a_damaged_file_fail_and_run_after_it_is_restored(project: Project) -> None:
+    project.declare("torn", grid(5), "def train(params, task):\n    return {'y': 1}\n")
     file = project.root / "sweeps/torn/tasks/00000.jsonl"
-    file.write_bytes(file.read_bytes()[:30])
+    content = file.read_bytes()
+    file.write_bytes(content[:30])
     worked = project.run("work", "torn")
-    assert worked.code == 1
-    assert "00000.jsonl is damaged (task " in worked.err.splitlines()[-1]
+    assert "line 1 of tasks/00000.jsonl of sweep torn is not what was declared" in worked.err
     assert "Traceback" not in worked.err
-    assert project.status("torn")["pending"] == 5
+    assert project.status("torn")["failed"] == 5
+    file.write_bytes(content)
+    project.run("retry", "torn")
+    project.run("work", "torn")
+    assert project.status("torn")["done"] == 5
 
 
 def test_a_task_is_not_blamed_for_a_process_that_an_earlier_task_ruined(project: Project) -> None:
@@ -250,3 +254,22 @@ def test_failures_show_while_attempts_are_left(project: Project) -> None:
     shown = project.run("status", "again").out
     assert f"{group['tasks']} tasks failed and will be tried again: the program ended" in shown
     assert "see why: colabctl status again --failures" in shown
+
+
+@linux
+def test_a_worker_whose_journal_was_deleted_says_so_and_what_to_do(project: Project) -> None:
+    program = """
+import pathlib, shutil
+
+def train(params, task):
+    if params["x"] == 1:
+        for writer in (pathlib.Path(task.folder).parents[4] / "journal").iterdir():
+            shutil.rmtree(writer)
+    return {"y": 1}
+"""
+    project.declare("gone", grid(2), program)
+    worked = project.run("work", "gone")
+    assert worked.code == 1
+    assert "is missing; it held the results of this worker, so restore it" in worked.err
+    assert "check that you may edit the folder" not in worked.err
+    assert "Traceback" not in worked.err

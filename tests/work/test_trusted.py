@@ -34,7 +34,8 @@ def test_code_that_is_swapped_while_a_worker_waits_does_not_run(project: Project
     project.write("train.py", TRAIN)
     worker = project.start("work", "first", "second")
     assert worker.stderr
-    assert worker.stderr.readline() == "first: 0/2\n"  # it has looked at the code, and waits
+    while worker.stderr.readline() != "first: 0/2\n":  # then it has looked at the code, and waits
+        assert worker.poll() is None
     plan, other = (project.root / f"sweeps/{name}/plan.json" for name in ("first", "evil"))
     digest = json.loads(other.read_text())["code_digest"]
     text = json.dumps({**json.loads(plan.read_text()), "code_digest": digest})

@@ -15,7 +15,7 @@ import stat
 import sys
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,11 +35,12 @@ _OFF = ("off", "0", "no", "false")
 
 
 class Cache(NamedTuple):
-    """The file of one sweep; `folder` is of this user alone."""
+    """The file of one sweep, and its `note`; `folder` is of this user alone."""
 
     folder: Path
     name: str
     made_from: dict[str, Any]
+    note: str = ""
 
     def load(self, state: SweepState, journals: Journals) -> bool:
         """Fill a new state and continue the journals; return False if the file does not fit.
@@ -88,6 +89,36 @@ class Cache(NamedTuple):
             _write(self.folder / self.name, [_head(crc), *parts])
             _delete_unused(self.folder)
 
+    def remember(self, counts: Mapping[str, int]) -> None:
+        """Note how many events of each writer were read; whatever prevents that is no error.
+
+        Unlike the cache, the note stays when journals have gone, so doctor can tell.
+        """
+        before = self.read_before()
+        more = {
+            writer: [count, time.time()]
+            for writer, count in counts.items()
+            if count > before.get(writer, (0, 0.0))[0]
+        }
+        if not more:
+            return
+        note = {"read": {**before, **more}}
+        with suppress(OSError):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_private(self.folder):
+                _write(self.folder / self.note, [json.dumps(note).encode()])
+
+    def read_before(self) -> dict[str, tuple[int, float]]:
+        """Return what `remember` noted: the number of events of each writer, and when."""
+        try:
+            if not _is_private(self.folder):
+                return {}
+            with open(self.folder / self.note, "rb", opener=_open) as stream:
+                note = json.loads(stream.read())
+            return {writer: (int(n), float(t)) for writer, (n, t) in note["read"].items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return {}
+
 
 def cache_of(journals: Path, plan: Plan) -> Cache | None:
     """Return the cache of the sweep whose journals are in a folder; None if there is none.
@@ -114,7 +145,9 @@ def cache_of(journals: Path, plan: Plan) -> Cache | None:
         "plan": hashlib.sha256(plan.encode()).hexdigest(),
     }
     name = hashlib.sha256(os.fsencode(place)).hexdigest()[:32] + _SUFFIX
-    return Cache(base / "sweeps", name, made_from)
+    of_all_twins = f"{journals.absolute().parent.parent} {plan.run_digest}"
+    note = hashlib.sha256(os.fsencode(of_all_twins)).hexdigest()[:32] + ".read"
+    return Cache(base / "sweeps", name, made_from, note)
 
 
 def _head(crc: int) -> bytes:

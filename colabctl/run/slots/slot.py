@@ -3,11 +3,11 @@
 import math
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from colabctl.run.messages import (
     Inbox,
     Leaving,
     Message,
+    Notice,
     Pruned,
     Ready,
     Record,
@@ -36,13 +37,18 @@ from colabctl.run.messages import (
 )
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
+from colabctl.run.slots.launch import answers, close_pipes, launch, names_mount
+from colabctl.run.slots.waiting import Waiting
 from colabctl.run.termination import KILL, end_group, how_it_ended, oom_kills, signal_group
 from colabctl.run.workspace.workspace import Workspace, tidy_after
+from colabctl.sharedfs.faults import pause_after
 from colabctl.task import Assignment
 
 # Seconds of work to send to the process at once: those tasks cannot be taken back any more.
 HANDOUT_SECONDS = 0.05
 _MOST_HANDOUT = 256  # tasks
+# The error may name another disk than the project's, so this often while the project answers.
+_STARTS = 3
 
 
 def handout_size(seconds: float | None) -> int:
@@ -68,12 +74,12 @@ class Slot:
         record: Record,
     ) -> None:
         self._settings = settings
-        self._workspace = Workspace.of(settings)
+        self._workspace: Workspace | None = None  # until the first start
         self._environ = environ
         self._inbox = inbox
         self._wake = wake
         self._record = record
-        self._waiting: deque[Assignment] = deque()
+        self._waiting = Waiting()
         self._sent: deque[Assignment] = deque()  # the process has these and runs the first one
         self._started = 0.0
         self._changed = threading.Condition()
@@ -93,7 +99,7 @@ class Slot:
 
     def free_in(self) -> float:
         """Return an estimate of the seconds until the slot is idle."""
-        if self._waiting:
+        if self._waiting.ready:
             return math.inf
         if not self._sent:
             return 0.0
@@ -116,20 +122,23 @@ class Slot:
     def assign(self, assignments: list[Assignment]) -> None:
         """Add tasks to run."""
         with self._changed:
-            self._waiting.extend(assignments)
+            self._waiting.add(assignments)
             self._changed.notify()
+
+    def postpone(self, indices: AbstractSet[int]) -> None:
+        """Run these of the waiting tasks last; without others, the slot counts as idle soon."""
+        with self._changed:
+            self._waiting.postpone(indices)
 
     def take_back(self, count: int) -> list[Assignment]:
         """Remove and return up to `count` tasks that the process does not have yet."""
         with self._changed:
-            return [self._waiting.pop() for _ in range(min(count, len(self._waiting)))]
+            return self._waiting.take_back(count)
 
     def drop(self, index: int) -> bool:
         """Remove a waiting task and return True; stop a running one, which ends as Returned."""
         with self._changed:
-            others = deque(task for task in self._waiting if task.index != index)
-            dropped = len(others) < len(self._waiting)
-            self._waiting = others
+            dropped = self._waiting.drop(index)
         if not dropped:
             self.stop(index, Stop("returned"))
         return dropped
@@ -217,40 +226,56 @@ class Slot:
             self._shut_down(self._process)
 
     def _start(self) -> bool:
-        """Make sure that a process has loaded the code; return whether one has."""
+        """Make sure that a process has loaded the code; return whether one has.
+
+        If the start fails because the project's folder does not answer, try again until it does.
+        """
         if self._process is not None and self._process.poll() is None:
             return True
-        self._reap()  # if it died between two tasks, no task is to blame
-        # -P keeps the current folder, where others write, off the import path.
-        module = [sys.executable, "-P", "-m", "colabctl.run.child"]
+        root, pause, answered = Path(self._settings.root), 0.0, 0
+        while True:
+            self._reap()  # if it died between two tasks, no task is to blame
+            first = self._start_once()
+            if isinstance(first, Ready):
+                return True
+            if self._closing:  # `close` may have ended it
+                return False
+            is_there = answers(root)
+            answered += is_there
+            if is_there and (answered > _STARTS or not names_mount(first)):
+                self._inbox.append(first)
+                self._wake()
+                return False
+            if not pause:
+                self._inbox.append(Notice(f"the code cannot be loaded while {root} does not answer;"
+                                          " trying again until it does"))  # fmt: skip
+                self._wake()
+            pause = pause_after(pause)
+            with self._changed:
+                if self._changed.wait_for(lambda: self._closing, pause):
+                    return False
+
+    def _start_once(self) -> Ready | Broken:
+        """Start a process, and return what came of it."""
         with self._changed:
             if self._closing:
-                return False
+                return Broken("", "")
             self._killed_before, self._ended = oom_kills(), 0
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [*module, self._settings.encode()],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                cwd=self._settings.cwd,
-                env=dict(self._environ),
-                start_new_session=True,
-            )
+            try:
+                self._workspace = self._workspace or Workspace.of(self._settings)
+                process = self._process = launch(self._settings, self._environ)
+            except OSError as error:
+                return Broken(f"the task process cannot be started: {error}", "")
             self._loading, self._leaving = True, False
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        assert process.stdout is not None
+        line = process.stdout.readline()
         with self._changed:
             self._loading = False
         first = decode(line) if line else None
-        if isinstance(first, Ready):
-            return True
-        ended = how_it_ended(self._process.wait(), self._killed_before)
-        if not self._closing:  # otherwise `close` ended it
-            if not isinstance(first, Broken):
-                error, output = self._explained(f"the process {ended} while loading it")
-                first = Broken(error, output)
-            self._inbox.append(first)
-            self._wake()
-        return False
+        if isinstance(first, Ready | Broken):
+            return first
+        ended = how_it_ended(process.wait(), self._killed_before)
+        return Broken(*self._explained(f"the process {ended} while loading it"))
 
     def _hand_out(self) -> None:
         """Send the process some tasks, and handle its messages until all of them have ended."""
@@ -259,7 +284,7 @@ class Slot:
         assert process.stdout is not None
         with self._changed:
             count = min(handout_size(self.seconds), len(self._waiting))
-            self._sent.extend(self._waiting.popleft() for _ in range(count))
+            self._sent.extend(self._waiting.take(count))
             self._started = started = time.monotonic()
             batch = tuple(self._sent)
         if not self._waiting:
@@ -316,7 +341,7 @@ class Slot:
         if process is None:
             return
         ended = end_group(process, self._killed_before)
-        _close_pipes(process)
+        close_pipes(process)
         fault = tidy_after(self._workspace)
         if not self._sent:
             return
@@ -343,7 +368,7 @@ class Slot:
     def _keep_unstarted(self) -> None:
         """Keep the tasks that a process has not started, for the next one."""
         with self._changed:
-            self._waiting.extendleft(reversed(self._sent))
+            self._waiting.put_back(self._sent)
             self._sent.clear()
 
     def _explained(self, ending: str) -> tuple[str, str]:
@@ -368,12 +393,4 @@ class Slot:
         else:
             signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
         tidy_after(self._workspace)
-        _close_pipes(process)
-
-
-def _close_pipes(process: "subprocess.Popen[bytes]") -> None:
-    """Close the pipes to a process, dropping what could not be sent."""
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
+        close_pipes(process)

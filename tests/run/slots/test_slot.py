@@ -11,7 +11,7 @@ import pytest
 
 from colabctl.run.messages import Broken, Done, Failed, Inbox, Returned, Stop, TaskMessage
 from colabctl.run.settings import Settings
-from colabctl.run.slot import Slot
+from colabctl.run.slots.slot import Slot
 from colabctl.run.termination import signal_group
 from colabctl.task import Assignment
 from tests.processes import clean, linux, until
@@ -157,7 +157,7 @@ def test_a_late_signal_does_not_fail_the_task_that_runs_by_then(
         until(lambda: inbox and go.with_name("1").exists())
         signal_group(process, number)
 
-    monkeypatch.setattr("colabctl.run.slot.signal_group", late)
+    monkeypatch.setattr("colabctl.run.slots.slot.signal_group", late)
     slot.assign([task(0), task(1)])
     until(go.with_name("0").exists)
     slot.stop(0, Stop("returned"))

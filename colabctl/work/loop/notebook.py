@@ -26,8 +26,9 @@ def run_notebook(
 ) -> tuple[Tally, list[str]]:
     """Run the notebook; return what its loops did, and the names of their workers."""
     plan, mark = sweep.plan, new_mark()
+    declared = plan.declared_as or plan.sweep  # as the notebook calls it
     name = new_identity(plan, config, member, mark=mark).name
-    orders = json.dumps(Orders(mark, limits.max_tasks, plan.sweep, plan.run_digest))
+    orders = json.dumps(Orders(mark, limits.max_tasks, declared, plan.run_digest))
 
     def late() -> bool:
         return limits.until is not None and time.monotonic() >= limits.until

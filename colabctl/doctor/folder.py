@@ -1,0 +1,84 @@
+"""Checks a project's folder: its mount, its speed and its free space."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from statistics import median
+
+from colabctl.doctor.check import Check
+from colabctl.project.config import Config
+from colabctl.project.layout import Layout
+from colabctl.sharedfs.files import write_once
+from colabctl.sharedfs.mounts import PROMISES, guard_for, mount_of
+from colabctl.sharedfs.rights import make_folder
+
+_SAMPLES = 5
+_SLOW = 5.0  # seconds for one small file
+_LOW_SPACE = 500_000_000  # bytes
+
+
+def mount(layout: Layout, config: Config) -> Iterator[Check]:
+    """Say which mount the project is on, and what guards its claims."""
+    place = mount_of(layout.root)
+    guard = guard_for(layout.root, config.consistency)
+    where = f"on {place.point}, type {place.type}" if place else "on this machine"
+    yield Check("mount", "ok", f"{layout.root} is {where}")
+    promise = PROMISES[guard.consistency]
+    yield Check("guard", "ok", f"{guard.consistency} ({guard.reason}); {promise}")
+    auto = guard_for(layout.root, "auto")
+    if guard.consistency == "coherent" and auto.consistency == "eventual":
+        yield Check(
+            "guard", "wrong", f"the configuration says coherent, but {auto.reason}",
+            "remove `consistency:` from colabctl.yaml (and COLABCTL_CONSISTENCY)",
+        )  # fmt: skip
+
+
+def speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Check]:
+    """Measure how long it takes to write, read and list small files; remove them afterwards."""
+    folder = layout.probes / f"speed-{secrets.token_hex(6)}"
+    data = os.urandom(1000)
+    writes, reads, lists = [], [], []
+    make_folder(folder, parents=True)
+    try:
+        for number in range(_SAMPLES):
+            file = folder / f"{number}.bin"
+            start = clock()
+            write_once(file, data)
+            writes.append(clock() - start)
+            start = clock()
+            same = file.read_bytes() == data
+            reads.append(clock() - start)
+            start = clock()
+            listed = file.name in os.listdir(folder)  # noqa: PTH208 - the call to measure
+            lists.append(clock() - start)
+            if not (same and listed):
+                yield Check(
+                    "speed", "wrong", f"{file} was written, but does not read or list correctly",
+                    "remount the folder; do not work in it until this check passes",
+                )  # fmt: skip
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    times = ", ".join(
+        f"{action} {median(values) * 1000:.1f} ms"
+        for action, values in (("write", writes), ("read back", reads), ("list", lists))
+    )
+    if max(writes) > _SLOW:
+        yield Check(
+            "speed", "wrong", f"writing a small file took {max(writes):.1f} s ({times})",
+            "check whether another program is filling this Drive, and try again later",
+        )  # fmt: skip
+    else:
+        yield Check("speed", "ok", f"{times} (median of {_SAMPLES} files of 1 kB)")
+
+
+def space(layout: Layout) -> Iterator[Check]:
+    """Look at how much space is free."""
+    free = shutil.disk_usage(layout.root).free
+    if free < _LOW_SPACE:
+        yield Check(
+            "space", "wrong", f"only {free / 1e6:,.0f} MB free",
+            "delete files that are not needed; on a Drive, empty the trash too, because it counts",
+        )  # fmt: skip
+    else:
+        yield Check("space", "ok", f"{free / 1e9:,.1f} GB free")

@@ -1,0 +1,1 @@
+"""Slots: the processes that run tasks, and the threads that hand them out."""

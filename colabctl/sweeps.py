@@ -1,0 +1,288 @@
+"""Finds a project's sweeps, and brings together the folders that hold the same one.
+
+On a Drive, machines that create one folder at the same time create several with one name, and a
+mount shows all but one of them under another name, such as `s (1)`. So two members who declare a
+sweep at once get two *twins*, and each machine may see either of them as `s`. Every machine orders
+them alike, from their plans alone: by when they were declared, by whom, and by the digest of what
+they run. Those with the same digest are one sweep, in the folder of the first. The first of all has
+the name that was declared; one with another content has the start of its digest in its name.
+"""
+
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+from unicodedata import normalize
+
+from colabctl.errors import UserError, nearest
+from colabctl.ledger import Plan, read_plan
+from colabctl.project.layout import Layout, SweepLayout
+from colabctl.sharedfs.droppings import is_dropping, original_of
+from colabctl.sharedfs.links import check_inside
+from colabctl.sharedfs.names import check_name
+
+_LONGEST_NAME = 64  # characters, as in sharedfs/names.py
+_DIGITS = (6, 12, 64)  # of a digest in a name; more if the name is taken
+
+
+class Held(NamedTuple):
+    """A folder of the project, and the plan of the sweep in it."""
+
+    folder: Path
+    plan: Plan
+
+
+def sweep_names(layout: Layout) -> list[str]:
+    """Return the names of the declared sweeps, sorted."""
+    return [sweep.name for sweep in every_sweep(layout)]
+
+
+def every_sweep(layout: Layout) -> list[SweepLayout]:
+    """Return the paths of the declared sweeps, sorted by name."""
+    names = _names(layout.sweeps)
+    layouts = [
+        sweep
+        for declared, folders in _by_name(layout.sweeps, names).items()
+        for sweep in _settled(declared, folders, names)
+    ]
+    return sorted(layouts, key=lambda sweep: sweep.name)
+
+
+def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLayout:
+    """Return the paths of the declared sweep `name`.
+
+    Of several sweeps that were declared under this name, it is the one with this `digest` of what
+    it runs, if there is one. Raises UserError if it does not exist, and as `check_links` does.
+    """
+    wanted = layout.sweep(name)
+    check_links(layout.root, wanted)
+    layouts = namesakes(layout, name)
+    for sweep in layouts if digest is not None else ():
+        if _digest(sweep) == digest:
+            check_links(layout.root, sweep)
+            return sweep
+    sweeps = layouts or [each for each in every_sweep(layout) if each.name == wanted.name]
+    if sweeps:
+        check_links(layout.root, sweeps[0])
+        return sweeps[0]
+    names = sweep_names(layout)
+    if not names:
+        raise UserError(
+            f"sweep {name!r} does not exist; no sweeps yet: declare one with colabctl sweep FILE"
+        )
+    near = nearest(name, names)
+    hint = f"did you mean {near}?" if near else f"the sweeps are {', '.join(names)}"
+    raise UserError(f"sweep {name!r} does not exist; {hint}")
+
+
+def namesakes(layout: Layout, name: str) -> list[SweepLayout]:
+    """Return all sweeps that were declared under a name; the first is found under it."""
+    return _namesakes(layout.sweeps, check_name(name, "sweep"))
+
+
+def plan_of(sweep: SweepLayout) -> Plan:
+    """Return a sweep's plan, with the name under which it is found; raises as `read_plan` does."""
+    plan = read_plan(sweep.plan)
+    return plan.known_as(sweep.called) if sweep.called else plan
+
+
+def plan_if_readable(sweep: SweepLayout) -> Plan | None:
+    """Return a sweep's plan; None if it cannot be read."""
+    try:
+        return plan_of(sweep)
+    except (OSError, UserError):
+        return None
+
+
+def journal_folders(sweep: SweepLayout, plan: Plan) -> list[Path]:
+    """Return the folders with journals of a sweep: its own, then those in its twins.
+
+    Where several machines created the folder `journal`, those are among them.
+    """
+    return list(_everywhere(sweep, plan, "journal"))
+
+
+def run_folders(sweep: SweepLayout, plan: Plan) -> list[Path]:
+    """Return the folders with the files of a sweep's attempts, like `journal_folders`."""
+    return list(_everywhere(sweep, plan, "runs"))
+
+
+def whole_of(sweep: SweepLayout, plan: Plan) -> SweepLayout:
+    """Return the paths of a twin that has all files of the declaration; the sweep's, if none has.
+
+    They are the same in all of them, but some may not have arrived, or never will.
+    """
+    for root in (sweep.root, *sweep.twins):
+        twin = replace(sweep, root=root)
+        files = [twin.declaration, *(twin.task_file(number) for number in range(plan.files))]
+        files += [twin.code / name for name in plan.code_files or ()]
+        if all(file.is_file() for file in files):
+            return twin
+    return sweep
+
+
+def differing(sweep: SweepLayout, plan: Plan) -> Iterator[str]:
+    """Yield a sentence if other sweeps were declared under the name of this one."""
+    parent, declared = sweep.root.parent, normalize("NFC", plan.declared_as or plan.sweep)
+    sweeps = _namesakes(parent, declared)
+    if len(sweeps) > 1:
+        first, *others = (f"{_declaration(read_plan(each.plan))} is {each.name}" for each in sweeps)
+        number = "two" if len(sweeps) == 2 else str(len(sweeps))
+        yield (
+            f"{number} different sweeps have the name {declared}: {first}; {'; '.join(others)}; "
+            "nothing is lost, and every command finds each of them under its own name"
+        )
+    if plan.consistency == "eventual":
+        for folder in (sweep.root, *sweep.twins):
+            yield from _other_plans(folder, plan)
+
+
+def check_links(root: Path, sweep: SweepLayout) -> None:
+    """Raise UserError if a link leads one of a sweep's paths out of the project in `root`."""
+    for folder in (sweep.root, *sweep.twins):
+        twin = SweepLayout(folder)
+        for path in (twin.declaration, twin.plan, twin.lock, *twin.folders()):
+            check_inside(path, root)
+        if twin.lock.is_symlink():
+            raise UserError(f"{twin.lock} is a link, which a lock cannot be; remove it")
+
+
+def settle(declared: str, held: Iterable[Held], taken: Collection[str]) -> list[SweepLayout]:
+    """Return the sweeps in folders whose plans have one name, the first of them with that name.
+
+    The others get names that are not `taken`. It does not depend on the order or the names of the
+    folders, except that of equal plans the one in the folder `declared` comes first.
+    """
+
+    def order(each: Held) -> tuple[float, str, str, bool, str]:
+        plan, folder = each.plan, each.folder.name
+        return (
+            plan.declared_at, plan.declared_by, plan.run_digest, folder != declared, folder
+        )  # fmt: skip
+
+    groups: dict[str, list[Held]] = {}
+    for each in sorted(held, key=order):
+        groups.setdefault(each.plan.run_digest, []).append(each)
+    sweeps: list[SweepLayout] = []
+    for digest, (first, *rest) in groups.items():
+        name = _name_with(digest, declared, taken) if sweeps else declared
+        twins = tuple(each.folder for each in rest)
+        called = name if name != first.folder.name else ""
+        sweeps.append(SweepLayout(first.folder, called, twins))
+    return sweeps
+
+
+def _namesakes(parent: Path, declared: str) -> list[SweepLayout]:
+    names = _names(parent)
+    near = {each for each in names if declared in (normalize("NFC", each), original_of(each))}
+    return _settled(declared, _by_name(parent, near).get(declared, []), names)
+
+
+def _settled(declared: str, folders: list[Path], names: Collection[str]) -> list[SweepLayout]:
+    """Return the sweeps in folders that have one name; one folder is not read."""
+    if len(folders) == 1 and folders[0].name == declared:
+        return [SweepLayout(folders[0])]
+    held = []
+    for folder in folders:
+        with suppress(OSError, UserError):  # doctor says what is wrong
+            held.append(Held(folder, read_plan(SweepLayout(folder).plan)))
+    if not held:  # opening it says what is wrong
+        return [SweepLayout(folder) for folder in folders if folder.name == declared]
+    return settle(declared, held, names)
+
+
+def _by_name(parent: Path, names: Iterable[str]) -> dict[str, list[Path]]:
+    """Return the folders that hold sweeps, by the names with which these were declared."""
+    by_name: dict[str, list[Path]] = {}
+    for folder in sorted({parent / normalize("NFC", name) for name in names}):
+        if is_dropping(folder.name):
+            continue
+        with suppress(UserError):  # someone may have created a folder that cannot be a sweep
+            check_name(folder.name, "sweep")
+            try:
+                is_declared = SweepLayout(folder).plan.is_file()
+            except PermissionError:  # opening it says who the owner is
+                is_declared = True
+            declared = _declared_in(folder) if is_declared else None
+            if declared is not None:
+                by_name.setdefault(declared, []).append(folder)
+    return by_name
+
+
+def _declared_in(folder: Path) -> str | None:
+    """Return the name of the sweep in a folder; None if it is a copy that someone made by hand."""
+    original = original_of(folder.name)
+    if original is None:
+        return folder.name
+    try:
+        return normalize("NFC", read_plan(SweepLayout(folder).plan).sweep)
+    except (OSError, UserError):  # opening it says what is wrong, if it is a sweep of its own
+        return None if folder.with_name(original).exists() else folder.name
+
+
+def _everywhere(sweep: SweepLayout, plan: Plan, name: str) -> Iterator[Path]:
+    """Yield the folders of a name in all folders that hold a sweep now, its own first."""
+    yield sweep.root / name
+    if plan.consistency != "eventual":
+        return
+    digest, parent = plan.run_digest, sweep.root.parent
+    declared = normalize("NFC", plan.declared_as or plan.sweep)
+    twins = [
+        parent / each
+        for each in _names(parent)
+        if declared in (normalize("NFC", each), original_of(each))
+        and each != sweep.root.name
+        and _digest(SweepLayout(parent / each)) == digest
+    ]
+    for folder in sorted({sweep.root, *twins}):
+        for each in sorted(_names(folder)):
+            path = folder / each
+            is_own = path == sweep.root / name
+            if name in (each, original_of(each)) and not is_own and _is_folder(path):
+                yield path
+
+
+def _other_plans(folder: Path, plan: Plan) -> Iterator[str]:
+    """Yield a sentence on each second plan in a sweep's folder that declares something else."""
+    for name in sorted(_names(folder)):
+        if original_of(name) == "plan.json" and name.isprintable():
+            with suppress(OSError, UserError):
+                other = read_plan(folder / name)
+                if other.run_digest != plan.run_digest:
+                    yield (
+                        f"{folder} has two different plans: {_declaration(plan)} is plan.json "
+                        f"here, and {_declaration(other)} is {name}; other machines may see them "
+                        "the other way round, so stop this sweep, leave the folder as it is, and "
+                        "declare each again under a new name"
+                    )
+
+
+def _digest(sweep: SweepLayout) -> str | None:
+    """Return the digest of what a sweep runs; None if its plan cannot be read."""
+    plan = plan_if_readable(sweep)
+    return plan.run_digest if plan else None
+
+
+def _name_with(digest: str, declared: str, taken: Collection[str]) -> str:
+    names = [f"{declared[: _LONGEST_NAME - 1 - n]}-{digest[:n]}" for n in _DIGITS]
+    return next((name for name in names if name not in taken), names[-1])
+
+
+def _declaration(plan: Plan) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(plan.declared_at))
+    member = plan.declared_by
+    return f"{member if member.isprintable() else ascii(member)}'s, declared at {when},"
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))  # noqa: PTH208 - a Drive is slow
+    except (FileNotFoundError, NotADirectoryError):
+        return set()

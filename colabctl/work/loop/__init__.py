@@ -1,0 +1,1 @@
+"""Workers that run tasks in the loop of a notebook or script."""
