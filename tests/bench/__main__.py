@@ -65,7 +65,14 @@ def drive(asked: argparse.Namespace, found: Found) -> str:
             (counted.tool.replace("optuna", "Optuna"), str(counted.began), str(counted.twice),
              counted.results, f"{share:.0%}", counted.note or "-")
         )  # fmt: skip
-    headings = ("tool", "runs started:", "tasks run twice:", "results in the end:", "speed:", "note")
+    headings = (
+        "tool",
+        "runs started:",
+        "tasks run twice:",
+        "results in the end:",
+        "speed:",
+        "note",
+    )
     note = (
         f"{tasks} tasks of {seconds:g} s on {machines} machines; a change reaches the others after "
         "1 s in the median, 6 s at worst. Speed: the ideal time over the time taken."
