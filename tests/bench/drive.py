@@ -255,7 +255,7 @@ def together(commands: list[list[str]], folders: list[Path], work: float) -> str
             continue
         if process.returncode:
             failures.append((said.strip().splitlines() or ["?"])[-1][:60])
-    return f"{len(failures)} of {len(started)} workers died: {failures[0]}" if failures else ""
+    return f"{len(failures)} of {len(started)} workers failed: {failures[0]}" if failures else ""
 
 
 if __name__ == "__main__":
