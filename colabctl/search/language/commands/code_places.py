@@ -20,17 +20,18 @@ _Kind = Literal["shell", "other shell", "python", "interpreter", "launcher", "re
 _KINDS: dict[_Kind, str] = {
     "shell": "sh bash dash zsh ksh mksh ash",
     "other shell": "fish csh tcsh cmd pwsh powershell nu xonsh",
-    "python": "python pythonw pypy ipython",
+    "python": "python pythonw pypy",
     "interpreter": "node nodejs deno bun perl ruby irb julia r rscript littler lua luajit php "
-    "octave octave-cli matlab java scala groovy runghc tclsh gdb",
+    "octave octave-cli matlab java scala groovy runghc tclsh",
     "launcher": "env nohup time timeout nice ionice setsid stdbuf exec command sudo "
-    "doas xargs srun mpirun mpiexec torchrun accelerate deepspeed horovodrun uv uvx pipx poetry "
+    "doas srun mpirun mpiexec torchrun accelerate deepspeed horovodrun uv uvx pipx poetry "
     "pipenv conda mamba micromamba pixi hatch pdm rye npx bunx coverage kernprof strace ltrace "
     "taskset numactl chrt setpriv runuser valgrind unbuffer chroot unshare catchsegv busybox "
     "docker podman singularity apptainer",
-    # These read arguments as a text of their own, or choose files to run by them.
+    # These read arguments as a text or options of their own, or choose files to run by them.
     "reader": "eval source . sed awk gawk mawk find ssh su make gmake just snakemake nextflow "
-    "watch tmux screen script expect flock parallel tar git sort split rsync pip pytest jupyter",
+    "watch tmux screen script expect flock parallel tar git sort split rsync pip pytest jupyter "
+    "ipython gdb xargs",
 }
 _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 _VERSION = re.compile(r"[\d.]*(\.exe)?$")
@@ -205,8 +206,10 @@ class _Walk:
         )
         whole = MACRO.fullmatch(value)
         is_single = whole is not None and not _ALL_PARAMETERS.fullmatch(whole[1])
-        known = _NUMBER.fullmatch(option) or (option in ("-n", "-np") and self._runner in _WITH_N)
-        return is_single and bool(known)
+        takes_number = _NUMBER.fullmatch(option) or (
+            option in ("-n", "-np") and self._runner in _WITH_N
+        )
+        return is_single and bool(takes_number)
 
     def _look_at_literal(self, word: str) -> bool:
         """Note what another word starts; return whether only arguments follow."""
@@ -246,7 +249,7 @@ class _Walk:
         takes_module = kind in ("python", "interpreter") or self._runner in _WITH_MODULES
         if self._previous == "-m" and takes_module:
             return True
-        if word.startswith("-") or _WITH_WORD.get(kind, _NEVER).fullmatch(self._previous):
+        if word.startswith(("-", "+")) or _WITH_WORD.get(kind, _NEVER).fullmatch(self._previous):
             return False
         if is_ours or _PROGRAM_FILE.fullmatch(PurePosixPath(word).suffix):
             return " " not in word.strip()

@@ -31,12 +31,14 @@ CODE_VARIABLE = re.compile(
     r"(READ)?NULLCMD|argv|aliases|functions|commands|options|parameters|modules|status|pipestatus|"
     r"signals|_|IFS|ENV|HOME|ZDOTDIR|R?PS\d|CC|CXX|FCEDIT|MATPLOTLIBRC|PYTHON(?!HASHSEED)\w*|"
     r"\w*(PATH|FLAGS|OPTS|OPTIONS|PAGER|EDITOR|SHELL|COMMAND|PRELOAD)|"
-    r"(PERL|RUBY|R?PROMPT|MAIL|EPOCH)\w*|"
+    r"(PERL|RUBY|R?PROMPT|MAIL|EPOCH|LESS|TERM)\w*|"
     r"_?(BASH|LD|DYLD|NODE|NPM|R|JULIA|GIT|LUA|PIP|UV|CONDA|JAVA|JDK|XDG|COMP)_\w*",
     re.IGNORECASE,
 )
 
 
+# Variables that let an interpreter read more than its program.
+_READ_AT_START = re.compile(r"PYTHON(INSPECT|STARTUP)|(BASH_)?ENV|ZDOTDIR|IFS")
 # Options with which an interpreter reads nothing but its program: none as `bash -s`, `python -i`.
 _OPTION = re.compile(
     r"-[uOBEIPqvxl]+|-[WX].*|-m|--(vanilla|no-[\w-]+|project(=.*)?|threads=\w+|startup-file=no)"
@@ -83,7 +85,7 @@ def unsafe_part(
             setting = SETTING.match(word)
             if setting is None and word != "export":
                 break
-            if setting and value_in(word) and not _may_have_value(setting[1], constant):
+            if setting and not _may_be_set(setting[1], word, value_in(word), constant):
                 return word
     return ""
 
@@ -97,8 +99,10 @@ def _is_only_written(file: str, constant: str) -> bool:
     return bool(_TARGET.fullmatch(file)) and len(uses) == 1
 
 
-def _may_have_value(variable: str, constant: str) -> bool:
-    """Whether a parameter may be the value of a variable: if no shell and no word reads it."""
+def _may_be_set(variable: str, word: str, value: str, constant: str) -> bool:
+    """Whether a word may set a variable; to a parameter, only if no shell and no word reads it."""
+    if not value:
+        return not (_READ_AT_START.fullmatch(variable) or _STREAM.fullmatch(word))
     uses = re.findall(rf"\b{variable}\b", constant)
     return len(uses) == 1 and not CODE_VARIABLE.fullmatch(variable)
 

@@ -49,7 +49,7 @@ python|-m|torch.distributed.run|${x}
 nohup|${x}
 timeout|5|${x}
 uv|run|${x}
-sudo|-u|me|xargs|${x}
+sudo|-u|me|${x}
 accelerate|launch|${x}
 env|${args_no_hyphens}|python|t.py
 env|-S|${x}
@@ -70,6 +70,7 @@ node|-r|hook.js|${x}
 node|-e|f()|${args}
 Rscript|--${x}|t.R
 bash|${args}
+bash|+x|${x}
 docker|run|image|python|${x}""",
     "is in code that": r"""
 python|-c|print(${x})

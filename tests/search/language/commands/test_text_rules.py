@@ -20,7 +20,7 @@ cd "/content/drive/MyDrive/Colab Notebooks"; python t.py ${x}
 conda activate env && exec python t.py ${args}
 uv run python t.py ${x}
 nice -n ${x} ${interpreter} ${program} ${args}
-python t.py "$@"
+export PYTHONPATH=$PWD PATH=$HOME/bin:$PATH; python t.py "$@"
 """
 REFUSED = r"""
 ${x}
@@ -130,6 +130,17 @@ echo \${x}
 >log python ${x}
 echo ${x} | my-tool t.py
 python t.py ${x}; bash
+bash +x ${x}
+ipython t.py ${x}
+gdb t.py -ex ${x}
+echo ${x} | xargs -I % bash %
+export BASH_ENV=/dev/stdin; echo ${x} | bash t.sh
+PYTHONINSPECT=1 python t.py ${x}
+exec > t.sh; echo ${x}
+echo ${x} |& bash
+set -k; python t.py ${x}
+python train.py ${x} && ./${lr}
+echo ${x} > a.log; bash a.log
 eval "$1" ${x}
 """
 OWN_ARGUMENTS = ('eval "$@"', "$1", '"$@"', "python $1", "bash -c $1", "x=$1; $x", "echo ${@@P}")
