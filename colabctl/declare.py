@@ -23,7 +23,7 @@ from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration, Expansion, expand, read
-from colabctl.search.language.command import interpreter_of
+from colabctl.search.language.command import interpreter_of, refuse_code
 from colabctl.search.language.command_words import hydra_notes
 from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.links import check_inside
@@ -296,6 +296,7 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
         if book.kind == "loop":
             return Preview(result, "loop", (*notes, *loop_notes), book)
         return Preview(result, "notebook", notes, book)
+    refuse_code(result.command or (), declaration.parameters.every_name)
     notes = (
         hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(result.code) else ()
     )

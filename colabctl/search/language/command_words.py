@@ -113,7 +113,7 @@ class _Reader:
             if not is_code:
                 self._check_brackets(i)
                 self._note_several(i)
-        for place in code_places(self.words, self.space.every_name):
+        for place in code_places(self.words, self.space.every_name, with_scripts=True):
             self._add(place.index, place.fault)
         macros = {match[1] for word in self.words for match in MACRO.finditer(word)}
         for macro in SEVERAL:

@@ -8,12 +8,8 @@ from colabctl.errors import UserError
 
 MACRO = re.compile(r"\$\{([^}]*)\}")
 _SEPARATORS = ";&|()\n"
-# Before a command, and no command themselves.
-_RESERVED = frozenset(
-    ["if", "then", "else", "elif", "fi", "do", "done", "while", "until", "time", "!", "esac"]
-)
 # Text that these begin is read in other ways than a command.
-_DIFFICULT = re.compile(r"`|\$\(|\(\(|(?<!<)<<(?!<)|\$'|\$\"|[<>]\(|\$\[")
+_DIFFICULT = re.compile(r"`|\$\(|\(\(|<<|\$'|\$\"|[<>]\(|\$\[")
 _VARIABLE = re.compile(r"\$\w*\Z")  # without braces, and not yet at its end
 _IN_DOUBLE_QUOTES = re.compile(r'([\\"$`])')
 _PLAIN = re.compile(r"[\w./:,@%+-][\w./:,@%+=-]*", re.ASCII)
@@ -27,9 +23,14 @@ class Place(NamedTuple):
 
 
 class ShellText(NamedTuple):
-    """Shell text: its simple commands, each as a list of words without quotes, and its macros."""
+    """Shell text: its simple commands, the files of its redirections, and its macros.
+
+    Each command is a list of words without quotes. A parenthesis is a command of its own, so that
+    none is overlooked. A target such as that of 2>&1 begins with &.
+    """
 
     commands: list[list[str]]
+    targets: list[str]
     places: list[Place]
 
 
@@ -43,7 +44,7 @@ def parse(text: str, is_value: Callable[[str], bool]) -> ShellText:
         raise UserError(f"is in shell text with {difficult[0]}")
     reader = _Reader(text, is_value)
     reader.read()
-    return ShellText(reader.commands, reader.places)
+    return ShellText(reader.commands, reader.targets, reader.places)
 
 
 def quoted(value: str, quotes: str) -> str:
@@ -60,6 +61,7 @@ class _Reader:
 
     def __init__(self, text: str, is_value: Callable[[str], bool]) -> None:
         self.commands: list[list[str]] = []
+        self.targets: list[str] = []
         self.places: list[Place] = []
         self._text = text
         self._is_value = is_value
@@ -109,8 +111,12 @@ class _Reader:
         if character in "'\"":
             self._quotes = character
             self._add("")
+        elif character == "&" and self._is_target and self._word is None:  # as in 2>&1
+            self._word = "&"
         elif character in _SEPARATORS:
             self._end_command()
+            if character in "()":
+                self.commands.append([character])
         elif character in "<>":
             if (self._word or "").isdigit():
                 self._word = None
@@ -138,14 +144,11 @@ class _Reader:
             return
         if self._is_target:
             self._is_target = False
-        elif word in "{}":
-            self._end_command()
-        elif self._words or word not in _RESERVED:
+            self.targets.append(word)
+        else:
             self._words.append(word)
 
     def _end_command(self) -> None:
-        if self._is_target and self._word is None:  # as in 2>&1
-            return
         self._end_word()
         if self._words:
             self.commands.append(self._words)

@@ -16,7 +16,7 @@ VALUES = [
     *("$(touch ran)", "`touch ran`", "; touch ran", "'; touch ran; '", '"; touch ran; "'),
     *("$HOME", "${HOME}", "\ntouch ran\n", "x\ny", "&& touch ran", "> ran", "é\u2028", "[1, 2]"),
 ]
-TEXT = "%s show.py ${x} '${x}' \"${x}\" a=${x}'${x}'\"-${x}-\" | cat > out.json 2>&1"
+TEXT = "%s show.py ${x} '${x}' \"${x}\" a=${x}'${x}'\"-${x}-\" | cat > out.txt 2>&1"
 SHOW = "import json, sys\nprint(json.dumps(sys.argv[1:]))\n"
 
 
@@ -29,7 +29,7 @@ def test_every_value_arrives_as_it_is(tmp_path: Path, shell: str) -> None:
         command = [shell, "-c", TEXT % sys.executable]
         words = expand(command, Path("t.py"), {"x": value}, tmp_path / "p.json", {})
         subprocess.run(words, cwd=tmp_path, check=True)
-        assert json.loads((tmp_path / "out.json").read_text()) == [
+        assert json.loads((tmp_path / "out.txt").read_text()) == [
             *(value, value, value, f"a={value}{value}-{value}-")
         ]
     assert not (tmp_path / "ran").exists()
