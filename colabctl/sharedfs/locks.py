@@ -72,8 +72,12 @@ def _acquire(path: Path) -> int:
 
 def _open(path: Path) -> int:
     while True:
-        with suppress(FileNotFoundError):
+        try:
             return os.open(path, _OPEN)
+        except IsADirectoryError:
+            raise _no_file(path) from None
+        except FileNotFoundError:
+            pass
         with suppress(FileExistsError):
             handle = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o666)
             share(path, handle)
@@ -84,11 +88,17 @@ def _is_at(path: Path, handle: int) -> bool:
     """Whether the open file is still the one at `path`; raise OSError if it is not a file."""
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+        raise _no_file(path)
     try:
         return os.path.samestat(status, os.lstat(path))
     except FileNotFoundError:
         return False
+
+
+def _no_file(path: Path) -> OSError:
+    return OSError(
+        errno.EINVAL, "is not a file; remove it, and the next claim makes one", str(path)
+    )
 
 
 def _try_lock(handle: int) -> bool:

@@ -93,5 +93,5 @@ def test_a_lock_does_not_follow_a_link(tmp_path: Path, lock: Path) -> None:
 
 def test_a_pipe_is_not_a_lock(lock: Path) -> None:
     os.mkfifo(lock)
-    with pytest.raises(OSError, match="is not a regular file"), locked(lock):
+    with pytest.raises(OSError, match="is not a file; remove it"), locked(lock):
         pass
