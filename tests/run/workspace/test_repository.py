@@ -36,6 +36,14 @@ def hostile(scene: Make, tmp_path: Path) -> Scene:
     return here
 
 
+AUTHOR = {
+    f"GIT_{role}_{part}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for part, value in (("NAME", "Ana"), ("EMAIL", "ana@example.com"))
+}
+"""Who commits, because Git may not know this user."""
+
+
 def git(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> str:
     given = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1"} if env is None else env
     ran = subprocess.run(
@@ -56,7 +64,7 @@ def test_in_a_workspace_git_reads_the_history_and_runs_nothing(
     hostile: Scene, tmp_path: Path
 ) -> None:
     again = hostile.again()
-    environ = clean(os.environ, hostile.project)
+    environ = {**clean(os.environ, hostile.project), **AUTHOR}
     assert git(again, "log", "--format=%s", env=environ) == "first\n"
     assert git(again, "rev-parse", "HEAD", env=environ) == git(hostile.project, "rev-parse", "HEAD")
     git(again, "status", env=environ)
