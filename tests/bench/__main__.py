@@ -44,7 +44,8 @@ def speed(asked: argparse.Namespace, found: Found) -> str:
             _say(figure.name(figure.quick if asked.quick else figure.tasks))
             results.append(measure(figure, pythons, Path(folder), quick=asked.quick, rounds=rounds))
     where = filesystem(asked.folder) or "a local disk"
-    note = f"Medians of up to {rounds} runs, one where a run takes minutes; {where}."
+    runs = f"Medians of up to {rounds} runs, one where a run takes minutes"
+    note = f"{runs if rounds > 1 else 'One run each'}; {where}."
     return f"{page.speed(results)}\n\n{note}"
 
 
