@@ -11,7 +11,7 @@ from colabctl.doctor.check import Check
 from colabctl.errors import UserError
 from colabctl.ledger import read_plan
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.sharedfs.droppings import is_dropping, original_of
+from colabctl.sharedfs.droppings import is_stray
 from colabctl.sharedfs.links import description, way_out
 from colabctl.sweeps import every_sweep
 
@@ -79,7 +79,7 @@ def _other_code(code: Path, files: frozenset[str]) -> Iterator[Path]:
     for parent, inside, names in os.walk(code):
         for name in sorted([*inside, *names]):
             path = Path(parent, name).relative_to(code).as_posix()
-            if path not in files | folders and not _is_known(name):
+            if path not in files | folders and not is_stray(name):
                 yield code / path
         here = Path(parent).relative_to(code)
         inside[:] = [each for each in inside if (here / each).as_posix() in folders]
@@ -88,10 +88,6 @@ def _other_code(code: Path, files: frozenset[str]) -> Iterator[Path]:
 def _names(folder: Path) -> list[str]:
     """Return the names in a folder, without droppings and copies."""
     try:
-        return sorted(name for name in os.listdir(folder) if not _is_known(name))  # noqa: PTH208
+        return sorted(name for name in os.listdir(folder) if not is_stray(name))  # noqa: PTH208
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _is_known(name: str) -> bool:
-    return is_dropping(name) or original_of(name) is not None

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import EARLIEST, LATEST, LONGEST_LINE, Event, encode
-from colabctl.sharedfs.droppings import is_dropping, original_of
+from colabctl.sharedfs.droppings import is_stray
 
 MOST_DAMAGE = 10_000
 """Damaged lines after which the rest of a file is not read: no fault leaves that many."""
@@ -83,8 +83,7 @@ def is_journal(entry: os.DirEntry[str]) -> bool:
     name = entry.name  # it is printed in messages and commands
     if not name.isprintable() or name.startswith((".", "-")):
         return False
-    is_stray = is_dropping(name) or original_of(name) is not None
-    return not is_stray and entry.is_dir(follow_symlinks=False)
+    return not is_stray(name) and entry.is_dir(follow_symlinks=False)
 
 
 class Journals(Protocol):

@@ -312,7 +312,7 @@ class NumberedJournals:
         return True
 
     def _wait(self, path: Path, size: int) -> None:
-        """Read a large file that is no good less and less often, as its contents may never come."""
+        """Read a large file that does not fit less and less often: it may never be whole."""
         if size > _AT_ONCE:
             wait = self._waits.setdefault(path, _Wait())
             wait.left, wait.next = wait.next, 2 * wait.next

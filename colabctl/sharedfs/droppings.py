@@ -53,6 +53,11 @@ def is_dropping(name: str) -> bool:
     return name.casefold() in _NAMES or _PATTERNS.fullmatch(name) is not None
 
 
+def is_stray(name: str) -> bool:
+    """Whether a file or folder of that name is a dropping, a copy or a conflict."""
+    return is_dropping(name) or original_of(name) is not None
+
+
 def original_of(name: str) -> str | None:
     """Return the name of which `name` is a copy or a conflict; None if it is neither.
 

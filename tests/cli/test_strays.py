@@ -1,4 +1,4 @@
-"""Files that nobody meant to be in a sweep stop no worker, and those of people are named."""
+"""Files that no one meant to be in a sweep stop no worker, and those of people are named."""
 
 import json
 import shutil

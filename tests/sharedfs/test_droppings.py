@@ -1,4 +1,4 @@
-"""What programs leave behind is told from what people made, and copies from originals."""
+"""Names of what programs leave behind, and of copies, are recognised."""
 
 import pytest
 from hypothesis import given

@@ -70,7 +70,7 @@ class Cache(NamedTuple):
         return fits
 
     def save(self, state: SweepState, journals: Journals) -> None:
-        """Write the file; what prevents that is no error."""
+        """Write the file; errors are ignored, because it only saves time."""
         with suppress(OSError):
             self._save(state, journals)
 
@@ -90,7 +90,7 @@ class Cache(NamedTuple):
             _delete_unused(self.folder)
 
     def remember(self, counts: Mapping[str, int]) -> None:
-        """Note how many events of each writer were read; whatever prevents that is no error.
+        """Note how many events of each writer were read; errors are ignored.
 
         Unlike the cache, the note stays when journals have gone, so doctor can tell.
         """

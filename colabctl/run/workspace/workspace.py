@@ -50,8 +50,8 @@ _LONGEST_STEP = 30.0
 def create(frozen: Path, project: Path, workspaces: Sequence[Path], cwd: str = ".") -> None:
     """Create workspaces with the frozen files of the folder `frozen`; list the project once.
 
-    The tasks' current folder, `cwd` from the project's root, is no link either. Raises OSError if
-    this machine has no links.
+    The tasks' current folder, `cwd` from the project's root, is not a link either. Raises OSError
+    if this machine has no links.
     """
     if os.name != "posix":
         raise OSError("this system has no links for everyone")
