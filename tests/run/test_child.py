@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from colabctl.run.messages import Ready, decode
-from colabctl.run.settings import Settings
 from tests.processes import Project, clean, until
+from tests.run.function_settings import function_settings
 from tests.run.functions import grid, unindented
 
 
@@ -89,17 +89,7 @@ def test_the_death_of_a_process_is_noticed_even_if_its_children_live(project: Pr
 
 def test_a_process_whose_worker_dies_in_the_middle_of_a_message_ends(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("def train(params, task):\n    pass\n")
-    settings = Settings(
-        "train.py:train",
-        "function",
-        prunes=False,
-        command=None,
-        code=str(tmp_path),
-        root=str(tmp_path),
-        cwd=str(tmp_path),
-        log=str(tmp_path / "log"),
-        kill_after=30.0,
-    )
+    settings = function_settings(tmp_path)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "colabctl.run.child", settings.encode()],
         stdin=subprocess.PIPE,

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from colabctl.run.messages import Broken, Done, Failed, Inbox, Returned, Stop, TaskMessage
-from colabctl.run.settings import Settings
 from colabctl.run.slots.slot import Slot
 from colabctl.run.termination import signal_group
 from colabctl.task import Assignment
 from tests.processes import clean, linux, until
+from tests.run.function_settings import function_settings
 
 Slots = Callable[[str], tuple[Slot, Inbox]]
 
@@ -27,17 +27,7 @@ def slot_for(tmp_path: Path) -> Iterator[Slots]:
     def make(program: str) -> tuple[Slot, Inbox]:
         (tmp_path / "train.py").write_text(program)
         inbox = Inbox()
-        settings = Settings(
-            "train.py:train",
-            "function",
-            prunes=False,
-            command=None,
-            code=str(tmp_path),
-            root=str(tmp_path),
-            cwd=str(tmp_path),
-            log=str(tmp_path / "log"),
-            kill_after=30.0,
-        )
+        settings = function_settings(tmp_path)
         slots.append(Slot(settings, clean(os.environ), inbox, lambda: None, lambda go: go()))
         return slots[-1], inbox
 
