@@ -10,9 +10,11 @@ from hypothesis import settings
 
 from tests.processes import Project, clean, new_project
 
-# No deadlines: the machine may be busy.
+# No deadlines: the machine may be busy. CI gives each change the same examples; a run by hand looks
+# for new ones.
 settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "untimed"))
 
 
 @pytest.fixture(scope="session", autouse=True)

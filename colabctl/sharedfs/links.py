@@ -48,7 +48,7 @@ def way_out(path: Path, root: Path) -> Path | None:
     """
     inside = os.path.realpath(root)
     here, left = _start(path, root, inside)
-    links = 0
+    followed: list[str] = []
     while left:
         name = left.pop()
         if name == os.pardir:
@@ -60,10 +60,11 @@ def way_out(path: Path, root: Path) -> Path | None:
         except OSError:  # not a link, or nothing
             here = full
             continue
-        links += 1
-        if links > _MOST_LINKS or (
-            _is_in(here, inside) and not _is_in(os.path.realpath(full), inside)
-        ):
+        followed.append(full)
+        leaves = _is_in(here, inside) and not _is_in(os.path.realpath(full), inside)
+        if leaves or len(followed) > _MOST_LINKS:
+            if not leaves:  # name a link of the circle, not one that only leads to it
+                full = next((link for link in followed if not os.path.exists(link)), full)  # noqa: PTH110
             return Path(root, os.path.relpath(full, inside)) if _is_in(full, inside) else Path(full)
         parts = Path(target).parts
         if Path(target).is_absolute():
