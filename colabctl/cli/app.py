@@ -4,20 +4,10 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli import (
-    control,
-    doctor,
-    export,
-    guide,
-    notebook,
-    project,
-    results,
-    status,
-    sweep,
-    trust,
-    work,
-)
+from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, work
 from colabctl.cli.plain_values import Commands
+from colabctl.cli.see import results, status
+from colabctl.cli.steer import orders
 from colabctl.version import VERSION
 
 _START = """\
@@ -87,7 +77,7 @@ app.command(rich_help_panel="See")(status.status)
 app.command(rich_help_panel="See")(results.results)
 app.command(rich_help_panel="See")(guide.guide)
 app.command(rich_help_panel="See")(doctor.doctor)
-app.command(rich_help_panel="Steer")(control.pause)
-app.command(rich_help_panel="Steer")(control.resume)
-app.command(rich_help_panel="Steer")(control.stop)
-app.command(rich_help_panel="Steer")(control.retry)
+app.command(rich_help_panel="Steer")(orders.pause)
+app.command(rich_help_panel="Steer")(orders.resume)
+app.command(rich_help_panel="Steer")(orders.stop)
+app.command(rich_help_panel="Steer")(orders.retry)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import Say, refused
-from tests.cli.test_status import claim, done
+from tests.cli.see.test_status import claim, done
 from tests.processes import Project
 from tests.project.conftest import everything
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from colabctl.cli.status import _look, _render
+from colabctl.cli.see.status import _look, _render
 from colabctl.project.create import create
 from colabctl.sweeps import find_sweep
 from colabctl.work.open_sweep import OpenSweep

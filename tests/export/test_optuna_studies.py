@@ -17,7 +17,7 @@ from colabctl.export.optuna_studies import studies
 from colabctl.search import Cell, expand
 from colabctl.views.results import as_json
 from colabctl.work.open_sweep import OpenSweep
-from tests.cli.test_status import claim, done, failed
+from tests.cli.see.test_status import claim, done, failed
 from tests.processes import Project
 
 COMPLETE, PRUNED, FAIL = (

@@ -9,7 +9,7 @@ import pytest
 from colabctl.export.task_table import as_csv, is_ours
 from colabctl.views.task_status import statuses
 from colabctl.work.open_sweep import OpenSweep
-from tests.cli.test_status import claim, done, failed
+from tests.cli.see.test_status import claim, done, failed
 from tests.processes import Project
 
 SWEEP = """

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from tests.cli.conftest import Say
-from tests.cli.test_status import claim, done, failed
+from tests.cli.see.test_status import claim, done, failed
 from tests.processes import Project
 
 LOOP = (

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Say
-from tests.cli.test_status import claim, failed
+from tests.cli.see.test_status import claim, failed
 from tests.processes import Project
 
 LOOP = "method: grid\nmax_retries: 0\nparameters: {x: {values: [10, 20, 30, 40]}}\n"
