@@ -124,7 +124,9 @@ class Block:
     def progress(self, sweep: "OpenSweep", worker: "Worker | None") -> None:
         """Look at the sweep and the worker if that is due; the block is drawn in its own time."""
         began = time.monotonic()
-        if began < self._next and worker is not None:
+        if worker is None and sweep.plan.kind == "loop":
+            self.clear()  # the output of its notebook goes to the terminal
+        if worker is not None and began < self._next:
             return
         summarizer = self._summaries.of(sweep)
         running = worker.slots() if worker else ()

@@ -42,7 +42,11 @@ def work(
     max_tasks: Annotated[
         int | None,
         typer.Option(
-            "--max-tasks", min=1, metavar="N", help="Exit after N tasks.", show_default="no limit"
+            "--max-tasks",
+            min=1,
+            metavar="N",
+            help="Exit after N tasks; one that is tried again here counts once.",
+            show_default="no limit",
         ),
     ] = None,
     max_time: Annotated[
@@ -85,7 +89,11 @@ def work(
     ] = False,
     root: Root = None,
 ) -> None:
-    """Run tasks until none are left; Ctrl-C releases claimed tasks."""
+    """Run tasks until none are left; Ctrl-C releases claimed tasks.
+
+    Exits with 1 if a task that it ran has failed for good, or if the sweep is finished and any of
+    its tasks has failed.
+    """
     from colabctl.cli.progress import shown
     from colabctl.ledger import check_approved
     from colabctl.project.approvals import approvals_for
@@ -128,7 +136,14 @@ def work(
             ),
             interrupted=interrupted,
         )
-        worked = session.work(layouts, open_only=not sweeps)
+        try:
+            worked = session.work(layouts, open_only=not sweeps)
+        except KeyboardInterrupt:
+            if interrupted.is_set():  # a second Ctrl-C
+                progress.tell(
+                    "left at once; claimed tasks become free when this worker's lease ends"
+                )
+            raise
     _end(worked, interrupted)
 
 

@@ -164,6 +164,8 @@ class Worker:
         """Stop the running tasks, release every claim, and close the journal."""
         with self._lock:
             self._claimer.release(self._pool.take_back_waiting())
+            if self._tally.ending == "interrupted" and any(self._pool.running()):
+                self._tell("stopping the running tasks; Ctrl-C again leaves at once")
         self._pool.stop_all(within=3.0)  # without the lock, as their threads may wait for it
         with self._lock:
             self._collect()
