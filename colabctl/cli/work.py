@@ -158,7 +158,11 @@ def _end(worked: "list[Worked]", interrupted: "Interruption") -> None:
         tell(_said(worked[0]))
     else:
         tell("ran 0 tasks: 0 done, 0 failed; no sweep has tasks to run")
-    problems = [_problem(each) for each in worked if each.tally.ending in _PROBLEMS]
+    problems = [
+        f"{each.sweep}: {_problem(each)}" if len(worked) > 1 else _problem(each)
+        for each in worked
+        if each.tally.ending in _PROBLEMS
+    ]
     if problems:
         raise UserError("\n".join(problems))
     if worked and worked[-1].tally.ending == "interrupted":
