@@ -225,8 +225,8 @@ def _varying(plan: Plan, state: SweepState, tasks: TaskFiles, best: dict[str, An
     numbers = sorted({0, plan.files // 2, plan.files - 1})
     parts = [plan.tasks_in(number) for number in numbers]
     some = (index for part in parts for index in {*part[:: max(1, len(part) // _SAMPLE)], part[-1]})
-    known = (params for index in some if (params := params_of(state, tasks, index)))
-    names = varying([best["params"], *known])
+    reported = (params for index in some if (params := params_of(state, tasks, index)))
+    names = varying([best["params"], *reported])
     return names or list(flat(best["params"]))
 
 

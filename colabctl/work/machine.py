@@ -121,11 +121,11 @@ def _nvidia(environ: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
     rows = [[part.strip() for part in line.split(",")] for line in output.splitlines()]
     rows = [row for row in rows if len(row) == 5]
     mine = [row for row in rows if chosen is None or _is_chosen(row[0], row[1], chosen)]
-    found = [
+    chips = [
         {"name": name, **({"memory": int(memory) * _MIB} if memory.isdecimal() else {})}
         for _, _, name, memory, _ in mine or rows  # a part of a GPU has a name of its own
     ]
-    return found, rows[0][4] if rows else ""
+    return chips, rows[0][4] if rows else ""
 
 
 def _is_chosen(index: str, uuid: str, chosen: list[str]) -> bool:

@@ -19,7 +19,6 @@ MOST_CELLS = 20
 _WIDEST = 40  # characters of a bar
 _NARROWEST = 10
 _USUAL = 24  # where nothing limits the width
-_LONGEST_LABEL = 32
 
 
 class _Part(NamedTuple):
@@ -91,8 +90,11 @@ def _table(
     head: "list[Text]", cells: "Sequence[Cell]", rows: "list[list[Text]]", width: int | None
 ) -> "list[Text]":
     """Return a line for each cell, below the titles of the columns; the bar takes what is left."""
-    others = [max(text.cell_len for text in column) for column in zip(head, *rows, strict=True)]
     size = _USUAL
+    if width is not None:  # a pipe gets all of it
+        head = [shortened(text, width // 5) for text in head]
+        rows = [[shortened(label, width // 3), *rest] for label, *rest in rows]
+    others = [max(text.cell_len for text in column) for column in zip(head, *rows, strict=True)]
     if width is not None:
         size = width - 2 - sum(others) - 2 * (1 + sum(each > 0 for each in others[1:]))
         size = min(_WIDEST, max(_NARROWEST, size))
@@ -110,15 +112,13 @@ def _head(seen: "Status") -> "list[Text]":
         f"best {cut(seen.metric)}" if seen.metric else "",
         "left" if any(cell.seconds_left for cell in seen.cells) else "",
     )
-    texts = [styled(title, "dim") for title in titles]
-    return [shortened(text, _LONGEST_LABEL if not number else 16)
-            for number, text in enumerate(texts)]  # fmt: skip
+    return [styled(title, "dim") for title in titles]
 
 
 def _texts(cell: "Cell") -> "list[Text]":
     """Return the label of a cell and its numbers."""
     return [
-        shortened(styled(cell.title), _LONGEST_LABEL),
+        styled(", ".join(cut(str(value)) for value in cell.values.values())),
         styled(f"{cell.finished:,}/{cell.total:,}"),
         styled(f"{cell.failed:,}" if cell.failed else "", "red"),
         styled(_number(cell.best)),

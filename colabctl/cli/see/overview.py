@@ -1,4 +1,4 @@
-"""Says how a sweep stands: in a screen for one sweep, in some lines for one of several."""
+"""Writes the status of sweeps as text: a screen for one, some lines for each of several."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,6 @@ _STYLES = {"running": "green", "paused": "yellow", "stopped": "yellow", "idle": 
 _MOST_CAUSES = 5
 _MOST_DAMAGE = 5
 _LONGEST_ERROR = 500  # characters
-_LONGEST_NAME = 24  # characters of a sweep among others
 _BAR = 20  # characters, of a sweep among others
 _UNITS = ((1, "s"), (60, "min"), (3600, "h"))
 
@@ -53,24 +52,30 @@ def screen(seen: "Status", width: int | None) -> "list[Text]":
 
 
 def brief(seen: "Status", width: int | None, name_width: int) -> "list[Text]":
-    """Return how a sweep among others stands: its progress, and its best task so far."""
+    """Return the progress of a sweep among others, and its best task so far."""
     from rich.text import Text
 
-    name = shortened(styled(seen.sweep, "bold"), _LONGEST_NAME)
+    name = styled(seen.sweep, "bold")
     state = styled(seen.state, _STYLES.get(seen.state, ""))
     details = [f"{_finished(seen):,}/{seen.total:,}", *_counts(seen, ("failed",))]
     if seen.seconds_left:
         details.append(f"{short_duration(seen.seconds_left)} left")
     waiting = seen.pending + seen.claimed + seen.cancelled
     parts = (seen.done + seen.pruned, seen.failed, seen.running, waiting)
-    narrow = width is not None and width < NARROW
-    if narrow:
-        lines = [Text("  ").join([name, state])]
+    if width is not None and width < NARROW:
+        lines = paragraph(Text("  ").join([name, state]), width)
         lines += paragraph(Text("  ").append_text(bar(parts, 12)).append_text(
             styled(f" {', '.join(details)}")), width)  # fmt: skip
     else:
-        padded = " " * (min(name_width, _LONGEST_NAME) - name.cell_len)
-        line = Text().append_text(name).append(padded).append("  ").append_text(state)
+        longest = name_width if width is None else min(name_width, width // 3)
+        name = shortened(name, longest)
+        line = (
+            Text()
+            .append_text(name)
+            .append(" " * (longest - name.cell_len))
+            .append("  ")
+            .append_text(state)
+        )
         line.append(" " * (max(map(len, _NEXT_STEPS)) + 1 - state.cell_len)).append("  ")
         line.append_text(bar(parts, _BAR)).append("  ").append_text(styled(", ".join(details)))
         lines = paragraph(line, width)
@@ -79,7 +84,7 @@ def brief(seen: "Status", width: int | None, name_width: int) -> "list[Text]":
 
 
 def summary(seen: "Status") -> str:
-    """Return how a sweep stands in one line, for a log."""
+    """Return the progress of a sweep in one line, for a log."""
     left = [] if seen.seconds_left is None else [f"{format_duration(seen.seconds_left)} left"]
     text = ", ".join([f"{_finished(seen):,}/{seen.total:,} finished",
                       *_counts(seen, ("running", "failed")), *left])  # fmt: skip

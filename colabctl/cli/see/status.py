@@ -154,15 +154,15 @@ def _open(layout: "Layout", sweep: str | None, unread: _Unread) -> "Iterator[Ope
     layouts = [find_sweep(layout, sweep)] if sweep else every_sweep(layout)
 
     def read(at: "SweepLayout") -> "tuple[OpenSweep, list[str]]":
-        opened = OpenSweep.at(layout.root, at)
-        return opened, list(differing(at, opened.plan))
+        open_sweep = OpenSweep.at(layout.root, at)
+        return open_sweep, list(differing(at, open_sweep.plan))
 
-    for _, (opened, sentences) in unread.pass_over(layouts, read, lambda at: at.name):
+    for _, (open_sweep, sentences) in unread.pass_over(layouts, read, lambda at: at.name):
         for sentence in sentences:
             if sentence not in said:
                 tell(f"note: {sentence}")
                 said.add(sentence)
-        yield opened
+        yield open_sweep
 
 
 def _name(sweep: "OpenSweep") -> str:

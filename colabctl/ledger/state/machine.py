@@ -61,8 +61,8 @@ def _accelerator(value: Any) -> Accelerator:
     if type(value) is not dict:
         return Accelerator("")
     memory: Any = value.get("memory")
-    known = type(memory) is int and 0 < memory <= _LARGEST_MEMORY
-    return Accelerator(_text(value.get("name")), memory if known else 0)
+    is_valid = type(memory) is int and 0 < memory <= _LARGEST_MEMORY
+    return Accelerator(_text(value.get("name")), memory if is_valid else 0)
 
 
 def _text(value: Any) -> str:
