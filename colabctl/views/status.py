@@ -16,7 +16,7 @@ from colabctl.ledger import (
     params_of,
     task_name,
 )
-from colabctl.views import failures, task_status
+from colabctl.views import task_status
 from colabctl.views.best import best, unreported
 from colabctl.views.cells import Cell, Division, divide, progress, started
 from colabctl.views.columns import flat
@@ -158,7 +158,7 @@ def status(
             for writer in sorted(state.writers.values(), key=lambda writer: writer.name)
             if writer.is_worker
         ],
-        failures=failures.summary(failures.causes(state, tasks)),
+        failures=_failures(state, tasks),
         unreported=unreported(plan, state),
         damage=[*map(str, ledger.damage), *tasks.damage(), *damage],
         consistency=plan.consistency,
@@ -172,6 +172,14 @@ def status(
         ordered=_ordered(state, now),
         unseen=list(_unseen(plan, ledger, now)),
     )
+
+
+def _failures(state: SweepState, tasks: TaskFiles) -> list[dict[str, Any]]:
+    if not state.others:  # a task that has failed is not simple
+        return []
+    from colabctl.views.failures import causes, summary  # noqa: PLC0415 - most sweeps have none
+
+    return summary(causes(state, tasks))
 
 
 def _state(state: SweepState, now: float) -> str:

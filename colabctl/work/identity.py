@@ -10,7 +10,6 @@ from colabctl.ledger import Plan
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.sharedfs.names import slug
 from colabctl.version import VERSION
-from colabctl.work import machine
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,8 @@ class Identity:
 
     def start(self) -> tuple[str, dict[str, Any]]:
         """Return the first event of its journal."""
+        from colabctl.work import machine  # noqa: PLC0415 - see new_identity
+
         return "start", {
             "member": self.member,
             "host": self.host,
@@ -46,6 +47,8 @@ def new_identity(
 
     The process that starts a worker recognises it by `mark`: see is_marked.
     """
+    from colabctl.work import machine  # noqa: PLC0415 - only workers need it, and `status` is fast
+
     machine.look()
     lease = config.lease or plan.lease
     heartbeat = min(config.heartbeat or plan.heartbeat, lease / HEARTBEATS)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
+from rich.text import Text
 
 from colabctl.cli.see.overview import screen
 from colabctl.cli.see.status import Seen
@@ -132,7 +133,7 @@ def picture(project: Project) -> str:
         _environ={},
     )  # fmt: skip
     for line in screen(seen, _WIDTH):
-        console.print(line, soft_wrap=True)
+        console.print(Text.from_ansi(line.coded()), soft_wrap=True)
     title = "colabctl status first"
     svg = console.export_svg(title=title, theme=_THEME, code_format=_FORM, unique_id="status")
     return "".join(f"{line.strip()}\n" for line in svg.splitlines() if line.strip())

@@ -3,26 +3,24 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from colabctl.cli.see.columns import NARROW, aligned, paragraph, shortened
-from colabctl.cli.terminal import can_show, counted, cut, styled
+from colabctl.cli.see.line import NARROW, Line, aligned, joined
+from colabctl.cli.terminal import can_show, counted, cut
 from colabctl.durations import short_duration
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from colabctl.views.cells import Cell
     from colabctl.views.status import Status
 
 MOST_CELLS = 20
 """Cells that are shown; the others are summed up."""
 
-_WIDEST = 40  # characters of a bar
+_WIDEST = 40  # columns of a bar
 _NARROWEST = 10
 _USUAL = 24  # where nothing limits the width
 
 
 class _Part(NamedTuple):
-    """One part of a bar: what it counts, how it is drawn, and its colour."""
+    """One part of a bar: what it counts, how it is drawn, and its style."""
 
     name: str
     block: str
@@ -30,25 +28,27 @@ class _Part(NamedTuple):
     style: str
 
 
-_DONE = _Part("done", "█", "#", "green")
-_FAILED = _Part("failed", "▚", "x", "red")
-_RUNNING = _Part("running", "▒", ">", "cyan")
-_WAITING = _Part("waiting", "░", ".", "bright_black")
-_PARTS = (_DONE, _FAILED, _RUNNING, _WAITING)
+_PARTS = (
+    _Part("done", "█", "#", "green"),
+    _Part("failed", "▚", "x", "red"),
+    _Part("running", "▒", ">", "cyan"),
+    _Part("waiting", "░", ".", "gray"),
+)
 
 
-def bar(counts: Sequence[int], width: int) -> "Text":
+def bar(counts: Sequence[int], width: int) -> Line:
     """Return a bar of done, failed, running and waiting tasks.
 
-    Every count above 0 has at least one character, if there is room for all of them.
+    Every count above 0 has at least one column, if there is room for all of them.
     """
-    from rich.text import Text
-
-    blocks = can_show("".join(part.block for part in _PARTS))
-    text = Text()
+    line = Line()
     for part, size in zip(_PARTS, _shares(counts, width), strict=True):
-        text.append((part.block if blocks else part.ascii) * size, style=part.style)
-    return text
+        line.add(_block(part) * size, part.style)
+    return line
+
+
+def _block(part: _Part) -> str:
+    return part.block if can_show("".join(each.block for each in _PARTS)) else part.ascii
 
 
 def _shares(counts: Sequence[int], width: int) -> list[int]:
@@ -60,51 +60,47 @@ def _shares(counts: Sequence[int], width: int) -> list[int]:
     exact = [count * width / total for count in counts]
     sizes = [max(low, int(each)) for low, each in zip(least, exact, strict=True)]
     while sum(sizes) < width:
-        number = max(range(len(sizes)), key=lambda n: exact[n] - sizes[n])
-        sizes[number] += 1
+        sizes[max(range(len(sizes)), key=lambda n: exact[n] - sizes[n])] += 1
     while sum(sizes) > width:
         number = max(range(len(sizes)), key=lambda n: (sizes[n] > least[n], sizes[n] - exact[n]))
         sizes[number] -= 1
     return sizes
 
 
-def cell_lines(seen: "Status", width: int | None) -> "list[Text]":
+def cell_lines(seen: "Status", width: int | None) -> list[Line]:
     """Return the bars of a sweep's cells and what their parts mean."""
     cells = seen.cells[:MOST_CELLS]
     if not seen.divided_by:
-        return [*_one(cells[0], width), *paragraph(_legend(seen), width)] if cells else []
-    rows = [_texts(cell) for cell in cells]
-    head = _head(seen)
-    if width is not None and width < NARROW:
+        size = _WIDEST if width is None else min(_WIDEST, width - 4)
+        lines = [Line("  ").add(bar(_counts(cell), size)) for cell in cells]
+    elif width is not None and width < NARROW:
         lines = [line for cell in cells for line in _two_lines(cell, width)]
     else:
-        lines = _table(head, cells, rows, width)
+        lines = _table(_head(seen), cells, width)
     if more := seen.cells[MOST_CELLS:]:
         finished, total = sum(cell.finished for cell in more), sum(cell.total for cell in more)
         text = f"  and {counted(len(more), 'more cell')}: {finished:,}/{total:,}; --json lists them"
-        lines += paragraph(styled(text), width)
-    return [*lines, *paragraph(_legend(seen), width)]
+        lines += Line(text).paragraph(width)
+    return [*lines, *_legend(seen).paragraph(width)]
 
 
-def _table(
-    head: "list[Text]", cells: "Sequence[Cell]", rows: "list[list[Text]]", width: int | None
-) -> "list[Text]":
+def _table(head: list[Line], cells: "Sequence[Cell]", width: int | None) -> list[Line]:
     """Return a line for each cell, below the titles of the columns; the bar takes what is left."""
+    rows = [_texts(cell) for cell in cells]
     size = _USUAL
-    if width is not None:  # a pipe gets all of it
-        head = [shortened(text, width // 5) for text in head]
-        rows = [[shortened(label, width // 3), *rest] for label, *rest in rows]
-    others = [max(text.cell_len for text in column) for column in zip(head, *rows, strict=True)]
     if width is not None:
-        size = width - 2 - sum(others) - 2 * (1 + sum(each > 0 for each in others[1:]))
-        size = min(_WIDEST, max(_NARROWEST, size))
-    table = [[head[0], styled(""), *head[1:]]]
+        head = [title.shortened(width // 5) for title in head]
+        rows = [[label.shortened(width // 3), *rest] for label, *rest in rows]
+        others = [max(cell.width for cell in column) for column in zip(head, *rows, strict=True)]
+        left = width - sum(others) - 2 * (1 + sum(map(bool, others)))
+        size = min(_WIDEST, max(_NARROWEST, left))
+    table = [[head[0], Line(), *head[1:]]]
     for cell, (label, *rest) in zip(cells, rows, strict=True):
         table.append([label, bar(_counts(cell), size), *rest])
     return aligned(table, width, right=(2, 3, 4, 5), shorten=(0,))
 
 
-def _head(seen: "Status") -> "list[Text]":
+def _head(seen: "Status") -> list[Line]:
     titles = (
         ", ".join(map(cut, seen.divided_by)),
         "finished",
@@ -112,67 +108,40 @@ def _head(seen: "Status") -> "list[Text]":
         f"best {cut(seen.metric)}" if seen.metric else "",
         "left" if any(cell.seconds_left for cell in seen.cells) else "",
     )
-    return [styled(title, "dim") for title in titles]
+    return [Line(title, "dim") for title in titles]
 
 
-def _texts(cell: "Cell") -> "list[Text]":
+def _texts(cell: "Cell") -> list[Line]:
     """Return the label of a cell and its numbers."""
     return [
-        styled(", ".join(cut(str(value)) for value in cell.values.values())),
-        styled(f"{cell.finished:,}/{cell.total:,}"),
-        styled(f"{cell.failed:,}" if cell.failed else "", "red"),
-        styled(_number(cell.best)),
-        styled(_left(cell), "" if cell.running else "dim"),
+        Line(", ".join(cut(str(value)) for value in cell.values.values())),
+        Line(f"{cell.finished:,}/{cell.total:,}"),
+        Line(f"{cell.failed:,}" if cell.failed else "", "red"),
+        Line("" if cell.best is None else f"{cell.best:.4g}"),
+        Line(short_duration(cell.seconds_left) if cell.seconds_left else ""),
     ]
 
 
-def _two_lines(cell: "Cell", width: int) -> "list[Text]":
+def _two_lines(cell: "Cell", width: int) -> list[Line]:
     """Return the lines of a cell on a narrow terminal."""
-    from rich.text import Text
-
     label, count, failed, best, left = _texts(cell)
-    if failed:
-        failed.append(" failed")
-    right = Text("  ").join(part for part in (failed, count) if part)
-    label = shortened(label, max(8, width - 4 - right.cell_len))
-    gap = " " * max(2, width - 2 - label.cell_len - right.cell_len)
-    first = Text("  ").append_text(label).append(gap).append_text(right)
-    tail = Text("  ").join(part for part in (best, left) if part)
-    size = max(_NARROWEST, width - 6 - tail.cell_len) if tail else width - 4
-    second = Text("    ").append_text(bar(_counts(cell), size))
-    return [first, second.append("  ").append_text(tail) if tail else second]
+    right = joined("  ", [failed.add(" failed", "red") if failed.width else failed, count])
+    label = label.shortened(max(8, width - 4 - right.width))
+    gap = " " * max(2, width - 2 - label.width - right.width)
+    tail = joined("  ", [best, left])
+    size = max(_NARROWEST, width - 6 - tail.width) if tail.width else width - 4
+    drawn = Line("    ").add(bar(_counts(cell), size))
+    return [Line("  ").add(label).add(gap).add(right), joined("  ", [drawn, tail])]
 
 
-def _one(cell: "Cell", width: int | None) -> "list[Text]":
-    from rich.text import Text
-
-    size = _WIDEST if width is None else min(_WIDEST, width - 4)
-    return [Text("  ").append_text(bar(_counts(cell), size))]
-
-
-def _legend(seen: "Status") -> "Text":
+def _legend(seen: "Status") -> Line:
     """Return what the parts of the bars mean, of those that there are."""
-    from rich.text import Text
-
-    blocks = can_show("".join(part.block for part in _PARTS))
     counts = [sum(each) for each in zip(*map(_counts, seen.cells), strict=True)]
-    line = Text("  ")
-    for part, count in zip(_PARTS, counts, strict=True):
-        if count:
-            line.append("  " if len(line) > 2 else "")
-            line.append(part.block if blocks else part.ascii, style=part.style)
-            line.append(f" {part.name}", style="dim")
-    return line
+    parts = [part for part, count in zip(_PARTS, counts, strict=True) if count]
+    words = (Line(_block(part), part.style).add(f" {part.name}", "dim") for part in parts)
+    return Line("  ").add(joined("  ", words))
 
 
 def _counts(cell: "Cell") -> tuple[int, int, int, int]:
     waiting = cell.pending + cell.claimed + cell.cancelled
     return cell.done + cell.pruned, cell.failed, cell.running, waiting
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
-
-
-def _left(cell: "Cell") -> str:
-    return short_duration(cell.seconds_left) if cell.seconds_left else ""

@@ -3,14 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from colabctl.cli.see.bars import bar, cell_lines
-from colabctl.cli.see.columns import NARROW, paragraph, shortened
+from colabctl.cli.see.line import NARROW, Line, joined
 from colabctl.cli.see.workers import worker_lines
-from colabctl.cli.terminal import command_line, counted, cut, styled
+from colabctl.cli.terminal import command_line, counted, cut
 from colabctl.durations import format_duration, short_duration
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from colabctl.views.status import Status
 
 _NEXT_STEPS = {
@@ -23,11 +21,12 @@ _STYLES = {"running": "green", "paused": "yellow", "stopped": "yellow", "idle": 
 _MOST_CAUSES = 5
 _MOST_DAMAGE = 5
 _LONGEST_ERROR = 500  # characters
-_BAR = 20  # characters, of a sweep among others
+_BAR, _SMALL_BAR = 20, 12  # columns, of a sweep among others
+_LONGEST_STATE = 8  # characters
 _UNITS = ((1, "s"), (60, "min"), (3600, "h"))
 
 
-def screen(seen: "Status", width: int | None) -> "list[Text]":
+def screen(seen: "Status", width: int | None) -> list[Line]:
     """Return everything that one sweep's status says, in lines of at most `width` characters."""
     from colabctl.sharedfs.mounts import PROMISES
 
@@ -48,37 +47,28 @@ def screen(seen: "Status", width: int | None) -> "list[Text]":
         ],
         [line for step in _next_steps(seen) for line in _step(*step, width)],
     ]
-    return [line for block in filter(None, blocks) for line in (*block, styled(""))][:-1]
+    return [line for block in filter(None, blocks) for line in (*block, Line())][:-1]
 
 
-def brief(seen: "Status", width: int | None, name_width: int) -> "list[Text]":
+def brief(seen: "Status", width: int | None, name_width: int) -> list[Line]:
     """Return the progress of a sweep among others, and its best task so far."""
-    from rich.text import Text
-
-    name = styled(seen.sweep, "bold")
-    state = styled(seen.state, _STYLES.get(seen.state, ""))
+    name = Line(seen.sweep, "bold")
+    state = Line(seen.state, _STYLES.get(seen.state, ""))
     details = [f"{_finished(seen):,}/{seen.total:,}", *_counts(seen, ("failed",))]
     if seen.seconds_left:
         details.append(f"{short_duration(seen.seconds_left)} left")
     waiting = seen.pending + seen.claimed + seen.cancelled
     parts = (seen.done + seen.pruned, seen.failed, seen.running, waiting)
+    numbers = f"  {', '.join(details)}"
     if width is not None and width < NARROW:
-        lines = paragraph(Text("  ").join([name, state]), width)
-        lines += paragraph(Text("  ").append_text(bar(parts, 12)).append_text(
-            styled(f" {', '.join(details)}")), width)  # fmt: skip
+        lines = joined("  ", [name, state]).paragraph(width)
+        lines += Line("  ").add(bar(parts, _SMALL_BAR)).add(numbers).paragraph(width)
     else:
         longest = name_width if width is None else min(name_width, width // 3)
-        name = shortened(name, longest)
-        line = (
-            Text()
-            .append_text(name)
-            .append(" " * (longest - name.cell_len))
-            .append("  ")
-            .append_text(state)
-        )
-        line.append(" " * (max(map(len, _NEXT_STEPS)) + 1 - state.cell_len)).append("  ")
-        line.append_text(bar(parts, _BAR)).append("  ").append_text(styled(", ".join(details)))
-        lines = paragraph(line, width)
+        name = name.shortened(longest)
+        line = Line().add(name).add(" " * (longest + 2 - name.width))
+        line.add(state).add(" " * (_LONGEST_STATE + 2 - state.width))
+        lines = line.add(bar(parts, _BAR)).add(numbers).paragraph(width)
     lines += _paragraphs([_best(seen)], width)
     return lines + _damage(seen, width)
 
@@ -92,9 +82,9 @@ def summary(seen: "Status") -> str:
     return f"{seen.sweep}  {seen.state}  {text}{best}"
 
 
-def _paragraphs(texts: Any, width: int | None, style: str = "") -> "list[Text]":
+def _paragraphs(texts: Any, width: int | None, style: str = "") -> list[Line]:
     """Return the texts that are not empty as paragraphs, two spaces from the left."""
-    return [line for text in texts if text for line in paragraph(styled(f"  {text}", style), width)]
+    return [line for text in texts if text for line in Line(f"  {text}", style).paragraph(width)]
 
 
 def _finished(seen: "Status") -> int:
@@ -105,20 +95,15 @@ def _counts(seen: "Status", words: tuple[str, ...]) -> list[str]:
     return [f"{getattr(seen, word):,} {word}" for word in words if getattr(seen, word)]
 
 
-def _headline(seen: "Status", width: int | None) -> "list[Text]":
-    line = styled(seen.sweep, "bold")
-    if seen.title:
-        line.append_text(styled(f" ({cut(seen.title)})", "not bold"))
-    line.append("  ")
-    line.append_text(styled(seen.state, f"not bold {_STYLES.get(seen.state, '')}"))
-    line.append(f"  {_finished(seen)}/{seen.total} finished", style="not bold")
+def _headline(seen: "Status", width: int | None) -> list[Line]:
+    line = Line(seen.sweep, "bold").add(f" ({cut(seen.title)})" if seen.title else "")
+    line.add("  ").add(seen.state, _STYLES.get(seen.state, ""))
+    line.add(f"  {_finished(seen)}/{seen.total} finished")
     for text in _counts(seen, ("running", "claimed", "failed", "pruned", "cancelled")):
-        line.append(", ", style="not bold")
-        line.append(text, style="not bold red" if text.endswith("failed") else "not bold")
+        line.add(", ").add(text, "red" if text.endswith("failed") else "")
     if seen.duplicates:
-        text = counted(seen.duplicates, "duplicate result")
-        line.append(f", {text}", style="not bold")
-    return paragraph(line, width)
+        line.add(f", {counted(seen.duplicates, 'duplicate result')}")
+    return line.paragraph(width)
 
 
 def _speed(seen: "Status") -> str:
@@ -162,7 +147,7 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else cut(str(value))
 
 
-def _failures(seen: "Status", width: int | None) -> "list[Text]":
+def _failures(seen: "Status", width: int | None) -> list[Line]:
     lines = _paragraphs(map(_failure, seen.failures[:_MOST_CAUSES]), width, "red")
     if more := seen.failures[_MOST_CAUSES:]:
         lines += _paragraphs([f"and {counted(len(more), 'more cause')} of failures"], width, "red")
@@ -205,15 +190,15 @@ def _next_steps(seen: "Status") -> list[tuple[str, str]]:
     return steps
 
 
-def _step(step: str, command: str, width: int | None) -> "list[Text]":
+def _step(step: str, command: str, width: int | None) -> list[Line]:
     """Return a step and its command, which is never broken into lines: people copy it."""
-    line = styled(f"  {step}: {command}")
-    if width is None or line.cell_len <= width:
+    line = Line(f"  {step}: {command}")
+    if width is None or line.width <= width:
         return [line]
-    return [*paragraph(styled(f"  {step}:"), width), styled(f"    {command}")]
+    return [*Line(f"  {step}:").paragraph(width), Line(f"    {command}")]
 
 
-def _damage(seen: "Status", width: int | None) -> "list[Text]":
+def _damage(seen: "Status", width: int | None) -> list[Line]:
     lines = _paragraphs(seen.damage[:_MOST_DAMAGE], width, "yellow")
     if more := len(seen.damage[_MOST_DAMAGE:]):
         lines += _paragraphs([f"and {more:,} more damaged journals"], width, "yellow")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from colabctl.cli.options import Json, Root, complete_sweep, open_project, print_json, tell
-from colabctl.cli.terminal import command_line, line_width, one_line, plain, styled
+from colabctl.cli.terminal import command_line, line_width, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -191,8 +191,8 @@ def _failures(sweep: "OpenSweep") -> "list[Attempt]":
 
 def _show(sweeps: "Sequence[Seen]", unread: _Unread) -> None:
     """Print one sweep in detail, several in brief; each as soon as it has been read."""
+    from colabctl.cli.see.line import print_lines
     from colabctl.cli.see.overview import brief, screen
-    from colabctl.cli.see.watch import print_lines
 
     width, names = line_width(), max((len(_name_of(each)) for each in sweeps), default=0)
     for _, status in unread.pass_over(sweeps, Seen.look, _name_of):
@@ -201,6 +201,7 @@ def _show(sweeps: "Sequence[Seen]", unread: _Unread) -> None:
 
 
 def _watch(sweeps: "Sequence[Seen]", unread: _Unread) -> None:
+    from colabctl.cli.see.line import Line
     from colabctl.cli.see.overview import brief, screen, summary
     from colabctl.cli.see.watch import Look, keep_showing
 
@@ -218,7 +219,7 @@ def _watch(sweeps: "Sequence[Seen]", unread: _Unread) -> None:
             for each in seen
             for line in (brief(each, width, names) if several else screen(each, width))
         ]
-        lines += [styled(f"note: {reason}", "yellow") for reason in unread.notes.values()]
+        lines += [Line(f"note: {reason}", "yellow") for reason in unread.notes.values()]
         ended = all(each.state in ("finished", "stopped") for each in seen)
         return Look(
             lines, [summary(each) for each in seen], not seen or (ended and not unread.notes)

@@ -3,14 +3,11 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-from colabctl.cli.see.columns import shortened
-from colabctl.cli.terminal import can_redraw, line_width, plain, styled
-
-if TYPE_CHECKING:
-    from rich.text import Text
+from colabctl.cli.see.line import Line, print_lines, shown
+from colabctl.cli.terminal import can_redraw, line_width, plain
 
 _REFRESH = 2.0  # seconds
 _BUSY = 0.1  # share of the time that looking may take, however large the sweep
@@ -25,18 +22,9 @@ _CLEAR, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[2J\x1b[H", "\x1b[K", "\x1b[J"
 class Look(NamedTuple):
     """What there is to see now: lines for a screen, lines for a log, whether it is the last."""
 
-    screen: "list[Text]"
+    screen: list[Line]
     log: list[str]
     is_last: bool
-
-
-def print_lines(lines: "Sequence[Text]") -> None:
-    """Print lines as they are, without wrapping or cutting them."""
-    from rich.console import Console
-
-    console = Console()
-    for line in lines:
-        console.print(line, soft_wrap=True)
 
 
 def keep_showing(look: Callable[[int | None], Look]) -> None:
@@ -69,28 +57,22 @@ def _redraw(look: Callable[[int | None], Look]) -> None:
         _write(f"{_up(drawn)}{_text(seen.screen)}")
 
 
-def _fitting(lines: "list[Text]", width: int, height: int) -> "list[Text]":
+def _fitting(lines: list[Line], width: int, height: int) -> list[Line]:
     """Return what fits on the screen, whose last line belongs to the cursor."""
     if len(lines) >= height:
         most = max(1, height - 2)
         more = f"  and {len(lines) - most} more lines, which a taller window shows"
-        lines = [*lines[:most], styled(more)]
-    return [shortened(line, width) for line in lines]
+        lines = [*lines[:most], Line(more)]
+    return [line.shortened(width) for line in lines]
 
 
 def _up(lines: int) -> str:
     return f"\x1b[{lines}F" if lines else ""
 
 
-def _text(lines: "list[Text]") -> str:
+def _text(lines: list[Line]) -> str:
     """Return lines as the terminal takes them; what was there before is overwritten."""
-    from rich.console import Console
-
-    console = Console()
-    with console.capture() as capture:
-        for line in lines:
-            console.print(line, soft_wrap=True)
-    text = capture.get().replace("\n", f"{_CLEAR_LINE}\n")
+    text = "".join(f"{shown(line)}{_CLEAR_LINE}\n" for line in lines)
     return f"{_BEGIN}{text}{_CLEAR_BELOW}{_END}"
 
 

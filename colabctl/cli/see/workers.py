@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from colabctl.cli.see.columns import NARROW, aligned, paragraph, shortened
-from colabctl.cli.terminal import counted, styled
+from colabctl.cli.see.line import NARROW, Line, aligned
+from colabctl.cli.terminal import counted
 from colabctl.durations import short_duration
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from colabctl.views.status import Status, WorkerStatus
 
 _MOST_LIVE = 100
@@ -19,37 +17,37 @@ _GIB = 1 << 30
 _TITLES = ("member", "machine", "accelerator", "runs", "for", "done", "failed", "last seen")
 
 
-def worker_lines(seen: "Status", width: int | None) -> "list[Text]":
+def worker_lines(seen: "Status", width: int | None) -> list[Line]:
     """Return the live workers and those lost last, and sums of all others."""
     live = [worker for worker in seen.workers if worker.state in ("running", "idle")]
     lost = _latest_first(seen, "lost")
     ended = _latest_first(seen, "ended")
     shown = [*live[:_MOST_LIVE], *lost[:_MOST_LOST]]
-    lines: list[Text] = []
+    lines: list[Line] = []
     if shown and width is not None and width < NARROW:
         lines += [line for worker in shown for line in _two_lines(worker, width)]
     elif shown:
-        head = [styled(title, "dim") for title in _TITLES]
+        head = [Line(title, "dim") for title in _TITLES]
         if not any(worker.failed for worker in shown):
-            head[6] = styled("")
+            head[6] = Line("")
         if not any(worker.accelerator for worker in shown):
-            head[2] = styled("")
+            head[2] = Line("")
         if not any(worker.task for worker in shown):
-            head[4] = styled("")
+            head[4] = Line("")
         rows = [head, *map(_texts, shown)]
         lines += aligned(rows, width, right=(4, 5, 6, 7), shorten=(2, 1, 0, 3))
     more_live, more_lost = live[_MOST_LIVE:], lost[_MOST_LOST:]
     if more_live:
         text = f"  and {counted(len(more_live), 'more live worker')}, which --json lists"
-        lines += paragraph(styled(text), width)
+        lines += Line(text).paragraph(width)
     if more_lost:
         text = f"  and {counted(len(more_lost), 'more lost worker')}{_sum(more_lost)}"
-        lines += paragraph(styled(text), width)
+        lines += Line(text).paragraph(width)
     if ended:
         noun = "worker of" if len(ended) == 1 else "workers of"
         has = "has" if len(ended) == 1 else "have"
         text = f"  {len(ended):,} {noun} {_members(ended)} {has} ended{_sum(ended)}"
-        lines += paragraph(styled(text, "dim"), width)
+        lines += Line(text, "dim").paragraph(width)
     return lines
 
 
@@ -58,44 +56,40 @@ def _latest_first(seen: "Status", state: str) -> "list[WorkerStatus]":
     return sorted(workers, key=lambda worker: worker.last_seen_seconds)
 
 
-def _texts(worker: "WorkerStatus") -> "list[Text]":
+def _texts(worker: "WorkerStatus") -> list[Line]:
     return [
-        styled(worker.member),
-        styled(worker.host),
-        styled(accelerator(worker)),
+        Line(worker.member),
+        Line(worker.host),
+        Line(accelerator(worker)),
         _runs(worker),
-        styled("" if worker.task_seconds is None else short_duration(worker.task_seconds)),
-        styled(f"{worker.done:,}"),
-        styled(f"{worker.failed:,}" if worker.failed else "", "red"),
-        styled(_ago(worker)),
+        Line("" if worker.task_seconds is None else short_duration(worker.task_seconds)),
+        Line(f"{worker.done:,}"),
+        Line(f"{worker.failed:,}" if worker.failed else "", "red"),
+        Line(_ago(worker)),
     ]
 
 
-def _two_lines(worker: "WorkerStatus", width: int) -> "list[Text]":
+def _two_lines(worker: "WorkerStatus", width: int) -> list[Line]:
     """Return the lines of a worker on a narrow terminal: who and where, then what."""
-    from rich.text import Text
-
     chips = accelerator(worker)
     where = f"{worker.member} on {worker.host}{f', {chips}' if chips else ''}"
-    first = Text("  ").append_text(shortened(styled(where), width - 2))
-    what = _runs(worker)
+    what = Line("    ").add(_runs(worker))
     if worker.task_seconds is not None:
-        what.append(f" for {short_duration(worker.task_seconds)}")
-    what.append(f", {worker.done:,} done")
+        what.add(f" for {short_duration(worker.task_seconds)}")
+    what.add(f", {worker.done:,} done")
     if worker.failed:
-        what.append(", ")
-        what.append(f"{worker.failed:,} failed", style="red")
-    what.append(f", seen {_ago(worker)}")
-    return [first, *paragraph(Text("    ").append_text(what), width, indent=0)]
+        what.add(", ").add(f"{worker.failed:,} failed", "red")
+    what.add(f", seen {_ago(worker)}")
+    return [Line("  ").add(where).shortened(width), *what.paragraph(width, indent=0)]
 
 
-def _runs(worker: "WorkerStatus") -> "Text":
+def _runs(worker: "WorkerStatus") -> Line:
     if worker.state == "lost":
-        return styled("lost", "yellow")
+        return Line("lost", "yellow")
     if worker.task is None:
-        return styled("idle", "dim")
+        return Line("idle", "dim")
     more = f" and {worker.running - 1:,} more" if worker.running > 1 else ""
-    return styled(f"{worker.task}{more}")
+    return Line(f"{worker.task}{more}")
 
 
 def accelerator(worker: "WorkerStatus") -> str:
