@@ -21,7 +21,7 @@ _STYLES = {"running": "green", "paused": "yellow", "stopped": "yellow", "idle": 
 _MOST_CAUSES = 5
 _MOST_DAMAGE = 5
 _LONGEST_ERROR = 500  # characters
-_BAR, _SMALL_BAR = 20, 12  # columns, of a sweep among others
+_BAR, _SMALL_BAR = 20, 8  # columns, of a sweep among others
 _LONGEST_STATE = 8  # characters
 _UNITS = ((1, "s"), (60, "min"), (3600, "h"))
 
