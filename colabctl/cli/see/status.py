@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from colabctl.cli.options import Json, Root, complete_sweep, open_project, print_json, tell
-from colabctl.cli.terminal import command_line, counted, cut, one_line, plain, styled
+from colabctl.cli.terminal import command_line, counted, cut, styled
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from colabctl.project.layout import Layout
-    from colabctl.views.failures import Attempt
     from colabctl.views.status import Status
     from colabctl.work.open_sweep import OpenSweep
 
@@ -48,9 +47,6 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Refresh until the sweep is finished.")
     ] = False,
-    failures: Annotated[
-        bool, typer.Option("--failures", help="Show the end of the output of each failed task.")
-    ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
@@ -59,18 +55,7 @@ def status(
         raise UserError("--watch is for people and --json for scripts; use only one of them")
     layout, _ = open_project(root)
     sweeps = list(_open(layout, sweep))
-    if failures and as_json:
-        print_json(
-            [
-                {"sweep": each.plan.sweep, **asdict(failure)}
-                for each, last in _readable(sweeps, sweep, _failures)
-                for failure in last
-            ]
-        )
-    elif failures:
-        for each, last in _readable(sweeps, sweep, _failures):
-            _print_failures(each, last)
-    elif as_json:
+    if as_json:
         from colabctl.views.results import as_json as strict
 
         objects = [strict(asdict(seen)) for _, seen in _readable(sweeps, sweep, _look)]
@@ -120,22 +105,6 @@ def _readable(
             tell(f"note: {describe(error) if isinstance(error, OSError) else error}")
         else:
             yield item, seen
-
-
-def _print_failures(sweep: "OpenSweep", failures: "list[Attempt]") -> None:
-    for failure in failures:
-        where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
-        print(plain(one_line(f"{where}: {failure.error}")))
-        print("".join(f"    {plain(line)}\n" for line in failure.output.splitlines()))
-    if not failures:
-        print(plain(one_line(f"{sweep.plan.sweep}: no task has failed")))
-
-
-def _failures(sweep: "OpenSweep") -> "list[Attempt]":
-    from colabctl.views.failures import causes, last_failures
-
-    sweep.ledger.refresh()
-    return last_failures(causes(sweep.ledger.state, sweep.tasks))
 
 
 def _look(sweep: "OpenSweep") -> "Status":
@@ -195,7 +164,7 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
             step, command = _NEXT_STEPS[seen.state]
             lines.append(styled(f"  {step}: {command_line(command, seen.sweep)}"))
         if seen.failures:
-            lines.append(styled(f"  see why: {command_line('status', seen.sweep, '--failures')}"))
+            lines.append(styled(f"  see why: {command_line('failures', seen.sweep)}"))
         if seen.failed:
             retry = command_line("retry", seen.sweep)
             lines.append(styled(f"  once the cause is gone: {retry}"))
