@@ -7,6 +7,7 @@ from typing import Any
 
 from colabctl.ledger.events import (
     CONTROL_KINDS,
+    FOLLOW,
     PROGRESS_KINDS,
     Event,
     encode,
@@ -65,6 +66,7 @@ class SweepState:
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
+        self.followed: dict[int, float] = {}  # when someone last asked for the output of a task
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.orders = Orders()
@@ -189,6 +191,8 @@ class SweepState:
             self.progress.setdefault(body["task"], []).append(number)
         elif kind in CONTROL_KINDS:
             self.orders.add(event)
+        elif kind == FOLLOW:
+            self.followed[body["task"]] = max(t, self.followed.get(body["task"], 0.0))
         elif tasks := event.tasks():
             number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:
