@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from colabctl.sharedfs.files import read_file, write_once
+from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share
 
 _LARGEST = 8 << 20  # bytes of a file; one output more may follow
@@ -79,14 +80,16 @@ class OutputWriter:
     def _append(self) -> None:
         if self._file is None or self._written >= _LARGEST:
             self._file, self._written = self._next_file(), 0
-        with self._file.open("ab", buffering=0) as file:
+        path, self._file = self._file, None  # after a fault, a line may be incomplete there
+        with open(path, "ab", buffering=0, opener=open_itself) as file:
             if not self._written:
-                share(self._file, file.fileno())
+                share(path, file.fileno())
             data = b"".join(self._lines)
             while data:
                 count = file.write(data)
                 self._written += count
                 data = data[count:]
+        self._file = path
         self._forget()
 
     def _forget(self) -> None:

@@ -21,7 +21,7 @@ A line is a JSON object with the three parts of every event and the parts of its
     released   tasks: [index, ...]                        claims that end without a run
     heartbeat                                             the worker is alive
     end        reason                                     the worker writes nothing more
-    follow     member, task                               someone looks at a task's output: its
+    follow     member, host, task                         someone looks at a task's output: its
                                                           worker writes what is new of it
     pause, stop                                           orders to all workers of the sweep
     resume     beyond_target                              the same; true: the target was reached
@@ -262,6 +262,8 @@ def check(body: Any, writer: str, total: int) -> Event:
         _check_start(body)
     elif kind == FOLLOW:
         _check_index(body.get("task"), total)
+        if type(body.get("host")) is not str:
+            raise ValueError("host is not text")
     elif kind not in KINDS:
         raise ValueError(f"unknown event {kind!r:.40}")
     if "after" in body:

@@ -66,7 +66,8 @@ class SweepState:
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
-        self.followed: dict[int, float] = {}  # when someone last asked for the output of a task
+        self.followed: dict[int, tuple[float, str]] = {}  # when and where someone last asked for
+        # the output of a task
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.orders = Orders()
@@ -192,7 +193,8 @@ class SweepState:
         elif kind in CONTROL_KINDS:
             self.orders.add(event)
         elif kind == FOLLOW:
-            self.followed[body["task"]] = max(t, self.followed.get(body["task"], 0.0))
+            request = t, body["host"]
+            self.followed[body["task"]] = max(request, self.followed.get(body["task"], request))
         elif tasks := event.tasks():
             number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:

@@ -156,9 +156,9 @@ class Claimer:
         self.ledger.add_written()
 
     def _write_only(self, *more: Event) -> None:
+        self.outputs.write()  # before the end of a task: its output is there when that is seen
         self.ledger.write([*self.outbox.take(), *more])
         self._written_at = self._monotonic()
-        self.outputs.write()
 
     def should_end(self) -> bool:
         """Whether this worker should end; `tally` then says why."""

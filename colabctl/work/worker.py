@@ -76,9 +76,8 @@ class Worker:
             sweep, identity, limits, self._pool,
             tell=tell, conceal=conceal, rng=rng, monotonic=monotonic,
         )  # fmt: skip
-        self._followed = FollowedTasks(
-            monotonic, 0.0 if self._writes_at_once else identity.heartbeat
-        )
+        interval = _NOTICE if self._writes_at_once else identity.heartbeat
+        self._followed = FollowedTasks(identity.host, interval, monotonic)
         self._tuner = self._claimer.tuner
         self._tally = self._claimer.tally
         self._stopping: dict[int, float] = {}  # when each task was asked to stop early
@@ -218,11 +217,11 @@ class Worker:
 
     def _send_followed(self) -> None:
         """Write what followed tasks have printed; less often where each time makes a file."""
-        indices = self._followed.running(self._claimer.ledger, self._pool.tasks)
-        if not indices:
+        followed = self._followed.due(self._claimer.ledger, self._pool.tasks)
+        if not followed:
             return
-        for index in indices:
-            self._pool.follow(index)
+        for index, asked in followed:
+            self._pool.follow(index, answer=asked)
         self._read_inbox()
         self._claimer.outputs.write(force=True)
 

@@ -113,7 +113,7 @@ class Slot:
                 return None
             return self._sent[0], time.monotonic() - self._started
 
-    def follow(self, index: int) -> None:
+    def follow(self, index: int, *, answer: bool) -> None:
         """Report what this task, if it runs, has printed since the last call; at its end, all."""
         with self._changed:  # the log is this task's as long as its end is not reported
             if not self._sent or self._sent[0].index != index:
@@ -121,7 +121,7 @@ class Slot:
             is_new = self._followed is not self._sent[0]
             self._followed = self._sent[0]
             text = self._new_output.read(is_new=is_new)
-            if text or is_new:
+            if text or answer:
                 self._inbox.append(TaskMessage(self._followed, Printed(text)))
 
     def assign(self, assignments: list[Assignment]) -> None:
