@@ -10,7 +10,8 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import pyte
 
@@ -21,7 +22,12 @@ class Terminal:
     """A command of colabctl in a terminal with `columns` and `lines`."""
 
     def __init__(
-        self, project: Project, *arguments: str, columns: int = 80, lines: int = 200, **environ: str
+        self,
+        project: Project,
+        *arguments: str,
+        columns: int = 80,
+        lines: int = 200,
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.Stream(self.screen)
@@ -87,6 +93,11 @@ def _set_size(descriptor: int, columns: int, lines: int) -> None:
     fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
-def shown(project: Project, *arguments: str, columns: int = 80, **environ: str) -> list[str]:
+def shown(
+    project: Project,
+    *arguments: str,
+    columns: int = 80,
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
     """Return what a command shows on a terminal of this width."""
-    return Terminal(project, *arguments, columns=columns, **environ).end()
+    return Terminal(project, *arguments, columns=columns, environ=environ).end()

@@ -7,6 +7,7 @@ from typing import Any
 
 from colabctl.ledger.events import (
     CONTROL_KINDS,
+    FOLLOW,
     PROGRESS_KINDS,
     Event,
     encode,
@@ -66,6 +67,8 @@ class SweepState:
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
+        self.followed: dict[int, tuple[float, str]] = {}  # when and where someone last asked for
+        # the output of a task
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.orders = Orders()
@@ -190,6 +193,9 @@ class SweepState:
             self.progress.setdefault(body["task"], []).append(number)
         elif kind in CONTROL_KINDS:
             self.orders.add(event)
+        elif kind == FOLLOW:
+            request = t, body["host"]
+            self.followed[body["task"]] = max(request, self.followed.get(body["task"], request))
         elif tasks := event.tasks():
             number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:

@@ -184,7 +184,7 @@ def _next_steps(seen: "Status") -> list[tuple[str, str]]:
         step, command = _NEXT_STEPS[seen.state]
         steps.append((step, command_line(command, seen.sweep)))
     if seen.failures:
-        steps.append(("see why", command_line("status", seen.sweep, "--failures")))
+        steps.append(("see why", command_line("failures", seen.sweep)))
     if seen.failed:
         steps.append(("once the cause is gone", command_line("retry", seen.sweep)))
     return steps

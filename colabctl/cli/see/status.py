@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from colabctl.cli.options import Json, Root, complete_sweep, open_project, print_json, tell
-from colabctl.cli.terminal import command_line, line_width, one_line, plain
+from colabctl.cli.terminal import command_line, line_width
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from colabctl.project.layout import Layout, SweepLayout
     from colabctl.views.cells import Division
-    from colabctl.views.failures import Attempt
     from colabctl.views.status import Status
     from colabctl.work.open_sweep import OpenSweep
 
@@ -39,9 +38,6 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Refresh until the sweep is finished.")
     ] = False,
-    failures: Annotated[
-        bool, typer.Option("--failures", help="Show the end of the output of each failed task.")
-    ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
@@ -51,18 +47,7 @@ def status(
     layout, _ = open_project(root)
     unread = _Unread(end_at_once=sweep is not None)
     sweeps = list(_open(layout, sweep, unread))
-    if failures and as_json:
-        print_json(
-            [
-                {"sweep": each.plan.sweep, **asdict(failure)}
-                for each, last in unread.pass_over(sweeps, _failures, _name)
-                for failure in last
-            ]
-        )
-    elif failures:
-        for each, last in unread.pass_over(sweeps, _failures, _name):
-            _print_failures(each, last)
-    elif as_json:
+    if as_json:
         from colabctl.views.results import as_json as strict
 
         looked = unread.pass_over(map(Seen, sweeps), Seen.look, _name_of)
@@ -165,28 +150,8 @@ def _open(layout: "Layout", sweep: str | None, unread: _Unread) -> "Iterator[Ope
         yield open_sweep
 
 
-def _name(sweep: "OpenSweep") -> str:
-    return sweep.plan.sweep
-
-
 def _name_of(seen: Seen) -> str:
     return seen.sweep.plan.sweep
-
-
-def _print_failures(sweep: "OpenSweep", failures: "list[Attempt]") -> None:
-    for failure in failures:
-        where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
-        print(plain(one_line(f"{where}: {failure.error}")))
-        print("".join(f"    {plain(line)}\n" for line in failure.output.splitlines()))
-    if not failures:
-        print(plain(one_line(f"{sweep.plan.sweep}: no task has failed")))
-
-
-def _failures(sweep: "OpenSweep") -> "list[Attempt]":
-    from colabctl.views.failures import causes, last_failures
-
-    sweep.ledger.refresh()
-    return last_failures(causes(sweep.ledger.state, sweep.tasks))
 
 
 def _show(sweeps: "Sequence[Seen]", unread: _Unread) -> None:

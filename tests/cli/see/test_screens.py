@@ -155,7 +155,7 @@ def test_a_pipe_gets_every_line_whole(half_done: Project) -> None:
 
 
 def test_a_terminal_without_block_characters_gets_others(half_done: Project) -> None:
-    lines = shown(half_done, "status", "first", PYTHONIOENCODING="ascii")
+    lines = shown(half_done, "status", "first", environ={"PYTHONIOENCODING": "ascii"})
     assert sum(bool(re.search(r"[#x>.]{10}", line)) for line in lines) == 6
     assert "# done x failed > running . waiting" in text_of(lines)
     assert not re.search(r"[█▚▒░]", "\n".join(lines))
@@ -163,7 +163,8 @@ def test_a_terminal_without_block_characters_gets_others(half_done: Project) -> 
 
 def test_colours_can_be_turned_off(half_done: Project) -> None:
     coloured, plain = (
-        Terminal(half_done, "status", "first", **environ) for environ in ({}, {"NO_COLOR": "1"})
+        Terminal(half_done, "status", "first", environ=environ)
+        for environ in ({}, {"NO_COLOR": "1"})
     )
     assert coloured.end() == plain.end()
     assert "\x1b[3" in coloured.written
@@ -292,7 +293,7 @@ def test_a_small_window_shows_the_beginning_and_the_end_shows_all(project: Proje
 
 def test_a_notebook_gets_lines_instead(project: Project) -> None:
     project.declare("first", SWEEP)
-    watched = Terminal(project, "status", "first", "--watch", JPY_PARENT_PID="1")
+    watched = Terminal(project, "status", "first", "--watch", environ={"JPY_PARENT_PID": "1"})
     watched.until(lambda lines: "0/24 finished" in lines[0])
     watched.press_ctrl_c()
     lines = watched.end()
