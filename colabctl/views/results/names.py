@@ -8,7 +8,7 @@ from typing import Any
 from colabctl.errors import UserError, nearest
 from colabctl.ledger import Plan, TaskFiles
 from colabctl.views.columns import flat, titles
-from colabctl.views.results.rows import FIXED, Result, Results
+from colabctl.views.results.rows import FIXED, Result
 from colabctl.views.varying import Variation
 
 _KINDS = {"params": "a parameter", "metrics": "a metric", "attributes": "an attribute"}
@@ -51,7 +51,7 @@ class Names:
 
     """
 
-    def __init__(self, plan: Plan, tasks: TaskFiles, results: Results) -> None:
+    def __init__(self, plan: Plan, tasks: TaskFiles, results: Collection[Result]) -> None:
         self._results = results
         self._metric = plan.metric
         self._has_read_all = False
