@@ -38,15 +38,20 @@ Force = Annotated[
 ]
 
 
-def names_in(text: str | None) -> list[str]:
-    """Return the names in an option such as `--by model,dataset`; backticks keep a comma."""
+def names_in(text: str | None, option: str) -> list[str]:
+    """Return the names in an option such as `--by model,dataset`; backticks keep a comma.
+
+    Raises UserError for a text without names.
+    """
     import re
 
-    return [
-        name.strip().strip("`")
-        for name in re.findall(r"(?:`[^`]*`|[^,`])+", text or "")
-        if name.strip()
-    ]
+    from colabctl.errors import UserError
+
+    parts = re.findall(r"(?:`[^`]*`|[^,`])+", text or "")
+    names = [name for part in parts if (name := part.strip().strip("`"))]
+    if text is not None and not names:
+        raise UserError(f"{option} has no names; give some, such as {option} model,dataset")
+    return names
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -82,5 +82,7 @@ def make_folder(folder: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> UserError:
     """Return the error for a file or folder that cannot be written."""
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"{path} cannot be written: there is no folder {path.parent}; create it")
     message = f"{path} cannot be written: {error.strerror or error}"
     return UserError("; ".join(filter(None, (message, advice(error)))))

@@ -110,12 +110,12 @@ def results(
     layout, _ = open_project(root)
     if output is not None and output != _STDOUT:
         check_inside(output, layout.root)
-    by_names = names_in(by)
+    by_names = names_in(by, "--by")
     is_text_file = output is not None and form in {"csv", "json", "jsonl"}
     view = View(
-        Query(where, _count(best), names_in(sort)),
+        Query(where, _count(best), names_in(sort, "--sort")),
         by=by_names,
-        columns=names_in(columns),
+        columns=names_in(columns, "--columns"),
         for_people=form in {"table", "markdown"},
         everything=everything,
         lead=(["sweep"] if by_names else ["sweep", "task"]) if is_text_file else (),

@@ -128,10 +128,10 @@ class Names:
         if column is None and self._results:
             names = self.spellings()
             near = nearest(name, names)
-            listed = ", ".join(f"{each:.{_LONGEST}}" for each in names[:_MOST_LISTED])
-            more = ", ..." if len(names) > _MOST_LISTED else ""
-            hint = f"did you mean {near}?" if near else f"the columns are {listed}{more}"
-            raise UserError(f"{option}: no result has {name:.{_LONGEST}}; {hint}")
+            more = ["..."] if len(names) > _MOST_LISTED else []
+            listed = ", ".join([*map(_shown, filter(None, names[:_MOST_LISTED])), *more])
+            hint = f"did you mean {_shown(near)}?" if near else f"the columns are {listed}"
+            raise UserError(f"{option}: no result has {_shown(name)}; {hint}")
         return column or Column(name, "params", name)
 
     def spellings(self) -> list[str]:
@@ -139,7 +139,8 @@ class Names:
         columns = self.columns()
         expected = [name for names in self._expected.values() for name in names]
         full = [f"{column.kind}.{column.name}" for column in columns if column.kind]
-        plain = [column.name for column in reversed(columns)]  # people look for their own first
+        columns.sort(key=lambda column: not column.kind)  # people look for their own names first
+        plain = [column.name for column in columns]
         return list(dict.fromkeys([*plain, *expected, *(c.title for c in columns), *full]))
 
     def _find(self, name: str) -> Column | None:
@@ -157,6 +158,11 @@ class Names:
             return same[0]
         expected = (kind for kind, names in self._expected.items() if name in names)
         return next((Column(name, kind, name) for kind in expected), None)
+
+
+def _shown(name: str) -> str:
+    """Return a name for a message, on one line."""
+    return "".join(char if char.isprintable() else " " for char in name[:_LONGEST])
 
 
 def _value(values: Mapping[str, Any], name: str) -> Any:

@@ -34,7 +34,7 @@ def _write(
 ) -> None:
     pa, parquet = _pyarrow()
     by_kind = {
-        "empty": pa.null(), "bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(),
+        "empty": pa.string(), "bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(),
         "text": pa.string(),
     }  # fmt: skip
     fields = [pa.field(title, by_kind[kind]) for title, kind in zip(titles, kinds, strict=True)]

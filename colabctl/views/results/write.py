@@ -108,7 +108,7 @@ def _refuse_others(file: Path, form: str, sweep: str) -> None:
     except OSError as error:
         raise files.unwritable(file, error) from None
     if holder is None:
-        what = f"does not hold results from colabctl, as {form}"
+        what = "does not hold results from colabctl"
         raise UserError(f"{file} exists and {what}; give another name, or --force")
     if holder not in ("", sweep, cell(sweep)):
         raise UserError(
