@@ -1,5 +1,6 @@
 """The command that prints the results of a sweep or writes them to a file."""
 
+import re
 import shlex
 import sys
 import time
@@ -142,7 +143,7 @@ def _count(best: str | None) -> int | None:
     """Return the number of --best; a text that is not one ends the command with its usage."""
     if best is None:
         return None
-    if not best.isdecimal() or not 0 < int(best) < 1e9:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", best):
         raise typer.BadParameter(
             f"{best:.60} is not a whole number of at least 1; for example: --best 5",
             param_hint="--best",

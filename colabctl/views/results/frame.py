@@ -36,5 +36,5 @@ def frame(table: Table) -> "pd.DataFrame":
             )
             continue
         types = _NULLABLE if None in values else _COMPLETE
-        columns[title] = pd.Series(values, dtype=types.get(kind, "object"))
+        columns[title] = pd.Series(values, dtype=types.get(kind))
     return pd.DataFrame(columns, columns=list(table.titles))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from colabctl.ledger import SweepState, reports_of, task_name
 from colabctl.views.columns import flat, spelled_out
@@ -27,7 +28,7 @@ def reports(state: SweepState, indices: Iterable[int]) -> Iterator[Report]:
                     yield task, _number(step), spelled_out(name), _number(value)
 
 
-def _number(value: float | None) -> float | None:
+def _number(value: Any) -> Any:
     """Return a number as files can store it: a whole number beyond 64 bits becomes a float."""
     if type(value) is not int or -(2**63) <= value < 2**63:
         return value
