@@ -117,7 +117,10 @@ def _whole_table(view: View, rows: Results, names: Names) -> Table:
 def _columns(view: View, rows: Collection[Result], names: Names) -> list[Column]:
     if not view.for_people:
         return names.columns()
-    shown = names.columns() if view.everything else names.varying(view.always)
+    always = {*view.always, "error"}
+    always |= {"status"} if any(row.status != "done" for row in rows) else set()
+    always |= {"attempt"} if any(row.attempt > 1 for row in rows) else set()
+    shown = names.columns() if view.everything else names.varying(always)
     return [
         column
         for column in shown

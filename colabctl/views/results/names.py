@@ -12,7 +12,6 @@ from colabctl.views.results.rows import FIXED, Result
 from colabctl.views.varying import Variation
 
 _KINDS = {"params": "a parameter", "metrics": "a metric", "attributes": "an attribute"}
-_CHANGING = ("status", "attempt", "member", "error")  # people see these only if they vary
 _SAMPLE = 1000  # tasks
 _MOST_LISTED = 20  # names in a message
 _LONGEST = 60  # characters of a name there
@@ -56,7 +55,7 @@ class Names:
         self._metric = plan.metric
         self._has_read_all = False
         self._names = {kind: Variation() for kind in _KINDS}
-        self._changing: dict[str, set[Any]] = {name: set() for name in _CHANGING}
+        self._members: set[str] = set()
         self._cells = Variation()
         for cell in plan.cells:
             self._cells.add(flat(cell["values"]))
@@ -72,8 +71,7 @@ class Names:
         for kind, variation in self._names.items():
             if values := getattr(row, kind):
                 variation.add(flat(values))
-        for name, values in self._changing.items():
-            values.add(getattr(row, name))
+        self._members.add(row.member)
 
     def columns(self) -> list[Column]:
         """Return all columns: those that every result has, then one for each name."""
@@ -90,7 +88,7 @@ class Names:
         `always` are those to include of the columns that every result has.
         """
         shown = {("metrics", self._metric), *(("", name) for name in always)}
-        shown |= {("", name) for name, values in self._changing.items() if len(values) > 1}
+        shown |= {("", "member")} if len(self._members) > 1 else set()
         shown |= {("params", name) for name in self._cells.varying()}
         for kind, variation in self._names.items():
             varies = variation.varying(absence=kind == "params")

@@ -266,7 +266,7 @@ def test_groups_have_counts_and_means(say: Say) -> None:
         (["--where", "lr <"], ["cannot be read: expected a name or a value\n  lr <\n      ^"], 3),
         (["--where", "modle == 'svm'"], ["which no task has; did you mean model?", "\n  ^"], 3),
         (["--where", "model == svm"], ["(text goes in quotes: 'svm')"], 3),
-        (["--sort", "-yy"], ["--sort: no result has yy; the columns are lr, model, seed, y,"], 1),
+        (["--sort", "-zzz"], ["--sort: no result has zzz; the columns are lr, model, seed, y,"], 1),
         (["--columns", "modle"], ["--columns: no result has modle; did you mean model?"], 1),
         (["--by", "modle"], ["--by: no result has modle; did you mean model?"], 1),
         (["--by", ","], ["--by has no names; give some, such as --by model,dataset"], 1),
