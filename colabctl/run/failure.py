@@ -54,7 +54,7 @@ def describe(
         line = explained(line, output)
     elif not isinstance(error, TaskError):
         # Not written to the log, whose disk may be full.
-        output = f"{output}\n{conceal(_traceback(error))}".strip()
+        output = f"{output}\n{conceal(traceback_of(error))}".strip()
         if is_passed_on(traceback.format_exception_only(error)[0]):
             line = reason(output) or line
     return _with_fix(line), output
@@ -80,7 +80,7 @@ def last_lines(output: str) -> str:
     return "\n".join(output.split("\n")[-TAIL_LINES:])
 
 
-def _traceback(error: BaseException) -> str:
+def traceback_of(error: BaseException) -> str:
     """Return an error's traceback without the frames above the user's code."""
     for each in _chain(error):
         each.__traceback__ = _users(each.__traceback__)
