@@ -1,6 +1,6 @@
 """Parameters of one task of which some are given by hand, and the others are drawn."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,8 +30,13 @@ def with_values(expansion: Expansion, given: Mapping[str, Any]) -> Values:
             hint = f"did you mean {near}? " if near else ""
             listed = ", ".join(sorted(names)[:_MOST_SHOWN])
             raise UserError(f"{name!r:.60} is not a parameter; {hint}the parameters are {listed}")
+    _check_cells(expansion, given)
     errors: list[UserError] = []
-    for number, cell in enumerate(expansion.cells):
+    for cell in expansion.cells:
+        if any(
+            grid_key(given.get(name, own)) != grid_key(own) for name, own in cell.values.items()
+        ):
+            continue
         try:
             space = _fixed(cell.space, given)
         except UserError as error:
@@ -43,8 +48,18 @@ def with_values(expansion: Expansion, given: Mapping[str, Any]) -> Values:
             return task.params
         if expansion.method == "optuna":
             return dict(cell.values)
-        return space.sampler(uniforms(expansion.seed, expansion.cells[number].values))(0)
-    raise min(errors, key=lambda error: "there only" in str(error))
+        return space.sampler(uniforms(expansion.seed, cell.values))(0)
+    if not errors:
+        raise UserError("no combination of `foreach` has these values together; give fewer")
+    raise max(errors, key=lambda error: " cannot be " in str(error))
+
+
+def _check_cells(expansion: Expansion, given: Mapping[str, Any]) -> None:
+    """Raise UserError for a value of a `foreach` parameter that no cell has."""
+    for name, value in given.items():
+        values = [cell.values[name] for cell in expansion.cells if name in cell.values]
+        if values and not any(grid_key(each) == grid_key(value) for each in values):
+            raise _out_of_space(name, value, _listed(list(dict.fromkeys(map(shown, values)))))
 
 
 def _names(space: Space) -> Iterator[str]:
@@ -52,38 +67,60 @@ def _names(space: Space) -> Iterator[str]:
 
 
 def _fixed(space: Space, given: Mapping[str, Any], above: str = "") -> Space:
-    """Return a space in which parameters have the values given."""
-    left = dict(given)
-    choice = next((each for each in space.choices if f"{above}{each.name}" in left), None)
-    while choice is not None:  # its branch may have more parameters, and more choices
-        space = _chosen(space, choice, f"{above}{choice.name}", left.pop(f"{above}{choice.name}"))
-        choice = next((each for each in space.choices if f"{above}{each.name}" in left), None)
+    """Return a space in which parameters have the values given.
+
+    A choice that is not given has the first branch that has a parameter that is given.
+    """
+    left = {name.removeprefix(above): value for name, value in given.items()}
+    while choice := next(
+        (c for c in space.choices if c.name in left or c.below & left.keys()), None
+    ):
+        branches = dict(space.fixed(choice.name))
+        if choice.name in left:
+            value = left.pop(choice.name)
+            if value not in branches:
+                raise _out_of_space(above + choice.name, value, _listed([*map(shown, branches)]))
+        else:
+            having = (b for b, rest in branches.items() if rest.every_name & left.keys())
+            value = next(having, next(iter(branches)))
+        space = branches[value]
     parameters = [_with_value(each, left, above) for each in space.parameters]
-    if not above and left:
-        name = next(iter(left))
-        raise UserError(f"{name} is there only with other values; {_branches_with(space, name)}")
+    for name in left:
+        others = ", ".join(f"{key}={value}" for key, value in given.items() if key != above + name)
+        raise UserError(f"{above}{name} is not a parameter with {others or 'the others'}")
     return Space.of(parameters)
 
 
-def _chosen(space: Space, choice: Choice, name: str, value: Any) -> Space:
-    for branch, rest in space.fixed(choice.name):
-        if branch == value:
-            return rest
-    raise _out_of_space(name, value, ", ".join([*map(str, choice.branches)][:_MOST_SHOWN]))
+def _first_choice(space: Space, given: Mapping[str, Any]) -> Choice | None:
+    """Return the first choice that is given, or that decides whether a given parameter exists."""
+    names = given.keys()
+    return next((each for each in space.choices if {each.name, *each.below} & names), None)
 
 
 def _with_value(parameter: Parameter, left: dict[str, Any], above: str) -> Parameter:
     """Return a parameter with its value, if one is given; remove that from `left`."""
-    name = f"{above}{parameter.name}"
+    name = parameter.name
     if isinstance(parameter, Nest):
-        inner = {key: left.pop(key) for key in [*left] if key.startswith(f"{name}.")}
-        return replace(parameter, space=_fixed(parameter.space, inner, f"{name}."))
+        if name in left:
+            inner = next(iter(parameter.space.by_name), "NAME")
+            raise UserError(f"{above}{name} is a map; give its parameters, such as {name}.{inner}")
+        start = f"{name}."
+        inside = {key: left.pop(key) for key in [*left] if key.startswith(start)}
+        return (
+            replace(parameter, space=_fixed(parameter.space, inside, start))
+            if inside
+            else parameter
+        )
     if not isinstance(parameter, Leaf) or name not in left:
         return parameter
     value = left.pop(name)
-    if axis_of(parameter.distribution).coordinate(value) is None:
-        raise _out_of_space(name, value, _range(parameter.distribution))
-    return Leaf(parameter.name, Constant(_as_listed(parameter.distribution, value)))
+    try:
+        fits = axis_of(parameter.distribution).coordinate(value) is not None
+    except (TypeError, ValueError):  # a list, where numbers are listed
+        fits = False
+    if not fits:
+        raise _out_of_space(above + name, value, _range(parameter.distribution))
+    return Leaf(name, Constant(_as_listed(parameter.distribution, value)))
 
 
 def _as_listed(distribution: Distribution, value: Any) -> Any:
@@ -105,15 +142,8 @@ def _range(distribution: Distribution) -> str:
         return f"{low:.6g} to {high:.6g}"
     points = distribution.support()
     assert points is not None
-    values = [shown(points.at(n)) for n in range(min(points.size, _MOST_SHOWN))]
-    return ", ".join(values) + (", ..." if points.size > len(values) else "")
+    return _listed([shown(points.at(n)) for n in range(min(points.size, _MOST_SHOWN + 1))])
 
 
-def _branches_with(space: Space, name: str) -> str:
-    having = [
-        f"{choice.name}={branch}"
-        for choice in space.choices
-        for branch, below in choice.branches.items()
-        if name in {*_names(below)}
-    ]
-    return f"add --set {' or --set '.join(having)}" if having else "leave it out"
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:_MOST_SHOWN]) + (", ..." if len(words) > _MOST_SHOWN else "")
