@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, work
+from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, try_task, work
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import failures, log, results, status
 from colabctl.cli.steer import orders
@@ -73,6 +73,7 @@ app.add_typer(notebooks, name="notebook", rich_help_panel="Sweeps")
 app.command(rich_help_panel="Sweeps")(notebook.workers)
 app.command(rich_help_panel="Sweeps")(trust.trust)
 app.command(rich_help_panel="Work")(work.work)
+app.command("try", rich_help_panel="Work")(try_task.try_task)
 app.command(rich_help_panel="See")(status.status)
 app.command(rich_help_panel="See")(failures.failures)
 app.command(rich_help_panel="See")(log.log)

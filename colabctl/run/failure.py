@@ -1,11 +1,11 @@
 """Describes a task's failure: the error in one line, and the output with the traceback."""
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
-from colabctl.run.output import OURS, output_of
+from colabctl.run.frames import leave_out_ours, without_our_frames
+from colabctl.run.output import output_of
 from colabctl.run.reasons import is_passed_on, last_line, one_line, reason, with_place
 
 TAIL_LINES = 40
@@ -54,7 +54,7 @@ def describe(
         line = explained(line, output)
     elif not isinstance(error, TaskError):
         # Not written to the log, whose disk may be full.
-        output = f"{output}\n{conceal(_traceback(error))}".strip()
+        output = f"{output}\n{conceal(traceback_of(error))}".strip()
         if is_passed_on(traceback.format_exception_only(error)[0]):
             line = reason(output) or line
     return _with_fix(line), output
@@ -80,42 +80,7 @@ def last_lines(output: str) -> str:
     return "\n".join(output.split("\n")[-TAIL_LINES:])
 
 
-def _traceback(error: BaseException) -> str:
+def traceback_of(error: BaseException) -> str:
     """Return an error's traceback without the frames above the user's code."""
-    for each in _chain(error):
-        each.__traceback__ = _users(each.__traceback__)
-        _leave_out_ours(each.__traceback__)
-    return "".join(traceback.format_exception(error))
-
-
-def _users(frames: TracebackType | None) -> TracebackType | None:
-    """Return the frames from the first one of the user's; all of them if none is the user's."""
-    first = frames
-    while first is not None and first.tb_frame.f_code.co_filename.startswith(OURS):
-        first = first.tb_next
-    return first or frames
-
-
-def _leave_out_ours(frames: TracebackType | None) -> None:
-    """Leave out our frames below the user's first one, such as those of the workspace's `open`."""
-    while frames is not None:
-        below = frames.tb_next
-        while below is not None and below.tb_frame.f_code.co_filename.startswith(OURS):
-            below = below.tb_next
-        frames.tb_next = below
-        frames = below
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it came from."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        waiting += [each.__cause__, each.__context__]
-        if isinstance(each, BaseExceptionGroup):
-            waiting += each.exceptions
+    leave_out_ours(error)
+    return without_our_frames("".join(traceback.format_exception(error)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from colabctl.notebook.outputs import apply_carriage_returns
+from colabctl.run.frames import without_our_frames
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
 
@@ -18,12 +19,6 @@ _LONGEST_LINE = 4096  # characters to give up for a cut between two lines
 _PART = 16_000  # bytes of new output at a time
 # Escape sequences for a terminal: colours, cursor, title.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
-OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen ")  # files above the user's code
-# A frame of such a file, in a traceback or in the traces of Python's fault handler.
-_OUR_FRAME = re.compile(
-    rf'^  File "(?:{"|".join(map(re.escape, OURS))}).*" ?, line \d+,? in .*\n?(?:    .*\n?)*',
-    re.MULTILINE,
-)
 
 
 def output_of(log: Path, conceal: Callable[[str], str] = str) -> str:
@@ -50,9 +45,7 @@ def _read(file: BinaryIO, start: int, length: int) -> str:
 
 
 def _clean(text: str, conceal: Callable[[str], str]) -> str:
-    text = conceal(without_escapes(text))
-    if "File" in text:
-        text = _OUR_FRAME.sub("", text)
+    text = without_our_frames(conceal(without_escapes(text)))
     return apply_carriage_returns(text.rstrip())
 
 
