@@ -86,14 +86,14 @@ def save_unsent(sweep: OpenSweep) -> UnsentEvents:
     return unsent
 
 
-def save_or_lose(sweep: OpenSweep) -> str:
-    """Save what this process could not write to its journal, and say where it is."""
+def saved(sweep: OpenSweep) -> str:
+    """Save what this process could not write to its journal; return a note for the user."""
     try:
         return save_unsent(sweep).notice
     except OSError as error:
         return (
-            "the last results of this worker are lost: they cannot be kept on this machine either "
-            f"({describe(error)})"
+            "the last results of this worker are lost: they cannot be kept on this machine "
+            f"either ({describe(error)})"
         )
 
 

@@ -103,7 +103,7 @@ def test_no_part_of_a_secret_is_left_where_an_error_is_cut_off() -> None:
 def test_a_task_that_fails_shows_no_line_of_a_secret_of_many_lines(project: Project) -> None:
     with_secret(project)
     project.declare("leak", SWEEP, LEAKY)
-    assert project.run("work", "leak", HF_TOKEN=KEY).code == 0
+    assert project.run("work", "leak", HF_TOKEN=KEY).code == 1
     [row] = project.results("leak")
     assert row["error"] == "RuntimeError: 401 for [HF_TOKEN]"
     assert not [file for file in files(project.root) if b"BEGIN" in file.read_bytes()]
