@@ -21,11 +21,17 @@ def column(values: Sequence[Any], scale: Scale = "linear") -> dict[str, Any]:
 
     Numbers are {"numbers": [...], "log": bool, "odd": {row: text}}: null where the row has none;
     what JSON has no number for, such as NaN, is in `odd`. Categories are {"names": [...],
-    "codes": [...]}: the position of each row's name, -1 where it has none.
+    "codes": [...], "typed": {code: value}}: the position of each row's name, -1 where it has none,
+    and the values that are no text.
     """
     present = [value for value in values if value is not MISSING]
     if present and not all(map(_is_number, present)):
-        return categories([MISSING if v is MISSING else as_text(v) for v in values], _order(present))
+        texts = [MISSING if value is MISSING else as_text(value) for value in values]
+        found = categories(texts, _order(present))
+        plain = {as_text(value): value for value in present if _is_plain(value)}
+        order = dict.fromkeys(_order(present)) | dict.fromkeys(map(as_text, present))
+        typed = {code: plain[text] for code, text in enumerate(order) if text in plain}
+        return found | {"typed": typed}
     odd = {
         str(row): as_text(value)
         for row, value in enumerate(values)
@@ -72,6 +78,10 @@ def readable(text: str) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool) or (_is_number(value) and _is_safe(value))
 
 
 def _is_safe(value: float) -> bool:

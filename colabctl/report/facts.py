@@ -20,6 +20,7 @@ from colabctl.version import VERSION
 from colabctl.views import columns, failures
 from colabctl.views.cells import divide
 from colabctl.views.task_status import statuses
+from colabctl.views.varying import Variation
 from colabctl.work.open_sweep import OpenSweep
 
 FIXED = (
@@ -53,7 +54,7 @@ def facts(sweeps: Sequence[OpenSweep], beside: Path) -> dict[str, Any]:
     for each in read:
         scales |= each.scales
     params = _named(shown, "params", names["params"], scales)
-    varying = [name for name, one in params.items() if _varies(one)][:_MOST_NAMES]
+    varying = _varying(shown)[:_MOST_NAMES]
     metrics = _named(shown, "metrics", names["metrics"][:_MOST_NAMES], {})
     title = dict(zip(names["params"], titles, strict=False))
     metric_title = dict(zip(names["metrics"], titles[len(names["params"]) :], strict=True))
@@ -254,11 +255,13 @@ def _named(
     }
 
 
-def _varies(column: Mapping[str, Any]) -> bool:
-    """Whether rows differ in a column; to have no value differs from having one."""
-    if "codes" in column:
-        return len(set(column["codes"])) > 1
-    return len({*column["numbers"], *column["odd"].values()}) > 1
+def _varying(shown: Sequence[Row]) -> list[str]:
+    """Return the parameters that differ between rows; those without any do not count."""
+    variation = Variation()
+    for row in shown:
+        if row.params:
+            variation.add(row.params)
+    return variation.varying()
 
 
 def _curves(
