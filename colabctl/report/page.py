@@ -59,12 +59,7 @@ def page(facts: Mapping[str, Any]) -> str:
 
 def mark(names: list[str]) -> str:
     """Return the start of the page of these sweeps."""
-    return f"{_START}{' '.join(quote(name, safe='') .replace('-', '%2D') for name in names)} -->"
-
-
-def is_page(start: bytes) -> bool:
-    """Whether a file with these first bytes is a page of any sweeps."""
-    return start.startswith(_START.encode())
+    return f"{_START}{' '.join(quote(name, safe='').replace('-', '%2D') for name in names)} -->"
 
 
 def as_inert(facts: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ function steps(rows) {
   return better;
 }
 
-function stepTraces(groups, latest, { faint, legend }) {
+function stepTraces(groups, latest, faint) {
   const order = [...groups.keys()].sort((a, b) => a - b);
   return order.flatMap((cell) => {
     const rows = groups.get(cell);
@@ -35,13 +35,13 @@ function stepTraces(groups, latest, { faint, legend }) {
     const last = better[better.length - 1][1];
     const line = { shape: "hv", width: faint ? 1 : 1.8, color: faint ? style("--faint") : cellColour(cell), dash: cellDash(cell) };
     const common = {
-      type: "scatter", mode: "lines", line, name: forPlotly(cut(cells[cell].title || value.label, 36)), legendgroup: String(cell),
+      type: "scatter", mode: "lines", line,
       hoverinfo: faint ? "skip" : "text", text: [...better, [0, last]].map(([, row]) => `${forPlotly(cells[cell].title)}<br>${rowLabel(row)}`),
     };
     const y = [...better.map(([, row]) => value.values[row]), value.values[last]];
     return [
-      { ...common, x: [...better.map(([place]) => place), rows.length], y, xaxis: "x", showlegend: legend && !faint },
-      { ...common, x: [...better.map(([, row]) => finishedAt(row)), latest], y, xaxis: "x2", yaxis: "y2", showlegend: false },
+      { ...common, x: [...better.map(([place]) => place), rows.length], y, xaxis: "x" },
+      { ...common, x: [...better.map(([, row]) => finishedAt(row)), latest], y, xaxis: "x2", yaxis: "y2" },
     ];
   });
 }
@@ -59,46 +59,49 @@ function timeTicks(end, count = 6) {
 }
 
 function bestFigure() {
-  const one = figure("best", "Best so far");
   const place = el("div", { class: "plot" });
-  one.body.append(place);
+  const one = figure("best", "Best so far", { tools: [saveButton("best", place)] });
+  const legend = el("ul", { class: "legend" });
+  one.body.append(legend, place);
   one.paint = () => {
-    const rows = ranked.filter((row) => chosen[row] && Number.isFinite(value.values[row]) && finishedAt(row) >= 0);
     const all = ranked.filter((row) => Number.isFinite(value.values[row]) && finishedAt(row) >= 0);
+    const rows = all.filter((row) => chosen[row]);
     const latest = all.reduce((most, row) => Math.max(most, finishedAt(row)), 0);
-    let groups = byCell(rows);
-    const many = groups.size > MOST_LINES;
-    if (many) groups = new Map([...groups].sort((a, b) => Math.min(...a[1].map(cost)) - Math.min(...b[1].map(cost))).slice(0, MOST_LINES));
+    const every = byCell(rows);
+    const leading = [...every].sort((a, b) => Math.min(...a[1].map(cost)) - Math.min(...b[1].map(cost)));
+    const groups = new Map(leading.slice(0, MOST_LINES).sort((a, b) => a[0] - b[0]));
     const narrow = place.clientWidth < 640;
     const log = logOf(allValues());
-    const legend = groups.size > 1;
-    const legendRows = legend ? Math.ceil(groups.size / Math.max(1, Math.floor(place.clientWidth / 190))) : 0;
-    const height = (narrow ? 460 : 300) + legendRows * 20;
     const traces = [
-      ...(isFiltered() ? stepTraces(byCell(all), latest, { faint: true, legend: false }).slice(0, 2 * MOST_LINES) : []),
-      ...stepTraces(groups, latest, { faint: false, legend }),
+      ...(isFiltered() ? stepTraces(byCell(all), latest, true).slice(0, 2 * MOST_LINES) : []),
+      ...stepTraces(groups, latest, false),
     ];
     const domains = narrow
-      ? { x: [0, 1], x2: [0, 1], y: [0.58, 1], y2: [0, 0.42] }
+      ? { x: [0, 1], x2: [0, 1], y: [0.6, 1], y2: [0, 0.4] }
       : { x: [0, 0.475], x2: [0.525, 1], y: [0, 1], y2: [0, 1] };
+    const words = sentence(rows, every.size);
     plot(one, place, traces, {
-      height,
-      margin: { l: 52, r: 10, t: 8, b: 44 + legendRows * 20 },
-      xaxis: axisStyle({ domain: domains.x, title: legend ? "finished tasks of the cell" : "finished tasks", rangemode: "tozero", anchor: "y" }),
+      height: narrow ? 480 : 290,
+      margin: { l: 52, r: 10, t: 8, b: 44 },
+      xaxis: axisStyle({ domain: domains.x, title: cells.length > 1 ? "finished tasks of the cell" : "finished tasks", rangemode: "tozero", anchor: "y" }),
       yaxis: metricAxis(log, { domain: domains.y }),
       xaxis2: axisStyle({ domain: domains.x2, title: "time since the first task began", anchor: "y2", rangemode: "tozero", ...timeTicks(latest, narrow ? 4 : 6) }),
-      yaxis2: metricAxis(log, { domain: domains.y2, anchor: "x2", title: narrow ? value.label : undefined, matches: "y", showticklabels: true }),
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 0, yanchor: "top", yref: "container", font: { size: 11 } },
-      showlegend: legend,
-      ...(legend ? { legend: { orientation: "h", x: 0, y: -(46 / (height - 60 - legendRows * 20)), yanchor: "top", font: { size: 11 }, entrywidth: 170, bgcolor: "rgba(0,0,0,0)" } } : {}),
-    }, "Best so far");
-    if (!rows.length) return "No chosen task has a value.";
-    const first = rows.reduce((best, row) => (cost(row) < cost(best) ? row : best));
-    const before = rows.filter((row) => finishedAt(row) <= finishedAt(first)).length;
-    const running = fixed.status.names.indexOf("running");
-    const runs = Array.from({ length: ROWS }, (_, row) => row).filter((row) => running >= 0 && fixed.status.values[row] === running).length;
-    return `${value.label} ${value.text(first)} is the best, reached by ${taskName(first)} as task ${before} of ${rows.length}, after ${duration(finishedAt(first))}.`
-      + (runs ? ` ${counted(runs, "task")} still running.` : "") + (many ? ` The ${MOST_LINES} best of ${byCell(rows).size} cells are drawn.` : "");
+      yaxis2: metricAxis(log, { domain: domains.y2, anchor: "x2", title: narrow ? value.label : undefined, matches: "y" }),
+    }, words);
+    legend.replaceChildren(...(cells.length > 1 ? [...groups.keys()] : []).map((cell) => el("li", {},
+      el("button", { type: "button", title: "Choose the tasks of this cell", onclick: () => chooseValues(valuesOf(cells[cell])) },
+        el("i", { style: { "border-top": `2.5px ${{ solid: "solid", dash: "dashed", dot: "dotted" }[cellDash(cell)]} ${cellColour(cell)}` } }), cut(cells[cell].title, 40)))));
+    return words;
   };
   return one;
+}
+
+function sentence(rows, groups) {
+  if (!rows.length) return "No chosen task has a value.";
+  const first = rows.reduce((best, row) => (cost(row) < cost(best) ? row : best));
+  const before = rows.filter((row) => finishedAt(row) <= finishedAt(first)).length;
+  const runs = started.filter((row) => statusOf(row) === "running").length;
+  return `${value.label} ${value.text(first)} is the best, reached by ${taskName(first)} as task ${before} of ${rows.length}, after ${duration(finishedAt(first))}.`
+    + (runs ? ` ${counted(runs, "task")} still running.` : "")
+    + (groups > MOST_LINES ? ` The ${MOST_LINES} best of ${groups} cells are drawn.` : "");
 }

@@ -43,12 +43,12 @@ onSelection((quick) => redraw({ quick }));
 
 // How plotly draws here.
 const touch = matchMedia("(pointer: coarse)").matches;
-const PLOTLY = {
-  displaylogo: false,
-  responsive: false,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "pan2d"],
-  displayModeBar: touch ? false : "hover",
-};
+const PLOTLY = { displaylogo: false, displayModeBar: false, responsive: false };
+
+// A button that saves a drawing as a picture of lines and letters, for a paper.
+function saveButton(name, place) {
+  return el("button", { type: "button", title: "Save the figure as an SVG file", onclick: () => Plotly.downloadImage(place, { format: "svg", filename: `${F.sweeps.map((sweep) => sweep.name).join("-")}-${name}` }) }, "SVG");
+}
 
 function axisStyle(more = {}) {
   return {
@@ -87,7 +87,7 @@ function rowLabel(row) {
   const lines = [`<b>${taskName(row)}</b> ${forPlotly(statusOf(row))}`];
   if (several) lines.push(`sweep ${forPlotly(F.sweeps[sweepOf(row)].name)}`);
   if (hasValue(row)) lines.push(`${forPlotly(value.label)} ${value.text(row)}`);
-  for (const column of params.slice(0, 12)) {
+  for (const column of ordered.slice(0, 12)) {
     if (column.isSet(row)) lines.push(`${forPlotly(cut(column.id, 30))} = ${forPlotly(cut(column.text(row), 40))}`);
   }
   return lines.join("<br>");
@@ -101,6 +101,19 @@ function thinned(rows, most) {
   for (let at = 0; kept.size < most && at < rows.length; at += step) kept.add(rows[Math.floor(at)]);
   return [...kept];
 }
+
+// Parameters that divide the sweep into cells first; then those that most tasks have, and those that
+// the same tasks have beside each other.
+const ordered = (() => {
+  const dividing = new Set(cells.flatMap((cell) => Object.keys(cell.values)));
+  const present = new Map(params.map((column) => {
+    let count = 0;
+    let first = ROWS;
+    for (let row = ROWS - 1; row >= 0; row -= 1) if (column.isSet(row)) [count, first] = [count + 1, row];
+    return [column, [dividing.has(column.id) ? 0 : 1, -count, first]];
+  }));
+  return [...params].sort((a, b) => present.get(a).map((each, at) => each - present.get(b)[at]).find((each) => each) || 0);
+})();
 
 const logOf = (numbers) => view.log && numbers.every((number) => number > 0);
 const metricAxis = (log, more = {}) => axisStyle({ type: log ? "log" : "linear", title: value.label, ...more });

@@ -5,9 +5,9 @@ function curvesFigure() {
   const names = el("select", { "aria-label": "Reported value" }, ...F.curves.map((curve, number) => el("option", { value: String(number) }, cut(curve.name, 40))));
   let log = false;
   const logButton = el("button", { type: "button", "aria-pressed": "false", onclick: () => { log = !log; logButton.setAttribute("aria-pressed", String(log)); draw(one); } }, "Log");
-  const one = figure("curves", "Learning curves", { tools: [F.curves.length > 1 && names, logButton].filter(Boolean) });
-  names.addEventListener("change", () => draw(one));
   const place = el("div", { class: "plot" });
+  const one = figure("curves", "Learning curves", { tools: [F.curves.length > 1 && names, logButton, saveButton("curves", place)].filter(Boolean) });
+  names.addEventListener("change", () => draw(one));
   one.body.append(place);
   one.paint = () => {
     const { name, lines } = F.curves[Number(names.value) || 0];

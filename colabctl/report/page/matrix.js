@@ -19,17 +19,15 @@ function matrixFigure() {
   if (several) names.unshift("sweep");
   if (cells.length < 2 || !names.length) return null;
   const distinct = (name) => [...new Set(cells.map((cell) => valueIn(cell, name)))];
-  const byCount = [...names].sort((a, b) => distinct(b).length - distinct(a).length);
-  const across = names.length > 1 ? (distinct(names[0]).length > distinct(names[names.length - 1]).length ? names[0] : names[names.length - 1]) : null;
-  const state = { across: byCount.length > 1 ? across : null };
+  const across = names.length > 1 ? names[names.length - 1] : null;
   const one = figure("cells", "Cells", { hint: "Choose a cell, a row or a column to see its tasks in all figures." });
   one.quick = true;
   const table = el("table", { class: "matrix" });
   one.body.append(el("div", { class: "scroll" }, table));
   one.paint = () => {
-    const down = names.filter((name) => name !== state.across);
+    const down = names.filter((name) => name !== across);
     const rowKeys = [...new Set(cells.map((cell) => down.map((name) => valueIn(cell, name)).join("\u0000")))];
-    const columnKeys = state.across ? distinct(state.across) : [null];
+    const columnKeys = across ? distinct(across) : [null];
     const groups = new Map();
     if (isFiltered()) {
       for (const row of ranked) {
@@ -40,30 +38,31 @@ function matrixFigure() {
       }
     }
     const shown = cells.map((cell, number) => (isFiltered() ? { ...cell, ...statsOf(groups.get(number) || []) } : cell));
-    const tint = tints(shown, columnKeys, state.across);
+    const tint = tints(shown, across);
     table.replaceChildren(
       el("caption", { class: "aside" }, `Best ${value.label}, mean and standard deviation, and number of tasks, by ${names.join(" and ")}`),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, down.join(", ")),
-        ...columnKeys.map((key) => el("th", { scope: "col" }, key === null ? value.label : pick(key, { [state.across]: key }))))),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, down.join(", ") || null),
+        ...columnKeys.map((key) => el("th", { scope: "col" }, key === null ? value.label : pick(key, { [across]: key }))))),
       el("tbody", {}, ...rowKeys.map((key) => {
         const wanted = Object.fromEntries(key.split("\u0000").map((each, place) => [down[place], each]));
         return el("tr", {}, el("th", { scope: "row" }, pick(Object.values(wanted).join(", "), wanted)),
           ...columnKeys.map((column) => {
-            const number = cells.findIndex((cell) => down.every((name) => valueIn(cell, name) === wanted[name]) && (column === null || valueIn(cell, state.across) === column));
+            const number = cells.findIndex((cell) => down.every((name) => valueIn(cell, name) === wanted[name]) && (column === null || valueIn(cell, across) === column));
             return el("td", {}, number < 0 ? el("span", { class: "none" }, "–")
-              : cellButton(shown[number], tint(number), { ...wanted, ...(column === null ? {} : { [state.across]: column }) }));
+              : cellButton(shown[number], tint(number), { ...wanted, ...(column === null ? {} : { [across]: column }) }));
           }));
       })));
     const best = shown.filter((cell) => cell.best !== null).sort((a, b) => goals[a.sweep] * a.best - goals[b.sweep] * b.best)[0];
-    return best ? `${cells.length} cells. The best ${value.label} is ${short(best.best)}, in ${best.title}.` : `${cells.length} cells; none has a value of ${value.label} yet.`;
+    return best ? `Best, mean ± standard deviation, and number of tasks. The best ${value.label} is ${short(best.best)}, in ${best.title}.${across ? ` The darker, the better for ${across === "sweep" ? "the sweep" : `one ${across}`}.` : ""}` : `${cells.length} cells; none has a value of ${value.label} yet.`;
   };
   return one;
 }
 
+const valuesOf = (cell) => ({ ...(several ? { sweep: F.sweeps[cell.sweep].name } : {}), ...cell.values });
 const valueIn = (cell, name) => (name === "sweep" && several ? F.sweeps[cell.sweep].name : cell.values[name] ?? "");
 
 // Within a column, or a sweep's metric, which values are good: different data sets do not compare.
-function tints(shown, columnKeys, across) {
+function tints(shown, across) {
   const groups = new Map();
   shown.forEach((cell, number) => {
     const key = across && across !== "sweep" ? `${cell.sweep} ${valueIn(cell, across)}` : String(cell.sweep);
@@ -108,10 +107,9 @@ function pick(label, wanted) {
 }
 
 function cellButton(cell, colour, wanted) {
-  const left = cell.total - cell.done - cell.failed;
   const label = `${cell.title}: best ${cell.best === null ? "none" : short(cell.best)}, ${counted(cell.count, "task")}`;
   return el("button", { type: "button", class: "cell", "aria-label": label, "aria-pressed": String(isChosen(wanted)), style: { background: colour }, onclick: () => chooseValues(wanted) },
     el("b", {}, cell.best === null ? "–" : short(cell.best)),
     el("span", {}, cell.mean === null ? "" : `${short(Number(cell.mean.toPrecision(3)))}${cell.sd === null ? "" : ` ± ${short(Number(cell.sd.toPrecision(2)))}`}`),
-    el("small", {}, `${cell.count}${isFiltered() || cell.count === cell.total ? "" : ` of ${cell.total}`}${cell.failed ? `, ${cell.failed} failed` : ""}${left > 0 && cell.count === cell.total ? "" : ""}`));
+    el("small", {}, `${cell.count === cell.total || isFiltered() ? counted(cell.count, "task") : `${cell.count} of ${counted(cell.total, "task")}`}${cell.failed && !isFiltered() ? `, ${cell.failed} failed` : ""}`));
 }

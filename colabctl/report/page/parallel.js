@@ -7,9 +7,9 @@ const MOST_AXES = 14;
 const QUICK_LINES = 1200; // while something is dragged
 
 function parallelFigure() {
-  const available = [...(several ? [fixed.sweep] : []), ...params, ...otherMetrics, ...(metricName ? [value] : []), fixed.seconds];
+  const available = [...(several ? [fixed.sweep] : []), ...ordered, ...otherMetrics, ...(metricName ? [value] : []), fixed.seconds];
   if (!params.length) return null;
-  const usual = [...(several ? [fixed.sweep] : []), ...params.slice(0, MOST_AXES), ...(metricName ? [value] : [])].map((column) => column.id);
+  const usual = [...(several ? [fixed.sweep] : []), ...ordered.slice(0, MOST_AXES), ...(metricName ? [value] : [])].map((column) => column.id);
   const menu = el("details", { class: "menu" }, el("summary", {}, "Axes"));
   const one = figure("parallel", "Parameters", {
     tools: [menu],
@@ -48,10 +48,10 @@ function parallelFigure() {
     const width = stage.clientWidth || 600;
     const upright = width >= 640; // axes from bottom to top, side by side
     const rails = axes.some((axis) => axis.hasUnset);
-    const step = 62;
+    const step = 70;
     box = upright
       ? { upright, width, height: 400, top: 46, bottom: rails ? 52 : 22, left: 34, right: 74 }
-      : { upright, width, height: axes.length * step + 26, top: 40, bottom: 24, left: rails ? 44 : 14, right: 16, step };
+      : { upright, width, height: (axes.length - 1) * step + 76, top: 42, bottom: 24, left: rails ? 44 : 14, right: 16, step };
     const scale = devicePixelRatio || 1;
     for (const each of [canvas, behind]) {
       each.width = Math.round(width * scale);
@@ -91,7 +91,7 @@ function parallelFigure() {
         type: "button", title: `${name}${isLog(axis.column) ? ", logarithmic" : ""}. Arrow keys move it; Enter turns it over; + and − choose more or less; Delete lifts.`,
         style: box.upright
           ? { left: `${axis.at}px`, top: "6px", "max-width": `${Math.max(room, 40)}px`, transform: number === 0 ? "translateX(-24px)" : number === axes.length - 1 ? "translateX(min(-50%, 0px))" : "translateX(-50%)" }
-          : { left: "8px", top: `${axis.at - 33}px` },
+          : { left: "8px", top: `${axis.at - 36}px` },
       }, name);
       button.dataset.axis = axis.column.id;
       button.addEventListener("keydown", (event) => onKey(event, number));

@@ -34,7 +34,7 @@ function tableFigure() {
 }
 
 function tableColumns() {
-  const base = [fixed.task, ...(several ? [fixed.sweep] : []), fixed.status, ...(metricName ? [value] : []), ...params.slice(0, view.all ? undefined : 16)];
+  const base = [fixed.task, ...(several ? [fixed.sweep] : []), fixed.status, ...(metricName ? [value] : []), ...ordered.slice(0, view.all ? undefined : 16)];
   const rest = view.all ? [...otherMetrics, fixed.attempt, fixed.worker, fixed.cause] : otherMetrics.slice(0, 4);
   return [...base, ...rest, fixed.seconds, fixed.member];
 }

@@ -4,9 +4,9 @@ const SPAN_KINDS = ["done", "pruned", "failed", "running", "repeated", "lost"];
 
 function timelineFigure() {
   if (!F.workers.length) return null;
-  const one = figure("timeline", "Workers");
-  const legend = el("ul", { class: "counts" });
   const place = el("div", { class: "plot" });
+  const one = figure("timeline", "Workers", { tools: [saveButton("workers", place)] });
+  const legend = el("ul", { class: "counts" });
   one.body.append(legend, place);
   const lanes = laneTops();
   const end = F.workers.reduce((most, worker) => Math.max(most, worker.end ?? worker.seen ?? 0), F.spans.reduce((most, span) => Math.max(most, span[3]), 0));
@@ -77,7 +77,7 @@ function spanTraces(kind, lanes) {
     return {
       type: "bar", orientation: "h", y: some.map(([span, slot]) => lanes.tops[span[0]] + slot + 0.5), base: some.map(([span]) => span[2]),
       x: some.map(([span]) => Math.max(span[3] - span[2], 0.01)), width: 0.7, hoverinfo: "text", textposition: "none",
-      marker: { color: hatched(kind) ? style("--paper") : colour, line: { width: hatched(kind) ? 1 : 0.6, color: hatched(kind) ? colour : style("--paper") }, pattern: hatched(kind) ? { shape: kind === "lost" ? "/" : "x", fgcolor: colour, bgcolor: style("--paper"), size: 6, solidity: 0.4 } : undefined },
+      marker: { color: hatched(kind) ? style("--paper") : colour, line: { width: hatched(kind) ? 1 : F.spans.length > 40 * lanes.total ? 0 : 0.6, color: hatched(kind) ? colour : style("--paper") }, pattern: hatched(kind) ? { shape: kind === "lost" ? "/" : "x", fgcolor: colour, bgcolor: style("--paper"), size: 6, solidity: 0.4 } : undefined },
       text: some.map(([span]) => `<b>${kind}</b> ${span[4] >= 0 ? `${taskName(span[4])}, ` : span[5] > 1 ? `${span[5]} tasks, ` : ""}${duration(span[3] - span[2])}<br>${forPlotly(F.workers[span[0]].name)}`),
     };
   }).filter(Boolean);
