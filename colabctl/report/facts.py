@@ -108,7 +108,8 @@ class _Sweep:
         self.division = divide(plan, sweep.tasks)
         self.indices = sample(plan, state, self.statuses, MOST // count, self.with_curves)
         self.rows = list(
-            rows(number, sweep, self.indices, self.statuses, self.causes, self.now)
+            rows(number, sweep, self.indices, statuses=self.statuses, causes=self.causes,
+                 now=self.now)  # fmt: skip
         )
         self.scales, self.note = scales_if_readable(sweep)
         self.timeline: list[Span] = timeline(state, self.now)
@@ -179,7 +180,7 @@ class _Sweep:
                     "retry": len(cause.to_retry),
                     "shared": readable(failures.in_words(common, as_text)) if common else None,
                     "example": cause.example.task,
-                    "output": [readable(line) for line in cause.example.output[-_OUTPUT:].splitlines()],
+                    "output": list(map(readable, cause.example.output[-_OUTPUT:].splitlines())),
                 }
             )
         return found

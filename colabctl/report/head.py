@@ -52,15 +52,24 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
 
 def _best(best: dict[str, Any], varying: Sequence[str]) -> dict[str, Any]:
     params = flat(best["params"])
+    shown = [name for name in varying if name in params]
     return {
         "task": task_name(best["index"]),
         "index": best["index"],
         "value": best["value"],
         "member": readable(best["member"]),
-        "params": [[readable(name), readable(as_text(params[name]))] for name in varying if name in params],
-        "line": " ".join(shlex.quote(f"--{n}={as_text(v)}") for n, v in params.items()),
+        "params": [[readable(name), readable(as_text(params[name]))] for name in shown],
+        "line": " ".join(_quoted(f"--{n}={as_text(v)}") for n, v in params.items()),
         "yaml": as_yaml(best["params"]),
     }
+
+
+def _quoted(word: str) -> str:
+    """Return a word for a shell; what a terminal would act on when it is pasted is spelled out."""
+    if word.isprintable():
+        return shlex.quote(word)
+    spelled = word.encode("unicode_escape").decode().replace("'", r"\'")
+    return f"$'{spelled}'"
 
 
 def _gaps(sweep: OpenSweep, seen: Status) -> list[str]:

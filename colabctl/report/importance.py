@@ -1,4 +1,4 @@
-"""How much each parameter decides the metric, in each cell: Optuna's measure, or a rank correlation.
+"""How much each parameter decides the metric in each cell: Optuna's measure, or a correlation.
 
 Optuna's is PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023): the share of the variance, among
 good tasks, that a parameter explains.
@@ -11,15 +11,18 @@ from importlib.util import find_spec
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.ledger import params_of, proposal_of
 from colabctl.report.columns import MISSING, as_text
+from colabctl.report.sample import spread
+from colabctl.search import Cell
 from colabctl.work.open_sweep import OpenSweep
 
 _MOST_CELLS = 60
 _FEWEST = 6  # tasks with a value; of fewer, nothing can be said
-_MOST = 3000  # tasks of a cell that are looked at
+_MOST = 4000  # tasks that are looked at, of all cells
 
 OPTUNA = "PED-ANOVA, by Optuna"
-RANKS = "rank correlation with the metric (Spearman; for categories, the correlation ratio of ranks)"
+RANKS = "rank correlation (Spearman's; for categories, the correlation ratio of ranks)"
 
 
 def importance(sweep: OpenSweep, rows: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
@@ -44,25 +47,51 @@ def _by_optuna(sweep: OpenSweep) -> Iterator[dict[str, Any]]:
     import optuna  # noqa: PLC0415 - an extra
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # noqa: PLC0415
 
-    from colabctl.export.optuna_studies import studies  # noqa: PLC0415 - needs Optuna
-
-    plan, state = sweep.plan, sweep.ledger.state
-    cells = sweep.declared.cells()
-    exported = studies(plan, cells, state, sweep.tasks)
-    for number, (cell, study) in enumerate(zip(cells, exported, strict=True)):
-        if number == _MOST_CELLS:
-            return
-        trials = [t for t in study.trials if t.state.name == "COMPLETE" and t.params][-_MOST:]
+    plan, start = sweep.plan, 0
+    cells = sweep.declared.cells()[:_MOST_CELLS]
+    for cell in cells:
+        indices = range(start, start + cell.tasks)
+        start += cell.tasks
+        trials = _trials(sweep, cell, _done(sweep, indices, _MOST // len(cells)))
         if len(trials) < _FEWEST:
             continue
         with warnings.catch_warnings(action="ignore"), _quiet(optuna):
-            own = optuna.create_study(direction=plan.goal)
-            own.add_trials(trials)
+            study = optuna.create_study(direction=plan.goal)
+            study.add_trials(trials)
             try:
-                shares = get_param_importances(own, evaluator=PedAnovaImportanceEvaluator())
+                shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
             except (ValueError, RuntimeError):  # such as: all values are equal
                 continue
         yield _cell(cell.values, len(trials), shares)
+
+
+def _trials(sweep: OpenSweep, cell: Cell, done: Sequence[int]) -> list[Any]:
+    """Return done tasks of a cell as Optuna's trials."""
+    from optuna.trial import create_trial  # noqa: PLC0415 - an extra
+
+    from colabctl.export.optuna_params import for_one_study, from_json, suggester  # noqa: PLC0415
+
+    state = sweep.ledger.state
+    if sweep.plan.method == "optuna":
+        proposals = (proposal_of(state, index) for index in done)
+        own = [from_json(p.params, p.distributions or {}) if p else {} for p in proposals]
+    else:
+        suggested = suggester(cell.space)
+        own = [suggested(params_of(state, sweep.tasks, index)) for index in done]
+    return [
+        create_trial(
+            value=state.columns.values[index],
+            params={name: each.value for name, each in suggestions.items()},
+            distributions={name: each.distribution for name, each in suggestions.items()},
+        )
+        for index, suggestions in zip(done, for_one_study(own), strict=True)
+    ]
+
+
+def _done(sweep: OpenSweep, indices: Sequence[int], most: int) -> list[int]:
+    """Return tasks with a value, at most `most`, evenly spread."""
+    values = sweep.ledger.state.columns.values
+    return spread([index for index in indices if math.isfinite(values[index])], most)
 
 
 class _quiet:  # noqa: N801 - a context manager
@@ -85,9 +114,9 @@ def _by_ranks(
     plan, values = sweep.plan, sweep.ledger.state.columns.values
     start = 0
     for cell in plan.cells or ({"values": {}, "tasks": plan.total},):
-        indices = range(start, start + cell["tasks"])
+        indices = [index for index in range(start, start + cell["tasks"]) if index in rows]
         start += cell["tasks"]
-        done = [i for i in indices if i in rows and not math.isnan(values[i])][:_MOST]
+        done = _done(sweep, indices, _MOST)
         if len(done) < _FEWEST:
             continue
         ranks = _ranks([values[index] for index in done])

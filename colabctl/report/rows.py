@@ -44,6 +44,7 @@ def rows(
     number: int,
     sweep: OpenSweep,
     indices: Sequence[int],
+    *,
     statuses: Sequence[str],
     causes: Sequence[Cause],
     now: float,

@@ -27,7 +27,7 @@ def sample(
     running = [index for index, status in enumerate(statuses) if status == "running"]
     matter = chain(
         needed,
-        _improvements(plan, state, ranked),
+        _improvements(state, ranked),
         (index for index, _ in ranked[:_BEST]),
         spread(failed, _FAILED),
         running[:_RUNNING],
@@ -46,9 +46,7 @@ def spread(tasks: Sequence[int], most: int) -> list[int]:
     return [tasks[position * len(tasks) // most] for position in range(max(most, 0))]
 
 
-def _improvements(
-    plan: Plan, state: SweepState, ranked: Sequence[tuple[int, float]]
-) -> list[int]:
+def _improvements(state: SweepState, ranked: Sequence[tuple[int, float]]) -> list[int]:
     """Return the tasks that were the best of all when they finished."""
     columns, times = state.columns, state.log.times
     better: list[int] = []

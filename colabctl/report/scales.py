@@ -1,7 +1,8 @@
 """The scales of a sweep's parameters, from the distributions in its file."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from colabctl.errors import UserError
@@ -12,7 +13,7 @@ from colabctl.search.space.discrete import Categorical, Distribution, WeightedCa
 from colabctl.search.space.space import Leaf
 from colabctl.work.open_sweep import OpenSweep
 
-_WIDE = 50.0  # listed numbers that span more than this factor are shown by their logarithm
+_WIDE = 8.0  # listed numbers that span less than this factor have a linear axis
 _MOST_READ = 200  # proposals that are read for the distributions of an Optuna objective
 
 
@@ -44,15 +45,25 @@ def _is_log(distribution: Distribution) -> bool:
         case Logarithmic() | LogNormal():
             return True
         case Categorical(values) | WeightedCategorical(values):
-            return _spans_decades(values)
+            return _is_geometric(values)
     return False
 
 
-def _spans_decades(values: Any) -> bool:
+def _is_geometric(values: Sequence[Any]) -> bool:
+    """Whether listed numbers are spread more evenly by their logarithms."""
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) < len(values) or not all(0 < number < math.inf for number in numbers):
         return False
-    return max(numbers) / min(numbers) > _WIDE
+    ordered = sorted(set(numbers))
+    if len(ordered) < 2 or ordered[-1] / ordered[0] < _WIDE:
+        return False
+    return _unevenness([math.log(number) for number in ordered]) <= _unevenness(ordered)
+
+
+def _unevenness(ordered: Sequence[float]) -> float:
+    """Return the largest distance between neighbours, as a multiple of the smallest."""
+    distances = [after - before for before, after in pairwise(ordered)]
+    return max(distances) / (min(distances) or math.inf)
 
 
 def _proposed(sweep: OpenSweep) -> Iterator[tuple[str, Scale]]:

@@ -38,7 +38,13 @@ const STATUS_VARIABLES = {
   claimed: "--claimed", pending: "--pending", cancelled: "--pending",
   lost: "--failed", repeated: "--pruned", idle: "--idle",
 };
-const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// The value of a variable of the style sheet; they are asked for thousands of times in one drawing.
+const known = new Map();
+function style(name) {
+  const key = `${isDark()} ${name}`;
+  if (!known.has(key)) known.set(key, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return known.get(key);
+}
 const statusColour = (status) => style(STATUS_VARIABLES[status] || "--muted");
 const cellColour = (number) => CELLS[number % CELLS.length];
 const cellDash = (number) => DASHES[Math.floor(number / CELLS.length) % DASHES.length];

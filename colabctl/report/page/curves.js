@@ -14,7 +14,7 @@ function curvesFigure() {
     logButton.hidden = !lines.every((line) => line.y.every((each) => each > 0));
     const kinds = new Map();
     const add = (key, colour, width, line) => {
-      if (!kinds.has(key)) kinds.set(key, { type: "scatter", mode: "lines", line: { color: colour, width }, x: [], y: [], text: [], hoverinfo: key === "faint" ? "skip" : "text", connectgaps: false });
+      if (!kinds.has(key)) kinds.set(key, { type: "scatter", mode: "lines", line: { color: colour, width, dash: key === "pruned" ? "dot" : "solid" }, x: [], y: [], text: [], hoverinfo: key === "faint" ? "skip" : "text", connectgaps: false });
       const trace = kinds.get(key);
       trace.x.push(...line.x, null);
       trace.y.push(...line.y, null);

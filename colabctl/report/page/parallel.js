@@ -90,7 +90,7 @@ function parallelFigure() {
       const button = el("button", {
         type: "button", title: `${name}${isLog(axis.column) ? ", logarithmic" : ""}. Arrow keys move it; Enter turns it over; + and − choose more or less; Delete lifts.`,
         style: box.upright
-          ? { left: `${axis.at}px`, top: "6px", "max-width": `${Math.max(room, 40)}px`, transform: number === 0 ? "translateX(-24px)" : number === axes.length - 1 ? "translateX(min(-50%, 0px))" : "translateX(-50%)" }
+          ? { left: `${axis.at}px`, top: "6px", "max-width": `${Math.max(room, 40)}px` }
           : { left: "8px", top: `${axis.at - 36}px` },
       }, name);
       button.dataset.axis = axis.column.id;
@@ -98,6 +98,11 @@ function parallelFigure() {
       button.addEventListener("pointerdown", (event) => startMove(event, number, button));
       return button;
     }));
+    if (!box.upright) return;
+    for (const [number, button] of [...labels.children].entries()) { // above its axis, and inside
+      const left = axes[number].at - button.offsetWidth / 2;
+      button.style.left = `${Math.min(Math.max(left, 0), box.width - button.offsetWidth)}px`;
+    }
   }
 
   function reorder(from, to) {
@@ -197,9 +202,8 @@ function parallelFigure() {
     const count = rows.length;
     pen.globalAlpha = count < 60 ? 0.9 : count < 300 ? 0.65 : count < 1500 ? 0.4 : count < 5000 ? 0.22 : 0.13;
     pen.lineWidth = count < 300 ? 1.4 : 1;
-    const failed = statusColour("failed");
     for (const row of rows) {
-      pen.strokeStyle = Number.isNaN(rank[row]) ? failed : colourOf(rank[row]);
+      pen.strokeStyle = Number.isNaN(rank[row]) ? statusColour(statusOf(row)) : colourOf(rank[row]);
       trace(pen, row);
     }
     if (lit >= 0) {
@@ -214,7 +218,7 @@ function parallelFigure() {
     const without = started.filter((row) => Number.isNaN(rank[row])).length;
     return `${isFiltered() ? `${started.filter((row) => chosen[row]).length.toLocaleString("en")} of ` : ""}${counted(started.length, "task")} that ran, over ${counted(params.length, "parameter")} that differ.`
       + (metricName ? ` The darker the line, the better ${value.label}.`.replace("darker", isDark() ? "brighter" : "darker") : "")
-      + (without && metricName ? ` ${without.toLocaleString("en")} without a value ${without === 1 ? "is" : "are"} red.` : "");
+      + (without && metricName ? ` ${without.toLocaleString("en")} without a value ${without === 1 ? "has" : "have"} the colour of ${without === 1 ? "its" : "their"} status.` : "");
   }
 
   function drawAxes() {
