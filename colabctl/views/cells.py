@@ -170,7 +170,7 @@ class Progress:
     """All cells of a sweep at one moment, and when the sweep will be finished.
 
     Attributes:
-        rate: tasks per second, or None if unknown.
+        rate: tasks per second until then, or None if unknown.
         seconds_left: an estimate, or None if unknown.
 
     """
@@ -301,10 +301,9 @@ def _forecast(
         )
         for cell, each, runs, rest in zip(cells, means, running, rests, strict=True)
     ]
-    rates = [cell.rate for cell in forecast if cell.rate]
     in_all = max((ahead + in_work) / slots, *map(max, filter(None, rests)), 0.0)
-    has_more = waiting or any(rests)
-    return Progress(forecast, sum(rates) or None, in_all if has_more else None)
+    more = waiting + sum(map(len, rests))
+    return Progress(forecast, more / in_all if in_all else None, in_all if more else None)
 
 
 def _rest(elapsed: float, mean: float, longest: float) -> float:

@@ -10,6 +10,7 @@ from colabctl.ledger import Plan
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.sharedfs.names import slug
 from colabctl.version import VERSION
+from colabctl.work import machine
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Identity:
             "heartbeat": self.heartbeat,
             "lease": self.lease,
             "version": VERSION,
-            "python": platform.python_version(),
             "wall": round(time.time(), 3),
+            **machine.describe(),
         }
 
 
@@ -45,6 +46,7 @@ def new_identity(
 
     The process that starts a worker recognises it by `mark`: see is_marked.
     """
+    machine.look()
     lease = config.lease or plan.lease
     heartbeat = min(config.heartbeat or plan.heartbeat, lease / HEARTBEATS)
     return Identity(writer_name(member, mark), member, platform.node(), jobs, heartbeat, lease)
