@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colabctl.declare import declare, draft
 from colabctl.errors import UserError
@@ -19,13 +19,24 @@ from colabctl.project.root import find_root, usual_drives
 from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
 from colabctl.run.workspace.workspace import path_translator
-from colabctl.sweeps import differing, find_sweep, plan_if_readable
+from colabctl.sweeps import differing, find_sweep, plan_if_readable, run_folders
 from colabctl.task import Task
 from colabctl.views.results import Result, Results
+from colabctl.views.results.content import View, content
+from colabctl.views.results.folders import folders
+from colabctl.views.results.frame import frame
+from colabctl.views.results.names import Names
+from colabctl.views.results.query import Query
 from colabctl.views.status import Status, status
 from colabctl.work.identity import new_identity
 from colabctl.work.loop.worker import InlineWorker
 from colabctl.work.open_sweep import OpenSweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FRAME = ("task", "status", "attempt", "member", "seconds", "error")
+"""The columns that every frame has."""
 
 
 @dataclass(frozen=True)
@@ -196,9 +207,35 @@ class Sweep:
         A result has params, metrics, status ("done", "pruned" or "failed"), member, seconds and
         more.
         """
+        return list(self._results()[1])
+
+    def frame(self, where: str | None = None, *, all: bool = False) -> "pd.DataFrame":  # noqa: A002
+        """Return the results of finished tasks as a pandas data frame, a row for each.
+
+        Args:
+            where: A condition on their values, such as "lr < 0.01 and model == 'svm'", as in
+                `colabctl results --where`.
+            all: Also the columns that every task has the same value in, and what the workers ran
+                on.
+
+        Raises:
+            UserError: The condition cannot be read or names what no task has, or pandas is not
+                installed.
+
+        """
+        sweep, results = self._results()
+        names = Names(sweep.plan, sweep.tasks, results)
+        view = View(Query(where), for_people=not all, always=_FRAME)
+        state = sweep.ledger.state
+        return frame(content(view, sweep.plan, state, results, names).table())
+
+    def _results(self) -> tuple[OpenSweep, Results]:
         sweep = self._open()
         sweep.ledger.refresh()
-        return list(Results(sweep.ledger.state, sweep.tasks))
+        homes = run_folders(sweep.layout, sweep.plan)
+        folder_of = folders(sweep.root, sweep.layout, homes)
+        state = sweep.ledger.state
+        return sweep, Results(sweep.plan, state, sweep.tasks, folder_of=folder_of)
 
     def status(self) -> Status:
         """Return the sweep's progress: the numbers of tasks, the workers, the best task."""

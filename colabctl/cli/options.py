@@ -36,6 +36,19 @@ Member = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Replace a file even if colabctl did not write it.")
 ]
+
+
+def names_in(text: str | None) -> list[str]:
+    """Return the names in an option such as `--by model,dataset`; backticks keep a comma."""
+    import re
+
+    return [
+        name.strip().strip("`")
+        for name in re.findall(r"(?:`[^`]*`|[^,`])+", text or "")
+        if name.strip()
+    ]
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 

@@ -28,8 +28,10 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.notebooks.wheel import place_wheel
 from colabctl.project.root import is_project
 from colabctl.sharedfs.links import check_inside
-from colabctl.views import formats
 from colabctl.views.results import Result, Results
+from colabctl.views.results.content import View, content
+from colabctl.views.results.names import Names
+from colabctl.views.results.write import write
 from colabctl.work.open_sweep import OpenSweep
 
 MEMBERS = ("ana", "ben")
@@ -81,10 +83,11 @@ def run(root: Path, trials: int) -> None:
         _watch(layout, declared.layout, workers, console)
     open_sweep = OpenSweep.at(root, declared.layout)
     open_sweep.ledger.refresh()
-    rows = list(Results(open_sweep.ledger.state, open_sweep.tasks))
+    state, tasks = open_sweep.ledger.state, open_sweep.tasks
+    rows = Results(plan, state, tasks)
     database = layout.member_results(MEMBERS[0]) / f"{plan.sweep}.sqlite"
-    formats.write(rows, database, "sqlite")
-    _conclude(rows, root, database, plan.sweep)
+    write(content(View(), plan, state, rows, Names(plan, tasks, rows)), database, "sqlite")
+    _conclude(list(rows), root, database, plan.sweep)
 
 
 def _check_sklearn() -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from colabctl.report.columns import MISSING, Scale, as_text, categories, column, readable, short
 from colabctl.report.curves import curves, with_curves
-from colabctl.report.folders import base, with_folder
 from colabctl.report.head import head
 from colabctl.report.importance import importance
+from colabctl.report.links import links
 from colabctl.report.rows import Row, rows
 from colabctl.report.sample import MOST, sample
 from colabctl.report.scales import scales_if_readable
-from colabctl.report.timeline import Span, timeline, workers_shown
+from colabctl.report.timeline import Span, machine, timeline, workers_shown
 from colabctl.version import VERSION
 from colabctl.views import columns, failures
 from colabctl.views.cells import divide
@@ -34,12 +34,13 @@ _MOST_CAUSES = 50
 _OUTPUT = 4000  # characters of the end of a failed attempt's output
 
 
-def facts(sweeps: Sequence[OpenSweep], beside: Path) -> dict[str, Any]:
+def facts(sweeps: Sequence[OpenSweep], beside: Path | None) -> dict[str, Any]:
     """Return what a page shows of sweeps whose ledgers have been read.
 
     Args:
         sweeps: the sweeps.
-        beside: the folder of the page; links to the folders of tasks are relative to it.
+        beside: the folder of the page, from which it links to the folders of tasks; without it,
+            there are no links.
 
     """
     read = [_Sweep(number, sweep, len(sweeps)) for number, sweep in enumerate(sweeps)]
@@ -121,14 +122,14 @@ class _Sweep:
         begun = starts[1:] or starts
         self.begin = min(begun)
 
-    def facts(self, varying: Sequence[str], beside: Path) -> dict[str, Any]:
+    def facts(self, varying: Sequence[str], beside: Path | None) -> dict[str, Any]:
         own = head(self.sweep, varying)
         if self.note:
             own["gaps"].append(readable(self.note))
         total = self.sweep.plan.total
         return own | {
             "shown": len(self.rows) if len(self.rows) < total else None,
-            "runs": base(self.sweep, beside),
+            "links": links(self.sweep, self.rows, beside),
             "importance": importance(self.sweep, {row.index: row.params for row in self.rows}),
         }
 
@@ -196,6 +197,7 @@ class _Sweep:
                 "jobs": writer.jobs,
                 "start": _since(begin, writer.started),
                 "end": _since(begin, writer.ended),
+                "machine": readable(machine(writer)),
                 "seen": _since(begin, min(writer.last_seen, self.now)),
                 "lives": writer.lives_at(self.now),
             }
@@ -237,11 +239,6 @@ def _fixed(shown: Sequence[Row], read: Sequence[_Sweep], begin: float) -> dict[s
         "start": [_since(begin, row.start) for row in shown],
         "cause": texts(lambda row: row.cause),
         "value": column([MISSING if row.value is None else row.value for row in shown]),
-        "folder": [
-            int(has)
-            for each in read
-            for has in with_folder(each.sweep, each.rows)
-        ],
     }
 
 

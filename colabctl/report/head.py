@@ -8,7 +8,7 @@ from typing import Any
 from colabctl.export.yaml_text import as_yaml
 from colabctl.ledger import task_name
 from colabctl.report.columns import as_text, readable
-from colabctl.report.timeline import workers_shown
+from colabctl.report.timeline import machine, workers_shown
 from colabctl.sharedfs.mounts import PROMISES
 from colabctl.sweeps import differing
 from colabctl.views.columns import flat
@@ -27,7 +27,8 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
     plan = sweep.plan
     files, damage = sweep.changed_code()
     seen = status(plan, sweep.ledger, sweep.tasks, files, damage)
-    members = dict.fromkeys(w.member for w in workers_shown(sweep.ledger.state) if w.member)
+    workers = workers_shown(sweep.ledger.state)
+    members = dict.fromkeys(worker.member for worker in workers if worker.member)
     return {
         "name": readable(plan.sweep),
         "title": readable(plan.title) if plan.title else None,
@@ -42,6 +43,8 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         "method": plan.method,
         "declared": [readable(plan.declared_by), _date(plan.declared_at)],
         "members": list(map(readable, members)),
+        "machines": sorted(set(map(readable, filter(None, map(machine, workers))))),
+        "ordered": readable(seen.ordered["member"]) if seen.ordered else "",
         "code": plan.code_digest,
         "program": readable(plan.program) if plan.program else None,
         "best": _best(seen.best, varying) if seen.best else None,
@@ -75,7 +78,7 @@ def _quoted(word: str) -> str:
 def _gaps(sweep: OpenSweep, seen: Status) -> list[str]:
     """Return sentences on what this view may lack or get wrong."""
     sentences = [_LATE] if sweep.plan.consistency == "eventual" else []
-    sentences += [seen.unreported] if seen.unreported else []
+    sentences += [*seen.unseen, *([seen.unreported] if seen.unreported else [])]
     sentences += [*differing(sweep.layout, sweep.plan), *seen.waiting, *seen.damage]
     if seen.changed:
         files = ", ".join(seen.changed[:5])

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from colabctl.ledger import params_of
+from colabctl.sweeps import run_folders
 from colabctl.views.cells import started
 from colabctl.views.columns import flat
 from colabctl.views.failures import Cause
+from colabctl.views.results.folders import folders
 from colabctl.views.task_status import held_tasks
 from colabctl.work.open_sweep import OpenSweep
 
@@ -23,6 +25,7 @@ class Row:
         value: the sweep's metric, None without one.
         cause: the id of the cause why it failed last, None if it is done or did not fail.
         start: ledger time, None if it has not started.
+        folder: its files, as a POSIX path from the project's folder; None without files.
 
     """
 
@@ -38,6 +41,7 @@ class Row:
     attempt: int | None
     start: float | None
     seconds: float | None
+    folder: str | None
 
 
 def rows(
@@ -51,6 +55,7 @@ def rows(
 ) -> Iterator[Row]:
     """Yield the rows of some tasks of a sweep; `statuses` are those of all its tasks."""
     state, tasks = sweep.ledger.state, sweep.tasks
+    folder_of = folders(sweep.root, sweep.layout, run_folders(sweep.layout, sweep.plan))
     failed = {index: cause.id for cause in causes for index in cause.last}
     since = {
         index: (worker, begun)
@@ -80,4 +85,5 @@ def rows(
             attempt=outcome.attempt if event else task.attempts or None,
             start=start,
             seconds=seconds,
+            folder=folder_of(index, outcome.attempt, event.writer) if event else None,
         )

@@ -47,6 +47,19 @@ def workers_shown(state: SweepState) -> list[Writer]:
     return sorted(workers, key=lambda each: (each.started, each.name))[-_MOST_WORKERS:]
 
 
+def machine(writer: Writer) -> str:
+    """Return what a worker ran on, such as "2 x Tesla T4 of 15 GiB, Python 3.12"; "" if unknown."""
+    own = writer.machine
+    parts = []
+    if own.accelerators:
+        first = own.accelerators[0]
+        count = f"{len(own.accelerators)} x " if len(own.accelerators) > 1 else ""
+        memory = f" of {first.memory / 2**30:.0f} GiB" if first.memory else ""
+        parts.append(f"{count}{first.name}{memory}")
+    parts += [f"Python {own.python}"] if own.python else []
+    return ", ".join(parts)
+
+
 def _spans(state: SweepState, now: float) -> Iterator[Span]:
     log, counted = state.log, state.columns.outcomes
     claims: dict[tuple[str, int], float] = {}

@@ -78,14 +78,17 @@ const cost = (row) => goals[sweepOf(row)] * value.values[row];
 
 const finishedAt = (row) => fixed.start.values[row] + fixed.seconds.values[row];
 
+const firstRow = F.sweeps.map((_, sweep) => F.fixed.sweep.indexOf(sweep));
+
 function folderOf(row) {
-  const runs = F.sweeps[sweepOf(row)].runs;
+  const { runs, usual, other } = F.sweeps[sweepOf(row)].links;
+  const own = row - firstRow[sweepOf(row)];
+  if (!usual[own]) return Object.hasOwn(other, own) ? `${other[own]}/` : null;
   const worker = fixed.worker.text(row);
-  if (!F.fixed.folder[row] || !runs || !worker) return null;
   const index = F.fixed.task[row];
   const two = (number) => String(number).padStart(2, "0");
-  const own = `${String(index).padStart(6, "0")}-${F.fixed.attempt[row]}-${worker}`;
-  const parts = [worker, two(Math.floor(index / 10000)), two(Math.floor(index / 100) % 100), own];
+  const last = `${String(index).padStart(6, "0")}-${F.fixed.attempt[row]}-${worker}`;
+  const parts = [worker, two(Math.floor(index / 10000)), two(Math.floor(index / 100) % 100), last];
   return `${runs}/${parts.map(encodeURIComponent).join("/")}/`;
 }
 

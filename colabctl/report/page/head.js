@@ -38,13 +38,14 @@ function sweepCard(sweep) {
   const facts = [
     ["declared", `${sweep.declared[0]}, ${when(sweep.declared[1])}`],
     ["ran by", sweep.members.join(", ") || "no one yet"],
+    ["ran on", cut(sweep.machines.join("; "), 120)],
     ["search", sweep.method],
     ["program", sweep.program],
     ["code", sweep.code && sweep.code.slice(0, 12)],
     ["left", sweep.left ? `about ${duration(sweep.left)}` : null],
   ].filter(([, text]) => text);
   return el("article", { class: "sweep" },
-    el("div", { class: "name" }, el("h1", {}, sweep.name), el("span", { class: `state ${sweep.state}` }, STATE_WORDS[sweep.state] || sweep.state)),
+    el("div", { class: "name" }, el("h1", {}, sweep.name), el("span", { class: `state ${sweep.state}` }, `${STATE_WORDS[sweep.state] || sweep.state}${sweep.ordered ? ` by ${sweep.ordered}` : ""}`)),
     sweep.title && el("p", { class: "note" }, sweep.title),
     ...progressBar(sweep),
     bestOf(sweep),

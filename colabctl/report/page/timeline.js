@@ -64,7 +64,7 @@ function idleTrace(lanes, end) {
     type: "bar", orientation: "h", y: lanes.middle, base: F.workers.map((worker) => worker.start ?? 0),
     x: F.workers.map((worker) => Math.max((worker.end ?? (worker.lives ? end : worker.seen) ?? 0) - (worker.start ?? 0), 0)), width: lanes.used.map((count) => count * 0.84),
     marker: { color: style("--idle"), line: { width: 0 } }, hoverinfo: "text",
-    text: F.workers.map((worker) => `${forPlotly(worker.name)}<br>${forPlotly(worker.member)} on ${forPlotly(worker.host)}`), textposition: "none",
+    text: F.workers.map((worker) => `${forPlotly(worker.name)}<br>${forPlotly(worker.member)} on ${forPlotly(worker.host)}${worker.machine ? `<br>${forPlotly(worker.machine)}` : ""}`), textposition: "none",
   };
 }
 

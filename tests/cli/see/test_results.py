@@ -77,7 +77,7 @@ def test_a_foreign_file_is_replaced_only_by_force(project: Project, say: Say) ->
     assert (said.code, file.read_text()) == (1, "my notes\n")
     assert "notes.csv exists and does not hold results from colabctl" in said.err
     assert say("results", "loop", "-o", "notes.csv", "--force").code == 0
-    assert file.read_text().startswith("task,index,")
+    assert file.read_text().startswith("sweep,task,index,")
 
 
 @pytest.mark.usefixtures("loop")
@@ -104,11 +104,11 @@ def test_a_narrow_terminal_gets_fewer_columns_and_a_note(say: Say) -> None:
     assert titles.split() == ["task", "status", "error", "x", "y"]
     assert "t000001" in narrow.out
     assert narrow.err == (
-        "hidden to fit the terminal: member, attempt, seconds; "
+        "hidden to fit the terminal: seconds; "
         "all columns: colabctl results loop -o loop.csv\n"
     )
     piped = say("results", "loop", COLUMNS="40")
-    assert piped.out.splitlines()[0].split()[2:5] == ["attempt", "member", "seconds"]
+    assert piped.out.splitlines()[0].split() == ["task", "status", "seconds", "error", "x", "y"]
     assert piped.err == ""
 
 
@@ -116,13 +116,15 @@ def test_before_the_first_result_the_table_says_so(project: Project, say: Say) -
     project.declare("loop", LOOP)
     assert say("results", "loop").out == "no finished tasks yet\n"
     assert say("results", "loop", "--format", "json").json == []
-    assert say("results", "loop", "--format", "csv").out.startswith("task,index,status")
+    assert say("results", "loop", "--format", "csv").out.startswith("sweep,task,index,status")
 
 
 def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project: Project, say: Say
 ) -> None:
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
+    assert say("results", "loop", "--best", "1").out == "no finished tasks yet\n"
+    project.journal("loop", claim(1), failed(1, 1, "no"))
     assert say("results", "loop", "--best", "1").out == "no task is done yet\n"
     project.journal("loop", claim(0, 1), done(0, loss=1.0, n=2), failed(1, 1, "no"))
     answer = "no task reported lss; reported metrics: loss, n; did you mean loss?\n"
@@ -156,7 +158,7 @@ def test_the_reader_of_a_pipe_may_stop_early(project: Project) -> None:
     project.journal("loop", claim(*range(3000)), *(done(index, y=1.0) for index in range(3000)))
     process = project.start("results", "loop", "--format", "jsonl")
     assert process.stdout
-    assert process.stdout.readline().startswith('{"task": "t000000"')
+    assert process.stdout.readline().startswith('{"sweep": "loop", "task": "t000000"')
     process.stdout.close()
     assert process.stderr
     assert process.stderr.read() == ""

@@ -1,38 +1,20 @@
-"""Results as files: csv, json, jsonl, sqlite, parquet."""
+"""Results as files: csv, json, jsonl, markdown, sqlite, parquet."""
 
 import csv
 import io
 import json
 import math
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from colabctl.errors import UserError
-from colabctl.views.formats import FORMATS, as_text, format_of, write
-from colabctl.views.results import FIXED, Result, table
-
-
-def row(index: int = 0, **parts: Any) -> Result:
-    usual: dict[str, Any] = {
-        "task": f"t{index:06d}",
-        "index": index,
-        "params": {},
-        "metrics": {},
-        "status": "done",
-        "attempt": 1,
-        "member": "ana",
-        "worker": "ana-vm-1",
-        "seconds": 0.5,
-        "finished_at": "2026-01-01T00:00:00.000+00:00",
-    }
-    return Result(**{**usual, **parts})
-
+from colabctl.views.results.write import FORMATS, as_text, format_of
+from tests.views.results.rows import row, whole, write
 
 ROWS = [
     row(0, params={"x": 1, "name": "a"}, metrics={"y": 0.5, "ok": True}),
@@ -51,12 +33,19 @@ def read(file: Path, form: str) -> list[dict[str, Any]]:
         parquet = pytest.importorskip("pyarrow.parquet")
         rows: list[dict[str, Any]] = parquet.read_table(file).to_pylist()
         return rows
+    if form == "markdown":
+        titles, _, *lines = file.read_text(encoding="utf-8").splitlines()[2:]
+        return [dict(zip(_cells(titles), _cells(line), strict=True)) for line in lines]
     if form == "csv":
         return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline="")))
     if form == "json":
         whole: list[dict[str, Any]] = json.loads(file.read_text(), parse_constant=_refuse)
         return whole
     return [json.loads(line, parse_constant=_refuse) for line in file.read_text().splitlines()]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def _refuse(constant: str) -> None:
@@ -80,51 +69,6 @@ def test_an_empty_file_of_results_can_be_replaced(tmp_path: Path, form: str) -> 
     assert read(file, form) == []
     write(ROWS, file, form)
     assert len(read(file, form)) == 3
-
-
-def test_parameters_and_metrics_are_columns_with_their_names() -> None:
-    columns, rows = table(ROWS)
-    lines = list(rows)
-    assert columns == [*FIXED, "x", "name", "lr", "deep.a.b", "y", "ok", "list"]
-    assert lines[0][len(FIXED) :] == [1, "a", None, None, 0.5, True, None]
-    assert lines[1][-1] == "[1, 2]"
-    assert lines[2][columns.index("deep.a.b")] == 1
-
-
-def test_a_name_of_two_columns_gets_a_prefix() -> None:
-    rows = [
-        row(
-            params={"x": 1, "status": "p", "LR": 1, "a": {"b": 1}},
-            metrics={"x": 2, "lr": 2, "a.b": 2},
-        )
-    ]
-    columns, [line] = table(rows)
-    named = dict(zip(columns, line, strict=True))
-    assert (named["params.x"], named["metrics.x"]) == (1, 2)
-    assert (named["status"], named["params.status"]) == ("done", "p")
-    assert (named["params.LR"], named["metrics.lr"]) == (1, 2)
-    assert (named["params.a.b"], named["metrics.a.b"]) == (1, 2)
-
-
-names = st.text(max_size=6) | st.sampled_from(
-    ["task", "Task", "x", "X", "params.x", "metrics.x", "x_2"]
-)
-
-
-@given(
-    st.lists(
-        st.tuples(st.dictionaries(names, st.integers()), st.dictionaries(names, st.integers()))
-    )
-)
-def test_column_names_are_unique_and_no_value_is_lost(
-    values: list[tuple[dict[str, int], dict[str, int]]],
-) -> None:
-    rows = [row(n, params=params, metrics=metrics) for n, (params, metrics) in enumerate(values)]
-    columns, lines = table(rows)
-    assert len({column.casefold() for column in columns}) == len(columns)
-    for each, line in zip(rows, lines, strict=True):
-        there = sorted(value for value in line[len(FIXED) :] if value is not None)
-        assert there == sorted([*each.params.values(), *each.metrics.values()])
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -222,7 +166,7 @@ def test_the_file_extension_gives_the_format(name: str, form: str) -> None:
 
 def test_csv_is_read_back_as_it_was_written() -> None:
     rows = [row(params={"text": 'a,"b"\nc'}, metrics={"y": 0.1 + 0.2})]
-    [line] = csv.DictReader(io.StringIO("".join(as_text(rows, "csv")), newline=""))
+    [line] = csv.DictReader(io.StringIO("".join(as_text(whole(rows), "csv")), newline=""))
     assert (line["text"], float(line["y"])) == ('a,"b"\nc', 0.1 + 0.2)
 
 
