@@ -37,7 +37,9 @@ def column(values: Sequence[Any], scale: Scale = "linear") -> dict[str, Any]:
         for row, value in enumerate(values)
         if value is not MISSING and not _is_safe(value)
     }
-    numbers = [short(value) if value is not MISSING and _is_safe(value) else None for value in values]
+    numbers = [
+        short(value) if value is not MISSING and _is_safe(value) else None for value in values
+    ]
     positive = all(number > 0 for number in numbers if number is not None)
     return {"numbers": numbers, "log": scale == "log" and positive, "odd": odd}
 
@@ -91,5 +93,7 @@ def _is_safe(value: float) -> bool:
 def _order(values: Iterable[Any]) -> list[str]:
     """Return the texts of values in order: numbers by size, then the others as they appear."""
     distinct = {as_text(value): value for value in values}
-    numbers = [text for text, value in distinct.items() if _is_number(value) and value == value]
+    numbers = [
+        text for text, value in distinct.items() if _is_number(value) and not math.isnan(value)
+    ]
     return sorted(numbers, key=lambda text: float(distinct[text]))

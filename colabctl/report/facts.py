@@ -109,8 +109,14 @@ class _Sweep:
         self.division = divide(plan, sweep.tasks)
         self.indices = sample(plan, state, self.statuses, MOST // count, self.with_curves)
         self.rows = list(
-            rows(number, sweep, self.indices, statuses=self.statuses, causes=self.causes,
-                 now=self.now)  # fmt: skip
+            rows(
+                number,
+                sweep,
+                self.indices,
+                statuses=self.statuses,
+                causes=self.causes,
+                now=self.now,
+            )
         )
         self.scales, self.note = scales_if_readable(sweep)
         self.timeline: list[Span] = timeline(state, self.now)
@@ -204,9 +210,7 @@ class _Sweep:
             for writer in workers_shown(state)
         ]
 
-    def spans(
-        self, begin: float, row_of: Mapping[tuple[int, int], int]
-    ) -> list[list[Any]]:
+    def spans(self, begin: float, row_of: Mapping[tuple[int, int], int]) -> list[list[Any]]:
         """Return [position of its worker, kind, start, end, row, tasks] for each span."""
         places = {w.name: place for place, w in enumerate(workers_shown(self.sweep.ledger.state))}
         return [
@@ -262,9 +266,7 @@ def _varying(shown: Sequence[Row]) -> list[str]:
     return variation.varying()
 
 
-def _curves(
-    read: Sequence[_Sweep], row_of: Mapping[tuple[int, int], int]
-) -> list[dict[str, Any]]:
+def _curves(read: Sequence[_Sweep], row_of: Mapping[tuple[int, int], int]) -> list[dict[str, Any]]:
     """Return {"name", "lines": [{"row", "x", "y"}]} for each reported value."""
     lines: dict[str, list[dict[str, Any]]] = {}
     for each in read:

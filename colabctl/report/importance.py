@@ -108,9 +108,7 @@ class _quiet:  # noqa: N801 - a context manager
         self._logging.set_verbosity(self._before)
 
 
-def _by_ranks(
-    sweep: OpenSweep, rows: Mapping[int, Mapping[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def _by_ranks(sweep: OpenSweep, rows: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     plan, values = sweep.plan, sweep.ledger.state.columns.values
     start = 0
     for cell in plan.cells or ({"values": {}, "tasks": plan.total},):

@@ -109,7 +109,9 @@ def hostile(project: Project) -> None:
         events.append({"t": t, "event": "claim", "tasks": [[index, 1]]})
         own: dict[str, Any] = {"task": index, "attempt": 1, "seconds": 0.5}
         if index % 5 == 4:
-            error = "\x1b[31mValueError\x1b[0m: </script><script>alert(4)</script>\u2028 & {{facts}}"
+            error = (
+                "\x1b[31mValueError\x1b[0m: </script><script>alert(4)</script>\u2028 & {{facts}}"
+            )
             events.append({"t": t + 0.5, "event": "failed", **own, "error": error, "output": error})
             continue
         metrics = {name: (math.nan, math.inf, 0.25, index)[index % 4], "<i>other": "<u>text</u>"}
@@ -144,7 +146,10 @@ def _task(index: int, params: dict[str, Any], chance: random.Random) -> Iterator
         size = round(chance.uniform(2, 40), 1)
         for attempt in (1, 2):
             after = seconds * attempt / 4
-            failed = {"error": OUT_OF_MEMORY.format(size), "output": _OUTPUT.format(size)}
+            failed: dict[str, Any] = {
+                "error": OUT_OF_MEMORY.format(size),
+                "output": _OUTPUT.format(size),
+            }
             yield {"after": after, "event": "failed", "task": index, "attempt": attempt,
                    "seconds": seconds / 4, **failed}  # fmt: skip
             if attempt == 1:
@@ -153,15 +158,15 @@ def _task(index: int, params: dict[str, Any], chance: random.Random) -> Iterator
     top = 0.97 - 0.05 * (math.log10(params["lr"]) + 3) ** 2 - 0.04 * (params["dataset"] == "digits")
     top -= 0.1 * params.get("dropout", 0.0) + chance.uniform(0, 0.05)
     top += {"mlp": 0.01, "svm": -0.02, "forest": 0.0}[params["model"]]
-    reports = [
-        [step, {"accuracy": round(top * (1 - math.exp(-step / 5)) + chance.gauss(0, 0.01), 4)}]
-        for step in range(1, 21)
+    reached = [
+        round(top * (1 - math.exp(-step / 5)) + chance.gauss(0, 0.01), 4) for step in range(1, 21)
     ]
-    pruned = reports[4][1]["accuracy"] < 0.48
-    reports = reports[:5] if pruned else reports
+    pruned = reached[4] < 0.48
+    reached = reached[:5] if pruned else reached
+    reports = [[step, {"accuracy": each}] for step, each in enumerate(reached, 1)]
     yield {"after": seconds * 0.9, "event": "report", **own, "reports": reports}
     yield {"after": seconds, "event": "pruned" if pruned else "done", **own, "seconds": seconds,
-           "metrics": {"accuracy": reports[-1][1]["accuracy"], "loss": round(1 - top, 4),
+           "metrics": {"accuracy": reached[-1], "loss": round(1 - top, 4),
                        "size": chance.randint(1000, 90000)}}  # fmt: skip
 
 
