@@ -58,7 +58,10 @@ class Tab:
     def run(self, script: str) -> Any:
         """Return the value of an expression, or of a promise of it."""
         answer = self.send(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True,
+            "Runtime.evaluate",
+            expression=script,
+            returnByValue=True,
+            awaitPromise=True,
             allowUnsafeEvalBlockedByCSP=False,
         )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
