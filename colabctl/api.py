@@ -269,11 +269,11 @@ class Sweep:
         from colabctl.report.cell import framed  # noqa: PLC0415 - as above
         from colabctl.report.facts import facts  # noqa: PLC0415
         from colabctl.report.page import check_plotly, page  # noqa: PLC0415
-        from colabctl.report.write import write  # noqa: PLC0415
+        from colabctl.report.write import write_page  # noqa: PLC0415
 
         sweep = self._open()
         if file is not None:
-            write([sweep], Path(file))
+            write_page([sweep], Path(file))
             return
         check_plotly()
         sweep.ledger.refresh()

@@ -32,9 +32,13 @@ _NUMBER = "padding:1px 14px 1px 0;text-align:right;border:0;background:none"
 
 
 def framed(page: str) -> str:
-    """Return a page in a frame of its own, so that its style and scripts stay inside."""
+    """Return a page in a frame of its own, so that its style and scripts stay inside.
+
+    It is all ASCII: the digests of the page's scripts do not survive another encoding.
+    """
+    source = escape(page).encode("ascii", "xmlcharrefreplace").decode()
     return (
-        f'<iframe srcdoc="{escape(page)}" title="report of sweeps" '
+        f'<iframe srcdoc="{source}" title="report of sweeps" '
         f'style="width:100%;height:{HEIGHT}px;border:0" allow="clipboard-write"></iframe>'
     )
 

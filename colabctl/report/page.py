@@ -25,9 +25,14 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _START = "<!DOCTYPE html>\n<!-- colabctl report: "
 
 
+def has_plotly() -> bool:
+    """Whether plotly is installed."""
+    return find_spec("plotly") is not None
+
+
 def check_plotly() -> None:
     """Raise UserError if plotly is not installed."""
-    if find_spec("plotly") is None:
+    if not has_plotly():
         raise UserError(
             "a report needs plotly: pip install plotly (or install colabctl with the extra report)"
         )

@@ -20,7 +20,7 @@ class Written:
     size: int
 
 
-def write(sweeps: Sequence[OpenSweep], file: Path, *, replace: bool = False) -> Written:
+def write_page(sweeps: Sequence[OpenSweep], file: Path, *, replace: bool = False) -> Written:
     """Write the page of some sweeps, whole; read their ledgers first.
 
     Raises UserError if plotly is not installed, or if the file exists and is not a page of these

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.report.write import write
+from colabctl.report.write import write_page
 from tests.processes import Project, new_project
 from tests.report.chromium import Tab, chromium
 from tests.report.histories import bench, opened
@@ -42,7 +42,7 @@ def made() -> Made:
 
     def make(project: Project, *names: str) -> Path:
         file = project.root / f"{'-'.join(names)}.html"
-        write([opened(project, name) for name in names], file, replace=True)
+        write_page([opened(project, name) for name in names], file, replace=True)
         return file
 
     return make

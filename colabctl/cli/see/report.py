@@ -32,7 +32,7 @@ def report(
     The page needs no network. It can be sent, and opened in any browser.
     """
     from colabctl.report.page import check_plotly
-    from colabctl.report.write import write
+    from colabctl.report.write import write_page
     from colabctl.sharedfs.links import check_inside
     from colabctl.work.open_sweep import OpenSweep
 
@@ -40,7 +40,7 @@ def report(
     layout, _ = open_project(root)
     check_inside(output, layout.root)
     opened = [OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps)]
-    written = write(opened, output, replace=force)
+    written = write_page(opened, output, replace=force)
     for each in opened:
         for sentence in (*each.ledger.damage, *each.tasks.damage()):
             tell(f"note: {one_line(str(sentence))}")

@@ -104,8 +104,7 @@ def test_a_narrow_terminal_gets_fewer_columns_and_a_note(say: Say) -> None:
     assert titles.split() == ["task", "status", "error", "x", "y"]
     assert "t000001" in narrow.out
     assert narrow.err == (
-        "hidden to fit the terminal: seconds; "
-        "all columns: colabctl results loop -o loop.csv\n"
+        "hidden to fit the terminal: seconds; all columns: colabctl results loop -o loop.csv\n"
     )
     piped = say("results", "loop", COLUMNS="40")
     assert piped.out.splitlines()[0].split() == ["task", "status", "seconds", "error", "x", "y"]
