@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -243,8 +244,55 @@ class Sweep:
         sweep.ledger.refresh()
         return status(sweep.plan, sweep.ledger, sweep.tasks)
 
+    def show(self) -> None:
+        """Draw the sweep's progress in this cell of a notebook: counts, best, cells, workers.
+
+        Raises:
+            UserError: This is not a notebook.
+
+        """
+        from colabctl.report.cell import drawn  # noqa: PLC0415 - workers start sooner
+
+        _draw(drawn(self.status()), "sweep.show()", "print(sweep.status())")
+
+    def report(self, file: "str | os.PathLike[str] | None" = None) -> None:
+        """Draw the page of `colabctl report` in this cell, or write it to a file.
+
+        Args:
+            file: The file; one that is not a report of this sweep is not replaced.
+
+        Raises:
+            UserError: plotly is not installed; the file is something else or cannot be written; or
+                there is no file and this is not a notebook.
+
+        """
+        from colabctl.report.cell import framed  # noqa: PLC0415 - as above
+        from colabctl.report.facts import facts  # noqa: PLC0415
+        from colabctl.report.page import check_plotly, page  # noqa: PLC0415
+        from colabctl.report.write import write_page  # noqa: PLC0415
+
+        sweep = self._open()
+        if file is not None:
+            write_page([sweep], Path(file))
+            return
+        check_plotly()
+        sweep.ledger.refresh()
+        html = framed(page(facts([sweep], None)))
+        _draw(html, "sweep.report()", 'sweep.report("report.html")')
+
     def _open(self) -> OpenSweep:
         return OpenSweep.at(self.project.root, self.layout)
+
+
+def _draw(html: str, what: str, instead: str) -> None:
+    """Show HTML in the cell that runs; raise UserError if none does."""
+    interactive = sys.modules.get("IPython")  # a notebook has imported it
+    if interactive is None or interactive.get_ipython() is None:
+        raise UserError(f"{what} draws in a cell of a notebook; elsewhere use {instead}")
+    from IPython.display import HTML, display  # noqa: PLC0415 - notebooks only
+
+    with warnings.catch_warnings(action="ignore"):  # it advises its own IFrame, for an address
+        display(HTML(html))  # type: ignore[no-untyped-call]
 
 
 def _with_note(layout: SweepLayout) -> SweepLayout:
