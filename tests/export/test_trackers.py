@@ -60,7 +60,8 @@ def export(project: Project, to: str, *more: str) -> Any:
 
 def ask(url: str, **body: object) -> Any:
     data = json.dumps(body).encode() if body else None
-    with urllib.request.urlopen(url, data=data, timeout=60) as answer:
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -72,11 +73,11 @@ def tensorboard(folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
     command += ["--port", str(port), "--bind_all", "--load_fast", "false"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as it:
         address = f"http://127.0.0.1:{port}/data"
         try:
             while True:
-                assert it.poll() is None, it.stderr and it.stderr.read()
+                assert it.poll() is None
                 with suppress(urllib.error.URLError, ConnectionError):
                     ask(f"{address}/plugin/hparams/experiment", experimentName="")
                     break
@@ -84,7 +85,7 @@ def tensorboard(folder: Path) -> Iterator[str]:
             yield address
         finally:
             it.terminate()
-            it.communicate()
+            it.wait()
 
 
 def test_tensorboard_shows_a_session_for_each_finished_task(finished: Project) -> None:
