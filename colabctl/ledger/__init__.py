@@ -15,6 +15,7 @@ from colabctl.ledger.plan import (
 )
 from colabctl.ledger.state.attempts import Proposal, params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
+from colabctl.ledger.state.machine import Accelerator, Machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
@@ -25,10 +26,12 @@ __all__ = [
     "FORMAT",
     "OUTCOME_KINDS",
     "STATUSES",
+    "Accelerator",
     "Claim",
     "Event",
     "Kind",
     "Ledger",
+    "Machine",
     "Plan",
     "Proposal",
     "Status",

@@ -86,6 +86,10 @@ class Ledger:
         self._has_read = True
         return count
 
+    def missing(self) -> dict[str, int]:
+        """Return for each writer how many events are missing before others that have arrived."""
+        return self._journals.missing()
+
     def read_before(self) -> dict[str, tuple[int, float]]:
         """Return what was read on this machine before: see Cache.read_before."""
         return self._cache.read_before() if self._cache is not None else {}

@@ -208,6 +208,14 @@ class NumberedJournals:
         return {name: max(seen.next, *(n + 1 for n in seen.beyond), 0)
                 for name, seen in self._seen.items()}  # fmt: skip
 
+    def missing(self) -> dict[str, int]:
+        """Return for each writer how many events are missing before others that have arrived."""
+        return {
+            name: max(seen.beyond) + 1 - seen.next - len(seen.beyond)
+            for name, seen in self._seen.items()
+            if seen.beyond
+        }
+
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue at a position, if all journals that were read are still there."""
         self._check_mount()

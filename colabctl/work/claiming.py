@@ -7,17 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 from colabctl.ledger import Claim, SweepState, contested, lack, long_leases, task_name
+from colabctl.run.failure import last_lines
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
+from colabctl.work.kept_outputs import KeptOutputs
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Event, Outbox
 from colabctl.work.pacing import batch_size, between_reads, pacing_for
 from colabctl.work.pool import LoopPool, SlotPool
-from colabctl.work.recovery import save_unsent
+from colabctl.work.recovery import save_or_lose
 from colabctl.work.retries import Retries
 
 _GETTING_TO_KNOW = 20.0  # seconds after the start of a worker
@@ -61,6 +63,7 @@ class Claimer:
         self.tuner = sweep.tuner()
         self.outbox = Outbox(pacing_for(sweep.plan.consistency))
         self.tally = Tally()
+        self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
         self._retries = Retries(tell, monotonic, limits.patience)
         self._sweep = sweep
         self._identity = identity
@@ -153,6 +156,7 @@ class Claimer:
         self.ledger.add_written()
 
     def _write_only(self, *more: Event) -> None:
+        self.outputs.write()  # before the end of a task: its output is there when that is seen
         self.ledger.write([*self.outbox.take(), *more])
         self._written_at = self._monotonic()
 
@@ -336,7 +340,8 @@ class Claimer:
             "seconds": end.seconds,
         }
         if isinstance(end, Failed):
-            parts |= {"error": self._conceal(end.error), "output": self._conceal(end.output)}
+            output = self._conceal(last_lines(end.output))
+            parts |= {"error": self._conceal(end.error), "output": output}
         else:
             parts["metrics"] = concealed(end.metrics, self._conceal)
         if isinstance(end, Pruned):
@@ -347,6 +352,8 @@ class Claimer:
             self._tell_lack(task, end)
         kind = type(end).__name__.lower()
         self.outbox.add(kind, parts)
+        if end.output:
+            self.outputs.add(task, end.output)
         self.tally.count(kind)
 
     def _refuse(self, index: int, attempt: int, error: str) -> None:
@@ -383,18 +390,10 @@ class Claimer:
         held = self.ledger.state.held.get(self.ledger.name, set()) - self.outbox.closed()
         if held:
             self.outbox.add("released", {"tasks": sorted(held)})
+        self.outputs.write(force=True)
         try:
             self._write(("end", {"reason": reason}))
             self.ledger.close()
         except OSError as error:
             self.tally.unsent = True
-            self._tell(f"{describe(error)}; {self._save_unsent()}")
-
-    def _save_unsent(self) -> str:
-        try:
-            return save_unsent(self._sweep).notice
-        except OSError as error:
-            return (
-                "the last results of this worker are lost: they cannot be kept on this machine "
-                f"either ({describe(error)})"
-            )
+            self._tell(f"{describe(error)}; {save_or_lose(self._sweep)}")
