@@ -6,7 +6,7 @@ import typer
 
 from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, try_task, work
 from colabctl.cli.plain_values import Commands
-from colabctl.cli.see import failures, log, report, results, status
+from colabctl.cli.see import compare, failures, log, report, results, status
 from colabctl.cli.steer import orders
 from colabctl.version import VERSION
 
@@ -79,6 +79,7 @@ app.command(rich_help_panel="See")(failures.failures)
 app.command(rich_help_panel="See")(log.log)
 app.command(rich_help_panel="See")(results.results)
 app.command(rich_help_panel="See")(report.report)
+app.command(rich_help_panel="See")(compare.compare)
 app.command(rich_help_panel="See")(guide.guide)
 app.command(rich_help_panel="See")(doctor.doctor)
 app.command(rich_help_panel="Steer")(orders.pause)
