@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
-from colabctl.run.failure import end_of, explained, last_lines
 from colabctl.run.messages import (
     NEXT,
     Answer,
@@ -373,8 +372,10 @@ class Slot:
 
     def _explained(self, ending: str) -> tuple[str, str]:
         """Return how the process ended with what its output says of it, and that output's end."""
-        output = end_of(Path(self._settings.log), cleaner(self._settings, self._environ))
-        return explained(ending, output), last_lines(output)
+        from colabctl.run import failure  # noqa: PLC0415 - few processes die
+
+        output = failure.end_of(Path(self._settings.log), cleaner(self._settings, self._environ))
+        return failure.explained(ending, output), failure.last_lines(output)
 
     def _replace(self, process: "subprocess.Popen[bytes]") -> None:
         """Let a process end that cannot or must not run another task."""
