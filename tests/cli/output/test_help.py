@@ -97,10 +97,25 @@ def test_heavy_libraries_are_loaded_only_when_needed(project: Project, text: str
 def test_a_worker_of_functions_loads_only_what_it_needs(project: Project) -> None:
     project.write("train.py", TRAIN)
     project.declare("first", SWEEP)
-    worker = loaded(project, MAIN.format('work", "--member", "ana'))
+    options = ["work", "--root", ".", "--jobs", "1", "--max-tasks", "2", "--member", "ana"]
+    worker = loaded(project, MAIN.format('", "'.join(options)))
     rarely = {"html", "hmac", "secrets", "colabctl.run.failure", "colabctl.search", "colabctl.api"}
     assert "colabctl.work.worker" in worker
     assert worker & {"rich", "jsonschema", *rarely, *HEAVY} == set()
+
+
+def test_declaring_a_sweep_loads_no_heavy_library(project: Project) -> None:
+    project.write("train.py", TRAIN)
+    project.write("first.yaml", SWEEP)
+    loaded_modules = loaded(project, MAIN.format('sweep", "first.yaml", "--member", "ana'))
+    assert (project.root / "sweeps/first/plan.json").exists()
+    assert loaded_modules & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "1.5", "x", "", " ", "²"])
+def test_a_number_that_is_not_allowed_is_wrong_usage(say: Say, jobs: str) -> None:
+    said = say("work", "--jobs", jobs)
+    assert (said.code, "Invalid value for '--jobs'" in said.err) == (2, True), said.err
 
 
 def test_only_the_command_that_is_run_is_prepared() -> None:
