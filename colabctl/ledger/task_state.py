@@ -116,7 +116,7 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
             status, holder = "open", None
             if kind == "failed":
                 failures += 1
-                if failures > max_retries:
+                if failures > max_retries or event.is_final:
                     status, last = "failed", event
     since = held_since if holder else 0.0
     return TaskState(status, holder, since, attempts, failures, losses, last, duplicates)
