@@ -17,7 +17,8 @@ A line is a JSON object with the three parts of every event and the parts of its
     done       task, attempt, seconds, metrics,           a task was completed
                attributes
     pruned     task, attempt, seconds, metrics            a task was stopped early, on purpose
-    failed     task, attempt, seconds, error, output      an attempt failed
+    failed     task, attempt, seconds, error, output,     an attempt failed; true: no other one
+               final                                      would do better
     released   tasks: [index, ...]                        claims that end without a run
     heartbeat                                             the worker is alive
     end        reason                                     the worker writes nothing more
@@ -118,6 +119,11 @@ class Event(NamedTuple):
             error if isinstance(error, str) else "unknown",
             output if isinstance(output := body.get("output"), str) else "",
         )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a failed task fails in any other attempt too, as its parameters are damaged."""
+        return self.body.get("final") is True
 
     def is_after(self, writer: str, n: int) -> bool:
         """Whether this event's writer had read event `n` of `writer` and says so."""

@@ -14,7 +14,7 @@ from colabctl.ledger.choice import choose, choose_apart, choose_lapsed
 from colabctl.ledger.claims_log import ClaimsLog
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
-from colabctl.ledger.journal import Damage, Journals, JournalWriter
+from colabctl.ledger.journal import Journals, JournalWriter
 from colabctl.ledger.numbered import Find, NumberedJournals
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.cache import Cache
@@ -60,9 +60,14 @@ class Ledger:
         return SweepState(plan.total, plan.max_retries, plan.lease, reaches, measure)
 
     @property
-    def damage(self) -> list[Damage]:
-        """The lines that could not be read."""
-        return self._journals.damage
+    def damage(self) -> list[str]:
+        """A sentence for each writer with lines that could not be read, or that do not count."""
+        excess = [
+            f"{writer} has written {count:,} more events about single tasks than any worker does; "
+            "they do not count"
+            for writer, count in self.state.excess.count.items()
+        ]
+        return [*map(str, self._journals.damage), *excess]
 
     @property
     def name(self) -> str:

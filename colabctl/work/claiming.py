@@ -337,8 +337,10 @@ class Claimer:
         self.outbox.report(index, attempt, report.step, values)
         self.tuner.report(index, report.step, values)
 
-    def record_end(self, task: Assignment, end: Done | Pruned | Failed) -> None:
-        """Record the end of a task."""
+    def record_end(
+        self, task: Assignment, end: Done | Pruned | Failed, *, final: bool = False
+    ) -> None:
+        """Record the end of a task; it does not run again after a `final` failure."""
         latest = self.tuner.forget(task.index)
         parts: dict[str, Any] = {
             "task": task.index,
@@ -352,6 +354,8 @@ class Claimer:
             parts["metrics"] = concealed(end.metrics, self._conceal)
         if isinstance(end, Pruned):
             parts["metrics"] = {**latest, **parts["metrics"]}
+        if final:
+            parts["final"] = True
         if end.attributes:
             parts["attributes"] = concealed(end.attributes, self._conceal)
         if isinstance(end, Done) and not self._told_lack:
@@ -366,7 +370,7 @@ class Claimer:
         """Record the failure of a task that must not run, because its parameters are damaged."""
         name = task_name(index)
         task = Assignment(self._sweep.plan.sweep, name, index, attempt, {}, folder="")
-        self.record_end(task, Failed(index, 0.0, error=error, output=""))
+        self.record_end(task, Failed(index, 0.0, error=error, output=""), final=True)
         self.tally.refused += 1
         self._tell(f"{name} failed (attempt {attempt}): {error}")
 

@@ -44,6 +44,7 @@ def take(state: SweepState) -> Snapshot:
         "beyond_target": orders.beyond_target,
         "latest": state.latest,
         "reached": sorted(state.reached),
+        "excess": state.excess.count,
     }
     return Snapshot(facts, parts)
 
@@ -78,6 +79,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.orders.changed()
     state.latest = facts["latest"]
     state.reached = set(facts["reached"])
+    state.excess.count.update(facts["excess"])
     state.rebuild()
 
 

@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
-from colabctl.run.failure import explained, last_lines
 from colabctl.run.messages import (
     NEXT,
     Answer,
@@ -280,8 +279,10 @@ class Slot:
         if isinstance(first, Ready | Broken):
             return first
         ended = how_it_ended(process.wait(), self._killed_before)
+        from colabctl.run import failure  # noqa: PLC0415 - few processes die
+
         why, output = self._explained(f"the process {ended} while loading it")
-        return Broken(why, last_lines(output))
+        return Broken(why, failure.last_lines(output))
 
     def _hand_out(self) -> None:
         """Send the process some tasks, and handle its messages until all of them have ended."""
@@ -381,8 +382,10 @@ class Slot:
 
     def _explained(self, ending: str) -> tuple[str, str]:
         """Return how the process ended with what its output says of it, and that output."""
+        from colabctl.run import failure  # noqa: PLC0415 - few processes die
+
         output = output_of(Path(self._settings.log), cleaner(self._settings, self._environ))
-        return explained(ending, output), output
+        return failure.explained(ending, output), output
 
     def _replace(self, process: "subprocess.Popen[bytes]") -> None:
         """Let a process end that cannot or must not run another task."""
