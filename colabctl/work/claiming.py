@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState, contested, lack, long_leases, task_name
+from colabctl.ledger import Claim, SweepState, contested, lack, long_leases, others_share, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
@@ -120,8 +120,10 @@ class Claimer:
     def _refresh_interval(self) -> float:
         """Return the seconds between two reads; at first, a worker does not know the others."""
         seconds = self._pacing.refresh if self._pool.tasks else self._idle_poll
-        is_new = self._monotonic() < self._began_at + _GETTING_TO_KNOW
-        return min(seconds, self._pacing.first_refresh) if is_new else seconds
+        return min(seconds, self._pacing.first_refresh) if self._is_new() else seconds
+
+    def _is_new(self) -> bool:
+        return self._monotonic() < self._began_at + _GETTING_TO_KNOW
 
     def write(self) -> None:
         """Write all events now; `ledger.add_written` then adds them to the state."""
@@ -142,7 +144,10 @@ class Claimer:
             self._sync_fault = None
             raise fault
         waited = self._monotonic() - self._written_at
-        due = self.outbox and (not self._pool.tasks or waited >= self.outbox.patience())
+        patience = self.outbox.patience()
+        if self._pacing.flush and self._is_new():
+            patience = min(patience, self._pacing.news)
+        due = self.outbox and (not self._pool.tasks or waited >= patience)
         if self.ledger.silent_for() >= self._identity.heartbeat:
             self._write(("heartbeat", {}))
         elif due or writer.due:  # lines are due in the writer after a fault
@@ -153,7 +158,7 @@ class Claimer:
         self.ledger.add_written()
 
     def _write_only(self, *more: Event) -> None:
-        self.ledger.write([*self.outbox.take(), *more])
+        self.ledger.write([*self.outbox.take(), *self.ledger.news(), *more])
         self._written_at = self._monotonic()
 
     def should_end(self) -> bool:
@@ -241,6 +246,7 @@ class Claimer:
         pace = self._pool.pace() if self.tally.done else None
         # Its own slots count even if its lease has lapsed, as after the machine slept.
         others = sum(worker.jobs for worker in state.live_workers(now) if worker.name != me.name)
+        others += len(self.ledger.newcomers())
         batch = batch_size(pace, state.claimable(now), others + me.jobs, self._pacing.batch)
         if self._limits.until is not None and pace:
             batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
@@ -282,8 +288,12 @@ class Claimer:
             self._idle_poll = min(2 * self._idle_poll, self._pacing.idle_poll)
         self._drop_lost_claims()
         if self._sweep.plan.consistency == "eventual":
-            rivals = (self.ledger.state, self._pool.tasks, self._identity.name)
-            self._pool.postpone(contested(*rivals, self.ledger.clock.now()))
+            tasks = (self.ledger.state, self._pool.tasks, self._identity.name)
+            unsure = contested(*tasks, self.ledger.clock.now())
+            if self._is_new():
+                newcomers = self.ledger.newcomers()
+                unsure |= others_share(*tasks, self.ledger.clock.now(), newcomers)
+            self._pool.postpone(unsure)
         if not self._pool.tasks and not self._settling:
             self._tell_long_leases()
         self.release(self._pool.take_back_surplus(self._pacing.batch))

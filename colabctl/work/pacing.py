@@ -19,6 +19,7 @@ class Pacing:
     Attributes:
         flush: How long an outcome may wait to be written with others; 0 if it is in the journal
             before the next task starts.
+        news: The same, if there are names of other workers to write with it.
         report: How long intermediate values may wait, if there is nothing else to write.
         refresh: Between two reads of others' events while tasks run.
         first_refresh: The same while a worker is new.
@@ -29,6 +30,7 @@ class Pacing:
     """
 
     flush: float
+    news: float
     report: float
     refresh: float
     first_refresh: float
@@ -43,11 +45,11 @@ class Pacing:
 # so a worker writes less often than every two seconds.
 _PACINGS = {
     "coherent": Pacing(
-        flush=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,
+        flush=0.0, news=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,
         batch=1.0, claim_ahead=0.03,
     ),
     "eventual": Pacing(
-        flush=4.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,
+        flush=4.0, news=2.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,
         batch=10.0, claim_ahead=0.5,
     ),
 }  # fmt: skip

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -116,6 +117,10 @@ class Session:
 
     def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
         self.check(sweep.plan)  # it may have been declared again since `_open`
+        identity = new_identity(sweep.plan, self.config, self.member, self.jobs)
+        if sweep.plan.kind != "loop":
+            with suppress(OSError):  # claiming meets the same fault, and reports it
+                sweep.ledger.announce(identity.name)
         files = self._fetch(sweep)
         if files is None:
             return Tally(ending="interrupted")
@@ -136,7 +141,7 @@ class Session:
 
             worker = Worker(
                 sweep,
-                new_identity(sweep.plan, self.config, self.member, self.jobs),
+                identity,
                 limits,
                 make_slots,
                 tell=self.tell,

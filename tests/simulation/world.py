@@ -57,6 +57,7 @@ class World:
         self.total = total
         self.machines = machines
         self.files: list[File] = []
+        self.writers: dict[str, tuple[int, Arrival]] = {}  # machine and folder of each
         self._delays = delays
         self._rng = rng
 
@@ -109,6 +110,7 @@ class Store:
         """Write a file."""
         if not self._folders:
             self._folders = [self._world.draw(self._machine) for _ in range(FOLDERS)]
+            self._world.writers[self._writer] = (self._machine, self._folders[0])
         self._world.publish(self._machine, self._writer, lines, self._folders)
         return len(lines)
 
@@ -136,8 +138,12 @@ class View:
         return {}
 
     def counts(self) -> dict[str, int]:
-        """Return nothing, as `position` does."""
-        return {}
+        """Return the writers whose folder has arrived; how much was read does not matter."""
+        return {
+            writer: 0
+            for writer, (machine, folder) in self._world.writers.items()
+            if machine != self._machine and folder[self._machine] <= self._world.now
+        }
 
     def resume(self, position: dict[str, Any]) -> bool:
         """Return False, as for journals that do not fit."""
