@@ -144,10 +144,7 @@ class Claimer:
             self._sync_fault = None
             raise fault
         waited = self._monotonic() - self._written_at
-        patience = self.outbox.patience()
-        if self._pacing.flush and self._is_new():
-            patience = min(patience, self._pacing.news)
-        due = self.outbox and (not self._pool.tasks or waited >= patience)
+        due = self.outbox and (not self._pool.tasks or waited >= self.outbox.patience())
         if self.ledger.silent_for() >= self._identity.heartbeat:
             self._write(("heartbeat", {}))
         elif due or writer.due:  # lines are due in the writer after a fault
@@ -247,7 +244,8 @@ class Claimer:
         # Its own slots count even if its lease has lapsed, as after the machine slept.
         others = sum(worker.jobs for worker in state.live_workers(now) if worker.name != me.name)
         others += len(self.ledger.newcomers())
-        batch = batch_size(pace, state.claimable(now), others + me.jobs, self._pacing.batch)
+        seconds = self._pacing.first_batch if self._is_new() else self._pacing.batch
+        batch = batch_size(pace, state.claimable(now), others + me.jobs, seconds)
         if self._limits.until is not None and pace:
             batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
         return min(slots * batch, self._claims_left)

@@ -19,24 +19,24 @@ class Pacing:
     Attributes:
         flush: How long an outcome may wait to be written with others; 0 if it is in the journal
             before the next task starts.
-        news: The same, if there are names of other workers to write with it.
         report: How long intermediate values may wait, if there is nothing else to write.
         refresh: Between two reads of others' events while tasks run.
         first_refresh: The same while a worker is new.
         busy_poll: Between two looks for a task to claim, as long as new events arrive.
         idle_poll: The same after a while without new events.
         batch: Work that one slot claims at a time, if tasks are shorter than that.
+        first_batch: The same while a worker is new, and may not know who else works.
         claim_ahead: How long before a slot is idle to claim more for it.
     """
 
     flush: float
-    news: float
     report: float
     refresh: float
     first_refresh: float
     busy_poll: float
     idle_poll: float
     batch: float
+    first_batch: float
     claim_ahead: float
 
 
@@ -45,12 +45,12 @@ class Pacing:
 # so a worker writes less often than every two seconds.
 _PACINGS = {
     "coherent": Pacing(
-        flush=0.0, news=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,
-        batch=1.0, claim_ahead=0.03,
+        flush=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,
+        batch=1.0, first_batch=1.0, claim_ahead=0.03,
     ),
     "eventual": Pacing(
-        flush=4.0, news=2.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,
-        batch=10.0, claim_ahead=0.5,
+        flush=4.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,
+        batch=10.0, first_batch=2.0, claim_ahead=0.5,
     ),
 }  # fmt: skip
 

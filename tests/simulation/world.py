@@ -11,7 +11,7 @@ from colabctl.ledger.journal import Damage, Read
 from tests.drive import delays
 
 START = 1.7e9  # wall clock at the beginning
-FOLDERS = 2  # that a writer makes for its first file: its own, and one in it
+PREPARING = 0.8  # seconds from the announcement of a worker until its first task can begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class World:
         self.files: list[File] = []
         self.writers: dict[str, tuple[int, Arrival]] = {}  # machine and folder of each
         self._delays = delays
-        self._rng = rng
+        self.rng = rng
 
     def publish(
         self, machine: int, writer: str, lines: bytes, folders: Sequence[Arrival]
@@ -70,18 +70,23 @@ class World:
             (check(body, writer, self.total), line)
             for line, body in zip(split, parse(split), strict=True)
         ]
-        own = self.draw(machine)
-        uploaded = self.now + (min(own.values(), default=self.now) - self.now) * self._rng.random()
+        own = self.draw(machine, self.now)
+        uploaded = self.now + (min(own.values(), default=self.now) - self.now) * self.rng.random()
         file = File(machine, events, uploaded)
         file.arrival = {
             other: max(at, *(folder[other] for folder in folders)) for other, at in own.items()
         }
         self.files.append(file)
 
-    def draw(self, machine: int) -> Arrival:
-        """Return when an object that a machine makes now arrives on each other machine."""
+    def announce(self, machine: int, writer: str, at: float) -> Arrival:
+        """Add the folder of a writer, made at a given time."""
+        _, folder = self.writers[writer] = machine, self.draw(machine, at)
+        return folder
+
+    def draw(self, machine: int, at: float) -> Arrival:
+        """Return when an object that a machine makes arrives on each other machine."""
         return {
-            other: self.now + self._delays.draw(self._rng)
+            other: at + self._delays.draw(self.rng)
             for other in range(self.machines)
             if other != machine
         }
@@ -109,8 +114,10 @@ class Store:
     def write(self, lines: bytes) -> int:
         """Write a file."""
         if not self._folders:
-            self._folders = [self._world.draw(self._machine) for _ in range(FOLDERS)]
-            self._world.writers[self._writer] = (self._machine, self._folders[0])
+            machine, now = self._machine, self._world.now
+            known = self._world.writers.get(self._writer)
+            own = known[1] if known else self._world.announce(machine, self._writer, now)
+            self._folders = [own, self._world.draw(machine, now)]  # the second is in the first
         self._world.publish(self._machine, self._writer, lines, self._folders)
         return len(lines)
 
