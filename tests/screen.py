@@ -11,6 +11,7 @@ import termios
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Self
 
 import pyte
 
@@ -45,7 +46,7 @@ class Screen:
         )
         os.close(theirs)
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -84,7 +85,7 @@ class Screen:
         return self._process.wait(PATIENCE)
 
     def type(self, keys: str) -> None:
-        """Press keys: \\x03 is Ctrl-C."""
+        """Press keys; the character 3 is Ctrl-C."""
         os.write(self._terminal, keys.encode())
 
     def resize(self, columns: int, rows: int) -> None:

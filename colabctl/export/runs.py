@@ -46,7 +46,7 @@ def runs(plan: Plan, state: SweepState, tasks: TaskFiles) -> Iterator[Run]:
             index += 1
 
 
-def _run(plan: Plan, state: SweepState, index: int, cell: int, params: dict[str, Any]) -> Run:
+def _run(plan: Plan, state: SweepState, index: int, cell: int, params: Mapping[str, Any]) -> Run:
     task = state.tasks[index]
     event, outcome = task.event, task.outcome
     # A task that lost its worker every time has no event that ended it.
@@ -60,7 +60,7 @@ def _run(plan: Plan, state: SweepState, index: int, cell: int, params: dict[str,
         "worker": event.writer if event else None,
         "attempt": outcome.attempt,
         "error": outcome.error or None,
-        **{name: value for name, value in (metrics | attributes).items() if name not in numbers},
+        **{name: value for name, value in {**metrics, **attributes}.items() if name not in numbers},
     }
     return Run(
         name=task_name(index),

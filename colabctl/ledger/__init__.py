@@ -1,6 +1,6 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
-from colabctl.ledger.choice import contested
+from colabctl.ledger.choice import contested, others_share
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
 from colabctl.ledger.plan import (
@@ -52,6 +52,7 @@ __all__ = [
     "meant",
     "open_journals",
     "open_ledger",
+    "others_share",
     "params_of",
     "program_of",
     "proposal_of",

@@ -270,6 +270,8 @@ def check(body: Any, writer: str, total: int) -> Event:
         _check_index(body.get("task"), total)
         if type(body.get("host")) is not str:
             raise ValueError("host is not text")
+    elif kind == "heartbeat":
+        _check_names(body.get("workers", []))
     elif kind not in KINDS:
         raise ValueError(f"unknown event {kind!r:.40}")
     if "after" in body:
@@ -377,6 +379,11 @@ def _check_depth(value: Any, left: int) -> None:
             raise ValueError("nested too deep")
         for part in value.values() if type(value) is dict else value:
             _check_depth(part, left - 1)
+
+
+def _check_names(names: Any) -> None:
+    if type(names) is not list or any(type(name) is not str for name in names):
+        raise ValueError("workers are not a list of names")
 
 
 def _check_start(body: dict[str, Any]) -> None:

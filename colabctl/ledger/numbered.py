@@ -193,8 +193,17 @@ class NumberedJournals:
 
     def create(self, name: str, position: int = 0) -> NumberedStore:
         """Return the store of a new journal, or of one that continues at `position`."""
-        folder = next((each for each in self._folders if each.is_dir()), self.folder)
-        return NumberedStore(folder / name, self._check_mount, position)
+        return NumberedStore(self._home / name, self._check_mount, position)
+
+    def announce(self, name: str) -> None:
+        """Create the folder of a new journal, whose first file follows."""
+        self._check_mount()
+        make_folder(self._home / name, follow=False)
+
+    @property
+    def _home(self) -> Path:
+        """The folder for new journals."""
+        return next((each for each in self._folders if each.is_dir()), self.folder)
 
     def position(self) -> dict[str, Any]:
         """Return how far the journals have been read, as values for JSON."""

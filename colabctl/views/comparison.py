@@ -81,7 +81,7 @@ class Best:
 
     task: str
     value: float
-    params: dict[str, Any]
+    params: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ def _files(first: Mapping[str, bytes], second: Mapping[str, bytes]) -> Iterator[
 def _diff(before: bytes, after: bytes) -> list[str]:
     if max(len(before), len(after)) > _LARGEST_TEXT or b"\0" in before + after:
         return []
-    texts = [data.decode(errors="backslashreplace").splitlines() for data in (before, after)]
-    lines = difflib.unified_diff(*texts, lineterm="")
+    old, new = (data.decode(errors="backslashreplace").splitlines() for data in (before, after))
+    lines = difflib.unified_diff(old, new, lineterm="")
     return list(lines)[2:]
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState, contested, lack, task_name
+from colabctl.ledger import Claim, SweepState, contested, lack, others_share, task_name
 from colabctl.run.failure import last_lines
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
@@ -137,8 +137,10 @@ class Claimer:
     def _refresh_interval(self) -> float:
         """Return the seconds between two reads; at first, a worker does not know the others."""
         seconds = self._pacing.refresh if self._pool.tasks else self._idle_poll
-        is_new = self._monotonic() < self._began_at + _GETTING_TO_KNOW
-        return min(seconds, self._pacing.first_refresh) if is_new else seconds
+        return min(seconds, self._pacing.first_refresh) if self._is_new() else seconds
+
+    def _is_new(self) -> bool:
+        return self._monotonic() < self._began_at + _GETTING_TO_KNOW
 
     def write(self) -> None:
         """Write all events now; `ledger.add_written` then adds them to the state."""
@@ -171,7 +173,7 @@ class Claimer:
 
     def _write_only(self, *more: Event) -> None:
         self.outputs.write()  # before the end of a task: its output is there when that is seen
-        self.ledger.write([*self.outbox.take(), *more])
+        self.ledger.write([*self.outbox.take(), *self.ledger.news(), *more])
         self._written_at = self._monotonic()
 
     def should_end(self) -> bool:
@@ -259,7 +261,9 @@ class Claimer:
         pace = self._pool.pace() if "done" in self.tally.ends.values() else None
         # Its own slots count even if its lease has lapsed, as after the machine slept.
         others = sum(worker.jobs for worker in state.live_workers(now) if worker.name != me.name)
-        batch = batch_size(pace, state.claimable(now), others + me.jobs, self._pacing.batch)
+        others += len(self.ledger.newcomers())
+        seconds = self._pacing.first_batch if self._is_new() else self._pacing.batch
+        batch = batch_size(pace, state.claimable(now), others + me.jobs, seconds)
         if self._limits.until is not None and pace:
             batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
         return min(slots * batch, self._claims_left)
@@ -300,8 +304,12 @@ class Claimer:
             self._idle_poll = min(2 * self._idle_poll, self._pacing.idle_poll)
         self._drop_lost_claims()
         if self._sweep.plan.consistency == "eventual":
-            rivals = (self.ledger.state, self._pool.tasks, self._identity.name)
-            self._pool.postpone(contested(*rivals, self.ledger.clock.now()))
+            tasks = (self.ledger.state, self._pool.tasks, self._identity.name)
+            unsure = contested(*tasks, self.ledger.clock.now())
+            if self._is_new():
+                newcomers = self.ledger.newcomers()
+                unsure |= others_share(*tasks, self.ledger.clock.now(), newcomers)
+            self._pool.postpone(unsure)
         self.release(self._pool.take_back_surplus(self._pacing.batch))
 
     def _give_up_claims(self, indices: Iterable[int]) -> None:

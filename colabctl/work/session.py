@@ -5,6 +5,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -151,6 +152,10 @@ class Session:
         self, sweep: OpenSweep, tell: Callable[[str], None], *, ran: int, wait: bool
     ) -> Tally:
         self.check(sweep.plan)  # it may have been declared again since `_open`
+        identity = new_identity(sweep.plan, self.config, self.member, self.jobs)
+        if sweep.plan.kind != "loop":
+            with suppress(OSError):  # claiming meets the same fault, and reports it
+                sweep.ledger.announce(identity.name)
         files = self._fetch(sweep)
         if files is None:
             return Tally(ending="interrupted")
@@ -180,7 +185,7 @@ class Session:
 
             worker = Worker(
                 sweep,
-                new_identity(sweep.plan, self.config, self.member, self.jobs),
+                identity,
                 limits,
                 make_slots,
                 tell=tell,

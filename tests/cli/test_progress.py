@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.processes import COMMAND, Project, clean, end, until
+from tests.processes import COMMAND, Project, clean, end
 from tests.screen import Screen
 
 SWEEP = """
@@ -91,7 +91,9 @@ def test_a_block_is_no_higher_than_the_terminal(project: Project) -> None:
     declare(project, ", ".join(map(str, range(14))))
     with Screen(project, "work", "first", "-j", "12", rows=8) as screen:
         screen.until(
-            lambda text: re.search(r"^ 1  t0+\d+ .*^and \d more slots$", text, re.M | re.S)
+            lambda text: re.search(
+                r"^ 1  t0+\d+ .*^and \d more slots$", text, re.MULTILINE | re.DOTALL
+            )
         )
         assert len(screen.lines) <= 8
 

@@ -98,7 +98,9 @@ LOOP = notebook(
 def test_a_loop_heeds_max_tasks_and_the_rest_is_free(project: Project) -> None:
     project.declare("main", SWEEP, LOOP)
     worked = project.run("work", "main", "--max-tasks", "2")
-    assert worked.err.endswith("ran 2 tasks: 2 done, 0 failed; reached --max-tasks; next: colabctl work main\n")
+    assert worked.err.endswith(
+        "ran 2 tasks: 2 done, 0 failed; reached --max-tasks; next: colabctl work main\n"
+    )
     assert project.status("main")["pending"] == 4
 
 
@@ -109,7 +111,10 @@ def test_a_loop_ends_at_max_time_and_gives_back_what_it_holds(project: Project) 
     )
     project.declare("main", SWEEP, endless)
     worked = project.run("work", "main", "--max-time", "3s")
-    assert "ran 0 tasks: 0 done, 0 failed; reached --max-time; next: colabctl work main\n" in worked.err
+    assert (
+        "ran 0 tasks: 0 done, 0 failed; reached --max-time; next: colabctl work main\n"
+        in worked.err
+    )
     assert project.status("main")["pending"] == 6
 
 
