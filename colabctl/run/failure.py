@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from colabctl.run.frames import leave_out_ours, without_our_frames
-from colabctl.run.output import output_of
+from colabctl.run.output import output_of, shortened
 from colabctl.run.reasons import is_passed_on, last_line, one_line, reason, with_place
 
 TAIL_LINES = 40
+_TAIL_LENGTH = 16_000  # characters
 
 
 class TaskError(Exception):
@@ -57,7 +58,7 @@ def describe(
         output = f"{output}\n{conceal(traceback_of(error))}".strip()
         if is_passed_on(traceback.format_exception_only(error)[0]):
             line = reason(output) or line
-    return _with_fix(line), output
+    return _with_fix(line), shortened(output)
 
 
 def _with_fix(line: str) -> str:
@@ -76,8 +77,8 @@ def explained(ending: str, output: str) -> str:
 
 
 def last_lines(output: str) -> str:
-    """Return the last 40 lines of an output."""
-    return "\n".join(output.split("\n")[-TAIL_LINES:])
+    """Return the last 40 lines of an output, of very long lines the last 16,000 characters."""
+    return "\n".join(output.split("\n")[-TAIL_LINES:])[-_TAIL_LENGTH:]
 
 
 def traceback_of(error: BaseException) -> str:

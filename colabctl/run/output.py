@@ -31,9 +31,9 @@ def output_of(log: Path, conceal: Callable[[str], str] = str) -> str:
         with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             if size <= _WHOLE:
-                return _shortened(_clean(_read(file, 0, size), conceal))
-            head = _clean(_read(file, 0, _READ_HEAD), conceal)[:-_MARGIN]
-            tail = _clean(_read(file, size - _READ_TAIL, _READ_TAIL), conceal)[_MARGIN:]
+                return shortened(_tidy(conceal(_read(file, 0, size))))
+            head = _tidy(conceal(_read(file, 0, _READ_HEAD))[:-_MARGIN])
+            tail = _tidy(conceal(_read(file, size - _READ_TAIL, _READ_TAIL))[_MARGIN:])
     except OSError:
         return ""
     return _joined(_first(head), _last(tail), size)
@@ -41,12 +41,11 @@ def output_of(log: Path, conceal: Callable[[str], str] = str) -> str:
 
 def _read(file: BinaryIO, start: int, length: int) -> str:
     file.seek(start)
-    return file.read(length).decode(errors="replace")
+    return without_escapes(file.read(length).decode(errors="replace"))
 
 
-def _clean(text: str, conceal: Callable[[str], str]) -> str:
-    text = without_our_frames(conceal(without_escapes(text)))
-    return apply_carriage_returns(text.rstrip())
+def _tidy(text: str) -> str:
+    return apply_carriage_returns(without_our_frames(text.rstrip()))
 
 
 def without_escapes(text: str) -> str:
@@ -54,7 +53,8 @@ def without_escapes(text: str) -> str:
     return _ESCAPES.sub("", text) if "\x1b" in text else text
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a text with its middle left out if it is long, as `output_of` does."""
     if len(text) <= _HEAD + _TAIL:
         return text
     return _joined(_first(text), _last(text), len(text.encode(errors="replace")))

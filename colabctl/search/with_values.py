@@ -16,29 +16,29 @@ from colabctl.yamlfile.problems import shown
 _MOST_SHOWN = 10  # names or values in a message
 
 
-def with_values(expansion: Expansion, given: Mapping[str, Any]) -> Values:
-    """Return the parameters of a task that has the values `given`, by name.
+def with_values(expansion: Expansion, values: Mapping[str, Any]) -> Values:
+    """Return the parameters of a task that has the `values`, by name.
 
     The others are those of the first trial of the first cell in which these values are possible. A
     parameter inside a map is called `outer.inner`. Raises UserError for a name that is not a
     parameter there, and for a value that the parameter cannot have.
     """
     names = {name for cell in expansion.cells for name in _names(cell.space)}
-    for name in given:
+    for name in values:
         if name not in names:
             near = nearest(name, names)
             hint = f"did you mean {near}? " if near else ""
             listed = ", ".join(sorted(names)[:_MOST_SHOWN])
             raise UserError(f"{name!r:.60} is not a parameter; {hint}the parameters are {listed}")
-    _check_cells(expansion, given)
+    _check_cells(expansion, values)
     errors: list[UserError] = []
     for cell in expansion.cells:
         if any(
-            grid_key(given.get(name, own)) != grid_key(own) for name, own in cell.values.items()
+            grid_key(values.get(name, own)) != grid_key(own) for name, own in cell.values.items()
         ):
             continue
         try:
-            space = _fixed(cell.space, given)
+            space = _fixed(cell.space, values)
         except UserError as error:
             errors.append(error)
             continue
@@ -54,24 +54,24 @@ def with_values(expansion: Expansion, given: Mapping[str, Any]) -> Values:
     raise max(errors, key=lambda error: " cannot be " in str(error))
 
 
-def _check_cells(expansion: Expansion, given: Mapping[str, Any]) -> None:
+def _check_cells(expansion: Expansion, values: Mapping[str, Any]) -> None:
     """Raise UserError for a value of a `foreach` parameter that no cell has."""
-    for name, value in given.items():
-        values = [cell.values[name] for cell in expansion.cells if name in cell.values]
-        if values and not any(grid_key(each) == grid_key(value) for each in values):
-            raise _out_of_space(name, value, _listed(list(dict.fromkeys(map(shown, values)))))
+    for name, value in values.items():
+        cells = [cell.values[name] for cell in expansion.cells if name in cell.values]
+        if cells and not any(grid_key(each) == grid_key(value) for each in cells):
+            raise _out_of_space(name, value, _listed(list(dict.fromkeys(map(shown, cells)))))
 
 
 def _names(space: Space) -> Iterator[str]:
     return (".".join(path) for path, _ in space.walk())
 
 
-def _fixed(space: Space, given: Mapping[str, Any], above: str = "") -> Space:
+def _fixed(space: Space, values: Mapping[str, Any], above: str = "") -> Space:
     """Return a space in which parameters have the values given.
 
     A choice that is not given has the first branch that has a parameter that is given.
     """
-    left = {name.removeprefix(above): value for name, value in given.items()}
+    left = {name.removeprefix(above): value for name, value in values.items()}
     while choice := next(
         (c for c in space.choices if c.name in left or c.below & left.keys()), None
     ):
@@ -86,14 +86,14 @@ def _fixed(space: Space, given: Mapping[str, Any], above: str = "") -> Space:
         space = branches[value]
     parameters = [_with_value(each, left, above) for each in space.parameters]
     for name in left:
-        others = ", ".join(f"{key}={value}" for key, value in given.items() if key != above + name)
+        others = ", ".join(f"{key}={value}" for key, value in values.items() if key != above + name)
         raise UserError(f"{above}{name} is not a parameter with {others or 'the others'}")
     return Space.of(parameters)
 
 
-def _first_choice(space: Space, given: Mapping[str, Any]) -> Choice | None:
+def _first_choice(space: Space, values: Mapping[str, Any]) -> Choice | None:
     """Return the first choice that is given, or that decides whether a given parameter exists."""
-    names = given.keys()
+    names = values.keys()
     return next((each for each in space.choices if {each.name, *each.below} & names), None)
 
 

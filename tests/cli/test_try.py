@@ -101,7 +101,7 @@ sys.exit(task.params["x"] - 1)
 
 def test_a_notebook_is_tried(project: Project) -> None:
     work = "import colabctl\nprint('with', x)\nopen('gone.csv') if x == 2 else colabctl.task().done(y=x)"
-    cells = [
+    cells: list[object] = [
         {"cell_type": "code", "id": name, "metadata": {"tags": tags}, "source": source,
          "outputs": [], "execution_count": None}
         for name, tags, source in (("one", ["parameters"], "x = 1"), ("two", [], work))
@@ -190,8 +190,8 @@ def test_ctrl_c_ends_the_task(project: Project, program: str) -> None:
     text = """
 import time
 def train(params=None, task=None):
-    print("started", flush=True)
     try:
+        print("started", flush=True)
         time.sleep(100)
     finally:
         print("cleaned up", flush=True)

@@ -67,6 +67,13 @@ def test_a_progress_bar_takes_one_line(log: Path) -> None:
     assert output_of(log) == f"start\n999%|{'█' * 50}\nend"
 
 
+def test_of_a_progress_bar_that_is_long_the_last_state_is_kept(log: Path) -> None:
+    log.write_text("start\n" + "".join(f"\r{n / 1000:.1f}%|{'#' * 50}" for n in range(100_000)))
+    head, _, tail = output_of(log).partition("\n[")
+    assert head == "start"
+    assert tail.endswith(f"left out]\n100.0%|{'#' * 50}")
+
+
 @pytest.mark.parametrize("before", range(0, 64_000, 3001))
 def test_no_part_of_a_secret_is_left_where_an_output_is_cut(log: Path, before: int) -> None:
     line = f"{SECRET}{'y' * 10}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from colabctl import signals
 from colabctl.errors import UserError
-from colabctl.run.failure import TAIL_LINES, headline, traceback_of
+from colabctl.run.failure import headline, traceback_of
 from colabctl.run.messages import Done, Failed, Pruned, Report
 from colabctl.task import Assignment, Task
 from colabctl.work.claiming import Claimer
@@ -88,8 +88,7 @@ class Run:
             )
 
     def _fail(self, error: str, output: Iterable[str]) -> None:
-        lines = self._worker.conceal("".join(output)).splitlines()
-        self._end(Failed, error=error, output="\n".join(lines[-TAIL_LINES:]))
+        self._end(Failed, error=error, output=self._worker.conceal("".join(output)).rstrip())
 
     def _end(self, kind: type[Done | Pruned | Failed], **parts: Any) -> None:
         with self._worker.lock:
