@@ -34,7 +34,7 @@ Member = Annotated[
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Replace a file even if colabctl did not write it.")
+    bool, typer.Option("--force", help="Replace a file, whatever it holds.")
 ]
 
 

@@ -108,10 +108,10 @@ def content(view: View, plan: Plan, state: SweepState, results: Results, names: 
 
 
 def _whole_table(view: View, rows: Results, names: Names) -> Table:
-    kept: Collection[Result] = list(rows) if len(rows) <= _KEPT else rows
-    for row in kept:
+    whole: Collection[Result] = list(rows) if len(rows) <= _KEPT else rows
+    for row in whole:
         names.add(row)
-    return table(kept, _columns(view, kept, names))
+    return table(whole, _columns(view, whole, names))
 
 
 def _columns(view: View, rows: Collection[Result], names: Names) -> list[Column]:

@@ -392,3 +392,40 @@ def test_names_of_columns_that_clash_have_a_prefix(project: Project, say: Say) -
     assert answer.out == (
         "status,params.status,metrics.status,metrics.sweep,params.folder,v a\ndone,2,6,x,a,3\n"
     )
+
+
+@pytest.mark.usefixtures("space")
+def test_what_finished_tasks_reported_is_a_table_of_its_own(project: Project, say: Say) -> None:
+    report = {"event": "report", "task": 0, "attempt": 1}
+    project.declare("curves", LOOP)
+    project.journal(
+        "curves",
+        claim(0, 1),
+        {
+            **report,
+            "reports": [[1, {"y": 0.5, "deep": {"a": 2}, "text": "no"}], [2, {"y": 10**400}]],
+        },
+        {**report, "task": 1, "reports": [[1, {"y": 3}]]},
+        done(0, y=1.0),
+    )
+    assert say("results", "curves", "-o", "all.sqlite").code == 0
+    with closing(sqlite3.connect(project.root / "all.sqlite")) as database:
+        rows = database.execute("SELECT task, step, metric, value FROM reports").fetchall()
+    assert rows == [
+        ("t000000", 1, "y", 0.5), ("t000000", 1, "deep.a", 2), ("t000000", 2, "y", float("inf")),
+    ]  # fmt: skip
+
+
+def test_later_attempts_are_shown_where_there_are_any(project: Project, say: Say) -> None:
+    project.declare("again", LOOP.replace("max_retries: 0", "max_retries: 1"))
+    second = {"event": "claim", "tasks": [[0, 2]]}
+    project.journal(
+        "again",
+        claim(0, 1),
+        failed(0, 1, "no"),
+        done(1, y=1),
+        second,
+        {**done(0, y=2), "attempt": 2},
+    )
+    titles = say("results", "again").out.splitlines()[0].split()
+    assert titles == ["task", "attempt", "seconds", "x", "y"]
