@@ -31,7 +31,7 @@ from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import check_name, safe_name
 from colabctl.sweeps import check_links, every_sweep, namesakes, plan_of, whole_of
 from colabctl.version import VERSION
-from colabctl.written import existing, write
+from colabctl.written import LATE, existing, restore, write
 from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
@@ -126,7 +126,7 @@ def declare(
     ]
     sweep = sweeps[0] if sweeps else plain
     check_links(layout.root, sweep)
-    plan = _plan(draft, program, layout, config, name=plain.name, member=member, now=now)
+    plan = planned(draft, program, layout, config, name=plain.name, member=member, now=now)
     written = None
     if existing(sweep) is None:
         written = write(sweep, plan, draft.content, draft.tasks(), code)
@@ -164,7 +164,7 @@ def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now:
     )
 
 
-def _plan(
+def planned(
     draft: Draft,
     program: "Preview",
     layout: Layout,
@@ -174,6 +174,7 @@ def _plan(
     member: str,
     now: float,
 ) -> Plan:
+    """Return the plan of a draft whose code is frozen; `now` is in seconds since 1970."""
     declaration, expansion = draft.declaration, draft.expansion
     kind, result = program.kind, program.frozen
     guard = guard_for(layout.root, config.consistency)
@@ -344,8 +345,9 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"{new.sweep}, which {shown(new.title)} would get too; choose another name "
             f"(--name {new.sweep}-2)"
         )
+    whole = whole_of(sweep, old) if sweep.twins else sweep
     outcome = differences.find(
-        whole_of(sweep, old) if sweep.twins else sweep,
+        whole,
         old,
         new=new,
         content=draft.content,
@@ -361,4 +363,14 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"(--name {shlex.quote(f'{new.sweep}-2')}). Differences:\n{lines}"
         )
     notes = (*draft.notes, *outcome.notes)
-    return Declared(sweep, old, program, notes, new=False, damage=outcome.damage)
+    if missing := outcome.missing:
+        is_late = old.consistency == "eventual" and new.declared_at - old.declared_at < LATE
+        if is_late:
+            what = f"not here yet: {differences.listed(missing)}; others may still be writing"
+        else:
+            restore(whole, missing, plan=old, content=draft.content, tasks=draft.tasks,
+                    code=program.code)  # fmt: skip
+            what = f"restored what was missing: {differences.listed(missing)}"
+        notes = (*notes, what)
+    damage = tuple(differences.damage(whole, old, draft.tasks))
+    return Declared(sweep, old, program, notes, new=False, damage=damage)

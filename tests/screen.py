@@ -85,7 +85,7 @@ class Screen:
         return self._process.wait(PATIENCE)
 
     def type(self, keys: str) -> None:
-        """Press keys; chr(3) is Ctrl-C."""
+        """Press keys; the character 3 is Ctrl-C."""
         os.write(self._terminal, keys.encode())
 
     def resize(self, columns: int, rows: int) -> None:

@@ -15,10 +15,9 @@ from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of
 from colabctl.sweeps import differing, journal_folders, plan_of
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.written import LATE
 
 _SKEWED = 30.0  # seconds
-LATE = 3600.0
-"""Seconds after which what is missing on an eventual folder counts as gone, not as late."""
 _RESTORE = "restore it from the trash or the version history of the folder"
 _WAIT = "if it is still missing in an hour, " + _RESTORE
 

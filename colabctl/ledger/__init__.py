@@ -1,6 +1,6 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
-from colabctl.ledger.choice import contested
+from colabctl.ledger.choice import contested, others_share
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
 from colabctl.ledger.plan import (
@@ -14,6 +14,7 @@ from colabctl.ledger.plan import (
 )
 from colabctl.ledger.state.attempts import Proposal, params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
+from colabctl.ledger.state.machine import Accelerator, Machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
@@ -25,10 +26,12 @@ __all__ = [
     "FORMAT",
     "OUTCOME_KINDS",
     "STATUSES",
+    "Accelerator",
     "Claim",
     "Event",
     "Kind",
     "Ledger",
+    "Machine",
     "Plan",
     "Proposal",
     "Status",
@@ -49,6 +52,7 @@ __all__ = [
     "meant",
     "open_journals",
     "open_ledger",
+    "others_share",
     "params_of",
     "program_of",
     "proposal_of",

@@ -17,10 +17,13 @@ A line is a JSON object with the three parts of every event and the parts of its
     done       task, attempt, seconds, metrics,           a task was completed
                attributes
     pruned     task, attempt, seconds, metrics            a task was stopped early, on purpose
-    failed     task, attempt, seconds, error, output      an attempt failed
+    failed     task, attempt, seconds, error, output,     an attempt failed; true: no other one
+               final                                      would do better
     released   tasks: [index, ...]                        claims that end without a run
     heartbeat                                             the worker is alive
     end        reason                                     the worker writes nothing more
+    follow     member, host, task                         someone looks at a task's output: its
+                                                          worker writes what is new of it
     pause, stop                                           orders to all workers of the sweep
     resume     beyond_target                              the same; true: the target was reached
     retry      tasks: [index, ...], worker                failures of these tasks, and the claims
@@ -42,7 +45,8 @@ TASK_KINDS = OUTCOME_KINDS | PROGRESS_KINDS
 BATCH_KINDS = frozenset({"claim", "released", "retry"})
 CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
 WRITER_KINDS = frozenset({"start", "heartbeat", "end"})
-KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS
+FOLLOW = "follow"
+KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS | {FOLLOW}
 
 EARLIEST, LATEST = 1e9, 4.1e9
 """Times outside 2001-2100 are damage. A writer whose clock is outside writes one of these."""
@@ -115,6 +119,11 @@ class Event(NamedTuple):
             error if isinstance(error, str) else "unknown",
             output if isinstance(output := body.get("output"), str) else "",
         )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a failed task fails in any other attempt too, as its parameters are damaged."""
+        return self.body.get("final") is True
 
     def is_after(self, writer: str, n: int) -> bool:
         """Whether this event's writer had read event `n` of `writer` and says so."""
@@ -257,6 +266,12 @@ def check(body: Any, writer: str, total: int) -> Event:
         if n != 0:
             raise ValueError("start is not the first event")
         _check_start(body)
+    elif kind == FOLLOW:
+        _check_index(body.get("task"), total)
+        if type(body.get("host")) is not str:
+            raise ValueError("host is not text")
+    elif kind == "heartbeat":
+        _check_names(body.get("workers", []))
     elif kind not in KINDS:
         raise ValueError(f"unknown event {kind!r:.40}")
     if "after" in body:
@@ -364,6 +379,11 @@ def _check_depth(value: Any, left: int) -> None:
             raise ValueError("nested too deep")
         for part in value.values() if type(value) is dict else value:
             _check_depth(part, left - 1)
+
+
+def _check_names(names: Any) -> None:
+    if type(names) is not list or any(type(name) is not str for name in names):
+        raise ValueError("workers are not a list of names")
 
 
 def _check_start(body: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from colabctl.ledger.events import (
     CONTROL_KINDS,
+    FOLLOW,
     PROGRESS_KINDS,
     Event,
     encode,
@@ -15,11 +16,12 @@ from colabctl.ledger.events import (
 from colabctl.ledger.journal import Read
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog
+from colabctl.ledger.state.excess import Excess
 from colabctl.ledger.state.open_tasks import OpenTasks
 from colabctl.ledger.state.orders import Orders
 from colabctl.ledger.state.task_states import TaskStates
 from colabctl.ledger.state.writer import Writer
-from colabctl.ledger.task_state import STATUSES, Status, TaskState, fold
+from colabctl.ledger.task_state import MOST_ALIKE, STATUSES, Status, TaskState, fold
 
 Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 """Returns the sweep's metric, NaN without one, and whether the metrics lack it."""
@@ -62,10 +64,13 @@ class SweepState:
         self.log = EventLog()
         self.columns = Columns(total)
         self.others: dict[int, list[int]] = {}  # numbers of the events of tasks not simple
+        self.excess = Excess(self.log, MOST_ALIKE + max_retries)
         self.tasks = TaskStates(total, self.task)
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
+        self.followed: dict[int, tuple[float, str]] = {}  # when and where someone last asked for
+        # the output of a task
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.orders = Orders()
@@ -190,6 +195,9 @@ class SweepState:
             self.progress.setdefault(body["task"], []).append(number)
         elif kind in CONTROL_KINDS:
             self.orders.add(event)
+        elif kind == FOLLOW:
+            request = t, body["host"]
+            self.followed[body["task"]] = max(request, self.followed.get(body["task"], request))
         elif tasks := event.tasks():
             number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:
@@ -227,8 +235,8 @@ class SweepState:
             self._states[index] = self._simple(index)._replace(event=None)
             numbers = self.others[index] = self._numbers(index)
             self.columns.claims[index] = -1
-        numbers.append(number)
-        touched.add(index)
+        if self.excess.add(index, number, numbers):
+            touched.add(index)
 
     def _finish(self, index: int, status: Status, number: int, event: Event) -> None:
         """Set the outcome of a task that an event has finished."""

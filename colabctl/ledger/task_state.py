@@ -9,7 +9,10 @@ are decided by their order, and no date can take a task from its holder.
 can cause repeated work, but never lose a result.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
+from heapq import nsmallest
+from operator import attrgetter
 from typing import Literal, NamedTuple, cast
 
 from colabctl.ledger.events import Event, Outcome, in_order
@@ -20,6 +23,13 @@ STATUSES: tuple[Status, ...] = ("open", "held", "done", "pruned", "failed")
 
 MAX_LOSSES = 10
 """Lost workers after which a task counts as failed: it probably kills its workers."""
+
+MOST_ALIKE = 500
+"""Events of one kind that one writer can add to a task, besides one for each retry.
+
+No worker writes nearly as many. Later ones do not count: if they did, one journal could make every
+reader slow. A result always counts, as a writer's first one is the one that matters.
+"""
 
 
 class TaskState(NamedTuple):
@@ -75,7 +85,8 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
     held_since = 0.0
     attempts = failures = losses = duplicates = 0
     last: Event | None = None
-    for event in in_order(events) if len(events) > 1 else events:
+    counting = _without_excess(events, MOST_ALIKE + max_retries)
+    for event in in_order(counting) if len(counting) > 1 else counting:
         kind = event.kind
         saw_holder = holder in (None, event.writer) or event.is_after(str(holder), held_with)
         if kind in ("done", "pruned"):
@@ -105,7 +116,17 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
             status, holder = "open", None
             if kind == "failed":
                 failures += 1
-                if failures > max_retries:
+                if failures > max_retries or event.is_final:
                     status, last = "failed", event
     since = held_since if holder else 0.0
     return TaskState(status, holder, since, attempts, failures, losses, last, duplicates)
+
+
+def _without_excess(events: Sequence[Event], most: int) -> Sequence[Event]:
+    """Return the events that count: of each kind, the first ones of each writer."""
+    if len(events) <= most:
+        return events
+    alike: defaultdict[tuple[str, str], list[Event]] = defaultdict(list)
+    for event in events:
+        alike[event.writer, event.kind].append(event)
+    return [event for each in alike.values() for event in nsmallest(most, each, attrgetter("n"))]

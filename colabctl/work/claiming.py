@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState, contested, lack, task_name
+from colabctl.ledger import Claim, SweepState, contested, lack, others_share, task_name
+from colabctl.run.failure import last_lines
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
+from colabctl.work.kept_outputs import KeptOutputs
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Event, Outbox
@@ -63,6 +65,7 @@ class Claimer:
         self.tuner = sweep.tuner()
         self.outbox = Outbox(pacing_for(sweep.plan.consistency))
         self.tally = Tally()
+        self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
         self._retries = Retries(tell, monotonic, limits.patience)
         self._sweep = sweep
         self._identity = identity
@@ -134,8 +137,10 @@ class Claimer:
     def _refresh_interval(self) -> float:
         """Return the seconds between two reads; at first, a worker does not know the others."""
         seconds = self._pacing.refresh if self._pool.tasks else self._idle_poll
-        is_new = self._monotonic() < self._began_at + _GETTING_TO_KNOW
-        return min(seconds, self._pacing.first_refresh) if is_new else seconds
+        return min(seconds, self._pacing.first_refresh) if self._is_new() else seconds
+
+    def _is_new(self) -> bool:
+        return self._monotonic() < self._began_at + _GETTING_TO_KNOW
 
     def write(self) -> None:
         """Write all events now; `ledger.add_written` then adds them to the state."""
@@ -167,7 +172,8 @@ class Claimer:
         self.ledger.add_written()
 
     def _write_only(self, *more: Event) -> None:
-        self.ledger.write([*self.outbox.take(), *more])
+        self.outputs.write()  # before the end of a task: its output is there when that is seen
+        self.ledger.write([*self.outbox.take(), *self.ledger.news(), *more])
         self._written_at = self._monotonic()
 
     def should_end(self) -> bool:
@@ -255,7 +261,9 @@ class Claimer:
         pace = self._pool.pace() if "done" in self.tally.ends.values() else None
         # Its own slots count even if its lease has lapsed, as after the machine slept.
         others = sum(worker.jobs for worker in state.live_workers(now) if worker.name != me.name)
-        batch = batch_size(pace, state.claimable(now), others + me.jobs, self._pacing.batch)
+        others += len(self.ledger.newcomers())
+        seconds = self._pacing.first_batch if self._is_new() else self._pacing.batch
+        batch = batch_size(pace, state.claimable(now), others + me.jobs, seconds)
         if self._limits.until is not None and pace:
             batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
         return min(slots * batch, self._claims_left)
@@ -296,8 +304,12 @@ class Claimer:
             self._idle_poll = min(2 * self._idle_poll, self._pacing.idle_poll)
         self._drop_lost_claims()
         if self._sweep.plan.consistency == "eventual":
-            rivals = (self.ledger.state, self._pool.tasks, self._identity.name)
-            self._pool.postpone(contested(*rivals, self.ledger.clock.now()))
+            tasks = (self.ledger.state, self._pool.tasks, self._identity.name)
+            unsure = contested(*tasks, self.ledger.clock.now())
+            if self._is_new():
+                newcomers = self.ledger.newcomers()
+                unsure |= others_share(*tasks, self.ledger.clock.now(), newcomers)
+            self._pool.postpone(unsure)
         self.release(self._pool.take_back_surplus(self._pacing.batch))
 
     def _give_up_claims(self, indices: Iterable[int]) -> None:
@@ -333,8 +345,10 @@ class Claimer:
         self.outbox.report(index, attempt, report.step, values)
         self.tuner.report(index, report.step, values)
 
-    def record_end(self, task: Assignment, end: Done | Pruned | Failed) -> None:
-        """Record the end of a task."""
+    def record_end(
+        self, task: Assignment, end: Done | Pruned | Failed, *, final: bool = False
+    ) -> None:
+        """Record the end of a task; it does not run again after a `final` failure."""
         latest = self.tuner.forget(task.index)
         parts: dict[str, Any] = {
             "task": task.index,
@@ -342,24 +356,29 @@ class Claimer:
             "seconds": end.seconds,
         }
         if isinstance(end, Failed):
-            parts |= {"error": self._conceal(end.error), "output": self._conceal(end.output)}
+            output = self._conceal(last_lines(end.output))
+            parts |= {"error": self._conceal(end.error), "output": output}
         else:
             parts["metrics"] = concealed(end.metrics, self._conceal)
         if isinstance(end, Pruned):
             parts["metrics"] = {**latest, **parts["metrics"]}
+        if final:
+            parts["final"] = True
         if end.attributes:
             parts["attributes"] = concealed(end.attributes, self._conceal)
         if isinstance(end, Done) and not self._told_lack:
             self._tell_lack(task, end)
         kind = type(end).__name__.lower()
         self.outbox.add(kind, parts)
+        if end.output:
+            self.outputs.add(task, end.output)
         self.tally.count(task.index, kind)
 
     def _refuse(self, index: int, attempt: int, error: str) -> None:
         """Record the failure of a task that must not run, because its parameters are damaged."""
         name = task_name(index)
         task = Assignment(self._sweep.plan.sweep, name, index, attempt, {}, folder="")
-        self.record_end(task, Failed(index, 0.0, error=error, output=""))
+        self.record_end(task, Failed(index, 0.0, error=error, output=""), final=True)
         self.tally.refused += 1
         self._tell(f"{name} failed (attempt {attempt}): {error}")
 
@@ -389,6 +408,7 @@ class Claimer:
         held = self.ledger.state.held.get(self.ledger.name, set()) - self.outbox.closed()
         if held:
             self.outbox.add("released", {"tasks": sorted(held)})
+        self.outputs.write(force=True)
         try:
             self._write(("end", {"reason": reason}))
             self.ledger.close()

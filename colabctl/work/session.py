@@ -5,6 +5,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,6 @@ from colabctl.code import frozen
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, program_of
 from colabctl.notebook.installed import lacks
-from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.messages import Inbox, Record
@@ -22,7 +22,6 @@ from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.slots.slot import Slot
 from colabctl.run.termination import KILL_AFTER
-from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.sweeps import differing, journal_folders
@@ -30,6 +29,7 @@ from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.slot_settings import slot_settings
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
@@ -152,6 +152,10 @@ class Session:
         self, sweep: OpenSweep, tell: Callable[[str], None], *, ran: int, wait: bool
     ) -> Tally:
         self.check(sweep.plan)  # it may have been declared again since `_open`
+        identity = new_identity(sweep.plan, self.config, self.member, self.jobs)
+        if sweep.plan.kind != "loop":
+            with suppress(OSError):  # claiming meets the same fault, and reports it
+                sweep.ledger.announce(identity.name)
         files = self._fetch(sweep)
         if files is None:
             return Tally(ending="interrupted")
@@ -160,7 +164,16 @@ class Session:
             prefix="colabctl-work-", ignore_cleanup_errors=True
         ) as scratch:
             frozen.write(files, Path(scratch, "code"))
-            settings = self._all_settings(sweep.plan, Path(scratch).resolve(), limits.kill_after)
+            settings = slot_settings(
+                sweep.plan,
+                self.layout.root,
+                Path(scratch).resolve(),
+                jobs=self.jobs,
+                kill_after=limits.kill_after,
+                secrets=self.config.secrets,
+                tell=self.tell,
+                wait=self._wait_or_end,
+            )
             workspaces = [each.code if each.frozen else None for each in settings]
             environs = slot_environs(self.layout.root, self.member, workspaces)
             if sweep.plan.kind == "loop":
@@ -172,7 +185,7 @@ class Session:
 
             worker = Worker(
                 sweep,
-                new_identity(sweep.plan, self.config, self.member, self.jobs),
+                identity,
                 limits,
                 make_slots,
                 tell=tell,
@@ -302,46 +315,6 @@ class Session:
                       "them before you close this machine")  # fmt: skip
         else:
             self.tell("all results are uploaded")
-
-    def _all_settings(self, plan: Plan, scratch: Path, kill_after: float) -> list[Settings]:
-        """Return the settings of each slot, after creating its workspace."""
-        code, root = scratch / "code", self.layout.root.absolute()
-        folders = [scratch / str(number) / root.name for number in range(self.jobs)]
-        try:
-            patiently(
-                lambda: create(code, root, folders, plan.cwd),
-                tell=self.tell,
-                wait=self._wait_or_end,
-            )
-            places = folders
-        except OSError as error:
-            if fault_of(error) == "passing":
-                raise
-            self.tell(f"note: tasks run in {root}, not in a workspace, so code that is not frozen "
-                      f"may run there: {error}")  # fmt: skip
-            folders, places = [code] * self.jobs, [root] * self.jobs
-        return [
-            Settings(
-                program=plan.program or "",
-                kind=plan.kind,
-                prunes=plan.early_terminate is not None,
-                command=plan.command,
-                code=str(folder),
-                root=str(root),
-                cwd=os.path.normpath(place / plan.cwd),
-                frozen=str(code) if folder == place else "",
-                import_path=[os.path.normpath(folder / path) for path in plan.import_path],
-                log=str(scratch / f"slot-{number}.log"),
-                kill_after=kill_after,
-                metric=plan.metric,
-                parameters=plan.parameters or {},
-                process_tasks=plan.process_tasks,
-                kernels=plan.kernels or KernelOptions(),
-                keep_wandb=plan.keep_wandb,
-                secrets=self.config.secrets,
-            )
-            for number, (folder, place) in enumerate(zip(folders, places, strict=True))
-        ]
 
 
 def _reopen(sweep: OpenSweep) -> OpenSweep:

@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from colabctl.run.failure import last_lines
 from colabctl.run.messages import (
     Broken,
     End,
     Failed,
     Notice,
+    Printed,
     Report,
     Returned,
     Stop,
@@ -18,6 +20,7 @@ from colabctl.run.messages import (
 )
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claimer
+from colabctl.work.followed import FollowedTasks
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
@@ -76,6 +79,8 @@ class Worker:
             sweep, identity, limits, self._pool,
             tell=tell, conceal=conceal, reasons=reasons, rng=rng, monotonic=monotonic,
         )  # fmt: skip
+        interval = _NOTICE if self._writes_at_once else identity.heartbeat
+        self._followed = FollowedTasks(identity.host, interval, monotonic)
         self._tuner = self._claimer.tuner
         self._tally = self._claimer.tally
         self._stopping: dict[int, float] = {}  # when each task was asked to stop early
@@ -116,6 +121,7 @@ class Worker:
             self._claimer.step()
             if self._tuner.stops_early:
                 self._stop_behind()
+            self._send_followed()
             self._progress(self)
 
     def _record(self, proceed: Callable[[], None]) -> None:
@@ -194,6 +200,8 @@ class Worker:
                 case TaskMessage(task, message):
                     if isinstance(message, Report | Suggestion):
                         self._report(task, message)
+                    elif isinstance(message, Printed):
+                        self._claimer.outputs.add(task, message.text, is_part=True)
                     else:
                         self._close(task, message)
 
@@ -231,7 +239,17 @@ class Worker:
             return
         self._tally.ending, self._tally.reason = "failing", self._conceal(reason)
         if output:
-            self._tell(self._conceal(output))
+            self._tell(self._conceal(last_lines(output)))
+
+    def _send_followed(self) -> None:
+        """Write what followed tasks have printed; less often where each time makes a file."""
+        followed = self._followed.due(self._claimer.ledger, self._pool.tasks)
+        if not followed:
+            return
+        for index, asked in followed:
+            self._pool.follow(index, answer=asked)
+        self._read_inbox()
+        self._claimer.outputs.write(force=True)
 
     # -- stopping early -------------------------------------------------------------------
 

@@ -177,3 +177,13 @@ def test_an_order_overrides_those_that_it_names_whatever_their_dates() -> None:
             history.add(writer, t, kind, after={"mal": 0} if kind == "resume" else {})
         assert history.state.order == "go"
         assert history.add("ben", 4.0, "stop", after={"ana": 0}).state.order == "stop"
+
+
+def test_a_final_failure_ends_a_task_that_could_be_tried_again_until_a_member_retries_it() -> None:
+    def refused(holder: str) -> History:
+        final = {"task": 0, "attempt": 1, "error": "damaged", "output": "", "final": True}
+        return History(max_retries=3).claim(holder, 1).add("ana", 2, "failed", **final)
+
+    assert (refused("ana").task.status, refused("ana").task.failures) == ("failed", 1)
+    assert refused("ana").add("zoe", 3, "retry", tasks=[0]).task.status == "open"
+    assert refused("ben").task.holder == "ben"  # it counts only from the holder

@@ -46,7 +46,7 @@ def test_a_secret_that_a_task_prints_reaches_neither_the_folder_nor_the_terminal
     project.declare("leak", SWEEP, LEAKY)
     worked = project.run("work", "leak", HF_TOKEN=TOKEN)
     assert project.results("leak")[0]["error"] == "RuntimeError: 401 for [HF_TOKEN]"
-    assert "logging in with [HF_TOKEN]" in project.run("status", "leak", "--failures").out
+    assert "logging in with [HF_TOKEN]" in project.run("failures", "leak").out
     assert TOKEN not in worked.err + worked.out
     assert not [file for file in files(project.root) if TOKEN.encode() in file.read_bytes()]
 

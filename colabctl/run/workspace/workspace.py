@@ -21,9 +21,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from colabctl.run.function import Run
 from colabctl.run.settings import Settings
 from colabctl.run.startup.paths import (
     DROPPINGS,
@@ -38,6 +37,9 @@ from colabctl.run.startup.paths import (
 from colabctl.run.workspace.new_files import NewFiles
 from colabctl.run.workspace.repository import imitate_repository
 from colabctl.task import Task
+
+if TYPE_CHECKING:  # a worker, which creates workspaces, calls no function
+    from colabctl.run.function import Run
 
 _SHARE = 50  # looking for new entries takes at most a fiftieth of the time
 # A task this short (in seconds) has started no process; what it left is moved a little later.
@@ -111,7 +113,7 @@ class Workspace:
             return None
         return cls(Path(settings.code), Path(settings.root), Path(settings.frozen))
 
-    def around(self, run: Run) -> Run:
+    def around(self, run: "Run") -> "Run":
         """Prepare the workspace before each task, and tidy it afterwards."""
         process = os.getpid()
 
