@@ -43,7 +43,7 @@ _POLL = 1.0  # seconds between checks for something that others must do first
 
 @dataclass(frozen=True)
 class Worked:
-    """What was done for one sweep, and how it then stood.
+    """What was done for one sweep, and its state after that.
 
     Attributes:
         failed: How many of its tasks have failed for good, on any machine.

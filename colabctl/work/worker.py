@@ -43,7 +43,7 @@ class Worker:
         tell: takes messages for the user.
         progress: called after each step, with this worker.
         interrupted: set to end at once and release the tasks.
-        reasons: why earlier workers of this process had to wait, as the user was told.
+        reasons: why earlier workers of this process had to wait, as they said.
         conceal: replaces the secrets in a text.
 
     """
