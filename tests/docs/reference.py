@@ -46,7 +46,7 @@ _EXIT_CODES = """\
 | 130 | Interrupted with Ctrl-C. |
 | 143, 129 | A worker that was asked to end by SIGTERM, or by SIGHUP as its terminal closed. |
 
-For a script that goes on with the results, `work` exits with 0 only if all is well so far: with 1 if a
+For a script that continues with the results, `work` exits with 0 only if all is well so far: with 1 if a
 task that it ran has failed for good, or if the sweep is finished and any of its tasks has failed.
 """
 
