@@ -34,9 +34,10 @@ from colabctl.run.messages import (
     decode,
     encode,
 )
+from colabctl.run.outages import answers, names_mount
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
-from colabctl.run.slots.launch import answers, close_pipes, launch, names_mount
+from colabctl.run.slots.launch import close_pipes, launch
 from colabctl.run.slots.waiting import Waiting
 from colabctl.run.termination import KILL, end_group, how_it_ended, oom_kills, signal_group
 from colabctl.run.workspace.workspace import Workspace, tidy_after
@@ -241,7 +242,9 @@ class Slot:
                 return False
             is_there = answers(root)
             answered += is_there
-            if is_there and (answered > _STARTS or not names_mount(first)):
+            if is_there and (
+                answered > _STARTS or not names_mount(f"{first.error}\n{first.output}")
+            ):
                 self._inbox.append(first)
                 self._wake()
                 return False
