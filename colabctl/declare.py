@@ -126,7 +126,7 @@ def declare(
     ]
     sweep = sweeps[0] if sweeps else plain
     check_links(layout.root, sweep)
-    plan = _plan(draft, program, layout, config, name=plain.name, member=member, now=now)
+    plan = planned(draft, program, layout, config, name=plain.name, member=member, now=now)
     written = None
     if existing(sweep) is None:
         written = write(sweep, plan, draft.content, draft.tasks(), code)
@@ -164,7 +164,7 @@ def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now:
     )
 
 
-def _plan(
+def planned(
     draft: Draft,
     program: "Preview",
     layout: Layout,
@@ -174,6 +174,7 @@ def _plan(
     member: str,
     now: float,
 ) -> Plan:
+    """Return the plan of a draft whose code is frozen; `now` is in seconds since 1970."""
     declaration, expansion = draft.declaration, draft.expansion
     kind, result = program.kind, program.frozen
     guard = guard_for(layout.root, config.consistency)

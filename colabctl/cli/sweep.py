@@ -85,7 +85,7 @@ def sweep(
     from colabctl.sharedfs.names import safe_name
     from colabctl.sweeps import differing
 
-    sweep_draft = draft(_read(file), str(file), trials=trials, run_cap=run_cap)
+    sweep_draft = draft(read_file(file), str(file), trials=trials, run_cap=run_cap)
     title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
     name = name or safe_name(title)
     if dry_run:
@@ -200,7 +200,8 @@ def _previewed(
     return program, program.notes, preview(program.notebook, first or {}, "the first task")
 
 
-def _read(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
+    """Return the content of a sweep file; raise UserError for anything else."""
     from colabctl.project.root import check_in_project
 
     check_in_project(file)

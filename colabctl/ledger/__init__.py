@@ -1,9 +1,8 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
-from colabctl.ledger.choice import contested
+from colabctl.ledger.choice import contested, others_share
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
-from colabctl.ledger.long_leases import long_leases
 from colabctl.ledger.plan import (
     FORMAT,
     Kind,
@@ -15,20 +14,24 @@ from colabctl.ledger.plan import (
 )
 from colabctl.ledger.state.attempts import Proposal, params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
+from colabctl.ledger.state.machine import Accelerator, Machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
 from colabctl.ledger.tasks import TaskFiles, TaskLine, contents, task_name, write_tasks
 from colabctl.ledger.unreported import lack, listed, meant
+from colabctl.ledger.waiting import Waiting, long_leases, waiting
 
 __all__ = [
     "FORMAT",
     "OUTCOME_KINDS",
     "STATUSES",
+    "Accelerator",
     "Claim",
     "Event",
     "Kind",
     "Ledger",
+    "Machine",
     "Plan",
     "Proposal",
     "Status",
@@ -36,6 +39,7 @@ __all__ = [
     "TaskFiles",
     "TaskLine",
     "TaskState",
+    "Waiting",
     "Writer",
     "cache_of",
     "changed_keys",
@@ -48,11 +52,13 @@ __all__ = [
     "meant",
     "open_journals",
     "open_ledger",
+    "others_share",
     "params_of",
     "program_of",
     "proposal_of",
     "read_plan",
     "reports_of",
     "task_name",
+    "waiting",
     "write_tasks",
 ]

@@ -22,6 +22,8 @@ A line is a JSON object with the three parts of every event and the parts of its
     released   tasks: [index, ...]                        claims that end without a run
     heartbeat                                             the worker is alive
     end        reason                                     the worker writes nothing more
+    follow     member, host, task                         someone looks at a task's output: its
+                                                          worker writes what is new of it
     pause, stop                                           orders to all workers of the sweep
     resume     beyond_target                              the same; true: the target was reached
     retry      tasks: [index, ...], worker                failures of these tasks, and the claims
@@ -43,7 +45,8 @@ TASK_KINDS = OUTCOME_KINDS | PROGRESS_KINDS
 BATCH_KINDS = frozenset({"claim", "released", "retry"})
 CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
 WRITER_KINDS = frozenset({"start", "heartbeat", "end"})
-KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS
+FOLLOW = "follow"
+KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS | {FOLLOW}
 
 EARLIEST, LATEST = 1e9, 4.1e9
 """Times outside 2001-2100 are damage. A writer whose clock is outside writes one of these."""
@@ -263,6 +266,12 @@ def check(body: Any, writer: str, total: int) -> Event:
         if n != 0:
             raise ValueError("start is not the first event")
         _check_start(body)
+    elif kind == FOLLOW:
+        _check_index(body.get("task"), total)
+        if type(body.get("host")) is not str:
+            raise ValueError("host is not text")
+    elif kind == "heartbeat":
+        _check_names(body.get("workers", []))
     elif kind not in KINDS:
         raise ValueError(f"unknown event {kind!r:.40}")
     if "after" in body:
@@ -370,6 +379,11 @@ def _check_depth(value: Any, left: int) -> None:
             raise ValueError("nested too deep")
         for part in value.values() if type(value) is dict else value:
             _check_depth(part, left - 1)
+
+
+def _check_names(names: Any) -> None:
+    if type(names) is not list or any(type(name) is not str for name in names):
+        raise ValueError("workers are not a list of names")
 
 
 def _check_start(body: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from colabctl.ledger.events import (
     CONTROL_KINDS,
+    FOLLOW,
     PROGRESS_KINDS,
     Event,
     encode,
@@ -27,6 +28,7 @@ Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 
 _OPEN = TaskState()
 _HELD = STATUSES.index("held")
+_LONGEST_RUN = 1e9  # seconds, which is 30 years; a column cannot hold every float
 
 
 def _no_metric(metrics: Mapping[str, Any]) -> tuple[float, bool]:  # noqa: ARG001 - a Measure
@@ -67,6 +69,8 @@ class SweepState:
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
+        self.followed: dict[int, tuple[float, str]] = {}  # when and where someone last asked for
+        # the output of a task
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.orders = Orders()
@@ -191,6 +195,9 @@ class SweepState:
             self.progress.setdefault(body["task"], []).append(number)
         elif kind in CONTROL_KINDS:
             self.orders.add(event)
+        elif kind == FOLLOW:
+            request = t, body["host"]
+            self.followed[body["task"]] = max(request, self.followed.get(body["task"], request))
         elif tasks := event.tasks():
             number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:
@@ -235,6 +242,7 @@ class SweepState:
         """Set the outcome of a task that an event has finished."""
         columns = self.columns
         columns.statuses[index], columns.outcomes[index] = STATUSES.index(status), number
+        columns.seconds[index] = min(max(0.0, event.body.get("seconds", 0.0)), _LONGEST_RUN)
         self.counts[status] += 1
         if status == "done":
             metrics = event.metrics
@@ -275,6 +283,7 @@ class SweepState:
             self.counts[old.status] -= 1
             self.reached.discard(index)
             columns.values[index], columns.lacking[index] = math.nan, False
+            columns.seconds[index] = 0.0
             if new.event is None:
                 columns.statuses[index], columns.outcomes[index] = STATUSES.index(new.status), -1
                 self.counts[new.status] += 1

@@ -65,6 +65,10 @@ class SlotPool:
             if running:
                 yield running[0].index, running[1]
 
+    def slots(self) -> list[tuple[Assignment, float] | None]:
+        """Return the task that each slot runs, and for how many seconds; None for an idle one."""
+        return [slot.running() for slot in self._slots]
+
     def remove(self, index: int) -> None:
         """Remove a task that has ended or left its slot."""
         self._slot_of.pop(index, None)
@@ -74,6 +78,12 @@ class SlotPool:
         slot = self._slot_of.get(index)
         if slot is not None:
             slot.answer(index, stop=stop)
+
+    def follow(self, index: int, *, answer: bool) -> None:
+        """Report what a task has printed since the last call, if it runs."""
+        slot = self._slot_of.get(index)
+        if slot is not None:
+            slot.follow(index, answer=answer)
 
     def stop(self, index: int, why: Stop) -> None:
         """Stop a task if it runs; its outcome follows."""

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
+from rich.text import Text
 
-from colabctl.cli.see.status import _look, _render
+from colabctl.cli.see.overview import screen
+from colabctl.cli.see.status import Seen
 from colabctl.project.create import create
 from colabctl.sweeps import find_sweep
 from colabctl.work.open_sweep import OpenSweep
@@ -120,7 +122,7 @@ def _until_finished(project: Project, number: int) -> None:
 def picture(project: Project) -> str:
     """Return the picture of that sweep, as SVG."""
     sweep = OpenSweep.at(project.root, find_sweep(project.config({}).layout, "first"))
-    seen = _look(sweep)
+    seen = Seen(sweep).look()
     workers = [
         replace(each, host=_MACHINES[each.member], last_seen_seconds=_LAST_SEEN[each.member])
         for each in seen.workers
@@ -130,7 +132,8 @@ def picture(project: Project) -> str:
         record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor",
         _environ={},
     )  # fmt: skip
-    console.print(_render(seen, brief=False))
+    for line in screen(seen, _WIDTH):
+        console.print(Text.from_ansi(line.coded()), soft_wrap=True)
     title = "colabctl status first"
     svg = console.export_svg(title=title, theme=_THEME, code_format=_FORM, unique_id="status")
     return "".join(f"{line.strip()}\n" for line in svg.splitlines() if line.strip())

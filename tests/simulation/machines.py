@@ -23,7 +23,7 @@ from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pacing import pacing_for
 from colabctl.work.tuner import Tuner
 from colabctl.work.worker import Worker
-from tests.simulation.world import START, View, World
+from tests.simulation.world import PREPARING, START, View, World
 
 
 @dataclass
@@ -148,14 +148,15 @@ class Machine(ABC):
         self.ended = False
         self.runs: list[Run] = []
         self.wakes = starts
+        # Different in each simulation: the order of its claims depends on it.
+        self.name = f"m{number}-{world.rng.randrange(16**6):06x}"
         self.ledger = Ledger(View(world, number), plan, wall=lambda: START + world.now + skew)
         self._world, self._durations = world, durations
         self._sweep = cast("OpenSweep", SimulatedSweep(plan, self.ledger))
         self._pacing = pacing_for(plan.consistency)
 
     def _identity(self, plan: Plan, jobs: int) -> Identity:
-        name = f"m{self.number}"
-        return Identity(name, name, "sim", jobs, plan.heartbeat, plan.lease)
+        return Identity(self.name, f"m{self.number}", "sim", jobs, plan.heartbeat, plan.lease)
 
     @abstractmethod
     def turn(self) -> None:
@@ -186,6 +187,7 @@ class SlotMachine(Machine):
     ) -> None:  # fmt: skip
         super().__init__(number, world, plan, durations, **options)
         self._slots: list[SimulatedSlot] = []
+        world.announce(number, self.name, self.wakes - PREPARING)
 
         def make_slots(inbox: Inbox, wake: Callable[[], None], record: Record) -> list[Slot]:
             self._slots = [SimulatedSlot(world, durations, self.runs, inbox) for _ in range(jobs)]

@@ -61,7 +61,7 @@ def run(
         if machine.alive:
             machine.ledger.refresh()
             assert list(machine.ledger.state.tasks) == seen, "two readers disagree"
-    check_releases(simulated, {f"m{machine.number}" for machine in wrong})
+    check_releases(simulated, {machine.name for machine in wrong})
     return seen
 
 

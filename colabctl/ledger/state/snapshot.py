@@ -6,12 +6,13 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from colabctl.ledger.events import Event
+from colabctl.ledger.state.machine import Accelerator, Machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 
 _WRITER = (
     "name", "lease", "member", "host", "pid", "jobs", "started", "version", "wall", "ended",
-    "latest", "last_number", "lost_at", "done", "pruned", "failed",
+    "latest", "last_number", "lost_at", "done", "pruned", "failed", "freed",
 )  # fmt: skip
 _Lists = Mapping[int, Sequence[int]]
 
@@ -29,11 +30,15 @@ def take(state: SweepState) -> Snapshot:
     others, progress = _flattened(state.others), _flattened(state.progress)
     parts = [*columns, *others, *progress, state.log.base, state.log.lines]
     orders = state.orders
+    machines = {writer.machine: None for writer in state.writers.values()}
+    numbers = {machine: number for number, machine in enumerate(machines)}
     facts = {
         "sizes": [memoryview(part).nbytes for part in parts],
         "writers": [
-            [getattr(writer, name) for name in _WRITER] for writer in state.writers.values()
+            [*(getattr(writer, name) for name in _WRITER), numbers[writer.machine]]
+            for writer in state.writers.values()
         ],
+        "machines": list(machines),
         "orders": list(orders.last.values()),
         "overridden": orders.overridden,
         "beyond_target": orders.beyond_target,
@@ -61,8 +66,10 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
             (key, list(islice(left, count))) for key, count in zip(keys, counts, strict=True)
         )
     state.log.base = data[sum(facts["sizes"][:-2]) :]
-    for number, values in enumerate(facts["writers"]):
+    machines = [_machine(*parts) for parts in facts["machines"]]
+    for number, (*values, machine) in enumerate(facts["writers"]):
         writer = Writer(values[0], number, values[1])
+        writer.machine = machines[machine]
         for name, value in zip(_WRITER, values, strict=True):
             setattr(writer, name, value)
         state.add_restored(writer)
@@ -76,10 +83,22 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.rebuild()
 
 
+def _machine(
+    python: str, system: str, driver: str, accelerators: list[Any], packages: list[Any]
+) -> Machine:
+    return Machine(
+        python,
+        system,
+        driver,
+        tuple(Accelerator(*each) for each in accelerators),
+        tuple((name, version) for name, version in packages),
+    )
+
+
 def _columns(state: SweepState) -> "list[array[Any] | bytearray]":
     tasks, log = state.columns, state.log
     return [
-        tasks.statuses, tasks.claims, tasks.outcomes, tasks.values, tasks.lacking,
+        tasks.statuses, tasks.claims, tasks.outcomes, tasks.values, tasks.lacking, tasks.seconds,
         log.times, log.writers, log.numbers, log.kinds, log.after, log.starts,
     ]  # fmt: skip
 

@@ -4,15 +4,16 @@ import math
 
 from colabctl.ledger.clock import MAX_LEAD
 from colabctl.ledger.events import Event
+from colabctl.ledger.state.machine import Machine, read_machine
 
 
 class Writer:
     """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
-        "_newest", "_oldest", "done", "ended", "failed", "host", "jobs", "last_number", "last_seen",
-        "latest", "lease", "lost_at", "member", "name", "number", "pid", "pruned", "started",
-        "version", "wall",
+        "_newest", "_oldest", "done", "ended", "failed", "freed", "host", "jobs", "last_number",
+        "last_seen", "latest", "lease", "lost_at", "machine", "member", "name", "number", "pid",
+        "pruned", "started", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int, lease: float) -> None:
@@ -24,8 +25,10 @@ class Writer:
         self.jobs = 1
         self.started: float | None = None
         self.version = ""
+        self.machine = Machine()
         self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
+        self.freed = 0.0  # date of its latest outcome, when a slot of it became idle
         self.last_number = -1  # of its events
         self.lost_at = -1  # a member declared it lost, having read its events up to this number
         self.latest = 0.0  # date of its latest event, by its own clock
@@ -53,14 +56,17 @@ class Writer:
         if kind in ("done", "pruned"):
             self.done += 1
             self.pruned += kind == "pruned"
+            self.freed = max(self.freed, t)
         elif kind == "failed":
             self.failed += 1
+            self.freed = max(self.freed, t)
         elif kind == "start":
             self.started = t
             self.member, self.host = event.body["member"], event.body["host"]
             self.pid, self.jobs = event.body["pid"], event.body["jobs"]
             self.lease = event.body["lease"]
             self.version, self.wall = event.body.get("version", ""), event.body.get("wall")
+            self.machine = read_machine(event.body)
         elif kind == "end":
             self.ended = t
 

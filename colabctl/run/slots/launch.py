@@ -1,11 +1,13 @@
 """Starts the process of a slot."""
 
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from colabctl.run.settings import Settings
+from colabctl.run.termination import KILL, signal_group
 
 
 def launch(settings: Settings, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -20,6 +22,17 @@ def launch(settings: Settings, environ: Mapping[str, str]) -> "subprocess.Popen[
         env=dict(environ),
         start_new_session=True,
     )
+
+
+def let_end(process: "subprocess.Popen[bytes]", ask: Callable[[], None]) -> None:
+    """Let a process end by itself after `ask`; kill it if it does not."""
+    try:
+        ask()
+        process.wait(3)
+    except (OSError, subprocess.TimeoutExpired):
+        signal_group(process, KILL)
+    else:
+        signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
 
 
 def close_pipes(process: "subprocess.Popen[bytes]") -> None:

@@ -4,13 +4,12 @@ import random
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from colabctl import signals
 from colabctl.errors import UserError
-from colabctl.run.failure import TAIL_LINES, headline
+from colabctl.run.failure import headline, traceback_of
 from colabctl.run.messages import Done, Failed, Pruned, Report
 from colabctl.task import Assignment, Task
 from colabctl.work.claiming import Claimer
@@ -62,7 +61,7 @@ class Run:
         self._check()
         if isinstance(error, Exception):
             conceal = self._worker.conceal
-            self._fail(headline(error, conceal), traceback.format_exception(error))
+            self._fail(headline(error, conceal), (traceback_of(error),))
         else:  # after an interrupt, the loop usually does not continue
             with self._worker.lock:
                 self._claimer.release(self._worker.pool.clear())
@@ -89,8 +88,7 @@ class Run:
             )
 
     def _fail(self, error: str, output: Iterable[str]) -> None:
-        lines = self._worker.conceal("".join(output)).splitlines()
-        self._end(Failed, error=error, output="\n".join(lines[-TAIL_LINES:]))
+        self._end(Failed, error=error, output=self._worker.conceal("".join(output)).rstrip())
 
     def _end(self, kind: type[Done | Pruned | Failed], **parts: Any) -> None:
         with self._worker.lock:
