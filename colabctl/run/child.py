@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from colabctl.run import device, messages
-from colabctl.run.failure import Pruned, TaskError, describe, last_lines
+from colabctl.run.failure import Pruned, TaskError, describe
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message
-from colabctl.run.output import output_of
+from colabctl.run.output import last_lines, output_of
 from colabctl.run.process_state import ProcessState
 from colabctl.run.recorder import PipeRecorder, Send, StopFlag
 from colabctl.run.redaction import cleaner

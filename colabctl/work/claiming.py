@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from colabctl.ledger import Claim, SweepState, contested, lack, others_share, task_name
-from colabctl.run.failure import last_lines
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
+from colabctl.run.output import last_lines
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
 from colabctl.task import Assignment

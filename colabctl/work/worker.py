@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from colabctl.run.failure import last_lines
 from colabctl.run.messages import (
     Broken,
     End,
@@ -18,6 +17,7 @@ from colabctl.run.messages import (
     Suggestion,
     TaskMessage,
 )
+from colabctl.run.output import last_lines
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claimer
 from colabctl.work.followed import FollowedTasks

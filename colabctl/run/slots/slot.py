@@ -36,7 +36,7 @@ from colabctl.run.messages import (
     encode,
 )
 from colabctl.run.outages import answers, names_mount
-from colabctl.run.output import NewOutput, output_of
+from colabctl.run.output import NewOutput, last_lines, output_of
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
 from colabctl.run.slots.launch import close_pipes, launch, let_end
@@ -282,10 +282,8 @@ class Slot:
         if isinstance(first, Ready | Broken):
             return first
         ended = how_it_ended(process.wait(), self._killed_before)
-        from colabctl.run import failure  # noqa: PLC0415 - few processes die
-
         why, output = self._explained(f"the process {ended} while loading it")
-        return Broken(why, failure.last_lines(output))
+        return Broken(why, last_lines(output))
 
     def _hand_out(self) -> None:
         """Send the process some tasks, and handle its messages until all of them have ended."""
