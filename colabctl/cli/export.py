@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Force, Json, Root, Sweep, open_project, print_json, tell
+from colabctl.cli.options import (
+    Force,
+    Json,
+    Root,
+    Sweep,
+    open_project,
+    output_option,
+    print_json,
+    tell,
+)
 from colabctl.cli.terminal import counted, for_screen, one_line, plain
 from colabctl.errors import UserError, nearest
 
@@ -31,12 +40,10 @@ def export(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            help="Where to write: a folder for wandb, a file for the others.",
-            show_default="SWEEP-wandb, SWEEP.optuna.db; csv is printed",
+        output_option(
+            "PATH",
+            "Where to write: a folder for wandb, a file for the others.",
+            "SWEEP-wandb, SWEEP.optuna.db; csv is printed",
         ),
     ] = None,
     force: Force = False,
