@@ -124,6 +124,10 @@ class View:
         """Return nothing, as `position` does."""
         return {}
 
+    def missing(self) -> dict[str, int]:
+        """Return nothing, as `position` does."""
+        return {}
+
     def resume(self, position: dict[str, Any]) -> bool:
         """Return False, as for journals that do not fit."""
         return False
