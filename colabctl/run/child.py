@@ -54,7 +54,6 @@ class _Output:
         sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - stays open
 
     def clear(self) -> None:
-        _flush()
         if os.fstat(self._handle).st_size:
             os.ftruncate(self._handle, 0)
 
@@ -93,6 +92,7 @@ def serve(  # noqa: PLR0917 - what one process holds, called once
         send(messages.Broken(line, last_lines(text)))
         return
     state = ProcessState()
+    _flush()
     send(messages.Ready())
     flag, scratch = stop_flag if settings.prunes else None, Path(settings.log).parent
     shares = is_shared(Path(settings.root))  # with the project's group
