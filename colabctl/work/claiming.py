@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState, contested, lack, long_leases, others_share, task_name
+from colabctl.ledger import Claim, SweepState, lack, long_leases, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
@@ -20,7 +20,7 @@ from colabctl.work.pool import LoopPool, SlotPool
 from colabctl.work.recovery import save_unsent
 from colabctl.work.retries import Retries
 
-_GETTING_TO_KNOW = 20.0  # seconds after the start of a worker
+_NEW = 20.0  # seconds after its start in which a worker may not know the others
 
 
 class Claimer:
@@ -118,12 +118,12 @@ class Claimer:
         self._keep_alive()
 
     def _refresh_interval(self) -> float:
-        """Return the seconds between two reads; at first, a worker does not know the others."""
+        """Return the seconds between two reads."""
         seconds = self._pacing.refresh if self._pool.tasks else self._idle_poll
-        return min(seconds, self._pacing.first_refresh) if self._is_new() else seconds
+        return min(seconds, self._pacing.first_refresh if self._is_new() else seconds)
 
     def _is_new(self) -> bool:
-        return self._monotonic() < self._began_at + _GETTING_TO_KNOW
+        return self._monotonic() < self._began_at + _NEW
 
     def write(self) -> None:
         """Write all events now; `ledger.add_written` then adds them to the state."""
@@ -243,9 +243,9 @@ class Claimer:
         pace = self._pool.pace() if self.tally.done else None
         # Its own slots count even if its lease has lapsed, as after the machine slept.
         others = sum(worker.jobs for worker in state.live_workers(now) if worker.name != me.name)
-        others += len(self.ledger.newcomers())
+        live = others + len(self.ledger.newcomers()) + me.jobs
         seconds = self._pacing.first_batch if self._is_new() else self._pacing.batch
-        batch = batch_size(pace, state.claimable(now), others + me.jobs, seconds)
+        batch = batch_size(pace, state.claimable(now), live, seconds)
         if self._limits.until is not None and pace:
             batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
         return min(slots * batch, self._claims_left)
@@ -286,12 +286,7 @@ class Claimer:
             self._idle_poll = min(2 * self._idle_poll, self._pacing.idle_poll)
         self._drop_lost_claims()
         if self._sweep.plan.consistency == "eventual":
-            tasks = (self.ledger.state, self._pool.tasks, self._identity.name)
-            unsure = contested(*tasks, self.ledger.clock.now())
-            if self._is_new():
-                newcomers = self.ledger.newcomers()
-                unsure |= others_share(*tasks, self.ledger.clock.now(), newcomers)
-            self._pool.postpone(unsure)
+            self._pool.postpone(self.ledger.contested(self._pool.tasks, shares=self._is_new()))
         if not self._pool.tasks and not self._settling:
             self._tell_long_leases()
         self.release(self._pool.take_back_surplus(self._pacing.batch))
@@ -337,12 +332,9 @@ class Claimer:
 
     def record_end(self, task: Assignment, end: Done | Pruned | Failed) -> None:
         """Record the end of a task."""
-        latest = self.tuner.forget(task.index)
-        parts: dict[str, Any] = {
-            "task": task.index,
-            "attempt": task.attempt,
-            "seconds": end.seconds,
-        }
+        index, attempt = task.index, task.attempt
+        latest = self.tuner.forget(index)
+        parts: dict[str, Any] = {"task": index, "attempt": attempt, "seconds": end.seconds}
         if isinstance(end, Failed):
             parts |= {"error": self._conceal(end.error), "output": self._conceal(end.output)}
         else:

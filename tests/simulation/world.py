@@ -61,9 +61,7 @@ class World:
         self._delays = delays
         self.rng = rng
 
-    def publish(
-        self, machine: int, writer: str, lines: bytes, folders: Sequence[Arrival]
-    ) -> None:
+    def publish(self, machine: int, writer: str, lines: bytes, folders: Sequence[Arrival]) -> None:
         """Add a file, which arrives on each machine at a different time, after its folders."""
         split = lines.split(b"\n")[:-1]
         events = [
