@@ -118,10 +118,10 @@ class Ledger:
         it knew of the others.
         """
         state, now = self.state, self.clock.now()
-        found = contested(state, indices, self.name, now)
+        result = contested(state, indices, self.name, now)
         if shares:
-            found |= others_share(state, indices, self.name, now, self.newcomers())
-        return found
+            result |= others_share(state, indices, self.name, now, self.newcomers())
+        return result
 
     def read_before(self) -> dict[str, tuple[int, float]]:
         """Return what was read on this machine before: see Cache.read_before."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from colabctl.ledger.journal import Read
 
-_MOST = 256  # names: whoever can write to the folder can make them up
+_MOST = 256  # names: anyone who can write to the folder can make them up
 NEW = 60.0
 """Seconds for which a name alone counts as a worker, and for which others name it."""
 
