@@ -33,9 +33,7 @@ Member = Annotated[
         show_default="COLABCTL_MEMBER, else `colabctl me`",
     ),
 ]
-Force = Annotated[
-    bool, typer.Option("--force", help="Replace a file, whatever it holds.")
-]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file, whatever it holds.")]
 
 
 def names_in(text: str | None, option: str) -> list[str]:
