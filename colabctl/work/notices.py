@@ -1,4 +1,4 @@
-"""Sends a message when a sweep is finished, fails or has no workers: once, by whoever sees it.
+"""Sends a message when a sweep is finished, fails or has no workers: only once.
 
 The worker that sees it says so in the ledger before it sends. On a coherent folder, a lock makes
 sure that it is the only one. On an eventual folder, the worker that recorded the last outcome sends
