@@ -15,6 +15,7 @@ from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.kept_outputs import KeptOutputs
 from colabctl.work.limits import Limits, Tally
+from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Event, Outbox
 from colabctl.work.pacing import batch_size, between_reads, pacing_for
@@ -58,6 +59,7 @@ class Claimer:
         tell: Callable[[str], None],
         conceal: Callable[[str], str] = str,
         reasons: Reasons | None = None,
+        notices: Notices | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -80,6 +82,7 @@ class Claimer:
         self._taken: set[int] = set()  # tasks that count against it
         reasons = {} if reasons is None else reasons
         self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
+        self._notices = notices
         self._told_lack = False  # that a task has not reported the sweep's metric
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
         self._settled_at = 0.0
@@ -132,6 +135,8 @@ class Claimer:
         if self._settling and self._monotonic() >= self._settled_at:
             self._start_settled()
         self._keep_alive()
+        if self._notices is not None and self.ledger.name:
+            self._notices.look()
         self._notes.update(has_tasks=bool(self._pool.tasks or self._settling))
 
     def _refresh_interval(self) -> float:
@@ -402,6 +407,9 @@ class Claimer:
             self.outbox.add("released", {"tasks": sorted(held)})
         self.outputs.write(force=True)
         try:
+            self._write()
+            if self._notices is not None:
+                self._notices.leave(gave_up=self.tally.ending == "failing")
             self._write(("end", {"reason": reason}))
             self.ledger.close()
         except OSError as error:
