@@ -119,5 +119,5 @@ def test_names_that_are_not_text_are_damage(tmp_path: Path) -> None:
     ben, eve = join(tmp_path, clock, "ben"), join(tmp_path, clock, "eve")
     eve.record([("heartbeat", {"workers": [["ana"]]})])
     ben.refresh()
-    assert "workers are not a list of names" in ben.damage[0].reason
+    assert "workers are not a list of names" in ben.damage[0]
     assert ben.newcomers() == {}
