@@ -22,6 +22,7 @@ from colabctl.run.redaction import concealer
 from colabctl.run.workspace.workspace import path_translator
 from colabctl.sweeps import differing, find_sweep, plan_if_readable, run_folders
 from colabctl.task import Task
+from colabctl.views.notice import notice
 from colabctl.views.results import Result, Results
 from colabctl.views.results.content import View, content
 from colabctl.views.results.folders import folders
@@ -30,7 +31,8 @@ from colabctl.views.results.names import Names
 from colabctl.views.results.query import Query
 from colabctl.views.status import Status, status
 from colabctl.work.identity import new_identity
-from colabctl.work.loop.worker import InlineWorker
+from colabctl.work.loop.worker import InlineWorker, print_message
+from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 
 if TYPE_CHECKING:
@@ -192,13 +194,14 @@ class Sweep:
             )
         config, limits = self.project.config, orders(os.environ)
         identity = new_identity(sweep.plan, config, self.project.member, mark=limits.mark)
-        conceal = concealer(config.secrets, os.environ)
+        conceal = concealer(config.all_secrets, os.environ)
         translate = path_translator(os.environ)
         worker = InlineWorker(
             sweep,
             identity,
             conceal=lambda text: translate(conceal(text)),
             max_tasks=limits.most,
+            notices=Notices(sweep, config.notify, os.environ, notice, print_message),
         )
         return worker.tasks()
 

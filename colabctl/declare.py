@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colabctl import differences
+from colabctl import differences, notify
 from colabctl.code import frozen, signature
 from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
@@ -214,6 +214,7 @@ def planned(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
+        notify=notify.encode(declaration.notify),
         parameters=expansion.parameters,
         process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,

@@ -64,8 +64,9 @@ class Terminal:
 
     def end(self) -> list[str]:
         """Return the lines of the screen when the command has ended."""
-        while self._read(PATIENCE):
-            pass
+        deadline = time.monotonic() + PATIENCE
+        while self._read(1.0):
+            assert time.monotonic() < deadline, "\n".join(self.lines())
         self.process.wait(PATIENCE)
         os.close(self._ours)
         return self.lines()

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Force, Json, Root, Sweep, open_project, print_json, tell
+from colabctl.cli.options import (
+    Force,
+    Json,
+    Root,
+    Sweep,
+    open_project,
+    output_option,
+    print_json,
+    tell,
+)
 from colabctl.cli.terminal import command_line, counted, for_screen, one_line, plain
 from colabctl.errors import UserError, nearest
 
@@ -32,12 +41,10 @@ def export(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            help="Where to write: a folder for wandb, tensorboard and trackio, else a file.",
-            show_default="SWEEP-wandb, SWEEP.optuna.db and so on; csv is printed",
+        output_option(
+            "PATH",
+            "Where to write: a folder for wandb, tensorboard and trackio, else a file.",
+            "SWEEP-wandb, SWEEP.optuna.db and so on; csv is printed",
         ),
     ] = None,
     force: Force = False,

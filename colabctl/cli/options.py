@@ -36,6 +36,11 @@ Member = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace a file, whatever it holds.")]
 
 
+def output_option(metavar: str, text: str, default: str) -> Any:
+    """Return the option `--output`: what it names, its help, and what happens without it."""
+    return typer.Option("--output", "-o", metavar=metavar, help=text, show_default=default)
+
+
 def names_in(text: str | None, option: str) -> list[str]:
     """Return the names in an option such as `--by model,dataset`; backticks keep a comma.
 

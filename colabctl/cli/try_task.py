@@ -25,7 +25,7 @@ def try_task(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="SWEEP|FILE",
+            metavar="SWEEP-OR-FILE",
             help="A declared sweep, or a sweep file.",
             autocompletion=complete_sweep,
         ),

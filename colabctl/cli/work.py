@@ -99,6 +99,7 @@ def work(
     from colabctl.project.approvals import approvals_for
     from colabctl.sharedfs.faults import patiently
     from colabctl.signals import Interruption
+    from colabctl.views.notice import notice
     from colabctl.work.limits import Limits
     from colabctl.work.session import Session
 
@@ -135,6 +136,7 @@ def work(
                 before=lambda sweep: approvals.latest_plan(config.name, sweep),
             ),
             interrupted=interrupted,
+            notice=notice,
         )
         try:
             worked = session.work(layouts, open_only=not sweeps)

@@ -11,7 +11,7 @@ from colabctl.ledger import Ledger, Plan
 from colabctl.notebook.installed import lacks
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.droppings import is_dropping
-from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of
+from colabctl.sharedfs.faults import FREE_SPACE, describe, does_not_answer, fault_of
 from colabctl.sweeps import differing, journal_folders, plan_of
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
@@ -36,11 +36,6 @@ def guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:
         if does_not_answer(error):
             raise
         yield failure(check, error)
-
-
-def does_not_answer(error: OSError) -> bool:
-    """Whether an error means that the folder does not answer, not that something is missing."""
-    return fault_of(error) == "passing" and not isinstance(error, FileNotFoundError)
 
 
 def failure(check: str, error: OSError) -> Check:

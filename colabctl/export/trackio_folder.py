@@ -82,7 +82,7 @@ def _points(run: Run) -> list[tuple[int, dict[str, float], float]]:
 
 
 def _config(run: Run) -> dict[str, Any]:
-    """Return what Trackio shows of a run beside its curves, under the keys of its own runs."""
+    """Return what Trackio shows of a run besides its curves, under the keys of its own runs."""
     created = datetime.fromtimestamp(run.started, UTC).isoformat()
     own = {"_Username": run.facts.get("member"), "_Created": created, "_Group": None}
     return {**run.params, **own, "colabctl": {"status": run.status, **run.facts}}

@@ -1,6 +1,5 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
-from colabctl.ledger.choice import contested, others_share
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
 from colabctl.ledger.plan import (
@@ -45,7 +44,6 @@ __all__ = [
     "changed_keys",
     "check_approved",
     "contents",
-    "contested",
     "lack",
     "listed",
     "long_leases",

@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import cycle, islice
 
 from colabctl.ledger.events import Event
 from colabctl.ledger.state.writer import Writer
@@ -62,38 +63,49 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
     if want <= 0 or state.order != "go":
         return []
     workers = {writer.name: writer for writer in state.live_workers(now)}
-    groups = _groups(state)
+    groups, shares = _shares_of(state, {*workers, *newcomers, name})
     waiting: dict[int, list[int]] = {}
     for index in state.open:
         if index not in here:
             waiting.setdefault(index % groups, []).append(index)
-    shares = {
-        each: [index for group in drafted for index in waiting.get(group, ())]
-        for each, drafted in _shares(_sorted({*workers, *newcomers, name}), groups).items()
-    }
-    chosen = shares.pop(name)[:want]
+
+    def open_share(worker: str) -> list[int]:
+        return [index for group in shares[worker] for index in waiting.get(group, ())]
+
+    chosen = open_share(name)[:want]
     if not chosen:
         own_rate = _rate(workers.get(name))
+        others = {other: open_share(other) for other in shares if other != name}
         spare: list[int] = []
-        for other, share in shares.items():
+        for other, share in others.items():
             worker = workers.get(other)
-            last_seen = newcomers[other] if worker is None else worker.last_seen
             rate = _rate(worker) or own_rate
+            last_seen = newcomers[other] if worker is None else worker.last_seen
             surplus = _surplus(rate, len(share), max(0.0, now - last_seen), rng)
             spare += share[len(share) - surplus :]
         if not spare and rng.random() >= _PATIENCE:
-            spare = [index for share in shares.values() for index in share]
+            spare = [index for share in others.values() for index in share]
         chosen = rng.sample(spare, min(want, len(spare)))
     return chosen + choose_lapsed(state, want - len(chosen), now, rng, here)
 
 
-def _groups(state: SweepState) -> int:
-    """Return how many groups of tasks are shared out: a group has the tasks of equal remainder."""
-    return min(state.total, _MOST_GROUPS)
+def others_share(
+    state: SweepState, indices: Iterable[int], name: str, now: float, newcomers: Iterable[str]
+) -> set[int]:
+    """Return those of the tasks of worker `name` that are not in its own share."""
+    live = {worker.name for worker in state.live_workers(now)}
+    groups, shares = _shares_of(state, {*live, *newcomers, name})
+    own = set(shares[name])
+    return {index for index in indices if index % groups not in own}
 
 
-def _sorted(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(names))
+def _shares_of(state: SweepState, names: Collection[str]) -> tuple[int, dict[str, list[int]]]:
+    """Return the number of groups of tasks, and the groups that each worker starts with.
+
+    A group has the tasks whose indices have the same remainder.
+    """
+    groups = min(state.total, _MOST_GROUPS)
+    return groups, _shares(tuple(sorted(names)), groups)
 
 
 @lru_cache(maxsize=4)
@@ -106,19 +118,17 @@ def _shares(names: tuple[str, ...], groups: int) -> dict[str, list[int]]:
     orders = {name: _order(name, groups) for name in names}
     shares: dict[str, list[int]] = {name: [] for name in names}
     free = set(range(groups))
-    while free:
-        for name, order in orders.items():
-            pick = next((group for group in order if group in free), None)
-            if pick is not None:
-                free.remove(pick)
-                shares[name].append(pick)
+    for name in islice(cycle(names), groups):
+        pick = next(group for group in orders[name] if group in free)
+        free.remove(pick)
+        shares[name].append(pick)
     return shares
 
 
 def _order(name: str, groups: int) -> Iterator[int]:
     """Yield all groups in an order that depends on the name, and is the same on all machines."""
     digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=16).digest()
-    start, step = (int.from_bytes(part) % groups for part in (digest[:8], digest[8:]))
+    start, step = int.from_bytes(digest[:8]), int.from_bytes(digest[8:])
     while math.gcd(step, groups) != 1:
         step += 1
     return ((start + number * step) % groups for number in range(groups))
@@ -153,16 +163,6 @@ def contested(state: SweepState, indices: Iterable[int], name: str, now: float) 
         for index in indices
         if any(state.lives_at(other, now) for other in _claimants(state.events_of(index)) - {name})
     }
-
-
-def others_share(
-    state: SweepState, indices: Iterable[int], name: str, now: float, newcomers: Iterable[str]
-) -> set[int]:
-    """Return those of the tasks of worker `name` that are not in its own share."""
-    live = {worker.name for worker in state.live_workers(now)}
-    groups = _groups(state)
-    own = set(_shares(_sorted({*live, *newcomers, name}), groups)[name])
-    return {index for index in indices if index % groups not in own}
 
 
 def _claimants(events: Iterable[Event]) -> set[str]:

@@ -21,6 +21,8 @@ A line is a JSON object with the three parts of every event and the parts of its
                final                                      would do better
     released   tasks: [index, ...]                        claims that end without a run
     heartbeat                                             the worker is alive
+    notice     about                                      it sends a message that the sweep is
+                                                          finished, failing or idle
     end        reason                                     the worker writes nothing more
     follow     member, host, task                         someone looks at a task's output: its
                                                           worker writes what is new of it
@@ -39,12 +41,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from colabctl.notify import OCCASIONS
+
 OUTCOME_KINDS = frozenset({"done", "pruned", "failed"})
 PROGRESS_KINDS = frozenset({"suggested", "report"})
 TASK_KINDS = OUTCOME_KINDS | PROGRESS_KINDS
 BATCH_KINDS = frozenset({"claim", "released", "retry"})
 CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
-WRITER_KINDS = frozenset({"start", "heartbeat", "end"})
+WRITER_KINDS = frozenset({"start", "heartbeat", "end", "notice"})
 FOLLOW = "follow"
 KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS | {FOLLOW}
 
@@ -272,6 +276,9 @@ def check(body: Any, writer: str, total: int) -> Event:
             raise ValueError("host is not text")
     elif kind == "heartbeat":
         _check_names(body.get("workers", []))
+    elif kind == "notice":
+        if body.get("about") not in OCCASIONS:
+            raise ValueError(f"a notice about {body.get('about')!r:.40}")
     elif kind not in KINDS:
         raise ValueError(f"unknown event {kind!r:.40}")
     if "after" in body:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.appended import AppendedJournals
-from colabctl.ledger.choice import choose, choose_apart, choose_lapsed
+from colabctl.ledger.choice import choose, choose_apart, choose_lapsed, contested, others_share
 from colabctl.ledger.claims_log import ClaimsLog
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
@@ -80,7 +80,7 @@ class Ledger:
         """Read the events that have arrived since the last call; return how many."""
         arrived = self._claims.forget(self._journals.new_events(skip=self.name))
         if self._plan.consistency == "eventual":
-            arrived = self._newcomers.listen(arrived, self.clock.now())
+            arrived = self._newcomers.listen(arrived)
         count = self.state.read(arrived, self.clock.limit())
         moved = self.clock.observe(self.state.latest)
         if moved:
@@ -94,7 +94,7 @@ class Ledger:
             self._cache.remember(self._journals.counts())
         if self._plan.consistency == "eventual":
             names = self._journals.counts()
-            self._newcomers.notice(names, self.state.writers, self.clock.now())
+            self._newcomers.look(names, self.state.writers, self.clock.now())
         self._has_read = True
         return count
 
@@ -115,10 +115,22 @@ class Ledger:
         now = self.clock.now()
         names = set(self.newcomers())
         for worker in self.state.live_workers(now):
-            if worker.started is not None and now - worker.started < NEW:
+            if worker.started is not None and 0 <= now - worker.started < NEW:
                 names.add(worker.name)
         names.discard(self.name)
         return [("heartbeat", {"workers": sorted(names)})] if names else []
+
+    def contested(self, indices: Collection[int], *, shares: bool) -> set[int]:
+        """Return those of this worker's tasks that another live worker has claimed too.
+
+        With `shares`, also those that another one starts with: a new worker has claimed some before
+        it knew of the others.
+        """
+        state, now = self.state, self.clock.now()
+        result = contested(state, indices, self.name, now)
+        if shares:
+            result |= others_share(state, indices, self.name, now, self.newcomers())
+        return result
 
     def read_before(self) -> dict[str, tuple[int, float]]:
         """Return what was read on this machine before: see Cache.read_before."""
@@ -139,7 +151,7 @@ class Ledger:
         """
         if isinstance(self._journals, NumberedJournals):
             self.refresh()
-            if self.state.claimable(self.clock.now()):
+            if self.state.order == "go" and self.state.claimable(self.clock.now()):
                 self._journals.announce(name)
 
     def join(self, name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from colabctl.ledger.journal import Read
 
-_MOST = 256  # names: whoever can write to the folder can make them up
+_MOST = 256  # names: anyone who can write to the folder can make them up
 NEW = 60.0
 """Seconds for which a name alone counts as a worker, and for which others name it."""
 
@@ -19,19 +19,21 @@ class Newcomers:
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
+        self._named: set[str] = set()  # by others, since the last look
 
-    def notice(self, names: Iterable[str], heard: Collection[str], now: float) -> None:
-        """Note the names of journals, except those of writers that were `heard`."""
-        for name in names:
-            if name not in heard and len(self._since) < _MOST:
-                self._since.setdefault(name, now)
-
-    def listen(self, arrived: Iterable[Read], now: float) -> Iterator[Read]:
-        """Pass events on, and note the names in heartbeats."""
+    def listen(self, arrived: Iterable[Read]) -> Iterator[Read]:
+        """Pass events on, and keep the names in heartbeats for `look`."""
         for read in arrived:
             if read[0].kind == "heartbeat":
-                self.notice(read[0].body.get("workers", ()), (), now)
+                self._named.update(read[0].body.get("workers", ()))
             yield read
+
+    def look(self, journals: Iterable[str], heard: Collection[str], now: float) -> None:
+        """Note the names of journals and those in heartbeats, but not of writers `heard`."""
+        for name in sorted(self._named.union(journals).difference(heard)):
+            if len(self._since) < _MOST:
+                self._since.setdefault(name, now)
+        self._named.clear()
 
     def alive(self, heard: Collection[str], now: float) -> dict[str, float]:
         """Return the newcomers of whom nothing was `heard`, and when each was noticed."""

@@ -71,6 +71,7 @@ class SweepState:
         self.counts: Counter[Status] = Counter({"open": total})
         self.followed: dict[int, tuple[float, str]] = {}  # when and where someone last asked for
         # the output of a task
+        self.notices: dict[str, float] = {}  # when a message was last sent, by its occasion
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.orders = Orders()
@@ -195,6 +196,8 @@ class SweepState:
             self.progress.setdefault(body["task"], []).append(number)
         elif kind in CONTROL_KINDS:
             self.orders.add(event)
+        elif kind == "notice":
+            self.notices[body["about"]] = max(t, self.notices.get(body["about"], t))
         elif kind == FOLLOW:
             request = t, body["host"]
             self.followed[body["task"]] = max(request, self.followed.get(body["task"], request))

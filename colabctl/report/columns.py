@@ -27,11 +27,11 @@ def column(values: Sequence[Any], scale: Scale = "linear") -> dict[str, Any]:
     present = [value for value in values if value is not MISSING]
     if present and not all(map(_is_number, present)):
         texts = [MISSING if value is MISSING else as_text(value) for value in values]
-        found = categories(texts, _order(present))
+        column_of_names = categories(texts, _order(present))
         plain = {as_text(value): value for value in present if _is_plain(value)}
         order = dict.fromkeys(_order(present)) | dict.fromkeys(map(as_text, present))
         typed = {code: plain[text] for code, text in enumerate(order) if text in plain}
-        return found | {"typed": typed}
+        return column_of_names | {"typed": typed}
     odd = {
         str(row): as_text(value)
         for row, value in enumerate(values)

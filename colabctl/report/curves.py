@@ -44,12 +44,12 @@ def curves(plan: Plan, state: SweepState, tasks: Sequence[int]) -> dict[str, lis
     A value without a step has its number as step. Long curves are thinned to 100 points.
     """
     read = {index: reports_of(state, index) for index in tasks}
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for reports in read.values():
         for name in dict.fromkeys(name for _, values in reports for name in values):
-            found[name] = found.get(name, 0) + 1
-    first = [plan.metric] if plan.metric in found else []
-    others = sorted((name for name in found if name != plan.metric), key=lambda n: -found[n])
+            counts[name] = counts.get(name, 0) + 1
+    first = [plan.metric] if plan.metric in counts else []
+    others = sorted((name for name in counts if name != plan.metric), key=lambda n: -counts[n])
     shown: dict[str, list[dict[str, Any]]] = {}
     for name in [*first, *others][:_NAMES]:
         lines = [_curve(index, reports, str(name)) for index, reports in read.items()]

@@ -34,12 +34,12 @@ _MOST_CAUSES = 50
 _OUTPUT = 4000  # characters of the end of a failed attempt's output
 
 
-def facts(sweeps: Sequence[OpenSweep], beside: Path | None) -> dict[str, Any]:
+def facts(sweeps: Sequence[OpenSweep], near: Path | None) -> dict[str, Any]:
     """Return what a page shows of sweeps whose ledgers have been read.
 
     Args:
         sweeps: the sweeps.
-        beside: the folder of the page, from which it links to the folders of tasks; without it,
+        near: the folder of the page, from which it links to the folders of tasks; without it,
             there are no links.
 
     """
@@ -70,7 +70,7 @@ def facts(sweeps: Sequence[OpenSweep], beside: Path | None) -> dict[str, Any]:
         "version": VERSION,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "begin": begin,
-        "sweeps": [each.facts(varying, beside) for each in read],
+        "sweeps": [each.facts(varying, near) for each in read],
         "rows": len(shown),
         "fixed": _fixed(shown, read, begin),
         "params": [{"title": readable(title[name]), **params[name]} for name in varying],
@@ -107,7 +107,14 @@ class _Sweep:
         self.causes = failures.causes(state, sweep.tasks)
         self.with_curves = with_curves(plan, state)
         self.division = divide(plan, sweep.tasks)
-        self.indices = sample(plan, state, self.statuses, MOST // count, self.with_curves)
+        self.indices = sample(
+            plan,
+            state,
+            self.statuses,
+            MOST // count,
+            needed=self.with_curves,
+            cell_of=self.division.cell_of,
+        )
         self.rows = list(
             rows(
                 number,
@@ -128,14 +135,14 @@ class _Sweep:
         begun = starts[1:] or starts
         self.begin = min(begun)
 
-    def facts(self, varying: Sequence[str], beside: Path | None) -> dict[str, Any]:
+    def facts(self, varying: Sequence[str], near: Path | None) -> dict[str, Any]:
         own = head(self.sweep, varying)
         if self.note:
             own["gaps"].append(readable(self.note))
         total = self.sweep.plan.total
         return own | {
             "shown": len(self.rows) if len(self.rows) < total else None,
-            "links": links(self.sweep, self.rows, beside),
+            "links": links(self.sweep, self.rows, near),
             "importance": importance(self.sweep, {row.index: row.params for row in self.rows}),
         }
 
@@ -143,12 +150,12 @@ class _Sweep:
         """Return each cell's values, counts, and the best, mean and sd of the metric."""
         division, state = self.division, self.sweep.ledger.state
         pick = min if self.sweep.plan.goal == "minimize" else max
-        found = []
+        summaries = []
         for values, members in zip(division.values, division.members, strict=True):
             scores = [v for index in members if (v := state.columns.values[index]) == v]
             finite = [v for v in scores if abs(v) < float("inf")]
             status = [self.statuses[index] for index in members]
-            found.append(
+            summaries.append(
                 {
                     "sweep": self.number,
                     "values": {
@@ -165,17 +172,17 @@ class _Sweep:
                     "count": len(scores),
                 }
             )
-        return found
+        return summaries
 
     def cell_of(self, row: Row) -> int:
         return self.first_cell + self.division.cell_of(row.index)
 
     def cause_facts(self) -> list[dict[str, Any]]:
         state, tasks = self.sweep.ledger.state, self.sweep.tasks
-        found = []
+        groups = []
         for cause in self.causes[:_MOST_CAUSES]:
             common = failures.shared(state, tasks, cause)
-            found.append(
+            groups.append(
                 {
                     "sweep": self.number,
                     "id": cause.id,
@@ -190,7 +197,7 @@ class _Sweep:
                     "output": list(map(readable, cause.example.output[-_OUTPUT:].splitlines())),
                 }
             )
-        return found
+        return groups
 
     def workers(self, begin: float) -> list[dict[str, Any]]:
         state = self.sweep.ledger.state
@@ -225,8 +232,8 @@ def _fixed(shown: Sequence[Row], read: Sequence[_Sweep], begin: float) -> dict[s
     """Return the columns that every page has."""
 
     def texts(value: Callable[[Row], str | None]) -> dict[str, Any]:
-        found = map(value, shown)
-        return categories([MISSING if each is None else each for each in found])
+        values = map(value, shown)
+        return categories([MISSING if each is None else each for each in values])
 
     def numbers(value: Callable[[Row], float | None]) -> list[float | None]:
         return [None if (v := value(row)) is None else short(v) for row in shown]

@@ -1,4 +1,4 @@
-"""The head of a page: how a sweep stands, its best task to copy, who ran it, and what may lack."""
+"""The head of a page: the state of a sweep, its best task to copy, who ran it, what may lack."""
 
 import shlex
 from collections.abc import Sequence

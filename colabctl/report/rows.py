@@ -56,7 +56,7 @@ def rows(
     """Yield the rows of some tasks of a sweep; `statuses` are those of all its tasks."""
     state, tasks = sweep.ledger.state, sweep.tasks
     folder_of = folders(sweep.root, sweep.layout, run_folders(sweep.layout, sweep.plan))
-    failed = {index: cause.id for cause in causes for index in cause.last}
+    failed = {index: cause.id for cause in causes for index in (*cause.failed, *cause.to_retry)}
     since = {
         index: (worker, begun)
         for worker, held in held_tasks(state, now).items()

@@ -1,6 +1,7 @@
 """Chooses the tasks that a page shows, all of them or a sample that keeps what matters."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from colabctl.ledger import Plan, SweepState
@@ -13,12 +14,19 @@ _BEST, _FAILED, _RUNNING = 500, 1000, 500  # of a sample, at most
 
 
 def sample(
-    plan: Plan, state: SweepState, statuses: Sequence[str], most: int, needed: Iterable[int] = ()
+    plan: Plan,
+    state: SweepState,
+    statuses: Sequence[str],
+    most: int,
+    *,
+    needed: Iterable[int] = (),
+    cell_of: Callable[[int], int] = lambda _: 0,
 ) -> list[int]:
     """Return the tasks to show, in order: all, or `most` of them.
 
-    A sample has the `needed` tasks, those that were the best so far when they finished, the best at
-    the end, failed and running ones; then, evenly spread, finished tasks and tasks that wait.
+    A sample has the `needed` tasks, those that were the best of their cell when they ended, the
+    best at the end, failed and running ones; then, evenly spread, finished tasks and tasks that
+    wait.
     """
     if state.total <= most:
         return list(range(state.total))
@@ -27,7 +35,7 @@ def sample(
     running = [index for index, status in enumerate(statuses) if status == "running"]
     matter = chain(
         needed,
-        _improvements(state, ranked),
+        _improvements(state, ranked, cell_of),
         (index for index, _ in ranked[:_BEST]),
         spread(failed, _FAILED),
         running[:_RUNNING],
@@ -46,14 +54,16 @@ def spread(tasks: Sequence[int], most: int) -> list[int]:
     return [tasks[position * len(tasks) // most] for position in range(max(most, 0))]
 
 
-def _improvements(state: SweepState, ranked: Sequence[tuple[int, float]]) -> list[int]:
-    """Return the tasks that were the best of all when they finished."""
+def _improvements(
+    state: SweepState, ranked: Sequence[tuple[int, float]], cell_of: Callable[[int], int]
+) -> list[int]:
+    """Return the tasks that were the best of their cell when they ended."""
     columns, times = state.columns, state.log.times
     better: list[int] = []
-    earliest = float("inf")
+    earliest: dict[int, float] = {}
     for index, _ in ranked:  # best first: each earlier one was the best until then
-        ended = times[columns.outcomes[index]]
-        if ended < earliest:
-            earliest = ended
+        cell, ended = cell_of(index), times[columns.outcomes[index]]
+        if ended < earliest.get(cell, math.inf):
+            earliest[cell] = ended
             better.append(index)
     return better

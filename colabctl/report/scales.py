@@ -22,12 +22,12 @@ def scales(sweep: OpenSweep) -> dict[str, Scale]:
 
     Raises UserError if sweep.yaml was changed.
     """
-    found: dict[str, Scale] = dict(_proposed(sweep))
+    logs: dict[str, Scale] = dict(_proposed(sweep))
     for cell in sweep.declared.cells():
         for path, parameter in cell.space.walk():
             if isinstance(parameter, Leaf) and _is_log(parameter.distribution):
-                found[".".join(path)] = "log"
-    return found
+                logs[".".join(path)] = "log"
+    return logs
 
 
 def scales_if_readable(sweep: OpenSweep) -> tuple[dict[str, Scale], str | None]:

@@ -1,7 +1,7 @@
 """The timeline of a sweep's workers: what each ran and when, and what was lost or repeated."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from colabctl.ledger import SweepState, Writer
@@ -9,6 +9,7 @@ from colabctl.views.task_status import held_tasks
 
 _MOST_SPANS = 3000  # of a page; more are joined with their neighbours
 _MOST_WORKERS = 200
+_JOINED = frozenset({"done", "pruned", "failed"})  # the other kinds stay apart
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,20 @@ class Span:
 
 
 def timeline(state: SweepState, now: float) -> list[Span]:
-    """Return all work on a sweep's tasks, by worker and start; at most some thousand spans."""
+    """Return all work on a sweep's tasks, by worker and start; at most some thousand spans.
+
+    Of more, neighbours of one kind are joined, then all neighbours: the longer one gives the kind.
+    """
     spans = sorted(_spans(state, now), key=lambda span: (span.worker, span.start))
     if len(spans) <= _MOST_SPANS:
         return spans
     begin = min(span.start for span in spans)
-    gap = (max(span.end for span in spans) - begin) / 2000  # below a pixel
-    while len(joined := list(_joined(spans, gap))) > _MOST_SPANS:
-        spans, gap = joined, gap * 2
-    return joined
+    whole = max(span.end for span in spans) - begin
+    gap, long = whole / 2000, sum(span.end - span.start for span in spans) / _MOST_SPANS
+    joined = list(_joined(spans, gap, long, alike=True))
+    if len(joined) > _MOST_SPANS:
+        joined = list(_joined(spans, gap, long * 2, alike=False))
+    return joined[:_MOST_SPANS]
 
 
 def workers_shown(state: SweepState) -> list[Writer]:
@@ -111,21 +117,27 @@ def _open(
             yield Span(name, "running" if alive else "lost", begun, until, index)
 
 
-def _joined(spans: list[Span], gap: float) -> Iterator[Span]:
-    """Yield the spans, sorted by worker, with close neighbours of one kind joined."""
+def _joined(spans: Sequence[Span], gap: float, long: float, *, alike: bool) -> Iterator[Span]:
+    """Yield the spans, sorted by worker, with neighbours joined until they are `long`.
+
+    Those that are further apart than `gap` stay apart; so do different kinds if only `alike` ones
+    are joined.
+    """
     last: Span | None = None
     for span in spans:
-        if (
-            last is not None
-            and (last.worker, last.kind) == (span.worker, span.kind)
+        if last is None:
+            last = span
+        elif (
+            last.worker == span.worker
             and span.start - last.end <= gap
-            and span.kind not in ("lost", "running")
+            and {last.kind, span.kind} <= _JOINED
+            and (last.kind == span.kind if alike else last.end - last.start < long)
         ):
-            end = max(last.end, span.end)
-            last = replace(last, end=end, task=-1, count=last.count + span.count)
+            longer = last.kind if last.end - last.start >= span.end - span.start else span.kind
+            end, count = max(last.end, span.end), last.count + span.count
+            last = Span(last.worker, longer, last.start, end, -1, count)
         else:
-            if last is not None:
-                yield last
+            yield last
             last = span
     if last is not None:
         yield last

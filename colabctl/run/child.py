@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from colabctl.run import device, messages
-from colabctl.run.failure import Pruned, TaskError, describe, last_lines
+from colabctl.run.failure import Pruned, TaskError, describe
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message
-from colabctl.run.output import output_of
+from colabctl.run.output import last_lines, output_of
 from colabctl.run.process_state import ProcessState
 from colabctl.run.recorder import PipeRecorder, Send, StopFlag
 from colabctl.run.redaction import cleaner
@@ -54,7 +54,6 @@ class _Output:
         sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - stays open
 
     def clear(self) -> None:
-        _flush()
         if os.fstat(self._handle).st_size:
             os.ftruncate(self._handle, 0)
 
@@ -93,6 +92,7 @@ def serve(  # noqa: PLR0917 - what one process holds, called once
         send(messages.Broken(line, last_lines(text)))
         return
     state = ProcessState()
+    _flush()
     send(messages.Ready())
     flag, scratch = stop_flag if settings.prunes else None, Path(settings.log).parent
     shares = is_shared(Path(settings.root))  # with the project's group

@@ -8,9 +8,6 @@ from colabctl.run.frames import leave_out_ours, without_our_frames
 from colabctl.run.output import output_of, shortened
 from colabctl.run.reasons import is_passed_on, last_line, one_line, reason, with_place
 
-TAIL_LINES = 40
-_TAIL_LENGTH = 16_000  # characters
-
 
 class TaskError(Exception):
     """A task failed. The message says why, so no traceback is needed."""
@@ -74,11 +71,6 @@ def explained(ending: str, output: str) -> str:
         return f"{ending}: {why}"
     last = last_line(output)
     return f"{ending}; its last line: {last}" if last else ending
-
-
-def last_lines(output: str) -> str:
-    """Return the last 40 lines of an output, of very long lines the last 16,000 characters."""
-    return "\n".join(output.split("\n")[-TAIL_LINES:])[-_TAIL_LENGTH:]
 
 
 def traceback_of(error: BaseException) -> str:

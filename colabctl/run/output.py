@@ -16,9 +16,16 @@ _WHOLE = 1 << 18  # bytes of a log up to which all of it is read, as progress ba
 _READ_HEAD, _READ_TAIL = 1 << 16, 3 << 16  # bytes to read of a longer one
 _MARGIN = 4096  # characters to leave out at a cut, where a part of a secret might remain
 _LONGEST_LINE = 4096  # characters to give up for a cut between two lines
+_TAIL_LINES = 40
+_TAIL_LENGTH = 16_000  # characters
 _PART = 16_000  # bytes of new output at a time
 # Escape sequences for a terminal: colours, cursor, title.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+
+
+def last_lines(output: str) -> str:
+    """Return the last 40 lines of an output, of very long lines the last 16,000 characters."""
+    return "\n".join(output.split("\n")[-_TAIL_LINES:])[-_TAIL_LENGTH:]
 
 
 def output_of(log: Path, conceal: Callable[[str], str] = str) -> str:

@@ -125,10 +125,10 @@ def compare(first: Side, second: Side) -> Comparison:
 
 
 def _best(side: Side) -> Best | None:
-    found = best(side.plan, side.state)
-    if found is None:
+    first = best(side.plan, side.state)
+    if first is None:
         return None
-    index, value = found
+    index, value = first
     return Best(task_name(index), value, flat(params_of(side.state, side.tasks, index)))
 
 

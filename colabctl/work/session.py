@@ -28,6 +28,7 @@ from colabctl.sweeps import differing, journal_folders
 from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
+from colabctl.work.notices import Notices, Text
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.slot_settings import slot_settings
 from colabctl.work.waiting import Reasons
@@ -66,6 +67,7 @@ class Session:
         progress: Called after each step, with the sweep and its worker; None without one.
         check: Raises UserError for a plan that the member has neither declared nor approved.
         jobs: How many tasks to run at a time.
+        notice: Returns the text of a message about a sweep; None to send none.
         interrupted: Set to end at once and release the tasks.
     """
 
@@ -77,6 +79,7 @@ class Session:
     progress: Callable[[OpenSweep, Worker | None], None]
     check: Callable[[Plan], None]
     jobs: int = 1
+    notice: Text | None = None
     interrupted: signals.Interruption = field(default_factory=signals.Interruption)
     _reasons: Reasons = field(default_factory=dict)
 
@@ -170,7 +173,7 @@ class Session:
                 Path(scratch).resolve(),
                 jobs=self.jobs,
                 kill_after=limits.kill_after,
-                secrets=self.config.secrets,
+                secrets=self.config.all_secrets,
                 tell=self.tell,
                 wait=self._wait_or_end,
             )
@@ -192,13 +195,19 @@ class Session:
                 progress=lambda worker: self.progress(sweep, worker),
                 interrupted=self.interrupted,
                 reasons=self._reasons,
-                conceal=concealer(self.config.secrets, os.environ),
+                notices=self._notices(sweep, tell),
+                conceal=concealer(self.config.all_secrets, os.environ),
             )
             tally = worker.run()
             self.progress(sweep, None)
         if sweep.ledger.name and not tally.unsent:
             self._wait_for_upload(sweep, [sweep.ledger.name])
         return tally
+
+    def _notices(self, sweep: OpenSweep, tell: Callable[[str], None]) -> Notices | None:
+        if self.notice is None:
+            return None
+        return Notices(sweep, self.config.notify, os.environ, self.notice, tell)
 
     def _loop(
         self,

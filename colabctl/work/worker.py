@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from colabctl.run.failure import last_lines
 from colabctl.run.messages import (
     Broken,
     End,
@@ -18,11 +17,13 @@ from colabctl.run.messages import (
     Suggestion,
     TaskMessage,
 )
+from colabctl.run.output import last_lines
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claimer
 from colabctl.work.followed import FollowedTasks
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
+from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pool import MakeSlots, SlotPool
 from colabctl.work.waiting import Reasons
@@ -59,6 +60,7 @@ class Worker:
         progress: Callable[["Worker"], None],
         interrupted: threading.Event,
         reasons: Reasons | None = None,
+        notices: Notices | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         conceal: Callable[[str], str] = str,
@@ -77,7 +79,8 @@ class Worker:
         self._error: Exception | None = None  # of a slot's thread
         self._claimer = Claimer(
             sweep, identity, limits, self._pool,
-            tell=tell, conceal=conceal, reasons=reasons, rng=rng, monotonic=monotonic,
+            tell=tell, conceal=conceal, reasons=reasons, notices=notices, rng=rng,
+            monotonic=monotonic,
         )  # fmt: skip
         interval = _NOTICE if self._writes_at_once else identity.heartbeat
         self._followed = FollowedTasks(identity.host, interval, monotonic)

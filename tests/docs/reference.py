@@ -78,6 +78,7 @@ _KEYS = {  # of colabctl.yaml
     "heartbeat": "How often a worker shows that it is alive. Default: depends on the folder.",
     "lease": "Silence after which a worker's tasks go to others. Default: depends on the folder.",
     "task_timeout": "How long a task may take if its sweep does not say. Default: no limit.",
+    "notify": "Where to send messages, and when, such as `url=NOTIFY_URL,on=finished idle`.",
     "kill_after": "Time between SIGTERM and SIGKILL for a task that should end. Default: 30s.",
 }
 

@@ -103,6 +103,23 @@ def test_the_timeline_tells_lost_and_repeated_work_from_what_counted(project: Pr
     assert all(span.start <= span.end for span in spans)
 
 
+def test_a_long_timeline_is_joined_and_keeps_every_task(project: Project) -> None:
+    bench(project, 300)
+    sweep = opened(project, "bench")
+    spans = timeline(sweep.ledger.state, sweep.ledger.clock.now())
+    finished = sum(span.count for span in spans if span.kind in ("done", "pruned", "failed"))
+    attempts = sum(
+        event.kind == "failed"
+        for event in map(sweep.ledger.state.log.event, range(len(sweep.ledger.state.log)))
+    )
+    assert len(spans) <= 3000 < sweep.plan.total
+    assert (
+        finished
+        == sweep.ledger.state.counts["done"] + sweep.ledger.state.counts["pruned"] + attempts
+    )
+    assert [span.kind for span in spans].count("lost") == 1
+
+
 def test_a_sample_has_the_needed_tasks_and_no_more_than_asked(project: Project) -> None:
     bench(project, 10)
     sweep = opened(project, "bench")

@@ -250,7 +250,7 @@ def test_texts_that_try_to_break_out_are_shown_as_they_are(
 
 
 def test_several_sweeps_stand_side_by_side(tab: Tab, project: Project, made: Made) -> None:
-    bench(project, 3)
+    bench(project, 8)
     hostile(project)
     tab.open(made(project, "bench", "hostile"))
     scrolled_through(tab)
@@ -258,10 +258,10 @@ def test_several_sweeps_stand_side_by_side(tab: Tab, project: Project, made: Mad
         "[...document.querySelectorAll('#head .sweep')].map((one) => one.getBoundingClientRect().top)"
     )
     assert (len(tops), tops[0] - tops[1]) == (2, 0)
-    assert count(tab) == "63 tasks"
+    assert count(tab) == "123 tasks"
     tab.click("#where")
     tab.type("sweep == 'hostile'")
-    tab.until("document.getElementById('count').textContent === '27 of 63 tasks'")
+    tab.until("document.getElementById('count').textContent === '27 of 123 tasks'")
     assert silent(tab)
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
+from colabctl.project.layout import SweepLayout
 from colabctl.run.messages import Done, Failed, Inbox, Record, Stop, TaskMessage
 from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
@@ -119,6 +121,8 @@ class SimulatedSweep:
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self.plan, self.ledger = plan, ledger
+        # Simulated tasks print nothing, so nothing is written there.
+        self.layout = SweepLayout(Path("simulated/sweeps/s"))
 
     def lock(self) -> AbstractContextManager[int | None]:
         return nullcontext()

@@ -29,7 +29,7 @@ def report(
 ) -> None:
     """Write a page of sweeps: the best tasks, every figure, workers and failures, in one file.
 
-    The page needs no network. It can be sent, and opened in any browser.
+    The page needs no network. It can be sent, and open_sweeps in any browser.
     """
     from colabctl.report.page import check_plotly
     from colabctl.report.write import write_page
@@ -39,9 +39,9 @@ def report(
     check_plotly()
     layout, _ = open_project(root)
     check_inside(output, layout.root)
-    opened = [OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps)]
-    written = write_page(opened, output, replace=force)
-    for each in opened:
+    open_sweeps = [OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps)]
+    written = write_page(open_sweeps, output, replace=force)
+    for each in open_sweeps:
         for sentence in (*each.ledger.damage, *each.tasks.damage()):
             tell(f"note: {one_line(str(sentence))}")
     if written.tasks < written.total:

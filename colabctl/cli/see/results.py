@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Force, Root, Sweep, names_in, open_project, tell
+from colabctl.cli.options import Force, Root, Sweep, names_in, open_project, output_option, tell
 from colabctl.cli.terminal import counted, for_screen, one_line, plain
 from colabctl.errors import UserError
 
@@ -83,13 +83,7 @@ def results(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="File to write to; - for standard output.",
-            show_default="results are printed",
-        ),
+        output_option("FILE", "File to write to; - for standard output.", "results are printed"),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Keep FILE current until the sweep is finished.")

@@ -75,7 +75,7 @@ def _fitting(titles: Sequence[str], widths: list[int], width: int, metric: str) 
         place = titles.index("error")
         widths[place] = max(min(_NARROWEST, widths[place]), widths[place] - excess())
     for title in [*reversed(titles)]:
-        if title not in {"task", metric, f"metrics.{metric}"}:
+        if title not in {titles[0], metric, f"metrics.{metric}", "mean ± sd"}:
             hide(title)
     return visible
 

@@ -44,6 +44,7 @@ def take(state: SweepState) -> Snapshot:
         "beyond_target": orders.beyond_target,
         "latest": state.latest,
         "reached": sorted(state.reached),
+        "notices": state.notices,
         "excess": state.excess.count,
     }
     return Snapshot(facts, parts)
@@ -79,6 +80,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.orders.changed()
     state.latest = facts["latest"]
     state.reached = set(facts["reached"])
+    state.notices.update(facts["notices"])
     state.excess.count.update(facts["excess"])
     state.rebuild()
 

@@ -83,7 +83,7 @@ function bestFigure() {
     plot(one, place, traces, {
       height: narrow ? 480 : 290,
       margin: { l: 52, r: 10, t: 8, b: 44 },
-      xaxis: axisStyle({ domain: domains.x, title: cells.length > 1 ? "finished tasks of the cell" : "finished tasks", rangemode: "tozero", anchor: "y" }),
+      xaxis: axisStyle({ domain: domains.x, title: `finished tasks${cells.length > 1 ? " of the cell" : ""}${F.sweeps.some((sweep) => sweep.shown !== null) ? ", in the sample" : ""}`, rangemode: "tozero", anchor: "y" }),
       yaxis: metricAxis(log, { domain: domains.y }),
       xaxis2: axisStyle({ domain: domains.x2, title: "time since the first task began", anchor: "y2", rangemode: "tozero", ...timeTicks(latest, narrow ? 4 : 6) }),
       yaxis2: metricAxis(log, { domain: domains.y2, anchor: "x2", title: narrow ? value.label : undefined, matches: "y" }),

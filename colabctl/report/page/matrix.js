@@ -53,13 +53,13 @@ function matrixFigure() {
           }));
       })));
     const best = shown.filter((cell) => cell.best !== null).sort((a, b) => goals[a.sweep] * a.best - goals[b.sweep] * b.best)[0];
-    return best ? `Best, mean ± standard deviation, and number of tasks. The best ${value.label} is ${short(best.best)}, in ${best.title}.${across ? ` The darker, the better for ${across === "sweep" ? "the sweep" : `one ${across}`}.` : ""}` : `${cells.length} cells; none has a value of ${value.label} yet.`;
+    return best ? `Best, mean ± standard deviation, and number of tasks. The best ${value.label} is ${short(best.best)}, in ${best.title}.${across ? ` The stronger the colour, the better for ${across === "sweep" ? "the sweep" : `one ${across}`}.` : ""}` : `${cells.length} cells; none has a value of ${value.label} yet.`;
   };
   return one;
 }
 
 const valuesOf = (cell) => ({ ...(several ? { sweep: F.sweeps[cell.sweep].name } : {}), ...cell.values });
-const valueIn = (cell, name) => (name === "sweep" && several ? F.sweeps[cell.sweep].name : cell.values[name] ?? "");
+const valueIn = (cell, name) => (name === "sweep" && several ? F.sweeps[cell.sweep].name : Object.hasOwn(cell.values, name) ? cell.values[name] : "");
 
 // Within a column, or a sweep's metric, which values are good: different data sets do not compare.
 function tints(shown, across) {
@@ -79,7 +79,7 @@ function tints(shown, across) {
 }
 
 function codesFor(wanted) {
-  const found = {};
+  const found = Object.create(null);
   for (const [name, text] of Object.entries(wanted)) {
     const column = columns.get(name);
     if (!column || column.kind !== "category") return null;

@@ -20,14 +20,16 @@ function timelineFigure() {
       yaxis: axisStyle({ range: [lanes.total, 0], showgrid: false, tickvals: F.workers.map((_, number) => lanes.middle[number]), ticktext: F.workers.map((worker) => forPlotly(workerLabel(worker, narrow))), ticks: "" }),
     }, "Timeline of the workers");
     const totals = {};
+    const joined = F.spans.some((span) => span[5] > 1);
     for (const [, kind, , , , count] of F.spans) totals[kind] = (totals[kind] || 0) + count;
-    legend.replaceChildren(...SPAN_KINDS.filter((kind) => totals[kind]).map((kind) => el("li", {}, el("span", {}, el("i", { class: hatched(kind) ? "hatched" : "", style: { background: hatched(kind) ? null : `var(${STATUS_VARIABLES[kind]})`, "--hatch": `var(${STATUS_VARIABLES[kind]})` } }), `${totals[kind].toLocaleString("en")} ${kind}`))),
+    legend.replaceChildren(...SPAN_KINDS.filter((kind) => totals[kind]).map((kind) => el("li", {}, el("span", {}, el("i", { class: hatched(kind) ? "hatched" : "", style: { background: hatched(kind) ? null : `var(${STATUS_VARIABLES[kind]})`, "--hatch": `var(${STATUS_VARIABLES[kind]})` } }), joined && !hatched(kind) ? kind : `${totals[kind].toLocaleString("en")} ${kind}`))),
       el("li", {}, el("span", {}, el("i", { style: { background: "var(--idle)" } }), "idle")));
     const busy = F.spans.reduce((sum, span) => sum + span[3] - span[2], 0);
     const there = F.workers.reduce((sum, worker) => sum + ((worker.end ?? worker.seen ?? 0) - (worker.start ?? 0)) * worker.jobs, 0);
     return `${counted(F.workers.length, "worker")} in ${duration(end)}${there > 0 ? `, busy ${Math.min(Math.round((busy / there) * 100), 100)} % of their time` : ""}.`
       + (totals.lost ? ` ${counted(totals.lost, "attempt")} lost with ${totals.lost === 1 ? "its" : "their"} workers.` : "")
-      + (totals.repeated ? ` ${counted(totals.repeated, "result")} came twice and counted once.` : "");
+      + (totals.repeated ? ` ${counted(totals.repeated, "result")} came twice and counted once.` : "")
+      + (joined ? " Short tasks are joined with their neighbours." : "");
   };
   return one;
 }
@@ -71,7 +73,7 @@ function idleTrace(lanes, end) {
 function spanTraces(kind, lanes) {
   const own = F.spans.map((span, number) => [span, lanes.slots[number]]).filter(([span]) => span[1] === kind);
   return [true, false].map((inside) => {
-    const some = own.filter(([span]) => (span[4] < 0 ? !isFiltered() : chosen[span[4]] === 1) === inside);
+    const some = own.filter(([span]) => (span[4] < 0 || chosen[span[4]] === 1) === inside);
     if (!some.length) return null;
     const colour = inside ? statusColour(kind) : style("--faint");
     return {

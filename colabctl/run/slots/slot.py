@@ -35,10 +35,11 @@ from colabctl.run.messages import (
     decode,
     encode,
 )
-from colabctl.run.output import NewOutput, output_of
+from colabctl.run.outages import answers, names_mount
+from colabctl.run.output import NewOutput, last_lines, output_of
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
-from colabctl.run.slots.launch import answers, close_pipes, launch, let_end, names_mount
+from colabctl.run.slots.launch import close_pipes, launch, let_end
 from colabctl.run.slots.waiting import Waiting, handout_size
 from colabctl.run.termination import KILL, end_group, how_it_ended, oom_kills, signal_group
 from colabctl.run.workspace.workspace import Workspace, tidy_after
@@ -246,7 +247,9 @@ class Slot:
                 return False
             is_there = answers(root)
             answered += is_there
-            if is_there and (answered > _STARTS or not names_mount(first)):
+            if is_there and (
+                answered > _STARTS or not names_mount(f"{first.error}\n{first.output}")
+            ):
                 self._inbox.append(first)
                 self._wake()
                 return False
@@ -279,10 +282,8 @@ class Slot:
         if isinstance(first, Ready | Broken):
             return first
         ended = how_it_ended(process.wait(), self._killed_before)
-        from colabctl.run import failure  # noqa: PLC0415 - few processes die
-
         why, output = self._explained(f"the process {ended} while loading it")
-        return Broken(why, failure.last_lines(output))
+        return Broken(why, last_lines(output))
 
     def _hand_out(self) -> None:
         """Send the process some tasks, and handle its messages until all of them have ended."""

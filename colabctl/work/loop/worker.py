@@ -15,6 +15,7 @@ from colabctl.task import Assignment, Task
 from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits
+from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pool import LoopPool
 
@@ -118,6 +119,7 @@ class InlineWorker:
         *,
         conceal: Callable[[str], str] = str,
         max_tasks: int | None = None,
+        notices: Notices | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -126,7 +128,7 @@ class InlineWorker:
         self.pool = LoopPool(monotonic)
         self.claimer = Claimer(
             sweep, identity, Limits(max_tasks=max_tasks), self.pool,
-            tell=_tell, conceal=conceal, rng=rng, monotonic=monotonic,
+            tell=print_message, conceal=conceal, notices=notices, rng=rng, monotonic=monotonic,
         )  # fmt: skip
         self.lock = threading.Lock()
         self.keep_alive_every = min(identity.heartbeat / 4, 1.0)  # seconds
@@ -197,5 +199,6 @@ class InlineWorker:
             self.claimer.leave("the loop ended")
 
 
-def _tell(text: str) -> None:
+def print_message(text: str) -> None:
+    """Print a message of colabctl in someone's program."""
     print(f"colabctl: {text}", file=sys.stderr, flush=True)

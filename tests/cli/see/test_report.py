@@ -73,7 +73,12 @@ def test_open_shows_the_page_in_a_browser(
     project: Project, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or False)
+
+    def note(url: str) -> bool:
+        opened.append(url)
+        return False
+
+    monkeypatch.setattr(webbrowser, "open", note)
     said = say("report", "bench", "--open")
     assert opened == [(project.root / "report.html").as_uri()]
     assert "no browser was found" in said.err

@@ -114,6 +114,14 @@ def test_a_narrow_terminal_gets_fewer_columns_and_a_note(say: Say) -> None:
     assert piped.err == ""
 
 
+@pytest.mark.usefixtures("loop")
+def test_a_narrow_terminal_shows_the_means_of_groups_to_the_last(say: Say) -> None:
+    narrow = say("results", "loop", "--by", "x,status", COLUMNS="30", FORCE_COLOR="1")
+    titles = re.sub(r"\x1b\[\d*m", "", narrow.out.splitlines()[0])
+    assert titles.split() == ["x", "status", "count", "mean", "±", "sd"]
+    assert "hidden to fit the terminal: best, task;" in narrow.err
+
+
 def test_before_the_first_result_the_table_says_so(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     assert say("results", "loop").out == "no finished tasks yet\n"
