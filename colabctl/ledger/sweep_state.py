@@ -8,11 +8,12 @@ from typing import Any
 from colabctl.ledger.events import (
     CONTROL_KINDS,
     PROGRESS_KINDS,
+    STEERING_KINDS,
     Event,
     encode,
-    in_order,
 )
 from colabctl.ledger.journal import Read
+from colabctl.ledger.order import in_order
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog
 from colabctl.ledger.state.open_tasks import OpenTasks
@@ -24,8 +25,8 @@ from colabctl.ledger.task_state import STATUSES, Status, TaskState, fold
 Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 """Returns the sweep's metric, NaN without one, and whether the metrics lack it."""
 
-_OPEN = TaskState()
-_HELD = STATUSES.index("held")
+_OPEN, _CANCELLED_TASK = TaskState(), TaskState("cancelled")
+_HELD, _CANCELLED = STATUSES.index("held"), STATUSES.index("cancelled")
 
 
 def _no_metric(metrics: Mapping[str, Any]) -> tuple[float, bool]:  # noqa: ARG001 - a Measure
@@ -37,8 +38,9 @@ class SweepState:
 
     The same events, in any order and any batches, lead to the same state.
 
-    Almost all tasks are simple: one claim, and at most one outcome, later and by the same writer.
-    Their states are read off the columns. The events of all others are folded.
+    Almost all tasks are simple: one claim, and at most one outcome, later and by the same writer;
+    or nothing but one cancel. Their states are read off the columns. The events of all others are
+    folded.
 
     Args:
         total: number of tasks.
@@ -163,7 +165,7 @@ class SweepState:
             claim = columns.claims[index]
             if (
                 claim >= 0
-                and columns.outcomes[index] < 0
+                and columns.statuses[index] == _HELD
                 and log.writers[claim] == writer.number
                 and log.numbers[claim] < n
                 and "after" not in body
@@ -189,9 +191,28 @@ class SweepState:
             self.progress.setdefault(body["task"], []).append(number)
         elif kind in CONTROL_KINDS:
             self.orders.add(event)
+        elif kind in STEERING_KINDS:
+            self._steer(event, line, writer, touched)
         elif tasks := event.tasks():
             number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:
+                self._add_other(index, number, touched)
+        elif kind == "dismiss":
+            self._writer(body["worker"]).dismiss(event)
+
+    def _steer(self, event: Event, line: bytes, writer: Writer, touched: set[int]) -> None:
+        """Record a retry, cancel or discard."""
+        t, _, n, kind, body = event
+        number = self.log.add(t, writer.number, n, kind, line, has_after="after" in body)
+        self.log.heads[number] = {name: body[name] for name in ("member", "after") if name in body}
+        statuses, claims = self.columns.statuses, self.columns.claims
+        for index in body["tasks"]:
+            if kind == "cancel" and not statuses[index] and index not in self.others:
+                statuses[index], claims[index] = _CANCELLED, number
+                self.open.discard(index)
+                self.counts["open"] -= 1
+                self.counts["cancelled"] += 1
+            else:
                 self._add_other(index, number, touched)
         if kind == "retry" and (lost := body.get("worker")) is not None:
             self._writer(lost).lose(body.get("after", {}).get(lost, -1))
@@ -254,6 +275,8 @@ class SweepState:
         if claim < 0:
             return _OPEN
         outcome = columns.outcomes[index]
+        if columns.statuses[index] == _CANCELLED:
+            return _CANCELLED_TASK
         if outcome < 0:
             claimed = self.log.event(claim)
             return TaskState("held", claimed.writer, claimed.t, 1)
@@ -302,8 +325,13 @@ class SweepState:
 
     @property
     def finished(self) -> int:
-        """Number of tasks that need no more work."""
-        return self.counts["done"] + self.counts["pruned"] + self.counts["failed"]
+        """Number of tasks that need no more work: all but those that are open or held."""
+        return self.total - self.counts["open"] - self.counts["held"]
+
+    @property
+    def outcomes(self) -> int:
+        """Number of tasks that are done, pruned or failed."""
+        return self.finished - self.counts["cancelled"]
 
     @property
     def order(self) -> str:
@@ -355,6 +383,10 @@ class SweepState:
             return numbers
         simple = (self.columns.claims[index], self.columns.outcomes[index])
         return [number for number in simple if number >= 0]
+
+    def steering(self) -> list[Event]:
+        """Return the events that retry, cancel or discard tasks, in order."""
+        return in_order(list(map(self.log.event, self.log.heads)))
 
     def failures_of(self, index: int) -> list[Event]:
         """Return the failed attempts at a task, in order."""

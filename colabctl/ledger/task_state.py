@@ -5,18 +5,20 @@ they arrived. Leases are not part of it: a worker that takes a task over has jud
 is lost, and says in its claim which claim it has seen. So two claims that did not see each other
 are decided by their order, and no date can take a task from its holder.
 
-`done` counts from any writer, the first in event order wins, and nothing undoes it. So late events
-can cause repeated work, but never lose a result.
+`done` counts from any writer, and the first in event order wins. So late events can cause repeated
+work, but never lose a result: `cancel` keeps a task from running, but its result counts if there is
+one. Only `discard` undoes results, and only those of the attempts that its writer had read.
 """
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, cast
 
-from colabctl.ledger.events import Event, Outcome, in_order
+from colabctl.ledger.events import Event, Outcome
+from colabctl.ledger.order import in_order
 
-Status = Literal["open", "held", "done", "pruned", "failed"]
+Status = Literal["open", "held", "cancelled", "done", "pruned", "failed"]
 
-STATUSES: tuple[Status, ...] = ("open", "held", "done", "pruned", "failed")
+STATUSES: tuple[Status, ...] = ("open", "held", "cancelled", "done", "pruned", "failed")
 
 MAX_LOSSES = 10
 """Lost workers after which a task counts as failed: it probably kills its workers."""
@@ -26,15 +28,17 @@ class TaskState(NamedTuple):
     """The state of a task.
 
     Attributes:
-        status: open (free to claim), held (by a worker), done, pruned, or failed (for good).
+        status: open (free to claim), held (by a worker), cancelled (by a member), done, pruned, or
+            failed (for good).
         holder: the writer that holds the task, if one does.
         held_since: ledger time of that writer's claim, 0.0 if no one holds the task.
         attempts: number of claims that counted.
         failures: failed attempts since the last retry.
         losses: attempts whose worker was lost since the last retry.
         event: the event that finished the task: the first done or pruned, or the last failed;
-            None if the task failed because its workers were lost.
-        duplicates: number of done or pruned events after the one that counts.
+            None if it was cancelled, or failed because its workers were lost.
+        duplicates: number of done or pruned events after the one that counts, without discarded
+            ones.
 
     """
 
@@ -50,6 +54,11 @@ class TaskState(NamedTuple):
     @property
     def finished(self) -> bool:
         """Whether the task needs no more work."""
+        return self.status not in ("open", "held")
+
+    @property
+    def has_outcome(self) -> bool:
+        """Whether the task is done, pruned or failed."""
         return self.status in ("done", "pruned", "failed")
 
     @property
@@ -70,42 +79,64 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
 
     """
     status: Status = "open"
-    holder: str | None = None
-    held_with = -1  # number of the holder's claim
-    held_since = 0.0
-    attempts = failures = losses = duplicates = 0
+    holding: Event | None = None  # the claim that holds the task
+    attempts = failures = losses = 0
     last: Event | None = None
+    claims: dict[str, Event] = {}  # the latest of each writer
+    results: list[tuple[Event, Event]] = []  # done or pruned, and the claim of the attempt
+    discards: list[Event] = []
     for event in in_order(events) if len(events) > 1 else events:
         kind = event.kind
-        saw_holder = holder in (None, event.writer) or event.is_after(str(holder), held_with)
+        if kind == "claim":
+            claims[event.writer] = event
         if kind in ("done", "pruned"):
-            if status in ("done", "pruned"):
-                duplicates += 1
-            else:
-                status, last, holder = cast("Status", kind), event, None
-        elif status in ("done", "pruned"):
+            claim = claims.get(event.writer, event)
+            if not any(discard.ends(claim) for discard in discards):
+                results.append((event, claim))
+                if len(results) == 1:
+                    status, last, holding = cast("Status", kind), event, None
+        elif kind == "discard":
+            discards.append(event)
+            left = [result for result in results if not event.ends(result[1])]
+            if left:
+                last = left[0][0]
+                status = cast("Status", last.kind)
+            elif results or (holding is not None and event.ends(holding)):
+                status, last, holding, failures, losses = "open", None, None, 0, 0
+            results = left
+        elif results:
             continue
         elif kind == "claim":
-            if status == "failed" or not saw_holder:
+            is_new = holding is not None and holding.writer != event.writer
+            if status in ("failed", "cancelled") or (is_new and not event.is_after(holding)):
                 continue
-            if holder not in (None, event.writer):
+            if is_new:
                 losses += 1
                 if losses >= MAX_LOSSES:
-                    status, holder = "failed", None
+                    status, holding = "failed", None
                     continue
-            status, holder, held_with, held_since = "held", event.writer, event.n, event.t
+            status, holding = "held", event
             attempts += 1
         elif kind == "retry":
             failures = losses = 0
-            if status == "failed":
-                status, last = "open", None
-            elif saw_holder:
-                status, holder = "open", None
-        elif holder == event.writer:  # failed and released end only the holder's claim
-            status, holder = "open", None
+            if holding is None or event.writer == holding.writer or event.ends(holding):
+                status, last, holding = "open", None, None
+        elif kind == "cancel":
+            if status in ("open", "held"):
+                status, holding = "cancelled", None
+        elif holding is not None and holding.writer == event.writer:
+            status, holding = "open", None  # failed and released end only the holder's claim
             if kind == "failed":
                 failures += 1
                 if failures > max_retries:
                     status, last = "failed", event
-    since = held_since if holder else 0.0
-    return TaskState(status, holder, since, attempts, failures, losses, last, duplicates)
+    return TaskState(
+        status,
+        holding.writer if holding else None,
+        holding.t if holding else 0.0,
+        attempts,
+        failures,
+        losses,
+        last,
+        max(0, len(results) - 1),
+    )

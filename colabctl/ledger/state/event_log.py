@@ -35,13 +35,15 @@ class Body(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name == "after" and not self._log.after[self._number]:
             raise KeyError(name)  # every fold asks for this part, and few events have it
-        return self.parts()[name]
+        head = self._log.heads.get(self._number)
+        return head[name] if head is not None and name in head else self.parts()[name]
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a part, or `default` if there is none."""
-        if name == "after" and not self._log.after[self._number]:
+        try:
+            return self[name]
+        except KeyError:
             return default
-        return self.parts().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.parts())
@@ -72,6 +74,8 @@ class EventLog:
         kinds: a code for its kind.
         after: 1 if it names events in `after`.
         starts: where its line begins in `base` followed by `lines`.
+        heads: small parts of each retry, cancel and discard. Such an event may have very many
+            tasks, and each of them asks for these parts.
 
     """
 
@@ -85,6 +89,7 @@ class EventLog:
         self.starts = array("q")
         self.base = memoryview(b"")
         self.lines = bytearray()
+        self.heads: dict[int, dict[str, Any]] = {}
 
     def __len__(self) -> int:
         return len(self.times)

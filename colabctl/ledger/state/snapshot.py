@@ -11,7 +11,7 @@ from colabctl.ledger.sweep_state import SweepState
 
 _WRITER = (
     "name", "lease", "member", "host", "pid", "jobs", "started", "version", "wall", "ended",
-    "latest", "last_number", "lost_at", "done", "pruned", "failed",
+    "latest", "last_number", "lost_at", "dismissed_at", "dismissed_by", "done", "pruned", "failed",
 )  # fmt: skip
 _Lists = Mapping[int, Sequence[int]]
 
@@ -37,6 +37,7 @@ def take(state: SweepState) -> Snapshot:
         "orders": list(orders.last.values()),
         "overridden": orders.overridden,
         "beyond_target": orders.beyond_target,
+        "heads": list(state.log.heads.items()),
         "latest": state.latest,
         "reached": sorted(state.reached),
     }
@@ -69,6 +70,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.orders.overridden = facts["overridden"]
     state.orders.beyond_target = facts["beyond_target"]
     state.orders.changed()
+    state.log.heads = dict(facts["heads"])
     state.latest = facts["latest"]
     state.reached = set(facts["reached"])
     state.rebuild()
