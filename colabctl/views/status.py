@@ -1,6 +1,5 @@
 """The status of a sweep: counts, workers, rate, time left, the best task so far, failures."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
@@ -16,10 +15,9 @@ from colabctl.ledger import (
     params_of,
     task_name,
 )
-from colabctl.views import task_status
+from colabctl.views import failures, task_status
 from colabctl.views.best import best, unreported
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _RECENT = 100  # outcomes that determine the rate
 
 
@@ -45,8 +43,7 @@ class Status:
         rate: Tasks per second, or None if unknown.
         seconds_left: An estimate, or None if unknown.
         best: {task, index, value, metric, params, worker, member}, or None.
-        failures: {error, tasks, to_retry} for each error, the most frequent first: the tasks whose
-            last attempt failed with it, and how many of them will be tried again.
+        failures: The causes of the failures, as failures.summary returns them.
         unreported: A sentence if done tasks have not reported the sweep's metric, or None.
         damage: A sentence for each writer whose journal has damaged lines, and for each damaged
             task file that was read for this status.
@@ -117,7 +114,7 @@ def status(
             for writer in sorted(state.writers.values(), key=lambda writer: writer.name)
             if writer.is_worker
         ],
-        failures=_failures(state),
+        failures=failures.summary(failures.causes(state, tasks)),
         unreported=unreported(plan, state),
         damage=[*map(str, ledger.damage), *tasks.damage(), *damage],
         consistency=plan.consistency,
@@ -184,45 +181,3 @@ def best_task(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any]
         "worker": event.writer,
         "member": state.writers[event.writer].member,
     }
-
-
-def _failures(state: SweepState) -> list[dict[str, Any]]:
-    """Group the tasks whose last attempt failed by its error, where numbers do not count."""
-    groups: dict[str, dict[str, Any]] = {}
-    for index in sorted(state.others):  # a task that has failed is not simple
-        task = state.tasks[index]
-        again = task.status in ("open", "held") and task.failures > 0
-        if task.status != "failed" and not again:
-            continue
-        error = state.failures_of(index)[-1].outcome.error if again else task.outcome.error
-        new = {"error": error, "tasks": 0, "to_retry": 0}
-        group = groups.setdefault(_NUMBER.sub("#", error), new)
-        group["tasks"] += 1
-        group["to_retry"] += again
-    return sorted(groups.values(), key=lambda group: -int(group["tasks"]))
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The last failure of one task: its attempt, worker and error, and the end of its output."""
-
-    task: str
-    attempt: int
-    worker: str
-    error: str
-    output: str
-
-
-def last_failures(state: SweepState) -> list[Failure]:
-    """Return the last failure of each task that has failed and is not done or pruned since."""
-    failures = []
-    for index in sorted(state.others):
-        if state.columns.status(index) in ("done", "pruned"):
-            continue
-        failed = state.failures_of(index)
-        if failed:
-            writer, last = failed[-1].writer, failed[-1].outcome
-            failures.append(
-                Failure(task_name(index), last.attempt, writer, last.error, last.output)
-            )
-    return failures

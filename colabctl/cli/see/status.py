@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from colabctl.project.layout import Layout
-    from colabctl.views.status import Failure, Status
+    from colabctl.views.failures import Attempt
+    from colabctl.views.status import Status
     from colabctl.work.open_sweep import OpenSweep
 
 T = TypeVar("T")
@@ -121,7 +122,7 @@ def _readable(
             yield item, seen
 
 
-def _print_failures(sweep: "OpenSweep", failures: "list[Failure]") -> None:
+def _print_failures(sweep: "OpenSweep", failures: "list[Attempt]") -> None:
     for failure in failures:
         where = f"{failure.task}, attempt {failure.attempt}, by {failure.worker}"
         print(plain(one_line(f"{where}: {failure.error}")))
@@ -130,11 +131,11 @@ def _print_failures(sweep: "OpenSweep", failures: "list[Failure]") -> None:
         print(plain(one_line(f"{sweep.plan.sweep}: no task has failed")))
 
 
-def _failures(sweep: "OpenSweep") -> "list[Failure]":
-    from colabctl.views.status import last_failures
+def _failures(sweep: "OpenSweep") -> "list[Attempt]":
+    from colabctl.views.failures import causes, last_failures
 
     sweep.ledger.refresh()
-    return last_failures(sweep.ledger.state)
+    return last_failures(causes(sweep.ledger.state, sweep.tasks))
 
 
 def _look(sweep: "OpenSweep") -> "Status":
