@@ -7,7 +7,7 @@ import typer
 from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, work
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import results, status
-from colabctl.cli.steer import orders
+from colabctl.cli.steer import orders, tasks
 from colabctl.version import VERSION
 
 _START = """\
@@ -80,4 +80,6 @@ app.command(rich_help_panel="See")(doctor.doctor)
 app.command(rich_help_panel="Steer")(orders.pause)
 app.command(rich_help_panel="Steer")(orders.resume)
 app.command(rich_help_panel="Steer")(orders.stop)
-app.command(rich_help_panel="Steer")(orders.retry)
+app.command(rich_help_panel="Steer")(tasks.cancel)
+app.command(rich_help_panel="Steer")(tasks.retry)
+app.command(rich_help_panel="Steer")(tasks.discard)

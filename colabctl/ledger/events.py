@@ -123,16 +123,16 @@ class Event(NamedTuple):
         member = self.body.get("member")
         return member if isinstance(member, str) else ""
 
-    def is_after(self, other: "Event") -> bool:
-        """Whether this event's writer had read another event and says so."""
-        return bool(self.body.get("after", {}).get(other.writer, -1) >= other.n)
+    def is_after(self, writer: str, n: int) -> bool:
+        """Whether this event's writer had read event `n` of `writer` and says so."""
+        return bool(self.body.get("after", {}).get(writer, -1) >= n)
 
     def ends(self, claim: "Event") -> bool:
         """Whether this retry or discard names a claim that was not written in reply to it.
 
         So no one can end in advance what others, who have read this event, claim later.
         """
-        return self.is_after(claim) and not claim.is_after(self)
+        return self.is_after(claim.writer, claim.n) and not claim.is_after(self.writer, self.n)
 
     def tasks(self) -> list[int]:
         """Return the indices of the tasks that the event is about."""

@@ -10,7 +10,7 @@ work, but never lose a result: `cancel` keeps a task from running, but its resul
 one. Only `discard` undoes results, and only those of the attempts that its writer had read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, cast
 
 from colabctl.ledger.events import Event, Outcome
@@ -78,65 +78,114 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
         max_retries: number of failed attempts after which the task may be claimed again.
 
     """
-    status: Status = "open"
-    holding: Event | None = None  # the claim that holds the task
-    attempts = failures = losses = 0
-    last: Event | None = None
-    claims: dict[str, Event] = {}  # the latest of each writer
-    results: list[tuple[Event, Event]] = []  # done or pruned, and the claim of the attempt
-    discards: list[Event] = []
+    folded = _Fold(max_retries)
     for event in in_order(events) if len(events) > 1 else events:
-        kind = event.kind
-        if kind == "claim":
-            claims[event.writer] = event
-        if kind in ("done", "pruned"):
-            claim = claims.get(event.writer, event)
-            if not any(discard.ends(claim) for discard in discards):
-                results.append((event, claim))
-                if len(results) == 1:
-                    status, last, holding = cast("Status", kind), event, None
-        elif kind == "discard":
-            discards.append(event)
-            left = [result for result in results if not event.ends(result[1])]
-            if left:
-                last = left[0][0]
-                status = cast("Status", last.kind)
-            elif results or (holding is not None and event.ends(holding)):
-                status, last, holding, failures, losses = "open", None, None, 0, 0
-            results = left
-        elif results:
-            continue
-        elif kind == "claim":
-            is_new = holding is not None and holding.writer != event.writer
-            if status in ("failed", "cancelled") or (is_new and not event.is_after(holding)):
-                continue
-            if is_new:
-                losses += 1
-                if losses >= MAX_LOSSES:
-                    status, holding = "failed", None
-                    continue
-            status, holding = "held", event
-            attempts += 1
-        elif kind == "retry":
-            failures = losses = 0
-            if holding is None or event.writer == holding.writer or event.ends(holding):
-                status, last, holding = "open", None, None
-        elif kind == "cancel":
-            if status in ("open", "held"):
-                status, holding = "cancelled", None
-        elif holding is not None and holding.writer == event.writer:
-            status, holding = "open", None  # failed and released end only the holder's claim
-            if kind == "failed":
-                failures += 1
-                if failures > max_retries:
-                    status, last = "failed", event
-    return TaskState(
-        status,
-        holding.writer if holding else None,
-        holding.t if holding else 0.0,
-        attempts,
-        failures,
-        losses,
-        last,
-        max(0, len(results) - 1),
-    )
+        _TAKE[event.kind](folded, event)
+    return folded.state()
+
+
+class _Fold:
+    """The state of a task after some of its events, in order.
+
+    Attributes:
+        holding: the claim that holds the task.
+        results: each done or pruned that counts, with the claim of its attempt.
+        claims: the latest claim of each writer.
+
+    """
+
+    def __init__(self, max_retries: int) -> None:
+        self._max_retries = max_retries
+        self.status: Status = "open"
+        self.holding: Event | None = None
+        self.attempts = self.failures = self.losses = 0
+        self.last: Event | None = None
+        self.results: list[tuple[Event, Event]] = []
+        self.claims: dict[str, Event] = {}
+        self.discards: list[Event] = []
+
+    def state(self) -> TaskState:
+        holding, duplicates = self.holding, max(0, len(self.results) - 1)
+        return TaskState(
+            self.status,
+            holding.writer if holding else None,
+            holding.t if holding else 0.0,
+            self.attempts,
+            self.failures,
+            self.losses,
+            self.last,
+            duplicates,
+        )
+
+    def result(self, event: Event) -> None:
+        claim = self.claims.get(event.writer, event)
+        if any(discard.ends(claim) for discard in self.discards):
+            return
+        self.results.append((event, claim))
+        if len(self.results) == 1:
+            self.status, self.last, self.holding = cast("Status", event.kind), event, None
+
+    def discard(self, event: Event) -> None:
+        self.discards.append(event)
+        left = [result for result in self.results if not event.ends(result[1])]
+        if left:
+            self.last = left[0][0]
+            self.status = cast("Status", self.last.kind)
+        elif self.results or (self.holding is not None and event.ends(self.holding)):
+            self._open()
+            self.failures = self.losses = 0
+        self.results = left
+
+    def claim(self, event: Event) -> None:
+        self.claims[event.writer] = event
+        if self.results or self.status in ("failed", "cancelled"):
+            return
+        holding = self.holding
+        if holding is not None and holding.writer != event.writer:
+            if not event.is_after(holding.writer, holding.n):
+                return
+            self.losses += 1
+            if self.losses >= MAX_LOSSES:
+                self.status, self.holding = "failed", None
+                return
+        self.status, self.holding = "held", event
+        self.attempts += 1
+
+    def retry(self, event: Event) -> None:
+        if self.results:
+            return
+        self.failures = self.losses = 0
+        holding = self.holding
+        if holding is None or event.writer == holding.writer or event.ends(holding):
+            self._open()
+
+    def cancel(self, _event: Event) -> None:
+        if self.status in ("open", "held"):
+            self.status, self.holding = "cancelled", None
+
+    def released(self, event: Event) -> None:
+        if self.holding is not None and self.holding.writer == event.writer:
+            self._open()
+
+    def failed(self, event: Event) -> None:
+        if self.holding is None or self.holding.writer != event.writer:
+            return
+        self._open()
+        self.failures += 1
+        if self.failures > self._max_retries:
+            self.status, self.last = "failed", event
+
+    def _open(self) -> None:
+        self.status, self.last, self.holding = "open", None, None
+
+
+_TAKE: Mapping[str, Callable[[_Fold, Event], None]] = {
+    "done": _Fold.result,
+    "pruned": _Fold.result,
+    "discard": _Fold.discard,
+    "claim": _Fold.claim,
+    "retry": _Fold.retry,
+    "cancel": _Fold.cancel,
+    "released": _Fold.released,
+    "failed": _Fold.failed,
+}

@@ -40,9 +40,9 @@ def _waiting(state: SweepState) -> str:
 def statuses(state: SweepState, now: float) -> list[str]:
     """Return the status of each task at ledger time `now`.
 
-    Finished tasks are done, pruned, failed or cancelled. Of the tasks that a writer holds, as many as it has
-    jobs are running; the rest are claimed. All others are pending, or cancelled too if the sweep
-    was stopped.
+    Finished tasks are done, pruned, failed or cancelled. Of the tasks that a writer holds, as many
+    as it has jobs are running; the rest are claimed. All others are pending, or cancelled too if
+    the sweep was stopped.
     """
     waiting = _waiting(state)
     names = [status if status in _FINISHED else waiting for status in STATUSES]

@@ -11,8 +11,8 @@ class Writer:
 
     __slots__ = (
         "_newest", "_oldest", "dismissed_at", "dismissed_by", "done", "ended", "failed", "host",
-        "jobs", "last_number", "last_seen", "latest", "lease", "lost_at", "member", "name", "number", "pid", "pruned", "started",
-        "version", "wall",
+        "jobs", "last_number", "last_seen", "latest", "lease", "lost_at", "member", "name",
+        "number", "pid", "pruned", "started", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int, lease: float) -> None:
