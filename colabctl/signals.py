@@ -17,11 +17,26 @@ _ENDING = tuple(
 )  # fmt: skip
 
 
+class Interruption(threading.Event):
+    """Set by the first signal that asks a worker to end.
+
+    Attributes:
+        number: The signal's number; None if it was not a signal, or there was none.
+
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number: int | None = None
+
+
 @contextmanager
-def setting(interrupted: threading.Event) -> Iterator[None]:
+def setting(interrupted: Interruption) -> Iterator[None]:
     """Let SIGTERM, SIGHUP and Ctrl-C set `interrupted`; a second Ctrl-C works as usual."""
 
     def interrupt(number: int, _frame: object) -> None:
+        if interrupted.number is None:
+            interrupted.number = number
         interrupted.set()
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.default_int_handler)

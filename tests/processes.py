@@ -212,7 +212,7 @@ def check_interrupted_leaves_nothing(project: Project, sweep: str, machine: Path
     until((project.root / "started").exists)
     assert [each.name[:14] for each in machine.iterdir()] == ["colabctl-work-"]
     worker.send_signal(signal.SIGINT)
-    assert end(worker).code == 0
+    assert end(worker).code == 130
     assert list(machine.iterdir()) == []
 
 

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Member, Root, complete_sweep, open_project, tell, working_member
-from colabctl.cli.terminal import counted
+from colabctl.cli.terminal import command_line, counted
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from colabctl.ledger import Plan, SweepState
+    from collections.abc import Sequence
+
     from colabctl.project.layout import Layout, SweepLayout
+    from colabctl.signals import Interruption
+    from colabctl.work.limits import Tally
+    from colabctl.work.session import Worked
 
 _PATIENCE = 30.0  # seconds that --no-wait waits for a folder that does not answer
-_PROGRESS_INTERVAL = 10.0  # seconds between lines of progress
 
 
 def work(
@@ -83,9 +86,11 @@ def work(
     root: Root = None,
 ) -> None:
     """Run tasks until none are left; Ctrl-C releases claimed tasks."""
+    from colabctl.cli.progress import shown
     from colabctl.ledger import check_approved
     from colabctl.project.approvals import approvals_for
     from colabctl.sharedfs.faults import patiently
+    from colabctl.signals import Interruption
     from colabctl.work.limits import Limits
     from colabctl.work.session import Session
 
@@ -102,36 +107,93 @@ def work(
         patience=_PATIENCE if no_wait else math.inf,
     )
     approvals = approvals_for(layout.root, os.environ)
-    session = Session(
-        layout=layout,
-        config=config,
-        member=working_member(config, member),
-        limits=limits,
-        tell=tell,
-        progress=_ProgressPrinter(),
-        jobs=jobs,
-        check=partial(
-            check_approved,
-            approved=trust_digest.__contains__ if trust_digest else approvals.has,
-            before=lambda sweep: approvals.latest_plan(config.name, sweep),
-        ),
-    )
+    who = working_member(config, member)
     layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
     if not layouts:
         raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
-    tallies = session.work(layouts, open_only=not sweeps)
+    interrupted = Interruption()
+    with shown() as progress:
+        session = Session(
+            layout=layout,
+            config=config,
+            member=who,
+            limits=limits,
+            tell=progress.tell,
+            progress=progress.progress,
+            jobs=jobs,
+            check=partial(
+                check_approved,
+                approved=trust_digest.__contains__ if trust_digest else approvals.has,
+                before=lambda sweep: approvals.latest_plan(config.name, sweep),
+            ),
+            interrupted=interrupted,
+        )
+        worked = session.work(layouts, open_only=not sweeps)
+    _end(worked, interrupted)
+
+
+def _end(worked: "list[Worked]", interrupted: "Interruption") -> None:
+    """Say what was done and what to do next, and exit with what that means for a script."""
+    if len(worked) > 1:
+        for each in worked:
+            if each.tally.ends or each.tally.ending in _PROBLEMS:
+                tell(f"{each.sweep}: {_said(each)}")
+        tell(_total(worked))
+    elif worked:
+        tell(_said(worked[0]))
+    else:
+        tell("ran 0 tasks: 0 done, 0 failed; no sweep has tasks to run")
+    problems = [_problem(each) for each in worked if each.tally.ending in _PROBLEMS]
+    if problems:
+        raise UserError("\n".join(problems))
+    if worked and worked[-1].tally.ending == "interrupted":
+        raise typer.Exit(128 + (interrupted.number or 0))
+    if any(_has_failed(each) for each in worked):
+        raise typer.Exit(1)
+
+
+def _said(worked: "Worked") -> str:
+    """Return what was done for a sweep, why that ended, and the next command."""
+    reason, step = _END_REASONS[worked.tally.ending]
+    if worked.tally.ending == "nothing to do" and worked.order == "pause":
+        reason, step = "the sweep is paused", "resume"
+    if _has_failed(worked):
+        step = "failures"
+    following = f"; next: {command_line(step, worked.sweep)}" if step else ""
+    return f"{_counts([worked.tally])}; {reason}{following}"
+
+
+def _total(worked: "list[Worked]") -> str:
+    last = worked[-1].tally.ending
+    reason = f"; {_END_REASONS[last][0]}" if last in _STOPPING else ""
+    return f"{len(worked)} sweeps: {_counts([each.tally for each in worked])}{reason}"
+
+
+def _counts(tallies: "Sequence[Tally]") -> str:
+    """Return how many tasks ran, and how they ended; one that ran again counts once."""
+    ran, attempts = sum(len(each.ends) for each in tallies), sum(each.attempts for each in tallies)
     done, pruned, failed = (
-        sum(getattr(tally, count) for tally in tallies) for count in ("done", "pruned", "failed")
+        sum(each.number(end) for each in tallies) for end in ("done", "pruned", "failed")
     )
-    last = tallies[-1] if tallies else None
-    reason = _END_REASONS[last.ending] if last else "no sweep has tasks to run"
-    pruned_count = f"{pruned} pruned, " if pruned else ""
-    ran = counted(done + pruned + failed, "task")
-    tell(f"ran {ran}: {done} done, {pruned_count}{failed} failed; {reason}")
-    if last and last.ending == "missing":  # the reason says what to do
-        raise UserError(last.reason)
-    if last and last.ending in _NEXT_STEPS:
-        raise UserError(f"{last.reason}; {_NEXT_STEPS[last.ending]}")
+    for_good = sum(len(each.for_good) for each in tallies)
+    counts = [f"{done} done"]
+    if pruned:
+        counts.append(f"{pruned} pruned")
+    counts.append(f"{for_good} failed")
+    if failed > for_good:
+        counts.append(f"{failed - for_good} left for another attempt")
+    more = f" ({attempts} attempts)" if attempts > ran else ""
+    return f"ran {counted(ran, 'task')}: {', '.join(counts)}{more}"
+
+
+def _has_failed(worked: "Worked") -> bool:
+    """Whether a task failed for good: one that ran here, or one of a sweep that is finished."""
+    return bool(worked.tally.for_good or (worked.tally.ending == "finished" and worked.failed))
+
+
+def _problem(worked: "Worked") -> str:
+    advice = _PROBLEMS[worked.tally.ending]
+    return f"{worked.tally.reason}; {advice}" if advice else worked.tally.reason
 
 
 def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
@@ -165,40 +227,30 @@ def _recover(layout: "Layout") -> None:
 
 
 _END_REASONS = {
-    "finished": "the sweep is finished",
-    "nothing to do": "no task is available",
-    "max-tasks": "reached --max-tasks",
-    "max-time": "reached --max-time",
-    "target": "the metric has reached its target",
-    "stopped": "the sweep is stopped; resume it: colabctl resume SWEEP",
-    "interrupted": "interrupted; claimed tasks are released",
-    "left": "the notebook left its loop before the sweep was finished",
-    "failing": "giving up",
-    "full": "the folder is full",
-    "missing": "a part of the sweep is missing",
-    "silent": "the folder does not answer",
-    "unwritable": "the folder cannot be written",
+    "finished": ("the sweep is finished", "results"),
+    "nothing to do": ("no task is available", "status"),
+    "max-tasks": ("reached --max-tasks", "work"),
+    "max-time": ("reached --max-time", "work"),
+    "target": ("the metric has reached its target", "results"),
+    "stopped": ("the sweep is stopped", "resume"),
+    "interrupted": ("interrupted; claimed tasks are released", "work"),
+    "left": ("the notebook left its loop before the sweep was finished", "work"),
+    "failing": ("giving up", "failures"),
+    "full": ("the folder is full", ""),
+    "missing": ("a part of the sweep is missing", ""),
+    "silent": ("the folder does not answer", ""),
+    "unwritable": ("the folder cannot be written", ""),
 }
-_NEXT_STEPS = {
+"""Why a worker ended, and the command that usually comes next."""
+
+_PROBLEMS = {
     "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
     "program, fix that and declare it under another name: colabctl sweep FILE --name NAME",
     "full": "free space (a Drive's trash counts), then restart the worker",
+    "missing": "",  # the reason says what to do
     "silent": "restart the worker once the folder answers",
     "unwritable": "check that you may edit the folder, then restart the worker",
 }
+"""What to do about an end that the user has to fix."""
 
-
-class _ProgressPrinter:
-    """Prints the progress of a sweep as lines, because Colab shows no progress bars."""
-
-    def __init__(self) -> None:
-        self._printed = time.monotonic() - _PROGRESS_INTERVAL
-        self._finished = -1
-
-    def __call__(self, plan: "Plan", state: "SweepState") -> None:
-        now = time.monotonic()
-        if state.finished == self._finished or now - self._printed < _PROGRESS_INTERVAL:
-            return
-        self._printed, self._finished = now, state.finished
-        failed = f", {state.counts['failed']} failed" if state.counts["failed"] else ""
-        tell(f"{plan.sweep}: {state.finished}/{state.total}{failed}")
+_STOPPING = ("interrupted", "max-time", "max-tasks", "full", "silent", "unwritable")

@@ -3,7 +3,6 @@
 from colabctl.ledger.choice import contested
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
-from colabctl.ledger.long_leases import long_leases
 from colabctl.ledger.plan import (
     FORMAT,
     Kind,
@@ -20,6 +19,7 @@ from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
 from colabctl.ledger.tasks import TaskFiles, TaskLine, contents, task_name, write_tasks
 from colabctl.ledger.unreported import lack, listed, meant
+from colabctl.ledger.waiting import Waiting, long_leases, waiting
 
 __all__ = [
     "FORMAT",
@@ -36,6 +36,7 @@ __all__ = [
     "TaskFiles",
     "TaskLine",
     "TaskState",
+    "Waiting",
     "Writer",
     "cache_of",
     "changed_keys",
@@ -54,5 +55,6 @@ __all__ = [
     "read_plan",
     "reports_of",
     "task_name",
+    "waiting",
     "write_tasks",
 ]

@@ -27,6 +27,7 @@ Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 
 _OPEN, _CANCELLED_TASK = TaskState(), TaskState("cancelled")
 _HELD, _CANCELLED = STATUSES.index("held"), STATUSES.index("cancelled")
+_LONGEST_RUN = 1e9  # seconds, which is 30 years; a column cannot hold every float
 
 
 def _no_metric(metrics: Mapping[str, Any]) -> tuple[float, bool]:  # noqa: ARG001 - a Measure
@@ -254,6 +255,7 @@ class SweepState:
         """Set the outcome of a task that an event has finished."""
         columns = self.columns
         columns.statuses[index], columns.outcomes[index] = STATUSES.index(status), number
+        columns.seconds[index] = min(max(0.0, event.body.get("seconds", 0.0)), _LONGEST_RUN)
         self.counts[status] += 1
         if status == "done":
             metrics = event.metrics
@@ -296,6 +298,7 @@ class SweepState:
             self.counts[old.status] -= 1
             self.reached.discard(index)
             columns.values[index], columns.lacking[index] = math.nan, False
+            columns.seconds[index] = 0.0
             if new.event is None:
                 columns.statuses[index], columns.outcomes[index] = STATUSES.index(new.status), -1
                 self.counts[new.status] += 1

@@ -92,7 +92,7 @@ def status(
     now = ledger.clock.now()
     counts = task_status.counts(state, now)
     held = task_status.held_tasks(state, now)
-    rate = _rate(state, now)
+    rate = recent_rate(state, now)
     left = state.total - state.finished
     return Status(
         sweep=plan.sweep,
@@ -153,7 +153,8 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
     )
 
 
-def _rate(state: SweepState, now: float) -> float | None:
+def recent_rate(state: SweepState, now: float) -> float | None:
+    """Return the tasks per second of late, None if that is unknown or no worker is alive."""
     if not any(writer.lives_at(now) for writer in state.writers.values()):
         return None
     times = state.log.times

@@ -3,10 +3,10 @@
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState, contested, lack, long_leases, task_name
+from colabctl.ledger import Claim, SweepState, contested, lack, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
@@ -17,8 +17,9 @@ from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Event, Outbox
 from colabctl.work.pacing import batch_size, between_reads, pacing_for
 from colabctl.work.pool import LoopPool, SlotPool
-from colabctl.work.recovery import save_unsent
+from colabctl.work.recovery import saved
 from colabctl.work.retries import Retries
+from colabctl.work.waiting import Reasons, WaitingNotes
 
 _GETTING_TO_KNOW = 20.0  # seconds after the start of a worker
 
@@ -54,6 +55,7 @@ class Claimer:
         *,
         tell: Callable[[str], None],
         conceal: Callable[[str], str] = str,
+        reasons: Reasons | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,8 +73,10 @@ class Claimer:
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
         self._monotonic = monotonic
         self._pacing = pacing_for(sweep.plan.consistency)
-        self._claims_left = sys.maxsize if limits.max_tasks is None else limits.max_tasks
-        self._told_waiting: set[str] = set()  # workers whose long leases were reported
+        self._most = sys.maxsize if limits.max_tasks is None else limits.max_tasks
+        self._taken: set[int] = set()  # tasks that count against it
+        reasons = {} if reasons is None else reasons
+        self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
         self._told_lack = False  # that a task has not reported the sweep's metric
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
         self._settled_at = 0.0
@@ -87,6 +91,15 @@ class Claimer:
     def error(self) -> OSError | None:
         """A fault of the folder that does not pass, so this worker must end."""
         return self._retries.error
+
+    def silent_for(self) -> float:
+        """Return for how many seconds the folder has not answered, 0 if it does."""
+        return self._retries.silent_for()
+
+    @property
+    def _claims_left(self) -> int:
+        """How many more tasks this worker may take; one that it tries again counts once."""
+        return self._most - len(self._taken)
 
     @property
     def poll(self) -> float:
@@ -116,6 +129,7 @@ class Claimer:
         if self._settling and self._monotonic() >= self._settled_at:
             self._start_settled()
         self._keep_alive()
+        self._notes.update(has_tasks=bool(self._pool.tasks or self._settling))
 
     def _refresh_interval(self) -> float:
         """Return the seconds between two reads; at first, a worker does not know the others."""
@@ -180,7 +194,7 @@ class Claimer:
             state.order == "go" and state.claimable(self.ledger.clock.now())
         ):
             tally.ending = "nothing to do"
-            self._tell_long_leases()
+            self._notes.tell()
         else:
             return False
         return True
@@ -229,7 +243,7 @@ class Claimer:
         self._written_at = self._monotonic()
         if not claims:  # others have claimed the tasks, or should be the first to do so
             self._claim_again_at = self._written_at + self._idle_poll
-        self._claims_left -= len(claims)
+        self._taken.update(index for index, _ in claims)
         self._settling, self._settled_at = claims, self._written_at + self._sweep.plan.settling
 
     def _want(self, state: SweepState, slots: int) -> int:
@@ -238,7 +252,7 @@ class Claimer:
             return min(slots, self._claims_left)
         now, me = self.ledger.clock.now(), self._identity
         # One by one until a task is done: a worker on which all tasks fail must not claim a batch.
-        pace = self._pool.pace() if self.tally.done else None
+        pace = self._pool.pace() if "done" in self.tally.ends.values() else None
         # Its own slots count even if its lease has lapsed, as after the machine slept.
         others = sum(worker.jobs for worker in state.live_workers(now) if worker.name != me.name)
         batch = batch_size(pace, state.claimable(now), others + me.jobs, self._pacing.batch)
@@ -255,7 +269,7 @@ class Claimer:
         refused = self._sweep.refused(held, self.tuner)
         sound = [claim for claim in held if claim[0] not in refused]
         assignments = self._sweep.assignments(sound, me, self.tuner)
-        self._claims_left += len(self._settling) - len(held)  # the lost ones do not run here
+        self._give_up_claims(index for index, _ in set(self._settling) - set(held))
         self._settling = []
         self._pool.assign(assignments, self._ahead)
         for index, attempt in held:
@@ -284,19 +298,11 @@ class Claimer:
         if self._sweep.plan.consistency == "eventual":
             rivals = (self.ledger.state, self._pool.tasks, self._identity.name)
             self._pool.postpone(contested(*rivals, self.ledger.clock.now()))
-        if not self._pool.tasks and not self._settling:
-            self._tell_long_leases()
         self.release(self._pool.take_back_surplus(self._pacing.batch))
 
-    def _tell_long_leases(self) -> None:
-        """Tell the user, once for each worker, how not to wait for a long lease."""
-        state, now = self.ledger.state, self.ledger.clock.now()
-        if len(state.open) or state.finished == state.total:
-            return
-        for worker, sentence in long_leases(self._sweep.plan, state, now).items():
-            if worker not in self._told_waiting:
-                self._told_waiting.add(worker)
-                self._tell(sentence)
+    def _give_up_claims(self, indices: Iterable[int]) -> None:
+        """Let these tasks not count against max_tasks, unless they have run here before."""
+        self._taken.difference_update(set(indices) - self.tally.ends.keys())
 
     def _drop_lost_claims(self) -> None:
         """Drop tasks that others hold or have finished; release what is held but not here.
@@ -310,7 +316,7 @@ class Claimer:
         for index in list(self._pool.tasks):
             is_lost = state.tasks[index].holder != me and index not in closed
             if is_lost and self._pool.drop(index):
-                self._claims_left += 1
+                self._give_up_claims([index])
         settling = {index for index, _ in self._settling}
         if missing := state.held.get(me, set()) - self._pool.tasks - settling - closed:
             self.outbox.add("released", {"tasks": sorted(missing)})
@@ -347,7 +353,7 @@ class Claimer:
             self._tell_lack(task, end)
         kind = type(end).__name__.lower()
         self.outbox.add(kind, parts)
-        self.tally.count(kind)
+        self.tally.count(task.index, kind)
 
     def _refuse(self, index: int, attempt: int, error: str) -> None:
         """Record the failure of a task that must not run, because its parameters are damaged."""
@@ -369,7 +375,7 @@ class Claimer:
         for index in indices:
             self.tuner.forget(index)
         if indices:
-            self._claims_left += len(indices)
+            self._give_up_claims(indices)
             self.outbox.add("released", {"tasks": indices})
 
     def leave(self, reason: str) -> None:
@@ -388,13 +394,6 @@ class Claimer:
             self.ledger.close()
         except OSError as error:
             self.tally.unsent = True
-            self._tell(f"{describe(error)}; {self._save_unsent()}")
-
-    def _save_unsent(self) -> str:
-        try:
-            return save_unsent(self._sweep).notice
-        except OSError as error:
-            return (
-                "the last results of this worker are lost: they cannot be kept on this machine "
-                f"either ({describe(error)})"
-            )
+            self._tell(f"{describe(error)}; {saved(self._sweep)}")
+        failed = frozenset(self.ledger.state.columns.having("failed"))
+        self.tally.for_good = failed & self.tally.ends.keys()

@@ -1,7 +1,7 @@
 """The limits of a worker, and what it did within them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from colabctl.run.termination import KILL_AFTER
@@ -28,7 +28,7 @@ class Limits:
     """When a worker ends.
 
     Attributes:
-        max_tasks: How many tasks it may run.
+        max_tasks: How many tasks it may run; a task that it tries again counts once.
         until: Monotonic time at which it must have ended.
         task_timeout: Seconds that a task may take.
         kill_after: Seconds between asking a task to stop and killing it.
@@ -46,24 +46,41 @@ class Limits:
 
 @dataclass
 class Tally:
-    """What a worker did, and why it ended; `unsent` if not all events reached the folder.
+    """What a worker did, and why it ended.
 
-    Of the `failed` tasks, `refused` did not run, because their parameters are damaged.
+    Attributes:
+        ends: How the last attempt here at each task ended: done, pruned or failed.
+        attempts: Number of attempts that ended here.
+        refused: How many of them did not run, because the parameters are damaged.
+        for_good: The tasks that failed here for good: they will not be tried again.
+        unsent: Whether not all events reached the folder.
+
     """
 
-    done: int = 0
-    pruned: int = 0
-    failed: int = 0
+    ends: dict[int, str] = field(default_factory=dict)
+    attempts: int = 0
     refused: int = 0
+    for_good: frozenset[int] = frozenset()
     ending: EndReason = "finished"
     reason: str = ""
     unsent: bool = False
 
-    def count(self, end: str) -> None:
-        """Count a task that is done, pruned or failed."""
-        setattr(self, end, getattr(self, end) + 1)
+    def count(self, task: int, end: str) -> None:
+        """Count an attempt that is done, pruned or failed."""
+        self.ends[task] = end
+        self.attempts += 1
 
-    @property
-    def ran(self) -> int:
-        """Number of tasks that ended here."""
-        return self.done + self.pruned + self.failed
+    def number(self, end: str) -> int:
+        """Return how many tasks ended so here at last."""
+        return sum(each == end for each in self.ends.values())
+
+    def merged(self, later: "Tally") -> "Tally":
+        """Return what two workers of one sweep did, the second one after the first."""
+        return replace(
+            later,
+            ends=self.ends | later.ends,
+            attempts=self.attempts + later.attempts,
+            refused=self.refused + later.refused,
+            for_good=self.for_good | later.for_good,
+            unsent=self.unsent or later.unsent,
+        )

@@ -65,6 +65,10 @@ class SlotPool:
             if running:
                 yield running[0].index, running[1]
 
+    def slots(self) -> list[tuple[Assignment, float] | None]:
+        """Return the task that each slot runs, and for how many seconds; None for an idle one."""
+        return [slot.running() for slot in self._slots]
+
     def remove(self, index: int) -> None:
         """Remove a task that has ended or left its slot."""
         self._slot_of.pop(index, None)

@@ -10,6 +10,7 @@ from platformdirs import user_state_path
 
 from colabctl.errors import UserError
 from colabctl.ledger import task_name
+from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_whole
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.records import damaged, read_record
@@ -83,6 +84,17 @@ def save_unsent(sweep: OpenSweep) -> UnsentEvents:
     parts = {name: value for name, value in vars(unsent).items() if name != "file"}
     write_whole(unsent.file, json.dumps(parts).encode())
     return unsent
+
+
+def saved(sweep: OpenSweep) -> str:
+    """Save what this process could not write to its journal; return a note for the user."""
+    try:
+        return save_unsent(sweep).notice
+    except OSError as error:
+        return (
+            "the last results of this worker are lost: they cannot be kept on this machine "
+            f"either ({describe(error)})"
+        )
 
 
 def unsent_events(root: Path, report: Callable[[str], object]) -> Iterator[UnsentEvents]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+from colabctl.durations import format_duration
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, pause_after
 from colabctl.work.limits import EndReason
 
@@ -41,6 +42,10 @@ class Retries:
         """Whether the last call failed."""
         return self._pause > 0
 
+    def silent_for(self) -> float:
+        """Return for how many seconds the folder has not answered, 0 if it does."""
+        return self._monotonic() - self._failing_since if self._pause else 0.0
+
     def call(self, act: Callable[[], None]) -> None:
         """Call `act`, unless a pause is not over."""
         if self._monotonic() < self._retry_at:
@@ -51,7 +56,8 @@ class Retries:
             self._take(error)
         else:
             if self._pause and self.error is None:
-                self._tell("the folder answers again")
+                seconds = self._monotonic() - self._failing_since
+                self._tell(f"the folder answers again, after {format_duration(seconds)}")
             self._pause, self.error = 0.0, None
 
     def _take(self, error: OSError) -> None:

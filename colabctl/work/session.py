@@ -3,7 +3,6 @@
 import math
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from colabctl import signals
 from colabctl.code import frozen
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState, program_of
+from colabctl.ledger import Plan, program_of
 from colabctl.notebook.installed import lacks
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project.config import Config
@@ -31,15 +30,31 @@ from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
 _DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results can be uploaded
 _UPLOAD = 600.0  # seconds to wait for the upload of the results
 # Reasons to end that apply to the next sweep as well.
-_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "failing", "full", "unwritable",
-                    "missing", "silent"})  # fmt: skip
+_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "full", "unwritable", "silent"})
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _POLL = 1.0  # seconds between checks for something that others must do first
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What was done for one sweep, and how it then stood.
+
+    Attributes:
+        failed: How many of its tasks have failed for good, on any machine.
+        order: The current order to its workers: go, pause or stop.
+
+    """
+
+    sweep: str
+    tally: Tally
+    failed: int
+    order: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class Session:
 
     Attributes:
         tell: Takes messages for the user.
-        progress: Takes the plan and the state of a sweep after each step.
+        progress: Called after each step, with the sweep and its worker; None without one.
         check: Raises UserError for a plan that the member has neither declared nor approved.
         jobs: How many tasks to run at a time.
         interrupted: Set to end at once and release the tasks.
@@ -59,35 +74,54 @@ class Session:
     member: str
     limits: Limits
     tell: Callable[[str], None]
-    progress: Callable[[Plan, SweepState], None]
+    progress: Callable[[OpenSweep, Worker | None], None]
     check: Callable[[Plan], None]
     jobs: int = 1
-    interrupted: threading.Event = field(default_factory=threading.Event)
+    interrupted: signals.Interruption = field(default_factory=signals.Interruption)
+    _reasons: Reasons = field(default_factory=dict)
 
-    def work(self, sweeps: Sequence[SweepLayout], *, open_only: bool = False) -> list[Tally]:
+    def work(self, sweeps: Sequence[SweepLayout], *, open_only: bool = False) -> list[Worked]:
         """Work on sweeps, one after the other, until none of them needs this worker.
 
-        With `open_only`, skip sweeps that are finished, stopped, or have no program. Raises
-        UserError for a sweep whose code or plan cannot be used.
+        With `open_only`, skip sweeps that are finished, stopped, or have no program. Returns what
+        was done for each sweep, the last one last. Raises UserError for a sweep whose code or plan
+        cannot be used; among several, such a sweep ends as "missing", and the next one follows.
         """
         check_present(self.config.secrets, os.environ)
         waiting = list(self._open(sweeps, open_only=open_only))
-        tallies: list[Tally] = []
+        are_several = len(waiting) > 1
+        worked: dict[str, Worked] = {}
         with signals.setting(self.interrupted):
             while waiting:
                 alone = len(waiting) == 1
                 for sweep in list(waiting):
-                    ran = sum(tally.ran for tally in tallies)
-                    tally = self._work_on(sweep, ran=ran, wait=alone and self.limits.wait)
-                    tallies.append(tally)
+                    name = sweep.plan.sweep
+                    ran = sum(len(each.tally.ends) for each in worked.values())
+                    tell = partial(self._tell_of, name) if are_several else self.tell
+                    try:
+                        tally = self._work_on(sweep, tell, ran=ran, wait=alone and self.limits.wait)
+                    except UserError as error:
+                        if not are_several:
+                            raise
+                        tally = Tally(ending="missing", reason=str(error))
+                    earlier, state = worked.pop(name, None), sweep.ledger.state
+                    worked[name] = Worked(
+                        name,
+                        earlier.tally.merged(tally) if earlier else tally,
+                        state.counts["failed"],
+                        state.order,
+                    )
                     if tally.ending in _FINAL:
-                        return tallies
+                        return list(worked.values())
                     if tally.ending != "nothing to do" or not self.limits.wait:
                         waiting.remove(sweep)
                 if len(waiting) > 1:
                     self.interrupted.wait(_POLL)
                 waiting = [_reopen(sweep) for sweep in waiting]
-        return tallies
+        return list(worked.values())
+
+    def _tell_of(self, sweep: str, text: str) -> None:
+        self.tell(f"{sweep}: {text}")
 
     def _open(self, sweeps: Sequence[SweepLayout], *, open_only: bool) -> Iterator[OpenSweep]:
         for layout in sweeps:
@@ -114,7 +148,9 @@ class Session:
                 continue
             yield sweep
 
-    def _work_on(self, sweep: OpenSweep, *, ran: int, wait: bool) -> Tally:
+    def _work_on(
+        self, sweep: OpenSweep, tell: Callable[[str], None], *, ran: int, wait: bool
+    ) -> Tally:
         self.check(sweep.plan)  # it may have been declared again since `_open`
         files = self._fetch(sweep)
         if files is None:
@@ -128,7 +164,7 @@ class Session:
             workspaces = [each.code if each.frozen else None for each in settings]
             environs = slot_environs(self.layout.root, self.member, workspaces)
             if sweep.plan.kind == "loop":
-                return self._loop(sweep, settings[0], environs[0], limits)
+                return self._loop(sweep, settings[0], environs[0], limits, tell)
 
             def make_slots(inbox: Inbox, wake: Callable[[], None], record: Record) -> list[Slot]:
                 slots = zip(settings, environs, strict=True)
@@ -139,26 +175,33 @@ class Session:
                 new_identity(sweep.plan, self.config, self.member, self.jobs),
                 limits,
                 make_slots,
-                tell=self.tell,
-                progress=lambda state: self.progress(sweep.plan, state),
+                tell=tell,
+                progress=lambda worker: self.progress(sweep, worker),
                 interrupted=self.interrupted,
+                reasons=self._reasons,
                 conceal=concealer(self.config.secrets, os.environ),
             )
             tally = worker.run()
+            self.progress(sweep, None)
         if sweep.ledger.name and not tally.unsent:
             self._wait_for_upload(sweep, [sweep.ledger.name])
         return tally
 
     def _loop(
-        self, sweep: OpenSweep, settings: Settings, environ: Mapping[str, str], limits: Limits
+        self,
+        sweep: OpenSweep,
+        settings: Settings,
+        environ: Mapping[str, str],
+        limits: Limits,
+        tell: Callable[[str], None],
     ) -> Tally:
         """Run the notebook that loops over the tasks of a sweep."""
         from colabctl.work.loop.notebook import run_notebook  # noqa: PLC0415 - Jupyter
 
         if self.jobs > 1:
-            self.tell(f"note: {sweep.plan.program} runs one task at a time; -j has no effect")
+            tell(f"note: {sweep.plan.program} runs one task at a time; -j has no effect")
         sweep.ledger.refresh()
-        self.progress(sweep.plan, sweep.ledger.state)
+        self.progress(sweep, None)
         tally, workers = run_notebook(
             sweep,
             settings,
@@ -167,9 +210,9 @@ class Session:
             config=self.config,
             member=self.member,
             interrupted=self.interrupted,
-            tell=self.tell,
+            tell=tell,
         )
-        self.progress(sweep.plan, sweep.ledger.state)
+        self.progress(sweep, None)
         self._wait_for_upload(sweep, workers)
         return tally
 

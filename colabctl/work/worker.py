@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from colabctl.ledger import SweepState
 from colabctl.run.messages import (
     Broken,
     End,
@@ -23,9 +22,10 @@ from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pool import MakeSlots, SlotPool
+from colabctl.work.waiting import Reasons
 
-# If the first tasks of a worker all fail, the cause is this machine or the code, and more tasks
-# would only use up their retries.
+# If the first attempts of a worker all fail, the cause is this machine or the code, and more
+# attempts would only use up the retries.
 _FAILING = 5
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 
@@ -38,8 +38,9 @@ class Worker:
 
     Args:
         tell: takes messages for the user.
-        progress: takes the state after each step.
+        progress: called after each step, with this worker.
         interrupted: set to end at once and release the tasks.
+        reasons: why earlier workers of this process had to wait, as the user was told.
         conceal: replaces the secrets in a text.
 
     """
@@ -52,12 +53,14 @@ class Worker:
         make_slots: MakeSlots,
         *,
         tell: Callable[[str], None],
-        progress: Callable[[SweepState], None],
+        progress: Callable[["Worker"], None],
         interrupted: threading.Event,
+        reasons: Reasons | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         conceal: Callable[[str], str] = str,
     ) -> None:
+        self.name = identity.name
         self._limits = limits
         self._tell = tell
         self._progress = progress
@@ -71,12 +74,20 @@ class Worker:
         self._error: Exception | None = None  # of a slot's thread
         self._claimer = Claimer(
             sweep, identity, limits, self._pool,
-            tell=tell, conceal=conceal, rng=rng, monotonic=monotonic,
+            tell=tell, conceal=conceal, reasons=reasons, rng=rng, monotonic=monotonic,
         )  # fmt: skip
         self._tuner = self._claimer.tuner
         self._tally = self._claimer.tally
         self._stopping: dict[int, float] = {}  # when each task was asked to stop early
         self._revision = 0  # of the state at the last check of tasks to stop
+
+    def slots(self) -> list[tuple[Assignment, float] | None]:
+        """Return the task that each slot runs, and for how many seconds; None for an idle one."""
+        return self._pool.slots()
+
+    def silent_for(self) -> float:
+        """Return for how many seconds the folder has not answered, 0 if it does."""
+        return self._claimer.silent_for()
 
     def run(self) -> Tally:
         """Work until there is nothing left to do here; return what was done."""
@@ -105,7 +116,7 @@ class Worker:
             self._claimer.step()
             if self._tuner.stops_early:
                 self._stop_behind()
-            self._progress(self._claimer.ledger.state)
+            self._progress(self)
 
     def _record(self, proceed: Callable[[], None]) -> None:
         """Write what the slots report, then call `proceed`: in a slot's thread, at a task's end.
@@ -147,6 +158,7 @@ class Worker:
             with self._lock:
                 self._collect()
                 self._claimer.keep_alive()
+                self._progress(self)
 
     def leave(self) -> None:
         """Stop the running tasks, release every claim, and close the journal."""
@@ -196,9 +208,21 @@ class Worker:
         if isinstance(end, Failed):
             error = self._conceal(end.error)
             self._tell(f"{task.task} failed (attempt {task.attempt}): {error}")
-            if self._tally.failed == self._tally.ran == _FAILING + self._tally.refused:
-                reason = f"the first {_FAILING} tasks of this worker all failed"
-                self._give_up(f"{reason}, the last one with: {error}", end.output)
+            if self._all_failed():
+                self._give_up(f"{self._failures()}, the last one with: {error}", end.output)
+
+    def _all_failed(self) -> bool:
+        """Whether the first attempts here have all failed, and there are enough of them."""
+        tally = self._tally
+        is_enough = tally.attempts == _FAILING + tally.refused
+        return is_enough and set(tally.ends.values()) == {"failed"}
+
+    def _failures(self) -> str:
+        tasks = len(self._tally.ends)
+        if tasks >= _FAILING:
+            return f"the first {_FAILING} tasks of this worker all failed"
+        number = "1 task" if tasks == 1 else f"{tasks} tasks"
+        return f"the first {_FAILING} attempts of this worker, at {number}, all failed"
 
     def _give_up(self, reason: str, output: str) -> None:
         if self._tally.ending == "failing":

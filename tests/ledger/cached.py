@@ -103,6 +103,7 @@ def picture(opened: Ledger) -> object:
         [(proposal_of(state, index), reports_of(state, index)) for index in range(TOTAL)],
         [repr(value) for value in columns.values],
         bytes(columns.lacking),
+        columns.seconds.tolist(),
         sorted(state.open),
         {writer: held for writer, held in state.held.items() if held},
         {status: count for status, count in state.counts.items() if count},

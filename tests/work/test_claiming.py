@@ -330,10 +330,9 @@ def test_a_fault_of_the_folder_that_passes_is_waited_out(
         task.done(y=1)
     assert sorted(names) == ["t000000", "t000001", "t000002", "t000003"]
     assert sweep.statuses() == ["done"] * 4
-    assert capsys.readouterr().err.splitlines() == [
-        "colabctl: the folder: the system's words; trying again until it answers",
-        "colabctl: the folder answers again",
-    ]
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == "colabctl: the folder: the system's words; trying again until it answers"
+    assert last.startswith("colabctl: the folder answers again, after ")
 
 
 def test_a_full_folder_ends_a_loop_after_the_running_task_and_its_result_is_recovered(

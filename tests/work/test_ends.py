@@ -133,7 +133,7 @@ def test_a_worker_that_is_asked_to_end_during_the_import_blames_no_task(project:
     until(lambda: started(project))
     worker.send_signal(signal.SIGINT)
     ended = end(worker)
-    assert (ended.code, "Traceback" in ended.err) == (0, False)
+    assert (ended.code, "Traceback" in ended.err) == (130, False)
     assert "claimed tasks are released" in ended.err.splitlines()[-1]
     assert project.status("import")["pending"] == 10
     assert project.processes() == []
@@ -163,7 +163,9 @@ def test_a_signal_that_a_worker_ignores_from_its_start_does_not_end_it(
     project.write("over", "")
     ended = end(worker)
     assert (ended.code, "Traceback" in ended.err) == (0, False)
-    assert ended.err.endswith("ran 1 task: 1 done, 0 failed; the sweep is finished\n")
+    assert ended.err.endswith(
+        "ran 1 task: 1 done, 0 failed; the sweep is finished; next: colabctl results background\n"
+    )
 
 
 def test_a_program_that_saves_its_state_and_exits_well_when_asked_to_end_is_not_done(
@@ -198,7 +200,7 @@ def test_a_worker_that_waits_ends_as_soon_as_it_is_asked(project: Project) -> No
     assert idle.stderr
     assert idle.stderr.readline() == "waits: 0/1\n"
     idle.send_signal(signal.SIGINT)
-    assert end(idle).code == 0
+    assert end(idle).code == 130
     busy.terminate()
     end(busy)
 
@@ -279,7 +281,10 @@ def test_a_paused_sweep_starts_no_task_until_it_is_resumed(project: Project) -> 
     until(lambda: project.status("steered")["done"] == 1)
     assert project.status("steered")["state"] == "paused"
     other = project.run("work", "steered", "--no-wait", member="ben")
-    assert "ran 0 tasks: 0 done, 0 failed; no task is available" in other.err
+    assert (
+        "ran 0 tasks: 0 done, 0 failed; the sweep is paused; next: colabctl resume steered"
+        in other.err
+    )
     assert (worker.poll(), len(started(project))) == (None, 1)
     assert project.run("resume", "steered").code == 0
     assert end(worker).code == 0
@@ -294,7 +299,7 @@ def test_a_stopped_sweep_finishes_its_running_tasks_and_ends_its_workers(project
     project.write("go", "")
     ended = end(worker)
     assert ended.code == 0
-    assert "the sweep is stopped; resume it: colabctl resume SWEEP" in ended.err
+    assert "the sweep is stopped; next: colabctl resume stopped" in ended.err
     status = project.status("stopped")
     assert (status["state"], status["done"], status["cancelled"], status["pending"]) == (
         "stopped",

@@ -25,7 +25,7 @@ def train(params, task):
 """
     project.declare("stubborn", grid(12, retries), program)
     worked = project.run("work", "stubborn")
-    assert worked.code == 0
+    assert worked.code == 1
     rows = project.results("stubborn")
     assert [row["status"] for row in rows] == ["done"] * 7 + ["failed"] + ["done"] * 4
     assert (rows[7]["attempt"], rows[7]["error"]) == (attempts, f"ValueError: attempt {attempts}")
@@ -42,7 +42,7 @@ def train(params, task):
     return {"attempt": task.attempt}
 """
     project.declare("flaky", grid(3), program)
-    assert project.run("work", "flaky").code == 0
+    assert project.run("work", "flaky").code == 1
     assert [
         (row["status"], row["attempt"], row["metrics"]) for row in project.results("flaky")
     ] == [("done", 2, {"attempt": 2})] * 3
@@ -73,7 +73,7 @@ def train(params, task):
     open("only the first one succeeds", "x").close()
 """
     project.declare("mostly", grid(12, "max_retries: 0"), program)
-    assert project.run("work", "mostly").code == 0
+    assert project.run("work", "mostly").code == 1
     counts = project.status("mostly")
     assert (counts["state"], counts["done"], counts["failed"]) == ("finished", 1, 11)
 
@@ -111,7 +111,7 @@ def train(params, task):
         time.sleep(0.01)
 """
     project.declare("slow", grid(4, "max_retries: 0\ntask_timeout: 2s"), program)
-    assert project.run("work", "slow").code == 0
+    assert project.run("work", "slow").code == 1
     rows = project.results("slow")
     assert [row["status"] for row in rows] == ["done", "failed", "done", "done"]
     assert rows[1]["error"] == "ran longer than 2 s (task timeout)"
@@ -124,7 +124,7 @@ def test_the_option_for_the_task_timeout_wins_over_the_other_settings(project: P
     program = "import time\ndef train(params, task):\n    time.sleep(600)\n"
     project.declare("slow", grid(1, "max_retries: 0\ntask_timeout: 1h"), program)
     worked = project.run("work", "slow", "--task-timeout", "0.3", COLABCTL_TASK_TIMEOUT="2h")
-    assert worked.code == 0
+    assert worked.code == 1
     assert project.results("slow")[0]["error"] == "ran longer than 0.3 s (task timeout)"
 
 
@@ -136,18 +136,18 @@ def train(params, task):
     subprocess.run(["sleep", "600"])
 """
     project.declare("parents", grid(1, "max_retries: 0\ntask_timeout: 300ms"), program)
-    assert project.run("work", "parents").code == 0
+    assert project.run("work", "parents").code == 1
     until(lambda: not project.processes())
 
 
 def test_failed_tasks_run_again_after_a_retry(project: Project) -> None:
     program = "def train(params, task):\n    return {'y': open('mended').read()}\n"
     project.declare("mended", grid(4, "max_retries: 0"), program)
-    assert project.run("work", "mended").code == 0
+    assert project.run("work", "mended").code == 1
     assert project.status("mended")["failed"] == 4
     project.write("mended", "yes")
     assert project.run("retry", "mended", "--task", "t000002").code == 0
-    assert project.run("work", "mended").code == 0
+    assert project.run("work", "mended").code == 1
     assert [row["status"] for row in project.results("mended")] == ["failed"] * 2 + [
         "done",
         "failed",
@@ -194,7 +194,9 @@ def train(params, task):
 """
     project.declare("ruined", grid(3, "max_retries: 0"), program)
     worked = project.run("work", "ruined")
-    assert worked.err.splitlines()[-1] == "ran 3 tasks: 3 done, 0 failed; the sweep is finished"
+    assert worked.err.splitlines()[-1] == (
+        "ran 3 tasks: 3 done, 0 failed; the sweep is finished; next: colabctl results ruined"
+    )
     assert (
         " runs again: its process ended with exit code 5; because it had run another task "
         "before, no one is blamed yet\n"

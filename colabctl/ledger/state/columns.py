@@ -1,4 +1,4 @@
-"""What is known of each task of a sweep, as columns: 18 bytes for a task."""
+"""What is known of each task of a sweep, as columns: 22 bytes for a task."""
 
 from array import array
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ class Columns:
         outcomes: the event that finished the task, -1 if there is none.
         values: the sweep's metric of a done task, NaN without one.
         lacking: 1 for a done task that has not reported the sweep's metric as a number.
+        seconds: how long the attempt ran that finished the task, 0 for one that is not finished.
 
     """
 
@@ -28,6 +29,7 @@ class Columns:
         self.outcomes = array("i", [_NONE]) * total
         self.values = array("d", [_NAN]) * total
         self.lacking = bytearray(total)
+        self.seconds = array("f", [0.0]) * total
 
     def status(self, index: int) -> Status:
         """Return the status of a task."""

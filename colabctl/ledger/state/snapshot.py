@@ -12,6 +12,7 @@ from colabctl.ledger.sweep_state import SweepState
 _WRITER = (
     "name", "lease", "member", "host", "pid", "jobs", "started", "version", "wall", "ended",
     "latest", "last_number", "lost_at", "dismissed_at", "dismissed_by", "done", "pruned", "failed",
+    "freed",
 )  # fmt: skip
 _Lists = Mapping[int, Sequence[int]]
 
@@ -79,7 +80,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
 def _columns(state: SweepState) -> "list[array[Any] | bytearray]":
     tasks, log = state.columns, state.log
     return [
-        tasks.statuses, tasks.claims, tasks.outcomes, tasks.values, tasks.lacking,
+        tasks.statuses, tasks.claims, tasks.outcomes, tasks.values, tasks.lacking, tasks.seconds,
         log.times, log.writers, log.numbers, log.kinds, log.after, log.starts,
     ]  # fmt: skip
 

@@ -10,8 +10,8 @@ class Writer:
     """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
-        "_newest", "_oldest", "dismissed_at", "dismissed_by", "done", "ended", "failed", "host",
-        "jobs", "last_number", "last_seen", "latest", "lease", "lost_at", "member", "name",
+        "_newest", "_oldest", "dismissed_at", "dismissed_by", "done", "ended", "failed", "freed",
+        "host", "jobs", "last_number", "last_seen", "latest", "lease", "lost_at", "member", "name",
         "number", "pid", "pruned", "started", "version", "wall",
     )  # fmt: skip
 
@@ -26,6 +26,7 @@ class Writer:
         self.version = ""
         self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
+        self.freed = 0.0  # date of its latest outcome, when a slot of it became idle
         self.last_number = -1  # of its events
         self.dismissed_at: float | None = None  # when a member told it to end
         self.dismissed_by = ""
@@ -55,8 +56,10 @@ class Writer:
         if kind in ("done", "pruned"):
             self.done += 1
             self.pruned += kind == "pruned"
+            self.freed = max(self.freed, t)
         elif kind == "failed":
             self.failed += 1
+            self.freed = max(self.freed, t)
         elif kind == "start":
             self.started = t
             self.member, self.host = event.body["member"], event.body["host"]

@@ -3,8 +3,9 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from colabctl.ledger import SweepState, Writer
 from colabctl.project.config import Config
 from colabctl.run.notebook.loop_process import VARIABLE, Orders, run
 from colabctl.run.settings import Settings
@@ -42,11 +43,7 @@ def run_notebook(
     sweep.ledger.refresh()
     state = sweep.ledger.state
     loops = [writer for writer in state.writers.values() if is_marked(writer.name, mark)]
-    tally = Tally(
-        done=sum(loop.done - loop.pruned for loop in loops),
-        pruned=sum(loop.pruned for loop in loops),
-        failed=sum(loop.failed for loop in loops),
-    )
+    tally = _tally(state, loops)
     if interrupted.is_set():
         tally.ending = "interrupted"
     elif late():
@@ -57,7 +54,7 @@ def run_notebook(
         tally.ending = "finished"
     elif state.order == "stop":
         tally.ending = "target" if state.reached_target else "stopped"
-    elif limits.max_tasks is not None and tally.ran >= limits.max_tasks:
+    elif limits.max_tasks is not None and len(tally.ends) >= limits.max_tasks:
         tally.ending = "max-tasks"
     else:
         tally.ending = "left"
@@ -67,3 +64,19 @@ def run_notebook(
     if held:
         tell(f"{held} claimed tasks will be released after {plan.lease:g} s")
     return tally, [loop.name for loop in loops]
+
+
+def _tally(state: SweepState, loops: Sequence[Writer]) -> Tally:
+    """Return how the tasks ended in these loops."""
+    numbers, names = {loop.number for loop in loops}, {loop.name for loop in loops}
+    outcomes, writers = state.columns.outcomes, state.log.writers
+    tally = Tally(attempts=sum(loop.done + loop.failed for loop in loops))
+    for index in state.others:  # a task that has failed is not simple
+        if any(failure.writer in names for failure in state.failures_of(index)):
+            tally.ends[index] = "failed"
+    tally.for_good = frozenset(tally.ends) & frozenset(state.columns.having("failed"))
+    for end in ("done", "pruned"):
+        for index in state.columns.having(end):
+            if writers[outcomes[index]] in numbers:
+                tally.ends[index] = end
+    return tally

@@ -1,0 +1,312 @@
+"""The cells of a sweep, such as its models times its data sets, and how far each one is.
+
+A cell is a combination of the `foreach` parameters. A sweep without `foreach` whose tasks have a
+parameter such as `model` or `dataset` is divided by these. Every other sweep is one cell.
+
+With `foreach`, the tasks of a cell follow each other, so a cell costs some counts of a part of a
+column, also in a sweep of a million tasks.
+"""
+
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, islice, pairwise
+from math import isnan
+from typing import Any
+
+from colabctl.errors import UserError
+from colabctl.ledger import STATUSES, Plan, SweepState, TaskFiles
+from colabctl.views import task_status
+
+MOST_CELLS = 50
+"""A sweep without `foreach` that would have more is not divided."""
+
+_MOST_READ = 20_000  # tasks whose parameters are read to divide a sweep
+_NAMES = re.compile(
+    r"(model|algorithm|arch|architecture|estimator|classifier|regressor|network"
+    r"|data|dataset|data_set)(_?name)?",
+    re.IGNORECASE,
+)
+_SHORT = 1.0  # seconds; the time between such tasks counts as much as the tasks
+_CODES = {status: STATUSES.index(status) for status in STATUSES}
+
+Members = range | Sequence[int]
+"""The tasks of a cell, by index, ascending."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """The cells of a sweep, as its declaration gives them; they do not change.
+
+    Attributes:
+        names: the parameters that divide the sweep; none for a sweep of one cell.
+        values: the values of these parameters, for each cell.
+        members: the tasks of each cell.
+
+    """
+
+    names: tuple[str, ...]
+    values: tuple[Mapping[str, Any], ...]
+    members: tuple[Members, ...]
+    _firsts: Sequence[int] | None = field(default=None, repr=False)
+    _cell_of: Sequence[int] | None = field(default=None, repr=False)
+
+    def cell_of(self, index: int) -> int:
+        """Return the number of the cell of a task."""
+        if self._cell_of is not None:
+            return self._cell_of[index]
+        return bisect_right(self._firsts, index) - 1 if self._firsts else 0
+
+
+def divide(plan: Plan, tasks: TaskFiles) -> Division:
+    """Return the cells of a sweep.
+
+    Only a sweep without `foreach`, of at most 20,000 tasks, is read for it.
+    """
+    if len(plan.cells) > 1:
+        return _declared(plan)
+    names = [
+        name
+        for name, always in (plan.parameters or {}).items()
+        if always and _NAMES.fullmatch(name)
+    ]
+    grouped = _grouped(plan, tasks, names) if names and plan.total <= _MOST_READ else None
+    values = plan.cells[0]["values"] if plan.cells else {}
+    return grouped or Division((), (values,), (range(plan.total),))
+
+
+def _declared(plan: Plan) -> Division:
+    values = [cell["values"] for cell in plan.cells]
+    names = dict.fromkeys(name for each in values for name in each)
+    varying = tuple(
+        name for name in names if any(each.get(name) != values[0].get(name) for each in values)
+    )
+    starts = [0, *accumulate(cell["tasks"] for cell in plan.cells)]
+    members = tuple(range(first, end) for first, end in pairwise(starts))
+    return Division(varying, tuple(values), members, _firsts=starts[:-1])
+
+
+def _grouped(plan: Plan, tasks: TaskFiles, names: Sequence[str]) -> Division | None:
+    """Return the cells by the values that tasks have for these parameters; None if that fails."""
+    numbers: dict[tuple[str, ...], int] = {}
+    values: list[dict[str, Any]] = []
+    cell_of = array("i")
+    try:
+        for index in range(plan.total):
+            params = tasks[index].params
+            if params is None:  # a worker proposes the values later
+                return None
+            if not index:  # numbers are no names of models or data sets
+                names = [name for name in names if isinstance(params[name], str)]
+            own = {name: params[name] for name in names}
+            number = numbers.setdefault(tuple(map(repr, own.values())), len(numbers))
+            if number == len(values):
+                values.append(own)
+            if number >= MOST_CELLS:
+                return None
+            cell_of.append(number)
+    except (UserError, OSError, KeyError):  # the task files are not as declared
+        return None
+    varying = tuple(name for name in names if len({repr(each[name]) for each in values}) > 1)
+    if not varying:
+        return None
+    members = tuple(array("i") for _ in values)
+    for index, number in enumerate(cell_of):
+        members[number].append(index)
+    return Division(varying, tuple(values), members, _cell_of=cell_of)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell at one moment; the counts from `pending` to `cancelled` add up to `total`.
+
+    Attributes:
+        values: the values of the parameters that divide the sweep.
+        best: the best value of the sweep's metric so far, or None.
+        best_index: its task, the first of several, or None.
+        seconds: how long a finished task ran on average, or None if none is finished.
+        longest: how long the longest of them ran, or None.
+        rate: tasks per second at which the running ones are finished, or None if unknown.
+        seconds_left: an estimate of when its last task is finished, or None if unknown.
+
+    """
+
+    values: Mapping[str, Any]
+    total: int
+    pending: int = 0
+    claimed: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    pruned: int = 0
+    cancelled: int = 0
+    best: float | None = None
+    best_index: int | None = None
+    seconds: float | None = None
+    longest: float | None = None
+    rate: float | None = None
+    seconds_left: float | None = None
+
+    @property
+    def finished(self) -> int:
+        """Number of tasks that need no more work."""
+        return self.done + self.failed + self.pruned
+
+    @property
+    def waiting(self) -> int:
+        """Number of tasks that no worker runs yet."""
+        return self.pending + self.claimed
+
+    @property
+    def title(self) -> str:
+        """The values, such as "svm, iris"; "" if there are none."""
+        return ", ".join(map(str, self.values.values()))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """All cells of a sweep at one moment, and when the sweep will be finished.
+
+    Attributes:
+        rate: tasks per second, or None if unknown.
+        seconds_left: an estimate, or None if unknown.
+
+    """
+
+    cells: list[Cell]
+    rate: float | None
+    seconds_left: float | None
+
+
+def progress(
+    plan: Plan,
+    state: SweepState,
+    division: Division,
+    now: float,
+    seen_rate: float | None = None,
+) -> Progress:
+    """Return how far each cell is at ledger time `now`.
+
+    The rate and the time left come from how long the finished tasks of a cell ran, how long the
+    running ones have run, and how many slots the live workers have. Tasks of less than a second are
+    the exception: `seen_rate`, the tasks per second of late, then limits the rate.
+    """
+    columns, stopped = state.columns, state.order == "stop"
+    held = [0] * len(division.values)
+    running: list[list[float]] = [[] for _ in division.values]  # seconds
+    for worker, indices in task_status.held_tasks(state, now).items():
+        for index in indices:
+            held[division.cell_of(index)] += 1
+        for index, since in started(state, worker, indices):
+            running[division.cell_of(index)].append(max(0.0, now - since))
+    counted: list[dict[str, Any]] = []
+    for number, (values, members) in enumerate(zip(division.values, division.members, strict=True)):
+        statuses = _of(columns.statuses, members)
+        count = {name: statuses.count(_CODES[name]) for name in ("done", "pruned", "failed")}
+        finished = sum(count.values())
+        seconds = _of(columns.seconds, members)
+        runs, claims = len(running[number]), held[number] - len(running[number])
+        waiting = len(members) - finished - runs - claims
+        best = _best(plan, _of(columns.values, members))
+        counted.append(
+            count
+            | {
+                "values": {name: values[name] for name in division.names if name in values},
+                "total": len(members),
+                "running": runs,
+                "claimed": claims,
+                "cancelled" if stopped else "pending": waiting,
+                "best": best and best[1],
+                "best_index": None if best is None else members[best[0]],
+                "seconds": sum(seconds) / finished if finished else None,
+                "longest": max(seconds) if finished else None,
+            }
+        )
+    cells = [Cell(**each) for each in counted]
+    slots = sum(worker.jobs for worker in state.live_workers(now)) if state.order == "go" else 0
+    return _forecast(cells, running, slots, seen_rate)
+
+
+def _of(column: Any, members: Members) -> Any:
+    """Return the part of a column that belongs to a cell."""
+    if isinstance(members, range):
+        return column[members.start : members.stop]
+    part = column[:0]
+    part.extend(map(column.__getitem__, members))
+    return part
+
+
+def _best(plan: Plan, values: "array[float]") -> tuple[int, float] | None:
+    """Return the position of the first of the best values, and the value; NaN is none."""
+    first = next((place for place, value in enumerate(values) if not isnan(value)), None)
+    if first is None:
+        return None
+    # A later NaN is neither less nor more than another value, so min and max pass it over.
+    best = (min if plan.goal == "minimize" else max)(islice(values, first, None))
+    return values.index(best), best
+
+
+def started(state: SweepState, worker: str, held: Sequence[int]) -> Iterator[tuple[int, float]]:
+    """Yield each task that a worker runs, of those that it holds, and since when.
+
+    A task starts when it is claimed. Of a worker with one slot, which claims short tasks ahead, it
+    starts when the one before it has ended.
+    """
+    writer = state.writers[worker]
+    for index in held[: writer.jobs]:
+        since = state.tasks[index].held_since
+        yield index, max(since, writer.freed) if writer.jobs == 1 else since
+
+
+def _forecast(
+    cells: list[Cell], running: list[list[float]], slots: int, seen_rate: float | None
+) -> Progress:
+    finished = sum(cell.finished for cell in cells)
+    if not slots or not finished:
+        return Progress(cells, None, None)
+    mean = sum(cell.finished * (cell.seconds or 0.0) for cell in cells) / finished
+    means = [mean if cell.seconds is None else cell.seconds for cell in cells]
+    slowed = 1.0
+    if mean < _SHORT:
+        if not seen_rate:
+            return Progress(cells, None, None)
+        slowed = max(1.0, slots / max(seen_rate * mean, 1e-9))
+    rests = [
+        [_rest(elapsed, each, cell.longest or each) for elapsed in runs]
+        for cell, each, runs in zip(cells, means, running, strict=True)
+    ]
+    waiting = sum(cell.waiting for cell in cells)
+    ahead = sum(cell.waiting * each for cell, each in zip(cells, means, strict=True)) * slowed
+    in_work = sum(map(sum, rests))
+
+    def left(count: int, rest: list[float]) -> float | None:
+        """Return when the last of `count` waiting tasks is finished.
+
+        Workers claim at random from all cells. So the last of n among N tasks is on average at the
+        place (N + 1) n / (n + 1) of the queue.
+        """
+        if not count and not rest:
+            return None
+        place = min(1.0, (waiting + 1) / waiting * count / (count + 1)) if count else 0.0
+        queue = (in_work + ahead * place) / slots if count else 0.0
+        return max(queue, max(rest, default=0.0))
+
+    forecast = [
+        replace(
+            cell,
+            rate=len(runs) / (each * slowed) if runs and each else None,
+            seconds_left=left(cell.waiting, rest),
+        )
+        for cell, each, runs, rest in zip(cells, means, running, rests, strict=True)
+    ]
+    rates = [cell.rate for cell in forecast if cell.rate]
+    in_all = max((ahead + in_work) / slots, *map(max, filter(None, rests)), 0.0)
+    has_more = waiting or any(rests)
+    return Progress(forecast, sum(rates) or None, in_all if has_more else None)
+
+
+def _rest(elapsed: float, mean: float, longest: float) -> float:
+    """Return how long a running task is expected to run on."""
+    return max(0.0, (mean if elapsed <= mean else longest) - elapsed)

@@ -1,0 +1,135 @@
+"""The summary of a sweep in a line: counts, rate, time left, the best task so far.
+
+It is for those who work on the sweep, and prints nothing itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from colabctl.durations import format_duration
+from colabctl.ledger import Ledger, Plan, TaskFiles, Waiting, params_of, task_name, waiting
+from colabctl.views.best import best
+from colabctl.views.cells import Division, divide, progress
+from colabctl.views.columns import flat
+from colabctl.views.status import recent_rate
+from colabctl.views.varying import Variation
+
+_LONGEST = 40  # characters of a name or value
+_UNITS = ((1, "s"), (60, "min"), (3600, "h"))
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best task so far; `params` are those that vary, as text."""
+
+    task: str
+    metric: str
+    value: float
+    params: str
+
+    def __str__(self) -> str:
+        where = f"{self.task}: {self.params}" if self.params else self.task
+        return f"best {short(self.metric)} {short(self.value)} ({where})"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A sweep at one moment.
+
+    Attributes:
+        rate: Tasks per second, or None if unknown.
+        seconds_left: An estimate, or None if unknown.
+        waiting: Why no task can be claimed, or None.
+
+    """
+
+    sweep: str
+    total: int
+    finished: int
+    failed: int = 0
+    rate: float | None = None
+    seconds_left: float | None = None
+    best: Best | None = None
+    waiting: Waiting | None = None
+
+    def parts(self) -> list[str]:
+        """Return the counts, the time left and the rate, as far as they are known."""
+        return [
+            f"{self.finished}/{self.total}",
+            *([f"{self.failed} failed"] if self.failed else []),
+            *([f"{format_duration(self.seconds_left)} left"] if self.seconds_left else []),
+            *([format_rate(self.rate)] if self.rate and self.finished < self.total else []),
+        ]
+
+    def __str__(self) -> str:
+        best = [str(self.best)] if self.best else []
+        return f"{self.sweep}: {', '.join([*self.parts(), *best])}"
+
+
+class Summarizer:
+    """Summarises a sweep time and again.
+
+    It learns which parameters vary from the tasks that it is shown: reading all task files could
+    take minutes on a Drive.
+    """
+
+    def __init__(self, plan: Plan, ledger: Ledger, tasks: TaskFiles) -> None:
+        self._plan, self._ledger, self._tasks = plan, ledger, tasks
+        # One with `foreach` is divided without reading its tasks.
+        one = Division((), ({},), (range(plan.total),))
+        self._division = divide(plan, tasks) if len(plan.cells) > 1 else one
+        self._variation = Variation()
+        self._seen: set[int] = set()
+        self._best: tuple[int, dict[str, Any]] | None = None
+
+    def summary(self, me: str = "") -> Summary:
+        """Return how the sweep stands for the worker `me`, as far as its ledger has been read."""
+        plan, state, now = self._plan, self._ledger.state, self._ledger.clock.now()
+        forecast = progress(plan, state, self._division, now, recent_rate(state, now))
+        return Summary(
+            plan.sweep,
+            state.total,
+            state.finished,
+            failed=state.counts["failed"],
+            rate=forecast.rate,
+            seconds_left=forecast.seconds_left,
+            best=self._best_task(),
+            waiting=waiting(plan, state, now, me),
+        )
+
+    def params(self, index: int, params: Mapping[str, Any]) -> str:
+        """Return those parameters of a task that vary, such as "lr=0.01 model=svm"."""
+        own = flat(params)
+        if index not in self._seen:
+            self._seen.add(index)
+            self._variation.add(own)
+        names = self._variation.varying() if len(self._seen) > 1 else own
+        return " ".join(f"{short(name)}={short(own[name])}" for name in names if name in own)
+
+    def _best_task(self) -> Best | None:
+        first = best(self._plan, self._ledger.state)
+        if first is None:
+            return None
+        index, value = first
+        if self._best is None or self._best[0] != index:
+            try:
+                params = params_of(self._ledger.state, self._tasks, index)
+            except OSError:  # the folder does not answer
+                return Best(task_name(index), str(self._plan.metric), value, "")
+            self._best = index, params
+        varying = self.params(index, self._best[1])
+        return Best(task_name(index), str(self._plan.metric), value, varying)
+
+
+def format_rate(rate: float) -> str:
+    """Return tasks per second as text, such as "3.1/s", "12/min" or "4.5/h"."""
+    seconds, unit = next((each for each in _UNITS if rate * each[0] >= 1), _UNITS[-1])
+    number = rate * seconds
+    return f"{number:.2g}/{unit}" if number < 10 else f"{number:,.0f}/{unit}"
+
+
+def short(value: object) -> str:
+    """Return a value in a few characters: a number with four digits, or the start of a text."""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -1,0 +1,64 @@
+"""Tells the user why a worker waits, once for each reason."""
+
+import time
+from collections.abc import Callable
+
+from colabctl.ledger import Waiting, waiting
+from colabctl.work.identity import Identity
+from colabctl.work.open_sweep import OpenSweep
+
+Reasons = dict[str, tuple[object, ...]]
+"""The cause that was told last, by sweep."""
+
+_MOMENT = 3.0  # seconds without a task that need no explanation: others are about to finish
+
+
+class WaitingNotes:
+    """Tells why one worker waits.
+
+    Args:
+        sweep: the sweep
+        identity: the worker
+        tell: takes messages for the user
+        reasons: what workers of this process told before
+
+    """
+
+    def __init__(
+        self,
+        sweep: OpenSweep,
+        identity: Identity,
+        tell: Callable[[str], None],
+        reasons: Reasons,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sweep = sweep
+        self._name = identity.name
+        self._tell = tell
+        self._reasons = reasons
+        self._monotonic = monotonic
+        self._idle_since: float | None = None
+
+    def reason(self) -> Waiting | None:
+        """Return why the worker can claim no task, None if it can."""
+        ledger = self._sweep.ledger
+        return waiting(self._sweep.plan, ledger.state, ledger.clock.now(), self._name)
+
+    def update(self, *, has_tasks: bool) -> None:
+        """Tell the reason if the sweep is paused, or if the worker had no task for a while."""
+        if self._sweep.ledger.state.order == "pause":
+            self.tell()
+        elif has_tasks:
+            self._idle_since = None
+            self._reasons.pop(self._sweep.plan.sweep, None)
+        elif self._idle_since is None:
+            self._idle_since = self._monotonic()
+        elif self._monotonic() - self._idle_since >= _MOMENT:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the reason, unless it is the one that was told last."""
+        why, name = self.reason(), self._sweep.plan.sweep
+        if why is not None and self._reasons.get(name) != (why.kind, *why.cause):
+            self._reasons[name] = (why.kind, *why.cause)
+            self._tell(str(why))
