@@ -18,6 +18,7 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.root import find_root, usual_drives
 from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
+from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import path_translator
 from colabctl.sweeps import differing, find_sweep, plan_if_readable
 from colabctl.task import Task
@@ -187,6 +188,7 @@ class Sweep:
             identity,
             conceal=lambda text: translate(conceal(text)),
             max_tasks=limits.most,
+            kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )
         return worker.tasks()
 

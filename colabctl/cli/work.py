@@ -233,6 +233,7 @@ _END_REASONS = {
     "max-time": ("reached --max-time", "work"),
     "target": ("the metric has reached its target", "results"),
     "stopped": ("the sweep is stopped", "resume"),
+    "dismissed": ("this worker was stopped (colabctl stop --worker)", "work"),
     "interrupted": ("interrupted; claimed tasks are released", "work"),
     "left": ("the notebook left its loop before the sweep was finished", "work"),
     "failing": ("giving up", "failures"),
@@ -253,4 +254,4 @@ _PROBLEMS = {
 }
 """What to do about an end that the user has to fix."""
 
-_STOPPING = ("interrupted", "max-time", "max-tasks", "full", "silent", "unwritable")
+_STOPPING = ("interrupted", "dismissed", "max-time", "max-tasks", "full", "silent", "unwritable")

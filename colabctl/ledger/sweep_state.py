@@ -328,8 +328,13 @@ class SweepState:
 
     @property
     def finished(self) -> int:
-        """Number of tasks that need no more work: all but those that are open or held."""
-        return self.total - self.counts["open"] - self.counts["held"]
+        """Number of tasks that need no more work."""
+        return self.total - self.left
+
+    @property
+    def left(self) -> int:
+        """Number of tasks that are open or held."""
+        return self.counts["open"] + self.counts["held"]
 
     @property
     def outcomes(self) -> int:
@@ -386,10 +391,6 @@ class SweepState:
             return numbers
         simple = (self.columns.claims[index], self.columns.outcomes[index])
         return [number for number in simple if number >= 0]
-
-    def steering(self) -> list[Event]:
-        """Return the events that retry, cancel or discard tasks, in order."""
-        return in_order(list(map(self.log.event, self.log.heads)))
 
     def failures_of(self, index: int) -> list[Event]:
         """Return the failed attempts at a task, in order."""

@@ -109,7 +109,7 @@ def picture(opened: Ledger) -> object:
         {status: count for status, count in state.counts.items() if count},
         (state.duplicates, state.order, state.reached, sorted(map(str, state.orders.current()))),
         writers,
-        state.steering(),
+        state.log.steering(),
         sorted(map(str, opened.damage)),
         opened.clock.now(),
     )

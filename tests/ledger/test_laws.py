@@ -32,7 +32,7 @@ def picture(state: SweepState) -> object:
         {writer: held for writer, held in state.held.items() if held},
         {status: count for status, count in state.counts.items() if count},
         state.duplicates,
-        [(event.kind, event.member, event.tasks()) for event in state.steering()],
+        [(event.kind, event.member, event.tasks()) for event in state.log.steering()],
         {name: (each.dismissed_at, each.dismissed_by) for name, each in state.writers.items()},
         state.order,
         sorted(state.lapsed(now)),

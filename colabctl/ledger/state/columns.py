@@ -1,7 +1,7 @@
 """What is known of each task of a sweep, as columns: 22 bytes for a task."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from colabctl.ledger.task_state import STATUSES, Status
 
@@ -38,6 +38,11 @@ class Columns:
     def count(self, status: Status) -> int:
         """Return how many tasks have this status."""
         return self.statuses.count(STATUSES.index(status))
+
+    def any(self, status: Status, indices: Iterable[int]) -> bool:
+        """Whether one of these tasks has this status."""
+        code = STATUSES.index(status)
+        return any(self.statuses[index] == code for index in indices)
 
     def having(self, status: Status) -> Iterator[int]:
         """Yield the tasks that have this status, ascending."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from colabctl.ledger.events import BATCH_KINDS, TASK_KINDS, Event, decode
+from colabctl.ledger.order import in_order
 
 _KINDS = tuple(sorted(TASK_KINDS | BATCH_KINDS))
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
@@ -117,6 +118,10 @@ class EventLog:
             _KINDS[self.kinds[number]],
             Body(self, number),
         )
+
+    def steering(self) -> list[Event]:
+        """Return the events that retry, cancel or discard tasks, in order."""
+        return in_order(list(map(self.event, self.heads)))
 
     def line(self, number: int) -> bytes:
         """Return the line of an event."""
