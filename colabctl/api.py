@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colabctl.declare import declare, draft
+from colabctl.declare import declare
 from colabctl.errors import UserError
+from colabctl.preview import draft
 from colabctl.project.approvals import approvals_for
 from colabctl.project.checkpoint import checkpoint
 from colabctl.project.config import Config, load
@@ -20,7 +21,7 @@ from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
 from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import path_translator
-from colabctl.sweeps import differing, find_sweep, plan_if_readable
+from colabctl.sweeps import check_in_use, differing, find_sweep, plan_if_readable
 from colabctl.task import Task
 from colabctl.views.results import Result, Results
 from colabctl.views.status import Status, status
@@ -170,9 +171,10 @@ class Sweep:
         as failed and the loop continues.
 
         Raises:
-            UserError: Someone has changed the sweep since you declared it.
+            UserError: Someone has changed the sweep since you declared it, or archived it.
 
         """
+        check_in_use(self.layout)
         sweep = self._open()
         if self.digest is not None and sweep.plan.run_digest != self.digest:
             raise UserError(

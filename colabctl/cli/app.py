@@ -7,7 +7,7 @@ import typer
 from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, work
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import results, status
-from colabctl.cli.steer import orders, tasks
+from colabctl.cli.steer import archive, orders, tasks
 from colabctl.version import VERSION
 
 _START = """\
@@ -83,3 +83,4 @@ app.command(rich_help_panel="Steer")(orders.stop)
 app.command(rich_help_panel="Steer")(tasks.cancel)
 app.command(rich_help_panel="Steer")(tasks.retry)
 app.command(rich_help_panel="Steer")(tasks.discard)
+app.command(rich_help_panel="Steer")(archive.archive)

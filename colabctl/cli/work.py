@@ -197,12 +197,15 @@ def _problem(worked: "Worked") -> str:
 
 
 def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
-    """Return the sweeps to work on: all of them, unless some are named."""
-    from colabctl.sweeps import every_sweep, find_sweep
+    """Return the sweeps to work on: all that are in use, unless some are named."""
+    from colabctl.sweeps import check_in_use, find_sweep, sweeps_in_use
 
-    if names:
-        return [find_sweep(layout, name) for name in names]
-    return every_sweep(layout)
+    if not names:
+        return sweeps_in_use(layout)
+    found = [find_sweep(layout, name) for name in names]
+    for each in found:
+        check_in_use(each)
+    return found
 
 
 def _recover(layout: "Layout") -> None:

@@ -17,6 +17,7 @@ from colabctl.ledger import (
 )
 from colabctl.views import failures, task_status
 from colabctl.views.best import best, unreported
+from colabctl.views.steering import decisions
 
 _RECENT = 100  # outcomes that determine the rate
 
@@ -49,6 +50,8 @@ class Status:
             task file that was read for this status.
         changed: Files of the program that have changed since they were frozen.
         waiting: A sentence for each worker that may hold tasks for long although it is gone.
+        steering: A sentence for each decision of a member that still shows, such as "paused by ana
+            5 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.
 
     """
@@ -75,6 +78,7 @@ class Status:
     changed: list[str] = field(default_factory=list)
     title: str | None = None
     waiting: list[str] = field(default_factory=list)
+    steering: list[str] = field(default_factory=list)
 
 
 def status(
@@ -120,6 +124,7 @@ def status(
         consistency=plan.consistency,
         changed=list(changed),
         title=plan.title,
+        steering=[decision.text(now) for decision in decisions(state)],
         waiting=list(long_leases(plan, state, now).values()),
     )
 

@@ -53,6 +53,7 @@ def results(
     root: Root = None,
 ) -> None:
     """Print the results of a sweep or write them to a file, one row per finished task."""
+    from colabctl.cli.steer.archive import tell_if_archived
     from colabctl.sharedfs.links import check_inside
     from colabctl.sweeps import differing
     from colabctl.views import formats
@@ -68,6 +69,7 @@ def results(
     if output is not None:
         check_inside(output, layout.root)
     open_sweep = OpenSweep.named(layout, sweep)
+    tell_if_archived(open_sweep.layout)
     plan, ledger = open_sweep.plan, open_sweep.ledger
     for sentence in differing(open_sweep.layout, plan):
         tell(f"note: {sentence}")

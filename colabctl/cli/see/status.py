@@ -89,11 +89,14 @@ def status(
 
 def _open(layout: "Layout", sweep: str | None) -> "Iterator[OpenSweep]":
     """Open the named sweep, or all sweeps; print a note for each that cannot be opened."""
-    from colabctl.sweeps import differing, every_sweep, find_sweep
+    from colabctl.cli.steer.archive import tell_if_archived
+    from colabctl.sweeps import differing, find_sweep, sweeps_in_use
     from colabctl.work.open_sweep import OpenSweep
 
     said: set[str] = set()
-    layouts = [find_sweep(layout, sweep)] if sweep else every_sweep(layout)
+    layouts = [find_sweep(layout, sweep)] if sweep else sweeps_in_use(layout)
+    for at in layouts:
+        tell_if_archived(at)
     for at, open_sweep in _readable(layouts, sweep, lambda at: OpenSweep.at(layout.root, at)):
         for sentence in differing(at, open_sweep.plan):
             if sentence not in said:
@@ -169,6 +172,7 @@ def _render(seen: "Status", *, brief: bool) -> "RenderableType":
     from colabctl.sharedfs.mounts import PROMISES
 
     lines: list[RenderableType] = [_headline(seen)]
+    lines += [styled(f"  {sentence}") for sentence in seen.steering]
     if seen.best:
         params = ", ".join(
             f"{cut(name)}={_short(value)}" for name, value in seen.best["params"].items()

@@ -70,9 +70,7 @@ def by_name(
             tasks = f"{task_name(0)} to {task_name(total - 1)}"
             raise UserError(f"sweep {sweep.plan.sweep} has no task {name!r:.40}; it has {tasks}")
         if index not in allowed:
-            near = nearest(task_name(index), map(task_name, sorted(allowed)))
-            hint = f"; did you mean {near}?" if near else ""
-            raise UserError(f"{task_name(index)} {why_not(index)}{hint}")
+            raise UserError(f"{task_name(index)} {why_not(index)}")
         chosen.add(index)
     return sorted(chosen)
 
@@ -117,7 +115,12 @@ def not_to_retry(sweep: "OpenSweep", index: int) -> str:
     if task.has_outcome and task.status != "failed":
         first = command_line("discard", sweep.plan.sweep, "--task", task_name(index))
         return f"is {task.status}; to run it again, discard its result first: {first}"
-    return "has not failed" if task.holder is None else "has not failed; it runs or waits to run"
+    if task.holder is not None:
+        return f"has not failed: {task.holder} holds it"
+    columns = sweep.ledger.state.columns
+    others = sorted((*columns.having("failed"), *columns.having("cancelled")))
+    near = nearest(task_name(index), map(task_name, others))
+    return f"has not failed; did you mean {near}?" if near else "has not failed"
 
 
 def not_to_cancel(sweep: "OpenSweep", index: int) -> str:
