@@ -95,7 +95,7 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Declare a sweep from a file; declaring the same one again changes nothing."""
-    from colabctl.cli.steer.archive import stop_running
+    from colabctl.cli.steer.archive import stop_running, tell_if_archived
     from colabctl.declare import declare
     from colabctl.notebook.installed import lacks
     from colabctl.notebook.reading import NoParametersError
@@ -136,6 +136,7 @@ def sweep(
     if declared.damage:
         raise UserError("\n".join(declared.damage))
     place_wheel(layout)
+    tell_if_archived(declared.layout)
     unseen = tuple(_unseen(declared.program, layout.root))
     for note in (*declared.notes, *unseen, *differing(declared.layout, declared.plan)):
         tell(f"note: {note}")
