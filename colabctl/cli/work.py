@@ -202,10 +202,10 @@ def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
 
     if not names:
         return sweeps_in_use(layout)
-    found = [find_sweep(layout, name) for name in names]
-    for each in found:
+    layouts = [find_sweep(layout, name) for name in names]
+    for each in layouts:
         check_in_use(each)
-    return found
+    return layouts
 
 
 def _recover(layout: "Layout") -> None:

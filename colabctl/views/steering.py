@@ -13,7 +13,7 @@ class Decision:
     """One decision of a member.
 
     Attributes:
-        kind: paused, stopped, cancelled, discarded, or "told to exit" (a worker).
+        kind: paused, stopped, cancelled, discarded or dismissed (a worker).
         member: Who decided it.
         at: Ledger time, in seconds since 1970.
         what: What it is about: "5 tasks", "2 results", the name of a worker, or "" for the sweep.
@@ -35,25 +35,25 @@ def decisions(state: SweepState) -> list[Decision]:
     """Return the decisions that still show in a sweep's state.
 
     These are the current order; the last cancel, with the number of tasks that are cancelled now;
-    the last discard; and the workers that were told to exit and have not yet.
+    the last discard; and the workers that were dismissed and have not ended yet.
     """
-    found: list[Decision] = []
+    decided: list[Decision] = []
     order = state.orders.control
     if order is not None and order.kind in _ORDERS:
-        found.append(Decision(_ORDERS[order.kind], _member(order), order.t))
+        decided.append(Decision(_ORDERS[order.kind], _member(order), order.t))
     last = {event.kind: event for event in state.log.steering()}
     cancelled = state.counts["cancelled"]
     if cancelled and "cancel" in last:
-        found.append(_about(last["cancel"], "cancelled", cancelled, "task"))
+        decided.append(_about(last["cancel"], "cancelled", cancelled, "task"))
     if "discard" in last:
         event = last["discard"]
-        found.append(_about(event, "discarded", len(event.tasks()), "result"))
-    found += [
-        Decision("told to exit", writer.dismissed_by, writer.dismissed_at, writer.name)
+        decided.append(_about(event, "discarded", len(event.tasks()), "result"))
+    decided += [
+        Decision("dismissed", writer.dismissed_by, writer.dismissed_at, writer.name)
         for writer in state.writers.values()
         if writer.dismissed_at is not None and writer.is_worker and writer.ended is None
     ]
-    return found
+    return decided
 
 
 def _about(event: Event, kind: str, number: int, noun: str) -> Decision:

@@ -129,7 +129,7 @@ def test_a_worker_that_is_dismissed_finishes_what_it_runs_and_exits(project: Pro
     said = project.run("stop", "s", "--worker", name[-6:], member="ben")
     assert (said.code, said.out) == (0, "")
     assert said.err.startswith(f"{name} finishes the tasks that it runs, and exits")
-    assert project.status("s")["steering"][0].startswith(f"{name} told to exit by ben ")
+    assert project.status("s")["steering"][0].startswith(f"{name} dismissed by ben ")
     (project.root / "go").touch()
     ended = end(worker)
     assert "this worker was stopped (colabctl stop --worker)" in ended.err

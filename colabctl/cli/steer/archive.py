@@ -48,12 +48,12 @@ def archive(
     if not sweeps:
         _list(layout)
         return
-    found = [find_sweep(layout, name) for name in dict.fromkeys(sweeps)]
+    layouts = [find_sweep(layout, name) for name in dict.fromkeys(sweeps)]
     who = working_member(config, member)
-    changing = [each for each in found if (each.archived_at is None) != undo]
+    changing = [each for each in layouts if (each.archived_at is None) != undo]
     if not undo:
         stop_running(layout, who, changing, yes=yes)
-    for each in found:
+    for each in layouts:
         if each not in changing:
             tell(f"{each.name} is {'not archived' if undo else 'archived already'}")
             continue

@@ -102,8 +102,8 @@ def by_cause(sweep: "OpenSweep", tasks: Sequence[int], cause: str) -> list[int]:
     """
     from colabctl.views.failures import causes, named
 
-    found = named(causes(sweep.ledger.state, sweep.tasks), cause)
-    failed = {index for each in found for index in each.failed}
+    matching = named(causes(sweep.ledger.state, sweep.tasks), cause)
+    failed = {index for each in matching for index in each.failed}
     return [index for index in tasks if index in failed]
 
 

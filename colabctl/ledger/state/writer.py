@@ -28,7 +28,7 @@ class Writer:
         self.ended: float | None = None
         self.freed = 0.0  # date of its latest outcome, when a slot of it became idle
         self.last_number = -1  # of its events
-        self.dismissed_at: float | None = None  # when a member told it to end
+        self.dismissed_at: float | None = None  # when a member dismissed it
         self.dismissed_by = ""
         self.lost_at = -1  # a member declared it lost, having read its events up to this number
         self.latest = 0.0  # date of its latest event, by its own clock
@@ -74,7 +74,7 @@ class Writer:
         self.lost_at = max(self.lost_at, n)
 
     def dismiss(self, event: Event) -> None:
-        """Note that a member told it to end; of several, the first by date is remembered."""
+        """Note that a member dismissed it; of several, the first by date is remembered."""
         if self.dismissed_at is None or (event.t, event.member) < (
             self.dismissed_at,
             self.dismissed_by,

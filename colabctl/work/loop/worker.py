@@ -28,7 +28,7 @@ class Run:
     def __init__(self, worker: "InlineWorker", assignment: Assignment) -> None:
         self._worker, self._claimer, self._assignment = worker, worker.claimer, assignment
         self.metrics: dict[str, Any] | None = None  # once the task has called `done`
-        self.cancelled = False  # a member has cancelled the task, and the body was told
+        self.cancelled = False  # a member has cancelled the task, and the body knows
         self.task = Task(assignment, self)
 
     @property

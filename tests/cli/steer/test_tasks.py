@@ -163,7 +163,7 @@ def test_a_worker_is_dismissed_by_a_part_of_its_name_that_fits_no_other(
     assert say("stop", "loop", "--worker", "bbbbbb", "--member", "ben").code == 0
     [event] = loop.events("loop", "dismiss")
     assert (event["worker"][-6:], event["member"]) == ("bbbbbb", "ben")
-    assert "bbbbbb told to exit by ben" in say("status", "loop").out
+    assert "bbbbbb dismissed by ben" in say("status", "loop").out
     assert loop.status("loop")["state"] == "running"
 
 
