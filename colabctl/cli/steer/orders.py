@@ -62,13 +62,13 @@ def _dismiss(sweeps: list[str], worker: str, member: str | None, root: Path | No
 
 
 def _order(sweeps: list[str], kind: str, member: str | None, root: Path | None) -> list[str]:
-    """Record an order for each sweep, none if one cannot be opened; return their names."""
+    """Record an order for each sweep, none if one cannot be open_sweeps; return their names."""
     from colabctl.work.control import order
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
-    opened = [OpenSweep.named(layout, sweep) for sweep in dict.fromkeys(sweeps)]
+    open_sweeps = [OpenSweep.named(layout, sweep) for sweep in dict.fromkeys(sweeps)]
     who = working_member(config, member)
-    for sweep in opened:
+    for sweep in open_sweeps:
         order(sweep, who, kind)
-    return [sweep.plan.sweep for sweep in opened]
+    return [sweep.plan.sweep for sweep in open_sweeps]

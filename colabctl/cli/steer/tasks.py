@@ -43,9 +43,9 @@ def cancel(
     """
     from colabctl.work import control
 
-    who, opened = _open(sweeps, member, root, one_sweep="--task" if task else None)
+    who, open_sweeps = _open(sweeps, member, root, one_sweep="--task" if task else None)
     chosen: list[tuple[OpenSweep, list[int], list[int]]] = []
-    for sweep in opened:
+    for sweep in open_sweeps:
         columns = sweep.ledger.state.columns
         among = [*columns.having("open"), *columns.having("held")]
         tasks = selection.select(sweep, among, task, where, selection.not_to_cancel)
@@ -108,15 +108,15 @@ def retry(
     if cause is not None and cancelled:
         raise UserError("--cause is for failed tasks, so leave out --cancelled")
     single = "--task" if task else "--worker" if worker is not None else None
-    who, opened = _open(sweeps, member, root, one_sweep=single)
+    who, open_sweeps = _open(sweeps, member, root, one_sweep=single)
     if worker is not None:
-        name, count = control.retry_lost(opened[0], who, worker)
+        name, count = control.retry_lost(open_sweeps[0], who, worker)
         are = "is" if count == 1 else "are"
-        run = command_line("work", opened[0].plan.sweep)
+        run = command_line("work", open_sweeps[0].plan.sweep)
         tell(f"{counted(count, 'task')} of {name} {are} available again; run: {run}")
         return
     chosen = []
-    for sweep in opened:
+    for sweep in open_sweeps:
         having = sweep.ledger.state.columns.having
         among = [
             *(having("failed") if failed or task or not cancelled else ()),
@@ -125,7 +125,7 @@ def retry(
         if cause is not None:
             among = selection.by_cause(sweep, among, cause)
         chosen.append(selection.select(sweep, among, task, where, selection.not_to_retry))
-    for sweep, tasks in zip(opened, chosen, strict=True):
+    for sweep, tasks in zip(open_sweeps, chosen, strict=True):
         name, state = sweep.plan.sweep, sweep.ledger.state
         if tasks:
             again, are = _described(state, tasks), "is" if len(tasks) == 1 else "are"
@@ -159,9 +159,9 @@ def discard(
 
     if not task and where is None:
         raise UserError("say which results to discard, with --task or --where")
-    who, opened = _open(sweeps, member, root, one_sweep="--task" if task else None)
+    who, open_sweeps = _open(sweeps, member, root, one_sweep="--task" if task else None)
     chosen: list[tuple[OpenSweep, list[int]]] = []
-    for sweep in opened:
+    for sweep in open_sweeps:
         columns = sweep.ledger.state.columns
         among = [*columns.having("done"), *columns.having("pruned")]
         tasks = selection.select(sweep, among, task, where, selection.not_to_discard)
@@ -193,11 +193,11 @@ def _open(
     if one_sweep and len(set(sweeps)) > 1:
         raise UserError(f"{one_sweep} names something of one sweep; give only that one")
     layout, config = open_project(root)
-    opened = [OpenSweep.named(layout, sweep) for sweep in dict.fromkeys(sweeps)]
+    open_sweeps = [OpenSweep.named(layout, sweep) for sweep in dict.fromkeys(sweeps)]
     who = working_member(config, member)
-    for sweep in opened:
+    for sweep in open_sweeps:
         sweep.ledger.refresh()
-    return who, opened
+    return who, open_sweeps
 
 
 def _described(state: "SweepState", tasks: Sequence[int]) -> str:
