@@ -175,3 +175,15 @@ def test_a_sweep_that_is_declared_again_after_it_was_archived_stays_archived(
     assert names(say) == ["first"]
     refused(say("sweep", str(declared.write("first.yaml", SWEEP.replace("1, 2", "1")))),
             "already declared with different content", "replace it (--replace)", lines=8)  # fmt: skip
+
+
+def test_a_name_whose_new_sweep_has_not_arrived_yet_is_not_taken_for_the_old_one(
+    declared: Project, say: Say
+) -> None:
+    replace(declared, say, "[1, 2, 3]")
+    [old] = [line.split()[0] for line in say("archive").out.splitlines()]
+    [new] = [each for each in (declared.root / "sweeps").iterdir() if each.name != "first"]
+    new.rename(declared.root / "on-its-way")
+    for command in ("status", "work"):
+        refused(say(command, "first"), "another sweep has got the name first", f"one is {old}")
+    assert say("status", old).code == 0
