@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colabctl.declare import declare, draft
+from colabctl.declare import declare
 from colabctl.errors import UserError
+from colabctl.preview import draft
 from colabctl.project.approvals import approvals_for
 from colabctl.project.checkpoint import checkpoint
 from colabctl.project.config import Config, load
@@ -19,8 +20,15 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.root import find_root, usual_drives
 from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
+from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import path_translator
-from colabctl.sweeps import differing, find_sweep, plan_if_readable, run_folders
+from colabctl.sweeps import (
+    check_in_use,
+    differing,
+    find_sweep,
+    plan_if_readable,
+    run_folders,
+)
 from colabctl.task import Task
 from colabctl.views.notice import notice
 from colabctl.views.results import Result, Results
@@ -183,9 +191,10 @@ class Sweep:
         as failed and the loop continues.
 
         Raises:
-            UserError: Someone has changed the sweep since you declared it.
+            UserError: Someone has changed the sweep since you declared it, or archived it.
 
         """
+        check_in_use(self.layout)
         sweep = self._open()
         if self.digest is not None and sweep.plan.run_digest != self.digest:
             raise UserError(
@@ -202,6 +211,7 @@ class Sweep:
             conceal=lambda text: translate(conceal(text)),
             max_tasks=limits.most,
             notices=Notices(sweep, config.notify, os.environ, notice, print_message),
+            kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )
         return worker.tasks()
 

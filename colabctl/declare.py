@@ -1,43 +1,40 @@
 """Declares a sweep: freezes its code, writes its task files, and finally its plan."""
 
 import hashlib
-import json
-import re
 import shlex
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from colabctl import differences, notify
-from colabctl.code import frozen, signature
-from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
-from colabctl.code.places import Places
 from colabctl.errors import UserError
-from colabctl.ledger import Kind, Plan, TaskLine
-from colabctl.notebook import parameters, reading
-from colabctl.notebook.reading import Notebook
+from colabctl.ledger import Plan, contents
+from colabctl.preview import Draft, Preview, places_in, preview
 from colabctl.project.approvals import Approval, Approvals
+from colabctl.project.archive import write_record
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.search import Declaration, Expansion, expand, read
-from colabctl.search.language.command import interpreter_of, refuse_code
-from colabctl.search.language.command_words import hydra_notes
+from colabctl.search import Declaration
 from colabctl.search.language.stopping_rules import Median
-from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
-from colabctl.sharedfs.names import check_name, safe_name
-from colabctl.sweeps import check_links, every_sweep, namesakes, plan_of, whole_of
+from colabctl.sharedfs.names import safe_name
+from colabctl.sweeps import (
+    check_links,
+    every_sweep,
+    folder_apart,
+    namesakes,
+    plan_of,
+    whole_of,
+)
 from colabctl.version import VERSION
 from colabctl.written import LATE, existing, restore, write
 from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
 _HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
-# Characters in JSON that YAML refuses, or reads as the end of a line.
-_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -46,58 +43,20 @@ class Declared:
 
     Attributes:
         damage: a sentence for each task file that is not as declared.
+        replaced: the names that the sweeps have now which had this name before.
     """
 
     layout: SweepLayout
     plan: Plan
-    program: "Preview"
+    program: Preview
     notes: tuple[str, ...]
     new: bool
     damage: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A sweep file, read and checked, with the options of the command line.
-
-    Attributes:
-        content: the bytes of sweep.yaml.
-
-    """
-
-    declaration: Declaration
-    expansion: Expansion
-    content: bytes
-
-    def tasks(self, some: range | None = None) -> Iterator[TaskLine]:
-        """Yield all tasks, in order, or `some` without gaps."""
-        for task in self.expansion.tasks(some):
-            yield TaskLine(task.index, task.cell, task.trial, task.params)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Notes for the author."""
-        return (*self.declaration.notes, *self.expansion.notes)
-
-
-def draft(
-    content: bytes | Mapping[str, Any],
-    source: str,
-    *,
-    trials: int | None = None,
-    run_cap: int | None = None,
-) -> Draft:
-    """Read a declaration from a file's bytes or from Python values.
-
-    Raises a UserError that lists every problem.
-    """
-    declaration = read(content, source)
-    expansion = expand(declaration, trials=trials, run_cap=run_cap)
-    if not isinstance(content, bytes):
-        # JSON is YAML in which strings and numbers cannot be confused.
-        text = json.dumps(declaration.content, indent=1, ensure_ascii=False)
-        content = _NOT_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
-    return Draft(declaration, expansion, content)
+class DifferentError(UserError):
+    """A sweep with this name is declared already, with different content."""
 
 
 def declare(
@@ -111,8 +70,12 @@ def declare(
     approvals: Approvals,
     file: Path | None = None,
     here: Path | None = None,
+    replace_old: Callable[[Sequence[SweepLayout]], None] | None = None,
 ) -> Declared:
     """Write a sweep into the project, or return the same sweep if it is declared already.
+
+    With `replace_old`, a different sweep with this name is archived and gives its name to this one.
+    It is called with all such sweeps before anything is written, and may raise an error.
 
     The program is looked up `here` (the user's current folder), next to the sweep `file` and above
     it, and in the project. This member's approval goes into `approvals`; `now` is in seconds since
@@ -133,8 +96,14 @@ def declare(
     if written:
         notes = (*draft.notes, *program.how, *program.notes)
         declared = Declared(sweep, written, program, notes, new=True)
-    else:
+    elif replace_old is None:
         declared = _declared_before(sweeps or [sweep], plan, draft, program)
+    else:
+        old = sweeps or [sweep]
+        declared = _declared_anew(
+            layout, old, plan, draft=draft, program=program, replace_old=replace_old
+        )
+        declared = _replacing(declared, layout, member, now)
     if declared.plan.program is None:
         return declared
     try:
@@ -146,6 +115,55 @@ def declare(
         )
         return replace(declared, notes=(*declared.notes, note))
     return declared
+
+
+def _declared_anew(
+    layout: Layout,
+    old: Sequence[SweepLayout],
+    plan: Plan,
+    *,
+    draft: Draft,
+    program: Preview,
+    replace_old: Callable[[Sequence[SweepLayout]], None],
+) -> Declared:
+    """Return the same sweep of the `old` ones with a name, or declare it in a folder of its own."""
+    try:
+        same = _declared_before(old, plan, draft, program)
+    except DifferentError:
+        same = None
+    replaced = [each for each in old if not each.replaced and (same is None or each != same.layout)]
+    if replaced:
+        replace_old(replaced)
+    if same is not None:
+        return same
+    digests = (hashlib.sha256(each).hexdigest() for each in contents(plan, draft.tasks()))
+    sweep = folder_apart(layout, replace(plan, task_digests=tuple(digests)))
+    written = write(sweep, plan, draft.content, draft.tasks(), program.code)
+    if written is None:
+        return _declared_before([sweep], plan, draft, program)
+    notes = (*draft.notes, *program.how, *program.notes)
+    return Declared(sweep, written, program, notes, new=True)
+
+
+def _replacing(declared: Declared, layout: Layout, member: str, now: float) -> Declared:
+    """Record that a sweep has its name, and that all others have given it away."""
+    name = declared.plan.declared_as or declared.plan.sweep
+    own, old = declared.plan.run_digest, []
+    for each in namesakes(layout, name):
+        digest = plan_of(each).run_digest
+        if digest == own and (each.replaced or each.archived_at is not None):
+            write_record(
+                layout, name, digest, member=member, now=now, archived=False, replaced=False
+            )
+        elif digest != own and not each.replaced:
+            old.append(digest)
+            write_record(layout, name, digest, member=member, now=now, archived=True, replaced=True)
+    after = {plan_of(each).run_digest: each for each in namesakes(layout, name)}
+    return replace(
+        declared,
+        layout=after.get(own, declared.layout),
+        replaced=tuple(after[digest].name for digest in old),
+    )
 
 
 def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now: float) -> Approval:
@@ -166,7 +184,7 @@ def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now:
 
 def planned(
     draft: Draft,
-    program: "Preview",
+    program: Preview,
     layout: Layout,
     config: Config,
     *,
@@ -240,93 +258,8 @@ def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     return rule.to_json() if rule else None
 
 
-@dataclass(frozen=True)
-class Preview:
-    """The program of a draft: what is frozen, its kind, notes for the author, its notebook."""
-
-    frozen: Frozen
-    kind: Kind
-    notes: tuple[str, ...] = ()
-    notebook: Notebook | None = None
-
-    @property
-    def code(self) -> Code:
-        """The frozen code."""
-        return self.frozen.code
-
-    @property
-    def how(self) -> tuple[str, ...]:
-        """A note on how a notebook is run."""
-        if self.notebook is None:
-            return ()
-        name = self.notebook.name
-        if self.kind == "loop":
-            return (f"{name} loops over its tasks: each worker runs it once",)
-        return (f"{name} has a parameters cell: it runs once for each task",)
-
-
-def places_in(layout: Layout, file: Path | None, here: Path | None) -> Places:
-    """Return where a sweep's program is looked up in a project."""
-    if file is not None:
-        check_inside(file.absolute(), layout.root)
-    own = (layout.data, layout.results, layout.checkpoints, layout.sweeps, layout.records)
-    never = tuple(layout.relative(folder) for folder in (*own, layout.worker_notebooks))
-    return Places(layout.root, here or layout.root, file and file.absolute(), never)
-
-
-def preview(draft: Draft, name: str, places: Places) -> Preview:
-    """Check a sweep's name and program, and write nothing.
-
-    Raises UserError for a name that is not allowed, a program that cannot be frozen or run, and a
-    notebook that does not use the parameters; NoProgramError if the program is not found.
-    """
-    check_name(name, "sweep")
-    declaration = draft.declaration
-    keys = (declaration.program, declaration.command, declaration.code, declaration.cwd)
-    asked = Asked(*keys, tuple(texts_in(declaration.content.get("parameters"))))
-    result = freeze(asked, places, lambda file: interpreter_of(file) is not None)
-    no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
-    loop_notes = no_timeout if declaration.task_timeout else ()
-    if result.program is None:
-        return Preview(result, "loop", loop_notes)
-    if ":" in result.program:
-        return Preview(result, _kind_of_function(draft, result.program, result.code), result.notes)
-    if result.program.endswith(".ipynb") and declaration.command is None:
-        book = reading.read(result.code.files[result.program], result.program)
-        names = sorted({name for cell in draft.expansion.cells for name in cell.space.every_name})
-        notes = (*parameters.check(book, names, warm=not declaration.kernels.fresh), *result.notes)
-        if book.kind == "loop":
-            return Preview(result, "loop", (*notes, *loop_notes), book)
-        return Preview(result, "notebook", notes, book)
-    refuse_code(result.command or (), declaration.parameters.every_name)
-    notes = (
-        hydra_notes(declaration.command, declaration.parameters) if _uses_hydra(result.code) else ()
-    )
-    return Preview(result, "program", (*notes, *result.notes))
-
-
-def _uses_hydra(code: frozen.Code) -> bool:
-    """Return whether frozen Python code imports Hydra."""
-    return any(
-        path.endswith(".py") and re.search(rb"^\s*(?:import|from)\s+hydra\b", content, re.MULTILINE)
-        for path, content in code.files.items()
-    )
-
-
-def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
-    """Check that tasks can call the function of `program`, and return its kind."""
-    file = program.partition(":")[0]
-    tree = frozen.parse(file, code.files[file])
-    if draft.declaration.method == "optuna":
-        signature.check_objective(program, tree)
-        return "objective"
-    uses_wandb = any(b"wandb" in source for source in code.files.values())
-    signature.check_function(program, tree, draft.expansion.parameters, uses_wandb=uses_wandb)
-    return "function"
-
-
 def _declared_before(
-    sweeps: list[SweepLayout], new: Plan, draft: Draft, program: Preview
+    sweeps: Sequence[SweepLayout], new: Plan, draft: Draft, program: Preview
 ) -> Declared:
     """Return the sweep that is the same, of those with this name; raise as `_same` of the first."""
     errors = []
@@ -358,10 +291,11 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
     )
     if outcome.lines:
         lines = "\n".join(f"  {line}" for line in outcome.lines)
-        raise UserError(
+        raise DifferentError(
             f"sweep {new.sweep} is already declared with different content, by {old.declared_by}; "
-            f"look at it (colabctl trust {shlex.quote(new.sweep)}), or choose another name "
-            f"(--name {shlex.quote(f'{new.sweep}-2')}). Differences:\n{lines}"
+            f"look at it (colabctl trust {shlex.quote(new.sweep)}), choose another name "
+            f"(--name {shlex.quote(f'{new.sweep}-2')}), or replace it (--replace). Differences:\n"
+            f"{lines}"
         )
     notes = (*draft.notes, *outcome.notes)
     if missing := outcome.missing:

@@ -19,6 +19,10 @@ class UserError(Exception):
         return [f"colabctl: {self}"]
 
 
+class CancelledError(UserError):
+    """A member has cancelled the task, and its code in a loop has not ended by itself."""
+
+
 def nearest(word: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return the name that is most similar to `word`, ignoring case; None if none is similar."""
     from difflib import get_close_matches  # noqa: PLC0415 - needed only after a mistake

@@ -60,6 +60,24 @@ def raising() -> Iterator[None]:
 
 
 @contextmanager
+def interrupting(interrupt: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Yield a function that calls `interrupt` in the main thread, between two steps of its code.
+
+    It wakes the thread where that waits for the system. What `interrupt` raises is raised there.
+    Where that cannot be, or the user's own code uses the signal, the function does nothing. It must
+    not be called any more when this ends.
+    """
+    number = getattr(signal, "SIGUSR2", None)  # Windows has none
+    is_main = threading.current_thread() is threading.main_thread()
+    if number is None or not is_main or signal.getsignal(number) != signal.SIG_DFL:
+        yield lambda: None
+        return
+    main = threading.get_ident()
+    with _handling((number,), lambda _number, _frame: interrupt()):
+        yield lambda: signal.pthread_kill(main, number)
+
+
+@contextmanager
 def _handling(
     numbers: tuple[signal.Signals, ...],
     handler: Callable[[int, object], None],

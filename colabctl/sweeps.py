@@ -6,11 +6,16 @@ sweep at once get two *twins*, and each machine may see either of them as `s`. E
 them alike, from their plans alone: by when they were declared, by whom, and by the digest of what
 they run. Those with the same digest are one sweep, in the folder of the first. The first of all has
 the name that was declared; one with another content has the start of its digest in its name.
+
+`sweep FILE --replace` makes such a sweep on purpose, in a folder with the start of its digest in
+the name, and a record in the archive that the earlier ones have given the name away.
 """
 
 import os
+import re
+import shlex
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,14 +23,14 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 from colabctl.errors import UserError, nearest
-from colabctl.ledger import Plan, read_plan
+from colabctl.ledger import Plan, names_apart, read_plan
+from colabctl.project.archive import Archival, read_archive
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.droppings import is_dropping, original_of
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.names import check_name
 
-_LONGEST_NAME = 64  # characters, as in sharedfs/names.py
-_DIGITS = (6, 12, 64)  # of a digest in a name; more if the name is taken
+_APART = re.compile(r"(?P<start>.+)-(?:[0-9a-f]{6}|[0-9a-f]{12}|[0-9a-f]{64})")  # as `names_apart`
 
 
 class Held(NamedTuple):
@@ -36,17 +41,22 @@ class Held(NamedTuple):
 
 
 def sweep_names(layout: Layout) -> list[str]:
-    """Return the names of the declared sweeps, sorted."""
-    return [sweep.name for sweep in every_sweep(layout)]
+    """Return the names of the sweeps in use, sorted."""
+    return [sweep.name for sweep in sweeps_in_use(layout)]
+
+
+def sweeps_in_use(layout: Layout) -> list[SweepLayout]:
+    """Return the paths of the declared sweeps that are not archived, sorted by name."""
+    return [sweep for sweep in every_sweep(layout) if sweep.archived_at is None]
 
 
 def every_sweep(layout: Layout) -> list[SweepLayout]:
-    """Return the paths of the declared sweeps, sorted by name."""
-    names = _names(layout.sweeps)
+    """Return the paths of the declared sweeps, archived ones too, sorted by name."""
+    names, archive = _names(layout.sweeps), read_archive(layout)
     layouts = [
         sweep
         for declared, folders in _by_name(layout.sweeps, names).items()
-        for sweep in _settled(declared, folders, names)
+        for sweep in _settled(declared, folders, names, archive.get(declared, {}))
     ]
     return sorted(layouts, key=lambda sweep: sweep.name)
 
@@ -65,9 +75,14 @@ def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLay
             check_links(layout.root, sweep)
             return sweep
     sweeps = layouts or [each for each in every_sweep(layout) if each.name == wanted.name]
-    if sweeps:
+    if sweeps and not (layouts and sweeps[0].replaced):
         check_links(layout.root, sweeps[0])
         return sweeps[0]
+    if sweeps:
+        raise UserError(
+            f"another sweep has got the name {name}, and has not arrived on this machine yet; try "
+            f"again later. The earlier one is {sweeps[0].name}"
+        )
     names = sweep_names(layout)
     if not names:
         raise UserError(
@@ -81,6 +96,27 @@ def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLay
 def namesakes(layout: Layout, name: str) -> list[SweepLayout]:
     """Return all sweeps that were declared under a name; the first is found under it."""
     return _namesakes(layout.sweeps, check_name(name, "sweep"))
+
+
+def folder_apart(layout: Layout, plan: Plan) -> SweepLayout:
+    """Return the paths of a sweep that replaces those with its name, in a folder of its own."""
+    declared = normalize("NFC", plan.sweep)
+    folder = next(
+        each
+        for each in names_apart(declared, plan.run_digest)
+        if not SweepLayout(layout.sweeps / each).plan.exists()
+        or _declared_in(layout.sweeps / each) == declared
+    )
+    return SweepLayout(layout.sweeps / folder, declared)
+
+
+def check_in_use(sweep: SweepLayout) -> None:
+    """Raise UserError for a sweep that is archived."""
+    if sweep.archived_at is not None:
+        raise UserError(
+            f"sweep {sweep.name} was archived by {sweep.archived_by}, so it does not run; bring it "
+            f"back: {shlex.join(['colabctl', 'archive', '--undo', sweep.name])}"
+        )
 
 
 def plan_of(sweep: SweepLayout) -> Plan:
@@ -127,8 +163,8 @@ def whole_of(sweep: SweepLayout, plan: Plan) -> SweepLayout:
 def differing(sweep: SweepLayout, plan: Plan) -> Iterator[str]:
     """Yield a sentence if other sweeps were declared under the name of this one."""
     parent, declared = sweep.root.parent, normalize("NFC", plan.declared_as or plan.sweep)
-    sweeps = _namesakes(parent, declared)
-    if len(sweeps) > 1:
+    sweeps = [each for each in _namesakes(parent, declared) if not each.replaced]
+    if len(sweeps) > 1 and not sweep.replaced:
         first, *others = (f"{_declaration(read_plan(each.plan))} is {each.name}" for each in sweeps)
         number = "two" if len(sweeps) == 2 else str(len(sweeps))
         yield (
@@ -150,17 +186,25 @@ def check_links(root: Path, sweep: SweepLayout) -> None:
             raise UserError(f"{twin.lock} is a link, which a lock cannot be; remove it")
 
 
-def settle(declared: str, held: Iterable[Held], taken: Collection[str]) -> list[SweepLayout]:
+def settle(
+    declared: str,
+    held: Iterable[Held],
+    taken: Collection[str],
+    archive: Mapping[str, Archival] | None = None,
+) -> list[SweepLayout]:
     """Return the sweeps in folders whose plans have one name, the first of them with that name.
 
-    The others get names that are not `taken`. It does not depend on the order or the names of the
-    folders, except that of equal plans the one in the folder `declared` comes first.
+    The others get names that are not `taken`, and so do those that were replaced, by the `archive`
+    of this name. It does not depend on the order or the names of the folders, except that of equal
+    plans the one in the folder `declared` comes first.
     """
+    archive = archive or {}
 
-    def order(each: Held) -> tuple[float, str, str, bool, str]:
-        plan, folder = each.plan, each.folder.name
+    def order(each: Held) -> tuple[bool, float, str, str, bool, str]:
+        plan, digest, folder = each.plan, each.plan.run_digest, each.folder.name
+        replaced = digest in archive and archive[digest].replaced
         return (
-            plan.declared_at, plan.declared_by, plan.run_digest, folder != declared, folder
+            replaced, plan.declared_at, plan.declared_by, digest, folder != declared, folder
         )  # fmt: skip
 
     groups: dict[str, list[Held]] = {}
@@ -168,22 +212,46 @@ def settle(declared: str, held: Iterable[Held], taken: Collection[str]) -> list[
         groups.setdefault(each.plan.run_digest, []).append(each)
     sweeps: list[SweepLayout] = []
     for digest, (first, *rest) in groups.items():
-        name = _name_with(digest, declared, taken) if sweeps else declared
-        twins = tuple(each.folder for each in rest)
-        called = name if name != first.folder.name else ""
-        sweeps.append(SweepLayout(first.folder, called, twins))
+        record = archive.get(digest)
+        replaced = record is not None and record.replaced
+        own = {each.folder.name for each in (first, *rest)}
+        others = set(taken) - own
+        name = _name_with(digest, declared, others) if sweeps or replaced else declared
+        sweeps.append(
+            SweepLayout(
+                first.folder,
+                "" if name == first.folder.name == declared else name,
+                tuple(each.folder for each in rest),
+                archived_by=record.member if record and record.archived else "",
+                archived_at=record.at if record and record.archived else None,
+                replaced=replaced,
+            )
+        )
     return sweeps
 
 
 def _namesakes(parent: Path, declared: str) -> list[SweepLayout]:
-    names = _names(parent)
-    near = {each for each in names if declared in (normalize("NFC", each), original_of(each))}
-    return _settled(declared, _by_name(parent, near).get(declared, []), names)
+    names, archive = _names(parent), read_archive(Layout(parent.parent))
+    near = {each for each in names if _may_hold(each, declared)}
+    folders = _by_name(parent, near).get(declared, [])
+    return _settled(declared, folders, names, archive.get(declared, {}))
 
 
-def _settled(declared: str, folders: list[Path], names: Collection[str]) -> list[SweepLayout]:
-    """Return the sweeps in folders that have one name; one folder is not read."""
-    if len(folders) == 1 and folders[0].name == declared:
+def _may_hold(folder: str, declared: str) -> bool:
+    """Whether a folder of this name may hold a sweep that was declared with a name."""
+    folder = normalize("NFC", folder)
+    original = original_of(folder)
+    apart = _APART.fullmatch(original or folder)
+    return declared in (folder, original) or (
+        apart is not None and declared.startswith(apart["start"])
+    )
+
+
+def _settled(
+    declared: str, folders: list[Path], names: Collection[str], archive: Mapping[str, Archival]
+) -> list[SweepLayout]:
+    """Return the sweeps in folders that have one name; a single folder is rarely read."""
+    if len(folders) == 1 and folders[0].name == declared and not archive:
         return [SweepLayout(folders[0])]
     held = []
     for folder in folders:
@@ -191,7 +259,7 @@ def _settled(declared: str, folders: list[Path], names: Collection[str]) -> list
             held.append(Held(folder, read_plan(SweepLayout(folder).plan)))
     if not held:  # opening it says what is wrong
         return [SweepLayout(folder) for folder in folders if folder.name == declared]
-    return settle(declared, held, names)
+    return settle(declared, held, names, archive)
 
 
 def _by_name(parent: Path, names: Iterable[str]) -> dict[str, list[Path]]:
@@ -215,12 +283,13 @@ def _by_name(parent: Path, names: Iterable[str]) -> dict[str, list[Path]]:
 def _declared_in(folder: Path) -> str | None:
     """Return the name of the sweep in a folder; None if it is a copy that someone made by hand."""
     original = original_of(folder.name)
-    if original is None:
+    if original is None and not _APART.fullmatch(folder.name):
         return folder.name
     try:
         return normalize("NFC", read_plan(SweepLayout(folder).plan).sweep)
     except (OSError, UserError):  # opening it says what is wrong, if it is a sweep of its own
-        return None if folder.with_name(original).exists() else folder.name
+        is_copy = original is not None and folder.with_name(original).exists()
+        return None if is_copy else folder.name
 
 
 def _everywhere(sweep: SweepLayout, plan: Plan, name: str) -> Iterator[Path]:
@@ -233,7 +302,7 @@ def _everywhere(sweep: SweepLayout, plan: Plan, name: str) -> Iterator[Path]:
     twins = [
         parent / each
         for each in _names(parent)
-        if declared in (normalize("NFC", each), original_of(each))
+        if _may_hold(each, declared)
         and each != sweep.root.name
         and _digest(SweepLayout(parent / each)) == digest
     ]
@@ -267,7 +336,7 @@ def _digest(sweep: SweepLayout) -> str | None:
 
 
 def _name_with(digest: str, declared: str, taken: Collection[str]) -> str:
-    names = [f"{declared[: _LONGEST_NAME - 1 - n]}-{digest[:n]}" for n in _DIGITS]
+    names = names_apart(declared, digest)
     return next((name for name in names if name not in taken), names[-1])
 
 

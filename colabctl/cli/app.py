@@ -7,7 +7,7 @@ import typer
 from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, try_task, work
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import compare, failures, log, report, results, status
-from colabctl.cli.steer import orders
+from colabctl.cli.steer import archive, orders, tasks
 from colabctl.version import VERSION
 
 _START = """\
@@ -85,4 +85,7 @@ app.command(rich_help_panel="See")(doctor.doctor)
 app.command(rich_help_panel="Steer")(orders.pause)
 app.command(rich_help_panel="Steer")(orders.resume)
 app.command(rich_help_panel="Steer")(orders.stop)
-app.command(rich_help_panel="Steer")(orders.retry)
+app.command(rich_help_panel="Steer")(tasks.cancel)
+app.command(rich_help_panel="Steer")(tasks.retry)
+app.command(rich_help_panel="Steer")(tasks.discard)
+app.command(rich_help_panel="Steer")(archive.archive)

@@ -123,7 +123,7 @@ def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     file = output or Path(f"{plan.sweep}.optuna.db")
     check_inside(file, sweep.root)
     exported = studies(plan, sweep.declared.cells(), sweep.ledger.state, sweep.tasks)
-    finished = sweep.ledger.state.finished
+    finished = sweep.ledger.state.outcomes
     counts = write_studies(exported, file, plan, replace=force, progress=_progress(finished))
     return _Export(
         {

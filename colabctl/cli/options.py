@@ -128,6 +128,29 @@ def complete_sweep(incomplete: str) -> list[str]:
 Sweep = Annotated[
     str, typer.Argument(metavar="SWEEP", help="Name of a sweep.", autocompletion=complete_sweep)
 ]
+Sweeps = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SWEEP...", help="Names of one or more sweeps.", autocompletion=complete_sweep
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a question and end the command unless the answer is yes; `yes` is the answer of --yes.
+
+    Raises UserError if no one can be asked.
+    """
+    from colabctl.errors import UserError
+
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UserError("not done, because this is not a terminal to ask on; add --yes to do it")
+    if not typer.confirm(question, err=True):
+        tell("nothing was changed")
+        raise typer.Exit(1)
 
 
 def print_json(value: Any) -> None:

@@ -6,18 +6,28 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Json, Member, Root, open_project, print_json, tell, working_member
+from colabctl.cli.options import (
+    Json,
+    Member,
+    Root,
+    Yes,
+    open_project,
+    print_json,
+    tell,
+    working_member,
+)
 from colabctl.cli.terminal import command_line, counted, cut, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from colabctl.declare import Draft, Preview
+    from colabctl.preview import Draft, Preview
 
 _MAX_SIZE = 1_000_000  # bytes; people write sweep files by hand
 _PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
@@ -72,20 +82,30 @@ def sweep(
             show_default="`run_cap` in FILE",
         ),
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Take the name of a different sweep, which is archived under a name of its own.",
+        ),
+    ] = False,
+    yes: Yes = False,
     member: Member = None,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
     """Declare a sweep from a file; declaring the same one again changes nothing."""
-    from colabctl.declare import declare, draft
+    from colabctl.cli.steer.archive import stop_running, tell_if_archived
+    from colabctl.declare import declare
     from colabctl.notebook.installed import lacks
     from colabctl.notebook.reading import NoParametersError
+    from colabctl.preview import draft as read_draft
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.sharedfs.names import safe_name
     from colabctl.sweeps import differing
 
-    sweep_draft = draft(read_file(file), str(file), trials=trials, run_cap=run_cap)
+    sweep_draft = read_draft(read_file(file), str(file), trials=trials, run_cap=run_cap)
     title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
     name = name or safe_name(title)
     if dry_run:
@@ -94,17 +114,19 @@ def sweep(
         _show(summary, sweep_draft, inserted, as_json)
         return
     layout, config = open_project(root)
+    who = working_member(config, member)
     try:
         declared = declare(
             sweep_draft,
             layout,
             config,
             name=name,
-            member=working_member(config, member),
+            member=who,
             now=time.time(),
             approvals=approvals_for(layout.root, os.environ),
             file=file,
             here=Path.cwd(),
+            replace_old=partial(stop_running, layout, who, yes=yes) if replace else None,
         )
     except NoParametersError as error:
         notebook = sweep_draft.declaration.program or ""
@@ -114,15 +136,20 @@ def sweep(
     if declared.damage:
         raise UserError("\n".join(declared.damage))
     place_wheel(layout)
+    tell_if_archived(declared.layout)
     unseen = tuple(_unseen(declared.program, layout.root))
     for note in (*declared.notes, *unseen, *differing(declared.layout, declared.plan)):
         tell(f"note: {note}")
     if declared.plan.is_notebook and (lacking := lacks()):
         tell(f"note: on this machine, {lacking}")
+    if replace and not declared.replaced:
+        tell(f"note: nothing to replace: no other sweep has the name {declared.layout.name}")
+    for old in declared.replaced:
+        tell(f"the earlier one is archived as {old}; see it: {command_line('status', old)}")
     if as_json:
         notes = (*declared.notes, *unseen)
         summary = _summary(sweep_draft, name, notes, declared.program)
-        print_json({**summary, "new": declared.new})
+        print_json({**summary, "new": declared.new, "replaced": list(declared.replaced)})
         return
     state, name = "declared" if declared.new else "already declared", declared.layout.name
     print(f"{name}: {counted(declared.plan.total, 'task')}, {state}")
@@ -176,16 +203,16 @@ def _previewed(
     Raises UserError if the sweep could not be declared, but not for a missing program: people often
     try a sweep file before its program exists.
     """
-    from colabctl import declare
     from colabctl.code.places import Places
     from colabctl.code.program import NoProgramError
-    from colabctl.notebook.injection import preview
+    from colabctl.notebook import injection
+    from colabctl.preview import places_in, preview
 
     places = Places(None, Path.cwd(), file.absolute())
     with suppress(UserError):  # a dry run needs no project
-        places = declare.places_in(open_project(root)[0], file, Path.cwd())
+        places = places_in(open_project(root)[0], file, Path.cwd())
     try:
-        program = declare.preview(draft, name, places)
+        program = preview(draft, name, places)
     except NoProgramError as missing:
         return None, (f"{missing}",), ""
     if program.notebook is None:
@@ -197,7 +224,11 @@ def _previewed(
             f"task is claimed, and inserted after cell {program.notebook.parameters.number}"
         )
         return program, program.notes, inserted
-    return program, program.notes, preview(program.notebook, first or {}, "the first task")
+    return (
+        program,
+        program.notes,
+        injection.preview(program.notebook, first or {}, "the first task"),
+    )
 
 
 def read_file(file: Path) -> bytes:

@@ -95,21 +95,20 @@ def _declared(layout: "Layout", config: "Config", sweep: str, task: str) -> "Tri
 def _draft(
     layout: "Layout", config: "Config", file: Path, values: list[str], member: str
 ) -> "Trial":
-    from colabctl import declare
     from colabctl.cli.sweep import read_file
+    from colabctl.declare import planned
+    from colabctl.preview import draft, places_in, preview
     from colabctl.search.with_values import with_values
     from colabctl.sharedfs.names import safe_name
     from colabctl.work.trying import Trial, study_of
 
-    draft = declare.draft(read_file(file), str(file))
-    name = safe_name(draft.declaration.name or file.name.removesuffix(file.suffix))
-    program = declare.preview(draft, name, declare.places_in(layout, file, Path.cwd()))
-    for note in (*draft.notes, *program.notes):
+    drafted = draft(read_file(file), str(file))
+    name = safe_name(drafted.declaration.name or file.name.removesuffix(file.suffix))
+    program = preview(drafted, name, places_in(layout, file, Path.cwd()))
+    for note in (*drafted.notes, *program.notes):
         tell(f"note: {note}")
-    params = with_values(draft.expansion, dict(map(_assigned, values)))
-    plan = declare.planned(
-        draft, program, layout, config, name=name, member=member, now=time.time()
-    )
+    params = with_values(drafted.expansion, dict(map(_assigned, values)))
+    plan = planned(drafted, program, layout, config, name=name, member=member, now=time.time())
     return Trial(plan, program.code, 0, params, study_of(plan))
 
 

@@ -218,12 +218,15 @@ def _problem(worked: "Worked") -> str:
 
 
 def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
-    """Return the sweeps to work on: all of them, unless some are named."""
-    from colabctl.sweeps import every_sweep, find_sweep
+    """Return the sweeps to work on: all that are in use, unless some are named."""
+    from colabctl.sweeps import check_in_use, find_sweep, sweeps_in_use
 
-    if names:
-        return [find_sweep(layout, name) for name in names]
-    return every_sweep(layout)
+    if not names:
+        return sweeps_in_use(layout)
+    layouts = [find_sweep(layout, name) for name in names]
+    for each in layouts:
+        check_in_use(each)
+    return layouts
 
 
 def _recover(layout: "Layout") -> None:
@@ -254,6 +257,7 @@ _END_REASONS = {
     "max-time": ("reached --max-time", "work"),
     "target": ("the metric has reached its target", "results"),
     "stopped": ("the sweep is stopped", "resume"),
+    "dismissed": ("this worker was stopped (colabctl stop --worker)", "work"),
     "interrupted": ("interrupted; claimed tasks are released", "work"),
     "left": ("the notebook left its loop before the sweep was finished", "work"),
     "failing": ("giving up", "failures"),
@@ -274,4 +278,4 @@ _PROBLEMS = {
 }
 """What to do about an end that the user has to fix."""
 
-_STOPPING = ("interrupted", "max-time", "max-tasks", "full", "silent", "unwritable")
+_STOPPING = ("interrupted", "dismissed", "max-time", "max-tasks", "full", "silent", "unwritable")

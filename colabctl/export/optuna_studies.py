@@ -54,7 +54,7 @@ def studies(
     start, names = 0, _names(plan.title or plan.sweep, cells)
     for cell, name in zip(cells, names, strict=True):
         finished = [
-            index for index in range(start, start + cell.tasks) if state.tasks[index].finished
+            index for index in range(start, start + cell.tasks) if state.tasks[index].has_outcome
         ]
         suggestions = for_one_study(_suggestions(plan, cell, state, tasks, finished))
         trials = []

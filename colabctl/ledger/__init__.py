@@ -8,6 +8,7 @@ from colabctl.ledger.plan import (
     Plan,
     changed_keys,
     check_approved,
+    names_apart,
     program_of,
     read_plan,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "listed",
     "long_leases",
     "meant",
+    "names_apart",
     "open_journals",
     "open_ledger",
     "others_share",

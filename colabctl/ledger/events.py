@@ -1,4 +1,4 @@
-"""The lines of a journal: kinds of event, their parts, and the order of events.
+"""The lines of a journal: kinds of event, and their parts.
 
 A line is a JSON object with the three parts of every event and the parts of its kind:
 
@@ -6,7 +6,8 @@ A line is a JSON object with the three parts of every event and the parts of its
     t       ledger time, in seconds since 1970 (see clock.py)
     event   its kind
     after   {writer: n, ...}: what this writer had read of the same tasks, or of the orders, before
-            it wrote a claim, a retry or an order (see `in_order`); missing if that was nothing
+            it wrote a claim, an order, or a retry, cancel or discard (see order.py); missing if
+            that was nothing
 
     start      member, host, pid, jobs, lease, ...        a worker starts; its lease in seconds,
                                                           its version, its own clock as wall
@@ -31,14 +32,18 @@ A line is a JSON object with the three parts of every event and the parts of its
     retry      tasks: [index, ...], worker                failures of these tasks, and the claims
                                                           that are named in `after`, end; the
                                                           worker is lost, if one is named
+    cancel     tasks: [index, ...]                        these tasks do not run, unless a later
+                                                          retry names them; attempts end
+    discard    tasks: [index, ...]                        results of the attempts that are named in
+                                                          `after` do not count
+    dismiss    worker                                     this worker ends
+
+The member who gives an order, or writes one of the last four, is in its part `member`.
 """
 
-import heapq
 import json
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from colabctl.notify import OCCASIONS
@@ -46,9 +51,10 @@ from colabctl.notify import OCCASIONS
 OUTCOME_KINDS = frozenset({"done", "pruned", "failed"})
 PROGRESS_KINDS = frozenset({"suggested", "report"})
 TASK_KINDS = OUTCOME_KINDS | PROGRESS_KINDS
-BATCH_KINDS = frozenset({"claim", "released", "retry"})
+STEERING_KINDS = frozenset({"retry", "cancel", "discard"})
+BATCH_KINDS = STEERING_KINDS | {"claim", "released"}
 CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
-WRITER_KINDS = frozenset({"start", "heartbeat", "end", "notice"})
+WRITER_KINDS = frozenset({"start", "heartbeat", "end", "notice", "dismiss"})
 FOLLOW = "follow"
 KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS | {FOLLOW}
 
@@ -69,13 +75,8 @@ _NO_OBJECT = ValueError("not an object")
 _TOO_LONG = ValueError("too long")
 _DEEPEST = 50  # levels of lists and maps in a metric; readers recurse into them
 
-_Wait = tuple[int, "Event", Iterator[tuple[str, int]]]
-
 _DECODER = json.JSONDecoder()
 _scan = _DECODER.scan_once  # type: ignore[attr-defined] # typeshed lacks it
-
-event_order = itemgetter(0, 1, 2)
-"""The sort key of events: (t, writer, n)."""
 
 
 class Outcome(NamedTuple):
@@ -129,9 +130,22 @@ class Event(NamedTuple):
         """Whether a failed task fails in any other attempt too, as its parameters are damaged."""
         return self.body.get("final") is True
 
+    @property
+    def member(self) -> str:
+        """The member who gave an order; "" where the event does not say."""
+        member = self.body.get("member")
+        return member if isinstance(member, str) else ""
+
     def is_after(self, writer: str, n: int) -> bool:
         """Whether this event's writer had read event `n` of `writer` and says so."""
         return bool(self.body.get("after", {}).get(writer, -1) >= n)
+
+    def ends(self, claim: "Event") -> bool:
+        """Whether this retry or discard names a claim that was not written in reply to it.
+
+        So no one can end in advance what others, who have read this event, claim later.
+        """
+        return self.is_after(claim.writer, claim.n) and not claim.is_after(self.writer, self.n)
 
     def tasks(self) -> list[int]:
         """Return the indices of the tasks that the event is about."""
@@ -142,64 +156,6 @@ class Event(NamedTuple):
         if self.kind in BATCH_KINDS:
             return list(self.body["tasks"])
         return []
-
-
-def in_order(events: Sequence[Event]) -> list[Event]:
-    """Return the events of one task in order.
-
-    An event comes after those of its own writer with lower numbers, and after those that it names
-    in `after`. Only where that leaves a choice, the earliest date decides, then the writer's name.
-    So a clock that is wrong can mislead no one about what was written in reply to what.
-
-    Events that name each other cannot both be right; of these, the earliest comes first.
-    """
-    by_date = sorted(events, key=event_order)
-    if len(by_date) < 2 or _dates_suffice(by_date):
-        return by_date
-    rest: dict[str, list[Event]] = defaultdict(list)  # of each writer, the next one last
-    for event in sorted(events, key=itemgetter(2), reverse=True):
-        rest[event.writer].append(event)
-    ready: list[Event] = []
-    blocked: list[Event] = []
-    waiting: dict[str, list[_Wait]] = defaultdict(list)  # by the writer that they wait for
-    placed: list[Event] = []
-
-    def place_after(event: Event, names: Iterator[tuple[str, int]]) -> None:
-        for writer, n in names:
-            if writer != event.writer and rest.get(writer) and rest[writer][-1].n <= n:
-                heapq.heappush(waiting[writer], (n, event, names))
-                heapq.heappush(blocked, event)
-                return
-        heapq.heappush(ready, event)
-
-    def start(event: Event) -> None:
-        place_after(event, iter(event.body.get("after", {}).items()))
-
-    for events_left in rest.values():
-        start(events_left[-1])
-    while len(placed) < len(by_date):
-        event = heapq.heappop(ready or blocked)
-        left = rest[event.writer]
-        if not left or left[-1] is not event:
-            continue  # it was blocked, and has its place by now
-        placed.append(left.pop())
-        if left:
-            start(left[-1])
-        others = waiting[event.writer]
-        while others and (not left or others[0][0] < left[-1].n):
-            _, other, names = heapq.heappop(others)
-            if rest[other.writer] and rest[other.writer][-1] is other:
-                place_after(other, names)
-    return placed
-
-
-def _dates_suffice(by_date: list[Event]) -> bool:
-    latest: dict[str, int] = {}
-    for event in by_date:
-        if "after" in event.body or latest.get(event.writer, -1) > event.n:
-            return False
-        latest[event.writer] = event.n
-    return True
 
 
 _encoded = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes one for each call
@@ -279,10 +235,16 @@ def check(body: Any, writer: str, total: int) -> Event:
     elif kind == "notice":
         if body.get("about") not in OCCASIONS:
             raise ValueError(f"a notice about {body.get('about')!r:.40}")
+    elif kind == "dismiss":
+        if type(body.get("worker")) is not str:
+            raise ValueError("worker is not text")
     elif kind not in KINDS:
-        raise ValueError(f"unknown event {kind!r:.40}")
+        raise ValueError(f"unknown event {kind!r:.40}, perhaps of a later version")
     if "after" in body:
         _check_after(body["after"])
+    if "member" in body and kind != "start":
+        member = body["member"]
+        body["member"] = _one_line(member) if type(member) is str else ""
     return Event(t, writer, n, kind, body)
 
 

@@ -18,6 +18,8 @@ from colabctl.sharedfs.droppings import original_of
 from colabctl.sharedfs.mounts import Consistency
 from colabctl.sharedfs.records import damaged, read_record
 
+_LONGEST_NAME = 64  # characters, as in sharedfs/names.py
+_DIGITS = (6, 12, 64)  # of a digest in a name
 FORMAT = 1
 MOST_TASKS = 1_000_000
 """In a sweep, because their folders are named by six digits."""
@@ -261,8 +263,9 @@ def read_plan(file: Path) -> Plan:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise damaged(file, error) from None
     folder = unicodedata.normalize("NFC", file.parent.name)
-    twin = original_of(folder) if plan.consistency == "eventual" else None
-    if unicodedata.normalize("NFC", plan.sweep) not in (folder, twin):
+    folders = {folder, original_of(folder) if plan.consistency == "eventual" else None}
+    sweep = unicodedata.normalize("NFC", plan.sweep)
+    if sweep not in folders and folders.isdisjoint(names_apart(sweep, plan.run_digest)):
         raise UserError(
             f"{file} is the plan of another sweep, {plan.sweep!r:.70}; rename the folder to that, "
             "or restore the plan from the folder's version history"
@@ -273,6 +276,14 @@ def read_plan(file: Path) -> Plan:
             "version of colabctl wrote it; declare the sweep again under another name"
         )
     return plan
+
+
+def names_apart(sweep: str, digest: str) -> list[str]:
+    """Return the names for a sweep that cannot have the one it was declared with.
+
+    A longer one is for the case that a shorter one is taken. `digest` is what it runs.
+    """
+    return [f"{sweep[: _LONGEST_NAME - 1 - n]}-{digest[:n]}" for n in _DIGITS]
 
 
 def _check(plan: Plan) -> None:

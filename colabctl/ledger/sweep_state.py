@@ -9,11 +9,12 @@ from colabctl.ledger.events import (
     CONTROL_KINDS,
     FOLLOW,
     PROGRESS_KINDS,
+    STEERING_KINDS,
     Event,
     encode,
-    in_order,
 )
 from colabctl.ledger.journal import Read
+from colabctl.ledger.order import in_order
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog
 from colabctl.ledger.state.excess import Excess
@@ -26,8 +27,8 @@ from colabctl.ledger.task_state import MOST_ALIKE, STATUSES, Status, TaskState, 
 Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 """Returns the sweep's metric, NaN without one, and whether the metrics lack it."""
 
-_OPEN = TaskState()
-_HELD = STATUSES.index("held")
+_OPEN, _CANCELLED_TASK = TaskState(), TaskState("cancelled")
+_HELD, _CANCELLED = STATUSES.index("held"), STATUSES.index("cancelled")
 _LONGEST_RUN = 1e9  # seconds, which is 30 years; a column cannot hold every float
 
 
@@ -40,8 +41,9 @@ class SweepState:
 
     The same events, in any order and any batches, lead to the same state.
 
-    Almost all tasks are simple: one claim, and at most one outcome, later and by the same writer.
-    Their states are read off the columns. The events of all others are folded.
+    Almost all tasks are simple: one claim, and at most one outcome, later and by the same writer;
+    or nothing but one cancel. Their states are read off the columns. The events of all others are
+    folded.
 
     Args:
         total: number of tasks.
@@ -170,7 +172,7 @@ class SweepState:
             claim = columns.claims[index]
             if (
                 claim >= 0
-                and columns.outcomes[index] < 0
+                and columns.statuses[index] == _HELD
                 and log.writers[claim] == writer.number
                 and log.numbers[claim] < n
                 and "after" not in body
@@ -201,9 +203,28 @@ class SweepState:
         elif kind == FOLLOW:
             request = t, body["host"]
             self.followed[body["task"]] = max(request, self.followed.get(body["task"], request))
+        elif kind in STEERING_KINDS:
+            self._steer(event, line, writer, touched)
         elif tasks := event.tasks():
             number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:
+                self._add_other(index, number, touched)
+        elif kind == "dismiss":
+            self._writer(body["worker"]).dismiss(event)
+
+    def _steer(self, event: Event, line: bytes, writer: Writer, touched: set[int]) -> None:
+        """Record a retry, cancel or discard."""
+        t, _, n, kind, body = event
+        number = self.log.add(t, writer.number, n, kind, line, has_after="after" in body)
+        self.log.heads[number] = {name: body[name] for name in ("member", "after") if name in body}
+        statuses, claims = self.columns.statuses, self.columns.claims
+        for index in body["tasks"]:
+            if kind == "cancel" and not statuses[index] and index not in self.others:
+                statuses[index], claims[index] = _CANCELLED, number
+                self.open.discard(index)
+                self.counts["open"] -= 1
+                self.counts["cancelled"] += 1
+            else:
                 self._add_other(index, number, touched)
         if kind == "retry" and (lost := body.get("worker")) is not None:
             self._writer(lost).lose(body.get("after", {}).get(lost, -1))
@@ -267,6 +288,8 @@ class SweepState:
         if claim < 0:
             return _OPEN
         outcome = columns.outcomes[index]
+        if columns.statuses[index] == _CANCELLED:
+            return _CANCELLED_TASK
         if outcome < 0:
             claimed = self.log.event(claim)
             return TaskState("held", claimed.writer, claimed.t, 1)
@@ -317,7 +340,17 @@ class SweepState:
     @property
     def finished(self) -> int:
         """Number of tasks that need no more work."""
-        return self.counts["done"] + self.counts["pruned"] + self.counts["failed"]
+        return self.total - self.left
+
+    @property
+    def left(self) -> int:
+        """Number of tasks that are open or held."""
+        return self.counts["open"] + self.counts["held"]
+
+    @property
+    def outcomes(self) -> int:
+        """Number of tasks that are done, pruned or failed."""
+        return self.finished - self.counts["cancelled"]
 
     @property
     def order(self) -> str:

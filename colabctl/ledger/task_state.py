@@ -5,21 +5,23 @@ they arrived. Leases are not part of it: a worker that takes a task over has jud
 is lost, and says in its claim which claim it has seen. So two claims that did not see each other
 are decided by their order, and no date can take a task from its holder.
 
-`done` counts from any writer, the first in event order wins, and nothing undoes it. So late events
-can cause repeated work, but never lose a result.
+`done` counts from any writer, and the first in event order wins. So late events can cause repeated
+work, but never lose a result: `cancel` keeps a task from running, but its result counts if there is
+one. Only `discard` undoes results, and only those of the attempts that its writer had read.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import nsmallest
 from operator import attrgetter
 from typing import Literal, NamedTuple, cast
 
-from colabctl.ledger.events import Event, Outcome, in_order
+from colabctl.ledger.events import Event, Outcome
+from colabctl.ledger.order import in_order
 
-Status = Literal["open", "held", "done", "pruned", "failed"]
+Status = Literal["open", "held", "cancelled", "done", "pruned", "failed"]
 
-STATUSES: tuple[Status, ...] = ("open", "held", "done", "pruned", "failed")
+STATUSES: tuple[Status, ...] = ("open", "held", "cancelled", "done", "pruned", "failed")
 
 MAX_LOSSES = 10
 """Lost workers after which a task counts as failed: it probably kills its workers."""
@@ -36,15 +38,17 @@ class TaskState(NamedTuple):
     """The state of a task.
 
     Attributes:
-        status: open (free to claim), held (by a worker), done, pruned, or failed (for good).
+        status: open (free to claim), held (by a worker), cancelled (by a member), done, pruned, or
+            failed (for good).
         holder: the writer that holds the task, if one does.
         held_since: ledger time of that writer's claim, 0.0 if no one holds the task.
         attempts: number of claims that counted.
         failures: failed attempts since the last retry.
         losses: attempts whose worker was lost since the last retry.
         event: the event that finished the task: the first done or pruned, or the last failed;
-            None if the task failed because its workers were lost.
-        duplicates: number of done or pruned events after the one that counts.
+            None if it was cancelled, or failed because its workers were lost.
+        duplicates: number of done or pruned events after the one that counts, without discarded
+            ones.
 
     """
 
@@ -60,6 +64,11 @@ class TaskState(NamedTuple):
     @property
     def finished(self) -> bool:
         """Whether the task needs no more work."""
+        return self.status not in ("open", "held")
+
+    @property
+    def has_outcome(self) -> bool:
+        """Whether the task is done, pruned or failed."""
         return self.status in ("done", "pruned", "failed")
 
     @property
@@ -79,47 +88,118 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
         max_retries: number of failed attempts after which the task may be claimed again.
 
     """
-    status: Status = "open"
-    holder: str | None = None
-    held_with = -1  # number of the holder's claim
-    held_since = 0.0
-    attempts = failures = losses = duplicates = 0
-    last: Event | None = None
+    folded = _Fold(max_retries)
     counting = _without_excess(events, MOST_ALIKE + max_retries)
     for event in in_order(counting) if len(counting) > 1 else counting:
-        kind = event.kind
-        saw_holder = holder in (None, event.writer) or event.is_after(str(holder), held_with)
-        if kind in ("done", "pruned"):
-            if status in ("done", "pruned"):
-                duplicates += 1
-            else:
-                status, last, holder = cast("Status", kind), event, None
-        elif status in ("done", "pruned"):
-            continue
-        elif kind == "claim":
-            if status == "failed" or not saw_holder:
-                continue
-            if holder not in (None, event.writer):
-                losses += 1
-                if losses >= MAX_LOSSES:
-                    status, holder = "failed", None
-                    continue
-            status, holder, held_with, held_since = "held", event.writer, event.n, event.t
-            attempts += 1
-        elif kind == "retry":
-            failures = losses = 0
-            if status == "failed":
-                status, last = "open", None
-            elif saw_holder:
-                status, holder = "open", None
-        elif holder == event.writer:  # failed and released end only the holder's claim
-            status, holder = "open", None
-            if kind == "failed":
-                failures += 1
-                if failures > max_retries or event.is_final:
-                    status, last = "failed", event
-    since = held_since if holder else 0.0
-    return TaskState(status, holder, since, attempts, failures, losses, last, duplicates)
+        _TAKE[event.kind](folded, event)
+    return folded.state()
+
+
+class _Fold:
+    """The state of a task after some of its events, in order.
+
+    Attributes:
+        holding: the claim that holds the task.
+        results: each done or pruned that counts, with the claim of its attempt.
+        claims: the latest claim of each writer.
+
+    """
+
+    def __init__(self, max_retries: int) -> None:
+        self._max_retries = max_retries
+        self.status: Status = "open"
+        self.holding: Event | None = None
+        self.attempts = self.failures = self.losses = 0
+        self.last: Event | None = None
+        self.results: list[tuple[Event, Event]] = []
+        self.claims: dict[str, Event] = {}
+        self.discards: list[Event] = []
+
+    def state(self) -> TaskState:
+        holding, duplicates = self.holding, max(0, len(self.results) - 1)
+        return TaskState(
+            self.status,
+            holding.writer if holding else None,
+            holding.t if holding else 0.0,
+            self.attempts,
+            self.failures,
+            self.losses,
+            self.last,
+            duplicates,
+        )
+
+    def result(self, event: Event) -> None:
+        claim = self.claims.get(event.writer, event)
+        if any(discard.ends(claim) for discard in self.discards):
+            return
+        self.results.append((event, claim))
+        if len(self.results) == 1:
+            self.status, self.last, self.holding = cast("Status", event.kind), event, None
+
+    def discard(self, event: Event) -> None:
+        self.discards.append(event)
+        left = [result for result in self.results if not event.ends(result[1])]
+        if left:
+            self.last = left[0][0]
+            self.status = cast("Status", self.last.kind)
+        elif self.results or (self.holding is not None and event.ends(self.holding)):
+            self._open()
+            self.failures = self.losses = 0
+        self.results = left
+
+    def claim(self, event: Event) -> None:
+        self.claims[event.writer] = event
+        if self.results or self.status in ("failed", "cancelled"):
+            return
+        holding = self.holding
+        if holding is not None and holding.writer != event.writer:
+            if not event.is_after(holding.writer, holding.n):
+                return
+            self.losses += 1
+            if self.losses >= MAX_LOSSES:
+                self.status, self.holding = "failed", None
+                return
+        self.status, self.holding = "held", event
+        self.attempts += 1
+
+    def retry(self, event: Event) -> None:
+        if self.results:
+            return
+        self.failures = self.losses = 0
+        holding = self.holding
+        if holding is None or event.writer == holding.writer or event.ends(holding):
+            self._open()
+
+    def cancel(self, _event: Event) -> None:
+        if self.status in ("open", "held"):
+            self.status, self.holding = "cancelled", None
+
+    def released(self, event: Event) -> None:
+        if self.holding is not None and self.holding.writer == event.writer:
+            self._open()
+
+    def failed(self, event: Event) -> None:
+        if self.holding is None or self.holding.writer != event.writer:
+            return
+        self._open()
+        self.failures += 1
+        if self.failures > self._max_retries or event.is_final:
+            self.status, self.last = "failed", event
+
+    def _open(self) -> None:
+        self.status, self.last, self.holding = "open", None, None
+
+
+_TAKE: Mapping[str, Callable[[_Fold, Event], None]] = {
+    "done": _Fold.result,
+    "pruned": _Fold.result,
+    "discard": _Fold.discard,
+    "claim": _Fold.claim,
+    "retry": _Fold.retry,
+    "cancel": _Fold.cancel,
+    "released": _Fold.released,
+    "failed": _Fold.failed,
+}
 
 
 def _without_excess(events: Sequence[Event], most: int) -> Sequence[Event]:

@@ -175,6 +175,11 @@ class Layout:
         return self.records / "members"
 
     @property
+    def archive(self) -> Path:
+        """A file for each time that a sweep was archived, or was brought back."""
+        return self.records / "archive"
+
+    @property
     def probes(self) -> Path:
         """A folder for each process that measures how late files arrive."""
         return self.records / "probes"
@@ -188,7 +193,7 @@ class Layout:
         yield from (self.root, self.data, self.raw, self.interim, self.processed)
         yield from (self.notebooks, self.worker_notebooks, self.results, self.final)
         yield from (self.checkpoints, self.sweeps)
-        yield from (self.records, self.member_records, self.probes)
+        yield from (self.records, self.member_records, self.archive, self.probes)
 
     def member_folders(self, member: str) -> Iterator[Path]:
         """Yield the folders of `member`."""
@@ -209,12 +214,17 @@ class SweepLayout:
     Attributes:
         called: the sweep's name, where its folder has another.
         twins: other folders that hold the same sweep, because several machines declared it at once.
+        archived_by, archived_at: who archived the sweep, and when; None for one that is in use.
+        replaced: whether another sweep has got its name.
 
     """
 
     root: Path
     called: str = ""
     twins: tuple[Path, ...] = ()
+    archived_by: str = ""
+    archived_at: float | None = None
+    replaced: bool = False
 
     @property
     def name(self) -> str:

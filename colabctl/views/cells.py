@@ -204,9 +204,10 @@ def progress(
         statuses = _of(columns.statuses, members)
         count = {name: statuses.count(_CODES[name]) for name in ("done", "pruned", "failed")}
         finished = sum(count.values())
+        cancelled = statuses.count(_CODES["cancelled"])
         seconds = _of(columns.seconds, members)
         runs, claims = len(running[number]), held[number] - len(running[number])
-        waiting = len(members) - finished - runs - claims
+        waiting = len(members) - finished - cancelled - runs - claims
         best = _best(plan, _of(columns.values, members))
         counted.append(
             count
@@ -215,7 +216,8 @@ def progress(
                 "total": len(members),
                 "running": runs,
                 "claimed": claims,
-                "cancelled" if stopped else "pending": waiting,
+                "pending": 0 if stopped else waiting,
+                "cancelled": cancelled + (waiting if stopped else 0),
                 "best": best and best[1],
                 "best_index": None if best is None else members[best[0]],
                 "seconds": sum(seconds) / finished if finished else None,

@@ -20,6 +20,7 @@ from colabctl.views import task_status
 from colabctl.views.best import best, unreported
 from colabctl.views.cells import Cell, Division, divide, progress, started
 from colabctl.views.columns import flat
+from colabctl.views.steering import decisions
 from colabctl.views.varying import varying
 
 _RECENT = 100  # outcomes that determine the rate
@@ -82,6 +83,8 @@ class Status:
             task file that was read for this status.
         changed: Files of the program that have changed since they were frozen.
         waiting: A sentence for each worker that may hold tasks for long although it is gone.
+        steering: A sentence for each decision of a member that still shows, such as "paused by ana
+            5 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.
 
     """
@@ -114,6 +117,7 @@ class Status:
     metric: str | None = None
     ordered: dict[str, Any] | None = None
     unseen: list[str] = field(default_factory=list)
+    steering: list[str] = field(default_factory=list)
 
 
 def status(
@@ -164,6 +168,7 @@ def status(
         consistency=plan.consistency,
         changed=list(changed),
         title=plan.title,
+        steering=[decision.text(now) for decision in decisions(state)],
         waiting=list(long_leases(plan, state, now).values()),
         varying=_varying(plan, state, tasks, first) if first else [],
         cells=forecast.cells,

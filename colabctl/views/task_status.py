@@ -4,7 +4,7 @@ from collections import Counter
 
 from colabctl.ledger import STATUSES, Status, SweepState
 
-_FINISHED: tuple[Status, ...] = ("done", "pruned", "failed")
+_FINISHED: tuple[Status, ...] = ("done", "pruned", "failed", "cancelled")
 
 
 def held_tasks(state: SweepState, now: float) -> dict[str, list[int]]:
@@ -40,9 +40,9 @@ def _waiting(state: SweepState) -> str:
 def statuses(state: SweepState, now: float) -> list[str]:
     """Return the status of each task at ledger time `now`.
 
-    Finished tasks are done, pruned or failed. Of the tasks that a writer holds, as many as it has
-    jobs are running; the rest are claimed. All others are pending, or cancelled if the sweep was
-    stopped.
+    Finished tasks are done, pruned, failed or cancelled. Of the tasks that a writer holds, as many
+    as it has jobs are running; the rest are claimed. All others are pending, or cancelled too if
+    the sweep was stopped.
     """
     waiting = _waiting(state)
     names = [status if status in _FINISHED else waiting for status in STATUSES]

@@ -14,7 +14,7 @@ from colabctl.sharedfs.faults import describe
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
 from colabctl.work.kept_outputs import KeptOutputs
-from colabctl.work.limits import Limits, Tally
+from colabctl.work.limits import Limits, Tally, why_stopped
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Event, Outbox
@@ -41,7 +41,7 @@ class Claimer:
        If there are no events, a heartbeat renews the leases.
     5. What will not run here is released, at the latest by `leave`.
 
-    `step` does everything that is due. `keep_alive` only writes, for a worker that must not claim.
+    `step` does everything that is due. `keep_alive` only writes, and `look` only reads.
     `sync` makes safe what was written; it alone may be called from another thread meanwhile.
     None of these methods raises OSError; see Retries.
 
@@ -124,6 +124,10 @@ class Claimer:
         """Write the events that have waited long enough, or a heartbeat if it is due."""
         self._retries.call(self._keep_alive)
 
+    def look(self) -> None:
+        """Read new events, for a worker that must not claim."""
+        self._retries.call(lambda: self._refresh_after(self._refresh_interval()))
+
     def _step(self) -> None:
         self._refresh_after(self._refresh_interval())
         slots = self._pool.idle_soon(self._ahead)
@@ -191,10 +195,10 @@ class Claimer:
             tally.ending = "max-time"
         elif self._retries.pausing:  # the state may be out of date, and results may not be written
             return False
-        elif state.finished == state.total and not self.outbox:
+        elif not (state.left or self.outbox or state.columns.any("cancelled", self._pool.tasks)):
             tally.ending = "finished"
-        elif state.order == "stop":
-            tally.ending = "target" if state.reached_target else "stopped"
+        elif (stopped := why_stopped(state, self._identity.name)) is not None:
+            tally.ending = stopped
         elif self._pool.tasks or self.outbox or self._settling:
             return False
         elif self._claims_left <= 0:

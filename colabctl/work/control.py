@@ -1,10 +1,10 @@
-"""Records orders for a sweep: pause, resume, stop and retry are events of a new writer."""
+"""Records what members decide about a sweep: each decision is one event of a new writer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from colabctl.errors import UserError, nearest
-from colabctl.ledger import SweepState, task_name
+from colabctl.errors import UserError
+from colabctl.ledger import SweepState
 from colabctl.work.identity import writer_name
 from colabctl.work.open_sweep import OpenSweep
 
@@ -23,23 +23,22 @@ def order(sweep: OpenSweep, member: str, kind: str) -> None:
     _write(sweep, member, kind, parts)
 
 
-def retry_failed(sweep: OpenSweep, member: str, names: Sequence[str] | None = None) -> int:
-    """Let failed tasks run again, all or the named ones; return how many.
+def retry(sweep: OpenSweep, member: str, tasks: Sequence[int]) -> None:
+    """Let tasks run again that have failed or were cancelled."""
+    _steer(sweep, member, "retry", tasks)
 
-    Raises UserError for a task that has not failed.
+
+def cancel(sweep: OpenSweep, member: str, tasks: Sequence[int]) -> None:
+    """Cancel tasks: they do not start, and attempts that run are ended where they run.
+
+    A result that such an attempt records before it ends still counts.
     """
-    sweep.ledger.refresh()
-    failed = {task_name(index): index for index in sweep.ledger.state.columns.having("failed")}
-    for name in names or ():
-        if name not in failed:
-            near = nearest(name, failed)
-            hint = f"; did you mean {near}?" if near else ""
-            raise UserError(f"{name} has not failed{hint}")
-    chosen = sorted({failed[name] for name in (names or failed)})
-    if chosen:
-        after = sweep.ledger.state.last_events(chosen)
-        _write(sweep, member, "retry", {"member": member, "tasks": chosen, "after": after})
-    return len(chosen)
+    _steer(sweep, member, "cancel", tasks)
+
+
+def discard(sweep: OpenSweep, member: str, tasks: Sequence[int]) -> None:
+    """Discard the results of tasks, as far as they are known here; the tasks may run again."""
+    _steer(sweep, member, "discard", tasks)
 
 
 def retry_lost(sweep: OpenSweep, member: str, part: str) -> tuple[str, int]:
@@ -56,7 +55,10 @@ def retry_lost(sweep: OpenSweep, member: str, part: str) -> tuple[str, int]:
     """
     sweep.ledger.refresh()
     state = sweep.ledger.state
-    worker = _holder(state, part)
+    holders = [name for name, held in state.held.items() if held]
+    if not holders:
+        raise UserError("no worker holds a task")
+    worker = _named(state, part, holders, "a worker with tasks")
     tasks = sorted(state.held[worker])
     after = {**state.last_events(tasks), worker: state.writers[worker].last_number}
     parts = {"member": member, "tasks": tasks, "worker": worker, "after": after}
@@ -64,21 +66,42 @@ def retry_lost(sweep: OpenSweep, member: str, part: str) -> tuple[str, int]:
     return worker, len(tasks)
 
 
-def _holder(state: SweepState, part: str) -> str:
-    holders = {name: len(held) for name, held in state.held.items() if held}
-    matches = [part] if part in holders else [name for name in holders if part in name]
+def dismiss(sweep: OpenSweep, member: str, part: str) -> str:
+    """Tell one worker to end: it finishes the tasks that run, and gives back the others.
+
+    `part` is its name, or a part of it that no other live worker has. Returns the name. Raises
+    UserError if no live worker, or more than one, has such a name.
+    """
+    sweep.ledger.refresh()
+    state = sweep.ledger.state
+    live = [worker.name for worker in state.live_workers(sweep.ledger.clock.now())]
+    if not live:
+        raise UserError(f"{sweep.plan.sweep} has no live worker")
+    worker = _named(state, part, live, "a live worker")
+    _write(sweep, member, "dismiss", {"member": member, "worker": worker})
+    return worker
+
+
+def _named(state: SweepState, part: str, names: Collection[str], what: str) -> str:
+    """Return the one of these workers whose name is `part` or contains it."""
+    matches = [part] if part in names else [name for name in names if part in name]
     if len(matches) == 1:
         return matches[0]
-    if not holders:
-        raise UserError("no worker holds a task")
-    listed = sorted(matches or holders)
-    names = "".join(
-        f"\n  {name} ({holders[name]} task{'s' * (holders[name] > 1)})"
-        for name in listed[:_MOST_LISTED]
+    tasks = {name: len(state.held.get(name, ())) for name in sorted(matches or names)}
+    listed = "".join(
+        f"\n  {name} ({number} task{'s' * (number != 1)})"
+        for name, number in list(tasks.items())[:_MOST_LISTED]
     )
-    more = f"\n  and {len(listed) - _MOST_LISTED:,} more" if len(listed) > _MOST_LISTED else ""
-    problem = "is part of several names" if matches else "is not the name of a worker with tasks"
-    raise UserError(f"{part!r:.70} {problem}; give one of these:{names}{more}")
+    more = f"\n  and {len(tasks) - _MOST_LISTED:,} more" if len(tasks) > _MOST_LISTED else ""
+    problem = "is part of several names" if matches else f"is not the name of {what}"
+    raise UserError(f"{part!r:.70} {problem}; give one of these:{listed}{more}")
+
+
+def _steer(sweep: OpenSweep, member: str, kind: str, tasks: Sequence[int]) -> None:
+    parts: dict[str, Any] = {"member": member, "tasks": list(tasks)}
+    if after := sweep.ledger.state.last_events(tasks):
+        parts["after"] = after
+    _write(sweep, member, kind, parts)
 
 
 def _write(sweep: OpenSweep, member: str, kind: str, parts: dict[str, Any]) -> None:

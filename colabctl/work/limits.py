@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from colabctl.ledger import SweepState
 from colabctl.run.termination import KILL_AFTER
 
 EndReason = Literal[
@@ -13,6 +14,7 @@ EndReason = Literal[
     "max-time",
     "target",  # a task has reached the target
     "stopped",  # by an order for the sweep
+    "dismissed",  # by an order for this worker
     "interrupted",
     "left",  # the notebook left its loop before the sweep was finished
     "failing",  # the code cannot be loaded, or the first tasks all failed
@@ -21,6 +23,16 @@ EndReason = Literal[
     "silent",  # the folder did not answer for longer than the worker may wait
     "unwritable",
 ]
+
+
+def why_stopped(state: SweepState, worker: str) -> EndReason | None:
+    """Return which order ends this worker, None if none does."""
+    writer = state.writers.get(worker)
+    if writer is not None and writer.dismissed_at is not None:
+        return "dismissed"
+    if state.order != "stop":
+        return None
+    return "target" if state.reached_target else "stopped"
 
 
 @dataclass(frozen=True)

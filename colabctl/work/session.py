@@ -37,7 +37,9 @@ from colabctl.work.worker import Worker
 _DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results can be uploaded
 _UPLOAD = 600.0  # seconds to wait for the upload of the results
 # Reasons to end that apply to the next sweep as well.
-_FINAL = frozenset({"interrupted", "max-time", "max-tasks", "full", "unwritable", "silent"})
+_FINAL = frozenset(
+    {"interrupted", "dismissed", "max-time", "max-tasks", "full", "unwritable", "silent"}
+)
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _POLL = 1.0  # seconds between checks for something that others must do first
 

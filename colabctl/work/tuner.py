@@ -204,6 +204,10 @@ class Tuner:
         state, start = self._state, self._starts[cell]
         for index in range(start, self._starts[cell + 1]):
             task = state.tasks[index]
+            if task.status == "cancelled":
+                trials.pop(index - start, None)
+                self._sources.pop(index, None)
+                continue
             if not task.attempts and not task.finished:
                 continue
             source = (task, len(state.progress.get(index, ())))

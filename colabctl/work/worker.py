@@ -31,6 +31,7 @@ from colabctl.work.waiting import Reasons
 # If the first attempts of a worker all fail, the cause is this machine or the code, and more
 # attempts would only use up the retries.
 _FAILING = 5
+_FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do")
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 
 
@@ -105,7 +106,7 @@ class Worker:
                 self._wait()
                 self.step()
                 self._claimer.sync()
-            if self._tally.ending in ("target", "stopped", "max-tasks", "nothing to do"):
+            if self._tally.ending in _FINISHING:
                 self._finish_running()
         finally:
             self.leave()
@@ -166,6 +167,7 @@ class Worker:
             self._wait()
             with self._lock:
                 self._collect()
+                self._claimer.look()
                 self._claimer.keep_alive()
                 self._progress(self)
 
@@ -214,7 +216,9 @@ class Worker:
         self._stopping.pop(task.index, None)
         if isinstance(end, Returned):
             self._claimer.release([task.index])
-            if end.why:
+            if self._claimer.ledger.state.columns.status(task.index) == "cancelled":
+                self._tell(f"{task.task} was cancelled, and has been ended")
+            elif end.why:
                 self._tell(self._conceal(f"{task.task} runs again: {end.why}"))
             return
         self._claimer.record_end(task, end)

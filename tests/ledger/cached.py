@@ -92,7 +92,8 @@ def picture(opened: Ledger) -> object:
         name: (
             [getattr(writer, part) for part in
              ("member", "host", "pid", "jobs", "lease", "started", "version", "wall", "ended",
-              "latest", "last_seen", "last_number", "lost_at", "done", "pruned", "failed")]
+              "latest", "last_seen", "last_number", "lost_at", "dismissed_at", "dismissed_by", "done",
+              "pruned", "failed")]
         )
         for name, writer in state.writers.items()
     }  # fmt: skip
@@ -108,6 +109,7 @@ def picture(opened: Ledger) -> object:
         {status: count for status, count in state.counts.items() if count},
         (state.duplicates, state.order, state.reached, sorted(map(str, state.orders.current()))),
         writers,
+        state.log.steering(),
         sorted(map(str, opened.damage)),
         opened.clock.now(),
     )

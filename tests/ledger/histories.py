@@ -17,7 +17,7 @@ _steps = st.one_of(st.integers(0, 90), st.sampled_from([-3e9, -7200, 7200, 3e9])
 _metrics = st.sampled_from([{}, {"loss": 0.5}, {"loss": -1}, {"loss": None}, {"loss": "low"}])
 _KINDS = (
     "claim", "claim", "outcome", "outcome", "released", "heartbeat", "retry", "report", "pause",
-    "resume", "end",
+    "resume", "end", "cancel", "discard", "dismiss",
 )  # fmt: skip
 _outcome = st.sampled_from(["done", "pruned", "failed"])
 
@@ -36,8 +36,12 @@ def _entry(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         return "claim", parts
     if kind == "report":
         return kind, {"task": draw(_indices), "attempt": 1, "reports": [[0, draw(_metrics)]]}
-    if kind in ("released", "retry"):
+    if kind in ("released", "retry", "discard"):
         return kind, {"tasks": [draw(_indices)]}
+    if kind == "cancel":
+        return kind, {"tasks": draw(st.lists(_indices, max_size=TOTAL, unique=True)), "member": "m"}
+    if kind == "dismiss":
+        return kind, {"worker": draw(_writers), "member": draw(_writers)}
     return kind, {}
 
 
@@ -59,7 +63,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
         for n in range(1, draw(st.integers(1, 8))):
             t = min(max(t + draw(_steps), EARLIEST), LATEST)
             kind, parts = draw(_entry())
-            if kind in ("claim", "retry") and draw(st.booleans()):
+            if kind in ("claim", "retry", "cancel", "discard") and draw(st.booleans()):
                 parts |= {"after": draw(st.dictionaries(_writers, st.integers(0, 9)))}
             events.append(Event(t, writer, n, kind, parts))
     return events

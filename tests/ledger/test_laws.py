@@ -32,6 +32,8 @@ def picture(state: SweepState) -> object:
         {writer: held for writer, held in state.held.items() if held},
         {status: count for status, count in state.counts.items() if count},
         state.duplicates,
+        [(event.kind, event.member, event.tasks()) for event in state.log.steering()],
+        {name: (each.dismissed_at, each.dismissed_by) for name, each in state.writers.items()},
         state.order,
         sorted(state.lapsed(now)),
         state.claimable(now),
@@ -72,8 +74,13 @@ def decided_by(event: Event) -> list[int]:
     return [] if event.kind in PROGRESS_KINDS else event.tasks()
 
 
+def without(history: list[Event], *kinds: str) -> list[Event]:
+    return [event for event in history if event.kind not in kinds]
+
+
 @given(histories(), st.randoms(use_true_random=False))
-def test_done_stays_done(history: list[Event], rng: random.Random) -> None:
+def test_done_stays_done_unless_it_is_discarded(history: list[Event], rng: random.Random) -> None:
+    history = without(history, "discard")
     rng.shuffle(history)
     state = SweepState(TOTAL, max_retries=1, lease=LEASE)
     done: set[int] = set()
@@ -87,10 +94,67 @@ def test_done_stays_done(history: list[Event], rng: random.Random) -> None:
 def test_every_task_is_in_one_state_and_has_one_outcome(history: list[Event]) -> None:
     state = read(history)
     assert sum(state.counts.values()) == TOTAL
-    outcomes = [event for event in history if event.kind in ("done", "pruned")]
+    outcomes = [event for event in results(history) if not is_discarded(event, history)]
     counted = sum(task.status in ("done", "pruned") for task in state.tasks)
     assert counted == len({event.body["task"] for event in outcomes})
     assert state.duplicates == len(outcomes) - counted
+
+
+def results(history: list[Event]) -> list[Event]:
+    return [event for event in history if event.kind in ("done", "pruned")]
+
+
+def is_discarded(result: Event, history: list[Event]) -> bool:
+    """Whether a discard names the attempt of a result, and the attempt is not a reply to it."""
+    index = result.body["task"]
+    own = [e for e in history if e.kind == "claim" and index in e.tasks()]
+    earlier = [e for e in own if e.writer == result.writer and e.n < result.n]
+    attempt = max(earlier, key=lambda event: event.n, default=result)
+    return any(
+        index in event.tasks()
+        and event.body.get("after", {}).get(attempt.writer, -1) >= attempt.n
+        and attempt.body.get("after", {}).get(event.writer, -1) < event.n
+        for event in history
+        if event.kind == "discard"
+    )
+
+
+@given(histories())
+def test_a_result_counts_if_no_discard_names_its_attempt_whatever_was_cancelled(
+    history: list[Event],
+) -> None:
+    counting = [event for event in results(history) if not is_discarded(event, history)]
+    done = {event.body["task"] for event in counting}
+    tasks = read(history).tasks
+    assert done == {n for n, task in enumerate(tasks) if task.status in ("done", "pruned")}
+    assert all(task.event in counting for n, task in enumerate(tasks) if n in done)
+
+
+@given(histories())
+def test_a_cancelled_task_is_neither_open_nor_held_until_someone_retries_or_discards(
+    history: list[Event],
+) -> None:
+    history = without(history, "retry", "discard")
+    state = read(history)
+    for event in history:
+        if event.kind == "cancel":
+            statuses = {state.tasks[index].status for index in event.tasks()}
+            assert statuses <= {"cancelled", "done", "pruned", "failed"}
+    cancelled = {n for e in history if e.kind == "cancel" for n in e.tasks()}
+    assert cancelled >= {n for n, task in enumerate(state.tasks) if task.status == "cancelled"}
+
+
+@given(histories(), st.integers(0, TOTAL - 1), st.sampled_from([1e9, 2e9, 4.1e9]))
+def test_of_a_cancel_and_a_retry_the_one_that_saw_the_other_wins_whatever_their_dates(
+    history: list[Event], index: int, t: float
+) -> None:
+    seen = read(history).last_events([index])
+    first = {"tasks": [index], "after": seen}
+    then = {"tasks": [index], "after": {**seen, "yan": 0}}
+    for kinds, after in ((("cancel", "retry"), "open"), (("retry", "cancel"), "cancelled")):
+        orders = [Event(4e9, "yan", 0, kinds[0], first), Event(t, "zoe", 0, kinds[1], then)]
+        status = read([*history, *orders]).tasks[index].status
+        assert status in (after, "done", "pruned")
 
 
 @given(histories(), st.data())

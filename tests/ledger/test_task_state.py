@@ -187,3 +187,82 @@ def test_a_final_failure_ends_a_task_that_could_be_tried_again_until_a_member_re
     assert (refused("ana").task.status, refused("ana").task.failures) == ("failed", 1)
     assert refused("ana").add("zoe", 3, "retry", tasks=[0]).task.status == "open"
     assert refused("ben").task.holder == "ben"  # it counts only from the holder
+
+
+def steer(history: History, kind: str, t: float, writer: str = "eve", **after: int) -> History:
+    return history.add(writer, t, kind, tasks=[0], member=writer, after=after)
+
+
+def test_a_cancelled_task_is_not_claimed_and_a_claim_that_did_not_see_it_does_not_count() -> None:
+    history = steer(History(), "cancel", 1)
+    assert (history.task.status, history.task.finished) == ("cancelled", True)
+    assert history.claim("ana", 2).task.status == "cancelled"
+    assert steer(History().claim("ana", 1), "cancel", 2).task.holder is None
+
+
+def test_a_result_counts_whether_its_attempt_was_cancelled_before_or_after() -> None:
+    history = steer(History().claim("ana", 1), "cancel", 2, ana=0)
+    assert history.task.status == "cancelled"
+    assert history.done("ana", 3, loss=1).task.status == "done"
+    history = History().claim("ana", 1).done("ana", 2)
+    assert steer(history, "cancel", 3, ana=1).task.status == "done"
+
+
+def test_a_task_that_has_failed_cannot_be_cancelled() -> None:
+    history = History(max_retries=0).claim("ana", 1).failed("ana", 2)
+    assert steer(history, "cancel", 3, ana=1).task.status == "failed"
+
+
+def test_of_cancel_and_retry_the_later_one_wins() -> None:
+    history = steer(steer(History(), "cancel", 9e8), "retry", 1, "zoe", eve=0)
+    assert history.task.status == "open"
+    assert steer(history, "cancel", 2, "dan", zoe=0).task.status == "cancelled"
+    assert steer(steer(History(), "retry", 1), "cancel", 2, "zoe").task.status == "cancelled"
+
+
+def test_a_discarded_result_does_not_count_and_the_next_one_does() -> None:
+    history = History().claim("ana", 1).done("ana", 2, loss=1)
+    steer(history, "discard", 3, ana=1)
+    assert (history.task.status, history.task.event, history.task.duplicates) == ("open", None, 0)
+    history.claim("ana", 4, ana=1, eve=0).done("ana", 5, loss=2)
+    assert history.task.outcome.metrics == {"loss": 2}
+
+
+def test_the_late_result_of_an_attempt_that_the_discard_saw_does_not_count() -> None:
+    history = History().claim("ana", 1).claim("ben", 1.5).done("ana", 2)
+    steer(history, "discard", 3, ana=1, ben=0)
+    assert history.done("ben", 4).task.status == "open"
+    assert history.state.duplicates == 0
+
+
+def test_a_result_that_the_discard_knew_nothing_of_counts() -> None:
+    history = History().claim("ana", 1).done("ana", 2, loss=1)
+    steer(history, "discard", 3, ana=1)
+    history.claim("ben", 1.5).done("ben", 2.5, loss=2)
+    assert history.task.outcome.metrics == {"loss": 2}
+    assert history.state.duplicates == 0
+
+
+def test_no_one_can_discard_in_advance_what_is_written_in_reply() -> None:
+    history = History().claim("ana", 1).done("ana", 2, loss=1)
+    steer(history, "discard", 3e9, ana=9999)
+    assert history.task.status == "open"
+    history.claim("ana", 4, eve=0, ana=1).done("ana", 5, loss=2)
+    assert history.task.outcome.metrics == {"loss": 2}
+
+
+def test_a_retry_that_names_later_claims_does_not_end_those_that_have_read_it() -> None:
+    history = steer(History(), "retry", 3e9, ana=9999)
+    assert history.claim("ana", 4, eve=0).task.holder == "ana"
+
+
+def test_the_best_task_is_another_one_after_the_discard() -> None:
+    history = History()
+    history.state = SweepState(2, 1, LEASE, measure=lambda metrics: (metrics["loss"], False))
+    for index, loss in enumerate((1.0, 2.0)):
+        history.add("ana", 2 * index, "claim", tasks=[[index, 1]])
+        parts = {"task": index, "attempt": 1, "seconds": 1.0, "metrics": {"loss": loss}}
+        history.add("ana", 2 * index + 1, "done", **parts)
+    history.add("eve", 9, "discard", tasks=[0], after={"ana": 3})
+    assert [str(value) for value in history.state.columns.values] == ["nan", "2.0"]
+    assert (history.state.outcomes, history.state.left) == (1, 1)

@@ -18,6 +18,7 @@ def test_a_new_project_has_all_folders_and_those_of_each_member(tmp_path: Path) 
     assert {name for name, content in pieces.items() if content is None} == {
         ".colabctl",
         ".colabctl/members",
+        ".colabctl/archive",
         ".colabctl/probes",
         "checkpoints",
         "checkpoints/ana",

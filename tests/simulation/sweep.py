@@ -3,9 +3,11 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from colabctl.ledger import Ledger, Plan
-from tests.simulation.machines import LoopMachine, Machine, SlotMachine
+from colabctl.work.open_sweep import OpenSweep
+from tests.simulation.machines import LoopMachine, Machine, SimulatedSweep, SlotMachine
 from tests.simulation.world import START, Delays, View, World
 
 
@@ -42,6 +44,7 @@ class Simulation:
     """A running sweep; `incidents` are (time, what happens then).
 
     Args:
+        commands: How many commands of members there are.
         loops: How many of the machines run a loop; the others have workers with `jobs` slots.
 
     """
@@ -50,12 +53,13 @@ class Simulation:
         self, *, machines: int, durations: Sequence[float], delays: Delays, seed: int,
         heartbeat: float = 60.0, lease: float = 600.0, skew: float = 0.0, stagger: float = 0.0,
         careful: bool = False, loops: int = 0, jobs: int = 1, max_tasks: int | None = None,
+        commands: int = 0,
     ) -> None:  # fmt: skip
         self.rng = random.Random(seed)
         self.durations = durations
         self.plan = plan_of(len(durations), heartbeat, lease, careful=careful)
-        # One more view, for a reader.
-        self.world = World(machines + 1, len(durations), delays, self.rng)
+        # One more view, for a reader, and one for each command of a member.
+        self.world = World(machines + 1 + commands, len(durations), delays, self.rng)
         self.machines: list[Machine] = []
         for number in range(machines):
             rng = random.Random(seed * 1000 + number)
@@ -74,8 +78,16 @@ class Simulation:
         self.reader = Ledger(
             View(self.world, machines), self.plan, wall=lambda: START + self.world.now
         )
+        self._commands = iter(range(machines + 1, machines + 1 + commands))
         self.incidents: list[tuple[float, Callable[[], None]]] = []
         self.checks: list[Callable[[Machine], None]] = []
+
+    def command(self, skew: float = 0.0) -> OpenSweep:
+        """Return the sweep as a member's command sees it now, whose clock is wrong by `skew`."""
+        view = View(self.world, next(self._commands))
+        ledger = Ledger(view, self.plan, wall=lambda: START + self.world.now + skew)
+        ledger.refresh()
+        return cast("OpenSweep", SimulatedSweep(self.plan, ledger))
 
     def run(self, longest: float = 1e5) -> Outcome:
         """Run until every machine has ended or died."""
@@ -103,10 +115,10 @@ class Simulation:
                 first[run.index] = min(first.get(run.index, float("inf")), run.ended)
         total = sum(self.durations)
         spent = sum(run.ended - run.started for run in runs)
-        last = max(first.values())
+        last = max(first.values(), default=0.0)
         return Outcome(
             repeated=(spent - total) / total,
-            speed=total / len(self.machines) / last,
+            speed=total / len(self.machines) / last if last else 0.0,
             writes=len(self.world.files) / len(self.durations),
             duration=last,
         )

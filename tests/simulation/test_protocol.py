@@ -7,12 +7,14 @@ import os
 import random
 from collections import defaultdict
 from collections.abc import Collection
+from functools import partial
 from statistics import median
 
 import pytest
 
 from colabctl.ledger import TaskState
 from colabctl.ledger.events import EARLIEST, LATEST
+from colabctl.work import control
 from tests.simulation.machines import Machine
 from tests.simulation.sweep import Simulation
 from tests.simulation.world import START, Delays
@@ -21,7 +23,7 @@ SEEDS = int(os.environ.get("COLABCTL_TEST_SEEDS", "1000"))
 TASKS = 8
 
 
-def simulation(seed: int, **options: float) -> Simulation:
+def simulation(seed: int, commands: int = 0, **options: float) -> Simulation:
     """Return a sweep of three machines: each seed has its own share of loops, and of slots."""
     rng = random.Random(seed)
     durations = [rng.uniform(1, 60) for _ in range(TASKS)]
@@ -29,7 +31,7 @@ def simulation(seed: int, **options: float) -> Simulation:
     return Simulation(
         machines=3, durations=durations, delays=delays, seed=seed, heartbeat=20, lease=120,
         skew=options.pop("skew", 0.0), stagger=options.pop("stagger", 0.0),
-        loops=rng.randint(0, 3), jobs=rng.randint(1, 2),
+        loops=rng.randint(0, 3), jobs=rng.randint(1, 2), commands=commands,
     )  # fmt: skip
 
 
@@ -43,7 +45,10 @@ class Watch:
     def check(self, machine: Machine) -> None:
         state = machine.ledger.state
         done = {index for index, task in enumerate(state.tasks) if task.status == "done"}
-        assert done >= self._done.get(machine.number, set()), "a result was lost"
+        discarded = {
+            i for event in state.log.steering() if event.kind == "discard" for i in event.tasks()
+        }
+        assert done | discarded >= self._done.get(machine.number, set()), "a result was lost"
         self._done[machine.number] = done
         assert state.counts["done"] == len(done), "a task was counted twice"
         assert sum(state.counts.values()) == TASKS
@@ -80,6 +85,17 @@ def check_releases(simulated: Simulation, wrong: Collection[str]) -> None:
             elif event.kind == "released" and event.writer not in wrong:
                 assert held[event.writer].issuperset(event.body["tasks"]), "released twice"
                 held[event.writer].difference_update(event.body["tasks"])
+
+
+def steered(simulated: Simulation, kind: str, skew: float = 0.0) -> None:
+    """Let a member cancel or retry tasks, or discard results, some of those that can be."""
+    sweep = simulated.command(skew)
+    statuses = {"cancel": ("open", "held"), "discard": ("done",), "retry": ("cancelled",)}[kind]
+    columns = sweep.ledger.state.columns
+    fitting = [n for n in range(TASKS) if columns.status(n) in statuses]
+    chosen = sorted(simulated.rng.sample(fitting, simulated.rng.randint(0, len(fitting))))
+    if chosen:
+        getattr(control, kind)(sweep, "eve", chosen)
 
 
 def all_done(tasks: list[TaskState]) -> bool:
@@ -167,6 +183,40 @@ def test_careful_claims_run_no_task_twice_where_files_arrive_within_a_heartbeat(
         )  # fmt: skip
         assert all_done(run(simulated))
         assert sum(len(machine.runs) for machine in simulated.machines) == TASKS
+
+
+def test_all_agree_whatever_members_cancel_retry_and_discard() -> None:
+    for seed in seeds(0.15):
+        simulated = simulation(seed, 6, skew=60, stagger=60)
+        rng = simulated.rng
+        for _ in range(rng.randint(1, 6)):
+            kind, skew = (
+                rng.choice(("cancel", "discard", "retry")),
+                rng.choice((0.0, -7200.0, 7200.0)),
+            )
+            act = partial(steered, simulated, kind, skew)
+            simulated.incidents.append((rng.uniform(1, 150), act))
+        causes = {"cancelled": {"cancel"}, "open": {"retry", "discard"}}  # the workers have left
+        tasks, steering = run(simulated), simulated.reader.state.log.steering()
+        for index, task in enumerate(tasks):
+            kinds = {event.kind for event in steering if index in event.tasks()}
+            assert task.status == "done" or causes[task.status] & kinds
+
+
+def test_a_cancelled_task_ends_where_it_runs_as_soon_as_the_event_has_arrived() -> None:
+    for seed in seeds(0.1):
+        simulated = Simulation(
+            machines=3, durations=[1e5] * TASKS, delays=Delays(10, 60), seed=seed,
+            heartbeat=20, lease=120, jobs=2, commands=1,
+        )  # fmt: skip
+
+        def cancel_all(simulated: Simulation = simulated) -> None:
+            control.cancel(simulated.command(), "eve", range(TASKS))
+
+        simulated.incidents.append((simulated.rng.uniform(1, 300), cancel_all))
+        tasks = run(simulated, longest=600)
+        assert {task.status for task in tasks} == {"cancelled"}
+        assert not any(each.done for machine in simulated.machines for each in machine.runs)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -34,7 +34,7 @@ def screen(seen: "Status", width: int | None) -> list[Line]:
     blocks = [
         [
             *_headline(seen, width),
-            *_paragraphs([_speed(seen), _order(seen), _best(seen)], width),
+            *_paragraphs([_speed(seen), *seen.steering, _best(seen)], width),
             *_paragraphs([seen.unreported], width, "yellow"),
         ],
         cell_lines(seen, width),
@@ -120,14 +120,6 @@ def _rate(rate: float) -> str:
     seconds, unit = next((each for each in _UNITS if rate * each[0] >= 1), _UNITS[-1])
     number = rate * seconds
     return f"{number:.2g} tasks/{unit}" if number < 10 else f"{number:,.0f} tasks/{unit}"
-
-
-def _order(seen: "Status") -> str:
-    if not seen.ordered:
-        return ""
-    verb = {"pause": "paused", "stop": "stopped"}.get(seen.ordered["order"], "")
-    by = f" by {cut(seen.ordered['member'])}" if seen.ordered["member"] else ""
-    return f"{verb}{by} {format_duration(seen.ordered['seconds'])} ago" if verb else ""
 
 
 def _best(seen: "Status") -> str:

@@ -92,6 +92,7 @@ def results(
     root: Root = None,
 ) -> None:
     """Print the results of a sweep or write them to a file, one row per finished task."""
+    from colabctl.cli.steer.archive import tell_if_archived
     from colabctl.sharedfs.links import check_inside
     from colabctl.sweeps import differing
     from colabctl.views.results.content import View
@@ -116,6 +117,7 @@ def results(
         lead=(["sweep"] if by_names else ["sweep", "task"]) if is_text_file else (),
     )
     open_sweep = OpenSweep.named(layout, sweep)
+    tell_if_archived(open_sweep.layout)
     for sentence in differing(open_sweep.layout, open_sweep.plan):
         tell(f"note: {sentence}")
     content = _look(open_sweep, view)

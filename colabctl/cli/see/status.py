@@ -132,11 +132,14 @@ class _Unread:
 
 def _open(layout: "Layout", sweep: str | None, unread: _Unread) -> "Iterator[OpenSweep]":
     """Open the named sweep, or all sweeps."""
-    from colabctl.sweeps import differing, every_sweep, find_sweep
+    from colabctl.cli.steer.archive import tell_if_archived
+    from colabctl.sweeps import differing, find_sweep, sweeps_in_use
     from colabctl.work.open_sweep import OpenSweep
 
     said: set[str] = set()
-    layouts = [find_sweep(layout, sweep)] if sweep else every_sweep(layout)
+    layouts = [find_sweep(layout, sweep)] if sweep else sweeps_in_use(layout)
+    for at in layouts:
+        tell_if_archived(at)
 
     def read(at: "SweepLayout") -> "tuple[OpenSweep, list[str]]":
         open_sweep = OpenSweep.at(layout.root, at)

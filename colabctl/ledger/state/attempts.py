@@ -2,7 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import Event, event_order
+from colabctl.ledger.events import Event
+from colabctl.ledger.order import event_order
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.tasks import TaskFiles
 
@@ -18,7 +19,7 @@ def reports_of(state: SweepState, index: int) -> list[tuple[float | None, dict[s
     """Return the intermediate values of one attempt as (step, values).
 
     This is the attempt that finished the task, else the one that holds it, else the latest that
-    reported any.
+    reported any and was not discarded.
     """
     events = _of_attempt(state, index, "report")
     return [(step, values) for event in events for step, values in event.body["reports"]]
@@ -54,6 +55,8 @@ def _of_attempt(state: SweepState, index: int, kind: str, *, latest: bool = True
     """Return the events of the attempt that counts, else of the latest (or first) attempt."""
     reported = map(state.log.event, state.progress.get(index, ()))
     events = [event for event in reported if event.kind == kind]
+    if kind == "report":
+        events = _without_discarded(state, index, events)
     if not events:
         return []
     events.sort(key=event_order)
@@ -68,6 +71,20 @@ def _of_attempt(state: SweepState, index: int, kind: str, *, latest: bool = True
         held = [event for event in events if event.writer == task.holder]
         counting = attempt(held[-1] if held else events[-1 if latest else 0])
     return [event for event in events if attempt(event) == counting]
+
+
+def _without_discarded(state: SweepState, index: int, events: list[Event]) -> list[Event]:
+    if index not in state.others:
+        return events
+    history = state.events_of(index)
+    discards = [event for event in history if event.kind == "discard"]
+
+    def counts(event: Event) -> bool:
+        earlier = [each for each in history if each.writer == event.writer and each.n < event.n]
+        claims = [each for each in earlier if each.kind == "claim"]
+        return not any(discard.ends((claims or [event])[-1]) for discard in discards)
+
+    return list(filter(counts, events)) if discards else events
 
 
 def params_of(state: SweepState, tasks: TaskFiles, index: int) -> dict[str, Any]:

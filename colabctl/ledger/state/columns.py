@@ -1,7 +1,7 @@
 """What is known of each task of a sweep, as columns: 22 bytes for a task."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from colabctl.ledger.task_state import STATUSES, Status
 
@@ -14,7 +14,8 @@ class Columns:
 
     Attributes:
         statuses: positions in STATUSES.
-        claims: the claim of a simple task; -1 if it has none, or is not simple (see SweepState).
+        claims: the claim of a simple task, or its cancel; -1 if it has neither, or is not simple
+            (see SweepState).
         outcomes: the event that finished the task, -1 if there is none.
         values: the sweep's metric of a done task, NaN without one.
         lacking: 1 for a done task that has not reported the sweep's metric as a number.
@@ -38,6 +39,11 @@ class Columns:
         """Return how many tasks have this status."""
         return self.statuses.count(STATUSES.index(status))
 
+    def any(self, status: Status, indices: Iterable[int]) -> bool:
+        """Whether one of these tasks has this status."""
+        code = STATUSES.index(status)
+        return any(self.statuses[index] == code for index in indices)
+
     def having(self, status: Status) -> Iterator[int]:
         """Yield the tasks that have this status, ascending."""
         code, statuses = STATUSES.index(status), self.statuses
@@ -50,8 +56,8 @@ class Columns:
             index = statuses.find(code, index + 1)
 
     def finished(self) -> Iterator[int]:
-        """Yield the tasks that need no more work, ascending."""
-        first = STATUSES.index("done")  # the statuses of finished tasks are the last ones
+        """Yield the tasks that are done, pruned or failed, ascending."""
+        first = STATUSES.index("done")  # the other two are after it
         return (index for index, code in enumerate(self.statuses) if code >= first)
 
     def outcome_numbers(self) -> Iterator[int]:

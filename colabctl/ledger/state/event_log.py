@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from colabctl.ledger.events import BATCH_KINDS, TASK_KINDS, Event, decode
+from colabctl.ledger.order import in_order
 
 _KINDS = tuple(sorted(TASK_KINDS | BATCH_KINDS))
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
@@ -35,13 +36,15 @@ class Body(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name == "after" and not self._log.after[self._number]:
             raise KeyError(name)  # every fold asks for this part, and few events have it
-        return self.parts()[name]
+        head = self._log.heads.get(self._number)
+        return head[name] if head is not None and name in head else self.parts()[name]
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a part, or `default` if there is none."""
-        if name == "after" and not self._log.after[self._number]:
+        try:
+            return self[name]
+        except KeyError:
             return default
-        return self.parts().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.parts())
@@ -72,6 +75,8 @@ class EventLog:
         kinds: a code for its kind.
         after: 1 if it names events in `after`.
         starts: where its line begins in `base` followed by `lines`.
+        heads: small parts of each retry, cancel and discard. Such an event may have very many
+            tasks, and each of them asks for these parts.
 
     """
 
@@ -85,6 +90,7 @@ class EventLog:
         self.starts = array("q")
         self.base = memoryview(b"")
         self.lines = bytearray()
+        self.heads: dict[int, dict[str, Any]] = {}
 
     def __len__(self) -> int:
         return len(self.times)
@@ -112,6 +118,10 @@ class EventLog:
             _KINDS[self.kinds[number]],
             Body(self, number),
         )
+
+    def steering(self) -> list[Event]:
+        """Return the events that retry, cancel or discard tasks, in order."""
+        return in_order(list(map(self.event, self.heads)))
 
     def line(self, number: int) -> bytes:
         """Return the line of an event."""

@@ -12,7 +12,8 @@ from colabctl.ledger.sweep_state import SweepState
 
 _WRITER = (
     "name", "lease", "member", "host", "pid", "jobs", "started", "version", "wall", "ended",
-    "latest", "last_number", "lost_at", "done", "pruned", "failed", "freed",
+    "latest", "last_number", "lost_at", "dismissed_at", "dismissed_by", "done", "pruned", "failed",
+    "freed",
 )  # fmt: skip
 _Lists = Mapping[int, Sequence[int]]
 
@@ -42,6 +43,7 @@ def take(state: SweepState) -> Snapshot:
         "orders": list(orders.last.values()),
         "overridden": orders.overridden,
         "beyond_target": orders.beyond_target,
+        "heads": list(state.log.heads.items()),
         "latest": state.latest,
         "reached": sorted(state.reached),
         "notices": state.notices,
@@ -78,6 +80,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.orders.overridden = facts["overridden"]
     state.orders.beyond_target = facts["beyond_target"]
     state.orders.changed()
+    state.log.heads = dict(facts["heads"])
     state.latest = facts["latest"]
     state.reached = set(facts["reached"])
     state.notices.update(facts["notices"])

@@ -11,9 +11,9 @@ class Writer:
     """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
-        "_newest", "_oldest", "done", "ended", "failed", "freed", "host", "jobs", "last_number",
-        "last_seen", "latest", "lease", "lost_at", "machine", "member", "name", "number", "pid",
-        "pruned", "started", "version", "wall",
+        "_newest", "_oldest", "dismissed_at", "dismissed_by", "done", "ended", "failed", "freed",
+        "host", "jobs", "last_number", "last_seen", "latest", "lease", "lost_at", "machine",
+        "member", "name", "number", "pid", "pruned", "started", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int, lease: float) -> None:
@@ -30,6 +30,8 @@ class Writer:
         self.ended: float | None = None
         self.freed = 0.0  # date of its latest outcome, when a slot of it became idle
         self.last_number = -1  # of its events
+        self.dismissed_at: float | None = None  # when a member dismissed it
+        self.dismissed_by = ""
         self.lost_at = -1  # a member declared it lost, having read its events up to this number
         self.latest = 0.0  # date of its latest event, by its own clock
         self.last_seen = 0.0  # when it was alive, for this reader: see `look`
@@ -73,6 +75,14 @@ class Writer:
     def lose(self, n: int) -> None:
         """Note that a member who had read its events up to number `n` declared it lost."""
         self.lost_at = max(self.lost_at, n)
+
+    def dismiss(self, event: Event) -> None:
+        """Note that a member dismissed it; of several, the first by date is remembered."""
+        if self.dismissed_at is None or (event.t, event.member) < (
+            self.dismissed_at,
+            self.dismissed_by,
+        ):
+            self.dismissed_at, self.dismissed_by = event.t, event.member
 
     def look(self, read_at: float, *, fresh: bool) -> None:
         """Judge when this writer was alive, by its events that were read at ledger time `read_at`.

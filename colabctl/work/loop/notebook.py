@@ -10,7 +10,7 @@ from colabctl.project.config import Config
 from colabctl.run.notebook.loop_process import VARIABLE, Orders, run
 from colabctl.run.settings import Settings
 from colabctl.work.identity import is_marked, new_identity, new_mark
-from colabctl.work.limits import Limits, Tally
+from colabctl.work.limits import Limits, Tally, why_stopped
 from colabctl.work.open_sweep import OpenSweep
 
 
@@ -43,6 +43,7 @@ def run_notebook(
     sweep.ledger.refresh()
     state = sweep.ledger.state
     loops = [writer for writer in state.writers.values() if is_marked(writer.name, mark)]
+    names = [loop.name for loop in loops]
     tally = _tally(state, loops)
     if interrupted.is_set():
         tally.ending = "interrupted"
@@ -52,8 +53,8 @@ def run_notebook(
         tally.ending, tally.reason = "failing", f"{plan.program}: {error}"
     elif state.finished == state.total:
         tally.ending = "finished"
-    elif state.order == "stop":
-        tally.ending = "target" if state.reached_target else "stopped"
+    elif stopped := [why for each in names or [""] if (why := why_stopped(state, each))]:
+        tally.ending = stopped[0]
     elif limits.max_tasks is not None and len(tally.ends) >= limits.max_tasks:
         tally.ending = "max-tasks"
     else:
@@ -63,7 +64,7 @@ def run_notebook(
     held = sum(len(state.held.get(loop.name, ())) for loop in loops)
     if held:
         tell(f"{held} claimed tasks will be released after {plan.lease:g} s")
-    return tally, [loop.name for loop in loops]
+    return tally, names
 
 
 def _tally(state: SweepState, loops: Sequence[Writer]) -> Tally:

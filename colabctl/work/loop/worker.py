@@ -5,12 +5,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from colabctl import signals
-from colabctl.errors import UserError
+from colabctl.errors import CancelledError, UserError
 from colabctl.run.failure import headline, traceback_of
 from colabctl.run.messages import Done, Failed, Pruned, Report
+from colabctl.run.termination import KILL_AFTER
 from colabctl.task import Assignment, Task
 from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity
@@ -26,6 +28,7 @@ class Run:
     def __init__(self, worker: "InlineWorker", assignment: Assignment) -> None:
         self._worker, self._claimer, self._assignment = worker, worker.claimer, assignment
         self.metrics: dict[str, Any] | None = None  # once the task has called `done`
+        self.cancelled = False  # a member has cancelled the task, and the body knows
         self.task = Task(assignment, self)
 
     @property
@@ -34,20 +37,22 @@ class Run:
 
     def report(self, step: float | None, values: dict[str, Any]) -> None:
         """Record intermediate values, unless the task has ended."""
-        with self._worker.lock:
+        with self._worker.own_lock():
             if not self._ended:
                 report = Report(self._assignment.index, step, values)
                 self._claimer.report(self._assignment, report)
                 self._claimer.keep_alive()
 
     def should_stop(self) -> bool:
-        """Whether the task is behind the others, by the latest events."""
+        """Whether the task is cancelled or behind the others, by the latest events."""
         tuner = self._claimer.tuner
-        with self._worker.lock:
-            if self._ended or not tuner.stops_early:
+        with self._worker.own_lock():
+            if self._ended:
                 return False
-            self._claimer.step()
-            return tuner.stops(self._assignment.index)
+            if tuner.stops_early:
+                self._claimer.step()
+            self.cancelled = self.cancelled or self._worker.is_cancelled(self)
+            return self.cancelled or tuner.stops(self._assignment.index)
 
     def suggested(self, name: str, value: Any, distribution: Mapping[str, Any]) -> None:
         """Do nothing: an objective does not run in a loop."""
@@ -60,11 +65,14 @@ class Run:
     def failed(self, error: BaseException) -> None:
         """Record an exception; if it is meant for the loop, release all tasks."""
         self._check()
-        if isinstance(error, Exception):
+        if isinstance(error, CancelledError):
+            self.cancelled = True
+            self.finish()
+        elif isinstance(error, Exception):
             conceal = self._worker.conceal
             self._fail(headline(error, conceal), (traceback_of(error),))
         else:  # after an interrupt, the loop usually does not continue
-            with self._worker.lock:
+            with self._worker.own_lock():
                 self._claimer.release(self._worker.pool.clear())
                 self._claimer.keep_alive()
 
@@ -79,7 +87,12 @@ class Run:
         """Record the end of the task at the end of the loop's body, unless it has ended already."""
         if self._ended:
             return
-        if self.task.stop_requested:
+        if self.cancelled:
+            with self._worker.own_lock():
+                self._worker.pool.end()
+                self._claimer.release([self._assignment.index])
+            print_message(f"{self._assignment.task} was cancelled, and has been ended")
+        elif self.task.stop_requested:
             self._end(Pruned, metrics=self.metrics or {})
         elif self.metrics is not None:
             self._end(Done, metrics=self.metrics)
@@ -92,7 +105,7 @@ class Run:
         self._end(Failed, error=error, output=self._worker.conceal("".join(output)).rstrip())
 
     def _end(self, kind: type[Done | Pruned | Failed], **parts: Any) -> None:
-        with self._worker.lock:
+        with self._worker.own_lock():
             seconds, index = self._worker.pool.end(), self._assignment.index
             end = kind(index, seconds, attributes=self.task.user_attributes, **parts)
             self._claimer.record_end(self._assignment, end)
@@ -109,6 +122,9 @@ class InlineWorker:
     `keep_alive`, and a lock keeps the two threads apart. That thread claims nothing: a notebook can
     leave a loop without closing it, and such a loop must not claim tasks that it will never run.
 
+    If a member cancels the running task, `should_stop` and `report` say so to the loop's body. If
+    it has not ended `kill_after` seconds later, CancelledError is raised in it.
+
     `conceal` replaces the secrets in a text.
     """
 
@@ -120,6 +136,7 @@ class InlineWorker:
         conceal: Callable[[str], str] = str,
         max_tasks: int | None = None,
         notices: Notices | None = None,
+        kill_after: float = KILL_AFTER,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -136,6 +153,11 @@ class InlineWorker:
         self.writes_at_once = sweep.plan.consistency == "coherent"
         self._monotonic = monotonic
         self._sleep = sleep
+        self._kill_after = kill_after
+        self._interrupt: Callable[[], None] | None = None  # while the loop runs
+        self._run: Run | None = None  # whose body runs
+        self._in_own_code = 0  # the main thread is there, not in the body
+        self._cancelled_at: float | None = None  # when the running task was found to be so
         self._step_at = 0.0  # when the claimer's next step is due
         self._ended = threading.Event()
 
@@ -146,7 +168,7 @@ class InlineWorker:
         """
         thread = threading.Thread(target=self._keep_alive_until_end, daemon=True)
         run: Run | None = None
-        with signals.raising():
+        with signals.raising(), signals.interrupting(self._raise_cancelled) as self._interrupt:
             try:
                 while self.step():
                     run = self.start_next()
@@ -155,11 +177,14 @@ class InlineWorker:
                         continue
                     if thread.ident is None:
                         thread.start()
+                    self._run, self._cancelled_at = run, None
                     yield run.task
+                    self._run = None
                     run.finish()
                 if self.claimer.error is not None:
                     raise self.claimer.error
             finally:
+                self._run = None
                 if (
                     run is not None and run.metrics is not None
                 ):  # the loop ended after task.done(...)
@@ -181,12 +206,43 @@ class InlineWorker:
         return Run(self, assignment) if assignment else None
 
     def keep_alive(self) -> None:
-        """Write the events that have waited long enough, or a heartbeat if it is due."""
+        """Read new events, and write those that have waited long enough, or a heartbeat."""
         with self.lock:
             if self._ended.is_set():
                 return
+            self.claimer.look()
             self.claimer.keep_alive()
+            self._end_cancelled()
         self.claimer.sync()
+
+    @contextmanager
+    def own_lock(self) -> Iterator[None]:
+        """Hold the lock in the thread of the loop, which is not interrupted meanwhile."""
+        self._in_own_code += 1
+        try:
+            with self.lock:
+                yield
+        finally:
+            self._in_own_code -= 1
+
+    def is_cancelled(self, run: Run) -> bool:
+        """Whether a member has cancelled the task of a run."""
+        return self.claimer.ledger.state.columns.status(run.task.index) == "cancelled"
+
+    def _end_cancelled(self) -> None:
+        """Interrupt the body if its task was cancelled, and it had the time to end by itself."""
+        run, now = self._run, self._monotonic()
+        if run is None or not self.is_cancelled(run):
+            self._cancelled_at = None
+        elif self._cancelled_at is None:
+            self._cancelled_at = now
+        elif now - self._cancelled_at >= self._kill_after and self._interrupt is not None:
+            self._interrupt()
+
+    def _raise_cancelled(self) -> None:
+        run = self._run
+        if run is not None and not self._in_own_code:
+            raise CancelledError(f"{run.task.name} of sweep {run.task.sweep} was cancelled")
 
     def _keep_alive_until_end(self) -> None:
         while not self._ended.wait(self.keep_alive_every):
