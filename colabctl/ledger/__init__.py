@@ -1,6 +1,6 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
-from colabctl.ledger.events import OUTCOME_KINDS, Event
+from colabctl.ledger.journals.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
 from colabctl.ledger.plan import (
     FORMAT,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import cycle, islice
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.events import Event
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from colabctl.ledger.appended import AppendedJournals
 from colabctl.ledger.choice import choose, choose_apart, choose_lapsed, contested, others_share
-from colabctl.ledger.claims_log import ClaimsLog
-from colabctl.ledger.clock import Clock
-from colabctl.ledger.events import Event
-from colabctl.ledger.journal import Journals, JournalWriter
-from colabctl.ledger.newcomers import NEW, Newcomers
-from colabctl.ledger.numbered import Find, NumberedJournals
+from colabctl.ledger.journals.appended import AppendedJournals
+from colabctl.ledger.journals.claims_log import ClaimsLog
+from colabctl.ledger.journals.clock import Clock
+from colabctl.ledger.journals.events import Event
+from colabctl.ledger.journals.journal import Journals, JournalWriter
+from colabctl.ledger.journals.newcomers import NEW, Newcomers
+from colabctl.ledger.journals.numbered import Find, NumberedJournals
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.cache import Cache
 from colabctl.ledger.sweep_state import SweepState

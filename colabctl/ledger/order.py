@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.events import Event
 
 _Wait = tuple[int, Event, Iterator[tuple[str, int]]]
 

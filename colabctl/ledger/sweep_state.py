@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from colabctl.ledger.events import (
+from colabctl.ledger.journals.events import (
     CONTROL_KINDS,
     FOLLOW,
     PROGRESS_KINDS,
@@ -13,7 +13,7 @@ from colabctl.ledger.events import (
     Event,
     encode,
 )
-from colabctl.ledger.journal import Read
+from colabctl.ledger.journals.journal import Read
 from colabctl.ledger.order import in_order
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog

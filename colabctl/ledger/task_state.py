@@ -16,7 +16,7 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import Literal, NamedTuple, cast
 
-from colabctl.ledger.events import Event, Outcome
+from colabctl.ledger.journals.events import Event, Outcome
 from colabctl.ledger.order import in_order
 
 Status = Literal["open", "held", "cancelled", "done", "pruned", "failed"]

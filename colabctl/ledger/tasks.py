@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger.events import check_params
+from colabctl.ledger.journals.checks import check_params
 from colabctl.ledger.plan import Plan
 from colabctl.sharedfs.files import read_file, write_whole
 from colabctl.sharedfs.links import link_error

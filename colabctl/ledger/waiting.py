@@ -6,7 +6,7 @@ from datetime import datetime
 from heapq import nlargest
 
 from colabctl.durations import format_duration
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.events import Event
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState

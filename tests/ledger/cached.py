@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from colabctl.ledger.events import Event, encode
+from colabctl.ledger.journals.events import Event, encode
 from colabctl.ledger.ledger import Ledger, open_ledger
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.attempts import proposal_of, reports_of

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from colabctl.ledger.events import EARLIEST, LATEST, Event
+from colabctl.ledger.journals.events import EARLIEST, LATEST, Event
 
 TOTAL = 4
 WRITERS = ("ana", "ben", "eve")

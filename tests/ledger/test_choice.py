@@ -3,7 +3,7 @@
 import random
 
 from colabctl.ledger.choice import choose_apart, others_share
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.events import Event
 from colabctl.ledger.sweep_state import SweepState
 
 NOW = 1.7e9

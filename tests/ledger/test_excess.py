@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.events import Event
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import MOST_ALIKE, fold
 from tests.ledger.cached import Consistency, sweep_in_memory

@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.ledger.appended import AppendedJournals
 from colabctl.ledger.choice import choose, choose_lapsed
-from colabctl.ledger.events import PROGRESS_KINDS, Event, encode
+from colabctl.ledger.journals.appended import AppendedJournals
+from colabctl.ledger.journals.events import PROGRESS_KINDS, Event, encode
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import fold
 from tests.ledger.histories import LEASE, TOTAL, histories

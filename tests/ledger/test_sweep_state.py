@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from colabctl.ledger.events import Event, check
+from colabctl.ledger.journals.checks import check
+from colabctl.ledger.journals.events import Event
 from colabctl.ledger.state.attempts import proposal_of, reports_of
 from colabctl.ledger.sweep_state import SweepState
 

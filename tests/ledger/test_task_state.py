@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from colabctl.ledger.events import Event, Outcome
+from colabctl.ledger.journals.events import Event, Outcome
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import MAX_LOSSES
 

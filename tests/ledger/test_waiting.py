@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from colabctl.ledger import Plan, SweepState, read_plan, waiting
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.events import Event
 from tests.processes import Project
 
 BEGAN = 1.7e9  # ledger time

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.ledger.appended import AppendedStore
+from colabctl.ledger.journals.appended import AppendedStore
 from colabctl.project.create import create
 from colabctl.sharedfs.files import write_new, write_whole
 from colabctl.sharedfs.locks import locked

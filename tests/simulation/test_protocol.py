@@ -13,7 +13,7 @@ from statistics import median
 import pytest
 
 from colabctl.ledger import TaskState
-from colabctl.ledger.events import EARLIEST, LATEST
+from colabctl.ledger.journals.events import EARLIEST, LATEST
 from colabctl.work import control
 from tests.simulation.machines import Machine
 from tests.simulation.sweep import Simulation

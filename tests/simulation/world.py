@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from colabctl.ledger.events import Event, check, parse
-from colabctl.ledger.journal import Damage, Read
+from colabctl.ledger.journals.checks import check
+from colabctl.ledger.journals.events import Event, parse
+from colabctl.ledger.journals.journal import Damage, Read
 from tests.drive import delays
 
 START = 1.7e9  # wall clock at the beginning

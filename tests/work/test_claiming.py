@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from colabctl.ledger import Claim, open_ledger
-from colabctl.ledger.numbered import NumberedStore
+from colabctl.ledger.journals.numbered import NumberedStore
 from colabctl.work.identity import new_identity
 from colabctl.work.loop.worker import InlineWorker, Run
 from colabctl.work.open_sweep import OpenSweep

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.events import Event
 from colabctl.ledger.order import event_order
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.tasks import TaskFiles

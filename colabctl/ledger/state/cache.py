@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from colabctl.ledger.journal import Journals
+from colabctl.ledger.journals.journal import Journals
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state import snapshot
 from colabctl.ledger.sweep_state import SweepState

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from colabctl.ledger.events import BATCH_KINDS, TASK_KINDS, Event, decode
+from colabctl.ledger.journals.events import BATCH_KINDS, TASK_KINDS, Event, decode
 from colabctl.ledger.order import in_order
 
 _KINDS = tuple(sorted(TASK_KINDS | BATCH_KINDS))

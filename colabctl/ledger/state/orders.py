@@ -1,6 +1,6 @@
 """The orders to all workers of a sweep: pause, resume and stop."""
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.events import Event
 from colabctl.ledger.order import event_order
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.events import Event
 from colabctl.ledger.state.machine import Accelerator, Machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState

@@ -2,8 +2,8 @@
 
 import math
 
-from colabctl.ledger.clock import MAX_LEAD
-from colabctl.ledger.events import Event
+from colabctl.ledger.journals.clock import MAX_LEAD
+from colabctl.ledger.journals.events import Event
 from colabctl.ledger.state.machine import Machine, read_machine
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.ledger.appended import AppendedJournals, AppendedStore
-from colabctl.ledger.clock import Clock
-from colabctl.ledger.events import LONGEST_LINE, Event
-from colabctl.ledger.journal import MOST_DAMAGE, JournalWriter
+from colabctl.ledger.journals.appended import AppendedJournals, AppendedStore
+from colabctl.ledger.journals.clock import Clock
+from colabctl.ledger.journals.events import LONGEST_LINE, Event
+from colabctl.ledger.journals.journal import MOST_DAMAGE, JournalWriter
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.sharedfs.faults import fault_of
 

@@ -25,8 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import check, parse
-from colabctl.ledger.journal import Damage, Damages, Read, is_journal
+from colabctl.ledger.journals.checks import check
+from colabctl.ledger.journals.events import parse
+from colabctl.ledger.journals.journal import Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.rights import make_folder

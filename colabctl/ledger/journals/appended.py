@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from colabctl.ledger.events import LONGEST_LINE, check, parse
-from colabctl.ledger.journal import MOST_DAMAGE, Damage, Damages, Read, is_journal
+from colabctl.ledger.journals.checks import check
+from colabctl.ledger.journals.events import LONGEST_LINE, parse
+from colabctl.ledger.journals.journal import MOST_DAMAGE, Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import MissingError, fault_of, naming
 from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share

@@ -7,7 +7,7 @@ counts as alive, so that others leave it a share of the tasks.
 
 from collections.abc import Collection, Iterable, Iterator
 
-from colabctl.ledger.journal import Read
+from colabctl.ledger.journals.journal import Read
 
 _MOST = 256  # names: anyone who can write to the folder can make them up
 NEW = 60.0

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colabctl.ledger.clock import Clock
-from colabctl.ledger.journal import JournalWriter
-from colabctl.ledger.numbered import NumberedJournals, NumberedStore
+from colabctl.ledger.journals.clock import Clock
+from colabctl.ledger.journals.journal import JournalWriter
+from colabctl.ledger.journals.numbered import NumberedJournals, NumberedStore
 from tests.ledger.cached import MEMORY
 
 NOW = 1.7e9

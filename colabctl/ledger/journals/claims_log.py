@@ -15,8 +15,8 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from colabctl.ledger.events import Event, parse
-from colabctl.ledger.journal import Read
+from colabctl.ledger.journals.events import Event, parse
+from colabctl.ledger.journals.journal import Read
 
 _TAIL = 256  # bytes before our position that must still be there
 _MOST_AT_ONCE = 1 << 26  # bytes; far more than workers claim between two claims of one

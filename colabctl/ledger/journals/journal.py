@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from colabctl.ledger.clock import Clock
-from colabctl.ledger.events import EARLIEST, LATEST, LONGEST_LINE, Event, encode
+from colabctl.ledger.journals.clock import Clock
+from colabctl.ledger.journals.events import EARLIEST, LATEST, LONGEST_LINE, Event, encode
 from colabctl.sharedfs.droppings import is_stray
 
 MOST_DAMAGE = 10_000

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.ledger.clock import MAX_LEAD, Clock
+from colabctl.ledger.journals.clock import MAX_LEAD, Clock
 
 
 def test_no_event_is_dated_before_one_that_was_read() -> None:
