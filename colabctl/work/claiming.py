@@ -4,11 +4,9 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from colabctl.ledger import Claim, SweepState, lack, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
-from colabctl.run.output import last_lines
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
 from colabctl.task import Assignment
@@ -17,7 +15,7 @@ from colabctl.work.kept_outputs import KeptOutputs
 from colabctl.work.limits import Limits, Tally, why_stopped
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.outbox import Event, Outbox
+from colabctl.work.outbox import Event, Outbox, outcome
 from colabctl.work.pacing import batch_size, between_reads, pacing_for
 from colabctl.work.pool import LoopPool, SlotPool
 from colabctl.work.recovery import saved
@@ -47,6 +45,7 @@ class Claimer:
 
     Attributes:
         tally: What this worker did, and why it ends.
+        retries: What it does while the folder does not answer.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class Claimer:
         self.outbox = Outbox(pacing_for(sweep.plan.consistency))
         self.tally = Tally()
         self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
-        self._retries = Retries(tell, monotonic, limits.patience)
+        self.retries = Retries(tell, monotonic, limits.patience)
         self._sweep = sweep
         self._identity = identity
         self._limits = limits
@@ -80,7 +79,6 @@ class Claimer:
         self._pacing = pacing_for(sweep.plan.consistency)
         self._most = sys.maxsize if limits.max_tasks is None else limits.max_tasks
         self._taken: set[int] = set()  # tasks that count against it
-        reasons = {} if reasons is None else reasons
         self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
         self._notices = notices
         self._told_lack = False  # that a task has not reported the sweep's metric
@@ -96,11 +94,7 @@ class Claimer:
     @property
     def error(self) -> OSError | None:
         """A fault of the folder that does not pass, so this worker must end."""
-        return self._retries.error
-
-    def silent_for(self) -> float:
-        """Return for how many seconds the folder has not answered, 0 if it does."""
-        return self._retries.silent_for()
+        return self.retries.error
 
     @property
     def _claims_left(self) -> int:
@@ -118,11 +112,11 @@ class Claimer:
 
     def step(self) -> None:
         """Read new events, claim tasks for idle slots, and write what is due."""
-        self._retries.call(self._step)
+        self.retries.call(self._step)
 
     def keep_alive(self) -> None:
         """Write the events that have waited long enough, or a heartbeat if it is due."""
-        self._retries.call(self._keep_alive)
+        self.retries.call(self._keep_alive)
 
     def look(self) -> None:
         """Read new events, for a worker that must not claim."""
@@ -153,7 +147,7 @@ class Claimer:
 
     def write(self) -> None:
         """Write all events now; `ledger.add_written` then adds them to the state."""
-        self._retries.call(self._write_only)
+        self.retries.call(self._write_only)
 
     def sync(self) -> None:
         """Make what was written survive a power cut."""
@@ -189,11 +183,11 @@ class Claimer:
         """Whether this worker should end; `tally` then says why."""
         state, tally = self.ledger.state, self.tally
         if self.error is not None:
-            tally.ending, tally.reason = self._retries.ending, describe(self.error)
+            tally.ending, tally.reason = self.retries.ending, describe(self.error)
             return True
         if self.late():
             tally.ending = "max-time"
-        elif self._retries.pausing:  # the state may be out of date, and results may not be written
+        elif self.retries.pausing:  # the state may be out of date, and results may not be written
             return False
         elif not (state.left or self.outbox or state.columns.any("cancelled", self._pool.tasks)):
             tally.ending = "finished"
@@ -353,23 +347,10 @@ class Claimer:
         self, task: Assignment, end: Done | Pruned | Failed, *, final: bool = False
     ) -> None:
         """Record the end of a task; it does not run again after a `final` failure."""
-        index, attempt = task.index, task.attempt
-        latest = self.tuner.forget(index)
-        parts: dict[str, Any] = {"task": index, "attempt": attempt, "seconds": end.seconds}
-        if isinstance(end, Failed):
-            output = self._conceal(last_lines(end.output))
-            parts |= {"error": self._conceal(end.error), "output": output}
-        else:
-            parts["metrics"] = concealed(end.metrics, self._conceal)
-        if isinstance(end, Pruned):
-            parts["metrics"] = {**latest, **parts["metrics"]}
-        if final:
-            parts["final"] = True
-        if end.attributes:
-            parts["attributes"] = concealed(end.attributes, self._conceal)
+        latest = self.tuner.forget(task.index)
+        kind, parts = outcome(end, task.attempt, self._conceal, latest, final=final)
         if isinstance(end, Done) and not self._told_lack:
             self._tell_lack(task, end)
-        kind = type(end).__name__.lower()
         self.outbox.add(kind, parts)
         if end.output:
             self.outputs.add(task, end.output)

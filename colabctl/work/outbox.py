@@ -1,8 +1,12 @@
 """The events that a worker has not written yet."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from colabctl.ledger import OUTCOME_KINDS
+from colabctl.run.messages import Done, Failed, Pruned
+from colabctl.run.output import last_lines
+from colabctl.run.redaction import concealed
 from colabctl.work.pacing import Pacing
 
 Event = tuple[str, dict[str, Any]]  # kind and parts
@@ -57,3 +61,30 @@ class Outbox:
         events, self._events = self._events, []
         self._growing.clear()
         return events
+
+
+def outcome(
+    end: Done | Pruned | Failed,
+    attempt: int,
+    conceal: Callable[[str], str],
+    latest: Mapping[str, Any],
+    *,
+    final: bool = False,
+) -> Event:
+    """Return the event of a task's end, without secrets.
+
+    `latest` are the values that a pruned task reported last. A task does not run again after a
+    `final` failure.
+    """
+    parts: dict[str, Any] = {"task": end.index, "attempt": attempt, "seconds": end.seconds}
+    if isinstance(end, Failed):
+        parts |= {"error": conceal(end.error), "output": conceal(last_lines(end.output))}
+    else:
+        parts["metrics"] = concealed(end.metrics, conceal)
+    if isinstance(end, Pruned):
+        parts["metrics"] = {**latest, **parts["metrics"]}
+    if final:
+        parts["final"] = True
+    if end.attributes:
+        parts["attributes"] = concealed(end.attributes, conceal)
+    return type(end).__name__.lower(), parts

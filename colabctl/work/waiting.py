@@ -20,7 +20,7 @@ class WaitingNotes:
         sweep: the sweep
         identity: the worker
         tell: takes messages for the user
-        reasons: what workers of this process have said before
+        reasons: what workers of this process have said before; None for nothing
 
     """
 
@@ -29,13 +29,13 @@ class WaitingNotes:
         sweep: OpenSweep,
         identity: Identity,
         tell: Callable[[str], None],
-        reasons: Reasons,
+        reasons: Reasons | None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sweep = sweep
         self._name = identity.name
         self._tell = tell
-        self._reasons = reasons
+        self._reasons = {} if reasons is None else reasons
         self._monotonic = monotonic
         self._idle_since: float | None = None
 

@@ -96,7 +96,7 @@ class Worker:
 
     def silent_for(self) -> float:
         """Return for how many seconds the folder has not answered, 0 if it does."""
-        return self._claimer.silent_for()
+        return self._claimer.retries.silent_for()
 
     def run(self) -> Tally:
         """Work until there is nothing left to do here; return what was done."""
