@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colabctl.declare import declare
+from colabctl.declare.declare import declare
+from colabctl.declare.preview import draft
 from colabctl.errors import UserError
-from colabctl.preview import draft
 from colabctl.project.approvals import approvals_for
 from colabctl.project.checkpoint import checkpoint
 from colabctl.project.config import Config, load

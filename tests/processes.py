@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from colabctl.declare import declare
-from colabctl.preview import draft
+from colabctl.declare.declare import declare
+from colabctl.declare.preview import draft
 from colabctl.project.approvals import approvals_for
 from colabctl.project.config import Config, load
 from colabctl.project.create import create

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from colabctl.declare.preview import draft
 from colabctl.errors import UserError
-from colabctl.preview import draft
 from colabctl.search import expand, read
 from colabctl.work.open_sweep import OpenSweep
 from tests.processes import Project

@@ -27,7 +27,7 @@ from colabctl.cli.terminal import command_line, counted, cut, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from colabctl.preview import Draft, Preview
+    from colabctl.declare.preview import Draft, Preview
 
 _MAX_SIZE = 1_000_000  # bytes; people write sweep files by hand
 _PROGRAMS = (".ipynb", ".py", ".sh", ".R", ".jl")
@@ -96,10 +96,10 @@ def sweep(
 ) -> None:
     """Declare a sweep from a file; declaring the same one again changes nothing."""
     from colabctl.cli.steer.archive import stop_running, tell_if_archived
-    from colabctl.declare import declare
+    from colabctl.declare.declare import declare
+    from colabctl.declare.preview import draft as read_draft
     from colabctl.notebook.installed import lacks
     from colabctl.notebook.reading import NoParametersError
-    from colabctl.preview import draft as read_draft
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.sharedfs.names import safe_name
@@ -205,8 +205,8 @@ def _previewed(
     """
     from colabctl.code.places import Places
     from colabctl.code.program import NoProgramError
+    from colabctl.declare.preview import places_in, preview
     from colabctl.notebook import injection
-    from colabctl.preview import places_in, preview
 
     places = Places(None, Path.cwd(), file.absolute())
     with suppress(UserError):  # a dry run needs no project

@@ -45,7 +45,7 @@ def trust(
     file gives. `work` runs only what you declared or approved. Approvals are kept outside the
     project.
     """
-    from colabctl.declare import approval_of
+    from colabctl.declare.declare import approval_of
     from colabctl.ledger import program_of
     from colabctl.project.approvals import approvals_for
     from colabctl.work.open_sweep import OpenSweep

@@ -232,7 +232,7 @@ def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
 def _recover(layout: "Layout") -> None:
     """Record the results that workers on this machine could not write."""
     from colabctl.work.open_sweep import OpenSweep
-    from colabctl.work.recovery import recover, unsent_events
+    from colabctl.work.records.recovery import recover, unsent_events
 
     problems: list[str] = []
     recoveries = list(unsent_events(layout.root, problems.append))

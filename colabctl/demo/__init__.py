@@ -18,9 +18,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from colabctl.declare import declare
+from colabctl.declare.declare import declare
+from colabctl.declare.preview import draft
 from colabctl.errors import UserError
-from colabctl.preview import draft
 from colabctl.project import raw
 from colabctl.project.approvals import approvals_for
 from colabctl.project.config import load

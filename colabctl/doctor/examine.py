@@ -13,7 +13,7 @@ from colabctl.project.layout import Layout
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sweeps import every_sweep
-from colabctl.work.recovery import unsent_events
+from colabctl.work.records.recovery import unsent_events
 
 
 def examine(

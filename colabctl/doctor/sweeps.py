@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from colabctl.declare.written import LATE
 from colabctl.doctor.check import Check
 from colabctl.doctor.journals import missing_events
 from colabctl.errors import UserError
@@ -15,7 +16,6 @@ from colabctl.sharedfs.faults import FREE_SPACE, describe, does_not_answer, faul
 from colabctl.sweeps import differing, journal_folders, plan_of
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.written import LATE
 
 _SKEWED = 30.0  # seconds
 _RESTORE = "restore it from the trash or the version history of the folder"

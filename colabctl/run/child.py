@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from colabctl.run import device, messages
-from colabctl.run.failure import Pruned, TaskError, describe
+from colabctl.run.failures.failure import Pruned, TaskError, describe
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 from colabctl.task import Task, plain_metrics, plain_step
 
 VARIABLES = (

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from colabctl.run.failure import Pruned, TaskError, headline, traceback_of
+from colabctl.run.failures.failure import Pruned, TaskError, headline, traceback_of
 from colabctl.run.function import run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message, Report, Suggestion

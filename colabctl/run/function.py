@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from colabctl.calling import COMMAND_LINE, UNNAMED, advice, call_of, returned_names, shown
-from colabctl.run.failure import ProgramError, Pruned, TaskError
+from colabctl.run.failures.failure import ProgramError, Pruned, TaskError
 from colabctl.task import Task, is_number, plain_metrics
 
 Run = Callable[[dict[str, Any], Task], dict[str, Any]]

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from colabctl.run import startup
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 from colabctl.run.function import Run, bind, call
 from colabctl.run.settings import Settings
 from colabctl.run.wandb.runs import following_wandb, wandb_outside_tasks

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from colabctl.notebook.outputs import apply_carriage_returns
-from colabctl.run.frames import without_our_frames
+from colabctl.run.failures.frames import without_our_frames
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
 

@@ -14,7 +14,7 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.run import startup
 from colabctl.run.exchange import Exchange, task_folder
-from colabctl.run.failure import ProgramError, Pruned, TaskError
+from colabctl.run.failures.failure import ProgramError, Pruned, TaskError
 from colabctl.run.function import Run
 from colabctl.run.termination import KILL_AFTER, GracefulStop, how_it_ended, oom_kills
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment

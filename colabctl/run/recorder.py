@@ -15,7 +15,7 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.run import messages
 from colabctl.run.exchange import Exchange
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 from colabctl.run.messages import Message
 from colabctl.task import Assignment, FileRecorder, Task
 

@@ -11,15 +11,15 @@ from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
-from colabctl.work.kept_outputs import KeptOutputs
 from colabctl.work.limits import Limits, Tally, why_stopped
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.outbox import Event, Outbox, outcome
+from colabctl.work.outputs.kept_outputs import KeptOutputs
 from colabctl.work.pacing import batch_size, between_reads, pacing_for
-from colabctl.work.pool import LoopPool, SlotPool
-from colabctl.work.recovery import saved
-from colabctl.work.retries import Retries
+from colabctl.work.records.outbox import Event, Outbox, outcome
+from colabctl.work.records.recovery import saved
+from colabctl.work.records.retries import Retries
+from colabctl.work.slots.pool import LoopPool, SlotPool
 from colabctl.work.waiting import Reasons, WaitingNotes
 
 _NEW = 20.0  # seconds after its start in which a worker may not know the others
@@ -120,7 +120,7 @@ class Claimer:
 
     def look(self) -> None:
         """Read new events, for a worker that must not claim."""
-        self._retries.call(lambda: self._refresh_after(self._refresh_interval()))
+        self.retries.call(lambda: self._refresh_after(self._refresh_interval()))
 
     def _step(self) -> None:
         self._refresh_after(self._refresh_interval())

@@ -25,12 +25,12 @@ from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.sweeps import differing, journal_folders
-from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices, Text
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.slot_settings import slot_settings
+from colabctl.work.slots.environment import slot_environs
+from colabctl.work.slots.settings import slot_settings
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 

@@ -21,9 +21,9 @@ from colabctl.run.redaction import check_present
 from colabctl.run.termination import KILL_AFTER, how_it_ended, oom_kills
 from colabctl.signals import raising
 from colabctl.task import Assignment
-from colabctl.work.environment import slot_environs
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.slot_settings import slot_settings
+from colabctl.work.slots.environment import slot_environs
+from colabctl.work.slots.settings import slot_settings
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from colabctl.run.messages import (
 from colabctl.run.output import last_lines
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claimer
-from colabctl.work.followed import FollowedTasks
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.pool import MakeSlots, SlotPool
+from colabctl.work.outputs.followed import FollowedTasks
+from colabctl.work.slots.pool import MakeSlots, SlotPool
 from colabctl.work.waiting import Reasons
 
 # If the first attempts of a worker all fail, the cause is this machine or the code, and more

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.run.failure import headline
+from colabctl.run.failures.failure import headline
 from colabctl.run.redaction import concealed, concealer
 from tests.processes import Project
 

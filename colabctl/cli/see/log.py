@@ -53,9 +53,9 @@ def log(
     as_json: Json = False,
 ) -> None:
     """Print what a task printed; the middle of a long output is left out."""
-    from colabctl.work import following
     from colabctl.work.attempts import attempts_at, chosen
     from colabctl.work.open_sweep import OpenSweep
+    from colabctl.work.outputs import following
     from colabctl.work.task_names import index_of
 
     if follow and as_json:
@@ -137,7 +137,7 @@ def _object(
 def _print_command(
     sweep: "OpenSweep", index: int, secrets: "Sequence[str]", *, as_json: bool
 ) -> None:
-    from colabctl.work.start_command import start_command
+    from colabctl.work.slots.start_command import start_command
 
     command = start_command(sweep, index, secrets)
     if as_json:

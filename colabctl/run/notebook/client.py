@@ -2,7 +2,7 @@
 
 import subprocess
 
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 
 try:
     import ipykernel  # noqa: F401 - started as a module; psutil comes with it

@@ -15,7 +15,7 @@ from IPython.core import interactiveshell
 from IPython.core.autocall import IPyAutocall
 from IPython.core.getipython import get_ipython
 
-from colabctl.run.frames import leave_out_ours
+from colabctl.run.failures.frames import leave_out_ours
 from colabctl.run.notebook.colab_shell import Written, extend, imitate_colab
 from colabctl.run.startup.patches import after_import
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from colabctl.run.failure import TaskError, headline
+from colabctl.run.failures.failure import TaskError, headline
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, signal_group
 from colabctl.run.workspace.workspace import Workspace, tidy_after

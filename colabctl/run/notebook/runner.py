@@ -24,7 +24,7 @@ from colabctl.notebook.obstacles import COLAB, assumes_colab
 from colabctl.notebook.reading import Kind, Notebook, read
 from colabctl.run import startup
 from colabctl.run.exchange import VARIABLES, Exchange, task_folder
-from colabctl.run.failure import Pruned, TaskError
+from colabctl.run.failures.failure import Pruned, TaskError
 from colabctl.run.notebook.kernel_lifecycle import KernelPool, RunResult
 from colabctl.run.redaction import concealed, concealer
 from colabctl.run.settings import Settings

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from numbers import Number
 from typing import Any, NoReturn
 
-from colabctl.run.failure import Pruned, TaskError
+from colabctl.run.failures.failure import Pruned, TaskError
 from colabctl.run.function import Run
 from colabctl.search.learn.optuna_bridge import frozen, quiet
 from colabctl.search.learn.trials import Trial

@@ -28,7 +28,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from colabctl.errors import UserError
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 from colabctl.search.learn.samplers import check_libraries
 
 _AHEAD = 7  # trials that a Gaussian process may sample before its own, each as slow as its own

@@ -383,7 +383,7 @@ class Slot:
 
     def _explained(self, ending: str) -> tuple[str, str]:
         """Return how the process ended with what its output says of it, and that output."""
-        from colabctl.run import failure  # noqa: PLC0415 - few processes die
+        from colabctl.run.failures import failure  # noqa: PLC0415 - few processes die
 
         output = output_of(Path(self._settings.log), cleaner(self._settings, self._environ))
         return failure.explained(ending, output), output

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from colabctl.run.failure import Pruned
+from colabctl.run.failures.failure import Pruned
 from colabctl.run.function import Run
 from colabctl.run.startup.patches import WANDB_PATCHES, after_import
 from colabctl.run.startup.wandb_patches import CALLS, OFFLINE, flat

@@ -11,8 +11,8 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.search.language.commands import code_places
+from colabctl.search.language.commands.hydra import in_hydra
 from colabctl.search.language.commands.shell_text import MACRO, quoted
-from colabctl.search.language.hydra import in_hydra
 from colabctl.yamlfile.problems import shown
 
 DEFAULT = ("${env}", "${interpreter}", "${program}", "${args}")

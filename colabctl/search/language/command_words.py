@@ -9,7 +9,6 @@ from pathlib import PurePath
 from typing import Any
 
 from colabctl.errors import UserError, nearest
-from colabctl.search.language import hydra
 from colabctl.search.language.command import (
     ENVIRONMENT,
     MACROS,
@@ -17,6 +16,7 @@ from colabctl.search.language.command import (
     argument,
     unfit,
 )
+from colabctl.search.language.commands import hydra
 from colabctl.search.language.commands.code_places import code_places
 from colabctl.search.language.commands.shell_text import MACRO
 from colabctl.search.language.fields import Fields

@@ -10,7 +10,7 @@ from typing import Any
 
 from colabctl import signals
 from colabctl.errors import CancelledError, UserError
-from colabctl.run.failure import headline, traceback_of
+from colabctl.run.failures.failure import headline, traceback_of
 from colabctl.run.messages import Done, Failed, Pruned, Report
 from colabctl.run.termination import KILL_AFTER
 from colabctl.task import Assignment, Task
@@ -19,7 +19,7 @@ from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.pool import LoopPool
+from colabctl.work.slots.pool import LoopPool
 
 
 class Run:

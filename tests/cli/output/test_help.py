@@ -99,7 +99,14 @@ def test_a_worker_of_functions_loads_only_what_it_needs(project: Project) -> Non
     project.declare("first", SWEEP)
     options = ["work", "--root", ".", "--jobs", "1", "--max-tasks", "2", "--member", "ana"]
     worker = loaded(project, MAIN.format('", "'.join(options)))
-    rarely = {"html", "hmac", "secrets", "colabctl.run.failure", "colabctl.search", "colabctl.api"}
+    rarely = {
+        "html",
+        "hmac",
+        "secrets",
+        "colabctl.run.failures.failure",
+        "colabctl.search",
+        "colabctl.api",
+    }
     assert "colabctl.work.worker" in worker
     assert worker & {"rich", "jsonschema", *rarely, *HEAVY} == set()
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
+from colabctl.declare.preview import draft
 from colabctl.errors import UserError
 from colabctl.notebook.parameters import check
 from colabctl.notebook.prepare.proposal import Proposal, propose
 from colabctl.notebook.reading import read
-from colabctl.preview import draft
 from tests.notebook.notebooks import content
 
 

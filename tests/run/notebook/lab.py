@@ -13,7 +13,7 @@ import pytest
 
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.notebook.reading import read
-from colabctl.run.failure import Pruned, TaskError
+from colabctl.run.failures.failure import Pruned, TaskError
 from colabctl.run.notebook import kernel_lifecycle
 from colabctl.run.notebook.runner import Runner
 from colabctl.task import Assignment, Task

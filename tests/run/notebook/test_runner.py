@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from colabctl.notebook.kernel_options import KernelOptions
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 from colabctl.run.notebook.runner import Runner, run_loop
 from colabctl.run.settings import Settings
 from tests.notebook.notebooks import content
@@ -59,7 +59,7 @@ def test_a_loop_runs_once_and_its_failure_is_reported(tmp_path: Path) -> None:
 def test_without_ipykernel_the_error_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['ipykernel'] = None\n"
-        "from colabctl.run.failure import TaskError\n"
+        "from colabctl.run.failures.failure import TaskError\n"
         "try: import colabctl.run.notebook.client\n"
         "except TaskError as wrong: print(wrong)"
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import optuna
 
-from colabctl.run.failure import Pruned
+from colabctl.run.failures.failure import Pruned
 from colabctl.run.optuna.objective import runner
 from colabctl.search.learn.trials import Report, State, Trial
 from colabctl.task import Assignment, Task

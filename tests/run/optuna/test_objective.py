@@ -12,7 +12,7 @@ import numpy as np
 import optuna
 import pytest
 
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 from colabctl.run.optuna.objective import runner, until_optimize
 from colabctl.task import Assignment, Task
 from tests.run.optuna.objectives import (

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from scipy.stats import qmc
 
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 from colabctl.search.learn.trials import Trial
 from tests.run.optuna.objectives import (
     Objective,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 from tests.run.optuna.objectives import (
     Objective,
     network,

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 import pytest
 
-from colabctl.run.failure import TaskError
+from colabctl.run.failures.failure import TaskError
 from colabctl.run.optuna.objective import runner
 from colabctl.search.learn.trials import Trial
 from colabctl.task import Assignment, Task

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from colabctl.errors import UserError
-from colabctl.search.language.hydra import NAME, in_hydra
+from colabctl.search.language.commands.hydra import NAME, in_hydra
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,8 +7,8 @@ from colabctl.ledger import task_name
 from colabctl.outputs import Output, OutputReader
 from colabctl.sweeps import run_folders
 from colabctl.work.attempts import Attempt, attempts_at, chosen, heading
-from colabctl.work.followed import ASK_EVERY, ask
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.outputs.followed import ASK_EVERY, ask
 
 _POLL = {"coherent": 0.2, "eventual": 2.0}  # seconds between two looks
 _LATE = {"coherent": 1.0, "eventual": 60.0}  # seconds that the rest of an output may arrive late

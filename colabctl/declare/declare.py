@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colabctl import differences, notify
+from colabctl import notify
 from colabctl.code.frozen import Code
+from colabctl.declare import differences
+from colabctl.declare.preview import Draft, Preview, places_in, preview
+from colabctl.declare.written import LATE, existing, restore, write
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, contents
-from colabctl.preview import Draft, Preview, places_in, preview
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.archive import write_record
 from colabctl.project.config import HEARTBEATS, Config
@@ -30,7 +32,6 @@ from colabctl.sweeps import (
     whole_of,
 )
 from colabctl.version import VERSION
-from colabctl.written import LATE, existing, restore, write
 from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen ")
+OURS = (f"{Path(__file__).parents[2]}{os.sep}", "<frozen ")
 """How the names of our files, and of those that run modules, begin."""
 
 # A frame of one of our files, in a traceback or in the traces of Python's fault handler.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from colabctl.run.failure import ProgramError, TaskError, describe, explained, headline
+from colabctl.run.failures.failure import ProgramError, TaskError, describe, explained, headline
 from tests.processes import Project
 
 GRID = """\

@@ -4,9 +4,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from colabctl.run.frames import leave_out_ours, without_our_frames
+from colabctl.run.failures.frames import leave_out_ours, without_our_frames
+from colabctl.run.failures.reasons import is_passed_on, last_line, one_line, reason, with_place
 from colabctl.run.output import output_of, shortened
-from colabctl.run.reasons import is_passed_on, last_line, one_line, reason, with_place
 
 
 class TaskError(Exception):

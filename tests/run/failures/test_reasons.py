@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from colabctl.run.reasons import last_line, reason
+from colabctl.run.failures.reasons import last_line, reason
 
 CASES = yaml.safe_load(Path(__file__).with_name("reasons.yaml").read_text(encoding="utf-8"))
 

@@ -1,0 +1,1 @@
+"""The outputs of a worker's tasks: what is kept, and what others follow."""

@@ -1,0 +1,1 @@
+"""Tests of workers that learn from results."""
