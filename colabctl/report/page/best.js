@@ -98,7 +98,7 @@ function bestFigure() {
 
 function sentence(rows, groups) {
   if (!rows.length) return "No chosen task has a value.";
-  if (mixed) {
+  if (unlike) {
     return F.sweeps.map((sweep, number) => {
       const own = ranked.find((row) => sweepOf(row) === number && chosen[row]);
       return own === undefined ? `${sweep.name} has no value` : `The best ${sweep.metric} of ${sweep.name} is ${value.text(own)}, reached by ${taskName(own)}`;

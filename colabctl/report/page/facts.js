@@ -97,7 +97,7 @@ function folderOf(row) {
 const ranked = Array.from({ length: ROWS }, (_, row) => row).filter(hasValue);
 ranked.sort((a, b) => cost(a) - cost(b) || a - b);
 const rank = new Float64Array(ROWS).fill(NaN);
-const mixed = new Set(F.sweeps.map((sweep) => JSON.stringify([sweep.metric, sweep.goal]))).size > 1;
-for (const own of mixed ? F.sweeps.map((_, sweep) => ranked.filter((row) => sweepOf(row) === sweep)) : [ranked]) {
+const unlike = new Set(F.sweeps.map((sweep) => JSON.stringify([sweep.metric, sweep.goal]))).size > 1;
+for (const own of unlike ? F.sweeps.map((_, sweep) => ranked.filter((row) => sweepOf(row) === sweep)) : [ranked]) {
   own.forEach((row, place) => (rank[row] = own.length > 1 ? place / (own.length - 1) : 0));
 }

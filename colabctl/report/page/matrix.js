@@ -53,7 +53,7 @@ function matrixFigure() {
           }));
       })));
     const best = shown.filter((cell) => cell.best !== null).sort((a, b) => goals[a.sweep] * a.best - goals[b.sweep] * b.best)[0];
-    return best && mixed ? "Best, mean ± standard deviation, and number of tasks of each sweep's own metric." : best ? `Best, mean ± standard deviation, and number of tasks. The best ${value.label} is ${short(best.best)}, in ${best.title}.${across ? ` The stronger the colour, the better for ${across === "sweep" ? "the sweep" : `one ${across}`}.` : ""}` : `${cells.length} cells; none has a value of ${value.label} yet.`;
+    return best && unlike ? "Best, mean ± standard deviation, and number of tasks of each sweep's own metric." : best ? `Best, mean ± standard deviation, and number of tasks. The best ${value.label} is ${short(best.best)}, in ${best.title}.${across ? ` The stronger the colour, the better for ${across === "sweep" ? "the sweep" : `one ${across}`}.` : ""}` : `${cells.length} cells; none has a value of ${value.label} yet.`;
   };
   return one;
 }
