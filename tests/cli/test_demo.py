@@ -37,6 +37,9 @@ def test_the_demo_runs_and_leaves_a_project_in_which_every_command_works(
     for command in commands:
         assert command[: len(COMMAND)] == COMMAND
         assert project.run(*command[len(COMMAND) :]).code == 0, command
+    page = root / "results/ana/demo-1.html"
+    assert f"a page of figures, for any browser: {page}\n" in shown.out
+    assert page.stat().st_size > 4e6
     with closing(sqlite3.connect(root / "results/ana/demo-1.sqlite")) as database:
         assert database.execute(
             "SELECT COUNT(*), MIN(accuracy) > 0.05 FROM results"

@@ -98,6 +98,12 @@ function bestFigure() {
 
 function sentence(rows, groups) {
   if (!rows.length) return "No chosen task has a value.";
+  if (unlike) {
+    return F.sweeps.map((sweep, number) => {
+      const own = ranked.find((row) => sweepOf(row) === number && chosen[row]);
+      return own === undefined ? `${sweep.name} has no value` : `The best ${sweep.metric} of ${sweep.name} is ${value.text(own)}, reached by ${taskName(own)}`;
+    }).join(". ") + ".";
+  }
   const first = rows.reduce((best, row) => (cost(row) < cost(best) ? row : best));
   const before = rows.filter((row) => finishedAt(row) <= finishedAt(first)).length;
   const runs = started.filter((row) => statusOf(row) === "running").length;

@@ -92,8 +92,12 @@ function folderOf(row) {
   return `${runs}/${parts.map(encodeURIComponent).join("/")}/`;
 }
 
-// The rows with a value, the best first, and the rank of each row from 0 (best) to 1 (worst).
+// The rows with a value, the best first, and the rank of each row from 0 (best) to 1 (worst); among
+// the rows of its sweep, where sweeps have different metrics.
 const ranked = Array.from({ length: ROWS }, (_, row) => row).filter(hasValue);
 ranked.sort((a, b) => cost(a) - cost(b) || a - b);
 const rank = new Float64Array(ROWS).fill(NaN);
-ranked.forEach((row, place) => (rank[row] = ranked.length > 1 ? place / (ranked.length - 1) : 0));
+const unlike = new Set(F.sweeps.map((sweep) => JSON.stringify([sweep.metric, sweep.goal]))).size > 1;
+for (const own of unlike ? F.sweeps.map((_, sweep) => ranked.filter((row) => sweepOf(row) === sweep)) : [ranked]) {
+  own.forEach((row, place) => (rank[row] = own.length > 1 ? place / (own.length - 1) : 0));
+}

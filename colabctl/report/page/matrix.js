@@ -45,7 +45,7 @@ function matrixFigure() {
         ...columnKeys.map((key) => el("th", { scope: "col" }, key === null ? value.label : pick(key, { [across]: key }))))),
       el("tbody", {}, ...rowKeys.map((key) => {
         const wanted = Object.fromEntries(key.split("\u0000").map((each, place) => [down[place], each]));
-        return el("tr", {}, el("th", { scope: "row" }, pick(Object.values(wanted).join(", "), wanted)),
+        return el("tr", {}, el("th", { scope: "row" }, pick(Object.values(wanted).filter(Boolean).join(", "), wanted)),
           ...columnKeys.map((column) => {
             const number = cells.findIndex((cell) => down.every((name) => valueIn(cell, name) === wanted[name]) && (column === null || valueIn(cell, across) === column));
             return el("td", {}, number < 0 ? el("span", { class: "none" }, "–")
@@ -53,7 +53,7 @@ function matrixFigure() {
           }));
       })));
     const best = shown.filter((cell) => cell.best !== null).sort((a, b) => goals[a.sweep] * a.best - goals[b.sweep] * b.best)[0];
-    return best ? `Best, mean ± standard deviation, and number of tasks. The best ${value.label} is ${short(best.best)}, in ${best.title}.${across ? ` The stronger the colour, the better for ${across === "sweep" ? "the sweep" : `one ${across}`}.` : ""}` : `${cells.length} cells; none has a value of ${value.label} yet.`;
+    return best && unlike ? "Best, mean ± standard deviation, and number of tasks of each sweep's own metric." : best ? `Best, mean ± standard deviation, and number of tasks. The best ${value.label} is ${short(best.best)}, in ${best.title}.${across ? ` The stronger the colour, the better for ${across === "sweep" ? "the sweep" : `one ${across}`}.` : ""}` : `${cells.length} cells; none has a value of ${value.label} yet.`;
   };
   return one;
 }
@@ -82,6 +82,7 @@ function codesFor(wanted) {
   const found = Object.create(null);
   for (const [name, text] of Object.entries(wanted)) {
     const column = columns.get(name);
+    if (text === "") continue;
     if (!column || column.kind !== "category") return null;
     found[name] = [column.names.indexOf(text)];
   }
@@ -91,11 +92,12 @@ function codesFor(wanted) {
 function chooseValues(wanted) {
   const codes = codesFor(wanted);
   if (codes) toggleCodes(codes);
-  else for (const [name, text] of Object.entries(wanted)) setFilter(name, { ...emptyFilter(), ranges: [[Number(text), Number(text)]] });
+  else for (const [name, text] of Object.entries(wanted)) if (text !== "") setFilter(name, { ...emptyFilter(), ranges: [[Number(text), Number(text)]] });
 }
 
 function isChosen(wanted) {
   return Object.entries(wanted).every(([name, text]) => {
+    if (text === "") return false;
     const filter = filters.get(name);
     const column = columns.get(name);
     return filter && column && column.kind === "category" && filter.codes.has(column.names.indexOf(text));

@@ -13,13 +13,6 @@ function el(tag, attributes = {}, ...children) {
   return made;
 }
 
-function svg(tag, attributes = {}, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, given] of Object.entries(attributes)) made.setAttribute(name, given);
-  made.append(...children);
-  return made;
-}
-
 // A number with four digits, as short as it gets.
 function short(number) {
   if (!Number.isFinite(number)) return String(number);
