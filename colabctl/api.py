@@ -3,10 +3,11 @@
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colabctl.declare import declare
 from colabctl.errors import UserError
@@ -21,13 +22,32 @@ from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
 from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import path_translator
-from colabctl.sweeps import check_in_use, differing, find_sweep, plan_if_readable
+from colabctl.sweeps import (
+    check_in_use,
+    differing,
+    find_sweep,
+    plan_if_readable,
+    run_folders,
+)
 from colabctl.task import Task
+from colabctl.views.notice import notice
 from colabctl.views.results import Result, Results
+from colabctl.views.results.content import View, content
+from colabctl.views.results.folders import folders
+from colabctl.views.results.frame import frame
+from colabctl.views.results.names import Names
+from colabctl.views.results.query import Query
 from colabctl.views.status import Status, status
 from colabctl.work.identity import new_identity
-from colabctl.work.loop.worker import InlineWorker
+from colabctl.work.loop.worker import InlineWorker, print_message
+from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FRAME = ("task", "status", "attempt", "member", "seconds", "error")
+"""The columns that every frame has."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +203,7 @@ class Sweep:
             )
         config, limits = self.project.config, orders(os.environ)
         identity = new_identity(sweep.plan, config, self.project.member, mark=limits.mark)
-        conceal = concealer(config.secrets, os.environ)
+        conceal = concealer(config.all_secrets, os.environ)
         translate = path_translator(os.environ)
         worker = InlineWorker(
             sweep,
@@ -191,6 +211,7 @@ class Sweep:
             conceal=lambda text: translate(conceal(text)),
             max_tasks=limits.most,
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
+            notices=Notices(sweep, config.notify, os.environ, notice, print_message),
         )
         return worker.tasks()
 
@@ -200,9 +221,35 @@ class Sweep:
         A result has params, metrics, status ("done", "pruned" or "failed"), member, seconds and
         more.
         """
+        return list(self._results()[1])
+
+    def frame(self, where: str | None = None, *, all: bool = False) -> "pd.DataFrame":  # noqa: A002
+        """Return the results of finished tasks as a pandas data frame, a row for each.
+
+        Args:
+            where: A condition on their values, such as "lr < 0.01 and model == 'svm'", as in
+                `colabctl results --where`.
+            all: Also the columns that every task has the same value in, and what the workers ran
+                on.
+
+        Raises:
+            UserError: The condition cannot be read or names what no task has, or pandas is not
+                installed.
+
+        """
+        sweep, results = self._results()
+        names = Names(sweep.plan, sweep.tasks, results)
+        view = View(Query(where), for_people=not all, always=_FRAME)
+        state = sweep.ledger.state
+        return frame(content(view, sweep.plan, state, results, names).table())
+
+    def _results(self) -> tuple[OpenSweep, Results]:
         sweep = self._open()
         sweep.ledger.refresh()
-        return list(Results(sweep.ledger.state, sweep.tasks))
+        homes = run_folders(sweep.layout, sweep.plan)
+        folder_of = folders(sweep.root, sweep.layout, homes)
+        state = sweep.ledger.state
+        return sweep, Results(sweep.plan, state, sweep.tasks, folder_of=folder_of)
 
     def status(self) -> Status:
         """Return the sweep's progress: the numbers of tasks, the workers, the best task."""
@@ -210,8 +257,55 @@ class Sweep:
         sweep.ledger.refresh()
         return status(sweep.plan, sweep.ledger, sweep.tasks)
 
+    def show(self) -> None:
+        """Draw the sweep's progress in this cell of a notebook: counts, best, cells, workers.
+
+        Raises:
+            UserError: This is not a notebook.
+
+        """
+        from colabctl.report.cell import drawn  # noqa: PLC0415 - workers start sooner
+
+        _draw(drawn(self.status()), "sweep.show()", "print(sweep.status())")
+
+    def report(self, file: "str | os.PathLike[str] | None" = None) -> None:
+        """Draw the page of `colabctl report` in this cell, or write it to a file.
+
+        Args:
+            file: The file; one that is not a report of this sweep is not replaced.
+
+        Raises:
+            UserError: plotly is not installed; the file is something else or cannot be written; or
+                there is no file and this is not a notebook.
+
+        """
+        from colabctl.report.cell import framed  # noqa: PLC0415 - as above
+        from colabctl.report.facts import facts  # noqa: PLC0415
+        from colabctl.report.page import check_plotly, page  # noqa: PLC0415
+        from colabctl.report.write import write_page  # noqa: PLC0415
+
+        sweep = self._open()
+        if file is not None:
+            write_page([sweep], Path(file))
+            return
+        check_plotly()
+        sweep.ledger.refresh()
+        html = framed(page(facts([sweep], None)))
+        _draw(html, "sweep.report()", 'sweep.report("report.html")')
+
     def _open(self) -> OpenSweep:
         return OpenSweep.at(self.project.root, self.layout)
+
+
+def _draw(html: str, what: str, instead: str) -> None:
+    """Show HTML in the cell that runs; raise UserError if none does."""
+    interactive = sys.modules.get("IPython")  # a notebook has imported it
+    if interactive is None or interactive.get_ipython() is None:
+        raise UserError(f"{what} draws in a cell of a notebook; elsewhere use {instead}")
+    from IPython.display import HTML, display  # noqa: PLC0415 - notebooks only
+
+    with warnings.catch_warnings(action="ignore"):  # it advises its own IFrame, for an address
+        display(HTML(html))  # type: ignore[no-untyped-call]
 
 
 def _with_note(layout: SweepLayout) -> SweepLayout:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colabctl import differences
+from colabctl import differences, notify
 from colabctl.code.frozen import Code
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, contents
@@ -30,7 +30,7 @@ from colabctl.sweeps import (
     whole_of,
 )
 from colabctl.version import VERSION
-from colabctl.written import existing, write
+from colabctl.written import LATE, existing, restore, write
 from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
@@ -89,7 +89,7 @@ def declare(
     ]
     sweep = sweeps[0] if sweeps else plain
     check_links(layout.root, sweep)
-    plan = _plan(draft, program, layout, config, name=plain.name, member=member, now=now)
+    plan = planned(draft, program, layout, config, name=plain.name, member=member, now=now)
     written = None
     if existing(sweep) is None:
         written = write(sweep, plan, draft.content, draft.tasks(), code)
@@ -182,7 +182,7 @@ def approval_of(plan: Plan, code: Code, declaration: bytes, config: Config, now:
     )
 
 
-def _plan(
+def planned(
     draft: Draft,
     program: Preview,
     layout: Layout,
@@ -192,6 +192,7 @@ def _plan(
     member: str,
     now: float,
 ) -> Plan:
+    """Return the plan of a draft whose code is frozen; `now` is in seconds since 1970."""
     declaration, expansion = draft.declaration, draft.expansion
     kind, result = program.kind, program.frozen
     guard = guard_for(layout.root, config.consistency)
@@ -231,6 +232,7 @@ def _plan(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
+        notify=notify.encode(declaration.notify),
         parameters=expansion.parameters,
         process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
@@ -277,8 +279,9 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"{new.sweep}, which {shown(new.title)} would get too; choose another name "
             f"(--name {new.sweep}-2)"
         )
+    whole = whole_of(sweep, old) if sweep.twins else sweep
     outcome = differences.find(
-        whole_of(sweep, old) if sweep.twins else sweep,
+        whole,
         old,
         new=new,
         content=draft.content,
@@ -295,4 +298,14 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"{lines}"
         )
     notes = (*draft.notes, *outcome.notes)
-    return Declared(sweep, old, program, notes, new=False, damage=outcome.damage)
+    if missing := outcome.missing:
+        is_late = old.consistency == "eventual" and new.declared_at - old.declared_at < LATE
+        if is_late:
+            what = f"not here yet: {differences.listed(missing)}; others may still be writing"
+        else:
+            restore(whole, missing, plan=old, content=draft.content, tasks=draft.tasks,
+                    code=program.code)  # fmt: skip
+            what = f"restored what was missing: {differences.listed(missing)}"
+        notes = (*notes, what)
+    damage = tuple(differences.damage(whole, old, draft.tasks))
+    return Declared(sweep, old, program, notes, new=False, damage=damage)

@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import yaml
@@ -30,12 +30,12 @@ class Differences:
 
     Attributes:
         lines: what differs; empty if it is the same sweep.
-        damage: a sentence for each task file that is not what its plan and the member declared.
+        missing: the files that are not there, relative to the sweep, if nothing differs.
         notes: for the member.
     """
 
     lines: tuple[str, ...] = ()
-    damage: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -51,15 +51,14 @@ def find(
 ) -> Differences:
     """Compare a sweep with plan `old` with what its member declares: all the other arguments.
 
-    `content` is the member's sweep.yaml, and `new` a plan without digests of task files. On an
-    eventual folder, a missing file may be on its way, so it is only noted.
+    `content` is the member's sweep.yaml, and `new` a plan without digests of task files.
     """
-    late: list[str] = []
-    lines = _declarations(sweep, old, content, declaration, late)
+    missing: list[str] = []
+    lines = _declarations(sweep, old, content, declaration, missing)
     taken = {key: getattr(old, key) for key in (*_OF_MACHINE, *_COMPARED_APART)}
     own = replace(new, **taken)
     lines += _keys(old, own, brief=bool(lines))
-    lines += _files(sweep, old, code, late)
+    lines += _files(sweep, old, code, missing)
     if lines:
         return Differences(tuple(lines))
     digests = tuple(
@@ -71,27 +70,28 @@ def find(
             for number, pair in enumerate(zip(digests, old.task_digests, strict=True))
             if pair[0] != pair[1]
         ]
-        return Differences((f"plan.json: the digests of {_listed(files)} differ",))
-    notes = [f"not here yet: {_listed(late)}; others may still be writing"] if late else []
-    notes += [
+        return Differences((f"plan.json: the digests of {listed(files)} differ",))
+    task_files = map(sweep.task_file, range(old.files))
+    missing += [f"tasks/{file.name}" for file in task_files if not file.exists()]
+    notes = [
         f"plan.json: {name} is {shown(getattr(old, name))}, and a sweep that you declare now would "
         f"have {shown(getattr(new, name))}"
         for name in _OF_MACHINE
         if getattr(old, name) != getattr(new, name)
     ]
-    return Differences((), tuple(_damage(sweep, own, tasks)), tuple(notes))
+    return Differences((), tuple(missing), tuple(notes))
 
 
 def _declarations(
-    sweep: SweepLayout, old: Plan, content: bytes, declaration: Declaration, late: list[str]
+    sweep: SweepLayout, old: Plan, content: bytes, declaration: Declaration, missing: list[str]
 ) -> list[str]:
     """Compare the declarations by what they say, as line ends and comments do not matter."""
     file, same = sweep.declaration, _sha256(content) == old.declaration_digest
     try:
         before = read_file(file, _LARGEST)
     except FileNotFoundError:
-        if same and old.consistency == "eventual":
-            late.append(file.name)
+        if same:
+            missing.append(file.name)
             return []
         return [f"{file.name} is missing"]
     if _sha256(before) != old.declaration_digest:
@@ -130,7 +130,7 @@ def _keys(old: Plan, new: Plan, *, brief: bool) -> list[str]:
         names = [name for name in names if name not in ("total", "cells")]
     names = [name for name in names if name != "code_digest"]  # the files say more
     if brief:
-        return lines + ([f"plan.json: {_listed(names)}"] if names else [])
+        return lines + ([f"plan.json: {listed(names)}"] if names else [])
     before, now = ({**asdict(plan), **plan.covered} for plan in (old, new))
     return lines + [
         f"plan.json: {name} is {shown(before[name])}, and yours is {shown(now[name])}"
@@ -138,21 +138,21 @@ def _keys(old: Plan, new: Plan, *, brief: bool) -> list[str]:
     ]
 
 
-def _files(sweep: SweepLayout, old: Plan, code: Code, late: list[str]) -> list[str]:
+def _files(sweep: SweepLayout, old: Plan, code: Code, missing: list[str]) -> list[str]:
     """Compare the frozen files with those that would be frozen now."""
     names = {*code.files, *(old.code_files or ())}
     files = frozen.files_in(sweep.code, tuple(names))
-    missing = [name for name in sorted(code.files) if name not in files]
+    lacking = [name for name in sorted(code.files) if name not in files]
     more = [name for name in sorted(files) if name not in code.files]
     changed = [name for name in sorted(files) if code.files.get(name, b"") != files[name]]
-    if missing and old.consistency == "eventual" and old.code_digest == code.digest:
-        late += [f"code/{name}" for name in missing]
-        missing = []
+    if old.code_digest == code.digest:
+        missing += [f"code/{name}" for name in lacking]
+        lacking = []
     lines = [
-        f"code: {_listed(names)} {what}"
+        f"code: {listed(names)} {what}"
         for names, what in (
             ([name for name in changed if name not in more], "changed"),
-            (missing, "missing in the sweep"),
+            (lacking, "missing in the sweep"),
             (more, "only in the sweep"),
         )
         if names
@@ -162,7 +162,7 @@ def _files(sweep: SweepLayout, old: Plan, code: Code, late: list[str]) -> list[s
     return lines
 
 
-def _damage(
+def damage(
     sweep: SweepLayout, plan: Plan, tasks: Callable[[range], Iterator[TaskLine]]
 ) -> list[str]:
     """Return a sentence for each task file that is not as declared, if all have arrived."""
@@ -171,7 +171,8 @@ def _damage(
     return [] if late else files.all_damage()
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return the names in a line, at most ten of them."""
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return f"{', '.join(names[:_MOST])}{more}"
 

@@ -44,3 +44,15 @@ def format_duration(seconds: float) -> str:
     if rounded < 86400:
         return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
     return f"{rounded // 86400} d {rounded % 86400 // 3600:02d} h"
+
+
+def short_duration(seconds: float) -> str:
+    """Return a duration in few characters, such as "12 s", "24 min", "2 h 05" or "3 d"."""
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min"
+    if rounded < 86400:
+        return f"{rounded // 3600} h {rounded % 3600 // 60:02d}"
+    return f"{rounded // 86400:,} d"

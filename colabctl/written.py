@@ -1,8 +1,9 @@
-"""Writes the files of a sweep that is declared: sweep.yaml first, and its plan last."""
+"""Writes the files of a sweep that is declared: sweep.yaml first, its plan last; restores some."""
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from colabctl.code import frozen
@@ -11,7 +12,11 @@ from colabctl.errors import UserError
 from colabctl.ledger import Plan, TaskLine, read_plan, write_tasks
 from colabctl.project.layout import SweepLayout
 from colabctl.sharedfs.files import holds_part, write_new, write_whole
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.rights import make_folder
+
+LATE = 3600.0
+"""Seconds after which what is missing on an eventual folder counts as gone, not as late."""
 
 _CHECKS, _BETWEEN_CHECKS = 50, 0.02  # of a plan that is being written; seconds
 
@@ -62,6 +67,34 @@ def _write_declaration(sweep: SweepLayout, content: bytes, plan: Plan) -> None:
                 f"name (--name {shlex.quote(f'{sweep.name}-2')}), and leave that folder"
             ) from None
         write_whole(sweep.declaration, content)
+
+
+def restore(
+    sweep: SweepLayout,
+    names: Sequence[str],
+    *,
+    plan: Plan,
+    content: bytes,
+    tasks: Callable[[range], Iterator[TaskLine]],
+    code: Code,
+) -> None:
+    """Write files of a sweep that are missing, and leave alone those that are not.
+
+    `names` are as in `differences.Differences`; `content` is that of sweep.yaml. They must be what
+    the digests in the plan say. Raises UserError for a link in the folder that leads out of it.
+    """
+    for name in names:
+        path = sweep.root / name
+        if path == sweep.declaration:
+            data = content
+        elif path.is_relative_to(sweep.code):
+            data = code.files[path.relative_to(sweep.code).as_posix()]
+        else:
+            data = b"".join(task.encode() for task in tasks(plan.tasks_in(int(path.stem))))
+        check_inside(path.parent, sweep.root)
+        make_folder(path.parent, parents=True)
+        with suppress(FileExistsError):  # it has just arrived
+            write_new(path, data)
 
 
 def existing(sweep: SweepLayout) -> Plan | None:

@@ -145,7 +145,10 @@ class Project:
     def results(self, sweep: str) -> list[dict[str, Any]]:
         """Return the rows of a sweep's results, as scripts get them."""
         declared = self._open(sweep)
-        return [as_json(asdict(row)) for row in Results(declared.ledger.state, declared.tasks)]
+        return [
+            as_json(asdict(row))
+            for row in Results(declared.plan, declared.ledger.state, declared.tasks)
+        ]
 
     def status(self, sweep: str) -> dict[str, Any]:
         """Return the status of a sweep, as scripts get it."""

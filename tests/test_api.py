@@ -175,3 +175,20 @@ def test_a_sweep_from_python_may_be_larger_than_a_file_that_people_write(
     assert [cell.tasks for cell in sweep.declared.cells()] == [40]
     with pytest.raises(UserError, match="already declared with different content"):
         churn.sweep("large", {"text": texts[1:]})
+
+
+def test_a_frame_has_a_row_for_each_result_and_the_columns_that_vary(churn: OpenProject) -> None:
+    pytest.importorskip("pandas")
+    sweep = churn.sweep("frame", {"x": [1, 2, 3], "seed": 7}, metric={"name": "y"})
+    for task in sweep.tasks():
+        with task:
+            task.done(y=task.params["x"] / 2, epochs=10)
+    fixed = ["task", "status", "attempt", "member", "seconds", "error"]
+    assert list(sweep.frame().columns) == [*fixed, "x", "y"]
+    assert sweep.frame()["y"].tolist() == [0.5, 1.0, 1.5]
+    assert sweep.frame(where="x >= 2 and y < 1.5")["x"].tolist() == [2]
+    everything = sweep.frame(all=True)
+    assert {"seed", "epochs", "python", "folder", "finished_at"} <= {*everything.columns}
+    assert everything["seed"].dtype == "int64"
+    with pytest.raises(UserError, match="did you mean x"):
+        sweep.frame(where="X > 1")

@@ -5,8 +5,11 @@ import io
 import os
 import sys
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+import typer
 
 from colabctl import interrupts
 from colabctl.cli.app import app
@@ -29,14 +32,28 @@ def main() -> None:
     A reader that stops early, such as `head`, changes neither what the command does nor its exit
     code: `verify` still says whether the data has changed.
     """
-    gc.set_threshold(_MANY_OBJECTS)
     quits = interrupts.raise_again()
+    try:
+        _run()
+    except SystemExit as end:
+        if quits and isinstance(end.code, int | None):
+            interrupts.quit_again()
+            sys.stderr.flush()
+            os._exit(end.code or 0)  # to free its memory, Python takes a tenth of a short command
+        raise
+    finally:
+        if quits:
+            interrupts.quit_again()
+
+
+def _run() -> None:
+    gc.set_threshold(_MANY_OBJECTS)
     sys.stdout, sys.stderr = _ignoring_closed_pipes(sys.stdout), _ignoring_closed_pipes(sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):  # escape what the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
-            app(prog_name="colabctl")  # however it was started
+            _with_only(sys.argv[1:2])(prog_name="colabctl")  # however it was started
         finally:
             _flush_output()
     except UserError as error:
@@ -50,9 +67,20 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(interrupts.CODE)
-    finally:
-        if quits:
-            interrupts.quit_again()
+
+
+def _with_only(names: list[str]) -> typer.Typer:
+    """Return the app with only the named command, if it has one: typer prepares each command."""
+    named = [
+        command
+        for command in app.registered_commands
+        if command.callback is not None and [command.name or command.callback.__name__] == names
+    ]
+    if not named:  # a group, an option, a mistake, or the shell asks for completions
+        return app
+    smaller = copy(app)
+    smaller.registered_commands, smaller.registered_groups = named, []
+    return smaller
 
 
 def _flush_output() -> None:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, work
+from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, try_task, work
 from colabctl.cli.plain_values import Commands
-from colabctl.cli.see import results, status
+from colabctl.cli.see import compare, failures, log, report, results, status
 from colabctl.cli.steer import archive, orders, tasks
 from colabctl.version import VERSION
 
@@ -73,8 +73,13 @@ app.add_typer(notebooks, name="notebook", rich_help_panel="Sweeps")
 app.command(rich_help_panel="Sweeps")(notebook.workers)
 app.command(rich_help_panel="Sweeps")(trust.trust)
 app.command(rich_help_panel="Work")(work.work)
+app.command("try", rich_help_panel="Work")(try_task.try_task)
 app.command(rich_help_panel="See")(status.status)
+app.command(rich_help_panel="See")(failures.failures)
+app.command(rich_help_panel="See")(log.log)
 app.command(rich_help_panel="See")(results.results)
+app.command(rich_help_panel="See")(report.report)
+app.command(rich_help_panel="See")(compare.compare)
 app.command(rich_help_panel="See")(guide.guide)
 app.command(rich_help_panel="See")(doctor.doctor)
 app.command(rich_help_panel="Steer")(orders.pause)

@@ -1,17 +1,27 @@
-"""The command that exports a declared sweep to W&B, Optuna or a spreadsheet."""
+"""The command that exports a declared sweep to other tools or a spreadsheet."""
 
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.options import Force, Json, Root, Sweep, open_project, print_json, tell
-from colabctl.cli.terminal import counted, for_screen, one_line, plain
+from colabctl.cli.options import (
+    Force,
+    Json,
+    Root,
+    Sweep,
+    open_project,
+    output_option,
+    print_json,
+    tell,
+)
+from colabctl.cli.terminal import command_line, counted, for_screen, one_line, plain
 from colabctl.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -24,26 +34,24 @@ def export(
         str,
         typer.Option(
             "--to",
-            metavar="wandb|optuna|csv",
-            help="Format: W&B sweep files, an Optuna database of the finished tasks, or a table of "
-            "all tasks.",
+            metavar="TOOL",
+            help="wandb: sweep files; optuna, mlflow: a database of the finished tasks; "
+            "tensorboard, trackio: a folder of them; csv: a table of all tasks.",
         ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            help="Where to write: a folder for wandb, a file for the others.",
-            show_default="SWEEP-wandb, SWEEP.optuna.db; csv is printed",
+        output_option(
+            "PATH",
+            "Where to write: a folder for wandb, tensorboard and trackio, else a file.",
+            "SWEEP-wandb, SWEEP.optuna.db and so on; csv is printed",
         ),
     ] = None,
     force: Force = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Export a declared sweep to W&B, Optuna or a spreadsheet; print the names of the files."""
+    """Export a declared sweep to another tool or a spreadsheet; print the names of the files."""
     from colabctl.work.open_sweep import OpenSweep
 
     if to not in _EXPORTS:
@@ -115,7 +123,7 @@ def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
     file = output or Path(f"{plan.sweep}.optuna.db")
     check_inside(file, sweep.root)
     exported = studies(plan, sweep.declared.cells(), sweep.ledger.state, sweep.tasks)
-    finished = sweep.ledger.state.outcomes
+    finished = sum(1 for _ in sweep.ledger.state.columns.finished())
     counts = write_studies(exported, file, plan, replace=force, progress=_progress(finished))
     return _Export(
         {
@@ -124,6 +132,66 @@ def _optuna(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
         },
         f"{counted(finished, 'trial')} in {counted(len(counts), 'study', 'studies')}; "
         f"view them: optuna-dashboard {shlex.quote(f'sqlite:///{file}')}",
+    )
+
+
+def _tensorboard(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
+    with _needs("tensorboard", "TensorBoard"):
+        from colabctl.export.tensorboard_folder import write_runs
+    folder = output or Path(f"{sweep.plan.sweep}-tensorboard")
+    return _write_runs(
+        sweep, folder, force, write_runs, f"tensorboard --logdir {shlex.quote(str(folder))}"
+    )
+
+
+def _mlflow(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
+    with _needs("mlflow", "MLflow"):
+        from colabctl.export.mlflow_database import write_runs
+    file = output or Path(f"{sweep.plan.sweep}.mlflow.db")
+    view = f"mlflow ui --backend-store-uri {shlex.quote(f'sqlite:///{file}')}"
+    return _write_runs(sweep, file, force, write_runs, view)
+
+
+def _trackio(sweep: "OpenSweep", output: Path | None, force: bool) -> _Export:
+    with _needs("trackio", "Trackio"):
+        from colabctl.export.trackio_folder import write_runs
+    folder = output or Path(f"{sweep.plan.sweep}-trackio")
+    view = f"TRACKIO_DIR={shlex.quote(str(folder))} trackio show"
+    return _write_runs(sweep, folder, force, write_runs, view)
+
+
+@contextmanager
+def _needs(package: str, name: str) -> "Iterator[None]":
+    """Raise UserError, with the fix, if a module that is imported in the block is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise UserError(
+            f"--to {package} needs {name} ({error}); run: pip install {package}"
+        ) from None
+
+
+def _write_runs(
+    sweep: "OpenSweep", output: Path, force: bool, write_runs: Callable[..., int], view: str
+) -> _Export:
+    """Write the finished tasks with `write_runs`; `view` is the command that shows them."""
+    from colabctl.export.runs import runs
+    from colabctl.sharedfs.links import check_inside
+
+    plan = sweep.plan
+    _refresh(sweep)
+    check_inside(output, sweep.root)
+    state = sweep.ledger.state
+    if not state.finished:
+        raise UserError(
+            f"no task of {plan.sweep} has finished yet, so there is nothing to export; see: "
+            f"{command_line('status', plan.sweep)}"
+        )
+    exported = runs(plan, state, sweep.tasks)
+    count = write_runs(exported, output, plan, replace=force, progress=_progress(state.finished))
+    return _Export(
+        {"files": [{"file": str(output)}], "runs": count},
+        f"{counted(count, 'run')}; view them: {view}",
     )
 
 
@@ -154,6 +222,9 @@ def _lines(sweep: "OpenSweep") -> Iterator[str]:
 _EXPORTS: dict[str, Callable[["OpenSweep", Path | None, bool], _Export]] = {
     "wandb": _wandb,
     "optuna": _optuna,
+    "mlflow": _mlflow,
+    "tensorboard": _tensorboard,
+    "trackio": _trackio,
     "csv": _csv,
 }
 
@@ -165,7 +236,7 @@ def _refresh(sweep: "OpenSweep") -> None:
 
 
 def _progress(total: int) -> Callable[[int], None]:
-    """Return a callback that reports the trials written, after one second and then every five."""
+    """Return a callback that reports the tasks written, after one second and then every five."""
     due: float | None = None
 
     def progress(written: int) -> None:
@@ -175,6 +246,6 @@ def _progress(total: int) -> Callable[[int], None]:
             due = now + 1
         elif now >= due and written < total:
             due = now + 5
-            tell(f"{written:,} of {total:,} trials written")
+            tell(f"{written:,} of {total:,} tasks written")
 
     return progress

@@ -26,6 +26,7 @@ ORDER = (
     "code",
     "search",
     "results",
+    "report",
     "commands",
     "python",
     "raw-data",

@@ -33,9 +33,30 @@ Member = Annotated[
         show_default="COLABCTL_MEMBER, else `colabctl me`",
     ),
 ]
-Force = Annotated[
-    bool, typer.Option("--force", help="Replace a file even if colabctl did not write it.")
-]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file, whatever it holds.")]
+
+
+def output_option(metavar: str, text: str, default: str) -> Any:
+    """Return the option `--output`: what it names, its help, and what happens without it."""
+    return typer.Option("--output", "-o", metavar=metavar, help=text, show_default=default)
+
+
+def names_in(text: str | None, option: str) -> list[str]:
+    """Return the names in an option such as `--by model,dataset`; backticks keep a comma.
+
+    Raises UserError for a text without names.
+    """
+    import re
+
+    from colabctl.errors import UserError
+
+    parts = re.findall(r"(?:`[^`]*`|[^,`])+", text or "")
+    names = [name for part in parts if (name := part.strip().strip("`"))]
+    if text is not None and not names:
+        raise UserError(f"{option} has no names; give some, such as {option} model,dataset")
+    return names
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 

@@ -124,20 +124,21 @@ class Block:
     def progress(self, sweep: "OpenSweep", worker: "Worker | None") -> None:
         """Look at the sweep and the worker if that is due; the block is drawn in its own time."""
         began = time.monotonic()
-        if began < self._next and worker is not None:
+        if worker is None and sweep.plan.kind == "loop":
+            self.clear()  # the output of its notebook goes to the terminal
+        if worker is not None and began < self._next:
             return
         summarizer = self._summaries.of(sweep)
         running = worker.slots() if worker else ()
+        for task, _ in filter(None, running):
+            summarizer.see(task.index, task.params)
+        self._seen = summarizer.summary(worker.name if worker else "")
         self._slots = [
-            slot
-            and Slot(
-                slot[0].task, began - slot[1], summarizer.params(slot[0].index, slot[0].params)
-            )
+            slot and Slot(slot[0].task, began - slot[1], summarizer.params(slot[0].params))
             for slot in running
         ]
         silent = worker.silent_for() if worker else 0.0
         self._silent_since = began - silent if silent else None
-        self._seen = summarizer.summary(worker.name if worker else "")
         took = time.monotonic() - began
         self._next = began + max(_UPDATE, took / _BUSY)
         if self._live is None and worker is not None:

@@ -105,7 +105,7 @@ def sweep(
     from colabctl.sharedfs.names import safe_name
     from colabctl.sweeps import differing
 
-    sweep_draft = read_draft(_read(file), str(file), trials=trials, run_cap=run_cap)
+    sweep_draft = read_draft(read_file(file), str(file), trials=trials, run_cap=run_cap)
     title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
     name = name or safe_name(title)
     if dry_run:
@@ -231,7 +231,8 @@ def _previewed(
     )
 
 
-def _read(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
+    """Return the content of a sweep file; raise UserError for anything else."""
     from colabctl.project.root import check_in_project
 
     check_in_project(file)

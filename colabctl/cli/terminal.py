@@ -1,6 +1,8 @@
 """Prepares text for the terminal, and cleans text that other people wrote."""
 
+import os
 import shlex
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,29 @@ def one_line(text: str) -> str:
 def for_screen(data: str) -> str:
     """Return data cleaned by `plain` for a terminal, and unchanged for a pipe or a file."""
     return plain(data) if sys.stdout.isatty() else data
+
+
+def line_width() -> int | None:
+    """Return the columns of the terminal that stdout is, None for a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def can_redraw() -> bool:
+    """Whether stdout is a terminal on which lines can be replaced.
+
+    What a notebook starts with `!` has a terminal too, but a cell shows what is written as it is.
+    """
+    can_move = os.name == "nt" or os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
+    return sys.stdout.isatty() and can_move and "JPY_PARENT_PID" not in os.environ
+
+
+def can_show(text: str) -> bool:
+    """Whether the encoding of stdout has these characters."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 def cut(text: str) -> str:

@@ -42,7 +42,11 @@ def work(
     max_tasks: Annotated[
         int | None,
         typer.Option(
-            "--max-tasks", min=1, metavar="N", help="Exit after N tasks.", show_default="no limit"
+            "--max-tasks",
+            min=1,
+            metavar="N",
+            help="Exit after N tasks; one that is tried again here counts once.",
+            show_default="no limit",
         ),
     ] = None,
     max_time: Annotated[
@@ -85,12 +89,17 @@ def work(
     ] = False,
     root: Root = None,
 ) -> None:
-    """Run tasks until none are left; Ctrl-C releases claimed tasks."""
+    """Run tasks until none are left; Ctrl-C releases claimed tasks.
+
+    Exits with 1 if a task that it ran has failed for good, or if the sweep is finished and any of
+    its tasks has failed.
+    """
     from colabctl.cli.progress import shown
     from colabctl.ledger import check_approved
     from colabctl.project.approvals import approvals_for
     from colabctl.sharedfs.faults import patiently
     from colabctl.signals import Interruption
+    from colabctl.views.notice import notice
     from colabctl.work.limits import Limits
     from colabctl.work.session import Session
 
@@ -127,8 +136,16 @@ def work(
                 before=lambda sweep: approvals.latest_plan(config.name, sweep),
             ),
             interrupted=interrupted,
+            notice=notice,
         )
-        worked = session.work(layouts, open_only=not sweeps)
+        try:
+            worked = session.work(layouts, open_only=not sweeps)
+        except KeyboardInterrupt:
+            if interrupted.is_set():  # a second Ctrl-C
+                progress.tell(
+                    "left at once; claimed tasks become free when this worker's lease ends"
+                )
+            raise
     _end(worked, interrupted)
 
 
@@ -143,7 +160,11 @@ def _end(worked: "list[Worked]", interrupted: "Interruption") -> None:
         tell(_said(worked[0]))
     else:
         tell("ran 0 tasks: 0 done, 0 failed; no sweep has tasks to run")
-    problems = [_problem(each) for each in worked if each.tally.ending in _PROBLEMS]
+    problems = [
+        f"{each.sweep}: {_problem(each)}" if len(worked) > 1 else _problem(each)
+        for each in worked
+        if each.tally.ending in _PROBLEMS
+    ]
     if problems:
         raise UserError("\n".join(problems))
     if worked and worked[-1].tally.ending == "interrupted":

@@ -28,9 +28,13 @@ from colabctl.project.create import create
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.notebooks.wheel import place_wheel
 from colabctl.project.root import is_project
+from colabctl.report.page import has_plotly
+from colabctl.report.write import write_page
 from colabctl.sharedfs.links import check_inside
-from colabctl.views import formats
 from colabctl.views.results import Result, Results
+from colabctl.views.results.content import View, content
+from colabctl.views.results.names import Names
+from colabctl.views.results.write import write
 from colabctl.work.open_sweep import OpenSweep
 
 MEMBERS = ("ana", "ben")
@@ -82,10 +86,14 @@ def run(root: Path, trials: int) -> None:
         _watch(layout, declared.layout, workers, console)
     open_sweep = OpenSweep.at(root, declared.layout)
     open_sweep.ledger.refresh()
-    rows = list(Results(open_sweep.ledger.state, open_sweep.tasks))
+    state, tasks = open_sweep.ledger.state, open_sweep.tasks
+    rows = Results(plan, state, tasks)
     database = layout.member_results(MEMBERS[0]) / f"{plan.sweep}.sqlite"
-    formats.write(rows, database, "sqlite")
-    _conclude(rows, root, database, plan.sweep)
+    write(content(View(), plan, state, rows, Names(plan, tasks, rows)), database, "sqlite")
+    page = database.with_suffix(".html")
+    if has_page := has_plotly():
+        write_page([open_sweep], page)
+    _conclude(list(rows), root, database, plan.sweep, page if has_page else None)
 
 
 def _check_sklearn() -> None:
@@ -169,7 +177,9 @@ def _watch(
         progress.update(bar, completed=state.finished)
 
 
-def _conclude(rows: list[Result], root: Path, database: Path, sweep: str) -> None:
+def _conclude(
+    rows: list[Result], root: Path, database: Path, sweep: str, page: Path | None
+) -> None:
     scores: dict[tuple[str, str], list[float]] = defaultdict(list)
     for row in rows:
         if row.status == "done":
@@ -189,7 +199,12 @@ def _conclude(rows: list[Result], root: Path, database: Path, sweep: str) -> Non
     inside = root.is_relative_to(Path.cwd())
     folder = shlex.quote(str(root.relative_to(Path.cwd()) if inside else root))
     colabctl = _as_called()
-    print(f"\nall results: {database}\n\ntry next:")
+    print(f"\nall results: {database}")
+    if page is not None:
+        print(f"a page of figures, for any browser: {page}")
+    else:
+        print(f"for a page of figures: pip install plotly, then {colabctl} report {sweep}")
+    print("\ntry next:")
     print(f"  {colabctl} results {sweep} --best 5 --root {folder}")
     print(f"  {colabctl} status {sweep} --root {folder}")
     print(f"  {colabctl} verify --root {folder}")

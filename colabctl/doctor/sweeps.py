@@ -11,14 +11,13 @@ from colabctl.ledger import Ledger, Plan
 from colabctl.notebook.installed import lacks
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.droppings import is_dropping
-from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of
+from colabctl.sharedfs.faults import FREE_SPACE, describe, does_not_answer, fault_of
 from colabctl.sweeps import differing, journal_folders, plan_of
 from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.written import LATE
 
 _SKEWED = 30.0  # seconds
-LATE = 3600.0
-"""Seconds after which what is missing on an eventual folder counts as gone, not as late."""
 _RESTORE = "restore it from the trash or the version history of the folder"
 _WAIT = "if it is still missing in an hour, " + _RESTORE
 
@@ -37,11 +36,6 @@ def guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:
         if does_not_answer(error):
             raise
         yield failure(check, error)
-
-
-def does_not_answer(error: OSError) -> bool:
-    """Whether an error means that the folder does not answer, not that something is missing."""
-    return fault_of(error) == "passing" and not isinstance(error, FileNotFoundError)
 
 
 def failure(check: str, error: OSError) -> Check:

@@ -1,7 +1,7 @@
 """The table of a sweep's tasks, finished or not, with their status and parameters."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
@@ -29,7 +29,7 @@ def as_csv(plan: Plan, state: SweepState, tasks: TaskFiles, now: float) -> Itera
 
 def _rows(
     plan: Plan, state: SweepState, tasks: TaskFiles
-) -> Iterator[tuple[int, int, dict[str, Any]]]:
+) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
     """Yield the cell of each task, its number there, and its known parameters."""
     index = 0
     for number, cell in enumerate(plan.cells):

@@ -1,6 +1,5 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
-from colabctl.ledger.choice import contested
 from colabctl.ledger.events import OUTCOME_KINDS, Event
 from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
 from colabctl.ledger.plan import (
@@ -15,6 +14,7 @@ from colabctl.ledger.plan import (
 )
 from colabctl.ledger.state.attempts import Proposal, params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
+from colabctl.ledger.state.machine import Accelerator, Machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import STATUSES, Status, TaskState
@@ -26,10 +26,12 @@ __all__ = [
     "FORMAT",
     "OUTCOME_KINDS",
     "STATUSES",
+    "Accelerator",
     "Claim",
     "Event",
     "Kind",
     "Ledger",
+    "Machine",
     "Plan",
     "Proposal",
     "Status",
@@ -43,7 +45,6 @@ __all__ = [
     "changed_keys",
     "check_approved",
     "contents",
-    "contested",
     "lack",
     "listed",
     "long_leases",
@@ -51,6 +52,7 @@ __all__ = [
     "names_apart",
     "open_journals",
     "open_ledger",
+    "others_share",
     "params_of",
     "program_of",
     "proposal_of",

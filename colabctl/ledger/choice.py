@@ -1,8 +1,11 @@
 """Chooses the tasks to claim; workers that see claims late rarely choose the same ones."""
 
+import hashlib
 import math
 import random
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import cycle, islice
 
 from colabctl.ledger.events import Event
 from colabctl.ledger.state.writer import Writer
@@ -14,8 +17,7 @@ _PATIENCE = 0.95
 _PATIENCE_WITH_SILENT = 0.7
 _AHEAD = 10.0  # seconds of work that a worker claims at a time
 _SILENCE = 25.0  # seconds that the events of a worker with short tasks are late at worst
-# Multiples of the golden ratio's fraction spread neighbouring indices evenly over [0, 1).
-_SPREAD = 0.6180339887498949
+_MOST_GROUPS = 4096  # of tasks; more would be shared out no better
 
 
 def choose(
@@ -48,50 +50,99 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
     now: float,
     rng: random.Random,
     name: str,
+    newcomers: Mapping[str, float],
     here: Collection[int] = (),
 ) -> list[int]:
     """Choose open or lapsed tasks, for the worker `name` in a folder where claims arrive late.
 
-    The worker starts with its own share: an even slice of all tasks, with which no other live
-    worker starts. After that it takes what others have too much of; see `_surplus`. It does not
-    choose tasks that are `here` already: others may have taken and released them meanwhile.
+    The worker starts with its own share of all tasks; see `_shares`. After that it takes what
+    others have too much of; see `_surplus`. It does not choose tasks that are `here` already:
+    others may have taken and released them meanwhile. Of the `newcomers` it knows only the names,
+    and since when.
     """
     if want <= 0 or state.order != "go":
         return []
     workers = {writer.name: writer for writer in state.live_workers(now)}
-    names = sorted({*workers, name})
-    shares: dict[str, list[int]] = {each: [] for each in names}
+    groups, shares = _shares_of(state, {*workers, *newcomers, name})
+    waiting: dict[int, list[int]] = {}
     for index in state.open:
         if index not in here:
-            shares[names[int(index * _SPREAD % 1.0 * len(names))]].append(index)
-    own = shares.pop(name)
-    chosen = rng.sample(own, min(want, len(own)))
+            waiting.setdefault(index % groups, []).append(index)
+
+    def open_share(worker: str) -> list[int]:
+        return [index for group in shares[worker] for index in waiting.get(group, ())]
+
+    chosen = open_share(name)[:want]
     if not chosen:
-        pace = _rate(workers.get(name))
-        spare = [
-            index
-            for other, share in shares.items()
-            for index in rng.sample(share, _surplus(workers[other], len(share), pace, now, rng))
-        ]
+        own_rate = _rate(workers.get(name))
+        others = {other: open_share(other) for other in shares if other != name}
+        spare: list[int] = []
+        for other, share in others.items():
+            worker = workers.get(other)
+            rate = _rate(worker) or own_rate
+            last_seen = newcomers[other] if worker is None else worker.last_seen
+            surplus = _surplus(rate, len(share), max(0.0, now - last_seen), rng)
+            spare += share[len(share) - surplus :]
         if not spare and rng.random() >= _PATIENCE:
-            spare = [index for share in shares.values() for index in share]
+            spare = [index for share in others.values() for index in share]
         chosen = rng.sample(spare, min(want, len(spare)))
     return chosen + choose_lapsed(state, want - len(chosen), now, rng, here)
 
 
-def _surplus(
-    worker: Writer, share: int, own_rate: float | None, now: float, rng: random.Random
-) -> int:
+def others_share(
+    state: SweepState, indices: Iterable[int], name: str, now: float, newcomers: Iterable[str]
+) -> set[int]:
+    """Return those of the tasks of worker `name` that are not in its own share."""
+    live = {worker.name for worker in state.live_workers(now)}
+    groups, shares = _shares_of(state, {*live, *newcomers, name})
+    own = set(shares[name])
+    return {index for index in indices if index % groups not in own}
+
+
+def _shares_of(state: SweepState, names: Collection[str]) -> tuple[int, dict[str, list[int]]]:
+    """Return the number of groups of tasks, and the groups that each worker starts with.
+
+    A group has the tasks whose indices have the same remainder.
+    """
+    groups = min(state.total, _MOST_GROUPS)
+    return groups, _shares(tuple(sorted(names)), groups)
+
+
+@lru_cache(maxsize=4)
+def _shares(names: tuple[str, ...], groups: int) -> dict[str, list[int]]:
+    """Share groups of tasks out: the workers pick in turn, each in an order of its own.
+
+    A worker starts with what it picks first. It picks almost the same whether or not it knows all
+    the others, so those who know of it rarely choose its tasks.
+    """
+    orders = {name: _order(name, groups) for name in names}
+    shares: dict[str, list[int]] = {name: [] for name in names}
+    free = set(range(groups))
+    for name in islice(cycle(names), groups):
+        pick = next(group for group in orders[name] if group in free)
+        free.remove(pick)
+        shares[name].append(pick)
+    return shares
+
+
+def _order(name: str, groups: int) -> Iterator[int]:
+    """Yield all groups in an order that depends on the name, and is the same on all machines."""
+    digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=16).digest()
+    start, step = int.from_bytes(digest[:8]), int.from_bytes(digest[8:])
+    while math.gcd(step, groups) != 1:
+        step += 1
+    return ((start + number * step) % groups for number in range(groups))
+
+
+def _surplus(rate: float | None, share: int, silent: float, rng: random.Random) -> int:
     """Return how many open tasks of another worker's share it has surely not claimed.
 
     The open ones are those whose claim has not arrived here. By its rate, the worker has claimed
-    some of these since its last event, and some more ahead. A worker that is silent for longer than
-    it should be may be dead, so its whole share is taken now and then.
+    some of these in the seconds since its last event, and some more ahead. A worker that is
+    `silent` for longer than it should be may be dead, so its whole share is taken now and then.
     """
-    rate = _rate(worker) or own_rate
     if rate is None:
         return 0
-    silent = max(0.0, now - worker.last_seen)
     if silent > _SILENCE + 2 / rate:
         return 0 if rng.random() < _PATIENCE_WITH_SILENT else share
     return max(0, share - math.ceil(rate * (silent + _AHEAD)))

@@ -4,7 +4,7 @@ A hybrid logical clock (S. Kulkarni et al., "Logical Physical Clocks", 2014) who
 each reader adds to its wall clock the largest lead, up to an hour, of any event that it has read.
 So machines whose clocks differ by minutes agree about the lengths of leases. An event that is dated
 further ahead comes from a clock that is wrong, and moves no one else's time. No order depends on
-dates where one writer has read the other (see order.py).
+dates where one writer has read the other (see state/order.py).
 """
 
 import math

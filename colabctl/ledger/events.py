@@ -6,8 +6,8 @@ A line is a JSON object with the three parts of every event and the parts of its
     t       ledger time, in seconds since 1970 (see clock.py)
     event   its kind
     after   {writer: n, ...}: what this writer had read of the same tasks, or of the orders, before
-            it wrote a claim, an order, or a retry, cancel or discard (see order.py); missing if
-            that was nothing
+            it wrote a claim, an order, or a retry, cancel or discard; missing if that was nothing
+            (see state/order.py)
 
     start      member, host, pid, jobs, lease, ...        a worker starts; its lease in seconds,
                                                           its version, its own clock as wall
@@ -18,10 +18,15 @@ A line is a JSON object with the three parts of every event and the parts of its
     done       task, attempt, seconds, metrics,           a task was completed
                attributes
     pruned     task, attempt, seconds, metrics            a task was stopped early, on purpose
-    failed     task, attempt, seconds, error, output      an attempt failed
+    failed     task, attempt, seconds, error, output,     an attempt failed; true: no other one
+               final                                      would do better
     released   tasks: [index, ...]                        claims that end without a run
     heartbeat                                             the worker is alive
+    notice     about                                      it sends a message that the sweep is
+                                                          finished, failing or idle
     end        reason                                     the worker writes nothing more
+    follow     member, host, task                         someone looks at a task's output: its
+                                                          worker writes what is new of it
     pause, stop                                           orders to all workers of the sweep
     resume     beyond_target                              the same; true: the target was reached
     retry      tasks: [index, ...], worker                failures of these tasks, and the claims
@@ -41,14 +46,17 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from colabctl.notify import OCCASIONS
+
 OUTCOME_KINDS = frozenset({"done", "pruned", "failed"})
 PROGRESS_KINDS = frozenset({"suggested", "report"})
 TASK_KINDS = OUTCOME_KINDS | PROGRESS_KINDS
 STEERING_KINDS = frozenset({"retry", "cancel", "discard"})
 BATCH_KINDS = STEERING_KINDS | {"claim", "released"}
 CONTROL_KINDS = frozenset({"pause", "resume", "stop"})
-WRITER_KINDS = frozenset({"start", "heartbeat", "end", "dismiss"})
-KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS
+WRITER_KINDS = frozenset({"start", "heartbeat", "end", "notice", "dismiss"})
+FOLLOW = "follow"
+KINDS = TASK_KINDS | BATCH_KINDS | CONTROL_KINDS | WRITER_KINDS | {FOLLOW}
 
 EARLIEST, LATEST = 1e9, 4.1e9
 """Times outside 2001-2100 are damage. A writer whose clock is outside writes one of these."""
@@ -122,6 +130,11 @@ class Event(NamedTuple):
         """The member who gave an order; "" where the event does not say."""
         member = self.body.get("member")
         return member if isinstance(member, str) else ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a failed task fails in any other attempt too, as its parameters are damaged."""
+        return self.body.get("final") is True
 
     def is_after(self, writer: str, n: int) -> bool:
         """Whether this event's writer had read event `n` of `writer` and says so."""
@@ -209,13 +222,12 @@ def check(body: Any, writer: str, total: int) -> Event:
         _check_task(kind, body, total)
     elif kind in BATCH_KINDS:
         _check_batch(kind, body, total)
-    elif kind == "start":
-        if n != 0:
-            raise ValueError("start is not the first event")
-        _check_start(body)
-    elif kind == "dismiss":
-        if type(body.get("worker")) is not str:
-            raise ValueError("worker is not text")
+    elif kind in WRITER_KINDS:
+        _check_writer(kind, body, n)
+    elif kind == FOLLOW:
+        _check_index(body.get("task"), total)
+        if type(body.get("host")) is not str:
+            raise ValueError("host is not text")
     elif kind not in KINDS:
         raise ValueError(f"unknown event {kind!r:.40}, perhaps of a later version")
     if "after" in body:
@@ -224,6 +236,20 @@ def check(body: Any, writer: str, total: int) -> Event:
         member = body["member"]
         body["member"] = _one_line(member) if type(member) is str else ""
     return Event(t, writer, n, kind, body)
+
+
+def _check_writer(kind: str, body: dict[str, Any], n: int) -> None:
+    if kind == "start":
+        if n != 0:
+            raise ValueError("start is not the first event")
+        _check_start(body)
+    elif kind == "dismiss":
+        if type(body.get("worker")) is not str:
+            raise ValueError("worker is not text")
+    elif kind == "heartbeat":
+        _check_names(body.get("workers", []))
+    elif kind == "notice" and body.get("about") not in OCCASIONS:
+        raise ValueError(f"a notice about {body.get('about')!r:.40}")
 
 
 def _check_index(index: Any, total: int) -> None:
@@ -326,6 +352,11 @@ def _check_depth(value: Any, left: int) -> None:
             raise ValueError("nested too deep")
         for part in value.values() if type(value) is dict else value:
             _check_depth(part, left - 1)
+
+
+def _check_names(names: Any) -> None:
+    if type(names) is not list or any(type(name) is not str for name in names):
+        raise ValueError("workers are not a list of names")
 
 
 def _check_start(body: dict[str, Any]) -> None:

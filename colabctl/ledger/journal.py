@@ -102,6 +102,9 @@ class Journals(Protocol):
     def counts(self) -> dict[str, int]:
         """Return for each writer the number after that of its last event that was read."""
 
+    def missing(self) -> dict[str, int]:
+        """Return for each writer how many events are missing before others that have arrived."""
+
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue new journals at such a position.
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.appended import AppendedJournals
-from colabctl.ledger.choice import choose, choose_apart, choose_lapsed
+from colabctl.ledger.choice import choose, choose_apart, choose_lapsed, contested, others_share
 from colabctl.ledger.claims_log import ClaimsLog
 from colabctl.ledger.clock import Clock
 from colabctl.ledger.events import Event
-from colabctl.ledger.journal import Damage, Journals, JournalWriter
+from colabctl.ledger.journal import Journals, JournalWriter
+from colabctl.ledger.newcomers import NEW, Newcomers
 from colabctl.ledger.numbered import Find, NumberedJournals
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.cache import Cache
@@ -43,6 +44,7 @@ class Ledger:
         self.clock = Clock(wall)
         self._plan = plan
         self._claims = ClaimsLog(plan.lease)
+        self._newcomers = Newcomers()
         self._cache = cache
         self.state = self._new_state()
         if cache is not None and not cache.load(self.state, journals):
@@ -60,9 +62,14 @@ class Ledger:
         return SweepState(plan.total, plan.max_retries, plan.lease, reaches, measure)
 
     @property
-    def damage(self) -> list[Damage]:
-        """The lines that could not be read."""
-        return self._journals.damage
+    def damage(self) -> list[str]:
+        """A sentence for each writer with lines that could not be read, or that do not count."""
+        excess = [
+            f"{writer} has written {count:,} more events about single tasks than any worker does; "
+            "they do not count"
+            for writer, count in self.state.excess.count.items()
+        ]
+        return [*map(str, self._journals.damage), *excess]
 
     @property
     def name(self) -> str:
@@ -72,6 +79,8 @@ class Ledger:
     def refresh(self) -> int:
         """Read the events that have arrived since the last call; return how many."""
         arrived = self._claims.forget(self._journals.new_events(skip=self.name))
+        if self._plan.consistency == "eventual":
+            arrived = self._newcomers.listen(arrived)
         count = self.state.read(arrived, self.clock.limit())
         moved = self.clock.observe(self.state.latest)
         if moved:
@@ -83,8 +92,45 @@ class Ledger:
             self._cache.save(self.state, self._journals)
         if self._cache is not None and not self._has_read and self._writer is None:
             self._cache.remember(self._journals.counts())
+        if self._plan.consistency == "eventual":
+            names = self._journals.counts()
+            self._newcomers.look(names, self.state.writers, self.clock.now())
         self._has_read = True
         return count
+
+    def missing(self) -> dict[str, int]:
+        """Return for each writer how many events are missing before others that have arrived."""
+        return self._journals.missing()
+
+    def newcomers(self) -> dict[str, float]:
+        """Return the workers of whom only the name has arrived, and when it did."""
+        newcomers = self._newcomers.alive(self.state.writers, self.clock.now())
+        newcomers.pop(self.name, None)  # others name it too
+        return newcomers
+
+    def news(self) -> list[tuple[str, Parts]]:
+        """Return the event, if one is due, that names workers who started a short time ago."""
+        if self._plan.consistency == "coherent":
+            return []
+        now = self.clock.now()
+        names = set(self.newcomers())
+        for worker in self.state.live_workers(now):
+            if worker.started is not None and 0 <= now - worker.started < NEW:
+                names.add(worker.name)
+        names.discard(self.name)
+        return [("heartbeat", {"workers": sorted(names)})] if names else []
+
+    def contested(self, indices: Collection[int], *, shares: bool) -> set[int]:
+        """Return those of this worker's tasks that another live worker has claimed too.
+
+        With `shares`, also those that another one starts with: a new worker has claimed some before
+        it knew of the others.
+        """
+        state, now = self.state, self.clock.now()
+        result = contested(state, indices, self.name, now)
+        if shares:
+            result |= others_share(state, indices, self.name, now, self.newcomers())
+        return result
 
     def read_before(self) -> dict[str, tuple[int, float]]:
         """Return what was read on this machine before: see Cache.read_before."""
@@ -97,6 +143,16 @@ class Ledger:
         """
         least = _FEW if self._plan.consistency == "coherent" else 1
         return not self._has_read and self._writer is None and count >= least
+
+    def announce(self, name: str) -> None:
+        """Let others know that a worker of this name will `join`, where files arrive late.
+
+        Does nothing if there is no task to claim.
+        """
+        if isinstance(self._journals, NumberedJournals):
+            self.refresh()
+            if self.state.order == "go" and self.state.claimable(self.clock.now()):
+                self._journals.announce(name)
 
     def join(self, name: str) -> None:
         """Start a journal under a name that was never used before."""
@@ -210,9 +266,12 @@ class Ledger:
             else:
                 self.refresh()
                 now = self.clock.now()
-                chosen = choose_apart(self.state, want(self.state), now, rng, self.name, here)
+                chosen = choose_apart(
+                    self.state, want(self.state), now, rng, self.name, self.newcomers(), here
+                )
             claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
             if claims:
+                self._date(self.news())
                 parts: Parts = {"tasks": [list(claim) for claim in claims]}
                 if after := self.state.last_events(chosen):
                     parts["after"] = after

@@ -193,8 +193,17 @@ class NumberedJournals:
 
     def create(self, name: str, position: int = 0) -> NumberedStore:
         """Return the store of a new journal, or of one that continues at `position`."""
-        folder = next((each for each in self._folders if each.is_dir()), self.folder)
-        return NumberedStore(folder / name, self._check_mount, position)
+        return NumberedStore(self._home / name, self._check_mount, position)
+
+    def announce(self, name: str) -> None:
+        """Create the folder of a new journal, whose first file follows."""
+        self._check_mount()
+        make_folder(self._home / name, follow=False)
+
+    @property
+    def _home(self) -> Path:
+        """The folder for new journals."""
+        return next((each for each in self._folders if each.is_dir()), self.folder)
 
     def position(self) -> dict[str, Any]:
         """Return how far the journals have been read, as values for JSON."""
@@ -207,6 +216,14 @@ class NumberedJournals:
         """Return for each writer the number after that of its last event that was read."""
         return {name: max(seen.next, *(n + 1 for n in seen.beyond), 0)
                 for name, seen in self._seen.items()}  # fmt: skip
+
+    def missing(self) -> dict[str, int]:
+        """Return for each writer how many events are missing before others that have arrived."""
+        return {
+            name: max(seen.beyond) + 1 - seen.next - len(seen.beyond)
+            for name, seen in self._seen.items()
+            if seen.beyond
+        }
 
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue at a position, if all journals that were read are still there."""

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.notify import decode as decode_notify
 from colabctl.sharedfs.droppings import original_of
 from colabctl.sharedfs.mounts import Consistency
 from colabctl.sharedfs.records import damaged, read_record
@@ -59,6 +60,7 @@ class Plan:
         target: value of the metric that ends the sweep.
         sampler, seed: propose the parameters of deferred tasks.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
+        notify: where workers send messages, and when, as colabctl/notify.py reads it.
         declaration_digest: SHA-256 of sweep.yaml.
         task_digests: SHA-256 of each task file.
         parameters: the names of the parameters, and whether every task has them.
@@ -99,6 +101,7 @@ class Plan:
     sampler: str | None = None
     seed: int = 0
     early_terminate: Mapping[str, Any] | None = None
+    notify: Mapping[str, Any] | None = None
     declaration_digest: str = ""
     task_digests: tuple[str, ...] = ()
     parameters: Mapping[str, Any] | None = None
@@ -311,6 +314,7 @@ def _check(plan: Plan) -> None:
     if plan.program is not None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)
+    decode_notify(plan.notify)
 
 
 def _check_function(plan: Plan) -> None:

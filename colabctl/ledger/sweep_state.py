@@ -7,20 +7,22 @@ from typing import Any
 
 from colabctl.ledger.events import (
     CONTROL_KINDS,
+    FOLLOW,
     PROGRESS_KINDS,
     STEERING_KINDS,
     Event,
     encode,
 )
 from colabctl.ledger.journal import Read
-from colabctl.ledger.order import in_order
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog
+from colabctl.ledger.state.excess import Excess
 from colabctl.ledger.state.open_tasks import OpenTasks
+from colabctl.ledger.state.order import in_order
 from colabctl.ledger.state.orders import Orders
 from colabctl.ledger.state.task_states import TaskStates
 from colabctl.ledger.state.writer import Writer
-from colabctl.ledger.task_state import STATUSES, Status, TaskState, fold
+from colabctl.ledger.task_state import MOST_ALIKE, STATUSES, Status, TaskState, fold
 
 Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 """Returns the sweep's metric, NaN without one, and whether the metrics lack it."""
@@ -64,10 +66,14 @@ class SweepState:
         self.log = EventLog()
         self.columns = Columns(total)
         self.others: dict[int, list[int]] = {}  # numbers of the events of tasks not simple
+        self.excess = Excess(self.log, MOST_ALIKE + max_retries)
         self.tasks = TaskStates(total, self.task)
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
+        self.followed: dict[int, tuple[float, str]] = {}  # when and where someone last asked for
+        # the output of a task
+        self.notices: dict[str, float] = {}  # when a message was last sent, by its occasion
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.orders = Orders()
@@ -194,6 +200,11 @@ class SweepState:
             self.orders.add(event)
         elif kind in STEERING_KINDS:
             self._steer(event, line, writer, touched)
+        elif kind == "notice":
+            self.notices[body["about"]] = max(t, self.notices.get(body["about"], t))
+        elif kind == FOLLOW:
+            request = t, body["host"]
+            self.followed[body["task"]] = max(request, self.followed.get(body["task"], request))
         elif tasks := event.tasks():
             number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
             for index in tasks:
@@ -248,8 +259,8 @@ class SweepState:
             self._states[index] = self._simple(index)._replace(event=None)
             numbers = self.others[index] = self._numbers(index)
             self.columns.claims[index] = -1
-        numbers.append(number)
-        touched.add(index)
+        if self.excess.add(index, number, numbers):
+            touched.add(index)
 
     def _finish(self, index: int, status: Status, number: int, event: Event) -> None:
         """Set the outcome of a task that an event has finished."""
@@ -329,17 +340,7 @@ class SweepState:
     @property
     def finished(self) -> int:
         """Number of tasks that need no more work."""
-        return self.total - self.left
-
-    @property
-    def left(self) -> int:
-        """Number of tasks that are open or held."""
-        return self.counts["open"] + self.counts["held"]
-
-    @property
-    def outcomes(self) -> int:
-        """Number of tasks that are done, pruned or failed."""
-        return self.finished - self.counts["cancelled"]
+        return self.total - self.counts["open"] - self.counts["held"]
 
     @property
     def order(self) -> str:

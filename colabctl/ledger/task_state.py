@@ -10,11 +10,14 @@ work, but never lose a result: `cancel` keeps a task from running, but its resul
 one. Only `discard` undoes results, and only those of the attempts that its writer had read.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from heapq import nsmallest
+from operator import attrgetter
 from typing import Literal, NamedTuple, cast
 
 from colabctl.ledger.events import Event, Outcome
-from colabctl.ledger.order import in_order
+from colabctl.ledger.state.order import in_order
 
 Status = Literal["open", "held", "cancelled", "done", "pruned", "failed"]
 
@@ -22,6 +25,13 @@ STATUSES: tuple[Status, ...] = ("open", "held", "cancelled", "done", "pruned", "
 
 MAX_LOSSES = 10
 """Lost workers after which a task counts as failed: it probably kills its workers."""
+
+MOST_ALIKE = 500
+"""Events of one kind that one writer can add to a task, besides one for each retry.
+
+No worker writes nearly as many. Later ones do not count: if they did, one journal could make every
+reader slow. A result always counts, as a writer's first one is the one that matters.
+"""
 
 
 class TaskState(NamedTuple):
@@ -79,9 +89,20 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
 
     """
     folded = _Fold(max_retries)
-    for event in in_order(events) if len(events) > 1 else events:
+    counting = _without_excess(events, MOST_ALIKE + max_retries)
+    for event in in_order(counting) if len(counting) > 1 else counting:
         _TAKE[event.kind](folded, event)
     return folded.state()
+
+
+def _without_excess(events: Sequence[Event], most: int) -> Sequence[Event]:
+    """Return the events that count: of each kind, the first ones of each writer."""
+    if len(events) <= most:
+        return events
+    alike: defaultdict[tuple[str, str], list[Event]] = defaultdict(list)
+    for event in events:
+        alike[event.writer, event.kind].append(event)
+    return [event for each in alike.values() for event in nsmallest(most, each, attrgetter("n"))]
 
 
 class _Fold:
@@ -172,7 +193,7 @@ class _Fold:
             return
         self._open()
         self.failures += 1
-        if self.failures > self._max_retries:
+        if self.failures > self._max_retries or event.is_final:
             self.status, self.last = "failed", event
 
     def _open(self) -> None:

@@ -1,6 +1,7 @@
 """Says how the metrics of a finished task lack the sweep's metric."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from colabctl.errors import nearest
@@ -8,6 +9,7 @@ from colabctl.ledger.plan import Plan
 
 _MOST_NAMES = 10  # of metrics
 _LONGEST = 60  # characters of a name
+_SHORTEST = 3  # characters of a part that may be meant
 
 _HOW_TO_REPORT = {
     "function": "return {{{!r}: ...}}",
@@ -46,7 +48,14 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join([f"{name:.{_LONGEST}}" for name in names[:_MOST_NAMES]] + more)
 
 
+def _share(one: str, other: str) -> bool:
+    """Whether one name is a part of the other, as acc is of val_acc and of accuracy."""
+    short, long = sorted((one.casefold(), other.casefold()), key=len)
+    return len(short) >= _SHORTEST and short in long
+
+
 def meant(metric: str, names: Iterable[str]) -> str:
     """Return a question with the name that is most similar to a metric's; "" without one."""
-    near = nearest(metric, names)
+    names = list(names)
+    near = nearest(metric, names) or next(filter(partial(_share, metric), names), None)
     return f"; did you mean {near:.{_LONGEST}}?" if near else ""

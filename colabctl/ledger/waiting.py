@@ -61,13 +61,17 @@ def waiting(plan: Plan, state: SweepState, now: float, me: str = "") -> Waiting 
     }
     if not holders or state.claimable(now) or state.held.get(me):
         return None
-    silent = long_leases(plan, state, now)
-    number = sum(holders.values())
-    left = "the task left is" if number == 1 else f"the {number:,} tasks left are"
+    number, first = sum(holders.values()), next(iter(holders))
+    left = "the task left" if number == 1 else f"the {number:,} tasks left"
     who = ", ".join(_holder(state.writers[name], holders[name], now) for name in _most(holders))
     more = f" and {len(holders) - _MOST_HOLDERS:,} more" if len(holders) > _MOST_HOLDERS else ""
+    worker = _part(state, first) if len(holders) == 1 else "NAME"
+    free = shlex.join(["colabctl", "retry", plan.sweep, "--worker", worker])
     return Waiting(
-        "held", tuple(sorted(silent)), f"{left} held by {who}{more}", "; ".join(silent.values())
+        "held",
+        tuple(sorted(long_leases(plan, state, now))),
+        f"others hold {left}: {who}{more}",
+        f"a worker that is gone loses its tasks when its lease ends, or at once: {free}",
     )
 
 
@@ -89,8 +93,15 @@ def _most(holders: dict[str, int]) -> list[str]:
 def _holder(writer: Writer, tasks: int, now: float) -> str:
     number = f"{tasks:,} task{'s' * (tasks > 1)}"
     ago = format_duration(max(0.0, now - writer.last_seen))
-    until = _clock(writer.last_seen + writer.lease)
-    return f"{writer.name} ({number}, seen {ago} ago, lease until {until})"
+    left = format_duration(writer.last_seen + writer.lease - now)
+    return f"{writer.name} ({number}, seen {ago} ago, lease ends in {left})"
+
+
+def _part(state: SweepState, worker: str) -> str:
+    """Return the part of a worker's name that `retry --worker` takes."""
+    part = worker.rsplit("-", 1)[-1]
+    unique = sum(part in name for name, held in state.held.items() if held) == 1
+    return part if unique else worker
 
 
 def long_leases(plan: Plan, state: SweepState, now: float) -> dict[str, str]:
@@ -124,10 +135,7 @@ def _sentence(plan: Plan, state: SweepState, writer: Writer, now: float) -> str:
     which = f"{first} and {more:,} more" if more else first
     ago = format_duration(max(0.0, now - writer.last_seen))
     left = format_duration(writer.last_seen + writer.lease - now)
-    part = writer.name.rsplit("-", 1)[-1]
-    unique = sum(part in name for name, held in state.held.items() if held) == 1
-    part = part if unique else writer.name
-    command = shlex.join(["colabctl", "retry", plan.sweep, "--worker", part])
+    command = shlex.join(["colabctl", "retry", plan.sweep, "--worker", _part(state, writer.name)])
     return (
         f"{writer.name} holds {which}; it was last seen {ago} ago, and its lease ends in {left}; "
         f"if it is gone: {command}"

@@ -8,6 +8,7 @@ from typing import cast, get_args
 
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError, nearest
+from colabctl.notify import OCCASIONS, Notify, fault_of_occasions, fault_of_secret
 from colabctl.project.config_sources import Setting, Settings, from_environment, from_file
 from colabctl.project.layout import CONFIG, Layout, Paths, check_member
 from colabctl.sharedfs.links import check_inside
@@ -47,6 +48,12 @@ class Config:
     lease: float | None = None
     task_timeout: float | None = None
     kill_after: float | None = None
+    notify: Notify | None = None
+
+    @property
+    def all_secrets(self) -> tuple[str, ...]:
+        """The names of all secrets; their values are in no text that colabctl writes."""
+        return (*self.secrets, *([self.notify.secret] if self.notify else ()))
 
     @property
     def layout(self) -> Layout:
@@ -57,12 +64,13 @@ class Config:
 def load(root: Path, environ: Mapping[str, str]) -> Config:
     """Return the configuration of the project in `root`.
 
-    COLABCTL_<KEY> in `environ` overrides colabctl.yaml; a list is written as a,b there, and `paths`
-    as raw=originals,interim=tmp. Raises UserError with the key and where it was set.
+    COLABCTL_<KEY> in `environ` overrides colabctl.yaml; a list is written as a,b there, `paths` as
+    raw=originals,interim=tmp, `notify` as url=NAME,on=finished idle. Raises UserError with the key
+    and where it was set.
     """
     check_inside(root / CONFIG, root)
     settings = _checked(from_file(root / CONFIG))
-    settings |= from_environment(environ, _TEXTS, _LISTS, ("paths",))
+    settings |= from_environment(environ, _TEXTS, _LISTS, _MAPS)
     paths = _paths(settings)
     return Config(
         root=root,
@@ -78,13 +86,15 @@ def load(root: Path, environ: Mapping[str, str]) -> Config:
         lease=_lease(settings),
         task_timeout=_duration(settings, "task_timeout"),
         kill_after=_duration(settings, "kill_after"),
+        notify=_notify(settings),
     )
 
 
 _LISTS = ("members", "read_only", "secrets")
 _DURATIONS = ("heartbeat", "lease", "task_timeout", "kill_after")
 _TEXTS = ("name", "owner", "member", "consistency", *_DURATIONS)
-_KEYS = ("format", *_TEXTS, *_LISTS, "paths")
+_MAPS = ("paths", "notify")
+_KEYS = ("format", *_TEXTS, *_LISTS, *_MAPS)
 
 
 def _checked(settings: Settings) -> Settings:
@@ -185,3 +195,21 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
                 "is not the name of a secret (letters, digits and _); never put a value here"
             )
     return tuple(item.text() for item in items)
+
+
+def _notify(settings: Settings) -> Notify | None:
+    if "notify" not in settings:
+        return None
+    entries = settings["notify"].entries()
+    _check_keys(entries, ("url", "on"))
+    if "url" not in entries:
+        raise settings["notify"].error("has no url: the name of the secret with the address")
+    url, on = entries["url"], entries.get("on")
+    if fault := fault_of_secret(url.value):
+        raise url.error(fault)
+    if on is None:
+        return Notify(url.text())
+    words = on.value.split() if isinstance(on.value, str) else [each.text() for each in on.items()]
+    if fault := fault_of_occasions(words):
+        raise on.error(fault)
+    return Notify(url.text(), tuple(word for word in OCCASIONS if word in words))

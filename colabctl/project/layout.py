@@ -274,6 +274,10 @@ class SweepLayout:
         """A folder for each writer, with the files of its attempts."""
         return self.root / "runs"
 
+    def outputs(self, writer: str) -> Path:
+        """Return the folder with what the tasks of `writer` printed, see outputs.py."""
+        return self.runs / check_name(writer, "writer", longest=_LONGEST_WRITER) / "output"
+
     def attempt(self, task: int, attempt: int, writer: str) -> Path:
         """Return the folder for one attempt (from 1) of a task (its index, from 0) by `writer`.
 

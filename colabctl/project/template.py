@@ -51,6 +51,11 @@ members: {members}
 
 # How much time a task that must end has to save its work, between SIGTERM and SIGKILL.
 #kill_after: 30s
+
+# Where workers send a message when a sweep is finished, has its first task that failed for good
+# (failing), or has tasks left and no worker (idle). url is the name of the secret with the address:
+# of an ntfy topic, a Slack or Discord webhook, or a Telegram bot.
+#notify: {{url: NOTIFY_URL, on: [finished, failing, idle]}}
 """
 
 

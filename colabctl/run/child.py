@@ -25,6 +25,7 @@ from colabctl.run.failure import Pruned, TaskError, describe
 from colabctl.run.function import Run, run_one
 from colabctl.run.loading import load
 from colabctl.run.messages import Message
+from colabctl.run.output import last_lines, output_of
 from colabctl.run.process_state import ProcessState
 from colabctl.run.recorder import PipeRecorder, Send, StopFlag
 from colabctl.run.redaction import cleaner
@@ -53,9 +54,13 @@ class _Output:
         sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - stays open
 
     def clear(self) -> None:
-        _flush()
         if os.fstat(self._handle).st_size:
             os.ftruncate(self._handle, 0)
+
+    def printed(self, conceal: Callable[[str], str]) -> str:
+        """Return what the current task has printed, shortened."""
+        _flush()
+        return output_of(self.log, conceal) if os.fstat(self._handle).st_size else ""
 
 
 def _flush() -> None:
@@ -83,9 +88,11 @@ def serve(  # noqa: PLR0917 - what one process holds, called once
             run = workspace.around(run)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything at import
         _flush()
-        send(messages.Broken(*describe(error, output.log, conceal)))
+        line, text = describe(error, output.log, conceal)
+        send(messages.Broken(line, last_lines(text)))
         return
     state = ProcessState()
+    _flush()
     send(messages.Ready())
     flag, scratch = stop_flag if settings.prunes else None, Path(settings.log).parent
     shares = is_shared(Path(settings.root))  # with the project's group
@@ -126,6 +133,7 @@ def _attempt(
     process = os.getpid()
     started = time.perf_counter()
     faults: list[str] = []
+    text: str | None = None
     try:
         try:
             metrics = run_one(run, task)
@@ -139,13 +147,16 @@ def _attempt(
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
         _flush()
         line, text = describe(error, output.log, conceal)
-        outcome = partial(messages.Failed, error=line, output=text)
+        outcome = partial(messages.Failed, error=line)
         faults = [] if isinstance(error, TaskError) else list(device.texts(error))
     seconds = round(time.perf_counter() - started, 6)
     if any(map(device.is_exhausted, faults)):
         device.free_memory()
     is_usable = not any(map(device.is_lost, faults)) and device.answers()
-    end = outcome(index=task.index, seconds=seconds, attributes=task.user_attributes)
+    if text is None:
+        text = output.printed(conceal)
+    attributes = task.user_attributes
+    end = outcome(index=task.index, seconds=seconds, attributes=attributes, output=text)
     return end, is_usable
 
 

@@ -1,25 +1,12 @@
-"""Describes a task's failure: the error in one line, and the end of the output."""
+"""Describes a task's failure: the error in one line, and the output with the traceback."""
 
-import os
-import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
-from colabctl.notebook.outputs import apply_carriage_returns
+from colabctl.run.frames import leave_out_ours, without_our_frames
+from colabctl.run.output import output_of, shortened
 from colabctl.run.reasons import is_passed_on, last_line, one_line, reason, with_place
-
-TAIL_LINES = 40
-_END_BYTES = 64_000
-# Escape sequences for a terminal: colours, cursor, title.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
-_OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen ")  # files above the user's code
-# A frame of such a file, in a traceback or in the traces of Python's fault handler.
-_OUR_FRAME = re.compile(
-    rf'^  File "(?:{"|".join(map(re.escape, _OURS))}).*" ?, line \d+,? in .*\n?(?:    .*\n?)*',
-    re.MULTILINE,
-)
 
 
 class TaskError(Exception):
@@ -56,19 +43,19 @@ def headline(error: BaseException, conceal: Callable[[str], str] = str) -> str:
 def describe(
     error: BaseException, log: Path, conceal: Callable[[str], str] = str
 ) -> tuple[str, str]:
-    """Return an error in one line, and the end of the output in `log`, with the traceback.
+    """Return an error in one line, and the output in `log` followed by the traceback.
 
-    The traceback starts in the user's code.
+    The output is shortened, see `output_of`. The traceback starts in the user's code.
     """
-    line, output = headline(error, conceal), end_of(log, conceal)
+    line, output = headline(error, conceal), output_of(log, conceal)
     if isinstance(error, ProgramError):
         line = explained(line, output)
     elif not isinstance(error, TaskError):
         # Not written to the log, whose disk may be full.
-        output = f"{output}\n{conceal(_traceback(error))}".strip()
+        output = f"{output}\n{conceal(traceback_of(error))}".strip()
         if is_passed_on(traceback.format_exception_only(error)[0]):
             line = reason(output) or line
-    return _with_fix(line), last_lines(output)
+    return _with_fix(line), shortened(output)
 
 
 def _with_fix(line: str) -> str:
@@ -86,59 +73,7 @@ def explained(ending: str, output: str) -> str:
     return f"{ending}; its last line: {last}" if last else ending
 
 
-def end_of(log: Path, conceal: Callable[[str], str] = str) -> str:
-    """Return the end of a log, without colours; `conceal` replaces secrets in a text."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    text = _OUR_FRAME.sub("", conceal(_ESCAPES.sub("", text)))
-    return apply_carriage_returns(text.rstrip())
-
-
-def last_lines(output: str) -> str:
-    """Return the last 40 lines of an output."""
-    return "\n".join(output.split("\n")[-TAIL_LINES:])
-
-
-def _traceback(error: BaseException) -> str:
+def traceback_of(error: BaseException) -> str:
     """Return an error's traceback without the frames above the user's code."""
-    for each in _chain(error):
-        each.__traceback__ = _users(each.__traceback__)
-        _leave_out_ours(each.__traceback__)
-    return "".join(traceback.format_exception(error))
-
-
-def _users(frames: TracebackType | None) -> TracebackType | None:
-    """Return the frames from the first one of the user's; all of them if none is the user's."""
-    first = frames
-    while first is not None and first.tb_frame.f_code.co_filename.startswith(_OURS):
-        first = first.tb_next
-    return first or frames
-
-
-def _leave_out_ours(frames: TracebackType | None) -> None:
-    """Leave out our frames below the user's first one, such as those of the workspace's `open`."""
-    while frames is not None:
-        below = frames.tb_next
-        while below is not None and below.tb_frame.f_code.co_filename.startswith(_OURS):
-            below = below.tb_next
-        frames.tb_next = below
-        frames = below
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it came from."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        waiting += [each.__cause__, each.__context__]
-        if isinstance(each, BaseExceptionGroup):
-            waiting += each.exceptions
+    leave_out_ours(error)
+    return without_our_frames("".join(traceback.format_exception(error)))

@@ -54,6 +54,7 @@ def load(settings: Settings) -> Run:
             scratch,
             python_path=settings.python_path,
             keep_wandb=settings.keep_wandb,
+            foreground=settings.foreground,
         )
     environ = dict(os.environ)
     os.environ |= wandb_outside_tasks(scratch, environ)

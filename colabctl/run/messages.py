@@ -52,10 +52,11 @@ class _WithMetrics:
     seconds: float
     metrics: dict[str, Any]
     attributes: dict[str, Any] = field(default_factory=dict)
+    output: str = ""
 
 
 class Done(_WithMetrics):
-    """A task finished; `seconds` is how long it ran."""
+    """A task finished; `seconds` is how long it ran, `output` what it printed, shortened."""
 
 
 class Pruned(_WithMetrics):
@@ -64,7 +65,7 @@ class Pruned(_WithMetrics):
 
 @dataclass(frozen=True)
 class Failed:
-    """A task failed; `output` is the end of its output."""
+    """A task failed; `output` is what it printed, shortened, and the traceback."""
 
     index: int
     seconds: float
@@ -92,6 +93,13 @@ class Returned:
 
 
 @dataclass(frozen=True)
+class Printed:
+    """What a running task has printed since the last time; someone follows it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something that the user should know, in a sentence."""
 
@@ -105,7 +113,7 @@ class TaskMessage(NamedTuple):
     """What happened to a task: its end, or something that it sent while running."""
 
     assignment: Assignment
-    message: Report | Suggestion | End
+    message: Report | Suggestion | Printed | End
 
 
 Inbox = deque[TaskMessage | Broken | Notice]
@@ -126,7 +134,7 @@ class Stop(NamedTuple):
         if self.kind == "returned":
             return Returned()
         if self.kind == "pruned":
-            return Pruned(failure.index, failure.seconds, {}, failure.attributes)
+            return Pruned(failure.index, failure.seconds, {}, failure.attributes, failure.output)
         return replace(failure, error=self.error)
 
 

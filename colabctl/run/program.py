@@ -33,6 +33,7 @@ def runner(
     *,
     python_path: Sequence[str] = (),
     keep_wandb: bool = False,
+    foreground: bool = False,
 ) -> Run:
     """Return the function that runs `program` for one task.
 
@@ -46,11 +47,15 @@ def runner(
     To stop a task early, this creates the file $COLABCTL_STOP and sends SIGTERM: at once, or after
     `kill_after` seconds if the program reports through `colabctl.task()`, where it learns that it
     should stop. SIGKILL follows another `kill_after` seconds later.
+
+    In the foreground, the program reads standard input, and Ctrl-C is for the program alone.
     """
     # SIGTERM goes to the process group. The program may need time to end, and this process must
     # outlive it to report how it ended. Unlike SIG_IGN, a handler is not inherited.
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    if foreground:
+        signal.signal(signal.SIGINT, lambda *_: None)
     paths = python_path or [str(program.parent)]
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
@@ -73,7 +78,14 @@ def runner(
                 raise TaskError(str(error)) from None
             try:
                 pruned = _run_to_end(
-                    arguments, environ, cwd, task, exchange, runs=runs, kill_after=kill_after
+                    arguments,
+                    environ,
+                    cwd,
+                    task,
+                    exchange,
+                    runs=runs,
+                    kill_after=kill_after,
+                    stdin=None if foreground else subprocess.DEVNULL,
                 )
             finally:
                 if keep_wandb:
@@ -99,12 +111,13 @@ def _run_to_end(
     *,
     runs: WandbRuns,
     kill_after: float,
+    stdin: int | None = subprocess.DEVNULL,
 ) -> bool:
     """Run the program, pass on its reports, and return whether it was stopped early."""
     killed_before = oom_kills()
     try:
         process = subprocess.Popen(  # noqa: S603 - running this command is the worker's purpose
-            arguments, cwd=cwd, env=environ, stdin=subprocess.DEVNULL
+            arguments, cwd=cwd, env=environ, stdin=stdin
         )
     except OSError as error:
         if error.errno == errno.E2BIG:

@@ -112,7 +112,9 @@ def one_line(text: str) -> str:
     text = " ".join(text.split())
     if len(text) <= _LONGEST:
         return text
-    return f"{text[: _LONGEST - 2].rsplit(' ', 1)[0]} …"
+    cut = text[: _LONGEST - 2]
+    words = cut.rsplit(" ", 1)[0]
+    return f"{words if len(words) > len(cut) // 2 else cut} …"
 
 
 def with_place(text: str, code: str, file: str, line: object) -> str:

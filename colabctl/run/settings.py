@@ -32,6 +32,7 @@ class Settings:
         kernels: how a notebook's kernels are used.
         keep_wandb: whether W&B's own files are kept in the task's folder.
         secrets: names of the variables whose values must not be stored.
+        foreground: whether a program has the terminal, for debuggers.
     """
 
     program: str
@@ -51,6 +52,7 @@ class Settings:
     kernels: KernelOptions = field(default_factory=KernelOptions)
     keep_wandb: bool = False
     secrets: Sequence[str] = ()
+    foreground: bool = False
 
     @property
     def python_path(self) -> list[str]:

@@ -42,6 +42,11 @@ def fault_of(error: OSError) -> Fault:
     return "passing" if error.errno in _PASSING else "lasting"
 
 
+def does_not_answer(error: OSError) -> bool:
+    """Whether the folder did not answer; that a file is missing is an answer."""
+    return fault_of(error) == "passing" and error.errno != errno.ENOENT
+
+
 def pause_after(pause: float) -> float:
     """Return the seconds to wait after a passing error, given the previous `pause`."""
     return min(max(1.0, 2 * pause), _LONGEST_PAUSE)
@@ -60,8 +65,7 @@ def patiently(
         try:
             return act()
         except OSError as error:
-            unanswered = fault_of(error) == "passing" and error.errno != errno.ENOENT
-            if not unanswered or waited > _PATIENCE:
+            if not does_not_answer(error) or waited > _PATIENCE:
                 raise
             if not pause:
                 tell(f"{describe(error)}; trying again until it answers")

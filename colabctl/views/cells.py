@@ -7,7 +7,6 @@ With `foreach`, the tasks of a cell follow each other, so a cell costs some coun
 column, also in a sweep of a million tasks.
 """
 
-import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,11 +23,10 @@ MOST_CELLS = 50
 """A sweep without `foreach` that would have more is not divided."""
 
 _MOST_READ = 20_000  # tasks whose parameters are read to divide a sweep
-_NAMES = re.compile(
-    r"(model|algorithm|arch|architecture|estimator|classifier|regressor|network"
-    r"|data|dataset|data_set)(_?name)?",
-    re.IGNORECASE,
-)
+_NAMES = frozenset({
+    "model", "algorithm", "arch", "architecture", "estimator", "classifier", "regressor",
+    "network", "data", "dataset",
+})  # fmt: skip
 _SHORT = 1.0  # seconds; the time between such tasks counts as much as the tasks
 _CODES = {status: STATUSES.index(status) for status in STATUSES}
 
@@ -70,7 +68,7 @@ def divide(plan: Plan, tasks: TaskFiles) -> Division:
     names = [
         name
         for name, always in (plan.parameters or {}).items()
-        if always and _NAMES.fullmatch(name)
+        if always and name.lower().replace("_", "").removesuffix("name") in _NAMES
     ]
     grouped = _grouped(plan, tasks, names) if names and plan.total <= _MOST_READ else None
     values = plan.cells[0]["values"] if plan.cells else {}
@@ -170,7 +168,7 @@ class Progress:
     """All cells of a sweep at one moment, and when the sweep will be finished.
 
     Attributes:
-        rate: tasks per second, or None if unknown.
+        rate: tasks per second until then, or None if unknown.
         seconds_left: an estimate, or None if unknown.
 
     """
@@ -301,10 +299,9 @@ def _forecast(
         )
         for cell, each, runs, rest in zip(cells, means, running, rests, strict=True)
     ]
-    rates = [cell.rate for cell in forecast if cell.rate]
     in_all = max((ahead + in_work) / slots, *map(max, filter(None, rests)), 0.0)
-    has_more = waiting or any(rests)
-    return Progress(forecast, sum(rates) or None, in_all if has_more else None)
+    more = waiting + sum(map(len, rests))
+    return Progress(forecast, more / in_all if in_all else None, in_all if more else None)
 
 
 def _rest(elapsed: float, mean: float, longest: float) -> float:

@@ -7,11 +7,14 @@ from typing import Any
 
 # A spreadsheet takes such a cell for a formula, also after the apostrophes that `cell` adds.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NESTED = (list, dict)
 _NUMBER = re.compile(r"[+-](\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+def flat(values: Mapping[str, Any], above: str = "") -> Mapping[str, Any]:
     """Return nested maps as one map: `{"a": {"b": 1}}` as `{"a.b": 1}`; lists as JSON text."""
+    if not above and not any(type(value) in _NESTED for value in values.values()):
+        return values
     cells: dict[str, Any] = {}
     for name, value in values.items():
         if not isinstance(value, (list, dict)):

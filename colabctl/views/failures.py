@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -67,7 +67,7 @@ class Cause:
         first_seen: Ledger time of the first attempt's end, in seconds since 1970.
         last_seen: The same of the last one.
         example: The latest attempt.
-        last: The last attempt at each task in `failed` and `to_retry`.
+        all_attempts: All attempts, by task and then in order.
 
     """
 
@@ -81,7 +81,7 @@ class Cause:
     first_seen: float
     last_seen: float
     example: Attempt
-    last: dict[int, Attempt]
+    all_attempts: list[Attempt]
 
 
 class Condition(NamedTuple):
@@ -108,7 +108,7 @@ class Shared:
 @dataclass
 class _Group:
     attempts: list[Attempt] = field(default_factory=list)
-    last: dict[int, Attempt] = field(default_factory=dict)  # by task
+    tasks: set[int] = field(default_factory=set)
     failed: list[int] = field(default_factory=list)
     to_retry: list[int] = field(default_factory=list)
     place: str = ""
@@ -133,7 +133,7 @@ def causes(state: SweepState, tasks: TaskFiles) -> list[Cause]:
             key = _skeleton(without_values(attempt.error[:_LONGEST_ERROR])), place
             group = groups.setdefault(key, _Group(place=place))
             group.attempts.append(attempt)
-            group.last[index] = attempt
+            group.tasks.add(index)
         status = state.columns.status(index)
         if status == "failed":
             group.failed.append(index)  # the group of the last attempt
@@ -162,10 +162,24 @@ def summary(causes: Sequence[Cause]) -> list[dict[str, Any]]:
     return sorted(groups, key=lambda group: -int(str(group["tasks"])))
 
 
-def last_failures(causes: Sequence[Cause]) -> list[Attempt]:
-    """Return the last failed attempt at each task that has failed and is not done by now."""
-    last = [last for cause in causes for last in cause.last.values()]
-    return sorted(last, key=lambda attempt: attempt.index)
+def of_tasks(causes: Sequence[Cause], indices: Sequence[int]) -> list[Cause]:
+    """Return the causes as far as they concern these tasks."""
+    wanted = set(indices)
+    return [
+        replace(
+            cause,
+            tasks=[index for index in cause.tasks if index in wanted],
+            failed=[index for index in cause.failed if index in wanted],
+            to_retry=[index for index in cause.to_retry if index in wanted],
+            attempts=len(attempts),
+            all_attempts=attempts,
+            example=max(attempts, key=_age),
+            first_seen=min(attempt.seen for attempt in attempts),
+            last_seen=max(attempt.seen for attempt in attempts),
+        )
+        for cause in causes
+        if (attempts := [each for each in cause.all_attempts if each.index in wanted])
+    ]
 
 
 def named(causes: Sequence[Cause], text: str) -> list[Cause]:
@@ -191,33 +205,33 @@ def shared(state: SweepState, tasks: TaskFiles, cause: Cause) -> Shared | None:
     """Return what the tasks of a cause share and the others do not; None if there is nothing.
 
     The others are the tasks that ended without this cause, at most 2,000 of them, evenly spread. A
-    condition is one value, or a lower or upper limit, that all failing tasks have. It counts if
-    chance alone gives it with a probability below 0.05: that of drawing all failing tasks from
-    those with the condition, times the number of conditions looked at. It takes two failing tasks.
+    condition is one value, or a lower or upper limit, that all failing tasks have. Up to three are
+    chosen, each the one that fewest of the others meet as well. They count if chance alone gives
+    them with a probability below 0.05: that of drawing all failing tasks from those that meet them,
+    times the number of ways to choose as many conditions. It takes two failing tasks.
     """
     failing = _some(cause.tasks)
     ours = set(cause.tasks)
     ended = [index for index in state.columns.finished() if index not in ours]
     others = [flat(params_of(state, tasks, index)) for index in _some(ended)]
     theirs = [flat(params_of(state, tasks, index)) for index in failing]
-    if len(theirs) < 2 or not others:
-        return None
     looked = [*_candidates(theirs)]
-    counted = ((*each, sum(map(_holds(*each), others))) for each in looked)
-    rare = [
-        Condition(*each)
-        for each in counted
-        if _chance(len(theirs), len(others), each[-1]) * len(looked) < _CHANCE
-    ]
-    rare.sort(key=lambda each: (each.others, each.sign != "=", each.name))
+    if len(theirs) < 2 or not looked:
+        return None
     chosen: list[Condition] = []
-    left = others
-    for each in rare:
-        also = [*filter(_holds(each.name, each.sign, each.value), left)]
-        if len(also) < len(left) and len(chosen) < _MOST_CONDITIONS:
-            chosen.append(each)
-            left = also
-    return Shared(chosen, len(left), len(others)) if chosen else None
+    left = others  # that have all chosen conditions
+    is_rare = False
+    while len(chosen) < _MOST_CONDITIONS:
+        having = [([*filter(_holds(*each), left)], each) for each in looked]
+        also, best = min(having, key=lambda each: (len(each[0]), each[1][1] != "=", each[1][0]))
+        says_more = _chance(len(theirs), len(left), len(also)) * len(looked) < _CHANCE
+        if len(also) == len(left) or (is_rare and not says_more):
+            break
+        chosen.append(Condition(*best, sum(map(_holds(*best), others))))
+        left = also
+        ways = math.comb(len(looked), len(chosen))
+        is_rare = _chance(len(theirs), len(others), len(left)) * ways < _CHANCE
+    return Shared(chosen, len(left), len(others)) if is_rare else None
 
 
 def _failed_attempts(state: SweepState, index: int) -> Iterator[Attempt]:
@@ -240,21 +254,25 @@ def _failed_attempts(state: SweepState, index: int) -> Iterator[Attempt]:
             holder = None
 
 
+def _age(attempt: Attempt) -> tuple[float, int]:
+    return attempt.seen, attempt.index
+
+
 def _cause(key: tuple[str, str], group: _Group) -> Cause:
-    latest = max(group.attempts, key=lambda attempt: (attempt.seen, attempt.index))
+    latest = max(group.attempts, key=_age)
     seen = [attempt.seen for attempt in group.attempts]
     return Cause(
         id=hashlib.sha256("\n".join(key).encode(errors="replace")).hexdigest()[:_ID_LENGTH],
         error=latest.error,
         place=group.place,
-        tasks=sorted(group.last),
+        tasks=sorted(group.tasks),
         attempts=len(group.attempts),
         failed=group.failed,
         to_retry=group.to_retry,
         first_seen=min(seen),
         last_seen=max(seen),
         example=latest,
-        last={index: group.last[index] for index in (*group.failed, *group.to_retry)},
+        all_attempts=group.attempts,
     )
 
 

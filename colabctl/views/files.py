@@ -30,7 +30,7 @@ def refuse_foreign(file: Path, is_ours: Callable[[bytes], bool], what: str) -> N
         with file.open("rb") as stream:
             start = stream.read(_START)
     except OSError as error:
-        raise _unwritable(file, error) from None
+        raise unwritable(file, error) from None
     if start and not is_ours(start):
         raise UserError(f"{file} exists and {what}; give another name, or --force")
 
@@ -69,7 +69,7 @@ def write(file: Path, data: bytes | Iterable[bytes]) -> None:
     try:
         write_whole(file, data)
     except OSError as error:
-        raise _unwritable(file, error) from None
+        raise unwritable(file, error) from None
 
 
 def make_folder(folder: Path) -> None:
@@ -77,9 +77,12 @@ def make_folder(folder: Path) -> None:
     try:
         rights.make_folder(folder)
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
 
 
-def _unwritable(path: Path, error: OSError) -> UserError:
+def unwritable(path: Path, error: OSError) -> UserError:
+    """Return the error for a file or folder that cannot be written."""
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"{path} cannot be written: there is no folder {path.parent}; create it")
     message = f"{path} cannot be written: {error.strerror or error}"
     return UserError("; ".join(filter(None, (message, advice(error)))))

@@ -1,10 +1,11 @@
-"""The status of a sweep: counts, workers, rate, time left, the best task so far, failures."""
+"""The status of a sweep: counts, cells, workers, time left, the best task so far, failures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any
 
+from colabctl.durations import format_duration
 from colabctl.ledger import (
     Ledger,
     Plan,
@@ -15,16 +16,35 @@ from colabctl.ledger import (
     params_of,
     task_name,
 )
-from colabctl.views import failures, task_status
+from colabctl.views import task_status
 from colabctl.views.best import best, unreported
+from colabctl.views.cells import Cell, Division, divide, progress, started
+from colabctl.views.columns import flat
 from colabctl.views.steering import decisions
+from colabctl.views.varying import varying
 
 _RECENT = 100  # outcomes that determine the rate
 
 
+_SAMPLE = 20  # tasks of a file that tell which parameters vary
+_MOST_SILENT = 3  # workers that are named
+_BEATS = 3  # heartbeats without a sign of life
+
+
 @dataclass(frozen=True)
 class WorkerStatus:
-    """One worker; `state` is running, idle, ended or lost; `task` is the first that it runs."""
+    """One worker; `state` is running, idle, ended or lost.
+
+    Attributes:
+        task: the first task that it runs, or None.
+        jobs: how many tasks it can run at a time.
+        running: how many it runs.
+        task_seconds: for how long it has run `task`, or None.
+        accelerator: the name of its GPU or TPU, or None without one.
+        accelerators: how many of these it has.
+        accelerator_memory: bytes of each, or None if unknown.
+
+    """
 
     worker: str
     member: str
@@ -34,6 +54,12 @@ class WorkerStatus:
     task: str | None
     done: int
     failed: int
+    jobs: int = 1
+    running: int = 0
+    task_seconds: float | None = None
+    accelerator: str | None = None
+    accelerators: int = 0
+    accelerator_memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,14 +70,21 @@ class Status:
         rate: Tasks per second, or None if unknown.
         seconds_left: An estimate, or None if unknown.
         best: {task, index, value, metric, params, worker, member}, or None.
+        varying: The parameters that differ between tasks, as far as a sample of them tells; nested
+            names with dots.
+        cells: How far each cell is; a sweep that nothing divides is one.
+        divided_by: The parameters that divide the sweep into cells.
+        metric: The sweep's metric, or None.
+        ordered: {order, member, seconds}: who paused or stopped the sweep, and how long ago.
+        unseen: A sentence for each reason why this machine may not have seen everything yet.
         failures: The causes of the failures, as failures.summary returns them.
         unreported: A sentence if done tasks have not reported the sweep's metric, or None.
         damage: A sentence for each writer whose journal has damaged lines, and for each damaged
             task file that was read for this status.
         changed: Files of the program that have changed since they were frozen.
         waiting: A sentence for each worker that may hold tasks for long although it is gone.
-        steering: A sentence for each decision of a member that still shows, such as "paused by ana
-            5 min ago".
+        steering: A sentence for each decision of a member that still shows, such as "5 tasks
+            cancelled by ana 3 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.
 
     """
@@ -79,6 +112,12 @@ class Status:
     title: str | None = None
     waiting: list[str] = field(default_factory=list)
     steering: list[str] = field(default_factory=list)
+    varying: list[str] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
+    divided_by: list[str] = field(default_factory=list)
+    metric: str | None = None
+    ordered: dict[str, Any] | None = None
+    unseen: list[str] = field(default_factory=list)
 
 
 def status(
@@ -87,17 +126,22 @@ def status(
     tasks: TaskFiles,
     changed: Sequence[str] = (),
     damage: Sequence[str] = (),
+    *,
+    division: Division | None = None,
 ) -> Status:
     """Return the status of a sweep from its ledger, as far as that has been read.
 
-    `changed` are files of the program, `damage` sentences on its frozen copy.
+    `changed` are files of the program, `damage` sentences on its frozen copy, `division` what
+    `cells.divide` returned for an earlier status.
     """
     state = ledger.state
     now = ledger.clock.now()
     counts = task_status.counts(state, now)
     held = task_status.held_tasks(state, now)
-    rate = recent_rate(state, now)
-    left = state.total - state.finished
+    recent = recent_rate(state, now)
+    division = division or divide(plan, tasks)
+    forecast = progress(plan, state, division, now, recent)
+    first = best_task(plan, state, tasks)
     return Status(
         sweep=plan.sweep,
         state=_state(state, now),
@@ -110,15 +154,15 @@ def status(
         pruned=counts["pruned"],
         cancelled=counts["cancelled"],
         duplicates=state.duplicates,
-        rate=rate,
-        seconds_left=left / rate if rate and left and counts["running"] else None,
-        best=best_task(plan, state, tasks),
+        rate=forecast.rate or recent,
+        seconds_left=forecast.seconds_left,
+        best=first,
         workers=[
-            _worker(writer, held.get(writer.name, []), now)
+            _worker(state, writer, held.get(writer.name, []), now)
             for writer in sorted(state.writers.values(), key=lambda writer: writer.name)
             if writer.is_worker
         ],
-        failures=failures.summary(failures.causes(state, tasks)),
+        failures=_failures(state, tasks),
         unreported=unreported(plan, state),
         damage=[*map(str, ledger.damage), *tasks.damage(), *damage],
         consistency=plan.consistency,
@@ -126,7 +170,21 @@ def status(
         title=plan.title,
         steering=[decision.text(now) for decision in decisions(state)],
         waiting=list(long_leases(plan, state, now).values()),
+        varying=_varying(plan, state, tasks, first) if first else [],
+        cells=forecast.cells,
+        divided_by=list(division.names),
+        metric=plan.metric,
+        ordered=_ordered(state, now),
+        unseen=list(_unseen(plan, ledger, now)),
     )
+
+
+def _failures(state: SweepState, tasks: TaskFiles) -> list[dict[str, Any]]:
+    if not state.others:  # a task that has failed is not simple
+        return []
+    from colabctl.views.failures import causes, summary  # noqa: PLC0415 - most sweeps have none
+
+    return summary(causes(state, tasks))
 
 
 def _state(state: SweepState, now: float) -> str:
@@ -139,13 +197,61 @@ def _state(state: SweepState, now: float) -> str:
     return "idle" if any(writer.is_worker for writer in state.writers.values()) else "pending"
 
 
-def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
+def _ordered(state: SweepState, now: float) -> dict[str, Any] | None:
+    control = state.orders.control
+    if control is None or state.order == "go" or state.reached_target:
+        return None
+    member = control.body.get("member")
+    return {
+        "order": control.kind,
+        "member": member if isinstance(member, str) else "",
+        "seconds": round(max(0.0, now - control.t), 3),
+    }
+
+
+def _unseen(plan: Plan, ledger: Ledger, now: float) -> Iterator[str]:
+    """Yield what the files that have arrived say of those that have not."""
+    for name, number in ledger.missing().items():
+        events = "1 event" if number == 1 else f"{number:,} events"
+        yield f"{events} of {name} did not arrive yet, although later ones did"
+    if plan.consistency != "eventual":
+        return
+    silent = sorted(
+        (now - writer.last_seen, writer.name)
+        for writer in ledger.state.live_workers(now)
+        if now - writer.last_seen > _BEATS * plan.heartbeat
+    )
+    for seconds, name in silent[-_MOST_SILENT:]:
+        yield (
+            f"what {name} did in the last {format_duration(seconds)} has not arrived here, or it "
+            "is gone"
+        )
+    if more := len(silent[:-_MOST_SILENT]):
+        yield f"and so for {more:,} more workers"
+
+
+def _varying(plan: Plan, state: SweepState, tasks: TaskFiles, best: dict[str, Any]) -> list[str]:
+    """Return the parameters that differ between tasks of the first, a middle and the last file.
+
+    In a grid, the first and the last task differ in every parameter that varies.
+    """
+    numbers = sorted({0, plan.files // 2, plan.files - 1})
+    parts = [plan.tasks_in(number) for number in numbers]
+    some = (index for part in parts for index in {*part[:: max(1, len(part) // _SAMPLE)], part[-1]})
+    reported = (params for index in some if (params := params_of(state, tasks, index)))
+    names = varying([best["params"], *reported])
+    return names or list(flat(best["params"]))
+
+
+def _worker(state: SweepState, writer: Writer, held: list[int], now: float) -> WorkerStatus:
     if writer.ended is not None:
         word = "ended"
     elif not writer.lives_at(now):
         word = "lost"
     else:
         word = "running" if held else "idle"
+    since = next((since for _, since in started(state, writer.name, held)), None)
+    chips = writer.machine.accelerators
     return WorkerStatus(
         worker=writer.name,
         member=writer.member,
@@ -155,6 +261,12 @@ def _worker(writer: Writer, held: list[int], now: float) -> WorkerStatus:
         task=task_name(held[0]) if held else None,
         done=writer.done,
         failed=writer.failed,
+        jobs=writer.jobs,
+        running=min(len(held), writer.jobs),
+        task_seconds=None if since is None else round(max(0.0, now - since), 3),
+        accelerator=chips[0].name if chips else None,
+        accelerators=len(chips),
+        accelerator_memory=(chips[0].memory or None) if chips else None,
     )
 
 

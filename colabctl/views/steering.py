@@ -1,11 +1,9 @@
-"""What members have decided about a sweep that still shows: who did what, and when."""
+"""What members have decided about tasks and workers: who did what, and when."""
 
 from dataclasses import dataclass
 
 from colabctl.durations import format_duration
 from colabctl.ledger import Event, SweepState
-
-_ORDERS = {"pause": "paused", "stop": "stopped"}
 
 
 @dataclass(frozen=True)
@@ -13,34 +11,31 @@ class Decision:
     """One decision of a member.
 
     Attributes:
-        kind: paused, stopped, cancelled, discarded or dismissed (a worker).
+        kind: cancelled, discarded or dismissed (a worker).
         member: Who decided it.
         at: Ledger time, in seconds since 1970.
-        what: What it is about: "5 tasks", "2 results", the name of a worker, or "" for the sweep.
+        what: What it is about: "5 tasks", "2 results", or the name of a worker.
 
     """
 
     kind: str
     member: str
     at: float
-    what: str = ""
+    what: str
 
     def text(self, now: float) -> str:
         """Return it as a line, at ledger time `now`: "5 tasks cancelled by ana 3 min ago"."""
         ago = format_duration(max(0.0, now - self.at))
-        return f"{self.what} {self.kind} by {self.member} {ago} ago".lstrip()
+        return f"{self.what} {self.kind} by {self.member} {ago} ago"
 
 
 def decisions(state: SweepState) -> list[Decision]:
     """Return the decisions that still show in a sweep's state.
 
-    These are the current order; the last cancel, with the number of tasks that are cancelled now;
+    These are the last cancel, with the number of tasks that are cancelled now;
     the last discard; and the workers that were dismissed and have not ended yet.
     """
     decided: list[Decision] = []
-    order = state.orders.control
-    if order is not None and order.kind in _ORDERS:
-        decided.append(Decision(_ORDERS[order.kind], _member(order), order.t))
     last = {event.kind: event for event in state.log.steering()}
     cancelled = state.counts["cancelled"]
     if cancelled and "cancel" in last:

@@ -4,6 +4,7 @@ It is for those who work on the sweep, and prints nothing itself.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,8 +71,8 @@ class Summary:
 class Summarizer:
     """Summarises a sweep time and again.
 
-    It learns which parameters vary from the tasks that it is shown: reading all task files could
-    take minutes on a Drive.
+    Which parameters vary it learns from the first and the last task, which differ most in a grid,
+    and from those that it is shown: reading all task files could take minutes on a Drive.
     """
 
     def __init__(self, plan: Plan, ledger: Ledger, tasks: TaskFiles) -> None:
@@ -81,10 +82,14 @@ class Summarizer:
         self._division = divide(plan, tasks) if len(plan.cells) > 1 else one
         self._variation = Variation()
         self._seen: set[int] = set()
+        self._is_new = True
         self._best: tuple[int, dict[str, Any]] | None = None
 
     def summary(self, me: str = "") -> Summary:
         """Return how the sweep stands for the worker `me`, as far as its ledger has been read."""
+        if self._is_new:
+            self._is_new = False
+            self._begin()
         plan, state, now = self._plan, self._ledger.state, self._ledger.clock.now()
         forecast = progress(plan, state, self._division, now, recent_rate(state, now))
         return Summary(
@@ -98,12 +103,20 @@ class Summarizer:
             waiting=waiting(plan, state, now, me),
         )
 
-    def params(self, index: int, params: Mapping[str, Any]) -> str:
+    def _begin(self) -> None:
+        with suppress(OSError):  # the folder does not answer
+            for index in (0, self._plan.total - 1):
+                self.see(index, self._tasks.params(index) or {})
+
+    def see(self, index: int, params: Mapping[str, Any]) -> None:
+        """Learn from a task which parameters vary."""
+        if params and index not in self._seen:
+            self._seen.add(index)
+            self._variation.add(flat(params))
+
+    def params(self, params: Mapping[str, Any]) -> str:
         """Return those parameters of a task that vary, such as "lr=0.01 model=svm"."""
         own = flat(params)
-        if index not in self._seen:
-            self._seen.add(index)
-            self._variation.add(own)
         names = self._variation.varying() if len(self._seen) > 1 else own
         return " ".join(f"{short(name)}={short(own[name])}" for name in names if name in own)
 
@@ -118,7 +131,8 @@ class Summarizer:
             except OSError:  # the folder does not answer
                 return Best(task_name(index), str(self._plan.metric), value, "")
             self._best = index, params
-        varying = self.params(index, self._best[1])
+        self.see(*self._best)
+        varying = self.params(self._best[1])
         return Best(task_name(index), str(self._plan.metric), value, varying)
 
 

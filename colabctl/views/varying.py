@@ -13,6 +13,7 @@ class Variation:
 
     Attributes:
         names: all names, in order of first appearance, each with its first value.
+        count: number of tasks.
 
     """
 
@@ -20,13 +21,13 @@ class Variation:
         self.names: dict[str, Any] = {}
         self._same: dict[str, Any] = {}  # names with one value so far
         self._absent: set[str] = set()  # names that some tasks lack
-        self._is_first = True
+        self.count = 0
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Add a task: its values by name, nested names with dots (see `columns.flat`)."""
         if values.keys() != self.names.keys():
             self._compare_names(values)
-        self._is_first = False
+        self.count += 1
         differing = [
             name
             for name, value in self._same.items()
@@ -41,7 +42,7 @@ class Variation:
         for name, value in values.items():
             if name not in names:
                 names[name] = self._same[name] = value
-                if not self._is_first:
+                if self.count:
                     self._absent.add(name)
 
     def varying(self, *, absence: bool = True) -> list[str]:

@@ -21,7 +21,7 @@ from colabctl.errors import UserError, nearest
 
 Values = Mapping[str, Any]
 
-_LONGEST = 5000  # characters of an expression
+_LONGEST = 4000  # characters of an expression; Python reads no number of 4,300 digits
 _DEEPEST = 50  # parentheses and `not` in one another
 _SHOWN = 60  # characters of an expression in a message
 _MOST_NAMES = 10  # in a message

@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from colabctl.ledger import Claim, SweepState, contested, lack, task_name
+from colabctl.ledger import Claim, SweepState, lack, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
+from colabctl.run.output import last_lines
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
+from colabctl.work.kept_outputs import KeptOutputs
 from colabctl.work.limits import Limits, Tally, why_stopped
+from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outbox import Event, Outbox
 from colabctl.work.pacing import batch_size, between_reads, pacing_for
@@ -21,7 +24,7 @@ from colabctl.work.recovery import saved
 from colabctl.work.retries import Retries
 from colabctl.work.waiting import Reasons, WaitingNotes
 
-_GETTING_TO_KNOW = 20.0  # seconds after the start of a worker
+_NEW = 20.0  # seconds after its start in which a worker may not know the others
 
 
 class Claimer:
@@ -56,6 +59,7 @@ class Claimer:
         tell: Callable[[str], None],
         conceal: Callable[[str], str] = str,
         reasons: Reasons | None = None,
+        notices: Notices | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,6 +67,7 @@ class Claimer:
         self.tuner = sweep.tuner()
         self.outbox = Outbox(pacing_for(sweep.plan.consistency))
         self.tally = Tally()
+        self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
         self._retries = Retries(tell, monotonic, limits.patience)
         self._sweep = sweep
         self._identity = identity
@@ -77,6 +82,7 @@ class Claimer:
         self._taken: set[int] = set()  # tasks that count against it
         reasons = {} if reasons is None else reasons
         self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
+        self._notices = notices
         self._told_lack = False  # that a task has not reported the sweep's metric
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
         self._settled_at = 0.0
@@ -133,13 +139,17 @@ class Claimer:
         if self._settling and self._monotonic() >= self._settled_at:
             self._start_settled()
         self._keep_alive()
+        if self._notices is not None and self.ledger.name:
+            self._notices.look()
         self._notes.update(has_tasks=bool(self._pool.tasks or self._settling))
 
     def _refresh_interval(self) -> float:
-        """Return the seconds between two reads; at first, a worker does not know the others."""
+        """Return the seconds between two reads."""
         seconds = self._pacing.refresh if self._pool.tasks else self._idle_poll
-        is_new = self._monotonic() < self._began_at + _GETTING_TO_KNOW
-        return min(seconds, self._pacing.first_refresh) if is_new else seconds
+        return min(seconds, self._pacing.first_refresh if self._is_new() else seconds)
+
+    def _is_new(self) -> bool:
+        return self._monotonic() < self._began_at + _NEW
 
     def write(self) -> None:
         """Write all events now; `ledger.add_written` then adds them to the state."""
@@ -171,7 +181,8 @@ class Claimer:
         self.ledger.add_written()
 
     def _write_only(self, *more: Event) -> None:
-        self.ledger.write([*self.outbox.take(), *more])
+        self.outputs.write()  # before the end of a task: its output is there when that is seen
+        self.ledger.write([*self.outbox.take(), *self.ledger.news(), *more])
         self._written_at = self._monotonic()
 
     def should_end(self) -> bool:
@@ -184,7 +195,9 @@ class Claimer:
             tally.ending = "max-time"
         elif self._retries.pausing:  # the state may be out of date, and results may not be written
             return False
-        elif not (state.left or self.outbox or state.columns.any("cancelled", self._pool.tasks)):
+        elif state.finished == state.total and not (
+            self.outbox or state.columns.any("cancelled", self._pool.tasks)
+        ):
             tally.ending = "finished"
         elif (stopped := why_stopped(state, self._identity.name)) is not None:
             tally.ending = stopped
@@ -259,7 +272,9 @@ class Claimer:
         pace = self._pool.pace() if "done" in self.tally.ends.values() else None
         # Its own slots count even if its lease has lapsed, as after the machine slept.
         others = sum(worker.jobs for worker in state.live_workers(now) if worker.name != me.name)
-        batch = batch_size(pace, state.claimable(now), others + me.jobs, self._pacing.batch)
+        live = others + len(self.ledger.newcomers()) + me.jobs
+        seconds = self._pacing.first_batch if self._is_new() else self._pacing.batch
+        batch = batch_size(pace, state.claimable(now), live, seconds)
         if self._limits.until is not None and pace:
             batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
         return min(slots * batch, self._claims_left)
@@ -300,8 +315,7 @@ class Claimer:
             self._idle_poll = min(2 * self._idle_poll, self._pacing.idle_poll)
         self._drop_lost_claims()
         if self._sweep.plan.consistency == "eventual":
-            rivals = (self.ledger.state, self._pool.tasks, self._identity.name)
-            self._pool.postpone(contested(*rivals, self.ledger.clock.now()))
+            self._pool.postpone(self.ledger.contested(self._pool.tasks, shares=self._is_new()))
         self.release(self._pool.take_back_surplus(self._pacing.batch))
 
     def _give_up_claims(self, indices: Iterable[int]) -> None:
@@ -337,29 +351,37 @@ class Claimer:
         self.outbox.report(index, attempt, report.step, values)
         self.tuner.report(index, report.step, values)
 
-    def record_end(self, task: Assignment, end: Done | Pruned | Failed) -> None:
-        """Record the end of a task."""
-        index, latest = task.index, self.tuner.forget(task.index)
-        parts: dict[str, Any] = {"task": index, "attempt": task.attempt, "seconds": end.seconds}
+    def record_end(
+        self, task: Assignment, end: Done | Pruned | Failed, *, final: bool = False
+    ) -> None:
+        """Record the end of a task; it does not run again after a `final` failure."""
+        index, attempt = task.index, task.attempt
+        latest = self.tuner.forget(index)
+        parts: dict[str, Any] = {"task": index, "attempt": attempt, "seconds": end.seconds}
         if isinstance(end, Failed):
-            parts |= {"error": self._conceal(end.error), "output": self._conceal(end.output)}
+            output = self._conceal(last_lines(end.output))
+            parts |= {"error": self._conceal(end.error), "output": output}
         else:
             parts["metrics"] = concealed(end.metrics, self._conceal)
         if isinstance(end, Pruned):
             parts["metrics"] = {**latest, **parts["metrics"]}
+        if final:
+            parts["final"] = True
         if end.attributes:
             parts["attributes"] = concealed(end.attributes, self._conceal)
         if isinstance(end, Done) and not self._told_lack:
             self._tell_lack(task, end)
         kind = type(end).__name__.lower()
         self.outbox.add(kind, parts)
-        self.tally.count(index, kind)
+        if end.output:
+            self.outputs.add(task, end.output)
+        self.tally.count(task.index, kind)
 
     def _refuse(self, index: int, attempt: int, error: str) -> None:
         """Record the failure of a task that must not run, because its parameters are damaged."""
         name = task_name(index)
         task = Assignment(self._sweep.plan.sweep, name, index, attempt, {}, folder="")
-        self.record_end(task, Failed(index, 0.0, error=error, output=""))
+        self.record_end(task, Failed(index, 0.0, error=error, output=""), final=True)
         self.tally.refused += 1
         self._tell(f"{name} failed (attempt {attempt}): {error}")
 
@@ -389,7 +411,11 @@ class Claimer:
         held = self.ledger.state.held.get(self.ledger.name, set()) - self.outbox.closed()
         if held:
             self.outbox.add("released", {"tasks": sorted(held)})
+        self.outputs.write(force=True)
         try:
+            self._write()
+            if self._notices is not None:
+                self._notices.leave(gave_up=self.tally.ending == "failing")
             self._write(("end", {"reason": reason}))
             self.ledger.close()
         except OSError as error:

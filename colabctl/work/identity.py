@@ -25,6 +25,8 @@ class Identity:
 
     def start(self) -> tuple[str, dict[str, Any]]:
         """Return the first event of its journal."""
+        from colabctl.work import machine  # noqa: PLC0415 - see new_identity
+
         return "start", {
             "member": self.member,
             "host": self.host,
@@ -33,8 +35,8 @@ class Identity:
             "heartbeat": self.heartbeat,
             "lease": self.lease,
             "version": VERSION,
-            "python": platform.python_version(),
             "wall": round(time.time(), 3),
+            **machine.describe(),
         }
 
 
@@ -45,6 +47,9 @@ def new_identity(
 
     The process that starts a worker recognises it by `mark`: see is_marked.
     """
+    from colabctl.work import machine  # noqa: PLC0415 - only workers need it, and `status` is fast
+
+    machine.look()
     lease = config.lease or plan.lease
     heartbeat = min(config.heartbeat or plan.heartbeat, lease / HEARTBEATS)
     return Identity(writer_name(member, mark), member, platform.node(), jobs, heartbeat, lease)

@@ -25,6 +25,7 @@ class Pacing:
         busy_poll: Between two looks for a task to claim, as long as new events arrive.
         idle_poll: The same after a while without new events.
         batch: Work that one slot claims at a time, if tasks are shorter than that.
+        first_batch: The same while a worker is new, and may not know who else works.
         claim_ahead: How long before a slot is idle to claim more for it.
     """
 
@@ -35,6 +36,7 @@ class Pacing:
     busy_poll: float
     idle_poll: float
     batch: float
+    first_batch: float
     claim_ahead: float
 
 
@@ -44,11 +46,11 @@ class Pacing:
 _PACINGS = {
     "coherent": Pacing(
         flush=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,
-        batch=1.0, claim_ahead=0.03,
+        batch=1.0, first_batch=1.0, claim_ahead=0.03,
     ),
     "eventual": Pacing(
         flush=4.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,
-        batch=10.0, claim_ahead=0.5,
+        batch=10.0, first_batch=2.0, claim_ahead=0.5,
     ),
 }  # fmt: skip
 

@@ -79,6 +79,12 @@ class SlotPool:
         if slot is not None:
             slot.answer(index, stop=stop)
 
+    def follow(self, index: int, *, answer: bool) -> None:
+        """Report what a task has printed since the last call, if it runs."""
+        slot = self._slot_of.get(index)
+        if slot is not None:
+            slot.follow(index, answer=answer)
+
     def stop(self, index: int, why: Stop) -> None:
         """Stop a task if it runs; its outcome follows."""
         slot = self._slot_of.get(index)

@@ -5,6 +5,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,6 @@ from colabctl.code import frozen
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, program_of
 from colabctl.notebook.installed import lacks
-from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.messages import Inbox, Record
@@ -22,14 +22,15 @@ from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.slots.slot import Slot
 from colabctl.run.termination import KILL_AFTER
-from colabctl.run.workspace.workspace import create
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.sweeps import differing, journal_folders
 from colabctl.work.environment import slot_environs
 from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
+from colabctl.work.notices import Notices, Text
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.slot_settings import slot_settings
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
@@ -45,7 +46,7 @@ _POLL = 1.0  # seconds between checks for something that others must do first
 
 @dataclass(frozen=True)
 class Worked:
-    """What was done for one sweep, and how it then stood.
+    """What was done for one sweep, and its state after that.
 
     Attributes:
         failed: How many of its tasks have failed for good, on any machine.
@@ -68,6 +69,7 @@ class Session:
         progress: Called after each step, with the sweep and its worker; None without one.
         check: Raises UserError for a plan that the member has neither declared nor approved.
         jobs: How many tasks to run at a time.
+        notice: Returns the text of a message about a sweep; None to send none.
         interrupted: Set to end at once and release the tasks.
     """
 
@@ -79,6 +81,7 @@ class Session:
     progress: Callable[[OpenSweep, Worker | None], None]
     check: Callable[[Plan], None]
     jobs: int = 1
+    notice: Text | None = None
     interrupted: signals.Interruption = field(default_factory=signals.Interruption)
     _reasons: Reasons = field(default_factory=dict)
 
@@ -154,6 +157,10 @@ class Session:
         self, sweep: OpenSweep, tell: Callable[[str], None], *, ran: int, wait: bool
     ) -> Tally:
         self.check(sweep.plan)  # it may have been declared again since `_open`
+        identity = new_identity(sweep.plan, self.config, self.member, self.jobs)
+        if sweep.plan.kind != "loop":
+            with suppress(OSError):  # claiming meets the same fault, and reports it
+                sweep.ledger.announce(identity.name)
         files = self._fetch(sweep)
         if files is None:
             return Tally(ending="interrupted")
@@ -162,7 +169,16 @@ class Session:
             prefix="colabctl-work-", ignore_cleanup_errors=True
         ) as scratch:
             frozen.write(files, Path(scratch, "code"))
-            settings = self._all_settings(sweep.plan, Path(scratch).resolve(), limits.kill_after)
+            settings = slot_settings(
+                sweep.plan,
+                self.layout.root,
+                Path(scratch).resolve(),
+                jobs=self.jobs,
+                kill_after=limits.kill_after,
+                secrets=self.config.all_secrets,
+                tell=self.tell,
+                wait=self._wait_or_end,
+            )
             workspaces = [each.code if each.frozen else None for each in settings]
             environs = slot_environs(self.layout.root, self.member, workspaces)
             if sweep.plan.kind == "loop":
@@ -174,20 +190,26 @@ class Session:
 
             worker = Worker(
                 sweep,
-                new_identity(sweep.plan, self.config, self.member, self.jobs),
+                identity,
                 limits,
                 make_slots,
                 tell=tell,
                 progress=lambda worker: self.progress(sweep, worker),
                 interrupted=self.interrupted,
                 reasons=self._reasons,
-                conceal=concealer(self.config.secrets, os.environ),
+                notices=self._notices(sweep, tell),
+                conceal=concealer(self.config.all_secrets, os.environ),
             )
             tally = worker.run()
             self.progress(sweep, None)
         if sweep.ledger.name and not tally.unsent:
             self._wait_for_upload(sweep, [sweep.ledger.name])
         return tally
+
+    def _notices(self, sweep: OpenSweep, tell: Callable[[str], None]) -> Notices | None:
+        if self.notice is None:
+            return None
+        return Notices(sweep, self.config.notify, os.environ, self.notice, tell)
 
     def _loop(
         self,
@@ -304,46 +326,6 @@ class Session:
                       "them before you close this machine")  # fmt: skip
         else:
             self.tell("all results are uploaded")
-
-    def _all_settings(self, plan: Plan, scratch: Path, kill_after: float) -> list[Settings]:
-        """Return the settings of each slot, after creating its workspace."""
-        code, root = scratch / "code", self.layout.root.absolute()
-        folders = [scratch / str(number) / root.name for number in range(self.jobs)]
-        try:
-            patiently(
-                lambda: create(code, root, folders, plan.cwd),
-                tell=self.tell,
-                wait=self._wait_or_end,
-            )
-            places = folders
-        except OSError as error:
-            if fault_of(error) == "passing":
-                raise
-            self.tell(f"note: tasks run in {root}, not in a workspace, so code that is not frozen "
-                      f"may run there: {error}")  # fmt: skip
-            folders, places = [code] * self.jobs, [root] * self.jobs
-        return [
-            Settings(
-                program=plan.program or "",
-                kind=plan.kind,
-                prunes=plan.early_terminate is not None,
-                command=plan.command,
-                code=str(folder),
-                root=str(root),
-                cwd=os.path.normpath(place / plan.cwd),
-                frozen=str(code) if folder == place else "",
-                import_path=[os.path.normpath(folder / path) for path in plan.import_path],
-                log=str(scratch / f"slot-{number}.log"),
-                kill_after=kill_after,
-                metric=plan.metric,
-                parameters=plan.parameters or {},
-                process_tasks=plan.process_tasks,
-                kernels=plan.kernels or KernelOptions(),
-                keep_wandb=plan.keep_wandb,
-                secrets=self.config.secrets,
-            )
-            for number, (folder, place) in enumerate(zip(folders, places, strict=True))
-        ]
 
 
 def _reopen(sweep: OpenSweep) -> OpenSweep:

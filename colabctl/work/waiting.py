@@ -8,7 +8,7 @@ from colabctl.work.identity import Identity
 from colabctl.work.open_sweep import OpenSweep
 
 Reasons = dict[str, tuple[object, ...]]
-"""The cause that was told last, by sweep."""
+"""The cause that the user has read last, by sweep."""
 
 _MOMENT = 3.0  # seconds without a task that need no explanation: others are about to finish
 
@@ -20,7 +20,7 @@ class WaitingNotes:
         sweep: the sweep
         identity: the worker
         tell: takes messages for the user
-        reasons: what workers of this process told before
+        reasons: what workers of this process have said before
 
     """
 
@@ -57,7 +57,7 @@ class WaitingNotes:
             self.tell()
 
     def tell(self) -> None:
-        """Tell the reason, unless it is the one that was told last."""
+        """Tell the reason, unless the user has read it last."""
         why, name = self.reason(), self._sweep.plan.sweep
         if why is not None and self._reasons.get(name) != (why.kind, *why.cause):
             self._reasons[name] = (why.kind, *why.cause)

@@ -10,16 +10,20 @@ from colabctl.run.messages import (
     End,
     Failed,
     Notice,
+    Printed,
     Report,
     Returned,
     Stop,
     Suggestion,
     TaskMessage,
 )
+from colabctl.run.output import last_lines
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claimer
+from colabctl.work.followed import FollowedTasks
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
+from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pool import MakeSlots, SlotPool
 from colabctl.work.waiting import Reasons
@@ -41,7 +45,7 @@ class Worker:
         tell: takes messages for the user.
         progress: called after each step, with this worker.
         interrupted: set to end at once and release the tasks.
-        reasons: why earlier workers of this process had to wait, as the user was told.
+        reasons: why earlier workers of this process had to wait, as they said.
         conceal: replaces the secrets in a text.
 
     """
@@ -57,6 +61,7 @@ class Worker:
         progress: Callable[["Worker"], None],
         interrupted: threading.Event,
         reasons: Reasons | None = None,
+        notices: Notices | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         conceal: Callable[[str], str] = str,
@@ -75,8 +80,11 @@ class Worker:
         self._error: Exception | None = None  # of a slot's thread
         self._claimer = Claimer(
             sweep, identity, limits, self._pool,
-            tell=tell, conceal=conceal, reasons=reasons, rng=rng, monotonic=monotonic,
+            tell=tell, conceal=conceal, reasons=reasons, notices=notices, rng=rng,
+            monotonic=monotonic,
         )  # fmt: skip
+        interval = _NOTICE if self._writes_at_once else identity.heartbeat
+        self._followed = FollowedTasks(identity.host, interval, monotonic)
         self._tuner = self._claimer.tuner
         self._tally = self._claimer.tally
         self._stopping: dict[int, float] = {}  # when each task was asked to stop early
@@ -117,6 +125,7 @@ class Worker:
             self._claimer.step()
             if self._tuner.stops_early:
                 self._stop_behind()
+            self._send_followed()
             self._progress(self)
 
     def _record(self, proceed: Callable[[], None]) -> None:
@@ -166,6 +175,8 @@ class Worker:
         """Stop the running tasks, release every claim, and close the journal."""
         with self._lock:
             self._claimer.release(self._pool.take_back_waiting())
+            if self._tally.ending == "interrupted" and any(self._pool.running()):
+                self._tell("stopping the running tasks; Ctrl-C again leaves at once")
         self._pool.stop_all(within=3.0)  # without the lock, as their threads may wait for it
         with self._lock:
             self._collect()
@@ -194,6 +205,8 @@ class Worker:
                 case TaskMessage(task, message):
                     if isinstance(message, Report | Suggestion):
                         self._report(task, message)
+                    elif isinstance(message, Printed):
+                        self._claimer.outputs.add(task, message.text, is_part=True)
                     else:
                         self._close(task, message)
 
@@ -233,7 +246,17 @@ class Worker:
             return
         self._tally.ending, self._tally.reason = "failing", self._conceal(reason)
         if output:
-            self._tell(self._conceal(output))
+            self._tell(self._conceal(last_lines(output)))
+
+    def _send_followed(self) -> None:
+        """Write what followed tasks have printed; less often where each time makes a file."""
+        followed = self._followed.due(self._claimer.ledger, self._pool.tasks)
+        if not followed:
+            return
+        for index, asked in followed:
+            self._pool.follow(index, answer=asked)
+        self._read_inbox()
+        self._claimer.outputs.write(force=True)
 
     # -- stopping early -------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What late files cost, simulated: `python -m tests.bench.simulated [--seeds 20] [--loops 0.5]`.
 
-Workers see each other's files a median of 10 s late, 60 s at worst; with tasks of half a second, 4
+Workers see each other's files and folders a median of 10 s late, 60 s at worst; with tasks of half a second, 4
 and 30 s. The share of all tasks' time that was spent twice, and the speed beside the ideal (all
 tasks' time / workers / time until the last result). Medians over the seeds, with the worst seed
 behind them.
@@ -39,7 +39,9 @@ CASES = (
     Case(6, 1000, 5.0, 0.03, 0.95),
     Case(6, 60, 60.0, 0.015, 0.85),
     Case(20, 1000, 60.0, 0.005, None),
-    Case(4, 120, 0.5, 0.25, 0.7, Delays(4.0, 30.0)),
+    Case(4, 120, 0.5, 0.2, 0.7, Delays(4.0, 30.0)),
+    Case(6, 120, 0.5, 0.3, 0.55, Delays(4.0, 30.0)),
+    Case(6, 240, 0.5, 0.15, 0.75, Delays(4.0, 30.0)),
     Case(6, 360, 0.5, 0.1, 0.8, Delays(4.0, 30.0)),
 )
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,80 @@ def test_files_that_are_on_their_way_on_a_drive_are_only_noted(
     again = say("sweep", str(file), **drive)
     assert (again.code, again.out) == (0, "s: 3 tasks, already declared\n")
     assert "not here yet: sweep.yaml, code/notebooks/ana/train.py" in again.err
+
+
+MISSING = ("sweep.yaml", "code/notebooks/ana/train.py", "tasks/00000.jsonl")
+
+
+@pytest.mark.parametrize("environ", [{}, {"COLABCTL_CONSISTENCY": "eventual"}])
+@pytest.mark.parametrize("names", [MISSING, *((name,) for name in MISSING)])
+def test_what_is_missing_of_a_sweep_is_restored(
+    project: Project, say: Say, file: Path, names: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    say("sweep", str(file), **environ)
+    sweep = project.root / "sweeps/s"
+    plan_with(declared_at=1.7e9)(sweep)  # long ago, so that nothing is on its way
+    before = everything(sweep)
+    for name in names:
+        (sweep / name).unlink()
+    again = say("sweep", str(file), **environ)
+    assert (again.code, again.out) == (0, "s: 3 tasks, already declared\n")
+    assert f"restored what was missing: {', '.join(names)}\n" in again.err
+    assert everything(sweep) == before
+    assert "restored" not in say("sweep", str(file), **environ).err
+    assert project.run("work", "s", **environ).code == 0
+    assert len(project.results("s")) == 3
+
+
+def test_folders_that_are_missing_are_restored_too(project: Project, say: Say, file: Path) -> None:
+    say("sweep", str(file))
+    sweep = project.root / "sweeps/s"
+    before = everything(sweep)
+    for name in ("code", "tasks"):
+        shutil.rmtree(sweep / name)
+    assert say("sweep", str(file)).code == 0
+    assert everything(sweep) == before
+
+
+@pytest.mark.parametrize("kept", MISSING)
+def test_a_file_that_differs_is_never_overwritten(
+    project: Project, say: Say, file: Path, kept: str
+) -> None:
+    say("sweep", str(file))
+    sweep = project.root / "sweeps/s"
+    for name in MISSING:
+        (sweep / name).unlink()
+    (sweep / kept).write_text("other\n")
+    again = say("sweep", str(file))
+    assert again.code == 1
+    assert kept.rpartition("/")[2] in again.err
+    assert (sweep / kept).read_text() == "other\n"
+
+
+def test_nothing_is_restored_into_a_sweep_that_was_made_with_other_code(
+    project: Project, say: Say, file: Path
+) -> None:
+    say("sweep", str(file))
+    project.write("notebooks/ana/train.py", TRAIN + "# other\n")
+    sweep = project.root / "sweeps/s"
+    (sweep / "code/notebooks/ana/train.py").unlink()
+    again = say("sweep", str(file))
+    assert (again.code, "code: notebooks/ana/train.py missing in the sweep" in again.err) == (
+        1,
+        True,
+    )
+    assert not (sweep / "code/notebooks/ana/train.py").exists()
+
+
+@pytest.mark.parametrize("folder", ["code/notebooks", "tasks"])
+def test_nothing_is_restored_through_a_link_that_leads_out(
+    project: Project, say: Say, file: Path, tmp_path: Path, folder: str
+) -> None:
+    say("sweep", str(file))
+    place = project.root / "sweeps/s" / folder
+    shutil.rmtree(place)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    place.symlink_to(outside, target_is_directory=True)
+    assert say("sweep", str(file)).code == 1
+    assert list(outside.iterdir()) == []

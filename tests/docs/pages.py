@@ -37,7 +37,10 @@ _VARYING = [
     (r"\b[0-9a-f]{12,64}\b", "DIGEST"),
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "DATE"),
     (r"\b[\d.]+ (s|m|min|h) ago", "AGO"),
-    (r"((?:done|failed|pruned) +\d+ +)\w+ +[\d.e+-]+", r"\1MEMBER SECONDS"),  # a row of results
+    (
+        r"(?m)^(t\d{6}(?: +(?:done|failed|pruned))?)(?: +(?:ana|ben))? +[\d.e+-]+",
+        r"\1 MEMBER SECONDS",
+    ),  # a row of results
     (r"[ \t]+", " "),
     (r" ?\n", "\n"),
 ]

@@ -13,11 +13,14 @@ import xml.etree.ElementTree as ET
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
+from rich.text import Text
 
-from colabctl.cli.see.status import _look, _render
+from colabctl.cli.see.overview import screen
+from colabctl.cli.see.status import Seen
 from colabctl.project.create import create
 from colabctl.sweeps import find_sweep
 from colabctl.work.open_sweep import OpenSweep
@@ -62,7 +65,14 @@ def train(params, task):
 """
 _MACHINES = {"ana": "laptop", "ben": "colab-1", "chloe": "colab-2"}
 _LAST_SEEN = {"ana": 312.0, "ben": 3.2, "chloe": 1.4}  # seconds
+_RUNNING = {"ben": 41.0, "chloe": 12.0}  # seconds
+_ACCELERATORS: dict[str, dict[str, Any]] = {
+    "ana": {},
+    "ben": {"accelerator": "Tesla T4", "accelerators": 1, "accelerator_memory": 15 << 30},
+    "chloe": {"accelerator": "NVIDIA L4", "accelerators": 1, "accelerator_memory": 22 << 30},
+}
 _LEFT = 260.0  # seconds
+_RATE = 0.1  # tasks per second
 
 _THEME = TerminalTheme(
     (22, 27, 34),
@@ -120,17 +130,24 @@ def _until_finished(project: Project, number: int) -> None:
 def picture(project: Project) -> str:
     """Return the picture of that sweep, as SVG."""
     sweep = OpenSweep.at(project.root, find_sweep(project.config({}).layout, "first"))
-    seen = _look(sweep)
+    seen = Seen(sweep).look()
     workers = [
-        replace(each, host=_MACHINES[each.member], last_seen_seconds=_LAST_SEEN[each.member])
+        replace(
+            each,
+            host=_MACHINES[each.member],
+            last_seen_seconds=_LAST_SEEN[each.member],
+            task_seconds=_RUNNING[each.member] if each.task else None,
+            **_ACCELERATORS[each.member],
+        )
         for each in seen.workers
     ]
-    seen = replace(seen, workers=workers, seconds_left=_LEFT)
+    seen = replace(seen, workers=workers, seconds_left=_LEFT, rate=_RATE)
     console = Console(
         record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor",
         _environ={},
     )  # fmt: skip
-    console.print(_render(seen, brief=False))
+    for line in screen(seen, _WIDTH):
+        console.print(Text.from_ansi(line.coded()), soft_wrap=True)
     title = "colabctl status first"
     svg = console.export_svg(title=title, theme=_THEME, code_format=_FORM, unique_id="status")
     return "".join(f"{line.strip()}\n" for line in svg.splitlines() if line.strip())

@@ -43,7 +43,11 @@ _EXIT_CODES = """\
 | 1 | Something you can fix. One line says what is wrong and what to do next. |
 | 2 | Wrong usage: an unknown option, a missing argument. |
 | 3 | `verify` or `doctor` found a problem. |
-| 130 | Interrupted with Ctrl-C. A worker that released its tasks in time exits with 0. |
+| 130 | Interrupted with Ctrl-C. |
+| 143, 129 | A worker that was asked to end by SIGTERM, or by SIGHUP as its terminal closed. |
+
+For a script that continues with the results, `work` exits with 0 only if all is well so far: with 1 if a
+task that it ran has failed for good, or if the sweep is finished and any of its tasks has failed.
 """
 
 _ENVIRONMENT = """\
@@ -74,6 +78,7 @@ _KEYS = {  # of colabctl.yaml
     "heartbeat": "How often a worker shows that it is alive. Default: depends on the folder.",
     "lease": "Silence after which a worker's tasks go to others. Default: depends on the folder.",
     "task_timeout": "How long a task may take if its sweep does not say. Default: no limit.",
+    "notify": "Where to send messages, and when, such as `url=NOTIFY_URL,on=finished idle`.",
     "kill_after": "Time between SIGTERM and SIGKILL for a task that should end. Default: 30s.",
 }
 

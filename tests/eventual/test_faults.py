@@ -3,12 +3,18 @@
 import errno
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.run.notebook.runner import Runner
+from colabctl.run.workspace.workspace import Workspace, create
+from colabctl.task import Assignment, FileRecorder, Task
 from tests.drive import Drive
 from tests.eventual.group import Group, eventually
+from tests.notebook.notebooks import content
 from tests.processes import PATIENCE
 
 LATE = {"median": 0.1, "worst": 0.5}
@@ -154,3 +160,36 @@ def test_a_machine_that_was_offline_for_a_while_loses_nothing(
     group.drive.settle()
     assert sorted(row["index"] for row in group.results(0)) == list(range(16))
     assert group.results(1) == group.results(0)
+
+
+def test_a_mount_that_does_not_answer_while_a_workspace_is_prepared_is_waited_out(
+    drives: Callable[..., Drive], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = drives(machines=1, **LATE).machine(0)
+    project, frozen, workspace = machine.path / "p", tmp_path / "frozen", tmp_path / "0" / "p"
+    project.mkdir()
+    frozen.mkdir()
+    create(frozen, project, [workspace], ".")
+    (project / "data.txt").write_text("data")
+    run = Workspace(workspace, project, frozen).around(
+        lambda *_: {"data": (workspace / "data.txt").read_text()}
+    )
+    machine.fail(errno.EIO, seconds=3)
+    assignment = Assignment("s", "t000000", 0, 1, {}, folder=str(tmp_path / "attempt"))
+    assert run({}, Task(assignment, FileRecorder(assignment))) == {"data": "data"}
+    assert capsys.readouterr().err.count("trying again until it answers") == 1
+
+
+def test_a_mount_that_does_not_answer_while_a_kernel_starts_is_waited_out(
+    drives: Callable[..., Drive], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = drives(machines=1, **LATE).machine(0)
+    project, notebook = machine.path / "p", tmp_path / "MAIN.ipynb"
+    project.mkdir()
+    notebook.write_bytes(
+        content("# parameters\nx = 0", "import colabctl; colabctl.task().done(x=x)")
+    )
+    with closing(Runner(notebook, project, KernelOptions(), kind="parameters")) as runner:
+        machine.fail(errno.EIO, seconds=6)
+        runner.set_up()
+    assert "trying again until it answers" in capsys.readouterr().err

@@ -122,5 +122,7 @@ def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="out cannot be written: No such file or directory"):
+    with pytest.raises(
+        UserError, match=r"out cannot be written: there is no folder .*missing; create it"
+    ):
         write_sweeps(SWEEPS, tmp_path / "missing" / "out", "bench")

@@ -179,6 +179,16 @@ def test_an_order_overrides_those_that_it_names_whatever_their_dates() -> None:
         assert history.add("ben", 4.0, "stop", after={"ana": 0}).state.order == "stop"
 
 
+def test_a_final_failure_ends_a_task_that_could_be_tried_again_until_a_member_retries_it() -> None:
+    def refused(holder: str) -> History:
+        final = {"task": 0, "attempt": 1, "error": "damaged", "output": "", "final": True}
+        return History(max_retries=3).claim(holder, 1).add("ana", 2, "failed", **final)
+
+    assert (refused("ana").task.status, refused("ana").task.failures) == ("failed", 1)
+    assert refused("ana").add("zoe", 3, "retry", tasks=[0]).task.status == "open"
+    assert refused("ben").task.holder == "ben"  # it counts only from the holder
+
+
 def steer(history: History, kind: str, t: float, writer: str = "eve", **after: int) -> History:
     return history.add(writer, t, kind, tasks=[0], member=writer, after=after)
 
@@ -255,4 +265,4 @@ def test_the_best_task_is_another_one_after_the_discard() -> None:
         history.add("ana", 2 * index + 1, "done", **parts)
     history.add("eve", 9, "discard", tasks=[0], after={"ana": 3})
     assert [str(value) for value in history.state.columns.values] == ["nan", "2.0"]
-    assert (history.state.outcomes, history.state.left) == (1, 1)
+    assert (history.state.finished, history.state.counts["open"]) == (1, 1)

@@ -47,7 +47,7 @@ def test_a_process_that_dies_fails_its_task_and_is_replaced(project: Project) ->
     """
     project.declare("mortal", grid(40, "max_retries: 0"), unindented(program))
     worked = project.run("work", "mortal")
-    assert worked.code == 0
+    assert worked.code == 1
     rows = project.results("mortal")
     assert {row["index"]: row["error"] for row in rows if row["status"] == "failed"} == {
         10: "its process ended with exit code 3; its last line: last words of 10",
@@ -79,7 +79,7 @@ def test_the_death_of_a_process_is_noticed_even_if_its_children_live(project: Pr
                 os._exit(1)
     """
     project.declare("orphans", grid(3, "max_retries: 0"), unindented(program))
-    assert project.run("work", "orphans").code == 0
+    assert project.run("work", "orphans").code == 1
     assert {row["index"]: row["status"] for row in project.results("orphans")} == {
         0: "failed",
         1: "done",

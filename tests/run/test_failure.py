@@ -93,3 +93,47 @@ def test_a_traceback_of_a_failed_import_starts_in_the_users_code(project: Projec
     [line, *_] = [line for line in said.splitlines() if line.startswith("  File ")]
     assert "train.py" in line
     assert line.endswith("line 2, in <module>")
+
+
+def test_a_chain_of_errors_has_only_the_users_frames(project: Project) -> None:
+    program = """\
+def load():
+    return open("gone.csv")
+
+def train(params, task):
+    try:
+        load()
+    except OSError:
+        raise RuntimeError("no data")
+"""
+    project.declare("chain", GRID, program)
+    project.run("work", "chain")
+    [failed] = project.events("chain", "failed")
+    lines = failed["output"].splitlines()
+    assert [line for line in lines if line.startswith("  File ")] == [
+        '  File "train.py", line 6, in train',
+        '  File "train.py", line 2, in load',
+        '  File "train.py", line 8, in train',
+    ]
+    assert "During handling of the above exception, another exception occurred:" in lines
+
+
+def test_a_module_that_a_program_runs_is_shown_without_what_runs_it(project: Project) -> None:
+    project.write("sub.py", "open('gone.csv')\n")
+    project.write("pkg/__init__.py", "")
+    project.write("pkg/fit.py", "import pathlib\npathlib.Path('gone.csv').read_text()\n")
+    program = """\
+import runpy, subprocess, sys
+subprocess.run([sys.executable, "-m", "pkg.fit"])
+runpy.run_path("sub.py")
+"""
+    project.declare("runs", f"{GRID.replace(':train', '')}code: [sub.py, pkg]\n", program)
+    project.run("work", "runs")
+    [failed] = project.events("runs", "failed")
+    files = [line for line in failed["output"].splitlines() if line.startswith("  File ")]
+    assert [file for file in files if "lib/python" not in file] == [
+        '  File "pkg/fit.py", line 2, in <module>',
+        '  File "train.py", line 3, in <module>',
+        '  File "sub.py", line 1, in <module>',
+    ]
+    assert "runpy>" not in failed["output"]

@@ -94,7 +94,7 @@ def test_a_failure_keeps_the_last_forty_lines_of_its_output(project: Project) ->
             raise RuntimeError("here")
     """
     project.declare("output", grid(1, "max_retries: 0"), unindented(program))
-    assert project.run("work", "output").code == 0
+    assert project.run("work", "output").code == 1
     [failure] = project.events("output", "failed")
     lines = failure["output"].splitlines()
     assert len(lines) == 40
@@ -114,7 +114,7 @@ def test_a_failure_has_its_own_output_and_not_that_of_the_task_before(
     """
     text = grid(2, "max_retries: 0").replace("parameters: {", "parameters: {end: {value: '!'}, ")
     project.declare("own", text, unindented(program))
-    assert project.run("work", "own").code == 0
+    assert project.run("work", "own").code == 1
     for failure in project.events("own", "failed"):
         named = [name for name in ("t000000", "t000001") if name in failure["output"]]
         assert named == [f"t{failure['task']:06d}"]
@@ -167,8 +167,9 @@ def metrics_of(project: Project, program: str, more: str = "") -> list[object]:
     text = grid(2, f"max_retries: 0\n{more}").replace("parameters: {", "parameters: {lr: 0.5, ")
     project.declare("called", text, unindented(program))
     worked = project.run("work", "called")
-    assert worked.code == 0, worked.err
-    return [row["error"] or row["metrics"] for row in project.results("called")]
+    rows = project.results("called")
+    assert worked.code == any(row["error"] for row in rows), worked.err
+    return [row["error"] or row["metrics"] for row in rows]
 
 
 def test_a_function_is_called_by_the_names_of_its_arguments(project: Project) -> None:

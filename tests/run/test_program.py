@@ -190,7 +190,7 @@ def test_a_program_that_leaves_nothing_is_done_without_metrics(project: Project)
 def test_a_command_that_is_not_there_is_named(project: Project) -> None:
     text = form("train.sh", command="command: [no-such-tool, '${program}']")
     project.declare("missing", text, "true\n")
-    assert project.run("work", "missing").code == 0
+    assert project.run("work", "missing").code == 1
     assert failures(project, "missing") == [
         (0, "no-such-tool cannot be started: No such file or directory")
     ]
@@ -199,7 +199,7 @@ def test_a_command_that_is_not_there_is_named(project: Project) -> None:
 def test_the_output_of_a_failed_program_is_kept(project: Project) -> None:
     program = "for n in $(seq 60); do echo line $n; done; echo to standard error >&2; exit 1\n"
     project.declare("output", form("train.sh"), program)
-    assert project.run("work", "output").code == 0
+    assert project.run("work", "output").code == 1
     [failure] = project.events("output", "failed")
     assert failure["output"].splitlines() == [
         *(f"line {n}" for n in range(22, 61)),
@@ -236,7 +236,7 @@ while true; do sleep 0.05; done
 """
     project.declare("long", form("train.sh", 2), program)
     worked = project.run("work", "long", "--task-timeout", "2s")
-    assert worked.code == 0, worked.err
+    assert worked.code == 1, worked.err
     assert failures(project, "long") == [(0, "ran longer than 2 s (task timeout)")]
     [failure] = project.events("long", "failed")
     lines = failure["output"].splitlines()

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.ledger import Claim
+from colabctl.project.layout import SweepLayout
 from colabctl.run.messages import Done, Failed, Inbox, Record, Stop, TaskMessage
 from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
@@ -23,7 +25,7 @@ from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pacing import pacing_for
 from colabctl.work.tuner import Tuner
 from colabctl.work.worker import Worker
-from tests.simulation.world import START, View, World
+from tests.simulation.world import PREPARING, START, View, World
 
 
 @dataclass
@@ -119,6 +121,8 @@ class SimulatedSweep:
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self.plan, self.ledger = plan, ledger
+        # Simulated tasks print nothing, so nothing is written there.
+        self.layout = SweepLayout(Path("simulated/sweeps/s"))
 
     def lock(self) -> AbstractContextManager[int | None]:
         return nullcontext()
@@ -148,14 +152,15 @@ class Machine(ABC):
         self.ended = False
         self.runs: list[Run] = []
         self.wakes = starts
+        # Different in each simulation: the order of its claims depends on it.
+        self.name = f"m{number}-{world.rng.randrange(16**6):06x}"
         self.ledger = Ledger(View(world, number), plan, wall=lambda: START + world.now + skew)
         self._world, self._durations = world, durations
         self._sweep = cast("OpenSweep", SimulatedSweep(plan, self.ledger))
         self._pacing = pacing_for(plan.consistency)
 
     def _identity(self, plan: Plan, jobs: int) -> Identity:
-        name = f"m{self.number}"
-        return Identity(name, name, "sim", jobs, plan.heartbeat, plan.lease)
+        return Identity(self.name, f"m{self.number}", "sim", jobs, plan.heartbeat, plan.lease)
 
     @abstractmethod
     def turn(self) -> None:
@@ -186,6 +191,7 @@ class SlotMachine(Machine):
     ) -> None:  # fmt: skip
         super().__init__(number, world, plan, durations, **options)
         self._slots: list[SimulatedSlot] = []
+        world.announce(number, self.name, self.wakes - PREPARING)
 
         def make_slots(inbox: Inbox, wake: Callable[[], None], record: Record) -> list[Slot]:
             self._slots = [SimulatedSlot(world, durations, self.runs, inbox) for _ in range(jobs)]

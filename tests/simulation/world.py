@@ -2,32 +2,36 @@
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from colabctl.ledger.events import Event, check, parse
 from colabctl.ledger.journal import Damage, Read
+from tests.drive import delays
 
 START = 1.7e9  # wall clock at the beginning
+PREPARING = 0.8  # seconds from the announcement of a worker until its first task can begin
 
 
-@dataclass(frozen=True)
-class Delays:
-    """How late a file arrives on other machines, in seconds: log-normal, and at most `worst`.
+@dataclass(frozen=True, slots=True)
+class Delays(delays.Delays):
+    """How late a file or a folder arrives on other machines, as on the Drive of `tests.drive`.
 
-    A share `lost_for_hours` of all files takes hours instead.
+    A share `lost_for_hours` of them takes hours instead.
     """
 
-    median: float = 10.0
-    worst: float = 60.0
     lost_for_hours: float = 0.0
 
-    def draw(self, rng: random.Random) -> float:
-        """Return one delay."""
-        if self.lost_for_hours and rng.random() < self.lost_for_hours:
-            return rng.uniform(3600, 4 * 3600)
-        return min(self.worst, self.median * math.exp(rng.gauss(0.0, 0.7)))
+    def draw(self, chance: random.Random) -> float:
+        """Return one delay in seconds."""
+        if self.lost_for_hours and chance.random() < self.lost_for_hours:
+            return chance.uniform(3600, 4 * 3600)
+        return delays.Delays.draw(self, chance)
+
+
+Arrival = dict[int, float]
+"""When an object arrives on each machine."""
 
 
 @dataclass(eq=False)
@@ -37,7 +41,7 @@ class File:
     machine: int
     arrived: list[Read]
     uploaded: float
-    arrival: dict[int, float] = field(default_factory=dict)
+    arrival: Arrival = field(default_factory=dict)
 
     @property
     def events(self) -> list[Event]:
@@ -53,25 +57,37 @@ class World:
         self.total = total
         self.machines = machines
         self.files: list[File] = []
+        self.writers: dict[str, tuple[int, Arrival]] = {}  # machine and folder of each
         self._delays = delays
-        self._rng = rng
+        self.rng = rng
 
-    def publish(self, machine: int, writer: str, lines: bytes) -> None:
-        """Add a file, which arrives on each other machine at a different time."""
+    def publish(self, machine: int, writer: str, lines: bytes, folders: Sequence[Arrival]) -> None:
+        """Add a file, which arrives on each machine at a different time, after its folders."""
         split = lines.split(b"\n")[:-1]
         events = [
             (check(body, writer, self.total), line)
             for line, body in zip(split, parse(split), strict=True)
         ]
-        delays = {
-            other: self._delays.draw(self._rng)
+        own = self.draw(machine, self.now)
+        uploaded = self.now + (min(own.values(), default=self.now) - self.now) * self.rng.random()
+        file = File(machine, events, uploaded)
+        file.arrival = {
+            other: max(at, *(folder[other] for folder in folders)) for other, at in own.items()
+        }
+        self.files.append(file)
+
+    def announce(self, machine: int, writer: str, at: float) -> Arrival:
+        """Add the folder of a writer, made at a given time."""
+        _, folder = self.writers[writer] = machine, self.draw(machine, at)
+        return folder
+
+    def draw(self, machine: int, at: float) -> Arrival:
+        """Return when an object that a machine makes arrives on each other machine."""
+        return {
+            other: at + self._delays.draw(self.rng)
             for other in range(self.machines)
             if other != machine
         }
-        uploaded = self.now + min(delays.values(), default=0.0) * self._rng.random()
-        file = File(machine, events, uploaded)
-        file.arrival = {other: self.now + delay for other, delay in delays.items()}
-        self.files.append(file)
 
     def lose(self, machine: int) -> None:
         """Lose a machine: the files that it has not uploaded never arrive."""
@@ -90,11 +106,17 @@ class Store:
 
     def __init__(self, world: World, machine: int, writer: str) -> None:
         self._world, self._machine, self._writer = world, machine, writer
+        self._folders: list[Arrival] = []
         self.position = 0
 
     def write(self, lines: bytes) -> int:
         """Write a file."""
-        self._world.publish(self._machine, self._writer, lines)
+        if not self._folders:
+            machine, now = self._machine, self._world.now
+            known = self._world.writers.get(self._writer)
+            own = known[1] if known else self._world.announce(machine, self._writer, now)
+            self._folders = [own, self._world.draw(machine, now)]  # the second is in the first
+        self._world.publish(self._machine, self._writer, lines, self._folders)
         return len(lines)
 
     def sync(self) -> None:
@@ -120,9 +142,17 @@ class View:
         """Return nothing: simulated machines keep nothing between processes."""
         return {}
 
-    def counts(self) -> dict[str, int]:
-        """Return nothing, as `position` does."""
+    def missing(self) -> dict[str, int]:
+        """Return nothing: of a journal, files may arrive in any order here."""
         return {}
+
+    def counts(self) -> dict[str, int]:
+        """Return the writers whose folder has arrived; how much was read does not matter."""
+        return {
+            writer: 0
+            for writer, (machine, folder) in self._world.writers.items()
+            if machine != self._machine and folder[self._machine] <= self._world.now
+        }
 
     def resume(self, position: dict[str, Any]) -> bool:
         """Return False, as for journals that do not fit."""

@@ -106,7 +106,7 @@ def test_the_time_left_is_that_of_the_tasks_and_the_slots(project: Project) -> N
     progressed = seen(project)
     # 8 tasks of 100 s wait and two have 60 s left, for two slots.
     assert progressed.seconds_left == pytest.approx((8 * 100 + 2 * 60) / 2)
-    assert progressed.rate == pytest.approx(2 / 100)
+    assert progressed.rate == pytest.approx(10 / 460)
     first, second, third, _ = progressed.cells
     assert first.running == 1
     assert first.rate == pytest.approx(1 / 100)

@@ -11,8 +11,8 @@ from colabctl.views.failures import (
     Shared,
     causes,
     in_words,
-    last_failures,
     named,
+    of_tasks,
     shared,
     summary,
 )
@@ -165,7 +165,13 @@ def test_attempts_of_done_tasks_count_but_not_as_failed(project: Project) -> Non
     [cause] = found(sweep)
     assert (cause.tasks, cause.attempts, cause.failed, cause.to_retry) == ([0, 1, 2], 4, [1], [2])
     assert cause.first_seen <= cause.last_seen
-    assert [(a.task, a.attempt) for a in last_failures([cause])] == [("t000001", 2), ("t000002", 1)]
+    assert [(a.task, a.attempt) for a in cause.all_attempts] == [
+        ("t000000", 1), ("t000001", 1), ("t000001", 2), ("t000002", 1)
+    ]  # fmt: skip
+    [part] = of_tasks([cause], [2])
+    assert (part.tasks, part.attempts, part.to_retry, part.failed) == ([2], 1, [2], [])
+    assert part.example.task == "t000002"
+    assert of_tasks([cause], [3]) == []
     assert (cause.example.task, cause.example.output) == ("t000001", "the second")
     [group] = summary([cause])
     assert (group["tasks"], group["to_retry"], group["cause"]) == (2, 1, cause.id)

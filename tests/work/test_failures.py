@@ -255,7 +255,7 @@ def test_failures_show_while_attempts_are_left(project: Project) -> None:
     assert "error: no such option: --x=" in group["error"]
     shown = project.run("status", "again").out
     assert f"{group['tasks']} tasks failed and will be tried again: the program ended" in shown
-    assert "see why: colabctl status again --failures" in shown
+    assert "see why: colabctl failures again" in shown
 
 
 @linux

@@ -38,7 +38,7 @@ MAIN = notebook(
 def test_a_notebook_with_a_parameters_cell_runs_once_for_each_task(project: Project) -> None:
     project.declare("main", SWEEP, MAIN)
     worked = project.run("work", "main")
-    assert worked.code == 0, worked.err
+    assert worked.code == 1, worked.err
     rows = project.results("main")
     assert [row["status"] for row in rows] == ["done"] * 4 + ["failed"] * 2
     for row in rows[:4]:
@@ -98,7 +98,9 @@ LOOP = notebook(
 def test_a_loop_heeds_max_tasks_and_the_rest_is_free(project: Project) -> None:
     project.declare("main", SWEEP, LOOP)
     worked = project.run("work", "main", "--max-tasks", "2")
-    assert worked.err.endswith("ran 2 tasks: 2 done, 0 failed; reached --max-tasks\n")
+    assert worked.err.endswith(
+        "ran 2 tasks: 2 done, 0 failed; reached --max-tasks; next: colabctl work main\n"
+    )
     assert project.status("main")["pending"] == 4
 
 
@@ -109,7 +111,10 @@ def test_a_loop_ends_at_max_time_and_gives_back_what_it_holds(project: Project) 
     )
     project.declare("main", SWEEP, endless)
     worked = project.run("work", "main", "--max-time", "3s")
-    assert "ran 0 tasks: 0 done, 0 failed; reached --max-time\n" in worked.err
+    assert (
+        "ran 0 tasks: 0 done, 0 failed; reached --max-time; next: colabctl work main\n"
+        in worked.err
+    )
     assert project.status("main")["pending"] == 6
 
 
@@ -129,7 +134,7 @@ def test_the_outcome_of_a_loop_depends_on_its_own_tasks_and_on_how_it_ended(
     assert 1 <= ran < 5
     assert worked.err.splitlines()[-1] == (
         f"ran {ran} task{'s' if ran > 1 else ''}: {ran} done, 0 failed; "
-        "the notebook left its loop before the sweep was finished"
+        "the notebook left its loop before the sweep was finished; next: colabctl work main"
     )
     [executed] = project.root.glob("sweeps/main/runs/*/executed.ipynb")
     assert "task.done" in executed.read_text()

@@ -46,7 +46,7 @@ def test_a_secret_that_a_task_prints_reaches_neither_the_folder_nor_the_terminal
     project.declare("leak", SWEEP, LEAKY)
     worked = project.run("work", "leak", HF_TOKEN=TOKEN)
     assert project.results("leak")[0]["error"] == "RuntimeError: 401 for [HF_TOKEN]"
-    assert "logging in with [HF_TOKEN]" in project.run("status", "leak", "--failures").out
+    assert "logging in with [HF_TOKEN]" in project.run("failures", "leak").out
     assert TOKEN not in worked.err + worked.out
     assert not [file for file in files(project.root) if TOKEN.encode() in file.read_bytes()]
 
@@ -103,7 +103,7 @@ def test_no_part_of_a_secret_is_left_where_an_error_is_cut_off() -> None:
 def test_a_task_that_fails_shows_no_line_of_a_secret_of_many_lines(project: Project) -> None:
     with_secret(project)
     project.declare("leak", SWEEP, LEAKY)
-    assert project.run("work", "leak", HF_TOKEN=KEY).code == 0
+    assert project.run("work", "leak", HF_TOKEN=KEY).code == 1
     [row] = project.results("leak")
     assert row["error"] == "RuntimeError: 401 for [HF_TOKEN]"
     assert not [file for file in files(project.root) if b"BEGIN" in file.read_bytes()]

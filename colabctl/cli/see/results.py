@@ -1,54 +1,93 @@
 """The command that prints the results of a sweep or writes them to a file."""
 
+import re
 import shlex
-from collections.abc import Collection
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Force, Root, Sweep, open_project, tell
-from colabctl.cli.terminal import command_line, counted, cut, for_screen, one_line, plain, styled
+from colabctl.cli.options import Force, Root, Sweep, names_in, open_project, output_option, tell
+from colabctl.cli.terminal import counted, for_screen, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from colabctl.views.results import Result
+    from colabctl.views.results.content import Content, View
+    from colabctl.work.open_sweep import OpenSweep
 
-_NO_WRAP = 100_000  # columns; no table is that wide
-_FIRST_HIDDEN = ("member", "attempt", "seconds")  # on a terminal that is too narrow
+_STDOUT = Path("-")
+_LOOK_EVERY = 2.0  # seconds between looks with --follow
+_LOOK_LESS = 10  # a look waits at least this many times the seconds that the last one took
 
 
 def results(
     sweep: Sweep,
     best: Annotated[
-        int | None,
+        str | None,
         typer.Option(
             "--best",
-            min=1,
             metavar="N",
-            help="Only the N best by the sweep's metric.",
+            help="Only the N best by the sweep's metric; with --by, the N best groups.",
             show_default="all",
         ),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Only results that meet it, such as \"lr < 0.01 and model == 'svm'\".",
+            show_default="all",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="NAMES",
+            help="A row for each group, such as model,dataset: count, best, mean and sd.",
+            show_default="a row for each task",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="NAMES",
+            help="Sort by these columns; -NAME puts the largest first.",
+            show_default="as the tasks; --best and --by, the best first",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            metavar="NAMES",
+            help="Only these columns, in this order.",
+            show_default="those that vary",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All columns, also those that are the same in all tasks.")
+    ] = False,
     form: Annotated[
         str | None,
         typer.Option(
             "--format",
-            metavar="table|csv|json|jsonl|sqlite|parquet",
+            metavar="table|csv|json|jsonl|markdown|sqlite|parquet",
             help="Format of the results.",
             show_default="the file extension of FILE, else table",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="File to write to.",
-            show_default="results are printed",
-        ),
+        output_option("FILE", "File to write to; - for standard output.", "results are printed"),
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep FILE current until the sweep is finished.")
+    ] = False,
     force: Force = False,
     root: Root = None,
 ) -> None:
@@ -56,93 +95,172 @@ def results(
     from colabctl.cli.steer.archive import tell_if_archived
     from colabctl.sharedfs.links import check_inside
     from colabctl.sweeps import differing
-    from colabctl.views import formats
-    from colabctl.views.best import unreported
-    from colabctl.views.results import Results, best_results
+    from colabctl.views.results.content import View
+    from colabctl.views.results.query import Query
     from colabctl.work.open_sweep import OpenSweep
 
-    form = form or (formats.format_of(output) if output else "table")
-    if form not in ("table", *formats.FORMATS):
-        choices = ", ".join(("table", *formats.FORMATS))
-        raise UserError(f"--format {form}: unknown; choose one of {choices}")
+    output = None if output == _STDOUT and form not in {"sqlite", "parquet"} else output
+    form = _format(form, output, sweep)
+    if follow and output in {None, _STDOUT}:
+        raise UserError("--follow keeps a file current; name it with -o FILE")
     layout, _ = open_project(root)
-    if output is not None:
+    if output is not None and output != _STDOUT:
         check_inside(output, layout.root)
+    by_names = names_in(by, "--by")
+    is_text_file = output is not None and form in {"csv", "json", "jsonl"}
+    view = View(
+        Query(where, _count(best), names_in(sort, "--sort")),
+        by=by_names,
+        columns=names_in(columns, "--columns"),
+        for_people=form in {"table", "markdown"},
+        everything=everything,
+        lead=(["sweep"] if by_names else ["sweep", "task"]) if is_text_file else (),
+    )
     open_sweep = OpenSweep.named(layout, sweep)
     tell_if_archived(open_sweep.layout)
-    plan, ledger = open_sweep.plan, open_sweep.ledger
-    for sentence in differing(open_sweep.layout, plan):
+    for sentence in differing(open_sweep.layout, open_sweep.plan):
         tell(f"note: {sentence}")
-    ledger.refresh()
-    for damage in ledger.damage:
+    content = _look(open_sweep, view)
+    for damage in open_sweep.ledger.damage:
         tell(f"note: {one_line(str(damage))}")
-    rows = Results(ledger.state, open_sweep.tasks)
-    if_empty = "no finished tasks yet"
-    if best is not None:
-        if plan.metric is None:
-            raise UserError(
-                f"sweep {sweep} names no metric, so there is no best task; add `metric: "
-                "{name: ..., goal: ...}` to its file and declare it under another name"
-            )
-        rows = best_results(plan, ledger.state, open_sweep.tasks, best)
-        if_empty = unreported(plan, ledger.state) or "no task is done yet"
-        if not rows and (output is not None or form != "table"):
-            tell(f"note: {one_line(if_empty)}")
-    if output is not None:
-        if form == "table":
-            raise UserError("--format table is for the terminal; for a file, use --format csv")
-        formats.write(rows, output, form, replace=force)
-        tell(f"{counted(len(rows), 'result')} written to {output}")
-    elif form == "table":
-        _print_table(sweep, rows, if_empty)
-    elif form in formats.TEXT_FORMATS:
-        for text in formats.as_text(rows, form):
-            print(for_screen(text), end="")
+    if not content.count and (output is not None or form != "table"):
+        tell(f"note: {one_line(_why_none(open_sweep, view))}")
+    if output is None:
+        _print(content, form, open_sweep, view)
     else:
-        file = shlex.quote(f"{sweep}.{form}")
-        raise UserError(f"{form} is a binary format; give an output file: -o {file}")
+        _write(content, output, form, view, force=force)
+        if follow:
+            _follow(open_sweep, view, output, form, force=force)
     for sentence in open_sweep.tasks.damage():  # of the files that were read for the rows
         tell(f"note: {one_line(sentence)}")
 
 
-def _print_table(sweep: str, rows: "Collection[Result]", if_empty: str) -> None:
-    """Print a table, or `if_empty` if there are no rows.
+def _count(best: str | None) -> int | None:
+    """Return the number of --best; a text that is not one ends the command with its usage."""
+    if best is None:
+        return None
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", best):
+        raise typer.BadParameter(
+            f"{best:.60} is not a whole number of at least 1; for example: --best 5",
+            param_hint="--best",
+        )
+    return int(best)
 
-    A terminal that is too narrow gets fewer columns; a file or pipe gets all.
-    """
-    from rich.console import Console
-    from rich.table import Table
 
-    from colabctl.views.results import table
+def _format(form: str | None, output: Path | None, sweep: str) -> str:
+    """Return the format to print or to write; raise UserError if it is not one of them."""
+    from colabctl.views.results.write import FORMATS, TEXT_FORMATS, format_of
 
-    if not rows:
-        print(plain(one_line(if_empty)))
+    is_file = output is not None
+    form = form or (format_of(output) if output is not None else "table")
+    if form not in {"table", *FORMATS}:
+        choices = ", ".join(("table", *FORMATS))
+        raise UserError(f"--format {form}: unknown; choose one of {choices}")
+    if form == "table" and is_file:
+        raise UserError("--format table is for the terminal; for a file, use --format csv")
+    if form not in {"table", *TEXT_FORMATS} and (
+        not is_file or (output == _STDOUT and _on_screen())
+    ):
+        file = shlex.quote(f"{sweep}.{form}")
+        raise UserError(f"{form} is a binary format; give an output file: -o {file}")
+    return form
+
+
+def _on_screen() -> bool:
+    return sys.stdout.isatty()
+
+
+def _look(sweep: "OpenSweep", view: "View") -> "Content":
+    """Read what is new, and return what there is to show."""
+    from dataclasses import replace
+
+    from colabctl.cli.see.results_table import shown
+    from colabctl.sweeps import run_folders
+    from colabctl.views.results import Results
+    from colabctl.views.results.content import content
+    from colabctl.views.results.folders import folders
+    from colabctl.views.results.names import Names
+
+    sweep.ledger.refresh()
+    plan, state, tasks = sweep.plan, sweep.ledger.state, sweep.tasks
+    folder_of = folders(sweep.root, sweep.layout, run_folders(sweep.layout, plan))
+    rows = Results(plan, state, tasks, folder_of=folder_of)
+    return replace(content(view, plan, state, rows, Names(plan, tasks, rows)), show=shown)
+
+
+def _print(content: "Content", form: str, sweep: "OpenSweep", view: "View") -> None:
+    from colabctl.cli.see.results_table import print_table
+    from colabctl.views.results.write import as_text
+
+    if form == "table" and content.count:
+        print_table(content, sweep.plan)
+    elif form == "table":
+        print(plain(one_line(_why_none(sweep, view))))
+    else:
+        for text in as_text(content, form):
+            print(for_screen(text), end="")
+
+
+def _why_none(sweep: "OpenSweep", view: "View") -> str:
+    """Return why there are no results."""
+    from colabctl.views.best import unreported
+
+    state = sweep.ledger.state
+    if not state.finished:
+        return "no finished tasks yet"
+    if view.query.best is not None and not state.counts["done"]:
+        return "no task is done yet"
+    if view.query.best is not None and (missing := unreported(sweep.plan, state)):
+        return missing
+    tasks = counted(state.finished, "finished task")
+    return f"none of {tasks} meets the condition: {view.query.where}"
+
+
+def _write(content: "Content", output: Path, form: str, view: "View", *, force: bool) -> None:
+    from colabctl.views.results.write import write
+
+    if output == _STDOUT:
+        _write_stdout(content, form)
         return
-    columns, lines = table(rows)
-    omitted = {"index", "worker", "finished_at"} | (
-        {"error"} if not any(row.error for row in rows) else set()
-    )
-    visible = [number for number, name in enumerate(columns) if name not in omitted]
-    cells = [[_cell(value) for value in line] for line in (columns, *lines)]
-    widths = [max(map(len, column)) + 2 for column in zip(*cells, strict=True)]
-    screen = Console()
-    hidden: list[str] = []
-    for name in _FIRST_HIDDEN if screen.is_terminal else ():
-        if sum(widths[number] for number in visible) > screen.width:
-            hidden.append(name)
-            visible.remove(columns.index(name))
-    shown = Table(box=None)
-    for number in visible:
-        shown.add_column(styled(columns[number]))
-    for line in cells[1:]:
-        shown.add_row(*(styled(line[number]) for number in visible))
-    Console(width=_NO_WRAP).print(shown)
-    if hidden:
-        export = command_line("results", sweep, "-o", f"{sweep}.csv")
-        tell(f"hidden to fit the terminal: {', '.join(hidden)}; all columns: {export}")
+    write(content, output, form, replace=force)
+    noun = "group" if view.by else "result"
+    tell(f"{counted(content.count, noun)} written to {output}")
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return cut(f"{value:.6g}" if isinstance(value, float) else str(value))
+def _write_stdout(content: "Content", form: str) -> None:
+    """Write a binary format to standard output."""
+    import tempfile
+
+    from colabctl.views.results.write import write
+
+    with tempfile.TemporaryDirectory(prefix="colabctl-results-") as scratch:
+        file = Path(scratch) / "results"
+        write(content, file, form)
+        sys.stdout.buffer.write(file.read_bytes())
+
+
+def _follow(sweep: "OpenSweep", view: "View", output: Path, form: str, *, force: bool) -> None:
+    """Keep a file current until the sweep is finished, writing only after news."""
+    state = sweep.ledger.state
+    outcomes, seconds = state.columns.outcomes.tobytes(), 0.0
+    try:
+        while not _is_over(sweep):
+            time.sleep(max(_LOOK_EVERY, _LOOK_LESS * seconds))
+            started = time.monotonic()
+            sweep.ledger.refresh()
+            if state.columns.outcomes.tobytes() != outcomes:
+                outcomes = state.columns.outcomes.tobytes()
+                _write(_look(sweep, view), output, form, view, force=force)
+            seconds = time.monotonic() - started
+    except KeyboardInterrupt:
+        tell(f"stopped following; {output} has the results until now")
+        raise
+
+
+def _is_over(sweep: "OpenSweep") -> bool:
+    """Whether there will be no more results, unless someone resumes or retries."""
+    state = sweep.ledger.state
+    if state.finished == state.total:
+        return True
+    workers = state.live_workers(sweep.ledger.clock.now())
+    return state.order == "stop" and not any(state.held.get(worker.name) for worker in workers)

@@ -80,19 +80,14 @@ def by_condition(sweep: "OpenSweep", tasks: Sequence[int], condition: str) -> li
 
     Raises UserError for a condition that cannot be read, or names what no task has.
     """
-    from colabctl.views.results import Results, table
-    from colabctl.views.where import parse_where
+    from colabctl.views.results import Results
+    from colabctl.views.results.names import Names
+    from colabctl.views.results.query import Query, choose
 
-    where = parse_where(condition)
-    if not tasks:
-        return []
-    titles, lines = table(Results(sweep.ledger.state, sweep.tasks, tasks))
-    where.check(titles)
-    return [
-        index
-        for index, line in zip(tasks, lines, strict=True)
-        if where.matches(dict(zip(titles, line, strict=True)))
-    ]
+    plan, state = sweep.plan, sweep.ledger.state
+    rows = Results(plan, state, sweep.tasks, tasks)
+    names = Names(plan, sweep.tasks, rows)
+    return list(choose(Query(where=condition), rows, names, plan, state).indices)
 
 
 def by_cause(sweep: "OpenSweep", tasks: Sequence[int], cause: str) -> list[int]:

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from colabctl.ledger.events import Event
-from colabctl.ledger.order import event_order
+from colabctl.ledger.state.order import event_order
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.tasks import TaskFiles
 

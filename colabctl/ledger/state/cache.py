@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import stat
 import sys
 import time
@@ -26,7 +25,7 @@ from colabctl.ledger.state import snapshot
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.version import VERSION
 
-_FORMAT = 3
+_FORMAT = 4
 _MAGIC = b"colabctl sweep cache "
 _SUFFIX = ".sweep"
 _NAME = re.compile(r"[0-9a-f]{32}\.sweep(\.[0-9a-f]{8}\.tmp)?")
@@ -173,7 +172,7 @@ def _is_private(folder: Path) -> bool:
 
 
 def _write(file: Path, parts: Iterable[Any]) -> None:
-    temporary = file.with_name(f"{file.name}.{secrets.token_hex(4)}.tmp")
+    temporary = file.with_name(f"{file.name}.{os.urandom(4).hex()}.tmp")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(temporary, flags, 0o600), "wb") as stream:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from colabctl.ledger.events import BATCH_KINDS, TASK_KINDS, Event, decode
-from colabctl.ledger.order import in_order
+from colabctl.ledger.state.order import in_order
 
 _KINDS = tuple(sorted(TASK_KINDS | BATCH_KINDS))
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}

@@ -1,7 +1,7 @@
 """The orders to all workers of a sweep: pause, resume and stop."""
 
 from colabctl.ledger.events import Event
-from colabctl.ledger.order import event_order
+from colabctl.ledger.state.order import event_order
 
 
 class Orders:

@@ -6,6 +6,7 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from colabctl.ledger.events import Event
+from colabctl.ledger.state.machine import Accelerator, Machine
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.sweep_state import SweepState
 
@@ -30,17 +31,23 @@ def take(state: SweepState) -> Snapshot:
     others, progress = _flattened(state.others), _flattened(state.progress)
     parts = [*columns, *others, *progress, state.log.base, state.log.lines]
     orders = state.orders
+    machines = {writer.machine: None for writer in state.writers.values()}
+    numbers = {machine: number for number, machine in enumerate(machines)}
     facts = {
         "sizes": [memoryview(part).nbytes for part in parts],
         "writers": [
-            [getattr(writer, name) for name in _WRITER] for writer in state.writers.values()
+            [*(getattr(writer, name) for name in _WRITER), numbers[writer.machine]]
+            for writer in state.writers.values()
         ],
+        "machines": list(machines),
         "orders": list(orders.last.values()),
         "overridden": orders.overridden,
         "beyond_target": orders.beyond_target,
         "heads": list(state.log.heads.items()),
         "latest": state.latest,
         "reached": sorted(state.reached),
+        "notices": state.notices,
+        "excess": state.excess.count,
     }
     return Snapshot(facts, parts)
 
@@ -62,8 +69,10 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
             (key, list(islice(left, count))) for key, count in zip(keys, counts, strict=True)
         )
     state.log.base = data[sum(facts["sizes"][:-2]) :]
-    for number, values in enumerate(facts["writers"]):
+    machines = [_machine(*parts) for parts in facts["machines"]]
+    for number, (*values, machine) in enumerate(facts["writers"]):
         writer = Writer(values[0], number, values[1])
+        writer.machine = machines[machine]
         for name, value in zip(_WRITER, values, strict=True):
             setattr(writer, name, value)
         state.add_restored(writer)
@@ -74,7 +83,21 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.log.heads = dict(facts["heads"])
     state.latest = facts["latest"]
     state.reached = set(facts["reached"])
+    state.notices.update(facts["notices"])
+    state.excess.count.update(facts["excess"])
     state.rebuild()
+
+
+def _machine(
+    python: str, system: str, driver: str, accelerators: list[Any], packages: list[Any]
+) -> Machine:
+    return Machine(
+        python,
+        system,
+        driver,
+        tuple(Accelerator(*each) for each in accelerators),
+        tuple((name, version) for name, version in packages),
+    )
 
 
 def _columns(state: SweepState) -> "list[array[Any] | bytearray]":

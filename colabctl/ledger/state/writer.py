@@ -4,6 +4,7 @@ import math
 
 from colabctl.ledger.clock import MAX_LEAD
 from colabctl.ledger.events import Event
+from colabctl.ledger.state.machine import Machine, read_machine
 
 
 class Writer:
@@ -11,8 +12,8 @@ class Writer:
 
     __slots__ = (
         "_newest", "_oldest", "dismissed_at", "dismissed_by", "done", "ended", "failed", "freed",
-        "host", "jobs", "last_number", "last_seen", "latest", "lease", "lost_at", "member", "name",
-        "number", "pid", "pruned", "started", "version", "wall",
+        "host", "jobs", "last_number", "last_seen", "latest", "lease", "lost_at", "machine",
+        "member", "name", "number", "pid", "pruned", "started", "version", "wall",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int, lease: float) -> None:
@@ -24,6 +25,7 @@ class Writer:
         self.jobs = 1
         self.started: float | None = None
         self.version = ""
+        self.machine = Machine()
         self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
         self.freed = 0.0  # date of its latest outcome, when a slot of it became idle
@@ -66,6 +68,7 @@ class Writer:
             self.pid, self.jobs = event.body["pid"], event.body["jobs"]
             self.lease = event.body["lease"]
             self.version, self.wall = event.body.get("version", ""), event.body.get("wall")
+            self.machine = read_machine(event.body)
         elif kind == "end":
             self.ended = t
 

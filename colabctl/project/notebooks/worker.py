@@ -178,7 +178,8 @@ from colabctl.project.notebooks.find_project import find_project
 root = find_project(PROJECT, project_folder, mount)
 os.environ["COLABCTL_ROOT"] = str(root)
 print(f"{PROJECT} is at {root}")
-read_secrets(load(root, os.environ).secrets, os.environ)"""
+config = load(root, os.environ)
+read_secrets(config.secrets, os.environ, [config.notify.secret] if config.notify else [])"""
 
 _WORK = """\
 import shlex

@@ -15,6 +15,7 @@ from IPython.core import interactiveshell
 from IPython.core.autocall import IPyAutocall
 from IPython.core.getipython import get_ipython
 
+from colabctl.run.frames import leave_out_ours
 from colabctl.run.notebook.colab_shell import Written, extend, imitate_colab
 from colabctl.run.startup.patches import after_import
 
@@ -118,6 +119,7 @@ def prepare(folder: str, *, shell_errors: str, neighbours: str, colab: bool) -> 
     shell.user_ns["exit"] = shell.user_ns["quit"] = _Exit()  # type: ignore[no-untyped-call]
     if shell_errors == "raise":
         _check_commands(shell)
+    _shorten_tracebacks(shell)
     # Child processes draw into files; the kernel itself shows figures below the cell.
     os.environ["MPLBACKEND"] = "Agg"
     after_import("matplotlib", _draw_inline)
@@ -189,6 +191,19 @@ class _Exit(IPyAutocall):
 
     def __call__(self, code: Any = None) -> NoReturn:
         raise SystemExit(code)
+
+
+def _shorten_tracebacks(shell: Any) -> None:
+    """Leave our own frames out of tracebacks."""
+    formatter = shell.InteractiveTB
+    structured = formatter.structured_traceback
+
+    def without_ours(etype: Any, evalue: Any = None, *arguments: Any, **options: Any) -> Any:
+        if isinstance(evalue, BaseException):
+            leave_out_ours(evalue)
+        return structured(etype, evalue, *arguments, **options)
+
+    formatter.structured_traceback = without_ours
 
 
 def _check_commands(shell: Any) -> None:

@@ -14,6 +14,7 @@ from colabctl.notebook.executed import ExecutedNotebook
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.run.device import is_exhausted, is_lost
 from colabctl.run.notebook.kernel import CellError, Kernel, KernelCallFailed, KernelDied
+from colabctl.run.outages import answers, names_mount, wait_out
 from colabctl.run.termination import how_it_ended, oom_kills
 from colabctl.run.wandb.runs import began_wandb_run
 
@@ -54,6 +55,7 @@ class KernelPool:
         cwd: the current folder of the cells.
         neighbours: the folder with the frozen notebook.
         options: how kernels are used.
+        root: the project's folder.
         fresh: whether each task gets a new kernel.
         colab: whether the cells mention google.colab or their kernel.
         scratch: where kernels have their folders.
@@ -67,6 +69,7 @@ class KernelPool:
         neighbours: Path,
         options: KernelOptions,
         *,
+        root: Path,
         fresh: bool,
         colab: bool,
         scratch: Path | None,
@@ -76,6 +79,7 @@ class KernelPool:
         self._environ = environ
         self._cwd = cwd
         self._neighbours = neighbours
+        self._root = root
         self._options = options
         self._fresh = fresh
         self._colab = colab
@@ -180,6 +184,17 @@ class KernelPool:
         return how_it_ended(died.code, self._killed_before)
 
     async def _start(self) -> None:
+        """Start a kernel, or another one if the project's folder did not answer meanwhile."""
+        try:
+            await self._start_once()
+        except (KernelDied, KernelCallFailed) as error:
+            if answers(self._root) and not names_mount(str(error)):
+                raise
+            self.drop()
+            wait_out(self._root.stat)
+            await self._start_once()
+
+    async def _start_once(self) -> None:
         self._killed_before = oom_kills()
         if self._spare is not None and not self._spare.alive:
             self._spare.end()

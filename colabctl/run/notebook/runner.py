@@ -118,6 +118,7 @@ class Runner:
             self._cwd,
             path.parent,
             options,
+            root=root,
             fresh=options.fresh or kind == "loop",
             colab=any(
                 COLAB in cell.source or "get_ipython" in cell.source for cell in notebook.code

@@ -1,26 +1,13 @@
-"""Starts the process of a slot, and finds out whether the project's folder keeps it from starting.
+"""Starts the process of a slot."""
 
-A start touches the folder: it looks at the workspace's links, and the program may read data.
-"""
-
-import errno
-import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 
-from colabctl.run.messages import Broken
 from colabctl.run.settings import Settings
-from colabctl.sharedfs.faults import fault_of
-
-# What an error says that names a mount that does not answer.
-_UNANSWERED = tuple(
-    text
-    for number in (errno.EIO, errno.ENOTCONN, errno.ESTALE, errno.EHOSTDOWN)
-    for text in (f"[Errno {number}]", os.strerror(number))
-)
+from colabctl.run.termination import KILL, signal_group
 
 
 def launch(settings: Settings, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -37,24 +24,20 @@ def launch(settings: Settings, environ: Mapping[str, str]) -> "subprocess.Popen[
     )
 
 
+def let_end(process: "subprocess.Popen[bytes]", ask: Callable[[], None]) -> None:
+    """Let a process end by itself after `ask`; kill it if it does not."""
+    try:
+        ask()
+        process.wait(3)
+    except (OSError, subprocess.TimeoutExpired):
+        signal_group(process, KILL)
+    else:
+        signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
+
+
 def close_pipes(process: "subprocess.Popen[bytes]") -> None:
     """Close the pipes to a process, dropping what could not be sent."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with suppress(OSError):
                 pipe.close()
-
-
-def answers(folder: Path) -> bool:
-    """Whether a folder answers; an error that does not pass is an answer."""
-    try:
-        folder.stat()
-    except OSError as error:
-        return fault_of(error) != "passing"
-    return True
-
-
-def names_mount(broken: Broken) -> bool:
-    """Whether a failed start names a mount that did not answer."""
-    said = f"{broken.error}\n{broken.output}"
-    return any(text in said for text in _UNANSWERED)

@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
-from colabctl.run.failure import end_of, explained, last_lines
 from colabctl.run.messages import (
     NEXT,
     Answer,
@@ -24,6 +23,7 @@ from colabctl.run.messages import (
     Leaving,
     Message,
     Notice,
+    Printed,
     Pruned,
     Ready,
     Record,
@@ -35,27 +35,19 @@ from colabctl.run.messages import (
     decode,
     encode,
 )
+from colabctl.run.outages import answers, names_mount
+from colabctl.run.output import NewOutput, last_lines, output_of
 from colabctl.run.redaction import cleaner
 from colabctl.run.settings import Settings
-from colabctl.run.slots.launch import answers, close_pipes, launch, names_mount
-from colabctl.run.slots.waiting import Waiting
+from colabctl.run.slots.launch import close_pipes, launch, let_end
+from colabctl.run.slots.waiting import Waiting, handout_size
 from colabctl.run.termination import KILL, end_group, how_it_ended, oom_kills, signal_group
 from colabctl.run.workspace.workspace import Workspace, tidy_after
 from colabctl.sharedfs.faults import pause_after
 from colabctl.task import Assignment
 
-# Seconds of work to send to the process at once: those tasks cannot be taken back any more.
-HANDOUT_SECONDS = 0.05
-_MOST_HANDOUT = 256  # tasks
 # The error may name another disk than the project's, so this often while the project answers.
 _STARTS = 3
-
-
-def handout_size(seconds: float | None) -> int:
-    """Return how many tasks to send to the process at once, given the seconds that one takes."""
-    if seconds is None:
-        return 1
-    return max(1, min(_MOST_HANDOUT, int(HANDOUT_SECONDS / max(seconds, 1e-6))))
 
 
 class Slot:
@@ -93,6 +85,8 @@ class Slot:
         self._stopped: tuple[int, Stop] | None = None
         self._signalled: subprocess.Popen[bytes] | None = None  # the process that got SIGTERM
         self._sending = threading.Lock()
+        self._new_output = NewOutput.of(settings, environ)
+        self._followed: Assignment | None = None
         self.seconds: float | None = None  # that recent tasks took, on average
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -118,6 +112,17 @@ class Slot:
             if not self._sent:
                 return None
             return self._sent[0], time.monotonic() - self._started
+
+    def follow(self, index: int, *, answer: bool) -> None:
+        """Report what this task, if it runs, has printed since the last call; at its end, all."""
+        with self._changed:  # the log is this task's as long as its end is not reported
+            if not self._sent or self._sent[0].index != index:
+                return
+            is_new = self._followed is not self._sent[0]
+            self._followed = self._sent[0]
+            text = self._new_output.read(is_new=is_new)
+            if text or answer:
+                self._inbox.append(TaskMessage(self._followed, Printed(text)))
 
     def assign(self, assignments: list[Assignment]) -> None:
         """Add tasks to run."""
@@ -242,7 +247,9 @@ class Slot:
                 return False
             is_there = answers(root)
             answered += is_there
-            if is_there and (answered > _STARTS or not names_mount(first)):
+            if is_there and (
+                answered > _STARTS or not names_mount(f"{first.error}\n{first.output}")
+            ):
                 self._inbox.append(first)
                 self._wake()
                 return False
@@ -275,7 +282,8 @@ class Slot:
         if isinstance(first, Ready | Broken):
             return first
         ended = how_it_ended(process.wait(), self._killed_before)
-        return Broken(*self._explained(f"the process {ended} while loading it"))
+        why, output = self._explained(f"the process {ended} while loading it")
+        return Broken(why, last_lines(output))
 
     def _hand_out(self) -> None:
         """Send the process some tasks, and handle its messages until all of them have ended."""
@@ -329,6 +337,8 @@ class Slot:
 
     def _finish(self, assignment: Assignment, end: End) -> None:
         with self._changed:
+            if self._followed is assignment and (text := self._new_output.read(over=True)):
+                self._inbox.append(TaskMessage(assignment, Printed(text)))
             self._inbox.append(TaskMessage(assignment, end))
             self._sent.popleft()
             self._started = time.monotonic()
@@ -372,9 +382,11 @@ class Slot:
             self._sent.clear()
 
     def _explained(self, ending: str) -> tuple[str, str]:
-        """Return how the process ended with what its output says of it, and that output's end."""
-        output = end_of(Path(self._settings.log), cleaner(self._settings, self._environ))
-        return explained(ending, output), last_lines(output)
+        """Return how the process ended with what its output says of it, and that output."""
+        from colabctl.run import failure  # noqa: PLC0415 - few processes die
+
+        output = output_of(Path(self._settings.log), cleaner(self._settings, self._environ))
+        return failure.explained(ending, output), output
 
     def _replace(self, process: "subprocess.Popen[bytes]") -> None:
         """Let a process end that cannot or must not run another task."""
@@ -385,12 +397,6 @@ class Slot:
 
     def _shut_down(self, process: "subprocess.Popen[bytes]") -> None:
         """Let the process end by itself, so that its exit handlers run."""
-        try:
-            self._send(process, Assign(()))
-            process.wait(3)
-        except (OSError, subprocess.TimeoutExpired):
-            signal_group(process, KILL)
-        else:
-            signal_group(process, signal.SIGTERM)  # for processes that its tasks left running
+        let_end(process, lambda: self._send(process, Assign(())))
         tidy_after(self._workspace)
         close_pipes(process)

@@ -6,6 +6,17 @@ from collections.abc import Set as AbstractSet
 
 from colabctl.task import Assignment
 
+# Seconds of work to send to the process at once: those tasks cannot be taken back any more.
+HANDOUT_SECONDS = 0.05
+_MOST_HANDOUT = 256  # tasks
+
+
+def handout_size(seconds: float | None) -> int:
+    """Return how many tasks to send to the process at once, given the seconds that one takes."""
+    if seconds is None:
+        return 1
+    return max(1, min(_MOST_HANDOUT, int(HANDOUT_SECONDS / max(seconds, 1e-6))))
+
 
 class Waiting:
     """A queue of tasks. Those that were postponed run after all others."""

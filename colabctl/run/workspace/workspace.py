@@ -21,9 +21,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from colabctl.run.function import Run
+from colabctl.run.outages import wait_out
 from colabctl.run.settings import Settings
 from colabctl.run.startup.paths import (
     DROPPINGS,
@@ -37,7 +37,11 @@ from colabctl.run.startup.paths import (
 )
 from colabctl.run.workspace.new_files import NewFiles
 from colabctl.run.workspace.repository import imitate_repository
+from colabctl.sharedfs.faults import does_not_answer
 from colabctl.task import Task
+
+if TYPE_CHECKING:  # a worker, which creates workspaces, calls no function
+    from colabctl.run.function import Run
 
 _SHARE = 50  # looking for new entries takes at most a fiftieth of the time
 # A task this short (in seconds) has started no process; what it left is moved a little later.
@@ -57,7 +61,7 @@ def create(frozen: Path, project: Path, workspaces: Sequence[Path], cwd: str = "
         raise OSError("this system has no links for everyone")
     files = sorted(path.relative_to(frozen).as_posix() for path in _files(frozen))
     folders = {".", *(str(folder) for file in files for folder in PurePosixPath(file).parents)}
-    names = {folder: list_folder(project / folder) for folder in sorted(folders)}
+    names = {folder: _names_in(str(project / folder)) for folder in sorted(folders)}
     for workspace in workspaces:
         paths = Paths(str(workspace), str(project))
         for folder in sorted(folders):
@@ -73,6 +77,19 @@ def create(frozen: Path, project: Path, workspaces: Sequence[Path], cwd: str = "
             if is_linked(name) and name != project.name:
                 link(str(project.parent / name), str(workspace.parent / name))
         imitate_repository(project.parent, workspace.parent)
+
+
+def _names_in(folder: str) -> list[str]:
+    """Return the names in a folder of the project, none if it is gone or may not be read.
+
+    Raises OSError if the project does not answer: a task would miss its data.
+    """
+    try:
+        return list(system.listdir(folder))
+    except OSError as error:
+        if does_not_answer(error):
+            raise
+        return []
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -111,12 +128,12 @@ class Workspace:
             return None
         return cls(Path(settings.code), Path(settings.root), Path(settings.frozen))
 
-    def around(self, run: Run) -> Run:
+    def around(self, run: "Run") -> "Run":
         """Prepare the workspace before each task, and tidy it afterwards."""
         process = os.getpid()
 
         def run_here(params: dict[str, Any], task: Task) -> dict[str, Any]:
-            self.prepare()
+            wait_out(self.prepare)
             try:
                 metrics = run(params, task)
             except BaseException:
@@ -191,7 +208,7 @@ class Workspace:
         started = time.monotonic()
         for folder in list(self._real_folders(self._paths.workspace)):
             there, names = self._paths.outward(folder), set(system.listdir(folder))
-            listed = set(list_folder(there))
+            listed = set(_names_in(there))
             self._paths.mirror(folder, listed - names)
             for name in names - listed:  # a listing of a Drive may not be complete
                 here = f"{folder}/{name}"
@@ -258,7 +275,7 @@ class Workspace:
         self._make_folder(os.path.dirname(folder))
         remove(folder)
         system.mkdir(folder)
-        self._paths.mirror(folder, list_folder(self._paths.outward(folder)))
+        self._paths.mirror(folder, _names_in(self._paths.outward(folder)))
 
 
 def _signature(path: str | Path) -> tuple[int, int, int] | None:

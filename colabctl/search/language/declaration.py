@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
+from colabctl.notify import Notify
 from colabctl.search.language import libraries
 from colabctl.search.language.command_words import read_command
 from colabctl.search.language.document import from_python
@@ -16,6 +17,7 @@ from colabctl.search.language.early_terminate import read_early_terminate
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.foreach import read_exclude, read_foreach
 from colabctl.search.language.metric import Metric, read_metric
+from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
 from colabctl.search.language.stopping_rules import Rule
@@ -34,6 +36,7 @@ _KEYS = (
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
+    "notify",
     *_KERNEL_KEYS,
 )
 _WANDB_KEYS = (
@@ -91,6 +94,8 @@ class Declaration:
     """Number of tasks after which a function's process is replaced; 0 for never."""
     kernels: KernelOptions = field(default_factory=KernelOptions)
     keep_wandb: bool = False
+    notify: Notify | None = None
+    """Where workers send messages, and when."""
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -198,6 +203,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         process_tasks=_process_tasks(top),
         kernels=_kernels(top),
         keep_wandb=top.flag("keep_wandb") or False,
+        notify=read_notify(top),
         content=top.content,
     )
 

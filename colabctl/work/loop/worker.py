@@ -4,20 +4,20 @@ import random
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from colabctl import signals
 from colabctl.errors import CancelledError, UserError
-from colabctl.run.failure import TAIL_LINES, headline
+from colabctl.run.failure import headline, traceback_of
 from colabctl.run.messages import Done, Failed, Pruned, Report
 from colabctl.run.termination import KILL_AFTER
 from colabctl.task import Assignment, Task
 from colabctl.work.claiming import Claimer
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits
+from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pool import LoopPool
 
@@ -70,7 +70,7 @@ class Run:
             self.finish()
         elif isinstance(error, Exception):
             conceal = self._worker.conceal
-            self._fail(headline(error, conceal), traceback.format_exception(error))
+            self._fail(headline(error, conceal), (traceback_of(error),))
         else:  # after an interrupt, the loop usually does not continue
             with self._worker.own_lock():
                 self._claimer.release(self._worker.pool.clear())
@@ -91,7 +91,7 @@ class Run:
             with self._worker.own_lock():
                 self._worker.pool.end()
                 self._claimer.release([self._assignment.index])
-            _tell(f"{self._assignment.task} was cancelled, and has been ended")
+            print_message(f"{self._assignment.task} was cancelled, and has been ended")
         elif self.task.stop_requested:
             self._end(Pruned, metrics=self.metrics or {})
         elif self.metrics is not None:
@@ -102,8 +102,7 @@ class Run:
             )
 
     def _fail(self, error: str, output: Iterable[str]) -> None:
-        lines = self._worker.conceal("".join(output)).splitlines()
-        self._end(Failed, error=error, output="\n".join(lines[-TAIL_LINES:]))
+        self._end(Failed, error=error, output=self._worker.conceal("".join(output)).rstrip())
 
     def _end(self, kind: type[Done | Pruned | Failed], **parts: Any) -> None:
         with self._worker.own_lock():
@@ -137,6 +136,7 @@ class InlineWorker:
         conceal: Callable[[str], str] = str,
         max_tasks: int | None = None,
         kill_after: float = KILL_AFTER,
+        notices: Notices | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -145,7 +145,7 @@ class InlineWorker:
         self.pool = LoopPool(monotonic)
         self.claimer = Claimer(
             sweep, identity, Limits(max_tasks=max_tasks), self.pool,
-            tell=_tell, conceal=conceal, rng=rng, monotonic=monotonic,
+            tell=print_message, conceal=conceal, notices=notices, rng=rng, monotonic=monotonic,
         )  # fmt: skip
         self.lock = threading.Lock()
         self.keep_alive_every = min(identity.heartbeat / 4, 1.0)  # seconds
@@ -255,5 +255,6 @@ class InlineWorker:
             self.claimer.leave("the loop ended")
 
 
-def _tell(text: str) -> None:
+def print_message(text: str) -> None:
+    """Print a message of colabctl in someone's program."""
     print(f"colabctl: {text}", file=sys.stderr, flush=True)

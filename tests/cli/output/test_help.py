@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import colabctl
-from tests.cli.conftest import Say
+from colabctl.cli import _with_only
+from colabctl.cli.app import app
+from tests.cli.conftest import SWEEP, TRAIN, Say
 from tests.processes import Project, clean
 
 COMMANDS = ["init", "demo", "member", "member add", "member list", "protect", "verify", "sweep",
@@ -90,6 +92,37 @@ def loaded(project: Project, text: str) -> set[str]:
 )
 def test_heavy_libraries_are_loaded_only_when_needed(project: Project, text: str) -> None:
     assert loaded(project, text) & set(HEAVY) == set()
+
+
+def test_a_worker_of_functions_loads_only_what_it_needs(project: Project) -> None:
+    project.write("train.py", TRAIN)
+    project.declare("first", SWEEP)
+    options = ["work", "--root", ".", "--jobs", "1", "--max-tasks", "2", "--member", "ana"]
+    worker = loaded(project, MAIN.format('", "'.join(options)))
+    rarely = {"html", "hmac", "secrets", "colabctl.run.failure", "colabctl.search", "colabctl.api"}
+    assert "colabctl.work.worker" in worker
+    assert worker & {"rich", "jsonschema", *rarely, *HEAVY} == set()
+
+
+def test_declaring_a_sweep_loads_no_heavy_library(project: Project) -> None:
+    project.write("train.py", TRAIN)
+    project.write("first.yaml", SWEEP)
+    loaded_modules = loaded(project, MAIN.format('sweep", "first.yaml", "--member", "ana'))
+    assert (project.root / "sweeps/first/plan.json").exists()
+    assert loaded_modules & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "1.5", "x", "", " ", "²"])
+def test_a_number_that_is_not_allowed_is_wrong_usage(say: Say, jobs: str) -> None:
+    said = say("work", "--jobs", jobs)
+    assert (said.code, "Invalid value for '--jobs'" in said.err) == (2, True), said.err
+
+
+def test_only_the_command_that_is_run_is_prepared() -> None:
+    names = [each.callback.__name__ for each in _with_only(["work"]).registered_commands]  # type: ignore[union-attr]
+    assert names == ["work"]
+    for others in ([], ["member"], ["--help"], ["wrok"]):
+        assert _with_only(others) is app
 
 
 def test_importing_the_package_loads_very_little(project: Project) -> None:

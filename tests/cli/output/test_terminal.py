@@ -60,7 +60,7 @@ def test_an_error_cannot_control_the_terminal(
     def fail(prog_name: str) -> None:
         raise raised
 
-    monkeypatch.setattr("colabctl.cli.app", fail)
+    monkeypatch.setattr("colabctl.cli._with_only", lambda names: fail)
     assert say("status").err == expected
 
 

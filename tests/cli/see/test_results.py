@@ -1,16 +1,19 @@
 """What `results` shows and writes."""
 
 import json
+import platform
 import re
+import signal
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 
 import pytest
 
-from tests.cli.conftest import Say
+from tests.cli.conftest import Say, refused
 from tests.cli.see.test_status import claim, done, failed
-from tests.processes import Project
+from tests.processes import COMMAND, Finished, Project, end, until
 
 LOOP = (
     "method: grid\nmetric: {name: y, goal: maximize}\nmax_retries: 0\n"
@@ -77,7 +80,7 @@ def test_a_foreign_file_is_replaced_only_by_force(project: Project, say: Say) ->
     assert (said.code, file.read_text()) == (1, "my notes\n")
     assert "notes.csv exists and does not hold results from colabctl" in said.err
     assert say("results", "loop", "-o", "notes.csv", "--force").code == 0
-    assert file.read_text().startswith("task,index,")
+    assert file.read_text().startswith("sweep,task,index,")
 
 
 @pytest.mark.usefixtures("loop")
@@ -104,25 +107,34 @@ def test_a_narrow_terminal_gets_fewer_columns_and_a_note(say: Say) -> None:
     assert titles.split() == ["task", "status", "error", "x", "y"]
     assert "t000001" in narrow.out
     assert narrow.err == (
-        "hidden to fit the terminal: member, attempt, seconds; "
-        "all columns: colabctl results loop -o loop.csv\n"
+        "hidden to fit the terminal: seconds; all columns: colabctl results loop -o loop.csv\n"
     )
     piped = say("results", "loop", COLUMNS="40")
-    assert piped.out.splitlines()[0].split()[2:5] == ["attempt", "member", "seconds"]
+    assert piped.out.splitlines()[0].split() == ["task", "status", "seconds", "error", "x", "y"]
     assert piped.err == ""
+
+
+@pytest.mark.usefixtures("loop")
+def test_a_narrow_terminal_shows_the_means_of_groups_to_the_last(say: Say) -> None:
+    narrow = say("results", "loop", "--by", "x,status", COLUMNS="30", FORCE_COLOR="1")
+    titles = re.sub(r"\x1b\[\d*m", "", narrow.out.splitlines()[0])
+    assert titles.split() == ["x", "status", "count", "mean", "±", "sd"]
+    assert "hidden to fit the terminal: best, task;" in narrow.err
 
 
 def test_before_the_first_result_the_table_says_so(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
     assert say("results", "loop").out == "no finished tasks yet\n"
     assert say("results", "loop", "--format", "json").json == []
-    assert say("results", "loop", "--format", "csv").out.startswith("task,index,status")
+    assert say("results", "loop", "--format", "csv").out.startswith("sweep,task,index,status")
 
 
 def test_a_metric_that_no_task_reports_is_noted_with_the_reported_ones(
     project: Project, say: Say
 ) -> None:
     project.declare("loop", LOOP.replace("name: y", "name: lss"))
+    assert say("results", "loop", "--best", "1").out == "no finished tasks yet\n"
+    project.journal("loop", claim(1), failed(1, 1, "no"))
     assert say("results", "loop", "--best", "1").out == "no task is done yet\n"
     project.journal("loop", claim(0, 1), done(0, loss=1.0, n=2), failed(1, 1, "no"))
     answer = "no task reported lss; reported metrics: loss, n; did you mean loss?\n"
@@ -156,7 +168,7 @@ def test_the_reader_of_a_pipe_may_stop_early(project: Project) -> None:
     project.journal("loop", claim(*range(3000)), *(done(index, y=1.0) for index in range(3000)))
     process = project.start("results", "loop", "--format", "jsonl")
     assert process.stdout
-    assert process.stdout.readline().startswith('{"task": "t000000"')
+    assert process.stdout.readline().startswith('{"sweep": "loop", "task": "t000000"')
     process.stdout.close()
     assert process.stderr
     assert process.stderr.read() == ""
@@ -173,3 +185,255 @@ def test_characters_that_the_terminal_lacks_are_escaped(project: Project) -> Non
         answer = project.run(*arguments, PYTHONIOENCODING="ascii", COLUMNS="300")
         assert (answer.code, answer.err) == (0, ""), arguments
     assert "na\\xefve" in answer.out
+
+
+SPACE = (
+    "method: grid\nmetric: {name: y, goal: maximize}\nmax_retries: 0\n"
+    "parameters: {model: {values: [svm, mlp]}, lr: {values: [0.1, 0.01, 0.001]}, seed: {value: 7}}\n"
+)
+
+
+@pytest.fixture
+def space(project: Project) -> Project:
+    project.declare("space", SPACE)
+    outcomes = [done(n, y=n / 10, epochs=10) for n in range(5)]
+    project.journal("space", claim(*range(6)), *outcomes, failed(5, 1, "CUDA out of memory"))
+    return project
+
+
+def tasks(answer: Finished) -> list[str]:
+    """Return the numbers of the tasks in a table."""
+    return [line.split()[0] for line in answer.out.splitlines()[1:]]
+
+
+@pytest.mark.usefixtures("space")
+def test_the_table_shows_what_varies_and_all_of_it_with_all(say: Say) -> None:
+    titles = say("results", "space").out.splitlines()[0].split()
+    assert titles == ["task", "status", "seconds", "error", "lr", "model", "y"]
+    titles = say("results", "space", "--all").out.splitlines()[0].split()
+    assert titles[:4] == ["sweep", "task", "index", "status"]
+    assert titles[-5:] == ["lr", "model", "seed", "y", "epochs"]
+    narrow = say("results", "space", COLUMNS="80", FORCE_COLOR="1")
+    assert "the same in all tasks: seed=7, epochs=10\n" in narrow.err
+
+
+@pytest.mark.usefixtures("space")
+def test_a_condition_an_order_and_columns_choose_what_is_shown(say: Say) -> None:
+    some = say(
+        "results", "space", "--where", "lr < 0.1 and model == 'svm' or error contains 'CUDA'"
+    )
+    found = say("results", "space", "--format", "jsonl").out.splitlines()
+    expected = [
+        row["task"]
+        for row in map(json.loads, found)
+        if (row["params"]["lr"] < 0.1 and row["params"]["model"] == "svm") or row["error"]
+    ]
+    assert tasks(some) == expected
+    assert tasks(say("results", "space", "--sort", "-y,task")) == [
+        "t000004", "t000003", "t000002", "t000001", "t000000", "t000005",
+    ]  # fmt: skip
+    csv = say("results", "space", "--columns", "metrics.y,seed", "--best", "1", "--format", "csv")
+    assert csv.out == "y,seed\n0.4,7\n"
+    flat = say("results", "space", "--columns", "y,seed", "--best", "1", "--format", "json")
+    assert flat.json == [{"y": 0.4, "seed": 7}]
+
+
+@pytest.mark.usefixtures("space")
+def test_the_best_of_those_that_meet_a_condition(say: Say) -> None:
+    best = say("results", "space", "--best", "2", "--where", "y < 0.25")
+    assert tasks(best) == ["t000002", "t000001"]
+    none = say("results", "space", "--where", "y > 5")
+    assert none.out == "none of 6 finished tasks meets the condition: y > 5\n"
+    assert say("results", "space", "--where", "y > 5", "--format", "json").json == []
+
+
+@pytest.mark.usefixtures("space")
+def test_groups_have_counts_and_means(say: Say) -> None:
+    table = say("results", "space", "--by", "model")
+    assert table.out.splitlines()[0].split() == [
+        "model",
+        "count",
+        "best",
+        "mean",
+        "±",
+        "sd",
+        "task",
+    ]
+    rows = say("results", "space", "--by", "model", "--format", "json").json
+    assert sum(row["count"] for row in rows) == 5
+    assert rows[0]["mean"] >= rows[1]["mean"]
+    assert rows[0].keys() == {"model", "count", "best", "mean", "sd", "task"}
+    one = say("results", "space", "--by", "model", "--best", "1", "--columns", "mean,model")
+    assert len(one.out.splitlines()) == 2
+
+
+@pytest.mark.usefixtures("space")
+@pytest.mark.parametrize(
+    ("arguments", "parts", "lines"),
+    [
+        (["--where", "lr <"], ["cannot be read: expected a name or a value\n  lr <\n      ^"], 3),
+        (["--where", "modle == 'svm'"], ["which no task has; did you mean model?", "\n  ^"], 3),
+        (["--where", "model == svm"], ["(text goes in quotes: 'svm')"], 3),
+        (["--sort", "-zzz"], ["--sort: no result has zzz; the columns are lr, model, seed, y,"], 1),
+        (["--columns", "modle"], ["--columns: no result has modle; did you mean model?"], 1),
+        (["--by", "modle"], ["--by: no result has modle; did you mean model?"], 1),
+        (["--by", ","], ["--by has no names; give some, such as --by model,dataset"], 1),
+        (["--follow"], ["--follow keeps a file current; name it with -o FILE"], 1),
+        (["-o", "no/x.csv"], ["no/x.csv cannot be written: there is no folder no; create it"], 1),
+        (["-o", "x.txt"], ["unknown file extension '.txt'"], 1),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_with_what_to_do(
+    say: Say, arguments: list[str], parts: list[str], lines: int
+) -> None:
+    refused(say("results", "space", *arguments), *parts, lines=lines)
+
+
+@pytest.mark.parametrize("number", ["two", "0", "-1", "1.5", "9" * 5000])
+def test_a_number_of_best_results_that_is_none_is_wrong_usage(say: Say, number: str) -> None:
+    said = say("results", "loop", "--best", number)
+    assert said.code == 2
+    assert "is not a whole number of at least 1" in " ".join(said.err.replace("│", " ").split())
+
+
+def test_without_a_metric_the_best_are_by_sort(project: Project, say: Say) -> None:
+    project.declare("plain", LOOP.replace("metric: {name: y, goal: maximize}\n", ""))
+    project.journal("plain", claim(0, 1), done(0, y=1), done(1, y=2))
+    refused(say("results", "plain", "--best", "1"), "names no metric, so --best", "use --sort")
+    refused(say("results", "plain", "--by", "x"), "names no metric, so --by")
+    assert tasks(say("results", "plain", "--sort", "-y")) == ["t000001", "t000000"]
+
+
+def test_without_results_any_condition_has_none(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    assert say("results", "loop", "--where", "acc < 1").out == "no finished tasks yet\n"
+    assert say("results", "loop", "--by", "x").out == "no finished tasks yet\n"
+    refused(say("results", "loop", "--where", "acc <"), "cannot be read", lines=3)
+
+
+@pytest.mark.usefixtures("space")
+@pytest.mark.parametrize("options", [["--columns", "lr"], ["--by", "model"], ["--all"]])
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl", "md", "sqlite"])
+def test_a_file_of_results_knows_its_sweep_whatever_its_columns(
+    project: Project, say: Say, options: list[str], form: str
+) -> None:
+    project.declare("other", LOOP)
+    project.journal("other", claim(0), done(0, y=1), writer="ben-vm-1")
+    for _ in range(2):
+        assert say("results", "space", *options, "-o", f"r.{form}").code == 0
+    refused(
+        say("results", "other", "-o", f"r.{form}"), f"r.{form} holds the results of sweep space"
+    )
+    assert say("results", "other", "-o", f"r.{form}", "--force").code == 0
+
+
+@pytest.mark.usefixtures("space")
+def test_a_dash_is_standard_output(project: Project) -> None:
+    assert project.run("results", "space", "-o", "-").out.startswith("task")
+    csv = project.run("results", "space", "-o", "-", "--format", "csv")
+    assert csv.out.startswith("sweep,task,")
+    with project.root.joinpath("all.sqlite").open("wb") as file:
+        command = [*COMMAND, "results", "space", "-o", "-", "--format", "sqlite"]
+        subprocess.run(command, cwd=project.root, stdout=file, check=True)
+    with closing(sqlite3.connect(project.root / "all.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM results").fetchone() == (6,)
+    assert not (project.root / "-").exists()
+
+
+def test_the_folder_of_a_run_is_a_path_in_the_project(project: Project, say: Say) -> None:
+    program = "def train(params, task):\n    (task.folder / 'm').touch()\n    return {'y': 1}\n"
+    project.declare("runs", LOOP + "program: train.py:train\n", program)
+    assert project.run("work", "runs", "--max-tasks", "2").code == 0
+    rows = say("results", "runs", "--format", "json").json
+    assert [(project.root / row["folder"] / "m").is_file() for row in rows] == [True, True]
+    assert [row["python"] for row in rows] == [platform.python_version()] * 2
+
+
+def test_a_run_without_files_has_no_folder(space: Project, say: Say) -> None:
+    rows = say("results", "space", "--format", "json").json
+    assert {row["folder"] for row in rows} == {None}
+    inside = space.root / "sweeps/space/runs/ana-vm-1/00/00/000002-1-ana-vm-1"
+    inside.mkdir(parents=True)
+    rows = say("results", "space", "--format", "json").json
+    assert [row["folder"] for row in rows if row["folder"]] == [
+        "sweeps/space/runs/ana-vm-1/00/00/000002-1-ana-vm-1"
+    ]
+
+
+def test_a_file_follows_the_sweep_until_it_is_finished(project: Project) -> None:
+    program = (
+        "import pathlib, time\n"
+        "def train(params, task):\n"
+        "    while not pathlib.Path(task.root, 'go').exists():\n        time.sleep(0.01)\n"
+        "    return {'y': 1}\n"
+    )
+    project.declare("runs", LOOP + "program: train.py:train\n", program)
+    following = project.start("results", "runs", "-o", "r.csv", "--follow")
+    until((project.root / "r.csv").exists)
+    worker = project.start("work", "runs")
+    project.write("go", "")
+    ended = end(following)
+    assert end(worker).code == 0
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err.startswith("note: no finished tasks yet\n0 results written to r.csv\n")
+    assert ended.err.endswith("4 results written to r.csv\n")
+    assert len((project.root / "r.csv").read_text().splitlines()) == 5
+
+
+def test_following_ends_with_ctrl_c(space: Project) -> None:
+    space.declare("rest", LOOP)
+    following = space.start("results", "rest", "-o", "r.jsonl", "--follow")
+    until((space.root / "r.jsonl").exists)
+    following.send_signal(signal.SIGINT)
+    ended = end(following)
+    assert ended.code == 130
+    assert ended.err.endswith("stopped following; r.jsonl has the results until now\n")
+
+
+def test_names_of_columns_that_clash_have_a_prefix(project: Project, say: Say) -> None:
+    text = "method: grid\nparameters: {status: {values: [1, 2]}, folder: {values: [a]}, 'v a': {value: 3}}\n"
+    project.declare("clash", text)
+    project.journal("clash", claim(0, 1), done(0, status=5), done(1, status=6, sweep="x"))
+    answer = say("results", "clash", "--where", "params.status == 2 and `v a` == 3 and metrics.status > 5",
+                 "--columns", "status,params.status,metrics.status,metrics.sweep,params.folder,v a",
+                 "--format", "csv")  # fmt: skip
+    assert answer.out == (
+        "status,params.status,metrics.status,metrics.sweep,params.folder,v a\ndone,2,6,x,a,3\n"
+    )
+
+
+@pytest.mark.usefixtures("space")
+def test_what_finished_tasks_reported_is_a_table_of_its_own(project: Project, say: Say) -> None:
+    report = {"event": "report", "task": 0, "attempt": 1}
+    project.declare("curves", LOOP)
+    project.journal(
+        "curves",
+        claim(0, 1),
+        {
+            **report,
+            "reports": [[1, {"y": 0.5, "deep": {"a": 2}, "text": "no"}], [2, {"y": 10**400}]],
+        },
+        {**report, "task": 1, "reports": [[1, {"y": 3}]]},
+        done(0, y=1.0),
+    )
+    assert say("results", "curves", "-o", "all.sqlite").code == 0
+    with closing(sqlite3.connect(project.root / "all.sqlite")) as database:
+        rows = database.execute("SELECT task, step, metric, value FROM reports").fetchall()
+    assert rows == [
+        ("t000000", 1, "y", 0.5), ("t000000", 1, "deep.a", 2), ("t000000", 2, "y", float("inf")),
+    ]  # fmt: skip
+
+
+def test_later_attempts_are_shown_where_there_are_any(project: Project, say: Say) -> None:
+    project.declare("again", LOOP.replace("max_retries: 0", "max_retries: 1"))
+    second = {"event": "claim", "tasks": [[0, 2]]}
+    project.journal(
+        "again",
+        claim(0, 1),
+        failed(0, 1, "no"),
+        done(1, y=1),
+        second,
+        {**done(0, y=2), "attempt": 2},
+    )
+    titles = say("results", "again").out.splitlines()[0].split()
+    assert titles == ["task", "attempt", "seconds", "x", "y"]

@@ -44,7 +44,9 @@ def outcomes_of(names: Sequence[str], scripts: str, folder: Path) -> Iterator[Ou
             for _ in names[::4]:  # a few at a time, because each start of W&B takes its time
                 few = ("--jobs", "2", "--max-tasks", "4")
                 worked = project.run("work", "cases", *few, HTTP_PROXY=proxy, HTTPS_PROXY=proxy)
-                assert worked.code == 0, worked.err
+                assert "; reached --max-tasks" in worked.err or "is finished" in worked.err, (
+                    worked.err
+                )
         finally:
             project.end_all()
         network.setblocking(False)

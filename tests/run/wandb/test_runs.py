@@ -165,7 +165,7 @@ def test_an_objective_may_log_with_wandb(project: Project) -> None:
 def test_without_wandb_the_reason_says_how_to_install_it(project: Project) -> None:
     program = "raise ModuleNotFoundError(\"No module named 'wandb'\", name='wandb')\n"
     project.declare("missing", SWEEP.format(cases=[0], more="max_retries: 0"), program)
-    assert project.run("work", "missing").code == 0
+    assert project.run("work", "missing").code == 1
     [row] = project.results("missing")
     assert row["error"] == (
         "the program ended with exit code 1: ModuleNotFoundError: No module named 'wandb'; "
@@ -194,7 +194,7 @@ def test_functions_that_use_wandb_in_one_process_each_have_their_own_runs(
     )
     project.declare("functions", text, FUNCTION)
     ran = project.run("work", "functions")
-    assert ran.code == 0, ran.err
+    assert ran.code == 1, ran.err
     assert [(row["status"], row["metrics"]) for row in project.results("functions")] == [
         ("done", {"loss": 2, "step": 2, "own": 1}),
         ("failed", {}),
@@ -241,7 +241,7 @@ if "--case=1" in sys.argv:
     pathlib.Path(os.environ["COLABCTL_RESULT"]).write_text('{"loss": 1}')
 """
     project.declare("other", SWEEP.format(cases=[0, 1], more="max_retries: 0"), program)
-    assert project.run("work", "other").code == 0
+    assert project.run("work", "other").code == 1
     assert [(row["error"], row["metrics"]) for row in project.results("other")] == [
         ("run-a.wandb is not a W&B log of version 0; write the metrics to $COLABCTL_RESULT", {}),
         (None, {"loss": 1}),

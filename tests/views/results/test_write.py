@@ -1,38 +1,22 @@
-"""Results as files: csv, json, jsonl, sqlite, parquet."""
+"""Results as files: csv, json, jsonl, markdown, sqlite, parquet."""
 
 import csv
 import io
 import json
 import math
+import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from colabctl.errors import UserError
-from colabctl.views.formats import FORMATS, as_text, format_of, write
-from colabctl.views.results import FIXED, Result, table
-
-
-def row(index: int = 0, **parts: Any) -> Result:
-    usual: dict[str, Any] = {
-        "task": f"t{index:06d}",
-        "index": index,
-        "params": {},
-        "metrics": {},
-        "status": "done",
-        "attempt": 1,
-        "member": "ana",
-        "worker": "ana-vm-1",
-        "seconds": 0.5,
-        "finished_at": "2026-01-01T00:00:00.000+00:00",
-    }
-    return Result(**{**usual, **parts})
-
+from colabctl.views.results.write import FORMATS, as_text, format_of
+from colabctl.views.results.write import write as write_content
+from tests.views.results.rows import PLAN, row, whole, write
 
 ROWS = [
     row(0, params={"x": 1, "name": "a"}, metrics={"y": 0.5, "ok": True}),
@@ -51,12 +35,19 @@ def read(file: Path, form: str) -> list[dict[str, Any]]:
         parquet = pytest.importorskip("pyarrow.parquet")
         rows: list[dict[str, Any]] = parquet.read_table(file).to_pylist()
         return rows
+    if form == "markdown":
+        titles, _, *lines = file.read_text(encoding="utf-8").splitlines()[2:]
+        return [dict(zip(_cells(titles), _cells(line), strict=True)) for line in lines]
     if form == "csv":
         return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline="")))
     if form == "json":
         whole: list[dict[str, Any]] = json.loads(file.read_text(), parse_constant=_refuse)
         return whole
     return [json.loads(line, parse_constant=_refuse) for line in file.read_text().splitlines()]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def _refuse(constant: str) -> None:
@@ -80,51 +71,6 @@ def test_an_empty_file_of_results_can_be_replaced(tmp_path: Path, form: str) -> 
     assert read(file, form) == []
     write(ROWS, file, form)
     assert len(read(file, form)) == 3
-
-
-def test_parameters_and_metrics_are_columns_with_their_names() -> None:
-    columns, rows = table(ROWS)
-    lines = list(rows)
-    assert columns == [*FIXED, "x", "name", "lr", "deep.a.b", "y", "ok", "list"]
-    assert lines[0][len(FIXED) :] == [1, "a", None, None, 0.5, True, None]
-    assert lines[1][-1] == "[1, 2]"
-    assert lines[2][columns.index("deep.a.b")] == 1
-
-
-def test_a_name_of_two_columns_gets_a_prefix() -> None:
-    rows = [
-        row(
-            params={"x": 1, "status": "p", "LR": 1, "a": {"b": 1}},
-            metrics={"x": 2, "lr": 2, "a.b": 2},
-        )
-    ]
-    columns, [line] = table(rows)
-    named = dict(zip(columns, line, strict=True))
-    assert (named["params.x"], named["metrics.x"]) == (1, 2)
-    assert (named["status"], named["params.status"]) == ("done", "p")
-    assert (named["params.LR"], named["metrics.lr"]) == (1, 2)
-    assert (named["params.a.b"], named["metrics.a.b"]) == (1, 2)
-
-
-names = st.text(max_size=6) | st.sampled_from(
-    ["task", "Task", "x", "X", "params.x", "metrics.x", "x_2"]
-)
-
-
-@given(
-    st.lists(
-        st.tuples(st.dictionaries(names, st.integers()), st.dictionaries(names, st.integers()))
-    )
-)
-def test_column_names_are_unique_and_no_value_is_lost(
-    values: list[tuple[dict[str, int], dict[str, int]]],
-) -> None:
-    rows = [row(n, params=params, metrics=metrics) for n, (params, metrics) in enumerate(values)]
-    columns, lines = table(rows)
-    assert len({column.casefold() for column in columns}) == len(columns)
-    for each, line in zip(rows, lines, strict=True):
-        there = sorted(value for value in line[len(FIXED) :] if value is not None)
-        assert there == sorted([*each.params.values(), *each.metrics.values()])
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -222,7 +168,7 @@ def test_the_file_extension_gives_the_format(name: str, form: str) -> None:
 
 def test_csv_is_read_back_as_it_was_written() -> None:
     rows = [row(params={"text": 'a,"b"\nc'}, metrics={"y": 0.1 + 0.2})]
-    [line] = csv.DictReader(io.StringIO("".join(as_text(rows, "csv")), newline=""))
+    [line] = csv.DictReader(io.StringIO("".join(as_text(whole(rows), "csv")), newline=""))
     assert (line["text"], float(line["y"])) == ('a,"b"\nc', 0.1 + 0.2)
 
 
@@ -232,3 +178,106 @@ def test_a_csv_file_runs_nothing_in_a_spreadsheet(tmp_path: Path) -> None:
     (line,) = read(tmp_path / "r.csv", "csv")
     assert (line["'=cmd()"], line["member"], line["error"]) == ("'@x", "'-1+1", "'=1")
     assert line["y"] == "-0.5"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_results_of_another_sweep_are_never_replaced(tmp_path: Path, form: str) -> None:
+    file = tmp_path / "all"
+    second = [replace(each, sweep="second") for each in ROWS]
+    write(second, file, form, plan=replace(PLAN, sweep="second"))
+    before = file.read_bytes()
+    with pytest.raises(UserError, match="all holds the results of sweep second; give another name"):
+        write(ROWS, file, form)
+    assert file.read_bytes() == before
+    write(ROWS, file, form, replace=True)
+    write(ROWS, file, form)
+
+
+@pytest.mark.parametrize("name", ["=a", "'a", 'a "b", c', "-x", "naïve 漢"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_sweep_of_any_name_may_replace_its_results(tmp_path: Path, form: str, name: str) -> None:
+    plan, rows = replace(PLAN, sweep=name), [replace(each, sweep=name) for each in ROWS]
+    for _ in range(2):
+        write(rows, tmp_path / "all", form, plan=plan)
+
+
+def test_notes_that_someone_keeps_on_sweeps_are_not_results(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.csv"
+    notes.write_text("sweep,comment\nfirst,mine\n")
+    with pytest.raises(UserError, match="does not hold results"):
+        write(ROWS, notes, "csv")
+
+
+def test_a_database_that_a_program_is_changing_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "all.sqlite"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE mine (note)")
+        with pytest.raises(UserError, match=r"all.sqlite is in use: all.sqlite-wal holds changes"):
+            write(ROWS, file, "sqlite", replace=True)
+        assert database.execute("SELECT count(*) FROM mine").fetchone() == (0,)
+
+
+def test_a_reader_keeps_its_database_while_it_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "all.sqlite"
+    write(ROWS, file, "sqlite")
+    with closing(sqlite3.connect(file)) as reader:
+        rows = reader.execute("SELECT task FROM results")
+        assert rows.fetchone() == ("t000000",)
+        write(ROWS[:1], file, "sqlite")
+        assert rows.fetchall() == [("t000001",), ("t000002",)]
+        assert reader.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert len(read(file, "sqlite")) == 1
+
+
+REPORTS = [("t000000", 1, "y", 0.5), ("t000000", 2, "y", math.nan), ("t000001", None, "z", 2)]
+
+
+def test_intermediate_values_are_a_second_table_of_a_database(tmp_path: Path) -> None:
+    file = tmp_path / "all.sqlite"
+    write_content(replace(whole(ROWS), reports=lambda: REPORTS), file, "sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        rows = database.execute("SELECT task, step, metric, value FROM reports").fetchall()
+        assert database.execute("SELECT name, metric FROM sweep").fetchall() == [("first", "y")]
+    assert rows == [("t000000", 1, "y", 0.5), ("t000000", 2, "y", None), ("t000001", None, "z", 2)]
+
+
+def test_intermediate_values_are_a_second_parquet_file(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file, second = tmp_path / "all.parquet", tmp_path / "all.reports.parquet"
+    write(ROWS, file, "parquet")
+    assert not second.exists()
+    write_content(replace(whole(ROWS), reports=lambda: REPORTS), file, "parquet")
+    rows = parquet.read_table(second).to_pylist()
+    assert [(row["task"], row["step"], row["metric"]) for row in rows] == [
+        ("t000000", 1.0, "y"), ("t000000", 2.0, "y"), ("t000001", None, "z"),
+    ]  # fmt: skip
+    write(ROWS, file, "parquet")
+    assert parquet.read_table(second).to_pylist() == []
+    second.write_text("mine")
+    with pytest.raises(UserError, match=r"all.reports.parquet exists and does not hold results"):
+        write_content(replace(whole(ROWS), reports=lambda: REPORTS), file, "parquet")
+
+
+def test_a_column_of_numbers_stays_one_in_parquet(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [row(0, metrics={"y": 10**400, "id": 2**70}), row(1, metrics={"y": 0.5, "id": 1})]
+    write(rows, tmp_path / "all.parquet", "parquet")
+    data = parquet.read_table(tmp_path / "all.parquet")
+    assert data.column("y").to_pylist() == [math.inf, 0.5]
+    assert data.column("id").to_pylist() == [str(2**70), "1"]
+    assert str(data.schema.field("error").type) == "string"  # without any value
+
+
+def test_markdown_shows_every_text_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "r.md"
+    write([row(params={"a|b": "x | `y` *z* <b> [l](u)"}, error="one\ntwo")], file, "markdown")
+    lines = file.read_text().splitlines()
+    assert lines[0] == "<!-- results of sweep first, from colabctl -->"
+    assert r"x \| \`y\` \*z\* \<b> \[l](u)" in lines[4]
+    assert "one two" in lines[4]
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be written: there is no folder .*nowhere; create"):
+        write(ROWS, tmp_path / "nowhere" / "x.csv", "csv")

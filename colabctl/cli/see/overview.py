@@ -1,0 +1,205 @@
+"""Writes the status of sweeps as text: a screen for one, some lines for each of several."""
+
+from typing import TYPE_CHECKING, Any
+
+from colabctl.cli.see.bars import bar, cell_lines
+from colabctl.cli.see.line import NARROW, Line, joined
+from colabctl.cli.see.workers import worker_lines
+from colabctl.cli.terminal import command_line, counted, cut
+from colabctl.durations import format_duration, short_duration
+
+if TYPE_CHECKING:
+    from colabctl.views.status import Status
+
+_NEXT_STEPS = {
+    "pending": ("no workers yet; start one", "work"),
+    "idle": ("no active workers; start one", "work"),
+    "paused": ("resume it", "resume"),
+    "stopped": ("resume it", "resume"),
+}
+_STYLES = {"running": "green", "paused": "yellow", "stopped": "yellow", "idle": "yellow"}
+_MOST_CAUSES = 5
+_MOST_DAMAGE = 5
+_LONGEST_ERROR = 500  # characters
+_BAR, _SMALL_BAR = 20, 8  # columns, of a sweep among others
+_LONGEST_STATE = 8  # characters
+_UNITS = ((1, "s"), (60, "min"), (3600, "h"))
+
+
+def screen(seen: "Status", width: int | None) -> list[Line]:
+    """Return everything that one sweep's status says, in lines of at most `width` characters."""
+    from colabctl.sharedfs.mounts import PROMISES
+
+    promise = f"{seen.consistency} folder: {PROMISES[seen.consistency]}{_lateness(seen)}"
+    blocks = [
+        [
+            *_headline(seen, width),
+            *_paragraphs([_speed(seen), _order(seen), *seen.steering, _best(seen)], width),
+            *_paragraphs([seen.unreported], width, "yellow"),
+        ],
+        cell_lines(seen, width),
+        [*worker_lines(seen, width), *_paragraphs(seen.waiting, width, "yellow")],
+        _failures(seen, width),
+        [
+            *_paragraphs([*seen.unseen, _changed(seen)], width, "yellow"),
+            *_damage(seen, width),
+            *_paragraphs([promise], width, "dim"),
+        ],
+        [line for step in _next_steps(seen) for line in _step(*step, width)],
+    ]
+    return [line for block in filter(None, blocks) for line in (*block, Line())][:-1]
+
+
+def brief(seen: "Status", width: int | None, name_width: int) -> list[Line]:
+    """Return the progress of a sweep among others, and its best task so far."""
+    name = Line(seen.sweep, "bold")
+    state = Line(seen.state, _STYLES.get(seen.state, ""))
+    details = [f"{_finished(seen):,}/{seen.total:,}", *_counts(seen, ("failed",))]
+    if seen.seconds_left:
+        details.append(f"{short_duration(seen.seconds_left)} left")
+    waiting = seen.pending + seen.claimed + seen.cancelled
+    parts = (seen.done + seen.pruned, seen.failed, seen.running, waiting)
+    numbers = f"  {', '.join(details)}"
+    if width is not None and width < NARROW:
+        lines = joined("  ", [name, state]).paragraph(width)
+        lines += Line("  ").add(bar(parts, _SMALL_BAR)).add(numbers).paragraph(width)
+    else:
+        longest = name_width if width is None else min(name_width, width // 3)
+        name = name.shortened(longest)
+        line = Line().add(name).add(" " * (longest + 2 - name.width))
+        line.add(state).add(" " * (_LONGEST_STATE + 2 - state.width))
+        lines = line.add(bar(parts, _BAR)).add(numbers).paragraph(width)
+    lines += _paragraphs([_best(seen)], width)
+    return lines + _damage(seen, width)
+
+
+def summary(seen: "Status") -> str:
+    """Return the progress of a sweep in one line, for a log."""
+    left = [] if seen.seconds_left is None else [f"{format_duration(seen.seconds_left)} left"]
+    text = ", ".join([f"{_finished(seen):,}/{seen.total:,} finished",
+                      *_counts(seen, ("running", "failed")), *left])  # fmt: skip
+    best = f"; best {cut(seen.best['metric'])} {seen.best['value']:.6g}" if seen.best else ""
+    return f"{seen.sweep}  {seen.state}  {text}{best}"
+
+
+def _paragraphs(texts: Any, width: int | None, style: str = "") -> list[Line]:
+    """Return the texts that are not empty as paragraphs, two spaces from the left."""
+    return [line for text in texts if text for line in Line(f"  {text}", style).paragraph(width)]
+
+
+def _finished(seen: "Status") -> int:
+    return seen.done + seen.pruned + seen.failed
+
+
+def _counts(seen: "Status", words: tuple[str, ...]) -> list[str]:
+    return [f"{getattr(seen, word):,} {word}" for word in words if getattr(seen, word)]
+
+
+def _headline(seen: "Status", width: int | None) -> list[Line]:
+    line = Line(seen.sweep, "bold").add(f" ({cut(seen.title)})" if seen.title else "")
+    line.add("  ").add(seen.state, _STYLES.get(seen.state, ""))
+    line.add(f"  {_finished(seen)}/{seen.total} finished")
+    for text in _counts(seen, ("running", "claimed", "failed", "pruned", "cancelled")):
+        line.add(", ").add(text, "red" if text.endswith("failed") else "")
+    if seen.duplicates:
+        line.add(f", {counted(seen.duplicates, 'duplicate result')}")
+    return line.paragraph(width)
+
+
+def _speed(seen: "Status") -> str:
+    parts = []
+    if seen.rate and seen.state == "running":
+        parts.append(_rate(seen.rate))
+    if seen.seconds_left is not None:
+        parts.append(f"about {short_duration(seen.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def _rate(rate: float) -> str:
+    """Return tasks per second as text, such as "3.1 tasks/min"."""
+    seconds, unit = next((each for each in _UNITS if rate * each[0] >= 1), _UNITS[-1])
+    number = rate * seconds
+    return f"{number:.2g} tasks/{unit}" if number < 10 else f"{number:,.0f} tasks/{unit}"
+
+
+def _order(seen: "Status") -> str:
+    if not seen.ordered:
+        return ""
+    verb = {"pause": "paused", "stop": "stopped"}.get(seen.ordered["order"], "")
+    by = f" by {cut(seen.ordered['member'])}" if seen.ordered["member"] else ""
+    return f"{verb}{by} {format_duration(seen.ordered['seconds'])} ago" if verb else ""
+
+
+def _best(seen: "Status") -> str:
+    """Return a line with the best task so far and those of its parameters that vary."""
+    if not seen.best:
+        return ""
+    from colabctl.views.columns import flat
+
+    own = flat(seen.best["params"])
+    names = [*seen.divided_by, *(name for name in seen.varying if name not in seen.divided_by)]
+    params = ", ".join(f"{cut(name)}={_short(own[name])}" for name in names if name in own)
+    metric, value = cut(seen.best["metric"]), seen.best["value"]
+    return f"best {metric} {value:.6g} in {seen.best['task']}{f': {params}' if params else ''}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else cut(str(value))
+
+
+def _failures(seen: "Status", width: int | None) -> list[Line]:
+    lines = _paragraphs(map(_failure, seen.failures[:_MOST_CAUSES]), width, "red")
+    if more := seen.failures[_MOST_CAUSES:]:
+        lines += _paragraphs([f"and {counted(len(more), 'more cause')} of failures"], width, "red")
+    return lines
+
+
+def _failure(group: dict[str, Any]) -> str:
+    """Return a line for the tasks that failed for one reason."""
+    tasks, again = group["tasks"], group["to_retry"]
+    which = "" if not again else " and will be tried again" if again == tasks else (
+        f" ({again} of them will be tried again)"
+    )  # fmt: skip
+    place = f" ({group['place']})" if group.get("place") else ""
+    return f"{counted(tasks, 'task')} failed{which}: {group['error'][:_LONGEST_ERROR]}{place}"
+
+
+def _lateness(seen: "Status") -> str:
+    if seen.consistency != "eventual":
+        return ""
+    return "; files of other machines can arrive minutes late"
+
+
+def _changed(seen: "Status") -> str:
+    if not seen.changed:
+        return ""
+    files = ", ".join(seen.changed[:5])
+    return f"changed since the sweep was declared: {files}; tasks run the frozen code"
+
+
+def _next_steps(seen: "Status") -> list[tuple[str, str]]:
+    """Return what to do next, and the commands that do it."""
+    steps = []
+    if seen.state in _NEXT_STEPS:
+        step, command = _NEXT_STEPS[seen.state]
+        steps.append((step, command_line(command, seen.sweep)))
+    if seen.failures:
+        steps.append(("see why", command_line("failures", seen.sweep)))
+    if seen.failed:
+        steps.append(("once the cause is gone", command_line("retry", seen.sweep)))
+    return steps
+
+
+def _step(step: str, command: str, width: int | None) -> list[Line]:
+    """Return a step and its command, which is never broken into lines: people copy it."""
+    line = Line(f"  {step}: {command}")
+    if width is None or line.width <= width:
+        return [line]
+    return [*Line(f"  {step}:").paragraph(width), Line(f"    {command}")]
+
+
+def _damage(seen: "Status", width: int | None) -> list[Line]:
+    lines = _paragraphs(seen.damage[:_MOST_DAMAGE], width, "yellow")
+    if more := len(seen.damage[_MOST_DAMAGE:]):
+        lines += _paragraphs([f"and {more:,} more damaged journals"], width, "yellow")
+    return lines

@@ -1,0 +1,62 @@
+"""The command that writes the page of sweeps, one HTML file to look at and to send."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from colabctl.cli.options import Force, Root, complete_sweep, open_project, tell
+from colabctl.cli.terminal import counted, one_line
+
+_USUAL = Path("report.html")
+
+
+def report(
+    sweeps: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SWEEP...",
+            help="Names of sweeps, which the page shows side by side.",
+            autocompletion=complete_sweep,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write to.")
+    ] = _USUAL,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    force: Force = False,
+    root: Root = None,
+) -> None:
+    """Write a page of sweeps: the best tasks, every figure, workers and failures, in one file.
+
+    The page needs no network. It can be sent, and open_sweeps in any browser.
+    """
+    from colabctl.report.page import check_plotly
+    from colabctl.report.write import write_page
+    from colabctl.sharedfs.links import check_inside
+    from colabctl.work.open_sweep import OpenSweep
+
+    check_plotly()
+    layout, _ = open_project(root)
+    check_inside(output, layout.root)
+    open_sweeps = [OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps)]
+    written = write_page(open_sweeps, output, replace=force)
+    for each in open_sweeps:
+        for sentence in (*each.ledger.damage, *each.tasks.damage()):
+            tell(f"note: {one_line(str(sentence))}")
+    if written.tasks < written.total:
+        tell(f"note: the page shows {written.tasks:,} of {written.total:,} tasks: the best, failed "
+             "and running ones, and an even sample of the others")  # fmt: skip
+    if not written.finished:
+        tell("note: no task has finished yet, so the page has no figures")
+    print(output)
+    tell(f"{counted(written.tasks, 'task')}, {written.size / 1e6:.1f} MB")
+    if show:
+        _open(output)
+
+
+def _open(page: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(page.absolute().as_uri()):
+        tell(f"no browser was found here; open {page} on your own computer")

@@ -1,0 +1,157 @@
+"""The command that runs one task here, outside the ledger."""
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from colabctl import interrupts
+from colabctl.cli.options import Member, Root, complete_sweep, open_project, tell, working_member
+from colabctl.cli.terminal import command_line, cut, one_line, plain
+from colabctl.errors import UserError
+
+if TYPE_CHECKING:
+    from colabctl.project.config import Config
+    from colabctl.project.layout import Layout
+    from colabctl.work.trying import Trial, Tried
+
+_MOST_REPORTS = 20  # the last ones
+
+
+def try_task(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SWEEP-OR-FILE",
+            help="A declared sweep, or a sweep file.",
+            autocompletion=complete_sweep,
+        ),
+    ],
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TASK",
+            help="Task of the sweep, such as t000017 or 17.",
+            show_default="with FILE: its first task",
+        ),
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="With FILE: give a parameter this value; can be repeated.",
+            show_default="the values of the first task",
+        ),
+    ] = None,
+    member: Member = None,
+    root: Root = None,
+) -> None:
+    """Run one task here and record nothing; a debugger works."""
+    from colabctl.work.trying import run_here
+
+    layout, config = open_project(root)
+    who = working_member(config, member)
+    if task is not None:
+        if values:
+            raise UserError("--set is for a sweep file; give FILE instead of SWEEP TASK")
+        trial = _declared(layout, config, what, task)
+        name = f"{what} {task}"
+    elif Path(what).is_file():
+        trial = _draft(layout, config, Path(what), values or [], who)
+        name = what
+    elif Path(what).suffix in (".yaml", ".yml"):
+        raise UserError(f"{what} does not exist; give the path of a sweep file")
+    else:
+        from colabctl.sweeps import find_sweep
+
+        find_sweep(layout, what)
+        raise UserError(f"name a task of {what}, such as: {command_line('try', what, '0')}")
+    params = ", ".join(f"{key}={cut(str(value))}" for key, value in trial.params.items())
+    tell(one_line(f"trying {name}: {params or 'without parameters'}"))
+    tried = run_here(trial, layout.root, who, tuple(config.secrets), tell)
+    _print(trial, tried)
+
+
+def _declared(layout: "Layout", config: "Config", sweep: str, task: str) -> "Trial":
+    from colabctl.ledger import check_approved
+    from colabctl.project.approvals import approvals_for
+    from colabctl.work.open_sweep import OpenSweep
+    from colabctl.work.task_names import index_of
+    from colabctl.work.trying import trial_of
+
+    open_sweep = OpenSweep.named(layout, sweep)
+    index = index_of(task, open_sweep.plan)
+    approvals = approvals_for(layout.root, os.environ)
+    before = partial(approvals.latest_plan, config.name)
+    check_approved(open_sweep.plan, approved=approvals.has, before=before)
+    open_sweep.ledger.refresh()
+    return trial_of(open_sweep, index)
+
+
+def _draft(
+    layout: "Layout", config: "Config", file: Path, values: list[str], member: str
+) -> "Trial":
+    from colabctl import preview
+    from colabctl.cli.sweep import read_file
+    from colabctl.declare import planned
+    from colabctl.search.with_values import with_values
+    from colabctl.sharedfs.names import safe_name
+    from colabctl.work.trying import Trial, study_of
+
+    draft = preview.draft(read_file(file), str(file))
+    name = safe_name(draft.declaration.name or file.name.removesuffix(file.suffix))
+    program = preview.preview(draft, name, preview.places_in(layout, file, Path.cwd()))
+    for note in (*draft.notes, *program.notes):
+        tell(f"note: {note}")
+    params = with_values(draft.expansion, dict(map(_assigned, values)))
+    plan = planned(draft, program, layout, config, name=name, member=member, now=time.time())
+    return Trial(plan, program.code, 0, params, study_of(plan))
+
+
+def _assigned(text: str) -> tuple[str, Any]:
+    """Return the name and the value in an option such as lr=0.1, read as a sweep file's."""
+    from colabctl.yamlfile.reader import read_yaml
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UserError(f"--set {text!r:.60}: write NAME=VALUE, such as --set lr=0.1")
+    if not value.strip():
+        return name.strip(), value
+    try:
+        document, problems = read_yaml(value, "--set")
+    except UserError:
+        return name.strip(), value
+    return name.strip(), value if problems else document.content
+
+
+def _print(trial: "Trial", tried: "Tried") -> None:
+    """Print how a task ended; exit with 1 if it failed, 130 if it was interrupted."""
+    from colabctl.durations import format_duration
+    from colabctl.ledger import lack
+
+    outcome = tried.outcome
+    for name, value in outcome.suggested.items():
+        tell(one_line(f"suggested {name} = {value!r}"))
+    skipped = len(outcome.reports) - _MOST_REPORTS
+    if skipped > 0:
+        print(f"({skipped:,} earlier reports)")
+    for step, values in outcome.reports[-_MOST_REPORTS:]:
+        at = "report" if step is None else f"report at {step:g}"
+        print(plain(one_line(f"{at}: {', '.join(f'{k}={v}' for k, v in values.items())}")))
+    for name, value in outcome.metrics.items():
+        print(plain(one_line(f"{name} = {value}")))
+    if tried.folder is not None:
+        tell(f"its files are in {tried.folder}")
+    if tried.interrupted:
+        tell("interrupted; nothing is recorded")
+        raise typer.Exit(interrupts.CODE)
+    if outcome.error:
+        tell(one_line(f"failed: {outcome.error}; nothing is recorded"))
+        raise typer.Exit(1)
+    if lacking := lack(trial.plan, outcome.metrics):
+        tell(f"note: {lacking}")
+    tell(f"done in {format_duration(outcome.seconds)}; nothing is recorded")

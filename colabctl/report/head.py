@@ -1,0 +1,90 @@
+"""The head of a page: the state of a sweep, its best task to copy, who ran it, what may lack."""
+
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from colabctl.export.yaml_text import as_yaml
+from colabctl.ledger import task_name
+from colabctl.report.columns import as_text, readable
+from colabctl.report.timeline import machine, workers_shown
+from colabctl.sharedfs.mounts import PROMISES
+from colabctl.sweeps import differing
+from colabctl.views.columns import flat
+from colabctl.views.status import Status, status
+from colabctl.work.open_sweep import OpenSweep
+
+_COUNTS = ("done", "pruned", "failed", "running", "claimed", "pending", "cancelled")
+_LATE = (
+    "a file of another machine can take minutes to arrive here, so the newest results and workers "
+    "may be missing"
+)
+
+
+def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
+    """Return the facts of a sweep that are not about each task; `varying` parameters come first."""
+    plan = sweep.plan
+    files, damage = sweep.changed_code()
+    seen = status(plan, sweep.ledger, sweep.tasks, files, damage)
+    workers = workers_shown(sweep.ledger.state)
+    members = dict.fromkeys(worker.member for worker in workers if worker.member)
+    return {
+        "name": readable(plan.sweep),
+        "title": readable(plan.title) if plan.title else None,
+        "state": seen.state,
+        "total": seen.total,
+        "counts": {name: getattr(seen, name) for name in _COUNTS},
+        "repeated": seen.duplicates,
+        "rate": seen.rate,
+        "left": seen.seconds_left,
+        "metric": readable(plan.metric) if plan.metric else None,
+        "goal": plan.goal,
+        "method": plan.method,
+        "declared": [readable(plan.declared_by), _date(plan.declared_at)],
+        "members": list(map(readable, members)),
+        "machines": sorted(set(map(readable, filter(None, map(machine, workers))))),
+        "ordered": readable(seen.ordered["member"]) if seen.ordered else "",
+        "code": plan.code_digest,
+        "program": readable(plan.program) if plan.program else None,
+        "best": _best(seen.best, varying) if seen.best else None,
+        "guard": f"{plan.consistency} folder: {PROMISES[plan.consistency]}",
+        "gaps": list(map(readable, _gaps(sweep, seen))),
+    }
+
+
+def _best(best: dict[str, Any], varying: Sequence[str]) -> dict[str, Any]:
+    params = flat(best["params"])
+    shown = [name for name in varying if name in params]
+    return {
+        "task": task_name(best["index"]),
+        "index": best["index"],
+        "value": best["value"],
+        "member": readable(best["member"]),
+        "params": [[readable(name), readable(as_text(params[name]))] for name in shown],
+        "line": " ".join(_quoted(f"--{n}={as_text(v)}") for n, v in params.items()),
+        "yaml": as_yaml(best["params"]),
+    }
+
+
+def _quoted(word: str) -> str:
+    """Return a word for a shell; what a terminal would act on when it is pasted is spelled out."""
+    if word.isprintable():
+        return shlex.quote(word)
+    spelled = word.encode("unicode_escape").decode().replace("'", r"\'")
+    return f"$'{spelled}'"
+
+
+def _gaps(sweep: OpenSweep, seen: Status) -> list[str]:
+    """Return sentences on what this view may lack or get wrong."""
+    sentences = [_LATE] if sweep.plan.consistency == "eventual" else []
+    sentences += [*seen.unseen, *([seen.unreported] if seen.unreported else [])]
+    sentences += [*differing(sweep.layout, sweep.plan), *seen.waiting, *seen.damage]
+    if seen.changed:
+        files = ", ".join(seen.changed[:5])
+        sentences.append(f"changed since it was declared: {files}; tasks run the frozen code")
+    return sentences
+
+
+def _date(t: float) -> str:
+    return datetime.fromtimestamp(t, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,43 @@
+"""Writes the page of sweeps to a file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from colabctl.report.facts import facts
+from colabctl.report.page import mark, page
+from colabctl.views import files
+from colabctl.work.open_sweep import OpenSweep
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a page holds: how many of how many tasks, how many finished, and its size in bytes."""
+
+    tasks: int
+    total: int
+    finished: int
+    size: int
+
+
+def write_page(sweeps: Sequence[OpenSweep], file: Path, *, replace: bool = False) -> Written:
+    """Write the page of some sweeps, whole; read their ledgers first.
+
+    Raises UserError if plotly is not installed, or if the file exists and is not a page of these
+    sweeps, unless `replace`.
+    """
+    names = [sweep.plan.sweep for sweep in sweeps]
+    if not replace:
+        what = f"is not a report of {' and '.join(names)} from colabctl"
+        files.refuse_foreign(file, files.begins_with(mark(names)), what)
+    for sweep in sweeps:
+        sweep.ledger.refresh()
+    shown = facts(sweeps, file.parent)
+    content = page(shown).encode()
+    files.write(file, content)
+    return Written(
+        tasks=shown["rows"],
+        total=sum(sweep.plan.total for sweep in sweeps),
+        finished=sum(sweep.ledger.state.finished for sweep in sweeps),
+        size=len(content),
+    )

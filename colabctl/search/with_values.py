@@ -1,0 +1,149 @@
+"""Parameters of one task of which some are given by hand, and the others are drawn."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from colabctl.errors import UserError, nearest
+from colabctl.search.expansion import Expansion
+from colabctl.search.learn.axes import axis_of
+from colabctl.search.space.continuous import Continuous, Quantized
+from colabctl.search.space.discrete import Constant, Distribution, IntUniform, grid_key
+from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space, Values
+from colabctl.search.space.uniforms import uniforms
+from colabctl.yamlfile.problems import shown
+
+_MOST_SHOWN = 10  # names or values in a message
+
+
+def with_values(expansion: Expansion, values: Mapping[str, Any]) -> Values:
+    """Return the parameters of a task that has the `values`, by name.
+
+    The others are those of the first trial of the first cell in which these values are possible. A
+    parameter inside a map is called `outer.inner`. Raises UserError for a name that is not a
+    parameter there, and for a value that the parameter cannot have.
+    """
+    names = {name for cell in expansion.cells for name in _names(cell.space)}
+    for name in values:
+        if name not in names:
+            near = nearest(name, names)
+            hint = f"did you mean {near}? " if near else ""
+            listed = ", ".join(sorted(names)[:_MOST_SHOWN])
+            raise UserError(f"{name!r:.60} is not a parameter; {hint}the parameters are {listed}")
+    _check_cells(expansion, values)
+    errors: list[UserError] = []
+    for cell in expansion.cells:
+        if any(
+            grid_key(values.get(name, own)) != grid_key(own) for name, own in cell.values.items()
+        ):
+            continue
+        try:
+            space = _fixed(cell.space, values)
+        except UserError as error:
+            errors.append(error)
+            continue
+        one = replace(cell, tasks=1, space=space)
+        task = next(replace(expansion, cells=(one,), total=1).tasks())
+        if task.params is not None:
+            return task.params
+        if expansion.method == "optuna":
+            return dict(cell.values)
+        return space.sampler(uniforms(expansion.seed, cell.values))(0)
+    if not errors:
+        raise UserError("no combination of `foreach` has these values together; give fewer")
+    raise max(errors, key=lambda error: " cannot be " in str(error))
+
+
+def _check_cells(expansion: Expansion, values: Mapping[str, Any]) -> None:
+    """Raise UserError for a value of a `foreach` parameter that no cell has."""
+    for name, value in values.items():
+        cells = [cell.values[name] for cell in expansion.cells if name in cell.values]
+        if cells and not any(grid_key(each) == grid_key(value) for each in cells):
+            raise _out_of_space(name, value, _listed(list(dict.fromkeys(map(shown, cells)))))
+
+
+def _names(space: Space) -> Iterator[str]:
+    return (".".join(path) for path, _ in space.walk())
+
+
+def _fixed(space: Space, values: Mapping[str, Any], above: str = "") -> Space:
+    """Return a space in which parameters have the values given.
+
+    A choice that is not given has the first branch that has a parameter that is given.
+    """
+    left = {name.removeprefix(above): value for name, value in values.items()}
+    while choice := next(
+        (c for c in space.choices if c.name in left or c.below & left.keys()), None
+    ):
+        branches = dict(space.fixed(choice.name))
+        if choice.name in left:
+            value = left.pop(choice.name)
+            if value not in branches:
+                raise _out_of_space(above + choice.name, value, _listed([*map(shown, branches)]))
+        else:
+            having = (b for b, rest in branches.items() if rest.every_name & left.keys())
+            value = next(having, next(iter(branches)))
+        space = branches[value]
+    parameters = [_with_value(each, left, above) for each in space.parameters]
+    for name in left:
+        others = ", ".join(f"{key}={value}" for key, value in values.items() if key != above + name)
+        raise UserError(f"{above}{name} is not a parameter with {others or 'the others'}")
+    return Space.of(parameters)
+
+
+def _first_choice(space: Space, values: Mapping[str, Any]) -> Choice | None:
+    """Return the first choice that is given, or that decides whether a given parameter exists."""
+    names = values.keys()
+    return next((each for each in space.choices if {each.name, *each.below} & names), None)
+
+
+def _with_value(parameter: Parameter, left: dict[str, Any], above: str) -> Parameter:
+    """Return a parameter with its value, if one is given; remove that from `left`."""
+    name = parameter.name
+    if isinstance(parameter, Nest):
+        if name in left:
+            inner = next(iter(parameter.space.by_name), "NAME")
+            raise UserError(f"{above}{name} is a map; give its parameters, such as {name}.{inner}")
+        start = f"{name}."
+        inside = {key: left.pop(key) for key in [*left] if key.startswith(start)}
+        return (
+            replace(parameter, space=_fixed(parameter.space, inside, start))
+            if inside
+            else parameter
+        )
+    if not isinstance(parameter, Leaf) or name not in left:
+        return parameter
+    value = left.pop(name)
+    try:
+        fits = axis_of(parameter.distribution).coordinate(value) is not None
+    except (TypeError, ValueError):  # a list, where numbers are listed
+        fits = False
+    if not fits:
+        raise _out_of_space(above + name, value, _range(parameter.distribution))
+    return Leaf(name, Constant(_as_listed(parameter.distribution, value)))
+
+
+def _as_listed(distribution: Distribution, value: Any) -> Any:
+    """Return a value as the list of a sweep file has it: 1.0, where 1 is given."""
+    points = distribution.support()
+    if points is None or points.size > _MOST_SHOWN**3:
+        return value
+    listed = map(points.at, range(points.size))
+    return next((each for each in listed if grid_key(each) == grid_key(value)), value)
+
+
+def _out_of_space(name: str, value: Any, allowed: str) -> UserError:
+    return UserError(f"{name} cannot be {shown(value)}; the sweep file allows {allowed}")
+
+
+def _range(distribution: Distribution) -> str:
+    if isinstance(distribution, Continuous | Quantized | IntUniform):
+        low, high = (distribution.value_at(share) for share in (2.0**-53, 1 - 2.0**-53))
+        return f"{low:.6g} to {high:.6g}"
+    points = distribution.support()
+    assert points is not None
+    return _listed([shown(points.at(n)) for n in range(min(points.size, _MOST_SHOWN + 1))])
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:_MOST_SHOWN]) + (", ..." if len(words) > _MOST_SHOWN else "")

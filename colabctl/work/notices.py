@@ -1,0 +1,188 @@
+"""Sends a message when a sweep is finished, fails or has no workers: only once.
+
+The worker that sees it says so in the ledger before it sends. On a coherent folder, a lock makes
+sure that it is the only one. On an eventual folder, the worker that recorded the last outcome sends
+if it is still alive.
+"""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from http.client import HTTPException
+from urllib.parse import urlsplit
+
+from colabctl.ledger import Plan, SweepState, TaskFiles
+from colabctl.notify import Notify, Occasion, decode
+from colabctl.version import VERSION
+from colabctl.work.open_sweep import OpenSweep
+
+_TIMEOUT = 10.0  # seconds for one request
+_LONGEST = 1500  # characters; Discord takes 2,000
+
+Text = Callable[[Occasion, Plan, SweepState, TaskFiles], str]
+"""Returns the message about a sweep."""
+
+_AFTER: Mapping[Occasion, str] = {
+    "finished": "it is finished",
+    "failing": "it is failing",
+    "idle": "it has no workers",
+}
+
+
+class Notices:
+    """The messages that one worker may send.
+
+    Args:
+        sweep: the sweep; its own `notify:` counts before that of the project.
+        notify: that of the project, None for none.
+        environ: holds the secret with the address.
+        text: returns the message.
+        tell: takes messages for the user.
+
+    """
+
+    def __init__(
+        self,
+        sweep: OpenSweep,
+        notify: Notify | None,
+        environ: Mapping[str, str],
+        text: Text,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._sweep = sweep
+        self._notify = decode(sweep.plan.notify) or notify
+        self._url = environ.get(self._notify.secret, "") if self._notify else ""
+        self._text = text
+        self._tell = tell
+        self._sending: list[threading.Thread] = []
+        if self._notify and (fault := _fault(self._url)):
+            self._tell(f"note: {self._notify.secret} {fault}, so no messages are sent")
+            self._notify = None
+
+    def look(self) -> None:
+        """Send what is due while this worker works."""
+        if self._notify is not None:
+            self._send_due(partial(self._due, leaving=False, gave_up=False))
+
+    def leave(self, *, gave_up: bool) -> None:
+        """Send what is due as this worker ends, and wait for what is on its way."""
+        if self._notify is not None:
+            self._send_due(partial(self._due, leaving=True, gave_up=gave_up))
+        for thread in self._sending:
+            thread.join(2 * _TIMEOUT)
+
+    def _send_due(self, due: Callable[[], Iterator[Occasion]]) -> None:
+        ledger, is_coherent = self._sweep.ledger, self._sweep.plan.consistency == "coherent"
+        if not any(due()):
+            return
+        if is_coherent:
+            with self._sweep.lock():
+                ledger.refresh()
+                sent = list(due())  # unless another worker was faster
+                ledger.record([("notice", {"about": about}) for about in sent])
+        else:
+            sent = [about for about in due() if self._is_first()]
+            ledger.record([("notice", {"about": about}) for about in sent])
+        for about in sent:
+            sweep = self._sweep
+            text = self._text(about, sweep.plan, ledger.state, sweep.tasks)[:_LONGEST]
+            thread = threading.Thread(target=self._post, args=(about, text), daemon=True)
+            thread.start()
+            self._sending.append(thread)
+
+    def _due(self, *, leaving: bool, gave_up: bool) -> Iterator[Occasion]:
+        """Yield what no worker has sent yet."""
+        assert self._notify is not None
+        state, on = self._sweep.ledger.state, self._notify.on
+        is_finished = state.finished == state.total or state.reached_target
+        if is_finished and "finished" in on and state.notices.get("finished", 0.0) < _last(state):
+            yield "finished"
+        fails = gave_up or state.counts["failed"] > 0
+        if fails and "failing" in on and "failing" not in state.notices:
+            yield "failing"
+        if leaving and "idle" in on and not is_finished and self._is_last():
+            yield "idle"
+
+    def _is_last(self) -> bool:
+        """Whether tasks are left for which this worker's end leaves no worker."""
+        ledger = self._sweep.ledger
+        state = ledger.state
+        others = {worker.name for worker in state.live_workers(ledger.clock.now())} - {ledger.name}
+        return state.order == "go" and not others and not ledger.newcomers()
+
+    def _is_first(self) -> bool:
+        """Whether this is the one of several workers that sends a message."""
+        ledger = self._sweep.ledger
+        state = ledger.state
+        live = {worker.name for worker in state.live_workers(ledger.clock.now())} | {ledger.name}
+        last = _last_writer(state)
+        return ledger.name == (last if last in live else min(live))
+
+    def _post(self, about: Occasion, text: str) -> None:
+        try:
+            post(self._url, text)
+        except (OSError, HTTPException, ValueError) as error:
+            self._tell(
+                f"note: the message that {_AFTER[about]} could not be sent: {_reason(error)}"
+            )
+
+
+def post(url: str, text: str) -> None:
+    """Send a text by one HTTP POST, in the form that the address takes.
+
+    Slack's and Discord's webhooks and Telegram's bots take JSON; everything else, such as ntfy,
+    takes plain text. Raises OSError (urllib.error.URLError), HTTPException or ValueError.
+    """
+    form, data = "text/plain; charset=utf-8", text.encode()
+    if key := _json_key(url):
+        form, data = "application/json", json.dumps({key: text}).encode()
+    headers = {"Content-Type": form, "User-Agent": f"colabctl/{VERSION}"}
+    request = urllib.request.Request(url, data, headers)  # noqa: S310 - see _fault
+    with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310
+        pass
+
+
+def _json_key(url: str) -> str | None:
+    """Return the key of the text in the JSON that an address takes; None for plain text."""
+    parts = urlsplit(url)
+    if parts.path.startswith("/api/webhooks/"):  # Discord
+        return "content"
+    is_slack = parts.path.startswith(("/services/", "/workflows/", "/triggers/"))
+    return "text" if is_slack or parts.path.endswith("/sendMessage") else None
+
+
+def _fault(url: str) -> str | None:
+    """Return what is wrong with an address, without showing it."""
+    if not url:
+        return "is not in the environment"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "is not a web address"
+    is_usable = parts.scheme in ("http", "https") and parts.hostname and url.isprintable()
+    return None if is_usable and " " not in url else "is not a web address (https://...)"
+
+
+def _reason(error: Exception) -> str:
+    """Return why a request failed; the address is a secret, and some errors name it."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answered {error.code}"
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return (cause.strerror if isinstance(cause, OSError) else None) or type(cause).__name__
+
+
+def _last(state: SweepState) -> float:
+    """Return the date of the last outcome."""
+    times = state.log.times
+    return max((times[number] for number in state.columns.outcome_numbers()), default=0.0)
+
+
+def _last_writer(state: SweepState) -> str:
+    """Return the writer of the last outcome."""
+    log = state.log
+    numbers = state.columns.outcome_numbers()
+    last = max(numbers, key=lambda number: (log.times[number], log.writers[number]), default=None)
+    return "" if last is None else log.names[log.writers[last]]

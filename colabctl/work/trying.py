@@ -1,0 +1,160 @@
+"""Runs one task here in the foreground, outside the ledger: nothing of it is recorded."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from colabctl.code import frozen
+from colabctl.errors import UserError
+from colabctl.ledger import Plan, params_of, program_of, task_name
+from colabctl.notebook.installed import lacks
+from colabctl.run.foreground import Outcome
+from colabctl.run.redaction import check_present
+from colabctl.run.termination import KILL_AFTER, how_it_ended, oom_kills
+from colabctl.signals import raising
+from colabctl.task import Assignment
+from colabctl.work.environment import slot_environs
+from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.slot_settings import slot_settings
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A task to try: what it runs, and with which parameters.
+
+    `study` is what an Optuna objective learns from, see tuner.py.
+    """
+
+    plan: Plan
+    code: frozen.Code
+    index: int
+    params: Mapping[str, Any]
+    study: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How the trial ended, and the folder with the files that it left in `task.folder`, if any."""
+
+    outcome: Outcome
+    folder: Path | None
+    interrupted: bool = False
+
+
+def trial_of(sweep: OpenSweep, index: int) -> Trial:
+    """Return a declared task to try; its parameters are drawn now if it was never claimed.
+
+    Raises UserError for a task that cannot run alone, or whose parameters are damaged.
+    """
+    plan = sweep.plan
+    program_of(plan)
+    _check_kind(plan)
+    if fault := sweep.tasks.fault(index):
+        raise UserError(fault)
+    tuner = sweep.tuner()
+    params = params_of(sweep.ledger.state, sweep.tasks, index)
+    if plan.method == "bayes" and sweep.tasks.params(index) is None:
+        tuner.prepare()
+        params = tuner.propose([index]).get(index, params)
+    return Trial(plan, sweep.code(), index, params, tuner.history(index))
+
+
+def study_of(plan: Plan) -> dict[str, Any] | None:
+    """Return what an Optuna objective learns from in the first trial; None for other sweeps."""
+    if plan.method != "optuna":
+        return None
+    return {
+        "number": 0,
+        "metric": plan.metric,
+        "goal": plan.goal,
+        "sampler": plan.sampler or "tpe",
+        "seed": plan.seed,
+        "trials": [],
+    }
+
+
+def _check_kind(plan: Plan) -> None:
+    if plan.kind == "loop":
+        raise UserError(
+            f"the tasks of {plan.sweep} run in a loop of {plan.program or 'a notebook or script'}, "
+            "so no task runs alone; run its cells, or the script, yourself"
+        )
+    if plan.is_notebook and (lacking := lacks()):
+        raise UserError(lacking)
+
+
+def run_here(
+    trial: Trial, root: Path, member: str, secrets: tuple[str, ...], tell: Callable[[str], None]
+) -> Tried:
+    """Run a task with this process's terminal, and return how it ended.
+
+    What it puts into `task.folder` is in a temporary folder, which stays if there is anything.
+    """
+    _check_kind(trial.plan)
+    check_present(secrets, os.environ)
+    base = Path(tempfile.mkdtemp(prefix="colabctl-try-")).resolve()
+    files, scratch = base / "files", base / "run"
+    scratch.mkdir()
+    try:
+        frozen.write(trial.code, scratch / "code")
+        [settings] = slot_settings(
+            trial.plan,
+            root,
+            scratch,
+            jobs=1,
+            kill_after=KILL_AFTER,
+            secrets=secrets,
+            tell=tell,
+            wait=lambda _: True,
+            foreground=True,
+        )
+        [environ] = slot_environs(root, member, [settings.code if settings.frozen else None])
+        assignment = Assignment(
+            sweep=trial.plan.sweep,
+            task=task_name(trial.index),
+            index=trial.index,
+            attempt=1,
+            params=dict(trial.params),
+            folder=str(files),
+            root=str(root),
+            member=member,
+            study=trial.study,
+        )
+        (scratch / "assignment.json").write_text(json.dumps(asdict(assignment)), encoding="utf-8")
+        killed_before = oom_kills()
+        module = [sys.executable, "-P", "-m", "colabctl.run.foreground"]
+        code = _wait([*module, settings.encode(), str(scratch)], settings.cwd, environ)
+        outcome = Outcome.read(scratch / "outcome.json")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if not (files.is_dir() and any(files.iterdir())):
+            shutil.rmtree(base, ignore_errors=True)
+    if outcome is None:
+        outcome = Outcome(error=f"its process {how_it_ended(code, killed_before)}")
+    interrupted = code in (130, -signal.SIGINT) or "SIGINT" in outcome.error
+    return Tried(outcome, files if files.exists() else None, interrupted)
+
+
+def _wait(command: list[str], cwd: str, environ: Mapping[str, str]) -> int:
+    """Run a process to its end; Ctrl-C is for it alone."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with (
+            raising(),
+            subprocess.Popen(command, cwd=cwd, env=dict(environ)) as process,  # noqa: S603 - our own module
+        ):
+            try:
+                return process.wait()
+            except BaseException:
+                process.kill()
+                raise
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,94 @@
+"""`report`: where the page goes, and what it does not replace."""
+
+import webbrowser
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Say, refused
+from tests.processes import Project
+from tests.report.histories import bench
+
+pytest.importorskip("plotly")
+
+
+@pytest.fixture
+def benched(project: Project) -> Project:
+    """Return a project with the sweep `bench`, of 24 tasks."""
+    bench(project, 2)
+    return project
+
+
+@pytest.mark.usefixtures("benched")
+def test_the_page_is_written_and_written_again(project: Project, say: Say) -> None:
+    for _ in range(2):
+        said = say("report", "bench")
+        assert (said.code, said.out) == (0, "report.html\n")
+        assert said.err == "24 tasks, 4.9 MB\n"
+    page = (project.root / "report.html").read_text()
+    assert page.startswith("<!DOCTYPE html>\n<!-- colabctl report: bench -->\n")
+    assert "http-equiv" in page
+
+
+@pytest.mark.usefixtures("benched")
+def test_another_file_is_replaced_only_by_force(project: Project, say: Say) -> None:
+    file = project.write("mine.html", "<p>my thesis</p>")
+    refused(
+        say("report", "bench", "-o", "mine.html"), "mine.html", "not a report of bench", "--force"
+    )
+    assert file.read_text() == "<p>my thesis</p>"
+    assert say("report", "bench", "-o", "mine.html", "--force").code == 0
+    assert file.read_text().startswith("<!DOCTYPE html>\n<!-- colabctl report")
+
+
+@pytest.mark.usefixtures("benched")
+def test_the_page_of_other_sweeps_is_replaced_only_by_force(project: Project, say: Say) -> None:
+    project.declare("other", "method: grid\nparameters: {x: {values: [1]}}\n")
+    assert say("report", "bench", "other").code == 0
+    refused(say("report", "bench"), "not a report of bench")
+    said = say("report", "other", "bench", "bench", "--force")
+    assert (said.code, said.out) == (0, "report.html\n")
+
+
+def test_a_sweep_without_finished_tasks_has_a_page_and_a_note(project: Project, say: Say) -> None:
+    project.declare("idle", "method: grid\nparameters: {x: {values: [1]}}\n")
+    said = say("report", "idle", "-o", "results/ana/idle.html")
+    assert said.code == 0
+    assert "no task has finished yet" in said.err
+    assert (project.root / "results/ana/idle.html").exists()
+
+
+def test_a_sweep_that_does_not_exist_is_named(say: Say) -> None:
+    refused(say("report", "nope"), "'nope'")
+
+
+@pytest.mark.usefixtures("benched")
+def test_without_plotly_the_extra_is_named(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("colabctl.report.page.find_spec", lambda _: None)
+    refused(say("report", "bench"), "pip install plotly", "the extra report")
+
+
+@pytest.mark.usefixtures("benched")
+def test_open_shows_the_page_in_a_browser(
+    project: Project, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def note(url: str) -> bool:
+        opened.append(url)
+        return False
+
+    monkeypatch.setattr(webbrowser, "open", note)
+    said = say("report", "bench", "--open")
+    assert opened == [(project.root / "report.html").as_uri()]
+    assert "no browser was found" in said.err
+
+
+@pytest.mark.usefixtures("benched")
+def test_a_link_out_of_the_project_is_not_followed(
+    project: Project, say: Say, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (project.root / "results/ana/out").symlink_to(tmp_path / "outside")
+    assert say("report", "bench", "-o", "results/ana/out/page.html").code == 1
+    assert list((tmp_path / "outside").iterdir()) == []

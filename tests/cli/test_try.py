@@ -1,0 +1,206 @@
+"""`try`: one task in the foreground, with the terminal, and nothing of it recorded."""
+
+import json
+import os
+import pty
+import select
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import FILE, TRAIN, Say, refused
+from tests.processes import COMMAND, Finished, Project, clean, linux
+
+GRID = "method: grid\nprogram: {program}\nparameters: {{x: {{values: [1, 2]}}}}\n"
+FUNCTION = """\
+def train(params, task):
+    print("with", params["x"])
+    task.report(step=1, y=0.5)
+    if params["x"] == 2:
+        raise ValueError("two")
+    (task.folder / "model.txt").write_text("fitted")
+    return {"y": params["x"]}
+"""
+
+
+def files(folder: Path) -> set[str]:
+    return {
+        str(path.relative_to(folder)) for path in folder.rglob("*") if ".cache" not in str(path)
+    }
+
+
+def test_a_declared_task_runs_here_and_nothing_is_recorded(project: Project) -> None:
+    project.declare("s", GRID.format(program="train.py:train"), FUNCTION)
+    project.write("train.py", "raise RuntimeError('not the frozen code')\n")
+    before = files(project.root)
+    tried = project.run("try", "s", "t000000")
+    assert (tried.code, tried.out) == (0, "with 1\nreport at 1: y=0.5\ny = 1\n")
+    first, folder, last = tried.err.splitlines()
+    assert first == "trying s t000000: x=1"
+    assert last.startswith("done in ")
+    kept = Path(folder.removeprefix("its files are in "))
+    assert (kept / "model.txt").read_text() == "fitted"
+    assert [*kept.parent.iterdir()] == [kept]
+    shutil.rmtree(kept.parent)
+    assert files(project.root) == before
+    assert project.status("s")["pending"] == 2
+
+
+def test_a_failing_task_shows_the_users_traceback(project: Project) -> None:
+    project.declare("s", GRID.format(program="train.py:train"), FUNCTION)
+    tried = project.run("try", "s", "1")
+    assert (tried.code, tried.out) == (1, "with 2\nreport at 1: y=0.5\n")
+    assert tried.err == (
+        "trying s 1: x=2\n"
+        "Traceback (most recent call last):\n"
+        '  File "train.py", line 5, in train\n'
+        '    raise ValueError("two")\n'
+        "ValueError: two\n"
+        "failed: ValueError: two; nothing is recorded\n"
+    )
+
+
+def test_code_that_was_not_approved_does_not_run(project: Project) -> None:
+    project.declare("s", GRID.format(program="train.py:train"), FUNCTION)
+    tried = project.run("try", "s", "0", COLABCTL_APPROVALS=str(project.root.parent / "none"))
+    assert (tried.code, tried.out) == (1, "")
+    assert "colabctl trust s" in tried.err
+
+
+def test_a_sweep_file_is_tried_with_the_live_program(project: Project, say: Say) -> None:
+    project.write("notebooks/ana/train.py", TRAIN)
+    project.write("notebooks/ana/s.yaml", FILE)
+    before = files(project.root)
+    file = "notebooks/ana/s.yaml"
+    assert project.run("try", file).out == "y = 1\n"
+    assert project.run("try", file, "--set", "x=3").out == "y = 3\n"
+    refused(say("try", file, "--set", "x=4"), "x cannot be 4; the sweep file allows 1, 2, 3")
+    refused(say("try", file, "--set", "z=4"), "'z' is not a parameter")
+    refused(say("try", file, "--set", "x"), "write NAME=VALUE")
+    assert files(project.root) == before
+
+
+def test_a_program_reads_its_parameters_and_its_exit_code_counts(project: Project) -> None:
+    program = """
+import sys, colabctl
+task = colabctl.task()
+task.report(step=1, loss=task.params["x"])
+print(sys.argv[1:], flush=True)
+task.done(loss=task.params["x"])
+sys.exit(task.params["x"] - 1)
+"""
+    project.declare("s", GRID.format(program="train.py"), program)
+    tried = project.run("try", "s", "0")
+    assert (tried.code, tried.out) == (0, "['--x=1']\nreport at 1: loss=1\nloss = 1\n")
+    tried = project.run("try", "s", "1")
+    assert tried.code == 1
+    assert tried.err.endswith("failed: the program ended with exit code 1; nothing is recorded\n")
+
+
+def test_a_notebook_is_tried(project: Project) -> None:
+    work = "import colabctl\nprint('with', x)\nopen('gone.csv') if x == 2 else colabctl.task().done(y=x)"
+    cells: list[object] = [
+        {"cell_type": "code", "id": name, "metadata": {"tags": tags}, "source": source,
+         "outputs": [], "execution_count": None}
+        for name, tags, source in (("one", ["parameters"], "x = 1"), ("two", [], work))
+    ]  # fmt: skip
+    book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    project.write("nb.ipynb", json.dumps(book))
+    project.write("s.yaml", GRID.format(program="nb.ipynb"))
+    assert project.run("try", "s.yaml").out == "with 1\ny = 1\n"
+    tried = project.run("try", "s.yaml", "--set", "x=2")
+    assert tried.code == 1
+    assert "gone.csv" in tried.out
+    assert "filesystem" not in tried.out  # no frames of ours
+    assert "failed: cell 2: FileNotFoundError" in tried.err
+    [kept] = [line for line in tried.err.splitlines() if line.startswith("its files are in ")]
+    shutil.rmtree(Path(kept.removeprefix("its files are in ")).parent)
+
+
+def test_an_objective_is_tried(project: Project) -> None:
+    pytest.importorskip("optuna")
+    program = "def objective(trial):\n    return trial.suggest_float('x', 0, 1)\n"
+    project.write("train.py", program)
+    text = "method: optuna\nmetric: {name: y, goal: minimize}\nprogram: train.py:objective\ntrials: 3\n"
+    project.write("s.yaml", text)
+    for arguments in (["s.yaml"],):
+        tried = project.run("try", *arguments)
+        assert (tried.code, tried.out[:4]) == (0, "y = ")
+        assert "suggested x = " in tried.err
+
+
+def test_what_cannot_be_tried_says_why(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(program="train.py:train"), FUNCTION)
+    project.declare("loop", "method: grid\nparameters: {x: {values: [1, 2]}}\n")
+    refused(say("try", "s"), "name a task of s, such as: colabctl try s 0")
+    refused(say("try", "t"), "sweep 't' does not exist")
+    refused(say("try", "gone.yaml"), "gone.yaml does not exist")
+    refused(say("try", "s", "2"), "'2' is not a task of s; its tasks are t000000 to t000001")
+    refused(say("try", "s", "0", "--set", "x=1"), "--set is for a sweep file")
+    assert say("try", "loop", "0").code == 1
+
+
+def on_terminal(project: Project, *arguments: str, when: bytes, send: bytes) -> Finished:
+    """Run a command on a terminal; once it has printed `when`, type `send`."""
+    environ = {**clean(os.environ), "COLABCTL_MEMBER": "ana"}
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(project.root)
+        os.execvpe(sys.executable, [*COMMAND, *arguments], environ)
+    shown, sent = b"", False
+    while True:
+        assert select.select([terminal], [], [], 120)[0], shown
+        try:
+            data = os.read(terminal, 4096)
+        except OSError:  # the terminal is closed
+            break
+        if not data:
+            break
+        shown += data
+        if when in shown and not sent:
+            sent = True
+            os.write(terminal, send)
+    os.close(terminal)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return Finished(code, shown.decode().replace("\r\n", "\n"), "")
+
+
+@linux
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        ("train.py:train", "def train(params, task):\n    y = params['x'] * 7\n    breakpoint()\n    return {'y': y}\n"),
+        ("train.py", "import colabctl\ny = colabctl.task().params['x'] * 7\nbreakpoint()\ncolabctl.task().done(y=y)\n"),
+    ],
+)  # fmt: skip
+def test_a_debugger_has_the_terminal(project: Project, program: str, text: str) -> None:
+    project.write("train.py", text)
+    project.write("s.yaml", GRID.format(program=program))
+    arguments = ("try", "s.yaml", "--set", "x=2")
+    tried = on_terminal(project, *arguments, when=b"(Pdb) ", send=b"y = y + 1\nc\n")
+    assert tried.code == 0
+    assert "\ny = 15\n" in tried.out
+
+
+@linux
+@pytest.mark.parametrize("program", ["train.py:train", "train.py"])
+def test_ctrl_c_ends_the_task(project: Project, program: str) -> None:
+    text = """
+import time
+def train(params=None, task=None):
+    try:
+        print("started", flush=True)
+        time.sleep(100)
+    finally:
+        print("cleaned up", flush=True)
+if __name__ == "__main__":
+    train()
+"""
+    project.write("train.py", text)
+    project.write("s.yaml", GRID.format(program=program))
+    tried = on_terminal(project, "try", "s.yaml", when=b"started", send=b"\x03")
+    assert tried.code == 130
+    assert "cleaned up" in tried.out
+    assert tried.out.endswith("interrupted; nothing is recorded\n")

@@ -1,0 +1,67 @@
+"""Where claims arrive late, workers choose different tasks, also if they hardly know each other."""
+
+import random
+
+from colabctl.ledger.choice import choose_apart, others_share
+from colabctl.ledger.events import Event
+from colabctl.ledger.sweep_state import SweepState
+
+NOW = 1.7e9
+TASKS = 120
+
+
+def state(*workers: str, total: int = TASKS) -> SweepState:
+    """Return a sweep in which only these workers have started."""
+    result = SweepState(total, 0, 600.0)
+    parts = {"member": "ana", "host": "h", "pid": 1, "jobs": 1, "lease": 600.0}
+    result.add([Event(NOW, name, 0, "start", parts) for name in workers], NOW)
+    return result
+
+
+def chosen(name: str, known: SweepState, want: int, *newcomers: str) -> list[int]:
+    unheard = dict.fromkeys(newcomers, NOW)
+    return choose_apart(known, want, NOW + 1, random.Random(1), name, unheard)
+
+
+def test_workers_that_know_each_other_share_all_tasks_out_evenly() -> None:
+    names = [f"worker-{number}" for number in range(7)]
+    known = state(*names)
+    shares = [chosen(name, known, TASKS) for name in names]
+    assert sorted(index for share in shares for index in share) == list(range(TASKS))
+    assert {len(share) for share in shares} == {17, 18}
+
+
+def test_a_name_alone_is_enough_to_leave_a_worker_what_it_starts_with() -> None:
+    for number in range(20):
+        newcomer, other = f"new-{number}", f"old-{number}"
+        alone = chosen(newcomer, state(), 20)  # it has not seen the other one
+        share = chosen(other, state(), TASKS, newcomer)
+        assert len(share) == TASKS // 2
+        assert len(set(alone) & set(share)) <= 4
+        assert chosen(other, state(newcomer), TASKS) == share
+
+
+def test_a_worker_begins_with_much_the_same_tasks_whoever_else_is_there() -> None:
+    names = [f"worker-{number}" for number in range(6)]
+    for name in names:
+        alone = chosen(name, state(), 10)
+        assert len(set(alone) & set(chosen(name, state(*names), 10))) >= 6
+
+
+def test_tasks_of_a_share_that_is_another_workers_by_now_are_found() -> None:
+    alone = chosen("ana", state(), TASKS)
+    share = chosen("ana", state(), TASKS, "ben")
+    assert others_share(state(), alone, "ana", NOW + 1, ["ben"]) == set(alone) - set(share)
+    assert others_share(state(), alone, "ana", NOW + 1, []) == set()
+
+
+def test_ten_thousand_names_leave_no_task_without_a_worker() -> None:
+    names = [f"worker-{number}" for number in range(10_000)]
+    small = state(total=10)
+    found = [chosen(name, small, 10, *names) for name in names[:20]]
+    assert all(len(share) <= 1 for share in found)
+    assert len(chosen(names[0], state(total=20_000), 20_000, *names)) <= 5
+
+
+def test_a_sweep_of_one_task_is_chosen() -> None:
+    assert chosen("ana", state(total=1), 1) == [0]

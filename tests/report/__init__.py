@@ -1,0 +1,1 @@
+"""The page of sweeps, looked at in a real browser."""

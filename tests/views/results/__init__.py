@@ -1,0 +1,1 @@
+"""Tests of results: their columns, groups and files."""
