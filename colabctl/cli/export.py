@@ -182,13 +182,13 @@ def _write_runs(
     _refresh(sweep)
     check_inside(output, sweep.root)
     state = sweep.ledger.state
-    if not state.finished:
+    if not state.outcomes:
         raise UserError(
             f"no task of {plan.sweep} has finished yet, so there is nothing to export; see: "
             f"{command_line('status', plan.sweep)}"
         )
     exported = runs(plan, state, sweep.tasks)
-    count = write_runs(exported, output, plan, replace=force, progress=_progress(state.finished))
+    count = write_runs(exported, output, plan, replace=force, progress=_progress(state.outcomes))
     return _Export(
         {"files": [{"file": str(output)}], "runs": count},
         f"{counted(count, 'run')}; view them: {view}",

@@ -40,7 +40,7 @@ def runs(plan: Plan, state: SweepState, tasks: TaskFiles) -> Iterator[Run]:
     index = 0
     for number, cell in enumerate(plan.cells):
         for _ in range(cell["tasks"]):
-            if state.tasks[index].finished:
+            if state.tasks[index].has_outcome:
                 params = {**cell["values"], **params_of(state, tasks, index)}
                 yield _run(plan, state, index, number, columns.flat(params))
             index += 1

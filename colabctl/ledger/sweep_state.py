@@ -71,8 +71,7 @@ class SweepState:
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
-        self.followed: dict[int, tuple[float, str]] = {}  # when and where someone last asked for
-        # the output of a task
+        self.followed: dict[int, tuple[float, str]] = {}  # when and where an output was asked for
         self.notices: dict[str, float] = {}  # when a message was last sent, by its occasion
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
@@ -83,10 +82,8 @@ class SweepState:
         self.revision = 0  # number of calls of add and read
         self.reached: set[int] = set()  # tasks that reach the target
         self._states: dict[int, TaskState] = {}  # of tasks not simple
-        self._reaches = reaches
-        self._measure = measure
-        self._max_retries = max_retries
-        self._lease = lease
+        self._reaches, self._measure = reaches, measure
+        self._max_retries, self._lease = max_retries, lease
 
     def add(
         self, events: Iterable[Event], read_at: float = math.inf, *, fresh: bool = False
@@ -340,12 +337,7 @@ class SweepState:
     @property
     def finished(self) -> int:
         """Number of tasks that need no more work."""
-        return self.total - self.left
-
-    @property
-    def left(self) -> int:
-        """Number of tasks that are open or held."""
-        return self.counts["open"] + self.counts["held"]
+        return self.total - self.counts["open"] - self.counts["held"]
 
     @property
     def outcomes(self) -> int:

@@ -13,7 +13,8 @@ def notice(occasion: Occasion, plan: Plan, state: SweepState, tasks: TaskFiles) 
     """Return what happened, how far the sweep is, and what to do next."""
     name, counts = plan.title or plan.sweep, state.counts
     pruned = f", {counts['pruned']} pruned" if counts["pruned"] else ""
-    ended = f"{counts['done']} done{pruned}, {counts['failed']} failed"
+    cancelled = f", {counts['cancelled']} cancelled" if counts["cancelled"] else ""
+    ended = f"{counts['done']} done{pruned}, {counts['failed']} failed{cancelled}"
     left = state.total - state.finished
     match occasion:
         case "finished":

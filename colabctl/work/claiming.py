@@ -92,11 +92,6 @@ class Claimer:
         self._began_at = self._written_at = monotonic()
 
     @property
-    def error(self) -> OSError | None:
-        """A fault of the folder that does not pass, so this worker must end."""
-        return self.retries.error
-
-    @property
     def _claims_left(self) -> int:
         """How many more tasks this worker may take; one that it tries again counts once."""
         return self._most - len(self._taken)
@@ -182,14 +177,16 @@ class Claimer:
     def should_end(self) -> bool:
         """Whether this worker should end; `tally` then says why."""
         state, tally = self.ledger.state, self.tally
-        if self.error is not None:
-            tally.ending, tally.reason = self.retries.ending, describe(self.error)
+        if self.retries.error is not None:
+            tally.ending, tally.reason = self.retries.ending, describe(self.retries.error)
             return True
         if self.late():
             tally.ending = "max-time"
         elif self.retries.pausing:  # the state may be out of date, and results may not be written
             return False
-        elif not (state.left or self.outbox or state.columns.any("cancelled", self._pool.tasks)):
+        elif state.finished == state.total and not (
+            self.outbox or state.columns.any("cancelled", self._pool.tasks)
+        ):
             tally.ending = "finished"
         elif (stopped := why_stopped(state, self._identity.name)) is not None:
             tally.ending = stopped
@@ -349,7 +346,7 @@ class Claimer:
         """Record the end of a task; it does not run again after a `final` failure."""
         latest = self.tuner.forget(task.index)
         kind, parts = outcome(end, task.attempt, self._conceal, latest, final=final)
-        if isinstance(end, Done) and not self._told_lack:
+        if isinstance(end, Done):
             self._tell_lack(task, end)
         self.outbox.add(kind, parts)
         if end.output:
@@ -366,8 +363,7 @@ class Claimer:
 
     def _tell_lack(self, task: Assignment, end: Done) -> None:
         """Tell the user of the first task that ended well without the sweep's metric."""
-        lacking = lack(self._sweep.plan, end.metrics)
-        if lacking:
+        if not self._told_lack and (lacking := lack(self._sweep.plan, end.metrics)):
             self._told_lack = True
             self._tell(self._conceal(f"note: {task.task} ended well, but {lacking}"))
 

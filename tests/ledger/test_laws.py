@@ -148,6 +148,11 @@ def test_a_cancelled_task_is_neither_open_nor_held_until_someone_retries_or_disc
 def test_of_a_cancel_and_a_retry_the_one_that_saw_the_other_wins_whatever_their_dates(
     history: list[Event], index: int, t: float
 ) -> None:
+    # Where events name each other in a circle, the earliest of all is next, whatever it names.
+    history = [
+        event._replace(body={k: v for k, v in event.body.items() if k != "after"})
+        for event in history
+    ]
     seen = read(history).last_events([index])
     first = {"tasks": [index], "after": seen}
     then = {"tasks": [index], "after": {**seen, "yan": 0}}

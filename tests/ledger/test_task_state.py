@@ -265,4 +265,4 @@ def test_the_best_task_is_another_one_after_the_discard() -> None:
         history.add("ana", 2 * index + 1, "done", **parts)
     history.add("eve", 9, "discard", tasks=[0], after={"ana": 3})
     assert [str(value) for value in history.state.columns.values] == ["nan", "2.0"]
-    assert (history.state.outcomes, history.state.left) == (1, 1)
+    assert (history.state.outcomes, history.state.counts["open"]) == (1, 1)

@@ -89,7 +89,7 @@ def stop_running(
         sweep.ledger.refresh()
         state, now = sweep.ledger.state, sweep.ledger.clock.now()
         workers = len(state.live_workers(now))
-        if workers and state.left:
+        if workers and state.finished < state.total:
             running.append(sweep)
             held = sum(len(indices) for indices in state.held.values())
             tell(

@@ -109,9 +109,7 @@ class Slot:
     def running(self) -> tuple[Assignment, float] | None:
         """Return the running task, and for how many seconds it has run."""
         with self._changed:
-            if not self._sent:
-                return None
-            return self._sent[0], time.monotonic() - self._started
+            return (self._sent[0], time.monotonic() - self._started) if self._sent else None
 
     def follow(self, index: int, *, answer: bool) -> None:
         """Report what this task, if it runs, has printed since the last call; at its end, all."""

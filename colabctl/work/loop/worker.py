@@ -181,8 +181,8 @@ class InlineWorker:
                     yield run.task
                     self._run = None
                     run.finish()
-                if self.claimer.error is not None:
-                    raise self.claimer.error
+                if self.claimer.retries.error is not None:
+                    raise self.claimer.retries.error
             finally:
                 self._run = None
                 if (
