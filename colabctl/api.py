@@ -18,6 +18,7 @@ from colabctl.project.config import Config, load
 from colabctl.project.current_member import current_member
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.root import find_root, usual_drives
+from colabctl.report.line import with_line
 from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
 from colabctl.run.termination import KILL_AFTER
@@ -213,7 +214,9 @@ class Sweep:
             notices=Notices(sweep, config.notify, os.environ, notice, print_message),
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )
-        return worker.tasks()
+        if limits.mark:  # a worker runs this notebook, and shows how the sweep stands
+            return worker.tasks()
+        return with_line(sweep, worker.tasks(), lock=worker.own_lock)
 
     def results(self) -> list[Result]:
         """Return the results of finished tasks, one for each, in order.

@@ -4,7 +4,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -161,7 +161,7 @@ class InlineWorker:
         self._step_at = 0.0  # when the claimer's next step is due
         self._ended = threading.Event()
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Generator[Task]:
         """Yield tasks until none is left; raise OSError if the folder cannot be written.
 
         Meanwhile, SIGTERM and SIGHUP raise SystemExit, so that the loop ends and gives back tasks.

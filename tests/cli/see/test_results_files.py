@@ -65,9 +65,9 @@ def test_a_run_without_files_has_no_folder(space: Project, say: Say) -> None:
 
 def test_a_file_follows_the_sweep_until_it_is_finished(project: Project) -> None:
     program = (
-        "import pathlib, time\n"
+        "import os, pathlib, time\n"
         "def train(params, task):\n"
-        "    while not pathlib.Path(task.root, 'go').exists():\n        time.sleep(0.01)\n"
+        "    while not pathlib.Path(os.environ['COLABCTL_ROOT'], 'go').exists():\n        time.sleep(0.01)\n"
         "    return {'y': 1}\n"
     )
     project.declare("runs", LOOP + "program: train.py:train\n", program)
