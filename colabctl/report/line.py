@@ -33,16 +33,16 @@ def with_line(
     show = _cell()
     in_cell = show is not None
     line = _Line(sweep, show or _print, monotonic)
-    with closing(tasks):
-        try:
+    try:
+        with closing(tasks):
             for task in tasks:
                 if line.is_due():
                     line.show(lock, f"; {task.name} is running")
                     line.rest(_OFTEN if in_cell else max(_LINES, line.age / _SELDOM))
                 yield task
-        finally:
-            if in_cell:
-                line.show(lock)
+    finally:
+        if in_cell:
+            line.show(lock)
 
 
 class _Line:
