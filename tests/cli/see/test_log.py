@@ -61,7 +61,7 @@ def test_the_output_of_every_task_is_kept(
     project: Project, say: Say, environ: dict[str, str]
 ) -> None:
     project.declare("s", GRID.format(retries=1), TALKS, **environ)
-    assert project.run("work", "s", **environ).code == 0
+    assert project.run("work", "s", **environ).code == 1
     one = say("log", "s", "t000001")
     assert one.out == "attempt 1 line 0\n"
     assert one.err.startswith("t000001, attempt 1, by ana-")
