@@ -33,6 +33,8 @@ def with_line(
     show = _cell()
     in_cell = show is not None
     line = _Line(sweep, show or _print, monotonic)
+    if not in_cell:  # a short script stays quiet
+        line.rest(_LINES)
     try:
         with closing(tasks):
             for task in tasks:

@@ -1,9 +1,17 @@
 """The line on a sweep that its loop keeps up to date, in a real kernel and in a real script."""
 
+from collections.abc import Generator
+from contextlib import nullcontext
+from typing import cast
+
 import nbclient
 import nbformat
 import pytest
 
+from colabctl.ledger import task_name
+from colabctl.report.line import with_line
+from colabctl.task import Assignment, Recorder, Task
+from colabctl.work.open_sweep import OpenSweep
 from tests.processes import Project
 
 LOOP = """\
@@ -45,8 +53,28 @@ def test_the_line_is_current_when_the_loop_is_left(
     assert line.startswith("s: 1/6")
 
 
-def test_a_script_prints_a_line_now_and_then_on_stderr(project: Project) -> None:
+def test_a_short_script_stays_quiet(project: Project) -> None:
     answer = project.python(LOOP)
-    assert (answer.code, answer.out) == (0, "")
-    assert answer.err.startswith("colabctl: s: 0/6; t00000")
-    assert answer.err.count("\n") == 1
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+
+
+def test_a_script_prints_a_line_each_ten_seconds_and_less_often_later(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+
+    def tasks() -> Generator[Task]:
+        nonlocal now
+        for index in range(600):
+            now += 1.0
+            task = Assignment("s", task_name(index), index, 1, {}, "")
+            yield Task(task, cast("Recorder", None))
+
+    project.declare("s", "method: grid\nparameters: {x: {values: [1, 2]}}\n")
+    sweep = OpenSweep.named(project.config({}).layout, "s")
+    for _ in with_line(sweep, tasks(), lock=nullcontext, monotonic=lambda: now):
+        pass
+    numbers = [int(line.split()[-3][1:]) for line in capsys.readouterr().err.splitlines()]
+    assert numbers[:3] == [9, 19, 29]
+    assert 30 < len(numbers) < 45
+    assert numbers[-1] - numbers[-2] > 20

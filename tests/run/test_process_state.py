@@ -36,7 +36,7 @@ def run(project: Project, body: str, tasks: int = 4, more: str = "") -> list[dic
     program += "".join(f"    {line}\n" for line in body.splitlines()) + "    return seen\n"
     project.declare("state", grid(tasks, more), program)
     worked = project.run("work", "state")
-    assert worked.code == 0, worked.err
+    assert worked.code == 1, worked.err
     return project.results("state")
 
 
@@ -156,7 +156,7 @@ LOST = """
 def test_a_process_that_lost_its_device_is_replaced(project: Project, error: str) -> None:
     program = unindented(LOST.format(error=error))
     project.declare("lost", grid(10, "max_retries: 0"), program)
-    assert project.run("work", "lost").code == 0
+    assert project.run("work", "lost").code == 1
     rows = project.results("lost")
     assert sorted(row["status"] for row in rows) == ["done"] * 9 + ["failed"]
     pids = (project.root / "ran").read_text().split()

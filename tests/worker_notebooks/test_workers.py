@@ -40,10 +40,8 @@ def test_a_fresh_machine_in_colab_becomes_a_worker_and_keeps_its_packages(
     done = machine.run(worker(project), "import colabctl; print(colabctl.__file__)")
     assert not done.failed, done.error
     assert ran(project) == 2
-    assert (
-        "2 done, 0 failed; the sweep is finished\ncolabctl work ended with exit code 0\n"
-        in done.text
-    )
+    assert "2 done, 0 failed; the sweep is finished; next: colabctl results " in done.text
+    assert "\ncolabctl work ended with exit code 0\n" in done.text
     assert machine.calls == ["mount", "flush"]
     assert str(tmp_path / "python" / "lib") in done.text  # it is that of the wheel
     assert packages(machine.python) == {**before, "colabctl-drive": VERSION}
