@@ -36,8 +36,9 @@ def run(project: Project, body: str, tasks: int = 4, more: str = "") -> list[dic
     program += "".join(f"    {line}\n" for line in body.splitlines()) + "    return seen\n"
     project.declare("state", grid(tasks, more), program)
     worked = project.run("work", "state")
-    assert worked.code == 1, worked.err
-    return project.results("state")
+    rows = project.results("state")
+    assert worked.code == any(row["status"] == "failed" for row in rows), worked.err
+    return rows
 
 
 MESS = """
