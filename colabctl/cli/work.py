@@ -37,7 +37,9 @@ def work(
     member: Member = None,
     jobs: Annotated[
         int,
-        typer.Option("--jobs", "-j", min=1, metavar="N", help="Number of tasks to run at a time."),
+        typer.Option(
+            "--jobs", "-j", min=1, max=1024, metavar="N", help="Number of tasks to run at a time."
+        ),
     ] = 1,
     max_tasks: Annotated[
         int | None,

@@ -13,8 +13,7 @@ from colabctl.ledger.choice import choose, choose_apart, choose_lapsed, conteste
 from colabctl.ledger.journals.appended import AppendedJournals
 from colabctl.ledger.journals.claims_log import ClaimsLog
 from colabctl.ledger.journals.clock import Clock
-from colabctl.ledger.journals.events import Event
-from colabctl.ledger.journals.journal import Journals, JournalWriter
+from colabctl.ledger.journals.journal import Journals, JournalWriter, Read
 from colabctl.ledger.journals.newcomers import NEW, Newcomers
 from colabctl.ledger.journals.numbered import Find, NumberedJournals
 from colabctl.ledger.plan import Plan
@@ -50,7 +49,7 @@ class Ledger:
         if cache is not None and not cache.load(self.state, journals):
             self.state = self._new_state()
         self._writer: JournalWriter | None = None
-        self._written: list[Event] = []  # own events that the state lacks
+        self._written: list[Read] = []  # own events that the state lacks
         self._written_at = 0.0
         self._has_read = False
         self._unsynced_since: float | None = None
@@ -179,9 +178,10 @@ class Ledger:
         """Add the events that `write` has written to the state."""
         written, self._written = self._written, []
         if written:
-            self.state.add(written)
+            self.state.read(written)
+            self.state.look_at_writers(math.inf, fresh=False)
 
-    def _date(self, events: Sequence[tuple[str, Parts]]) -> list[Event]:
+    def _date(self, events: Sequence[tuple[str, Parts]]) -> list[Read]:
         """Date events for the next flush; `add_written` adds them to the state."""
         assert self._writer is not None
         dated = self._writer.append(events)
@@ -259,7 +259,7 @@ class Ledger:
         self.add_written()
         is_coherent = self._plan.consistency == "coherent"
         wanted = want(self.state) if is_coherent else 0
-        claimed: list[Event] = []
+        claimed: list[Read] = []
         with lock as log:
             if is_coherent:
                 chosen = self._choose(wanted, log, rng)
@@ -281,7 +281,7 @@ class Ledger:
             try:
                 writer.flush()
                 if claimed and is_coherent and log is not None:
-                    self._claims.append(log, claimed[0])
+                    self._claims.append(log, claimed[0][0])
             except OSError:  # others may not have seen the claims, so release them
                 self._date([("released", {"tasks": chosen})])
                 self.add_written()

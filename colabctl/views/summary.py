@@ -49,6 +49,7 @@ class Summary:
     total: int
     finished: int
     failed: int = 0
+    cancelled: int = 0
     rate: float | None = None
     seconds_left: float | None = None
     best: Best | None = None
@@ -59,8 +60,13 @@ class Summary:
         return [
             f"{self.finished}/{self.total}",
             *([f"{self.failed} failed"] if self.failed else []),
+            *([f"{self.cancelled} cancelled"] if self.cancelled else []),
             *([f"{format_duration(self.seconds_left)} left"] if self.seconds_left else []),
-            *([format_rate(self.rate)] if self.rate and self.finished < self.total else []),
+            *(
+                [format_rate(self.rate)]
+                if self.rate and self.finished + self.cancelled < self.total
+                else []
+            ),
         ]
 
     def __str__(self) -> str:
@@ -95,8 +101,9 @@ class Summarizer:
         return Summary(
             plan.sweep,
             state.total,
-            state.finished,
+            state.outcomes,
             failed=state.counts["failed"],
+            cancelled=state.counts["cancelled"],
             rate=forecast.rate,
             seconds_left=forecast.seconds_left,
             best=self._best_task(),

@@ -147,18 +147,22 @@ class JournalWriter:
         self._next = 0  # number of the next event
         self.due = b""  # lines that are not on disk yet
 
-    def append(self, events: Iterable[tuple[str, dict[str, Any]]]) -> list[Event]:
-        """Date and number events, each a (kind, parts), for the next flush, and return them."""
+    def append(self, events: Iterable[tuple[str, dict[str, Any]]]) -> list[Read]:
+        """Date and number events, each a (kind, parts), for the next flush.
+
+        Returns them as a reader gets them, so that no one parses the lines of its own journal.
+        """
         t = min(max(self._clock.now(), EARLIEST), LATEST)
-        dated, lines = [], []
+        dated: list[Read] = []
+        lines = [self.due]
         for n, (kind, parts) in enumerate(events, self._next):
             line = encode(n, t, kind, parts)
             if len(line) > LONGEST_LINE and kind in ("done", "pruned"):
                 kind, parts = "failed", _too_large(parts)  # noqa: PLW2901 - no one could read it
                 line = encode(n, t, kind, parts)
-            dated.append(Event(t, self.name, n, kind, parts))
             lines.append(line)
-        self.due += b"".join(lines)
+            dated.append((Event(t, self.name, n, kind, parts), line[:-1]))
+        self.due = b"".join(lines)
         self._next += len(dated)
         return dated
 

@@ -33,7 +33,7 @@ def writer(journals: AppendedJournals, name: str) -> JournalWriter:
 
 def write(journals: AppendedJournals, name: str, *kinds: str) -> list[Event]:
     journal = writer(journals, name)
-    dated = journal.append([(kind, {}) for kind in kinds])
+    dated = [event for event, _ in journal.append([(kind, {}) for kind in kinds])]
     journal.flush()
     return dated
 
