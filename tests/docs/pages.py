@@ -42,7 +42,7 @@ _VARYING = [
         r"\1 MEMBER SECONDS",
     ),  # a row of results
     (
-        r"(?m)^([\w-]+): (\d+/\d+)(?:, .*)?\n(?:\1: \d+/\d+.*\n)*",
+        r"(?m)^((?:colabctl: )?[\w-]+): (\d+/\d+)(?:[,;] .*)?\n(?:\1: \d+/\d+.*\n)*",
         r"\1: \2\n",
     ),  # the progress of a worker: a slow machine prints more of it
     (r"[ \t]+", " "),
