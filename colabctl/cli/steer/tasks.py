@@ -63,7 +63,7 @@ def cancel(
             tell(f"{name} has no such task to cancel")
             continue
         control.cancel(sweep, who, tasks)
-        ending = f"; {len(held)} were claimed or running, and their workers end them" if held else ""
+        ending = f"; {len(held)} of them are ended by their workers" if held else ""
         undo = command_line("retry", name, "--cancelled")
         tell(f"{counted(len(tasks), 'task')} of {name} cancelled{ending}. Undo it: {undo}")
 
