@@ -167,8 +167,8 @@ def test_a_spreadsheet_gets_all_tasks_on_the_screen_or_in_a_file(
     ("words", "parts"),
     [
         (["bench", "--to", "wnadb"], ["--to wnadb: unknown; did you mean wandb?"]),
-        (["bench", "--to", "excel"], ["--to excel: unknown; choose one of wandb, optuna, csv"]),
-        (["bench", "--to", ""], ["choose one of wandb, optuna, csv"]),
+        (["bench", "--to", "excel"], ["--to excel: unknown; choose one of wandb, optuna, mlflow"]),
+        (["bench", "--to", ""], ["choose one of wandb, optuna, mlflow"]),
         (["bnech", "--to", "csv"], ["sweep 'bnech' does not exist; did you mean bench?"]),
         (["a/b", "--to", "csv"], ["sweep name 'a/b' contains /"]),
         (["bench", "--to", "csv", "-o", "missing/out.csv"], ["missing/out.csv cannot be written", "there is no folder missing; create it"]),

@@ -123,14 +123,14 @@ def results(
     content = _look(open_sweep, view)
     for damage in open_sweep.ledger.damage:
         tell(f"note: {one_line(str(damage))}")
-    if not content.count and (output is not None or form != "table"):
-        tell(f"note: {one_line(_why_none(open_sweep, view))}")
     if output is None:
         _print(content, form, open_sweep, view)
     else:
         _write(content, output, form, view, force=force)
-        if follow:
-            _follow(open_sweep, view, output, form, force=force)
+    if not content.count and (output is not None or form != "table"):
+        tell(f"note: {one_line(_why_none(open_sweep, view))}")
+    if follow and output is not None:
+        _follow(open_sweep, view, output, form, force=force)
     for sentence in open_sweep.tasks.damage():  # of the files that were read for the rows
         tell(f"note: {one_line(sentence)}")
 

@@ -29,7 +29,7 @@ def train(params, task):
 def failing(project: Project) -> Project:
     """Return a project with a sweep of 36 tasks, of which 12 have failed for two causes."""
     project.declare("s", GRID, TRAIN)
-    assert project.run("work", "s").code == 1  # tasks have failed for good
+    assert project.run("work", "s").code == 1
     return project
 
 

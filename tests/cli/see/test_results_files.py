@@ -78,7 +78,7 @@ def test_a_file_follows_the_sweep_until_it_is_finished(project: Project) -> None
     ended = end(following)
     assert end(worker).code == 0
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err.startswith("note: no finished tasks yet\n0 results written to r.csv\n")
+    assert ended.err.startswith("0 results written to r.csv\nnote: no finished tasks yet\n")
     assert ended.err.endswith("4 results written to r.csv\n")
     assert len((project.root / "r.csv").read_text().splitlines()) == 5
 
