@@ -214,7 +214,7 @@ class Sweep:
             notices=Notices(sweep, config.notify, os.environ, notice, print_message),
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )
-        if limits.mark:  # a worker runs this notebook, and shows how the sweep stands
+        if limits.mark:  # a worker runs this notebook, and shows how far the sweep is
             return worker.tasks()
         return with_line(sweep, worker.tasks(), lock=worker.own_lock)
 

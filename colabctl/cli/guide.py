@@ -25,6 +25,8 @@ ORDER = (
     "sweep-file",
     "code",
     "search",
+    "status",
+    "steering",
     "results",
     "report",
     "commands",

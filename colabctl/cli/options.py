@@ -131,7 +131,7 @@ Sweep = Annotated[
 Sweeps = Annotated[
     list[str],
     typer.Argument(
-        metavar="SWEEP...", help="Names of one or more sweeps.", autocompletion=complete_sweep
+        metavar="SWEEP", help="Names of one or more sweeps.", autocompletion=complete_sweep
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]

@@ -1,6 +1,6 @@
 """What `sweep.show()` and `sweep.report()` draw in a cell of a notebook: HTML without widgets.
 
-Styles stand in the elements, because a notebook has one style sheet for all cells. Colours are
+Each element has its own style, because a notebook has one style sheet for all cells. Colours are
 those of the notebook, light or dark, and some that both can show.
 """
 

@@ -68,7 +68,7 @@ def mark(names: list[str]) -> str:
 
 
 def as_inert(facts: Mapping[str, Any]) -> str:
-    """Return JSON that can stand in a script element of HTML: it cannot end that, nor be code."""
+    """Return JSON for a script element of HTML: it can neither end the element nor be code."""
     text = json.dumps(facts, separators=(",", ":"), allow_nan=False)  # and all ASCII
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 

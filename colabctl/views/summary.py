@@ -92,7 +92,7 @@ class Summarizer:
         self._best: tuple[int, dict[str, Any]] | None = None
 
     def summary(self, me: str = "") -> Summary:
-        """Return how the sweep stands for the worker `me`, as far as its ledger has been read."""
+        """Return how far the sweep is for the worker `me`, as far as its ledger has been read."""
         if self._is_new:
             self._is_new = False
             self._begin()

@@ -41,6 +41,10 @@ _VARYING = [
         r"(?m)^(t\d{6}(?: +(?:done|failed|pruned))?)(?: +(?:ana|ben))? +[\d.e+-]+",
         r"\1 MEMBER SECONDS",
     ),  # a row of results
+    (
+        r"(?m)^((?:colabctl: )?[\w-]+): (\d+/\d+)(?:[,;] .*)?\n(?:\1: \d+/\d+.*\n)*",
+        r"\1: \2\n",
+    ),  # the progress of a worker: a slow machine prints more of it
     (r"[ \t]+", " "),
     (r" ?\n", "\n"),
 ]

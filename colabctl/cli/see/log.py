@@ -111,7 +111,7 @@ def _why_nothing(sweep: "OpenSweep", attempt: "Attempt", text: str | None) -> st
             return "its worker has not answered; try again, or follow it with --follow"
         return "it has printed nothing yet"
     if attempt.ending in ("lost", "released"):
-        return "what it printed is not here, as it did not end"
+        return "its output was not kept, because the attempt did not end"
     if sweep.plan.consistency == "eventual":
         return "it printed nothing, or that has not arrived here yet"
     return "it printed nothing"

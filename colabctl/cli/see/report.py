@@ -15,7 +15,7 @@ def report(
     sweeps: Annotated[
         list[str],
         typer.Argument(
-            metavar="SWEEP...",
+            metavar="SWEEP",
             help="Names of sweeps, which the page shows side by side.",
             autocompletion=complete_sweep,
         ),
@@ -29,7 +29,7 @@ def report(
 ) -> None:
     """Write a page of sweeps: the best tasks, every figure, workers and failures, in one file.
 
-    The page needs no network. It can be sent, and open_sweeps in any browser.
+    The page needs no network. You can send it, and it opens in any browser.
     """
     from colabctl.report.page import check_plotly
     from colabctl.report.write import write_page

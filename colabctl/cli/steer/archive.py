@@ -29,7 +29,7 @@ def archive(
     sweeps: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SWEEP...",
+            metavar="SWEEP",
             help="Names of sweeps.",
             show_default="list the archived sweeps",
             autocompletion=_complete,

@@ -63,7 +63,7 @@ def cancel(
             tell(f"{name} has no such task to cancel")
             continue
         control.cancel(sweep, who, tasks)
-        ending = f"; {len(held)} of them end where they run" if held else ""
+        ending = f"; {len(held)} of them are ended by their workers" if held else ""
         undo = command_line("retry", name, "--cancelled")
         tell(f"{counted(len(tasks), 'task')} of {name} cancelled{ending}. Undo it: {undo}")
 
@@ -71,7 +71,7 @@ def cancel(
 def retry(
     sweeps: Sweeps,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Failed tasks; so it is without --cancelled.")
+        bool, typer.Option("--failed", help="Failed tasks, as without --cancelled.")
     ] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Cancelled tasks.")] = False,
     task: Tasks = None,

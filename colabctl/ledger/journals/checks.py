@@ -214,4 +214,4 @@ _CHECKS: Mapping[str, Callable[[dict[str, Any], int], None]] = {
     "dismiss": _check_dismiss,
     FOLLOW: _check_follow,
 }
-"""Checks the parts of an event, for a sweep of so many tasks."""
+"""Checks of what only one kind of event has. Each gets the event and the number of tasks."""
