@@ -198,11 +198,12 @@ def settle(
     of this name. It does not depend on the order or the names of the folders, except that of equal
     plans the one in the folder `declared` comes first.
     """
-    archive = archive or {}
+    held = list(held)
+    archive = _without_circle(archive or {}, [each.plan for each in held])
 
     def order(each: Held) -> tuple[bool, float, str, str, bool, str]:
         plan, digest, folder = each.plan, each.plan.run_digest, each.folder.name
-        replaced = digest in archive and archive[digest].replaced
+        replaced = digest in archive and archive[digest].replaced_by != ""
         return (
             replaced, plan.declared_at, plan.declared_by, digest, folder != declared, folder
         )  # fmt: skip
@@ -213,7 +214,7 @@ def settle(
     sweeps: list[SweepLayout] = []
     for digest, (first, *rest) in groups.items():
         record = archive.get(digest)
-        replaced = record is not None and record.replaced
+        replaced = record is not None and record.replaced_by != ""
         own = {each.folder.name for each in (first, *rest)}
         others = set(taken) - own
         name = _name_with(digest, declared, others) if sweeps or replaced else declared
@@ -228,6 +229,23 @@ def settle(
             )
         )
     return sweeps
+
+
+def _without_circle(
+    archive: Mapping[str, Archival], plans: Sequence[Plan]
+) -> Mapping[str, Archival]:
+    """Give the name back to one of several sweeps that have replaced each other at the same time.
+
+    It is the one that was declared last. Where a sweep that has got the name is not among these
+    `plans`, it has not arrived yet, and keeps the name.
+    """
+    digests = {plan.run_digest for plan in plans}
+    heirs = {archive[digest].replaced_by if digest in archive else "" for digest in digests}
+    if not heirs or not heirs <= digests:
+        return archive
+    last = max(plans, key=lambda plan: (plan.declared_at, plan.declared_by, plan.run_digest))
+    record = replace(archive[last.run_digest], archived=False, replaced_by="")
+    return {**archive, last.run_digest: record}
 
 
 def _namesakes(parent: Path, declared: str) -> list[SweepLayout]:

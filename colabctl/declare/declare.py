@@ -154,11 +154,13 @@ def _replacing(declared: Declared, layout: Layout, member: str, now: float) -> D
         digest = plan_of(each).run_digest
         if digest == own and (each.replaced or each.archived_at is not None):
             write_record(
-                layout, name, digest, member=member, now=now, archived=False, replaced=False
+                layout, name, digest, member=member, now=now, archived=False, replaced_by=""
             )
         elif digest != own and not each.replaced:
             old.append(digest)
-            write_record(layout, name, digest, member=member, now=now, archived=True, replaced=True)
+            write_record(
+                layout, name, digest, member=member, now=now, archived=True, replaced_by=own
+            )
     after = {plan_of(each).run_digest: each for each in namesakes(layout, name)}
     return replace(
         declared,

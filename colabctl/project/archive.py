@@ -31,7 +31,7 @@ class Archival:
 
     Attributes:
         archived: Whether the sweep is archived.
-        replaced: Whether another sweep has got its name.
+        replaced_by: The run digest of the sweep that has got its name; "" for none.
         member: Who wrote the record.
         at: When, in seconds since 1970.
         names: The records of the sweep that have been read.
@@ -39,7 +39,7 @@ class Archival:
     """
 
     archived: bool
-    replaced: bool
+    replaced_by: str
     member: str
     at: float
     names: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ def read_archive(layout: Layout) -> dict[str, dict[str, Archival]]:
         current = [name for name in own if name not in seen] or list(own)
         last = own[max(current, key=lambda name: (own[name]["at"], name))]
         archive.setdefault(sweep, {})[digest] = Archival(
-            last["archived"], last["replaced"], last["member"], last["at"], tuple(sorted(own))
+            last["archived"], last["replaced_by"], last["member"], last["at"], tuple(sorted(own))
         )
     return archive
 
@@ -74,7 +74,7 @@ def write_record(
     member: str,
     now: float,
     archived: bool,
-    replaced: bool | None = None,
+    replaced_by: str | None = None,
 ) -> None:
     """Record that a sweep is archived, or not any more.
 
@@ -85,18 +85,19 @@ def write_record(
         member: who decided it
         now: seconds since 1970
         archived: whether it is archived
-        replaced: whether another sweep has got its name; as before if None
+        replaced_by: the run digest of the sweep that has got its name, "" for none; as before if
+            None
 
     """
     before = read_archive(layout).get(sweep, {}).get(digest)
-    if replaced is None:
-        replaced = before is not None and before.replaced
+    if replaced_by is None:
+        replaced_by = before.replaced_by if before else ""
     record = {
         "format": _FORMAT,
         "sweep": sweep,
         "digest": digest,
         "archived": archived,
-        "replaced": replaced,
+        "replaced_by": replaced_by,
         "member": member,
         "at": now,
         "after": list(before.names) if before else [],
@@ -124,6 +125,7 @@ def _checked(record: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("at is not a time")
     member = str(record["member"])[:_LONGEST_MEMBER]
     record["member"] = member if member.isprintable() else ascii(member)[1:-1]
-    record["replaced"] = record.get("replaced") is True
+    replaced_by = record.get("replaced_by")
+    record["replaced_by"] = replaced_by if isinstance(replaced_by, str) else ""
     record["after"] = [name for name in record["after"] if isinstance(name, str)]
     return record

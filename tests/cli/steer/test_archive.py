@@ -2,9 +2,12 @@
 
 import json
 import re
+import time
 
 import pytest
 
+from colabctl.project.archive import write_record
+from colabctl.sweeps import namesakes, plan_of
 from tests.cli.conftest import SWEEP, TRAIN, Say, refused
 from tests.cli.see.test_status import claim
 from tests.processes import Project, end_together
@@ -160,6 +163,24 @@ def test_two_members_who_replace_at_once_lose_nothing(declared: Project, say: Sa
     assert sorted(totals) == [1, 2, 2]
     assert "first" in sweeps
     assert sum(1 for name in sweeps if say("status", name).code == 0) == 3
+
+
+def test_of_sweeps_that_replaced_each_other_the_last_one_has_the_name(
+    declared: Project, say: Say
+) -> None:
+    replace(declared, say, "[3]")
+    replace(declared, say, "[4, 5, 6]")
+    layout = declared.config({}).layout
+    plans = [plan_of(sweep) for sweep in namesakes(layout, "first")]
+    earlier, last = sorted(plans, key=lambda plan: plan.declared_at)[1:]
+    for plan, heir in ((earlier, last), (last, earlier)):
+        write_record(
+            layout, "first", plan.run_digest, member="ben", now=time.time(), archived=True,
+            replaced_by=heir.run_digest,
+        )  # fmt: skip
+    assert say("status", "first", "--json").json["total"] == 3
+    assert names(say) == ["first"]
+    assert len(say("archive").out.splitlines()) == 2
 
 
 def test_a_sweep_that_is_declared_again_after_it_was_archived_stays_archived(
