@@ -7,7 +7,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,10 +50,11 @@ _STARTS = 3
 
 
 class Slot:
-    """Runs its tasks one at a time, in a process that is replaced when it dies.
+    """Runs tasks one at a time, in a process that is replaced when it dies.
 
-    The slot's thread adds to `inbox`, and calls `wake` when the worker should look at them. At the
-    end of a task it calls `record`, which calls its argument to start the next one.
+    It takes them from `waiting`, which the slots of a worker share. The slot's thread adds to
+    `inbox`, and calls `wake` when the worker should look at them. At the end of a task it calls
+    `record`, which calls its argument to start the next one.
     """
 
     def __init__(
@@ -64,6 +64,8 @@ class Slot:
         inbox: Inbox,
         wake: Callable[[], None],
         record: Record,
+        *,
+        waiting: Waiting,
     ) -> None:
         self._settings = settings
         self._workspace: Workspace | None = None  # until the first start
@@ -71,7 +73,7 @@ class Slot:
         self._inbox = inbox
         self._wake = wake
         self._record = record
-        self._waiting = Waiting()
+        self._waiting = waiting
         self._sent: deque[Assignment] = deque()  # the process has these and runs the first one
         self._started = 0.0
         self._changed = threading.Condition()
@@ -92,19 +94,12 @@ class Slot:
         self._thread.start()
 
     def free_in(self) -> float:
-        """Return an estimate of the seconds until the slot is idle."""
-        if self._waiting.ready:
-            return math.inf
+        """Return an estimate of the seconds until the slot has run the tasks of its process."""
         if not self._sent:
             return 0.0
         if self.seconds is None:
             return math.inf
         return self._started + len(self._sent) * self.seconds - time.monotonic()
-
-    @property
-    def waiting(self) -> int:
-        """Number of tasks that can still be taken back."""
-        return len(self._waiting)
 
     def running(self) -> tuple[Assignment, float] | None:
         """Return the running task, and for how many seconds it has run."""
@@ -122,34 +117,12 @@ class Slot:
             if text or answer:
                 self._inbox.append(TaskMessage(self._followed, Printed(text)))
 
-    def assign(self, assignments: list[Assignment]) -> None:
-        """Add tasks to run."""
-        with self._changed:
-            self._waiting.add(assignments)
-            self._changed.notify()
-
-    def postpone(self, indices: AbstractSet[int]) -> None:
-        """Run these of the waiting tasks last; without others, the slot counts as idle soon."""
-        with self._changed:
-            self._waiting.postpone(indices)
-
-    def take_back(self, count: int) -> list[Assignment]:
-        """Remove and return up to `count` tasks that the process does not have yet."""
-        with self._changed:
-            return self._waiting.take_back(count)
-
-    def drop(self, index: int) -> bool:
-        """Remove a waiting task and return True; stop a running one, which ends as Returned."""
-        with self._changed:
-            dropped = self._waiting.drop(index)
-        if not dropped:
-            self.stop(index, Stop("returned"))
-        return dropped
-
     def answer(self, index: int, *, stop: bool) -> None:
         """Tell a running task whether it should stop: after each report, or at any time."""
-        process = self._process
-        if process is not None:
+        with self._changed:
+            process = self._process
+            runs = bool(self._sent) and self._sent[0].index == index
+        if process is not None and runs:
             with suppress(OSError, ValueError):  # the process has just ended
                 self._send(process, Answer(index, stop))
 
@@ -192,9 +165,9 @@ class Slot:
         """End the process and the thread; after `within` seconds, kill the process."""
         with self._changed:
             self._closing = True
-            self._waiting.clear()
             self._changed.notify()
             loading = self._process if self._loading else None
+        self._waiting.close()
         if loading is not None:
             signal_group(loading, signal.SIGTERM)
         self._thread.join(within)
@@ -209,12 +182,8 @@ class Slot:
         """Keep a process ready, and send it the tasks."""
         try:
             while not self._closing and self._start():
-                with self._changed:
-                    while not self._waiting and not self._closing:
-                        self._changed.wait()
-                    if self._closing:
-                        break
-                if not self._start():  # it may have died while idle
+                # The process may have died while idle.
+                if not self._waiting.wait() or not self._start():
                     break
                 try:
                     self._hand_out()
@@ -289,10 +258,12 @@ class Slot:
         assert process is not None
         assert process.stdout is not None
         with self._changed:
-            count = min(handout_size(self.seconds), len(self._waiting))
-            self._sent.extend(self._waiting.take(count))
+            batch = tuple(self._waiting.take(handout_size(self.seconds)))
+            self._sent.extend(batch)
             self._started = started = time.monotonic()
-            batch = tuple(self._sent)
+        count = len(batch)
+        if not batch:  # another slot was faster
+            return
         if not self._waiting:
             self._wake()  # this slot will soon be idle
         self._send(process, Assign(batch))
