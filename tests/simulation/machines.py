@@ -74,6 +74,9 @@ class SimulatedSlot:
     def close(self, within: float = 0.0) -> None:
         self._queue.close()
 
+    def take_back_stuck(self) -> None:
+        """Do nothing: it takes one task at a time."""
+
     def next_change(self) -> float:
         return self._ends() if self._current is not None else float("inf")
 

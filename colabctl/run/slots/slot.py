@@ -31,6 +31,8 @@ from colabctl.run.messages import (
     Stop,
     Suggestion,
     TaskMessage,
+    Withdraw,
+    Withdrawn,
     decode,
     encode,
 )
@@ -45,6 +47,7 @@ from colabctl.run.workspace.workspace import Workspace, tidy_after
 from colabctl.sharedfs.faults import pause_after
 from colabctl.task import Assignment
 
+_STUCK = 0.2  # seconds that a task runs until those behind it in the process are taken back
 # The error may name another disk than the project's, so this often while the project answers.
 _STARTS = 3
 
@@ -89,6 +92,7 @@ class Slot:
         self._sending = threading.Lock()
         self._new_output = NewOutput.of(settings, environ)
         self._followed: Assignment | None = None
+        self._asked: Assignment | None = None  # the task during which others were asked for
         self.seconds: float | None = None  # that recent tasks took, on average
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -116,6 +120,17 @@ class Slot:
             text = self._new_output.read(is_new=is_new)
             if text or answer:
                 self._inbox.append(TaskMessage(self._followed, Printed(text)))
+
+    def take_back_stuck(self) -> None:
+        """Ask the process for the tasks that wait there for a long one; other slots get them."""
+        with self._changed:
+            process, running = self._process, self._sent[0] if self._sent else None
+            is_stuck = len(self._sent) > 1 and time.monotonic() - self._started > _STUCK
+            if process is None or running is None or not is_stuck or running is self._asked:
+                return
+            self._asked = running
+        with suppress(OSError, ValueError):  # the process has just ended
+            self._send(process, Withdraw(running.index))
 
     def answer(self, index: int, *, stop: bool) -> None:
         """Tell a running task whether it should stop: after each report, or at any time."""
@@ -261,7 +276,7 @@ class Slot:
             batch = tuple(self._waiting.take(handout_size(self.seconds)))
             self._sent.extend(batch)
             self._started = started = time.monotonic()
-        count = len(batch)
+        ended = self._ended
         if not batch:  # another slot was faster
             return
         if not self._waiting:
@@ -276,8 +291,8 @@ class Slot:
             if isinstance(message, Done | Pruned | Failed):
                 self._record(self._proceed)
                 if self._leaving:
-                    count -= len(self._sent)
                     self._replace(process)
+        count = self._ended - ended
         if count:
             latest = (time.monotonic() - started) / count
             self.seconds = latest if self.seconds is None else (self.seconds + latest) / 2
@@ -291,6 +306,11 @@ class Slot:
     def _handle(self, message: Message) -> None:
         assignment, stopped = self._sent[0], self._stopped
         match message:
+            case Withdrawn(indices):
+                with self._changed:
+                    back = [task for task in self._sent if task.index in indices]
+                    self._sent = deque(task for task in self._sent if task not in back)
+                    self._waiting.put_back(back)
             case Report(index) | Suggestion(index) if index == assignment.index:
                 self._inbox.append(TaskMessage(assignment, message))
                 if isinstance(message, Report) and self._settings.prunes:  # it needs an answer

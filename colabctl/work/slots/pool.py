@@ -105,6 +105,12 @@ class SlotPool:
         waiting = len(self._waiting)
         return self._take_back(excess(self.pace() or 0.0, waiting, batch, self._jobs))
 
+    def take_back_stuck(self) -> None:
+        """Let the other slots have the tasks that a process got, but that wait for a long one."""
+        if len(self._slots) > 1:
+            for slot in self._slots:
+                slot.take_back_stuck()
+
     def take_back_waiting(self) -> list[int]:
         """Remove and return all tasks that have not started."""
         return self._take_back(len(self._waiting))

@@ -37,7 +37,7 @@ def train(params, task):
 
 @pytest.mark.parametrize(
     ("tasks", "long", "jobs", "seconds"),
-    [(18, (2, 5), 3, 0.1), (18, (0, 1), 3, 0.05), (12, (3,), 2, 0.1)],
+    [(18, (2, 5), 3, 0.1), (18, (0, 1), 3, 0.05), (12, (3,), 2, 0.1), (600, (200, 410), 3, 0.0)],
 )
 def test_no_task_waits_for_a_long_one_while_a_slot_is_idle(
     project: Project, tasks: int, long: tuple[int, ...], jobs: int, seconds: float
