@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -37,7 +38,8 @@ from colabctl.task import Assignment, Task
 _SHORT = 0.001  # seconds
 _UNRECORDED = 8  # ends of short tasks that the worker need not have recorded yet
 
-Assignments = queue.SimpleQueue[tuple[Assignment, ...]]
+Assignments = queue.SimpleQueue[deque[Assignment]]
+"""Batches of tasks; the thread that reads the pipe may remove tasks that have not started."""
 Turns = queue.SimpleQueue[None]
 """One item for each task that may start after another one of its batch."""
 
@@ -98,12 +100,19 @@ def serve(  # noqa: PLR0917 - what one process holds, called once
     shares = is_shared(Path(settings.root))  # with the project's group
     left = settings.process_tasks or math.inf
     while batch := assignments.get():
-        unrecorded, allowed = 0, 0
-        for number, assignment in enumerate(batch):
-            unrecorded += bool(number)
+        unrecorded, allowed, is_first = 0, 0, True
+        while not turns.empty():  # of the last batch, whose rest was withdrawn
+            turns.get()
+        while batch:
+            unrecorded += not is_first
             while unrecorded > allowed:
                 turns.get()  # the worker has recorded the end of a task
                 unrecorded -= 1
+            is_first = False
+            try:
+                assignment = batch.popleft()
+            except IndexError:  # it was withdrawn meanwhile
+                break
             output.clear()
             _hooks.recorder = recorder = PipeRecorder(assignment, send, flag, scratch)
             end, is_usable = _attempt(run, Task(assignment, recorder), recorder, output, conceal)
@@ -218,6 +227,9 @@ def _pipes() -> tuple[int, int]:
     return pipes
 
 
+_sending = threading.Lock()  # two threads send
+
+
 def _sender(pipe: int, translated: Callable[[bytes], bytes]) -> Send:
     """Return the function that sends a message; it ends this process if the pipe is gone.
 
@@ -235,14 +247,18 @@ def _sender(pipe: int, translated: Callable[[bytes], bytes]) -> Send:
         if not is_ours:
             print("colabctl: a task closed the pipe to the worker", file=sys.stderr, flush=True)
             os._exit(1)
-        while data:
-            data = data[os.write(pipe, data) :]
+        with _sending:
+            while data:
+                data = data[os.write(pipe, data) :]
 
     return send
 
 
-def _follow(incoming: int, assignments: Assignments, turns: Turns, stop_flag: StopFlag) -> None:
+def _follow(
+    incoming: int, send: Send, assignments: Assignments, turns: Turns, stop_flag: StopFlag
+) -> None:
     """Pass on the worker's messages; when the worker is gone, kill this process group."""
+    batch: deque[Assignment] = deque()
     # It may die within a line, or a task may have closed the pipe.
     with suppress(ValueError, OSError), os.fdopen(incoming, "rb", closefd=False) as lines:
         for line in lines:
@@ -250,8 +266,15 @@ def _follow(incoming: int, assignments: Assignments, turns: Turns, stop_flag: St
                 turns.put(None)
                 continue
             match messages.decode(line):
-                case messages.Assign(batch):
+                case messages.Assign(tasks):
+                    batch = deque(tasks)
                     assignments.put(batch)
+                case messages.Withdraw(after):
+                    indices = []
+                    with suppress(IndexError):  # the last one has just started
+                        while batch and batch[-1].index != after:
+                            indices.append(batch.pop().index)
+                    send(messages.Withdrawn(indices))
                 case messages.Answer() as answer:
                     stop_flag.update(answer)
     if hasattr(os, "killpg"):
@@ -266,12 +289,13 @@ def main() -> None:
     assignments: Assignments = queue.SimpleQueue()
     turns: Turns = queue.SimpleQueue()
     stop_flag = StopFlag()
-    follower = (incoming, assignments, turns, stop_flag)
+    plain = _sender(outgoing, bytes)  # for messages without paths
+    follower = (incoming, plain, assignments, turns, stop_flag)
     threading.Thread(target=_follow, args=follower, daemon=True).start()
     try:
         workspace = Workspace.of(settings)
     except OSError as error:  # the project's folder does not answer
-        _sender(outgoing, bytes)(messages.Broken(f"{type(error).__name__}: {error}", ""))
+        plain(messages.Broken(f"{type(error).__name__}: {error}", ""))
         return
     translated = workspace.translated if workspace else bytes
     serve(settings, workspace, _sender(outgoing, translated), assignments, turns, stop_flag)

@@ -79,6 +79,13 @@ class Leaving:
     """The process ends with its current task; another process must run the others."""
 
 
+@dataclass(frozen=True)
+class Withdrawn:
+    """The process will not run these tasks, which it had not started."""
+
+    indices: list[int]
+
+
 # -- from a slot to its worker --------------------------------------------------------------------
 
 
@@ -161,8 +168,27 @@ class Answer:
     stop: bool
 
 
+@dataclass(frozen=True)
+class Withdraw:
+    """Run none of the tasks that have not started and come after this one."""
+
+    after: int
+
+
 Message = (
-    Ready | Broken | Report | Suggestion | Done | Pruned | Failed | Leaving | Next | Assign | Answer
+    Ready
+    | Broken
+    | Report
+    | Suggestion
+    | Done
+    | Pruned
+    | Failed
+    | Leaving
+    | Withdrawn
+    | Next
+    | Assign
+    | Answer
+    | Withdraw
 )
 _TYPES: Mapping[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 

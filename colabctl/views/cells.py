@@ -11,7 +11,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, chain, islice, pairwise
 from math import isnan
 from typing import Any
 
@@ -28,6 +28,8 @@ _NAMES = frozenset({
     "network", "data", "dataset",
 })  # fmt: skip
 _SHORT = 1.0  # seconds; the time between such tasks counts as much as the tasks
+_SHORTEST = 0.0002  # seconds that a slot needs for a task that does nothing
+_CLAIMED_AHEAD = {"coherent": 1.0, "eventual": 10.0}  # seconds of work that a slot claims at once
 _CODES = {status: STATUSES.index(status) for status in STATUSES}
 
 Members = range | Sequence[int]
@@ -189,7 +191,8 @@ def progress(
 
     The rate and the time left come from how long the finished tasks of a cell ran, how long the
     running ones have run, and how many slots the live workers have. Tasks of less than a second are
-    the exception: `seen_rate`, the tasks per second of late, then limits the rate.
+    the exception: `seen_rate`, the tasks per second of late, then limits the rate. It also stands
+    in for a rate that is unknown. No rate is above what the slots can do.
     """
     columns, stopped = state.columns, state.order == "stop"
     held = [0] * len(division.values)
@@ -226,7 +229,7 @@ def progress(
         )
     cells = [Cell(**each) for each in counted]
     slots = sum(worker.jobs for worker in state.live_workers(now)) if state.order == "go" else 0
-    return _forecast(cells, running, slots, seen_rate)
+    return _forecast(cells, running, slots, seen_rate, _CLAIMED_AHEAD[plan.consistency])
 
 
 def _of(column: Any, members: Members) -> Any:
@@ -261,51 +264,83 @@ def started(state: SweepState, worker: str, held: Sequence[int]) -> Iterator[tup
 
 
 def _forecast(
-    cells: list[Cell], running: list[list[float]], slots: int, seen_rate: float | None
+    cells: list[Cell],
+    running: list[list[float]],
+    slots: int,
+    seen_rate: float | None,
+    claimed_ahead: float,
 ) -> Progress:
     finished = sum(cell.finished for cell in cells)
     if not slots or not finished:
         return Progress(cells, None, None)
     mean = sum(cell.finished * (cell.seconds or 0.0) for cell in cells) / finished
     means = [mean if cell.seconds is None else cell.seconds for cell in cells]
+    fastest = slots / max(mean, _SHORTEST)
+    seen = min(seen_rate, fastest) if seen_rate else None
     slowed = 1.0
     if mean < _SHORT:
-        if not seen_rate:
+        if not seen:
             return Progress(cells, None, None)
-        slowed = max(1.0, slots / max(seen_rate * mean, 1e-9))
-    rests = [
-        [_rest(elapsed, each, cell.longest or each) for elapsed in runs]
-        for cell, each, runs in zip(cells, means, running, strict=True)
-    ]
+        slowed = max(1.0, slots / max(seen * mean, 1e-9))
+    rests: list[list[float]] = [[] for _ in cells]
+    beyond: list[list[float]] = [[] for _ in cells]  # seconds, of tasks whose rest is unknown
+    for number, (cell, each, runs) in enumerate(zip(cells, means, running, strict=True)):
+        for elapsed in runs:
+            rest = _rest(elapsed, each, cell.longest or each, claimed_ahead)
+            if rest is None:
+                beyond[number].append(elapsed - each)
+            else:
+                rests[number].append(rest)
+    free = slots - sum(map(len, beyond))  # slots that will run the waiting tasks
     waiting = sum(cell.waiting for cell in cells)
     ahead = sum(cell.waiting * each for cell, each in zip(cells, means, strict=True)) * slowed
     in_work = sum(map(sum, rests))
 
-    def left(count: int, rest: list[float]) -> float | None:
-        """Return when the last of `count` waiting tasks is finished.
+    def left(place: float, rest: list[float], unknown: list[float]) -> float | None:
+        """Return when these running tasks and the waiting ones up to `place` are finished.
+
+        None if that is unknown: a task that runs unusually long probably ends last.
+        """
+        if place and free <= 0:
+            return None
+        queue = (in_work + ahead * place) / free if place else 0.0
+        known = max([queue, *rest])
+        return None if max(unknown, default=0.0) > known else known or None
+
+    def place(count: int) -> float:
+        """Return the place of the last of `count` waiting tasks in the queue, from 0 to 1.
 
         Workers claim at random from all cells. So the last of n among N tasks is on average at the
         place (N + 1) n / (n + 1) of the queue.
         """
-        if not count and not rest:
-            return None
-        place = min(1.0, (waiting + 1) / waiting * count / (count + 1)) if count else 0.0
-        queue = (in_work + ahead * place) / slots if count else 0.0
-        return max(queue, max(rest, default=0.0))
+        return min(1.0, (waiting + 1) / waiting * count / (count + 1)) if count else 0.0
 
     forecast = [
         replace(
             cell,
             rate=len(runs) / (each * slowed) if runs and each else None,
-            seconds_left=left(cell.waiting, rest),
+            seconds_left=left(place(cell.waiting), rest, unknown),
         )
-        for cell, each, runs, rest in zip(cells, means, running, rests, strict=True)
+        for cell, each, runs, rest, unknown in zip(
+            cells, means, running, rests, beyond, strict=True
+        )
     ]
-    in_all = max((ahead + in_work) / slots, *map(max, filter(None, rests)), 0.0)
-    more = waiting + sum(map(len, rests))
-    return Progress(forecast, more / in_all if in_all else None, in_all if more else None)
+    in_all = left(float(waiting > 0), list(chain(*rests)), list(chain(*beyond)))
+    rate = min(fastest, (waiting + sum(map(len, rests))) / in_all) if in_all else seen
+    return Progress(forecast, rate, in_all)
 
 
-def _rest(elapsed: float, mean: float, longest: float) -> float:
-    """Return how long a running task is expected to run on."""
-    return max(0.0, (mean if elapsed <= mean else longest) - elapsed)
+def _rest(elapsed: float, mean: float, longest: float, claimed_ahead: float) -> float | None:
+    """Return how long a running task is expected to run on, None if that is unknown.
+
+    It is unknown if no finished task of its cell took nearly as long. Otherwise a task that has run
+    longer than all others is expected to run on for as long as it has exceeded the mean.
+
+    Tasks shorter than `claimed_ahead` seconds are claimed before they start, so that such a task
+    may just have started.
+    """
+    if elapsed <= longest:
+        return max(0.0, (mean if elapsed <= mean else longest) - elapsed)
+    if mean < claimed_ahead:
+        return 0.0 if elapsed <= longest + 2 * claimed_ahead else None
+    return elapsed - mean if elapsed <= 2 * longest else None

@@ -154,7 +154,7 @@ def status(
         pruned=counts["pruned"],
         cancelled=counts["cancelled"],
         duplicates=state.duplicates,
-        rate=forecast.rate or recent,
+        rate=forecast.rate,
         seconds_left=forecast.seconds_left,
         best=first,
         workers=[

@@ -279,7 +279,7 @@ class Claimer:
         assignments = self._sweep.assignments(sound, me, self.tuner)
         self._give_up_claims(index for index, _ in set(self._settling) - set(held))
         self._settling = []
-        self._pool.assign(assignments, self._ahead)
+        self._pool.assign(assignments)
         for index, attempt in held:
             if index in refused:
                 self._refuse(index, attempt, refused[index])

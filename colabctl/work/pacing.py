@@ -78,7 +78,7 @@ def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) 
     return max(1, min(_MOST, share, int(batch / max(seconds, 1e-6))))
 
 
-def excess(seconds: float, waiting: int, batch: float) -> int:
+def excess(seconds: float, waiting: int, batch: float, slots: int = 1) -> int:
     """Return how many of the `waiting` tasks to release because they take longer than expected."""
-    fits = max(1, int(2 * batch / max(seconds, 1e-6)))
+    fits = slots * max(1, int(2 * batch / max(seconds, 1e-6)))
     return max(0, waiting - fits) if seconds > 0 else 0

@@ -21,6 +21,7 @@ from colabctl.run.messages import Inbox, Record
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
 from colabctl.run.slots.slot import Slot
+from colabctl.run.slots.waiting import Waiting
 from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.sharedfs.uploads import wait_until_uploaded
@@ -184,9 +185,11 @@ class Session:
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, settings[0], environs[0], limits, tell)
 
-            def make_slots(inbox: Inbox, wake: Callable[[], None], record: Record) -> list[Slot]:
+            def make_slots(
+                waiting: Waiting, inbox: Inbox, wake: Callable[[], None], record: Record
+            ) -> list[Slot]:
                 slots = zip(settings, environs, strict=True)
-                return [Slot(*slot, inbox, wake, record) for slot in slots]
+                return [Slot(*slot, inbox, wake, record, waiting=waiting) for slot in slots]
 
             worker = Worker(
                 sweep,

@@ -187,6 +187,7 @@ class Worker:
     def _collect(self) -> None:
         """Take what the slots report, and stop tasks that have run for too long."""
         self._read_inbox()
+        self._pool.take_back_stuck()
         timeout = self._limits.task_timeout
         if timeout is not None:
             for index, seconds in self._pool.running():

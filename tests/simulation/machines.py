@@ -4,7 +4,6 @@ import random
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,43 +41,26 @@ class SimulatedSlot:
     """A slot whose tasks take simulated time."""
 
     def __init__(
-        self, world: World, durations: Sequence[float], runs: list[Run], inbox: Inbox
+        self,
+        world: World,
+        durations: Sequence[float],
+        runs: list[Run],
+        waiting: Waiting,
+        inbox: Inbox,
     ) -> None:
         self._world, self._durations, self._runs = world, durations, runs
         self._inbox = inbox
-        self._queue = Waiting()
+        self._queue = waiting
         self._current: tuple[Assignment, float] | None = None
         self.seconds: float | None = None
 
-    @property
-    def waiting(self) -> int:
-        return len(self._queue)
-
     def free_in(self) -> float:
-        if self._queue.ready:
-            return float("inf")
         if self._current is None:
             return 0.0
         return float("inf") if self.seconds is None else self._ends() - self._world.now
 
     def running(self) -> tuple[Assignment, float] | None:
         return None if self._current is None else (self._current[0], 0.0)
-
-    def assign(self, assignments: list[Assignment]) -> None:
-        self._queue.add(assignments)
-        self._start_next()
-
-    def postpone(self, indices: AbstractSet[int]) -> None:
-        self._queue.postpone(indices)
-
-    def take_back(self, count: int) -> list[Assignment]:
-        return self._queue.take_back(count)
-
-    def drop(self, index: int) -> bool:
-        dropped = self._queue.drop(index)
-        if not dropped:
-            self.stop(index, Stop("returned"))
-        return dropped
 
     def stop(self, index: int, why: Stop, kill_after: float = 0.0) -> None:
         if self._current is not None and self._current[0].index == index:
@@ -87,10 +69,13 @@ class SimulatedSlot:
             end = why.end_of(Failed(index, self._world.now - started, why.error, ""))
             self._inbox.append(TaskMessage(assignment, end))
             self._current = None
-            self._start_next()
+            self.start_next()
 
     def close(self, within: float = 0.0) -> None:
-        self._queue.clear()
+        self._queue.close()
+
+    def take_back_stuck(self) -> None:
+        """Do nothing: it takes one task at a time."""
 
     def next_change(self) -> float:
         return self._ends() if self._current is not None else float("inf")
@@ -105,14 +90,15 @@ class SimulatedSlot:
             self._inbox.append(TaskMessage(assignment, done))
             self.seconds = seconds if self.seconds is None else (self.seconds + seconds) / 2
             self._current = None
-            self._start_next()
+            self.start_next()
 
     def _ends(self) -> float:
         assert self._current is not None
         return self._current[1] + self._durations[self._current[0].index]
 
-    def _start_next(self) -> None:
-        if self._current is None and self._queue:
+    def start_next(self) -> None:
+        """Start the next task if the slot is idle."""
+        if self._current is None and self._queue and self._queue.wait():
             self._current = (self._queue.take(1)[0], self._world.now)
 
 
@@ -193,8 +179,12 @@ class SlotMachine(Machine):
         self._slots: list[SimulatedSlot] = []
         world.announce(number, self.name, self.wakes - PREPARING)
 
-        def make_slots(inbox: Inbox, wake: Callable[[], None], record: Record) -> list[Slot]:
-            self._slots = [SimulatedSlot(world, durations, self.runs, inbox) for _ in range(jobs)]
+        def make_slots(
+            waiting: Waiting, inbox: Inbox, wake: Callable[[], None], record: Record
+        ) -> list[Slot]:
+            self._slots = [
+                SimulatedSlot(world, durations, self.runs, waiting, inbox) for _ in range(jobs)
+            ]
             return cast("list[Slot]", self._slots)
 
         self.worker = Worker(
@@ -213,6 +203,8 @@ class SlotMachine(Machine):
         for slot in self._slots:
             slot.advance()
         self.worker.step()
+        for slot in self._slots:
+            slot.start_next()
         if self.worker.should_end():
             self.worker.leave()
             self._end()

@@ -106,7 +106,7 @@ def test_the_time_left_is_that_of_the_tasks_and_the_slots(project: Project) -> N
     progressed = seen(project)
     # 8 tasks of 100 s wait and two have 60 s left, for two slots.
     assert progressed.seconds_left == pytest.approx((8 * 100 + 2 * 60) / 2)
-    assert progressed.rate == pytest.approx(10 / 460)
+    assert progressed.rate == pytest.approx(2 / 100)  # what two slots can do
     first, second, third, _ = progressed.cells
     assert first.running == 1
     assert first.rate == pytest.approx(1 / 100)
@@ -130,6 +130,60 @@ def test_a_task_that_runs_longer_than_most_is_expected_to_run_as_long_as_the_lon
         (250, claim(2)),
     )  # fmt: skip
     assert seen(project).seconds_left == pytest.approx(50.0)
+
+
+ONE = SWEEP.replace("[knn, svm]", "[knn]").replace("[iris, wine]", "[iris]")
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "left"), [(90.0, 10.0), (130.0, 30.0), (190.0, 90.0), (250.0, None)]
+)
+def test_a_task_that_runs_longer_than_all_others_is_not_nearly_done(
+    project: Project, elapsed: float, left: float | None
+) -> None:
+    project.declare("s", ONE)
+    write(
+        project,
+        "ana-vm-1",
+        (900, claim(0)), (800, done(0, 100.0)),
+        (800, claim(1)), (700, done(1, 100.0)),
+        (elapsed, claim(2)),
+    )  # fmt: skip
+    progressed = seen(project, seen_rate=0.004)
+    assert progressed.seconds_left == (None if left is None else pytest.approx(left))
+    assert progressed.cells[0].seconds_left == progressed.seconds_left
+    assert progressed.rate == pytest.approx(min(1 / 100, 1 / left) if left else 0.004)
+
+
+def test_a_long_task_after_short_ones_leaves_the_time_left_unknown(project: Project) -> None:
+    project.declare("s", ONE)
+    outcomes = [(45.0, done(0, 0.4)), (44.0, done(1, 0.4))]
+    for elapsed in (6.0, 37.0):
+        write(project, "ana-vm-1", (46, claim(0, 1)), *outcomes, (elapsed, claim(2)))
+        assert seen(project, seen_rate=0.1).seconds_left is None
+
+
+def test_a_task_that_hangs_does_not_hide_a_longer_queue(project: Project) -> None:
+    project.declare("s", ONE.replace("[1, 2, 3]", str(list(range(50)))))
+    write(project, "ana-vm-1", (900, claim(0)), (800, done(0, 100.0)), (250, claim(1)))
+    write(project, "ben-vm-1", (40, claim(2)))
+    # The slot of the task that hangs does not help with the other 47.
+    assert seen(project).seconds_left == pytest.approx(47 * 100 + 60)
+
+
+def test_a_rate_is_at_most_what_the_slots_can_do(project: Project) -> None:
+    project.declare("s", SWEEP)
+    start = {"event": "start", "member": "ana", "host": "vm", "lease": 300.0, "jobs": 3}
+    write(
+        project,
+        "ana-vm-1",
+        (3.0, start),
+        (2.0, claim(*range(12))),
+        *((0.07 + task / 1000, done(task, 0.4)) for task in range(9)),
+    )
+    progressed = seen(project, seen_rate=28.0)
+    assert progressed.rate is None or progressed.rate <= 3 / 0.4 + 1e-9
+    assert all((cell.rate or 0.0) <= 3 / 0.4 + 1e-9 for cell in progressed.cells)
 
 
 def test_of_tasks_claimed_ahead_one_slot_runs_one_since_the_last_ended(project: Project) -> None:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +31,8 @@ from colabctl.run.messages import (
     Stop,
     Suggestion,
     TaskMessage,
+    Withdraw,
+    Withdrawn,
     decode,
     encode,
 )
@@ -46,15 +47,17 @@ from colabctl.run.workspace.workspace import Workspace, tidy_after
 from colabctl.sharedfs.faults import pause_after
 from colabctl.task import Assignment
 
+_STUCK = 0.2  # seconds that a task runs until those behind it in the process are taken back
 # The error may name another disk than the project's, so this often while the project answers.
 _STARTS = 3
 
 
 class Slot:
-    """Runs its tasks one at a time, in a process that is replaced when it dies.
+    """Runs tasks one at a time, in a process that is replaced when it dies.
 
-    The slot's thread adds to `inbox`, and calls `wake` when the worker should look at them. At the
-    end of a task it calls `record`, which calls its argument to start the next one.
+    It takes them from `waiting`, which the slots of a worker share. The slot's thread adds to
+    `inbox`, and calls `wake` when the worker should look at them. At the end of a task it calls
+    `record`, which calls its argument to start the next one.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class Slot:
         inbox: Inbox,
         wake: Callable[[], None],
         record: Record,
+        *,
+        waiting: Waiting,
     ) -> None:
         self._settings = settings
         self._workspace: Workspace | None = None  # until the first start
@@ -71,7 +76,7 @@ class Slot:
         self._inbox = inbox
         self._wake = wake
         self._record = record
-        self._waiting = Waiting()
+        self._waiting = waiting
         self._sent: deque[Assignment] = deque()  # the process has these and runs the first one
         self._started = 0.0
         self._changed = threading.Condition()
@@ -87,24 +92,18 @@ class Slot:
         self._sending = threading.Lock()
         self._new_output = NewOutput.of(settings, environ)
         self._followed: Assignment | None = None
+        self._asked: Assignment | None = None  # the task during which others were asked for
         self.seconds: float | None = None  # that recent tasks took, on average
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def free_in(self) -> float:
-        """Return an estimate of the seconds until the slot is idle."""
-        if self._waiting.ready:
-            return math.inf
+        """Return an estimate of the seconds until the slot has run the tasks of its process."""
         if not self._sent:
             return 0.0
         if self.seconds is None:
             return math.inf
         return self._started + len(self._sent) * self.seconds - time.monotonic()
-
-    @property
-    def waiting(self) -> int:
-        """Number of tasks that can still be taken back."""
-        return len(self._waiting)
 
     def running(self) -> tuple[Assignment, float] | None:
         """Return the running task, and for how many seconds it has run."""
@@ -122,34 +121,23 @@ class Slot:
             if text or answer:
                 self._inbox.append(TaskMessage(self._followed, Printed(text)))
 
-    def assign(self, assignments: list[Assignment]) -> None:
-        """Add tasks to run."""
+    def take_back_stuck(self) -> None:
+        """Ask the process for the tasks that wait there for a long one; other slots get them."""
         with self._changed:
-            self._waiting.add(assignments)
-            self._changed.notify()
-
-    def postpone(self, indices: AbstractSet[int]) -> None:
-        """Run these of the waiting tasks last; without others, the slot counts as idle soon."""
-        with self._changed:
-            self._waiting.postpone(indices)
-
-    def take_back(self, count: int) -> list[Assignment]:
-        """Remove and return up to `count` tasks that the process does not have yet."""
-        with self._changed:
-            return self._waiting.take_back(count)
-
-    def drop(self, index: int) -> bool:
-        """Remove a waiting task and return True; stop a running one, which ends as Returned."""
-        with self._changed:
-            dropped = self._waiting.drop(index)
-        if not dropped:
-            self.stop(index, Stop("returned"))
-        return dropped
+            process, running = self._process, self._sent[0] if self._sent else None
+            is_stuck = len(self._sent) > 1 and time.monotonic() - self._started > _STUCK
+            if process is None or running is None or not is_stuck or running is self._asked:
+                return
+            self._asked = running
+        with suppress(OSError, ValueError):  # the process has just ended
+            self._send(process, Withdraw(running.index))
 
     def answer(self, index: int, *, stop: bool) -> None:
         """Tell a running task whether it should stop: after each report, or at any time."""
-        process = self._process
-        if process is not None:
+        with self._changed:
+            process = self._process
+            runs = bool(self._sent) and self._sent[0].index == index
+        if process is not None and runs:
             with suppress(OSError, ValueError):  # the process has just ended
                 self._send(process, Answer(index, stop))
 
@@ -192,9 +180,9 @@ class Slot:
         """End the process and the thread; after `within` seconds, kill the process."""
         with self._changed:
             self._closing = True
-            self._waiting.clear()
             self._changed.notify()
             loading = self._process if self._loading else None
+        self._waiting.close()
         if loading is not None:
             signal_group(loading, signal.SIGTERM)
         self._thread.join(within)
@@ -209,12 +197,8 @@ class Slot:
         """Keep a process ready, and send it the tasks."""
         try:
             while not self._closing and self._start():
-                with self._changed:
-                    while not self._waiting and not self._closing:
-                        self._changed.wait()
-                    if self._closing:
-                        break
-                if not self._start():  # it may have died while idle
+                # The process may have died while idle.
+                if not self._waiting.wait() or not self._start():
                     break
                 try:
                     self._hand_out()
@@ -289,10 +273,12 @@ class Slot:
         assert process is not None
         assert process.stdout is not None
         with self._changed:
-            count = min(handout_size(self.seconds), len(self._waiting))
-            self._sent.extend(self._waiting.take(count))
+            batch = tuple(self._waiting.take(handout_size(self.seconds)))
+            self._sent.extend(batch)
             self._started = started = time.monotonic()
-            batch = tuple(self._sent)
+        ended = self._ended
+        if not batch:  # another slot was faster
+            return
         if not self._waiting:
             self._wake()  # this slot will soon be idle
         self._send(process, Assign(batch))
@@ -305,8 +291,8 @@ class Slot:
             if isinstance(message, Done | Pruned | Failed):
                 self._record(self._proceed)
                 if self._leaving:
-                    count -= len(self._sent)
                     self._replace(process)
+        count = self._ended - ended
         if count:
             latest = (time.monotonic() - started) / count
             self.seconds = latest if self.seconds is None else (self.seconds + latest) / 2
@@ -320,6 +306,11 @@ class Slot:
     def _handle(self, message: Message) -> None:
         assignment, stopped = self._sent[0], self._stopped
         match message:
+            case Withdrawn(indices):
+                with self._changed:
+                    back = [task for task in self._sent if task.index in indices]
+                    self._sent = deque(task for task in self._sent if task not in back)
+                    self._waiting.put_back(back)
             case Report(index) | Suggestion(index) if index == assignment.index:
                 self._inbox.append(TaskMessage(assignment, message))
                 if isinstance(message, Report) and self._settings.prunes:  # it needs an answer

@@ -6,57 +6,57 @@ from collections.abc import Set as AbstractSet
 
 from colabctl.run.messages import Inbox, Record, Stop
 from colabctl.run.slots.slot import Slot
+from colabctl.run.slots.waiting import Waiting
 from colabctl.task import Assignment
 from colabctl.work.pacing import excess
 
-MakeSlots = Callable[[Inbox, Callable[[], None], Record], list[Slot]]
-"""Starts the slots: (inbox, wake, record) -> slots. See Slot for what they do with these."""
+MakeSlots = Callable[[Waiting, Inbox, Callable[[], None], Record], list[Slot]]
+"""Starts the slots: (waiting, inbox, wake, record) -> slots. See Slot for what they do with it."""
 
 
 class SlotPool:
-    """The `jobs` slots of a worker, started when there is something to run."""
+    """The `jobs` slots of a worker, started when there is something to run.
+
+    The tasks wait in one queue, so none waits for a long one while another slot is idle.
+    """
 
     def __init__(self, make_slots: MakeSlots, jobs: int, record: Record) -> None:
         self._make_slots = make_slots
         self._jobs = jobs
         self._record = record
         self._slots: list[Slot] = []
-        self._slot_of: dict[int, Slot] = {}
+        self._tasks: dict[int, Assignment] = {}
+        self._waiting = Waiting(jobs)
         self.inbox = Inbox()
         self.wake = threading.Event()
 
     @property
     def tasks(self) -> KeysView[int]:
         """The tasks that wait or run here."""
-        return self._slot_of.keys()
+        return self._tasks.keys()
 
     def start(self) -> None:
         """Start the slots if they have not started, so that they load the code during the claim."""
         if not self._slots:
-            self._slots = self._make_slots(self.inbox, self.wake.set, self._record)
+            self._slots = self._make_slots(self._waiting, self.inbox, self.wake.set, self._record)
 
     def idle_soon(self, ahead: float) -> int:
-        """Return how many slots will be idle within `ahead` seconds."""
-        return len(self._idle_soon(ahead)) if self._slots else self._jobs
-
-    def _idle_soon(self, ahead: float) -> list[Slot]:
-        return [slot for slot in self._slots if slot.free_in() <= ahead]
+        """Return how many slots will be idle within `ahead` seconds, with no task for them."""
+        if not self._slots:
+            return self._jobs
+        free = sum(slot.free_in() <= ahead for slot in self._slots)
+        return max(0, free - self._waiting.ready)
 
     def pace(self) -> float | None:
         """Return the seconds that a task takes in the slowest slot; None until one has run."""
         return max((slot.seconds for slot in self._slots if slot.seconds is not None), default=None)
 
-    def assign(self, assignments: Sequence[Assignment], ahead: float) -> None:
-        """Share tasks out among the slots that are idle within `ahead` seconds."""
-        if not assignments:
-            return
-        self.start()
-        slots = self._idle_soon(ahead) or self._slots
-        for number, slot in enumerate(slots):
-            share = list(assignments[number :: len(slots)])
-            self._slot_of.update((assignment.index, slot) for assignment in share)
-            if share:
-                slot.assign(share)
+    def assign(self, assignments: Sequence[Assignment]) -> None:
+        """Add tasks to run."""
+        if assignments:
+            self.start()
+            self._tasks.update((assignment.index, assignment) for assignment in assignments)
+            self._waiting.add(assignments)
 
     def running(self) -> Iterator[tuple[int, float]]:
         """Yield the task that each busy slot runs, and for how many seconds."""
@@ -71,54 +71,59 @@ class SlotPool:
 
     def remove(self, index: int) -> None:
         """Remove a task that has ended or left its slot."""
-        self._slot_of.pop(index, None)
+        self._tasks.pop(index, None)
 
     def answer(self, index: int, *, stop: bool) -> None:
-        """Tell a task whether it should stop."""
-        slot = self._slot_of.get(index)
-        if slot is not None:
+        """Tell a task whether it should stop, if it runs."""
+        for slot in self._slots:
             slot.answer(index, stop=stop)
 
     def follow(self, index: int, *, answer: bool) -> None:
         """Report what a task has printed since the last call, if it runs."""
-        slot = self._slot_of.get(index)
-        if slot is not None:
+        for slot in self._slots:
             slot.follow(index, answer=answer)
 
     def stop(self, index: int, why: Stop) -> None:
         """Stop a task if it runs; its outcome follows."""
-        slot = self._slot_of.get(index)
-        if slot is not None:
+        for slot in self._slots:
             slot.stop(index, why)
 
     def drop(self, index: int) -> bool:
         """Remove a waiting task and return True; stop a running one, whose outcome follows."""
-        dropped = self._slot_of[index].drop(index)
-        if dropped:
+        if self._waiting.drop(index):
             self.remove(index)
-        return dropped
+            return True
+        self.stop(index, Stop("returned"))
+        return False
 
     def postpone(self, indices: AbstractSet[int]) -> None:
         """Run these of the waiting tasks last, and leave room for others before them."""
-        for slot in self._slots:
-            slot.postpone(indices)
+        self._waiting.postpone(indices)
 
     def take_back_surplus(self, batch: float) -> list[int]:
         """Remove and return tasks that would wait for more than about `batch` seconds."""
-        return self._take_back(lambda slot: excess(slot.seconds or 0.0, slot.waiting, batch))
+        waiting = len(self._waiting)
+        return self._take_back(excess(self.pace() or 0.0, waiting, batch, self._jobs))
+
+    def take_back_stuck(self) -> None:
+        """Let the other slots have the tasks that a process got, but that wait for a long one."""
+        if len(self._slots) > 1:
+            for slot in self._slots:
+                slot.take_back_stuck()
 
     def take_back_waiting(self) -> list[int]:
         """Remove and return all tasks that have not started."""
-        return self._take_back(lambda slot: slot.waiting)
+        return self._take_back(len(self._waiting))
 
-    def _take_back(self, count: Callable[[Slot], int]) -> list[int]:
-        taken = [task.index for slot in self._slots for task in slot.take_back(count(slot))]
+    def _take_back(self, count: int) -> list[int]:
+        taken = [task.index for task in self._waiting.take_back(count)]
         for index in taken:
             self.remove(index)
         return taken
 
     def stop_all(self, within: float) -> None:
         """Stop the running tasks and end the slots, all at the same time."""
+        self._waiting.close()
         for slot in self._slots:
             running = slot.running()
             if running:
@@ -162,7 +167,7 @@ class LoopPool:
         """Return the seconds that a task takes, None until one has run."""
         return self._seconds
 
-    def assign(self, assignments: Sequence[Assignment], _ahead: float) -> None:
+    def assign(self, assignments: Sequence[Assignment]) -> None:
         """Add tasks to run."""
         self._tasks.update((assignment.index, assignment) for assignment in assignments)
         self.postpone(self._postponed)

@@ -11,6 +11,7 @@ import pytest
 
 from colabctl.run.messages import Broken, Done, Failed, Inbox, Returned, Stop, TaskMessage
 from colabctl.run.slots.slot import Slot
+from colabctl.run.slots.waiting import Waiting
 from colabctl.run.termination import signal_group
 from colabctl.task import Assignment
 from tests.processes import clean, linux, until
@@ -28,7 +29,10 @@ def slot_for(tmp_path: Path) -> Iterator[Slots]:
         (tmp_path / "train.py").write_text(program)
         inbox = Inbox()
         settings = function_settings(tmp_path)
-        slots.append(Slot(settings, clean(os.environ), inbox, lambda: None, lambda go: go()))
+        environ = clean(os.environ)
+        slots.append(
+            Slot(settings, environ, inbox, lambda: None, lambda go: go(), waiting=Waiting())
+        )
         return slots[-1], inbox
 
     yield make
@@ -42,7 +46,7 @@ def task(index: int) -> Assignment:
 
 def run(slot: Slot, inbox: Inbox, index: int) -> dict[str, Any]:
     """Run a task and return its metrics."""
-    slot.assign([task(index)])
+    slot._waiting.add([task(index)])
     until(lambda: inbox, f"an outcome of task {index}")
     match inbox.popleft():
         case TaskMessage(_, Done(metrics=metrics)):
@@ -84,7 +88,7 @@ def test_a_task_that_was_stopped_is_returned_and_the_next_one_runs(slot_for: Slo
     slot, inbox = slot_for(
         "import time\ndef train(params, task):\n    time.sleep(600 if task.index == 0 else 0)\n"
     )
-    slot.assign([task(0), task(1)])
+    slot._waiting.add([task(0), task(1)])
     until(slot.running)
     slot.stop(0, Stop("returned"))
     until(lambda: len(inbox) == 2)
@@ -99,7 +103,7 @@ def test_a_task_that_ignores_the_signal_is_killed(slot_for: Slots) -> None:
         "    pathlib.Path('ready').touch()\n"
         "    time.sleep(600)\n"
     )
-    slot.assign([task(0)])
+    slot._waiting.add([task(0)])
     until(lambda: Path(slot._settings.root, "ready").exists())
     slot.stop(0, Stop("failed", "took too long"), kill_after=0.1)
     until(lambda: inbox)
@@ -122,7 +126,7 @@ def test_a_late_kill_does_not_hit_the_task_that_runs_by_then(slot_for: Slots) ->
         "    if task.index == 1:\n"
         "        time.sleep(3)\n"
     )
-    slot.assign([task(0), task(1)])
+    slot._waiting.add([task(0), task(1)])
     until(lambda: Path(slot._settings.root, "0").exists())
     slot.stop(0, Stop("returned"), kill_after=2.0)
     until(lambda: len(inbox) == 2)
@@ -148,7 +152,7 @@ def test_a_late_signal_does_not_fail_the_task_that_runs_by_then(
         signal_group(process, number)
 
     monkeypatch.setattr("colabctl.run.slots.slot.signal_group", late)
-    slot.assign([task(0), task(1)])
+    slot._waiting.add([task(0), task(1)])
     until(go.with_name("0").exists)
     slot.stop(0, Stop("returned"))
     until(lambda: len(inbox) == 2)
@@ -162,7 +166,7 @@ def test_a_slot_that_is_closed_in_the_middle_of_a_task_loads_the_code_no_more(
         "import time\nopen('loaded', 'a').write('x')\n"
         "def train(params, task):\n    time.sleep(600)\n"
     )
-    slot.assign([task(0)])
+    slot._waiting.add([task(0)])
     until(slot.running)
     slot.stop(0, Stop("returned"))
     slot.close()
