@@ -62,7 +62,7 @@ def _dismiss(sweeps: list[str], worker: str, member: str | None, root: Path | No
 
 
 def _order(sweeps: list[str], kind: str, member: str | None, root: Path | None) -> list[str]:
-    """Record an order for each sweep, none if one cannot be open_sweeps; return their names."""
+    """Record an order for each sweep, none if one cannot be opened; return their names."""
     from colabctl.work.control import order
     from colabctl.work.open_sweep import OpenSweep
 
