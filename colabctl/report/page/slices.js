@@ -67,6 +67,15 @@ function apart(marks, at, width) {
   });
 }
 
+// How many characters of each text can stand, so that none touches its neighbour; each has so much room.
+function longest(sizes, room) {
+  for (let most = Math.max(...sizes, 5); most > 5; most -= 1) {
+    const widths = sizes.map((size) => Math.min(size, most));
+    if (widths.every((width, place) => (width + (widths[place + 1] ?? width)) / 2 <= room || (place === widths.length - 1 && width <= room * 1.4))) return most;
+  }
+  return 5;
+}
+
 function sliceTicks(column, room) {
   if (column.kind === "number") {
     const set = Array.from(column.values).filter((each) => !Number.isNaN(each));
@@ -78,6 +87,8 @@ function sliceTicks(column, room) {
     return { type, tickvals, ticktext: tickvals.map(short), tickangle: 0 };
   }
   const every = Math.ceil(column.names.length / 12);
-  const kept = column.names.map((name, code) => [code, forPlotly(cut(name, Math.max(5, Math.floor((room * every) / column.names.length / 6.5))))]).filter(([code]) => code % every === 0);
+  const some = column.names.map((name, code) => [code, name]).filter(([code]) => code % every === 0);
+  const most = longest(some.map(([, name]) => name.length), (room * every) / (column.names.length + 0.2) / 6.3 - 1);
+  const kept = some.map(([code, name]) => [code, forPlotly(cut(name, most))]);
   return { type: "linear", tickvals: kept.map(([code]) => code), ticktext: kept.map(([, name]) => name), tickangle: 0, range: [-0.6, column.names.length - 0.4] };
 }
