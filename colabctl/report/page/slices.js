@@ -30,7 +30,7 @@ function sliceFigure() {
       const [x, y] = [number % across, Math.floor(number / across)];
       const [left, right] = [x / across + 0.035 / across * 2, (x + 1) / across - 0.02];
       const top = 1 - y / down;
-      layout[`xaxis${suffix}`] = axisStyle({ domain: [left, right], anchor: `y${suffix}`, title: cut(column.id, 34), ...sliceTicks(column, (place.clientWidth / across) * 0.9), showgrid: column.kind === "number" });
+      layout[`xaxis${suffix}`] = axisStyle({ domain: [left, right], anchor: `y${suffix}`, title: cut(column.id, 34), ...sliceTicks(column, (place.clientWidth / across) * 0.83), showgrid: column.kind === "number" });
       layout[`yaxis${suffix}`] = metricAxis(log, { domain: [top - (each - 46) / height, top - 8 / height], anchor: `x${suffix}`, title: undefined, ...marks, automargin: false, ...(number ? { matches: "y" } : {}) });
       const dots = (rows, marker, hover) => {
         const own = rows.filter((row) => column.isSet(row));
@@ -83,12 +83,12 @@ function sliceTicks(column, room) {
     const type = column.log ? "log" : "linear";
     if (!column.log && !column.listed.length) return { type, nticks: 5, ...(column.integers ? integerTicks(high - low) : {}) };
     const to = column.log ? Math.log : Number;
-    const tickvals = apart(numberTicks(column, low, high, column.log), (each) => ((to(each) - to(low)) / (to(high) - to(low) || 1)) * room * 0.9, (each) => short(each).length * 6.5 + 6);
+    const tickvals = apart(numberTicks(column, low, high, column.log), (each) => ((to(each) - to(low)) / (to(high) - to(low) || 1)) * room, (each) => short(each).length * 6.5 + 6);
     return { type, tickvals, ticktext: tickvals.map(short), tickangle: 0 };
   }
   const every = Math.ceil(column.names.length / 12);
   const some = column.names.map((name, code) => [code, name]).filter(([code]) => code % every === 0);
-  const most = longest(some.map(([, name]) => name.length), (room * every) / (column.names.length + 0.2) / 6.3 - 1);
+  const most = longest(some.map(([, name]) => name.length), (room * every) / (column.names.length + 0.2) / 6 - 0.5);
   const kept = some.map(([code, name]) => [code, forPlotly(cut(name, most))]);
   return { type: "linear", tickvals: kept.map(([code]) => code), ticktext: kept.map(([, name]) => name), tickangle: 0, range: [-0.6, column.names.length - 0.4] };
 }

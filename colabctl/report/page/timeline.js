@@ -30,7 +30,7 @@ function timelineFigure() {
     return `${counted(F.workers.length, "worker")} in ${duration(end)}${there > 0 ? `; tasks took ${Math.min(Math.round((busy / there) * 100), 100)} % of the workers' time, from the start of the first task` : ""}.`
       + (totals.lost ? ` ${counted(totals.lost, "attempt")} lost with ${totals.lost === 1 ? "its" : "their"} workers.` : "")
       + (totals.discarded ? ` ${counted(totals.discarded, "result")} ${totals.discarded === 1 ? "was" : "were"} discarded by a member and ${totals.discarded === 1 ? "does" : "do"} not count.` : "")
-      + (duplicates ? ` ${counted(duplicates, "duplicate result")}: the task had been finished already.` : "")
+      + (duplicates ? ` ${counted(duplicates, "duplicate result")}: ${duplicates === 1 ? "its task" : "their tasks"} had a result already.` : "")
       + (joined ? " Short tasks are joined with their neighbours." : "");
   };
   return one;
