@@ -60,7 +60,7 @@ def _parts(seen: Status) -> Iterator[str]:
     )
     counts = [(name, getattr(seen, name)) for name in _COLOURS]
     yield _bar(counts, seen.total, "100%")
-    named = [*counts, ("pending", seen.pending), ("cancelled", seen.cancelled)]
+    named = [*counts, ("waiting", seen.pending), ("cancelled", seen.cancelled)]
     yield _line(", ".join(f"{count:,} {name}" for name, count in named if count))
     if seen.best:
         params = flat(seen.best["params"])

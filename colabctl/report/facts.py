@@ -10,11 +10,11 @@ from typing import Any
 from colabctl.report.columns import MISSING, Scale, as_text, categories, column, readable, short
 from colabctl.report.curves import curves, with_curves
 from colabctl.report.head import head
-from colabctl.report.importance import importance
+from colabctl.report.importance import FEWEST, importance
 from colabctl.report.links import links
 from colabctl.report.rows import Row, rows
 from colabctl.report.sample import MOST, sample
-from colabctl.report.scales import scales_if_readable
+from colabctl.report.scales import axes_if_readable
 from colabctl.report.timeline import Span, machine, timeline, workers_shown
 from colabctl.version import VERSION
 from colabctl.views import columns, failures
@@ -52,8 +52,11 @@ def facts(sweeps: Sequence[OpenSweep], near: Path | None) -> dict[str, Any]:
     }
     titles = columns.titles(FIXED, names)
     scales: dict[str, Scale] = {}
+    listed: dict[str, set[float]] = {}
     for each in read:
         scales |= each.scales
+        for name, numbers in each.listed.items():
+            listed.setdefault(name, set()).update(numbers)
     params = _named(shown, "params", names["params"], scales)
     varying = _varying(shown)[:_MOST_NAMES]
     metrics = _named(shown, "metrics", names["metrics"][:_MOST_NAMES], {})
@@ -71,9 +74,13 @@ def facts(sweeps: Sequence[OpenSweep], near: Path | None) -> dict[str, Any]:
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "begin": begin,
         "sweeps": [each.facts(varying, near) for each in read],
+        "fewest": FEWEST,
         "rows": len(shown),
         "fixed": _fixed(shown, read, begin),
-        "params": [{"title": readable(title[name]), **params[name]} for name in varying],
+        "params": [
+            {"title": readable(title[name]), "listed": sorted(listed.get(name, ())), **params[name]}
+            for name in varying
+        ],
         "constant": [
             [readable(name), readable(as_text(one_value(shown, name)))]
             for name in names["params"]
@@ -125,7 +132,7 @@ class _Sweep:
                 now=self.now,
             )
         )
-        self.scales, self.note = scales_if_readable(sweep)
+        self.scales, self.listed, self.note = axes_if_readable(sweep)
         self.timeline: list[Span] = timeline(state, self.now)
         starts = [
             plan.declared_at,

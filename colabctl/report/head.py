@@ -13,6 +13,7 @@ from colabctl.sharedfs.mounts import PROMISES
 from colabctl.sweeps import differing
 from colabctl.views.columns import flat
 from colabctl.views.status import Status, status
+from colabctl.views.steering import decisions
 from colabctl.work.open_sweep import OpenSweep
 
 _COUNTS = ("done", "pruned", "failed", "running", "claimed", "pending", "cancelled")
@@ -35,7 +36,11 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         "state": seen.state,
         "total": seen.total,
         "counts": {name: getattr(seen, name) for name in _COUNTS},
-        "repeated": seen.duplicates,
+        "duplicates": seen.duplicates,
+        "steering": [
+            readable(f"{each.what} {each.kind} by {each.member}, {_minute(each.at)}".lstrip())
+            for each in decisions(sweep.ledger.state)
+        ],
         "rate": seen.rate,
         "left": seen.seconds_left,
         "metric": readable(plan.metric) if plan.metric else None,
@@ -45,7 +50,7 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         "members": list(map(readable, members)),
         "machines": sorted(set(map(readable, filter(None, map(machine, workers))))),
         "ordered": readable(seen.ordered["member"]) if seen.ordered else "",
-        "code": plan.code_digest,
+        "digest": plan.run_digest if plan.program else None,
         "program": readable(plan.program) if plan.program else None,
         "best": _best(seen.best, varying) if seen.best else None,
         "guard": f"{plan.consistency} folder: {PROMISES[plan.consistency]}",
@@ -84,6 +89,10 @@ def _gaps(sweep: OpenSweep, seen: Status) -> list[str]:
         files = ", ".join(seen.changed[:5])
         sentences.append(f"changed since it was declared: {files}; tasks run the frozen code")
     return sentences
+
+
+def _minute(t: float) -> str:
+    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _date(t: float) -> str:

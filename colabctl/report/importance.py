@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import Any
 
 from colabctl.errors import UserError
@@ -18,7 +19,9 @@ from colabctl.search import Cell
 from colabctl.work.open_sweep import OpenSweep
 
 _MOST_CELLS = 60
-_FEWEST = 6  # tasks with a value; of fewer, nothing can be said
+FEWEST = 6
+"""Tasks with a value; of fewer, nothing can be said."""
+
 _MOST = 4000  # tasks that are looked at, of all cells
 
 OPTUNA = "PED-ANOVA, by Optuna"
@@ -26,7 +29,11 @@ RANKS = "rank correlation (Spearman's; for categories, the correlation ratio of 
 
 
 def importance(sweep: OpenSweep, rows: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return {"method", "cells": [{"cell", "tasks", "shares": {parameter: 0 to 1}}]}.
+    """Return {"method", "cells": [{"cell", "tasks", "shares": {parameter: 0 to 1}, "lacks"}]}.
+
+    A cell without shares says what it lacks: "tasks" (too few have a value), "parameters" (fewer
+    than two are free), "differences" (nothing follows from its values) or "room" (there are very
+    many cells); else "lacks" is None.
 
     Args:
         sweep: the sweep, whose ledger has been read.
@@ -48,12 +55,14 @@ def _by_optuna(sweep: OpenSweep) -> Iterator[dict[str, Any]]:
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # noqa: PLC0415
 
     plan, start = sweep.plan, 0
-    cells = sweep.declared.cells()[:_MOST_CELLS]
+    every = sweep.declared.cells()
+    cells = every[:_MOST_CELLS]
     for cell in cells:
         indices = range(start, start + cell.tasks)
         start += cell.tasks
         trials = _trials(sweep, cell, _done(sweep, indices, _MOST // len(cells)))
-        if len(trials) < _FEWEST:
+        if len(trials) < FEWEST:
+            yield _cell(cell.values, len(trials), lacks="tasks")
             continue
         with warnings.catch_warnings(action="ignore"), _quiet(optuna):
             study = optuna.create_study(direction=plan.goal)
@@ -61,8 +70,12 @@ def _by_optuna(sweep: OpenSweep) -> Iterator[dict[str, Any]]:
             try:
                 shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
             except (ValueError, RuntimeError):  # such as: all values are equal
-                continue
-        yield _cell(cell.values, len(trials), shares)
+                shares = {}
+        if len(shares) == 1:  # the shares add up to 1, so it says nothing
+            yield _cell(cell.values, len(trials), lacks="parameters")
+        else:
+            yield _cell(cell.values, len(trials), shares, lacks=None if shares else "differences")
+    yield from (_cell(cell.values, cell.tasks, lacks="room") for cell in every[_MOST_CELLS:])
 
 
 def _trials(sweep: OpenSweep, cell: Cell, done: Sequence[int]) -> list[Any]:
@@ -115,7 +128,8 @@ def _by_ranks(sweep: OpenSweep, rows: Mapping[int, Mapping[str, Any]]) -> Iterat
         indices = [index for index in range(start, start + cell["tasks"]) if index in rows]
         start += cell["tasks"]
         done = _done(sweep, indices, _MOST)
-        if len(done) < _FEWEST:
+        if len(done) < FEWEST:
+            yield _cell(cell["values"], len(done), lacks="tasks")
             continue
         ranks = _ranks([values[index] for index in done])
         names = dict.fromkeys(name for index in done for name in rows[index])
@@ -124,16 +138,24 @@ def _by_ranks(sweep: OpenSweep, rows: Mapping[int, Mapping[str, Any]]) -> Iterat
             own = [rows[index].get(name, MISSING) for index in done]
             if len(set(map(repr, own))) > 1:
                 shares[name] = _strength(own, ranks)
-        yield _cell(cell["values"], len(done), shares)
+        lacks = None if shares else "differences"
+        yield _cell(cell["values"], len(done), shares, lacks=lacks)
 
 
-def _cell(values: Mapping[str, Any], tasks: int, shares: Mapping[str, float]) -> dict[str, Any]:
+def _cell(
+    values: Mapping[str, Any],
+    tasks: int,
+    shares: Mapping[str, float] = MappingProxyType({}),
+    *,
+    lacks: str | None = None,
+) -> dict[str, Any]:
     return {
         "cell": {name: as_text(value) for name, value in values.items()},
         "tasks": tasks,
         "shares": {
             name: round(float(share), 4) for name, share in shares.items() if math.isfinite(share)
         },
+        "lacks": lacks,
     }
 
 

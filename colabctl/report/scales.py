@@ -14,6 +14,7 @@ from colabctl.search.space.space import Leaf
 from colabctl.work.open_sweep import OpenSweep
 
 _WIDE = 8.0  # listed numbers that span less than this factor have a linear axis
+_MOST_LISTED = 24  # numbers that an axis names
 _MOST_READ = 200  # proposals that are read for the distributions of an Optuna objective
 
 
@@ -30,12 +31,33 @@ def scales(sweep: OpenSweep) -> dict[str, Scale]:
     return logs
 
 
-def scales_if_readable(sweep: OpenSweep) -> tuple[dict[str, Scale], str | None]:
-    """Return `scales`, and a sentence if they could not be read."""
+def listed(sweep: OpenSweep) -> dict[str, list[float]]:
+    """Return the numbers that are listed for a parameter, in order, by its name.
+
+    Raises UserError if sweep.yaml was changed.
+    """
+    found: dict[str, set[float]] = {}
+    for cell in sweep.declared.cells():
+        for path, parameter in cell.space.walk():
+            match parameter:
+                case Leaf(distribution=Categorical(values) | WeightedCategorical(values)):
+                    if all(map(_is_number, values)):
+                        found.setdefault(".".join(path), set()).update(values)
+    return {name: sorted(values) for name, values in found.items() if len(values) <= _MOST_LISTED}
+
+
+def axes_if_readable(
+    sweep: OpenSweep,
+) -> tuple[dict[str, Scale], dict[str, list[float]], str | None]:
+    """Return `scales` and `listed`, and a sentence if they could not be read."""
     try:
-        return scales(sweep), None
+        return scales(sweep), listed(sweep), None
     except (UserError, OSError) as error:
-        return {}, f"all axes are linear: {error}"
+        return {}, {}, f"all axes are linear: {error}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_log(distribution: Distribution) -> bool:

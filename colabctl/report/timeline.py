@@ -1,10 +1,10 @@
-"""The timeline of a sweep's workers: what each ran and when, and what was lost or repeated."""
+"""The timeline of a sweep's workers: what each ran and when, and what did not count."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from colabctl.ledger import SweepState, Writer
+from colabctl.ledger import Event, SweepState, Writer
 from colabctl.views.task_status import held_tasks
 
 _MOST_SPANS = 3000  # of a page; more are joined with their neighbours
@@ -17,7 +17,8 @@ class Span:
     """Work on one task, or on `count` tasks one after another; `start` and `end` in ledger time.
 
     Attributes:
-        kind: done, pruned, failed, repeated (its result did not count), lost or running.
+        kind: done, pruned, failed, duplicate (another result of the task counts), discarded (by a
+            member), lost or running.
         task: index of the task, -1 for several.
 
     """
@@ -68,24 +69,41 @@ def machine(writer: Writer) -> str:
 
 def _spans(state: SweepState, now: float) -> Iterator[Span]:
     log, counted = state.log, state.columns.outcomes
-    claims: dict[tuple[str, int], float] = {}
+    discards = _discards(state)
+    claims: dict[tuple[str, int], Event] = {}
     latest: dict[str, float] = {}  # when each worker ended its latest attempt
     for number in range(len(log)):
         event = log.event(number)
         t, writer, kind = event.t, event.writer, event.kind
         if kind == "claim":
-            claims.update(((writer, index), t) for index, _ in event.body["tasks"])
+            claims.update(((writer, index), event) for index, _ in event.body["tasks"])
         elif kind == "released":
             for index in event.body["tasks"]:
                 claims.pop((writer, index), None)
         elif kind in ("done", "pruned", "failed"):
             index = event.body["task"]
-            claimed = claims.pop((writer, index), 0.0)
-            begun = max(t - _seconds(event.body), claimed if claimed <= t else 0.0)
-            repeated = kind != "failed" and counted[index] != number
-            yield Span(writer, "repeated" if repeated else kind, begun, t, index)
+            claim = claims.pop((writer, index), None)
+            claimed = claim.t if claim and claim.t <= t else 0.0
+            begun = max(t - _seconds(event.body), claimed)
+            shown = kind
+            if kind != "failed" and any(each.ends(claim or event) for each in discards(index)):
+                shown = "discarded"
+            elif kind != "failed" and counted[index] != number:
+                shown = "duplicate"
+            yield Span(writer, shown, begun, t, index)
             latest[writer] = max(t, latest.get(writer, 0.0))
-    yield from _open(state, now, claims, latest)
+    begins = {key: claim.t for key, claim in claims.items()}
+    yield from _open(state, now, begins, latest)
+
+
+def _discards(state: SweepState) -> Callable[[int], Sequence[Event]]:
+    """Return a function that returns the discards of a task."""
+    discards: dict[int, list[Event]] = {}
+    for event in state.log.steering():
+        if event.kind == "discard":
+            for index in event.tasks():
+                discards.setdefault(index, []).append(event)
+    return lambda index: discards.get(index, ())
 
 
 def _open(

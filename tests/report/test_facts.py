@@ -10,7 +10,7 @@ from colabctl.report.columns import MISSING, column
 from colabctl.report.facts import facts
 from colabctl.report.importance import OPTUNA, RANKS, _by_ranks, importance
 from colabctl.report.sample import sample
-from colabctl.report.scales import scales
+from colabctl.report.scales import listed, scales
 from colabctl.report.timeline import timeline
 from colabctl.views.task_status import statuses
 from tests.processes import Project
@@ -90,7 +90,7 @@ parameters: {"it's": {values: ["a b", "\\e[31m"]}, deep: {parameters: {n: {value
     assert "\x1b" not in best["yaml"]
 
 
-def test_the_timeline_tells_lost_and_repeated_work_from_what_counted(project: Project) -> None:
+def test_the_timeline_tells_lost_and_duplicate_work_from_what_counted(project: Project) -> None:
     bench(project, 3, workers=3)
     sweep = opened(project, "bench")
     spans = timeline(sweep.ledger.state, sweep.ledger.clock.now())
@@ -99,7 +99,7 @@ def test_the_timeline_tells_lost_and_repeated_work_from_what_counted(project: Pr
     assert kinds.count("done") == finished["done"]
     assert kinds.count("pruned") == finished["pruned"]
     assert kinds.count("lost") == 1
-    assert kinds.count("repeated") == sweep.ledger.state.duplicates > 0
+    assert kinds.count("duplicate") == sweep.ledger.state.duplicates > 0
     assert all(span.start <= span.end for span in spans)
 
 
@@ -168,3 +168,53 @@ def test_links_lead_from_the_page_to_folders_that_exist(project: Project, tmp_pa
     assert own["links"] == {"runs": "../sweeps/kept/runs", "usual": [1, 0], "other": {}}
     [without] = facts([sweep], None)["sweeps"]
     assert without["links"]["usual"] == [0, 0]
+
+
+def test_a_discarded_result_is_discarded_and_no_duplicate(project: Project) -> None:
+    project.declare(
+        "s",
+        "method: grid\nprogram: train.py:train\nmetric: {name: y, goal: minimize}\n"
+        "parameters: {x: {values: [1, 2, 3]}}\n",
+        "def train(params):\n    return {'y': params['x']}\n",
+    )
+    assert project.run("work", "s").code == 0
+    assert project.run("discard", "s", "--task", "1", "--yes").code == 0
+    assert project.run("work", "s").code == 0
+    sweep = opened(project, "s")
+    kinds = sorted(span.kind for span in timeline(sweep.ledger.state, sweep.ledger.clock.now()))
+    assert kinds == ["discarded", "done", "done", "done"]
+    [own] = facts([sweep], None)["sweeps"]
+    assert own["duplicates"] == 0
+    assert own["steering"][0].startswith("1 result discarded by ana, ")
+    assert own["digest"] == sweep.plan.run_digest
+
+
+def test_a_cell_without_importance_says_what_it_lacks(project: Project) -> None:
+    text = """
+method: random
+trials: 8
+metric: {name: accuracy, goal: maximize}
+foreach: [model]
+parameters: {model: {values: [a, b]}, lr: {min: 0.0, max: 1.0}}
+"""
+    project.declare("s", text)
+    events: list[dict[str, Any]] = []
+    for index in range(10):  # all of the first cell, two of the second
+        events += [
+            {"t": START + index, "event": "claim", "tasks": [[index, 1]]},
+            {"t": START + index, "event": "done", "task": index, "attempt": 1, "seconds": 1.0,
+             "metrics": {"accuracy": index / 10}},
+        ]  # fmt: skip
+    write_journal(project, "s", "ana-vm0", "ana", events)
+    [own] = facts([opened(project, "s")], None)["sweeps"]
+    cells = own["importance"]["cells"]
+    assert [(cell["lacks"], cell["shares"]) for cell in cells] == [
+        ("parameters", {}),
+        ("tasks", {}),
+    ]
+
+
+def test_listed_numbers_are_named_on_their_axis(project: Project) -> None:
+    text = "method: grid\nparameters: {lr: {values: [0.1, 0.002, 0.01]}, x: {values: [1, b]}}\n"
+    project.declare("s", text)
+    assert listed(opened(project, "s")) == {"lr": [0.002, 0.01, 0.1]}

@@ -265,6 +265,86 @@ def test_several_sweeps_stand_side_by_side(tab: Tab, project: Project, made: Mad
     assert silent(tab)
 
 
+def test_each_sweep_has_a_sign_that_legends_use(tab: Tab, project: Project, made: Made) -> None:
+    bench(project, 8)
+    hostile(project)
+    tab.open(made(project, "bench", "hostile"))
+    dashes = "[...document.querySelectorAll('{} .sign line')].map((one) => one.getAttribute('stroke-dasharray'))"
+    head = tab.run(dashes.format("#head"))
+    assert len(set(head)) == len(head) == 2
+    scrolled_through(tab)
+    names = tab.run(
+        "[...document.querySelectorAll('#best .legend li')].map((one) => one.innerText)"
+    )
+    signs = tab.run(dashes.format("#best .legend"))
+    assert 1 < len(names) <= 16
+    assert names[0].startswith("bench, ")
+    for name, dash in zip(names, signs, strict=True):
+        assert dash == head[0 if name.startswith("bench") else 1]
+    assert silent(tab)
+
+
+def test_the_page_shows_the_digest_of_trust_and_what_was_discarded(
+    tab: Tab, project: Project, made: Made
+) -> None:
+    project.declare(
+        "s",
+        "method: grid\nprogram: train.py:train\nmetric: {name: y, goal: minimize}\n"
+        "parameters: {x: {values: [1, 2, 3]}}\n",
+        "def train(params):\n    return {'y': params['x']}\n",
+    )
+    for command in (["work", "s"], ["discard", "s", "--task", "1", "--yes"], ["work", "s"]):
+        assert project.run(*command).code == 0
+    digest = json.loads(project.run("trust", "s", "--json").out)["digest"]
+    tab.open(made(project, "s"))
+    scrolled_through(tab)
+    head = tab.run("document.getElementById('head').innerText")
+    assert f"digest\n{digest[:12]}" in head
+    assert "1 result discarded by ana" in head
+    assert "duplicate" not in tab.run("document.body.innerText")
+    assert "1 discarded" in tab.run("document.querySelector('#timeline .counts').innerText")
+    assert "1 result was discarded" in tab.run(
+        "document.querySelector('#timeline .note').innerText"
+    )
+    assert silent(tab)
+
+
+def test_the_example_of_a_condition_chooses_some_tasks(tab: Tab, bench_page: Path) -> None:
+    tab.open(bench_page)
+    example = tab.run("document.getElementById('where').placeholder")
+    tab.click("#where")
+    tab.type(example)
+    tab.until("document.getElementById('count').textContent.includes(' of ')")
+    assert not count(tab).startswith("0 of")
+
+
+def test_what_scrolls_sideways_on_a_phone_fades_at_its_edge(tab: Tab, bench_page: Path) -> None:
+    tab.size(360, 740, phone=True)
+    tab.open(bench_page)
+    scrolled_through(tab)
+    for box in ("#head .line", "#cells .scroll", "#table .scroll"):
+        sides = f"['data-left', 'data-right'].map((one) => document.querySelector({box!r}).hasAttribute(one))"
+        assert tab.run(sides) == [False, True], box
+        tab.run(f"document.querySelector({box!r}).scrollTo(1e6, 0)")
+        tab.until(f"String({sides}) === 'true,false'")
+
+
+def test_axes_of_whole_numbers_and_listed_numbers_have_their_ticks(
+    tab: Tab, bench_page: Path
+) -> None:
+    tab.open(bench_page)
+    scrolled_through(tab)
+    ticks = (
+        "Object.fromEntries(Object.entries(document.querySelector('#slices .plot')._fullLayout)"
+        ".filter(([name]) => /^xaxis/.test(name)).map(([, axis]) => [axis.title.text,"
+        " axis._vals.filter((each) => each.text).map((each) => each.text.replace(/<.*?>/g, ''))]))"
+    )
+    shown = tab.run(ticks)
+    assert shown["batch_size"] == ["16", "32", "64", "128", "512"]
+    assert shown["layers"] == ["1", "2", "3", "4", "5", "6"]
+    assert shown["dataset"] == ["iris", "wine", "breast_cancer", "digits"]
+
+
 def test_a_sweep_without_a_finished_task_says_so(tab: Tab, project: Project, made: Made) -> None:
     project.declare("idle", "method: grid\nparameters: {x: {values: [1, 2]}}\n")
     tab.open(made(project, "idle"))

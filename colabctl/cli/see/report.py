@@ -8,8 +8,6 @@ import typer
 from colabctl.cli.options import Force, Root, complete_sweep, open_project, tell
 from colabctl.cli.terminal import counted, one_line
 
-_USUAL = Path("report.html")
-
 
 def report(
     sweeps: Annotated[
@@ -21,8 +19,15 @@ def report(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write to.")
-    ] = _USUAL,
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write to, which ends in .html or .htm. By default the names of the "
+            "sweeps: SWEEP.html, or A-B.html of two.",
+        ),
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     force: Force = False,
     root: Root = None,
@@ -32,15 +37,18 @@ def report(
     The page needs no network. You can send it, and it opens in any browser.
     """
     from colabctl.report.page import check_plotly
-    from colabctl.report.write import write_page
+    from colabctl.report.write import check_name, usual_file, write_page
     from colabctl.sharedfs.links import check_inside
     from colabctl.work.open_sweep import OpenSweep
 
     check_plotly()
+    names = list(dict.fromkeys(sweeps))
+    file = output or usual_file(names)
+    check_name(file)
     layout, _ = open_project(root)
-    check_inside(output, layout.root)
-    open_sweeps = [OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps)]
-    written = write_page(open_sweeps, output, replace=force)
+    check_inside(file, layout.root)
+    open_sweeps = [OpenSweep.named(layout, name) for name in names]
+    written = write_page(open_sweeps, file, replace=force)
     for each in open_sweeps:
         for sentence in (*each.ledger.damage, *each.tasks.damage()):
             tell(f"note: {one_line(str(sentence))}")
@@ -49,10 +57,10 @@ def report(
              "and running ones, and an even sample of the others")  # fmt: skip
     if not written.finished:
         tell("note: no task has finished yet, so the page has no figures")
-    print(output)
+    print(file)
     tell(f"{counted(written.tasks, 'task')}, {written.size / 1e6:.1f} MB")
     if show:
-        _open(output)
+        _open(file)
 
 
 def _open(page: Path) -> None:

@@ -48,7 +48,7 @@ function numberAxis(column) {
   const flip = view.flipped.has(column.id) ? (place) => 1 - place : (place) => place;
   const places = new Float32Array(ROWS);
   for (let row = 0; row < ROWS; row += 1) places[row] = column.isSet(row) ? flip(to(column.values[row])) : -1;
-  const marks = (log ? logTicks(low, high) : linearTicks(low, high));
+  const marks = numberTicks(column, low, high, log);
   return {
     column, places, hasUnset: started.length > set.length,
     ticks: marks.map((number) => [flip(to(number)), short(number)]).filter(([place]) => place >= -1e-6 && place <= 1 + 1e-6),
@@ -62,10 +62,18 @@ function numberAxis(column) {
   };
 }
 
-function linearTicks(low, high, count = 5) {
+// Listed numbers are named as they are.
+function numberTicks(column, low, high, log) {
+  if (column.listed && column.listed.length) return column.listed;
+  return log ? logTicks(low, high) : linearTicks(low, high, 5, column.integers);
+}
+
+function linearTicks(low, high, count = 5, integers = false) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((each) => each * power).find((each) => each >= rough * 0.999);
+  const sizes = [1, 2, 2.5, 5, 10].map((each) => each * power);
+  if (integers) sizes.push(1, 2, 5);
+  const step = sizes.filter((each) => !integers || Number.isInteger(each)).sort((a, b) => a - b).find((each) => each >= rough * 0.999);
   const marks = [];
   for (let number = Math.ceil(low / step - 1e-9) * step; number <= high + step * 1e-9 && marks.length < 12; number += step) marks.push(Number(number.toPrecision(8)));
   return marks;
@@ -75,7 +83,7 @@ function logTicks(low, high) {
   const first = Math.ceil(Math.log10(low) - 1e-9);
   const last = Math.floor(Math.log10(high) + 1e-9);
   const decades = last - first + 1;
-  if (decades < 2) {
+  if (decades < 3) {
     const marks = [];
     for (let power = first - 1; power <= last + 1; power += 1) for (const digit of [1, 2, 5]) marks.push(digit * 10 ** power);
     const inside = marks.filter((mark) => mark >= low && mark <= high);

@@ -1,6 +1,6 @@
 // The best value so far in each cell, against the tasks that have finished and against time.
 
-const MOST_LINES = 24;
+const MOST_LINES = several ? 16 : 24;
 
 // The rows of each cell with a value, in the order in which they ended.
 function byCell(rows) {
@@ -83,14 +83,14 @@ function bestFigure() {
     plot(one, place, traces, {
       height: narrow ? 480 : 290,
       margin: { l: 52, r: 10, t: 8, b: 44 },
-      xaxis: axisStyle({ domain: domains.x, title: `finished tasks${cells.length > 1 ? " of the cell" : ""}${F.sweeps.some((sweep) => sweep.shown !== null) ? ", in the sample" : ""}`, rangemode: "tozero", anchor: "y" }),
+      xaxis: axisStyle({ domain: domains.x, title: `finished tasks${cells.length > 1 ? " of the cell" : ""}${F.sweeps.some((sweep) => sweep.shown !== null) ? ", in the sample" : ""}`, rangemode: "tozero", anchor: "y", ...integerTicks(Math.max(0, ...[...groups.values()].map((own) => own.length))) }),
       yaxis: metricAxis(log, { domain: domains.y }),
       xaxis2: axisStyle({ domain: domains.x2, title: "time since the first task began", anchor: "y2", rangemode: "tozero", ...timeTicks(latest, narrow ? 4 : 6) }),
       yaxis2: metricAxis(log, { domain: domains.y2, anchor: "x2", title: narrow ? value.label : undefined, matches: "y" }),
     }, words);
-    legend.replaceChildren(...(cells.length > 1 ? [...groups.keys()] : []).map((cell) => el("li", {},
+    legend.replaceChildren(...(cells.length > 1 ? [...groups.keys()].sort((a, b) => a - b) : []).map((cell) => el("li", {},
       el("button", { type: "button", title: "Choose the tasks of this cell", onclick: () => chooseValues(valuesOf(cells[cell])) },
-        el("i", { style: { "border-top": `2.5px ${{ solid: "solid", dash: "dashed", dot: "dotted" }[cellDash(cell)]} ${cellColour(cell)}` } }), cut(cells[cell].title, 40)))));
+        sign(cellDash(cell), cellColour(cell)), cut(cells[cell].title, 40)))));
     return words;
   };
   return one;

@@ -41,6 +41,9 @@ function redraw({ all = false, quick = false } = {}) {
 
 onSelection((quick) => redraw({ quick }));
 
+// Marks of a plot's axis of whole numbers that spans so much; plotly finds those of a longer one.
+const integerTicks = (span) => (span < 9 ? { tick0: 0, dtick: 1 } : {});
+
 // How plotly draws here.
 const touch = matchMedia("(pointer: coarse)").matches;
 const PLOTLY = { displaylogo: false, displayModeBar: false, responsive: false };

@@ -7,7 +7,9 @@ const VIRIDIS = [
 ];
 // Okabe and Ito's, without black and yellow, which one of the two themes would hide.
 const CELLS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7f7f7f", "#9467bd"];
-const DASHES = ["solid", "dash", "dot"];
+// The dashes of lines by plotly's names, as lengths of the line and its gaps.
+const DASHES = { solid: "", dash: "8 5", dot: "2 3", dashdot: "8 3 2 3", longdash: "13 5", longdashdot: "13 4 2 4" };
+const SYMBOLS = ["circle", "diamond", "triangle-up", "square", "cross", "x"];
 
 let theme = null; // "light", "dark", or null for the system's
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
@@ -36,7 +38,7 @@ function tintOf(place) {
 const STATUS_VARIABLES = {
   done: "--done", pruned: "--pruned", failed: "--failed", running: "--running",
   claimed: "--claimed", pending: "--pending", cancelled: "--pending",
-  lost: "--failed", repeated: "--pruned", idle: "--idle",
+  lost: "--failed", duplicate: "--pruned", discarded: "--muted", idle: "--idle",
 };
 // The value of a variable of the style sheet; they are asked for thousands of times in one drawing.
 const known = new Map();
@@ -46,5 +48,29 @@ function style(name) {
   return known.get(key);
 }
 const statusColour = (status) => style(STATUS_VARIABLES[status] || "--muted");
-const cellColour = (number) => CELLS[number % CELLS.length];
-const cellDash = (number) => DASHES[Math.floor(number / CELLS.length) % DASHES.length];
+
+// A sweep among others has its own dash and symbol in all figures, and cells with the same values
+// have the same colour in all sweeps. In one sweep, cells beyond the colours differ by their dashes.
+const cellKinds = [...new Set(cells.map((cell) => JSON.stringify(cell.values)))];
+const kindOf = (number) => cellKinds.indexOf(JSON.stringify(cells[number].values));
+const sweepDash = (sweep) => Object.keys(DASHES)[sweep % 6];
+const sweepSymbol = (sweep) => SYMBOLS[sweep % 6];
+const cellColour = (number) => CELLS[kindOf(number) % CELLS.length];
+const cellDash = (number) => (several ? sweepDash(cells[number].sweep) : Object.keys(DASHES)[Math.floor(number / CELLS.length) % 3]);
+
+// A short line, and a symbol on it, as a sign for a legend.
+function sign(dash, colour, symbol = null) {
+  const svg = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    Object.entries(attributes).forEach(([key, each]) => made.setAttribute(key, each));
+    return made;
+  };
+  const drawn = svg("svg", { width: 34, height: 12, class: "sign", "aria-hidden": "true" });
+  drawn.append(svg("line", { x1: 1, x2: 33, y1: 6, y2: 6, stroke: colour, "stroke-width": 2.2, "stroke-dasharray": DASHES[dash] || "none" }));
+  const shapes = {
+    circle: "M17 2a4 4 0 1 0 .01 0z", diamond: "M17 1l5 5-5 5-5-5z", "triangle-up": "M17 1l5 9h-10z", square: "M13 2h8v8h-8z",
+    cross: "M15.5 1h3v3.5H22v3h-3.5V11h-3V7.5H12v-3h3.5z", x: "M13 1l4 4 4-4 1 1-4 4 4 4-1 1-4-4-4 4-1-1 4-4-4-4z",
+  };
+  if (symbol) drawn.append(svg("path", { d: shapes[symbol], fill: colour }));
+  return drawn;
+}

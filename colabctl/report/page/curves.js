@@ -13,8 +13,10 @@ function curvesFigure() {
     const { name, lines } = F.curves[Number(names.value) || 0];
     logButton.hidden = !lines.every((line) => line.y.every((each) => each > 0));
     const kinds = new Map();
-    const add = (key, colour, width, line) => {
-      if (!kinds.has(key)) kinds.set(key, { type: "scatter", mode: "lines", line: { color: colour, width, dash: key === "pruned" ? "dot" : "solid" }, x: [], y: [], text: [], hoverinfo: key === "faint" ? "skip" : "text", connectgaps: false });
+    const add = (kind, colour, width, line) => {
+      const dash = several ? sweepDash(sweepOf(line.row)) : kind === "pruned" ? "dot" : "solid";
+      const key = `${kind} ${dash}`;
+      if (!kinds.has(key)) kinds.set(key, { type: "scatter", mode: "lines", line: { color: colour, width, dash }, x: [], y: [], text: [], hoverinfo: kind === "faint" ? "skip" : "text", connectgaps: false });
       const trace = kinds.get(key);
       trace.x.push(...line.x, null);
       trace.y.push(...line.y, null);
@@ -38,7 +40,7 @@ function curvesFigure() {
     if (best) add("best", style("--accent"), 2.6, best);
     plot(one, place, [...kinds.values()], {
       height: 320,
-      xaxis: axisStyle({ title: "step" }),
+      xaxis: axisStyle({ title: "step", ...stepTicks(lines) }),
       yaxis: axisStyle({ type: log && !logButton.hidden ? "log" : "linear", title: name }),
     }, "Learning curves");
     const here = lines.filter((line) => chosen[line.row]).length;
@@ -48,4 +50,15 @@ function curvesFigure() {
       + (F.curves[0].lines.length >= 200 ? " Of many tasks, the best, the worst, stopped ones and an even sample are drawn." : "");
   };
   return one;
+}
+
+function stepTicks(lines) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const line of lines) {
+    for (const x of line.x) {
+      if (!Number.isInteger(x)) return {};
+      [low, high] = [Math.min(low, x), Math.max(high, x)];
+    }
+  }
+  return integerTicks(high - low);
 }

@@ -12,6 +12,7 @@ function numberColumn(id, numbers, more = {}) {
   column.text = (row) => (row in odd ? odd[row] : Number.isNaN(values[row]) ? "" : short(values[row]));
   column.whole = (row) => (row in odd ? odd[row] : Number.isNaN(values[row]) ? "" : String(values[row]));
   column.isSet = (row) => !Number.isNaN(values[row]);
+  column.integers = values.every((each) => Number.isNaN(each) || Number.isInteger(each));
   return column;
 }
 
@@ -26,7 +27,7 @@ function categoryColumn(id, names, codes, more = {}) {
 function columnOf(id, given, more) {
   return given.codes
     ? categoryColumn(id, given.names, given.codes, more)
-    : numberColumn(id, given.numbers, { log: given.log, odd: given.odd, ...more });
+    : numberColumn(id, given.numbers, { log: given.log, odd: given.odd, listed: given.listed || [], ...more });
 }
 
 const metricName = (() => {

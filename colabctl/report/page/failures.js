@@ -21,7 +21,7 @@ function failuresFigure() {
           cause.output.length > 0 && el("details", {}, el("summary", {}, `What ${cause.example} printed last`), el("pre", { tabindex: "0" }, cause.output.join("\n")))));
     }));
     const tasks = F.causes.reduce((sum, cause) => sum + cause.failed, 0);
-    return `${counted(F.causes.length, "cause")}; ${counted(tasks, "task")} failed for good.`;
+    return `${counted(F.causes.length, "cause")}; ${counted(tasks, "task")} failed for good.${F.causes.length > 1 ? ` The bars share one scale: a whole bar is ${counted(most, "task")}.` : ""}`;
   };
   return one;
 }

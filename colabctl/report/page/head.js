@@ -1,20 +1,21 @@
 // The head: how each sweep stands, its best task to copy, who ran it; and the bar with the selection.
 
-const STATE_WORDS = { finished: "finished", running: "running", paused: "paused", stopped: "stopped", idle: "no active workers", pending: "no workers yet" };
+// Words of `colabctl status`.
+const COUNT_WORDS = { pending: "waiting" };
 
 function progressBar(sweep) {
-  const bar = el("div", { class: "progress", role: "img", "aria-label": Object.entries(sweep.counts).filter(([, n]) => n).map(([name, n]) => `${n} ${name}`).join(", ") });
+  const bar = el("div", { class: "progress", role: "img", "aria-label": Object.entries(sweep.counts).filter(([, n]) => n).map(([name, n]) => `${n} ${COUNT_WORDS[name] || name}`).join(", ") });
   const legend = el("ul", { class: "counts" });
   for (const [name, count] of Object.entries(sweep.counts)) {
     if (!count) continue;
     const colour = `var(${STATUS_VARIABLES[name]})`;
     bar.append(el("span", { style: { flex: String(count), background: colour } }));
     const code = fixed.status.names.indexOf(name);
-    const entry = [el("i", { style: { background: colour } }), `${count.toLocaleString("en")} ${name}`];
+    const entry = [el("i", { style: { background: colour } }), `${count.toLocaleString("en")} ${COUNT_WORDS[name] || name}`];
     legend.append(el("li", {}, code < 0 ? el("span", {}, ...entry)
-      : el("button", { type: "button", title: `Choose the ${name} tasks`, onclick: () => toggleCodes({ status: [code] }) }, ...entry)));
+      : el("button", { type: "button", title: `Choose the tasks with status ${name}`, onclick: () => toggleCodes({ status: [code] }) }, ...entry)));
   }
-  if (sweep.repeated) legend.append(el("li", {}, el("span", {}, `${sweep.repeated} repeated`)));
+  if (sweep.duplicates) legend.append(el("li", {}, el("span", {}, counted(sweep.duplicates, "duplicate result"))));
   return [bar, legend];
 }
 
@@ -41,15 +42,16 @@ function sweepCard(sweep) {
     ["ran on", cut(sweep.machines.join("; "), 120)],
     ["search", sweep.method],
     ["program", sweep.program],
-    ["code", sweep.code && sweep.code.slice(0, 12)],
+    ["digest", sweep.digest && sweep.digest.slice(0, 12)],
+    ["decided", sweep.steering.join("; ")],
     ["left", sweep.left ? `about ${duration(sweep.left)}` : null],
   ].filter(([, text]) => text);
   return el("article", { class: "sweep" },
-    el("div", { class: "name" }, el("h1", {}, sweep.name), el("span", { class: `state ${sweep.state}` }, `${STATE_WORDS[sweep.state] || sweep.state}${sweep.ordered ? ` by ${sweep.ordered}` : ""}`)),
+    el("div", { class: "name" }, several && sign(sweepDash(F.sweeps.indexOf(sweep)), "currentColor", sweepSymbol(F.sweeps.indexOf(sweep))), el("h1", {}, sweep.name), el("span", { class: `state ${sweep.state}` }, `${sweep.state}${sweep.ordered ? ` by ${sweep.ordered}` : ""}`)),
     sweep.title && el("p", { class: "note" }, sweep.title),
     ...progressBar(sweep),
     bestOf(sweep),
-    el("dl", {}, ...facts.flatMap(([name, text]) => [el("dt", {}, name), el("dd", name === "code" ? { title: sweep.code, class: "mono" } : {}, text)])),
+    el("dl", {}, ...facts.flatMap(([name, text]) => [el("dt", {}, name), el("dd", name === "digest" ? { title: `${sweep.digest}, of all that a worker runs, as colabctl trust ${sweep.name} shows it`, class: "mono" } : {}, text)])),
     sweep.shown !== null && el("p", { class: "gap" }, `This page shows ${sweep.shown.toLocaleString("en")} of ${counted(sweep.total, "task")}: the best, failed and running ones, and an even sample of the others. Counts, best values and the table of cells are of all.`),
     ...sweep.gaps.map((gap) => el("p", { class: "gap" }, gap)));
 }
@@ -89,12 +91,28 @@ function drawBar() {
   onSelection(updateBar);
 }
 
+// A condition that chooses some tasks of this page, and not all.
 function conditionExample() {
-  const number = params.find((column) => column.kind === "number");
-  const category = params.find((column) => column.kind === "category" && column.names.length);
-  const parts = [number && `${number.id} < ${short(number.values.find((each) => !Number.isNaN(each)) ?? 1)}`,
-    category && `${category.id} == '${cut(category.names[0], 16)}'`].filter(Boolean);
-  return parts.join(" and ") || "status == 'done'";
+  const name = (column) => (/^[A-Za-z_][\w.]*$/.test(column.id) ? column.id : `\`${column.id}\``);
+  const below = params.filter((column) => column.kind === "number").map((column) => {
+    const numbers = [...new Set(Array.from(column.values).filter((each) => !Number.isNaN(each)))].sort((a, b) => a - b);
+    return `${name(column)} < ${short(numbers[Math.ceil(numbers.length / 2)] ?? 0)}`;
+  });
+  const equal = params.filter((column) => column.kind === "category" && column.names.length && column.names[0].length < 24).map((column) => `${name(column)} == '${column.names[0]}'`);
+  const both = below.length && equal.length ? [`${below[0]} and ${equal[0]}`] : [];
+  return [...both, ...below, ...equal].slice(0, 8).find(dividesRows) || "status == 'done'";
+}
+
+function dividesRows(text) {
+  try {
+    const test = parseWhere(text);
+    let count = 0;
+    for (let row = 0; row < ROWS; row += 1) count += test(row) ? 1 : 0;
+    return count > 0 && count < ROWS;
+  } catch (error) {
+    if (!(error instanceof WhereError)) throw error;
+    return false;
+  }
 }
 
 function updateBar() {

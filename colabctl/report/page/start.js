@@ -26,6 +26,7 @@ document.getElementById("main").append(...made.filter((one) => one && !(one.id =
 if (!finished) document.getElementById("main").prepend(el("p", { class: "empty wide" }, "No task has run yet, so there is nothing to draw. Start a worker with colabctl work, and make this page again."));
 document.getElementById("foot").append(`Made ${when(F.made)} by colabctl ${F.version}, from what this machine had seen of the folder. ${F.sweeps.map((sweep) => sweep.guard).filter((each, at, all) => all.indexOf(each) === at).join("; ")}.`);
 updateBar();
+document.querySelectorAll(".scroll, .line").forEach(hintScroll);
 
 systemDark.addEventListener("change", () => !theme && fullRedraw());
 addEventListener("hashchange", () => { readAddress(); fullRedraw(); });

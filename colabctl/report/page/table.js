@@ -17,7 +17,7 @@ function tableFigure() {
     const visible = rows.slice(0, quick ? Math.min(shown, 30) : shown);
     const [key, down] = sortKey();
     table.replaceChildren(
-      el("thead", {}, el("tr", {}, ...some.map((column) => el("th", { scope: "col", class: column.kind === "number" ? "number" : null, "aria-sort": column.id === key ? (down ? "descending" : "ascending") : null },
+      el("thead", {}, el("tr", {}, ...some.map((column) => el("th", { scope: "col", class: column.kind === "number" && column !== fixed.task ? "number" : null, "aria-sort": column.id === key ? (down ? "descending" : "ascending") : null },
         el("button", { type: "button", onclick: () => sortBy(column) }, cut(column.label || column.id, 30), el("span", { "aria-hidden": "true" }, column.id === key ? (down ? " ↓" : " ↑") : "")))))),
       el("tbody", {}, ...visible.map((row) => el("tr", {}, ...some.map((column) => tableCell(column, row))))));
     more.hidden = rows.length <= shown;

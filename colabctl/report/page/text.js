@@ -56,6 +56,17 @@ function copyButton(label, text, title) {
   return button;
 }
 
+// Marks what lies out of sight on either side of a box that scrolls; the style fades those edges.
+function hintScroll(box) {
+  const mark = () => {
+    box.toggleAttribute("data-left", box.scrollLeft > 2);
+    box.toggleAttribute("data-right", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
+  };
+  box.addEventListener("scroll", mark, { passive: true });
+  const watch = new ResizeObserver(mark);
+  [box, ...box.children].forEach((each) => watch.observe(each));
+}
+
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);

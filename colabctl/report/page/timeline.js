@@ -1,6 +1,6 @@
-// The timeline of workers: what each ran and when, where it idled, and what was lost or repeated.
+// The timeline of workers: what each ran and when, where it idled, and what did not count.
 
-const SPAN_KINDS = ["done", "pruned", "failed", "running", "repeated", "lost"];
+const SPAN_KINDS = ["done", "pruned", "failed", "running", "duplicate", "discarded", "lost"];
 
 function timelineFigure() {
   if (!F.workers.length) return null;
@@ -22,19 +22,22 @@ function timelineFigure() {
     const totals = {};
     const joined = F.spans.some((span) => span[5] > 1);
     for (const [, kind, , , , count] of F.spans) totals[kind] = (totals[kind] || 0) + count;
-    legend.replaceChildren(...SPAN_KINDS.filter((kind) => totals[kind]).map((kind) => el("li", {}, el("span", {}, el("i", { class: hatched(kind) ? "hatched" : "", style: { background: hatched(kind) ? null : `var(${STATUS_VARIABLES[kind]})`, "--hatch": `var(${STATUS_VARIABLES[kind]})` } }), joined && !hatched(kind) ? kind : `${totals[kind].toLocaleString("en")} ${kind}`))),
+    legend.replaceChildren(...SPAN_KINDS.filter((kind) => totals[kind]).map((kind) => el("li", {}, el("span", {}, el("i", { class: hatched(kind) ? `hatched ${kind}` : "", style: { background: hatched(kind) ? null : `var(${STATUS_VARIABLES[kind]})`, "--hatch": `var(${STATUS_VARIABLES[kind]})` } }), joined && !hatched(kind) ? kind : `${totals[kind].toLocaleString("en")} ${kind}`))),
       el("li", {}, el("span", {}, el("i", { style: { background: "var(--idle)" } }), "idle")));
     const busy = F.spans.reduce((sum, span) => sum + span[3] - span[2], 0);
-    const there = F.workers.reduce((sum, worker) => sum + ((worker.end ?? worker.seen ?? 0) - (worker.start ?? 0)) * worker.jobs, 0);
-    return `${counted(F.workers.length, "worker")} in ${duration(end)}${there > 0 ? `, busy ${Math.min(Math.round((busy / there) * 100), 100)} % of their time` : ""}.`
+    const there = F.workers.reduce((sum, worker, number) => sum + stay(worker, end)[1] * lanes.used[number], 0);
+    const duplicates = F.sweeps.reduce((sum, sweep) => sum + sweep.duplicates, 0);
+    return `${counted(F.workers.length, "worker")} in ${duration(end)}${there > 0 ? `; tasks took ${Math.min(Math.round((busy / there) * 100), 100)} % of the workers' time, from the start of the first task` : ""}.`
       + (totals.lost ? ` ${counted(totals.lost, "attempt")} lost with ${totals.lost === 1 ? "its" : "their"} workers.` : "")
-      + (totals.repeated ? ` ${counted(totals.repeated, "result")} came twice and counted once.` : "")
+      + (totals.discarded ? ` ${counted(totals.discarded, "result")} ${totals.discarded === 1 ? "was" : "were"} discarded by a member and ${totals.discarded === 1 ? "does" : "do"} not count.` : "")
+      + (duplicates ? ` ${counted(duplicates, "duplicate result")}: ${duplicates === 1 ? "its task" : "their tasks"} had a result already.` : "")
       + (joined ? " Short tasks are joined with their neighbours." : "");
   };
   return one;
 }
 
-const hatched = (kind) => kind === "lost" || kind === "repeated";
+const HATCHES = { lost: "/", duplicate: "x", discarded: "-" };
+const hatched = (kind) => Object.hasOwn(HATCHES, kind);
 
 function workerLabel(worker, narrow) {
   const parts = [several && !narrow && F.sweeps[worker.sweep].name, worker.member || worker.name, !narrow && worker.host].filter(Boolean);
@@ -51,7 +54,7 @@ function laneTops() {
     own[slot] = Math.max(own[slot], stop);
     return slot;
   });
-  const used = ends.map((own) => Math.max(1, own.filter((each) => each > -Infinity).length));
+  const used = ends.map((own) => own.length);
   const tops = [];
   let total = 0;
   for (const count of used) {
@@ -61,10 +64,16 @@ function laneTops() {
   return { tops, used, total, slots, middle: tops.map((top, number) => top + used[number] / 2) };
 }
 
+// When a worker was there, as its start and length, from the start of the first task.
+function stay(worker, end) {
+  const start = Math.max(worker.start ?? 0, 0);
+  return [start, Math.max((worker.end ?? (worker.lives ? end : worker.seen) ?? 0) - start, 0)];
+}
+
 function idleTrace(lanes, end) {
   return {
-    type: "bar", orientation: "h", y: lanes.middle, base: F.workers.map((worker) => worker.start ?? 0),
-    x: F.workers.map((worker) => Math.max((worker.end ?? (worker.lives ? end : worker.seen) ?? 0) - (worker.start ?? 0), 0)), width: lanes.used.map((count) => count * 0.84),
+    type: "bar", orientation: "h", y: lanes.middle, base: F.workers.map((worker) => stay(worker, end)[0]),
+    x: F.workers.map((worker) => stay(worker, end)[1]), width: lanes.used.map((count) => count * 0.84),
     marker: { color: style("--idle"), line: { width: 0 } }, hoverinfo: "text",
     text: F.workers.map((worker) => `${forPlotly(worker.name)}<br>${forPlotly(worker.member)} on ${forPlotly(worker.host)}${worker.machine ? `<br>${forPlotly(worker.machine)}` : ""}`), textposition: "none",
   };
@@ -79,7 +88,7 @@ function spanTraces(kind, lanes) {
     return {
       type: "bar", orientation: "h", y: some.map(([span, slot]) => lanes.tops[span[0]] + slot + 0.5), base: some.map(([span]) => span[2]),
       x: some.map(([span]) => Math.max(span[3] - span[2], 0.01)), width: 0.7, hoverinfo: "text", textposition: "none",
-      marker: { color: hatched(kind) ? style("--paper") : colour, line: { width: hatched(kind) ? 1 : F.spans.length > 40 * lanes.total ? 0 : 0.6, color: hatched(kind) ? colour : style("--paper") }, pattern: hatched(kind) ? { shape: kind === "lost" ? "/" : "x", fgcolor: colour, bgcolor: style("--paper"), size: 6, solidity: 0.4 } : undefined },
+      marker: { color: hatched(kind) ? style("--paper") : colour, line: { width: hatched(kind) ? 1 : F.spans.length > 40 * lanes.total ? 0 : 0.6, color: hatched(kind) ? colour : style("--paper") }, pattern: hatched(kind) ? { shape: HATCHES[kind], fgcolor: colour, bgcolor: style("--paper"), size: 6, solidity: 0.4 } : undefined },
       text: some.map(([span]) => `<b>${kind}</b> ${span[4] >= 0 ? `${taskName(span[4])}, ` : span[5] > 1 ? `${span[5]} tasks, ` : ""}${duration(span[3] - span[2])}<br>${forPlotly(F.workers[span[0]].name)}`),
     };
   }).filter(Boolean);

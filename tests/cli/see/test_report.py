@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from colabctl.report.write import usual_file
 from tests.cli.conftest import Say, refused
 from tests.processes import Project
 from tests.report.histories import bench
@@ -23,9 +24,9 @@ def benched(project: Project) -> Project:
 def test_the_page_is_written_and_written_again(project: Project, say: Say) -> None:
     for _ in range(2):
         said = say("report", "bench")
-        assert (said.code, said.out) == (0, "report.html\n")
+        assert (said.code, said.out) == (0, "bench.html\n")
         assert said.err == "24 tasks, 4.9 MB\n"
-    page = (project.root / "report.html").read_text()
+    page = (project.root / "bench.html").read_text()
     assert page.startswith("<!DOCTYPE html>\n<!-- colabctl report: bench -->\n")
     assert "http-equiv" in page
 
@@ -44,10 +45,26 @@ def test_another_file_is_replaced_only_by_force(project: Project, say: Say) -> N
 @pytest.mark.usefixtures("benched")
 def test_the_page_of_other_sweeps_is_replaced_only_by_force(project: Project, say: Say) -> None:
     project.declare("other", "method: grid\nparameters: {x: {values: [1]}}\n")
-    assert say("report", "bench", "other").code == 0
-    refused(say("report", "bench"), "not a report of bench")
-    said = say("report", "other", "bench", "bench", "--force")
-    assert (said.code, said.out) == (0, "report.html\n")
+    said = say("report", "bench", "other")
+    assert (said.code, said.out) == (0, "bench-other.html\n")
+    assert say("report", "bench").out == "bench.html\n"  # each in its own file
+    refused(say("report", "bench", "-o", "bench-other.html"), "not a report of bench")
+    said = say("report", "other", "bench", "bench", "-o", "bench-other.html", "--force")
+    assert (said.code, said.out) == (0, "bench-other.html\n")
+
+
+@pytest.mark.usefixtures("benched")
+def test_a_page_is_written_only_to_a_name_of_an_html_file(project: Project, say: Say) -> None:
+    refused(say("report", "bench", "-o", "r.txt"), "r.txt", "ends in .html")
+    refused(say("report", "bench", "-o", "r", "--force"), "r: a report is an HTML file")
+    assert say("report", "bench", "-o", "R.HTM").code == 0
+    assert not (project.root / "r.txt").exists()
+
+
+def test_the_name_of_a_page_of_many_sweeps_is_cut() -> None:
+    file = usual_file([f"sweep-{number}" for number in range(60)])
+    assert len(file.name) < 100
+    assert file.suffix == ".html"
 
 
 def test_a_sweep_without_finished_tasks_has_a_page_and_a_note(project: Project, say: Say) -> None:
@@ -80,7 +97,7 @@ def test_open_shows_the_page_in_a_browser(
 
     monkeypatch.setattr(webbrowser, "open", note)
     said = say("report", "bench", "--open")
-    assert opened == [(project.root / "report.html").as_uri()]
+    assert opened == [(project.root / "bench.html").as_uri()]
     assert "no browser was found" in said.err
 
 
