@@ -63,7 +63,12 @@ def cancel(
             tell(f"{name} has no such task to cancel")
             continue
         control.cancel(sweep, who, tasks)
-        ending = f"; {len(held)} of them end where they run" if held else ""
+        number = f"{len(held)} of them " if len(held) < len(tasks) else ""
+        ending = (
+            f"; {number}run now and are ended there, and a result that comes before still counts"
+            if held
+            else ""
+        )
         undo = command_line("retry", name, "--cancelled")
         tell(f"{counted(len(tasks), 'task')} of {name} cancelled{ending}. Undo it: {undo}")
 
