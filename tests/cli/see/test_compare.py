@@ -65,7 +65,8 @@ def test_a_narrow_terminal_has_a_line_for_each_value(two: Project) -> None:
 
 
 def test_a_sweep_without_cells_is_compared_as_a_whole(two: Project, say: Say) -> None:
-    two.declare("flat", FIRST.replace("foreach: [model]\n", ""))
+    text = FIRST.replace("foreach: [model]\n", "").replace("  model: {values: [svm, knn]}\n", "")
+    two.declare("flat", text)
     answer = say("compare", "one", "flat")
     assert any(line.startswith("  all tasks") for line in answer.out.splitlines())
 

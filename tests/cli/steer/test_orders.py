@@ -34,11 +34,11 @@ def test_the_last_order_counts(project: Project, say: Say) -> None:
 
 def test_the_first_of_two_pauses_counts(project: Project, say: Say) -> None:
     project.declare("loop", LOOP)
-    assert say("pause", "loop", "--member", "cleo").code == 0
-    assert say("pause", "loop", "--member", "ben").err == "loop is already paused by cleo\n"
-    assert [event["member"] for event in project.events("loop")] == ["cleo"]
-    assert say("resume", "loop", "--member", "ben").code == 0
-    assert "loop is paused" in say("pause", "loop", "--member", "ben").err
+    assert say("pause", "loop", "--member", "ben").code == 0
+    assert say("pause", "loop", "--member", "ana").err == "loop is already paused by ben\n"
+    assert [event["member"] for event in project.events("loop")] == ["ben"]
+    assert say("resume", "loop", "--member", "ana").code == 0
+    assert "loop is paused" in say("pause", "loop", "--member", "ana").err
 
 
 def test_a_finished_sweep_is_not_paused(project: Project, say: Say) -> None:
