@@ -221,7 +221,7 @@ def test_a_missing_or_wrong_address_is_named_once_by_its_secret(
 
 def test_a_missing_address_is_named_once_for_all_sweeps(project: Project, prepare: Prepare) -> None:
     prepare()
-    project.declare("other", (project.root / "s.yaml").read_text(encoding="utf-8"))
+    project.declare("other", SWEEP)
     worked = project.run("work")
     assert worked.code == 0
     assert worked.err.count("NOTIFY_URL is not in the environment") == 1
