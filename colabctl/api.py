@@ -211,7 +211,7 @@ class Sweep:
             identity,
             conceal=lambda text: translate(conceal(text)),
             max_tasks=limits.most,
-            notices=Notices(sweep, config.notify, os.environ, notice, print_message),
+            notices=Notices(sweep, config.notify, os.environ, notice, print_message, faults=set()),
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )
         if limits.mark:  # a worker runs this notebook, and shows how far the sweep is

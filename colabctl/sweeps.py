@@ -67,6 +67,10 @@ def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLay
     Of several sweeps that were declared under this name, it is the one with this `digest` of what
     it runs, if there is one. Raises UserError if it does not exist, and as `check_links` does.
     """
+    is_file = name.endswith((".yaml", ".yml")) and Path(name).is_file()
+    declare_it = f"{name} is a sweep file; declare it first: colabctl sweep {shlex.quote(name)}"
+    if is_file and "/" in name:
+        raise UserError(declare_it)
     wanted = layout.sweep(name)
     check_links(layout.root, wanted)
     layouts = namesakes(layout, name)
@@ -84,6 +88,11 @@ def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLay
             f"again later. The earlier one is {sweeps[0].name}"
         )
     names = sweep_names(layout)
+    if is_file:
+        stem = name.rpartition(".")[0]
+        raise UserError(
+            f"{name} is a sweep file; name its sweep: {stem}" if stem in names else declare_it
+        )
     if not names:
         raise UserError(
             f"sweep {name!r} does not exist; no sweeps yet: declare one with colabctl sweep FILE"

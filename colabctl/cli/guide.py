@@ -119,7 +119,14 @@ def _close(name: str, names: list[str]) -> list[str]:
     """Return the topics that contain `name`, else the one with the most similar name."""
     matches = [topic for topic in names if name and name in topic]
     close = nearest(name, names)
-    return matches or ([close] if close else [])
+    return matches or ([close] if close else _with_heading(name, names))
+
+
+def _with_heading(word: str, names: list[str]) -> list[str]:
+    """Return the topics of which a heading has the word, without that of all messages."""
+    pattern = re.compile(rf"^#+ .*\b{re.escape(word)}", re.MULTILINE | re.IGNORECASE)
+    others = (name for name in names if name != "troubleshooting")
+    return [name for name in others if word and pattern.search(page(name))]
 
 
 def _list() -> None:

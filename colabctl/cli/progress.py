@@ -113,12 +113,13 @@ class Block:
         self._silent_since: float | None = None
 
     def tell(self, text: str) -> None:
-        """Print a message above the block."""
+        """Print a message above the block, in lines that are broken at spaces."""
+        text = "\n".join(_broken(plain(text)))
         if self._live is None:
             options.tell(text)
         else:
             self._live.console.print(
-                plain(text), markup=False, highlight=False, emoji=False, soft_wrap=True
+                text, markup=False, highlight=False, emoji=False, soft_wrap=True
             )
 
     def progress(self, sweep: "OpenSweep", worker: "Worker | None") -> None:
@@ -203,6 +204,18 @@ class Block:
         if len(lines) > most:
             lines[most - 1 :] = [f"and {len(lines) - most + 1} more slots"]
         return lines
+
+
+def _broken(text: str) -> Iterator[str]:
+    """Yield the lines of a text, none wider than the terminal that stderr is."""
+    from colabctl.cli.see.line import Line
+
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or None
+    except OSError:
+        width = None
+    for line in text.split("\n"):
+        yield from (each.text for each in Line(line).paragraph(width))
 
 
 def _fitting(seen: "Summary", width: int) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from colabctl.cli.options import Json, Root, Sweep, open_project, print_json, tell
 from colabctl.cli.terminal import command_line, counted, one_line, plain
+from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
@@ -61,14 +62,14 @@ def trust(
     if not as_json:
         before = None if approved else approvals.latest(config.name, plan.sweep, program)
         _show(plan, new, before if before and before.plan else None)
-    if not approved and (yes or (not as_json and _agreed(sweep))):
+    if not approved and (yes or (not as_json and _agreed())):
         approvals.add(new)
         approved = True
         tell(f"approved (recorded in {approvals.folder}); run it: {command_line('work', sweep)}")
-    elif not approved:
-        tell("not approved")
     if as_json:
         print_json({"sweep": sweep, "digest": plan.run_digest, "approved": approved})
+    elif not approved:
+        raise UserError(f"not approved; to approve it: {command_line('trust', sweep, '--yes')}")
 
 
 def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:
@@ -211,9 +212,6 @@ def _encoding(name: str, data: bytes) -> tuple[str, str]:
     return f"(shown as {declared}, the encoding in which Python reads it)\n", declared
 
 
-def _agreed(sweep: str) -> bool:
+def _agreed() -> bool:
     """Ask for approval; without a terminal, the answer is no."""
-    if not sys.stdin.isatty():
-        tell(f"to approve it: {command_line('trust', sweep, '--yes')}")
-        return False
-    return typer.confirm("run this code on your machines?", err=True)
+    return sys.stdin.isatty() and typer.confirm("run this code on your machines?", err=True)

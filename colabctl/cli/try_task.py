@@ -69,6 +69,10 @@ def try_task(
         from colabctl.sweeps import find_sweep
 
         find_sweep(layout, what)
+        if values:
+            raise UserError(
+                f"--set needs a sweep file, and {what} is a sweep; give FILE, such as {what}.yaml"
+            )
         raise UserError(f"name a task of {what}, such as: {command_line('try', what, '0')}")
     params = ", ".join(f"{key}={cut(str(value))}" for key, value in trial.params.items())
     tell(one_line(f"trying {name}: {params or 'without parameters'}"))

@@ -180,10 +180,12 @@ def _said(worked: "Worked") -> str:
     reason, step = _END_REASONS[worked.tally.ending]
     if worked.tally.ending == "nothing to do" and worked.order == "pause":
         reason, step = "the sweep is paused", "resume"
+    further = ""
     if _has_failed(worked):
+        further = f"; to continue: {command_line(step, worked.sweep)}" if step == "work" else ""
         step = "failures"
     following = f"; next: {command_line(step, worked.sweep)}" if step else ""
-    return f"{_counts([worked.tally])}; {reason}{following}"
+    return f"{_counts([worked.tally])}; {reason}{following}{further}"
 
 
 def _total(worked: "list[Worked]") -> str:
@@ -203,8 +205,11 @@ def _counts(tallies: "Sequence[Tally]") -> str:
     if pruned:
         counts.append(f"{pruned} pruned")
     counts.append(f"{for_good} failed")
-    if failed > for_good:
-        counts.append(f"{failed - for_good} left for another attempt")
+    cancelled = sum(len(each.cancelled) for each in tallies)
+    if left := failed - for_good - cancelled:
+        counts.append(f"{left} left for another attempt")
+    if cancelled:
+        counts.append(f"{cancelled} cancelled")
     more = f" ({attempts} attempts)" if attempts > ran else ""
     return f"ran {counted(ran, 'task')}: {', '.join(counts)}{more}"
 

@@ -26,8 +26,9 @@ def notice(occasion: Occasion, plan: Plan, state: SweepState, tasks: TaskFiles) 
                 f"See why: colabctl failures {plan.sweep}"
             )
         case "idle":
+            are = "is" if left == 1 else "are"
             return (
-                f"{name} has no workers any more, and {left} of {state.total} tasks are left "
+                f"{name} has no workers any more, and {left} of {state.total} tasks {are} left "
                 f"({ended}). Start one: colabctl work {plan.sweep}"
             )
 

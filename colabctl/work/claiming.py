@@ -355,11 +355,11 @@ class Claimer:
 
     def _refuse(self, index: int, attempt: int, error: str) -> None:
         """Record the failure of a task that must not run, because its parameters are damaged."""
-        name = task_name(index)
-        task = Assignment(self._sweep.plan.sweep, name, index, attempt, {}, folder="")
+        name = self._sweep.plan.sweep
+        task = Assignment(name, task_name(index), index, attempt, {}, folder="")
         self.record_end(task, Failed(index, 0.0, error=error, output=""), final=True)
         self.tally.refused += 1
-        self._tell(f"{name} failed (attempt {attempt}): {error}")
+        self._tell(f"{task.task} failed: {error}")
 
     def _tell_lack(self, task: Assignment, end: Done) -> None:
         """Tell the user of the first task that ended well without the sweep's metric."""
@@ -396,5 +396,6 @@ class Claimer:
         except OSError as error:
             self.tally.unsent = True
             self._tell(f"{describe(error)}; {saved(self._sweep)}")
-        failed = frozenset(self.ledger.state.columns.having("failed"))
-        self.tally.for_good = failed & self.tally.ends.keys()
+        having, ran = self.ledger.state.columns.having, self.tally.ends.keys()
+        self.tally.for_good = frozenset(having("failed")) & ran
+        self.tally.cancelled = frozenset(having("cancelled")) & ran

@@ -11,16 +11,32 @@ from colabctl.work.open_sweep import OpenSweep
 _MOST_LISTED = 10  # workers
 
 
-def order(sweep: OpenSweep, member: str, kind: str) -> None:
-    """Record an order for the sweep; `kind` is pause, resume or stop."""
+def order(sweep: OpenSweep, member: str, kind: str) -> str:
+    """Record an order for the sweep; `kind` is pause, resume or stop.
+
+    Returns "", or why nothing was recorded: the order would change nothing.
+    """
     sweep.ledger.refresh()
     state = sweep.ledger.state
+    if kind == "pause" and (why := _why_not_to_pause(state)):
+        return why
     parts: dict[str, Any] = {"member": member}
     if current := {event.writer: event.n for event in state.orders.current()}:
         parts["after"] = current
     if kind == "resume" and state.reached_target:
         parts["beyond_target"] = True
     _write(sweep, member, kind, parts)
+    return ""
+
+
+def _why_not_to_pause(state: SweepState) -> str:
+    if state.finished == state.total:
+        return "is finished, so there is nothing to pause"
+    last = state.orders.control
+    if last is None or last.kind != "pause" or state.order != "pause":
+        return ""
+    by = last.body.get("member")
+    return f"is already paused by {by}" if by else "is already paused"
 
 
 def retry(sweep: OpenSweep, member: str, tasks: Sequence[int]) -> None:

@@ -65,6 +65,7 @@ class Tally:
         attempts: Number of attempts that ended here.
         refused: How many of them did not run, because the parameters are damaged.
         for_good: The tasks that failed here for good: they will not be tried again.
+        cancelled: The tasks that failed here and were cancelled since.
         unsent: Whether not all events reached the folder.
 
     """
@@ -73,6 +74,7 @@ class Tally:
     attempts: int = 0
     refused: int = 0
     for_good: frozenset[int] = frozenset()
+    cancelled: frozenset[int] = frozenset()
     ending: EndReason = "finished"
     reason: str = ""
     unsent: bool = False
@@ -94,5 +96,6 @@ class Tally:
             attempts=self.attempts + later.attempts,
             refused=self.refused + later.refused,
             for_good=self.for_good | later.for_good,
+            cancelled=self.cancelled | later.cancelled,
             unsent=self.unsent or later.unsent,
         )

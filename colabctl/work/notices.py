@@ -41,6 +41,7 @@ class Notices:
         environ: holds the secret with the address.
         text: returns the message.
         tell: takes messages for the user.
+        faults: the faults of addresses that the user knows of; new ones are added.
 
     """
 
@@ -51,6 +52,8 @@ class Notices:
         environ: Mapping[str, str],
         text: Text,
         tell: Callable[[str], None],
+        *,
+        faults: set[str],
     ) -> None:
         self._sweep = sweep
         self._notify = decode(sweep.plan.notify) or notify
@@ -59,7 +62,9 @@ class Notices:
         self._tell = tell
         self._sending: list[threading.Thread] = []
         if self._notify and (fault := _fault(self._url)):
-            self._tell(f"note: {self._notify.secret} {fault}, so no messages are sent")
+            if self._notify.secret not in faults:
+                faults.add(self._notify.secret)
+                self._tell(f"note: {self._notify.secret} {fault}, so no messages are sent")
             self._notify = None
 
     def look(self) -> None:

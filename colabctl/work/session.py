@@ -84,6 +84,7 @@ class Session:
     jobs: int = 1
     notice: Text | None = None
     interrupted: signals.Interruption = field(default_factory=signals.Interruption)
+    _faults: set[str] = field(default_factory=set, init=False)  # of the addresses for messages
     _reasons: Reasons = field(default_factory=dict)
 
     def work(self, sweeps: Sequence[SweepLayout], *, open_only: bool = False) -> list[Worked]:
@@ -212,7 +213,8 @@ class Session:
     def _notices(self, sweep: OpenSweep, tell: Callable[[str], None]) -> Notices | None:
         if self.notice is None:
             return None
-        return Notices(sweep, self.config.notify, os.environ, self.notice, tell)
+        notify, faults = self.config.notify, self._faults
+        return Notices(sweep, notify, os.environ, self.notice, tell, faults=faults)
 
     def _loop(
         self,

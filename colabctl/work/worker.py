@@ -74,6 +74,7 @@ class Worker:
         self._monotonic = monotonic
         self._conceal = conceal
         self._kind = sweep.plan.kind
+        self._max_retries = sweep.plan.max_retries
         self._writes_at_once = sweep.plan.consistency == "coherent"
         self._pool = SlotPool(make_slots, identity.jobs, self._record)
         self._lock = threading.Lock()  # held for all but waiting
@@ -222,10 +223,12 @@ class Worker:
             elif end.why:
                 self._tell(self._conceal(f"{task.task} runs again: {end.why}"))
             return
+        failures = self._claimer.ledger.state.tasks[task.index].failures  # before this one
         self._claimer.record_end(task, end)
         if isinstance(end, Failed):
+            again = ", and will be tried again" if failures < self._max_retries else ""
             error = self._conceal(end.error)
-            self._tell(f"{task.task} failed (attempt {task.attempt}): {error}")
+            self._tell(f"{task.task} failed{again}: {error}")
             if self._all_failed():
                 self._give_up(f"{self._failures()}, the last one with: {error}", end.output)
 

@@ -64,8 +64,11 @@ def test_trust_shows_the_code_and_approves_it_only_with_consent(
     project: Project, bens: dict[str, str]
 ) -> None:
     looked = project.run("trust", "first", **bens)
-    assert (looked.code, "def train(params, task):" in looked.out) == (0, True)
-    assert "to approve it: colabctl trust first --yes" in looked.err
+    assert (looked.code, "def train(params, task):" in looked.out) == (1, True)
+    assert looked.err.splitlines()[-1] == (
+        "colabctl: not approved; to approve it: colabctl trust first --yes"
+    )
+    assert project.run("trust", "first", "--json", **bens).code == 0  # it only asks
     assert project.run("work", "first", **bens).code == 1
     assert project.run("trust", "first", "--yes", **bens).code == 0
     assert project.run("work", "first", **bens).code == 0

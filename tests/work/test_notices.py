@@ -119,9 +119,9 @@ def test_a_sweep_without_workers_is_told_and_again_after_the_next_one(
     project.run("work", "s", "--max-tasks", "1", NOTIFY_URL=server.url())
     project.run("work", "s", "--max-tasks", "2", NOTIFY_URL=server.url())
     assert server.texts == [
-        f"s has no workers any more, and {left} of 4 tasks are left ({done} done, 0 failed). "
+        f"s has no workers any more, and {left} left ({done} done, 0 failed). "
         "Start one: colabctl work s"
-        for left, done in ((3, 1), (1, 3))
+        for left, done in (("3 of 4 tasks are", 1), ("1 of 4 tasks is", 3))
     ]
 
 
@@ -217,6 +217,14 @@ def test_a_missing_or_wrong_address_is_named_once_by_its_secret(
     worked = project.run("work", "s", NOTIFY_URL=url)
     assert worked.code == 0
     assert worked.err.count(f"note: NOTIFY_URL {fault}, so no messages are sent") == 1
+
+
+def test_a_missing_address_is_named_once_for_all_sweeps(project: Project, prepare: Prepare) -> None:
+    prepare()
+    project.declare("other", SWEEP)
+    worked = project.run("work")
+    assert worked.code == 0
+    assert worked.err.count("NOTIFY_URL is not in the environment") == 1
 
 
 @pytest.mark.parametrize(

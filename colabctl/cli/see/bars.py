@@ -33,11 +33,12 @@ _PARTS = (
     _Part("failed", "▚", "x", "red"),
     _Part("running", "▒", ">", "cyan"),
     _Part("waiting", "░", ".", "gray"),
+    _Part("cancelled", "·", "-", "dim"),
 )
 
 
 def bar(counts: Sequence[int], width: int) -> Line:
-    """Return a bar of done, failed, running and waiting tasks.
+    """Return a bar of done, failed, running, waiting and cancelled tasks.
 
     Every count above 0 has at least one column, if there is room for all of them.
     """
@@ -142,6 +143,6 @@ def _legend(seen: "Status") -> Line:
     return Line("  ").add(joined("  ", words))
 
 
-def _counts(cell: "Cell") -> tuple[int, int, int, int]:
-    waiting = cell.pending + cell.claimed + cell.cancelled
-    return cell.done + cell.pruned, cell.failed, cell.running, waiting
+def _counts(cell: "Cell") -> tuple[int, ...]:
+    waiting = cell.pending + cell.claimed
+    return cell.done + cell.pruned, cell.failed, cell.running, waiting, cell.cancelled

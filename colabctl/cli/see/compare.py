@@ -1,14 +1,14 @@
 """The command that compares two sweeps."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from colabctl.cli.options import Json, Root, complete_sweep, open_project, print_json, tell
-from colabctl.cli.see.line import Line, aligned, print_lines
+from colabctl.cli.see.line import NARROW, Line, aligned, print_lines
 from colabctl.cli.terminal import counted, cut, line_width
 from colabctl.errors import UserError
 
@@ -76,7 +76,7 @@ def _lines(seen: "Comparison", width: int | None, *, all_code: bool) -> Iterator
         pairs = seen.cells[:_MOST_CELLS]
         rows = [
             [
-                Line(", ".join(f"{name}={value}" for name, value in pair.values.items())),
+                Line(_cell(pair.values)),
                 _score(pair.first),
                 _score(pair.second),
             ]
@@ -85,7 +85,7 @@ def _lines(seen: "Comparison", width: int | None, *, all_code: bool) -> Iterator
         yield from _table(rows, width)
         if len(pairs) < len(seen.cells):
             yield Line(f"  and {counted(len(seen.cells) - len(pairs), 'more cell')}; see --json")
-    for title, changes in (("parameters", seen.parameters), ("declaration", seen.declaration)):
+    for title, changes in (("parameters", seen.parameters), ("keys", seen.declaration)):
         if changes:
             yield from _section(f"{title} that differ")
             yield from _table(
@@ -106,7 +106,19 @@ def _section(title: str) -> Iterator[Line]:
 
 
 def _table(rows: Sequence[Sequence[Line]], width: int | None) -> list[Line]:
-    return aligned(rows, width, shorten=(1, 2, 0))
+    """Return a line for each row; on a narrow terminal, one for each of its cells."""
+    if width is None or width >= NARROW:
+        return aligned(rows, width, shorten=(1, 2, 0))
+    lines = []
+    for label, *values in rows:
+        lines += Line("  ").add(label).paragraph(width) if label.width else []
+        lines += [line for each in values for line in Line("    ").add(each).paragraph(width)]
+    return lines
+
+
+def _cell(values: Mapping[str, Any]) -> str:
+    """Return the label of a cell; a sweep that is not divided has one, of all tasks."""
+    return ", ".join(f"{name}={value}" for name, value in values.items()) or "all tasks"
 
 
 def _summary(seen: "Comparison") -> Iterator[list[Line]]:

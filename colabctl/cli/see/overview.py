@@ -54,11 +54,11 @@ def brief(seen: "Status", width: int | None, name_width: int) -> list[Line]:
     """Return the progress of a sweep among others, and its best task so far."""
     name = Line(seen.sweep, "bold")
     state = Line(seen.state, _STYLES.get(seen.state, ""))
-    details = [f"{_finished(seen):,}/{seen.total:,}", *_counts(seen, ("failed",))]
+    details = [f"{_finished(seen):,}/{seen.total:,}", *_counts(seen, ("failed", "cancelled"))]
     if seen.seconds_left:
         details.append(f"{short_duration(seen.seconds_left)} left")
-    waiting = seen.pending + seen.claimed + seen.cancelled
-    parts = (seen.done + seen.pruned, seen.failed, seen.running, waiting)
+    waiting = seen.pending + seen.claimed
+    parts = (seen.done + seen.pruned, seen.failed, seen.running, waiting, seen.cancelled)
     numbers = f"  {', '.join(details)}"
     if width is not None and width < NARROW:
         lines = joined("  ", [name, state]).paragraph(width)

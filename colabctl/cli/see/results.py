@@ -193,12 +193,23 @@ def _print(content: "Content", form: str, sweep: "OpenSweep", view: "View") -> N
     from colabctl.views.results.write import as_text
 
     if form == "table" and content.count:
-        print_table(content, sweep.plan)
+        print_table(content, sweep.plan, _choosing(view))
     elif form == "table":
         print(plain(one_line(_why_none(sweep, view))))
     else:
         for text in as_text(content, form):
             print(for_screen(text), end="")
+
+
+def _choosing(view: "View") -> list[str]:
+    """Return the options that chose the rows of a table, for a command that writes the same."""
+    query = view.query
+    options = ["--best", str(query.best)] if query.best is not None else []
+    options += ["--where", query.where] if query.where is not None else []
+    for option, names in (("--by", view.by), ("--sort", query.sort)):
+        listed = ",".join(f"`{name}`" if "," in name else name for name in names)
+        options += [f"{option}={listed}"] if names else []  # with =, as a name may begin with -
+    return options
 
 
 def _why_none(sweep: "OpenSweep", view: "View") -> str:

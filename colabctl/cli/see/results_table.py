@@ -20,10 +20,11 @@ _FIRST_HIDDEN = (
 _MOST_LISTED = 10  # columns in a message
 
 
-def print_table(content: "Content", plan: "Plan") -> None:
+def print_table(content: "Content", plan: "Plan", options: Sequence[str] = ()) -> None:
     """Print results or groups.
 
     A terminal that is too narrow gets fewer columns and shorter errors; a file or pipe gets all.
+    `options` are those of the command that chose these rows.
     """
     from rich.console import Console
     from rich.text import Text
@@ -53,9 +54,8 @@ def print_table(content: "Content", plan: "Plan") -> None:
     for line in table.lines:
         print(padded([_cell(title, each) for title, each in zip(table.titles, line, strict=True)]))
     if screen.is_terminal:
-        _tell_more(
-            content, [titles[n] for n in range(len(titles)) if n not in visible], screen.width
-        )
+        hidden = [titles[n] for n in range(len(titles)) if n not in visible]
+        _tell_more(content, hidden, screen.width, options)
 
 
 def _fitting(titles: Sequence[str], widths: list[int], width: int, metric: str) -> list[int]:
@@ -80,7 +80,9 @@ def _fitting(titles: Sequence[str], widths: list[int], width: int, metric: str) 
     return visible
 
 
-def _tell_more(content: "Content", hidden: Sequence[str], width: int) -> None:
+def _tell_more(
+    content: "Content", hidden: Sequence[str], width: int, options: Sequence[str]
+) -> None:
     """Print, below a table on a terminal, what it does not show."""
     if constants := content.constants():
         listed = ", ".join(f"{cut(name)}={shown(value)}" for name, value in constants.items())
@@ -89,7 +91,7 @@ def _tell_more(content: "Content", hidden: Sequence[str], width: int) -> None:
     if hidden:
         more = ", ..." if len(hidden) > _MOST_LISTED else ""
         sweep = content.plan.sweep
-        export = command_line("results", sweep, "-o", f"{sweep}.csv")
+        export = command_line("results", sweep, *options, "-o", f"{sweep}.csv")
         listed = ", ".join(hidden[:_MOST_LISTED])
         tell(f"hidden to fit the terminal: {listed}{more}; all columns: {export}")
 

@@ -110,7 +110,7 @@ def _ago(worker: "WorkerStatus") -> str:
 def _sum(workers: "Sequence[WorkerStatus]") -> str:
     """Return what workers did together, and when the latest of them was seen."""
     done, failed = sum(each.done for each in workers), sum(each.failed for each in workers)
-    failures = f", {failed:,} failed" if failed else ""
+    failures = f", {counted(failed, 'failed attempt')}" if failed else ""
     last = "the last " if len(workers) > 1 else ""
     return f": {done:,} done{failures}, {last}{_ago(workers[0])}"
 

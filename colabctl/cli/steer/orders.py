@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from colabctl.cli.options import Member, Root, Sweeps, open_project, tell, working_member
-from colabctl.cli.terminal import command_line
+from colabctl.cli.terminal import command_line, one_line
 from colabctl.errors import UserError
 
 
@@ -62,13 +62,21 @@ def _dismiss(sweeps: list[str], worker: str, member: str | None, root: Path | No
 
 
 def _order(sweeps: list[str], kind: str, member: str | None, root: Path | None) -> list[str]:
-    """Record an order for each sweep, or for none if one cannot be opened; return their names."""
+    """Record an order for each sweep, none if one cannot be opened.
+
+    Returns the names of the sweeps for which it was recorded, and says why of the others.
+    """
     from colabctl.work.control import order
     from colabctl.work.open_sweep import OpenSweep
 
     layout, config = open_project(root)
     open_sweeps = [OpenSweep.named(layout, sweep) for sweep in dict.fromkeys(sweeps)]
     who = working_member(config, member)
+    ordered = []
     for sweep in open_sweeps:
-        order(sweep, who, kind)
-    return [sweep.plan.sweep for sweep in open_sweeps]
+        name = sweep.plan.sweep
+        if why := order(sweep, who, kind):
+            tell(one_line(f"{name} {why}"))
+        else:
+            ordered.append(name)
+    return ordered

@@ -63,7 +63,12 @@ def cancel(
             tell(f"{name} has no such task to cancel")
             continue
         control.cancel(sweep, who, tasks)
-        ending = f"; {len(held)} of them are ended by their workers" if held else ""
+        ending = ""
+        if held:
+            ending = (
+                f"; {len(held)} of them are ended by their workers, and a result that comes before "
+                "still counts"
+            )
         undo = command_line("retry", name, "--cancelled")
         tell(f"{counted(len(tasks), 'task')} of {name} cancelled{ending}. Undo it: {undo}")
 

@@ -39,12 +39,14 @@ def start_command(sweep: OpenSweep, index: int, secrets: Sequence[str] = ()) -> 
             "that has started"
         )
     code = sweep.declared.layout.code
+    how = None
     if plan.kind != "program":
+        how = f"a worker calls {program} in a process of its own, with {params}"
+    elif any(b"colabctl" in data.lower() for data in sweep.code().files.values()):
+        how = f"{program} uses what a worker gives to it, and `colabctl try` gives it too"
+    if how is not None:
         line = shlex.join(["colabctl", "try", plan.sweep, task_name(index)])
-        return StartCommand(
-            f"cd {shlex.quote(str(root))} && {line}",
-            f"a worker calls {program} in a process of its own, with {params}",
-        )
+        return StartCommand(f"cd {shlex.quote(str(root))} && {line}", how)
     with tempfile.TemporaryDirectory() as folder:  # expanding may write the parameters there
         file = Path(folder, _PARAMS)
         command = expand(plan.command or DEFAULT, code / program, params, file, _Names())

@@ -7,6 +7,7 @@ import pytest
 from tests.cli.conftest import Say, refused
 from tests.cli.see.test_status import claim, done
 from tests.processes import Project
+from tests.screens import shown as lines_at
 
 FIRST = """\
 method: grid
@@ -52,8 +53,22 @@ def test_both_sweeps_are_shown_beside_each_other(two: Project, say: Say) -> None
     assert ["model=knn", "-", "-"] in lines
     assert ["model=mlp", "-", "1e+200,", "1e+200", "(1)"] in lines
     assert ["max_retries", "-", "2"] in lines
+    assert ["keys", "that", "differ"] in lines
     assert ["deep.k", "value:", "1", "value:", "2"] in lines
     assert not any(line[:1] == ["same"] for line in lines)
+
+
+def test_a_narrow_terminal_has_a_line_for_each_value(two: Project) -> None:
+    assert lines_at(two, "compare", "one", "two", columns=40)[:7] == [
+        "    one", "    two", "  done", "    3 of 4", "    2 of 6", "  best y", "    0.25, t000001",
+    ]  # fmt: skip
+
+
+def test_a_sweep_without_cells_is_compared_as_a_whole(two: Project, say: Say) -> None:
+    text = FIRST.replace("foreach: [model]\n", "").replace("  model: {values: [svm, knn]}\n", "")
+    two.declare("flat", text)
+    answer = say("compare", "one", "flat")
+    assert any(line.startswith("  all tasks") for line in answer.out.splitlines())
 
 
 def test_the_code_is_shown_as_lines_that_differ(two: Project, say: Say) -> None:

@@ -220,6 +220,16 @@ print(sys.argv[1:], os.path.basename(os.getcwd()), os.environ.get("KEY"))
         assert ran.stdout == f"{['--key=hunter2', f'--x={value}']} {project.root.name} hunter2\n"
 
 
+def test_a_program_that_takes_its_task_from_colabctl_is_started_by_try(
+    project: Project, say: Say
+) -> None:
+    program = "import colabctl\ntask = colabctl.task()\ntask.done(y=task.params['x'])\n"
+    project.declare("s", GRID.format(retries=0).replace(":train", ""), program)
+    said = say("log", "s", "1", "--command")
+    assert said.out == f"cd {project.root} && colabctl try s t000001\n"
+    assert "train.py uses what a worker gives to it" in said.err
+
+
 def test_a_function_is_started_by_try(project: Project, say: Say) -> None:
     project.declare("s", GRID.format(retries=0), TALKS)
     said = say("log", "s", "1", "--command")

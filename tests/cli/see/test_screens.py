@@ -90,7 +90,7 @@ def test_one_sweep_is_readable_at_every_width(half_done: Project, columns: int) 
     assert text.startswith("first running 6/24 finished, 1 running, 2 failed")
     assert "best accuracy 0.95 in t000001: model=random_forest, dataset=iris, x=2" in text
     assert "epochs" not in text  # it does not vary
-    assert "2 workers of ana have ended: 2 done, 1 failed, the last 2 d ago" in text
+    assert "2 workers of ana have ended: 2 done, 1 failed attempt, the last 2 d ago" in text
     assert "2 tasks failed: ValueError: x=9 is too large for this model" in text
     assert "colabctl retry first" in text
     for label in ("iris", "wine"):
@@ -144,7 +144,7 @@ def test_scripts_get_what_the_screen_shows(half_done: Project, say: Say) -> None
 def test_a_pipe_gets_every_line_whole(half_done: Project) -> None:
     piped = half_done.run("status", "first", COLUMNS="40").out
     lines = piped.splitlines()
-    assert "  2 workers of ana have ended: 2 done, 1 failed, the last" in piped
+    assert "  2 workers of ana have ended: 2 done, 1 failed attempt, the last" in piped
     assert any("random_forest, breast_cancer" in line and "█" not in line for line in lines)
     assert "\x1b" not in piped
     assert half_done.run("status", "first", COLUMNS="300").out.count("\n") == len(lines)
@@ -155,6 +155,19 @@ def test_a_terminal_without_block_characters_gets_others(half_done: Project) -> 
     assert sum(bool(re.search(r"[#x>.]{10}", line)) for line in lines) == 6
     assert "# done x failed > running . waiting" in text_of(lines)
     assert not re.search(r"[█▚▒░]", "\n".join(lines))
+
+
+def test_cancelled_tasks_are_drawn_apart_from_those_that_wait(half_done: Project, say: Say) -> None:
+    assert say("cancel", "first", "--yes").code == 0
+    text = text_of(shown(half_done, "status", "first"))
+    assert "█ done ▚ failed · cancelled" in text
+    plain = text_of(shown(half_done, "status", "first", environ={"PYTHONIOENCODING": "ascii"}))
+    assert "# done x failed - cancelled" in plain
+    half_done.declare("second", SWEEP)
+    assert say("cancel", "second", "--yes").code == 0
+    [line] = [line for line in shown(half_done, "status") if line.startswith("second")]
+    assert "·" * 10 in line
+    assert "0/24, 24 cancelled" in line
 
 
 def test_colours_can_be_turned_off(half_done: Project) -> None:

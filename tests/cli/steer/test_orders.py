@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.conftest import Say
+from tests.cli.conftest import Say, refused
 from tests.cli.see.test_status import claim, failed
 from tests.processes import Project
 
@@ -30,6 +30,31 @@ def test_the_last_order_counts(project: Project, say: Say) -> None:
         assert say(order, "loop").code == 0
     assert project.status("loop")["state"] == "paused"
     assert len(project.events("loop")) == 5
+
+
+def test_the_first_of_two_pauses_counts(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    assert say("pause", "loop", "--member", "ben").code == 0
+    assert say("pause", "loop", "--member", "ana").err == "loop is already paused by ben\n"
+    assert [event["member"] for event in project.events("loop")] == ["ben"]
+    assert say("resume", "loop", "--member", "ana").code == 0
+    assert "loop is paused" in say("pause", "loop", "--member", "ana").err
+
+
+def test_a_finished_sweep_is_not_paused(project: Project, say: Say) -> None:
+    project.declare("loop", LOOP)
+    assert say("cancel", "loop", "--yes").code == 0
+    assert say("pause", "loop").err == "loop is finished, so there is nothing to pause\n"
+    assert project.events("loop", "pause") == []
+
+
+def test_a_sweep_file_is_not_taken_for_a_sweep(project: Project, say: Say) -> None:
+    project.write("mine.yaml", LOOP)
+    declare_it = "mine.yaml is a sweep file; declare it first: colabctl sweep mine.yaml"
+    refused(say("work", "mine.yaml"), declare_it)
+    refused(say("work", "./mine.yaml"), f"./{declare_it}".replace("sweep mine", "sweep ./mine"))
+    assert say("sweep", "mine.yaml").code == 0
+    refused(say("work", "mine.yaml"), "mine.yaml is a sweep file; name its sweep: mine")
 
 
 def test_failed_tasks_are_made_available_again_all_or_by_name(project: Project, say: Say) -> None:

@@ -64,7 +64,7 @@ def test_a_block_shows_counts_the_best_task_and_each_slot_and_vanishes(
         assert screen.end() == 1
     said = "".join(screen.lines).replace(" ", "")
     assert said == (
-        "t000003 failed (attempt 1): ValueError: x is too large"
+        "t000003 failed: ValueError: x is too large"
         "ran 2 tasks: 1 done, 1 failed; the sweep is finished; next: colabctl failures first"
     ).replace(" ", "")
 
@@ -184,7 +184,7 @@ def test_a_log_gets_a_line_at_once_and_no_escape_codes(project: Project) -> None
     first, *others = worked.err.splitlines()
     assert re.fullmatch(r"first: 2/4, 1 failed, .*best loss 3\.333 \(t000000: x=10\)", first)
     assert others == [
-        "t000003 failed (attempt 1): ValueError: x is too large",
+        "t000003 failed: ValueError: x is too large",
         "ran 2 tasks: 1 done, 1 failed; the sweep is finished; next: colabctl failures first",
     ]
 
@@ -275,10 +275,36 @@ def test_the_last_line_counts_tasks_and_names_the_attempts(project: Project) -> 
     project.declare("first", (SWEEP % "1, 2, 3").replace("max_retries: 0", ""), FLAKY)
     worked = project.run("work", "first")
     assert worked.code == 0
+    failure = "t000001 failed, and will be tried again: ValueError: only once"
+    assert worked.err.splitlines().count(failure) == 1
     assert worked.err.splitlines()[-1] == (
         "ran 3 tasks: 3 done, 0 failed (4 attempts); the sweep is finished; "
         "next: colabctl results first"
     )
+
+
+def test_a_worker_that_ends_early_after_a_failure_says_how_to_continue(project: Project) -> None:
+    project.declare("first", SWEEP % "1, 2", "def train(params, task):\n    raise ValueError\n")
+    worked = project.run("work", "first", "--max-tasks", "1")
+    assert worked.err.splitlines()[-1] == (
+        "ran 1 task: 0 done, 1 failed; reached --max-tasks; "
+        "next: colabctl failures first; to continue: colabctl work first"
+    )
+
+
+def test_messages_on_a_terminal_are_broken_at_spaces(project: Project) -> None:
+    words = " ".join(["incomprehensible"] * 12)
+    program = f"def train(params, task):\n    raise ValueError({words!r})\n"
+    project.declare("first", SWEEP % "1, 2", program)
+    with Screen(project, "work", "first", "--max-tasks", "1", columns=40) as screen:
+        assert screen.end() == 1
+    broken = [line.split() for line in screen.lines if "incomp" in line]
+    assert len(broken) > 4
+    assert {word for words in broken for word in words if word.startswith("inc")} == {
+        "incomprehensible"
+    }
+    piped = project.run("work", "first").err
+    assert words in piped
 
 
 def test_a_task_that_is_tried_again_counts_once_for_max_tasks(project: Project) -> None:
@@ -325,5 +351,5 @@ def test_work_without_a_name_goes_on_with_the_next_sweep_when_it_gives_one_up(
     )
     assert total.startswith("2 sweeps: ran ")
     assert said[-1].startswith("colabctl: bad: the first 5 tasks of this worker all failed")
-    assert any(re.match(r"bad: t00000\d failed \(attempt 1\)", line) for line in said)
+    assert any(re.match(r"bad: t00000\d failed: ", line) for line in said)
     assert project.status("good")["done"] == 2

@@ -135,6 +135,7 @@ def test_what_cannot_be_tried_says_why(project: Project, say: Say) -> None:
     project.declare("s", GRID.format(program="train.py:train"), FUNCTION)
     project.declare("loop", "method: grid\nparameters: {x: {values: [1, 2]}}\n")
     refused(say("try", "s"), "name a task of s, such as: colabctl try s 0")
+    refused(say("try", "s", "--set", "x=1"), "--set needs a sweep file, and s is a sweep")
     refused(say("try", "t"), "sweep 't' does not exist")
     refused(say("try", "gone.yaml"), "gone.yaml does not exist")
     refused(say("try", "s", "2"), "'2' is not a task of s; its tasks are t000000 to t000001")
