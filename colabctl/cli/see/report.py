@@ -34,11 +34,13 @@ def report(
     from colabctl.report.page import check_plotly
     from colabctl.report.write import write_page
     from colabctl.sharedfs.links import check_inside
+    from colabctl.views import files
     from colabctl.work.open_sweep import OpenSweep
 
     check_plotly()
     layout, _ = open_project(root)
     check_inside(output, layout.root)
+    files.check_regular(output)
     open_sweeps = [OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps)]
     written = write_page(open_sweeps, output, replace=force)
     for each in open_sweeps:

@@ -95,11 +95,14 @@ def results(
     from colabctl.cli.steer.archive import tell_if_archived
     from colabctl.sharedfs.links import check_inside
     from colabctl.sweeps import differing
+    from colabctl.views import files
     from colabctl.views.results.content import View
     from colabctl.views.results.query import Query
     from colabctl.work.open_sweep import OpenSweep
 
     output = None if output == _STDOUT and form not in {"sqlite", "parquet"} else output
+    if output is not None and output != _STDOUT:
+        files.check_regular(output)
     form = _format(form, output, sweep)
     if follow and output in {None, _STDOUT}:
         raise UserError("--follow keeps a file current; name it with -o FILE")
