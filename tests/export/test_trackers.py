@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.cli.see.test_status import claim, done, failed
-from tests.processes import Project
+from tests.processes import Project, linux
 
 SWEEP = """\
 method: grid
@@ -125,6 +126,40 @@ def test_tensorboard_forgets_a_task_that_no_longer_counts(finished: Project) -> 
     assert {path.name for path in folder.iterdir() if path.is_dir()} == {
         "t000000", "t000001", "t000002", "mine",
     }  # fmt: skip
+
+
+def test_tensorboard_removes_no_file_of_the_user(finished: Project) -> None:
+    folder = finished.root / export(finished, "tensorboard")["files"][0]["file"]
+    for run in ("t000001", "t000003"):
+        (folder / run).mkdir(exist_ok=True)
+        (folder / run / "notes.txt").write_text("mine")
+    events = folder / "t000003/events.out.tfevents.0.colabctl"
+    events.write_bytes(b"of an earlier export")
+    (finished.root / "elsewhere").mkdir()
+    (finished.root / "elsewhere" / events.name).write_bytes(b"mine")
+    (folder / "t000004").symlink_to(finished.root / "elsewhere")
+    export(finished, "tensorboard")
+    assert not events.exists()
+    for kept in ("t000001/notes.txt", "t000003/notes.txt", f"t000004/{events.name}"):
+        assert (folder / kept).read_bytes() == b"mine"
+
+
+@linux
+@pytest.mark.parametrize("options", [(), ("--force",)])
+@pytest.mark.parametrize("name", ["t000001", "t000001/events.out.tfevents.0.colabctl"])
+def test_tensorboard_writes_through_no_link(
+    finished: Project, name: str, options: tuple[str, ...]
+) -> None:
+    folder = finished.root / export(finished, "tensorboard")["files"][0]["file"]
+    shutil.rmtree(folder / "t000001")
+    outside = finished.root.parent / "outside"
+    outside.mkdir()
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).symlink_to(outside)
+    answer = finished.run("export", "s", "--to", "tensorboard", *options)
+    assert answer.code == 1
+    assert f"{name} is a link" in answer.err
+    assert list(outside.iterdir()) == []
 
 
 def test_mlflow_finds_the_runs_by_their_parameters(
