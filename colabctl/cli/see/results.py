@@ -101,14 +101,13 @@ def results(
     from colabctl.work.open_sweep import OpenSweep
 
     output = None if output == _STDOUT and form not in {"sqlite", "parquet"} else output
+    layout, _ = open_project(root)
     if output is not None and output != _STDOUT:
+        check_inside(output, layout.root)
         files.check_regular(output)
     form = _format(form, output, sweep)
     if follow and output in {None, _STDOUT}:
         raise UserError("--follow keeps a file current; name it with -o FILE")
-    layout, _ = open_project(root)
-    if output is not None and output != _STDOUT:
-        check_inside(output, layout.root)
     by_names = names_in(by, "--by")
     is_text_file = output is not None and form in {"csv", "json", "jsonl"}
     view = View(
