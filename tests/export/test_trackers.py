@@ -192,6 +192,35 @@ def test_mlflow_finds_the_runs_by_their_parameters(
     assert best.info.run_name == "t000000"
 
 
+def test_mlflow_gets_names_that_are_no_path_out_of_a_folder(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415 - slow to import
+
+    project.declare("s", SWEEP)
+    names = ("val//acc", "a/./b", "a/b", "../x", "/", "..", "c/../d", "e/")
+    metrics = {name: number for number, name in enumerate(names)}
+    project.journal("s", claim(0), done(0, y=0.5, **metrics))
+    file = project.root / export(project, "mlflow")["files"][0]["file"]
+    client = MlflowClient(f"sqlite:///{file}")
+    [run] = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    assert {name: value for name, value in run.data.metrics.items() if name != "y"} == {
+        "val/acc": 0, "a/b": 1, "a/b_2": 2, "x": 3, "_": 4, "__2": 5, "c/d": 6, "e": 7,
+    }  # fmt: skip
+
+
+def test_trackio_replaces_no_note_of_the_user(finished: Project) -> None:
+    note = finished.write("t/colabctl.txt", "mine")
+    answer = finished.run("export", "s", "--to", "trackio", "-o", "t")
+    assert answer.code == 1
+    assert "colabctl.txt exists and is not about sweep s" in answer.err
+    assert [path.read_text() for path in (finished.root / "t").iterdir()] == ["mine"]
+    export(finished, "trackio", "-o", "t", "--force")
+    export(finished, "trackio", "-o", "t")
+    assert note.read_text().startswith("The colabctl sweep s, for Trackio.")
+
+
 def test_trackio_has_a_run_for_each_finished_task(finished: Project) -> None:
     folder = finished.root / export(finished, "trackio")["files"][0]["file"]
     program = (
