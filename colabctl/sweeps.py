@@ -108,7 +108,10 @@ def namesakes(layout: Layout, name: str) -> list[SweepLayout]:
 
 
 def folder_apart(layout: Layout, plan: Plan) -> SweepLayout:
-    """Return the paths of a sweep that replaces those with its name, in a folder of its own."""
+    """Return the paths of a sweep that replaces those with its name, in a folder of its own.
+
+    Raises as `check_links` does.
+    """
     declared = normalize("NFC", plan.sweep)
     folder = next(
         each
@@ -116,7 +119,9 @@ def folder_apart(layout: Layout, plan: Plan) -> SweepLayout:
         if not SweepLayout(layout.sweeps / each).plan.exists()
         or _declared_in(layout.sweeps / each) == declared
     )
-    return SweepLayout(layout.sweeps / folder, declared)
+    sweep = SweepLayout(layout.sweeps / folder, declared)
+    check_links(layout.root, sweep)
+    return sweep
 
 
 def check_in_use(sweep: SweepLayout) -> None:

@@ -21,6 +21,7 @@ from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration
 from colabctl.search.language.stopping_rules import Median
+from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import safe_name
 from colabctl.sweeps import (
@@ -89,7 +90,8 @@ def declare(
         each for each in every_sweep(layout) if each.name == plain.name
     ]
     sweep = sweeps[0] if sweeps else plain
-    check_links(layout.root, sweep)
+    for each in sweeps or [sweep]:
+        check_links(layout.root, each)
     plan = planned(draft, program, layout, config, name=plain.name, member=member, now=now)
     written = None
     if existing(sweep) is None:
@@ -132,13 +134,15 @@ def _declared_anew(
         same = _declared_before(old, plan, draft, program)
     except DifferentError:
         same = None
+    check_inside(layout.archive, layout.root)
+    if same is None:  # before the old ones are stopped
+        digests = (hashlib.sha256(each).hexdigest() for each in contents(plan, draft.tasks()))
+        sweep = folder_apart(layout, replace(plan, task_digests=tuple(digests)))
     replaced = [each for each in old if not each.replaced and (same is None or each != same.layout)]
     if replaced:
         replace_old(replaced)
     if same is not None:
         return same
-    digests = (hashlib.sha256(each).hexdigest() for each in contents(plan, draft.tasks()))
-    sweep = folder_apart(layout, replace(plan, task_digests=tuple(digests)))
     written = write(sweep, plan, draft.content, draft.tasks(), program.code)
     if written is None:
         return _declared_before([sweep], plan, draft, program)

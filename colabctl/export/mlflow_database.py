@@ -98,7 +98,8 @@ def _named(values: Mapping[str, T]) -> dict[str, T]:
     """Return the values under names that MLflow accepts, each different."""
     named: dict[str, T] = {}
     for name, value in values.items():
-        safe = _UNSAFE.sub("_", name)[:_LONGEST_NAME].strip("./ ") or "_"
+        parts = (part for part in _UNSAFE.sub("_", name).split("/") if part not in ("", ".", ".."))
+        safe = "/".join(parts)[:_LONGEST_NAME].strip("./ ") or "_"  # MLflow takes it for a path
         unique, number = safe, 2
         while unique in named:
             unique, number = f"{safe[: _LONGEST_NAME - 6]}_{number}", number + 1

@@ -6,8 +6,8 @@ itself which parameters and metrics there are, and their types.
 
 import io
 import re
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tensorboard.compat.proto import event_pb2, summary_pb2
@@ -38,20 +38,35 @@ def write_runs(
 ) -> int:
     """Write each run into a folder of its own in `folder`; return their number.
 
-    Runs of an earlier export of this sweep are replaced. Without `replace`, raises UserError for a
-    folder that holds anything else.
+    Runs of an earlier export of this sweep are replaced. Other files stay. Without `replace`,
+    raises UserError for a folder that holds anything else, and always for one where a link is in
+    the place of a run.
     """
     _prepare(folder, plan.sweep, replace=replace)
     written: set[str] = set()
     for run in runs:
+        if (folder / run.name).is_symlink():
+            raise UserError(
+                f"{folder / run.name} is a link, so no run is written there; remove it, or give "
+                "another name with -o"
+            )
         files.make_folder(folder / run.name)
         files.write(folder / run.name / _EVENTS, _records(_events(run)))
         written.add(run.name)
         progress(len(written))
     for old in folder.iterdir():
-        if old.name not in written and (old / _EVENTS).is_file() and _TASK.fullmatch(old.name):
-            shutil.rmtree(old)  # for example, its result was discarded
+        if old.name not in written and _TASK.fullmatch(old.name) and not old.is_symlink():
+            _remove(old)  # for example, its result was discarded
     return len(written)
+
+
+def _remove(run: Path) -> None:
+    """Remove what an earlier export wrote of a run; other files stay."""
+    events = run / _EVENTS
+    if events.is_file() and not events.is_symlink():
+        events.unlink()
+        with suppress(OSError):  # it holds other files
+            run.rmdir()
 
 
 def _prepare(folder: Path, sweep: str, *, replace: bool) -> None:

@@ -32,7 +32,7 @@ def write_runs(
     """Write the runs as the database of a project; return their number.
 
     A database of an earlier export of this sweep is replaced. Without `replace`, raises UserError
-    if it has changed since, or was not written by colabctl.
+    if it has changed since, or was not written by colabctl, and for a note that is not ours.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a folder for Trackio's database")
@@ -43,10 +43,16 @@ def write_runs(
 
         database = SQLiteStorage.init_db(plan.sweep)
         file, note = folder / database.name, folder / _NOTE
+        for each in (file, note):
+            files.check_regular(each)
         if not replace and file.exists() and not _is_unchanged(file, note, plan.sweep):
             raise UserError(
                 f"{file} exists and was not written by colabctl, or has changed; give another "
                 "folder with -o, or --force"
+            )
+        if not replace:
+            files.refuse_foreign(
+                note, files.begins_with(_start(plan.sweep)), f"is not about sweep {plan.sweep}"
             )
         written = 0
         for run in runs:
@@ -94,4 +100,8 @@ def _is_unchanged(file: Path, note: Path, sweep: str) -> bool:
 
 def _note(sweep: str, data: bytes) -> bytes:
     digest = hashlib.sha256(data).hexdigest()
-    return f"The colabctl sweep {sweep}, for Trackio. SHA-256 of its file: {digest}\n".encode()
+    return f"{_start(sweep)}{digest}\n".encode()
+
+
+def _start(sweep: str) -> str:
+    return f"The colabctl sweep {sweep}, for Trackio. SHA-256 of its file: "

@@ -5,7 +5,6 @@ same sweep that its writer had read; of those that no other one names, the lates
 """
 
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -16,12 +15,14 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
 from colabctl.sharedfs.files import write_once
+from colabctl.sharedfs.links import check_inside, way_out
 from colabctl.sharedfs.records import read_record
 from colabctl.sharedfs.rights import make_folder
 
 _FORMAT = 1
 _LARGEST = 1 << 20  # bytes
 _LONGEST_MEMBER = 64  # characters
+_LATEST = 4.1e9  # in seconds since 1970: the year 2099
 _ENDING = ".json"
 
 
@@ -48,7 +49,8 @@ class Archival:
 def read_archive(layout: Layout) -> dict[str, dict[str, Archival]]:
     """Return what is recorded, by the name with which a sweep was declared and its run digest.
 
-    A record that cannot be read has no effect.
+    A record that cannot be read has no effect, and neither has a folder that is a link which leads
+    out of the project or in a circle.
     """
     records: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for file in _files(layout):
@@ -88,7 +90,11 @@ def write_record(
         replaced_by: the run digest of the sweep that has got its name, "" for none; as before if
             None
 
+    Raises UserError if the folder of the records is a link that leads out of the project or in a
+    circle.
+
     """
+    check_inside(layout.archive, layout.root)
     before = read_archive(layout).get(sweep, {}).get(digest)
     if replaced_by is None:
         replaced_by = before.replaced_by if before else ""
@@ -109,6 +115,8 @@ def write_record(
 
 
 def _files(layout: Layout) -> Iterable[Path]:
+    if way_out(layout.archive, layout.root) is not None:
+        return []
     with suppress(FileNotFoundError, NotADirectoryError):
         names = os.listdir(layout.archive)  # noqa: PTH208 - a Drive is slow
         return [layout.archive / name for name in sorted(names) if name.endswith(_ENDING)]
@@ -121,9 +129,12 @@ def _checked(record: dict[str, Any]) -> dict[str, Any]:
         raise TypeError("sweep or digest is not text")
     if type(record["after"]) is not list or type(record["archived"]) is not bool:
         raise TypeError("after or archived is of another type")
-    if not math.isfinite(float(record["at"])):
+    if type(record["at"]) not in (int, float) or not 0 <= record["at"] <= _LATEST:
         raise ValueError("at is not a time")
-    member = str(record["member"])[:_LONGEST_MEMBER]
+    if type(record["member"]) is not str:
+        raise TypeError("member is not text")
+    member = record["member"][:_LONGEST_MEMBER]
+    record["at"] = float(record["at"])
     record["member"] = member if member.isprintable() else ascii(member)[1:-1]
     replaced_by = record.get("replaced_by")
     record["replaced_by"] = replaced_by if isinstance(replaced_by, str) else ""

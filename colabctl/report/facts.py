@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 from colabctl.report.columns import MISSING, Scale, as_text, categories, column, readable, short
@@ -19,6 +18,7 @@ from colabctl.report.timeline import Span, machine, timeline, workers_shown
 from colabctl.version import VERSION
 from colabctl.views import columns, failures
 from colabctl.views.cells import divide
+from colabctl.views.spread import deviation, mean
 from colabctl.views.task_status import statuses
 from colabctl.views.varying import Variation
 from colabctl.work.open_sweep import OpenSweep
@@ -174,8 +174,8 @@ class _Sweep:
                     "done": status.count("done"),
                     "failed": status.count("failed"),
                     "best": short(pick(finite)) if finite else None,
-                    "mean": short(fmean(finite)) if finite else None,
-                    "sd": short(stdev(finite)) if len(finite) > 1 else None,
+                    "mean": None if (centre := mean(finite)) is None else short(centre),
+                    "sd": None if (sd := deviation(finite)) is None else short(sd),
                     "count": len(scores),
                 }
             )

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import isnan
-from statistics import fmean, stdev
 from typing import Any, Literal
 
 from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
 from colabctl.views.best import best
 from colabctl.views.cells import Division, divide
 from colabctl.views.columns import flat
+from colabctl.views.spread import deviation, mean
 
 _LARGEST_TEXT = 1 << 20  # bytes of a file whose lines are compared
 _SKIPPED = ("name", "description", "parameters")
@@ -210,9 +210,4 @@ def _score(values: Sequence[float], first_of: Callable[[Sequence[float]], float]
     numbers = [value for value in values if not isnan(value)]
     if not numbers:
         return Score(0)
-    sd = stdev(numbers) if len(numbers) > 1 and all(map(_is_usual, numbers)) else None
-    return Score(len(numbers), first_of(numbers), fmean(numbers), sd)
-
-
-def _is_usual(value: float) -> bool:
-    return abs(value) < 1e150  # its square is a number
+    return Score(len(numbers), first_of(numbers), mean(numbers), deviation(numbers))

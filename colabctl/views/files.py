@@ -1,6 +1,7 @@
 """Writes files for the user, and replaces only those that colabctl wrote."""
 
 import sqlite3
+import stat
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +13,18 @@ from colabctl.sharedfs.refusals import advice
 
 _START = 4096  # bytes at the start of a file that show whether colabctl wrote it
 _APPLICATION_ID = 0x6363746C  # "cctl", in every database that colabctl writes
+_NO_FILES = (
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
 _SQLITE = b"SQLite format 3\0"
 
 
 def refuse_foreign(file: Path, is_ours: Callable[[bytes], bool], what: str) -> None:
-    """Raise UserError if a file exists that is neither empty nor ours.
+    """Raise UserError if a file exists that is neither empty nor ours, or as `check_regular` does.
 
     Args:
         file: the file
@@ -24,6 +32,7 @@ def refuse_foreign(file: Path, is_ours: Callable[[bytes], bool], what: str) -> N
         what: the reason, for the message, as in "does not hold a task list from colabctl"
 
     """
+    check_regular(file)
     if not file.exists():
         return
     try:
@@ -33,6 +42,21 @@ def refuse_foreign(file: Path, is_ours: Callable[[bytes], bool], what: str) -> N
         raise unwritable(file, error) from None
     if start and not is_ours(start):
         raise UserError(f"{file} exists and {what}; give another name, or --force")
+
+
+def check_regular(file: Path) -> None:
+    """Raise UserError for a link, a pipe, a device or a socket: nothing is written in its place."""
+    try:
+        mode = file.lstat().st_mode
+    except OSError:  # writing says what is wrong, if anything is
+        return
+    kind = next((name for is_one, name in _NO_FILES if is_one(mode)), None)
+    if kind is None:
+        return
+    fix = "give another name"
+    if file.absolute().is_relative_to("/dev"):
+        fix = "give a file; results also takes -o - to print"
+    raise UserError(f"{file} is {kind}, not a file, so it is not replaced; {fix}")
 
 
 def begins_with(text: str) -> Callable[[bytes], bool]:
@@ -64,8 +88,9 @@ def is_our_database(start: bytes) -> bool:
 def write(file: Path, data: bytes | Iterable[bytes]) -> None:
     """Write a file completely or not at all; raise UserError if it cannot be written.
 
-    `data` is the content, whole or in pieces.
+    `data` is the content, whole or in pieces. Raises also as `check_regular` does.
     """
+    check_regular(file)
     try:
         write_whole(file, data)
     except OSError as error:

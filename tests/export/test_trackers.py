@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.cli.see.test_status import claim, done, failed
-from tests.processes import Project
+from tests.processes import Project, linux
 
 SWEEP = """\
 method: grid
@@ -127,6 +128,40 @@ def test_tensorboard_forgets_a_task_that_no_longer_counts(finished: Project) -> 
     }  # fmt: skip
 
 
+def test_tensorboard_removes_no_file_of_the_user(finished: Project) -> None:
+    folder = finished.root / export(finished, "tensorboard")["files"][0]["file"]
+    for run in ("t000001", "t000003"):
+        (folder / run).mkdir(exist_ok=True)
+        (folder / run / "notes.txt").write_text("mine")
+    events = folder / "t000003/events.out.tfevents.0.colabctl"
+    events.write_bytes(b"of an earlier export")
+    (finished.root / "elsewhere").mkdir()
+    (finished.root / "elsewhere" / events.name).write_bytes(b"mine")
+    (folder / "t000004").symlink_to(finished.root / "elsewhere")
+    export(finished, "tensorboard")
+    assert not events.exists()
+    for kept in ("t000001/notes.txt", "t000003/notes.txt", f"t000004/{events.name}"):
+        assert (folder / kept).read_bytes() == b"mine"
+
+
+@linux
+@pytest.mark.parametrize("options", [(), ("--force",)])
+@pytest.mark.parametrize("name", ["t000001", "t000001/events.out.tfevents.0.colabctl"])
+def test_tensorboard_writes_through_no_link(
+    finished: Project, name: str, options: tuple[str, ...]
+) -> None:
+    folder = finished.root / export(finished, "tensorboard")["files"][0]["file"]
+    shutil.rmtree(folder / "t000001")
+    outside = finished.root.parent / "outside"
+    outside.mkdir()
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).symlink_to(outside)
+    answer = finished.run("export", "s", "--to", "tensorboard", *options)
+    assert answer.code == 1
+    assert f"{name} is a link" in answer.err
+    assert list(outside.iterdir()) == []
+
+
 def test_mlflow_finds_the_runs_by_their_parameters(
     finished: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +190,35 @@ def test_mlflow_finds_the_runs_by_their_parameters(
     assert statuses == {"t000000": "FINISHED", "t000001": "KILLED", "t000002": "FAILED"}
     [best] = client.search_runs(of, "metrics.y > 0.3")
     assert best.info.run_name == "t000000"
+
+
+def test_mlflow_gets_names_that_are_no_path_out_of_a_folder(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415 - slow to import
+
+    project.declare("s", SWEEP)
+    names = ("val//acc", "a/./b", "a/b", "../x", "/", "..", "c/../d", "e/")
+    metrics = {name: number for number, name in enumerate(names)}
+    project.journal("s", claim(0), done(0, y=0.5, **metrics))
+    file = project.root / export(project, "mlflow")["files"][0]["file"]
+    client = MlflowClient(f"sqlite:///{file}")
+    [run] = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    assert {name: value for name, value in run.data.metrics.items() if name != "y"} == {
+        "val/acc": 0, "a/b": 1, "a/b_2": 2, "x": 3, "_": 4, "__2": 5, "c/d": 6, "e": 7,
+    }  # fmt: skip
+
+
+def test_trackio_replaces_no_note_of_the_user(finished: Project) -> None:
+    note = finished.write("t/colabctl.txt", "mine")
+    answer = finished.run("export", "s", "--to", "trackio", "-o", "t")
+    assert answer.code == 1
+    assert "colabctl.txt exists and is not about sweep s" in answer.err
+    assert [path.read_text() for path in (finished.root / "t").iterdir()] == ["mine"]
+    export(finished, "trackio", "-o", "t", "--force")
+    export(finished, "trackio", "-o", "t")
+    assert note.read_text().startswith("The colabctl sweep s, for Trackio.")
 
 
 def test_trackio_has_a_run_for_each_finished_task(finished: Project) -> None:

@@ -39,6 +39,7 @@ def report(
     from colabctl.report.page import check_plotly
     from colabctl.report.write import check_name, usual_file, write_page
     from colabctl.sharedfs.links import check_inside
+    from colabctl.views import files
     from colabctl.work.open_sweep import OpenSweep
 
     check_plotly()
@@ -47,6 +48,7 @@ def report(
     check_name(file)
     layout, _ = open_project(root)
     check_inside(file, layout.root)
+    files.check_regular(file)
     open_sweeps = [OpenSweep.named(layout, name) for name in names]
     written = write_page(open_sweeps, file, replace=force)
     for each in open_sweeps:

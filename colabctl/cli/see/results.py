@@ -95,17 +95,19 @@ def results(
     from colabctl.cli.steer.archive import tell_if_archived
     from colabctl.sharedfs.links import check_inside
     from colabctl.sweeps import differing
+    from colabctl.views import files
     from colabctl.views.results.content import View
     from colabctl.views.results.query import Query
     from colabctl.work.open_sweep import OpenSweep
 
     output = None if output == _STDOUT and form not in {"sqlite", "parquet"} else output
-    form = _format(form, output, sweep)
-    if follow and output in {None, _STDOUT}:
-        raise UserError("--follow keeps a file current; name it with -o FILE")
     layout, _ = open_project(root)
     if output is not None and output != _STDOUT:
         check_inside(output, layout.root)
+        files.check_regular(output)
+    form = _format(form, output, sweep)
+    if follow and output in {None, _STDOUT}:
+        raise UserError("--follow keeps a file current; name it with -o FILE")
     by_names = names_in(by, "--by")
     is_text_file = output is not None and form in {"csv", "json", "jsonl"}
     view = View(

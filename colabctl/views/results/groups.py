@@ -1,7 +1,6 @@
 """Groups of results: how many tasks have a value of the sweep's metric, the best, mean and sd."""
 
 import json
-import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from colabctl.views.results.names import Names
 from colabctl.views.results.query import sorted_by
 from colabctl.views.results.rows import Result
 from colabctl.views.results.table import Table, plain
+from colabctl.views.spread import deviation, mean
 
 FIGURES = ("count", "best", "mean", "sd", "task")
 
@@ -87,22 +87,3 @@ def with_spread(table: Table) -> Table:
 
 def _spread(centre: float | None, sd: float | None) -> float | str | None:
     return centre if centre is None or sd is None else f"{centre:.4g} ± {sd:.2g}"
-
-
-def mean(values: Sequence[float]) -> float | None:
-    """Return the mean; None without values, and infinite or NaN if they are."""
-    if not values:
-        return None
-    try:
-        return math.fsum(values) / len(values)
-    except (OverflowError, ValueError):  # too large for a float, or infinities of both signs
-        return sum(values) / len(values)
-
-
-def deviation(values: Sequence[float]) -> float | None:
-    """Return the sample standard deviation; None for fewer than two values."""
-    centre = mean(values)
-    if centre is None or len(values) < 2:
-        return None
-    distances = [value - centre for value in values]
-    return math.sqrt(sum(each * each for each in distances) / (len(values) - 1))

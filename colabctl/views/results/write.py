@@ -66,6 +66,7 @@ def write(content: Content, file: Path, form: str, *, replace: bool = False) -> 
     second file, `x.reports.parquet`, if there are any.
     """
     sweep = content.plan.sweep
+    files.check_regular(file)
     if not replace:
         _refuse_others(file, form, sweep)
     if form in TEXT_FORMATS:
@@ -77,6 +78,7 @@ def write(content: Content, file: Path, form: str, *, replace: bool = False) -> 
         _write_binary(file, lambda new: database.write_database(new, *parts))
     else:
         second = reports_file(file)
+        files.check_regular(second)
         some = any(True for _ in content.reports())
         if some and not replace:
             _refuse_others(second, form, sweep)

@@ -120,3 +120,17 @@ def test_code_that_has_changed_in_the_folder_is_not_compared(two: Project, say: 
 
 def test_a_sweep_that_does_not_exist_is_named(two: Project, say: Say) -> None:
     refused(say("compare", "one", "tow"), "did you mean two?")
+
+
+def test_every_command_shows_values_near_the_largest_number(project: Project, say: Say) -> None:
+    for name in ("one", "two"):
+        project.declare(name, FIRST.replace("program: train.py\n", ""))
+        outcomes = [done(0, y=1e308), done(1, y=1.7e308), done(2, y=1.7e308), done(3, y=-1.7e308)]
+        project.journal(name, claim(0, 1, 2, 3), *outcomes)
+    assert "1.35e+308 ± 4.9e+307 (2)" in say("compare", "one", "two").out
+    lines = say("results", "one", "--by", "model").out.splitlines()
+    assert [" ".join(line.split()[:6]) for line in lines[1:]] == [
+        "knn 2 -1.7e+308 0 t000003",
+        "svm 2 1e+308 1.35e+308 ± 4.9e+307",
+    ]
+    assert say("report", "one", "two").code == 0

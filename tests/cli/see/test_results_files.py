@@ -1,5 +1,6 @@
 """The files that `results` writes, and what is in them."""
 
+import os
 import platform
 import signal
 import sqlite3
@@ -11,7 +12,7 @@ import pytest
 from tests.cli.conftest import Say, refused
 from tests.cli.see.test_results import LOOP
 from tests.cli.see.test_status import claim, done, failed
-from tests.processes import COMMAND, Project, end, until
+from tests.processes import COMMAND, Project, end, linux, until
 
 
 @pytest.mark.usefixtures("space")
@@ -140,3 +141,30 @@ def test_later_attempts_are_shown_where_there_are_any(project: Project, say: Say
     )
     titles = say("results", "again").out.splitlines()[0].split()
     assert titles == ["task", "attempt", "seconds", "x", "y"]
+
+
+@linux
+@pytest.mark.usefixtures("space")
+@pytest.mark.parametrize("options", [(), ("--force",)])
+@pytest.mark.parametrize(
+    "command",
+    [("results", "space", "--format", "csv"), ("results", "space", "--format", "sqlite"),
+     ("report", "space"), ("export", "space", "--to", "csv")],
+)  # fmt: skip
+def test_nothing_that_is_not_a_file_is_replaced_by_one(
+    project: Project, say: Say, command: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    folder = project.root.parent / "out"
+    folder.mkdir()
+    (folder / "file").write_text("mine")
+    (folder / "link").symlink_to(folder / "file")
+    (folder / "nowhere").symlink_to(folder / "none")
+    os.mkfifo(folder / "pipe")
+    kinds = {path: path.lstat().st_mode for path in folder.iterdir()}
+    for name, kind in (("link", "a link"), ("nowhere", "a link"), ("pipe", "a pipe")):
+        said = say(*command, "-o", str(folder / name), *options)
+        refused(said, f"{folder / name} is {kind}, not a file", "give another name")
+    assert {path: path.lstat().st_mode for path in folder.iterdir()} == kinds
+    assert (folder / "file").read_text() == "mine"
+    for name, kind in (("/dev/null", "a device"), ("/dev/stdout", "a link"), ("/dev/fd/1", "a")):
+        refused(say(*command, "-o", name, *options), f"{name} is {kind}", "results also takes -o -")

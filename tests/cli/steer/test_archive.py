@@ -1,7 +1,9 @@
 """`archive`, and `sweep --replace`, which archives the sweep that had the name."""
 
 import json
+import math
 import re
+import shutil
 import time
 
 import pytest
@@ -10,7 +12,7 @@ from colabctl.project.archive import write_record
 from colabctl.sweeps import namesakes, plan_of
 from tests.cli.conftest import SWEEP, TRAIN, Say, refused
 from tests.cli.see.test_status import claim
-from tests.processes import Project, end_together
+from tests.processes import Project, end_together, linux
 
 
 def names(say: Say) -> list[str]:
@@ -58,6 +60,57 @@ def test_the_later_of_two_decisions_counts_whatever_the_clocks_say(
     record = json.loads(file.read_text())
     file.write_text(json.dumps({**record, "at": 4e9}))
     assert say("archive", "--undo", "first").code == 0
+    assert names(say) == ["first"]
+
+
+RECORD: dict[str, object] = {
+    "format": 1, "sweep": "first", "digest": "", "archived": True, "replaced_by": "", "member": "x",
+    "at": 1.0, "after": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("at", [10**400, "5", True, None, [], -1, 5e9, math.nan, math.inf])
+def test_a_record_whose_time_is_none_has_no_effect(declared: Project, say: Say, at: object) -> None:
+    [plan] = [plan_of(sweep) for sweep in namesakes(declared.config({}).layout, "first")]
+    record = {**RECORD, "digest": plan.run_digest}
+    declared.write(".colabctl/archive/x.json", json.dumps({**record, "at": at}))
+    assert names(say) == ["first"]
+    declared.write(".colabctl/archive/y.json", json.dumps(record))
+    assert names(say) == []
+
+
+@linux
+@pytest.mark.parametrize("to", ["outside", "itself"])
+def test_records_are_not_written_through_a_link_out_of_the_project(
+    declared: Project, say: Say, to: str
+) -> None:
+    outside = declared.root.parent / "outside"
+    outside.mkdir()
+    link = declared.root / ".colabctl/archive"
+    link.rmdir()
+    link.symlink_to(link if to == "itself" else outside)
+    assert names(say) == ["first"]
+    refused(say("archive", "first"), str(link), "remove the link")
+    file = declared.write("first.yaml", SWEEP.replace("1, 2", "3"))
+    refused(say("sweep", str(file), "--replace"), "is a link")
+    assert len(list((declared.root / "sweeps").iterdir())) == 1
+    assert list(outside.iterdir()) == []
+
+
+@linux
+def test_a_sweep_that_replaces_another_is_not_written_through_a_link_out_of_the_project(
+    declared: Project, say: Say
+) -> None:
+    replace(declared, say, "[1, 2, 3]")
+    [new] = [each for each in (declared.root / "sweeps").iterdir() if each.name != "first"]
+    for record in (declared.root / ".colabctl/archive").iterdir():
+        record.unlink()
+    shutil.rmtree(new)
+    outside = declared.root.parent / "outside"
+    outside.mkdir()
+    new.symlink_to(outside)
+    refused(say("sweep", "first.yaml", "--replace"), str(new), "leads out of the project")
+    assert list(outside.iterdir()) == []
     assert names(say) == ["first"]
 
 

@@ -1,16 +1,13 @@
 """Groups of results: counts, best, mean and standard deviation."""
 
 import math
-import statistics
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from colabctl.errors import UserError
 from colabctl.views.results import Result
-from colabctl.views.results.groups import deviation, grouped, mean
+from colabctl.views.results.groups import grouped
 from tests.views.results.rows import PLAN, names, row
 
 ROWS = [
@@ -68,18 +65,3 @@ def test_lists_missing_values_and_names_of_figures_can_group() -> None:
     table = grouped(rows, names(rows), ["count"], PLAN)
     assert table.titles[:2] == ["params.count", "count"]
     assert [list(line[:2]) for line in table.lines] == [["[1, 2]", 2], [None, 1]]
-
-
-numbers = st.floats(-1e6, 1e6)
-
-
-@given(st.lists(numbers, min_size=2, max_size=20))
-def test_mean_and_deviation_are_those_of_the_standard_library(values: list[float]) -> None:
-    assert mean(values) == pytest.approx(statistics.mean(values), rel=1e-9, abs=1e-6)
-    assert deviation(values) == pytest.approx(statistics.stdev(values), rel=1e-6, abs=1e-6)
-
-
-@given(st.lists(st.floats(allow_nan=False), max_size=5))
-def test_no_value_is_too_large_for_a_mean(values: list[float]) -> None:
-    assert (mean(values) is None) == (not values)
-    assert (deviation(values) is None) == (len(values) < 2)
