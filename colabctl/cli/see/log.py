@@ -71,7 +71,8 @@ def log(
         return
     one = chosen(attempts_at(open_sweep.ledger.state, index), attempt)
     runs = one is not None and one.ending == "running" and open_sweep.plan.kind != "loop"
-    if follow and (attempt is None or runs):
+    cancelled = open_sweep.ledger.state.tasks[index].status == "cancelled"
+    if follow and (attempt is None or runs) and not cancelled:
         who = working_member(config, member)
         screen = _Screen()
         following.follow(open_sweep, index, who, screen.show, screen.say)
@@ -88,11 +89,12 @@ def log(
 
 
 def _print(sweep: "OpenSweep", index: int, attempt: "Attempt | None", text: str | None) -> None:
-    from colabctl.ledger import task_name
-    from colabctl.work.attempts import heading
+    from colabctl.work.attempts import heading, unstarted
 
+    state = sweep.ledger.state
+    if attempt is None or state.tasks[index].status == "cancelled":
+        tell(one_line(unstarted(state, index)))
     if attempt is None:
-        tell(f"{task_name(index)} has not started yet")
         return
     tell(one_line(heading(attempt)))
     if text:
@@ -122,13 +124,14 @@ def _object(
 ) -> dict[str, Any]:
     from colabctl.ledger import task_name
 
+    is_cancelled = sweep.ledger.state.tasks[index].status == "cancelled"
     return {
         "sweep": sweep.plan.sweep,
         "task": task_name(index),
         "index": index,
         "attempt": attempt.number if attempt else None,
         "worker": attempt.worker if attempt else None,
-        "status": attempt.ending if attempt else "pending",
+        "status": attempt.ending if attempt else "cancelled" if is_cancelled else "pending",
         "error": (attempt.error or None) if attempt else None,
         "output": text,
     }

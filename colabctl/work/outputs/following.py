@@ -3,10 +3,9 @@
 import time
 from collections.abc import Callable
 
-from colabctl.ledger import task_name
 from colabctl.outputs import Output, OutputReader
 from colabctl.sweeps import run_folders
-from colabctl.work.attempts import Attempt, attempts_at, chosen, heading
+from colabctl.work.attempts import Attempt, attempts_at, chosen, heading, unstarted
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.followed import ASK_EVERY, ask
 
@@ -67,9 +66,13 @@ def follow(
     while True:
         sweep.ledger.refresh()
         state = sweep.ledger.state
+        task = state.tasks[index]
+        if task.finished and task.event is None:  # cancelled, or its workers were lost
+            say(unstarted(state, index))
+            return
         attempt = chosen(attempts_at(state, index), None)
         if attempt is None or attempt.ending in ("lost", "released"):
-            said = _waiting(sweep, index)
+            said = unstarted(state, index)
         else:
             if shown is None or not shown.is_of(attempt):
                 shown = _Shown(sweep, attempt, member)
@@ -81,7 +84,7 @@ def follow(
         if said != last and (is_over or attempt is None or attempt.ending == "running"):
             say(said)
             last = said
-        if is_over and state.tasks[index].finished:
+        if is_over and task.finished:
             return
         time.sleep(_POLL[sweep.plan.consistency])
 
@@ -129,9 +132,3 @@ class _Shown:
 
 def _lives(sweep: OpenSweep, worker: str) -> bool:
     return sweep.ledger.state.lives_at(worker, sweep.ledger.clock.now())
-
-
-def _waiting(sweep: OpenSweep, index: int) -> str:
-    state = sweep.ledger.state
-    why = {"pause": "; the sweep is paused", "stop": "; the sweep is stopped"}.get(state.order, "")
-    return f"{task_name(index)} waits for a worker{why}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Say, refused
+from tests.cli.see.test_status import claim, done
 from tests.processes import Project, end, until
 
 GRID = """\
@@ -153,8 +154,48 @@ def children(pid: int) -> list[int]:
 def test_a_pending_task_says_so(project: Project, say: Say) -> None:
     project.declare("s", GRID.format(retries=0), TALKS)
     said = say("log", "s", "1")
-    assert (said.code, said.out, said.err) == (0, "", "t000001 has not started yet\n")
+    assert (said.code, said.out, said.err) == (0, "", "t000001 waits for a worker\n")
     assert say("log", "s", "1", "--json").json["status"] == "pending"
+
+
+def test_a_discarded_attempt_is_shown_by_its_number_alone(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0), TALKS)
+    project.run("work", "s")
+    assert say("discard", "s", "--task", "1", "--yes").code == 0
+    said = say("log", "s", "1")
+    assert (said.code, said.out) == (0, "")
+    assert said.err == "t000001 waits for a worker; attempt 1 was discarded, --attempt 1 shows it\n"
+    said = say("log", "s", "1", "--attempt", "1")
+    assert said.out == "attempt 1 line 0\n"
+    assert said.err.endswith(": discarded\n")
+    follower = project.start("log", "s", "1", "--follow")
+    project.run("work", "s")
+    said = end(follower)
+    assert (said.code, said.out) == (0, "attempt 2 line 0\n")
+    assert say("log", "s", "1").out == "attempt 2 line 0\n"
+
+
+def test_of_duplicates_the_one_that_counts_is_shown(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0), TALKS)
+    project.journal("s", claim(0), done(0, y=1.0))
+    project.journal("s", claim(1), claim(0), done(0, y=2.0), writer="ben-vm-1")
+    assert ", by ana-vm-1: done" in say("log", "s", "0").err
+
+
+def test_a_cancelled_task_says_so_and_is_not_waited_for(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0).replace("0, 1, 2", "0"), WAITS)
+    worker = project.start("work", "s")
+    follower = project.start("log", "s", "0", "--follow")
+    read_until(follower, "first\n")
+    assert say("cancel", "s", "--task", "0", "--yes").code == 0
+    said = end(follower)
+    assert said.code == 0
+    assert said.err.endswith("t000000 was cancelled by ana\n")
+    end(worker)
+    for arguments in ([], ["-f"]):
+        said = say("log", "s", "0", *arguments)
+        assert said.code == 0
+        assert said.err.startswith("t000000 was cancelled by ana\n")
 
 
 def test_what_does_not_exist_is_named(project: Project, say: Say) -> None:
