@@ -16,6 +16,7 @@ from colabctl.cli.terminal import command_line, counted, one_line, plain
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
     from colabctl.project.approvals import Approval
+    from colabctl.project.config import Config
 
 # Keys of the plan that the first lines, the command, the code or sweep.yaml show.
 _SHOWN_OTHERWISE = (
@@ -69,6 +70,15 @@ def trust(
         tell("not approved")
     if as_json:
         print_json({"sweep": sweep, "digest": plan.run_digest, "approved": approved})
+
+
+def check_trusted(config: "Config", plan: "Plan") -> None:
+    """Raise UserError unless this member has declared or approved what a sweep runs."""
+    from colabctl.ledger import check_approved
+    from colabctl.project.approvals import approvals_for
+
+    approvals = approvals_for(config.root, os.environ)
+    check_approved(plan, approvals.has, lambda name: approvals.latest_plan(config.name, name))
 
 
 def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:

@@ -2,7 +2,6 @@
 
 import os
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,17 +102,14 @@ def _sweep_file(layout: "Layout", what: str) -> Path:
 
 
 def _declared(layout: "Layout", config: "Config", sweep: str, task: str) -> "Trial":
-    from colabctl.ledger import check_approved
-    from colabctl.project.approvals import approvals_for
+    from colabctl.cli.trust import check_trusted
     from colabctl.work.open_sweep import OpenSweep
     from colabctl.work.task_names import index_of
     from colabctl.work.trying import trial_of
 
     open_sweep = OpenSweep.named(layout, sweep)
     index = index_of(task, open_sweep.plan)
-    approvals = approvals_for(layout.root, os.environ)
-    before = partial(approvals.latest_plan, config.name)
-    check_approved(open_sweep.plan, approved=approvals.has, before=before)
+    check_trusted(config, open_sweep.plan)
     open_sweep.ledger.refresh()
     return trial_of(open_sweep, index)
 

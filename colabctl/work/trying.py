@@ -58,9 +58,9 @@ def trial_of(sweep: OpenSweep, index: int) -> Trial:
     plan = sweep.plan
     program_of(plan)
     _check_kind(plan)
-    if fault := sweep.tasks.fault(index):
-        raise UserError(fault)
     tuner = sweep.tuner()
+    if fault := sweep.tasks.fault(index) or tuner.fault(index):
+        raise UserError(fault)
     params = params_of(sweep.ledger.state, sweep.tasks, index)
     if plan.method == "bayes" and sweep.tasks.params(index) is None:
         tuner.prepare()

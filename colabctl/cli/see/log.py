@@ -19,8 +19,7 @@ from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from colabctl.project.config import Config
     from colabctl.work.attempts import Attempt
     from colabctl.work.open_sweep import OpenSweep
 
@@ -67,7 +66,7 @@ def log(
     index = index_of(task, open_sweep.plan)
     open_sweep.ledger.refresh()
     if command:
-        _print_command(open_sweep, index, config.secrets, as_json=as_json)
+        _print_command(open_sweep, index, config, as_json=as_json)
         return
     one = chosen(attempts_at(open_sweep.ledger.state, index), attempt)
     runs = one is not None and one.ending == "running" and open_sweep.plan.kind != "loop"
@@ -137,12 +136,12 @@ def _object(
     }
 
 
-def _print_command(
-    sweep: "OpenSweep", index: int, secrets: "Sequence[str]", *, as_json: bool
-) -> None:
+def _print_command(sweep: "OpenSweep", index: int, config: "Config", *, as_json: bool) -> None:
+    from colabctl.cli.trust import check_trusted
     from colabctl.work.slots.start_command import start_command
 
-    command = start_command(sweep, index, secrets)
+    check_trusted(config, sweep.plan)
+    command = start_command(sweep, index, config.secrets)
     if as_json:
         print_json(vars(command))
         return

@@ -198,6 +198,21 @@ def test_a_cancelled_task_says_so_and_is_not_waited_for(project: Project, say: S
         assert said.err.startswith("t000000 was cancelled by ana\n")
 
 
+def test_a_request_from_the_future_hides_no_other(project: Project) -> None:
+    project.declare("s", GRID.format(retries=0).replace("0, 1, 2", "0"), WAITS)
+    future = {"event": "follow", "member": "eve", "host": "vm", "task": 0, "t": 4.0e9}
+    project.journal("s", future, writer="eve-vm-1")
+    worker = project.start("work", "s")
+    until((project.root / "started").exists)
+    follower = project.start("log", "s", "0", "-f")
+    read_until(follower, "first\n")
+    touch(project, "go on")
+    read_until(follower, "second\n")
+    touch(project, "end")
+    assert end(follower).code == 0
+    assert end(worker).code == 0
+
+
 def test_what_does_not_exist_is_named(project: Project, say: Say) -> None:
     project.declare("s", GRID.format(retries=0), TALKS)
     project.run("work", "s")
@@ -259,6 +274,32 @@ print(sys.argv[1:], os.path.basename(os.getcwd()), os.environ.get("KEY"))
             text=True, check=True, cwd="/",
         )  # fmt: skip
         assert ran.stdout == f"{['--key=hunter2', f'--x={value}']} {project.root.name} hunter2\n"
+
+
+def test_no_line_is_given_for_code_that_must_not_run(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0).replace(":train", ""), "print(1)\n")
+    said = say("log", "s", "0", "--command", COLABCTL_APPROVALS=str(project.root.parent / "none"))
+    assert (said.code, said.out) == (1, "")
+    assert "colabctl trust s" in said.err
+    [code] = (project.root / "sweeps/s").rglob("train.py")
+    code.chmod(0o600)
+    code.write_text("print(2)\n")
+    said = say("log", "s", "0", "--command")
+    assert (said.code, said.out) == (1, "")
+
+
+def test_parameters_that_the_sweep_does_not_have_are_not_used(project: Project, say: Say) -> None:
+    pytest.importorskip("optuna")
+    bayes = (
+        "method: bayes\nmetric: {name: y, goal: minimize}\nprogram: train.py\ntrials: 2\n"
+        "parameters: {x: {min: 0.0, max: 1.0}}\n"
+    )
+    project.declare("s", bayes, "print(1)\n")
+    project.journal("s", {**claim(0), "params": {"0": {"x": 7.0}}})
+    for arguments in (["log", "s", "0", "--command"], ["try", "s", "0"]):
+        said = say(*arguments)
+        assert (said.code, said.out) == (1, ""), said
+        assert "are not among those that sweep s declares" in said.err, said
 
 
 def test_a_function_is_started_by_try(project: Project, say: Say) -> None:
