@@ -78,9 +78,9 @@ def log(
         return
     text = None
     if one is not None and runs:
-        text = following.ask_once(open_sweep, one, working_member(config, member))
+        text = following.ask_once(open_sweep, one, working_member(config, member), _note)
     elif one is not None:
-        text = following.printed(open_sweep, one)
+        text = following.printed(open_sweep, one, _note)
     if as_json:
         print_json(_object(open_sweep, index, one, text))
     else:
@@ -102,6 +102,10 @@ def _print(sweep: "OpenSweep", index: int, attempt: "Attempt | None", text: str 
         screen.end()
     else:
         tell(_why_nothing(sweep, attempt, text))
+
+
+def _note(text: str) -> None:
+    tell(one_line(text))
 
 
 def _why_nothing(sweep: "OpenSweep", attempt: "Attempt", text: str | None) -> str:

@@ -213,6 +213,24 @@ def test_a_request_from_the_future_hides_no_other(project: Project) -> None:
     assert end(worker).code == 0
 
 
+def test_a_foreign_file_costs_no_output(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0), TALKS)
+    project.run("work", "s")
+    [kept] = (project.root / "sweeps/s/runs").rglob("*.jsonl")
+    outside = project.root.parent / "outside.jsonl"
+    outside.write_text("{}\n")
+    (kept.parent / "0.jsonl").symlink_to("gone")
+    (kept.parent / "1.jsonl").symlink_to("1.jsonl")
+    (kept.parent / "2.jsonl").mkdir()
+    (kept.parent / "3.jsonl").symlink_to(outside)
+    with (kept.parent / "4.jsonl").open("wb") as large:
+        large.truncate(1 << 28)
+    (kept.parent.parent / "99").symlink_to("99")
+    said = say("log", "s", "1")
+    assert (said.code, said.out) == (0, "attempt 1 line 0\n")
+    assert said.err.count("note: ") == 6, said.err
+
+
 def test_what_does_not_exist_is_named(project: Project, say: Say) -> None:
     project.declare("s", GRID.format(retries=0), TALKS)
     project.run("work", "s")
