@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from colabctl.sharedfs.faults import does_not_answer
 from colabctl.sharedfs.files import read_file, write_once
 from colabctl.sharedfs.links import open_itself
 from colabctl.sharedfs.rights import make_folder, share
@@ -105,9 +106,19 @@ class OutputWriter:
 
 
 class OutputReader:
-    """Reads the outputs in a worker's folders, each line once, and nothing outside `root`."""
+    """Reads the outputs in a worker's folders, each line once, and nothing outside `root`.
 
-    def __init__(self, folders: Sequence[Path], root: Path) -> None:
+    `skip` is called with each file that cannot be read, once, and why.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        root: Path,
+        skip: Callable[[Path, OSError], None] = lambda _path, _error: None,
+    ) -> None:
+        self._skip = skip
+        self._skipped: set[Path] = set()
         self._folders = folders
         self._root = root
         self._read: dict[Path, int] = {}  # bytes of each file
@@ -117,32 +128,49 @@ class OutputReader:
 
         What is not an output is left out. Raises OSError if a folder does not answer.
         """
-        start = f'{{"task":{task},"attempt":'.encode()
         for file in self._files():
-            done = self._read.get(file, 0)
-            if file.stat().st_size <= done:
-                continue
-            data = read_file(file, _LARGEST_READ, self._root)
-            end = data.rfind(b"\n") + 1
-            self._read[file] = max(done, end)
-            at = data.find(start, done, end)
-            while at >= 0:
-                line = data[at : data.index(b"\n", at)]
-                if (not at or data[at - 1 : at] == b"\n") and (output := _parsed(line)):
-                    yield output
-                at = data.find(start, at + len(line), end)
+            try:
+                yield from self._new_in(file, task)
+            except OSError as error:
+                if does_not_answer(error):
+                    raise
+                self._leave_out(file, error)
+
+    def _leave_out(self, file: Path, error: OSError) -> None:
+        if file not in self._skipped:
+            self._skipped.add(file)
+            self._skip(file, error)
+
+    def _new_in(self, file: Path, task: int) -> Iterator[Output]:
+        start = f'{{"task":{task},"attempt":'.encode()
+        done = self._read.get(file, 0)
+        if file.stat().st_size <= done:
+            return
+        data = read_file(file, _LARGEST_READ, self._root)
+        end = data.rfind(b"\n") + 1
+        self._read[file] = max(done, end)
+        at = data.find(start, done, end)
+        while at >= 0:
+            line = data[at : data.index(b"\n", at)]
+            if (not at or data[at - 1 : at] == b"\n") and (output := _parsed(line)):
+                yield output
+            at = data.find(start, at + len(line), end)
 
     def _files(self) -> Iterator[Path]:
         for folder in self._folders:
-            for part in _sorted(folder):
-                yield from (file for file in _sorted(part) if file.suffix == ".jsonl")
+            for part in self._sorted(folder):
+                yield from (file for file in self._sorted(part) if file.suffix == ".jsonl")
 
-
-def _sorted(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    def _sorted(self, folder: Path) -> list[Path]:
+        try:
+            return sorted(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            if does_not_answer(error):
+                raise
+            self._leave_out(folder, error)
+            return []
 
 
 def _parsed(line: bytes) -> Output | None:

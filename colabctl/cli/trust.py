@@ -17,6 +17,7 @@ from colabctl.errors import UserError
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
     from colabctl.project.approvals import Approval
+    from colabctl.project.config import Config
 
 # Keys of the plan that the first lines, the command, the code or sweep.yaml show.
 _SHOWN_OTHERWISE = (
@@ -70,6 +71,15 @@ def trust(
         print_json({"sweep": sweep, "digest": plan.run_digest, "approved": approved})
     elif not approved:
         raise UserError(f"not approved; to approve it: {command_line('trust', sweep, '--yes')}")
+
+
+def check_trusted(config: "Config", plan: "Plan") -> None:
+    """Raise UserError unless this member has declared or approved what a sweep runs."""
+    from colabctl.ledger import check_approved
+    from colabctl.project.approvals import approvals_for
+
+    approvals = approvals_for(config.root, os.environ)
+    check_approved(plan, approvals.has, lambda name: approvals.latest_plan(config.name, name))
 
 
 def _show(plan: "Plan", new: "Approval", before: "Approval | None") -> None:

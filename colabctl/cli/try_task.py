@@ -2,7 +2,6 @@
 
 import os
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +13,14 @@ from colabctl.cli.terminal import command_line, cut, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from colabctl.project.config import Config
     from colabctl.project.layout import Layout
     from colabctl.work.trying import Trial, Tried
 
 _MOST_REPORTS = 20  # the last ones
+_FILES = (".yaml", ".yml", ".json")
 
 
 def try_task(
@@ -51,6 +53,7 @@ def try_task(
     root: Root = None,
 ) -> None:
     """Run one task here and record nothing; a debugger works."""
+    from colabctl.run.redaction import concealer
     from colabctl.work.trying import run_here
 
     layout, config = open_project(root)
@@ -60,38 +63,59 @@ def try_task(
             raise UserError("--set is for a sweep file; give FILE instead of SWEEP TASK")
         trial = _declared(layout, config, what, task)
         name = f"{what} {task}"
-    elif Path(what).is_file():
-        trial = _draft(layout, config, Path(what), values or [], who)
-        name = what
-    elif Path(what).suffix in (".yaml", ".yml"):
-        raise UserError(f"{what} does not exist; give the path of a sweep file")
     else:
-        from colabctl.sweeps import find_sweep
+        trial = _draft(
+            layout, config, _sweep_file(layout, what, sets=bool(values)), values or [], who
+        )
+        name = what
+    conceal = concealer(config.all_secrets, os.environ)
+    params = ", ".join(f"{key}={cut(conceal(str(value)))}" for key, value in trial.params.items())
+    tell(one_line(conceal(f"trying {name}: {params or 'without parameters'}")))
+    tried = run_here(trial, config, who, lambda text: tell(conceal(text)))
+    _print(trial, tried, conceal)
 
+
+def _sweep_file(layout: "Layout", what: str, *, sets: bool) -> Path:
+    """Return the sweep file that is meant; raise UserError where a sweep is, or may be.
+
+    A file that someone puts next to a sweep's name must not run instead of the sweep.
+    """
+    from colabctl.sweeps import every_sweep, find_sweep
+
+    is_path = any(mark and mark in what for mark in (os.sep, os.altsep))
+    file = Path(what)
+    looks_like_file = is_path or file.suffix in _FILES
+    is_sweep = not is_path and any(what in (s.name, s.called) for s in every_sweep(layout))
+    of_sweep = f"name a task of {what}, such as: {command_line('try', what, '0')}"
+    if sets:
+        of_sweep = (
+            f"--set needs a sweep file, and {what} is a sweep; give FILE, such as {what}.yaml"
+        )
+    if is_sweep and looks_like_file and file.is_file():
+        here = command_line("try", f"./{what}")
+        raise UserError(f"{what} is both a sweep and a file; for the file: {here}; else {of_sweep}")
+    if is_sweep:
+        raise UserError(of_sweep)
+    if looks_like_file and not file.is_file():
+        raise UserError(f"{what} does not exist; give the path of a sweep file")
+    if not looks_like_file:
+        if file.is_file():
+            here = command_line("try", f"./{what}")
+            raise UserError(f"{what} is not a sweep; if you mean the file: {here}")
         find_sweep(layout, what)
-        if values:
-            raise UserError(
-                f"--set needs a sweep file, and {what} is a sweep; give FILE, such as {what}.yaml"
-            )
-        raise UserError(f"name a task of {what}, such as: {command_line('try', what, '0')}")
-    params = ", ".join(f"{key}={cut(str(value))}" for key, value in trial.params.items())
-    tell(one_line(f"trying {name}: {params or 'without parameters'}"))
-    tried = run_here(trial, layout.root, who, tuple(config.secrets), tell)
-    _print(trial, tried)
+        raise UserError(of_sweep)
+    return file
 
 
 def _declared(layout: "Layout", config: "Config", sweep: str, task: str) -> "Trial":
-    from colabctl.ledger import check_approved
-    from colabctl.project.approvals import approvals_for
+    from colabctl.cli.trust import check_trusted
     from colabctl.work.open_sweep import OpenSweep
     from colabctl.work.task_names import index_of
     from colabctl.work.trying import trial_of
 
     open_sweep = OpenSweep.named(layout, sweep)
     index = index_of(task, open_sweep.plan)
-    approvals = approvals_for(layout.root, os.environ)
-    before = partial(approvals.latest_plan, config.name)
-    check_approved(open_sweep.plan, approved=approvals.has, before=before)
+    check_trusted(config, open_sweep.plan)
     open_sweep.ledger.refresh()
     return trial_of(open_sweep, index)
 
@@ -132,30 +156,31 @@ def _assigned(text: str) -> tuple[str, Any]:
     return name.strip(), value if problems else document.content
 
 
-def _print(trial: "Trial", tried: "Tried") -> None:
+def _print(trial: "Trial", tried: "Tried", conceal: "Callable[[str], str]") -> None:
     """Print how a task ended; exit with 1 if it failed, 130 if it was interrupted."""
     from colabctl.durations import format_duration
     from colabctl.ledger import lack
 
     outcome = tried.outcome
     for name, value in outcome.suggested.items():
-        tell(one_line(f"suggested {name} = {value!r}"))
+        tell(one_line(conceal(f"suggested {name} = {value!r}")))
     skipped = len(outcome.reports) - _MOST_REPORTS
     if skipped > 0:
         print(f"({skipped:,} earlier reports)")
     for step, values in outcome.reports[-_MOST_REPORTS:]:
         at = "report" if step is None else f"report at {step:g}"
-        print(plain(one_line(f"{at}: {', '.join(f'{k}={v}' for k, v in values.items())}")))
+        pairs = ", ".join(f"{key}={value}" for key, value in values.items())
+        print(plain(one_line(conceal(f"{at}: {pairs}"))))
     for name, value in outcome.metrics.items():
-        print(plain(one_line(f"{name} = {value}")))
+        print(plain(one_line(conceal(f"{name} = {value}"))))
     if tried.folder is not None:
-        tell(f"its files are in {tried.folder}")
+        tell(conceal(f"its files are in {tried.folder}"))
     if tried.interrupted:
         tell("interrupted; nothing is recorded")
         raise typer.Exit(interrupts.CODE)
     if outcome.error:
-        tell(one_line(f"failed: {outcome.error}; nothing is recorded"))
+        tell(one_line(conceal(f"failed: {outcome.error}; nothing is recorded")))
         raise typer.Exit(1)
     if lacking := lack(trial.plan, outcome.metrics):
-        tell(f"note: {lacking}")
+        tell(conceal(f"note: {lacking}"))
     tell(f"done in {format_duration(outcome.seconds)}; nothing is recorded")

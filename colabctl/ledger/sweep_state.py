@@ -20,6 +20,7 @@ from colabctl.ledger.state.event_log import EventLog
 from colabctl.ledger.state.excess import Excess
 from colabctl.ledger.state.open_tasks import OpenTasks
 from colabctl.ledger.state.orders import Orders
+from colabctl.ledger.state.requests import Requests
 from colabctl.ledger.state.task_states import TaskStates
 from colabctl.ledger.state.writer import Writer
 from colabctl.ledger.task_state import MOST_ALIKE, STATUSES, Status, TaskState, fold
@@ -71,7 +72,7 @@ class SweepState:
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
-        self.followed: dict[int, tuple[float, str]] = {}  # when and where an output was asked for
+        self.followed: dict[int, Requests] = {}
         self.notices: dict[str, float] = {}  # when a message was last sent, by its occasion
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
@@ -198,8 +199,7 @@ class SweepState:
         elif kind == "notice":
             self.notices[body["about"]] = max(t, self.notices.get(body["about"], t))
         elif kind == FOLLOW:
-            request = t, body["host"]
-            self.followed[body["task"]] = max(request, self.followed.get(body["task"], request))
+            self.followed[body["task"]] = Requests.with_one(self.followed.get(body["task"]), event)
         elif kind in STEERING_KINDS:
             self._steer(event, line, writer, touched)
         elif tasks := event.tasks():

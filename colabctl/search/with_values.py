@@ -78,7 +78,7 @@ def _fixed(space: Space, values: Mapping[str, Any], above: str = "") -> Space:
         branches = dict(space.fixed(choice.name))
         if choice.name in left:
             value = left.pop(choice.name)
-            if value not in branches:
+            if not any(value == each for each in branches):  # a list has no hash
                 raise _out_of_space(above + choice.name, value, _listed([*map(shown, branches)]))
         else:
             having = (b for b, rest in branches.items() if rest.every_name & left.keys())

@@ -16,6 +16,7 @@ from colabctl.code import frozen
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, params_of, program_of, task_name
 from colabctl.notebook.installed import lacks
+from colabctl.project.config import Config
 from colabctl.run.foreground import Outcome
 from colabctl.run.redaction import check_present
 from colabctl.run.termination import KILL_AFTER, how_it_ended, oom_kills
@@ -57,9 +58,9 @@ def trial_of(sweep: OpenSweep, index: int) -> Trial:
     plan = sweep.plan
     program_of(plan)
     _check_kind(plan)
-    if fault := sweep.tasks.fault(index):
-        raise UserError(fault)
     tuner = sweep.tuner()
+    if fault := sweep.tasks.fault(index) or tuner.fault(index):
+        raise UserError(fault)
     params = params_of(sweep.ledger.state, sweep.tasks, index)
     if plan.method == "bayes" and sweep.tasks.params(index) is None:
         tuner.prepare()
@@ -91,15 +92,14 @@ def _check_kind(plan: Plan) -> None:
         raise UserError(lacking)
 
 
-def run_here(
-    trial: Trial, root: Path, member: str, secrets: tuple[str, ...], tell: Callable[[str], None]
-) -> Tried:
+def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], None]) -> Tried:
     """Run a task with this process's terminal, and return how it ended.
 
     What it puts into `task.folder` is in a temporary folder, which stays if there is anything.
     """
     _check_kind(trial.plan)
-    check_present(secrets, os.environ)
+    check_present(config.secrets, os.environ)
+    root = config.root
     base = Path(tempfile.mkdtemp(prefix="colabctl-try-")).resolve()
     files, scratch = base / "files", base / "run"
     scratch.mkdir()
@@ -111,7 +111,7 @@ def run_here(
             scratch,
             jobs=1,
             kill_after=KILL_AFTER,
-            secrets=secrets,
+            secrets=config.all_secrets,
             tell=tell,
             wait=lambda _: True,
             foreground=True,

@@ -19,8 +19,7 @@ from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from colabctl.project.config import Config
     from colabctl.work.attempts import Attempt
     from colabctl.work.open_sweep import OpenSweep
 
@@ -67,20 +66,21 @@ def log(
     index = index_of(task, open_sweep.plan)
     open_sweep.ledger.refresh()
     if command:
-        _print_command(open_sweep, index, config.secrets, as_json=as_json)
+        _print_command(open_sweep, index, config, as_json=as_json)
         return
     one = chosen(attempts_at(open_sweep.ledger.state, index), attempt)
     runs = one is not None and one.ending == "running" and open_sweep.plan.kind != "loop"
-    if follow and (attempt is None or runs):
+    cancelled = open_sweep.ledger.state.tasks[index].status == "cancelled"
+    if follow and (attempt is None or runs) and not cancelled:
         who = working_member(config, member)
         screen = _Screen()
         following.follow(open_sweep, index, who, screen.show, screen.say)
         return
     text = None
     if one is not None and runs:
-        text = following.ask_once(open_sweep, one, working_member(config, member))
+        text = following.ask_once(open_sweep, one, working_member(config, member), _note)
     elif one is not None:
-        text = following.printed(open_sweep, one)
+        text = following.printed(open_sweep, one, _note)
     if as_json:
         print_json(_object(open_sweep, index, one, text))
     else:
@@ -88,11 +88,12 @@ def log(
 
 
 def _print(sweep: "OpenSweep", index: int, attempt: "Attempt | None", text: str | None) -> None:
-    from colabctl.ledger import task_name
-    from colabctl.work.attempts import heading
+    from colabctl.work.attempts import heading, unstarted
 
+    state = sweep.ledger.state
+    if attempt is None or state.tasks[index].status == "cancelled":
+        tell(one_line(unstarted(state, index)))
     if attempt is None:
-        tell(f"{task_name(index)} has not started yet")
         return
     tell(one_line(heading(attempt)))
     if text:
@@ -101,6 +102,10 @@ def _print(sweep: "OpenSweep", index: int, attempt: "Attempt | None", text: str 
         screen.end()
     else:
         tell(_why_nothing(sweep, attempt, text))
+
+
+def _note(text: str) -> None:
+    tell(one_line(text))
 
 
 def _why_nothing(sweep: "OpenSweep", attempt: "Attempt", text: str | None) -> str:
@@ -122,24 +127,25 @@ def _object(
 ) -> dict[str, Any]:
     from colabctl.ledger import task_name
 
+    is_cancelled = sweep.ledger.state.tasks[index].status == "cancelled"
     return {
         "sweep": sweep.plan.sweep,
         "task": task_name(index),
         "index": index,
         "attempt": attempt.number if attempt else None,
         "worker": attempt.worker if attempt else None,
-        "status": attempt.ending if attempt else "pending",
+        "status": attempt.ending if attempt else "cancelled" if is_cancelled else "pending",
         "error": (attempt.error or None) if attempt else None,
         "output": text,
     }
 
 
-def _print_command(
-    sweep: "OpenSweep", index: int, secrets: "Sequence[str]", *, as_json: bool
-) -> None:
+def _print_command(sweep: "OpenSweep", index: int, config: "Config", *, as_json: bool) -> None:
+    from colabctl.cli.trust import check_trusted
     from colabctl.work.slots.start_command import start_command
 
-    command = start_command(sweep, index, secrets)
+    check_trusted(config, sweep.plan)
+    command = start_command(sweep, index, config.secrets)
     if as_json:
         print_json(vars(command))
         return

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from colabctl.ledger import Ledger
+from colabctl.ledger.state.requests import Requests
 from colabctl.work.identity import writer_name
 from colabctl.work.open_sweep import OpenSweep
 
@@ -38,7 +39,7 @@ class FollowedTasks:
         self._host = host
         self._interval = interval
         self._monotonic = monotonic
-        self._seen: dict[int, tuple[float, str]] = {}  # the latest request for each task
+        self._seen: dict[int, Requests] = {}  # for each task
         self._until: dict[int, float] = {}
         self._look_at: dict[int, float] = {}
         self._asked: set[int] = set()  # tasks with a request that was not answered yet
@@ -55,7 +56,7 @@ class FollowedTasks:
         for index, request in requests.items():
             if self._seen.get(index) != request:
                 self._seen[index] = request
-                if ledger.clock.now() - request[0] < _OLD:
+                if ledger.clock.now() - request.latest < _OLD:
                     self._until[index], self._look_at[index] = now + _LASTS, now
                     self._asked.add(index)
         due = [
@@ -64,7 +65,7 @@ class FollowedTasks:
             if index in here and until > now >= self._look_at[index]
         ]
         for index in due:
-            near = self._seen[index][1] == self._host
+            near = self._seen[index].host == self._host
             self._look_at[index] = now + (
                 min(self._interval, _SAME_HOST) if near else self._interval
             )

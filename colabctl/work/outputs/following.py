@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from colabctl.ledger import task_name
 from colabctl.outputs import Output, OutputReader
 from colabctl.sweeps import run_folders
-from colabctl.work.attempts import Attempt, attempts_at, chosen, heading
+from colabctl.work.attempts import Attempt, attempts_at, chosen, heading, unstarted
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.followed import ASK_EVERY, ask
 
@@ -15,29 +15,35 @@ _LATE = {"coherent": 1.0, "eventual": 60.0}  # seconds that the rest of an outpu
 _ANSWER = {"coherent": 10.0, "eventual": 150.0}  # seconds that a worker may take to answer
 
 
-def reader_of(sweep: OpenSweep, worker: str) -> OutputReader:
-    """Return a reader of what the tasks of a worker have printed."""
+def reader_of(sweep: OpenSweep, worker: str, say: Callable[[str], None]) -> OutputReader:
+    """Return a reader of what the tasks of a worker have printed; files to skip are told once."""
+
+    def skip(path: Path, error: OSError) -> None:
+        say(f"note: {path} is skipped: {error.strerror or error}")
+
     own = sweep.layout.outputs(worker)
     inside = own.relative_to(sweep.layout.runs)
     return OutputReader(
-        [home / inside for home in run_folders(sweep.layout, sweep.plan)], sweep.root
+        [home / inside for home in run_folders(sweep.layout, sweep.plan)], sweep.root, skip
     )
 
 
-def printed(sweep: OpenSweep, attempt: Attempt) -> str | None:
+def printed(sweep: OpenSweep, attempt: Attempt, say: Callable[[str], None]) -> str | None:
     """Return what an attempt has printed, shortened; None if nothing is there.
 
     Of a running or lost attempt, these are the parts that its worker wrote while someone followed.
     """
-    outputs = reader_of(sweep, attempt.worker).new(attempt.task)
+    outputs = reader_of(sweep, attempt.worker, say).new(attempt.task)
     mine = [each for each in outputs if each.attempt == attempt.number]
     whole = [each.text for each in mine if not each.is_part]
     return whole[-1] if whole else "".join(each.text for each in mine) or attempt.end or None
 
 
-def ask_once(sweep: OpenSweep, attempt: Attempt, member: str) -> str | None:
+def ask_once(
+    sweep: OpenSweep, attempt: Attempt, member: str, say: Callable[[str], None]
+) -> str | None:
     """Return what a running attempt has printed; None if its worker does not answer."""
-    reader = reader_of(sweep, attempt.worker)
+    reader = reader_of(sweep, attempt.worker, say)
 
     def arrived() -> list[Output]:
         return [each for each in reader.new(attempt.task) if each.attempt == attempt.number]
@@ -67,12 +73,16 @@ def follow(
     while True:
         sweep.ledger.refresh()
         state = sweep.ledger.state
+        task = state.tasks[index]
+        if task.finished and task.event is None:  # cancelled, or its workers were lost
+            say(unstarted(state, index))
+            return
         attempt = chosen(attempts_at(state, index), None)
         if attempt is None or attempt.ending in ("lost", "released"):
-            said = _waiting(sweep, index)
+            said = unstarted(state, index)
         else:
             if shown is None or not shown.is_of(attempt):
-                shown = _Shown(sweep, attempt, member)
+                shown = _Shown(sweep, attempt, member, say)
             shown.look(attempt, show)
             said = heading(attempt)
             if attempt.ending == "running" and not _lives(sweep, attempt.worker):
@@ -81,7 +91,7 @@ def follow(
         if said != last and (is_over or attempt is None or attempt.ending == "running"):
             say(said)
             last = said
-        if is_over and state.tasks[index].finished:
+        if is_over and task.finished:
             return
         time.sleep(_POLL[sweep.plan.consistency])
 
@@ -89,11 +99,13 @@ def follow(
 class _Shown:
     """What was shown of one attempt."""
 
-    def __init__(self, sweep: OpenSweep, attempt: Attempt, member: str) -> None:
+    def __init__(
+        self, sweep: OpenSweep, attempt: Attempt, member: str, say: Callable[[str], None]
+    ) -> None:
         self._sweep = sweep
         self._run = attempt.worker, attempt.number
         self._member = member
-        self._reader = reader_of(sweep, attempt.worker)
+        self._reader = reader_of(sweep, attempt.worker, say)
         self._has_parts = False
         self._whole: str | None = None
         self._asked_at = float("-inf")
@@ -129,9 +141,3 @@ class _Shown:
 
 def _lives(sweep: OpenSweep, worker: str) -> bool:
     return sweep.ledger.state.lives_at(worker, sweep.ledger.clock.now())
-
-
-def _waiting(sweep: OpenSweep, index: int) -> str:
-    state = sweep.ledger.state
-    why = {"pause": "; the sweep is paused", "stop": "; the sweep is stopped"}.get(state.order, "")
-    return f"{task_name(index)} waits for a worker{why}"

@@ -28,10 +28,14 @@ class StartCommand:
 def start_command(sweep: OpenSweep, index: int, secrets: Sequence[str] = ()) -> StartCommand:
     """Return how a task is started; the line has the names of `secrets`, not their values.
 
-    Raises UserError if the parameters of the task are not known yet.
+    Raises UserError if the parameters of the task are not known yet or damaged, and if the code was
+    changed after the sweep was declared.
     """
     plan, root = sweep.plan, sweep.root
     program = program_of(plan)
+    sweep.code()
+    if fault := sweep.tasks.fault(index) or sweep.tuner().fault(index):
+        raise UserError(fault)
     params = params_of(sweep.ledger.state, sweep.tasks, index)
     if not params and sweep.tasks.params(index) is None:
         raise UserError(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Say, refused
+from tests.cli.see.test_status import claim, done
 from tests.processes import Project, end, until
 
 GRID = """\
@@ -153,8 +154,81 @@ def children(pid: int) -> list[int]:
 def test_a_pending_task_says_so(project: Project, say: Say) -> None:
     project.declare("s", GRID.format(retries=0), TALKS)
     said = say("log", "s", "1")
-    assert (said.code, said.out, said.err) == (0, "", "t000001 has not started yet\n")
+    assert (said.code, said.out, said.err) == (0, "", "t000001 waits for a worker\n")
     assert say("log", "s", "1", "--json").json["status"] == "pending"
+
+
+def test_a_discarded_attempt_is_shown_by_its_number_alone(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0), TALKS)
+    project.run("work", "s")
+    assert say("discard", "s", "--task", "1", "--yes").code == 0
+    said = say("log", "s", "1")
+    assert (said.code, said.out) == (0, "")
+    assert said.err == "t000001 waits for a worker; attempt 1 was discarded, --attempt 1 shows it\n"
+    said = say("log", "s", "1", "--attempt", "1")
+    assert said.out == "attempt 1 line 0\n"
+    assert said.err.endswith(": discarded\n")
+    follower = project.start("log", "s", "1", "--follow")
+    project.run("work", "s")
+    said = end(follower)
+    assert (said.code, said.out) == (0, "attempt 2 line 0\n")
+    assert say("log", "s", "1").out == "attempt 2 line 0\n"
+
+
+def test_of_duplicates_the_one_that_counts_is_shown(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0), TALKS)
+    project.journal("s", claim(0), done(0, y=1.0))
+    project.journal("s", claim(1), claim(0), done(0, y=2.0), writer="ben-vm-1")
+    assert ", by ana-vm-1: done" in say("log", "s", "0").err
+
+
+def test_a_cancelled_task_says_so_and_is_not_waited_for(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0).replace("0, 1, 2", "0"), WAITS)
+    worker = project.start("work", "s")
+    follower = project.start("log", "s", "0", "--follow")
+    read_until(follower, "first\n")
+    assert say("cancel", "s", "--task", "0", "--yes").code == 0
+    said = end(follower)
+    assert said.code == 0
+    assert said.err.endswith("t000000 was cancelled by ana\n")
+    end(worker)
+    for arguments in ([], ["-f"]):
+        said = say("log", "s", "0", *arguments)
+        assert said.code == 0
+        assert said.err.startswith("t000000 was cancelled by ana\n")
+
+
+def test_a_request_from_the_future_hides_no_other(project: Project) -> None:
+    project.declare("s", GRID.format(retries=0).replace("0, 1, 2", "0"), WAITS)
+    future = {"event": "follow", "member": "eve", "host": "vm", "task": 0, "t": 4.0e9}
+    project.journal("s", future, writer="eve-vm-1")
+    worker = project.start("work", "s")
+    until((project.root / "started").exists)
+    follower = project.start("log", "s", "0", "-f")
+    read_until(follower, "first\n")
+    touch(project, "go on")
+    read_until(follower, "second\n")
+    touch(project, "end")
+    assert end(follower).code == 0
+    assert end(worker).code == 0
+
+
+def test_a_foreign_file_costs_no_output(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0), TALKS)
+    project.run("work", "s")
+    [kept] = (project.root / "sweeps/s/runs").rglob("*.jsonl")
+    outside = project.root.parent / "outside.jsonl"
+    outside.write_text("{}\n")
+    (kept.parent / "0.jsonl").symlink_to("gone")
+    (kept.parent / "1.jsonl").symlink_to("1.jsonl")
+    (kept.parent / "2.jsonl").mkdir()
+    (kept.parent / "3.jsonl").symlink_to(outside)
+    with (kept.parent / "4.jsonl").open("wb") as large:
+        large.truncate(1 << 28)
+    (kept.parent.parent / "99").symlink_to("99")
+    said = say("log", "s", "1")
+    assert (said.code, said.out) == (0, "attempt 1 line 0\n")
+    assert said.err.count("note: ") == 6, said.err
 
 
 def test_what_does_not_exist_is_named(project: Project, say: Say) -> None:
@@ -228,6 +302,32 @@ def test_a_program_that_takes_its_task_from_colabctl_is_started_by_try(
     said = say("log", "s", "1", "--command")
     assert said.out == f"cd {project.root} && colabctl try s t000001\n"
     assert "train.py uses what a worker gives to it" in said.err
+
+
+def test_no_line_is_given_for_code_that_must_not_run(project: Project, say: Say) -> None:
+    project.declare("s", GRID.format(retries=0).replace(":train", ""), "print(1)\n")
+    said = say("log", "s", "0", "--command", COLABCTL_APPROVALS=str(project.root.parent / "none"))
+    assert (said.code, said.out) == (1, "")
+    assert "colabctl trust s" in said.err
+    [code] = (project.root / "sweeps/s").rglob("train.py")
+    code.chmod(0o600)
+    code.write_text("print(2)\n")
+    said = say("log", "s", "0", "--command")
+    assert (said.code, said.out) == (1, "")
+
+
+def test_parameters_that_the_sweep_does_not_have_are_not_used(project: Project, say: Say) -> None:
+    pytest.importorskip("optuna")
+    bayes = (
+        "method: bayes\nmetric: {name: y, goal: minimize}\nprogram: train.py\ntrials: 2\n"
+        "parameters: {x: {min: 0.0, max: 1.0}}\n"
+    )
+    project.declare("s", bayes, "print(1)\n")
+    project.journal("s", {**claim(0), "params": {"0": {"x": 7.0}}})
+    for arguments in (["log", "s", "0", "--command"], ["try", "s", "0"]):
+        said = say(*arguments)
+        assert (said.code, said.out) == (1, ""), said
+        assert "are not among those that sweep s declares" in said.err, said
 
 
 def test_a_function_is_started_by_try(project: Project, say: Say) -> None:

@@ -143,6 +143,56 @@ def test_what_cannot_be_tried_says_why(project: Project, say: Say) -> None:
     assert say("try", "loop", "0").code == 1
 
 
+def test_a_file_never_runs_in_place_of_a_sweep(project: Project, say: Say) -> None:
+    project.declare("first", GRID.format(program="train.py:train"), FUNCTION)
+    project.declare("s.yaml", GRID.format(program="train.py:train"), FUNCTION)
+    project.write("evil.py", "raise SystemExit('evil ran')\n")
+    for name in ("first", "other", "s.yaml"):
+        project.write(name, GRID.format(program="evil.py"))
+    refused(say("try", "first"), "name a task of first, such as: colabctl try first 0")
+    refused(say("try", "other"), "if you mean the file: colabctl try ./other")
+    refused(
+        say("try", "s.yaml"), "both a sweep and a file", "colabctl try ./s.yaml", "try s.yaml 0"
+    )
+    assert say("try", "./s.yaml").code == 1
+    assert say("try", "s.yaml", "0").code == 0
+
+
+def test_a_list_for_a_choice_is_refused(project: Project, say: Say) -> None:
+    project.write("train.py", FUNCTION)
+    project.write(
+        "s.yaml",
+        GRID.format(program="train.py:train").replace(
+            "x: {values: [1, 2]}", "model: {choices: {a: {}, b: {}}}"
+        ),
+    )
+    for value in ("[1]", "{a: 1}"):
+        refused(say("try", "s.yaml", "--set", f"model={value}"), "model cannot be")
+
+
+def test_no_secret_is_in_what_try_prints(project: Project) -> None:
+    config = project.root / "colabctl.yaml"
+    project.write(
+        "colabctl.yaml", f"{config.read_text()}secrets: [TOK]\nnotify: {{url: NOTIFY_URL}}\n"
+    )
+    program = """
+import os
+
+def train(params, task):
+    task.report(step=1, **{os.environ["TOK"]: 1})
+    raise ValueError(f"cannot reach {os.environ['NOTIFY_URL']} with {os.environ['TOK']}")
+"""
+    project.declare("s", GRID.format(program="train.py:train"), program)
+    secret = {"TOK": "hunter2!", "NOTIFY_URL": "https://example.org/hook/abc123"}
+    tried = project.run("try", "s", "0", **secret)
+    assert tried.code == 1
+    assert "hunter2" not in tried.out + tried.err
+    assert "abc123" not in tried.out + tried.err
+    said = "ValueError: cannot reach [NOTIFY_URL] with [TOK]"
+    assert f"\n{said}\nfailed: {said}; nothing is recorded\n" in tried.err
+    assert "report at 1: [TOK]=1\n" in tried.out
+
+
 def on_terminal(project: Project, *arguments: str, when: bytes, send: bytes) -> Finished:
     """Run a command on a terminal; once it has printed `when`, type `send`."""
     environ = {**clean(os.environ), "COLABCTL_MEMBER": "ana"}
