@@ -22,7 +22,7 @@ from colabctl.ledger.state.open_tasks import OpenTasks
 from colabctl.ledger.state.orders import Orders
 from colabctl.ledger.state.task_states import TaskStates
 from colabctl.ledger.state.writer import Writer
-from colabctl.ledger.task_state import MOST_ALIKE, STATUSES, Status, TaskState, fold
+from colabctl.ledger.task_state import STATUSES, Status, TaskState, fold
 
 Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 """Returns the sweep's metric, NaN without one, and whether the metrics lack it."""
@@ -66,7 +66,7 @@ class SweepState:
         self.log = EventLog()
         self.columns = Columns(total)
         self.others: dict[int, list[int]] = {}  # numbers of the events of tasks not simple
-        self.excess = Excess(self.log, MOST_ALIKE + max_retries)
+        self.excess = Excess(self.log, max_retries)
         self.tasks = TaskStates(total, self.task)
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
@@ -165,7 +165,7 @@ class SweepState:
         columns, log = self.columns, self.log
         if kind in ("done", "pruned"):
             index = body["task"]
-            number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
+            number = log.add(t, writer.number, n, kind, line, body.get("after"))
             claim = columns.claims[index]
             if (
                 claim >= 0
@@ -203,7 +203,7 @@ class SweepState:
         elif kind in STEERING_KINDS:
             self._steer(event, line, writer, touched)
         elif tasks := event.tasks():
-            number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
+            number = log.add(t, writer.number, n, kind, line, body.get("after"))
             for index in tasks:
                 self._add_other(index, number, touched)
         elif kind == "dismiss":
@@ -212,8 +212,8 @@ class SweepState:
     def _steer(self, event: Event, line: bytes, writer: Writer, touched: set[int]) -> None:
         """Record a retry, cancel or discard."""
         t, _, n, kind, body = event
-        number = self.log.add(t, writer.number, n, kind, line, has_after="after" in body)
-        self.log.heads[number] = {name: body[name] for name in ("member", "after") if name in body}
+        number = self.log.add(t, writer.number, n, kind, line, body.get("after"))
+        self.log.heads[number] = {"member": body["member"]} if "member" in body else {}
         statuses, claims = self.columns.statuses, self.columns.claims
         for index in body["tasks"]:
             if kind == "cancel" and not statuses[index] and index not in self.others:
@@ -243,11 +243,8 @@ class SweepState:
             parts: dict[str, Any] = {"tasks": [[index, attempt]]}
             if (key := str(index)) in proposed:
                 parts["params"] = {key: proposed[key]}
-            if after is not None:
-                parts["after"] = after
             own = encode(n, t, "claim", parts).rstrip()
-            has_after = after is not None
-            yield index, self.log.add(t, writer.number, n, "claim", own, has_after=has_after)
+            yield index, self.log.add(t, writer.number, n, "claim", own, after)
 
     def _add_other(self, index: int, number: int, touched: set[int]) -> None:
         """Add an event of a task that is not simple, or not any more."""

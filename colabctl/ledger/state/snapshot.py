@@ -44,6 +44,7 @@ def take(state: SweepState) -> Snapshot:
         "overridden": orders.overridden,
         "beyond_target": orders.beyond_target,
         "heads": list(state.log.heads.items()),
+        "afters": state.log.afters,
         "latest": state.latest,
         "reached": sorted(state.reached),
         "notices": state.notices,
@@ -81,6 +82,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.orders.beyond_target = facts["beyond_target"]
     state.orders.changed()
     state.log.heads = dict(facts["heads"])
+    state.log.afters = facts["afters"]
     state.latest = facts["latest"]
     state.reached = set(facts["reached"])
     state.notices.update(facts["notices"])
