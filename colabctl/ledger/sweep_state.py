@@ -72,7 +72,7 @@ class SweepState:
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
         self.followed: dict[int, tuple[float, str]] = {}  # when and where an output was asked for
-        self.notices: dict[str, float] = {}  # when a message was last sent, by its occasion
+        self.notices: dict[str, set[int]] = {}  # after how many decisions, by occasion
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.orders = Orders()
@@ -196,7 +196,7 @@ class SweepState:
         elif kind in CONTROL_KINDS:
             self.orders.add(event)
         elif kind == "notice":
-            self.notices[body["about"]] = max(t, self.notices.get(body["about"], t))
+            self.notices.setdefault(body["about"], set()).add(body.get("decisions", 0))
         elif kind == FOLLOW:
             request = t, body["host"]
             self.followed[body["task"]] = max(request, self.followed.get(body["task"], request))

@@ -117,6 +117,7 @@ class _Fold:
         self.results: list[tuple[Event, Event]] = []
         self.claims: dict[str, Event] = {}
         self.discards: list[Event] = []
+        self.reopened: list[Event] = []  # retries and discards
 
     def state(self) -> TaskState:
         holding, duplicates = self.holding, max(0, len(self.results) - 1)
@@ -141,6 +142,7 @@ class _Fold:
 
     def discard(self, event: Event) -> None:
         self.discards.append(event)
+        self.reopened.append(event)
         left = [result for result in self.results if not event.ends(result[1])]
         if left:
             self.last = left[0][0]
@@ -166,6 +168,7 @@ class _Fold:
         self.attempts += 1
 
     def retry(self, event: Event) -> None:
+        self.reopened.append(event)
         if self.results:
             return
         self.failures = self.losses = 0
@@ -173,7 +176,9 @@ class _Fold:
         if holding is None or event.writer == holding.writer or event.ends(holding):
             self._open()
 
-    def cancel(self, _event: Event) -> None:
+    def cancel(self, event: Event) -> None:
+        if any(reply.is_after(event.writer, event.n) for reply in self.reopened):
+            return  # it names what was not written yet, to come after all replies
         if self.status in ("open", "held"):
             self.status, self.holding = "cancelled", None
 

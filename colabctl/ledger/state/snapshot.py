@@ -47,7 +47,7 @@ def take(state: SweepState) -> Snapshot:
         "afters": state.log.afters,
         "latest": state.latest,
         "reached": sorted(state.reached),
-        "notices": state.notices,
+        "notices": {about: sorted(numbers) for about, numbers in state.notices.items()},
         "excess": state.excess.count,
     }
     return Snapshot(facts, parts)
@@ -85,7 +85,7 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.log.afters = facts["afters"]
     state.latest = facts["latest"]
     state.reached = set(facts["reached"])
-    state.notices.update(facts["notices"])
+    state.notices = {about: set(numbers) for about, numbers in facts["notices"].items()}
     state.excess.count.update(facts["excess"])
     state.rebuild()
 
