@@ -379,7 +379,7 @@ class Claimer:
             self.outbox.add("released", {"tasks": indices})
 
     def leave(self, reason: str) -> None:
-        """Release every claim, write why this worker ends (else save it here), close the journal."""
+        """Release every claim, write why this worker ends or save it, close the journal."""
         if not self.ledger.name:
             return
         # As the ledger has it: a claim that was dropped here may count again.

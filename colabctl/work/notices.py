@@ -106,8 +106,8 @@ class Notices:
         assert self._notify is not None
         state, on = self._sweep.ledger.state, self._notify.on
         is_finished = state.finished == state.total or state.reached_target
-        told = state.notices.get("finished", ())
-        if is_finished and "finished" in on and _decisions(state) not in told:
+        earlier = state.notices.get("finished", ())
+        if is_finished and "finished" in on and _decisions(state) not in earlier:
             yield "finished"
         fails = gave_up or state.counts["failed"] > 0
         if fails and "failing" in on and "failing" not in state.notices:
@@ -157,7 +157,7 @@ def post(url: str, text: str) -> None:
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Sends the message on where a server says so; other redirects would lose the text."""
 
-    def redirect_request(  # noqa: PLR0913, PLR0917 - as urllib calls it
+    def redirect_request(  # noqa: PLR0917 - as urllib calls it
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         """Return the same request to the new address; None makes the answer an error."""

@@ -40,7 +40,7 @@ class Newcomers:
 
     def seen(self, heard: Collection[str], now: float) -> set[str]:
         """Return the newcomers whose journals are here; others may have been made up."""
-        return self._journals & self.alive(heard, now).keys()
+        return set(self._journals.intersection(self.alive(heard, now)))
 
     def alive(self, heard: Collection[str], now: float) -> dict[str, float]:
         """Return the newcomers of whom nothing was `heard`, and when each was noticed."""
