@@ -21,6 +21,7 @@ from colabctl.work.open_sweep import OpenSweep
 
 _MOST = 5  # checks to show for one sweep
 _LARGEST_LOG = 1 << 28  # bytes
+_NAME = re.compile(r"[\w.-]+")
 _WRITER = re.compile(r".+-\d{8}T\d{6}-\w+")
 
 
@@ -64,6 +65,7 @@ def _incomplete(sweep: OpenSweep) -> Iterator[tuple[str, int, Evidence]]:
     counts: dict[str, int] = {}
     needed: dict[str, Evidence] = {}
     latest: dict[str, tuple[int, float]] = {}
+    decided: list[tuple[str, Evidence]] = []
 
     def need(writer: str, evidence: Evidence) -> None:
         if evidence.number > needed.get(writer, Evidence(0, 0.0, "")).number:
@@ -78,7 +80,13 @@ def _incomplete(sweep: OpenSweep) -> Iterator[tuple[str, int, Evidence]]:
         if event.n >= latest.get(event.writer, (-1, 0.0))[0]:
             latest[event.writer] = event.n, event.t
         for writer, n in event.body.get("after", {}).items():
-            need(writer, Evidence(n + 1, event.t, f"{event.writer} has read them"))
+            if event.kind == "claim" and _NAME.fullmatch(writer):
+                need(writer, Evidence(n + 1, event.t, f"{event.writer} has read them"))
+            else:  # anyone can name any writer in a decision
+                decided.append((writer, Evidence(n + 1, event.t, f"{event.writer} has read them")))
+    for writer, evidence in decided:
+        if writer in counts:
+            need(writer, evidence)
     for writer, (n, t) in latest.items():
         need(writer, Evidence(n + 1, t, f"its last event has the number {n}"))
     for event, _ in journals.new_events(skip=""):  # what was written while the others were read

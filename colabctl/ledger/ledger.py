@@ -14,7 +14,7 @@ from colabctl.ledger.journals.appended import AppendedJournals
 from colabctl.ledger.journals.claims_log import ClaimsLog
 from colabctl.ledger.journals.clock import Clock
 from colabctl.ledger.journals.journal import Journals, JournalWriter, Read
-from colabctl.ledger.journals.newcomers import NEW, Newcomers
+from colabctl.ledger.journals.newcomers import MOST_NAMES, NEW, Newcomers
 from colabctl.ledger.journals.numbered import Find, NumberedJournals
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.cache import Cache
@@ -112,12 +112,12 @@ class Ledger:
         if self._plan.consistency == "coherent":
             return []
         now = self.clock.now()
-        names = set(self.newcomers())
+        names = self._newcomers.seen(self.state.writers, now)
         for worker in self.state.live_workers(now):
             if worker.started is not None and 0 <= now - worker.started < NEW:
                 names.add(worker.name)
         names.discard(self.name)
-        return [("heartbeat", {"workers": sorted(names)})] if names else []
+        return [("heartbeat", {"workers": sorted(names)[:MOST_NAMES]})] if names else []
 
     def contested(self, indices: Collection[int], *, shares: bool) -> set[int]:
         """Return those of this worker's tasks that another live worker has claimed too.

@@ -41,8 +41,14 @@ def in_order(events: Sequence[Event]) -> list[Event]:
                 return
         heapq.heappush(ready, event)
 
+    writers = list(rest)
+
     def start(event: Event) -> None:
-        place_after(event, iter(event.body.get("after", {}).items()))
+        after = event.body.get("after", {})
+        if len(after) <= len(writers):
+            place_after(event, iter(after.items()))
+        else:  # it is about many tasks: most of what it names is no event of this one
+            place_after(event, ((name, after[name]) for name in writers if name in after))
 
     for events_left in rest.values():
         start(events_left[-1])

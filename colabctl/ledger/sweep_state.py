@@ -23,7 +23,7 @@ from colabctl.ledger.state.orders import Orders
 from colabctl.ledger.state.requests import Requests
 from colabctl.ledger.state.task_states import TaskStates
 from colabctl.ledger.state.writer import Writer
-from colabctl.ledger.task_state import MOST_ALIKE, STATUSES, Status, TaskState, fold
+from colabctl.ledger.task_state import STATUSES, Status, TaskState, fold
 
 Measure = Callable[[Mapping[str, Any]], tuple[float, bool]]
 """Returns the sweep's metric, NaN without one, and whether the metrics lack it."""
@@ -67,13 +67,13 @@ class SweepState:
         self.log = EventLog()
         self.columns = Columns(total)
         self.others: dict[int, list[int]] = {}  # numbers of the events of tasks not simple
-        self.excess = Excess(self.log, MOST_ALIKE + max_retries)
+        self.excess = Excess(self.log, max_retries)
         self.tasks = TaskStates(total, self.task)
         self.open = OpenTasks(total)
         self.held: dict[str, set[int]] = {}
         self.counts: Counter[Status] = Counter({"open": total})
         self.followed: dict[int, Requests] = {}
-        self.notices: dict[str, float] = {}  # when a message was last sent, by its occasion
+        self.notices: dict[str, set[int]] = {}  # after how many decisions, by occasion
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.orders = Orders()
@@ -166,7 +166,7 @@ class SweepState:
         columns, log = self.columns, self.log
         if kind in ("done", "pruned"):
             index = body["task"]
-            number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
+            number = log.add(t, writer.number, n, kind, line, body.get("after"))
             claim = columns.claims[index]
             if (
                 claim >= 0
@@ -197,13 +197,13 @@ class SweepState:
         elif kind in CONTROL_KINDS:
             self.orders.add(event)
         elif kind == "notice":
-            self.notices[body["about"]] = max(t, self.notices.get(body["about"], t))
+            self.notices.setdefault(body["about"], set()).add(body.get("decisions", 0))
         elif kind == FOLLOW:
             self.followed[body["task"]] = Requests.with_one(self.followed.get(body["task"]), event)
         elif kind in STEERING_KINDS:
             self._steer(event, line, writer, touched)
         elif tasks := event.tasks():
-            number = log.add(t, writer.number, n, kind, line, has_after="after" in body)
+            number = log.add(t, writer.number, n, kind, line, body.get("after"))
             for index in tasks:
                 self._add_other(index, number, touched)
         elif kind == "dismiss":
@@ -212,8 +212,8 @@ class SweepState:
     def _steer(self, event: Event, line: bytes, writer: Writer, touched: set[int]) -> None:
         """Record a retry, cancel or discard."""
         t, _, n, kind, body = event
-        number = self.log.add(t, writer.number, n, kind, line, has_after="after" in body)
-        self.log.heads[number] = {name: body[name] for name in ("member", "after") if name in body}
+        number = self.log.add(t, writer.number, n, kind, line, body.get("after"))
+        self.log.heads[number] = {"member": body["member"]} if "member" in body else {}
         statuses, claims = self.columns.statuses, self.columns.claims
         for index in body["tasks"]:
             if kind == "cancel" and not statuses[index] and index not in self.others:
@@ -243,11 +243,8 @@ class SweepState:
             parts: dict[str, Any] = {"tasks": [[index, attempt]]}
             if (key := str(index)) in proposed:
                 parts["params"] = {key: proposed[key]}
-            if after is not None:
-                parts["after"] = after
             own = encode(n, t, "claim", parts).rstrip()
-            has_after = after is not None
-            yield index, self.log.add(t, writer.number, n, "claim", own, has_after=has_after)
+            yield index, self.log.add(t, writer.number, n, "claim", own, after)
 
     def _add_other(self, index: int, number: int, touched: set[int]) -> None:
         """Add an event of a task that is not simple, or not any more."""

@@ -16,7 +16,7 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import Literal, NamedTuple, cast
 
-from colabctl.ledger.journals.events import Event, Outcome
+from colabctl.ledger.journals.events import STEERING_KINDS, Event, Outcome
 from colabctl.ledger.order import in_order
 
 Status = Literal["open", "held", "cancelled", "done", "pruned", "failed"]
@@ -32,6 +32,9 @@ MOST_ALIKE = 500
 No worker writes nearly as many. Later ones do not count: if they did, one journal could make every
 reader slow. A result always counts, as a writer's first one is the one that matters.
 """
+
+MOST_DECISIONS = 20
+"""The same for each of retry, cancel and discard: a writer is one command, and writes one."""
 
 
 class TaskState(NamedTuple):
@@ -89,7 +92,7 @@ def fold(events: Sequence[Event], max_retries: int) -> TaskState:
 
     """
     folded = _Fold(max_retries)
-    counting = _without_excess(events, MOST_ALIKE + max_retries)
+    counting = _without_excess(events, max_retries)
     for event in in_order(counting) if len(counting) > 1 else counting:
         _TAKE[event.kind](folded, event)
     return folded.state()
@@ -114,6 +117,7 @@ class _Fold:
         self.results: list[tuple[Event, Event]] = []
         self.claims: dict[str, Event] = {}
         self.discards: list[Event] = []
+        self.reopened: list[Event] = []  # retries and discards
 
     def state(self) -> TaskState:
         holding, duplicates = self.holding, max(0, len(self.results) - 1)
@@ -138,6 +142,7 @@ class _Fold:
 
     def discard(self, event: Event) -> None:
         self.discards.append(event)
+        self.reopened.append(event)
         left = [result for result in self.results if not event.ends(result[1])]
         if left:
             self.last = left[0][0]
@@ -163,6 +168,7 @@ class _Fold:
         self.attempts += 1
 
     def retry(self, event: Event) -> None:
+        self.reopened.append(event)
         if self.results:
             return
         self.failures = self.losses = 0
@@ -170,7 +176,9 @@ class _Fold:
         if holding is None or event.writer == holding.writer or event.ends(holding):
             self._open()
 
-    def cancel(self, _event: Event) -> None:
+    def cancel(self, event: Event) -> None:
+        if any(reply.is_after(event.writer, event.n) for reply in self.reopened):
+            return  # it names what was not written yet, to come after all replies
         if self.status in ("open", "held"):
             self.status, self.holding = "cancelled", None
 
@@ -202,11 +210,20 @@ _TAKE: Mapping[str, Callable[[_Fold, Event], None]] = {
 }
 
 
-def _without_excess(events: Sequence[Event], most: int) -> Sequence[Event]:
+def most_alike(kind: str, max_retries: int) -> int:
+    """Return how many events of a kind by one writer count for a task."""
+    return MOST_DECISIONS if kind in STEERING_KINDS else MOST_ALIKE + max_retries
+
+
+def _without_excess(events: Sequence[Event], max_retries: int) -> Sequence[Event]:
     """Return the events that count: of each kind, the first ones of each writer."""
-    if len(events) <= most:
+    if len(events) <= MOST_DECISIONS:
         return events
     alike: defaultdict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in events:
         alike[event.writer, event.kind].append(event)
-    return [event for each in alike.values() for event in nsmallest(most, each, attrgetter("n"))]
+    return [
+        event
+        for (_, kind), each in alike.items()
+        for event in nsmallest(most_alike(kind, max_retries), each, attrgetter("n"))
+    ]

@@ -127,6 +127,8 @@ class Claimer:
                 self._claim(slots)
         if self._settling and self._monotonic() >= self._settled_at:
             self._start_settled()
+        if self._notes.waits and self.ledger.state.finished < self._sweep.plan.total:
+            self._join()  # so that others know of it
         self._keep_alive()
         if self._notices is not None and self.ledger.name:
             self._notices.look()
@@ -230,12 +232,15 @@ class Claimer:
             and state.claimable(self.ledger.clock.now()) > 0
         )
 
-    def _claim(self, slots: int) -> None:
+    def _join(self) -> None:
         if not self.ledger.name:
             self.tuner.prepare()
             self.ledger.join(self._identity.name)
             # Written together with the claim: on a Drive, every write is a file.
             self.outbox.add(*self._identity.start())
+
+    def _claim(self, slots: int) -> None:
+        self._join()
         if not self._sweep.plan.settling:
             self._pool.start()
         claims = self.ledger.claim(
@@ -314,9 +319,7 @@ class Claimer:
     def _drop_lost_claims(self) -> None:
         """Drop tasks that others hold or have finished; release what is held but not here.
 
-        For example, A claims a task, then B does. When B reads A's claim, it drops the task. Then
-        it reads that A had released the task before B claimed it. So B's claim counts, but B no
-        longer has the task. Unless B releases it, no one runs it as long as B is alive.
+        A task that was dropped may be held again, as its holder had released it before.
         """
         state, me = self.ledger.state, self._identity.name
         closed = self.outbox.closed()
@@ -376,10 +379,7 @@ class Claimer:
             self.outbox.add("released", {"tasks": indices})
 
     def leave(self, reason: str) -> None:
-        """Release every claim, write why this worker ends, and close its journal.
-
-        Events that cannot be written to the folder are saved on this machine.
-        """
+        """Release every claim, write why this worker ends or save it, close the journal."""
         if not self.ledger.name:
             return
         # As the ledger has it: a claim that was dropped here may count again.

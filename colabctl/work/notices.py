@@ -5,14 +5,17 @@ sure that it is the only one. On an eventual folder, the worker that recorded th
 if it is still alive.
 """
 
+import html
 import json
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from http.client import HTTPException
+from http.client import HTTPException, HTTPMessage
+from typing import IO
 from urllib.parse import urlsplit
+from urllib.request import Request
 
 from colabctl.ledger import Plan, SweepState, TaskFiles
 from colabctl.notify import Notify, Occasion, decode
@@ -87,10 +90,10 @@ class Notices:
             with self._sweep.lock():
                 ledger.refresh()
                 sent = list(due())  # unless another worker was faster
-                ledger.record([("notice", {"about": about}) for about in sent])
+                self._record(sent)
         else:
             sent = [about for about in due() if self._is_first()]
-            ledger.record([("notice", {"about": about}) for about in sent])
+            self._record(sent)
         for about in sent:
             sweep = self._sweep
             text = self._text(about, sweep.plan, ledger.state, sweep.tasks)[:_LONGEST]
@@ -98,12 +101,18 @@ class Notices:
             thread.start()
             self._sending.append(thread)
 
+    def _record(self, sent: list[Occasion]) -> None:
+        ledger = self._sweep.ledger
+        decisions = _decisions(ledger.state)
+        ledger.record([("notice", {"about": about, "decisions": decisions}) for about in sent])
+
     def _due(self, *, leaving: bool, gave_up: bool) -> Iterator[Occasion]:
         """Yield what no worker has sent yet."""
         assert self._notify is not None
         state, on = self._sweep.ledger.state, self._notify.on
         is_finished = state.finished == state.total or state.reached_target
-        if is_finished and "finished" in on and state.notices.get("finished", 0.0) < _last(state):
+        earlier = state.notices.get("finished", ())
+        if is_finished and "finished" in on and _decisions(state) not in earlier:
             yield "finished"
         fails = gave_up or state.counts["failed"] > 0
         if fails and "failing" in on and "failing" not in state.notices:
@@ -142,21 +151,35 @@ def post(url: str, text: str) -> None:
     takes plain text. Raises OSError (urllib.error.URLError), HTTPException or ValueError.
     """
     form, data = "text/plain; charset=utf-8", text.encode()
-    if key := _json_key(url):
-        form, data = "application/json", json.dumps({key: text}).encode()
+    if content := _json(url, text):
+        form, data = "application/json", json.dumps(content).encode()
     headers = {"Content-Type": form, "User-Agent": f"colabctl/{VERSION}"}
-    request = urllib.request.Request(url, data, headers)  # noqa: S310 - see _fault
-    with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310
+    request = Request(url, data, headers)  # noqa: S310 - see _fault
+    with urllib.request.build_opener(_Redirects).open(request, timeout=_TIMEOUT):
         pass
 
 
-def _json_key(url: str) -> str | None:
-    """Return the key of the text in the JSON that an address takes; None for plain text."""
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Sends the message on where a server says so; other redirects would lose the text."""
+
+    def redirect_request(  # noqa: PLR0917 - as urllib calls it
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        """Return the same request to the new address; None makes the answer an error."""
+        del fp, msg, headers
+        if code not in (307, 308) or urlsplit(newurl).scheme not in ("http", "https"):
+            return None
+        return Request(newurl, req.data, req.headers)  # noqa: S310 - see above
+
+
+def _json(url: str, text: str) -> dict[str, object] | None:
+    """Return the JSON that an address takes; None for plain text."""
     parts = urlsplit(url)
     if parts.path.startswith("/api/webhooks/"):  # Discord
-        return "content"
-    is_slack = parts.path.startswith(("/services/", "/workflows/", "/triggers/"))
-    return "text" if is_slack or parts.path.endswith("/sendMessage") else None
+        return {"content": text, "allowed_mentions": {"parse": []}}
+    if parts.path.startswith(("/services/", "/workflows/", "/triggers/")):  # Slack
+        return {"text": html.escape(text, quote=False)}
+    return {"text": text} if parts.path.endswith("/sendMessage") else None
 
 
 def _fault(url: str) -> str | None:
@@ -179,10 +202,13 @@ def _reason(error: Exception) -> str:
     return (cause.strerror if isinstance(cause, OSError) else None) or type(cause).__name__
 
 
-def _last(state: SweepState) -> float:
-    """Return the date of the last outcome."""
-    times = state.log.times
-    return max((times[number] for number in state.columns.outcome_numbers()), default=0.0)
+def _decisions(state: SweepState) -> int:
+    """Return how many decisions could make a finished sweep continue.
+
+    After each, the sweep may finish again. Dates do not tell: the clock of a writer may be wrong.
+    """
+    decided = map(state.log.event, state.log.heads)
+    return sum(event.kind != "cancel" for event in decided) + state.orders.beyond_target
 
 
 def _last_writer(state: SweepState) -> str:

@@ -46,15 +46,21 @@ class WaitingNotes:
 
     def update(self, *, has_tasks: bool) -> None:
         """Tell the reason if the sweep is paused, or if the worker had no task for a while."""
-        if self._sweep.ledger.state.order == "pause":
-            self.tell()
-        elif has_tasks:
+        is_paused = self._sweep.ledger.state.order == "pause"
+        if has_tasks:
             self._idle_since = None
-            self._reasons.pop(self._sweep.plan.sweep, None)
+            if not is_paused:
+                self._reasons.pop(self._sweep.plan.sweep, None)
         elif self._idle_since is None:
             self._idle_since = self._monotonic()
-        elif self._monotonic() - self._idle_since >= _MOMENT:
+        if is_paused or self.waits:
             self.tell()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the worker had no task for a while."""
+        since = self._idle_since
+        return since is not None and self._monotonic() - since >= _MOMENT
 
     def tell(self) -> None:
         """Tell the reason, unless the user has read it last."""

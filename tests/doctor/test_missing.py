@@ -94,6 +94,14 @@ def write_journal(sweep: Path, writer: str, *events: dict[str, object]) -> None:
         (folder / f"{n:08d}-{n:08d}.jsonl").write_text(json.dumps({"n": n, **event}) + "\n")
 
 
+def test_a_writer_that_only_a_decision_names_has_not_gone(project: Project, worked: Path) -> None:
+    name = "[red]rich[/red]"
+    retry = {"event": "retry", "tasks": [0], "worker": name, "after": {name: 4}}
+    project.journal("first", retry, writer="eve-vm-1")
+    project.journal("first", {"event": "dismiss", "worker": name}, writer="eve-vm-2")
+    assert "rich" not in str(doctor(project.root))
+
+
 @pytest.mark.parametrize(("age", "code"), [(60.0, 0), (7200.0, 3)])
 def test_on_an_eventual_folder_what_is_missing_counts_as_gone_after_an_hour(
     project: Project, age: float, code: int

@@ -13,7 +13,7 @@ from colabctl.ledger.journals.appended import AppendedJournals
 from colabctl.ledger.journals.events import PROGRESS_KINDS, Event, encode
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.task_state import fold
-from tests.ledger.histories import LEASE, TOTAL, histories
+from tests.ledger.histories import LEASE, TOTAL, WRITERS, histories
 
 
 def read(events: list[Event], batches: int = 1) -> SweepState:
@@ -160,6 +160,25 @@ def test_of_a_cancel_and_a_retry_the_one_that_saw_the_other_wins_whatever_their_
         orders = [Event(4e9, "yan", 0, kinds[0], first), Event(t, "zoe", 0, kinds[1], then)]
         status = read([*history, *orders]).tasks[index].status
         assert status in (after, "done", "pruned")
+
+
+@given(histories(), st.integers(0, TOTAL - 1), st.sampled_from([1e9, 2e9, 4.1e9]))
+def test_no_cancel_ends_in_advance_what_is_claimed_after_a_retry(
+    history: list[Event], index: int, t: float
+) -> None:
+    history = [
+        event._replace(body={k: v for k, v in event.body.items() if k != "after"})
+        for event in history
+    ]
+    names = dict.fromkeys(WRITERS, 2**53)
+    history.append(Event(t, "zoe", 0, "cancel", {"tasks": [index], "after": names}))
+    for event in (
+        Event(2.1e9, "yan", 0, "retry", {"tasks": [index]}),
+        Event(2.2e9, "ana", 99, "claim", {"tasks": [[index, 1]]}),
+    ):
+        body = {**event.body, "after": read(history).last_events([index])}
+        history.append(event._replace(body=body))
+    assert read(history).tasks[index].status in ("held", "done", "pruned")
 
 
 @given(histories(), st.data())

@@ -35,6 +35,7 @@ class Server:
 
     port: int
     status: int = 200
+    moved: str = ""  # path to which it redirects
     received: list[tuple[str, str, str]] = field(default_factory=list)
 
     def url(self, path: str = "/topic") -> str:
@@ -51,7 +52,14 @@ def server() -> Iterator[Server]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             it.received.append((self.path, self.headers["Content-Type"], body))
-            self.send_response(it.status)
+            moved = it.moved and self.path != it.moved
+            self.send_response(it.status if moved or not it.moved else 200)
+            if moved:
+                self.send_header("Location", it.moved)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -273,3 +281,44 @@ def test_the_environment_can_set_it(project: Project, prepare: Prepare, server: 
     setting = {"COLABCTL_NOTIFY": "url=OTHER,on=failing idle", "OTHER": server.url()}
     assert project.run("work", "s", **setting).code == 0
     assert server.texts == []
+
+
+def test_wrong_dates_of_others_neither_repeat_nor_suppress_a_message(
+    project: Project, prepare: Prepare, server: Server
+) -> None:
+    prepare()
+    outcome = {"event": "done", "attempt": 1, "t": 4.0e9}
+    project.journal("s", {**outcome, "task": 0}, {**outcome, "task": 1}, writer="rich")
+    workers = [project.start("work", "s", NOTIFY_URL=server.url()) for _ in range(3)]
+    end_together(workers)
+    assert len(server.texts) == 1
+    notice = {"event": "notice", "about": "finished", "t": 4.0e9}
+    project.journal("s", notice, writer="zoe")
+    assert project.run("discard", "s", "--task", "t000003", "--yes").code == 0
+    project.run("work", "s", NOTIFY_URL=server.url())
+    assert len(server.texts) == 2
+
+
+@pytest.mark.parametrize(("status", "sent"), [(302, False), (301, False), (307, True), (308, True)])
+def test_a_redirect_gets_the_text_or_is_a_note(
+    project: Project, prepare: Prepare, server: Server, status: int, *, sent: bool
+) -> None:
+    prepare()
+    server.status, server.moved = status, "/new"
+    worked = project.run("work", "s", NOTIFY_URL=server.url("/old"))
+    assert [path for path, _, _ in server.received] == ["/old", "/new"][: 1 + sent]
+    assert (f"the server answered {status}" in worked.err) != sent
+    assert all(text.startswith("s is finished") for text in server.texts)
+
+
+def test_no_text_mentions_all_members_of_a_channel(
+    project: Project, prepare: Prepare, server: Server
+) -> None:
+    project.write("train.py", "raise ValueError('<!channel> & @everyone')\n")
+    project.declare("s", SWEEP)
+    environ = {"COLABCTL_NOTIFY": "url=URL,on=failing"}
+    project.run("work", "s", "--max-tasks", "1", **environ, URL=server.url("/services/T/B/x"))
+    assert "&lt;!channel&gt; &amp;" in json.loads(server.texts[0])["text"]
+    project.declare("d", SWEEP)
+    project.run("work", "d", "--max-tasks", "1", **environ, URL=server.url("/api/webhooks/1/x"))
+    assert json.loads(server.texts[1])["allowed_mentions"] == {"parse": []}

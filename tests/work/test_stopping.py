@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import PATIENCE, Project, until
+from tests.processes import PATIENCE, Project, end, until
 
 SWEEP = """
 method: grid
@@ -227,3 +227,13 @@ def train(params, task):
     (project.root / "go").touch()
     assert working.wait(PATIENCE) == 0
     assert project.status("slow")["done"] == 2
+
+
+def test_a_worker_that_waits_is_known_to_the_others(project: Project) -> None:
+    project.declare("s", "method: grid\nprogram: train.py\nparameters: {x: {values: [1]}}\n", "")
+    project.run("pause", "s")
+    worker = project.start("work", "s")
+    until(lambda: [each["member"] for each in project.events("s", "start")] == ["ana"])
+    assert project.run("stop", "s", "--worker", "ana").code == 0
+    end(worker)
+    assert project.events("s", "end")

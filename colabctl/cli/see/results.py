@@ -225,6 +225,8 @@ def _why_none(sweep: "OpenSweep", view: "View") -> str:
         return "no task is done yet"
     if view.query.best is not None and (missing := unreported(sweep.plan, state)):
         return missing
+    if view.query.where is None:
+        return f"no task has a result: {counted(state.finished, 'task')} cancelled or failed"
     tasks = counted(state.finished, "finished task")
     return f"none of {tasks} meets the condition: {view.query.where}"
 

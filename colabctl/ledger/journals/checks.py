@@ -170,6 +170,8 @@ def _check_heartbeat(body: dict[str, Any], _total: int) -> None:
 def _check_notice(body: dict[str, Any], _total: int) -> None:
     if body.get("about") not in OCCASIONS:
         raise ValueError(f"a notice about {body.get('about')!r:.40}")
+    if type(body.get("decisions", 0)) is not int:
+        raise ValueError("decisions is not a number")
 
 
 def _check_dismiss(body: dict[str, Any], _total: int) -> None:

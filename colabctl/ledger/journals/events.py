@@ -22,7 +22,7 @@ A line is a JSON object with the three parts of every event and the parts of its
                final                                      would do better
     released   tasks: [index, ...]                        claims that end without a run
     heartbeat                                             the worker is alive
-    notice     about                                      it sends a message that the sweep is
+    notice     about, decisions                           it sends a message that the sweep is
                                                           finished, failing or idle
     end        reason                                     the worker writes nothing more
     follow     member, host, task                         someone looks at a task's output: its

@@ -11,8 +11,8 @@ from typing import Any
 from colabctl.ledger.journals.events import BATCH_KINDS, TASK_KINDS, Event, decode
 from colabctl.ledger.order import in_order
 
-_KINDS = tuple(sorted(TASK_KINDS | BATCH_KINDS))
-_CODES = {kind: code for code, kind in enumerate(_KINDS)}
+KINDS = tuple(sorted(TASK_KINDS | BATCH_KINDS))
+_CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 
 class Body(Mapping[str, Any]):
@@ -31,11 +31,16 @@ class Body(Mapping[str, Any]):
             self._parts = decode(self._log.line(self._number))
             for name in ("n", "t", "event"):
                 del self._parts[name]
+            if (after := self._log.after_of(self._number)) is not None:
+                self._parts["after"] = after
         return self._parts
 
     def __getitem__(self, name: str) -> Any:
-        if name == "after" and not self._log.after[self._number]:
-            raise KeyError(name)  # every fold asks for this part, and few events have it
+        if name == "after":  # every fold asks for this part, and few events have it
+            after = self._log.after_of(self._number)
+            if after is None:
+                raise KeyError(name)
+            return after
         head = self._log.heads.get(self._number)
         return head[name] if head is not None and name in head else self.parts()[name]
 
@@ -73,10 +78,12 @@ class EventLog:
         times, writers, numbers: columns, one entry for each event: its ledger time, its writer, and
             its number in that writer's journal.
         kinds: a code for its kind.
-        after: 1 if it names events in `after`.
+        after: where its `after` is in `afters`, from 1; 0 if it has none.
+        afters: what events name in `after`. One event may be recorded for each of its tasks, and
+            one `after` may be long, so they share it.
         starts: where its line begins in `base` followed by `lines`.
-        heads: small parts of each retry, cancel and discard. Such an event may have very many
-            tasks, and each of them asks for these parts.
+        heads: the member of each retry, cancel and discard. Such an event may have very many
+            tasks, and each of them asks for it.
 
     """
 
@@ -86,7 +93,8 @@ class EventLog:
         self.writers = array("i")
         self.numbers = array("q")
         self.kinds = bytearray()
-        self.after = bytearray()
+        self.after = array("i")
+        self.afters: list[dict[str, int]] = []
         self.starts = array("q")
         self.base = memoryview(b"")
         self.lines = bytearray()
@@ -96,15 +104,23 @@ class EventLog:
         return len(self.times)
 
     def add(
-        self, t: float, writer: int, n: int, kind: str, line: bytes, *, has_after: bool = False
+        self,
+        t: float,
+        writer: int,
+        n: int,
+        kind: str,
+        line: bytes,
+        after: dict[str, int] | None = None,
     ) -> int:
         """Add an event with its line, without a newline; return its number here."""
+        if after is not None and not (self.afters and self.afters[-1] is after):
+            self.afters.append(after)
         number = len(self.times)
         self.times.append(t)
         self.writers.append(writer)
         self.numbers.append(n)
         self.kinds.append(_CODES[kind])
-        self.after.append(has_after)
+        self.after.append(0 if after is None else len(self.afters))
         self.starts.append(len(self.base) + len(self.lines))
         self.lines += line
         return number
@@ -115,9 +131,14 @@ class EventLog:
             self.times[number],
             self.names[self.writers[number]],
             self.numbers[number],
-            _KINDS[self.kinds[number]],
+            KINDS[self.kinds[number]],
             Body(self, number),
         )
+
+    def after_of(self, number: int) -> dict[str, int] | None:
+        """Return what an event names in `after`, None if it names nothing."""
+        place = self.after[number]
+        return self.afters[place - 1] if place else None
 
     def steering(self) -> list[Event]:
         """Return the events that retry, cancel or discard tasks, in order."""

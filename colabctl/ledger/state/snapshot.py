@@ -44,9 +44,10 @@ def take(state: SweepState) -> Snapshot:
         "overridden": orders.overridden,
         "beyond_target": orders.beyond_target,
         "heads": list(state.log.heads.items()),
+        "afters": state.log.afters,
         "latest": state.latest,
         "reached": sorted(state.reached),
-        "notices": state.notices,
+        "notices": {about: sorted(numbers) for about, numbers in state.notices.items()},
         "excess": state.excess.count,
     }
     return Snapshot(facts, parts)
@@ -81,9 +82,10 @@ def restore(state: SweepState, facts: Mapping[str, Any], data: memoryview) -> No
     state.orders.beyond_target = facts["beyond_target"]
     state.orders.changed()
     state.log.heads = dict(facts["heads"])
+    state.log.afters = facts["afters"]
     state.latest = facts["latest"]
     state.reached = set(facts["reached"])
-    state.notices.update(facts["notices"])
+    state.notices = {about: set(numbers) for about, numbers in facts["notices"].items()}
     state.excess.count.update(facts["excess"])
     state.rebuild()
 

@@ -292,3 +292,13 @@ def test_without_results_any_condition_has_none(project: Project, say: Say) -> N
     assert say("results", "loop", "--where", "acc < 1").out == "no finished tasks yet\n"
     assert say("results", "loop", "--by", "x").out == "no finished tasks yet\n"
     refused(say("results", "loop", "--where", "acc <"), "cannot be read", lines=3)
+
+
+def test_a_sweep_with_only_cancelled_tasks_has_no_results_and_says_so(
+    project: Project, say: Say
+) -> None:
+    project.declare("gone", LOOP)
+    project.journal("gone", {"event": "cancel", "member": "ana", "tasks": [0, 1, 2, 3]})
+    said = say("results", "gone").out
+    assert "no task has a result" in said
+    assert "None" not in said

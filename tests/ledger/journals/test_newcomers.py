@@ -81,7 +81,7 @@ def test_a_worker_hears_of_a_newcomer_from_another_worker(tmp_path: Path) -> Non
     (seen_by_ben / "ben").rename(seen_by_eve / "ben")
     eve.refresh()
     assert eve.newcomers() == {"ana": NOW}
-    assert eve.news() == [("heartbeat", {"workers": ["ana", "ben"]})]
+    assert eve.news() == [("heartbeat", {"workers": ["ben"]})]
 
 
 def test_a_worker_does_not_count_itself_when_others_name_it(tmp_path: Path) -> None:
@@ -121,3 +121,15 @@ def test_names_that_are_not_text_are_damage(tmp_path: Path) -> None:
     ben.refresh()
     assert "workers are not a list of names" in ben.damage[0]
     assert ben.newcomers() == {}
+
+
+def test_a_worker_names_only_those_whose_journals_are_here_and_reads_a_bounded_number(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    ben, eve = join(tmp_path, clock, "ben"), join(tmp_path, clock, "eve")
+    eve.record([("heartbeat", {"workers": [f"invented-{n:05}" for n in range(10_000)]})])
+    (tmp_path / "ana").mkdir()
+    ben.refresh()
+    assert len(ben.newcomers()) <= 256
+    assert ben.news() == [("heartbeat", {"workers": ["ana", "eve"]})]
