@@ -26,7 +26,7 @@ def with_line(
     lock: Callable[[], AbstractContextManager[None]],
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[Task]:
-    """Yield the tasks, and meanwhile show how the sweep stands; close `tasks` at the end.
+    """Yield the tasks, and meanwhile show how the sweep is; close `tasks` at the end.
 
     `lock` keeps the worker's other thread from the ledger.
     """
