@@ -36,14 +36,14 @@ def listed(sweep: OpenSweep) -> dict[str, list[float]]:
 
     Raises UserError if sweep.yaml was changed.
     """
-    found: dict[str, set[float]] = {}
+    numbers: dict[str, set[float]] = {}
     for cell in sweep.declared.cells():
         for path, parameter in cell.space.walk():
             match parameter:
                 case Leaf(distribution=Categorical(values) | WeightedCategorical(values)):
                     if all(map(_is_number, values)):
-                        found.setdefault(".".join(path), set()).update(values)
-    return {name: sorted(values) for name, values in found.items() if len(values) <= _MOST_LISTED}
+                        numbers.setdefault(".".join(path), set()).update(values)
+    return {name: sorted(values) for name, values in numbers.items() if len(values) <= _MOST_LISTED}
 
 
 def axes_if_readable(
