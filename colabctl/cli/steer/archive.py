@@ -42,6 +42,7 @@ def archive(
 ) -> None:
     """Put sweeps away: lists and `work` leave them out. Their files stay as they are."""
     from colabctl.project.archive import write_record
+    from colabctl.sharedfs.links import check_inside
     from colabctl.sweeps import find_sweep, plan_of
 
     layout, config = open_project(root)
@@ -50,6 +51,7 @@ def archive(
         return
     layouts = [find_sweep(layout, name) for name in dict.fromkeys(sweeps)]
     who = working_member(config, member)
+    check_inside(layout.archive, layout.root)  # before workers are stopped
     changing = [each for each in layouts if (each.archived_at is None) != undo]
     if not undo:
         stop_running(layout, who, changing, yes=yes)
