@@ -40,8 +40,7 @@ class Claimer:
     5. What will not run here is released, at the latest by `leave`.
 
     `step` does everything that is due. `keep_alive` only writes, and `look` only reads.
-    `sync` makes safe what was written; it alone may be called from another thread meanwhile.
-    None of these methods raises OSError; see Retries.
+    `sync` makes safe what was written, also from another thread. None raises OSError; see Retries.
 
     Attributes:
         tally: What this worker did, and why it ends.
