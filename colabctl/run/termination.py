@@ -38,10 +38,10 @@ def kill_tree(pid: int) -> None:
     for file in Path("/proc").glob("[0-9]*/stat"):
         if text := _text(file):
             parents[int(file.parent.name)] = int(text.rpartition(")")[2].split()[1])
-    found = [pid]
-    for each in found:
-        found += [child for child, parent in parents.items() if parent == each]
-    for each in found:
+    tree = [pid]
+    for each in tree:
+        tree += [child for child, parent in parents.items() if parent == each]
+    for each in tree:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(each, KILL)
 
