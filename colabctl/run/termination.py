@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 KILL_AFTER = 30.0  # seconds between SIGTERM and SIGKILL, as W&B's agent waits
@@ -29,6 +30,20 @@ def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
             )
     except (ProcessLookupError, PermissionError):
         return
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process of this process's own group, and what it started, where the system tells."""
+    parents: dict[int, int] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        if text := _text(file):
+            parents[int(file.parent.name)] = int(text.rpartition(")")[2].split()[1])
+    tree = [pid]
+    for each in tree:
+        tree += [child for child, parent in parents.items() if parent == each]
+    for each in tree:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(each, KILL)
 
 
 def end_group(process: "subprocess.Popen[bytes]", oom_kills_before: int) -> str:

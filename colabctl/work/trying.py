@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from colabctl import interrupts
 from colabctl.code import frozen
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, params_of, program_of, task_name
@@ -19,12 +23,16 @@ from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.run.foreground import Outcome
 from colabctl.run.redaction import check_present
-from colabctl.run.termination import KILL_AFTER, how_it_ended, oom_kills
+from colabctl.run.termination import KILL_AFTER, how_it_ended, kill_tree, oom_kills
 from colabctl.signals import raising
 from colabctl.task import Assignment
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.slots.environment import slot_environs
 from colabctl.work.slots.settings import slot_settings
+
+_KILLING = 3  # presses of Ctrl-C that kill a task,
+_AT_ONCE = 5.0  # if they come within these seconds
+_POLL = 0.1  # seconds between two looks for them
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
         (scratch / "assignment.json").write_text(json.dumps(asdict(assignment)), encoding="utf-8")
         killed_before = oom_kills()
         module = [sys.executable, "-P", "-m", "colabctl.run.foreground"]
-        code = _wait([*module, settings.encode(), str(scratch)], settings.cwd, environ)
+        code = _wait([*module, settings.encode(), str(scratch)], settings.cwd, environ, tell)
         outcome = Outcome.read(scratch / "outcome.json")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -143,18 +151,39 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
     return Tried(outcome, files if files.exists() else None, interrupted)
 
 
-def _wait(command: list[str], cwd: str, environ: Mapping[str, str]) -> int:
-    """Run a process to its end; Ctrl-C is for it alone."""
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+def _wait(
+    command: list[str], cwd: str, environ: Mapping[str, str], tell: Callable[[str], None]
+) -> int:
+    """Run a process to its end, and return its exit code.
+
+    Ctrl-C is for the process alone. The third one in a short time kills it and all it started: a
+    debugger may get many, and a task may ignore all of them.
+    """
+    pressed: deque[float] = deque(maxlen=_KILLING)
+
+    def recent() -> int:
+        return sum(time.monotonic() - each < _AT_ONCE for each in pressed)
+
+    # It prints nothing itself: another press could come while it prints.
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(time.monotonic()))
+    warned = False
     try:
         with (
             raising(),
             subprocess.Popen(command, cwd=cwd, env=dict(environ)) as process,  # noqa: S603 - our own module
         ):
             try:
-                return process.wait()
+                while recent() < _KILLING:
+                    with suppress(subprocess.TimeoutExpired):
+                        return process.wait(_POLL)
+                    if recent() == _KILLING - 1 and not warned:
+                        tell("Ctrl-C once more kills the task")
+                        warned = True
+                kill_tree(process.pid)
             except BaseException:
                 process.kill()
                 raise
     finally:
         signal.signal(signal.SIGINT, before)
+    tell("the task did not end after Ctrl-C, so it was killed")
+    return interrupts.CODE

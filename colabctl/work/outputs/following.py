@@ -16,7 +16,7 @@ _ANSWER = {"coherent": 10.0, "eventual": 150.0}  # seconds that a worker may tak
 
 
 def reader_of(sweep: OpenSweep, worker: str, say: Callable[[str], None]) -> OutputReader:
-    """Return a reader of what the tasks of a worker have printed; files to skip are told once."""
+    """Return a reader of what the tasks of a worker have printed; `say` gets notes."""
 
     def skip(path: Path, error: OSError) -> None:
         say(f"note: {path} is skipped: {error.strerror or error}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import FILE, TRAIN, Say, refused
-from tests.processes import COMMAND, Finished, Project, clean, linux
+from tests.processes import COMMAND, Finished, Project, clean, linux, until
 
 GRID = "method: grid\nprogram: {program}\nparameters: {{x: {{values: [1, 2]}}}}\n"
 FUNCTION = """\
@@ -193,14 +193,15 @@ def train(params, task):
     assert "report at 1: [TOK]=1\n" in tried.out
 
 
-def on_terminal(project: Project, *arguments: str, when: bytes, send: bytes) -> Finished:
-    """Run a command on a terminal; once it has printed `when`, type `send`."""
+def on_terminal(project: Project, *arguments: str, keys: list[tuple[bytes, bytes]]) -> Finished:
+    """Run a command on a terminal; of each pair, type the second after it has printed the first."""
     environ = {**clean(os.environ), "COLABCTL_MEMBER": "ana"}
+    left = list(keys)
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(project.root)
         os.execvpe(sys.executable, [*COMMAND, *arguments], environ)
-    shown, sent = b"", False
+    shown = b""
     while True:
         assert select.select([terminal], [], [], 120)[0], shown
         try:
@@ -210,9 +211,8 @@ def on_terminal(project: Project, *arguments: str, when: bytes, send: bytes) -> 
         if not data:
             break
         shown += data
-        if when in shown and not sent:
-            sent = True
-            os.write(terminal, send)
+        while left and left[0][0] in shown:
+            os.write(terminal, left.pop(0)[1])
     os.close(terminal)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return Finished(code, shown.decode().replace("\r\n", "\n"), "")
@@ -230,7 +230,7 @@ def test_a_debugger_has_the_terminal(project: Project, program: str, text: str) 
     project.write("train.py", text)
     project.write("s.yaml", GRID.format(program=program))
     arguments = ("try", "s.yaml", "--set", "x=2")
-    tried = on_terminal(project, *arguments, when=b"(Pdb) ", send=b"y = y + 1\nc\n")
+    tried = on_terminal(project, *arguments, keys=[(b"(Pdb) ", b"y = y + 1\nc\n")])
     assert tried.code == 0
     assert "\ny = 15\n" in tried.out
 
@@ -251,7 +251,32 @@ if __name__ == "__main__":
 """
     project.write("train.py", text)
     project.write("s.yaml", GRID.format(program=program))
-    tried = on_terminal(project, "try", "s.yaml", when=b"started", send=b"\x03")
+    tried = on_terminal(project, "try", "s.yaml", keys=[(b"started", b"\x03")])
     assert tried.code == 130
     assert "cleaned up" in tried.out
     assert tried.out.endswith("interrupted; nothing is recorded\n")
+
+
+@linux
+@pytest.mark.parametrize("program", ["train.py:train", "train.py"])
+def test_the_third_ctrl_c_kills_a_task_that_ignores_it(project: Project, program: str) -> None:
+    text = """
+import os, signal, subprocess, time
+def train(params=None, task=None):
+    signal.signal(signal.SIGINT, lambda *_: os.write(1, b"ignored"))
+    subprocess.Popen(["sh", "-c", "trap : INT; while :; do sleep 1; done"])
+    print("started", flush=True)
+    for number in range(10_000):
+        time.sleep(0.5)
+        print(f"tick {number};", flush=True)
+if __name__ == "__main__":
+    train()
+"""
+    project.write("train.py", text)
+    project.write("s.yaml", GRID.format(program=program))
+    keys = [(b"started", b"\x03"), *((b"tick %d;" % n, b"\x03") for n in range(8))]
+    tried = on_terminal(project, "try", "s.yaml", keys=keys)
+    assert tried.code == 130
+    assert "the task did not end after Ctrl-C, so it was killed\n" in tried.out
+    assert tried.out.endswith("interrupted; nothing is recorded\n")
+    until(lambda: not project.processes())
