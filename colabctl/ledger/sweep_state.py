@@ -165,7 +165,7 @@ class SweepState:
         columns, log = self.columns, self.log
         if kind in ("done", "pruned"):
             index = body["task"]
-            number = log.add(t, writer.number, n, kind, line, body.get("after"))
+            number = log.add(t, writer.number, n, kind, line, after=body.get("after"))
             claim = columns.claims[index]
             if (
                 claim >= 0
@@ -203,7 +203,7 @@ class SweepState:
         elif kind in STEERING_KINDS:
             self._steer(event, line, writer, touched)
         elif tasks := event.tasks():
-            number = log.add(t, writer.number, n, kind, line, body.get("after"))
+            number = log.add(t, writer.number, n, kind, line, after=body.get("after"))
             for index in tasks:
                 self._add_other(index, number, touched)
         elif kind == "dismiss":
@@ -212,7 +212,7 @@ class SweepState:
     def _steer(self, event: Event, line: bytes, writer: Writer, touched: set[int]) -> None:
         """Record a retry, cancel or discard."""
         t, _, n, kind, body = event
-        number = self.log.add(t, writer.number, n, kind, line, body.get("after"))
+        number = self.log.add(t, writer.number, n, kind, line, after=body.get("after"))
         self.log.heads[number] = {"member": body["member"]} if "member" in body else {}
         statuses, claims = self.columns.statuses, self.columns.claims
         for index in body["tasks"]:
@@ -244,7 +244,7 @@ class SweepState:
             if (key := str(index)) in proposed:
                 parts["params"] = {key: proposed[key]}
             own = encode(n, t, "claim", parts).rstrip()
-            yield index, self.log.add(t, writer.number, n, "claim", own, after)
+            yield index, self.log.add(t, writer.number, n, "claim", own, after=after)
 
     def _add_other(self, index: int, number: int, touched: set[int]) -> None:
         """Add an event of a task that is not simple, or not any more."""

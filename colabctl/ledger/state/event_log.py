@@ -110,6 +110,7 @@ class EventLog:
         n: int,
         kind: str,
         line: bytes,
+        *,
         after: dict[str, int] | None = None,
     ) -> int:
         """Add an event with its line, without a newline; return its number here."""
