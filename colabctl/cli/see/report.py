@@ -45,10 +45,10 @@ def report(
     check_plotly()
     names = list(dict.fromkeys(sweeps))
     file = output or usual_file(names)
-    check_name(file)
     layout, _ = open_project(root)
     check_inside(file, layout.root)
     files.check_regular(file)
+    check_name(file)
     open_sweeps = [OpenSweep.named(layout, name) for name in names]
     written = write_page(open_sweeps, file, replace=force)
     for each in open_sweeps:

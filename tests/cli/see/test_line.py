@@ -72,21 +72,21 @@ def test_empty_lines_are_not_joined() -> None:
     assert joined("  ", [Line(), Line("a"), Line(), Line("b")]).text == "a  b"
 
 
-@given(st.lists(st.integers(0, 10**6), min_size=4, max_size=4), st.integers(4, 60))
+@given(st.lists(st.integers(0, 10**6), min_size=5, max_size=5), st.integers(5, 60))
 def test_a_bar_has_its_width_and_shows_every_count(counts: list[int], width: int) -> None:
     drawn = bar(counts, width).text
     assert len(drawn) == (width if sum(counts) else 0)
-    for count, blocks in zip(counts, ("█#", "▚x", "▒>", "░."), strict=True):
+    for count, blocks in zip(counts, ("█#", "▚x", "▒>", "░.", "·-"), strict=True):
         assert any(block in drawn for block in blocks) == (count > 0)
 
 
 @pytest.mark.parametrize(
     ("counts", "drawn"),
     [
-        ([5, 0, 0, 5], "█████░░░░░"),
-        ([999, 1, 0, 0], "█████████▚"),
-        ([0, 0, 1, 9999], "▒░░░░░░░░░"),
-        ([1, 1, 1, 1], "███▚▚▚▒▒░░"),
+        ([5, 0, 0, 5, 0], "█████░░░░░"),
+        ([999, 1, 0, 0, 0], "█████████▚"),
+        ([0, 0, 1, 9999, 0], "▒░░░░░░░░░"),
+        ([1, 1, 1, 1, 1], "██▚▚▒▒░░··"),
     ],
 )
 def test_a_bar_is_in_proportion(
