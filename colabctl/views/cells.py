@@ -304,8 +304,8 @@ def _forecast(
         if place and free <= 0:
             return None
         queue = (in_work + ahead * place) / free if place else 0.0
-        known = max([queue, *rest])
-        return None if max(unknown, default=0.0) > known else known or None
+        estimated = max([queue, *rest])
+        return None if max(unknown, default=0.0) > estimated else estimated or None
 
     def place(count: int) -> float:
         """Return the place of the last of `count` waiting tasks in the queue, from 0 to 1.
