@@ -191,8 +191,8 @@ def progress(
 
     The rate and the time left come from how long the finished tasks of a cell ran, how long the
     running ones have run, and how many slots the live workers have. Tasks of less than a second are
-    the exception: `seen_rate`, the tasks per second of late, then limits the rate. It also stands
-    in for a rate that is unknown. No rate is above what the slots can do.
+    the exception: `seen_rate`, the tasks per second of late, then limits the rate. It also
+    replaces a rate that is unknown. No rate is above what the slots can do.
     """
     columns, stopped = state.columns, state.order == "stop"
     held = [0] * len(division.values)
