@@ -217,6 +217,7 @@ def test_a_worker_says_who_has_paused_the_sweep_once_and_again_for_another_pause
     waiting = "waiting: paused by ben since "
     assert worker.stderr.readline().startswith(waiting)
     assert worker.stderr.readline().startswith("first: 2/4, 1 failed, ")
+    project.run("resume", "first", member="ben")
     project.run("pause", "first", member="ana")
     line = worker.stderr.readline()
     assert line.startswith("waiting: paused by ana since ")
