@@ -1,6 +1,5 @@
 """The commands that write notebooks: starters, copies for a sweep, and workers."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +25,7 @@ _LARGEST = 1 << 30  # bytes of a notebook, most of which are outputs
 
 if TYPE_CHECKING:
     from colabctl.ledger import Plan
+    from colabctl.project.config import Config
     from colabctl.project.layout import Layout
     from colabctl.project.notebooks.worker import WorkerNotebooks
 
@@ -184,7 +184,7 @@ def workers(
     layout, config = open_project(root)
     who = working_member(config, member)
     parse_duration(max_time, "--max-time")
-    plan = _trusted_plan(layout, config.name, sweep)
+    plan = _trusted_plan(layout, config, sweep)
     job = Job(
         sweep=plan.sweep,
         tasks=plan.total,
@@ -210,16 +210,15 @@ def workers(
         tell(TERMS)
 
 
-def _trusted_plan(layout: "Layout", project: str, sweep: str) -> "Plan":
+def _trusted_plan(layout: "Layout", config: "Config", sweep: str) -> "Plan":
     """Return a sweep's plan; raise UserError if this member has not approved its code."""
-    from colabctl.ledger import check_approved, program_of
-    from colabctl.project.approvals import approvals_for
+    from colabctl.cli.trust import check_trusted
+    from colabctl.ledger import program_of
     from colabctl.sweeps import find_sweep, plan_of
 
     plan = plan_of(find_sweep(layout, sweep))
     program_of(plan)
-    approvals = approvals_for(layout.root, os.environ)
-    check_approved(plan, approvals.has, lambda name: approvals.latest_plan(project, name))
+    check_trusted(config, plan)
     return plan
 
 
