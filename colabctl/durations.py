@@ -1,10 +1,11 @@
-"""Reads and writes durations such as 90s, 10m or 11h."""
+"""Reads and writes durations such as 90s, 10m or 11h, and writes rates."""
 
 import re
 
 from colabctl.errors import UserError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_RATE_UNITS = ((1, "s"), (60, "min"), (3600, "h"))
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.IGNORECASE)
 
 
@@ -56,3 +57,10 @@ def short_duration(seconds: float) -> str:
     if rounded < 86400:
         return f"{rounded // 3600} h {rounded % 3600 // 60:02d}"
     return f"{rounded // 86400:,} d"
+
+
+def format_rate(rate: float, noun: str = "") -> str:
+    """Return a number per second as text: "3.1/s" or "4.5/h", or with a noun "12 tasks/min"."""
+    seconds, unit = next((each for each in _RATE_UNITS if rate * each[0] >= 1), _RATE_UNITS[-1])
+    number = rate * seconds
+    return f"{number:.2g}{noun}/{unit}" if number < 10 else f"{number:,.0f}{noun}/{unit}"

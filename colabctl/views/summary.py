@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from colabctl.durations import format_duration
+from colabctl.durations import format_duration, format_rate
 from colabctl.ledger import Ledger, Plan, TaskFiles, Waiting, params_of, task_name, waiting
 from colabctl.views.best import best
 from colabctl.views.cells import Division, divide, progress
@@ -17,7 +17,6 @@ from colabctl.views.status import recent_rate
 from colabctl.views.varying import Variation
 
 _LONGEST = 40  # characters of a name or value
-_UNITS = ((1, "s"), (60, "min"), (3600, "h"))
 
 
 @dataclass(frozen=True)
@@ -141,13 +140,6 @@ class Summarizer:
         self.see(*self._best)
         varying = self.params(self._best[1])
         return Best(task_name(index), str(self._plan.metric), value, varying)
-
-
-def format_rate(rate: float) -> str:
-    """Return tasks per second as text, such as "3.1/s", "12/min" or "4.5/h"."""
-    seconds, unit = next((each for each in _UNITS if rate * each[0] >= 1), _UNITS[-1])
-    number = rate * seconds
-    return f"{number:.2g}/{unit}" if number < 10 else f"{number:,.0f}/{unit}"
 
 
 def short(value: object) -> str:

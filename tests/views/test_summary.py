@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from colabctl.views.summary import Summarizer, Summary, format_rate, short
+from colabctl.durations import format_rate
+from colabctl.views.summary import Summarizer, Summary, short
 from colabctl.work.open_sweep import OpenSweep
 from tests.processes import Project
 

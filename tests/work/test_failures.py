@@ -141,20 +141,20 @@ def train(params, task):
 
 
 def test_failed_tasks_run_again_after_a_retry(project: Project) -> None:
-    program = "def train(params, task):\n    return {'y': open('mended').read()}\n"
-    project.declare("mended", grid(4, "max_retries: 0"), program)
-    assert project.run("work", "mended").code == 1
-    assert project.status("mended")["failed"] == 4
-    project.write("mended", "yes")
-    assert project.run("retry", "mended", "--task", "t000002").code == 0
-    assert project.run("work", "mended").code == 1
-    assert [row["status"] for row in project.results("mended")] == ["failed"] * 2 + [
+    program = "def train(params, task):\n    return {'y': open('fixed').read()}\n"
+    project.declare("fixed", grid(4, "max_retries: 0"), program)
+    assert project.run("work", "fixed").code == 1
+    assert project.status("fixed")["failed"] == 4
+    project.write("fixed", "yes")
+    assert project.run("retry", "fixed", "--task", "t000002").code == 0
+    assert project.run("work", "fixed").code == 1
+    assert [row["status"] for row in project.results("fixed")] == ["failed"] * 2 + [
         "done",
         "failed",
     ]
-    assert project.run("retry", "mended", member="ben").code == 0
-    assert project.run("work", "mended").code == 0
-    assert [(row["metrics"], row["attempt"]) for row in project.results("mended")] == [
+    assert project.run("retry", "fixed", member="ben").code == 0
+    assert project.run("work", "fixed").code == 0
+    assert [(row["metrics"], row["attempt"]) for row in project.results("fixed")] == [
         ({"y": "yes"}, 2)
     ] * 4
 

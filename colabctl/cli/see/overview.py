@@ -6,7 +6,7 @@ from colabctl.cli.see.bars import bar, cell_lines
 from colabctl.cli.see.line import NARROW, Line, joined
 from colabctl.cli.see.workers import worker_lines
 from colabctl.cli.terminal import command_line, counted, cut
-from colabctl.durations import format_duration, short_duration
+from colabctl.durations import format_duration, format_rate, short_duration
 
 if TYPE_CHECKING:
     from colabctl.views.status import Status
@@ -23,7 +23,6 @@ _MOST_DAMAGE = 5
 _LONGEST_ERROR = 500  # characters
 _BAR, _SMALL_BAR = 20, 8  # columns, of a sweep among others
 _LONGEST_STATE = 8  # characters
-_UNITS = ((1, "s"), (60, "min"), (3600, "h"))
 
 
 def screen(seen: "Status", width: int | None) -> list[Line]:
@@ -109,17 +108,10 @@ def _headline(seen: "Status", width: int | None) -> list[Line]:
 def _speed(seen: "Status") -> str:
     parts = []
     if seen.rate and seen.state == "running":
-        parts.append(_rate(seen.rate))
+        parts.append(format_rate(seen.rate, " tasks"))
     if seen.seconds_left is not None:
         parts.append(f"about {short_duration(seen.seconds_left)} left")
     return ", ".join(parts)
-
-
-def _rate(rate: float) -> str:
-    """Return tasks per second as text, such as "3.1 tasks/min"."""
-    seconds, unit = next((each for each in _UNITS if rate * each[0] >= 1), _UNITS[-1])
-    number = rate * seconds
-    return f"{number:.2g} tasks/{unit}" if number < 10 else f"{number:,.0f} tasks/{unit}"
 
 
 def _best(seen: "Status") -> str:

@@ -50,7 +50,7 @@ class Modules:
     _cache: dict[str, ProjectModule | None] = field(default_factory=dict, repr=False, compare=False)
 
     def find(self, module: str) -> ProjectModule | None:
-        """Return a module of the project by its dotted name; None if its first part is no such.
+        """Return a module of the project by its dotted name; None if its first part is not one.
 
         A package is found before a module of the same name, and both before a folder without
         __init__.py, which counts only if it holds what is looked for.
