@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, try_task, work
+from colabctl.cli import doctor, export, guide, project, sweep, trust, try_task, work
+from colabctl.cli.notebook import diff, merge, new, prepare, workers
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import compare, failures, log, report, results, status
 from colabctl.cli.steer import archive, orders, tasks
@@ -56,10 +57,14 @@ member.command("add")(project.member_add)
 member.command("list")(project.member_list)
 
 notebooks = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="Create notebooks, and prepare yours for a sweep."
+    cls=Commands,
+    no_args_is_help=True,
+    help="Create, compare and merge notebooks, and prepare yours for a sweep.",
 )
-notebooks.command("new")(notebook.new)
-notebooks.command("prepare")(notebook.prepare)
+notebooks.command("new")(new.new)
+notebooks.command("diff")(diff.diff)
+notebooks.command("merge")(merge.merge)
+notebooks.command("prepare")(prepare.prepare)
 
 app.command(rich_help_panel="Project")(project.init)
 app.command(rich_help_panel="Project")(project.demo)
@@ -70,7 +75,7 @@ app.command(rich_help_panel="Data")(project.verify)
 app.command(rich_help_panel="Sweeps")(sweep.sweep)
 app.command(rich_help_panel="Sweeps")(export.export)
 app.add_typer(notebooks, name="notebook", rich_help_panel="Sweeps")
-app.command(rich_help_panel="Sweeps")(notebook.workers)
+app.command(rich_help_panel="Sweeps")(workers.workers)
 app.command(rich_help_panel="Sweeps")(trust.trust)
 app.command(rich_help_panel="Work")(work.work)
 app.command("try", rich_help_panel="Work")(try_task.try_task)
