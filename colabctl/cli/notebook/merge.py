@@ -52,11 +52,11 @@ def merge(
     sources = [first, second, *([base] if base else [])]
     _check_output(output, sources)
     names = [path.name if first.name != second.name else path.as_posix() for path in sources]
-    one, two, *known = (
+    one, two, *bases = (
         read_saved(content_of(path), name) for path, name in zip(sources, names, strict=True)
     )
-    ancestor, is_certain = known[0] if known else None, True
-    if not (known or no_base):
+    ancestor, is_certain = bases[0] if bases else None, True
+    if not (bases or no_base):
         ancestor, is_certain = _found(first, second, one, two)
     merged = merged_from(one, two, ancestor, is_certain=is_certain)
     _write(merged, output, force=force)

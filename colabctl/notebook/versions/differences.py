@@ -16,7 +16,7 @@ _CONTEXT = 2  # lines before and after a difference
 
 @dataclass(frozen=True)
 class CellDifference:
-    """What has become of one cell.
+    """How one cell differs.
 
     Attributes:
         change: "outputs" and "metadata" if nothing else differs.

@@ -149,11 +149,11 @@ def _ordered_items(
 
 def _interleaved(order: Sequence[_Item], other: Sequence[_Item]) -> list[_Item]:
     """Return the items in `order`, each of the rest before the one that follows it in `other`."""
-    known, shared = set(map(id, order)), set(map(id, other))
+    placed, shared = set(map(id, order)), set(map(id, other))
     after: dict[int, list[_Item]] = {}
     anchor = 0
     for item in other:
-        if id(item) in known:
+        if id(item) in placed:
             anchor = id(item)
         else:
             after.setdefault(anchor, []).append(item)

@@ -59,11 +59,10 @@ def earlier_versions(first: Path, second: Path) -> Iterator[EarlierVersion]:
     for path in paths:
         checkpoint = path.parent / _CHECKPOINTS / f"{path.stem}-checkpoint{path.suffix}"
         with suppress(OSError, UserError):
-            yield read_saved(
-                read_file(checkpoint, _LARGEST), f"Jupyter's checkpoint of {path.name}"
-            )
+            name = f"Jupyter's checkpoint of {path.name}"
+            yield EarlierVersion(read_saved(read_file(checkpoint, _LARGEST), name))
     for path in paths:
-        yield from _from_git(path)
+        yield from map(EarlierVersion, _from_git(path))
     for path in paths:
         with suppress(OSError, UserError):
             if created := _as_created(path):

@@ -39,11 +39,11 @@ def from_template(
     opens = SavedCell("code", opening.source.strip(), id=opening.id, metadata=parts["metadata"])
     colab = template.metadata.get("colab")
     settings = dict(colab) if isinstance(colab, dict) else {}
-    kept = {name: each for name, each in template.metadata.items() if name not in _OF_SAVES}
+    lasting = {name: each for name, each in template.metadata.items() if name not in _OF_SAVES}
     return SavedNotebook(
         template.name,
         (*cells[:place], opens, *cells[place:]),
-        {**kept, "colab": {**settings, "name": f"{words['name']}{ENDING}", "provenance": []}},
+        {**lasting, "colab": {**settings, "name": f"{words['name']}{ENDING}", "provenance": []}},
     )
 
 
