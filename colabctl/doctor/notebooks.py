@@ -1,7 +1,7 @@
 """Names notebooks that two people run, and conflicts that a merge has left in one.
 
-Files do not say who saved them. Colab notes in each cell who ran it last, and that is what is read
-here. Nothing is telling of a cell that was only edited, or of a notebook that does not save outputs.
+Files do not say who saved them. Colab notes in each cell who ran it last, and that is read here. A
+cell that was only edited does not show, nor does a notebook that does not save outputs.
 """
 
 import os

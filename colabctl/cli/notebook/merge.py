@@ -90,8 +90,9 @@ def _check_output(output: Path, sources: list[Path]) -> None:
         same_folder = output.parent.resolve() == source.parent.resolve()
         is_source = output.exists() and source.exists() and output.samefile(source)
         if is_source or (same_name and same_folder):
+            name = "one of the merged notebooks" if output == source else source
             raise UserError(
-                f"{output} is {source}, which a merge never changes; choose another name for -o"
+                f"{output} is {name}, which a merge never changes; choose another name for -o"
             )
     if output.is_symlink():
         raise UserError(f"{output} is a link; choose another name for -o")

@@ -98,16 +98,11 @@ def nearest_ancestor(
     """
     best: tuple[int, SavedNotebook] | None = None
     for candidate in candidates:
-        shared = [len(_common(candidate, version)) for version in (first, second)]
-        same = any(_keys(candidate) == _keys(version) for version in (first, second))
-        if same or not all(shared):
+        if any(_keys(candidate) == _keys(version) for version in (first, second)):
             continue
-        changes = sum(
-            len(candidate.cells) + len(version.cells) - 2 * number
-            for version, number in zip((first, second), shared, strict=True)
-        )
-        if best is None or changes <= best[0]:
-            best = changes, candidate
+        one, two = _changes(candidate, first), _changes(candidate, second)
+        if one is not None and two is not None and (best is None or one + two <= best[0]):
+            best = one + two, candidate
     return best[1] if best else None
 
 
@@ -115,8 +110,12 @@ def _keys(notebook: SavedNotebook) -> list[tuple[str, ...]]:
     return [cell.key for cell in notebook.cells if cell.source.strip()]
 
 
-def _common(first: SavedNotebook, second: SavedNotebook) -> set[tuple[str, ...]]:
-    return set(_keys(first)) & set(_keys(second))
+def _changes(old: SavedNotebook, new: SavedNotebook) -> int | None:
+    """Return how many cells differ between two versions; None if they share no cell."""
+    pairs = zip(align(old.cells, new.cells), new.cells, strict=True)
+    shared = [(old.cells[at], cell) for at, cell in pairs if at is not None]
+    same = sum(before.key == after.key for before, after in shared)
+    return len(old.cells) + len(new.cells) - 2 * same if shared else None
 
 
 def _ordered_items(
