@@ -111,11 +111,11 @@ def _keys(notebook: SavedNotebook) -> list[tuple[str, ...]]:
 
 
 def _changes(old: SavedNotebook, new: SavedNotebook) -> int | None:
-    """Return how many cells differ between two versions; None if they share no cell."""
+    """Return how many cells were added, deleted or edited; None if no cell is in both."""
     pairs = zip(align(old.cells, new.cells), new.cells, strict=True)
     shared = [(old.cells[at], cell) for at, cell in pairs if at is not None]
-    same = sum(before.key == after.key for before, after in shared)
-    return len(old.cells) + len(new.cells) - 2 * same if shared else None
+    edited = sum(before.key != after.key for before, after in shared)
+    return len(old.cells) + len(new.cells) - 2 * len(shared) + edited if shared else None
 
 
 def _ordered_items(

@@ -42,7 +42,7 @@ class SavedCell:
 
     def __post_init__(self) -> None:
         pictures = json.dumps(self.attachments, sort_keys=True) if self.attachments else ""
-        source = self.source.replace("\r\n", "\n")
+        source = self.source.replace("\r\n", "\n").rstrip("\n")
         object.__setattr__(self, "key", (self.kind, source, pictures, *sorted(self.tags)))
 
     @property
@@ -54,7 +54,7 @@ class SavedCell:
     @property
     def lines(self) -> list[str]:
         """The lines of its text."""
-        return self.key[1].split("\n") if self.source else []
+        return self.key[1].split("\n") if self.key[1] else []
 
 
 @dataclass(frozen=True)

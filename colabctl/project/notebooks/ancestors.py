@@ -51,7 +51,7 @@ def earlier_versions(first: Path, second: Path) -> Iterator[EarlierVersion]:
 
     A version that cannot be read is left out.
     """
-    paths = [first.absolute(), second.absolute()]
+    paths = list(dict.fromkeys([first.absolute(), second.absolute()]))
     for path in list(paths):
         original = original_of(path.name)
         if original is not None and path.with_name(original) not in paths:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabctl.notebook.versions.history import CONFLICT
-from colabctl.notebook.versions.merging import Merged, merge
+from colabctl.notebook.versions.merging import Merged, merge, nearest_ancestor
 from colabctl.notebook.versions.saved import SavedNotebook, read_saved, write_saved
 from tests.notebook.versions.cells import code, keys, notebook, notebooks, versions
 
@@ -108,3 +108,97 @@ def test_the_result_is_a_valid_notebook(
     ids = [cell.id for cell in again if cell.id]
     assert len(ids) == len(set(ids))
     assert sum(CONFLICT in cell.tags for cell in again) == merged.conflicts
+
+
+# -- what a person sees ---------------------------------------------------------------------------
+
+
+def test_changes_of_different_cells_are_joined() -> None:
+    merged = merge(changed(1, "lr = 0.2"), changed(2, "fit(lr, 1)"), BASE)
+    assert sources(merged) == ["import os", "lr = 0.2", "fit(lr, 1)"]
+    assert (merged.conflicts, merged.from_first, merged.from_second) == (0, 1, 1)
+
+
+def test_a_cell_that_both_changed_is_there_twice_under_a_marker() -> None:
+    first = replace(changed(1, "lr = 0.2"), name="a`b.ipynb")
+    merged = merge(first, changed(1, "lr = 0.3"), BASE)
+    assert sources(merged) == ["import os", "CONFLICT", "lr = 0.2", "lr = 0.3", "fit(lr)"]
+    marker = merged.notebook.cells[1]
+    assert marker.kind == "markdown"
+    assert marker.source.startswith("**Conflict 1 of 1.** Both changed this cell.")
+    assert "The next cell is from `a'b.ipynb`, the one after it from `n.ipynb`" in marker.source
+
+
+def test_a_cell_that_one_deleted_and_the_other_changed_stays_under_a_marker() -> None:
+    deleted = replace(BASE, cells=BASE.cells[:2])
+    merged = merge(changed(2, "fit(lr, 1)"), deleted, BASE)
+    assert sources(merged) == ["import os", "lr = 0.1", "CONFLICT", "fit(lr, 1)"]
+
+
+def test_a_deleted_cell_is_left_out_and_named_unless_the_base_is_uncertain() -> None:
+    deleted = replace(BASE, cells=BASE.cells[:2])
+    merged = merge(changed(1, "lr = 0.2"), deleted, BASE)
+    assert sources(merged) == ["import os", "lr = 0.2"]
+    assert [cell.source for cell in merged.dropped] == ["fit(lr)"]
+    merged = merge(changed(1, "lr = 0.2"), deleted, BASE, is_certain=False)
+    assert sources(merged) == ["import os", "lr = 0.2", "CONFLICT", "fit(lr)"]
+
+
+def test_what_both_added_at_one_place_follows_in_their_order() -> None:
+    first = replace(BASE, cells=(*BASE.cells[:2], code("plot()", "x"), *BASE.cells[2:]))
+    second = replace(BASE, cells=(*BASE.cells[:2], code("save()", "y"), *BASE.cells[2:]))
+    assert sources(merge(first, second, BASE)) == [
+        "import os",
+        "lr = 0.1",
+        "plot()",
+        "save()",
+        "fit(lr)",
+    ]
+
+
+def test_a_moved_cell_is_moved_and_a_change_elsewhere_stays() -> None:
+    moved = replace(BASE, cells=(BASE.cells[2], *BASE.cells[:2]))
+    for first, second in ((moved, changed(2, "fit(lr, 1)")), (changed(2, "fit(lr, 1)"), moved)):
+        assert sources(merge(first, second, BASE)) == ["fit(lr, 1)", "import os", "lr = 0.1"]
+
+
+def test_of_two_runs_of_a_cell_the_later_is_kept() -> None:
+    def ran(at: int, text: str) -> SavedNotebook:
+        output = {"output_type": "stream", "name": "stdout", "text": text}
+        info = {"executionInfo": {"timestamp": at}}
+        return notebook(replace(BASE.cells[0], outputs=(output,), metadata=info))
+
+    early, late = ran(1_700_000_000_000, "early"), ran(1_700_000_100_000, "late")
+    for first, second in ((early, late), (late, early)):
+        [cell] = merge(first, second).notebook.cells
+        assert cell.outputs[0]["text"] == "late"
+
+
+def test_metadata_follows_who_changed_it() -> None:
+    base = replace(BASE, metadata={"a": 1, "b": 1, "c": 1, "d": 1})
+    first = replace(BASE, metadata={"a": 2, "b": 1, "d": 2})
+    second = replace(BASE, metadata={"a": 1, "b": 2, "c": 1, "d": 3, "e": 1})
+    assert merge(first, second, base).notebook.metadata == {"a": 2, "b": 2, "d": 2, "e": 1}
+
+
+# -- which earlier version ------------------------------------------------------------------------
+
+
+def test_the_version_between_both_is_nearest() -> None:
+    first, second = changed(1, "lr = 0.2"), changed(2, "fit(lr, 1)")
+    older = replace(BASE, cells=BASE.cells[:1])
+    other = notebook(code("nothing", "zz"))
+    assert nearest_ancestor(first, second, [other, BASE, older]) is BASE
+    assert nearest_ancestor(first, second, [other]) is None
+
+
+def test_a_version_with_the_cells_of_one_of_them_is_no_ancestor() -> None:
+    first = replace(BASE, cells=(*BASE.cells, code("plot()", "x")))
+    second = replace(BASE, cells=BASE.cells[:2])
+    assert nearest_ancestor(first, second, [first, second]) is None
+
+
+def test_of_equally_near_versions_the_oldest_is_taken() -> None:
+    first, second = changed(1, "lr = 0.2"), changed(1, "lr = 0.3")
+    newer, older = replace(BASE, name="newer"), replace(BASE, name="older")
+    assert nearest_ancestor(first, second, [newer, older]) is older

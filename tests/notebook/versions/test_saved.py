@@ -60,7 +60,7 @@ def test_format_3_is_converted() -> None:
     }  # fmt: skip
     notebook = read_saved(json.dumps(old).encode(), "old")
     assert sources(notebook) == ["## Title", "a = 1"]
-    assert written(notebook)["cells"][1]["outputs"][0]["text"] == ["1\n"]
+    assert written(notebook)["cells"][1]["outputs"][0]["text"] == "1\n"
 
 
 def test_attachments_raw_cells_and_outputs_survive() -> None:
