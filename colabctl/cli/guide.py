@@ -119,14 +119,23 @@ def _close(name: str, names: list[str]) -> list[str]:
     """Return the topics that contain `name`, else the one with the most similar name."""
     matches = [topic for topic in names if name and name in topic]
     close = nearest(name, names)
-    return matches or ([close] if close else _with_heading(name, names))
+    return matches or ([close] if close else _about(name, names))
 
 
-def _with_heading(word: str, names: list[str]) -> list[str]:
-    """Return the topics of which a heading has the word, without that of all messages."""
-    pattern = re.compile(rf"^#+ .*\b{re.escape(word)}", re.MULTILINE | re.IGNORECASE)
-    others = (name for name in names if name != "troubleshooting")
-    return [name for name in others if word and pattern.search(page(name))]
+def _about(word: str, names: list[str]) -> list[str]:
+    """Return the topics of which a heading has the word, else those that use it most.
+
+    Without the page of all messages.
+    """
+    if not word:
+        return []
+    texts = {name: page(name) for name in names if name != "troubleshooting"}
+    heading = re.compile(rf"^#+ .*\b{re.escape(word)}", re.MULTILINE | re.IGNORECASE)
+    if titled := [name for name, text in texts.items() if heading.search(text)]:
+        return titled
+    used = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
+    counts = {name: len(used.findall(text)) for name, text in texts.items()}
+    return [name for name in sorted(counts, key=counts.__getitem__, reverse=True) if counts[name]][:3]
 
 
 def _list() -> None:

@@ -277,7 +277,7 @@ _END_REASONS = {
 
 _PROBLEMS = {
     "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
-    "program, fix that and declare it under another name: colabctl sweep FILE --name NAME",
+    "program, fix that and declare it again: colabctl sweep FILE --replace",
     "full": "free space (a Drive's trash counts), then restart the worker",
     "missing": "",  # the reason says what to do
     "silent": "restart the worker once the folder answers",

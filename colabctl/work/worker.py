@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from colabctl.run.messages import (
@@ -31,6 +32,7 @@ from colabctl.work.waiting import Reasons
 # If the first attempts of a worker all fail, the cause is this machine or the code, and more
 # attempts would only use up the retries.
 _FAILING = 5
+_ALIKE = 10  # attempts with the same error, of which each is told
 _FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do")
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 
@@ -88,6 +90,7 @@ class Worker:
         self._followed = FollowedTasks(identity.host, interval, monotonic)
         self._tuner = self._claimer.tuner
         self._tally = self._claimer.tally
+        self._alike: Counter[str] = Counter()  # failed attempts by their error
         self._stopping: dict[int, float] = {}  # when each task was asked to stop early
         self._revision = 0  # of the state at the last check of tasks to stop
 
@@ -228,7 +231,11 @@ class Worker:
         if isinstance(end, Failed):
             again = ", and will be tried again" if failures < self._max_retries else ""
             error = self._conceal(end.error)
-            self._tell(f"{task.task} failed{again}: {error}")
+            self._alike[error] += 1
+            alike = self._alike[error]
+            if alike <= _ALIKE or alike.bit_count() == 1:  # then at the 16th, 32nd, 64th, ...
+                before = f" ({alike:,} attempts failed so)" if alike > _ALIKE else ""
+                self._tell(f"{task.task} failed{again}: {error}{before}")
             if self._all_failed():
                 self._give_up(f"{self._failures()}, the last one with: {error}", end.output)
 
