@@ -43,6 +43,7 @@ ORDER = (
 """The topics in the order in which people read them."""
 
 _MAX_WIDTH = 100  # columns of text
+_MOST_PAGES = 3  # that are suggested because they use a word
 # As git does: keep colours, and just print a page that fits on the screen.
 _LESS = "FRX -P?e(END) .q quits, / searches$"
 
@@ -135,7 +136,8 @@ def _about(word: str, names: list[str]) -> list[str]:
         return titled
     used = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
     counts = {name: len(used.findall(text)) for name, text in texts.items()}
-    return [name for name in sorted(counts, key=counts.__getitem__, reverse=True) if counts[name]][:3]
+    often = sorted(filter(counts.__getitem__, counts), key=counts.__getitem__, reverse=True)
+    return often[:_MOST_PAGES]
 
 
 def _list() -> None:

@@ -32,7 +32,7 @@ from colabctl.work.waiting import Reasons
 # If the first attempts of a worker all fail, the cause is this machine or the code, and more
 # attempts would only use up the retries.
 _FAILING = 5
-_ALIKE = 10  # attempts with the same error, of which each is told
+_ALIKE = 10  # attempts with the same error that are all named; of later ones, some are
 _FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do")
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 
