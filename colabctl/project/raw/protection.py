@@ -20,6 +20,7 @@ from colabctl.project.raw.listing import (
     protected_folder,
 )
 from colabctl.project.raw.manifest import Manifest
+from colabctl.project.raw.names import listed
 from colabctl.project.raw.notice import SENTINEL_TEXT, notice
 from colabctl.project.raw.proofs import Proofs
 from colabctl.project.raw.records import records_of
@@ -149,9 +150,9 @@ def protect(
 
 
 def _refusal(folder: str, changed: Sequence[str], gone: Sequence[str]) -> str:
-    missing = f"; missing: {_listed(gone)}" if gone else ""
+    missing = f"; missing: {listed(gone)}" if gone else ""
     return (
-        f"changed since {folder} was protected: {_listed(changed)}{missing}; bring the originals "
+        f"changed since {folder} was protected: {listed(changed)}{missing}; bring the originals "
         f"back with colabctl restore {folder}, or accept the changes with colabctl protect {folder}"
         " --accept-changes"
     )
@@ -159,7 +160,7 @@ def _refusal(folder: str, changed: Sequence[str], gone: Sequence[str]) -> str:
 
 def _check_readable(folder: str, listing: Listing, unreadable: Sequence[str]) -> None:
     if names := [*listing.unreadable, *unreadable]:
-        raise UserError(f"cannot read {_listed(names)} in {folder}; fix or remove it")
+        raise UserError(f"cannot read {listed(names)} in {folder}; fix or remove it")
 
 
 def _check_only_manifest(layout: Layout, path: Path) -> None:
@@ -243,9 +244,3 @@ def _holds(file: Path, content: bytes) -> bool:
         return read_file(file, len(content)) == content
     except OSError:
         return False
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    shown = [name if name.isprintable() else repr(name) for name in names[:most]]
-    return ", ".join(shown) + more
