@@ -1,9 +1,9 @@
-"""The commands that create a project or a demo, manage members and protect raw data."""
+"""The commands that create a project or a demo, manage members."""
 
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,11 +16,8 @@ from colabctl.cli.options import (
     tell,
     working_member,
 )
-from colabctl.cli.terminal import counted, one_line, plain
+from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
-
-if TYPE_CHECKING:
-    from colabctl.project.layout import Layout
 
 
 def init(
@@ -170,113 +167,3 @@ def member_list(root: Root = None, as_json: Json = False) -> None:
             plain("\n".join(map(one_line, names)))
             or "no members yet; add one: colabctl member add NAME"
         )
-
-
-_MOST_LISTED = 20  # files that are listed on the screen
-
-Protectable = Annotated[
-    Path | None,
-    typer.Argument(metavar="DIR", help="Folder of raw data.", show_default="all read-only folders"),
-]
-
-
-def protect(
-    path: Protectable = None,
-    accept_changes: Annotated[
-        bool,
-        typer.Option(
-            "--accept-changes",
-            help="Record changed and missing files as they are now.",
-        ),
-    ] = False,
-    follow_links: Annotated[
-        bool,
-        typer.Option(
-            "--follow-links",
-            help="Also protect a folder behind a link that leads out of the project.",
-        ),
-    ] = False,
-    root: Root = None,
-    as_json: Json = False,
-) -> None:
-    """Record the checksums of raw data and make it read-only."""
-    from colabctl.project import raw
-
-    layout, config = open_project(root)
-    always = [(layout.root / name).resolve() for name in config.read_only]
-    reports = []
-    for folder in _folders(layout, config.read_only, path):
-        done = raw.protect(layout, folder, accept_changes=accept_changes, follow_links=follow_links)
-        name = layout.relative(folder)
-        keys = ("files", "bytes", "added", "accepted", "missing")
-        reports.append({"folder": name, **{key: getattr(done, key) for key in keys}})
-        tell(
-            f"{one_line(name)}: {counted(done.files, 'file')}, {done.bytes:,} bytes recorded, "
-            f"{len(done.added)} new"
-        )
-        _list("missing, still recorded", done.missing)
-        if accept_changes:
-            _list("added", done.added)
-            _list("accepted as changed", done.changed)
-            _list("accepted as missing", done.dropped)
-        if done.writable:
-            tell(
-                f"  {counted(len(done.writable), 'file')} still writable (a Drive has no "
-                "permissions; root ignores them); colabctl verify detects changes"
-            )
-        if path and folder.resolve() not in always:
-            name = one_line(layout.relative(folder))
-            tell(
-                f"  colabctl verify checks it only if you name it; to check it always, add {name} "
-                "to read_only in colabctl.yaml"
-            )
-    if as_json:
-        print_json(reports)
-
-
-def _list(title: str, names: tuple[str, ...]) -> None:
-    """List the first names, and say how many more there are."""
-    for name in names[:_MOST_LISTED]:
-        tell(f"  {title}: {one_line(name)}")
-    if len(names) > _MOST_LISTED:
-        tell(f"  {title}: {len(names) - _MOST_LISTED:,} more, which --json lists")
-
-
-def verify(path: Protectable = None, root: Root = None, as_json: Json = False) -> None:
-    """Check that raw data has not changed; exit 3 if it has."""
-    from colabctl.project import raw
-
-    layout, config = open_project(root)
-    reports = []
-    clean = True
-    for folder in _folders(layout, config.read_only, path):
-        check = raw.verify(layout, folder)
-        clean = clean and check.clean
-        name = layout.relative(folder)
-        kinds = ("changed", "missing", "added", "unreadable")
-        differences = {kind: getattr(check, kind) for kind in kinds}
-        reports.append({"folder": name, "checked": check.checked, **differences})
-        if not as_json:
-            for kind, files in differences.items():
-                for file in files:
-                    print(plain(one_line(f"{kind}: {name}/{file}")))
-            if check.clean:
-                print(plain(one_line(f"{name}: {counted(check.checked, 'file')}, all unchanged")))
-    if as_json:
-        print_json(reports)
-    if not clean:
-        tell(
-            "the data differs from its recorded checksums; bring the originals back, or accept "
-            "the changes with colabctl protect --accept-changes"
-        )
-        raise typer.Exit(3)
-
-
-def _folders(layout: "Layout", read_only: tuple[str, ...], path: Path | None) -> list[Path]:
-    if path is None:
-        return [layout.root / folder for folder in read_only]
-    here = Path.cwd() / path  # from the current folder, else from the project's
-    folder = here if here.is_dir() else layout.root / path
-    if not folder.is_dir():
-        raise UserError(f"{path} is not a folder, here or in the project {layout.root}")
-    return [folder]
