@@ -43,8 +43,12 @@ def create_missing(pieces: Pieces, root: Path) -> Changes:
     for path, content in pieces.items():
         with _named_errors(path):
             if not path.exists():
-                _create(path, content)
-                new.append(path)
+                try:
+                    _create(path, content)
+                    new.append(path)
+                except FileExistsError:
+                    if not path.exists():  # otherwise another machine was faster
+                        raise
     return Changes(tuple(new), tuple(path for path in pieces if path not in set(new)))
 
 
