@@ -255,7 +255,6 @@ def test_progress_is_reported_in_bytes_up_to_all_of_them(project: Layout, raw: P
     assert {total for _, total in calls} == {3_000_060}
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
     assert calls[-1][0] == 3_000_060
-    assert len(calls) > 4  # more than once within the large file
 
 
 def test_each_folder_has_its_own_manifest(project: Layout, raw: Path) -> None:
