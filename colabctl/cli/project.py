@@ -1,4 +1,4 @@
-"""The commands that create a project or a demo, manage members."""
+"""The commands that create a project or a demo, and manage members."""
 
 import json
 import os
@@ -123,14 +123,13 @@ def _suggest(root: Path) -> None:
     found = suggestions(root)
     if not found:
         return
-    alike = ", ".join(
-        f"{name} for {key}" for key, _, name in (each.partition("=") for each in found)
-    )
+    pairs = (each.partition("=") for each in found)
+    alike = ", ".join(f"{name} ({key})" for key, _, name in pairs)
     given = ["colabctl", *sys.argv[1:]]
     use = shlex.join([*given, *(word for each in found for word in ("--adopt", each))])
     raise UserError(
-        f"{root} has folders that may be meant: {alike}. Nothing was created. To use them, run: "
-        f"{use} (leave out what does not fit); to create the usual folders beside them: "
+        f"{root} has folders that a project can use: {alike}. Nothing was created yet. To use them "
+        f"(leave out what does not fit), run: {use}; to create the usual folders beside them, run: "
         f"{shlex.join([*given, '--adopt', NOTHING])}"
     )
 
@@ -145,9 +144,8 @@ def _tell_what_was_there(layout: "Layout", members: Sequence[str]) -> None:
         number = sum(path.suffix == ".ipynb" for path in layout.root.iterdir())
         if number:
             tell(
-                f"note: {counted(number, 'notebook')} directly in the project's folder; it stays "
-                f"there, but a notebook is safe from the others' saves only in "
-                f"{layout.relative(layout.notebooks)}/<member>"
+                f"note: {counted(number, 'notebook')} in the project's folder itself; to keep each "
+                f"member's notebooks apart, move yours to {layout.relative(layout.notebooks)}/<you>"
             )
 
 

@@ -49,6 +49,8 @@ def adopted(root: Path, choices: Iterable[str]) -> dict[str, str]:
             raise UserError(f"--adopt: {key} is given twice; one folder can be adopted as {key}")
         paths[key] = _present(root, key, name)
     if "raw" in paths:
+        if _differs_in_case(paths["raw"], Paths.data):
+            paths.setdefault("data", paths["raw"])
         data = paths.get("data", Paths.data)
         for key in ("interim", "processed"):
             if key not in paths and _is_in(f"{data}/{key}", paths["raw"]):
@@ -112,6 +114,11 @@ def _data(root: Path, top: Sequence[str]) -> Iterator[str]:
         return
     if not usual:
         yield f"data={data}"
+    elif raw is None:  # the raw data was elsewhere
+        for name in (*_alike("data", top), *_alike("raw", top)):
+            if name != data and _has_files(root / name):
+                yield f"raw={name}"
+                return
     for key in ("raw", "interim", "processed"):
         alike = next(_alike(key, inside), None)
         if alike is not None and key not in inside:
