@@ -14,7 +14,7 @@ from colabctl.project.scaffold import Changes, create_missing, folders
 from colabctl.project.template import paths_line, render
 from colabctl.sharedfs.links import way_out
 from colabctl.sharedfs.names import check_label
-from colabctl.sharedfs.rights import share_as_git_does
+from colabctl.sharedfs.rights import pass_on_group, share_as_git_does
 
 
 def create(
@@ -72,6 +72,7 @@ def _create(
 ) -> Changes:
     check_case(layout.root, layout.paths)
     share_as_git_does(layout.root)
+    pass_on_group(layout.root)
     linked = _linked_data(layout)
     pieces = folders(path for path in layout.folders() if path not in linked)
     for member in names:
