@@ -52,8 +52,12 @@ def _options(
         print(_START, end="")
 
 
-member = typer.Typer(cls=Commands, no_args_is_help=True, help="Add or list members of the project.")
+member = typer.Typer(
+    cls=Commands, no_args_is_help=True, help="Add, rename, retire or list members of the project."
+)
 member.command("add")(project.member_add)
+member.command("rename")(project.member_rename)
+member.command("retire")(project.member_retire)
 member.command("list")(project.member_list)
 
 notebooks = typer.Typer(

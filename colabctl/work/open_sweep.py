@@ -23,6 +23,7 @@ from colabctl.ledger import (
     task_name,
 )
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.member_records import present_names
 from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.names import slug
 from colabctl.sweeps import (
@@ -62,6 +63,7 @@ class OpenSweep:
             cache=cache_of(layout.journal, plan),
             find=partial(journal_folders, layout, plan),
         )
+        ledger.state.called = present_names(Layout(root))
         files = whole_of(layout, plan) if layout.twins else layout
         declared = DeclaredTasks(files, plan)
         tasks = TaskFiles(files.task_file, plan, declared.expand)

@@ -23,7 +23,9 @@ from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.run.foreground import Outcome
 from colabctl.run.redaction import check_present
+from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL_AFTER, how_it_ended, kill_tree, oom_kills
+from colabctl.sharedfs.rights import umask_for
 from colabctl.signals import raising
 from colabctl.task import Assignment
 from colabctl.work.open_sweep import OpenSweep
@@ -140,7 +142,7 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
         (scratch / "assignment.json").write_text(json.dumps(asdict(assignment)), encoding="utf-8")
         killed_before = oom_kills()
         module = [sys.executable, "-P", "-m", "colabctl.run.foreground"]
-        code = _wait([*module, settings.encode(), str(scratch)], settings.cwd, environ, tell)
+        code = _wait([*module, settings.encode(), str(scratch)], settings, environ, tell)
         outcome = Outcome.read(scratch / "outcome.json")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -153,7 +155,10 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
 
 
 def _wait(
-    command: list[str], cwd: str, environ: Mapping[str, str], tell: Callable[[str], None]
+    command: list[str],
+    settings: Settings,
+    environ: Mapping[str, str],
+    tell: Callable[[str], None],
 ) -> int:
     """Run a process to its end, and return its exit code.
 
@@ -171,7 +176,12 @@ def _wait(
     try:
         with (
             raising(),
-            subprocess.Popen(command, cwd=cwd, env=dict(environ)) as process,  # noqa: S603 - our own module
+            subprocess.Popen(  # noqa: S603 - our own module
+                command,
+                cwd=settings.cwd,
+                env=dict(environ),
+                umask=umask_for(Path(settings.root)),
+            ) as process,
         ):
             try:
                 while recent() < _KILLING:

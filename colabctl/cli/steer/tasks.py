@@ -225,8 +225,13 @@ def _running(sweep: "OpenSweep", index: int) -> str:
     from colabctl.ledger import task_name
 
     task = sweep.ledger.state.tasks[index]
-    writer = sweep.ledger.state.writers[str(task.holder)]
-    where = f"by {writer.member} on {writer.host}" if writer.member else f"by {writer.name}"
+    state = sweep.ledger.state
+    writer = state.writers[str(task.holder)]
+    where = (
+        f"by {state.called(writer.member)} on {writer.host}"
+        if writer.member
+        else f"by {writer.name}"
+    )
     return f"{task_name(index)}  {where}, claimed {_ago(sweep, task.held_since)}"
 
 
@@ -240,7 +245,7 @@ def _result(sweep: "OpenSweep", index: int) -> str:
     if metric in values:
         values = {metric: values[metric]}
     shown = [f"{cut(name)}={cut(str(value))}" for name, value in values.items()]
-    member = state.writers[task.event.writer].member
+    member = state.called(state.writers[task.event.writer].member)
     by = f"by {member}, {_ago(sweep, task.event.t)}" if member else _ago(sweep, task.event.t)
     return "  ".join((task_name(index), task.status, *shown[:_MOST_METRICS], by))
 
