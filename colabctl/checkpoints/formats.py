@@ -216,6 +216,7 @@ FORMATS: Mapping[str, Format] = {
 
 STATES: Mapping[str, Format] = {
     **FORMATS,
+    ".npz": Format(states.save_npz, states.load_npz, ("numpy",)),
     ".json": Format(states.save_json, states.load_json),
 }
 """What `task.save` and `project.cached` save, by extension: JSON keeps tuples, NaN and more."""

@@ -61,12 +61,12 @@ def inputs_of(depends: Any, root: Path) -> Inputs:
         named = [] if depends is None else [("", depends)]
     files: dict[str, Path] = {}
     values: dict[str, str] = {}
-    for number, (name, value) in enumerate(named):
+    for name, value in named:
         path = _path(value, root)
         if path is not None:
             files[name or _shown(path, root)] = path
         else:
-            called = name or f"value {number + 1} of depends"
+            called = name or f"value {len(values) + 1} of depends"
             values[called] = digest_of(value, called)[:_LENGTH]
     return Inputs(files, values)
 
