@@ -112,6 +112,15 @@ class Claimer:
         """Write the events that have waited long enough, or a heartbeat if it is due."""
         self.retries.call(self._keep_alive)
 
+    def stay(self) -> None:
+        """Join, read new events and write a heartbeat if it is due, without claiming anything."""
+        self.retries.call(self._stay)
+
+    def _stay(self) -> None:
+        self._refresh_after(self._refresh_interval())
+        self._join()
+        self._keep_alive()
+
     def look(self) -> None:
         """Read new events, for a worker that must not claim."""
         self.retries.call(lambda: self._refresh_after(self._refresh_interval()))

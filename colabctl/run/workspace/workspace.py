@@ -51,10 +51,17 @@ _STEP = 1.0  # seconds between looks while a task runs, and later up to:
 _LONGEST_STEP = 30.0
 
 
-def create(frozen: Path, project: Path, workspaces: Sequence[Path], cwd: str = ".") -> None:
+def create(
+    frozen: Path,
+    project: Path,
+    workspaces: Sequence[Path],
+    cwd: str = ".",
+    staged: Mapping[str, str] | None = None,
+) -> None:
     """Create workspaces with the frozen files of the folder `frozen`; list the project once.
 
-    The tasks' current folder, `cwd` from the project's root, is not a link either. Raises OSError
+    The tasks' current folder, `cwd` from the project's root, is not a link either. `staged` are
+    copies on this machine by the path from the project's root that they stand at. Raises OSError
     if this machine has no links.
     """
     if os.name != "posix":
@@ -71,6 +78,8 @@ def create(frozen: Path, project: Path, workspaces: Sequence[Path], cwd: str = "
         for folder in folders:
             paths.mirror(os.path.normpath(workspace / folder), names[folder])
         paths.unfold(os.path.normpath(workspace / cwd))
+        for path, copy in (staged or {}).items():
+            paths.show_staged(path, copy)
         imitate_repository(project, workspace)
         # What is next to the project, for paths such as ../data.
         for name in list_folder(project.parent):
