@@ -16,10 +16,9 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from colabctl.errors import UserError
+from colabctl.staged import staged_path, staged_paths
 
 _DEEPEST = 20  # levels of lists and maps in a metric
-STAGED = "COLABCTL_STAGED"
-"""The environment variable with what is staged, as JSON: {name: {"source": ..., "path": ...}}."""
 _MOST_DIGITS = 4000  # of an integer; Python refuses to write more than 4300 as text
 _MOST = 10**_MOST_DIGITS
 _LEAST = -_MOST
@@ -124,31 +123,12 @@ class Task:
 
     @property
     def staged(self) -> dict[str, Path]:
-        """The copies on this machine of what the sweep's `stage` names, by name: never write there.
-
-        A file is one, a folder and an unpacked archive are folders.
-        """
-        return {name: Path(entry["path"]) for name, entry in _staged().items()}
+        """The copies on this machine of what the sweep's `stage` names, by name; read-only."""
+        return staged_paths()
 
     def stage(self, what: "str | os.PathLike[str]") -> Path:
-        """Return the copy on this machine of something in the sweep's `stage`.
-
-        Args:
-            what: Its name there, or its path from the project's folder.
-
-        Raises:
-            UserError: The sweep does not stage it.
-
-        """
-        asked, staged = os.fspath(what), _staged()
-        for name, entry in staged.items():
-            if asked in (name, entry["source"]):
-                return Path(entry["path"])
-        known = ", ".join(staged) or "nothing"
-        raise UserError(
-            f"{asked} is not staged for sweep {self.sweep}, which stages {known}; add it to stage: "
-            "in the sweep file"
-        )
+        """Return the copy of a name or path in the sweep's `stage`; raise UserError for others."""
+        return staged_path(what)
 
     def report(self, step: float | None = None, **values: Any) -> bool:
         """Record intermediate values, and return whether the task should stop now.
@@ -357,12 +337,6 @@ class FileRecorder:
             f"task {self._name} has ended, so this process cannot record its values; wait for all "
             "processes before the task ends"
         )
-
-
-def _staged() -> dict[str, dict[str, str]]:
-    """Return what the worker has staged for the tasks of this process."""
-    staged: dict[str, dict[str, str]] = json.loads(os.environ.get(STAGED) or "{}")
-    return staged
 
 
 @contextmanager

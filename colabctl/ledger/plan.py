@@ -318,20 +318,19 @@ def _check(plan: Plan) -> None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)
     decode_notify(plan.notify)
-    for name, entry in (plan.stage or {}).items():
-        _check_staged(name, entry)
+    _check_staged(plan)
 
 
-def _check_staged(name: str, entry: Any) -> None:
+def _check_staged(plan: Plan) -> None:
     """Raise ValueError or TypeError for an entry of `stage` that no declaration gives."""
-    if not (name.isidentifier() and name.isascii()):
-        raise ValueError(f"stage has the name {name!r:.60}")
-    match entry:
-        case {"path": str(path), "digest": str()} if "\0" not in path and "\\" not in path:
-            parts = path.split("/")
-            if not any(part in ("", ".", "..") for part in parts):
-                return
-    raise TypeError(f"stage has {entry!r:.60}")
+    for name, entry in (plan.stage or {}).items():
+        if not (name.isidentifier() and name.isascii()):
+            raise ValueError(f"stage has the name {name!r:.60}")
+        match entry:
+            case {"path": str(path), "digest": str()} if not {"\0", "\n", "\\"} & set(path):
+                if not {"", ".", ".."} & set(path.split("/")):
+                    continue
+        raise TypeError(f"stage has {entry!r:.60}")
 
 
 def _check_function(plan: Plan) -> None:

@@ -18,7 +18,7 @@ from colabctl.stage.copying import StoppedError
 from colabctl.stage.places import in_use, stage_folder
 from colabctl.stage.sources import Source, find_source
 from colabctl.stage.staging import Staging, path_of, stage
-from colabctl.task import STAGED
+from colabctl.staged import VARIABLE as STAGED
 
 _OFTEN = 10.0  # seconds between lines on how far it is
 

@@ -130,7 +130,8 @@ class Worker:
         data.start()
         while not data.done.wait(_NOTICE):
             with self._lock:
-                self._claimer.stay()
+                self._claimer.look()
+                self._claimer.keep_alive(join=True)
                 self._progress(self)
                 if self._should_end():
                     return False

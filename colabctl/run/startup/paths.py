@@ -153,7 +153,7 @@ class Paths:
         link(copy, here)
 
     def staged_at(self, path: Any) -> str:
-        """Return the path in the workspace of the staged copy that a path leads to or into, or ""."""
+        """Return where the staged copy is, in the workspace, that a path leads into; or ""."""
         if not self.staged:
             return ""
         full = self.full(path)

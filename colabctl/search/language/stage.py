@@ -57,6 +57,6 @@ def _fault(path: str) -> str | None:
         return f"is not in the project; give its path from the project's folder, {_EXAMPLE}"
     if ".." in parts:
         return f"leads out of the project; give its path from the project's folder, {_EXAMPLE}"
-    if "\\" in path or not all(part not in ("", ".") for part in parts):
+    if "\\" in path or not path.isprintable() or not all(part not in ("", ".") for part in parts):
         return f"is not written as a path; separate folders by a single /, {_EXAMPLE}"
     return None

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from colabctl.run import startup
 from colabctl.run.startup.environment import clean
+from colabctl.run.startup.paths import STAGED as STAGED_PATHS
 from colabctl.run.startup.paths import VARIABLE as WORKSPACE
-from colabctl.task import STAGED
+from colabctl.staged import VARIABLE as STAGED
 
 
 def slot_environs(
@@ -34,7 +35,9 @@ def slot_environs(
         }
     )
     base.pop(WORKSPACE, None)  # this may itself be a task
-    base = {name: value for name, value in base.items() if not name.startswith(STAGED)}
+    base = {
+        name: value for name, value in base.items() if not name.startswith((STAGED, STAGED_PATHS))
+    }
     base |= staged or {}
     environs = [{**base, **({WORKSPACE: place} if place else {})} for place in workspaces]
     devices = gpus(os.environ) if len(environs) > 1 else []
