@@ -112,10 +112,13 @@ class Workspace:
         folder: the workspace, an absolute path without links.
         project: the project's folder, an absolute path.
         frozen: folder with the frozen files as they were declared.
+        staged: paths from the project's root that lead to copies on this machine's disk.
     """
 
-    def __init__(self, folder: Path, project: Path, frozen: Path) -> None:
-        self._paths = Paths(str(folder), str(project))
+    def __init__(
+        self, folder: Path, project: Path, frozen: Path, staged: Sequence[str] = ()
+    ) -> None:
+        self._paths = Paths(str(folder), str(project), staged)
         self._frozen = {
             f"{folder}/{path.relative_to(frozen).as_posix()}": (path, _signature(path))
             for path in _files(frozen)
@@ -135,7 +138,8 @@ class Workspace:
         """Return the workspace in which a process with these settings runs tasks, if it has one."""
         if not settings.frozen:
             return None
-        return cls(Path(settings.code), Path(settings.root), Path(settings.frozen))
+        folder, project = Path(settings.code), Path(settings.root)
+        return cls(folder, project, Path(settings.frozen), settings.staged)
 
     def around(self, run: "Run") -> "Run":
         """Prepare the workspace before each task, and tidy it afterwards."""

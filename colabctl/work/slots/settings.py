@@ -58,6 +58,7 @@ def slot_settings(
             root=str(root),
             cwd=os.path.normpath(place / plan.cwd),
             frozen=str(code) if folder == place else "",
+            staged=tuple(staged or ()),
             import_path=[os.path.normpath(folder / path) for path in plan.import_path],
             log=str(scratch / f"slot-{number}.log"),
             kill_after=kill_after,
