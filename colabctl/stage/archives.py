@@ -111,6 +111,8 @@ def unpack(
     for path, member in links:
         with local_disk():
             _link(target, path, member, name)
+    for path, member in links:  # each may lead on through a later one
+        _check_inside(target, target / path, member, name)
 
 
 def _checked(member: Member, archive: str) -> PurePosixPath | None:
@@ -191,13 +193,9 @@ def _link(target: Path, path: PurePosixPath, member: Member, archive: str) -> No
     place = target / path
     start = "" if member.kind == "hard link" else path.parent.as_posix()
     leads = os.path.normpath(f"{start}/{member.target}" if start else member.target)
-    is_inside = not (PurePosixPath(member.target).is_absolute() or leads.split("/")[0] == "..")
-    real = Path(os.path.realpath(target / leads))
-    if not is_inside or not real.is_relative_to(os.path.realpath(target)):
-        raise UserError(
-            f"{archive} is not safe to unpack: its {member.kind} {member.name!r:.100} leads out "
-            f"of the archive, to {member.target!r:.100}; {_INSTEAD}"
-        )
+    if PurePosixPath(member.target).is_absolute() or leads.split("/")[0] == "..":
+        raise _leads_out(member, archive)
+    real = _check_inside(target, target / leads, member, archive)
     _folder(target, path.parent, archive)
     if not Path(os.path.realpath(place.parent)).is_relative_to(os.path.realpath(target)):
         raise UserError(f"{archive} is not safe to unpack: {member.name!r:.100} is below a link")
@@ -213,6 +211,21 @@ def _link(target: Path, path: PurePosixPath, member: Member, archive: str) -> No
         shutil.copy2(real, place)
     else:
         place.symlink_to(member.target)
+
+
+def _check_inside(target: Path, path: Path, member: Member, archive: str) -> Path:
+    """Return where a path in the folder `target` leads; raise UserError if that is outside."""
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(os.path.realpath(target)):
+        raise _leads_out(member, archive)
+    return real
+
+
+def _leads_out(member: Member, archive: str) -> UserError:
+    return UserError(
+        f"{archive} is not safe to unpack: its {member.kind} {member.name!r:.100} leads out of the "
+        f"archive, to {member.target!r:.100}; {_INSTEAD}"
+    )
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class Copier:
         self._patience = patience
         self._lock = threading.Lock()  # for what several threads count
         self._failed = False  # one of the threads has
-        self._silent = False  # the folder does not answer, and the user knows
+        self._told: set[int | None] = set()  # the errors that the user knows of
 
     def copy(
         self, files: Mapping[str, SourceFile], target: Path, parts: Path, progress: Progress
@@ -126,7 +126,7 @@ class Copier:
                 name, file = waiting.get_nowait()
             except queue.Empty:
                 return
-            part = parts / hashlib.sha256(name.encode()).hexdigest()[:32]
+            part = parts / part_name(name)
             try:
                 self._copy_checked(name, file, part)
                 with local_disk():
@@ -167,7 +167,8 @@ class Copier:
                 if waited > self._patience:
                     raise
                 with self._lock:
-                    is_news, self._silent = not self._silent, True
+                    is_news = error.errno not in self._told
+                    self._told.add(error.errno)
                 if is_news:
                     self._tell(f"{describe(error)}; trying again until it answers")
                 pause = pause_after(pause)
@@ -217,7 +218,6 @@ class Copier:
                 if self._stop.is_set() or self._failed:
                     raise StoppedError
                 done += len(chunk)
-                self._silent = False
                 yield chunk
 
     def _count(self, size: int, *, read: bool = False) -> None:
@@ -249,6 +249,11 @@ def _first(errors: "queue.SimpleQueue[BaseException]") -> BaseException:
         while True:
             found.append(errors.get_nowait())
     return next((each for each in found if isinstance(each, UserError)), found[0])
+
+
+def part_name(name: str) -> str:
+    """Return the name of a file that is not whole yet, whatever its own name is."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def size_of(path: Path) -> int | None:
