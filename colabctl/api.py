@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ from colabctl.run.notebook.loop_process import orders
 from colabctl.run.redaction import concealer
 from colabctl.run.termination import KILL_AFTER
 from colabctl.run.workspace.workspace import path_translator
+from colabctl.stage.places import stage_folder
+from colabctl.stage.sources import find_source
+from colabctl.stage.staging import Staging, stage
 from colabctl.sweeps import (
     check_in_use,
     differing,
@@ -47,6 +51,7 @@ from colabctl.work.identity import new_identity
 from colabctl.work.loop.worker import InlineWorker, print_message
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.staging import Lines, staged_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,6 +186,31 @@ class Project:
             return cached(function, self._owner, name, format)
         return lambda each: cached(each, self._owner, name, format)
 
+    def stage(self, path: "str | os.PathLike[str]") -> Path:
+        """Copy a file, a folder or an archive of the project to this machine's disk once.
+
+        Reading thousands of files, or a large one several times, is much faster there than on a
+        Drive. An archive (zip, tar) is unpacked. What the manifest of `colabctl protect` records is
+        checked. Call it again at any time: what is here already is not copied again.
+
+        Args:
+            path: Its path from the project's folder, such as "data/raw/images.zip".
+
+        Returns:
+            The file, or the folder with the files. All programs on this machine share it, and it
+            is read-only.
+
+        Raises:
+            UserError: There is nothing at this path, it differs from its manifest, an archive is
+                not safe to unpack, or the disk is full.
+            OSError: The Drive has not answered for a minute.
+
+        """
+        source = find_source(self.layout, Path(path))
+        lines = Lines(print_message)
+        how = Staging(stage_folder(os.environ), print_message, lines.show, threading.Event())
+        return stage(source, how).path
+
     def sweep(self, name: str, space: Mapping[str, Any] | None = None, **keys: Any) -> "Sweep":
         """Declare a sweep, or open one that is already declared.
 
@@ -279,6 +309,7 @@ class Sweep:
             identity,
             conceal=lambda text: translate(conceal(text)),
             max_tasks=limits.most,
+            data=staged_data(sweep.plan, self.project.layout, tell=print_message),
             notices=Notices(sweep, config.notify, os.environ, notice, print_message, faults=set()),
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )

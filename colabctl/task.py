@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from colabctl.errors import UserError
 from colabctl.metrics import plain_metrics, plain_step
+from colabctl.staged import staged_path, staged_paths
 
 if TYPE_CHECKING:
     from colabctl.checkpoints.saves import Resumed, Saves
@@ -164,6 +165,15 @@ class Task:
         from colabctl.checkpoints.saves import resume  # noqa: PLC0415 - as above
 
         return resume([Path(self.assignment.folder), *self.earlier], tell)
+
+    @property
+    def staged(self) -> dict[str, Path]:
+        """The copies on this machine of what the sweep's `stage` names, by name; read-only."""
+        return staged_paths()
+
+    def stage(self, what: "str | os.PathLike[str]") -> Path:
+        """Return the copy of a name or path in the sweep's `stage`; raise UserError for others."""
+        return staged_path(what)
 
     def report(self, step: float | None = None, **values: Any) -> bool:
         """Record intermediate values, and return whether the task should stop now.

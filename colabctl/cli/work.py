@@ -298,6 +298,7 @@ _END_REASONS = {
     "left": ("the notebook left its loop before the sweep was finished", "work"),
     "failing": ("giving up", "failures"),
     "full": ("the folder is full", ""),
+    "unstaged": ("the data of its tasks is not staged on this machine", ""),
     "missing": ("a part of the sweep is missing", ""),
     "silent": ("the folder does not answer", ""),
     "unwritable": ("the folder cannot be written", ""),
@@ -308,6 +309,7 @@ _PROBLEMS = {
     "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
     "program, fix that and declare it again: colabctl sweep FILE --replace",
     "full": "free space (a Drive's trash counts), then restart the worker",
+    "unstaged": "",
     "missing": "",  # the reason says what to do
     "silent": "restart the worker once the folder answers",
     "unwritable": "check that you may edit the folder, then restart the worker",

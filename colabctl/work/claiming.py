@@ -108,9 +108,9 @@ class Claimer:
         """Read new events, claim tasks for idle slots, and write what is due."""
         self.retries.call(self._step)
 
-    def keep_alive(self) -> None:
+    def keep_alive(self, *, join: bool = False) -> None:
         """Write the events that have waited long enough, or a heartbeat if it is due."""
-        self.retries.call(self._keep_alive)
+        self.retries.call(lambda: self._keep_alive(join=join))
 
     def look(self) -> None:
         """Read new events, for a worker that must not claim."""
@@ -152,7 +152,9 @@ class Claimer:
         except OSError as error:
             self._sync_fault = error  # for the next turn
 
-    def _keep_alive(self) -> None:
+    def _keep_alive(self, *, join: bool = False) -> None:
+        if join:  # before the first claim
+            self._join()
         writer, fault = self.ledger.writer, self._sync_fault
         if writer is None:
             return
@@ -235,8 +237,7 @@ class Claimer:
         if not self.ledger.name:
             self.tuner.prepare()
             self.ledger.join(self._identity.name)
-            # Written together with the claim: on a Drive, every write is a file.
-            self.outbox.add(*self._identity.start())
+            self.outbox.add(*self._identity.start())  # with the claim: each write is a file there
 
     def _claim(self, slots: int) -> None:
         self._join()
@@ -357,8 +358,7 @@ class Claimer:
 
     def _refuse(self, index: int, attempt: int, error: str) -> None:
         """Record the failure of a task that must not run, because its parameters are damaged."""
-        name = self._sweep.plan.sweep
-        task = Assignment(name, task_name(index), index, attempt, {}, folder="")
+        task = Assignment(self._sweep.plan.sweep, task_name(index), index, attempt, {}, folder="")
         self.record_end(task, Failed(index, 0.0, error=error, output=""), final=True)
         self.tally.refused += 1
         self._tell(f"{task.task} failed: {error}")

@@ -22,6 +22,7 @@ EndReason = Literal[
     "missing",  # a part of the sweep's folder was deleted
     "silent",  # the folder did not answer for longer than the worker may wait
     "unwritable",
+    "unstaged",  # the data that the tasks need is damaged, or does not fit on this machine
 ]
 
 

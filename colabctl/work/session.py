@@ -32,6 +32,7 @@ from colabctl.work.notices import Notices, Text
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.slots.environment import slot_environs
 from colabctl.work.slots.settings import slot_settings
+from colabctl.work.staging import closing_data, staged_data
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
@@ -167,9 +168,21 @@ class Session:
         if files is None:
             return Tally(ending="interrupted")
         limits = self._limits(sweep.plan, ran=ran, wait=wait)
-        with tempfile.TemporaryDirectory(
-            prefix="colabctl-work-", ignore_cleanup_errors=True
-        ) as scratch:
+        data = None
+        if sweep.plan.kind != "loop":  # its notebook stages for itself
+            data = staged_data(
+                sweep.plan,
+                self.layout,
+                tell=tell,
+                wait=self._wait_or_end,
+                patience=limits.patience,
+            )
+        with (
+            closing_data(data),
+            tempfile.TemporaryDirectory(
+                prefix="colabctl-work-", ignore_cleanup_errors=True
+            ) as scratch,
+        ):
             frozen.write(files, Path(scratch, "code"))
             settings = slot_settings(
                 sweep.plan,
@@ -180,10 +193,15 @@ class Session:
                 secrets=self.config.all_secrets,
                 tell=self.tell,
                 wait=self._wait_or_end,
+                staged=data.links if data else {},
             )
             workspaces = [each.code if each.frozen else None for each in settings]
             environs = slot_environs(
-                self.layout.root, self.member, workspaces, self.config.read_only
+                self.layout.root,
+                self.member,
+                workspaces,
+                guarded=self.config.read_only,
+                staged=data.variables if data else {},
             )
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, settings[0], environs[0], limits, tell)
@@ -202,6 +220,7 @@ class Session:
                 tell=tell,
                 progress=lambda worker: self.progress(sweep, worker),
                 interrupted=self.interrupted,
+                data=data,
                 reasons=self._reasons,
                 notices=self._notices(sweep, tell),
                 conceal=concealer(self.config.all_secrets, os.environ),

@@ -27,6 +27,7 @@ from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.followed import FollowedTasks
 from colabctl.work.slots.pool import MakeSlots, SlotPool
+from colabctl.work.staging import SweepData
 from colabctl.work.waiting import Reasons
 
 # If the first attempts of a worker all fail, the cause is this machine or the code, and more
@@ -47,6 +48,7 @@ class Worker:
         tell: takes messages for the user.
         progress: called after each step, with this worker.
         interrupted: set to end at once and release the tasks.
+        data: what to stage before the first claim; None for nothing.
         reasons: why earlier workers of this process had to wait, as they said.
         conceal: replaces the secrets in a text.
 
@@ -62,6 +64,7 @@ class Worker:
         tell: Callable[[str], None],
         progress: Callable[["Worker"], None],
         interrupted: threading.Event,
+        data: SweepData | None = None,
         reasons: Reasons | None = None,
         notices: Notices | None = None,
         rng: random.Random | None = None,
@@ -73,6 +76,7 @@ class Worker:
         self._tell = tell
         self._progress = progress
         self._interrupted = interrupted
+        self._data = data
         self._monotonic = monotonic
         self._conceal = conceal
         self._kind = sweep.plan.kind
@@ -102,19 +106,41 @@ class Worker:
         """Return for how many seconds the folder has not answered, 0 if it does."""
         return self._claimer.retries.silent_for()
 
+    def staging(self) -> str:
+        """Return how far staging is, "" once it is done."""
+        return self._data.text if self._data else ""
+
     def run(self) -> Tally:
         """Work until there is nothing left to do here; return what was done."""
         try:
-            self.step()
-            while not self.should_end():
-                self._wait()
+            if self._stage():
                 self.step()
-                self._claimer.sync()
+                while not self.should_end():
+                    self._wait()
+                    self.step()
+                    self._claimer.sync()
             if self._tally.ending in _FINISHING:
                 self._finish_running()
         finally:
             self.leave()
         return self._tally
+
+    def _stage(self) -> bool:
+        """Stage the sweep's data, claim nothing meanwhile; return whether tasks can run."""
+        data = self._data
+        if data is None:
+            return True
+        data.start()
+        while not data.done.wait(_NOTICE):
+            with self._lock:
+                self._claimer.look()
+                self._claimer.keep_alive(join=True)
+                self._progress(self)
+                if self._should_end():
+                    return False
+        if data.error is not None:
+            self._tally.ending, self._tally.reason = "unstaged", data.error
+        return data.error is None
 
     def _wait(self) -> None:
         self._pool.wake.wait(min(self._claimer.poll, _NOTICE))

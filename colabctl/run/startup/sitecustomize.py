@@ -43,7 +43,8 @@ def _prepare() -> None:
     if workspace and project and os.path.isdir(workspace):
         from colabctl_startup import filesystem, imports, paths  # noqa: PLC0415 - see above
 
-        both = paths.Paths(workspace, project)
+        staged = os.environ.get(paths.STAGED, "").split("\n")
+        both = paths.Paths(workspace, project, staged)
         imports.check_script(both, sys.argv[0])
         filesystem.change_functions(both)
         imports.guard_imports(both)
