@@ -43,6 +43,7 @@ from colabctl.work.identity import new_identity
 from colabctl.work.loop.worker import InlineWorker, print_message
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.records.room import RoomWatch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,6 +213,7 @@ class Sweep:
             conceal=lambda text: translate(conceal(text)),
             max_tasks=limits.most,
             notices=Notices(sweep, config.notify, os.environ, notice, print_message, faults=set()),
+            room=RoomWatch(config.root, config.min_free, identity.heartbeat, print_message),
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )
         if limits.mark:  # a worker runs this notebook, and shows how far the sweep is
