@@ -66,10 +66,10 @@ def duplicates(
     groups = [group for group in alike.values() if len(group) > 1]
     if whole:
         groups = _same(root, groups, unread, progress)
-    found = [
+    matches = [
         Duplicates(group[0].size, tuple(file.path for file in group), whole) for group in groups
     ]
-    return sorted(found, key=lambda each: (-each.extra, each.paths)), unread
+    return sorted(matches, key=lambda each: (-each.extra, each.paths)), unread
 
 
 def _ends(root: Path, file: File) -> bytes:

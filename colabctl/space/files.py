@@ -10,7 +10,7 @@ from typing import NamedTuple
 Progress = Callable[[int], None]
 """Called with the number of files found so far."""
 
-_OFTEN = 500  # files between two calls of it
+_OFTEN = 1000  # files between two calls of it
 
 
 class File(NamedTuple):

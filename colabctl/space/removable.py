@@ -87,11 +87,11 @@ def removable(
     """
     sweeps = {folder: use for use in uses for folder in use.folders}
     old = _superseded(layout, files, sweeps)
-    kept = [f"{folder}/" for folder in (layout.paths.raw, *read_only)]
-    kept.append(f"{layout.relative(layout.final)}/")
-    found = []
+    guarded = [f"{folder}/" for folder in (layout.paths.raw, *read_only)]
+    guarded.append(f"{layout.relative(layout.final)}/")
+    items = []
     for file in files:
-        if file.path.startswith(tuple(kept)):
+        if file.path.startswith(tuple(guarded)) or file.names > 1:  # another name keeps the content
             continue
         sweep = _sweep_of(file)
         use = sweeps.get(sweep) if sweep is not None else None
@@ -100,8 +100,8 @@ def removable(
         kind = _kind(file, use, old)
         if kind is not None:
             member = owners.place(file.folder).member
-            found.append(Removable(kind, file, member, sweep))
-    return sorted(found, key=lambda each: (-each.file.size, each.file.path))
+            items.append(Removable(kind, file, member, sweep))
+    return sorted(items, key=lambda each: (-each.file.size, each.file.path))
 
 
 def _sweep_of(file: File) -> str | None:

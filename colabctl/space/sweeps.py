@@ -54,8 +54,8 @@ def sweep_use(root: Path, sweep: SweepLayout) -> SweepUse:
     declared_by = ""
     try:
         declared_by = plan_of(sweep).declared_by
-        opened = OpenSweep.at(root, sweep)
-        ledger = opened.ledger
+        open_sweep = OpenSweep.at(root, sweep)
+        ledger = open_sweep.ledger
         ledger.refresh()
     except UserError as error:
         return SweepUse(sweep.name, folders, declared_by, in_use=str(error))

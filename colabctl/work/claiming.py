@@ -119,10 +119,10 @@ class Claimer:
         self.retries.call(lambda: self._refresh_after(self._refresh_interval()))
 
     def _step(self) -> None:
-        self._room.look()
         self._refresh_after(self._refresh_interval())
         slots = self._pool.idle_soon(self._ahead)
         if slots and self._may_claim():
+            self._room.look(at_once=True)
             if self._sweep.plan.consistency == "coherent":  # else the claim reads all journals
                 self._refresh_after(0.0)
             if self._may_claim():

@@ -60,8 +60,8 @@ def space(
     from colabctl.space.survey import survey
 
     if not tidy and (kinds or all_members or yes):
-        given = "KIND" if kinds else "--all-members" if all_members else "--yes"
-        raise UserError(f"{given} is for removing files; add --tidy")
+        option = "KIND" if kinds else "--all-members" if all_members else "--yes"
+        raise UserError(f"{option} is for removing files; add --tidy")
     chosen = _kinds(kinds or [])
     layout, config = open_project(root)
     with files_found() as progress:
@@ -69,18 +69,18 @@ def space(
     if tidy:
         _tidy(layout, config, seen, chosen, member, all_members, yes, as_json)
         return
-    found, unread = _duplicates(layout, seen, full) if not quick else ([], [])
+    groups, unread = _duplicates(layout, seen, full) if not quick else ([], [])
     seen.listing.unread.extend(unread)
     if as_json:
         from colabctl.cli.data.space_json import as_object
 
-        print_json(as_object(config.name, seen, None if quick else found, top, time.time()))
+        print_json(as_object(config.name, seen, None if quick else groups, top, time.time()))
         return
     from colabctl.cli.data.space_lines import space_lines
     from colabctl.cli.see.line import print_lines
     from colabctl.cli.terminal import line_width
 
-    print_lines(space_lines(config, seen, found, top, line_width(), time.time()))
+    print_lines(space_lines(config, seen, groups, top, line_width(), time.time()))
 
 
 def _kinds(words: "Sequence[str]") -> "list[Kind]":
@@ -206,27 +206,27 @@ def _remove(layout: "Layout", seen: "Survey", items: "Sequence[Removable]", as_j
 
     removals = list(remove(layout.root, items, partial(use_in, layout)))
     gone = [each.item for each in removals if not each.problem]
-    kept = [each for each in removals if each.problem]
+    failures = [each for each in removals if each.problem]
     if as_json:
-        print_json(_report(gone, [(each.item, each.problem) for each in kept], removed=True))
+        print_json(_report(gone, [(each.item, each.problem) for each in failures], removed=True))
     size = format_size(sum(each.file.size for each in gone))
     tell(f"removed {counted(len(gone), 'file')} ({size})")
-    for each in kept[:_MOST_PROBLEMS]:
+    for each in failures[:_MOST_PROBLEMS]:
         tell(f"kept: {one_line(each.item.file.path)}: {one_line(each.problem)}")
-    if len(kept) > _MOST_PROBLEMS:
-        tell(f"kept: {len(kept) - _MOST_PROBLEMS:,} more, which --json lists")
+    if len(failures) > _MOST_PROBLEMS:
+        tell(f"kept: {len(failures) - _MOST_PROBLEMS:,} more, which --json lists")
     if seen.is_drive and gone:
         tell(
             "on a Drive they are in the trash now, which counts against the quota until it is "
             "emptied: drive.google.com, Trash, Empty trash"
         )
-    if kept:
+    if failures:
         raise typer.Exit(1)
 
 
 def _report(
     items: "Sequence[Removable]",
-    kept: "Sequence[tuple[Removable, str]]",
+    failures: "Sequence[tuple[Removable, str]]",
     *,
     removed: bool = False,
 ) -> dict[str, Any]:
@@ -236,5 +236,5 @@ def _report(
         "removed": removed,
         "bytes": sum(each.file.size for each in items),
         "files": [removable_object(each) for each in items],
-        "kept": [{**removable_object(item), "reason": reason} for item, reason in kept],
+        "kept": [{**removable_object(item), "reason": reason} for item, reason in failures],
     }

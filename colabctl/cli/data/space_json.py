@@ -24,7 +24,7 @@ def as_object(
             {
                 "member": member,
                 "bytes": sum(share.bytes for share in group),
-                "known_bytes": sum(share.known for share in group),
+                "known_bytes": sum(share.certain for share in group),
                 "files": sum(share.files for share in group),
                 "folders": [
                     {"folder": share.folder, "bytes": share.bytes, "files": share.files}

@@ -102,19 +102,19 @@ def _largest(seen: Survey, top: int) -> Iterator[Line]:
         )
 
 
-def _duplicates(found: Sequence[Duplicates]) -> Iterator[Line]:
-    if not found:
+def _duplicates(groups: Sequence[Duplicates]) -> Iterator[Line]:
+    if not groups:
         return
-    extra = format_size(sum(each.extra for each in found))
+    extra = format_size(sum(each.extra for each in groups))
     yield from (Line(), Line(f"the same content several times: {extra} could be saved", "bold"))
-    for each in found[:_MOST_GROUPS]:
+    for each in groups[:_MOST_GROUPS]:
         yield Line(f"  {len(each.paths)} x {format_size(each.size)}")
         yield from (Line(f"    {path}") for path in each.paths[:_MOST_PATHS])
         if len(each.paths) > _MOST_PATHS:
             yield Line(f"    and {len(each.paths) - _MOST_PATHS:,} more, which --json lists")
-    if len(found) > _MOST_GROUPS:
-        yield Line(f"  {len(found) - _MOST_GROUPS:,} more groups, which --json lists")
-    if not all(each.is_proved for each in found):
+    if len(groups) > _MOST_GROUPS:
+        yield Line(f"  {len(groups) - _MOST_GROUPS:,} more groups, which --json lists")
+    if not all(each.is_proved for each in groups):
         yield Line(
             "  (same size, and the same first and last 64 kB; --full reads them to the end)", "dim"
         )

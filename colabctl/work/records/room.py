@@ -14,7 +14,7 @@ _CHANGE = 0.1  # of the room; a smaller change is not worth an event
 
 
 class RoomWatch:
-    """Looks at the free room of a folder, at most once in some seconds.
+    """Looks at the free room of a folder: before a claim, and else once in some seconds.
 
     Args:
         folder: the project's; None to look at nothing.
@@ -44,10 +44,14 @@ class RoomWatch:
         self._written: int | None = None  # what the last event says
         self._warned = False
 
-    def look(self) -> None:
-        """Look if it is time to; warn once each time that the room falls below the floor."""
+    def look(self, *, at_once: bool = False) -> None:
+        """Look if it is time to, or `at_once`, as before a claim.
+
+        It warns once each time that the room falls below the floor.
+        """
         now = self._monotonic()
-        if self._folder is None or now - self._looked_at < self._every:
+        is_due = at_once or now - self._looked_at >= self._every
+        if self._folder is None or not is_due:
             return
         self._looked_at = now
         room = room_of(self._folder)
