@@ -51,6 +51,7 @@ from colabctl.work.identity import new_identity
 from colabctl.work.loop.worker import InlineWorker, print_message
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.records.room import RoomWatch
 from colabctl.work.staging import Lines, staged_data
 
 if TYPE_CHECKING:
@@ -311,6 +312,7 @@ class Sweep:
             max_tasks=limits.most,
             data=staged_data(sweep.plan, self.project.layout, tell=print_message),
             notices=Notices(sweep, config.notify, os.environ, notice, print_message, faults=set()),
+            room=RoomWatch(config.root, config.min_free, identity.heartbeat, print_message),
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )
         if limits.mark:  # a worker runs this notebook, and shows how far the sweep is

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, try_task, work
-from colabctl.cli.data import protect, restore, stage, verify
+from colabctl.cli.data import protect, restore, space, stage, verify
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import compare, failures, log, report, results, status
 from colabctl.cli.steer import archive, orders, tasks
@@ -74,6 +74,7 @@ app.command(rich_help_panel="Data")(protect.protect)
 app.command(rich_help_panel="Data")(verify.verify)
 app.command(rich_help_panel="Data")(restore.restore)
 app.command(rich_help_panel="Data")(stage.stage)
+app.command(rich_help_panel="Data")(space.space)
 app.command(rich_help_panel="Sweeps")(sweep.sweep)
 app.command(rich_help_panel="Sweeps")(export.export)
 app.add_typer(notebooks, name="notebook", rich_help_panel="Sweeps")

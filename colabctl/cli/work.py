@@ -299,6 +299,7 @@ _END_REASONS = {
     "failing": ("giving up", "failures"),
     "full": ("the folder is full", ""),
     "unstaged": ("the data of its tasks is not staged on this machine", ""),
+    "short": ("the folder is almost full", ""),
     "missing": ("a part of the sweep is missing", ""),
     "silent": ("the folder does not answer", ""),
     "unwritable": ("the folder cannot be written", ""),
@@ -310,10 +311,20 @@ _PROBLEMS = {
     "program, fix that and declare it again: colabctl sweep FILE --replace",
     "full": "free space (a Drive's trash counts), then restart the worker",
     "unstaged": "",
+    "short": "see what could go: colabctl space --tidy; then restart the worker",
     "missing": "",  # the reason says what to do
     "silent": "restart the worker once the folder answers",
     "unwritable": "check that you may edit the folder, then restart the worker",
 }
 """What to do about an end that the user has to fix."""
 
-_STOPPING = ("interrupted", "dismissed", "max-time", "max-tasks", "full", "silent", "unwritable")
+_STOPPING = (
+    "interrupted",
+    "dismissed",
+    "max-time",
+    "max-tasks",
+    "full",
+    "short",
+    "silent",
+    "unwritable",
+)

@@ -10,6 +10,7 @@ from colabctl.doctor.copies import copies
 from colabctl.doctor.names import names
 from colabctl.doctor.places import places
 from colabctl.doctor.raw import raw
+from colabctl.doctor.space import space
 from colabctl.doctor.strays import is_linked, links, strays
 from colabctl.doctor.terms import terms
 from colabctl.doctor.versions import versions
@@ -59,7 +60,7 @@ def _checks(
         return  # the other checks need these rights
     if not linked.any:
         yield "speed", folder.speed(layout, clock)
-    yield "space", folder.space(layout)
+    yield "space", space(layout, config)
     yield "layout", places(layout, config, eventual=not coherent)
     yield "names", names(layout)
     yield "raw", raw(layout, config)

@@ -58,6 +58,11 @@ members: {members}
 # How much time a task that must end has to save its work, between SIGTERM and SIGKILL.
 #kill_after: 30s
 
+# The room that should stay free in this folder, on a Drive that of the member's account. With less,
+# `colabctl work` warns. With less than a tenth of it, workers stop and keep what they have; 0 for
+# no limit.
+#min_free: 1GB
+
 # Where workers send a message when a sweep is finished, has its first task that failed for good
 # (failing), or has tasks left and no worker (idle). url is the name of the secret with the address:
 # of an ntfy topic, a Slack or Discord webhook, or a Telegram bot.

@@ -30,6 +30,7 @@ from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices, Text
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.records.room import RoomWatch
 from colabctl.work.slots.environment import slot_environs
 from colabctl.work.slots.settings import slot_settings
 from colabctl.work.staging import closing_data, staged_data
@@ -40,7 +41,7 @@ _DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results c
 _UPLOAD = 600.0  # seconds to wait for the upload of the results
 # Reasons to end that apply to the next sweep as well.
 _FINAL = frozenset(
-    {"interrupted", "dismissed", "max-time", "max-tasks", "full", "unwritable", "silent"}
+    {"interrupted", "dismissed", "max-time", "max-tasks", "full", "short", "unwritable", "silent"}
 )
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _POLL = 1.0  # seconds between checks for something that others must do first
@@ -223,6 +224,7 @@ class Session:
                 data=data,
                 reasons=self._reasons,
                 notices=self._notices(sweep, tell),
+                room=self._room(identity.heartbeat, tell),
                 conceal=concealer(self.config.all_secrets, os.environ),
             )
             tally = worker.run()
@@ -237,6 +239,9 @@ class Session:
         notify, faults = self.config.notify, self._faults
         return Notices(sweep, notify, os.environ, self.notice, tell, faults=faults)
 
+    def _room(self, every: float, tell: Callable[[str], None]) -> RoomWatch:
+        return RoomWatch(self.layout.root, self.config.min_free, every, tell)
+
     def _loop(
         self,
         sweep: OpenSweep,
@@ -250,6 +255,10 @@ class Session:
 
         if self.jobs > 1:
             tell(f"note: {sweep.plan.program} runs one task at a time; -j has no effect")
+        room = self._room(0.0, tell)
+        room.look()
+        if room.is_short:
+            return Tally(ending="short", reason=room.reason)
         sweep.ledger.refresh()
         self.progress(sweep, None)
         tally, workers = run_notebook(
@@ -262,6 +271,9 @@ class Session:
             interrupted=self.interrupted,
             tell=tell,
         )
+        room.look()
+        if tally.ending == "left" and room.is_short:
+            tally.ending, tally.reason = "short", room.reason
         self.progress(sweep, None)
         self._wait_for_upload(sweep, workers)
         return tally

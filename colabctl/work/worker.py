@@ -26,6 +26,7 @@ from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.followed import FollowedTasks
+from colabctl.work.records.room import RoomWatch
 from colabctl.work.slots.pool import MakeSlots, SlotPool
 from colabctl.work.staging import SweepData
 from colabctl.work.waiting import Reasons
@@ -34,7 +35,7 @@ from colabctl.work.waiting import Reasons
 # attempts would only use up the retries.
 _FAILING = 5
 _ALIKE = 10  # attempts with the same error that are all named; of later ones, some are
-_FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do")
+_FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do", "short")
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 
 
@@ -67,6 +68,7 @@ class Worker:
         data: SweepData | None = None,
         reasons: Reasons | None = None,
         notices: Notices | None = None,
+        room: RoomWatch | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         conceal: Callable[[str], str] = str,
@@ -87,8 +89,8 @@ class Worker:
         self._error: Exception | None = None  # of a slot's thread
         self._claimer = Claimer(
             sweep, identity, limits, self._pool,
-            tell=tell, conceal=conceal, reasons=reasons, notices=notices, rng=rng,
-            monotonic=monotonic,
+            tell=tell, conceal=conceal, reasons=reasons, notices=notices, room=room,
+            rng=rng, monotonic=monotonic,
         )  # fmt: skip
         interval = _NOTICE if self._writes_at_once else identity.heartbeat
         self._followed = FollowedTasks(identity.host, interval, monotonic)

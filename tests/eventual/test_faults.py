@@ -55,7 +55,7 @@ def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_recovered_later(
     machine = group.drive.machine(0)
     worker = group.work(0)
     eventually(lambda: group.status(0)["done"] >= 1)
-    machine.fill()
+    machine.fill()  # at once, so that no worker sees it coming
     assert worker.wait(PATIENCE) == 1
     said = worker.said()  # type: ignore[attr-defined]
     assert "the last results of this worker are kept on this machine in" in said

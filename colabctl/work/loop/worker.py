@@ -20,6 +20,7 @@ from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.records.room import RoomWatch
 from colabctl.work.slots.pool import LoopPool
 from colabctl.work.staging import Lines, SweepData
 
@@ -139,6 +140,7 @@ class InlineWorker:
         data: SweepData | None = None,
         max_tasks: int | None = None,
         notices: Notices | None = None,
+        room: RoomWatch | None = None,
         kill_after: float = KILL_AFTER,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -148,7 +150,8 @@ class InlineWorker:
         self.pool = LoopPool(monotonic)
         self.claimer = Claimer(
             sweep, identity, Limits(max_tasks=max_tasks), self.pool,
-            tell=print_message, conceal=conceal, notices=notices, rng=rng, monotonic=monotonic,
+            tell=print_message, conceal=conceal, notices=notices, room=room, rng=rng,
+            monotonic=monotonic,
         )  # fmt: skip
         self.lock = threading.Lock()
         self._data = data
@@ -188,6 +191,8 @@ class InlineWorker:
                     run.finish()
                 if self.claimer.retries.error is not None:
                     raise self.claimer.retries.error
+                if self.claimer.tally.ending == "short":
+                    print_message(f"{self.claimer.tally.reason}; the loop ends")
             finally:
                 self._run = None
                 if (
