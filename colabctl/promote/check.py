@@ -181,7 +181,7 @@ def _check_task(
                 f"the result of {task.task} of {task.sweep} that {name} is from was discarded",
                 f"ask why, then promote another one: colabctl results {shlex.quote(task.sweep)}",
             )  # fmt: skip
-        if origin.best is not None and task.metrics is not None:
+        if counts and origin.best is not None and task.metrics is not None:
             yield from _check_best(final, origin, task, sweep)
     except UserError:  # the sweep has no such task, or no result that meets the condition any more
         return
@@ -194,7 +194,7 @@ def _check_best(
     assert by is not None
     best, value = best_result(sweep, by)
     before = (task.metrics or {}).get(by.metric)
-    if best.task != task.task and value != before:
+    if best.task != task.task and _is_number(before) and value != before:
         words = ["promote", task.sweep, "--best", "--name", final.name]
         words += ["--metric", by.metric] if by.metric != sweep.plan.metric else []
         words += ["--goal", by.goal] if (by.metric, by.goal) != _own(sweep) else []
@@ -205,6 +205,10 @@ def _check_best(
             f"has {before}",
             f"promote it: {shlex.join(['colabctl', *words])}",
         )  # fmt: skip
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _own(sweep: OpenSweep) -> tuple[str | None, str]:

@@ -20,6 +20,9 @@ FORMAT = 1
 ENDING = ".origin.yaml"
 """What follows the name of a final result in the name of its record."""
 
+ATTEMPT_DEPTH = 7
+"""The parts of the path of an attempt: sweeps/<sweep>/runs/<worker>/<00>/<00>/<attempt>."""
+
 _MOST_VALUES = 500_000  # bytes of parameters and metrics
 _DIGEST = re.compile("[0-9a-f]{64}")
 _CHECKSUM = "checksum: "
@@ -97,7 +100,11 @@ class Origin:
     @property
     def source(self) -> str:
         """Where it came from, in words."""
-        return f"{self.path} on {self.host} (outside the project)" if self.host else self.path
+        if self.task is None:
+            return f"{self.path} on {self.host}, outside the project" if self.host else self.path
+        inside = "/".join(self.path.split("/")[ATTEMPT_DEPTH:])
+        task = f"{self.task.task} of {self.task.sweep}"
+        return f"{inside} of {task}" if inside else task
 
     @property
     def when(self) -> str:

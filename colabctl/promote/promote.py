@@ -76,6 +76,12 @@ class Candidate:
     best: BestBy | None = None
     result: Result | None = None
 
+    @property
+    def adds_result(self) -> bool:
+        """Whether a file with the task's result is written next to its own files."""
+        is_free = self.content is None or RESULT not in self.content.files
+        return self.result is not None and is_free
+
 
 @dataclass(frozen=True)
 class Promotion:
@@ -91,6 +97,8 @@ def from_path(layout: Layout, path: Path, name: str | None = None) -> Candidate:
 
     Raises UserError for what cannot be promoted: see `list_content` and `check_final_name`.
     """
+    if not os.path.lexists(path):
+        raise UserError(f"there is no file or folder {path}, here or in the project {layout.root}")
     path = Path(os.path.abspath(path))  # noqa: PTH100 - without following links
     root = Path(os.path.abspath(layout.root))  # noqa: PTH100
     if path.is_relative_to(root):
@@ -136,6 +144,12 @@ def from_result(
     )
 
 
+def located(layout: Layout, path: str | os.PathLike[str]) -> Path | None:
+    """Return a path from the current folder, else from the project's; None if neither exists."""
+    places = (Path.cwd() / path, layout.root / path)
+    return next((place for place in places if os.path.lexists(place)), None)
+
+
 def present(layout: Layout, name: str) -> list[Final]:
     """Return the final results with a name, which another one would replace."""
     check_distinct(layout, name)
@@ -156,6 +170,8 @@ def is_promoted(
         return False
     now = (candidate.path, candidate.host, _key(candidate.task), candidate.best)
     if now != (origin.path, origin.host, _key(origin.task), origin.best):
+        return False
+    if (RESULT,) * candidate.adds_result != origin.added:
         return False
     content, final = candidate.content, list_content(replaced[0].path, layout.root)
     if final.size != origin.size or final.digest() != origin.sha256:
@@ -230,7 +246,7 @@ def _copy(
         "size": content.size,
         "sha256": digest_of(digests),
     }
-    if candidate.result is None or RESULT in digests:
+    if candidate.result is None or not candidate.adds_result:
         return parts
     row = concealed(as_json(asdict(candidate.result)), conceal)
     data = json.dumps(row, indent=2).encode() + b"\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from colabctl.errors import UserError, nearest
 from colabctl.ledger import params_of, task_name
 from colabctl.project.layout import Layout
-from colabctl.promote.origin import BestBy, TaskOrigin
+from colabctl.promote.origin import ATTEMPT_DEPTH, BestBy, TaskOrigin
 from colabctl.sweeps import every_sweep, run_folders
 from colabctl.views.best import unreported
 from colabctl.views.results import Result, Results, as_json
@@ -45,9 +45,9 @@ def attempt_at(path: Path, root: Path) -> Attempt | None:
     Raises UserError if the sweep that it belongs to cannot be read.
     """
     parts = path.relative_to(root).parts
-    if len(parts) < 7 or parts[0] != "sweeps" or parts[2] != "runs":
-        return None  # sweeps/<sweep>/runs/<worker>/<00>/<00>/<attempt>
-    match = _ATTEMPT.fullmatch(parts[6])
+    if len(parts) < ATTEMPT_DEPTH or parts[0] != "sweeps" or parts[2] != "runs":
+        return None
+    match = _ATTEMPT.fullmatch(parts[ATTEMPT_DEPTH - 1])
     if match is None or match["worker"] != parts[3]:
         return None
     folder = root / "sweeps" / parts[1]
@@ -58,7 +58,7 @@ def attempt_at(path: Path, root: Path) -> Attempt | None:
             if index >= sweep.plan.total:
                 return None
             origin = _origin_of(sweep, index, int(match["attempt"]), match["worker"])
-            return Attempt(origin, len(parts) == 7)
+            return Attempt(origin, len(parts) == ATTEMPT_DEPTH)
     return None
 
 
@@ -117,6 +117,33 @@ def best_result(sweep: OpenSweep, by: BestBy) -> tuple[Result, float]:
     value, index = min(values, key=lambda pair: (sign * pair[0], pair[1]))
     [best] = results.at([index])
     return best, value
+
+
+def chosen(
+    sweep: OpenSweep,
+    task: str | None,
+    *,
+    best: bool,
+    metric: str | None,
+    goal: str | None,
+    where: str | None,
+) -> tuple[Result, BestBy | None]:
+    """Return the result of a task, or of the best one and how it was found.
+
+    Raises UserError if there is none, and unless either `task` or `best` is used.
+    """
+    if best == (task is not None):
+        raise UserError(
+            f"which task of {sweep.plan.sweep}? Name one, or ask for the best: not both"
+        )
+    if task is not None:
+        if metric or goal or where:
+            raise UserError(
+                "a metric, a goal and a condition choose the best task, not a named one"
+            )
+        return result_named(sweep, task), None
+    by = best_by(sweep, metric, goal, where)
+    return best_result(sweep, by)[0], by
 
 
 def as_origin(sweep: OpenSweep, result: Result) -> TaskOrigin:

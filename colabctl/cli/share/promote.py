@@ -131,26 +131,27 @@ def _best(
     name: str | None,
 ) -> "Candidate":
     from colabctl.promote.promote import from_result
-    from colabctl.promote.tasks import best_by, best_result, refreshed
+    from colabctl.promote.tasks import chosen, refreshed
     from colabctl.work.open_sweep import OpenSweep
 
     if len(what) > 1:
         raise UserError("--best chooses the task; give only the name of a sweep")
     sweep = refreshed(OpenSweep.named(layout, what[0]))
-    by = best_by(sweep, metric, goal, where)
-    result, value = best_result(sweep, by)
-    tell(one_line(f"{result.task} is the best of {sweep.plan.sweep}: {by.metric} {value:g}"))
+    result, by = chosen(sweep, None, best=True, metric=metric, goal=goal, where=where)
+    assert by is not None
+    value = result.metrics[by.metric]
+    tell(one_line(f"{result.task} is the best of {sweep.plan.sweep}: {by.metric} {value}"))
     return from_result(sweep, result, name, by)
 
 
 def _named(layout: "Layout", what: Sequence[str], name: str | None) -> "list[Candidate]":
     """Return what the arguments name: paths if all exist, else a sweep and its task."""
-    from colabctl.promote.promote import from_path, from_result
+    from colabctl.promote.promote import from_path, from_result, located
     from colabctl.promote.tasks import refreshed, result_named
     from colabctl.sweeps import sweep_names
     from colabctl.work.open_sweep import OpenSweep
 
-    paths = [_found(layout, each) for each in what]
+    paths = [located(layout, each) for each in what]
     present = [path for path in paths if path is not None]
     if len(present) == len(what):
         if name is not None and len(what) > 1:
@@ -169,14 +170,6 @@ def _named(layout: "Layout", what: Sequence[str], name: str | None) -> "list[Can
     near = nearest(Path(missing).name, [*_neighbours(missing), *names])
     hint = f"did you mean {near}?" if near else "give a path, or the name of a sweep and a task"
     raise UserError(f"there is no {missing!r:.100}, here or in the project {layout.root}; {hint}")
-
-
-def _found(layout: "Layout", text: str) -> Path | None:
-    """Return the path that a text names, from the current folder, else from the project's."""
-    for path in (Path.cwd() / text, layout.root / text):
-        if os.path.lexists(path):
-            return path
-    return None
 
 
 def _neighbours(text: str) -> list[str]:
