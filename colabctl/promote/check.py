@@ -12,7 +12,6 @@ from typing import Literal
 
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
-from colabctl.project.raw.digests import Progress
 from colabctl.promote.content import Content, digest_of, list_content, listed
 from colabctl.promote.finals import Final, finals, interrupted
 from colabctl.promote.origin import Origin, TaskOrigin
@@ -70,14 +69,19 @@ def still(layout: Layout, origin: Origin) -> Still:
     return "same" if unchanged and status.st_size == origin.size else "changed"
 
 
-def check(layout: Layout, progress: Progress | None = None) -> Iterator[Finding]:
-    """Yield what is found; `progress` is called with the bytes of each file that is read."""
+Begin = Callable[[str, int], None]
+"""Called with the name of a result and its bytes before it is read."""
+
+
+def check(layout: Layout, begin: Begin = lambda *_: None) -> Iterator[Finding]:
+    """Yield what is found, result by result."""
     sweeps = lru_cache(lambda name, digest: _sweep(layout, name, digest))
     everything = finals(layout)
     for final in everything:
         yield from _check_record(layout, final, everything)
-        if final.origin is not None:
-            yield from _check_files(layout, final, final.origin, progress)
+        if final.origin is not None and not final.origin.is_edited:
+            begin(final.name, final.origin.size)
+            yield from _check_files(layout, final, final.origin)
             if final.origin.task is not None:
                 yield from _check_task(final, final.origin, final.origin.task, sweeps)
     for folder in interrupted(layout):
@@ -112,9 +116,7 @@ def _check_record(layout: Layout, final: Final, everything: list[Final]) -> Iter
         )  # fmt: skip
 
 
-def _check_files(
-    layout: Layout, final: Final, origin: Origin, progress: Progress | None
-) -> Iterator[Finding]:
+def _check_files(layout: Layout, final: Final, origin: Origin) -> Iterator[Finding]:
     name = final.name
     if not final.is_present:
         yield Finding(
@@ -125,7 +127,7 @@ def _check_files(
         return
     now: dict[str, str] = {}
     try:
-        now = list_content(final.path, layout.root).digests(progress)
+        now = list_content(final.path, layout.root).digests()
     except (OSError, UserError) as error:
         yield Finding(name, "changed", _reason(error), "make it readable again, then check again")
         return
@@ -141,7 +143,7 @@ def _check_files(
         return
     try:
         content = list_content(source, layout.root)
-        digests = content.digests(progress)
+        digests = content.digests()
     except (OSError, UserError) as error:
         if not source.exists():
             yield Finding(

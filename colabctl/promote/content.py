@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from colabctl.errors import UserError
-from colabctl.project.raw.digests import Progress, UnsteadyFileError, digests_of
+from colabctl.project.raw.digests import UnsteadyFileError, digests_of
 from colabctl.sharedfs.droppings import is_dropping
 from colabctl.sharedfs.faults import describe, naming
 from colabctl.sharedfs.files import write_once
@@ -45,17 +45,17 @@ class Content:
         """Whether this is a folder."""
         return "" not in self.files
 
-    def digest(self, progress: Progress | None = None) -> str:
+    def digest(self) -> str:
         """Return what `digest_of` returns for the files as they are now.
 
         Raises OSError for a file that cannot be read or changes meanwhile.
         """
-        return digest_of(self.digests(progress))
+        return digest_of(self.digests())
 
-    def digests(self, progress: Progress | None = None) -> dict[str, str]:
+    def digests(self) -> dict[str, str]:
         """Return the SHA-256 of each file; raises as `digest` does."""
         digests = {}
-        for name, digest in digests_of(self.files, self.size, progress):
+        for name, digest in digests_of(self.files):
             if isinstance(digest, OSError):
                 raise digest
             digests[name] = digest.sha256

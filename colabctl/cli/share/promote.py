@@ -1,7 +1,7 @@
 """The command that promotes results to final ones, lists them and checks where they came from."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from colabctl.project.layout import Layout
     from colabctl.promote.finals import Final
     from colabctl.promote.promote import Candidate, Promotion
+
+_LARGE = 50_000_000  # bytes that take a while to read
 
 
 def promote(
@@ -166,6 +168,8 @@ def _named(layout: "Layout", what: Sequence[str], name: str | None) -> "list[Can
             f"{what[0]} is a sweep; promote its best task: {command_line('promote', what[0])} "
             "--best, or name a task after it"
         )
+    if what[0] in names:
+        raise UserError(f"promote one task of {what[0]} at a time")
     missing = next(each for each, path in zip(what, paths, strict=True) if path is None)
     near = nearest(Path(missing).name, [*_neighbours(missing), *names])
     hint = f"did you mean {near}?" if near else "give a path, or the name of a sweep and a task"
@@ -249,7 +253,6 @@ def _as_json(layout: "Layout", done: "Promotion") -> dict[str, Any]:
 def _list(layout: "Layout", *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from colabctl.cli.terminal import styled
     from colabctl.promote.check import still
     from colabctl.promote.finals import finals
 
@@ -272,34 +275,32 @@ def _list(layout: "Layout", *, as_json: bool) -> None:
     if not everything:
         print(f"no final results in {layout.relative(layout.final)}; see: colabctl promote --help")
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="")
-    for title in ("name", "by", "promoted", "size", "from", "origin", "note"):
-        table.add_column(title, no_wrap=title != "from", overflow="fold")
-    for each, state in zip(everything, states, strict=True):
-        table.add_row(*map(styled, (each.path.name, *_row(each, state))))
-    console = Console(soft_wrap=False, width=None if _is_screen() else 10_000)
-    console.print(table)
+    rows = [
+        (each.path.name, *_row(each, state)) for each, state in zip(everything, states, strict=True)
+    ]
+    titles = ("name", "by", "promoted", "size", "from", "origin", "note")
+    for line in _lines([titles, *rows]):
+        print(line)
 
 
-def _is_screen() -> bool:
-    from colabctl.cli.terminal import line_width
+def _lines(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of a table; empty columns at its end need no room."""
+    from rich.cells import cell_len
 
-    return line_width() is not None
+    cells = [[plain(one_line(cell)) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (cell + " " * (w - cell_len(cell)) for cell, w in zip(row, widths, strict=True))
+        yield "  ".join(padded).rstrip()
 
 
 def _row(final: "Final", state: str | None) -> tuple[str, ...]:
     origin = final.origin
     if origin is None:
-        return "", "", "", "", "", final.damage or "not promoted: no record"
+        return "", "", "", "", "record damaged" if final.damage else "no record", ""
     state = state if final.is_present else "missing"
-    task = f" ({origin.task.task} of {origin.task.sweep})" if origin.task else ""
-    return (
-        origin.promoted_by, origin.when, _bytes(origin.size), f"{origin.source}{task}",
-        str(state), origin.note or "",
-    )  # fmt: skip
+    size = _bytes(origin.size)
+    return origin.promoted_by, origin.when, size, origin.source, str(state), origin.note or ""
 
 
 def _check(layout: "Layout", *, as_json: bool) -> None:
@@ -309,7 +310,7 @@ def _check(layout: "Layout", *, as_json: bool) -> None:
     from colabctl.promote.finals import finals
 
     promoted = [each for each in finals(layout) if each.record is not None]
-    findings = list(check(layout))
+    findings = list(check(layout, _tell_if_large))
     if as_json:
         print_json([asdict(each) for each in findings])
     else:
@@ -320,6 +321,11 @@ def _check(layout: "Layout", *, as_json: bool) -> None:
             print(f"{counted(len(promoted), 'final result')}, all as promoted")
     if findings:
         raise typer.Exit(3)
+
+
+def _tell_if_large(name: str, size: int) -> None:
+    if size >= _LARGE:
+        tell(one_line(f"reading {name} and what it was copied from, {_bytes(size)} each"))
 
 
 def _size(files: int, size: int) -> str:
