@@ -6,7 +6,6 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -179,12 +178,14 @@ def _pieces(
     """Yield the bytes of a file; raise UnsteadyFileError if it changes meanwhile."""
     with naming(path), open(path, "rb", buffering=0, opener=_open) as file:
         before = os.fstat(file.fileno())
-        for piece in iter(partial(file.read, _CHUNK), b""):
+        left = before.st_size
+        while left > 0 and (piece := file.read(min(_CHUNK, left))):  # a log may never end
             update(piece)
             yield piece
             read(len(piece))
+            left -= len(piece)
         after = os.fstat(file.fileno())
-    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+    if left or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise UnsteadyFileError(0, "changed while it was copied; try again later", str(path))
 
 

@@ -85,9 +85,7 @@ def test_a_second_promotion_of_the_same_changes_nothing(
     assert earlier(project) == []
 
 
-def test_what_is_replaced_is_shown_before_and_kept(
-    project: Project, say: Say, model: Path
-) -> None:
+def test_what_is_replaced_is_shown_before_and_kept(project: Project, say: Say, model: Path) -> None:
     say("promote", str(model))
     model.write_text("better weights")
     answer = say("promote", str(model), COLABCTL_MEMBER="ben")
@@ -139,9 +137,7 @@ def test_the_best_task_is_promoted_with_its_folder_and_its_row(sweep: Project, s
     assert say("promote", "--check").code == 0
 
 
-def test_the_best_can_be_by_another_metric_and_under_a_condition(
-    sweep: Project, say: Say
-) -> None:
+def test_the_best_can_be_by_another_metric_and_under_a_condition(sweep: Project, say: Say) -> None:
     refused(say("promote", "first", "--best", "--metric", "accuracy"), "add --goal", "accuracy")
     by = ("--best", "--metric", "accuracy", "--goal", "maximize")
     assert say("promote", "first", *by).code == 0
@@ -249,9 +245,7 @@ def test_secrets_are_not_written_to_records(project: Project, say: Say) -> None:
     assert all("[HF_TOKEN]" in text for text in texts)
 
 
-def test_the_list_says_who_promoted_what_from_where(
-    sweep: Project, say: Say, model: Path
-) -> None:
+def test_the_list_says_who_promoted_what_from_where(sweep: Project, say: Say, model: Path) -> None:
     say("promote", str(model))
     say("promote", "first", "--best", COLABCTL_MEMBER="ben")
     sweep.write("results/final/hand.txt", "x")
@@ -285,9 +279,7 @@ def found(say: Say) -> dict[str, str]:
     return {each["kind"]: each["fix"] for each in answer.json}
 
 
-def test_the_check_finds_each_change_with_what_to_do(
-    sweep: Project, say: Say, model: Path
-) -> None:
+def test_the_check_finds_each_change_with_what_to_do(sweep: Project, say: Say, model: Path) -> None:
     say("promote", str(model))
     final = sweep.root / "results/final/model.pt"
     model.write_text("WEIGHTS")  # of the same size
