@@ -212,6 +212,30 @@ class Project:
         how = Staging(stage_folder(os.environ), print_message, lines.show, threading.Event())
         return stage(source, how).path
 
+    def promote(
+        self,
+        path: "str | os.PathLike[str]",
+        *,
+        name: str | None = None,
+        note: str | None = None,
+        replace: bool = False,
+    ) -> Path:
+        """Copy a file or folder to `final`, with a record of where it came from; return its path.
+
+        Args:
+            path: From the current folder or the project's; it may be outside of the project.
+            name: Its name there, if not its own.
+            note: Why it is final.
+            replace: Replace what has that name, which is kept in results/final/earlier.
+
+        Raises:
+            UserError: There is another final result of that name, or it cannot be copied.
+
+        """
+        from colabctl.promote.from_python import promote_path  # noqa: PLC0415 - workers start sooner
+
+        return promote_path(self.config, self.member, path, name, note, replace=replace)
+
     def sweep(self, name: str, space: Mapping[str, Any] | None = None, **keys: Any) -> "Sweep":
         """Declare a sweep, or open one that is already declared.
 
@@ -396,6 +420,30 @@ class Sweep:
         sweep.ledger.refresh()
         html = framed(page(facts([sweep], None)))
         draw(html, "sweep.report()", 'sweep.report("report.html")')
+
+    def promote(
+        self,
+        task: str | None = None,
+        *,
+        best: bool = False,
+        metric: str | None = None,
+        goal: str | None = None,
+        where: str | None = None,
+        name: str | None = None,
+        note: str | None = None,
+        replace: bool = False,
+    ) -> Path:
+        """Promote the folder and the result of a task, or of the best one, as Project.promote does.
+
+        `metric`, `goal` and `where` are as in `colabctl promote SWEEP --best`.
+        """
+        from colabctl.promote.from_python import promote_task  # noqa: PLC0415 - as above
+
+        project = self.project
+        return promote_task(
+            project.config, project.member, self._open(), task, best=best, metric=metric, goal=goal,
+            where=where, name=name, note=note, replace=replace,
+        )  # fmt: skip
 
     def _open(self) -> OpenSweep:
         return OpenSweep.at(self.project.root, self.layout)
