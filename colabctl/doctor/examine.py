@@ -8,6 +8,7 @@ from colabctl.doctor.access import access
 from colabctl.doctor.check import Check
 from colabctl.doctor.copies import copies
 from colabctl.doctor.names import names
+from colabctl.doctor.notebooks import notebooks
 from colabctl.doctor.places import places
 from colabctl.doctor.raw import raw
 from colabctl.doctor.space import space
@@ -65,6 +66,7 @@ def _checks(
     yield "names", names(layout)
     yield "raw", raw(layout, config)
     yield "copies", copies(layout)
+    yield "notebooks", notebooks(layout)
     workers: list[tuple[str, Writer]] = []
     for sweep in every_sweep(layout):
         if not is_linked(layout, sweep):
