@@ -51,10 +51,20 @@ class Drive:
         return build("drive", "v3", http=self._http(), cache_discovery=False, static_discovery=True)
 
     @cached_property
+    def _user(self) -> dict[str, str]:
+        fields = "user(emailAddress,permissionId)"
+        answer = self.call(self.api.about().get(fields=fields), "account")
+        return dict(answer.get("user", {}))
+
+    @property
     def address(self) -> str:
         """The account's address."""
-        answer = self.call(self.api.about().get(fields="user(emailAddress)"), "account")
-        return str(answer.get("user", {}).get("emailAddress", "an unknown account"))
+        return self._user.get("emailAddress", "an unknown account")
+
+    @property
+    def grant_id(self) -> str:
+        """The id that the account has in every list of permissions."""
+        return self._user.get("permissionId", "")
 
     def call(self, request: Any, what: str) -> Any:
         """Send a request and return the answer; `what` names its subject in an error.
