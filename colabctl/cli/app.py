@@ -8,6 +8,7 @@ from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust,
 from colabctl.cli.data import protect, verify
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import compare, failures, log, report, results, status
+from colabctl.cli.share import share
 from colabctl.cli.steer import archive, orders, tasks
 from colabctl.version import VERSION
 
@@ -90,3 +91,4 @@ app.command(rich_help_panel="Steer")(tasks.cancel)
 app.command(rich_help_panel="Steer")(tasks.retry)
 app.command(rich_help_panel="Steer")(tasks.discard)
 app.command(rich_help_panel="Steer")(archive.archive)
+app.command(rich_help_panel="Share")(share.share)

@@ -1,4 +1,4 @@
-"""Sends requests to Google Drive with the credentials of this machine, and repeats what may pass."""
+"""Sends requests to Google Drive with this machine's credentials, and repeats what may pass."""
 
 import os
 import random
@@ -18,14 +18,13 @@ from colabctl.errors import UserError
 SCOPE = "https://www.googleapis.com/auth/drive"
 _TRIES = 6
 _AT_ONCE = 8  # requests; Drive allows an account about 200 a second
-_MOST_PAGES = 100_000
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How to wait between tries: a function that sleeps for seconds, and one for a number 0 to 1."""
+    """How to wait between tries: functions that sleep for seconds, and return a number 0 to 1."""
 
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
@@ -89,7 +88,7 @@ class Drive:
         """
         token = None
         seen: set[str] = set()
-        for _ in range(_MOST_PAGES):
+        while True:
             answer = self.call(method(pageToken=token, **arguments), what)
             if answer.get("incompleteSearch"):
                 raise DriveError(f"Google Drive lists {what} only in part; try again later")
@@ -98,9 +97,8 @@ class Drive:
             if not token:
                 return
             if token in seen:
-                break
+                raise DriveError(f"Google Drive's list of {what} repeats itself; try again later")
             seen.add(token)
-        raise DriveError(f"Google Drive's list of {what} repeats itself; try again later")
 
     def each(
         self, change: Callable[[_Item], object], items: Sequence[_Item]

@@ -59,9 +59,7 @@ class _Stored:
     sha256: str | None
 
 
-def compare(
-    drive: Drive, folder: str, name: str, recorded: Mapping[str, FileRecord]
-) -> Comparison:
+def compare(drive: Drive, folder: str, name: str, recorded: Mapping[str, FileRecord]) -> Comparison:
     """Compare the folder with this id with its manifest; `name` is its path in the project."""
     stored: defaultdict[str, list[_Stored]] = defaultdict(list)
     in_trash: set[str] = set()
@@ -117,8 +115,8 @@ def _named_apart(
 ) -> dict[str, _Stored]:
     """Return one file for each name, with files of one name named as a mount names them.
 
-    A mount shows the second x.csv in a folder as `x (1).csv`, and so may the manifest. Which of them
-    is the first is not fixed, so each takes the recorded name whose content it has.
+    A mount shows the second x.csv in a folder as `x (1).csv`, and so may the manifest. Which one is
+    the first is not fixed, so each takes the recorded name whose content it has.
     """
     files = {}
     for path, copies in stored.items():

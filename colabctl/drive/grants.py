@@ -145,8 +145,6 @@ def change(drive: Drive, item: str, name: str, grant: str, role: str) -> None:
 def remove(drive: Drive, item: str, name: str, grant: str) -> None:
     """Remove the grant with this id from an item."""
     drive.call(
-        drive.api.permissions().delete(
-            fileId=item, permissionId=grant, supportsAllDrives=True
-        ),
+        drive.api.permissions().delete(fileId=item, permissionId=grant, supportsAllDrives=True),
         name,
     )

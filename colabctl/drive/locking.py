@@ -1,7 +1,7 @@
 """Carries out a plan that protects raw data on Google Drive, or undoes one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from colabctl.drive import grants
 from colabctl.drive.account import Drive
@@ -9,6 +9,7 @@ from colabctl.drive.protection import (
     FIELDS,
     INHERITED,
     LIMITED,
+    MARK,
     REASON,
     WAS,
     File,
@@ -18,7 +19,6 @@ from colabctl.drive.protection import (
 )
 from colabctl.drive.refusals import DriveError
 from colabctl.drive.trees import Entry, entries
-from colabctl.errors import UserError
 
 Progress = Callable[[int, int], None]
 """Called with the number of files that are done, and of all."""
@@ -42,15 +42,15 @@ def protect(drive: Drive, plan: Plan, progress: Progress) -> Outcome:
         _set_properties(drive, item, plan.name, record)
     refused: list[tuple[str, str]] = []
     on_folder = [change for change in plan.roles if change.item == plan.folder]
-    for change in on_folder:
-        if change.act == "change":
-            _try(refused, change.name, drive, plan, change)
-    if plan.limit:
+    if plan.limit:  # first: until then, nothing is lost if this is interrupted
         _set_limited(drive, plan, limited=True)
     present = {grant.id: grant for grant in grants.grants(drive, plan.folder, plan.name)}
     for change in on_folder:
-        if change.act == "give" and change.grant not in present:
+        kept = present.get(change.grant) if change.act == "give" else None
+        if kept is None:
             _try(refused, change.name, drive, plan, change)
+        elif kept.above_reader:  # limited access has made it a role of the folder itself
+            _try(refused, change.name, drive, plan, replace(change, act="change"))
     for change in plan.roles:
         if change.item != plan.folder:
             _try(refused, f"{change.path}: {change.name}", drive, plan, change)
@@ -78,7 +78,7 @@ def undo_plan(drive: Drive, folder: str, name: str) -> Plan:
     limited = LIMITED in properties and about.get("inheritedPermissionsDisabled") is True
     present = grants.grants(drive, folder, name)
     roles = _restored(folder, "", properties, present)
-    records = {folder: {key: None for key in properties if key.startswith("colabctl.")}}
+    records = {folder: {key: None for key in properties if key.startswith(MARK)}}
     files = []
     for entry in entries(drive, folder, name, FIELDS):
         kept = entry.answer.get("properties", {})
@@ -205,9 +205,7 @@ def _set_limited(drive: Drive, plan: Plan, *, limited: bool) -> None:
     )
 
 
-def _set_properties(
-    drive: Drive, item: str, name: str, record: Mapping[str, str | None]
-) -> None:
+def _set_properties(drive: Drive, item: str, name: str, record: Mapping[str, str | None]) -> None:
     drive.call(
         drive.api.files().update(
             fileId=item, body={"properties": record}, fields="id", supportsAllDrives=True

@@ -1,7 +1,6 @@
 """Plans how raw data becomes read-only on Google Drive: who loses what, and which files.
 
-Drive lets no folder give less than the folder above it, unless it has *limited access*. So the folder
-stops inheriting, and everyone who could open it becomes a reader. In it, roles that a file or folder
+On Drive, a folder gives no less than the folder above it, except with *limited access*. So it stops inheriting, and everyone who could open it becomes a reader. Roles that a file or folder in it
 gives by itself are lowered, and each file gets a content restriction, which also stops its owner.
 
 What was there before is recorded in Drive's properties of each changed item, by the ids of persons,
@@ -23,8 +22,10 @@ from colabctl.errors import UserError
 
 REASON = "Raw data, protected with colabctl"
 """The reason of our content restrictions, by which `--undo` knows them. Drive's page shows it."""
-LIMITED = "colabctl.limited"
-WAS = "colabctl.was."
+MARK = "colabctl."
+_PROTECTED = f"{MARK}protected"
+LIMITED = f"{MARK}limited"
+WAS = f"{MARK}was."
 INHERITED = "inherited"
 _MOST_RECORDS = 28  # Drive keeps at most 30 properties of one program
 _FOLDER_FIELDS = (
@@ -44,8 +45,8 @@ Act = Literal["change", "give", "remove", "none"]
 class RoleChange:
     """What a person or group can do with an item before and after; None is no access.
 
-    `act` is the request that it takes: none, if limiting the folder is enough. `path` is the item's,
-    from the folder; empty for the folder itself. `body` is that of the request "give".
+    `act` is the request that it takes: none, if limiting the folder is enough. `path` is the item's
+    from the folder, empty for the folder itself. `body` is that of the request "give".
     """
 
     item: str
@@ -110,7 +111,8 @@ def plan(drive: Drive, folder: str, name: str) -> Plan:
     about = owned_folder(drive, folder, name)
     present = grants.grants(drive, folder, name)
     disabled = about.get("inheritedPermissionsDisabled") is True
-    ours = disabled and LIMITED in about.get("properties", {})
+    old = about.get("properties", {})
+    ours = _PROTECTED in old and (disabled or LIMITED not in old)
     above = _above(drive, about)
     can_limit = disabled or about["capabilities"].get("canDisableInheritedPermissions") is True
     roles = [
@@ -119,12 +121,13 @@ def plan(drive: Drive, folder: str, name: str) -> Plan:
         if not grant.keeps_access and grant.id != drive.grant_id
         for change in _on_folder(folder, grant, above, disabled=disabled, can_limit=can_limit)
     ]
-    if ours:  # those who joined the project since
+    if ours and LIMITED in old:  # those who joined the project since
         known = {grant.id for grant in present}
         joined = [each for each in above.values() if each.id not in known | {drive.grant_id}]
         roles += [_given(folder, each, None) for each in joined if each.role != "organizer"]
     limit = can_limit and not disabled
-    records = {folder: _record(about, roles, limit=limit, fresh=not ours)}
+    marks = {_PROTECTED: "yes"} | ({LIMITED: "yes"} if limit else {})
+    records = {folder: _record(about, roles, marks, fresh=not ours)}
     files: list[File] = []
     impossible: list[str] = []
     owners: Counter[str] = Counter()
@@ -136,7 +139,7 @@ def plan(drive: Drive, folder: str, name: str) -> Plan:
         lowered = _on_item(drive, entry, by_id)
         roles += lowered
         if lowered:
-            records[entry.id] = _record(entry.answer, lowered, limit=False, fresh=True)
+            records[entry.id] = _record(entry.answer, lowered, {}, fresh=not ours)
         if entry.is_folder:
             continue
         owner = owner_of(entry.answer)
@@ -191,7 +194,7 @@ def owned_folder(drive: Drive, folder: str, name: str) -> Mapping[str, Any]:
 
 def owner_of(answer: Mapping[str, Any]) -> str:
     """Return the address or name of an item's owner; empty in a shared drive."""
-    owner = next(iter(answer.get("owners", ())), {})
+    owner: Mapping[str, Any] = next(iter(answer.get("owners", ())), {})
     return str(owner.get("emailAddress") or owner.get("displayName") or "")
 
 
@@ -257,23 +260,26 @@ def _on_item(drive: Drive, entry: Entry, folder: Mapping[str, Grant]) -> list[Ro
 
 
 def _record(
-    about: Mapping[str, Any], changes: Iterable[RoleChange], *, limit: bool, fresh: bool
+    about: Mapping[str, Any],
+    changes: Iterable[RoleChange],
+    marks: Mapping[str, str],
+    *,
+    fresh: bool,
 ) -> dict[str, str | None]:
-    """Return the properties to set before `changes`, so that they can be undone.
+    """Return the properties to set before `changes`, so that they can be undone, and `marks`.
 
     A `fresh` record replaces what is there, which someone else may have written.
     """
     old = about.get("properties", {})
     new: dict[str, str | None] = {}
     if fresh:
-        new |= {key: None for key in old if key.startswith("colabctl.")}
+        new |= {key: None for key in old if key.startswith(MARK)}
         old = {}
     for change in changes:
         key = f"{WAS}{change.grant}"
         if change.act != "none" and key not in old:
             new[key] = INHERITED if change.act == "give" else change.before
-    if limit:
-        new[LIMITED] = "yes"
+    new |= {key: value for key, value in marks.items() if old.get(key) != value}
     if sum(value is not None for value in (old | new).values()) > _MOST_RECORDS:
         raise UserError(
             f"more than {_MOST_RECORDS} people and groups have access, and Drive has no room to "

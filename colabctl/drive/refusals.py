@@ -68,7 +68,9 @@ def refusal(status: int, content: bytes, what: str) -> DriveError:
     if status == 401:
         return signed_out(message)
     if status == 429 or _RATE_LIMITS & {*reasons}:
-        text = f"Google Drive asks to slow down ({message}); wait some minutes, then run the command"
+        text = (
+            f"Google Drive asks to slow down ({message}); wait some minutes, then run the command"
+        )
         return DriveError(
             f"{text} again: it continues where it stopped",
             status=status,
@@ -77,9 +79,7 @@ def refusal(status: int, content: bytes, what: str) -> DriveError:
         )
     if status >= 500:
         text = f"Google Drive's server fails ({message}); run the command again later: it is safe"
-        return DriveError(
-            f"{text} to repeat", status=status, reason="backendError", passing=True
-        )
+        return DriveError(f"{text} to repeat", status=status, reason="backendError", passing=True)
     reason, text = _permanent(status, message, reasons, what)
     return DriveError(text, status=status, reason=reason)
 

@@ -61,8 +61,8 @@ def _check(grant: Grant, role: str | None, name: str) -> None:
     lower = role is None or grants.ROLES.index(role) < grants.ROLES.index(grant.role)
     if lower and grant.inherited == grant.role:
         raise UserError(
-            f"{grant.name} is {grant.role} of a folder above {name}, or of its shared drive; change "
-            "that there"
+            f"{grant.name} is {grant.role} of a folder above {name}, or of its shared drive; "
+            "change that there"
         )
 
 

@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
+from colabctl.cli.data.drive import FolderId, protect_on_drive
 from colabctl.cli.data.folders import Protectable, chosen_folders
-from colabctl.cli.options import Json, Root, open_project, print_json, tell
+from colabctl.cli.options import Json, Root, Yes, open_project, print_json, tell
 from colabctl.cli.terminal import counted, one_line
+from colabctl.errors import UserError
 
 _MOST_LISTED = 20  # files that are listed on the screen
 
@@ -27,6 +29,16 @@ def protect(
             help="Also protect a folder behind a link that leads out of the project.",
         ),
     ] = False,
+    drive: Annotated[
+        bool,
+        typer.Option(
+            "--drive",
+            help="Make it read-only on Google Drive itself, for all members; asks first.",
+        ),
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo --drive.")] = False,
+    yes: Yes = False,
+    folder_id: FolderId = None,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
@@ -34,6 +46,12 @@ def protect(
     from colabctl.project import raw
 
     layout, config = open_project(root)
+    if drive:
+        folders = chosen_folders(layout, config.read_only, path)
+        protect_on_drive(layout, folders, folder_id, undo=undo, yes=yes, as_json=as_json)
+        return
+    if undo or folder_id:
+        raise UserError("--undo and --folder-id are for --drive; add --drive")
     always = [(layout.root / name).resolve() for name in config.read_only]
     reports = []
     for folder in chosen_folders(layout, config.read_only, path):

@@ -70,7 +70,7 @@ def protect(
     written, and, unless `follow_links`, for a folder behind a link that leads out of the project.
     """
     folder = protected_folder(layout, folder)
-    _check_may_freeze(layout, folder)
+    check_may_freeze(layout, folder)
     if not follow_links:
         check_inside(folder, layout.root, _LINK_FIX)
     before = manifest.read(layout.manifest(folder))
@@ -101,7 +101,8 @@ def protect(
     )
 
 
-def _check_may_freeze(layout: Layout, folder: Path) -> None:
+def check_may_freeze(layout: Layout, folder: Path) -> None:
+    """Raise UserError for a folder that must stay writable, or is part of a protected one."""
     name = layout.relative(folder)
     for inside in layout.folders():
         if inside != folder and inside.is_relative_to(folder):
