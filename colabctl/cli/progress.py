@@ -31,7 +31,7 @@ _HIDDEN = 2.0  # seconds without the folder's answer that are not worth a word
 @contextmanager
 def shown() -> "Iterator[Lines | Block]":
     """Yield what shows progress and messages, as stderr allows."""
-    if not _is_terminal():
+    if not is_terminal():
         yield Lines()
         return
     block = Block()
@@ -41,7 +41,7 @@ def shown() -> "Iterator[Lines | Block]":
         block.clear()
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
     """Whether stderr is a terminal on which lines can be replaced.
 
     What a notebook starts with `!` has a terminal too, but a cell shows what is written as it is.

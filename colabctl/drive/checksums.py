@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from colabctl.drive.account import Drive
 from colabctl.drive.trees import Entry, entries
+from colabctl.project.raw.listing import OWN, REPLACED
 from colabctl.project.raw.manifest import FileRecord
 from colabctl.sharedfs.droppings import is_dropping
 
@@ -107,7 +108,10 @@ def _matches(file: _Stored, record: FileRecord) -> bool:
 
 def _is_left_behind(path: str, recorded: Mapping[str, FileRecord]) -> bool:
     """Whether a program left the file, or a folder above it; recorded files always count."""
-    return path not in recorded and any(map(is_dropping, PurePosixPath(path).parts))
+    return path not in recorded and any(
+        is_dropping(part) or part.startswith(OWN) or REPLACED.fullmatch(part)
+        for part in PurePosixPath(path).parts
+    )
 
 
 def _named_apart(

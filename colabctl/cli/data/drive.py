@@ -1,11 +1,12 @@
 """What `protect --drive` and `verify --drive` do: they ask Google Drive's server."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from colabctl.cli.data.folders import tell_each
 from colabctl.cli.options import confirm, print_json, tell
 from colabctl.cli.terminal import command_line, counted, one_line, plain
 from colabctl.errors import UserError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from colabctl.drive.protection import Plan, RoleChange
     from colabctl.project.layout import Layout
 
-_MOST_LISTED = 20  # files or persons that are listed on the screen
+_MOST_LISTED = 20  # roles that are listed on the screen
 _OFTEN = 100  # files between two lines of progress
 
 FolderId = Annotated[
@@ -115,7 +116,7 @@ def verify_on_drive(
         if result.clean:
             files = counted(result.checked, "file")
             print(plain(one_line(f"{name}: {files}, all unchanged on Google Drive's server")))
-        _list("has no bytes to compare, passed over", result.passed_over)
+        tell_each("has no bytes to compare, passed over", result.passed_over)
     if as_json:
         print_json(reports)
     if not clean:
@@ -148,7 +149,10 @@ def _show(plan: "Plan", address: str, *, undo: bool) -> None:
         tell("  the folder gives everyone the access that the folder above it gives, as before")
     elif plan.limit:
         tell("  the folder stops taking access from the folder above it (limited access)")
-    _list("", [_described(change) for change in plan.roles])
+    for change in plan.roles[:_MOST_LISTED]:
+        tell(f"  {one_line(_described(change))}")
+    if len(plan.roles) > _MOST_LISTED:
+        tell(f"  and {len(plan.roles) - _MOST_LISTED:,} more, which --json lists")
     if plan.files and undo:
         tell(f"  {counted(len(plan.files), 'file')} can be changed again")
     elif plan.files:
@@ -160,7 +164,7 @@ def _show(plan: "Plan", address: str, *, undo: bool) -> None:
             "  note: Drive does not let this account limit the folder; members keep the access "
             "that the folder above gives, and can still move or add files"
         )
-    _list("cannot be made read-only by this account", plan.impossible)
+    tell_each("cannot be made read-only by this account", plan.impossible)
     for owner, files in plan.owners.items():
         tell(
             f"  note: {counted(files, 'file')} belong to {one_line(owner)}, who can still lift the "
@@ -194,7 +198,7 @@ def _report(plan: "Plan", done: "Outcome") -> dict[str, object]:
 def _show_outcome(plan: "Plan", done: "Outcome", *, undo: bool) -> None:
     if plan.empty:
         return
-    _list("refused", [f"{what}: {why}" for what, why in done.refused])
+    tell_each("refused", [f"{what}: {why}" for what, why in done.refused])
     state = "writable again" if undo else "read-only"
     tell(f"{one_line(plan.name)}: {counted(done.files, 'file')} {state} on Google Drive")
     if not undo:
@@ -209,13 +213,3 @@ def _progress(*, undo: bool) -> "Progress":
             tell(f"  {done:,} of {total:,} files {verb}")
 
     return show
-
-
-def _list(title: str, names: Iterable[str]) -> None:
-    """List the first names, and say how many more there are."""
-    names = list(names)
-    start = f"  {title}: " if title else "  "
-    for name in names[:_MOST_LISTED]:
-        tell(f"{start}{one_line(name)}")
-    if len(names) > _MOST_LISTED:
-        tell(f"{start}{len(names) - _MOST_LISTED:,} more, which --json lists")
