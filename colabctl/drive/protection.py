@@ -1,7 +1,10 @@
 """Plans how raw data becomes read-only on Google Drive: who loses what, and which files.
 
-On Drive, a folder gives no less than the folder above it, except with *limited access*. So it stops inheriting, and everyone who could open it becomes a reader. Roles that a file or folder in it
-gives by itself are lowered, and each file gets a content restriction, which also stops its owner.
+On Drive, nothing gives less than the folder above it, except a folder with *limited access*. So the
+folder stops inheriting, and everyone who could open it becomes a reader. Roles that a file or a
+folder in it gives by itself are lowered, and each file gets a content restriction, which also stops
+its owner. Google describes both in its guides "Share files, folders, and drives", "Manage folders with
+limited and expansive access" and "Protect file content".
 
 What was there before is recorded in Drive's properties of each changed item, by the ids of persons,
 without addresses. While the folder is protected, only its owner can change them.
@@ -30,7 +33,8 @@ INHERITED = "inherited"
 _MOST_RECORDS = 28  # Drive keeps at most 30 properties of one program
 _FOLDER_FIELDS = (
     "id,name,mimeType,ownedByMe,owners(displayName,emailAddress),driveId,parents,properties,"
-    "inheritedPermissionsDisabled,capabilities(canDisableInheritedPermissions,canShare)"
+    "inheritedPermissionsDisabled,capabilities(canDisableInheritedPermissions,"
+    "canEnableInheritedPermissions)"
 )
 FIELDS = (
     "ownedByMe,owners(displayName,emailAddress),driveId,properties,hasAugmentedPermissions,"
@@ -46,7 +50,8 @@ class RoleChange:
     """What a person or group can do with an item before and after; None is no access.
 
     `act` is the request that it takes: none, if limiting the folder is enough. `path` is the item's
-    from the folder, empty for the folder itself. `body` is that of the request "give".
+    from the folder, empty for the folder itself. `own` is the role that the item itself gave, so that
+    it can be recorded; `body` is that of the request "give".
     """
 
     item: str
@@ -56,6 +61,7 @@ class RoleChange:
     before: str | None
     after: str | None
     act: Act
+    own: str | None = None
     body: Mapping[str, Any] | None = None
 
 
@@ -179,7 +185,8 @@ def owned_folder(drive: Drive, folder: str, name: str) -> Mapping[str, Any]:
     if about["mimeType"] != FOLDER:
         raise UserError(f"{name} is not a folder on Google Drive; give the id of a folder")
     may = about.get("capabilities", {})
-    if "driveId" in about and not may.get("canShare"):
+    manages = may.get("canDisableInheritedPermissions") or may.get("canEnableInheritedPermissions")
+    if "driveId" in about and not manages:
         raise UserError(
             f"{name} is in a shared drive that {drive.address} does not manage; ask one of its "
             "managers to run this command"
@@ -219,7 +226,7 @@ def _on_folder(
         if can_limit:
             yield _given(folder, grant, grant.role)
     elif direct != "reader":
-        yield RoleChange(folder, "", grant.id, grant.name, grant.role, "reader", "change")
+        yield RoleChange(folder, "", grant.id, grant.name, grant.role, "reader", "change", direct)
     elif grant.above_reader and can_limit:
         yield RoleChange(folder, "", grant.id, grant.name, grant.role, "reader", "none")
 
@@ -238,7 +245,7 @@ def _given(folder: str, grant: Grant, before: str | None) -> RoleChange:
     body = grant.as_body("reader")
     after = "reader" if body else None
     act: Act = "give" if body else "none"
-    return RoleChange(folder, "", grant.id, grant.name, before, after, act, body)
+    return RoleChange(folder, "", grant.id, grant.name, before, after, act, INHERITED, body)
 
 
 def _on_item(drive: Drive, entry: Entry, folder: Mapping[str, Grant]) -> list[RoleChange]:
@@ -251,11 +258,11 @@ def _on_item(drive: Drive, entry: Entry, folder: Mapping[str, Grant]) -> list[Ro
     else:
         return []
     return [
-        RoleChange(entry.id, entry.path, grant.id, grant.name, grant.role, "reader", "change")
+        RoleChange(entry.id, entry.path, grant.id, grant.name, grant.role, "reader", "change", own)
         for grant in present
         if grant.above_reader
         and grant.id != drive.grant_id
-        and _direct(grant, folder) not in (None, "reader")
+        and (own := _direct(grant, folder)) not in (None, "reader")
     ]
 
 
@@ -278,7 +285,7 @@ def _record(
     for change in changes:
         key = f"{WAS}{change.grant}"
         if change.act != "none" and key not in old:
-            new[key] = INHERITED if change.act == "give" else change.before
+            new[key] = change.own
     new |= {key: value for key, value in marks.items() if old.get(key) != value}
     if sum(value is not None for value in (old | new).values()) > _MOST_RECORDS:
         raise UserError(

@@ -75,9 +75,7 @@ class Server:
         """Return the names of the calls in order."""
         return [call.name for _, call in self.calls]
 
-    def answer(
-        self, verb: str, target: str, account: str, body: bytes
-    ) -> tuple[int, Any] | str:
+    def answer(self, verb: str, target: str, account: str, body: bytes) -> tuple[int, Any] | str:
         """Return the status and the answer to a request, or CUT."""
         parts = urlsplit(target)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))

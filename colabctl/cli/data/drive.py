@@ -154,9 +154,9 @@ def _show(plan: "Plan", address: str, *, undo: bool) -> None:
     if len(plan.roles) > _MOST_LISTED:
         tell(f"  and {len(plan.roles) - _MOST_LISTED:,} more, which --json lists")
     if plan.files and undo:
-        tell(f"  {counted(len(plan.files), 'file')} can be changed again")
+        tell(f"  {counted(len(plan.files), 'file')} to make writable again")
     elif plan.files:
-        tell(f"  {counted(len(plan.files), 'file')} become read-only, for the owner too")
+        tell(f"  {counted(len(plan.files), 'file')} to make read-only, for the owner too")
     if plan.ready:
         tell(f"  {counted(plan.ready, 'file')} read-only already, left as they are")
     if not (plan.can_limit or undo):
@@ -167,8 +167,8 @@ def _show(plan: "Plan", address: str, *, undo: bool) -> None:
     tell_each("cannot be made read-only by this account", plan.impossible)
     for owner, files in plan.owners.items():
         tell(
-            f"  note: {counted(files, 'file')} belong to {one_line(owner)}, who can still lift the "
-            "protection of them or delete them"
+            f"  note: {one_line(owner)} owns {counted(files, 'file')} here, and can still lift the "
+            "protection of those or delete them"
         )
 
 

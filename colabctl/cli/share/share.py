@@ -1,7 +1,7 @@
 """The command that gives people access to the project's folder on Google Drive."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -94,7 +94,7 @@ def _share(
         tell("  note: one of them is you")
     if needed:
         confirm("Change this on Google Drive?", yes=yes)
-    kind = "group" if group else "user"
+    kind: Literal["user", "group"] = "group" if group else "user"
     done = sharing.carry_out(drive, folder, name, needed, kind, email=email)
     refused = [(step, error) for step, error in done if error]
     for step, error in refused:
