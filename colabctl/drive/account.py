@@ -125,13 +125,16 @@ class Drive:
         from httplib2 import HttpLib2Error  # noqa: PLC0415 - extra
 
         try:
-            return request.execute(http=self._http())
+            answer = request.execute(http=self._http())
         except HttpError as error:
             raise refusal(int(error.resp.status), error.content, what) from None
         except RefreshError as error:
             raise signed_out(error.args[0] if error.args else error) from None
         except (TransportError, HttpLib2Error, HTTPException, OSError, ValueError) as error:
             raise no_answer(error) from None
+        if isinstance(answer, str) and answer:  # a page of the network, such as one to sign in to
+            raise no_answer("what answered is not Google Drive")
+        return answer
 
     def _http(self) -> Any:
         from google_auth_httplib2 import AuthorizedHttp  # noqa: PLC0415 - extra

@@ -3,8 +3,8 @@
 On Drive, nothing gives less than the folder above it, except a folder with *limited access*. So the
 folder stops inheriting, and everyone who could open it becomes a reader. Roles that a file or a
 folder in it gives by itself are lowered, and each file gets a content restriction, which also stops
-its owner. Google describes both in its guides "Share files, folders, and drives", "Manage folders with
-limited and expansive access" and "Protect file content".
+its owner. Google describes this in its guides "Share files, folders, and drives", "Manage folders
+with limited and expansive access" and "Protect file content".
 
 What was there before is recorded in Drive's properties of each changed item, by the ids of persons,
 without addresses. While the folder is protected, only its owner can change them.
@@ -50,8 +50,8 @@ class RoleChange:
     """What a person or group can do with an item before and after; None is no access.
 
     `act` is the request that it takes: none, if limiting the folder is enough. `path` is the item's
-    from the folder, empty for the folder itself. `own` is the role that the item itself gave, so that
-    it can be recorded; `body` is that of the request "give".
+    from the folder, empty for the folder itself. `own` is the role that the item itself gave, to be
+    recorded; `body` is that of the request "give".
     """
 
     item: str

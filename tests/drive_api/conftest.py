@@ -56,11 +56,13 @@ class Group:
         home = {"HOME": str(self.credentials), "COLABCTL_MEMBER": "ana"}
         return {**clean(os.environ), **variables, **home}
 
-    def run(self, *arguments: str, who: str | None = ANA, **more: str) -> Finished:
+    def run(
+        self, *arguments: str, who: str | None = ANA, cwd: Path | None = None, **more: str
+    ) -> Finished:
         """Run `colabctl ARGUMENTS` as a person, without a terminal."""
         process = subprocess.run(
             [*COMMAND, *arguments],
-            cwd=self.project.root,
+            cwd=cwd or self.project.root,
             env={**self.environ(who), **more},
             stdin=subprocess.DEVNULL,
             capture_output=True,
