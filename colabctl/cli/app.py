@@ -9,7 +9,7 @@ from colabctl.cli.data import protect, restore, space, stage, verify
 from colabctl.cli.notebook import diff, merge, new, prepare, workers
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import compare, failures, log, report, results, status
-from colabctl.cli.share import promote
+from colabctl.cli.share import promote, share
 from colabctl.cli.steer import archive, orders, tasks
 from colabctl.version import VERSION
 
@@ -104,3 +104,4 @@ app.command(rich_help_panel="Steer")(tasks.retry)
 app.command(rich_help_panel="Steer")(tasks.discard)
 app.command(rich_help_panel="Steer")(archive.archive)
 app.command(rich_help_panel="Share")(promote.promote)
+app.command(rich_help_panel="Share")(share.share)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from colabctl.cli.data.drive import FolderId, protect_on_drive
 from colabctl.cli.data.folders import Protectable, chosen_folders, tell_each
 from colabctl.cli.options import Json, Root, Yes, confirm, open_project, print_json, tell
 from colabctl.cli.terminal import command_line, counted, one_line
@@ -40,6 +41,15 @@ def protect(
             help="Also protect a folder behind a link that leads out of the project.",
         ),
     ] = False,
+    drive: Annotated[
+        bool,
+        typer.Option(
+            "--drive",
+            help="Make it read-only on Google Drive itself, for all members; asks first.",
+        ),
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo --drive.")] = False,
+    folder_id: FolderId = None,
     yes: Yes = False,
     root: Root = None,
     as_json: Json = False,
@@ -53,6 +63,14 @@ def protect(
     from colabctl.project import raw
 
     layout, config = open_project(root)
+    if drive:
+        if accept_changes or full or follow_links:
+            raise UserError("--drive goes with --undo, --folder-id, --yes, --root and --json only")
+        folders = chosen_folders(layout, config.read_only, path)
+        protect_on_drive(layout, folders, folder_id, undo=undo, yes=yes, as_json=as_json)
+        return
+    if undo or folder_id:
+        raise UserError("--undo and --folder-id are for --drive; add --drive")
     always = [(layout.root / name).resolve() for name in config.read_only]
     reports = []
     unsteady: list[str] = []

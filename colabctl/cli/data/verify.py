@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from colabctl.cli.data.drive import FolderId, verify_on_drive
 from colabctl.cli.data.folders import Protectable, chosen_folders, tell_each
 from colabctl.cli.data.protect import partial
 from colabctl.cli.options import Json, Root, open_project, print_json, tell
@@ -43,6 +44,14 @@ def verify(
             show_default="read everything",
         ),
     ] = None,
+    drive: Annotated[
+        bool,
+        typer.Option(
+            "--drive",
+            help="Compare with the checksums of Google Drive's server, without a download.",
+        ),
+    ] = False,
+    folder_id: FolderId = None,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
@@ -51,12 +60,17 @@ def verify(
     Without a folder, this checks all read-only folders, and all others that were protected.
     """
     layout, config = open_project(root)
-    if quick and more:
-        raise UserError("--quick and --more cannot be used together; choose one")
+    if quick + drive + (more is not None) > 1:
+        raise UserError("--quick, --more and --drive cannot be used together; choose one")
+    if folder_id and not drive:
+        raise UserError("--folder-id is for --drive; add --drive")
     seconds = parse_duration(more, "--more") if more else None
     folders = chosen_folders(layout, config.read_only, path)
     if path is None:
         folders = list(dict.fromkeys([*folders, *_protected(layout)]))
+    if drive:
+        verify_on_drive(layout, folders, folder_id, as_json=as_json)
+        return
     until = time.monotonic() + (seconds or 0)
     checks = []
     for number, folder in enumerate(folders):

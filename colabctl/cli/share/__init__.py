@@ -1,1 +1,1 @@
-"""The commands by which members share results."""
+"""The commands that give others access, and results."""

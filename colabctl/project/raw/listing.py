@@ -19,7 +19,8 @@ SENTINEL = ".colabctl-sentinel"
 OWN = ".colabctl-"
 """How the names of colabctl's own files in a folder of raw data start."""
 
-_REPLACED = re.compile(r".+\.bad-[0-9a-f]{8}(-\d+)?", re.DOTALL)
+REPLACED = re.compile(r".+\.bad-[0-9a-f]{8}(-\d+)?", re.DOTALL)
+"""The names of files that `restore` put aside."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def case_twins(names: Collection[str]) -> list[tuple[str, ...]]:
 def _passes_over(listing: Listing, name: str, last: str) -> bool:
     if is_google_document(last):
         listing.without_bytes.append(name)
-    elif _REPLACED.fullmatch(last):
+    elif REPLACED.fullmatch(last):
         listing.replaced.append(name)
     else:
         return last.startswith(OWN) or is_dropping(last)

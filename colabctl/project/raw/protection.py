@@ -108,7 +108,7 @@ def protect(
     written, and, unless `follow_links`, for a folder behind a link that leads out of the project.
     """
     folder = protected_folder(layout, folder)
-    _check_may_freeze(layout, folder)
+    check_may_freeze(layout, folder)
     if not follow_links:
         check_inside(folder, layout.root, _LINK_FIX)
     path = layout.manifest(folder)
@@ -177,7 +177,8 @@ def _check_only_manifest(layout: Layout, path: Path) -> None:
         )
 
 
-def _check_may_freeze(layout: Layout, folder: Path) -> None:
+def check_may_freeze(layout: Layout, folder: Path) -> None:
+    """Raise UserError for a folder that must stay writable, or is part of a protected one."""
     name = layout.relative(folder)
     for inside in layout.folders():
         if inside != folder and inside.is_relative_to(folder):
