@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from colabctl.project.layout import Layout
-from colabctl.project.members import member_named
+from colabctl.project.member_records import Person
+from colabctl.project.members import person_named
 
 _WRITER = re.compile(r"(?P<member>.+)-[a-z0-9]{1,20}-\d{8}T\d{6}-[0-9a-f]+")
 
@@ -37,15 +38,15 @@ class Owners:
 
     Args:
         layout: the project.
-        members: their names.
+        people: its members, also those who have retired.
         declarers: who declared each sweep, by the name of its folder.
 
     """
 
     def __init__(
-        self, layout: Layout, members: Iterable[str], declarers: Mapping[str, str]
+        self, layout: Layout, people: Iterable[Person], declarers: Mapping[str, str]
     ) -> None:
-        self._members = tuple(members)
+        self._people = tuple(people)
         self._declarers = declarers
         paths = layout.paths
         self._own = {
@@ -66,7 +67,7 @@ class Owners:
         for own, path in self._own.items():
             if parts[: len(own)] == own:
                 rest = parts[len(own) :]
-                member = member_named(rest[0], self._members) if rest else None
+                member = self._named(rest[0]) if rest else None
                 return Place(path, member)
         for shared, path in sorted(self._shared.items(), key=lambda each: -len(each[0])):
             if parts[: len(shared)] == shared:
@@ -81,6 +82,10 @@ class Owners:
             match = _WRITER.fullmatch(parts[3])
             if match is not None:
                 member = match["member"]
-                return Place(folder, member_named(member, self._members) or member, is_known=True)
+                return Place(folder, self._named(member) or member, is_known=True)
         declarer = self._declarers.get(parts[1])
         return Place(folder, declarer, is_known=declarer is not None)
+
+    def _named(self, name: str) -> str | None:
+        person = person_named(name, self._people)
+        return None if person is None else person.name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout
-from colabctl.project.members import members
+from colabctl.project.members import people
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.room import Room, room_of
 from colabctl.space.files import File, Listing, Progress, list_files
@@ -56,7 +56,7 @@ def survey(layout: Layout, config: Config, progress: Progress = lambda _: None) 
     declarers = {
         folder: use.declared_by for use in uses for folder in use.folders if use.declared_by
     }
-    owners = Owners(layout, members(layout, config), declarers)
+    owners = Owners(layout, people(layout, config), declarers)
     is_drive = shares_a_drive(layout.root, config)
     return Survey(
         listing,

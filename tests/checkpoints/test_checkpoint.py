@@ -172,7 +172,7 @@ def test_a_change_of_what_it_depends_on_makes_it_stale_and_is_named(
 ) -> None:
     data = folder.parent.parent / "data.csv"
     data.write_text("1")
-    built = []
+    built: list[str] = []
 
     def run(depends: Any) -> str:
         keep("f.json", lambda: len(built), depends=depends)

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from colabctl.project.layout import Layout, Paths
+from colabctl.project.member_records import Person
 from colabctl.space.owners import Owners, Place
 
 WRITER = "ben-vm-20260102T030405-abcdef"
-OWNERS = Owners(Layout(Path("/p")), ["ana", "ben", "c-d"], {"first": "ana"})
+OWNERS = Owners(Layout(Path("/p")), [Person(name) for name in ("ana", "ben", "c-d")], {"first": "ana"})
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_the_place_of_a_file_follows_from_its_folder(folder: str, place: Place) 
 
 def test_folders_that_were_moved_count_where_they_are() -> None:
     layout = Layout(Path("/p"), Paths.moved({"data": "d", "results": "out/res"}))
-    owners = Owners(layout, ["ana"], {})
+    owners = Owners(layout, [Person("ana")], {})
     assert owners.place("out/res/ana/x") == Place("out/res", "ana")
     assert owners.place("out") == Place("out")
     assert owners.place("d/raw") == Place("d/raw")

@@ -218,12 +218,12 @@ def test_a_person_must_type_yes(project: Project) -> None:
     file = leftover(project)
     for answer in ("y", "no", ""):
         with Screen(project, "space", "--tidy") as screen:
-            screen.until(lambda text: "Type yes" in text)
+            screen.until(lambda screen: "Type yes" in screen.text)
             screen.type(f"{answer}\n")
             assert screen.end() == 1
             assert "nothing was removed" in screen.text
     with Screen(project, "space", "--tidy") as screen:
-        screen.until(lambda text: "Type yes" in text)
+        screen.until(lambda screen: "Type yes" in screen.text)
         screen.type("yes\n")
         assert screen.end() == 0
     assert not file.exists()
@@ -232,7 +232,7 @@ def test_a_person_must_type_yes(project: Project) -> None:
 def test_a_file_that_is_replaced_while_the_question_is_open_stays(project: Project) -> None:
     file = leftover(project)
     with Screen(project, "space", "--tidy") as screen:
-        screen.until(lambda text: "Type yes" in text)
+        screen.until(lambda screen: "Type yes" in screen.text)
         file.unlink()
         file.write_text("half")
         screen.type("yes\n")
@@ -249,7 +249,7 @@ def test_on_a_terminal_there_are_bars_and_no_line_is_too_long(
     big(project, "checkpoints/ben/b.bin", 1 * MB)
     with Screen(project, "space", columns=columns, rows=60) as screen:
         assert screen.end() == 0
-        written = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.shown.decode())
+        written = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.written)
     lines = [line.rpartition("\r")[2] for line in written.split("\r\n")]
     assert any(line.startswith("  ana") and "█" in line for line in lines)
     assert max(map(len, lines)) <= columns
