@@ -47,6 +47,7 @@ class Kept:
 
         """
         why = ""
+        found: Saved | None = None
         if there is not None:
             saved = records.load(self.record)
             try:
@@ -70,7 +71,7 @@ class Kept:
         value = build()
         where = place(value)
         made_from = replace(self.owner.new_record(), code=origin.code or {}, inputs=inputs)
-        self._save(where, value, made_from)
+        self._save(where, value, made_from, found)
         with content.opened(where[0], self.owner.folder) as file:
             return self._load(file, where, None)
 
@@ -107,13 +108,12 @@ class Kept:
                 f"{path} cannot be loaded ({_first_line(error)}); delete it to build it again"
             ) from error
 
-    def _save(self, where: Place, value: Any, made_from: Saved) -> None:
-        """Save a value; its file holds the old or the new one at any time, and the record both."""
+    def _save(self, where: Place, value: Any, made_from: Saved, before: Saved | None) -> None:
+        """Save a value; its file holds it or the one `before` at any time, and the record both."""
         path, form = where
         try:
             make_folder(path.parent, parents=True)
             with content.drafted(lambda file: self._write(form, value, file)) as (file, size):
-                before = records.load(self.record)
                 record = replace(
                     made_from,
                     file=path.name,

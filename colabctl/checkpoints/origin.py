@@ -35,7 +35,9 @@ class Origin:
     inputs: Inputs = field(default_factory=lambda: Inputs({}, {}))
 
     def why_stale(self, saved: Saved) -> str:
-        """Return why a saved value is stale, "" if it is not."""
+        """Return why a saved value is stale, "" if it is not or only to be loaded."""
+        if self.code is None and not (self.inputs.files or self.inputs.values):
+            return ""
         if self.code is not None and saved.code != self.code:
             before = dict(saved.code)
             for name, digest in self.code.items():

@@ -31,6 +31,7 @@ ORDER = (
     "report",
     "commands",
     "python",
+    "checkpoints",
     "raw-data",
     "drive",
     "trust",

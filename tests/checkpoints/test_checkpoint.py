@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from colabctl.checkpoints import kept
 from colabctl.checkpoints.checkpoint import checkpoint
 from colabctl.checkpoints.origin import Owner
 from colabctl.errors import UserError
@@ -212,13 +213,43 @@ def test_a_damaged_or_half_uploaded_file_is_built_again_and_never_loaded(
     assert len(keep("f.csv", lambda: FRAME)) == 3
 
 
+def _raises(error: type[BaseException]) -> Callable[[], Any]:
+    def build() -> Any:
+        raise error
+
+    return build
+
+
+def _only_records(write: Callable[..., None]) -> Callable[..., None]:
+    """Return a writer that is interrupted before it writes a value."""
+
+    def write_record(path: Path, data: Any) -> None:
+        if not path.name.endswith(".saved.json"):
+            raise KeyboardInterrupt
+        write(path, data)
+
+    return write_record
+
+
 def test_between_a_new_record_and_its_file_the_old_value_is_still_known(
-    keep: Keep, folder: Path, capsys: pytest.CaptureFixture[str]
+    keep: Keep,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     keep("f.json", lambda: 1)
     old = (folder / "f.json").read_bytes()
     keep("f.json", lambda: 22)
     (folder / "f.json").write_bytes(old)  # as after a kill between the two
+    assert keep("f.json") == 1
+    assert capsys.readouterr().err.count("\n") == 1  # that it was built again
+    with pytest.raises(KeyboardInterrupt):
+        keep("f.json", _raises(KeyboardInterrupt))
+    monkeypatch.setattr(kept, "write_whole", _only_records(kept.write_whole))
+    with pytest.raises(KeyboardInterrupt):  # the same once more
+        keep("f.json", lambda: 333)
+    monkeypatch.undo()
+    assert (folder / "f.json").read_bytes() == old
     assert keep("f.json") == 1
     capsys.readouterr()
     assert keep("f.json", lambda: 22) == 22
