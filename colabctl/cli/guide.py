@@ -32,6 +32,7 @@ ORDER = (
     "commands",
     "python",
     "raw-data",
+    "space",
     "drive",
     "trust",
     "wandb",

@@ -44,12 +44,13 @@ def _checks(layout: Layout, config: Config, clock: Callable[[], float]) -> Itera
         return  # the other checks need these rights
     if not linked:
         yield from sweeps.guarded("speed", folder.speed(layout, clock))
-    yield from sweeps.guarded("space", space(layout, config))
     yield from sweeps.guarded("copies", copies(layout))
     for sweep in every_sweep(layout):
         if not is_linked(layout, sweep):
             yield from sweeps.sweep(layout, sweep)
     yield from sweeps.guarded("sweeps", sweeps.unfinished(layout, eventual=not coherent))
+    # It reads the journals, so it comes after the check of what was read before.
+    yield from sweeps.guarded("space", space(layout, config))
     yield from sweeps.guarded("strays", strays(layout))
 
 
