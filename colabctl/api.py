@@ -3,17 +3,18 @@
 import os
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from colabctl.checkpoints.cached import cached
+from colabctl.checkpoints.checkpoint import checkpoint
+from colabctl.checkpoints.origin import Owner
 from colabctl.declare.declare import declare
 from colabctl.declare.preview import draft
 from colabctl.errors import UserError
 from colabctl.project.approvals import approvals_for
-from colabctl.project.checkpoint import checkpoint
 from colabctl.project.config import Config, load
 from colabctl.project.current_member import current_member
 from colabctl.project.layout import Layout, SweepLayout
@@ -100,21 +101,66 @@ class Project:
         """Results that the group has agreed on."""
         return self.layout.final
 
-    def checkpoint(self, name: str, build: Callable[[], Any]) -> Any:
+    @property
+    def _owner(self) -> Owner:
+        return Owner(self.layout.member_checkpoints(self.member), self.root, self.member)
+
+    def checkpoint(
+        self,
+        name: str,
+        build: Callable[..., Any] | None = None,
+        depends: Any = None,
+        *,
+        pickle: bool = False,
+    ) -> Any:
         """Load a saved value, or build it and save it for next time.
+
+        It is built again, after a note on stderr that says why, if the code of `build` or what it
+        depends on has changed, or the file is not what was saved.
 
         Args:
             name: A path in your checkpoints folder, such as "features.parquet". The extension
-                decides the format: .parquet or .csv for a data frame, .npy for an array, .json
-                for plain values, .txt for text.
-            build: Returns the value; called only if the file does not exist.
+                decides the format: .parquet, .feather or .csv for a data frame, .npy or .npz for
+                arrays, .pt or .safetensors for tensors, .json for plain values, .txt for text. A
+                name that ends with / is a folder, and its path is returned.
+            build: Returns the value. For a folder, it gets a new folder to write into. Without it,
+                the value is only loaded.
+            depends: What else the value is made from: a file, folder or value, a list of them, or
+                a dictionary of them by name.
+            pickle: Also allow .joblib and .pkl, which run code when they are loaded.
 
         Raises:
-            UserError: The extension is not one of these, or the path is outside the folder.
+            UserError: There is nothing to load or build; the extension is not one of these; its
+                format cannot hold the value; or the path is outside the folder.
 
         """
-        folder = self.layout.member_checkpoints(self.member)
-        return checkpoint(folder, name, build, self.root)
+        return checkpoint(self._owner, name, build, depends, pickle=pickle)
+
+    def cached(
+        self,
+        function: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        format: str | None = None,  # noqa: A002 - as in Results and pandas
+    ) -> Any:
+        """Keep the values of a function by its arguments: use it as `@project.cached`.
+
+        A value is computed again if the code of the function has changed, or a file that it got as
+        a pathlib.Path.
+
+        Args:
+            function: The function.
+            name: Names its folder in your checkpoints, instead of the function's own name.
+            format: An extension, such as "parquet"; by default, it follows from the value.
+
+        Raises:
+            UserError: When it is called: an argument has no stable content, such as a model; it is
+                named.
+
+        """
+        if function is not None:
+            return cached(function, self._owner, name, format)
+        return lambda each: cached(each, self._owner, name, format)
 
     def sweep(self, name: str, space: Mapping[str, Any] | None = None, **keys: Any) -> "Sweep":
         """Declare a sweep, or open one that is already declared.
@@ -269,9 +315,9 @@ class Sweep:
             UserError: This is not a notebook.
 
         """
-        from colabctl.report.cell import drawn  # noqa: PLC0415 - workers start sooner
+        from colabctl.report.cell import draw, drawn  # noqa: PLC0415 - workers start sooner
 
-        _draw(drawn(self.status()), "sweep.show()", "print(sweep.status())")
+        draw(drawn(self.status()), "sweep.show()", "print(sweep.status())")
 
     def report(self, file: "str | os.PathLike[str] | None" = None) -> None:
         """Draw the page of `colabctl report` in this cell, or write it to a file.
@@ -284,7 +330,7 @@ class Sweep:
                 there is no file and this is not a notebook.
 
         """
-        from colabctl.report.cell import framed  # noqa: PLC0415 - as above
+        from colabctl.report.cell import draw, framed  # noqa: PLC0415 - as above
         from colabctl.report.facts import facts  # noqa: PLC0415
         from colabctl.report.page import check_plotly, page  # noqa: PLC0415
         from colabctl.report.write import write_page  # noqa: PLC0415
@@ -296,21 +342,10 @@ class Sweep:
         check_plotly()
         sweep.ledger.refresh()
         html = framed(page(facts([sweep], None)))
-        _draw(html, "sweep.report()", 'sweep.report("report.html")')
+        draw(html, "sweep.report()", 'sweep.report("report.html")')
 
     def _open(self) -> OpenSweep:
         return OpenSweep.at(self.project.root, self.layout)
-
-
-def _draw(html: str, what: str, instead: str) -> None:
-    """Show HTML in the cell that runs; raise UserError if none does."""
-    interactive = sys.modules.get("IPython")  # a notebook has imported it
-    if interactive is None or interactive.get_ipython() is None:
-        raise UserError(f"{what} draws in a cell of a notebook; elsewhere use {instead}")
-    from IPython.display import HTML, display  # noqa: PLC0415 - notebooks only
-
-    with warnings.catch_warnings(action="ignore"):  # it advises its own IFrame, for an address
-        display(HTML(html))  # type: ignore[no-untyped-call]
 
 
 def _with_note(layout: SweepLayout) -> SweepLayout:

@@ -18,8 +18,9 @@ import pytest
 
 import colabctl
 from colabctl.errors import UserError
+from colabctl.metrics import plain_metrics
 from colabctl.run.exchange import Exchange
-from colabctl.task import Assignment, FileRecorder, Task, plain_metrics
+from colabctl.task import Assignment, FileRecorder, Task
 from tests.processes import clean
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.names import check_folder
-from colabctl.sharedfs.records import damaged, read_record
 
 FORMAT = 1
 _LARGEST = 64 << 20  # bytes; the record of a folder names all of its files
@@ -59,25 +59,37 @@ class Saved:
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1).encode()
 
 
+class NewerError(UserError):
+    """A newer colabctl wrote the record."""
+
+
 def read(path: Path) -> Saved | None:
-    """Return the record in a file; None if there is none, or it cannot be read or is damaged."""
+    """Return the record in a file; None if there is none that this colabctl can read."""
     try:
         return load(path)
     except (OSError, UserError):
         return None
 
 
-def load(path: Path) -> Saved:
-    """Return the record in a file.
+def load(path: Path) -> Saved | None:
+    """Return the record in a file; None if there is none, or if it is damaged or half uploaded.
 
-    Raises UserError if it is damaged or a newer colabctl wrote it, and OSError if it cannot be
-    read.
+    Raises NewerError if a newer colabctl wrote it, and OSError if it cannot be read.
     """
-    record = read_record(path, _LARGEST, FORMAT, fix="delete it and the value, then save it again")
     try:
+        record = json.loads(read_file(path, _LARGEST))
+        if type(record["format"]) is int and record["format"] > FORMAT:
+            raise NewerError(
+                f"{path} was written by a newer colabctl (format {record['format']}, this one "
+                f"reads up to {FORMAT}); upgrade colabctl on this machine"
+            )
         return _parse(record, left=1)
-    except (TypeError, ValueError, KeyError, AttributeError, UserError) as error:
-        raise damaged(path, error, fix="delete it and the value, then save it again") from None
+    except FileNotFoundError:
+        return None
+    except NewerError:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError, UserError):
+        return None
 
 
 def _parse(record: Mapping[str, Any], left: int) -> Saved:
