@@ -33,6 +33,7 @@ ORDER = (
     "python",
     "checkpoints",
     "raw-data",
+    "space",
     "drive",
     "trust",
     "wandb",

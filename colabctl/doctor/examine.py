@@ -61,7 +61,6 @@ def _checks(
         return  # the other checks need these rights
     if not linked.any:
         yield "speed", folder.speed(layout, clock)
-    yield "space", space(layout, config)
     yield "layout", places(layout, config, eventual=not coherent)
     yield "names", names(layout)
     yield "raw", raw(layout, config)
@@ -72,6 +71,8 @@ def _checks(
         if not is_linked(layout, sweep):
             yield "sweeps", sweeps.sweep(layout, sweep, workers)
     yield "sweeps", sweeps.unfinished(layout, eventual=not coherent)
+    # It reads the journals, so it comes after the check of what was read before.
+    yield "space", space(layout, config)
     yield "strays", strays(layout)
     yield "versions", versions(workers)
     yield "terms", terms(layout)
