@@ -48,7 +48,7 @@ def names(layout: Layout) -> Iterator[Check]:
             break
     for kind, count in counts.items():
         if count > _MOST:
-            yield Check("names", "note", f"{count - _MOST:,} more {kind}")
+            yield Check("names", "note", f"{kind}: {count - _MOST:,} more")
     if not counts:
         yield Check("names", "ok", f"{seen:,} names are safe on Linux, macOS, Windows and Drive")
 
@@ -56,6 +56,7 @@ def names(layout: Layout) -> Iterator[Check]:
 def _in_folder(layout: Layout, folder: str, entries: list[str]) -> Iterator[tuple[str, Check]]:
     where = layout.relative(Path(folder))
     where = "the project's folder" if where == "." else where
+    depth = len(folder) - len(os.fspath(layout.root))
     if len(entries) > _FULL:
         yield "full folders", Check(
             "names", "note",
@@ -71,11 +72,11 @@ def _in_folder(layout: Layout, folder: str, entries: list[str]) -> Iterator[tupl
                 "names that Windows refuses",
                 Check("names", "note", f"{where}/{_shown(name)} {problem}", _SHORTEN),
             )
-        if len(folder) + len(name) - len(os.fspath(layout.root)) > _LONGEST_PATH:
+        if depth <= _LONGEST_PATH < depth + 1 + len(name):  # otherwise a folder above is named
             yield "long paths", Check(
                 "names", "note",
-                f"{where}/{_shown(name)} is a path of more than {_LONGEST_PATH} characters, which "
-                "Windows may refuse",
+                f"{where}/{_shown(name)} and what is in it have paths of more than "
+                f"{_LONGEST_PATH} characters, which Windows may refuse",
                 "shorten the names of its folders, or move it up",
             )  # fmt: skip
     yield from _twins(where, entries)
@@ -103,4 +104,5 @@ def _twins(where: str, entries: list[str]) -> Iterator[tuple[str, Check]]:
 
 
 def _shown(name: str) -> str:
-    return name if name.isprintable() and name == normalize("NFC", name) else ascii(name)
+    is_plain = name.isprintable() and name == normalize("NFC", name) == name.strip()
+    return name if is_plain else ascii(name)
