@@ -18,6 +18,8 @@ _MOST = 5  # checks of a kind to show
 _MOST_ENTRIES = 100_000
 _FULL = 2000  # entries; a Drive mount has answered late, or with errors, from about here on
 _LONGEST_PATH = 200  # characters in the project; Windows allows 260 with the folders above it
+_ARCHIVE = "put many small files into archives (zip, tar); a Drive is slow with so many"
+_AGAIN = "check again when the first of them are in order"
 _SHORTEN = "give it another name, in one place, and use that name in your code"
 
 
@@ -44,11 +46,13 @@ def names(layout: Layout) -> Iterator[Check]:
             and os.path.join(folder, name) not in passed  # noqa: PTH118 - text, for speed
         ]
         if seen > _MOST_ENTRIES:
-            yield Check("names", "note", f"only the first {_MOST_ENTRIES:,} names were checked")
+            yield Check(
+                "names", "note", f"only the first {_MOST_ENTRIES:,} names were checked", _ARCHIVE
+            )
             break
     for kind, count in counts.items():
         if count > _MOST:
-            yield Check("names", "note", f"{kind}: {count - _MOST:,} more")
+            yield Check("names", "note", f"{kind}: {count - _MOST:,} more", _AGAIN)
     if not counts:
         yield Check("names", "ok", f"{seen:,} names are safe on Linux, macOS, Windows and Drive")
 
