@@ -18,6 +18,8 @@ _MOST = 5  # checks of a kind to show
 _MOST_ENTRIES = 100_000
 _FULL = 2000  # entries; a Drive mount has answered late, or with errors, from about here on
 _LONGEST_PATH = 200  # characters in the project; Windows allows 260 with the folders above it
+_ARCHIVE = "put many small files into archives (zip, tar); a Drive is slow with so many"
+_AGAIN = "check again when the first of them are in order"
 _SHORTEN = "give it another name, in one place, and use that name in your code"
 
 
@@ -44,11 +46,13 @@ def names(layout: Layout) -> Iterator[Check]:
             and os.path.join(folder, name) not in passed  # noqa: PTH118 - text, for speed
         ]
         if seen > _MOST_ENTRIES:
-            yield Check("names", "note", f"only the first {_MOST_ENTRIES:,} names were checked")
+            yield Check(
+                "names", "note", f"only the first {_MOST_ENTRIES:,} names were checked", _ARCHIVE
+            )
             break
     for kind, count in counts.items():
         if count > _MOST:
-            yield Check("names", "note", f"{count - _MOST:,} more {kind}")
+            yield Check("names", "note", f"{kind}: {count - _MOST:,} more", _AGAIN)
     if not counts:
         yield Check("names", "ok", f"{seen:,} names are safe on Linux, macOS, Windows and Drive")
 
@@ -56,6 +60,7 @@ def names(layout: Layout) -> Iterator[Check]:
 def _in_folder(layout: Layout, folder: str, entries: list[str]) -> Iterator[tuple[str, Check]]:
     where = layout.relative(Path(folder))
     where = "the project's folder" if where == "." else where
+    depth = len(folder) - len(os.fspath(layout.root))
     if len(entries) > _FULL:
         yield "full folders", Check(
             "names", "note",
@@ -71,11 +76,11 @@ def _in_folder(layout: Layout, folder: str, entries: list[str]) -> Iterator[tupl
                 "names that Windows refuses",
                 Check("names", "note", f"{where}/{_shown(name)} {problem}", _SHORTEN),
             )
-        if len(folder) + len(name) - len(os.fspath(layout.root)) > _LONGEST_PATH:
+        if depth <= _LONGEST_PATH < depth + 1 + len(name):  # otherwise a folder above is named
             yield "long paths", Check(
                 "names", "note",
-                f"{where}/{_shown(name)} is a path of more than {_LONGEST_PATH} characters, which "
-                "Windows may refuse",
+                f"{where}/{_shown(name)} and what is in it have paths of more than "
+                f"{_LONGEST_PATH} characters, which Windows may refuse",
                 "shorten the names of its folders, or move it up",
             )  # fmt: skip
     yield from _twins(where, entries)
@@ -103,4 +108,5 @@ def _twins(where: str, entries: list[str]) -> Iterator[tuple[str, Check]]:
 
 
 def _shown(name: str) -> str:
-    return name if name.isprintable() and name == normalize("NFC", name) else ascii(name)
+    is_plain = name.isprintable() and name == normalize("NFC", name) == name.strip()
+    return name if is_plain else ascii(name)
