@@ -32,6 +32,7 @@ ORDER = (
     "commands",
     "python",
     "raw-data",
+    "drive-api",
     "drive",
     "trust",
     "wandb",
