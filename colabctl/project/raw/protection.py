@@ -20,6 +20,7 @@ from colabctl.project.raw.listing import (
     protected_folder,
 )
 from colabctl.project.raw.manifest import Manifest
+from colabctl.project.raw.names import listed
 from colabctl.project.raw.notice import SENTINEL_TEXT, notice
 from colabctl.project.raw.proofs import Proofs
 from colabctl.project.raw.records import records_of
@@ -149,9 +150,9 @@ def protect(
 
 
 def _refusal(folder: str, changed: Sequence[str], gone: Sequence[str]) -> str:
-    missing = f"; missing: {_listed(gone)}" if gone else ""
+    missing = f"; missing: {listed(gone)}" if gone else ""
     return (
-        f"changed since {folder} was protected: {_listed(changed)}{missing}; bring the originals "
+        f"changed since {folder} was protected: {listed(changed)}{missing}; bring the originals "
         f"back with colabctl restore {folder}, or accept the changes with colabctl protect {folder}"
         " --accept-changes"
     )
@@ -159,15 +160,12 @@ def _refusal(folder: str, changed: Sequence[str], gone: Sequence[str]) -> str:
 
 def _check_readable(folder: str, listing: Listing, unreadable: Sequence[str]) -> None:
     if names := [*listing.unreadable, *unreadable]:
-        raise UserError(f"cannot read {_listed(names)} in {folder}; fix or remove it")
+        raise UserError(f"cannot read {listed(names)} in {folder}; fix or remove it")
 
 
 def _check_only_manifest(layout: Layout, path: Path) -> None:
     """Raise UserError for a second manifest with another content than the one at `path`."""
-    for copy in manifest.conflict_copies(path):
-        with suppress(OSError):
-            if path.read_bytes() == copy.read_bytes():
-                continue
+    for copy in manifest.rivals(path):
         raise UserError(
             f"{layout.relative(copy)} is a second manifest that differs from "
             f"{layout.relative(path)}: two members recorded the folder at once, or the Drive kept "
@@ -244,9 +242,3 @@ def _holds(file: Path, content: bytes) -> bool:
         return read_file(file, len(content)) == content
     except OSError:
         return False
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    shown = [name if name.isprintable() else repr(name) for name in names[:most]]
-    return ", ".join(shown) + more
