@@ -73,7 +73,7 @@ class Group:
         )
         return Finished(process.returncode, process.stdout, process.stderr)
 
-    def __call__(self, *arguments: str, who: str | None = ANA, **more: str) -> Finished:
+    def __call__(self, *arguments: str, who: str | None = ANA, **more: Any) -> Finished:
         """Run a command of which the project's folder on Drive is said."""
         return self.run(*arguments, "--folder-id", self.folder.id, who=who, **more)
 
