@@ -34,6 +34,7 @@ ORDER = (
     "checkpoints",
     "raw-data",
     "space",
+    "drive-api",
     "drive",
     "trust",
     "wandb",

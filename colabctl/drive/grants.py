@@ -97,8 +97,8 @@ def read(answers: Iterator[Mapping[str, Any]]) -> tuple[Grant, ...]:
 
 def highest(*roles: str | None) -> str | None:
     """Return the role that allows most."""
-    known = [role for role in roles if role in ROLES]
-    return max(known, key=ROLES.index, default=None)
+    valid = [role for role in roles if role in ROLES]
+    return max(valid, key=ROLES.index, default=None)
 
 
 def _grant(answer: Mapping[str, Any]) -> Grant:

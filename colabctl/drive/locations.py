@@ -30,15 +30,15 @@ def id_in(text: str) -> str:
     )
 
 
-def locate(drive: Drive, path: Path, root: Path, given: str | None) -> str:
+def locate(drive: Drive, path: Path, root: Path, link: str | None) -> str:
     """Return the id of the folder `path` in the project's folder `root`.
 
-    `given` is the id of the project's folder, or a link to it; without one, the mount knows it.
+    `link` leads to the project's folder, or is its id; without one, the mount knows it.
     Folders below one whose id is known are looked up by name. Raises UserError, with what to give,
     if no id is known.
     """
-    if given is not None:
-        return _below(drive, id_in(given), path.relative_to(root).parts)
+    if link is not None:
+        return _below(drive, id_in(link), path.relative_to(root).parts)
     for folder in (path, *path.parents):
         id_ = drive_id(folder) or _shortcut_id(folder)
         if id_:
@@ -63,7 +63,7 @@ def _below(drive: Drive, id_: str, names: tuple[str, ...]) -> str:
 def _child(drive: Drive, parent: str, name: str) -> str:
     """Return the id of the folder `name` in a folder, or of the folder that a shortcut leads to."""
     quoted = name.replace("\\", "\\\\").replace("'", "\\'")
-    found = list(
+    matches = list(
         drive.pages(
             drive.api.files().list,
             "files",
@@ -77,7 +77,7 @@ def _child(drive: Drive, parent: str, name: str) -> str:
         )
     )
     ids = set()
-    for entry in found:
+    for entry in matches:
         target = entry.get("shortcutDetails", {})
         if entry["mimeType"] == FOLDER:
             ids.add(entry["id"])

@@ -46,10 +46,10 @@ def protect(drive: Drive, plan: Plan, progress: Progress) -> Outcome:
         _set_limited(drive, plan, limited=True)
     present = {grant.id: grant for grant in grants.grants(drive, plan.folder, plan.name)}
     for change in on_folder:
-        kept = present.get(change.grant) if change.act == "give" else None
-        if kept is None:
+        own = present.get(change.grant) if change.act == "give" else None
+        if own is None:
             _try(refused, change.name, drive, plan, change)
-        elif kept.above_reader:  # limited access has made it a role of the folder itself
+        elif own.above_reader:  # limited access has made it a role of the folder itself
             _try(refused, change.name, drive, plan, replace(change, act="change"))
     for change in plan.roles:
         if change.item != plan.folder:
@@ -81,10 +81,10 @@ def undo_plan(drive: Drive, folder: str, name: str) -> Plan:
     records = {folder: {key: None for key in properties if key.startswith(MARK)}}
     files = []
     for entry in entries(drive, folder, name, FIELDS):
-        kept = entry.answer.get("properties", {})
-        if any(key.startswith(WAS) for key in kept):
-            roles += _restored(entry.id, entry.path, kept, _grants_of(drive, entry))
-            records[entry.id] = {key: None for key in kept if key.startswith(WAS)}
+        record = entry.answer.get("properties", {})
+        if any(key.startswith(WAS) for key in record):
+            roles += _restored(entry.id, entry.path, record, _grants_of(drive, entry))
+            records[entry.id] = {key: None for key in record if key.startswith(WAS)}
         restrictions = entry.answer.get("contentRestrictions", ())
         if any(each.get("readOnly") and each.get("reason") == REASON for each in restrictions):
             files.append(File(entry.id, entry.path))

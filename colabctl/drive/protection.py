@@ -128,8 +128,8 @@ def plan(drive: Drive, folder: str, name: str) -> Plan:
         for change in _on_folder(folder, grant, above, disabled=disabled, can_limit=can_limit)
     ]
     if ours and LIMITED in old:  # those who joined the project since
-        known = {grant.id for grant in present}
-        joined = [each for each in above.values() if each.id not in known | {drive.grant_id}]
+        ids = {grant.id for grant in present}
+        joined = [each for each in above.values() if each.id not in ids | {drive.grant_id}]
         roles += [_given(folder, each, None) for each in joined if each.role != "organizer"]
     limit = can_limit and not disabled
     marks = {_PROTECTED: "yes"} | ({LIMITED: "yes"} if limit else {})

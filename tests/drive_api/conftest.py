@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ class Group:
         drive = self.raw.drive
         return self.cloud.add(f"churn/data/raw/{name}", owner, content.encode(), drive=drive)
 
-    def environ(self, who: str | None = ANA) -> Mapping[str, str]:
+    def environ(self, who: str | None = ANA) -> Mapping[str, Any]:
         """Return the environment of a person who is signed in, or of one who is not."""
         credentials = None
         if who:
@@ -72,7 +73,7 @@ class Group:
         )
         return Finished(process.returncode, process.stdout, process.stderr)
 
-    def __call__(self, *arguments: str, who: str | None = ANA, **more: str) -> Finished:
+    def __call__(self, *arguments: str, who: str | None = ANA, **more: Any) -> Finished:
         """Run a command of which the project's folder on Drive is said."""
         return self.run(*arguments, "--folder-id", self.folder.id, who=who, cwd=None, **more)
 

@@ -175,8 +175,8 @@ def _show(plan: "Plan", address: str, *, undo: bool) -> None:
 def _described(change: "RoleChange") -> str:
     where = f"{change.path}: " if change.path else ""
     before, after = change.before or "no access", change.after or "no access (address unknown)"
-    kept = " (kept)" if before == after else ""
-    return f"{where}{change.name}: {before} -> {after}{kept}"
+    note = " (kept)" if before == after else ""
+    return f"{where}{change.name}: {before} -> {after}{note}"
 
 
 def _report(plan: "Plan", done: "Outcome") -> dict[str, object]:
