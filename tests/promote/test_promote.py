@@ -70,6 +70,21 @@ def test_a_killed_promotion_leaves_the_earlier_one_as_it_was(project: Project, s
     assert is_complete(project, "run")
 
 
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_an_interrupted_promotion_leaves_nothing(
+    project: Project, number: signal.Signals, code: int
+) -> None:
+    final = project.root / "results/final"
+    os.truncate(project.write("results/ana/model.pt", ""), 3_000_000_000)
+    process = project.start("promote", "results/ana/model.pt")
+    until(lambda: list(final.glob(".promoting-*/model.pt")))
+    process.send_signal(number)
+    assert end(process).code == code
+    assert list(final.iterdir()) == []
+
+
 def finals_of(project: Project) -> list[Final]:
     return finals(project.config({}).layout)
 

@@ -34,9 +34,9 @@ def promote(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATH...|SWEEP [TASK]",
-            help="Files or folders; or a sweep and a task, or a sweep with --best.",
-            show_default=False,
+            metavar="WHAT",
+            help="Files or folders; or a sweep and a task; or a sweep, with --best.",
+            show_default="with --list or --check, none",
         ),
     ] = None,
     best: Annotated[
@@ -72,12 +72,12 @@ def promote(
             "--name",
             metavar="NAME",
             help="Its name in results/final.",
-            show_default="that of PATH; SWEEP-best, SWEEP-TASK",
+            show_default="that of the file; SWEEP-best, SWEEP-TASK",
         ),
     ] = None,
     note: Annotated[
         str | None,
-        typer.Option("--note", metavar="TEXT", help="Why it is final.", show_default=False),
+        typer.Option("--note", metavar="TEXT", help="Why it is final.", show_default="no note"),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the final results.")] = False,
     check: Annotated[
@@ -215,7 +215,8 @@ def _promote(
         return None
     if replaced:
         for each in replaced:
-            tell(one_line(f"{layout.relative(each.path)} exists: {_described(each)}"))
+            state = "exists" if each.is_present else "has gone, but its record exists"
+            tell(one_line(f"{layout.relative(each.path)} {state}: {_described(each)}"))
         confirm("replace it? It is kept in results/final/earlier", yes=yes)
     if candidate.task is not None and candidate.task.status == "unfinished":
         tell(
