@@ -182,7 +182,9 @@ class Session:
                 wait=self._wait_or_end,
             )
             workspaces = [each.code if each.frozen else None for each in settings]
-            environs = slot_environs(self.layout.root, self.member, workspaces)
+            environs = slot_environs(
+                self.layout.root, self.member, workspaces, self.config.read_only
+            )
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, settings[0], environs[0], limits, tell)
 

@@ -124,7 +124,8 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
             wait=lambda _: True,
             foreground=True,
         )
-        [environ] = slot_environs(root, member, [settings.code if settings.frozen else None])
+        workspace = settings.code if settings.frozen else None
+        [environ] = slot_environs(root, member, [workspace], config.read_only)
         assignment = Assignment(
             sweep=trial.plan.sweep,
             task=task_name(trial.index),

@@ -34,6 +34,11 @@ def _prepare() -> None:
     from colabctl_startup import patches  # type: ignore[import-not-found] # noqa: PLC0415 - see above
 
     patches.change_modules()
+    guarded = os.environ.get("COLABCTL_GUARDED")
+    if guarded:
+        from colabctl_startup import raw_guard  # noqa: PLC0415 - see above
+
+        raw_guard.guard(guarded.split("\n"))
     workspace, project = os.environ.get("COLABCTL_WORKSPACE"), os.environ.get("COLABCTL_ROOT")
     if workspace and project and os.path.isdir(workspace):
         from colabctl_startup import filesystem, imports, paths  # noqa: PLC0415 - see above

@@ -10,12 +10,18 @@ from pathlib import Path
 from colabctl.run import startup
 from colabctl.run.startup.environment import clean
 from colabctl.run.startup.paths import VARIABLE as WORKSPACE
+from colabctl.run.startup.raw_guard import VARIABLE as GUARDED
 
 
 def slot_environs(
-    root: Path, member: str, workspaces: Sequence[str | None]
+    root: Path,
+    member: str,
+    workspaces: Sequence[str | None],
+    guarded: Sequence[str] = (),
 ) -> list[dict[str, str]]:
     """Return the environment of each slot, given its workspace, if it has one.
+
+    Python does not write in the `guarded` folders, which are paths from the project's folder.
 
     If there are several GPUs, slots share them evenly.
     """
@@ -24,6 +30,7 @@ def slot_environs(
             **clean(os.environ, root),
             "COLABCTL_ROOT": str(root.absolute()),
             "COLABCTL_MEMBER": member,
+            GUARDED: "\n".join(str(root.absolute() / folder) for folder in guarded),
             # A notebook's backend does not work outside its kernel.
             "MPLBACKEND": "Agg",
         }
