@@ -151,6 +151,13 @@ def test_a_named_task_is_promoted_under_its_name(sweep: Project, say: Say) -> No
     assert (sweep.root / "results/final/first-t000000/model.pt").read_text() == "weights 0"
 
 
+def test_a_task_of_an_archived_sweep_is_promoted_too(sweep: Project, say: Say) -> None:
+    say("archive", "first", "--yes")
+    assert say("promote", "first", "t000003", "--json").json[0]["final"] == (
+        "results/final/first-t000003"
+    )
+
+
 def test_a_task_without_files_is_promoted_as_its_row(project: Project, say: Say) -> None:
     project.declare("first", SPACE)
     project.journal("first", claim(0), done(0, loss=0.5))
