@@ -29,6 +29,7 @@ ORDER = (
     "steering",
     "results",
     "report",
+    "promote",
     "commands",
     "python",
     "checkpoints",

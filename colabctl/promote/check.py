@@ -27,7 +27,7 @@ Still = Literal["same", "there", "changed", "gone", "outside", "unknown"]
 A folder is `there`; its files are not looked at.
 """
 
-_YOUNG = 86400.0  # seconds in which a promotion may still run on another machine
+_ABANDONED = 3600.0  # seconds without a write after which no promotion is still running
 _ALLOWANCE = 2.0  # seconds by which times of a file system are rounded
 
 
@@ -85,7 +85,7 @@ def check(layout: Layout, begin: Begin = lambda *_: None) -> Iterator[Finding]:
             if final.origin.task is not None:
                 yield from _check_task(final, final.origin, final.origin.task, sweeps)
     for folder in interrupted(layout):
-        if time.time() - folder.stat().st_mtime > _YOUNG:
+        if time.time() - _last_write(folder) > _ABANDONED:
             yield Finding(
                 "", "interrupted", f"{layout.relative(folder)} is left from an interrupted promote",
                 f"delete it, and promote again: rm -r {shlex.quote(str(folder))}",
@@ -162,6 +162,14 @@ def _check_files(layout: Layout, final: Final, origin: Origin) -> Iterator[Findi
         )  # fmt: skip
 
 
+def _last_write(folder: Path) -> float:
+    """Return when something in a folder was last written; now, if that cannot be known."""
+    try:
+        return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    except OSError:
+        return time.time()
+
+
 _Sweeps = Callable[[str, str], OpenSweep | None]
 
 
@@ -180,7 +188,8 @@ def _check_task(
         if not counts:
             yield Finding(
                 name, "discarded",
-                f"the result of {task.task} of {task.sweep} that {name} is from was discarded",
+                f"{name} is from {task.task} of {task.sweep}, and that result no longer counts: it "
+                "was discarded, or that of another attempt counts instead",
                 f"ask why, then promote another one: colabctl results {shlex.quote(task.sweep)}",
             )  # fmt: skip
         if counts and origin.best is not None and task.metrics is not None:

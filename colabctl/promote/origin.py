@@ -153,9 +153,9 @@ def read_origin(file: Path, root: Path) -> Origin:
 
 
 def _has_its_checksum(data: bytes) -> bool:
-    text, found, digest = data.rpartition(f"\n{_CHECKSUM}".encode())
+    text, mark, digest = data.rpartition(f"\n{_CHECKSUM}".encode())
     expected = hashlib.sha256(text + b"\n").hexdigest()
-    return bool(found) and digest.strip() == expected.encode()
+    return bool(mark) and digest.strip() == expected.encode()
 
 
 def _origin(content: dict[str, Any]) -> Origin:

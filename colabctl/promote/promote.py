@@ -45,6 +45,7 @@ from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import slug
 from colabctl.sharedfs.rights import make_folder
+from colabctl.signals import raising
 from colabctl.views.results import Result, as_json
 from colabctl.work.open_sweep import OpenSweep
 
@@ -205,7 +206,7 @@ def promote(
     own = f"{stamp}-{_cut(member, 60)}-{os.urandom(2).hex()}"
     try:
         make_folder(layout.final, parents=True)
-        with _staging(layout.final / f"{STAGING}{own}") as staging:
+        with raising(), _staging(layout.final / f"{STAGING}{own}") as staging:
             copied = _copy(candidate, staging / name, conceal, read)
             origin = Origin(
                 name=name,

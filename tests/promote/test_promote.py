@@ -3,8 +3,6 @@
 import hashlib
 import os
 import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from colabctl.promote import promote as promoting
 from colabctl.promote.content import list_content
 from colabctl.promote.finals import Final, finals
 from colabctl.promote.promote import from_path, promote
-from tests.processes import COMMAND, Project, end, until
+from tests.processes import Project, end, until
 
 FILES = 400
 
@@ -70,6 +68,21 @@ def test_a_killed_promotion_leaves_the_earlier_one_as_it_was(project: Project, s
     assert left == before or any(name.startswith("earlier/") for name in left)
     assert project.run("promote", "results/ana/run", "--yes").code == 0
     assert is_complete(project, "run")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_an_interrupted_promotion_leaves_nothing(
+    project: Project, number: signal.Signals, code: int
+) -> None:
+    final = project.root / "results/final"
+    os.truncate(project.write("results/ana/model.pt", ""), 3_000_000_000)
+    process = project.start("promote", "results/ana/model.pt")
+    until(lambda: list(final.glob(".promoting-*/model.pt")))
+    process.send_signal(number)
+    assert end(process).code == code
+    assert list(final.iterdir()) == []
 
 
 def finals_of(project: Project) -> list[Final]:
@@ -199,70 +212,3 @@ def test_a_pipe_in_the_place_of_a_record_does_not_block(project: Project) -> Non
     answer = project.run("promote", "--list")
     assert answer.code == 0
     assert "record damaged" in answer.out
-
-
-@pytest.fixture
-def group(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[str]]:
-    """Return a function that runs a command as one of two users of a group, with umask 022."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("only root can be two users")
-    return lambda number, *words: [
-        "setpriv", f"--reuid={61000 + number}", "--regid=61000", "--groups=61009",
-        "sh", "-c", 'umask 022; exec "$@"', "sh", *words,
-    ]  # fmt: skip
-
-
-def test_two_users_of_a_group_replace_each_others_results(
-    group: Callable[..., list[str]], tmp_path: Path
-) -> None:
-    import shutil  # noqa: PLC0415 - root only
-    import subprocess  # noqa: PLC0415 - root only
-    import tempfile  # noqa: PLC0415 - root only
-
-    root = Path(tempfile.mkdtemp(prefix="colabctl-group-"))  # where other users can come
-    try:
-        root.chmod(0o755)
-        shared = root / "churn"
-        shared.mkdir()
-        os.chown(shared, 61001, 61009)
-        shared.chmod(0o2770)
-
-        def run(number: int, *words: str) -> str:
-            home = root / f"home-{number}"
-            home.mkdir(exist_ok=True)
-            os.chown(home, 61000 + number, 61000)
-            ended = subprocess.run(
-                group(number, *words),
-                cwd=shared, capture_output=True, text=True, check=False,
-                env={"HOME": str(home), "PATH": os.environ["PATH"],
-                     "PYTHONPATH": str(Path(promoting.__file__).parents[2])},
-            )  # fmt: skip
-            assert ended.returncode == 0, ended.stderr
-            return ended.stdout
-
-        try:
-            run(1, sys.executable, "-c", "import colabctl.cli")
-        except (AssertionError, OSError):
-            pytest.skip("other users cannot read this Python")
-        run(1, *COMMAND, "init", "--member", "ana", "--member", "ben")
-        run(
-            1,
-            "sh",
-            "-c",
-            "mkdir results/ana/run; echo 1 > results/ana/run/a; echo 1 > results/ana/m",
-        )
-        run(
-            2,
-            "sh",
-            "-c",
-            "mkdir results/ben/run; echo 2 > results/ben/run/a; echo 2 > results/ben/m",
-        )
-        run(1, *COMMAND, "promote", "results/ana/run", "results/ana/m", "--member", "ana")
-        run(2, *COMMAND, "promote", "results/ben/run", "results/ben/m", "--yes", "--member", "ben")
-        run(1, *COMMAND, "promote", "results/ana/run", "results/ana/m", "--yes", "--member", "ana")
-        run(2, *COMMAND, "promote", "--check")
-        texts = [path.read_text() for path in (shared / "results/final").rglob("a")]
-        assert sorted(texts) == ["1\n", "1\n", "2\n"]
-        assert (shared / "results/final/run/a").read_text() == "1\n"
-    finally:
-        shutil.rmtree(root)

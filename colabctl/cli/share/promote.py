@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from colabctl.project.config import Config
     from colabctl.project.layout import Layout
     from colabctl.promote.finals import Final
+    from colabctl.promote.origin import Origin
     from colabctl.promote.promote import Candidate, Promotion
 
 _LARGE = 50_000_000  # bytes that take a while to read
@@ -34,9 +35,9 @@ def promote(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATH...|SWEEP [TASK]",
-            help="Files or folders; or a sweep and a task, or a sweep with --best.",
-            show_default=False,
+            metavar="WHAT",
+            help="Files or folders; or a sweep and a task; or a sweep, with --best.",
+            show_default="with --list or --check, none",
         ),
     ] = None,
     best: Annotated[
@@ -72,12 +73,12 @@ def promote(
             "--name",
             metavar="NAME",
             help="Its name in results/final.",
-            show_default="that of PATH; SWEEP-best, SWEEP-TASK",
+            show_default="that of the file; SWEEP-best, SWEEP-TASK",
         ),
     ] = None,
     note: Annotated[
         str | None,
-        typer.Option("--note", metavar="TEXT", help="Why it is final.", show_default=False),
+        typer.Option("--note", metavar="TEXT", help="Why it is final.", show_default="no note"),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the final results.")] = False,
     check: Annotated[
@@ -150,7 +151,7 @@ def _named(layout: "Layout", what: Sequence[str], name: str | None) -> "list[Can
     """Return what the arguments name: paths if all exist, else a sweep and its task."""
     from colabctl.promote.promote import from_path, from_result, located
     from colabctl.promote.tasks import refreshed, result_named
-    from colabctl.sweeps import sweep_names
+    from colabctl.sweeps import every_sweep
     from colabctl.work.open_sweep import OpenSweep
 
     paths = [located(layout, each) for each in what]
@@ -159,7 +160,7 @@ def _named(layout: "Layout", what: Sequence[str], name: str | None) -> "list[Can
         if name is not None and len(what) > 1:
             raise UserError("--name is the name of one result; promote them one at a time")
         return [from_path(layout, path, name) for path in present]
-    names = sweep_names(layout)
+    names = [sweep.name for sweep in every_sweep(layout)]  # archived ones too
     if what[0] in names and len(what) == 2:
         sweep = refreshed(OpenSweep.named(layout, what[0]))
         return [from_result(sweep, result_named(sweep, what[1]), name)]
@@ -215,7 +216,8 @@ def _promote(
         return None
     if replaced:
         for each in replaced:
-            tell(one_line(f"{layout.relative(each.path)} exists: {_described(each)}"))
+            state = "exists" if each.is_present else "has gone, but its record exists"
+            tell(one_line(f"{layout.relative(each.path)} {state}: {_described(each)}"))
         confirm("replace it? It is kept in results/final/earlier", yes=yes)
     if candidate.task is not None and candidate.task.status == "unfinished":
         tell(
@@ -244,15 +246,18 @@ def _described(final: "Final") -> str:
 
 
 def _as_json(layout: "Layout", done: "Promotion") -> dict[str, Any]:
+    earlier = layout.relative(done.earlier) if done.earlier else None
+    return {"final": layout.relative(done.path), "earlier": earlier, **_public(done.origin)}
+
+
+def _public(origin: "Origin") -> dict[str, Any]:
+    """Return the values of a record for a script."""
     from dataclasses import asdict
 
-    earlier = layout.relative(done.earlier) if done.earlier else None
-    return {"path": layout.relative(done.path), "earlier": earlier, **asdict(done.origin)}
+    return asdict(origin)
 
 
 def _list(layout: "Layout", *, as_json: bool) -> None:
-    from dataclasses import asdict
-
     from colabctl.promote.check import still
     from colabctl.promote.finals import finals
 
@@ -265,7 +270,7 @@ def _list(layout: "Layout", *, as_json: bool) -> None:
                     "name": each.name,
                     "path": layout.relative(each.path),
                     "present": each.is_present,
-                    "origin": asdict(each.origin) if each.origin else None,
+                    "origin": _public(each.origin) if each.origin else None,
                     "still": state,
                 }
                 for each, state in zip(everything, states, strict=True)

@@ -151,6 +151,13 @@ def test_a_named_task_is_promoted_under_its_name(sweep: Project, say: Say) -> No
     assert (sweep.root / "results/final/first-t000000/model.pt").read_text() == "weights 0"
 
 
+def test_a_task_of_an_archived_sweep_is_promoted_too(sweep: Project, say: Say) -> None:
+    say("archive", "first", "--yes")
+    assert say("promote", "first", "t000003", "--json").json[0]["final"] == (
+        "results/final/first-t000003"
+    )
+
+
 def test_a_task_without_files_is_promoted_as_its_row(project: Project, say: Say) -> None:
     project.declare("first", SPACE)
     project.journal("first", claim(0), done(0, loss=0.5))
@@ -330,13 +337,13 @@ def test_the_check_says_that_a_sweep_was_deleted(project: Project, say: Say) -> 
     assert found(say).keys() == {"origin-gone"}
 
 
-def test_a_promotion_that_was_killed_is_found_after_a_day(
+def test_a_promotion_that_was_killed_is_found_after_an_hour(
     project: Project, say: Say, model: Path
 ) -> None:
     staging = project.root / "results/final/.promoting-2026-11-29-203000-ana-1a2b"
     staging.mkdir()
     assert found(say) == {}
-    long_ago = time.time() - 2 * 86400
+    long_ago = time.time() - 2 * 3600
     os.utime(staging, (long_ago, long_ago))
     assert f"rm -r {staging}" in found(say)["interrupted"]
 
