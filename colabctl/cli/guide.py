@@ -21,6 +21,7 @@ ORDER = (
     "getting-started",
     "project",
     "colab",
+    "notebooks",
     "running-tasks",
     "sweep-file",
     "code",

@@ -42,7 +42,7 @@ _EXIT_CODES = """\
 | 0 | Done. |
 | 1 | Something you can fix. One line says what is wrong and what to do next. |
 | 2 | Wrong usage: an unknown option, a missing argument. |
-| 3 | `verify` or `doctor` found a problem. |
+| 3 | `verify` or `doctor` found a problem, `notebook diff` a difference, `notebook merge` a conflict. |
 | 130 | Interrupted with Ctrl-C. |
 | 143, 129 | A worker that was asked to end by SIGTERM, or by SIGHUP as its terminal closed. |
 

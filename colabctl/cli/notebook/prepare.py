@@ -103,10 +103,11 @@ def propose_copy(
     if copy.exists() and copy.samefile(notebook):
         raise UserError(f"{copy} is the notebook itself, which is never changed; choose another -o")
     wanted = {copy: proposal.content, sweep: proposal.sweep.encode()}
-    if all(_holds(file, text) for file, text in wanted.items()):
+    different = [file for file, text in wanted.items() if not _holds(file, text)]
+    if not different:
         tell(f"{copy} and {sweep} are already prepared; nothing has changed")
         return sweep
-    for file in wanted:
+    for file in different:
         if file.exists() and not force:
             raise UserError(f"{file} exists; write another copy (-o), or replace it (--force)")
     interactive = sys.stdin.isatty() and sys.stderr.isatty()

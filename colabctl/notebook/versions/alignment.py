@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from colabctl.notebook.versions.saved import SavedCell
 
 # Some tools number the cells, and then an id says where a cell is, not which one it is.
-_POSITION = re.compile(r"(cell[-_]?)?\d{1,6}", re.IGNORECASE)
+_POSITION = re.compile(r"[a-z]{0,8}[-_]?\d{1,6}", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _ALIKE = 0.5  # share of words that two versions of a cell have in common
 _NEAR = 12  # cells before and after the expected place that are compared
