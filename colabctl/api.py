@@ -6,7 +6,9 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from colabctl.project.checkpoint import checkpoint
 from colabctl.project.config import Config, load
 from colabctl.project.current_member import current_member
 from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.raw import damage, manifest
 from colabctl.project.root import find_root, usual_drives
 from colabctl.report.line import with_line
 from colabctl.run.notebook.loop_process import orders
@@ -76,8 +79,25 @@ class Project:
 
     @property
     def raw(self) -> Path:
-        """The raw data. Never write here."""
+        """The raw data. Writing here raises PermissionError; see adding_raw."""
         return self.layout.raw
+
+    @contextmanager
+    def adding_raw(self) -> Iterator[Path]:
+        """Allow Python, in a `with` block, to create new files in raw data; yield the folder.
+
+        Files that are recorded stay guarded. Run `colabctl protect` afterwards.
+        """
+        folders = [self.root / name for name in self.config.read_only]
+        end = raw_guard().adding(
+            str(folder / name)
+            for folder in folders
+            for name in manifest.read(self.layout.manifest(folder)) or ()
+        )
+        try:
+            yield self.raw
+        finally:
+            end()
 
     @property
     def interim(self) -> Path:
@@ -176,6 +196,8 @@ class Project:
             **keys,
             "parameters": {parameter: _spell_out(value) for parameter, value in space.items()},
         }
+        for sentence in damage.sentences(self.layout, self.config.read_only):
+            print(f"colabctl: note: {sentence}", file=sys.stderr, flush=True)
         declared = declare(
             draft(content, f"sweep {name}"),
             self.layout,
@@ -356,7 +378,15 @@ def open_project(root: "str | os.PathLike[str] | None", member: str | None) -> P
     explicit = Path(root) if root is not None else None
     folder = find_root(explicit, os.environ, Path.cwd(), usual_drives(Path.home()))
     config = load(folder, os.environ)
-    return Project(config.layout, config, current_member(config, os.environ, member).name)
+    project = Project(config.layout, config, current_member(config, os.environ, member).name)
+    raw_guard().guard(str(config.root / name) for name in config.read_only)
+    return project
+
+
+def raw_guard() -> Any:
+    """Return the module that guards raw data in this process: in a task, the one that started."""
+    started = sys.modules.get("colabctl_startup.raw_guard")
+    return started or import_module("colabctl.run.startup.raw_guard")
 
 
 def _mount_drive() -> None:

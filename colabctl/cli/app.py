@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, try_task, work
-from colabctl.cli.data import protect, stage, verify
+from colabctl.cli.data import protect, restore, stage, verify
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import compare, failures, log, report, results, status
 from colabctl.cli.steer import archive, orders, tasks
@@ -68,6 +68,7 @@ app.command(rich_help_panel="Project")(project.me)
 app.add_typer(member, name="member", rich_help_panel="Project")
 app.command(rich_help_panel="Data")(protect.protect)
 app.command(rich_help_panel="Data")(verify.verify)
+app.command(rich_help_panel="Data")(restore.restore)
 app.command(rich_help_panel="Data")(stage.stage)
 app.command(rich_help_panel="Sweeps")(sweep.sweep)
 app.command(rich_help_panel="Sweeps")(export.export)

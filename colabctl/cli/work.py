@@ -82,6 +82,10 @@ def work(
             show_default="code that you declared or approved",
         ),
     ] = None,
+    damaged_raw: Annotated[
+        bool,
+        typer.Option("--damaged-raw", help="Work even if raw data is not as it was recorded."),
+    ] = False,
     recover: Annotated[
         bool,
         typer.Option(
@@ -122,6 +126,7 @@ def work(
     layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
     if not layouts:
         raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
+    _check_raw(layout, config.read_only, allow=damaged_raw)
     interrupted = Interruption()
     with shown() as progress:
         session = Session(
@@ -149,6 +154,30 @@ def work(
                 )
             raise
     _end(worked, interrupted)
+
+
+def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> None:
+    """Raise UserError if raw data is damaged, as far as sizes and times show; print what else is.
+
+    With `allow`, only print it.
+    """
+    from colabctl.project.raw.damage import findings
+    from colabctl.sharedfs.faults import patiently
+
+    try:
+        checks = patiently(lambda: list(findings(layout, read_only)), tell=tell, wait=time.sleep)
+    except UserError as error:
+        if not allow:
+            raise UserError(f"{error}; to work all the same, add --damaged-raw") from None
+        tell(f"note: {error}")
+        return
+    for note in (note for each in checks for note in each.notes):
+        tell(f"note: {note}")
+    damage = [each.damage for each in checks if each.damage]
+    for text in damage if allow else ():
+        tell(f"note: {text}")
+    if damage and not allow:
+        raise UserError(f"{chr(10).join(damage)}; to work all the same, add --damaged-raw")
 
 
 def _end(worked: "list[Worked]", interrupted: "Interruption") -> None:

@@ -7,6 +7,7 @@ from colabctl.doctor import folder, sweeps
 from colabctl.doctor.access import access
 from colabctl.doctor.check import Check
 from colabctl.doctor.copies import copies
+from colabctl.doctor.raw import raw
 from colabctl.doctor.strays import is_linked, links, strays
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout
@@ -44,6 +45,7 @@ def _checks(layout: Layout, config: Config, clock: Callable[[], float]) -> Itera
     if not linked:
         yield from sweeps.guarded("speed", folder.speed(layout, clock))
     yield from sweeps.guarded("space", folder.space(layout))
+    yield from sweeps.guarded("raw", raw(layout, config))
     yield from sweeps.guarded("copies", copies(layout))
     for sweep in every_sweep(layout):
         if not is_linked(layout, sweep):

@@ -32,6 +32,7 @@ class Config:
         heartbeat, lease: None if they follow from the folder's consistency
         task_timeout: None for no limit
         kill_after: the time from SIGTERM to SIGKILL when a task must end; None for 30 s
+        raw_copy: a second place with a copy of the raw data: a folder, a zip file or a URL
 
     """
 
@@ -49,6 +50,7 @@ class Config:
     task_timeout: float | None = None
     kill_after: float | None = None
     notify: Notify | None = None
+    raw_copy: str | None = None
 
     @property
     def all_secrets(self) -> tuple[str, ...]:
@@ -87,12 +89,13 @@ def load(root: Path, environ: Mapping[str, str]) -> Config:
         task_timeout=_duration(settings, "task_timeout"),
         kill_after=_duration(settings, "kill_after"),
         notify=_notify(settings),
+        raw_copy=_raw_copy(settings),
     )
 
 
 _LISTS = ("members", "read_only", "secrets")
 _DURATIONS = ("heartbeat", "lease", "task_timeout", "kill_after")
-_TEXTS = ("name", "owner", "member", "consistency", *_DURATIONS)
+_TEXTS = ("name", "owner", "member", "consistency", "raw_copy", *_DURATIONS)
 _MAPS = ("paths", "notify")
 _KEYS = ("format", *_TEXTS, *_LISTS, *_MAPS)
 
@@ -185,6 +188,17 @@ def _read_only(settings: Settings, paths: Paths) -> tuple[str, ...]:
     if "read_only" not in settings:
         return (paths.raw,)
     return tuple(check_folder(item.text(), item.where) for item in settings["read_only"].items())
+
+
+def _raw_copy(settings: Settings) -> str | None:
+    if "raw_copy" not in settings:
+        return None
+    text = settings["raw_copy"].text()
+    if not text.isprintable():
+        raise settings["raw_copy"].error(
+            "has characters that cannot be printed; give a path or URL"
+        )
+    return text
 
 
 def _secrets(settings: Settings) -> tuple[str, ...]:

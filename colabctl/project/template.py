@@ -29,6 +29,11 @@ members: {members}
 # checks them.
 #read_only: [data/raw]
 
+# A second place with a copy of the raw data, from which `colabctl restore` brings files back: a
+# folder (from the project's, or an absolute path), a zip file, or a URL that fsspec knows.
+# COLABCTL_RAW_COPY overrides it on a machine where the place has another path.
+#raw_copy: /media/backup/raw
+
 # Other places for the project's folders, inside the project. If you move data, then raw, interim
 # and processed move with it.
 #paths: {{data: data, notebooks: notebooks, results: results, checkpoints: checkpoints}}

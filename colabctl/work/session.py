@@ -197,7 +197,11 @@ class Session:
             )
             workspaces = [each.code if each.frozen else None for each in settings]
             environs = slot_environs(
-                self.layout.root, self.member, workspaces, data.variables if data else {}
+                self.layout.root,
+                self.member,
+                workspaces,
+                self.config.read_only,
+                data.variables if data else None,
             )
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, settings[0], environs[0], limits, tell)

@@ -130,12 +130,9 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
             staged=data.links if data else None,
             foreground=True,
         )
-        [environ] = slot_environs(
-            root,
-            member,
-            [settings.code if settings.frozen else None],
-            data.variables if data else None,
-        )
+        workspace = settings.code if settings.frozen else None
+        variables = data.variables if data else None
+        [environ] = slot_environs(root, member, [workspace], config.read_only, variables)
         assignment = Assignment(
             sweep=trial.plan.sweep,
             task=task_name(trial.index),

@@ -11,6 +11,7 @@ from colabctl.run import startup
 from colabctl.run.startup.environment import clean
 from colabctl.run.startup.paths import STAGED as STAGED_PATHS
 from colabctl.run.startup.paths import VARIABLE as WORKSPACE
+from colabctl.run.startup.raw_guard import VARIABLE as GUARDED
 from colabctl.staged import VARIABLE as STAGED
 
 
@@ -18,10 +19,12 @@ def slot_environs(
     root: Path,
     member: str,
     workspaces: Sequence[str | None],
+    guarded: Sequence[str] = (),
     staged: Mapping[str, str] | None = None,
 ) -> list[dict[str, str]]:
     """Return the environment of each slot, given its workspace, if it has one.
 
+    Python does not write in the `guarded` folders, which are paths from the project's folder.
     `staged` holds the variables that say where staged data is.
     If there are several GPUs, slots share them evenly.
     """
@@ -30,6 +33,7 @@ def slot_environs(
             **clean(os.environ, root),
             "COLABCTL_ROOT": str(root.absolute()),
             "COLABCTL_MEMBER": member,
+            GUARDED: "\n".join(str(root.absolute() / folder) for folder in guarded),
             # A notebook's backend does not work outside its kernel.
             "MPLBACKEND": "Agg",
         }
