@@ -32,6 +32,7 @@ ORDER = (
     "commands",
     "python",
     "raw-data",
+    "stage",
     "drive",
     "trust",
     "wandb",

@@ -241,7 +241,7 @@ def test_a_worker_starts_no_task_on_damaged_data(
     file.write_text("2")
     if damage == "manifest":
         assert project.run("protect", "--accept-changes").code == 0
-    worked = project.run("work", "s", **data)
+    worked = project.run("work", "s", "--damaged-raw", **data)
     assert (worked.code, worked.out) == (1, "")
     last = worked.err.splitlines()[-1]
     if damage == "content":
