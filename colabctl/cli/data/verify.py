@@ -141,13 +141,18 @@ def _end(checks: "Sequence[tuple[str, Verification]]") -> None:
 
 def _advice(name: str, check: "Verification") -> "Iterator[str]":
     protect = command_line("protect", name)
-    if check.damaged:
+    if check.disputed:
+        yield (
+            f"{name}.manifest.json or {name}.SHA256SUMS was edited; restore the edited one from "
+            f"the folder's version history; if the manifest is right, {protect} writes the other"
+        )
+    if check.missing or not set(check.changed) <= set(check.disputed):
         yield (
             "the data differs from its recorded checksums; bring the originals back with "
             f"{command_line('restore', name)}, or accept the changes with "
             f"{command_line('protect', name, '--accept-changes')}"
         )
-    elif check.added:
+    if check.added and not check.damaged:
         yield f"all recorded files are unchanged, and there are new ones; record them: {protect}"
     if check.unreadable:
         yield "some files cannot be read; check their permissions and the mount, then verify again"
@@ -158,11 +163,6 @@ def _advice(name: str, check: "Verification") -> "Iterator[str]":
         yield (
             f"{count} of the same size but with another time, as after copying the project; read "
             f"them once on this machine: {command_line('verify', name)}"
-        )
-    if check.disputed:
-        yield (
-            f"{name}.manifest.json or {name}.SHA256SUMS was edited; restore the edited one from "
-            f"the folder's version history; if the manifest is right, {protect} writes the other"
         )
     if check.copies:
         yield (

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
@@ -22,12 +23,11 @@ OWN = ".colabctl-"
 _REPLACED = re.compile(r".+\.bad-[0-9a-f]{8}(-\d+)?", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A file or a symbolic link.
 
     Attributes:
-        path: where it is
+        place: its path as text; a Path takes longer to make, and most need none
         real: its path from the folder, as on the disk
         size: in bytes
         link: whether it is a symbolic link
@@ -35,11 +35,16 @@ class File:
 
     """
 
-    path: Path
+    place: str
     real: bytes
     size: int
     link: bool
     mtime_ns: int
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.place)
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def list_files(folder: Path, recorded: Collection[str]) -> Listing:
     What programs left behind, and what has no bytes, counts only if it is `recorded`.
     """
     start = len(os.fspath(folder)) + 1
-    above = {name[:end] for name in recorded for end in _slashes(name)}
+    above = _folders_of(recorded)
     listing = Listing(has_sentinel=os.path.lexists(folder / SENTINEL))
     waiting = [os.fspath(folder)]
     while waiting:
@@ -153,15 +158,22 @@ def _add(
     if name in listing.files:
         raise UserError(f"two files are called {name!r}, in different Unicode forms; rename one")
     status = entry.stat(follow_symlinks=False)
-    link, path = stat.S_ISLNK(status.st_mode), Path(entry.path)
+    link = stat.S_ISLNK(status.st_mode)
     if link or stat.S_ISREG(status.st_mode):
-        size = len(target_of(path)) if link else status.st_size
-        listing.files[name] = File(path, real, size, link, status.st_mtime_ns)
+        size = len(target_of(Path(entry.path))) if link else status.st_size
+        listing.files[name] = File(entry.path, real, size, link, status.st_mtime_ns)
     elif is_recorded:
         listing.unreadable.append(name)
     else:  # a pipe or a device: reading it might never end
         listing.without_bytes.append(name)
 
 
-def _slashes(name: str) -> list[int]:
-    return [position for position, char in enumerate(name) if char == "/"]
+def _folders_of(names: Collection[str]) -> set[str]:
+    """Return the folders that files of these names are in."""
+    folders: set[str] = set()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders

@@ -10,6 +10,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.sharedfs.droppings import original_of
+from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.records import RESTORE, damaged, read_record
 
 FORMAT = 1
@@ -81,13 +82,24 @@ def dump(manifest: Manifest) -> bytes:
     return f"{json.dumps(tree, indent=1, sort_keys=True)}\n".encode()
 
 
-def conflict_copies(path: Path) -> list[Path]:
-    """Return the other files that a Drive or a sync client made of the manifest at `path`."""
+def rivals(path: Path) -> tuple[Path, ...]:
+    """Return the other manifests that a Drive or a sync client made of the one at `path`.
+
+    Those with the same content are left out.
+    """
     try:
         names = os.listdir(path.parent)  # noqa: PTH208 - names, not paths
     except OSError:
-        return []
-    return [path.with_name(name) for name in sorted(names) if original_of(name) == path.name]
+        return ()
+    copies = [path.with_name(name) for name in sorted(names) if original_of(name) == path.name]
+    return tuple(copy for copy in copies if _content(copy) != _content(path))
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return read_file(path, _LARGEST)
+    except OSError:
+        return None
 
 
 def _entry(file: FileRecord) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class Proofs:
             lines = [line for line in stream.read().splitlines() if line]
         try:
             rows = json.loads(b"[%s]" % b",".join(lines))
-        except ValueError:
+        except (ValueError, RecursionError):
             rows = [row for line in lines for row in _parsed(line)]
         for row in rows:
             match row:

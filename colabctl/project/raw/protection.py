@@ -165,10 +165,7 @@ def _check_readable(folder: str, listing: Listing, unreadable: Sequence[str]) ->
 
 def _check_only_manifest(layout: Layout, path: Path) -> None:
     """Raise UserError for a second manifest with another content than the one at `path`."""
-    for copy in manifest.conflict_copies(path):
-        with suppress(OSError):
-            if path.read_bytes() == copy.read_bytes():
-                continue
+    for copy in manifest.rivals(path):
         raise UserError(
             f"{layout.relative(copy)} is a second manifest that differs from "
             f"{layout.relative(path)}: two members recorded the folder at once, or the Drive kept "

@@ -44,7 +44,8 @@ class Verification:
         twins: names that only case tells apart
         disputed: files for which SHA256SUMS and the manifest differ, so one of them was edited
         has_sums: whether there is a SHA256SUMS
-        copies: other manifests of the folder, as paths, that a Drive or a sync client made
+        copies: other manifests of the folder, with another content, that a Drive or a sync client
+            made
         checked: number of recorded files that were compared
         read: number of recorded files whose content was read for this
         unproven: number of recorded files that are as recorded, as far as is known, but whose
@@ -264,7 +265,7 @@ class _Comparison:
             twins=tuple(case_twins(self._listing.files)),
             disputed=tuple(disputed or ()),
             has_sums=disputed is not None,
-            copies=tuple(manifest.conflict_copies(self._layout.manifest(self.folder))),
+            copies=manifest.rivals(self._layout.manifest(self.folder)),
             checked=len(present - self._unreadable - self._touched),
             read=self._count,
             unproven=len(unchanged) - len(times),
