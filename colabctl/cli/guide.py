@@ -37,6 +37,7 @@ ORDER = (
     "raw-data",
     "space",
     "drive-api",
+    "stage",
     "drive",
     "trust",
     "wandb",

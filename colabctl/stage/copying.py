@@ -230,14 +230,15 @@ class Copier:
             return UserError(f"{file.path} changed while it was staged: {what}; stage it again")
         return DamagedError(
             f"{file.path} is damaged: {what}; see what else is: colabctl verify {self._manifest}; "
-            "then bring the original back"
+            f"bring the originals back: colabctl restore {self._manifest}"
         )
 
     def _unreadable(self, file: SourceFile, error: OSError) -> UserError:
         if isinstance(error, FileNotFoundError) and self._manifest is not None:
             return DamagedError(
                 f"{file.path} is missing, and the manifest of {self._manifest} records it; see "
-                f"what else is: colabctl verify {self._manifest}; then bring the original back"
+                f"what else is: colabctl verify {self._manifest}; bring the originals back: "
+                f"colabctl restore {self._manifest}"
             )
         return UserError(f"cannot stage {self._source}: {describe(error)}")
 

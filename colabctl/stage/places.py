@@ -201,11 +201,12 @@ def listing_of(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
             continue
         for entry in entries:
             name = f"{above}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append((entry.path, f"{name}/"))
-            else:
-                status = entry.stat(follow_symlinks=False)
-                yield name, (status.st_size, status.st_mtime_ns)
+            with suppress(FileNotFoundError):  # another process has just renamed it
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, f"{name}/"))
+                else:
+                    status = entry.stat(follow_symlinks=False)
+                    yield name, (status.st_size, status.st_mtime_ns)
 
 
 @contextmanager

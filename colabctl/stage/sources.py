@@ -180,14 +180,17 @@ def _folder(layout: Layout, path: Path, name: str) -> Source:
     if listing.unreadable:
         first = listing.unreadable[0]
         raise UserError(f"cannot read {name}/{first}; fix or remove it, then stage {name} again")
-    files = {}
-    for each, file in listing.files.items():
-        if not file.link:
-            files[each] = SourceFile(file.path, file.size, mtime_ns=file.path.lstat().st_mtime_ns)
-    links = tuple(each for each, file in listing.files.items() if file.link)
+    files = {
+        each: SourceFile(file.path, file.size, mtime_ns=file.mtime_ns)
+        for each, file in listing.files.items()
+        if not file.link
+    }
+    links = [each for each, file in listing.files.items() if file.link]
     stamps = [[each, file.size, file.mtime_ns] for each, file in files.items()]
     digest = _digest("folder", [str(layout.root), name, stamps])
-    return _checked(Source(name, layout.root, "folder", files, digest, None, links))
+    return _checked(
+        Source(name, layout.root, "folder", files, digest, None, (*links, *listing.without_bytes))
+    )
 
 
 def _checked(source: Source) -> Source:

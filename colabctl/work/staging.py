@@ -61,8 +61,13 @@ class SweepData:
             name: {"source": source.name, "path": str(self.paths[name])}
             for name, source in self._sources.items()
         }
+        links = self.links
+        lines = [
+            f"{self.paths[name]}\t{source.name if source.name in links else ''}"
+            for name, source in self._sources.items()
+        ]
         own = {f"{STAGED}_{name.upper()}": entry["path"] for name, entry in entries.items()}
-        return {STAGED: json.dumps(entries), LINKS: "\n".join(self.links), **own}
+        return {STAGED: json.dumps(entries), LINKS: "\n".join(lines), **own}
 
     @property
     def links(self) -> dict[str, str]:

@@ -62,6 +62,7 @@ An option wins over a variable, and a variable wins over `colabctl.yaml`. Lists 
 _VARIABLES = {
     "COLABCTL_ROOT": "Folder of the project, as with `--root`.",
     "COLABCTL_APPROVALS": "Folder for your approvals, see `colabctl trust`.",
+    "COLABCTL_STAGE": "Folder on this machine's disk for staged copies, see `colabctl stage`.",
     "PAGER": "Program that shows a page of the guide. Default: `less`.",
     "NO_COLOR": "Set to anything: no colors.",
 }

@@ -1,5 +1,6 @@
 """Unpacking archives that others made."""
 
+import importlib.util
 import io
 import os
 import stat
@@ -74,15 +75,13 @@ def test_a_zip_is_unpacked(tmp_path: Path) -> None:
 def test_a_zstandard_archive_is_unpacked_or_says_what_is_missing(tmp_path: Path) -> None:
     plain = tarred(tmp_path / "images.tar", *FILES.items())
     archive = tmp_path / "images.tar.zst"
-    try:
-        import zstandard
-    except ImportError:
+    if importlib.util.find_spec("zstandard") is None:
         archive.write_bytes(b"anything")
         if sys.version_info < (3, 14):
             with pytest.raises(UserError, match="pip install zstandard"):
                 unpacked(archive)
         return
-    archive.write_bytes(zstandard.compress(plain.read_bytes()))
+    archive.write_bytes(importlib.import_module("zstandard").compress(plain.read_bytes()))
     assert content(unpacked(archive)) == FILES
 
 
@@ -145,11 +144,13 @@ def zip_link(folder: Path) -> Path:
 
 
 def bomb(folder: Path) -> Path:
-    with zipfile.ZipFile(folder / "images.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("zeros", "w", force_zip64=True) as file:
-            for _ in range(1100):
-                file.write(bytes(1 << 20))
-    return folder / "images.zip"
+    """Make a zip that says that it unpacks to 4 GB, as one of some megabytes can."""
+    archive = zipped(folder / "images.zip", ("zeros", bytes(1 << 20)))
+    data = bytearray(archive.read_bytes())
+    start = data.index(b"PK\x01\x02") + 24
+    data[start : start + 4] = (0xF0000000).to_bytes(4, "little")
+    archive.write_bytes(bytes(data))
+    return archive
 
 
 def cut(archive: Path, by: int) -> Path:
@@ -245,7 +246,7 @@ def test_a_damaged_byte_is_found(tmp_path: Path) -> None:
     data = bytearray(archive.read_bytes())
     data[50_000] ^= 1
     archive.write_bytes(bytes(data))
-    with pytest.raises(UserError, match="images.zip is damaged"):
+    with pytest.raises(UserError, match=r"images\.zip is damaged"):
         unpacked(archive)
 
 

@@ -84,7 +84,7 @@ def _stage(layout: "Layout", base: Path, paths: list[Path], *, as_json: bool) ->
                 " to record it: colabctl protect"
             )
         if source.left_out:
-            number = counted(len(source.left_out), "link")
+            number = counted(len(source.left_out), "link or document", "links and documents")
             tell(f"note: {number} in {one_line(source.name)} left out, such as "
                  f"{one_line(source.left_out[0])}")  # fmt: skip
         line = _Line()

@@ -35,8 +35,6 @@ _CHANGING = {
     "unlink": ("path",),
 }
 
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-
 
 def change_functions(paths: Paths) -> None:
     """Replace Python's functions for files in this process."""
@@ -97,16 +95,6 @@ def _entry(paths: Paths, path: Any, options: dict[str, Any] | None = None) -> En
         return None  # the call itself says what is wrong
 
 
-def _refuse_staged(paths: Paths, path: Any, options: dict[str, Any] | None = None) -> None:
-    """Raise OSError for a change of a staged copy: all tasks here share it, and nobody saves it."""
-    by_handle = any(
-        value is not None for name, value in (options or {}).items() if name.endswith("dir_fd")
-    )
-    if paths.staged and _is_path(path) and not by_handle and paths.staged_at(path):
-        message = "is in data that is staged for all tasks of this machine, so it cannot be changed"
-        raise OSError(errno.EROFS, message, path)
-
-
 def _changing(
     paths: Paths, function: Callable[..., Any], names: tuple[str, ...]
 ) -> Callable[..., Any]:
@@ -117,8 +105,6 @@ def _changing(
         others = arguments[len(names) :]
         if len(wanted) < len(names):
             return function(*arguments, **options)  # which raises TypeError
-        for path in wanted:
-            _refuse_staged(paths, path, options)
         entries = [_entry(paths, path, options) for path in wanted]
         try:
             moved = [e.there if e else path for e, path in zip(entries, wanted)]
@@ -185,8 +171,8 @@ def _readlink(paths: Paths, function: Callable[..., Any]) -> Callable[..., Any]:
     def readlink(path: Any, **options: Any) -> Any:
         entry = _entry(paths, path, options)
         if entry is None:
-            if not options and _is_path(path) and paths.staged_at(path) == paths.full(path):
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)  # it is no link
+            if not options and _is_staged(paths, path):  # no link, as in the project
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
             return function(path, **options)
         target = function(entry.there)
         folder = os.path.dirname(entry.there)
@@ -213,6 +199,11 @@ def _chdir(paths: Paths, function: Callable[..., None]) -> Callable[..., None]:
         return function(inward if paths.inside(inward + os.sep) and os.path.isdir(inward) else path)
 
     return chdir
+
+
+def _is_staged(paths: Paths, path: Any) -> bool:
+    """Whether a path leads to a staged copy, and not to an entry of the project."""
+    return bool(paths.staged) and _is_path(path) and paths.full(path) in paths.staged
 
 
 def _find(paths: Paths, path: Any) -> bool:
@@ -246,8 +237,8 @@ def _lstat(paths: Paths, function: Callable[..., Any]) -> Callable[..., Any]:
             return function(path, dir_fd=dir_fd)
         entry = _entry(paths, path)
         if entry is None:
-            if paths.staged and _is_path(path) and paths.staged_at(path) == paths.full(path):
-                return system.stat(path)  # what the link leads to, as in the project
+            if _is_staged(paths, path):
+                return system.stat(path)
             return _retrying(paths, function, path)
         if not entry.exists:
             paths.settle(entry)
@@ -328,8 +319,6 @@ def _os_open(paths: Paths, function: Callable[..., int]) -> Callable[..., Any]:
     def os_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
         if dir_fd is not None or not _is_path(path):
             return function(path, flags, mode, dir_fd=dir_fd)
-        if flags & _WRITING:
-            _refuse_staged(paths, path)
         if not flags & os.O_CREAT:
             return _retrying(paths, function, path, flags, mode)
         full = paths.full(path)

@@ -25,7 +25,8 @@ VARIABLE = "COLABCTL_WORKSPACE"
 """The environment variable with the path of the task's workspace."""
 
 STAGED = "COLABCTL_WORKSPACE_STAGED"
-"""The environment variable with the staged paths, each on a line, from the project's root."""
+"""The environment variable with a line for each staged copy: its path, a tab, and the path from the
+project's root that leads to it, or nothing."""
 
 _CODE = (".py", ".pyw", ".pyc", ".ipynb", ".so", ".pyd")
 DROPPINGS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
@@ -151,16 +152,6 @@ class Paths:
         if stat.S_ISLNK(mode_of(here)):
             remove(here)
         link(copy, here)
-
-    def staged_at(self, path: Any) -> str:
-        """Return where the staged copy is, in the workspace, that a path leads into; or ""."""
-        if not self.staged:
-            return ""
-        full = self.full(path)
-        for each in self.staged:
-            if full == each or full.startswith(each + os.sep):
-                return each
-        return ""
 
     def find(self, path: Any) -> bool:
         """Link to what others have created in the project on the way to a path; return if so."""
