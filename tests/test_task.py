@@ -144,7 +144,7 @@ def test_colabctl_task_is_the_function_in_every_order_of_imports() -> None:
     for order in (
         "import colabctl.task, colabctl",
         "import colabctl; colabctl.open",
-        "import colabctl.api",
+        "import colabctl.api.project",
     ):
         text = f"{order}\nimport colabctl\nfor _ in range(2):\n    try: colabctl.task()\n"
         text += "    except colabctl.errors.UserError: pass\n"

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabctl.checkpoints import saves
+from colabctl.checkpoints.content import content_of
 from colabctl.checkpoints.places import superseded
 from colabctl.checkpoints.states import load_json, load_npz, save_json, save_npz
 from colabctl.errors import UserError
@@ -195,7 +195,7 @@ def test_a_pickle_or_a_link_in_place_of_a_save_is_not_loaded(
     (folder / "000001.pkl").write_bytes(pickle.dumps({"n": 1}))
     record = json.loads((folder / "000001.saved.json").read_text())
     with (folder / "000001.pkl").open("rb") as file:
-        content = saves.content.content_of(file)
+        content = content_of(file)
     record |= {"file": "000001.pkl", "size": content.size, "sha256": content.sha256}
     (folder / "000001.saved.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="has a format that this colabctl does not know"):

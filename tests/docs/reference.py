@@ -83,7 +83,6 @@ _KEYS = {  # of colabctl.yaml
     "min_free": "Free room under which `work` warns; it stops at a tenth of it. Default: 1 GB.",
     "raw_copy": "A second place with the raw data, for `restore`: a folder, a zip file or a URL.",
     "kill_after": "Time between SIGTERM and SIGKILL for a task that should end. Default: 30s.",
-    "min_free": "the room that should stay free in the folder, such as `1GB`",
 }
 
 

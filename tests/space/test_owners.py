@@ -9,7 +9,9 @@ from colabctl.project.member_records import Person
 from colabctl.space.owners import Owners, Place
 
 WRITER = "ben-vm-20260102T030405-abcdef"
-OWNERS = Owners(Layout(Path("/p")), [Person(name) for name in ("ana", "ben", "c-d")], {"first": "ana"})
+OWNERS = Owners(
+    Layout(Path("/p")), [Person(name) for name in ("ana", "ben", "c-d")], {"first": "ana"}
+)
 
 
 @pytest.mark.parametrize(
