@@ -102,6 +102,7 @@ def sweep(
     from colabctl.notebook.reading import NoParametersError
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
+    from colabctl.project.raw.damage import sentences
     from colabctl.sharedfs.names import safe_name
     from colabctl.sweeps import differing
 
@@ -115,6 +116,8 @@ def sweep(
         return
     layout, config = open_project(root)
     who = working_member(config, member)
+    for note in sentences(layout, config.read_only):
+        tell(f"note: {note}")
     try:
         declared = declare(
             sweep_draft,

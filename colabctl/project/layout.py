@@ -16,6 +16,8 @@ _SWEEPS = "sweeps"
 _WORKERS = "workers"
 _FINAL = "final"
 _MANIFEST = ".manifest.json"
+_SUMS = ".SHA256SUMS"
+_NOTICE = ".READ-ONLY.txt"
 _PER_FOLDER = 100  # tasks in each folder of attempts
 _LONGEST_WRITER = 128  # a writer's name has a member, a host, a date and a random part
 
@@ -113,6 +115,17 @@ class Layout:
     def manifest(self, folder: Path) -> Path:
         """Return the file with the checksums of `folder`, which is next to the folder."""
         return folder.with_name(folder.name + _MANIFEST)
+
+    def sums(self, folder: Path) -> Path:
+        """Return the file with the same checksums for `sha256sum -c`."""
+        return folder.with_name(folder.name + _SUMS)
+
+    def notice(self, folder: Path) -> Path:
+        """Return the file that tells people about a protected folder, which is next to it.
+
+        It is not in the folder, where programs that read all files would read it too.
+        """
+        return folder.with_name(folder.name + _NOTICE)
 
     @property
     def notebooks(self) -> Path:

@@ -31,9 +31,13 @@ _PATTERNS = re.compile(
     | \.goutputstream-.+              # GNOME
     | \.syncthing\..+\.tmp | ~syncthing~.+\.tmp
     | .+\.py[co]                      # Python
-    | .+\.(gdoc|gsheet|gslides|gdraw|gform|gmap|gsite|gjam|gnote|gtable|gshortcut|glink)
     """,
     re.IGNORECASE | re.VERBOSE,
+)
+# What a Drive shows for a document of Google, which has no bytes of its own.
+_SHORTCUT = re.compile(
+    r".+\.(gdoc|gsheet|gslides|gdraw|gform|gmap|gsite|gjam|gnote|gtable|gscript|gshortcut|glink)",
+    re.IGNORECASE,
 )
 # How Drive and other clients name a copy, and the second of two files with one name. Not all can be
 # known: OneDrive adds the computer's name, which is recognised only as Windows chooses it.
@@ -59,7 +63,16 @@ _COPY = re.compile(
 
 def is_dropping(name: str) -> bool:
     """Whether a program left a file or folder of that name behind, so that no person misses it."""
-    return name.casefold() in _NAMES or _PATTERNS.fullmatch(name) is not None
+    return (
+        name.casefold() in _NAMES
+        or _PATTERNS.fullmatch(name) is not None
+        or is_google_document(name)
+    )
+
+
+def is_google_document(name: str) -> bool:
+    """Whether a file of that name leads to a document of Google, and holds nothing of it."""
+    return _SHORTCUT.fullmatch(name) is not None
 
 
 def is_stray(name: str) -> bool:

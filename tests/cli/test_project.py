@@ -1,10 +1,10 @@
-"""`init`, `member`, `protect` and `verify`: a project and its protected data."""
+"""`init` and `member`: a project and its people."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Say
+from tests.cli.conftest import Say, refused
 from tests.processes import Project
 from tests.project.conftest import everything
 
@@ -69,131 +69,6 @@ def test_the_option_decides_then_the_variable_then_the_folder(
     assert say("member", "list", COLABCTL_ROOT=two).out == "two\n"
 
 
-@pytest.fixture
-def data(project: Project, say: Say) -> Path:
-    project.write("data/raw/a.csv", "1,2\n")
-    project.write("data/raw/deep/b.csv", "3,4\n")
-    protected = say("protect")
-    assert protected.code == 0
-    assert "data/raw: 2 files, 8 bytes recorded, 2 new" in protected.err
-    return project.root / "data/raw"
-
-
-def replace(file: Path, text: str) -> None:
-    file.chmod(0o644)
-    file.write_text(text)
-
-
-def test_unchanged_data_passes(say: Say, data: Path) -> None:
-    for arguments in (["verify"], ["verify", "data/raw"], ["verify", str(data)]):
-        proved = say(*arguments)
-        assert (proved.code, proved.out) == (0, "data/raw: 2 files, all unchanged\n")
-    answer = say("verify", "--json")
-    assert (answer.code, answer.json) == (
-        0,
-        [{"folder": "data/raw", "checked": 2, "changed": [], "missing": [], "added": [], "unreadable": []}],
-    )  # fmt: skip
-
-
-def test_protected_data_is_marked_read_only(data: Path) -> None:
-    assert (data / "a.csv").stat().st_mode & 0o222 == 0
-
-
-@pytest.mark.parametrize(
-    ("change", "shown", "expected"),
-    [
-        (lambda raw: replace(raw / "a.csv", "1,3\n"), "changed: data/raw/a.csv", {"changed": ["a.csv"]}),
-        (lambda raw: replace(raw / "a.csv", "1,2\n3\n"), "changed: data/raw/a.csv", {"changed": ["a.csv"]}),
-        (lambda raw: (raw / "deep/b.csv").unlink(), "missing: data/raw/deep/b.csv", {"missing": ["deep/b.csv"]}),
-        (lambda raw: (raw / "c.csv").touch(), "added: data/raw/c.csv", {"added": ["c.csv"]}),
-    ],
-)  # fmt: skip
-def test_every_change_of_the_data_is_named_and_exits_with_3(
-    say: Say, data: Path, change: object, shown: str, expected: dict[str, list[str]]
-) -> None:
-    assert callable(change)
-    change(data)
-    answer = say("verify")
-    assert (answer.code, answer.out) == (3, f"{shown}\n")
-    assert "colabctl protect" in answer.err
-    script = say("verify", "--json")
-    assert script.code == 3
-    assert {key: script.json[0][key] for key in expected} == expected
-
-
-def test_new_data_is_recorded_but_changed_data_only_with_accept_changes(
-    say: Say, data: Path
-) -> None:
-    (data / "c.csv").write_text("5")
-    assert "3 files, 9 bytes recorded, 1 new" in say("protect").err
-    assert say("verify").code == 0
-    replace(data / "a.csv", "changed\n")
-    refused = say("protect")
-    assert (refused.code, refused.err.count("\n")) == (1, 1)
-    assert "a.csv" in refused.err
-    assert say("verify").code == 3
-    assert say("protect", "--accept-changes").code == 0
-    assert say("verify").code == 0
-
-
-def test_accepted_changes_are_listed(say: Say, data: Path) -> None:
-    replace(data / "a.csv", "changed\n")
-    (data / "deep/b.csv").unlink()
-    (data / "c.csv").write_text("5")
-    accepted = say("protect", "--accept-changes", "--json")
-    assert accepted.err.splitlines()[1:4] == [
-        "  added: c.csv",
-        "  accepted as changed: a.csv",
-        "  accepted as missing: deep/b.csv",
-    ]
-    report = accepted.json[0]
-    assert (report["added"], report["accepted"]) == (["c.csv"], ["a.csv", "deep/b.csv"])
-    again = say("protect", "--accept-changes", "--json")
-    assert (again.json[0]["added"], again.json[0]["accepted"]) == ([], [])
-    assert "accepted" not in again.err
-
-
-def test_a_long_list_of_accepted_changes_is_cut_on_the_screen(say: Say, data: Path) -> None:
-    for number in range(25):
-        (data / f"{number:02}.csv").write_text("1")
-    accepted = say("protect", "--accept-changes", "--json")
-    assert "  added: 19.csv\n  added: 5 more, which --json lists\n" in accepted.err
-    assert len(accepted.json[0]["added"]) == 25
-
-
-def test_a_missing_file_is_listed_as_still_recorded(say: Say, data: Path) -> None:
-    (data / "deep/b.csv").unlink()
-    assert "  missing, still recorded: deep/b.csv\n" in say("protect").err
-
-
-def test_another_folder_can_be_protected_too(project: Project, say: Say) -> None:
-    project.write("data/labels/a.csv", "1")
-    assert say("verify", "data/labels").code == 1
-    assert say("protect", "data/labels", "--json").json[0]["folder"] == "data/labels"
-    assert say("verify", "data/labels").code == 0
-    assert say("verify", ".", cwd=project.root / "data/labels").code == 0
-    (project.root / "data/labels/a.csv").chmod(0o644)
-    (project.root / "data/labels/a.csv").write_text("2")
-    assert say("verify", "data/labels").code == 3
-
-
-def test_protect_says_how_verify_includes_a_folder_every_time(project: Project, say: Say) -> None:
-    project.write("data/labels/a.csv", "1")
-    note = "to check it always, add data/labels to read_only in colabctl.yaml\n"
-    assert note in say("protect", "data/labels").err
-    assert note in say("protect", ".", cwd=project.root / "data/labels").err
-    for arguments in ([], ["data/raw"], [str(project.root / "data/../data/raw")]):
-        assert "read_only" not in say("protect", *arguments).err
-    assert "read_only" not in say("protect", "data/labels", COLABCTL_READ_ONLY="data/labels").err
-
-
-def test_a_manifest_that_is_damaged_is_named(project: Project, say: Say, data: Path) -> None:
-    project.write("data/raw.manifest.json", "{")
-    said = say("verify")
-    assert (said.code, said.err.count("\n")) == (1, 1)
-    assert "raw.manifest.json" in said.err
-
-
 def test_init_refuses_a_list_of_members_in_one_option(say: Say, tmp_path: Path) -> None:
     said = say("init", str(tmp_path / "new"), "--member", "ana,ben")
     assert (said.code, said.err) == (
@@ -201,3 +76,87 @@ def test_init_refuses_a_list_of_members_in_one_option(say: Say, tmp_path: Path) 
         "colabctl: --member ana,ben: repeat the option, once for each member\n",
     )
     assert not (tmp_path / "new").exists()
+
+
+def test_init_suggests_the_command_that_uses_folders_that_are_there(
+    say: Say, tmp_path: Path
+) -> None:
+    folder = tmp_path / "full"
+    (folder / "nbs").mkdir(parents=True)
+    (folder / "nbs/a.ipynb").write_text("{}")
+    before = everything(folder)
+    refusal = say("init", "--member", "ana", cwd=folder)
+    refused(refusal, "nbs (notebooks)", "colabctl init --member ana --adopt notebooks=nbs;")
+    assert everything(folder) == before
+    assert say("init", "--member", "ana", "--adopt", "notebooks=nbs", cwd=folder).code == 0
+    assert not (folder / "notebooks").exists()
+    assert (folder / "nbs/ana/start.ipynb").is_file()
+
+
+def test_init_creates_the_usual_folders_beside_others_if_told(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "full/models").mkdir(parents=True)
+    assert say("init", str(tmp_path / "full"), "--adopt", "none").code == 0
+    assert (tmp_path / "full/checkpoints").is_dir()
+
+
+def test_init_after_a_lost_configuration_finds_the_members_again(
+    project: Project, say: Say
+) -> None:
+    say("member", "add", "cleo")
+    (project.root / "colabctl.yaml").unlink()
+    again = say("init")
+    assert again.code == 0
+    assert "the members are as before: ana, ben, cleo" in again.err
+    assert say("member", "list", "--json").json == ["ana", "ben", "cleo"]
+
+
+def test_init_says_where_notebooks_are_safe(say: Say, tmp_path: Path) -> None:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "a.ipynb").write_text("{}")
+    assert "note: 1 notebook in the project's folder itself" in say("init", cwd=folder).err
+
+
+def test_a_renamed_member_is_one_person_wherever_people_are_shown(
+    declared: Project, say: Say
+) -> None:
+    assert declared.run("work", "first", "--max-tasks", "1", member="ana").code == 0
+    renamed = say("member", "rename", "ana", "anna")
+    assert renamed.err.splitlines()[-1] == "ana is now called anna; both names count as one member"
+    assert declared.run("work", "first", member="anna").code == 0
+    say("pause", "first")
+    status = say("status", "first", "--json").json
+    assert {worker["member"] for worker in status["workers"]} == {"anna"}
+    assert status["best"] is None or status["best"]["member"] == "anna"
+    assert status["ordered"] is None or status["ordered"]["member"] == "anna"
+    results = say("results", "first", "--format", "json").json
+    assert [row["member"] for row in results] == ["anna", "anna"]
+    assert "ana " not in say("status", "first").out
+    assert say("me").out == "anna\n"  # COLABCTL_MEMBER is still ana
+
+
+def test_members_are_listed_with_former_names_and_who_has_retired(
+    project: Project, say: Say
+) -> None:
+    say("member", "rename", "ana", "anna")
+    assert say("member", "retire", "ben").code == 0
+    assert say("member", "list").out == "anna (was ana)\nben (retired)\n"
+    assert say("member", "list", "--json").json == ["anna"]
+    assert say("member", "list", "--json", "--all").json == [
+        {"name": "anna", "former": ["ana"], "retired": False},
+        {"name": "ben", "former": [], "retired": True},
+    ]
+    assert say("member", "add", "ben").err.endswith("ben is now a member\n")
+
+
+@pytest.mark.parametrize("name", ["ana b", "o'neil", "Zoë", "日本", "a@b.de", "50%"])
+def test_a_member_may_have_any_name_that_can_be_a_folder(
+    declared: Project, say: Say, name: str
+) -> None:
+    assert say("member", "add", name).code == 0
+    assert (
+        say("notebook", "new", "try", COLABCTL_MEMBER=name).out == f"notebooks/{name}/try.ipynb\n"
+    )
+    assert declared.run("work", "first", member=name).code == 0
+    assert {row["member"] for row in say("results", "first", "--format", "json").json} == {name}
+    assert say("status", "first").code == say("doctor").code == 0

@@ -1,0 +1,1 @@
+"""The commands about data: they record it, check it and bring it back."""

@@ -1,0 +1,1 @@
+"""Raw data: recorded, verified, restored and guarded."""
