@@ -13,7 +13,7 @@ from typing import Literal
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
 from colabctl.promote.content import Content, digest_of, list_content, listed
-from colabctl.promote.finals import Final, finals, interrupted
+from colabctl.promote.finals import EARLIER, Final, finals, interrupted
 from colabctl.promote.origin import Origin, TaskOrigin
 from colabctl.promote.tasks import best_result, refreshed, still_counts
 from colabctl.sharedfs.faults import describe
@@ -112,7 +112,8 @@ def _check_record(layout: Layout, final: Final, everything: list[Final]) -> Iter
         )
         yield Finding(
             name, "two-at-once", f"{name} was promoted several times at once: {who}",
-            "promote the one that counts again; the others are kept in results/final/earlier",
+            "promote the one that counts again; the others are kept in "
+            f"{layout.relative(layout.final / EARLIER)}",
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from colabctl.errors import UserError
 from colabctl.project.config import Config
+from colabctl.promote.finals import EARLIER
 from colabctl.promote.promote import (
     Candidate,
     from_path,
@@ -64,6 +65,6 @@ def _promote(
         raise UserError(
             f"{layout.relative(layout.final / candidate.name)} exists"
             f"{f', {origin}' if origin else ''}; give another name=, or replace=True: the one that "
-            "is there is kept in results/final/earlier"
+            f"is there is kept in {layout.relative(layout.final / EARLIER)}"
         )
     return promote(config, candidate, member=member, environ=os.environ, note=note).path

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from colabctl.project.config import Config
     from colabctl.project.layout import Layout
     from colabctl.promote.finals import Final
-    from colabctl.promote.origin import Origin
     from colabctl.promote.promote import Candidate, Promotion
 
 _LARGE = 50_000_000  # bytes that take a while to read
@@ -207,6 +207,7 @@ def _promote(
     """Promote a candidate after a question, if it replaces something; None if nothing changed."""
     from colabctl.cli.share.reading import reading
     from colabctl.promote import promote as promoting
+    from colabctl.promote.finals import EARLIER
 
     layout, content = config.layout, candidate.content
     target = one_line(layout.relative(layout.final / candidate.name))
@@ -218,7 +219,8 @@ def _promote(
         for each in replaced:
             state = "exists" if each.is_present else "has gone, but its record exists"
             tell(one_line(f"{layout.relative(each.path)} {state}: {_described(each)}"))
-        confirm("replace it? It is kept in results/final/earlier", yes=yes)
+        earlier = layout.relative(layout.final / EARLIER)
+        confirm(f"replace it? It is kept in {earlier}", yes=yes)
     if candidate.task is not None and candidate.task.status == "unfinished":
         tell(
             f"note: {candidate.task.task} is not finished by this attempt, so this is what it has "
@@ -247,14 +249,7 @@ def _described(final: "Final") -> str:
 
 def _as_json(layout: "Layout", done: "Promotion") -> dict[str, Any]:
     earlier = layout.relative(done.earlier) if done.earlier else None
-    return {"final": layout.relative(done.path), "earlier": earlier, **_public(done.origin)}
-
-
-def _public(origin: "Origin") -> dict[str, Any]:
-    """Return the values of a record for a script."""
-    from dataclasses import asdict
-
-    return asdict(origin)
+    return {"final": layout.relative(done.path), "earlier": earlier, **asdict(done.origin)}
 
 
 def _list(layout: "Layout", *, as_json: bool) -> None:
@@ -270,7 +265,7 @@ def _list(layout: "Layout", *, as_json: bool) -> None:
                     "name": each.name,
                     "path": layout.relative(each.path),
                     "present": each.is_present,
-                    "origin": _public(each.origin) if each.origin else None,
+                    "origin": asdict(each.origin) if each.origin else None,
                     "still": state,
                 }
                 for each, state in zip(everything, states, strict=True)
@@ -309,8 +304,6 @@ def _row(final: "Final", state: str | None) -> tuple[str, ...]:
 
 
 def _check(layout: "Layout", *, as_json: bool) -> None:
-    from dataclasses import asdict
-
     from colabctl.promote.check import check
     from colabctl.promote.finals import finals
 
