@@ -28,6 +28,7 @@ READERS = {ANA: "owner", BEN: "reader", CLEO: "reader"}
 
 
 def test_members_become_readers_and_files_read_only(group: Group) -> None:
+    group.run("protect")
     done = group("protect", "--drive", "--yes")
     assert done.code == 0, done.err
     assert roles(group) == roles(group, "/a.csv") == roles(group, "/deep/b.csv") == READERS
@@ -279,6 +280,13 @@ def test_documents_become_read_only_and_shortcuts_are_left_alone(group: Group) -
     assert (done.code, done.json[0]["files"]) == (0, 3)
     locked = [item.name for item in group.cloud.items.values() if item.restrictions]
     assert sorted(locked) == ["a.csv", "b.csv", "notes"]
+
+
+def test_checksums_come_first(group: Group) -> None:
+    note = "no checksums are recorded yet; first run colabctl protect data/raw"
+    assert note in group("protect", "--drive").err
+    group.run("protect")
+    assert note not in group("protect", "--drive").err
 
 
 def test_undo_of_nothing_says_so(group: Group) -> None:
