@@ -58,10 +58,10 @@ def test_everyone_with_access_is_listed(group: Group) -> None:
     done = group("share", "--list")
     assert done.code == 0
     assert sorted(done.out.splitlines()) == [
-        "owner   ana@example.org  Ana",
+        "owner   ana@example.org       Ana",
         "reader  anyone with the link",
-        "writer  ben@example.org  Ben",
-        "writer  cleo@example.org  Cleo",
+        "writer  ben@example.org       Ben",
+        "writer  cleo@example.org      Cleo",
     ]
     people = group("share", "--list", "--json").json
     assert {"role": "writer", "who": BEN, "name": "Ben"} in people
