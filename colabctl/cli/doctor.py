@@ -1,6 +1,9 @@
 """The command that checks a project's folder."""
 
+import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +15,8 @@ from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from colabctl.project.config import Config
     from colabctl.project.layout import Layout
 
@@ -37,7 +42,11 @@ def doctor(
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Check the project's folder: mount, speed, space, clocks, copies; exit 3 on a problem."""
+    """Check the project, each problem with its fix; exit 3 on a problem.
+
+    It looks at the mount, permissions, speed, space, folders, names, copies, clocks, sweeps and the
+    members' versions.
+    """
     if probe and answer_:
         raise UserError("--probe and --answer are for two machines; use one on each")
     layout, config = open_project(root)
@@ -58,18 +67,33 @@ def _check(layout: "Layout", config: "Config", as_json: bool) -> None:
 
     console = Console()
     checks = []
-    for check in examine(layout, config):
-        checks.append(check)
-        if not as_json:
-            level = (f"{check.level:5} ", _STYLES[check.level])
-            line = Text.assemble(level, styled(check.what))
-            console.print(line, soft_wrap=True)
-            if check.fix:
-                console.print(styled(f"      fix: {check.fix}"), soft_wrap=True)
+    with _status(console) as begin:
+        for check in examine(layout, config, begin=begin):
+            checks.append(check)
+            if not as_json:
+                level = (f"{check.level:5} ", _STYLES[check.level])
+                line = Text.assemble(level, styled(check.what))
+                console.print(line, soft_wrap=True)
+                if check.fix:
+                    console.print(styled(f"      fix: {check.fix}"), soft_wrap=True)
     if as_json:
         print_json([asdict(check) for check in checks])
     if any(check.level == "wrong" for check in checks):
         raise typer.Exit(3)
+
+
+@contextmanager
+def _status(console: "Console") -> Iterator[Callable[[str], None]]:
+    """Yield a function that says on a terminal what is checked now; elsewhere it says nothing."""
+    from rich.console import Console
+
+    if not console.is_terminal:
+        console = Console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal or "JPY_PARENT_PID" in os.environ:
+        yield lambda _: None
+        return
+    with console.status("checking") as status:
+        yield lambda subject: status.update(f"checking: {subject}")
 
 
 def _ask(layout: "Layout", rounds: int, patience: float, as_json: bool) -> None:

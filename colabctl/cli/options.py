@@ -85,8 +85,6 @@ def working_member(config: "Config", explicit: str | None) -> str:
 
 
 def _ask(members: Sequence[str], reason: str) -> str | None:
-    from colabctl.project.members import member_named
-
     tell(f"{reason}the members of this project are {', '.join(members)}")
     while True:
         print("Which one are you? ", end="", file=sys.stderr, flush=True)
@@ -94,7 +92,8 @@ def _ask(members: Sequence[str], reason: str) -> str | None:
         if not answer:  # end of file
             tell("")
             return None
-        if member := member_named(answer.strip(), members):
+        name = answer.strip().casefold()
+        if member := next((each for each in members if each.casefold() == name), None):
             return member
         names = ", ".join(members)
         tell(f"{answer.strip()!r:.70} is not one of {names}; type a name (Ctrl-C ends the command)")

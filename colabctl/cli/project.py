@@ -1,9 +1,13 @@
-"""The commands that create a project or a demo, manage members."""
+"""The commands that create a project or a demo, and manage members."""
 
+import json
 import os
 import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +20,12 @@ from colabctl.cli.options import (
     tell,
     working_member,
 )
-from colabctl.cli.terminal import one_line, plain
+from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
+
+if TYPE_CHECKING:
+    from colabctl.project.layout import Layout
+    from colabctl.project.member_records import Person
 
 
 def init(
@@ -51,13 +59,27 @@ def init(
             "--owner", metavar="NAME", help="Who owns the shared folder.", show_default="not set"
         ),
     ] = None,
+    adopt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--adopt",
+            metavar="KEY=DIR",
+            help="Use a folder that is there, such as notebooks=nbs; can be repeated. The keys are "
+            "those of `paths` in colabctl.yaml. `none` creates the usual folders.",
+        ),
+    ] = None,
 ) -> None:
-    """Create a project in a folder; safe to repeat, nothing is overwritten."""
+    """Create a project in a folder; safe to repeat, nothing is overwritten.
+
+    Files that are there stay as they are. Where a folder looks like one that would be created, such
+    as nbs like notebooks, nothing is done before you have decided with --adopt.
+    """
+    from colabctl.project.adopt import adopted
     from colabctl.project.config import load
     from colabctl.project.create import create
     from colabctl.project.current_member import login_name
-    from colabctl.project.layout import Layout, check_member
-    from colabctl.project.members import members
+    from colabctl.project.layout import Layout, Paths, check_member
+    from colabctl.project.members import earlier_members, members
     from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.project.root import absolute, is_project
     from colabctl.sharedfs.links import description
@@ -66,18 +88,25 @@ def init(
     for each in member or ():
         if "," in each:
             raise UserError(f"--member {each}: repeat the option, once for each member")
+    paths = adopted(root, adopt or ())
     config = load(root, {}) if is_project(root) else None
-    present = members(config.layout, config) if config else ()
-    names = member or ([] if present else [login_name()])
-    changes = create(root, name, owner, names)
-    new = (*changes.new, *place_wheel(Layout(root)).new)
+    if config is None and not adopt:
+        _suggest(root)
+    layout = config.layout if config else Layout(root, Paths.moved(paths))
+    present = members(layout, config) if config else ()
+    earlier = () if config else earlier_members(layout)
+    names = [*earlier, *(member or ([] if present or earlier else [login_name()]))]
+    changes = create(root, name, owner, names, paths)
+    new = (*changes.new, *place_wheel(layout).new)
     for path in new:
         tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
     for link in changes.linked:
         tell(f"note: {one_line(description(link, root))}; create folders there yourself")
     if not new:
         tell("nothing to create; everything exists already")
-    if names and not member:
+    if config is None:
+        _tell_what_was_there(layout, earlier)
+    if names and not (member or earlier):
         tell(
             f"{names[0]} is the first member (your login name); "
             "add others: colabctl member add NAME"
@@ -85,6 +114,39 @@ def init(
     if names and not (present or names[1:]):
         remember_member(root, check_member(names[0]))
     print(root)
+
+
+def _suggest(root: Path) -> None:
+    """Raise UserError, with the command to run, if folders look like those of a project."""
+    from colabctl.project.adopt import NOTHING, suggestions
+
+    found = suggestions(root)
+    if not found:
+        return
+    pairs = (each.partition("=") for each in found)
+    alike = ", ".join(f"{name} ({key})" for key, _, name in pairs)
+    given = ["colabctl", *sys.argv[1:]]
+    use = shlex.join([*given, *(word for each in found for word in ("--adopt", each))])
+    raise UserError(
+        f"{root} has folders that a project can use: {alike}. Nothing was created yet. To use them "
+        f"(leave out what does not fit), run: {use}; to create the usual folders beside them, run: "
+        f"{shlex.join([*given, '--adopt', NOTHING])}"
+    )
+
+
+def _tell_what_was_there(layout: "Layout", members: Sequence[str]) -> None:
+    if members:
+        tell(
+            f"colabctl.yaml was missing and has been written again; the members are as before: "
+            f"{', '.join(members)}. Set again what else was in it, such as secrets"
+        )
+    with suppress(OSError):
+        number = sum(path.suffix == ".ipynb" for path in layout.root.iterdir())
+        if number:
+            tell(
+                f"note: {counted(number, 'notebook')} in the project's folder itself; to keep each "
+                f"member's notebooks apart, move yours to {layout.relative(layout.notebooks)}/<you>"
+            )
 
 
 def demo(
@@ -115,12 +177,12 @@ def me(
     This machine remembers it, outside the shared folder; --member and COLABCTL_MEMBER override it.
     """
     from colabctl.project.current_member import check_known, remember
-    from colabctl.project.members import members
+    from colabctl.project.members import people
     from colabctl.sharedfs.faults import describe
 
     layout, config = open_project(root)
     if name is not None:
-        member = check_known(name, members(layout, config))
+        member = check_known(name, people(layout, config))
         try:
             remember(layout.root, member)
         except OSError as error:
@@ -140,30 +202,112 @@ def me(
 
 
 def member_add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new member.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Name of the new member; it becomes a folder's name, and may have spaces.",
+        ),
+    ],
     root: Root = None,
 ) -> None:
-    """Add a member, with folders and a starter notebook of their own."""
-    from colabctl.project.members import add
+    """Add a member, with folders and a starter notebook; one who has retired comes back."""
+    from colabctl.project.members import add, members
     from colabctl.project.notebooks.wheel import place_wheel
 
-    layout, _ = open_project(root)
+    layout, config = open_project(root)
+    before = members(layout, config)
     changes = add(layout, name)
     for path in (*changes.new, *place_wheel(layout).new):
         tell(f"created {layout.relative(path)}")
-    tell(f"{name} is now a member" if changes.new else f"{name} is already a member")
+    new = set(members(layout, config)) - set(before)
+    tell(f"{name} is now a member" if new else f"{name} is already a member")
 
 
-def member_list(root: Root = None, as_json: Json = False) -> None:
-    """List the members of the project."""
-    from colabctl.project.members import members
+def member_rename(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Name of the member.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")],
+    keep_folders: Annotated[
+        bool,
+        typer.Option("--keep-folders", help="Leave the folders with the old name where they are."),
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Give a member a new name, and rename their folders.
+
+    Journals, results and sweeps keep the old name inside, and are shown with the new one. The old
+    name goes on working for `colabctl me`, --member and notebooks.
+    """
+    from colabctl.project.members import rename
+
+    layout, _ = open_project(root)
+    done = rename(layout, old, new, keep_folders=keep_folders)
+    for source, target in done.moved:
+        tell(f"renamed {one_line(layout.relative(source))} to {one_line(target.name)}")
+    for path in done.changes.new:
+        tell(f"created {layout.relative(path)}")
+    for path, reason in done.kept:
+        tell(f"note: {one_line(layout.relative(path))} stays as it is ({one_line(reason)})")
+    if done.in_config:
+        tell(
+            "note: colabctl.yaml has the old name, which goes on working; to tidy up, write "
+            f"{json.dumps(new, ensure_ascii=False)} there"
+        )
+    tell(f"{one_line(old)} is now called {one_line(new)}; both names count as one member")
+
+
+def member_retire(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the member.")],
+    root: Root = None,
+) -> None:
+    """Take a member who has left off the list; their folders and results stay.
+
+    `colabctl member add NAME` brings them back. Access to the shared folder is separate: take it
+    away where the folder is shared.
+    """
+    from colabctl.project.members import retire
+
+    layout, _ = open_project(root)
+    person = retire(layout, name)
+    if person.is_retired:
+        tell(f"{one_line(person.name)} has retired already")
+        return
+    tell(
+        f"{one_line(person.name)} has retired; folders and results stay, and so does access to the "
+        f"shared folder. To come back: colabctl member add {shlex.quote(person.name)}"
+    )
+
+
+def member_list(
+    everyone: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="With --json: objects, with former names, and who has retired too."
+        ),
+    ] = False,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """List the members of the project; --json gives the names of those who are in it now."""
+    from colabctl.project.members import people
 
     layout, config = open_project(root)
-    names = members(layout, config)
-    if as_json:
-        print_json(list(names))
-    else:
-        print(
-            plain("\n".join(map(one_line, names)))
-            or "no members yet; add one: colabctl member add NAME"
+    present = people(layout, config)
+    if as_json and everyone:
+        print_json(
+            [
+                {"name": each.name, "former": list(each.former), "retired": each.is_retired}
+                for each in present
+            ]
         )
+    elif as_json:
+        print_json([each.name for each in present if not each.is_retired])
+    else:
+        lines = (one_line(_in_words(each)) for each in present)
+        print(plain("\n".join(lines)) or "no members yet; add one: colabctl member add NAME")
+
+
+def _in_words(person: "Person") -> str:
+    notes = [f"was {', '.join(person.former)}"] if person.former else []
+    notes += ["retired"] if person.is_retired else []
+    return f"{person.name} ({'; '.join(notes)})" if notes else person.name

@@ -185,7 +185,7 @@ def _unseen(program: "Preview", root: Path) -> Iterator[str]:
 
 def _offer_a_copy(error: UserError, places: list[Path]) -> None:
     """Offer to prepare a notebook without a parameters cell; raise the error without a terminal."""
-    from colabctl.cli.notebook import propose_copy
+    from colabctl.cli.notebook.prepare import propose_copy
 
     notebook = next((place for place in places if place.is_file()), None)
     if notebook is None or not (sys.stdin.isatty() and sys.stderr.isatty()):

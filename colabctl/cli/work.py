@@ -298,6 +298,8 @@ _END_REASONS = {
     "left": ("the notebook left its loop before the sweep was finished", "work"),
     "failing": ("giving up", "failures"),
     "full": ("the folder is full", ""),
+    "unstaged": ("the data of its tasks is not staged on this machine", ""),
+    "short": ("the folder is almost full", ""),
     "missing": ("a part of the sweep is missing", ""),
     "silent": ("the folder does not answer", ""),
     "unwritable": ("the folder cannot be written", ""),
@@ -306,12 +308,23 @@ _END_REASONS = {
 
 _PROBLEMS = {
     "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
-    "program, fix that and declare it under another name: colabctl sweep FILE --name NAME",
+    "program, fix that and declare it again: colabctl sweep FILE --replace",
     "full": "free space (a Drive's trash counts), then restart the worker",
+    "unstaged": "",
+    "short": "see what could go: colabctl space --tidy; then restart the worker",
     "missing": "",  # the reason says what to do
     "silent": "restart the worker once the folder answers",
     "unwritable": "check that you may edit the folder, then restart the worker",
 }
 """What to do about an end that the user has to fix."""
 
-_STOPPING = ("interrupted", "dismissed", "max-time", "max-tasks", "full", "silent", "unwritable")
+_STOPPING = (
+    "interrupted",
+    "dismissed",
+    "max-time",
+    "max-tasks",
+    "full",
+    "short",
+    "silent",
+    "unwritable",
+)

@@ -1,6 +1,8 @@
 """Checks whether this user may use what the other members have created."""
 
 import os
+import shlex
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,36 @@ def access(layout: Layout, *, thorough: bool) -> Iterator[Check]:
         )
     if not reported:
         yield Check("rights", "ok", "you can use all that the members share")
+    yield from _keep_group(layout)
+
+
+def _keep_group(layout: Layout) -> Iterator[Check]:
+    """Yield a note on folders of a group that do not pass on that group to what is created there.
+
+    colabctl gives its own files to the group; other programs leave them to their user's.
+    """
+    if os.name != "posix":
+        return
+    closed = [folder for folder in layout.folders() if _drops_group(folder)]
+    if closed:
+        more = f" and {len(closed) - 1} more folders" if closed[1:] else ""
+        quoted = shlex.quote(str(layout.root))
+        yield Check(
+            "rights", "note",
+            f"what programs create in {closed[0]}{more} is not given to the group, but to each "
+            "user's own",
+            f"ask {owner(closed[0])} to run: find {quoted} -type d -perm -g=w -exec chmod g+s {{}} "
+            "+",
+        )  # fmt: skip
+
+
+def _drops_group(folder: Path) -> bool:
+    try:
+        status = folder.stat()
+    except OSError:
+        return False
+    is_group_writable = status.st_mode & stat.S_IWGRP and not status.st_mode & stat.S_ISGID
+    return bool(is_group_writable and status.st_gid != os.getegid())
 
 
 def _used(layout: Layout, *, thorough: bool) -> Iterator[tuple[Path, bool]]:

@@ -1,8 +1,9 @@
-"""Checks a project's folder: its mount, its speed and its free space."""
+"""Checks a project's folder: its mount and its speed."""
 
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from statistics import median
 
@@ -14,8 +15,8 @@ from colabctl.sharedfs.mounts import PROMISES, guard_for, mount_of
 from colabctl.sharedfs.rights import make_folder
 
 _SAMPLES = 5
+_SKEWED = 30.0  # seconds
 _SLOW = 5.0  # seconds for one small file
-_LOW_SPACE = 500_000_000  # bytes
 
 
 def mount(layout: Layout, config: Config) -> Iterator[Check]:
@@ -35,10 +36,13 @@ def mount(layout: Layout, config: Config) -> Iterator[Check]:
 
 
 def speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Check]:
-    """Measure how long it takes to write, read and list small files; remove them afterwards."""
+    """Measure how long it takes to write, read and list small files; remove them afterwards.
+
+    On a server's folder, the dates of these files also tell how far the two clocks differ.
+    """
     folder = layout.probes / f"speed-{secrets.token_hex(6)}"
     data = os.urandom(1000)
-    writes, reads, lists = [], [], []
+    writes, reads, lists, ahead = [], [], [], []
     make_folder(folder, parents=True)
     try:
         for number in range(_SAMPLES):
@@ -46,6 +50,7 @@ def speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Check]:
             start = clock()
             write_once(file, data)
             writes.append(clock() - start)
+            ahead.append(time.time() - file.stat().st_mtime)
             start = clock()
             same = file.read_bytes() == data
             reads.append(clock() - start)
@@ -59,6 +64,14 @@ def speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Check]:
                 )  # fmt: skip
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    skew = min(ahead, key=abs)
+    if abs(skew) > _SKEWED:
+        yield Check(
+            "clocks", "note",
+            f"the clock of this machine is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'}"
+            " that of the folder's server",
+            "set this machine's clock, or lost workers are noticed late; results stay correct",
+        )  # fmt: skip
     times = ", ".join(
         f"{action} {median(values) * 1000:.1f} ms"
         for action, values in (("write", writes), ("read back", reads), ("list", lists))
@@ -70,15 +83,3 @@ def speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Check]:
         )  # fmt: skip
     else:
         yield Check("speed", "ok", f"{times} (median of {_SAMPLES} files of 1 kB)")
-
-
-def space(layout: Layout) -> Iterator[Check]:
-    """Look at how much space is free."""
-    free = shutil.disk_usage(layout.root).free
-    if free < _LOW_SPACE:
-        yield Check(
-            "space", "wrong", f"only {free / 1e6:,.0f} MB free",
-            "delete files that are not needed; on a Drive, empty the trash too, because it counts",
-        )  # fmt: skip
-    else:
-        yield Check("space", "ok", f"{free / 1e9:,.1f} GB free")

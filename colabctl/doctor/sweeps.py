@@ -9,12 +9,12 @@ from colabctl.doctor.check import Check
 from colabctl.doctor.journals import missing_events
 from colabctl.errors import UserError
 from colabctl.ledger import Ledger, Plan
+from colabctl.ledger.state.writer import Writer
 from colabctl.notebook.installed import lacks
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.droppings import is_dropping
 from colabctl.sharedfs.faults import FREE_SPACE, describe, does_not_answer, fault_of
 from colabctl.sweeps import differing, journal_folders, plan_of
-from colabctl.version import VERSION
 from colabctl.work.open_sweep import OpenSweep
 
 _SKEWED = 30.0  # seconds
@@ -45,8 +45,11 @@ def failure(check: str, error: OSError) -> Check:
     return Check(check, "wrong", describe(error), f"{_RESTORE}, or ask its owner to let you use it")
 
 
-def sweep(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
-    """Yield the checks of one sweep; what ends one of them does not end the others."""
+def sweep(layout: Layout, paths: SweepLayout, workers: list[tuple[str, Writer]]) -> Iterator[Check]:
+    """Yield the checks of one sweep; what ends one of them does not end the others.
+
+    Its writers are added to `workers`, each with the present name of the member.
+    """
     problems = 0
     for each in (_twins, _plan, _declaration, _tasks, _code, _journal, _missing):
         for check in guarded("sweeps", each(layout, paths)):
@@ -55,7 +58,7 @@ def sweep(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
             yield Check(check.check, check.level, named, check.fix)
         if each is _plan and problems:
             return
-    yield from guarded("sweeps", _ledger(layout, paths, problems))
+    yield from guarded("sweeps", _ledger(layout, paths, problems, workers))
 
 
 def _twins(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
@@ -133,7 +136,9 @@ def _may_be_late(plan: Plan) -> bool:
     return plan.consistency == "eventual" and time.time() - plan.declared_at < LATE
 
 
-def _ledger(layout: Layout, paths: SweepLayout, problems: int) -> Iterator[Check]:
+def _ledger(
+    layout: Layout, paths: SweepLayout, problems: int, workers: list[tuple[str, Writer]]
+) -> Iterator[Check]:
     open_sweep = OpenSweep.at(layout.root, paths)
     plan, ledger, name = open_sweep.plan, open_sweep.ledger, f"sweep {paths.name}"
     if not any(folder.is_dir() for folder in journal_folders(paths, plan)):
@@ -152,7 +157,7 @@ def _ledger(layout: Layout, paths: SweepLayout, problems: int) -> Iterator[Check
             "runs again",
         )  # fmt: skip
     yield from _clocks(name, ledger)
-    yield from _versions(name, ledger)
+    workers += [(ledger.state.called(each.member), each) for each in ledger.state.writers.values()]
     if not ledger.damage and not problems:
         state = ledger.state
         yield Check(
@@ -191,27 +196,14 @@ def _clocks(name: str, ledger: Ledger) -> Iterator[Check]:
         )  # fmt: skip
 
 
-def _versions(name: str, ledger: Ledger) -> Iterator[Check]:
-    now = ledger.clock.now()
-    others = {
-        writer.version
-        for writer in ledger.state.writers.values()
-        if writer.version and writer.version != VERSION and writer.lives_at(now)
-    }
-    if others:
-        yield Check(
-            "versions", "note",
-            f"{name}: workers run colabctl {', '.join(sorted(others))}, this is {VERSION}",
-            "install one version everywhere",
-        )  # fmt: skip
-
-
 def unfinished(layout: Layout, *, eventual: bool) -> Iterator[Check]:
     """Yield a check for each folder without a plan; where there are tasks or journals, it is wrong.
 
     A plan is written last, so on an `eventual` folder it may be late.
     """
     late = LATE if eventual else 0.0
+    if not layout.sweeps.is_dir():
+        return  # the check of the layout says so
     for folder in sorted(layout.sweeps.iterdir()):
         paths = SweepLayout(folder)
         if is_dropping(folder.name) or not folder.is_dir() or paths.plan.exists():

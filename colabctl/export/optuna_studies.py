@@ -111,7 +111,7 @@ def _describe(trial: FrozenTrial, state: SweepState, plan: Plan, index: int, num
         "task": task_name(index),
         "trial": number,
         "status": task.status,
-        "member": state.writers[event.writer].member if event else None,
+        "member": state.called(state.writers[event.writer].member) if event else None,
         "worker": event.writer if event else None,
         "attempt": outcome.attempt,
         "seconds": outcome.seconds if event else None,

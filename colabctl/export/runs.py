@@ -56,7 +56,7 @@ def _run(plan: Plan, state: SweepState, index: int, cell: int, params: Mapping[s
     facts = {
         "sweep": plan.sweep,
         "cell": cell,
-        "member": state.writers[event.writer].member if event else None,
+        "member": state.called(state.writers[event.writer].member) if event else None,
         "worker": event.writer if event else None,
         "attempt": outcome.attempt,
         "error": outcome.error or None,

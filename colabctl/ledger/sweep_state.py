@@ -76,6 +76,7 @@ class SweepState:
         self.notices: dict[str, set[int]] = {}  # after how many decisions, by occasion
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
+        self.called: Callable[[str], str] = str  # the present name of a member
         self.orders = Orders()
         self.latest = 0.0  # date of an event, see `read`
         self._heard: dict[str, Writer] = {}  # writers with events since the last look at them

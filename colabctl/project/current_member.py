@@ -4,7 +4,6 @@ import getpass
 import hashlib
 import json
 import re
-import shlex
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from typing import Literal
 
 import platformdirs
 
-from colabctl.errors import UserError, nearest
+from colabctl.errors import UserError
 from colabctl.project.config import Config
 from colabctl.project.layout import check_member
-from colabctl.project.members import member_named, members
+from colabctl.project.member_records import Person
+from colabctl.project.members import member_named, people, person_named, unknown
 from colabctl.sharedfs.files import write_whole
 from colabctl.sharedfs.records import read_record
 
@@ -49,41 +49,41 @@ def current_member(
             project has no members.
 
     """
-    names = members(config.layout, config)
+    everyone = people(config.layout, config)
+    names = tuple(person.name for person in everyone if not person.is_retired)
     if explicit:
-        return CurrentMember(check_known(explicit, names), "option")
+        return CurrentMember(check_known(explicit, everyone), "option")
     if variable := environ.get("COLABCTL_MEMBER"):
-        return CurrentMember(check_known(variable, names), "environment")
+        return CurrentMember(check_known(variable, everyone), "environment")
     if not names:
         raise UserError(f"project {config.name} has no members; join it: colabctl member add NAME")
     reason = ""
     if (name := remembered(config.root)) is not None:
-        if member := member_named(name, names):
-            return CurrentMember(member, "remembered")
-        reason = f"you were {name} on this machine, but no member has that name now; "
+        person = person_named(name, everyone)
+        if person is not None and not person.is_retired:
+            return CurrentMember(person.name, "remembered")
+        why = "has retired" if person else "is not a member now"
+        reason = f"you were {name} on this machine, but {name} {why}; "
     if config.member:
-        return CurrentMember(check_known(config.member, names), "configuration")
+        return CurrentMember(check_known(config.member, everyone), "configuration")
     if len(names) == 1:
         return CurrentMember(names[0], "only")
     if ask is not None and (name := ask(names, reason)):
-        return CurrentMember(check_known(name, names), "answer")
+        return CurrentMember(check_known(name, everyone), "answer")
     raise UserError(
         f"{reason}which member are you: {', '.join(names)}? Run colabctl me NAME once on this "
         "machine, or use --member or COLABCTL_MEMBER"
     )
 
 
-def check_known(name: str, names: Sequence[str]) -> str:
-    """Return the member called `name`, whatever the case; raise UserError if there is none."""
-    member = member_named(name, names)
+def check_known(name: str, among: Sequence[Person]) -> str:
+    """Return the current name of the member called `name` now or earlier, whatever the case.
+
+    Raises UserError if there is none, or if they have retired.
+    """
+    member = member_named(name, among)
     if member is None:
-        close = nearest(name, names)
-        hint = f"did you mean {close}? If not" if close else "to add them"
-        raise UserError(
-            f"{name!r:.70} is not a member of this project "
-            f"(members: {', '.join(names) or 'none'}); "
-            f"{hint}: colabctl member add {shlex.quote(name)}"
-        )
+        raise unknown(name, among)
     return member
 
 

@@ -141,6 +141,11 @@ class Layout:
         return self.member_notebooks(member) / "start.ipynb"
 
     @property
+    def notebook_template(self) -> Path:
+        """The notebook from which new ones are created, if the group has one."""
+        return self.notebooks / "template.ipynb"
+
+    @property
     def worker_notebooks(self) -> Path:
         """The generated notebooks, each a worker of a sweep."""
         return self.notebooks / _WORKERS

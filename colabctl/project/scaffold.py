@@ -43,8 +43,12 @@ def create_missing(pieces: Pieces, root: Path) -> Changes:
     for path, content in pieces.items():
         with _named_errors(path):
             if not path.exists():
-                _create(path, content)
-                new.append(path)
+                try:
+                    _create(path, content)
+                    new.append(path)
+                except FileExistsError:
+                    if not path.exists():  # otherwise another machine was faster
+                        raise
     return Changes(tuple(new), tuple(path for path in pieces if path not in set(new)))
 
 
@@ -65,12 +69,19 @@ def _named_errors(path: Path) -> Iterator[None]:
 
 
 def _check_free(path: Path, *, is_folder: bool) -> None:
+    broken = next((each for each in (path, *path.parents) if _leads_nowhere(each)), None)
+    if broken is not None:
+        raise UserError(f"{broken} is a link that leads nowhere; remove it, or mount its target")
     nearest = next(folder for folder in (path, *path.parents) if folder.exists())
     if nearest != path or is_folder:
         if not nearest.is_dir():
             raise UserError(f"{nearest} is a file, but must be a folder; move it away")
     elif nearest.is_dir():
         raise UserError(f"{nearest} is a folder, but must be a file; move it away")
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _create(path: Path, content: bytes | None) -> None:

@@ -1,7 +1,8 @@
 """Writes colabctl.yaml for a new project: every key with its explanation."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 _TEMPLATE = """\
 # The configuration of a colabctl project: the folder that contains this file is the project.
@@ -36,7 +37,7 @@ members: {members}
 
 # Other places for the project's folders, inside the project. If you move data, then raw, interim
 # and processed move with it.
-#paths: {{data: data, notebooks: notebooks, results: results, checkpoints: checkpoints}}
+{paths}
 
 # The names of the secrets that programs need. Do not write their values here: they are read from
 # Colab's secrets or from the environment, and are never written into this folder.
@@ -57,6 +58,11 @@ members: {members}
 # How much time a task that must end has to save its work, between SIGTERM and SIGKILL.
 #kill_after: 30s
 
+# The room that should stay free in this folder, on a Drive that of the member's account. With less,
+# `colabctl work` warns. With less than a tenth of it, workers stop and keep what they have; 0 for
+# no limit.
+#min_free: 1GB
+
 # Where workers send a message when a sweep is finished, has its first task that failed for good
 # (failing), or has tasks left and no worker (idle). url is the name of the secret with the address:
 # of an ntfy topic, a Slack or Discord webhook, or a Telegram bot.
@@ -64,13 +70,29 @@ members: {members}
 """
 
 
-def render(name: str, owner: str | None, members: Sequence[str]) -> str:
-    """Return the text of colabctl.yaml for a new project."""
+_USUAL = {key: key for key in ("data", "notebooks", "results", "checkpoints")}
+
+
+def render(
+    name: str, owner: str | None, members: Sequence[str], paths: Mapping[str, str] | None = None
+) -> str:
+    """Return the text of colabctl.yaml for a new project; `paths` are those that differ."""
     return _TEMPLATE.format(
         name=_quoted(name),
         owner='#owner: "ana"' if owner is None else f"owner: {_quoted(owner)}",
         members=f"[{', '.join(map(_quoted, members))}]",
+        paths=paths_line(paths) if paths else f"#{paths_line(_USUAL)}",
     )
+
+
+def paths_line(paths: Mapping[str, str]) -> str:
+    """Return the line of colabctl.yaml that sets these paths."""
+    return f"paths: {{{', '.join(f'{key}: {_plain(path)}' for key, path in paths.items())}}}"
+
+
+def _plain(path: str) -> str:
+    """Return a path without quotes if YAML needs none."""
+    return path if re.fullmatch(r"[A-Za-z][\w/-]*", path, re.ASCII) else _quoted(path)
 
 
 def _quoted(text: str) -> str:

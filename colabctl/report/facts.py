@@ -212,7 +212,7 @@ class _Sweep:
             {
                 "sweep": self.number,
                 "name": readable(writer.name),
-                "member": readable(writer.member),
+                "member": readable(state.called(writer.member)),
                 "host": readable(writer.host),
                 "jobs": writer.jobs,
                 "start": _since(begin, writer.started),

@@ -28,8 +28,8 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
     plan = sweep.plan
     files, damage = sweep.changed_code()
     seen = status(plan, sweep.ledger, sweep.tasks, files, damage)
-    workers = workers_shown(sweep.ledger.state)
-    members = dict.fromkeys(worker.member for worker in workers if worker.member)
+    workers, called = workers_shown(sweep.ledger.state), sweep.ledger.state.called
+    members = dict.fromkeys(called(worker.member) for worker in workers if worker.member)
     return {
         "name": readable(plan.sweep),
         "title": readable(plan.title) if plan.title else None,
@@ -46,7 +46,7 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         "metric": readable(plan.metric) if plan.metric else None,
         "goal": plan.goal,
         "method": plan.method,
-        "declared": [readable(plan.declared_by), _date(plan.declared_at)],
+        "declared": [readable(called(plan.declared_by)), _date(plan.declared_at)],
         "members": list(map(readable, members)),
         "machines": sorted(set(map(readable, filter(None, map(machine, workers))))),
         "ordered": readable(seen.ordered["member"]) if seen.ordered else "",

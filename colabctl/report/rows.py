@@ -80,7 +80,7 @@ def rows(
             metrics=flat(outcome.metrics),
             value=None if math.isnan(value) else value,
             cause=failed.get(index),
-            member=state.writers[worker].member if worker else None,
+            member=state.called(state.writers[worker].member) if worker else None,
             worker=worker,
             attempt=outcome.attempt if event else task.attempts or None,
             start=start,

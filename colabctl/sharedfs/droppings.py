@@ -39,14 +39,23 @@ _SHORTCUT = re.compile(
     r".+\.(gdoc|gsheet|gslides|gdraw|gform|gmap|gsite|gjam|gnote|gtable|gscript|gshortcut|glink)",
     re.IGNORECASE,
 )
-# How Drive and other clients name a copy, and the second of two files with one name.
+# How Drive and other clients name a copy, and the second of two files with one name. Not all can be
+# known: OneDrive adds the computer's name, which is recognised only as Windows chooses it.
 _COPY = re.compile(
     r"""
-    (?P<before>.+?)(?:\ -\ Copy|\ -\ Kopie|\ copy)(?:\ \(?\d+\)?)?(?P<after>\.[^.]+)?
-    | (?P<stem>.+)\ \((?:\d+|[^()]*conflict[^()]*)\)(?P<ending>\.[^.]+)?   # plan (1).json
-    | (?:Copy\ of|Kopie\ von|Copie\ de|Copia\ de)\ (?P<of>.+)              # Copy of plan.json
-    | (?P<plain>.+)\.(?:conflict|orig|rej)[-\w]*                          # plan.json.conflict
-    | (?P<start>.+)\.sync-conflict-[-\w]+(?P<end>\.[^.]+)?                # Syncthing
+    # macOS and Windows: plan - Copy (2).json, plan copy 2.json
+    (?P<before>.+?)(?:\ -)?\ (?:Copy|Kopie|Copie|Copia)(?:\ \(?\d+\)?)?(?P<after>\.[^.]+)?
+    # Drive: plan (1).json; Dropbox, Nextcloud, Seafile: plan (Ana's conflicted copy).json
+    | (?P<stem>.+)\ \((?:\d+|[^()]*(?:conflict|konflikt|conflit)[^()]*)\)(?P<ending>\.[^.]+)?
+    # Colab and Drive: Copy of plan.json
+    | (?:Copy\ of|Kopie\ von|Kopie\ van|Copie\ de|C[oó]pia\ de|Copia\ di)\ (?P<of>.+)
+    | (?P<plain>.+)\.(?:conflict|orig|rej)[-\w]*                           # plan.json.conflict
+    | (?P<start>.+)\.sync-conflict-[-\w]+(?P<end>\.[^.]+)?                 # Syncthing
+    | (?P<one>.+)\.conflict\d+(?P<one_end>\.[^.]+)                         # rclone bisync
+    | (?P<copied>.+)-Copy\d+(?P<copied_end>\.[^.]+)                        # Jupyter
+    | (?P<on>.+)-(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}(?:-\d+)?(?P<on_end>\.[^.]+) # OneDrive
+    | (?P<own>.+)_conflict-\d{8}-\d{6}(?P<own_end>\.[^.]+)                 # ownCloud
+    | (?P<syn>.+)_[^_]+_\w{3}-\d\d-\d{4,6}-\d{4}_\w*Conflict(?P<syn_end>\.[^.]+)  # Synology
     """,
     re.IGNORECASE | re.VERBOSE,
 )

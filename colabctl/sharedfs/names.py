@@ -10,6 +10,8 @@ _MOST_BYTES = 200  # of UTF-8; file systems allow 255, and suffixes are added to
 _LONGEST_LABEL = 100
 _LONGEST_SLUG = 20
 _LONGEST_FROM_TITLE = 60  # characters; -2 can be added
+_LONGEST_NAME = 255  # characters, on NTFS
+_REFUSED = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]')
 _FORBIDDEN = frozenset('<>:"|?*/\\')
 # Device names, which Windows refuses with any extension: "nul.txt" is the null device too
 # (learn.microsoft.com, "Naming Files, Paths, and Namespaces").
@@ -57,6 +59,22 @@ def check_label(text: str, kind: str) -> str:
     raise UserError(
         f"{kind} {_quoted(text)} is not allowed; use a single line of 1-{_LONGEST_LABEL} characters"
     )
+
+
+def obstacle(name: str) -> str:
+    """Return why Windows or a Drive refuses a name that a person gave; "" if they take it."""
+    match = _REFUSED.search(name)
+    if match or not name.isprintable():
+        character = match[0] if match else next(each for each in name if not each.isprintable())
+        shown = character if character.isprintable() else f"U+{ord(character):04X} (invisible)"
+        return f"contains {shown}, which Windows refuses"
+    if name[-1] in ". ":
+        return f"ends with {name[-1]!r}, which Windows drops"
+    if name.split(".", maxsplit=1)[0].rstrip().casefold() in _DEVICES:
+        return "is the name of a device on Windows"
+    if len(name) > _LONGEST_NAME:
+        return f"has more than {_LONGEST_NAME} characters, which Windows refuses"
+    return ""
 
 
 def slug(text: str) -> str:

@@ -91,9 +91,38 @@ def share_as_git_does(root: Path) -> None:
             if setting is None or setting[1].lower() in _GIT_PRIVATE:
                 return
             bits = int(setting[1], 8) & 0o060 if _GIT_OCTAL.fullmatch(setting[1]) else 0o060
-            root.chmod(stat.S_IMODE(root.stat().st_mode) | bits | 0o010 | stat.S_ISGID)
-            _look_at.cache_clear()
+            _open(root, bits | 0o010)
             return
+
+
+def pass_on_group(root: Path) -> None:
+    """Let a folder in which its group may write give that group to what is created in it.
+
+    Programs that know nothing of groups then do the same. It stays as it is if it is not this
+    user's, or if the system refuses.
+    """
+    with suppress(OSError):
+        if is_shared(root) and root.stat().st_mode & stat.S_IWGRP:
+            _open(root, 0)
+
+
+def _open(root: Path, bits: int) -> None:
+    """Give a folder's group more rights, and let it pass on its group."""
+    root.chmod(stat.S_IMODE(root.stat().st_mode) | bits | stat.S_ISGID)
+    _look_at.cache_clear()
+
+
+def umask_for(folder: Path) -> int:
+    """Return the umask for a process that works in a folder; -1 to leave it, as Popen takes it.
+
+    What the process creates has the rights of the folder's group, if it is shared with it.
+    """
+    rights = _rights_in(folder)
+    if rights is None:
+        return -1
+    mask = os.umask(0o077)  # the only way to read it
+    os.umask(mask)
+    return mask & ~rights.bits
 
 
 def is_shared(folder: Path) -> bool:

@@ -204,7 +204,7 @@ def _ordered(state: SweepState, now: float) -> dict[str, Any] | None:
     member = control.body.get("member")
     return {
         "order": control.kind,
-        "member": member if isinstance(member, str) else "",
+        "member": state.called(member) if isinstance(member, str) else "",
         "seconds": round(max(0.0, now - control.t), 3),
     }
 
@@ -254,7 +254,7 @@ def _worker(state: SweepState, writer: Writer, held: list[int], now: float) -> W
     chips = writer.machine.accelerators
     return WorkerStatus(
         worker=writer.name,
-        member=writer.member,
+        member=state.called(writer.member),
         host=writer.host,
         state=word,
         last_seen_seconds=round(max(0.0, now - writer.last_seen), 3),
@@ -297,5 +297,5 @@ def best_task(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any]
         "value": value,
         "params": params_of(state, tasks, index),
         "worker": event.writer,
-        "member": state.writers[event.writer].member,
+        "member": state.called(state.writers[event.writer].member),
     }

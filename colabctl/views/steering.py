@@ -40,25 +40,25 @@ def decisions(state: SweepState) -> list[Decision]:
     decided: list[Decision] = []
     order = state.orders.control
     if order is not None and order.kind in _ORDERS:
-        decided.append(Decision(_ORDERS[order.kind], _member(order), order.t))
+        decided.append(Decision(_ORDERS[order.kind], _member(state, order), order.t))
     last = {event.kind: event for event in state.log.steering()}
     cancelled = state.counts["cancelled"]
     if cancelled and "cancel" in last:
-        decided.append(_about(last["cancel"], "cancelled", cancelled, "task"))
+        decided.append(_about(state, last["cancel"], "cancelled", cancelled, "task"))
     if "discard" in last:
         event = last["discard"]
-        decided.append(_about(event, "discarded", len(event.tasks()), "result"))
+        decided.append(_about(state, event, "discarded", len(event.tasks()), "result"))
     decided += [
-        Decision("dismissed", writer.dismissed_by, writer.dismissed_at, writer.name)
+        Decision("dismissed", state.called(writer.dismissed_by), writer.dismissed_at, writer.name)
         for writer in state.writers.values()
         if writer.dismissed_at is not None and writer.is_worker and writer.ended is None
     ]
     return decided
 
 
-def _about(event: Event, kind: str, number: int, noun: str) -> Decision:
-    return Decision(kind, _member(event), event.t, f"{number:,} {noun}{'s' * (number != 1)}")
+def _about(state: SweepState, event: Event, kind: str, number: int, noun: str) -> Decision:
+    return Decision(kind, _member(state, event), event.t, f"{number:,} {noun}{'s' * (number != 1)}")
 
 
-def _member(event: Event) -> str:
-    return event.member or event.writer
+def _member(state: SweepState, event: Event) -> str:
+    return state.called(event.member) if event.member else event.writer

@@ -23,12 +23,15 @@ from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.run.foreground import Outcome
 from colabctl.run.redaction import check_present
+from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL_AFTER, how_it_ended, kill_tree, oom_kills
+from colabctl.sharedfs.rights import umask_for
 from colabctl.signals import raising
 from colabctl.task import Assignment
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.slots.environment import slot_environs
 from colabctl.work.slots.settings import slot_settings
+from colabctl.work.staging import staged_data
 
 _KILLING = 3  # presses of Ctrl-C that kill a task,
 _AT_ONCE = 5.0  # if they come within these seconds
@@ -108,6 +111,10 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
     _check_kind(trial.plan)
     check_present(config.secrets, os.environ)
     root = config.root
+    data = staged_data(trial.plan, config.layout, tell=tell)
+    if data is not None:
+        tell(f"staging {', '.join(entry['path'] for entry in (trial.plan.stage or {}).values())}")
+        data.stage_now()
     base = Path(tempfile.mkdtemp(prefix="colabctl-try-")).resolve()
     files, scratch = base / "files", base / "run"
     scratch.mkdir()
@@ -122,10 +129,16 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
             secrets=config.all_secrets,
             tell=tell,
             wait=lambda _: True,
+            staged=data.links if data else None,
             foreground=True,
         )
-        workspace = settings.code if settings.frozen else None
-        [environ] = slot_environs(root, member, [workspace], config.read_only)
+        [environ] = slot_environs(
+            root,
+            member,
+            [settings.code if settings.frozen else None],
+            guarded=config.read_only,
+            staged=data.variables if data else None,
+        )
         assignment = Assignment(
             sweep=trial.plan.sweep,
             task=task_name(trial.index),
@@ -140,9 +153,11 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
         (scratch / "assignment.json").write_text(json.dumps(asdict(assignment)), encoding="utf-8")
         killed_before = oom_kills()
         module = [sys.executable, "-P", "-m", "colabctl.run.foreground"]
-        code = _wait([*module, settings.encode(), str(scratch)], settings.cwd, environ, tell)
+        code = _wait([*module, settings.encode(), str(scratch)], settings, environ, tell)
         outcome = Outcome.read(scratch / "outcome.json")
     finally:
+        if data is not None:
+            data.close()
         shutil.rmtree(scratch, ignore_errors=True)
         if not (files.is_dir() and any(files.iterdir())):
             shutil.rmtree(base, ignore_errors=True)
@@ -153,7 +168,10 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
 
 
 def _wait(
-    command: list[str], cwd: str, environ: Mapping[str, str], tell: Callable[[str], None]
+    command: list[str],
+    settings: Settings,
+    environ: Mapping[str, str],
+    tell: Callable[[str], None],
 ) -> int:
     """Run a process to its end, and return its exit code.
 
@@ -171,7 +189,12 @@ def _wait(
     try:
         with (
             raising(),
-            subprocess.Popen(command, cwd=cwd, env=dict(environ)) as process,  # noqa: S603 - our own module
+            subprocess.Popen(  # noqa: S603 - our own module
+                command,
+                cwd=settings.cwd,
+                env=dict(environ),
+                umask=umask_for(Path(settings.root)),
+            ) as process,
         ):
             try:
                 while recent() < _KILLING:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from tests.cli.conftest import Say
+import pytest
+
+from tests.cli.conftest import Say, refused
 from tests.processes import Project
 from tests.project.conftest import everything
 
@@ -74,3 +76,87 @@ def test_init_refuses_a_list_of_members_in_one_option(say: Say, tmp_path: Path) 
         "colabctl: --member ana,ben: repeat the option, once for each member\n",
     )
     assert not (tmp_path / "new").exists()
+
+
+def test_init_suggests_the_command_that_uses_folders_that_are_there(
+    say: Say, tmp_path: Path
+) -> None:
+    folder = tmp_path / "full"
+    (folder / "nbs").mkdir(parents=True)
+    (folder / "nbs/a.ipynb").write_text("{}")
+    before = everything(folder)
+    refusal = say("init", "--member", "ana", cwd=folder)
+    refused(refusal, "nbs (notebooks)", "colabctl init --member ana --adopt notebooks=nbs;")
+    assert everything(folder) == before
+    assert say("init", "--member", "ana", "--adopt", "notebooks=nbs", cwd=folder).code == 0
+    assert not (folder / "notebooks").exists()
+    assert (folder / "nbs/ana/start.ipynb").is_file()
+
+
+def test_init_creates_the_usual_folders_beside_others_if_told(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "full/models").mkdir(parents=True)
+    assert say("init", str(tmp_path / "full"), "--adopt", "none").code == 0
+    assert (tmp_path / "full/checkpoints").is_dir()
+
+
+def test_init_after_a_lost_configuration_finds_the_members_again(
+    project: Project, say: Say
+) -> None:
+    say("member", "add", "cleo")
+    (project.root / "colabctl.yaml").unlink()
+    again = say("init")
+    assert again.code == 0
+    assert "the members are as before: ana, ben, cleo" in again.err
+    assert say("member", "list", "--json").json == ["ana", "ben", "cleo"]
+
+
+def test_init_says_where_notebooks_are_safe(say: Say, tmp_path: Path) -> None:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "a.ipynb").write_text("{}")
+    assert "note: 1 notebook in the project's folder itself" in say("init", cwd=folder).err
+
+
+def test_a_renamed_member_is_one_person_wherever_people_are_shown(
+    declared: Project, say: Say
+) -> None:
+    assert declared.run("work", "first", "--max-tasks", "1", member="ana").code == 0
+    renamed = say("member", "rename", "ana", "anna")
+    assert renamed.err.splitlines()[-1] == "ana is now called anna; both names count as one member"
+    assert declared.run("work", "first", member="anna").code == 0
+    say("pause", "first")
+    status = say("status", "first", "--json").json
+    assert {worker["member"] for worker in status["workers"]} == {"anna"}
+    assert status["best"] is None or status["best"]["member"] == "anna"
+    assert status["ordered"] is None or status["ordered"]["member"] == "anna"
+    results = say("results", "first", "--format", "json").json
+    assert [row["member"] for row in results] == ["anna", "anna"]
+    assert "ana " not in say("status", "first").out
+    assert say("me").out == "anna\n"  # COLABCTL_MEMBER is still ana
+
+
+def test_members_are_listed_with_former_names_and_who_has_retired(
+    project: Project, say: Say
+) -> None:
+    say("member", "rename", "ana", "anna")
+    assert say("member", "retire", "ben").code == 0
+    assert say("member", "list").out == "anna (was ana)\nben (retired)\n"
+    assert say("member", "list", "--json").json == ["anna"]
+    assert say("member", "list", "--json", "--all").json == [
+        {"name": "anna", "former": ["ana"], "retired": False},
+        {"name": "ben", "former": [], "retired": True},
+    ]
+    assert say("member", "add", "ben").err.endswith("ben is now a member\n")
+
+
+@pytest.mark.parametrize("name", ["ana b", "o'neil", "Zoë", "日本", "a@b.de", "50%"])
+def test_a_member_may_have_any_name_that_can_be_a_folder(
+    declared: Project, say: Say, name: str
+) -> None:
+    assert say("member", "add", name).code == 0
+    assert (
+        say("notebook", "new", "try", COLABCTL_MEMBER=name).out == f"notebooks/{name}/try.ipynb\n"
+    )
+    assert declared.run("work", "first", member=name).code == 0
+    assert {row["member"] for row in say("results", "first", "--format", "json").json} == {name}
+    assert say("status", "first").code == say("doctor").code == 0

@@ -29,7 +29,7 @@ def test_a_folder_that_its_owner_has_closed_is_named_with_the_fix() -> None:
         root = Path(name, "p")
         create(root, members=["ana"])
         for folder in (root.parent, root, *root.rglob("*")):
-            folder.chmod(0o777 if folder.is_dir() else 0o666)
+            folder.chmod(0o2777 if folder.is_dir() else 0o666)
         layout = Layout(root)
         assert as_another_user(lambda: said(layout)).startswith("ok: ")
         layout.sweeps.chmod(0o755)

@@ -75,7 +75,7 @@ class Group:
 
     def __call__(self, *arguments: str, who: str | None = ANA, **more: Any) -> Finished:
         """Run a command of which the project's folder on Drive is said."""
-        return self.run(*arguments, "--folder-id", self.folder.id, who=who, **more)
+        return self.run(*arguments, "--folder-id", self.folder.id, who=who, cwd=None, **more)
 
 
 @pytest.fixture(scope="session")

@@ -76,8 +76,10 @@ def test_the_command_needs_the_client_only_when_it_is_used(group: Group, tmp_pat
     (tmp_path / "hidden/googleapiclient.py").write_text("raise ImportError('no client here')\n")
     path: dict[str, Any] = {"PYTHONPATH": str(tmp_path / "hidden")}
     refused(group(*LIST, **path), "pip install google-api-python-client")
-    assert group.run("verify", **path).code == 1  # it asks for a manifest, not for the client
-    assert group.run("protect", **path).code == 0
+    assert (
+        group.run("verify", cwd=None, **path).code == 1
+    )  # it asks for a manifest, not for the client
+    assert group.run("protect", cwd=None, **path).code == 0
 
 
 def test_help_loads_nothing_of_the_client(group: Group) -> None:

@@ -89,13 +89,13 @@ def test_without_a_terminal_it_shows_the_change_and_makes_none(group: Group) -> 
 def test_on_a_terminal_it_asks(group: Group) -> None:
     before = state(group.cloud)
     arguments = ("protect", "--drive", "--folder-id", group.folder.id)
-    with Screen(group.project, *arguments, **group.environ()) as screen:
-        screen.until(lambda text: "Change this on Google Drive?" in text)
+    with Screen(group.project, *arguments, columns=80, rows=24, **group.environ()) as screen:
+        screen.until(lambda screen: "Change this on Google Drive?" in screen.text)
         screen.type("n\n")
         assert screen.end() == 1
     assert state(group.cloud) == before
-    with Screen(group.project, *arguments, **group.environ()) as screen:
-        screen.until(lambda text: "Change this on Google Drive?" in text)
+    with Screen(group.project, *arguments, columns=80, rows=24, **group.environ()) as screen:
+        screen.until(lambda screen: "Change this on Google Drive?" in screen.text)
         screen.type("y\n")
         assert screen.end() == 0
     assert roles(group) == READERS

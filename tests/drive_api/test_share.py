@@ -46,8 +46,8 @@ def test_it_shows_the_change_and_asks_first(group: Group) -> None:
     assert "no access -> writer" in refused.err
     assert group.cloud.role(DORA, group.folder) is None
     arguments = ("share", DORA, "--folder-id", group.folder.id)
-    with Screen(group.project, *arguments, **group.environ()) as screen:
-        screen.until(lambda text: "Change this on Google Drive?" in text)
+    with Screen(group.project, *arguments, columns=80, rows=24, **group.environ()) as screen:
+        screen.until(lambda screen: "Change this on Google Drive?" in screen.text)
         screen.type("y\n")
         assert screen.end() == 0
     assert group.cloud.role(DORA, group.folder) == "writer"

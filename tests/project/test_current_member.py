@@ -121,7 +121,7 @@ def test_a_member_who_was_renamed_since_is_asked_again(project: Layout) -> None:
 
     assert current_member(load(project.root, {}), {}, ask=ask).name == "ana"
     assert "you were cleo" in reasons[0]
-    with pytest.raises(UserError, match="you were cleo on this machine, but no member"):
+    with pytest.raises(UserError, match="you were cleo on this machine, but cleo is not"):
         current_member(load(project.root, {}), {})
 
 

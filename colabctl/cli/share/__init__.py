@@ -1,1 +1,1 @@
-"""The commands that give others access, or results."""
+"""The commands that give others access, and results."""

@@ -13,6 +13,7 @@ from colabctl.run.failures.failure import TaskError, headline
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, signal_group
 from colabctl.run.workspace.workspace import Workspace, tidy_after
+from colabctl.sharedfs.rights import umask_for
 
 VARIABLE = "COLABCTL_LOOP"
 """The environment variable with the Orders for a notebook's loops."""
@@ -59,6 +60,7 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,
+        umask=umask_for(Path(settings.root)),
     )
     assert process.stdout is not None
     try:

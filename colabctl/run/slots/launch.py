@@ -5,9 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from colabctl.run.settings import Settings
 from colabctl.run.termination import KILL, signal_group
+from colabctl.sharedfs.rights import umask_for
 
 
 def launch(settings: Settings, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -21,6 +23,7 @@ def launch(settings: Settings, environ: Mapping[str, str]) -> "subprocess.Popen[
         cwd=settings.cwd,
         env=dict(environ),
         start_new_session=True,
+        umask=umask_for(Path(settings.root)),
     )
 
 

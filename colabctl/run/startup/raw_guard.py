@@ -48,7 +48,18 @@ _FOLLOWING = frozenset(("open", "os.truncate", "os.utime", "shutil.copyfile", "s
                         "shutil.unpack_archive"))  # fmt: skip
 _ON_FOLDERS = frozenset(("os.mkdir", "os.utime"))  # these change nothing if the folder is there
 
-_folders: dict[str, str] = {}  # real paths of the guarded folders, and as the user knows them
+_RAW = (
+    "raw data must not be changed: in this project, Python only reads %s. Write to "
+    "project.interim or project.processed instead. To add new originals, put them "
+    "there outside Python, or inside `with project.adding_raw():`; then run: colabctl "
+    "protect"
+)
+STAGED = (
+    "staged data must not be changed: %s is a copy that all tasks on this machine read. Write to "
+    "task.folder or project.processed instead"
+)
+
+_folders: dict[str, str] = {}  # real paths of the guarded folders, and why they are guarded
 _added: list[frozenset[str]] = []  # one item for each block that adds files: what it must not touch
 _installed: list[bool] = []
 
@@ -57,10 +68,13 @@ class RawDataError(PermissionError):
     """Raised where code is about to change raw data."""
 
 
-def guard(folders: Iterable[str]) -> None:
-    """Guard these folders in this process, from now on; they need not exist."""
+def guard(folders: Iterable[str], why: str = _RAW) -> None:
+    """Guard these folders in this process, from now on; they need not exist.
+
+    `why` is the message, with %s in the place of the folder.
+    """
     for folder in folders:
-        _folders[_real(folder)] = folder
+        _folders[_real(folder)] = why % folder
     if _folders and not _installed:
         _installed.append(True)
         sys.addaudithook(_hook)
@@ -105,20 +119,13 @@ def _check(path: Any, start: tuple[Any, ...], event: str) -> None:
         real = _real(text, follow=event in _FOLLOWING)
     except (OSError, ValueError, TypeError):
         return  # the call itself says what is wrong
-    for folder, shown in _folders.items():
+    for folder, why in _folders.items():
         if _is_in(real, folder):
             if event in _ON_FOLDERS and _is_folder(real):
                 continue
             if _added and (event.startswith("shutil.") or not _is_recorded(real)):
                 continue
-            raise RawDataError(
-                13,
-                "raw data must not be changed: in this project, Python only reads %s. Write to "
-                "project.interim or project.processed instead. To add new originals, put them "
-                "there outside Python, or inside `with project.adding_raw():`; then run: colabctl "
-                "protect" % shown,
-                text,
-            )
+            raise RawDataError(13, why, text)
 
 
 def _is_recorded(real: str) -> bool:

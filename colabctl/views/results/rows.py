@@ -114,7 +114,7 @@ class Results(Collection[Result]):
             outcome.metrics,
             task.status,
             outcome.attempt,
-            state.writers[worker].member,
+            state.called(state.writers[worker].member),
             worker,
             outcome.seconds,
             _iso_time(event.t),
