@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from colabctl.checkpoints.cached import cached
@@ -106,7 +106,7 @@ class Project:
 
     def checkpoint(
         self,
-        name: str,
+        name: "str | PurePath",
         build: Callable[..., Any] | None = None,
         depends: Any = None,
         *,

@@ -163,7 +163,8 @@ class Task:
         from colabctl.checkpoints.origin import tell  # noqa: PLC0415 - not every task saves
         from colabctl.checkpoints.saves import resume  # noqa: PLC0415 - as above
 
-        return resume([Path(self.assignment.folder), *self.earlier], tell)
+        own, earlier = self.assignment.folder, self.assignment.earlier
+        return resume(map(Path, (own, *earlier)), tell)
 
     def report(self, step: float | None = None, **values: Any) -> bool:
         """Record intermediate values, and return whether the task should stop now.

@@ -1,7 +1,7 @@
 """A member's checkpoint by its name: a file in the format of its extension, or a folder."""
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from colabctl.checkpoints.code import code_of
@@ -18,13 +18,21 @@ from colabctl.sharedfs.names import check_folder
 
 def checkpoint(
     owner: Owner,
-    name: str,
+    name: str | PurePath,
     build: Callable[..., Any] | None = None,
     depends: Any = None,
     *,
     pickle: bool = False,
 ) -> Any:
     """Return the value saved as `name`; see Project.checkpoint."""
+    if not isinstance(name, str | PurePath):
+        raise UserError(f"checkpoint {name!r:.60}: its name is not text")
+    name = str(name)
+    if build is not None and not callable(build):
+        raise UserError(
+            f"checkpoint {name!r}: build is a {type(build).__qualname__}, not a function; give the "
+            "function itself, without ()"
+        )
     path = owner.folder / check_folder(name, "checkpoint")
     form = None if name.endswith("/") else format_of(name)
     if path.name.casefold().endswith(RECORD):

@@ -37,7 +37,7 @@ def format_of(name: str) -> Format:
     for ending, form in FORMATS.items():
         if name.lower().endswith(ending):
             return form
-    known = ", ".join(FORMATS)
+    known = ", ".join(each for each, form in FORMATS.items() if not form.pickles)
     stem, dot, ending = name.rpartition(".")
     near = nearest(dot + ending.lower(), FORMATS) if dot else None
     mean = f"did you mean {stem}{near}? Use" if near else "use"

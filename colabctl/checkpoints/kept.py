@@ -49,8 +49,8 @@ class Kept:
         why = ""
         found: Saved | None = None
         if there is not None:
-            saved = records.load(self.record)
             try:
+                saved = records.load(self.record)
                 with content.opened(there[0], self.owner.folder) as file:
                     found, why = self._match(file, there, saved)
                     if found is not None:
@@ -60,7 +60,7 @@ class Kept:
                                 tell(f"{self.name} is loaded, but {why} since it was saved")
                             return self._load(file, there, found)
             except FileNotFoundError:
-                why = "its record is here and its file is not" if saved else ""
+                why = "its record is here and its file is not" if self.record.exists() else ""
             except OSError as error:
                 raise not_read(there[0], error) from error
         if build is None:

@@ -13,7 +13,13 @@ from colabctl.checkpoints.formats import STATES, Format, ending_for
 from colabctl.checkpoints.places import KEPT, RECORD, SAVES, save_number
 from colabctl.checkpoints.records import Content, Saved
 from colabctl.errors import UserError
-from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of
+from colabctl.sharedfs.faults import (
+    FREE_SPACE,
+    describe,
+    does_not_answer,
+    fault_of,
+    patiently,
+)
 from colabctl.sharedfs.files import write_new
 from colabctl.sharedfs.rights import make_folder
 from colabctl.sharedfs.uploads import waiting
@@ -113,9 +119,15 @@ class Saves:
 def resume(folders: Iterable[Path], tell: Callable[[str], None]) -> Resumed | None:
     """Return the newest whole save in these folders of attempts, given newest first.
 
-    Saves that are half uploaded or damaged are passed over. Raises UserError for one that a newer
-    colabctl wrote, and for one whose library is missing.
+    Saves that are half uploaded or damaged are passed over. While the folder does not answer, it
+    waits for up to a minute. Raises UserError for a save that a newer colabctl wrote, and for one
+    whose library is missing; OSError if the folder still does not answer.
     """
+    attempts = list(folders)
+    return patiently(lambda: _newest(attempts, tell), tell=tell, wait=time.sleep)
+
+
+def _newest(folders: Iterable[Path], tell: Callable[[str], None]) -> Resumed | None:
     passed = ""
     for attempt in folders:
         folder = attempt / SAVES
@@ -134,6 +146,8 @@ def resume(folders: Iterable[Path], tell: Callable[[str], None]) -> Resumed | No
                 except FileNotFoundError:
                     why = "it is missing, or still arriving"
                 except OSError as error:
+                    if does_not_answer(error):
+                        raise
                     why = describe(error)
             passed = passed or f"{path} is passed over, because {why}"
     if passed:

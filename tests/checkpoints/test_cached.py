@@ -114,4 +114,4 @@ def test_what_cannot_be_kept_is_refused_when_it_is_declared(owner: Owner) -> Non
     with pytest.raises(UserError, match="cached function name '' is empty"):
         cached(lambda: 1, owner)
     with pytest.raises(UserError, match="is for functions"):
-        cached(object, owner, name="f")  # type: ignore[arg-type]
+        cached(object, owner, name="f")
