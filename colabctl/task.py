@@ -122,7 +122,7 @@ class Task:
         return [Path(folder) for folder in self.assignment.earlier if Path(folder).is_dir()]
 
     def save(self, state: Any, step: float | None = None) -> bool:
-        """Save the state of a half-trained model, from which later attempts go on; see `resume`.
+        """Save the state of a half-trained model, from which later attempts continue; see `resume`.
 
         The last two saves of an attempt are kept. Of the processes of a distributed program, only
         the first one saves.
@@ -135,7 +135,7 @@ class Task:
 
         Returns:
             False, after a note on stderr, if the folder does not take it, for example because it
-            is full. The earlier saves stay, and training can go on.
+            is full. The earlier saves stay, and training can continue.
 
         Raises:
             UserError: No format can hold a part of the state; it is named.

@@ -8,9 +8,9 @@ from colabctl.checkpoints.code import code_of
 from colabctl.checkpoints.folders import Folder
 from colabctl.checkpoints.formats import format_of
 from colabctl.checkpoints.inputs import inputs_of
-from colabctl.checkpoints.kept import Kept
 from colabctl.checkpoints.origin import Origin, Owner
 from colabctl.checkpoints.places import RECORD, record_of
+from colabctl.checkpoints.stored import Stored
 from colabctl.errors import UserError
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.names import check_folder
@@ -49,8 +49,8 @@ def checkpoint(
         return Folder(owner, path).built(build, origin)
     form.check_installed(name)
     there = path, form
-    kept = Kept(owner, record_of(path), path.relative_to(owner.folder).as_posix())
-    return kept.value(there, build, origin, lambda _: there)
+    stored = Stored(owner, record_of(path), path.relative_to(owner.folder).as_posix())
+    return stored.value(there, build, origin, lambda _: there)
 
 
 def _check_place(path: Path, name: str) -> None:

@@ -64,7 +64,7 @@ class Saves:
         except OSError as error:
             fix = f"; {FREE_SPACE}" if fault_of(error) == "full" else ""
             at = "" if step is None else f" of step {step}"
-            tell(f"the save{at} failed ({describe(error)}{fix}); the task goes on without it")
+            tell(f"the save{at} failed ({describe(error)}{fix}); the task continues without it")
             return False
         with suppress(OSError):  # what is left is removed after the next save
             self._remove_before(number)
@@ -104,9 +104,9 @@ class Saves:
         ]
         if len(whole) <= KEPT:
             return
-        kept = [self.folder / saved.file for _, saved in whole[:KEPT]]
+        newest_files = [self.folder / saved.file for _, saved in whole[:KEPT]]
         records_kept = [self.folder / f"{number:06d}{RECORD}" for number, _ in whole[:KEPT]]
-        if waiting([*kept, *records_kept]):
+        if waiting([*newest_files, *records_kept]):
             return
         oldest = whole[KEPT - 1][0]
         for number, path in sorted(_numbered(self.folder), key=_record_first):
@@ -137,10 +137,10 @@ def _newest(folders: Iterable[Path], tell: Callable[[str], None]) -> Resumed | N
             why = "its record names another file"
             if save_number(path.name) == number:
                 try:
-                    with content.opened(path, attempt) as file:
+                    with content.open_checked(path, attempt) as file:
                         if content.fits(file, Content(saved.size, saved.sha256)):
                             if passed:
-                                tell(f"{passed}, so the task goes on from {path}")
+                                tell(f"{passed}, so the task continues from {path}")
                             return Resumed(_state(file, path, ending), saved.step, path)
                     why = "it is not what was saved: damaged, or still arriving"
                 except FileNotFoundError:
@@ -206,13 +206,13 @@ def _recorded(folder: Path) -> list[tuple[int, Saved]]:
 
     Raises records.NewerError.
     """
-    found = []
+    recorded = []
     if folder.is_symlink():
         return []
     for number, path in _numbered(folder):
         if path.name.endswith(RECORD) and (saved := records.load(path)) is not None:
-            found.append((number, saved))
-    return sorted(found, key=lambda each: -each[0])
+            recorded.append((number, saved))
+    return sorted(recorded, key=lambda each: -each[0])
 
 
 def _has_size(path: Path, saved: Saved) -> bool:

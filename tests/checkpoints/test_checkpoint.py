@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from colabctl.checkpoints import kept
+from colabctl.checkpoints import stored
 from colabctl.checkpoints.checkpoint import checkpoint
 from colabctl.checkpoints.origin import Owner
 from colabctl.errors import UserError
@@ -246,7 +246,7 @@ def test_between_a_new_record_and_its_file_the_old_value_is_still_known(
     assert capsys.readouterr().err.count("\n") == 1  # that it was built again
     with pytest.raises(KeyboardInterrupt):
         keep("f.json", _raises(KeyboardInterrupt))
-    monkeypatch.setattr(kept, "write_whole", _only_records(write_whole))
+    monkeypatch.setattr(stored, "write_whole", _only_records(write_whole))
     with pytest.raises(KeyboardInterrupt):  # the same once more
         keep("f.json", lambda: 333)
     monkeypatch.undo()

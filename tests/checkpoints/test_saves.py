@@ -134,7 +134,7 @@ def test_the_newest_whole_save_wins_and_what_is_passed_over_is_said(
     assert found is not None
     assert (found.state, found.step) == ({"n": 1}, 1)
     said = capsys.readouterr().err
-    assert ("still arriving, so the task goes on from" in said) == ("record" not in damage)
+    assert ("still arriving, so the task continues from" in said) == ("record" not in damage)
 
 
 @pytest.mark.parametrize(
