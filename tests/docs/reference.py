@@ -80,7 +80,7 @@ _KEYS = {  # of colabctl.yaml
     "task_timeout": "How long a task may take if its sweep does not say. Default: no limit.",
     "notify": "Where to send messages, and when, such as `url=NOTIFY_URL,on=finished idle`.",
     "kill_after": "Time between SIGTERM and SIGKILL for a task that should end. Default: 30s.",
-    "min_free": "the room that should stay free in the folder, such as `1GB`",
+    "min_free": "The room that should stay free in the folder; 0 for no limit. Default: `1GB`.",
 }
 
 
