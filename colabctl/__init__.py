@@ -20,7 +20,7 @@ from colabctl.version import VERSION as __version__  # noqa: N811 - the usual na
 if TYPE_CHECKING:
     import os
 
-    from colabctl.api import Project
+    from colabctl.api.project import Project
 
 __all__ = ["__version__", "open", "task"]
 
@@ -39,7 +39,7 @@ def open(  # noqa: A001 - colabctl.open() reads as it should, like gzip.open()
         UserError: There is no project, or you are not one of its members.
 
     """
-    from colabctl.api import open_project  # noqa: PLC0415 - `import colabctl` stays light
+    from colabctl.api.project import open_project  # noqa: PLC0415 - `import colabctl` stays light
 
     return open_project(root, member)
 

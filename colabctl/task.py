@@ -2,25 +2,22 @@
 
 import errno
 import json
-import math
 import os
 import sys
 import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from numbers import Complex, Real
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from colabctl.errors import UserError
+from colabctl.metrics import plain_metrics, plain_step
+from colabctl.staged import staged_path, staged_paths
 
-_DEEPEST = 20  # levels of lists and maps in a metric
-_MOST_DIGITS = 4000  # of an integer; Python refuses to write more than 4300 as text
-_MOST = 10**_MOST_DIGITS
-_LEAST = -_MOST
+if TYPE_CHECKING:
+    from colabctl.checkpoints.saves import Resumed, Saves
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class Assignment:
         reports: file for intermediate values.
         stop: file that exists once the task should stop.
         study: the trials that an Optuna objective learns from, see work/tuner.py.
+        rounds: 1, and one more for each time that the finished task was continued.
 
     """
 
@@ -52,6 +50,7 @@ class Assignment:
     reports: str = ""
     stop: str = ""
     study: Mapping[str, Any] | None = None
+    rounds: int = 1
 
 
 class Recorder(Protocol):
@@ -85,6 +84,7 @@ class Task:
         name: Name of the task, such as "t000003".
         index: Number of the task in the sweep, from 0.
         attempt: Number of this attempt, from 1; a later attempt can resume from `earlier`.
+        rounds: 1, and one more for each `colabctl retry --continue` of the finished task.
 
     """
 
@@ -96,9 +96,11 @@ class Task:
         self.name = assignment.task
         self.index = assignment.index
         self.attempt = assignment.attempt
+        self.rounds = assignment.rounds
         self.metrics: dict[str, Any] | None = None
         self.user_attributes: dict[str, Any] = {}
         self.stop_requested = False
+        self._saves: Saves | None = None
 
     def __repr__(self) -> str:
         return f"<Task {self.name} of {self.sweep}, attempt {self.attempt}: {self.params}>"
@@ -119,6 +121,59 @@ class Task:
     def earlier(self) -> list[Path]:
         """The folders of earlier attempts at this task, newest first, to resume from."""
         return [Path(folder) for folder in self.assignment.earlier if Path(folder).is_dir()]
+
+    def save(self, state: Any, step: float | None = None) -> bool:
+        """Save the state of a half-trained model, from which later attempts go on; see `resume`.
+
+        The last two saves of an attempt are kept. Of the processes of a distributed program, only
+        the first one saves.
+
+        Args:
+            state: A dictionary of torch tensors, NumPy arrays and plain values, such as
+                {"model": model.state_dict(), "optimizer": optimizer.state_dict()}; a data frame;
+                or the Path of a file, which is copied.
+            step: Position of the state, such as the epoch.
+
+        Returns:
+            False, after a note on stderr, if the folder does not take it, for example because it
+            is full. The earlier saves stay, and training can go on.
+
+        Raises:
+            UserError: No format can hold a part of the state; it is named.
+
+        """
+        from colabctl.checkpoints.origin import tell  # noqa: PLC0415 - not every task saves
+        from colabctl.checkpoints.saves import Saves  # noqa: PLC0415 - as above
+
+        at = None if step is None else plain_step(step)
+        if _rank():
+            return True
+        self._saves = self._saves or Saves(Path(self.assignment.folder))
+        return self._saves.save(state, at, tell)
+
+    def resume(self) -> "Resumed | None":
+        """Return the newest save of this task that is whole, with `.state` and `.step`, or None.
+
+        It is of this attempt, or of an earlier one by any worker. Tensors are on the CPU. Saves
+        that are damaged or half uploaded are passed over.
+
+        Raises:
+            UserError: A newer colabctl wrote it, or a library that it needs is not installed.
+
+        """
+        from colabctl.checkpoints.origin import tell  # noqa: PLC0415 - not every task saves
+        from colabctl.checkpoints.saves import resume  # noqa: PLC0415 - as above
+
+        return resume([Path(self.assignment.folder), *self.earlier], tell)
+
+    @property
+    def staged(self) -> dict[str, Path]:
+        """The copies on this machine of what the sweep's `stage` names, by name; read-only."""
+        return staged_paths()
+
+    def stage(self, what: "str | os.PathLike[str]") -> Path:
+        """Return the copy of a name or path in the sweep's `stage`; raise UserError for others."""
+        return staged_path(what)
 
     def report(self, step: float | None = None, **values: Any) -> bool:
         """Record intermediate values, and return whether the task should stop now.
@@ -189,83 +244,6 @@ class Task:
         self._recorder.failed(error)
         # Ctrl-C and "Interrupt execution" stop the loop, not only the task.
         return isinstance(error, Exception)
-
-
-def plain_step(step: Any) -> float:
-    """Return a step as a plain number; raise TypeError if it is not a number."""
-    plain = _plain("step", step)
-    if isinstance(plain, bool) or not isinstance(plain, int | float):
-        raise TypeError(f"step is of type {type(step).__name__}; use a number")
-    return plain
-
-
-def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return metrics as plain JSON values: NumPy and torch scalars become Python numbers.
-
-    Raises TypeError, with the metric's name, for a value that JSON cannot hold or that is nested
-    too deep.
-    """
-    return {str(name): _plain(str(name), value) for name, value in metrics.items()}
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number, also of NumPy, torch and others; True is not."""
-    try:
-        plain = _plain("", value)
-    except TypeError:
-        return False
-    return isinstance(plain, int | float) and not isinstance(plain, bool)
-
-
-def _plain(name: str, value: Any, left: int = _DEEPEST) -> Any:
-    kind = type(value)
-    if kind is float or kind is str or kind is bool or value is None:
-        return value
-    if kind is int and _LEAST < value < _MOST:
-        return value
-    if isinstance(value, Mapping | list | tuple):
-        if not left:
-            raise TypeError(f"metric {name[:40]!r} is nested more than {_DEEPEST} levels deep")
-        if isinstance(value, Mapping):
-            return {str(k): _plain(f"{name}.{k}", part, left - 1) for k, part in value.items()}
-        return [_plain(name, part, left - 1) for part in value]
-    try:
-        plain = _scalar(value)
-    except Exception as error:  # a library's own type may raise anything
-        raise TypeError(_refusal(name, value)) from error
-    if plain is None:
-        raise TypeError(_refusal(name, value))
-    return plain
-
-
-def _refusal(name: str, value: Any) -> str:
-    if isinstance(value, int):
-        return f"metric {name!r} is an integer with more than {_MOST_DIGITS} digits"
-    return f"metric {name!r} is of type {type(value).__name__}; use a number or text"
-
-
-def _scalar(value: Any) -> bool | int | float | str | None:
-    """Return the number that float() gives, or the text; None for anything else.
-
-    An integer stays an integer, and an array or tensor of one element counts as the element.
-    """
-    for kind in (str, float, int):  # subclasses, such as an enumeration's members
-        if isinstance(value, kind):
-            return None if type(value) is int else kind(value)
-    if isinstance(value, bytes | bytearray) or math.prod(getattr(value, "shape", ())) != 1:
-        return None
-    if not callable(
-        getattr(value, "mask", len)
-    ):  # NumPy: float() gives nan for a masked value, item() its old value
-        with warnings.catch_warnings(action="ignore"):
-            return float(value)
-    item = getattr(value, "item", None)  # NumPy, torch, jax
-    element = item() if callable(item) else value
-    if type(element) in (bool, int, float, str):
-        return element  # type: ignore[no-any-return]
-    is_complex = isinstance(element, Complex) and not isinstance(element, Real)
-    # NumPy's longdouble, TensorFlow, Decimal, Fraction
-    return float(element) if hasattr(type(element), "__float__") and not is_complex else None
 
 
 class FileRecorder:

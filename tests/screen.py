@@ -1,5 +1,6 @@
 """A real terminal for a command of a project, and the screen that a person sees on it."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -22,19 +23,22 @@ class Screen:
     """`colabctl ARGUMENTS` on a terminal of its own, as the member ana.
 
     Attributes:
-        shown: every byte that the command wrote.
+        screen: what the terminal shows.
+        written: everything that the command wrote.
+        process: the command.
 
     """
 
     def __init__(
         self, project: Project, *arguments: str, columns: int = 80, rows: int = 24, **environ: str
     ) -> None:
-        self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self._screen)
-        self.shown = b""
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.Stream(self.screen)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.written = ""
         self._terminal, theirs = pty.openpty()
         self._set_size(columns, rows)
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, *COMMAND[1:], *arguments],
             cwd=project.root,
             env=_on_terminal(environ),
@@ -55,42 +59,46 @@ class Screen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
         os.close(self._terminal)
 
     @property
     def lines(self) -> list[str]:
-        """What the screen shows, without the empty lines at its end."""
-        return "\n".join(line.rstrip() for line in self._screen.display).rstrip().split("\n")
+        """What the screen shows, without spaces and empty lines at their ends."""
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
 
     @property
     def text(self) -> str:
         """What the screen shows, as one text."""
         return "\n".join(self.lines)
 
-    def until(self, condition: Callable[[str], object]) -> str:
-        """Read what the command writes until the screen is as expected; return its text."""
+    def until(self, condition: Callable[[Self], object]) -> Self:
+        """Read what the command writes until the screen is as expected."""
         deadline = time.monotonic() + PATIENCE
-        while not condition(self.text):
+        while not condition(self):
             left = deadline - time.monotonic()
             assert left > 0, f"the screen still shows:\n{self.text}"
             assert self._read(left), f"the command has ended, and the screen shows:\n{self.text}"
-        return self.text
+        return self
 
     def end(self) -> int:
         """Read the rest, and return the exit code."""
         while self._read(PATIENCE):
             pass
-        return self._process.wait(PATIENCE)
+        return self.process.wait(PATIENCE)
 
     def type(self, keys: str) -> None:
         """Press keys; the character 3 is Ctrl-C."""
         os.write(self._terminal, keys.encode())
 
+    def press_ctrl_c(self) -> None:
+        """Interrupt the command."""
+        self.type("\x03")
+
     def resize(self, columns: int, rows: int) -> None:
-        """Change the size of the terminal."""
-        self._screen.resize(rows, columns)
+        """Change the size of the terminal, as someone does who drags a corner of its window."""
+        self.screen.resize(rows, columns)
         self._set_size(columns, rows)
 
     def _set_size(self, columns: int, rows: int) -> None:
@@ -105,9 +113,17 @@ class Screen:
             data = os.read(self._terminal, 65536)
         except OSError:  # EIO: the command has ended
             return False
-        self.shown += data
-        self._stream.feed(data)
+        text = self._decoder.decode(data)
+        self.written += text
+        self._stream.feed(text)
         return bool(data)
+
+
+def shown(project: Project, *arguments: str, columns: int = 80, **environ: str) -> list[str]:
+    """Return what a command shows on a long terminal of this width."""
+    with Screen(project, *arguments, columns=columns, rows=200, **environ) as screen:
+        screen.end()
+        return screen.lines
 
 
 def _on_terminal(environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import colabctl
-from colabctl.api import Project as OpenProject
+from colabctl.api.project import Project as OpenProject
 from colabctl.errors import UserError
 from colabctl.work.open_sweep import OpenSweep
 from tests.processes import Project

@@ -18,8 +18,9 @@ import pytest
 
 import colabctl
 from colabctl.errors import UserError
+from colabctl.metrics import plain_metrics
 from colabctl.run.exchange import Exchange
-from colabctl.task import Assignment, FileRecorder, Task, plain_metrics
+from colabctl.task import Assignment, FileRecorder, Task
 from tests.processes import clean
 
 
@@ -143,7 +144,7 @@ def test_colabctl_task_is_the_function_in_every_order_of_imports() -> None:
     for order in (
         "import colabctl.task, colabctl",
         "import colabctl; colabctl.open",
-        "import colabctl.api",
+        "import colabctl.api.project",
     ):
         text = f"{order}\nimport colabctl\nfor _ in range(2):\n    try: colabctl.task()\n"
         text += "    except colabctl.errors.UserError: pass\n"

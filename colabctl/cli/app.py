@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli import doctor, export, guide, notebook, project, sweep, trust, try_task, work
-from colabctl.cli.data import protect, verify
+from colabctl.cli import doctor, export, guide, project, sweep, trust, try_task, work
+from colabctl.cli.data import protect, restore, space, stage, verify
+from colabctl.cli.notebook import diff, merge, new, prepare, workers
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import compare, failures, log, report, results, status
+from colabctl.cli.share import promote, share
 from colabctl.cli.steer import archive, orders, tasks
 from colabctl.version import VERSION
 
@@ -61,10 +63,14 @@ member.command("retire")(project.member_retire)
 member.command("list")(project.member_list)
 
 notebooks = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="Create notebooks, and prepare yours for a sweep."
+    cls=Commands,
+    no_args_is_help=True,
+    help="Create, compare and merge notebooks, and prepare yours for a sweep.",
 )
-notebooks.command("new")(notebook.new)
-notebooks.command("prepare")(notebook.prepare)
+notebooks.command("new")(new.new)
+notebooks.command("diff")(diff.diff)
+notebooks.command("merge")(merge.merge)
+notebooks.command("prepare")(prepare.prepare)
 
 app.command(rich_help_panel="Project")(project.init)
 app.command(rich_help_panel="Project")(project.demo)
@@ -72,10 +78,13 @@ app.command(rich_help_panel="Project")(project.me)
 app.add_typer(member, name="member", rich_help_panel="Project")
 app.command(rich_help_panel="Data")(protect.protect)
 app.command(rich_help_panel="Data")(verify.verify)
+app.command(rich_help_panel="Data")(restore.restore)
+app.command(rich_help_panel="Data")(stage.stage)
+app.command(rich_help_panel="Data")(space.space)
 app.command(rich_help_panel="Sweeps")(sweep.sweep)
 app.command(rich_help_panel="Sweeps")(export.export)
 app.add_typer(notebooks, name="notebook", rich_help_panel="Sweeps")
-app.command(rich_help_panel="Sweeps")(notebook.workers)
+app.command(rich_help_panel="Sweeps")(workers.workers)
 app.command(rich_help_panel="Sweeps")(trust.trust)
 app.command(rich_help_panel="Work")(work.work)
 app.command("try", rich_help_panel="Work")(try_task.try_task)
@@ -94,3 +103,5 @@ app.command(rich_help_panel="Steer")(tasks.cancel)
 app.command(rich_help_panel="Steer")(tasks.retry)
 app.command(rich_help_panel="Steer")(tasks.discard)
 app.command(rich_help_panel="Steer")(archive.archive)
+app.command(rich_help_panel="Share")(promote.promote)
+app.command(rich_help_panel="Share")(share.share)

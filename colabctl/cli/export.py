@@ -58,6 +58,10 @@ def export(
         near = nearest(to, _EXPORTS)
         hint = f"did you mean {near}?" if near else f"choose one of {', '.join(_EXPORTS)}"
         raise UserError(f"--to {to}: unknown; {hint}")
+    if output == Path("-"):
+        if to != "csv":
+            raise UserError(f"--to {to} writes files, not to standard output; use -o FILE")
+        output = None
     layout, _ = open_project(root)
     open_sweep = OpenSweep.named(layout, sweep)
     if to == "csv" and output is None:

@@ -21,6 +21,7 @@ ORDER = (
     "getting-started",
     "project",
     "colab",
+    "notebooks",
     "running-tasks",
     "sweep-file",
     "code",
@@ -29,9 +30,14 @@ ORDER = (
     "steering",
     "results",
     "report",
+    "promote",
     "commands",
     "python",
+    "checkpoints",
     "raw-data",
+    "space",
+    "drive-api",
+    "stage",
     "drive",
     "trust",
     "wandb",
@@ -43,6 +49,7 @@ ORDER = (
 """The topics in the order in which people read them."""
 
 _MAX_WIDTH = 100  # columns of text
+_MOST_PAGES = 3  # that are suggested because they use a word
 # As git does: keep colours, and just print a page that fits on the screen.
 _LESS = "FRX -P?e(END) .q quits, / searches$"
 
@@ -119,14 +126,24 @@ def _close(name: str, names: list[str]) -> list[str]:
     """Return the topics that contain `name`, else the one with the most similar name."""
     matches = [topic for topic in names if name and name in topic]
     close = nearest(name, names)
-    return matches or ([close] if close else _with_heading(name, names))
+    return matches or ([close] if close else _about(name, names))
 
 
-def _with_heading(word: str, names: list[str]) -> list[str]:
-    """Return the topics of which a heading has the word, without that of all messages."""
-    pattern = re.compile(rf"^#+ .*\b{re.escape(word)}", re.MULTILINE | re.IGNORECASE)
-    others = (name for name in names if name != "troubleshooting")
-    return [name for name in others if word and pattern.search(page(name))]
+def _about(word: str, names: list[str]) -> list[str]:
+    """Return the topics of which a heading has the word, else those that use it most.
+
+    Without the page of all messages.
+    """
+    if not word:
+        return []
+    texts = {name: page(name) for name in names if name != "troubleshooting"}
+    heading = re.compile(rf"^#+ .*\b{re.escape(word)}", re.MULTILINE | re.IGNORECASE)
+    if titled := [name for name, text in texts.items() if heading.search(text)]:
+        return titled
+    used = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
+    counts = {name: len(used.findall(text)) for name, text in texts.items()}
+    often = sorted(filter(counts.__getitem__, counts), key=counts.__getitem__, reverse=True)
+    return often[:_MOST_PAGES]
 
 
 def _list() -> None:

@@ -31,7 +31,7 @@ _HIDDEN = 2.0  # seconds without the folder's answer that are not worth a word
 @contextmanager
 def shown() -> "Iterator[Lines | Block]":
     """Yield what shows progress and messages, as stderr allows."""
-    if not _is_terminal():
+    if not is_terminal():
         yield Lines()
         return
     block = Block()
@@ -41,7 +41,7 @@ def shown() -> "Iterator[Lines | Block]":
         block.clear()
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
     """Whether stderr is a terminal on which lines can be replaced.
 
     What a notebook starts with `!` has a terminal too, but a cell shows what is written as it is.
@@ -60,13 +60,14 @@ class Lines:
         self._next = self._began
         self._finished: tuple[str, int] | None = None
 
-    def progress(
-        self,
-        sweep: "OpenSweep",
-        worker: "Worker | None",  # noqa: ARG002 - what it runs is for a block
-    ) -> None:
-        """Print a line if one is due."""
+    def progress(self, sweep: "OpenSweep", worker: "Worker | None") -> None:
+        """Print a line if one is due; what the worker runs is for a block."""
         now, state = time.monotonic(), sweep.ledger.state
+        staging = worker.staging() if worker else ""
+        if staging and now >= self._next:
+            self._next = now + _OFTEN
+            self.tell(one_line(staging))
+            return
         finished = sweep.plan.sweep, state.finished
         if now < self._next or finished == self._finished:
             return
@@ -111,6 +112,7 @@ class Block:
         self._seen: Summary | None = None
         self._slots: Sequence[Slot | None] = ()
         self._silent_since: float | None = None
+        self._staging = ""
 
     def tell(self, text: str) -> None:
         """Print a message above the block, in lines that are broken at spaces."""
@@ -138,6 +140,7 @@ class Block:
             slot and Slot(slot[0].task, began - slot[1], summarizer.params(slot[0].params))
             for slot in running
         ]
+        self._staging = worker.staging() if worker else ""
         silent = worker.silent_for() if worker else 0.0
         self._silent_since = began - silent if silent else None
         took = time.monotonic() - began
@@ -189,6 +192,8 @@ class Block:
             seconds = time.monotonic() - self._silent_since
             if seconds > _HIDDEN:
                 return f"waiting: the folder has not answered for {format_duration(seconds)}"
+        if self._staging:
+            return self._staging
         return f"waiting: {seen.waiting.text}" if seen.waiting else ""
 
     def _running(self, most: int) -> list[str]:

@@ -102,6 +102,7 @@ def sweep(
     from colabctl.notebook.reading import NoParametersError
     from colabctl.project.approvals import approvals_for
     from colabctl.project.notebooks.wheel import place_wheel
+    from colabctl.project.raw.damage import sentences
     from colabctl.sharedfs.names import safe_name
     from colabctl.sweeps import differing
 
@@ -115,6 +116,8 @@ def sweep(
         return
     layout, config = open_project(root)
     who = working_member(config, member)
+    for note in sentences(layout, config.read_only):
+        tell(f"note: {note}")
     try:
         declared = declare(
             sweep_draft,
@@ -182,7 +185,7 @@ def _unseen(program: "Preview", root: Path) -> Iterator[str]:
 
 def _offer_a_copy(error: UserError, places: list[Path]) -> None:
     """Offer to prepare a notebook without a parameters cell; raise the error without a terminal."""
-    from colabctl.cli.notebook import propose_copy
+    from colabctl.cli.notebook.prepare import propose_copy
 
     notebook = next((place for place in places if place.is_file()), None)
     if notebook is None or not (sys.stdin.isatty() and sys.stderr.isatty()):

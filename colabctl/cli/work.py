@@ -82,6 +82,10 @@ def work(
             show_default="code that you declared or approved",
         ),
     ] = None,
+    damaged_raw: Annotated[
+        bool,
+        typer.Option("--damaged-raw", help="Work even if raw data is not as it was recorded."),
+    ] = False,
     recover: Annotated[
         bool,
         typer.Option(
@@ -122,6 +126,7 @@ def work(
     layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
     if not layouts:
         raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
+    _check_raw(layout, config.read_only, allow=damaged_raw)
     interrupted = Interruption()
     with shown() as progress:
         session = Session(
@@ -149,6 +154,30 @@ def work(
                 )
             raise
     _end(worked, interrupted)
+
+
+def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> None:
+    """Raise UserError if raw data is damaged, as far as sizes and times show; print what else is.
+
+    With `allow`, only print it.
+    """
+    from colabctl.project.raw.damage import findings
+    from colabctl.sharedfs.faults import patiently
+
+    try:
+        checks = patiently(lambda: list(findings(layout, read_only)), tell=tell, wait=time.sleep)
+    except UserError as error:
+        if not allow:
+            raise UserError(f"{error}; to work all the same, add --damaged-raw") from None
+        tell(f"note: {error}")
+        return
+    for note in (note for each in checks for note in each.notes):
+        tell(f"note: {note}")
+    damage = [each.damage for each in checks if each.damage]
+    for text in damage if allow else ():
+        tell(f"note: {text}")
+    if damage and not allow:
+        raise UserError(f"{chr(10).join(damage)}; to work all the same, add --damaged-raw")
 
 
 def _end(worked: "list[Worked]", interrupted: "Interruption") -> None:
@@ -269,6 +298,8 @@ _END_REASONS = {
     "left": ("the notebook left its loop before the sweep was finished", "work"),
     "failing": ("giving up", "failures"),
     "full": ("the folder is full", ""),
+    "unstaged": ("the data of its tasks is not staged on this machine", ""),
+    "short": ("the folder is almost full", ""),
     "missing": ("a part of the sweep is missing", ""),
     "silent": ("the folder does not answer", ""),
     "unwritable": ("the folder cannot be written", ""),
@@ -277,12 +308,23 @@ _END_REASONS = {
 
 _PROBLEMS = {
     "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
-    "program, fix that and declare it under another name: colabctl sweep FILE --name NAME",
+    "program, fix that and declare it again: colabctl sweep FILE --replace",
     "full": "free space (a Drive's trash counts), then restart the worker",
+    "unstaged": "",
+    "short": "see what could go: colabctl space --tidy; then restart the worker",
     "missing": "",  # the reason says what to do
     "silent": "restart the worker once the folder answers",
     "unwritable": "check that you may edit the folder, then restart the worker",
 }
 """What to do about an end that the user has to fix."""
 
-_STOPPING = ("interrupted", "dismissed", "max-time", "max-tasks", "full", "silent", "unwritable")
+_STOPPING = (
+    "interrupted",
+    "dismissed",
+    "max-time",
+    "max-tasks",
+    "full",
+    "short",
+    "silent",
+    "unwritable",
+)

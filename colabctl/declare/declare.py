@@ -24,6 +24,7 @@ from colabctl.search.language.stopping_rules import Median
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import safe_name
+from colabctl.stage.sources import find_source
 from colabctl.sweeps import (
     check_links,
     every_sweep,
@@ -97,7 +98,7 @@ def declare(
     if existing(sweep) is None:
         written = write(sweep, plan, draft.content, draft.tasks(), code)
     if written:
-        notes = (*draft.notes, *program.how, *program.notes)
+        notes = (*draft.notes, *program.how, *program.notes, *stage_notes(plan))
         declared = Declared(sweep, written, program, notes, new=True)
     elif replace_old is None:
         declared = _declared_before(sweeps or [sweep], plan, draft, program)
@@ -146,7 +147,7 @@ def _declared_anew(
     written = write(sweep, plan, draft.content, draft.tasks(), program.code)
     if written is None:
         return _declared_before([sweep], plan, draft, program)
-    notes = (*draft.notes, *program.how, *program.notes)
+    notes = (*draft.notes, *program.how, *program.notes, *stage_notes(plan))
     return Declared(sweep, written, program, notes, new=True)
 
 
@@ -240,6 +241,7 @@ def planned(
         seed=declaration.seed,
         early_terminate=_early_terminate(declaration),
         notify=notify.encode(declaration.notify),
+        stage=_stage(declaration, layout),
         parameters=expansion.parameters,
         process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
@@ -247,6 +249,26 @@ def planned(
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
         cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
+    )
+
+
+def _stage(declaration: Declaration, layout: Layout) -> Mapping[str, Any] | None:
+    """Return what workers stage, with the digest of what the manifest says of it, or ""."""
+    sources = {name: find_source(layout, Path(path)) for name, path in declaration.stage.items()}
+    staged = {
+        name: {"path": source.name, "digest": source.digest if source.manifest else ""}
+        for name, source in sources.items()
+    }
+    return staged or None
+
+
+def stage_notes(plan: Plan) -> tuple[str, ...]:
+    """Return a note on each path to stage whose content no manifest records."""
+    return tuple(
+        f"stage: no manifest records {entry['path']}, so each worker takes it as it finds it; to "
+        "give all of them the same, run colabctl protect on its folder before you declare the sweep"
+        for entry in (plan.stage or {}).values()
+        if not entry["digest"]
     )
 
 

@@ -8,7 +8,10 @@ from colabctl.doctor.access import access
 from colabctl.doctor.check import Check
 from colabctl.doctor.copies import copies
 from colabctl.doctor.names import names
+from colabctl.doctor.notebooks import notebooks
 from colabctl.doctor.places import places
+from colabctl.doctor.raw import raw
+from colabctl.doctor.space import space
 from colabctl.doctor.strays import is_linked, links, strays
 from colabctl.doctor.terms import terms
 from colabctl.doctor.versions import versions
@@ -58,15 +61,18 @@ def _checks(
         return  # the other checks need these rights
     if not linked.any:
         yield "speed", folder.speed(layout, clock)
-    yield "space", folder.space(layout)
     yield "layout", places(layout, config, eventual=not coherent)
     yield "names", names(layout)
+    yield "raw", raw(layout, config)
     yield "copies", copies(layout)
+    yield "notebooks", notebooks(layout)
     workers: list[tuple[str, Writer]] = []
     for sweep in every_sweep(layout):
         if not is_linked(layout, sweep):
             yield "sweeps", sweeps.sweep(layout, sweep, workers)
     yield "sweeps", sweeps.unfinished(layout, eventual=not coherent)
+    # It reads the journals, so it comes after the check of what was read before.
+    yield "space", space(layout, config)
     yield "strays", strays(layout)
     yield "versions", versions(workers)
     yield "terms", terms(layout)

@@ -1,4 +1,4 @@
-"""Checks a project's folder: its mount, its speed and its free space."""
+"""Checks a project's folder: its mount and its speed."""
 
 import os
 import secrets
@@ -17,7 +17,6 @@ from colabctl.sharedfs.rights import make_folder
 _SAMPLES = 5
 _SKEWED = 30.0  # seconds
 _SLOW = 5.0  # seconds for one small file
-_LOW_SPACE = 500_000_000  # bytes
 
 
 def mount(layout: Layout, config: Config) -> Iterator[Check]:
@@ -84,15 +83,3 @@ def speed(layout: Layout, clock: Callable[[], float]) -> Iterator[Check]:
         )  # fmt: skip
     else:
         yield Check("speed", "ok", f"{times} (median of {_SAMPLES} files of 1 kB)")
-
-
-def space(layout: Layout) -> Iterator[Check]:
-    """Look at how much space is free."""
-    free = shutil.disk_usage(layout.root).free
-    if free < _LOW_SPACE:
-        yield Check(
-            "space", "wrong", f"only {free / 1e6:,.0f} MB free",
-            "delete files that are not needed; on a Drive, empty the trash too, because it counts",
-        )  # fmt: skip
-    else:
-        yield Check("space", "ok", f"{free / 1e9:,.1f} GB free")

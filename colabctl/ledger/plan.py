@@ -61,6 +61,8 @@ class Plan:
         sampler, seed: propose the parameters of deferred tasks.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
         notify: where workers send messages, and when, as colabctl/notify.py reads it.
+        stage: {"path": from the project's root, "digest": of the manifest's records, or ""} of what
+            workers copy to their own disk, by name.
         declaration_digest: SHA-256 of sweep.yaml.
         task_digests: SHA-256 of each task file.
         parameters: the names of the parameters, and whether every task has them.
@@ -102,6 +104,7 @@ class Plan:
     seed: int = 0
     early_terminate: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
+    stage: Mapping[str, Any] | None = None
     declaration_digest: str = ""
     task_digests: tuple[str, ...] = ()
     parameters: Mapping[str, Any] | None = None
@@ -315,6 +318,19 @@ def _check(plan: Plan) -> None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)
     decode_notify(plan.notify)
+    _check_staged(plan)
+
+
+def _check_staged(plan: Plan) -> None:
+    """Raise ValueError or TypeError for an entry of `stage` that no declaration gives."""
+    for name, entry in (plan.stage or {}).items():
+        if not (name.isidentifier() and name.isascii()):
+            raise ValueError(f"stage has the name {name!r:.60}")
+        match entry:
+            case {"path": str(path), "digest": str()} if not {"\0", "\n", "\\"} & set(path):
+                if not {"", ".", ".."} & set(path.split("/")):
+                    continue
+        raise TypeError(f"stage has {entry!r:.60}")
 
 
 def _check_function(plan: Plan) -> None:

@@ -1,7 +1,7 @@
 """A notebook's file as what runs of it: its language, and the sources and tags of its cells."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -51,19 +51,7 @@ def decode(content: bytes, name: str) -> Document:
     Only what runs has to be valid: outputs, ids and most metadata may be missing, damaged or
     unknown. Raises UserError, with the `name`, for a file that is not a notebook.
     """
-    try:
-        parts = json.loads(content.decode("utf-8-sig"), object_hook=_without_outputs)
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{name} is not a notebook: it is not JSON ({error}); {_SAVE_AGAIN}"
-        ) from None
-    parts = _mapping(parts)
-    version = parts.get("nbformat")
-    if isinstance(version, int) and version > 4:
-        raise UserError(
-            f"{name} is a notebook of format {version}, which this colabctl does not know; "
-            "save it in format 4"
-        )
+    parts = parse(content, name, _without_outputs)
     cells = parts.get("cells")
     if cells is None and isinstance(parts.get("worksheets"), list):  # format 3 and older
         cells = [cell for sheet in parts["worksheets"] for cell in _mapping(sheet).get("cells", ())]
@@ -75,6 +63,29 @@ def decode(content: bytes, name: str) -> Document:
         raise UserError(f"{name} is a damaged notebook ({error}); {_SAVE_AGAIN}") from None
     language, kernel = _language(_mapping(parts.get("metadata")))
     return Document(decoded, language, kernel)
+
+
+def parse(
+    content: bytes, name: str, hook: Callable[[dict[str, Any]], Any] | None = None
+) -> dict[str, Any]:
+    """Return a notebook's file as JSON; `hook` sees each object, the inner ones first.
+
+    Raises UserError, with the `name`, for a file that is not JSON or of a format after 4.
+    """
+    try:
+        parts = json.loads(content.decode("utf-8-sig"), object_hook=hook)
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{name} is not a notebook: it is not JSON ({error}); {_SAVE_AGAIN}"
+        ) from None
+    parts = parts if isinstance(parts, dict) else {}
+    version = parts.get("nbformat")
+    if isinstance(version, int) and version > 4:
+        raise UserError(
+            f"{name} is a notebook of format {version}, which this colabctl does not know; "
+            "save it in format 4"
+        )
+    return parts
 
 
 def encode(document: Document) -> bytes:

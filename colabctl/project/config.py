@@ -14,10 +14,14 @@ from colabctl.project.layout import CONFIG, Layout, Paths, check_member
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import ConsistencyChoice
 from colabctl.sharedfs.names import check_folder, check_label
+from colabctl.sizes import parse_size
 
 FORMAT = 1
 HEARTBEATS = 2
 """The smallest number of heartbeats in a lease, so that one late heartbeat loses no task."""
+
+MIN_FREE = 1_000_000_000
+"""Bytes of free room below which `work` warns, unless the configuration says otherwise."""
 
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -32,6 +36,9 @@ class Config:
         heartbeat, lease: None if they follow from the folder's consistency
         task_timeout: None for no limit
         kill_after: the time from SIGTERM to SIGKILL when a task must end; None for 30 s
+        min_free: bytes; with less room in the folder, `work` warns, and with less than a tenth of
+            it stops
+        raw_copy: a second place with a copy of the raw data: a folder, a zip file or a URL
 
     """
 
@@ -48,7 +55,9 @@ class Config:
     lease: float | None = None
     task_timeout: float | None = None
     kill_after: float | None = None
+    min_free: int = MIN_FREE
     notify: Notify | None = None
+    raw_copy: str | None = None
 
     @property
     def all_secrets(self) -> tuple[str, ...]:
@@ -86,13 +95,15 @@ def load(root: Path, environ: Mapping[str, str]) -> Config:
         lease=_lease(settings),
         task_timeout=_duration(settings, "task_timeout"),
         kill_after=_duration(settings, "kill_after"),
+        min_free=_size(settings, "min_free", MIN_FREE),
         notify=_notify(settings),
+        raw_copy=_raw_copy(settings),
     )
 
 
 _LISTS = ("members", "read_only", "secrets")
 _DURATIONS = ("heartbeat", "lease", "task_timeout", "kill_after")
-_TEXTS = ("name", "owner", "member", "consistency", *_DURATIONS)
+_TEXTS = ("name", "owner", "member", "consistency", "min_free", "raw_copy", *_DURATIONS)
 _MAPS = ("paths", "notify")
 _KEYS = ("format", *_TEXTS, *_LISTS, *_MAPS)
 
@@ -131,6 +142,10 @@ def _label(settings: Settings, key: str) -> str | None:
 
 def _duration(settings: Settings, key: str) -> float | None:
     return parse_duration(settings[key].text(), settings[key].where) if key in settings else None
+
+
+def _size(settings: Settings, key: str, default: int) -> int:
+    return parse_size(settings[key].text(), settings[key].where) if key in settings else default
 
 
 def _lease(settings: Settings) -> float | None:
@@ -185,6 +200,17 @@ def _read_only(settings: Settings, paths: Paths) -> tuple[str, ...]:
     if "read_only" not in settings:
         return (paths.raw,)
     return tuple(check_folder(item.text(), item.where) for item in settings["read_only"].items())
+
+
+def _raw_copy(settings: Settings) -> str | None:
+    if "raw_copy" not in settings:
+        return None
+    text = settings["raw_copy"].text()
+    if not text.isprintable():
+        raise settings["raw_copy"].error(
+            "has characters that cannot be printed; give a path or URL"
+        )
+    return text
 
 
 def _secrets(settings: Settings) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ _SWEEPS = "sweeps"
 _WORKERS = "workers"
 _FINAL = "final"
 _MANIFEST = ".manifest.json"
+_SUMS = ".SHA256SUMS"
+_NOTICE = ".READ-ONLY.txt"
 _PER_FOLDER = 100  # tasks in each folder of attempts
 _LONGEST_WRITER = 128  # a writer's name has a member, a host, a date and a random part
 
@@ -114,6 +116,17 @@ class Layout:
         """Return the file with the checksums of `folder`, which is next to the folder."""
         return folder.with_name(folder.name + _MANIFEST)
 
+    def sums(self, folder: Path) -> Path:
+        """Return the file with the same checksums for `sha256sum -c`."""
+        return folder.with_name(folder.name + _SUMS)
+
+    def notice(self, folder: Path) -> Path:
+        """Return the file that tells people about a protected folder, which is next to it.
+
+        It is not in the folder, where programs that read all files would read it too.
+        """
+        return folder.with_name(folder.name + _NOTICE)
+
     @property
     def notebooks(self) -> Path:
         """A folder for each member, and one for the workers."""
@@ -126,6 +139,11 @@ class Layout:
     def start_notebook(self, member: str) -> Path:
         """Return the starter notebook of `member`."""
         return self.member_notebooks(member) / "start.ipynb"
+
+    @property
+    def notebook_template(self) -> Path:
+        """The notebook from which new ones are created, if the group has one."""
+        return self.notebooks / "template.ipynb"
 
     @property
     def worker_notebooks(self) -> Path:

@@ -133,12 +133,15 @@ def rename(layout: Layout, old: str, new: str, *, keep_folders: bool = False) ->
 
 def pieces(layout: Layout, project: str, name: str) -> dict[Path, bytes | None]:
     """Return the folders and the notebook of a member of the project called `project`."""
-    from colabctl.project.notebooks.starter import starter  # noqa: PLC0415 - slow to import
+    from colabctl.project.notebooks.starter import (  # noqa: PLC0415 - slow to import
+        group_template,
+        starter,
+    )
 
     notebook = layout.start_notebook(name)
     return {
         **folders(layout.member_folders(name)),
-        notebook: starter(project, name, notebook.stem),
+        notebook: starter(project, name, notebook.stem, group_template(layout)),
     }
 
 

@@ -30,6 +30,11 @@ members: {members}
 # checks them.
 #read_only: [data/raw]
 
+# A second place with a copy of the raw data, from which `colabctl restore` brings files back: a
+# folder (from the project's, or an absolute path), a zip file, or a URL that fsspec knows.
+# COLABCTL_RAW_COPY overrides it on a machine where the place has another path.
+#raw_copy: /media/backup/raw
+
 # Other places for the project's folders, inside the project. If you move data, then raw, interim
 # and processed move with it.
 {paths}
@@ -52,6 +57,11 @@ members: {members}
 
 # How much time a task that must end has to save its work, between SIGTERM and SIGKILL.
 #kill_after: 30s
+
+# The room that should stay free in this folder, on a Drive that of the member's account. With less,
+# `colabctl work` warns. With less than a tenth of it, workers stop and keep what they have; 0 for
+# no limit.
+#min_free: 1GB
 
 # Where workers send a message when a sweep is finished, has its first task that failed for good
 # (failing), or has tasks left and no worker (idle). url is the name of the secret with the address:

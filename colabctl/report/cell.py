@@ -4,10 +4,13 @@ Each element has its own style, because a notebook has one style sheet for all c
 those of the notebook, light or dark, and some that both can show.
 """
 
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from html import escape
 
 from colabctl.durations import format_duration
+from colabctl.errors import UserError
 from colabctl.report.columns import as_text, readable
 from colabctl.views.columns import flat
 from colabctl.views.status import Status, WorkerStatus
@@ -137,3 +140,14 @@ def _text(text: str) -> str:
 
 def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else as_text(value)
+
+
+def draw(html: str, what: str, instead: str) -> None:
+    """Show HTML in the cell that runs; raise UserError if none does."""
+    interactive = sys.modules.get("IPython")  # a notebook has imported it
+    if interactive is None or interactive.get_ipython() is None:
+        raise UserError(f"{what} draws in a cell of a notebook; elsewhere use {instead}")
+    from IPython.display import HTML, display  # noqa: PLC0415 - notebooks only
+
+    with warnings.catch_warnings(action="ignore"):  # it advises its own IFrame, for an address
+        display(HTML(html))  # type: ignore[no-untyped-call]

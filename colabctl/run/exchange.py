@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from colabctl.metrics import plain_metrics, plain_step
 from colabctl.run.failures.failure import TaskError
-from colabctl.task import Task, plain_metrics, plain_step
+from colabctl.task import Task
 
 VARIABLES = (
     "COLABCTL_TASK",

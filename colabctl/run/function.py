@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from colabctl.calling import COMMAND_LINE, UNNAMED, advice, call_of, returned_names, shown
+from colabctl.metrics import is_number, plain_metrics
 from colabctl.run.failures.failure import ProgramError, Pruned, TaskError
-from colabctl.task import Task, is_number, plain_metrics
+from colabctl.task import Task
 
 Run = Callable[[dict[str, Any], Task], dict[str, Any]]
 """Runs one task: (params, task) -> metrics."""

@@ -23,6 +23,7 @@ class Settings:
         cwd: the current folder of every task.
         frozen: another copy of the frozen code, to restore what tasks change; "" if `code` is
             no workspace, see workspace.py.
+        staged: paths from the project's root that lead to copies on this machine's disk.
         import_path: folders that Python imports from.
         log: file for the tasks' output, in the worker's own folder on this machine.
         kill_after: seconds between SIGTERM and SIGKILL.
@@ -45,6 +46,7 @@ class Settings:
     log: str
     kill_after: float
     frozen: str = ""
+    staged: Sequence[str] = ()
     import_path: Sequence[str] = ()
     metric: str | None = None
     parameters: Mapping[str, bool] = field(default_factory=dict)

@@ -31,18 +31,31 @@ _PATTERNS = re.compile(
     | \.goutputstream-.+              # GNOME
     | \.syncthing\..+\.tmp | ~syncthing~.+\.tmp
     | .+\.py[co]                      # Python
-    | .+\.(gdoc|gsheet|gslides|gdraw|gform|gmap|gsite|gjam|gnote|gtable|gshortcut|glink)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# How Drive and other clients name a copy, and the second of two files with one name.
+# What a Drive shows for a document of Google, which has no bytes of its own.
+_SHORTCUT = re.compile(
+    r".+\.(gdoc|gsheet|gslides|gdraw|gform|gmap|gsite|gjam|gnote|gtable|gscript|gshortcut|glink)",
+    re.IGNORECASE,
+)
+# How Drive and other clients name a copy, and the second of two files with one name. Not all can be
+# known: OneDrive adds the computer's name, which is recognised only as Windows chooses it.
 _COPY = re.compile(
     r"""
-    (?P<before>.+?)(?:\ -\ Copy|\ -\ Kopie|\ copy)(?:\ \(?\d+\)?)?(?P<after>\.[^.]+)?
-    | (?P<stem>.+)\ \((?:\d+|[^()]*conflict[^()]*)\)(?P<ending>\.[^.]+)?   # plan (1).json
-    | (?:Copy\ of|Kopie\ von|Copie\ de|Copia\ de)\ (?P<of>.+)              # Copy of plan.json
-    | (?P<plain>.+)\.(?:conflict|orig|rej)[-\w]*                          # plan.json.conflict
-    | (?P<start>.+)\.sync-conflict-[-\w]+(?P<end>\.[^.]+)?                # Syncthing
+    # macOS and Windows: plan - Copy (2).json, plan copy 2.json
+    (?P<before>.+?)(?:\ -)?\ (?:Copy|Kopie|Copie|Copia)(?:\ \(?\d+\)?)?(?P<after>\.[^.]+)?
+    # Drive: plan (1).json; Dropbox, Nextcloud, Seafile: plan (Ana's conflicted copy).json
+    | (?P<stem>.+)\ \((?:\d+|[^()]*(?:conflict|konflikt|conflit)[^()]*)\)(?P<ending>\.[^.]+)?
+    # Colab and Drive: Copy of plan.json
+    | (?:Copy\ of|Kopie\ von|Kopie\ van|Copie\ de|C[oó]pia\ de|Copia\ di)\ (?P<of>.+)
+    | (?P<plain>.+)\.(?:conflict|orig|rej)[-\w]*                           # plan.json.conflict
+    | (?P<start>.+)\.sync-conflict-[-\w]+(?P<end>\.[^.]+)?                 # Syncthing
+    | (?P<one>.+)\.conflict\d+(?P<one_end>\.[^.]+)                         # rclone bisync
+    | (?P<copied>.+)-Copy\d+(?P<copied_end>\.[^.]+)                        # Jupyter
+    | (?P<on>.+)-(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}(?:-\d+)?(?P<on_end>\.[^.]+) # OneDrive
+    | (?P<own>.+)_conflict-\d{8}-\d{6}(?P<own_end>\.[^.]+)                 # ownCloud
+    | (?P<syn>.+)_[^_]+_\w{3}-\d\d-\d{4,6}-\d{4}_\w*Conflict(?P<syn_end>\.[^.]+)  # Synology
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -50,7 +63,16 @@ _COPY = re.compile(
 
 def is_dropping(name: str) -> bool:
     """Whether a program left a file or folder of that name behind, so that no person misses it."""
-    return name.casefold() in _NAMES or _PATTERNS.fullmatch(name) is not None
+    return (
+        name.casefold() in _NAMES
+        or _PATTERNS.fullmatch(name) is not None
+        or is_google_document(name)
+    )
+
+
+def is_google_document(name: str) -> bool:
+    """Whether a file of that name leads to a document of Google, and holds nothing of it."""
+    return _SHORTCUT.fullmatch(name) is not None
 
 
 def is_stray(name: str) -> bool:

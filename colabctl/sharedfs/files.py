@@ -19,6 +19,7 @@ from colabctl.sharedfs.rights import share
 
 _ABANDONED = 3600.0  # seconds after which no process still writes a file
 _TEMPORARY = re.compile(r"\.(?P<host>[a-z0-9]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp")
+_NAMED = re.compile(r"\..+" + _TEMPORARY.pattern, re.DOTALL)
 
 # Without this flag, opening a pipe that no process writes to blocks forever. Files ignore it.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
@@ -97,6 +98,15 @@ def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def is_abandoned(name: str, changed_at: float, now: float) -> bool:
+    """Whether this is a temporary file of `write_whole` that no process writes any more.
+
+    `changed_at` is when the file was last changed, and `now` the time, in seconds since 1970. Two
+    machines can have one name, so only the time counts here.
+    """
+    return _NAMED.fullmatch(name) is not None and now - changed_at > _ABANDONED
 
 
 def _remove_leftovers(path: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from colabctl.ledger import Claim, SweepState, lack, task_name
+from colabctl.ledger import Claim, SweepState, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
@@ -16,9 +16,11 @@ from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.kept_outputs import KeptOutputs
 from colabctl.work.pacing import batch_size, between_reads, pacing_for
+from colabctl.work.records.lack import LackNote
 from colabctl.work.records.outbox import Event, Outbox, outcome
 from colabctl.work.records.recovery import saved
 from colabctl.work.records.retries import Retries
+from colabctl.work.records.room import RoomWatch
 from colabctl.work.slots.pool import LoopPool, SlotPool
 from colabctl.work.waiting import Reasons, WaitingNotes
 
@@ -33,10 +35,8 @@ class Claimer:
        Then `step` reads the journals again. Claims that lost to an earlier one are dropped.
     3. The pool gets the tasks. `step` reads the journals now and then, and drops tasks that others
        hold or have finished by now: on an eventual folder, their events may arrive late.
-    4. `report` and `record_end` queue events. On an eventual folder, several are written at once,
-       with the next claim or when they have waited long enough. On a coherent folder, call `write`
-       before the next task starts: if this worker is killed, only what it was running runs again.
-       If there are no events, a heartbeat renews the leases.
+    4. `report` and `record_end` queue events. On a coherent folder, call `write` before the next
+       task starts: if this worker is killed, only what it was running runs again.
     5. What will not run here is released, at the latest by `leave`.
 
     `step` does everything that is due. `keep_alive` only writes, and `look` only reads.
@@ -58,6 +58,7 @@ class Claimer:
         conceal: Callable[[str], str] = str,
         reasons: Reasons | None = None,
         notices: Notices | None = None,
+        room: RoomWatch | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -80,7 +81,8 @@ class Claimer:
         self._taken: set[int] = set()  # tasks that count against it
         self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
         self._notices = notices
-        self._told_lack = False  # that a task has not reported the sweep's metric
+        self._room = room or RoomWatch()
+        self._lack = LackNote(sweep.plan, tell)
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
         self._settled_at = 0.0
         self._claim_again_at = 0.0  # after a claim that got no task
@@ -93,7 +95,7 @@ class Claimer:
     @property
     def _claims_left(self) -> int:
         """How many more tasks this worker may take; one that it tries again counts once."""
-        return self._most - len(self._taken)
+        return 0 if self._room.is_short else self._most - len(self._taken)
 
     @property
     def poll(self) -> float:
@@ -108,9 +110,9 @@ class Claimer:
         """Read new events, claim tasks for idle slots, and write what is due."""
         self.retries.call(self._step)
 
-    def keep_alive(self) -> None:
+    def keep_alive(self, *, join: bool = False) -> None:
         """Write the events that have waited long enough, or a heartbeat if it is due."""
-        self.retries.call(self._keep_alive)
+        self.retries.call(lambda: self._keep_alive(join=join))
 
     def look(self) -> None:
         """Read new events, for a worker that must not claim."""
@@ -120,6 +122,7 @@ class Claimer:
         self._refresh_after(self._refresh_interval())
         slots = self._pool.idle_soon(self._ahead)
         if slots and self._may_claim():
+            self._room.look(at_once=True)
             if self._sweep.plan.consistency == "coherent":  # else the claim reads all journals
                 self._refresh_after(0.0)
             if self._may_claim():
@@ -152,7 +155,9 @@ class Claimer:
         except OSError as error:
             self._sync_fault = error  # for the next turn
 
-    def _keep_alive(self) -> None:
+    def _keep_alive(self, *, join: bool = False) -> None:
+        if join:  # before the first claim
+            self._join()
         writer, fault = self.ledger.writer, self._sync_fault
         if writer is None:
             return
@@ -161,8 +166,9 @@ class Claimer:
             raise fault
         waited = self._monotonic() - self._written_at
         due = self.outbox and (not self._pool.tasks or waited >= self.outbox.patience())
-        if self.ledger.silent_for() >= self._identity.heartbeat:
-            self._write(("heartbeat", {}))
+        self._room.look()
+        if self._room.has_changed or self.ledger.silent_for() >= self._identity.heartbeat:
+            self._write(("heartbeat", self._room.part()))  # with the claim
         elif due or writer.due:  # lines are due in the writer after a fault
             self._write()
 
@@ -191,6 +197,8 @@ class Claimer:
             tally.ending = "finished"
         elif (stopped := why_stopped(state, self._identity.name)) is not None:
             tally.ending = stopped
+        elif self._room.is_short:
+            tally.ending, tally.reason = "short", self._room.reason
         elif self._pool.tasks or self.outbox or self._settling:
             return False
         elif self._claims_left <= 0:
@@ -235,8 +243,7 @@ class Claimer:
         if not self.ledger.name:
             self.tuner.prepare()
             self.ledger.join(self._identity.name)
-            # Written together with the claim: on a Drive, every write is a file.
-            self.outbox.add(*self._identity.start())
+            self.outbox.add(*self._identity.start(**self._room.part()))
 
     def _claim(self, slots: int) -> None:
         self._join()
@@ -349,7 +356,7 @@ class Claimer:
         latest = self.tuner.forget(task.index)
         kind, parts = outcome(end, task.attempt, self._conceal, latest, final=final)
         if isinstance(end, Done):
-            self._tell_lack(task, end)
+            self._lack.see(task, end, self._conceal)
         self.outbox.add(kind, parts)
         if end.output:
             self.outputs.add(task, end.output)
@@ -357,17 +364,10 @@ class Claimer:
 
     def _refuse(self, index: int, attempt: int, error: str) -> None:
         """Record the failure of a task that must not run, because its parameters are damaged."""
-        name = self._sweep.plan.sweep
-        task = Assignment(name, task_name(index), index, attempt, {}, folder="")
+        task = Assignment(self._sweep.plan.sweep, task_name(index), index, attempt, {}, folder="")
         self.record_end(task, Failed(index, 0.0, error=error, output=""), final=True)
         self.tally.refused += 1
         self._tell(f"{task.task} failed: {error}")
-
-    def _tell_lack(self, task: Assignment, end: Done) -> None:
-        """Tell the user of the first task that ended well without the sweep's metric."""
-        if not self._told_lack and (lacking := lack(self._sweep.plan, end.metrics)):
-            self._told_lack = True
-            self._tell(self._conceal(f"note: {task.task} ended well, but {lacking}"))
 
     def release(self, indices: list[int]) -> None:
         """Release tasks that will not run here; they do not count against max_tasks."""
@@ -390,7 +390,7 @@ class Claimer:
             self._write()
             if self._notices is not None:
                 self._notices.leave(gave_up=self.tally.ending == "failing")
-            self._write(("end", {"reason": reason}))
+            self._write(("end", {"reason": reason, **self._room.part()}))
             self.ledger.close()
         except OSError as error:
             self.tally.unsent = True

@@ -57,6 +57,11 @@ def discard(sweep: OpenSweep, member: str, tasks: Sequence[int]) -> None:
     _steer(sweep, member, "discard", tasks)
 
 
+def train_longer(sweep: OpenSweep, member: str, tasks: Sequence[int]) -> None:
+    """Let finished tasks go on from their last saves; until then, they have no result."""
+    _steer(sweep, member, "discard", tasks, goes_on=True)
+
+
 def retry_lost(sweep: OpenSweep, member: str, part: str) -> tuple[str, int]:
     """Declare that a worker is lost, and free the tasks that it holds.
 
@@ -113,8 +118,8 @@ def _named(state: SweepState, part: str, names: Collection[str], what: str) -> s
     raise UserError(f"{part!r:.70} {problem}; give one of these:{listed}{more}")
 
 
-def _steer(sweep: OpenSweep, member: str, kind: str, tasks: Sequence[int]) -> None:
-    parts: dict[str, Any] = {"member": member, "tasks": list(tasks)}
+def _steer(sweep: OpenSweep, member: str, kind: str, tasks: Sequence[int], **more: bool) -> None:
+    parts: dict[str, Any] = {"member": member, "tasks": list(tasks), **more}
     if after := sweep.ledger.state.last_events(tasks):
         parts["after"] = after
     _write(sweep, member, kind, parts)

@@ -23,8 +23,8 @@ class Identity:
     heartbeat: float
     lease: float
 
-    def start(self) -> tuple[str, dict[str, Any]]:
-        """Return the first event of its journal."""
+    def start(self, **more: Any) -> tuple[str, dict[str, Any]]:
+        """Return the first event of its journal, with `more` parts."""
         from colabctl.work import machine  # noqa: PLC0415 - see new_identity
 
         return "start", {
@@ -37,6 +37,7 @@ class Identity:
             "version": VERSION,
             "wall": round(time.time(), 3),
             **machine.describe(),
+            **more,
         }
 
 

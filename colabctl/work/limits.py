@@ -19,9 +19,11 @@ EndReason = Literal[
     "left",  # the notebook left its loop before the sweep was finished
     "failing",  # the code cannot be loaded, or the first tasks all failed
     "full",  # the folder has no space left
+    "short",  # the folder has almost no space left
     "missing",  # a part of the sweep's folder was deleted
     "silent",  # the folder did not answer for longer than the worker may wait
     "unwritable",
+    "unstaged",  # the data that the tasks need is damaged, or does not fit on this machine
 ]
 
 

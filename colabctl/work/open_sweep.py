@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from colabctl.checkpoints.places import SAVES
 from colabctl.code.frozen import Code, changed, fetch
 from colabctl.declared_tasks import DeclaredTasks
 from colabctl.errors import UserError
@@ -124,6 +125,16 @@ class OpenSweep:
         """Return the declared parameters of a task; {} for one that must not run."""
         return {} if self.tasks.fault(index) else self.tasks.params(index)
 
+    def has_saves(self, index: int) -> bool:
+        """Whether an attempt at this task has saved something, as far as it can be seen here."""
+        return any(
+            (self.layout.attempt(index, attempt, event.writer) / SAVES).is_dir()
+            for event in self.ledger.state.events_of(index)
+            if event.kind == "claim"
+            for task, attempt in event.body["tasks"]
+            if task == index
+        )
+
     def refused(self, claims: Sequence[Claim], tuner: "Tuner") -> dict[int, str]:
         """Return, of claimed tasks, those whose parameters are not what was declared, and why."""
         faults = ((index, self.tasks.fault(index) or tuner.fault(index)) for index, _ in claims)
@@ -134,32 +145,43 @@ class OpenSweep:
     ) -> list[Assignment]:
         """Return the assignments of claimed tasks: what a process needs to run them."""
         folder = self.layout.attempts(me.name)
-        return [
-            Assignment(
-                sweep=self.plan.sweep,
-                task=task_name(index),
-                index=index,
-                attempt=attempt,
-                params=tuner.params(index),
-                folder=folder(index, attempt),
-                earlier=self._earlier(index, me) if attempt > 1 else (),
-                root=str(self.root),
-                member=me.member,
-                study=tuner.history(index),
+        assignments = []
+        for index, attempt in claims:
+            earlier, rounds = self._earlier(index, me) if attempt > 1 else ((), 1)
+            assignments.append(
+                Assignment(
+                    sweep=self.plan.sweep,
+                    task=task_name(index),
+                    index=index,
+                    attempt=attempt,
+                    params=tuner.params(index),
+                    folder=folder(index, attempt),
+                    earlier=earlier,
+                    root=str(self.root),
+                    member=me.member,
+                    study=tuner.history(index),
+                    rounds=rounds,
+                )
             )
-            for index, attempt in claims
-        ]
+        return assignments
 
-    def _earlier(self, index: int, me: Identity) -> tuple[str, ...]:
-        """Return the folders of other attempts at a task, newest first."""
+    def _earlier(self, index: int, me: Identity) -> tuple[tuple[str, ...], int]:
+        """Return the folders of other attempts at a task, newest first, and its round.
+
+        Discarded attempts are left out, unless the task goes on from them.
+        """
+        events = self.ledger.state.events_of(index)
+        discards = [event for event in events if event.kind == "discard"]
+        final = [event for event in discards if event.body.get("goes_on") is not True]
+        last = max(map(discards.index, final), default=-1)
         attempts = [
             (attempt, event.writer)
-            for event in self.ledger.state.events_of(index)
-            if event.kind == "claim"
+            for event in events
+            if event.kind == "claim" and not any(each.ends(event) for each in final)
             for task, attempt in event.body["tasks"]
             if task == index
         ]
-        mine = max(attempt for attempt, writer in attempts if writer == me.name)
+        mine = max((attempt for attempt, writer in attempts if writer == me.name), default=0)
         homes = run_folders(self.layout, self.plan)
         folders = []
         for attempt, writer in reversed(attempts):
@@ -169,4 +191,4 @@ class OpenSweep:
                     inside = own.relative_to(self.layout.runs)
                     there = (home / inside for home in homes if (home / writer).is_dir())
                     folders.append(str(next(there, own)))
-        return tuple(folders)
+        return tuple(folders), len(discards) - last

@@ -30,8 +30,10 @@ from colabctl.work.identity import new_identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices, Text
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.records.room import RoomWatch
 from colabctl.work.slots.environment import slot_environs
 from colabctl.work.slots.settings import slot_settings
+from colabctl.work.staging import closing_data, staged_data
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
@@ -39,7 +41,7 @@ _DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results c
 _UPLOAD = 600.0  # seconds to wait for the upload of the results
 # Reasons to end that apply to the next sweep as well.
 _FINAL = frozenset(
-    {"interrupted", "dismissed", "max-time", "max-tasks", "full", "unwritable", "silent"}
+    {"interrupted", "dismissed", "max-time", "max-tasks", "full", "short", "unwritable", "silent"}
 )
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _POLL = 1.0  # seconds between checks for something that others must do first
@@ -167,9 +169,21 @@ class Session:
         if files is None:
             return Tally(ending="interrupted")
         limits = self._limits(sweep.plan, ran=ran, wait=wait)
-        with tempfile.TemporaryDirectory(
-            prefix="colabctl-work-", ignore_cleanup_errors=True
-        ) as scratch:
+        data = None
+        if sweep.plan.kind != "loop":  # its notebook stages for itself
+            data = staged_data(
+                sweep.plan,
+                self.layout,
+                tell=tell,
+                wait=self._wait_or_end,
+                patience=limits.patience,
+            )
+        with (
+            closing_data(data),
+            tempfile.TemporaryDirectory(
+                prefix="colabctl-work-", ignore_cleanup_errors=True
+            ) as scratch,
+        ):
             frozen.write(files, Path(scratch, "code"))
             settings = slot_settings(
                 sweep.plan,
@@ -180,9 +194,16 @@ class Session:
                 secrets=self.config.all_secrets,
                 tell=self.tell,
                 wait=self._wait_or_end,
+                staged=data.links if data else {},
             )
             workspaces = [each.code if each.frozen else None for each in settings]
-            environs = slot_environs(self.layout.root, self.member, workspaces)
+            environs = slot_environs(
+                self.layout.root,
+                self.member,
+                workspaces,
+                guarded=self.config.read_only,
+                staged=data.variables if data else {},
+            )
             if sweep.plan.kind == "loop":
                 return self._loop(sweep, settings[0], environs[0], limits, tell)
 
@@ -200,8 +221,10 @@ class Session:
                 tell=tell,
                 progress=lambda worker: self.progress(sweep, worker),
                 interrupted=self.interrupted,
+                data=data,
                 reasons=self._reasons,
                 notices=self._notices(sweep, tell),
+                room=self._room(identity.heartbeat, tell),
                 conceal=concealer(self.config.all_secrets, os.environ),
             )
             tally = worker.run()
@@ -216,6 +239,9 @@ class Session:
         notify, faults = self.config.notify, self._faults
         return Notices(sweep, notify, os.environ, self.notice, tell, faults=faults)
 
+    def _room(self, every: float, tell: Callable[[str], None]) -> RoomWatch:
+        return RoomWatch(self.layout.root, self.config.min_free, every, tell)
+
     def _loop(
         self,
         sweep: OpenSweep,
@@ -229,6 +255,10 @@ class Session:
 
         if self.jobs > 1:
             tell(f"note: {sweep.plan.program} runs one task at a time; -j has no effect")
+        room = self._room(0.0, tell)
+        room.look()
+        if room.is_short:
+            return Tally(ending="short", reason=room.reason)
         sweep.ledger.refresh()
         self.progress(sweep, None)
         tally, workers = run_notebook(
@@ -241,6 +271,9 @@ class Session:
             interrupted=self.interrupted,
             tell=tell,
         )
+        room.look()
+        if tally.ending == "left" and room.is_short:
+            tally.ending, tally.reason = "short", room.reason
         self.progress(sweep, None)
         self._wait_for_upload(sweep, workers)
         return tally

@@ -31,6 +31,7 @@ from colabctl.task import Assignment
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.slots.environment import slot_environs
 from colabctl.work.slots.settings import slot_settings
+from colabctl.work.staging import staged_data
 
 _KILLING = 3  # presses of Ctrl-C that kill a task,
 _AT_ONCE = 5.0  # if they come within these seconds
@@ -110,6 +111,10 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
     _check_kind(trial.plan)
     check_present(config.secrets, os.environ)
     root = config.root
+    data = staged_data(trial.plan, config.layout, tell=tell)
+    if data is not None:
+        tell(f"staging {', '.join(entry['path'] for entry in (trial.plan.stage or {}).values())}")
+        data.stage_now()
     base = Path(tempfile.mkdtemp(prefix="colabctl-try-")).resolve()
     files, scratch = base / "files", base / "run"
     scratch.mkdir()
@@ -124,9 +129,16 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
             secrets=config.all_secrets,
             tell=tell,
             wait=lambda _: True,
+            staged=data.links if data else None,
             foreground=True,
         )
-        [environ] = slot_environs(root, member, [settings.code if settings.frozen else None])
+        [environ] = slot_environs(
+            root,
+            member,
+            [settings.code if settings.frozen else None],
+            guarded=config.read_only,
+            staged=data.variables if data else None,
+        )
         assignment = Assignment(
             sweep=trial.plan.sweep,
             task=task_name(trial.index),
@@ -144,6 +156,8 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
         code = _wait([*module, settings.encode(), str(scratch)], settings, environ, tell)
         outcome = Outcome.read(scratch / "outcome.json")
     finally:
+        if data is not None:
+            data.close()
         shutil.rmtree(scratch, ignore_errors=True)
         if not (files.is_dir() and any(files.iterdir())):
             shutil.rmtree(base, ignore_errors=True)

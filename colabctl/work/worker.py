@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from colabctl.run.messages import (
@@ -25,13 +26,16 @@ from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.followed import FollowedTasks
+from colabctl.work.records.room import RoomWatch
 from colabctl.work.slots.pool import MakeSlots, SlotPool
+from colabctl.work.staging import SweepData
 from colabctl.work.waiting import Reasons
 
 # If the first attempts of a worker all fail, the cause is this machine or the code, and more
 # attempts would only use up the retries.
 _FAILING = 5
-_FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do")
+_ALIKE = 10  # attempts with the same error that are all named; of later ones, some are
+_FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do", "short")
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 
 
@@ -45,6 +49,7 @@ class Worker:
         tell: takes messages for the user.
         progress: called after each step, with this worker.
         interrupted: set to end at once and release the tasks.
+        data: what to stage before the first claim; None for nothing.
         reasons: why earlier workers of this process had to wait, as they said.
         conceal: replaces the secrets in a text.
 
@@ -60,8 +65,10 @@ class Worker:
         tell: Callable[[str], None],
         progress: Callable[["Worker"], None],
         interrupted: threading.Event,
+        data: SweepData | None = None,
         reasons: Reasons | None = None,
         notices: Notices | None = None,
+        room: RoomWatch | None = None,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         conceal: Callable[[str], str] = str,
@@ -71,6 +78,7 @@ class Worker:
         self._tell = tell
         self._progress = progress
         self._interrupted = interrupted
+        self._data = data
         self._monotonic = monotonic
         self._conceal = conceal
         self._kind = sweep.plan.kind
@@ -81,13 +89,14 @@ class Worker:
         self._error: Exception | None = None  # of a slot's thread
         self._claimer = Claimer(
             sweep, identity, limits, self._pool,
-            tell=tell, conceal=conceal, reasons=reasons, notices=notices, rng=rng,
-            monotonic=monotonic,
+            tell=tell, conceal=conceal, reasons=reasons, notices=notices, room=room,
+            rng=rng, monotonic=monotonic,
         )  # fmt: skip
         interval = _NOTICE if self._writes_at_once else identity.heartbeat
         self._followed = FollowedTasks(identity.host, interval, monotonic)
         self._tuner = self._claimer.tuner
         self._tally = self._claimer.tally
+        self._alike: Counter[str] = Counter()  # failed attempts by their error
         self._stopping: dict[int, float] = {}  # when each task was asked to stop early
         self._revision = 0  # of the state at the last check of tasks to stop
 
@@ -99,19 +108,41 @@ class Worker:
         """Return for how many seconds the folder has not answered, 0 if it does."""
         return self._claimer.retries.silent_for()
 
+    def staging(self) -> str:
+        """Return how far staging is, "" once it is done."""
+        return self._data.text if self._data else ""
+
     def run(self) -> Tally:
         """Work until there is nothing left to do here; return what was done."""
         try:
-            self.step()
-            while not self.should_end():
-                self._wait()
+            if self._stage():
                 self.step()
-                self._claimer.sync()
+                while not self.should_end():
+                    self._wait()
+                    self.step()
+                    self._claimer.sync()
             if self._tally.ending in _FINISHING:
                 self._finish_running()
         finally:
             self.leave()
         return self._tally
+
+    def _stage(self) -> bool:
+        """Stage the sweep's data, claim nothing meanwhile; return whether tasks can run."""
+        data = self._data
+        if data is None:
+            return True
+        data.start()
+        while not data.done.wait(_NOTICE):
+            with self._lock:
+                self._claimer.look()
+                self._claimer.keep_alive(join=True)
+                self._progress(self)
+                if self._should_end():
+                    return False
+        if data.error is not None:
+            self._tally.ending, self._tally.reason = "unstaged", data.error
+        return data.error is None
 
     def _wait(self) -> None:
         self._pool.wake.wait(min(self._claimer.poll, _NOTICE))
@@ -228,7 +259,11 @@ class Worker:
         if isinstance(end, Failed):
             again = ", and will be tried again" if failures < self._max_retries else ""
             error = self._conceal(end.error)
-            self._tell(f"{task.task} failed{again}: {error}")
+            self._alike[error] += 1
+            alike = self._alike[error]
+            if alike <= _ALIKE or alike.bit_count() == 1:  # then at the 16th, 32nd, 64th, ...
+                before = f" ({alike:,} attempts failed so)" if alike > _ALIKE else ""
+                self._tell(f"{task.task} failed{again}: {error}{before}")
             if self._all_failed():
                 self._give_up(f"{self._failures()}, the last one with: {error}", end.output)
 

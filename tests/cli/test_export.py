@@ -153,6 +153,7 @@ def test_a_spreadsheet_gets_all_tasks_on_the_screen_or_in_a_file(
     rows = list(csv.DictReader(io.StringIO(said.out)))
     assert [row["status"] for row in rows] == ["done", *["pending"] * 15]
     assert {(row["model"], row["data"]) for row in rows[:4]} == {("svm", "a")}
+    assert say("export", "bench", "--to", "csv", "-o", "-") == said
     written = say("export", "bench", "--to", "csv", "-o", "tasks.csv")
     assert (written.code, written.out, written.err) == (
         0,
@@ -178,6 +179,7 @@ def test_a_spreadsheet_gets_all_tasks_on_the_screen_or_in_a_file(
         (["bench", "--to", "optuna", "-o", "mine.txt"], ["mine.txt exists and was not written by colabctl", "--force"]),
         (["bench", "--to", "wandb", "-o", "mine.txt"], ["mine.txt is a file; give a folder"]),
         (["bench", "--to", "csv", "-o", "data"], ["data cannot be written: Is a directory"]),
+        (["bench", "--to", "optuna", "-o", "-"], ["--to optuna writes files", "use -o FILE"]),
         (["bench", "--to", "csv", "--json"], ["--json lists the files", "-o FILE"]),
     ],
 )  # fmt: skip

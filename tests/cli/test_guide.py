@@ -108,6 +108,8 @@ def test_a_pipe_does_not_get_the_comments_of_a_page(say: Say, pages: Path) -> No
         ("sarch", "did you mean search?"),
         ("file", "did you mean sweep-file?"),
         ("e", "did you mean sweep-file or search or zebra?"),
+        ("keys", "did you mean sweep-file?"),
+        ("quotation", "did you mean zebra?"),
         ("quantum", "choose one of sweep-file, search, zebra"),
         ("", "choose one of sweep-file, search, zebra"),
         ("../../secrets", "choose one of"),

@@ -42,7 +42,7 @@ _EXIT_CODES = """\
 | 0 | Done. |
 | 1 | Something you can fix. One line says what is wrong and what to do next. |
 | 2 | Wrong usage: an unknown option, a missing argument. |
-| 3 | `verify` or `doctor` found a problem. |
+| 3 | `verify` or `doctor` found a problem, `notebook diff` a difference, `notebook merge` a conflict. |
 | 130 | Interrupted with Ctrl-C. |
 | 143, 129 | A worker that was asked to end by SIGTERM, or by SIGHUP as its terminal closed. |
 
@@ -62,6 +62,7 @@ An option wins over a variable, and a variable wins over `colabctl.yaml`. Lists 
 _VARIABLES = {
     "COLABCTL_ROOT": "Folder of the project, as with `--root`.",
     "COLABCTL_APPROVALS": "Folder for your approvals, see `colabctl trust`.",
+    "COLABCTL_STAGE": "Folder on this machine's disk for staged copies, see `colabctl stage`.",
     "PAGER": "Program that shows a page of the guide. Default: `less`.",
     "NO_COLOR": "Set to anything: no colors.",
 }
@@ -79,6 +80,8 @@ _KEYS = {  # of colabctl.yaml
     "lease": "Silence after which a worker's tasks go to others. Default: depends on the folder.",
     "task_timeout": "How long a task may take if its sweep does not say. Default: no limit.",
     "notify": "Where to send messages, and when, such as `url=NOTIFY_URL,on=finished idle`.",
+    "min_free": "Free room under which `work` warns; it stops at a tenth of it. Default: 1 GB.",
+    "raw_copy": "A second place with the raw data, for `restore`: a folder, a zip file or a URL.",
     "kill_after": "Time between SIGTERM and SIGKILL for a task that should end. Default: 30s.",
 }
 

@@ -1,6 +1,7 @@
 """Workers on a mount that fails, is full, or is gone."""
 
 import errno
+import json
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -53,7 +54,7 @@ def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_recovered_later(
 ) -> None:
     group = Group(drives(machines=1, **LATE), tasks=30, seconds=0.5)
     machine = group.drive.machine(0)
-    worker = group.work(0)
+    worker = group.work(0, COLABCTL_MIN_FREE="0")  # it does not see it coming
     eventually(lambda: group.status(0)["done"] >= 1)
     machine.fill()
     assert worker.wait(PATIENCE) == 1
@@ -74,6 +75,33 @@ def test_on_a_full_drive_a_worker_stops_and_its_results_can_be_recovered_later(
     assert group.work(0).wait(PATIENCE) == 0
     assert sorted(row["index"] for row in group.results(0)) == list(range(30))
     assert group.status(0)["duplicates"] == 0
+
+
+def test_a_worker_stops_before_the_drive_is_full_and_the_others_see_how_much_room_it_had(
+    drives: Callable[..., Drive],
+) -> None:
+    group = Group(drives(machines=2, **LATE), tasks=30, seconds=0.5)
+    machine = group.drive.machine(0)
+    worker = group.work(0)
+    eventually(lambda: group.status(0)["done"] >= 1)
+    machine.fill(room=50_000_000)  # min_free is 1 GB, so workers stop below 100 MB
+    assert worker.wait(PATIENCE) == 1
+    said = worker.said()  # type: ignore[attr-defined]
+    assert "the folder is almost full" in said
+    assert "are kept on this machine" not in said
+    before = group.status(0)
+    assert (before["running"], before["claimed"]) == (0, 0)
+    assert 1 <= before["done"] < 30
+    group.drive.deliver()
+    root = str(group.root(1))
+    (account,) = json.loads(group.command(1, "space", "--json", "--root", root).stdout)["accounts"]
+    assert account["member"] == "ana"
+    assert 0 < account["free"] < 100_000_000
+    doctor = group.command(1, "doctor", "--root", root).stdout
+    assert "the account of ana had only" in doctor
+    machine.repair()
+    assert group.work(0).wait(PATIENCE) == 0
+    assert sorted(row["index"] for row in group.results(0)) == list(range(30))
 
 
 def test_nothing_is_written_below_a_path_that_is_no_longer_a_mount(

@@ -51,13 +51,33 @@ def test_what_people_and_colabctl_write_are_no_droppings(name: str) -> None:
         ("t.py.conflict", "t.py"),
         ("t.py.orig", "t.py"),
         ("t.sync-conflict-20260101-120000-ABCDEF.py", "t.py"),
+        ("t - Kopie (2).py", "t.py"),
+        ("t Kopie 2.py", "t.py"),
+        ("t - Copie.py", "t.py"),
+        ("t-Copy1.ipynb", "t.ipynb"),
+        ("my notebook [v2]-Copy12.ipynb", "my notebook [v2].ipynb"),
+        ("Copia di t.py", "t.py"),
+        ("Cópia de t.py", "t.py"),
+        ("t (In Konflikt stehende Kopie von Ana 2026-01-01).py", "t.py"),
+        ("t (SFConflict ana@lab.org 2026-01-01-11-30-28).py", "t.py"),
+        ("t.conflict1.ipynb", "t.ipynb"),
+        ("t-DESKTOP-4AB2C3D.ipynb", "t.ipynb"),
+        ("t-LAPTOP-4AB2C3D-2.ipynb", "t.ipynb"),
+        ("t_conflict-20260101-120000.py", "t.py"),
+        ("t_nas_May-02-1430-2026_Conflict.py", "t.py"),
     ],
 )
 def test_a_copy_has_an_original(name: str, original: str) -> None:
     assert original_of(name) == original
 
 
-@pytest.mark.parametrize("name", ["t.py", "t(1).py", "sweep-2", "conflict.py", "a (b).py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("t.py", "t(1).py", "sweep-2", "conflict.py", "a (b).py", "first-Copy1", "copy.py"),
+        *("ana-desktop-20260101T000000-abc123", "my-laptop-model.py", "Photocopy 2.py"),
+    ],
+)
 def test_other_names_have_none(name: str) -> None:
     assert original_of(name) is None
 

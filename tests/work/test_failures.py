@@ -61,7 +61,7 @@ def test_a_worker_whose_first_five_tasks_fail_stops_and_says_why(project: Projec
         ", the last one with: "
         "FileNotFoundError: [Errno 2] No such file or directory: 'data/raw/missing.csv'; "
         "if the problem is on this machine, fix it and restart the worker; if it is in the "
-        "program, fix that and declare it under another name: colabctl sweep FILE --name NAME"
+        "program, fix that and declare it again: colabctl sweep FILE --replace"
     )
     assert re.fullmatch(f"colabctl: {first}{re.escape(rest)}", worked.err.splitlines()[-1])
     assert "looking" in worked.err
@@ -81,6 +81,24 @@ def train(params, task):
     assert project.run("work", "mostly").code == 1
     counts = project.status("mostly")
     assert (counts["state"], counts["done"], counts["failed"]) == ("finished", 1, 11)
+
+
+def test_of_many_attempts_with_one_error_a_worker_names_the_first_ten_and_some_later_ones(
+    project: Project,
+) -> None:
+    program = """
+def train(params, task):
+    try:
+        open("only the first one succeeds", "x").close()
+    except OSError:
+        raise ValueError("diverged") from None
+"""
+    project.declare("many", grid(70, "max_retries: 0"), program)
+    worked = project.run("work", "many")
+    said = [line for line in worked.err.splitlines() if "ValueError: diverged" in line]
+    counts = [line.partition(" (")[2] for line in said]
+    assert counts == [""] * 10 + [f"{n} attempts failed so)" for n in (16, 32, 64)]
+    assert project.status("many")["failed"] == 69
 
 
 @pytest.mark.parametrize(

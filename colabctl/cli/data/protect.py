@@ -1,14 +1,24 @@
 """The command that records raw data and makes it read-only."""
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.data.folders import Protectable, chosen_folders
-from colabctl.cli.options import Json, Root, open_project, print_json, tell
-from colabctl.cli.terminal import counted, one_line
+from colabctl.cli.data.drive import FolderId, protect_on_drive
+from colabctl.cli.data.folders import Protectable, chosen_folders, tell_each
+from colabctl.cli.options import Json, Root, Yes, confirm, open_project, print_json, tell
+from colabctl.cli.terminal import command_line, counted, one_line
+from colabctl.errors import UserError
 
-_MOST_LISTED = 20  # files that are listed on the screen
+if TYPE_CHECKING:
+    from colabctl.project.raw import Changes, Protection
+
+_KEYS = (
+    *("files", "bytes", "added", "accepted", "missing", "unseen", "unsteady", "without_bytes"),
+    "twins",
+)
+"""The parts of a protection in a report for scripts."""
 
 
 def protect(
@@ -17,8 +27,12 @@ def protect(
         bool,
         typer.Option(
             "--accept-changes",
-            help="Record changed and missing files as they are now.",
+            help="Record changed and missing files as they are now; lists them first.",
         ),
+    ] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Read all files, also those whose size and time are the same."),
     ] = False,
     follow_links: Annotated[
         bool,
@@ -27,47 +41,111 @@ def protect(
             help="Also protect a folder behind a link that leads out of the project.",
         ),
     ] = False,
+    drive: Annotated[
+        bool,
+        typer.Option(
+            "--drive",
+            help="Make it read-only on Google Drive itself, for all members; asks first.",
+        ),
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo --drive.")] = False,
+    folder_id: FolderId = None,
+    yes: Yes = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Record the checksums of raw data and make it read-only."""
+    """Record the checksums of raw data and make it read-only.
+
+    Files that were recorded before are not read again if their size and time are the same. After an
+    interruption, the next `protect` continues where this one stopped.
+    """
+    from colabctl.cli.data.progress import reading
     from colabctl.project import raw
 
     layout, config = open_project(root)
+    if drive:
+        if accept_changes or full or follow_links:
+            raise UserError("--drive goes with --undo, --folder-id, --yes, --root and --json only")
+        folders = chosen_folders(layout, config.read_only, path)
+        protect_on_drive(layout, folders, folder_id, undo=undo, yes=yes, as_json=as_json)
+        return
+    if undo or folder_id:
+        raise UserError("--undo and --folder-id are for --drive; add --drive")
     always = [(layout.root / name).resolve() for name in config.read_only]
     reports = []
+    unsteady: list[str] = []
     for folder in chosen_folders(layout, config.read_only, path):
-        done = raw.protect(layout, folder, accept_changes=accept_changes, follow_links=follow_links)
         name = layout.relative(folder)
-        keys = ("files", "bytes", "added", "accepted", "missing")
-        reports.append({"folder": name, **{key: getattr(done, key) for key in keys}})
-        tell(
-            f"{one_line(name)}: {counted(done.files, 'file')}, {done.bytes:,} bytes recorded, "
-            f"{len(done.added)} new"
-        )
-        _list("missing, still recorded", done.missing)
-        if accept_changes:
-            _list("added", done.added)
-            _list("accepted as changed", done.changed)
-            _list("accepted as missing", done.dropped)
-        if done.writable:
-            tell(
-                f"  {counted(len(done.writable), 'file')} still writable (a Drive has no "
-                "permissions; root ignores them); colabctl verify detects changes"
+        with reading(name) as progress:
+            done = raw.protect(
+                layout,
+                folder,
+                accept_changes=accept_changes,
+                full=full,
+                follow_links=follow_links,
+                confirm=lambda changes, name=name: _ask(name, changes, yes=yes),  # type: ignore[misc]
+                progress=progress,
             )
+        reports.append({"folder": name, **{key: getattr(done, key) for key in _KEYS}})
+        _show(name, done, accepting=accept_changes)
+        unsteady += [f"{name}/{file}" for file in done.unsteady]
         if path and folder.resolve() not in always:
-            name = one_line(layout.relative(folder))
             tell(
-                f"  colabctl verify checks it only if you name it; to check it always, add {name} "
-                "to read_only in colabctl.yaml"
+                f"  to protect it every time, and to have sweeps check it, add {one_line(name)} to "
+                "read_only in colabctl.yaml"
             )
     if as_json:
         print_json(reports)
+    if unsteady:
+        raise UserError(
+            f"changed while it was read, so it is not recorded: {one_line(', '.join(unsteady))}; "
+            "once nothing writes to it any more, run colabctl protect again"
+        )
 
 
-def _list(title: str, names: tuple[str, ...]) -> None:
-    """List the first names, and say how many more there are."""
-    for name in names[:_MOST_LISTED]:
-        tell(f"  {title}: {one_line(name)}")
-    if len(names) > _MOST_LISTED:
-        tell(f"  {title}: {len(names) - _MOST_LISTED:,} more, which --json lists")
+def _show(folder: str, done: "Protection", *, accepting: bool) -> None:
+    tell(
+        f"{one_line(folder)}: {counted(done.files, 'file')}, {done.bytes:,} bytes recorded, "
+        f"{len(done.added)} new"
+    )
+    tell_each("missing, still recorded", done.missing)
+    if done.missing:
+        tell(
+            f"  bring them back: {command_line('restore', folder)}, or remove them from the record:"
+            f" {command_line('protect', folder, '--accept-changes')}"
+        )
+    if accepting:
+        tell_each("added", done.added)
+        tell_each("accepted as changed", done.changed)
+        tell_each("accepted as missing", done.dropped)
+    if done.unseen:
+        tell(one_line(f"  {partial(folder, len(done.unseen))}"))
+    tell_each("passed over, it holds no data of its own", done.without_bytes)
+    tell_each("only case tells them apart, rename one", list(map(", ".join, done.twins)))
+    if done.writable:
+        tell(
+            f"  {counted(len(done.writable), 'file')} still writable (a Drive has no "
+            "permissions; root ignores them); colabctl verify detects changes"
+        )
+
+
+def partial(folder: str, unseen: int) -> str:
+    """Return what it means that the sentinel is not there."""
+    from colabctl.project.raw.listing import SENTINEL
+
+    return (
+        f"{folder}: this listing is not complete, as {SENTINEL} is not in it; "
+        f"{counted(unseen, 'recorded file')} not listed, and not called missing; wait until the "
+        f"Drive has caught up, or mount it again; if someone deleted {SENTINEL}, create an empty "
+        "file of that name there"
+    )
+
+
+def _ask(folder: str, changes: "Changes", *, yes: bool) -> None:
+    """List what is about to be accepted, and ask on a terminal."""
+    tell(one_line(f"{folder} differs from its record, and will be recorded as it is now:"))
+    tell_each("changed", changes.changed, json=False)
+    tell_each("missing, to be dropped from the record", changes.missing, json=False)
+    tell_each("added", changes.added, json=False)
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        confirm("accept these changes?", yes=yes)

@@ -51,7 +51,10 @@ def status(
         from colabctl.views.results import as_json as strict
 
         looked = unread.pass_over(map(Seen, sweeps), Seen.look, _name_of)
-        objects = [strict(asdict(status)) for _, status in looked]
+        objects = [
+            {**strict(asdict(status)), "folder": layout.relative(seen.sweep.declared.layout.root)}
+            for seen, status in looked
+        ]
         print_json(objects[0] if sweep else objects)
     elif not sweeps and not unread.notes:
         print("no sweeps yet; declare one: colabctl sweep FILE")

@@ -108,8 +108,13 @@ def not_to_retry(sweep: "OpenSweep", index: int) -> str:
 
     task = sweep.ledger.state.tasks[index]
     if task.has_outcome and task.status != "failed":
-        first = command_line("discard", sweep.plan.sweep, "--task", task_name(index))
-        return f"is {task.status}; to run it again, discard its result first: {first}"
+        name = sweep.plan.sweep
+        first = command_line("discard", name, "--task", task_name(index))
+        longer = command_line("retry", name, "--continue", "--task", task_name(index))
+        return (
+            f"is {task.status}; to run it again, discard its result first: {first}; to train it "
+            f"longer: {longer}"
+        )
     if task.holder is not None:
         return f"has not failed: {task.holder} holds it"
     columns = sweep.ledger.state.columns
@@ -134,4 +139,12 @@ def not_to_discard(sweep: "OpenSweep", index: int) -> str:
     status = sweep.ledger.state.columns.status(index)
     if status == "failed":
         return "has failed, so it has no result"
+    return f"has no result: it is {'not finished' if status in ('open', 'held') else status}"
+
+
+def not_to_continue(sweep: "OpenSweep", index: int) -> str:
+    """Say why a task cannot be trained longer."""
+    status = sweep.ledger.state.columns.status(index)
+    if status == "failed":
+        return "has failed; without --continue, retry goes on from its last save too"
     return f"has no result: it is {'not finished' if status in ('open', 'held') else status}"

@@ -99,15 +99,28 @@ def retry(
             show_default=False,
         ),
     ] = None,
+    longer: Annotated[
+        bool,
+        typer.Option(
+            "--continue",
+            help="Instead, train finished tasks longer: they go on from their last saves.",
+        ),
+    ] = False,
+    yes: Yes = False,
     member: Member = None,
     root: Root = None,
 ) -> None:
     """Make failed or cancelled tasks, or those of a lost worker, available again.
 
-    They run with the same parameters.
+    They run with the same parameters, and task.resume() finds what they have saved.
     """
     from colabctl.work import control
 
+    if longer:
+        if failed or cancelled or cause or worker is not None:
+            raise UserError("--continue is for finished tasks; with it, use only --task or --where")
+        train_longer(sweeps, task, where, yes=yes, member=member, root=root)
+        return
     if worker is not None and (failed or cancelled or task or cause or where):
         raise UserError("--worker is for held tasks; use no other option with it")
     if cause is not None and cancelled:
@@ -146,6 +159,46 @@ def retry(
             again = command_line("retry", name, "--cancelled")
             hint = f"; {tasks_are} cancelled, to run them: {again}" if number else ""
             tell(f"no task has failed{hint}")
+
+
+def train_longer(
+    sweeps: list[str],
+    task: list[str] | None,
+    where: str | None,
+    *,
+    yes: bool,
+    member: str | None,
+    root: Path | None,
+) -> None:
+    """Let finished tasks go on from their last saves, after a question."""
+    from colabctl.ledger import task_name
+    from colabctl.work import control
+
+    if not task and where is None:
+        raise UserError("say which tasks to train longer, with --task or --where")
+    who, open_sweeps = _open(sweeps, member, root, one_sweep="--task" if task else None)
+    chosen: list[tuple[OpenSweep, list[int]]] = []
+    for sweep in open_sweeps:
+        columns = sweep.ledger.state.columns
+        among = [*columns.having("done"), *columns.having("pruned")]
+        tasks = selection.select(sweep, among, task, where, selection.not_to_continue)
+        if not tasks:
+            tell(f"{sweep.plan.sweep} has no such finished task")
+            continue
+        chosen.append((sweep, tasks))
+        tell(f"{sweep.plan.sweep}: {counted(len(tasks), 'finished task')} to train longer:")
+        _show(tasks, lambda index, at=sweep: _result(at, index))  # type: ignore[misc]
+        if unsaved := [task_name(index) for index in tasks if not sweep.has_saves(index)]:
+            more = f" and {len(unsaved) - 3} more" if len(unsaved) > 3 else ""
+            tell(f"no saves of {', '.join(unsaved[:3])}{more} are here: they start from scratch")
+    if not chosen:
+        return
+    confirm("train them longer? Their results do not count until they are done again", yes=yes)
+    for sweep, tasks in chosen:
+        control.train_longer(sweep, who, tasks)
+        name, are = sweep.plan.sweep, "goes" if len(tasks) == 1 else "go"
+        run = command_line("work", name)
+        tell(f"{counted(len(tasks), 'task')} of {name} {are} on; run: {run}")
 
 
 def discard(

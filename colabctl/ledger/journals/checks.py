@@ -165,6 +165,18 @@ def _check_follow(body: dict[str, Any], total: int) -> None:
 
 def _check_heartbeat(body: dict[str, Any], _total: int) -> None:
     _check_names(body.get("workers", []))
+    _drop_false_room(body)
+
+
+def _check_end(body: dict[str, Any], _total: int) -> None:
+    _drop_false_room(body)
+
+
+def _drop_false_room(body: dict[str, Any]) -> None:
+    """Remove the free room unless it is a number of bytes; the event counts without it."""
+    free = body.get("free", 0)
+    if type(free) is not int or not 0 <= free <= _LARGEST_NUMBER:
+        del body["free"]
 
 
 def _check_notice(body: dict[str, Any], _total: int) -> None:
@@ -199,6 +211,7 @@ def _check_start(body: dict[str, Any], _total: int) -> None:
         if type(body.get(part)) is not str:
             raise ValueError(f"{part} is not text")
         body[part] = _one_line(body[part])
+    _drop_false_room(body)
     version = body.get("version")
     body["version"] = _one_line(version) if type(version) is str else ""
 
@@ -212,6 +225,7 @@ def _one_line(name: str) -> str:
 _CHECKS: Mapping[str, Callable[[dict[str, Any], int], None]] = {
     "start": _check_start,
     "heartbeat": _check_heartbeat,
+    "end": _check_end,
     "notice": _check_notice,
     "dismiss": _check_dismiss,
     FOLLOW: _check_follow,

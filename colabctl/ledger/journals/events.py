@@ -10,7 +10,8 @@ A line is a JSON object with the three parts of every event and the parts of its
             that was nothing
 
     start      member, host, pid, jobs, lease, ...        a worker starts; its lease in seconds,
-                                                          its version, its own clock as wall
+                                                          its version, its own clock as wall,
+                                                          the bytes free in its folder as free
     claim      tasks: [[index, attempt], ...], params     the tasks it is going to run, and the
                                                           parameters it proposes, by index
     suggested  task, attempt, params, distributions       parameters that an objective asked for
@@ -21,10 +22,10 @@ A line is a JSON object with the three parts of every event and the parts of its
     failed     task, attempt, seconds, error, output,     an attempt failed; true: no other one
                final                                      would do better
     released   tasks: [index, ...]                        claims that end without a run
-    heartbeat                                             the worker is alive
+    heartbeat  free                                       the worker is alive; free as above
     notice     about, decisions                           it sends a message that the sweep is
                                                           finished, failing or idle
-    end        reason                                     the worker writes nothing more
+    end        reason, free                               the worker writes nothing more
     follow     member, host, task                         someone looks at a task's output: its
                                                           worker writes what is new of it
     pause, stop                                           orders to all workers of the sweep
@@ -34,8 +35,9 @@ A line is a JSON object with the three parts of every event and the parts of its
                                                           worker is lost, if one is named
     cancel     tasks: [index, ...]                        these tasks do not run, unless a later
                                                           retry names them; attempts end
-    discard    tasks: [index, ...]                        results of the attempts that are named in
-                                                          `after` do not count
+    discard    tasks: [index, ...], goes_on               results of the attempts that are named in
+                                                          `after` do not count; if it goes on, later
+                                                          attempts go on from their saves
     dismiss    worker                                     this worker ends
 
 The member who gives an order, or writes one of the last four, is in its part `member`.

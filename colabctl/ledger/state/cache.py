@@ -10,11 +10,10 @@ import hashlib
 import json
 import os
 import re
-import stat
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,14 +22,14 @@ from colabctl.ledger.journals.journal import Journals
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state import snapshot
 from colabctl.ledger.sweep_state import SweepState
+from colabctl.sharedfs.own_cache import cache_folder, is_private, open_own, write_own
 from colabctl.version import VERSION
 
-_FORMAT = 5
+_FORMAT = 6
 _MAGIC = b"colabctl sweep cache "
 _SUFFIX = ".sweep"
 _NAME = re.compile(r"[0-9a-f]{32}\.sweep(\.[0-9a-f]{8}\.tmp)?")
 _UNUSED = 30 * 86400.0  # seconds after which a file is deleted
-_OFF = ("off", "0", "no", "false")
 
 
 class Cache(NamedTuple):
@@ -48,9 +47,9 @@ class Cache(NamedTuple):
         """
         file = self.folder / self.name
         try:
-            if not _is_private(self.folder):
+            if not is_private(self.folder):
                 return False
-            with open(file, "rb", opener=_open) as stream:
+            with open(file, "rb", opener=open_own) as stream:
                 data = memoryview(stream.read())
             head, body = bytes(data[: _head_size()]), data[_head_size() :]
             if head != _head(zlib.crc32(body)):
@@ -84,8 +83,8 @@ class Cache(NamedTuple):
         for part in parts:
             crc = zlib.crc32(part, crc)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _is_private(self.folder):
-            _write(self.folder / self.name, [_head(crc), *parts])
+        if is_private(self.folder):
+            write_own(self.folder / self.name, [_head(crc), *parts])
             _delete_unused(self.folder)
 
     def remember(self, counts: Mapping[str, int]) -> None:
@@ -104,15 +103,15 @@ class Cache(NamedTuple):
         note = {"read": {**before, **more}}
         with suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if _is_private(self.folder):
-                _write(self.folder / self.note, [json.dumps(note).encode()])
+            if is_private(self.folder):
+                write_own(self.folder / self.note, [json.dumps(note).encode()])
 
     def read_before(self) -> dict[str, tuple[int, float]]:
         """Return what `remember` noted: the number of events of each writer, and when."""
         try:
-            if not _is_private(self.folder):
+            if not is_private(self.folder):
                 return {}
-            with open(self.folder / self.note, "rb", opener=_open) as stream:
+            with open(self.folder / self.note, "rb", opener=open_own) as stream:
                 note = json.loads(stream.read())
             return {writer: (int(n), float(t)) for writer, (n, t) in note["read"].items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -124,18 +123,10 @@ def cache_of(journals: Path, plan: Plan) -> Cache | None:
 
     The environment variable COLABCTL_CACHE holds another folder for caches, or "off".
     """
-    setting = os.environ.get("COLABCTL_CACHE", "").strip()
-    if setting.lower() in _OFF:
+    folder = cache_folder("sweeps")
+    if folder is None:
         return None
-    if setting:
-        base = Path(setting)
-    else:
-        from platformdirs import user_cache_path  # noqa: PLC0415 - most processes need it once
-
-        base = user_cache_path("colabctl", appauthor=False)
     place = str(journals.absolute())
-    if not base.is_absolute():  # there is no home folder
-        return None
     made_from = {
         "format": _FORMAT,
         "version": VERSION,
@@ -146,7 +137,7 @@ def cache_of(journals: Path, plan: Plan) -> Cache | None:
     name = hashlib.sha256(os.fsencode(place)).hexdigest()[:32] + _SUFFIX
     of_all_twins = f"{journals.absolute().parent.parent} {plan.run_digest}"
     note = hashlib.sha256(os.fsencode(of_all_twins)).hexdigest()[:32] + ".read"
-    return Cache(base / "sweeps", name, made_from, note)
+    return Cache(folder, name, made_from, note)
 
 
 def _head(crc: int) -> bytes:
@@ -155,34 +146,6 @@ def _head(crc: int) -> bytes:
 
 def _head_size() -> int:
     return len(_head(0))
-
-
-def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-
-
-def _is_private(folder: Path) -> bool:
-    """Whether this is a folder of this user that no one else can read or change."""
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        return False
-    if not hasattr(os, "getuid"):  # Windows: a profile is private
-        return True
-    return status.st_uid == os.getuid() and not status.st_mode & 0o077
-
-
-def _write(file: Path, parts: Iterable[Any]) -> None:
-    temporary = file.with_name(f"{file.name}.{os.urandom(4).hex()}.tmp")
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as stream:
-            for part in parts:
-                stream.write(part)
-        temporary.replace(file)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def _delete_unused(folder: Path) -> None:

@@ -6,12 +6,15 @@ from colabctl.ledger.journals.clock import MAX_LEAD
 from colabctl.ledger.journals.events import Event
 from colabctl.ledger.state.machine import Machine, read_machine
 
+_ROOM_KINDS = ("start", "heartbeat", "end")  # the events that say how much room is free
+
 
 class Writer:
     """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
-        "_newest", "_oldest", "dismissed_at", "dismissed_by", "done", "ended", "failed", "freed",
+        "_newest", "_oldest", "dismissed_at", "dismissed_by", "done", "ended", "failed", "free",
+        "free_at", "freed",
         "host", "jobs", "last_number", "last_seen", "latest", "lease", "lost_at", "machine",
         "member", "name", "number", "pid", "pruned", "started", "version", "wall",
     )  # fmt: skip
@@ -28,6 +31,8 @@ class Writer:
         self.machine = Machine()
         self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
+        self.free: int | None = None  # bytes of room in its folder, as it saw at `free_at`
+        self.free_at = 0.0
         self.freed = 0.0  # date of its latest outcome, when a slot of it became idle
         self.last_number = -1  # of its events
         self.dismissed_at: float | None = None  # when a member dismissed it
@@ -55,6 +60,8 @@ class Writer:
         self._newest = max(self._newest, t)
         self._oldest = min(self._oldest, t)
         self.last_number = max(self.last_number, event.n)
+        if kind in _ROOM_KINDS and "free" in event.body and t > self.free_at:
+            self.free, self.free_at = event.body["free"], t
         if kind in ("done", "pruned"):
             self.done += 1
             self.pruned += kind == "pruned"

@@ -30,7 +30,7 @@ def render(name: str, cells: Iterable[Cell]) -> bytes:
     import nbformat  # noqa: PLC0415 - slow, and only needed here
 
     notebook = {
-        "cells": [_as_json(cell) for cell in cells],
+        "cells": [as_json(cell) for cell in cells],
         "metadata": {
             "colab": {"name": f"{name}{ENDING}", "provenance": []},
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -43,7 +43,8 @@ def render(name: str, cells: Iterable[Cell]) -> bytes:
     return f"{json.dumps(notebook, indent=1, ensure_ascii=False)}\n".encode()
 
 
-def _as_json(cell: Cell) -> dict[str, Any]:
+def as_json(cell: Cell) -> dict[str, Any]:
+    """Return a cell as a notebook's file holds it."""
     parts: dict[str, Any] = {"cell_type": cell.kind, "id": cell.id, "metadata": {}}
     if cell.source.startswith("#@title"):
         parts["metadata"] = {"cellView": "form", "jupyter": {"source_hidden": True}}

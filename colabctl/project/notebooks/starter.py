@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from colabctl.errors import UserError
+from colabctl.notebook.document import decode
+from colabctl.notebook.versions.saved import SavedNotebook, read_saved, write_saved
 from colabctl.project.config import load
 from colabctl.project.layout import Layout
 from colabctl.project.notebooks import bootstrap
+from colabctl.project.notebooks.from_template import OPENING, from_template
 from colabctl.project.notebooks.rendering import (
     ENDING,
     Cell,
@@ -15,10 +18,12 @@ from colabctl.project.notebooks.rendering import (
     source_of,
 )
 from colabctl.project.notebooks.wheel import wheel
-from colabctl.sharedfs.files import write_new
+from colabctl.sharedfs.files import read_file, write_new
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.names import check_name
 from colabctl.sharedfs.rights import make_folder
+
+_LARGEST_TEMPLATE = 100 << 20  # bytes
 
 _OPEN = """\
 #@title Open the project {display-mode: "form"}
@@ -58,12 +63,48 @@ features = project.checkpoint("features.json", build)
 features"""
 
 
-def starter(project: str, member: str, name: str) -> bytes:
-    """Return the starter notebook `name` for `member`.
+def starter(project: str, member: str, name: str, template: SavedNotebook | None = None) -> bytes:
+    """Return the starter notebook `name` for `member`; a template's cells replace the examples.
 
     `project` is the project's name in colabctl.yaml: its folder can have another path in each
     member's Drive. The same build of colabctl gives the same bytes.
     """
+    opening = Cell(OPENING, _opening(project, member))
+    if template is None:
+        return render(name, (opening, Cell("save-and-resume", _SAVE)))
+    words = {"project": project, "member": member, "name": name}
+    return write_saved(from_template(template, opening, words))
+
+
+def group_template(layout: Layout) -> SavedNotebook | None:
+    """Return the project's own template; None if it has none.
+
+    Raises UserError if it is not a notebook in Python.
+    """
+    path = layout.notebook_template
+    if not path.exists():
+        return None
+    check_inside(path, layout.root)
+    return read_template(path)
+
+
+def read_template(path: Path) -> SavedNotebook:
+    """Return a template; raise UserError if it is not a notebook in Python."""
+    try:
+        content = read_file(path, _LARGEST_TEMPLATE)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; give the path of a notebook") from None
+    document = decode(content, str(path))
+    if not document.is_python:
+        raise UserError(
+            f"{path} is written in {document.language}, and the cell that opens the project needs "
+            "Python; give a template in Python"
+        )
+    return read_saved(content, str(path))
+
+
+def _opening(project: str, member: str) -> str:
+    """Return the source of the cell that opens the project."""
     own = wheel()
     functions = source_of(
         bootstrap.NotebookError,
@@ -78,16 +119,17 @@ def starter(project: str, member: str, name: str) -> bytes:
         "IMPORTS": import_lines(bootstrap),
         "FUNCTIONS": functions,
     }
-    lines = [parts.get(line, line) for line in _OPEN.splitlines()]
-    cells = (Cell("open", "\n".join(lines)), Cell("save-and-resume", _SAVE))
-    return render(name, cells)
+    return "\n".join(parts.get(line, line) for line in _OPEN.splitlines())
 
 
-def write_starter(layout: Layout, member: str, name: str) -> Path:
+def write_starter(
+    layout: Layout, member: str, name: str, template: SavedNotebook | None = None
+) -> Path:
     """Write a new starter notebook for `member`, and return its path.
 
-    Raises UserError for a name that is not a safe file name, and for one that exists already,
-    ignoring case, as some file systems do.
+    Its cells are those of `template`, else of the project's template, else examples. Raises
+    UserError for a template that is not a notebook, for a name that is not a safe file name, and
+    for one that exists already, ignoring case, as some file systems do.
     """
     title = check_name(name.removesuffix(ENDING), "notebook")
     path = layout.member_notebooks(member) / f"{title}{ENDING}"
@@ -97,5 +139,6 @@ def write_starter(layout: Layout, member: str, name: str) -> Path:
     if path.name.casefold() in existing:
         file = layout.relative(existing[path.name.casefold()])
         raise UserError(f"{file} already exists; choose another name")
-    write_new(path, starter(load(layout.root, {}).name, member, title))
+    cells = template or group_template(layout)
+    write_new(path, starter(load(layout.root, {}).name, member, title, cells))
     return path

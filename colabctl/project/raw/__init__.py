@@ -1,6 +1,21 @@
 """Raw data: which files there are, what was recorded of them, and whether they are unchanged."""
 
-from colabctl.project.raw.protection import Protection, protect
-from colabctl.project.raw.verification import Verification, verify
+from colabctl.project.raw.protection import Changes, Protection, protect
+from colabctl.project.raw.verification import (
+    Verification,
+    is_protected,
+    verify,
+    verify_more,
+    verify_quick,
+)
 
-__all__ = ["Protection", "Verification", "protect", "verify"]
+__all__ = [
+    "Changes",
+    "Protection",
+    "Verification",
+    "is_protected",
+    "protect",
+    "verify",
+    "verify_more",
+    "verify_quick",
+]

@@ -1,10 +1,12 @@
 """Computes the SHA-256 of files, several at a time."""
 
 import hashlib
+import math
 import os
 import queue
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,10 @@ _CHUNK = 1 << 20  # bytes
 _FEWEST_THREADS = 4  # a mount answers several requests at once, however few cores there are
 _MOST_THREADS = 16
 _OFTEN = 0.1  # seconds between reports of progress
+# How long, in nanoseconds, a file can change again and keep its time. A time of whole seconds is
+# that of a file system that knows no others; FAT counts in steps of two seconds.
+_COARSE = 2_000_000_000
+_FINE = 50_000_000
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer would block for ever
 
 
@@ -30,12 +36,14 @@ class Digest:
     """What a file held: its size in bytes and the SHA-256 of its content, in hexadecimal.
 
     `mtime_ns` is when it was last changed, as its file system says; it did not change while the
-    file was read.
+    file was read. `steady_mtime_ns` is the same, but None if that was so shortly before that a
+    later change might leave the same time.
     """
 
     size: int
     sha256: str
     mtime_ns: int
+    steady_mtime_ns: int | None = None
 
 
 def digest_of(path: Path, read: Callable[[int], None] | None = None) -> Digest:
@@ -45,7 +53,7 @@ def digest_of(path: Path, read: Callable[[int], None] | None = None) -> Digest:
     UnsteadyFileError for a file that changes meanwhile, and OSError for one that cannot be read.
     """
     with open(path, "rb", buffering=0, opener=_open) as file:
-        before = os.fstat(file.fileno())
+        began, before = time.time_ns(), os.fstat(file.fileno())
         if not stat.S_ISREG(before.st_mode):
             raise OSError(0, "is not a regular file", str(path))
         digest, size = hashlib.sha256(), 0
@@ -58,17 +66,26 @@ def digest_of(path: Path, read: Callable[[int], None] | None = None) -> Digest:
         after = os.fstat(file.fileno())
     if size != before.st_size or (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
         raise UnsteadyFileError(0, "changed while it was read", str(path))
-    return Digest(size, digest.hexdigest(), after.st_mtime_ns)
+    mtime_ns = after.st_mtime_ns
+    grain = _COARSE if mtime_ns % 1_000_000_000 == 0 else _FINE
+    return Digest(
+        size, digest.hexdigest(), mtime_ns, mtime_ns if mtime_ns < began - grain else None
+    )
 
 
 def digests_of(
-    paths: Mapping[str, Path], total: int = 0, progress: Progress | None = None
+    paths: Mapping[str, Path],
+    total: int = 0,
+    progress: Progress | None = None,
+    *,
+    until: float = math.inf,
 ) -> Iterator[tuple[str, Digest | OSError]]:
     """Yield the digest of each file, or the error that it could not be read for, as they come.
 
     Several threads read. `total` is the bytes that there are, for `progress`, which is called now
     and then from the thread that iterates, and at the end. Closing the iterator, as an exception
-    does, ends the threads within a piece of a file.
+    does, ends the threads within a piece of a file; so does the moment `until` of the monotonic
+    clock.
     """
     waiting = queue.SimpleQueue[tuple[str, Path]]()
     for item in paths.items():
@@ -80,7 +97,7 @@ def digests_of(
         reader.start()
     left = len(paths)
     try:
-        while left:
+        while left and time.monotonic() < until:
             try:
                 yield digests.get(timeout=_OFTEN)
                 left -= 1

@@ -1,33 +1,71 @@
 """Lists the files in a folder of raw data."""
 
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
-from colabctl.sharedfs.droppings import is_dropping
+from colabctl.sharedfs.droppings import is_dropping, is_google_document
+
+SENTINEL = ".colabctl-sentinel"
+"""A file in every protected folder. A listing without it is not complete."""
+
+OWN = ".colabctl-"
+"""How the names of colabctl's own files in a folder of raw data start."""
+
+REPLACED = re.compile(r".+\.bad-[0-9a-f]{8}(-\d+)?", re.DOTALL)
+"""The names of files that `restore` put aside."""
 
 
-@dataclass(frozen=True)
-class File:
-    """A file or a symbolic link; `size` is in bytes."""
+class File(NamedTuple):
+    """A file or a symbolic link.
 
-    path: Path
+    Attributes:
+        place: its path as text; a Path takes longer to make, and most need none
+        real: its path from the folder, as on the disk
+        size: in bytes
+        link: whether it is a symbolic link
+        mtime_ns: when it was last changed, as its file system says
+
+    """
+
+    place: str
+    real: bytes
     size: int
     link: bool
+    mtime_ns: int
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.place)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The files in a folder and below, by path from it, and the paths that cannot be read."""
+    """What is in a folder and below; names are paths from it.
 
-    files: dict[str, File]
-    unreadable: list[str]
+    Attributes:
+        files: regular files and links
+        unreadable: folders that cannot be listed, and recorded files that are not files any more
+        without_bytes: what is passed over because it holds no data: documents of Google, pipes
+        replaced: files that `restore` put aside
+        has_sentinel: whether the sentinel is among them
+
+    """
+
+    files: dict[str, File] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+    without_bytes: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    has_sentinel: bool = False
 
 
 def protected_folder(layout: Layout, folder: Path) -> Path:
@@ -51,45 +89,45 @@ def protected_folder(layout: Layout, folder: Path) -> Path:
 def list_files(folder: Path, recorded: Collection[str]) -> Listing:
     """List the files in `folder` and below; symbolic links are listed but not followed.
 
-    What programs left behind counts only if it is `recorded`.
+    What programs left behind, and what has no bytes, counts only if it is `recorded`.
     """
-    scan = Listing({}, [])
-    waiting = [folder]
+    start = len(os.fspath(folder)) + 1
+    above = _folders_of(recorded)
+    listing = Listing(has_sentinel=os.path.lexists(folder / SENTINEL))
+    waiting = [os.fspath(folder)]
     while waiting:
         here = waiting.pop()
         try:
-            entries = list(os.scandir(here))
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    real = os.fsencode(entry.path[start:])
+                    name = shared_form(real)
+                    is_recorded = name in recorded or name in above
+                    if not is_recorded and _passes_over(listing, name, entry.name):
+                        continue
+                    try:
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(entry.path)
+                        else:
+                            _add(listing, name, real, entry, is_recorded=is_recorded)
+                    except OSError:
+                        listing.unreadable.append(name)
         except OSError:
-            scan.unreadable.append(name_of(here, folder))
-            continue
-        for entry in entries:
-            path = Path(entry.path)
-            if is_dropping(entry.name) and not _is_recorded(name_of(path, folder), recorded):
-                continue
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(path)
-                else:
-                    _add(scan, name_of(path, folder), path, entry.stat(follow_symlinks=False))
-            except OSError:
-                scan.unreadable.append(name_of(path, folder))
-    return Listing(dict(sorted(scan.files.items())), sorted(scan.unreadable))
+            listing.unreadable.append(shared_form(os.fsencode(here[start:])) or ".")
+    for names in (listing.unreadable, listing.without_bytes, listing.replaced):
+        names.sort()
+    files = dict(sorted(listing.files.items()))
+    listing.files.clear()
+    listing.files.update(files)
+    return listing
 
 
-def _add(scan: Listing, name: str, path: Path, status: os.stat_result) -> None:
-    if name in scan.files:
-        raise UserError(f"two files are called {name!r}, in different Unicode forms; rename one")
-    link = stat.S_ISLNK(status.st_mode)
-    if link or stat.S_ISREG(status.st_mode):
-        scan.files[name] = File(path, len(target_of(path)) if link else status.st_size, link)
-    else:  # a pipe or a device: reading it might never end
-        scan.unreadable.append(name)
-
-
-def name_of(path: Path, folder: Path) -> str:
-    """Return the path from `folder` in the form that all systems share: POSIX, UTF-8, NFC."""
-    text = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
-    return unicodedata.normalize("NFC", text)
+def shared_form(path: bytes) -> str:
+    """Return a path from the folder in the form that all systems share: POSIX, UTF-8, NFC."""
+    text = path.decode("utf-8", "replace")
+    if os.name == "nt":
+        text = text.replace("\\", "/")
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def target_of(link: Path) -> bytes:
@@ -97,5 +135,46 @@ def target_of(link: Path) -> bytes:
     return os.fsencode(link.readlink().as_posix())
 
 
-def _is_recorded(name: str, recorded: Collection[str]) -> bool:
-    return name in recorded or any(each.startswith(f"{name}/") for each in recorded)
+def case_twins(names: Collection[str]) -> list[tuple[str, ...]]:
+    """Return the names that only case tells apart; Windows and macOS show one of each group."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.casefold(), []).append(name)
+    return sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1)
+
+
+def _passes_over(listing: Listing, name: str, last: str) -> bool:
+    if is_google_document(last):
+        listing.without_bytes.append(name)
+    elif REPLACED.fullmatch(last):
+        listing.replaced.append(name)
+    else:
+        return last.startswith(OWN) or is_dropping(last)
+    return True
+
+
+def _add(
+    listing: Listing, name: str, real: bytes, entry: "os.DirEntry[str]", *, is_recorded: bool
+) -> None:
+    if name in listing.files:
+        raise UserError(f"two files are called {name!r}, in different Unicode forms; rename one")
+    status = entry.stat(follow_symlinks=False)
+    link = stat.S_ISLNK(status.st_mode)
+    if link or stat.S_ISREG(status.st_mode):
+        size = len(target_of(Path(entry.path))) if link else status.st_size
+        listing.files[name] = File(entry.path, real, size, link, status.st_mtime_ns)
+    elif is_recorded:
+        listing.unreadable.append(name)
+    else:  # a pipe or a device: reading it might never end
+        listing.without_bytes.append(name)
+
+
+def _folders_of(names: Collection[str]) -> set[str]:
+    """Return the folders that files of these names are in."""
+    folders: set[str] = set()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders

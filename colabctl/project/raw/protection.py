@@ -2,19 +2,29 @@
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
-from colabctl.project.raw import manifest
+from colabctl.project.raw import manifest, sums
 from colabctl.project.raw.digests import Progress
-from colabctl.project.raw.listing import File, list_files, protected_folder
-from colabctl.project.raw.manifest import FileRecord
+from colabctl.project.raw.listing import (
+    SENTINEL,
+    File,
+    Listing,
+    case_twins,
+    list_files,
+    protected_folder,
+)
+from colabctl.project.raw.manifest import Manifest
+from colabctl.project.raw.names import listed
+from colabctl.project.raw.notice import SENTINEL_TEXT, notice
+from colabctl.project.raw.proofs import Proofs
 from colabctl.project.raw.records import records_of
-from colabctl.sharedfs.files import write_whole
+from colabctl.sharedfs.files import read_file, write_once, write_whole
 from colabctl.sharedfs.links import check_inside, open_itself
 
 _WRITE = 0o222
@@ -22,6 +32,19 @@ _LINK_FIX = (
     "if you want the files there recorded for all members, and made read-only, add --follow-links; "
     "otherwise remove the link"
 )
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What `accept_changes` is about to accept; names are paths from the folder."""
+
+    changed: tuple[str, ...]
+    missing: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+Confirm = Callable[[Changes], None]
+"""Called before changes are accepted; raises to keep the record as it is."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +58,11 @@ class Protection:
         changed: changed files whose new content was accepted
         dropped: missing files that were accepted, so they are no longer recorded
         missing: missing files that are still recorded
+        unseen: recorded files that are not in the listing, which is not complete: the sentinel is
+            not in it either
+        unsteady: files that changed while they were read, so they were not recorded
+        without_bytes: files that were passed over: documents of Google, pipes
+        twins: names that only case tells apart
         writable: files that this user can still write: a Drive mount has no permissions, and
             root (Colab runs as root) ignores them
 
@@ -46,6 +74,10 @@ class Protection:
     changed: tuple[str, ...]
     dropped: tuple[str, ...]
     missing: tuple[str, ...]
+    unseen: tuple[str, ...]
+    unsteady: tuple[str, ...]
+    without_bytes: tuple[str, ...]
+    twins: tuple[tuple[str, ...], ...]
     writable: tuple[str, ...]
 
     @property
@@ -59,49 +91,91 @@ def protect(
     folder: Path,
     *,
     accept_changes: bool = False,
+    full: bool = False,
     follow_links: bool = False,
+    confirm: Confirm | None = None,
     progress: Progress | None = None,
 ) -> Protection:
     """Record the checksums of the files in `folder` and mark them read-only.
 
-    Changed and missing files keep their old record, unless `accept_changes`. A relative `folder`
-    starts at the project's root. Raises UserError, before anything is recorded, for changed files
-    that are not accepted, for a folder that must stay writable, for files that cannot be read or
+    Changed and missing files keep their old record, unless `accept_changes`; then `confirm` is
+    called first, if there is anything to accept. Files whose size and time are as recorded, or as
+    this machine has read them, are not read again, unless `full`. A relative `folder` starts at the
+    project's root.
+
+    Raises UserError, before anything is recorded, for changed files that are not accepted, for a
+    folder that must stay writable, for a second manifest, for files that cannot be read or
     written, and, unless `follow_links`, for a folder behind a link that leads out of the project.
     """
     folder = protected_folder(layout, folder)
-    _check_may_freeze(layout, folder)
+    check_may_freeze(layout, folder)
     if not follow_links:
         check_inside(folder, layout.root, _LINK_FIX)
-    before = manifest.read(layout.manifest(folder))
-    old = before or {}
-    scan = list_files(folder, old)
-    now, unreadable = records_of(scan.files, progress)
-    if scan.unreadable or unreadable:
-        names = _listed([*scan.unreadable, *unreadable])
-        raise UserError(f"cannot read {names} in {layout.relative(folder)}; fix or remove it")
-    changed = [name for name in now if name in old and old[name] != now[name]]
+    path = layout.manifest(folder)
+    _check_only_manifest(layout, path)
+    before = manifest.read_whole(path)
+    old = before.files if before else {}
+    listing = list_files(folder, old)
+    with Proofs.of(folder) as proofs:
+        records = records_of(listing.files, proofs, progress, None if full else old)
+    _check_readable(layout.relative(folder), listing, records.unreadable)
+    now = records.files
+    changed = tuple(name for name in now if name in old and old[name] != now[name])
+    absent = tuple(sorted(name for name in old if name not in listing.files))
+    partial = before is not None and before.sentinel and not listing.has_sentinel
+    gone, unseen = ((), absent) if partial else (absent, ())
+    added = tuple(name for name in now if name not in old)
     if changed and not accept_changes:
-        raise UserError(
-            f"changed since {layout.relative(folder)} was protected: {_listed(changed)}; bring the "
-            "originals back, or accept the changes with colabctl protect --accept-changes"
-        )
-    gone = tuple(sorted(name for name in old if name not in now))
-    after = now if accept_changes else {**old, **now}
-    if after != before:
-        _write(layout.manifest(folder), after)
+        raise UserError(_refusal(layout.relative(folder), changed, gone))
+    if confirm and (changed or (gone and accept_changes)):
+        confirm(Changes(changed, gone, added))
+    after = {**old, **now}
+    if accept_changes:
+        after = {name: record for name, record in after.items() if name not in gone}
+    has_sentinel = listing.has_sentinel or (not unseen and _place_sentinel(folder))
+    _write(layout, folder, before, Manifest(after, has_sentinel or bool(unseen)), listing)
     return Protection(
         files=len(after),
         bytes=sum(file.size for file in after.values()),
-        added=tuple(name for name in now if name not in old),
-        changed=tuple(changed),
+        added=added,
+        changed=changed,
         dropped=gone if accept_changes else (),
         missing=() if accept_changes else gone,
-        writable=tuple(name for name, file in scan.files.items() if not _mark(file)),
+        unseen=unseen,
+        unsteady=records.unsteady,
+        without_bytes=tuple(listing.without_bytes),
+        twins=tuple(case_twins(after)),
+        writable=tuple(name for name, file in listing.files.items() if not _mark(file)),
     )
 
 
-def _check_may_freeze(layout: Layout, folder: Path) -> None:
+def _refusal(folder: str, changed: Sequence[str], gone: Sequence[str]) -> str:
+    missing = f"; missing: {listed(gone)}" if gone else ""
+    return (
+        f"changed since {folder} was protected: {listed(changed)}{missing}; bring the originals "
+        f"back with colabctl restore {folder}, or accept the changes with colabctl protect {folder}"
+        " --accept-changes"
+    )
+
+
+def _check_readable(folder: str, listing: Listing, unreadable: Sequence[str]) -> None:
+    if names := [*listing.unreadable, *unreadable]:
+        raise UserError(f"cannot read {listed(names)} in {folder}; fix or remove it")
+
+
+def _check_only_manifest(layout: Layout, path: Path) -> None:
+    """Raise UserError for a second manifest with another content than the one at `path`."""
+    for copy in manifest.rivals(path):
+        raise UserError(
+            f"{layout.relative(copy)} is a second manifest that differs from "
+            f"{layout.relative(path)}: two members recorded the folder at once, or the Drive kept "
+            "an old one; look which of them is right (colabctl verify checks the first), keep that "
+            "one under the name of the first, and delete the other"
+        )
+
+
+def check_may_freeze(layout: Layout, folder: Path) -> None:
+    """Raise UserError for a folder that must stay writable, or is part of a protected one."""
     name = layout.relative(folder)
     for inside in layout.folders():
         if inside != folder and inside.is_relative_to(folder):
@@ -130,17 +204,41 @@ def _mark(file: File) -> bool:
     return not os.access(file.path, os.W_OK)
 
 
-def _write(path: Path, records: Mapping[str, FileRecord]) -> None:
+def _place_sentinel(folder: Path) -> bool:
+    """Put the sentinel into a folder; return whether it is there."""
     try:
-        write_whole(path, manifest.dump(records))
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}; nothing was recorded; fix this, then run"
-            " colabctl protect again"
-        ) from None
+        write_once(folder / SENTINEL, SENTINEL_TEXT)
+    except FileExistsError:
+        return True
+    except OSError:  # a folder in which this member may not create files
+        return False
+    return True
 
 
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    shown = [name if name.isprintable() else repr(name) for name in names[:most]]
-    return ", ".join(shown) + more
+def _write(
+    layout: Layout, folder: Path, before: Manifest | None, after: Manifest, listing: Listing
+) -> None:
+    """Write the manifest and what belongs to it, unless they are as they should be."""
+    path = layout.manifest(folder)
+    contents = {
+        path: manifest.dump(after) if after != before else None,
+        layout.sums(folder): sums.dump(folder.name, after.files, listing.files),
+        layout.notice(folder): notice(folder.name, layout.manifest(folder).name),
+    }
+    for file, content in contents.items():
+        try:
+            if content is not None and not _holds(file, content):
+                write_whole(file, content)
+        except OSError as error:
+            recorded = "nothing was recorded" if file == path else "the manifest is written"
+            raise UserError(
+                f"cannot write {file}: {error.strerror}; {recorded}; fix this, then run"
+                " colabctl protect again"
+            ) from None
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return read_file(file, len(content)) == content
+    except OSError:
+        return False

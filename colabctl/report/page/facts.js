@@ -41,7 +41,9 @@ const metrics = F.metrics.map((given) => columnOf(given.title, given, { role: "m
 const value = columnOf(metricName || "metric", F.fixed.value, { role: "metric", isValue: true });
 value.id = metricName && !params.some((each) => each.id === metricName) ? metricName : "value";
 value.label = metricName || "metric";
-const otherMetrics = metrics.filter((each) => each.id !== metricName && each.id !== `metrics.${metricName}`);
+const isReported = (each) => each.id === metricName || each.id === `metrics.${metricName}`;
+const reported = metrics.find(isReported);
+const otherMetrics = metrics.filter((each) => !isReported(each));
 
 const fixed = {
   task: numberColumn("task", F.fixed.task),

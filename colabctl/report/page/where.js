@@ -65,7 +65,8 @@ const WHERE_COMPARE = {
 };
 
 function whereColumn(name, place) {
-  const column = columns.get(name) || columns.get(name.replace(/^(params|metrics)\./, ""));
+  let column = columns.get(name) || columns.get(name.replace(/^(params|metrics)\./, ""));
+  if (column === value) column = reported || value; // pruned tasks have reported it, but it does not count
   if (!column && name === "error") return { get: (row) => causeError(row) };
   if (column === fixed.task) return { get: taskName };
   if (column && column.kind === "number") {
@@ -208,9 +209,9 @@ class WhereParser {
     this.next += 1;
     if (kind === "name" && Object.hasOwn(WHERE_CONSTANTS, given.toLowerCase())) {
       const constant = WHERE_CONSTANTS[given.toLowerCase()];
-      return { get: () => constant, literal: typeof constant !== "boolean", none: constant === null };
+      return { get: () => constant, literal: typeof constant !== "boolean", none: constant === null, start };
     }
-    if (kind === "number" || kind === "text") return { get: () => given, literal: true };
+    if (kind === "number" || kind === "text") return { get: () => given, literal: true, start };
     let name = given;
     while (this.now.kind === "symbol" && this.now.value === "[" && this.tokens[this.next + 1].kind === "text") {
       name += `.${this.tokens[this.next + 1].value}`;
@@ -223,7 +224,7 @@ class WhereParser {
   truth(part) {
     if (typeof part === "function") return part;
     if (part.test) return part.test;
-    if (part.literal) this.fail("a value alone is not a condition; compare it with a name, such as model in ['svm', 'mlp']");
+    if (part.literal) this.fail("a value alone is not a condition; compare it with a name, such as model in ['svm', 'mlp']", part.start);
     return (row) => Boolean(part.get(row));
   }
 }

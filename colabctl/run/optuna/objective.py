@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from numbers import Number
 from typing import Any, NoReturn
 
+from colabctl.metrics import plain_metrics
 from colabctl.run.failures.failure import Pruned, TaskError
 from colabctl.run.function import Run
 from colabctl.search.learn.optuna_bridge import frozen, quiet
 from colabctl.search.learn.trials import Trial
-from colabctl.task import Task, plain_metrics
+from colabctl.task import Task
 
 try:
     import optuna

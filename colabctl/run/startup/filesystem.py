@@ -171,6 +171,8 @@ def _readlink(paths: Paths, function: Callable[..., Any]) -> Callable[..., Any]:
     def readlink(path: Any, **options: Any) -> Any:
         entry = _entry(paths, path, options)
         if entry is None:
+            if not options and _is_staged(paths, path):  # no link, as in the project
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
             return function(path, **options)
         target = function(entry.there)
         folder = os.path.dirname(entry.there)
@@ -197,6 +199,11 @@ def _chdir(paths: Paths, function: Callable[..., None]) -> Callable[..., None]:
         return function(inward if paths.inside(inward + os.sep) and os.path.isdir(inward) else path)
 
     return chdir
+
+
+def _is_staged(paths: Paths, path: Any) -> bool:
+    """Whether a path leads to a staged copy, and not to an entry of the project."""
+    return bool(paths.staged) and _is_path(path) and paths.full(path) in paths.staged
 
 
 def _find(paths: Paths, path: Any) -> bool:
@@ -230,6 +237,8 @@ def _lstat(paths: Paths, function: Callable[..., Any]) -> Callable[..., Any]:
             return function(path, dir_fd=dir_fd)
         entry = _entry(paths, path)
         if entry is None:
+            if _is_staged(paths, path):
+                return system.stat(path)
             return _retrying(paths, function, path)
         if not entry.exists:
             paths.settle(entry)

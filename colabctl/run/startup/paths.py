@@ -24,6 +24,10 @@ system: Any = import_module(os.name)  # posix or nt
 VARIABLE = "COLABCTL_WORKSPACE"
 """The environment variable with the path of the task's workspace."""
 
+STAGED = "COLABCTL_WORKSPACE_STAGED"
+"""The environment variable with a line for each staged copy: its path, a tab, and the path from the
+project's root that leads to it, or nothing."""
+
 _CODE = (".py", ".pyw", ".pyc", ".ipynb", ".so", ".pyd")
 DROPPINGS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
 
@@ -69,12 +73,14 @@ class Paths:
     Args:
         workspace: the workspace, an absolute path without links.
         project: the project's folder, an absolute path.
+        staged: paths from the project's root that lead to copies on this machine's disk.
     """
 
-    def __init__(self, workspace: str, project: str) -> None:
+    def __init__(self, workspace: str, project: str, staged: Iterable[str] = ()) -> None:
         self.workspace = workspace
         self.project = project
         self.real = os.path.realpath(project)
+        self.staged = [workspace + os.sep + path.replace("/", os.sep) for path in staged if path]
 
     def full(self, path: Any) -> str:
         """Return a path as an absolute one; what the task reaches through links stays inside."""
@@ -138,6 +144,14 @@ class Paths:
         elif not exists and stat.S_ISLNK(linked):
             remove(entry.here)
         return exists
+
+    def show_staged(self, path: str, copy: str) -> None:
+        """Let a path from the project's root lead to a copy on this machine's disk."""
+        here = self.workspace + os.sep + path.replace("/", os.sep)
+        self.unfold(os.path.dirname(here))
+        if stat.S_ISLNK(mode_of(here)):
+            remove(here)
+        link(copy, here)
 
     def find(self, path: Any) -> bool:
         """Link to what others have created in the project on the way to a path; return if so."""

@@ -34,11 +34,19 @@ def _prepare() -> None:
     from colabctl_startup import patches  # type: ignore[import-not-found] # noqa: PLC0415 - see above
 
     patches.change_modules()
+    guarded = os.environ.get("COLABCTL_GUARDED")
+    lines = os.environ.get("COLABCTL_WORKSPACE_STAGED", "").splitlines()
+    staged = [line.split("\t") for line in lines]
+    if guarded or staged:
+        from colabctl_startup import raw_guard  # noqa: PLC0415 - see above
+
+        raw_guard.guard(guarded.split("\n") if guarded else ())
+        raw_guard.guard((copy for copy, _ in staged), raw_guard.STAGED)
     workspace, project = os.environ.get("COLABCTL_WORKSPACE"), os.environ.get("COLABCTL_ROOT")
     if workspace and project and os.path.isdir(workspace):
         from colabctl_startup import filesystem, imports, paths  # noqa: PLC0415 - see above
 
-        both = paths.Paths(workspace, project)
+        both = paths.Paths(workspace, project, [path for _, path in staged])
         imports.check_script(both, sys.argv[0])
         filesystem.change_functions(both)
         imports.guard_imports(both)

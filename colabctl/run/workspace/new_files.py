@@ -102,7 +102,7 @@ class NewFiles:
         folders, code = [], []
         for entry in list(system.scandir(folder)):
             path: str = entry.path
-            if entry.name in DROPPINGS or path in self._frozen:
+            if entry.name in DROPPINGS or path in self._frozen or path in self._paths.staged:
                 continue
             if entry.is_symlink():
                 self._adopt_link(path)
@@ -120,9 +120,9 @@ class NewFiles:
         return seen
 
     def _keeps(self, folder: str) -> bool:
-        """Whether a folder has frozen files, or has been looked at before."""
-        start = f"{folder}/"
-        return folder in self._seen or any(file.startswith(start) for file in self._frozen)
+        """Whether a folder has frozen or staged files, or has been looked at before."""
+        start, kept = f"{folder}/", (*self._frozen, *self._paths.staged)
+        return folder in self._seen or any(file.startswith(start) for file in kept)
 
     def _adopt_folder(self, folder: str) -> bool:
         """Move a new folder's content to the project; return whether it stays, for its code."""

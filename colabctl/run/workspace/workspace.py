@@ -51,10 +51,17 @@ _STEP = 1.0  # seconds between looks while a task runs, and later up to:
 _LONGEST_STEP = 30.0
 
 
-def create(frozen: Path, project: Path, workspaces: Sequence[Path], cwd: str = ".") -> None:
+def create(
+    frozen: Path,
+    project: Path,
+    workspaces: Sequence[Path],
+    cwd: str = ".",
+    staged: Mapping[str, str] | None = None,
+) -> None:
     """Create workspaces with the frozen files of the folder `frozen`; list the project once.
 
-    The tasks' current folder, `cwd` from the project's root, is not a link either. Raises OSError
+    The tasks' current folder, `cwd` from the project's root, is not a link either. `staged` are
+    copies on this machine by the path from the project's root that they stand at. Raises OSError
     if this machine has no links.
     """
     if os.name != "posix":
@@ -71,6 +78,8 @@ def create(frozen: Path, project: Path, workspaces: Sequence[Path], cwd: str = "
         for folder in folders:
             paths.mirror(os.path.normpath(workspace / folder), names[folder])
         paths.unfold(os.path.normpath(workspace / cwd))
+        for path, copy in (staged or {}).items():
+            paths.show_staged(path, copy)
         imitate_repository(project, workspace)
         # What is next to the project, for paths such as ../data.
         for name in list_folder(project.parent):
@@ -103,10 +112,13 @@ class Workspace:
         folder: the workspace, an absolute path without links.
         project: the project's folder, an absolute path.
         frozen: folder with the frozen files as they were declared.
+        staged: paths from the project's root that lead to copies on this machine's disk.
     """
 
-    def __init__(self, folder: Path, project: Path, frozen: Path) -> None:
-        self._paths = Paths(str(folder), str(project))
+    def __init__(
+        self, folder: Path, project: Path, frozen: Path, staged: Sequence[str] = ()
+    ) -> None:
+        self._paths = Paths(str(folder), str(project), staged)
         self._frozen = {
             f"{folder}/{path.relative_to(frozen).as_posix()}": (path, _signature(path))
             for path in _files(frozen)
@@ -126,7 +138,8 @@ class Workspace:
         """Return the workspace in which a process with these settings runs tasks, if it has one."""
         if not settings.frozen:
             return None
-        return cls(Path(settings.code), Path(settings.root), Path(settings.frozen))
+        folder, project = Path(settings.code), Path(settings.root)
+        return cls(folder, project, Path(settings.frozen), settings.staged)
 
     def around(self, run: "Run") -> "Run":
         """Prepare the workspace before each task, and tidy it afterwards."""

@@ -20,6 +20,7 @@ from colabctl.search.language.metric import Metric, read_metric
 from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
+from colabctl.search.language.stage import read_stage
 from colabctl.search.language.stopping_rules import Rule
 from colabctl.search.language.words import note_words
 from colabctl.search.space.cells import Exclusion
@@ -36,7 +37,7 @@ _KEYS = (
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
-    "notify",
+    *("notify", "stage"),
     *_KERNEL_KEYS,
 )
 _WANDB_KEYS = (
@@ -96,6 +97,8 @@ class Declaration:
     keep_wandb: bool = False
     notify: Notify | None = None
     """Where workers send messages, and when."""
+    stage: Mapping[str, str] = field(default_factory=dict)
+    """What workers copy to their own disk, by name: paths from the project's root."""
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -204,6 +207,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         kernels=_kernels(top),
         keep_wandb=top.flag("keep_wandb") or False,
         notify=read_notify(top),
+        stage=read_stage(top),
         content=top.content,
     )
 

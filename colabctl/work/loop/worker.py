@@ -1,5 +1,6 @@
 """A worker inside a notebook or script: the tasks run in the loop that asks for them."""
 
+import os
 import random
 import sys
 import threading
@@ -19,7 +20,9 @@ from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.records.room import RoomWatch
 from colabctl.work.slots.pool import LoopPool
+from colabctl.work.staging import Lines, SweepData
 
 
 class Run:
@@ -125,7 +128,7 @@ class InlineWorker:
     If a member cancels the running task, `should_stop` and `report` say so to the loop's body. If
     it has not ended `kill_after` seconds later, CancelledError is raised in it.
 
-    `conceal` replaces the secrets in a text.
+    `conceal` replaces the secrets in a text, and `data` is staged before the first claim.
     """
 
     def __init__(
@@ -134,8 +137,10 @@ class InlineWorker:
         identity: Identity,
         *,
         conceal: Callable[[str], str] = str,
+        data: SweepData | None = None,
         max_tasks: int | None = None,
         notices: Notices | None = None,
+        room: RoomWatch | None = None,
         kill_after: float = KILL_AFTER,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -145,9 +150,11 @@ class InlineWorker:
         self.pool = LoopPool(monotonic)
         self.claimer = Claimer(
             sweep, identity, Limits(max_tasks=max_tasks), self.pool,
-            tell=print_message, conceal=conceal, notices=notices, rng=rng, monotonic=monotonic,
+            tell=print_message, conceal=conceal, notices=notices, room=room, rng=rng,
+            monotonic=monotonic,
         )  # fmt: skip
         self.lock = threading.Lock()
+        self._data = data
         self.keep_alive_every = min(identity.heartbeat / 4, 1.0)  # seconds
         # On a Drive, it is written together with the claim of the next task.
         self.writes_at_once = sweep.plan.consistency == "coherent"
@@ -170,6 +177,7 @@ class InlineWorker:
         run: Run | None = None
         with signals.raising(), signals.interrupting(self._raise_cancelled) as self._interrupt:
             try:
+                self._stage()
                 while self.step():
                     run = self.start_next()
                     if run is None:
@@ -183,6 +191,8 @@ class InlineWorker:
                     run.finish()
                 if self.claimer.retries.error is not None:
                     raise self.claimer.retries.error
+                if self.claimer.tally.ending == "short":
+                    print_message(f"{self.claimer.tally.reason}; the loop ends")
             finally:
                 self._run = None
                 if (
@@ -190,6 +200,24 @@ class InlineWorker:
                 ):  # the loop ended after task.done(...)
                     run.finish()
                 self.leave()
+                if self._data is not None:
+                    self._data.close()
+
+    def _stage(self) -> None:
+        """Stage the sweep's data, and stay alive meanwhile; raise UserError if that fails."""
+        data = self._data
+        if data is None:
+            return
+        lines = Lines(print_message)
+        data.start()
+        while not data.done.wait(self.keep_alive_every):
+            with self.own_lock():
+                self.claimer.look()
+                self.claimer.keep_alive(join=True)
+            lines.show(data.text)
+        if data.error is not None:
+            raise UserError(data.error)
+        os.environ.update(data.variables)  # for `task.staged`, and for what the loop starts
 
     def step(self) -> bool:
         """Claim tasks if none waits, write what is due, and return whether to continue."""

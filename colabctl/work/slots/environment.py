@@ -9,14 +9,24 @@ from pathlib import Path
 
 from colabctl.run import startup
 from colabctl.run.startup.environment import clean
+from colabctl.run.startup.paths import STAGED as STAGED_PATHS
 from colabctl.run.startup.paths import VARIABLE as WORKSPACE
+from colabctl.run.startup.raw_guard import VARIABLE as GUARDED
+from colabctl.staged import VARIABLE as STAGED
 
 
 def slot_environs(
-    root: Path, member: str, workspaces: Sequence[str | None]
+    root: Path,
+    member: str,
+    workspaces: Sequence[str | None],
+    *,
+    guarded: Sequence[str] = (),
+    staged: Mapping[str, str] | None = None,
 ) -> list[dict[str, str]]:
     """Return the environment of each slot, given its workspace, if it has one.
 
+    Python does not write in the `guarded` folders, which are paths from the project's folder.
+    `staged` holds the variables that say where staged data is.
     If there are several GPUs, slots share them evenly.
     """
     base = startup.environ(
@@ -24,11 +34,16 @@ def slot_environs(
             **clean(os.environ, root),
             "COLABCTL_ROOT": str(root.absolute()),
             "COLABCTL_MEMBER": member,
+            GUARDED: "\n".join(str(root.absolute() / folder) for folder in guarded),
             # A notebook's backend does not work outside its kernel.
             "MPLBACKEND": "Agg",
         }
     )
     base.pop(WORKSPACE, None)  # this may itself be a task
+    base = {
+        name: value for name, value in base.items() if not name.startswith((STAGED, STAGED_PATHS))
+    }
+    base |= staged or {}
     environs = [{**base, **({WORKSPACE: place} if place else {})} for place in workspaces]
     devices = gpus(os.environ) if len(environs) > 1 else []
     if len(devices) < 2:

@@ -1,7 +1,7 @@
 """Prepares the workspaces of slots, and the settings of the processes that run tasks there."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from colabctl.ledger import Plan
@@ -21,17 +21,19 @@ def slot_settings(
     secrets: Sequence[str],
     tell: Callable[[str], None],
     wait: Callable[[float], bool],
+    staged: Mapping[str, str] | None = None,
     foreground: bool = False,
 ) -> list[Settings]:
     """Return the settings of each of `jobs` slots, after creating its workspace in `scratch`.
 
     The frozen code is in `scratch`/code already. While the project's folder does not answer, this
-    waits with `wait`, which returns whether to give up.
+    waits with `wait`, which returns whether to give up. `staged` holds the copies that tasks find
+    at the paths of their sources, from the project's root.
     """
     code, root = scratch / "code", project.absolute()
     folders = [scratch / str(number) / root.name for number in range(jobs)]
     try:
-        patiently(lambda: create(code, root, folders, plan.cwd), tell=tell, wait=wait)
+        patiently(lambda: create(code, root, folders, plan.cwd, staged), tell=tell, wait=wait)
         places = folders
     except OSError as error:
         if fault_of(error) == "passing":
@@ -40,6 +42,11 @@ def slot_settings(
             f"note: tasks run in {root}, not in a workspace, so code that is not frozen may run "
             f"there: {error}"
         )
+        if staged:
+            tell(
+                "note: in this folder, tasks read the staged copies only by task.staged or the "
+                "variables COLABCTL_STAGED_..."
+            )
         folders, places = [code] * jobs, [root] * jobs
     return [
         Settings(
@@ -51,6 +58,7 @@ def slot_settings(
             root=str(root),
             cwd=os.path.normpath(place / plan.cwd),
             frozen=str(code) if folder == place else "",
+            staged=tuple(staged or ()),
             import_path=[os.path.normpath(folder / path) for path in plan.import_path],
             log=str(scratch / f"slot-{number}.log"),
             kill_after=kill_after,

@@ -30,8 +30,16 @@ def test_unchanged_data_passes(say: Say, data: Path) -> None:
     answer = say("verify", "--json")
     assert (answer.code, answer.json) == (
         0,
-        [{"folder": "data/raw", "checked": 2, "changed": [], "missing": [], "added": [], "unreadable": []}],
+        [
+            {
+                "folder": "data/raw", "checked": 2, "read": 2, "unproven": 0,
+                "oldest": answer.json[0]["oldest"], "changed": [], "missing": [], "added": [],
+                "unreadable": [], "unsteady": [], "touched": [], "unseen": [], "without_bytes": [],
+                "twins": [], "disputed": [], "copies": [],
+            }
+        ],
     )  # fmt: skip
+    assert answer.json[0]["oldest"] is not None
 
 
 def test_protected_data_is_marked_read_only(data: Path) -> None:
@@ -80,7 +88,12 @@ def test_accepted_changes_are_listed(say: Say, data: Path) -> None:
     (data / "deep/b.csv").unlink()
     (data / "c.csv").write_text("5")
     accepted = say("protect", "--accept-changes", "--json")
-    assert accepted.err.splitlines()[1:4] == [
+    assert accepted.err.splitlines()[:8] == [
+        "data/raw differs from its record, and will be recorded as it is now:",
+        "  changed: a.csv",
+        "  missing, to be dropped from the record: deep/b.csv",
+        "  added: c.csv",
+        "data/raw: 2 files, 9 bytes recorded, 1 new",
         "  added: c.csv",
         "  accepted as changed: a.csv",
         "  accepted as missing: deep/b.csv",
@@ -118,7 +131,7 @@ def test_another_folder_can_be_protected_too(project: Project, say: Say) -> None
 
 def test_protect_says_how_verify_includes_a_folder_every_time(project: Project, say: Say) -> None:
     project.write("data/labels/a.csv", "1")
-    note = "to check it always, add data/labels to read_only in colabctl.yaml\n"
+    note = "to have sweeps check it, add data/labels to read_only in colabctl.yaml\n"
     assert note in say("protect", "data/labels").err
     assert note in say("protect", ".", cwd=project.root / "data/labels").err
     for arguments in ([], ["data/raw"], [str(project.root / "data/../data/raw")]):

@@ -31,7 +31,7 @@ def test_help_lists_the_commands(say: Say) -> None:
 
 def test_commands_are_listed_in_groups(say: Say) -> None:
     shown = say("--help").out
-    names = ["Project", "Data", "Sweeps", "Work", "See", "Steer"]
+    names = ["Project", "Data", "Sweeps", "Work", "See", "Steer", "Share"]
     titles = [line.split()[1] for line in shown.splitlines() if line.startswith("╭─ ")]
     assert titles == ["Options", *names]
     assert shown.index(" Sweeps ") < shown.index(" export ") < shown.index(" Work ")

@@ -7,7 +7,7 @@ import pytest
 from tests.cli.conftest import Say, refused
 from tests.cli.see.test_status import claim, done
 from tests.processes import Project
-from tests.screens import shown as lines_at
+from tests.screen import shown as lines_at
 
 FIRST = """\
 method: grid

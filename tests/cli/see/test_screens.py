@@ -11,7 +11,7 @@ from colabctl.cli.see.status import Seen
 from colabctl.work.open_sweep import OpenSweep
 from tests.cli.conftest import Say
 from tests.processes import Project
-from tests.screens import Terminal, shown
+from tests.screen import Screen, shown
 
 SWEEP = """
 method: grid
@@ -151,7 +151,7 @@ def test_a_pipe_gets_every_line_whole(half_done: Project) -> None:
 
 
 def test_a_terminal_without_block_characters_gets_others(half_done: Project) -> None:
-    lines = shown(half_done, "status", "first", environ={"PYTHONIOENCODING": "ascii"})
+    lines = shown(half_done, "status", "first", PYTHONIOENCODING="ascii")
     assert sum(bool(re.search(r"[#x>.]{10}", line)) for line in lines) == 6
     assert "# done x failed > running . waiting" in text_of(lines)
     assert not re.search(r"[█▚▒░]", "\n".join(lines))
@@ -161,7 +161,7 @@ def test_cancelled_tasks_are_drawn_apart_from_those_that_wait(half_done: Project
     assert say("cancel", "first", "--yes").code == 0
     text = text_of(shown(half_done, "status", "first"))
     assert "█ done ▚ failed · cancelled" in text
-    plain = text_of(shown(half_done, "status", "first", environ={"PYTHONIOENCODING": "ascii"}))
+    plain = text_of(shown(half_done, "status", "first", PYTHONIOENCODING="ascii"))
     assert "# done x failed - cancelled" in plain
     half_done.declare("second", SWEEP)
     assert say("cancel", "second", "--yes").code == 0
@@ -172,12 +172,14 @@ def test_cancelled_tasks_are_drawn_apart_from_those_that_wait(half_done: Project
 
 def test_colours_can_be_turned_off(half_done: Project) -> None:
     coloured, plain = (
-        Terminal(half_done, "status", "first", environ=environ)
-        for environ in ({}, {"NO_COLOR": "1"})
+        Screen(half_done, "status", "first", rows=200, NO_COLOR=value) for value in ("", "1")
     )
-    assert coloured.end()[:15] == plain.end()[:15]  # below these are times
-    assert "\x1b[3" in coloured.written
-    assert "\x1b[3" not in plain.written
+    with coloured, plain:
+        coloured.end()
+        plain.end()
+        assert coloured.lines[:15] == plain.lines[:15]  # below these are times
+        assert "\x1b[3" in coloured.written
+        assert "\x1b[3" not in plain.written
 
 
 def test_a_paused_sweep_says_who_paused_it(half_done: Project, say: Say) -> None:
@@ -230,11 +232,12 @@ def test_hostile_names_cannot_break_the_screen(half_done: Project) -> None:
         host=trick, accelerators=[{"name": trick, "memory": 1 << 30}], packages={trick: trick},
     )  # fmt: skip
     for columns in WIDTHS:
-        terminal = Terminal(half_done, "status", "first", columns=columns)
-        lines = terminal.end()
-        assert not re.search(r"\x1b\[2J|\x1b\]|\x07|\u202e", terminal.written)
-        assert all(line.startswith(("first", " ")) or not line for line in lines)
-        assert text_of(lines).startswith("first running 6/24")
+        with Screen(half_done, "status", "first", columns=columns, rows=200) as terminal:
+            terminal.end()
+            lines = terminal.lines
+            assert not re.search(r"\x1b\[2J|\x1b\]|\x07|\u202e", terminal.written)
+            assert all(line.startswith(("first", " ")) or not line for line in lines)
+            assert text_of(lines).startswith("first running 6/24")
 
 
 def test_an_eventual_folder_says_what_may_not_have_arrived(project: Project, say: Say) -> None:
@@ -257,59 +260,66 @@ def test_an_eventual_folder_says_what_may_not_have_arrived(project: Project, say
 def test_watching_replaces_what_has_changed_and_ends_with_the_sweep(project: Project) -> None:
     project.declare("first", SWEEP)
     write(project, "ben-b-1", (20, claim(*range(24))), (10, done(0, 0.5)))
-    watched = Terminal(project, "status", "first", "--watch", columns=80, lines=40)
-    watched.until(lambda lines: "1/24 finished" in lines[0])
-    journal = project.root / "sweeps/first/journal/ben-b-1/events.jsonl"
-    with journal.open("a") as file:  # as its writer does
-        for n, event in enumerate([*(done(task, 0.6) for task in range(1, 24)), END], 3):
-            file.write(json.dumps({"n": n, "t": time.time(), **event}) + "\n")
-    lines = watched.end()
-    assert watched.process.returncode == 0
-    assert lines[0].startswith("first  finished  24/24 finished")
-    assert sum("first" in line for line in lines) == 1  # the earlier lines were replaced
-    assert "\x1b[2J" not in watched.written  # clearing the screen would flicker
+    with Screen(project, "status", "first", "--watch", columns=80, rows=40) as watched:
+        watched.until(lambda screen: "1/24 finished" in screen.lines[0])
+        journal = project.root / "sweeps/first/journal/ben-b-1/events.jsonl"
+        with journal.open("a") as file:  # as its writer does
+            for n, event in enumerate([*(done(task, 0.6) for task in range(1, 24)), END], 3):
+                file.write(json.dumps({"n": n, "t": time.time(), **event}) + "\n")
+        watched.end()
+        lines = watched.lines
+        assert watched.process.returncode == 0
+        assert lines[0].startswith("first  finished  24/24 finished")
+        assert sum("first" in line for line in lines) == 1  # the earlier lines were replaced
+        assert "\x1b[2J" not in watched.written  # clearing the screen would flicker
 
 
 def test_ctrl_c_ends_watching_and_leaves_the_last_look(project: Project) -> None:
     project.declare("first", SWEEP)
-    watched = Terminal(project, "status", "first", "--watch")
-    watched.until(lambda lines: "0/24 finished" in lines[0])
-    watched.press_ctrl_c()
-    lines = watched.end()
-    assert watched.process.returncode == 130
-    assert lines[0].startswith("first  pending  0/24 finished")
-    assert lines[-1] == "stopped watching; the sweep continues"
-    assert "Traceback" not in watched.written
+    with Screen(project, "status", "first", "--watch", rows=200) as watched:
+        watched.until(lambda screen: "0/24 finished" in screen.lines[0])
+        watched.press_ctrl_c()
+        watched.end()
+        lines = watched.lines
+        assert watched.process.returncode == 130
+        assert lines[0].startswith("first  pending  0/24 finished")
+        assert lines[-1] == "stopped watching; the sweep continues"
+        assert "Traceback" not in watched.written
 
 
 def test_a_window_that_changes_its_size_is_drawn_again(project: Project) -> None:
     project.declare("first", SWEEP)
-    watched = Terminal(project, "status", "first", "--watch", columns=100, lines=40)
-    watched.until(lambda lines: "0/24 finished" in lines[0])
-    watched.resize(44, 40)
-    watched.until(lambda lines: any(line.endswith(" 0/4") and len(line) == 44 for line in lines))
-    watched.press_ctrl_c()
-    assert sum("finished" in line for line in watched.end()) == 1
+    with Screen(project, "status", "first", "--watch", columns=100, rows=40) as watched:
+        watched.until(lambda screen: "0/24 finished" in screen.lines[0])
+        watched.resize(44, 40)
+        watched.until(
+            lambda screen: any(line.endswith(" 0/4") and len(line) == 44 for line in screen.lines)
+        )
+        watched.press_ctrl_c()
+        watched.end()
+        assert sum("finished" in line for line in watched.lines) == 1
 
 
 def test_a_small_window_shows_the_beginning_and_the_end_shows_all(project: Project) -> None:
     project.declare("first", SWEEP)
-    watched = Terminal(project, "status", "first", "--watch", columns=80, lines=6)
-    watched.until(lambda lines: "which a taller window shows" in lines[-1])
-    assert watched.lines()[0].startswith("first  pending")
-    watched.press_ctrl_c()
-    assert watched.end()[-1] == "stopped watching; the sweep continues"
-    assert "start one: colabctl work first" in watched.written
+    with Screen(project, "status", "first", "--watch", columns=80, rows=6) as watched:
+        watched.until(lambda screen: "which a taller window shows" in screen.lines[-1])
+        assert watched.lines[0].startswith("first  pending")
+        watched.press_ctrl_c()
+        watched.end()
+        assert watched.lines[-1] == "stopped watching; the sweep continues"
+        assert "start one: colabctl work first" in watched.written
 
 
 def test_a_notebook_gets_lines_instead(project: Project) -> None:
     project.declare("first", SWEEP)
-    watched = Terminal(project, "status", "first", "--watch", environ={"JPY_PARENT_PID": "1"})
-    watched.until(lambda lines: "0/24 finished" in lines[0])
-    watched.press_ctrl_c()
-    lines = watched.end()
-    assert re.fullmatch(r"\d\d:\d\d:\d\d  first  pending  0/24 finished", lines[0])
-    assert "\x1b[" not in re.sub(r"\x1b\[\d+m", "", watched.written)
+    with Screen(project, "status", "first", "--watch", JPY_PARENT_PID="1", rows=200) as watched:
+        watched.until(lambda screen: "0/24 finished" in screen.lines[0])
+        watched.press_ctrl_c()
+        watched.end()
+        lines = watched.lines
+        assert re.fullmatch(r"\d\d:\d\d:\d\d  first  pending  0/24 finished", lines[0])
+        assert "\x1b[" not in re.sub(r"\x1b\[\d+m", "", watched.written)
 
 
 def test_a_log_gets_lines_instead(project: Project) -> None:
@@ -322,16 +332,16 @@ def test_a_log_gets_lines_instead(project: Project) -> None:
 
 def test_watching_goes_on_when_a_sweep_cannot_be_read_for_a_while(project: Project) -> None:
     project.declare("first", SWEEP, COLABCTL_CONSISTENCY="eventual")
-    watched = Terminal(project, "status", "first", "--watch")
-    watched.until(lambda lines: "0/24 finished" in lines[0])
-    folder = project.root / "sweeps/first"
-    folder.rename(folder.with_name("away"))
-    lines = watched.until(lambda lines: "note: " in lines[-1])
-    assert "0/24 finished" in lines[0]
-    folder.with_name("away").rename(folder)
-    watched.until(lambda lines: "note: " not in lines[-1])
-    watched.press_ctrl_c()
-    watched.end()
+    with Screen(project, "status", "first", "--watch", rows=200) as watched:
+        watched.until(lambda screen: "0/24 finished" in screen.lines[0])
+        folder = project.root / "sweeps/first"
+        folder.rename(folder.with_name("away"))
+        lines = watched.until(lambda screen: "note: " in screen.lines[-1]).lines
+        assert "0/24 finished" in lines[0]
+        folder.with_name("away").rename(folder)
+        watched.until(lambda screen: "note: " not in screen.lines[-1])
+        watched.press_ctrl_c()
+        watched.end()
 
 
 def test_watching_reads_only_new_files(project: Project) -> None:

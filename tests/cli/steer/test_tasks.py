@@ -10,6 +10,7 @@ LOOP = (
     "method: grid\nmax_retries: 0\nmetric: {name: y, goal: maximize}\n"
     "parameters: {x: {values: [10, 20, 30, 40]}}\n"
 )
+LONGER = "colabctl retry loop --continue --task t000000"
 DISCARD = "colabctl discard loop --task t000000"
 
 
@@ -55,7 +56,7 @@ def test_one_task_is_cancelled_by_its_name_and_by_a_condition(loop: Project, say
     [
         ("cancel", "0", f"t000000 is done; if its result should not count: {DISCARD}"),
         ("cancel", "1", "t000001 has failed, so it does not run"),
-        ("retry", "0", f"t000000 is done; to run it again, discard its result first: {DISCARD}"),
+        ("retry", "0", f"t000000 is done; to run it again, discard its result first: {DISCARD}; to train it longer: {LONGER}"),
         ("retry", "2", "t000002 has not failed; did you mean t000001?"),
         ("discard", "1", "t000001 has failed, so it has no result"),
         ("discard", "2", "t000002 has no result: it is not finished"),

@@ -55,7 +55,9 @@ def test_a_block_shows_counts_the_best_task_and_each_slot_and_vanishes(
 ) -> None:
     declare(project)
     with Screen(project, "work", "first", "-j", "2", columns=columns) as screen:
-        text = screen.until(lambda text: re.search(r"first +2/4[^$]+1 +t00000[23][^$]+2 +t0", text))
+        text = screen.until(
+            lambda screen: re.search(r"first +2/4[^$]+1 +t00000[23][^$]+2 +t0", screen.text)
+        ).text
         assert "1 failed" in text
         assert "best loss 3.333 (t000000: x=10)"[:columns] in text
         assert re.search(r"^1  t00000[23]  [\d.]+ s  x=[34]0$", text, re.MULTILINE)
@@ -77,22 +79,24 @@ def test_no_line_of_the_block_is_wrapped_whatever_the_values_are(
     hostile = f'"\\e[31mred\\e[2J\\r\\n{long}", "\u65e5\u672c\u8a9e{long}", "\u202e{long}"'
     declare(project, f"1, 2, {hostile}", name="a-sweep-with-a-name-that-is-wider-than-a-phone")
     with Screen(project, "work", "-j", "3", columns=columns) as screen:
-        screen.until(lambda text: len(re.findall(r"^\d  t00000[234]", text, re.MULTILINE)) == 3)
+        screen.until(
+            lambda screen: len(re.findall(r"^\d  t00000[234]", screen.text, re.MULTILINE)) == 3
+        )
         block = screen.lines
         starts = ("a-sweep-with", "best loss", "1  t00000", "2  t00000", "3  t00000")
         assert [line.startswith(start) for line, start in zip(block, starts, strict=True)] == (
             [True] * 5
         )
-    assert f"{ESCAPE}[31mred".encode() not in screen.shown
-    assert f"{ESCAPE}[2J".encode() not in screen.shown
+    assert f"{ESCAPE}[31mred" not in screen.written
+    assert f"{ESCAPE}[2J" not in screen.written
 
 
 def test_a_block_is_no_higher_than_the_terminal(project: Project) -> None:
     declare(project, ", ".join(map(str, range(14))))
     with Screen(project, "work", "first", "-j", "12", rows=8) as screen:
         screen.until(
-            lambda text: re.search(
-                r"^ 1  t0+\d+ .*^and \d more slots$", text, re.MULTILINE | re.DOTALL
+            lambda screen: re.search(
+                r"^ 1  t0+\d+ .*^and \d more slots$", screen.text, re.MULTILINE | re.DOTALL
             )
         )
         assert len(screen.lines) <= 8
@@ -101,11 +105,11 @@ def test_a_block_is_no_higher_than_the_terminal(project: Project) -> None:
 def test_a_block_follows_the_size_of_the_terminal(project: Project) -> None:
     declare(project)
     with Screen(project, "work", "first", "-j", "2", columns=120) as screen:
-        screen.until(lambda text: "best loss" in text and "2  t" in text)
+        screen.until(lambda screen: "best loss" in screen.text and "2  t" in screen.text)
         screen.resize(20, 10)
-        screen.until(lambda text: "\nbest loss 3.333 (t00\n" in text)
+        screen.until(lambda screen: "\nbest loss 3.333 (t00\n" in screen.text)
         screen.resize(80, 24)
-        screen.until(lambda text: "best loss 3.333 (t000000: x=10)\n" in text)
+        screen.until(lambda screen: "best loss 3.333 (t000000: x=10)\n" in screen.text)
         (project.root / "go").touch()
         assert screen.end() == 1
     assert screen.lines[-2].startswith("ran 2 tasks: 1 done, 1 failed")
@@ -114,7 +118,7 @@ def test_a_block_follows_the_size_of_the_terminal(project: Project) -> None:
 def test_ctrl_c_removes_the_block_and_ends_with_130(project: Project) -> None:
     declare(project)
     with Screen(project, "work", "first", "-j", "2") as screen:
-        screen.until(lambda text: "2  t" in text)
+        screen.until(lambda screen: "2  t" in screen.text)
         screen.type("\x03")
         assert screen.end() == 130
     assert "stopping the running tasks; Ctrl-C again leaves at once" in screen.text
@@ -123,7 +127,7 @@ def test_ctrl_c_removes_the_block_and_ends_with_130(project: Project) -> None:
     )
     assert "best loss" not in screen.text
     assert project.status("first")["running"] == 0
-    assert not screen._screen.cursor.hidden
+    assert not screen.screen.cursor.hidden
 
 
 def test_a_second_ctrl_c_leaves_at_once_and_says_what_becomes_of_the_tasks(
@@ -135,9 +139,9 @@ def test_a_second_ctrl_c_leaves_at_once_and_says_what_becomes_of_the_tasks(
     )
     project.declare("first", SWEEP % "1, 2", program)
     with Screen(project, "work", "first") as screen:
-        screen.until(lambda text: "1  t" in text)
+        screen.until(lambda screen: "1  t" in screen.text)
         screen.type("\x03")
-        screen.until(lambda text: "Ctrl-C again leaves at once" in text)
+        screen.until(lambda screen: "Ctrl-C again leaves at once" in screen.text)
         screen.type("\x03")
         assert screen.end() == 130
     assert "left at once; claimed tasks become free when" in screen.text
@@ -154,16 +158,16 @@ def test_where_lines_cannot_be_replaced_they_are_printed_one_by_one(
     (project.root / "go").touch()
     with Screen(project, "work", "first", columns=80, rows=24, **{name: value}) as screen:
         assert screen.end() == 1
-    assert ESCAPE.encode() not in screen.shown
+    assert ESCAPE not in screen.written
     assert screen.lines[0].startswith("first: 2/4, 1 failed, ")
 
 
 def test_no_color_is_heeded(project: Project) -> None:
     declare(project)
     with Screen(project, "work", "first", NO_COLOR="1") as screen:
-        screen.until(lambda text: "1  t" in text)
-    colors = re.findall(rb"\x1b\[([\d;]*)m", screen.shown)
-    assert {code for each in colors for code in each.split(b";")} <= {b"0", b"1", b""}
+        screen.until(lambda screen: "1  t" in screen.text)
+    colors = re.findall(r"\x1b\[([\d;]*)m", screen.written)
+    assert {code for each in colors for code in each.split(";")} <= {"0", "1", ""}
 
 
 def test_a_terminal_without_unicode_shows_escapes_that_fit(project: Project) -> None:
@@ -172,7 +176,7 @@ def test_a_terminal_without_unicode_shows_escapes_that_fit(project: Project) -> 
         project, "work", "first", "-j", "2", columns=40, LC_ALL="C", PYTHONUTF8="0",
         PYTHONIOENCODING="ascii", PYTHONCOERCECLOCALE="0",
     ) as screen:  # fmt: skip
-        screen.until(lambda text: "\\xe9" in text and "\\u65e5" in text)
+        screen.until(lambda screen: "\\xe9" in screen.text and "\\u65e5" in screen.text)
         assert all(line[0] in "fbt12l" for line in screen.lines)
 
 

@@ -48,9 +48,9 @@ class Faults:
         self._room = math.inf
 
     @property
-    def full(self) -> bool:
-        """Whether the room on the drive is limited."""
-        return self._room < math.inf
+    def room(self) -> int:
+        """How many bytes can still be written."""
+        return int(min(self._room, 1 << 60))
 
     def answer(self) -> None:
         """Raise the current errno, if there is one."""

@@ -187,7 +187,7 @@ class Mount:
 
     @operation
     def statfs(self, path: str) -> dict[str, int]:
-        free = 0 if self.faults.full else CAPACITY
+        free = min(CAPACITY, self.faults.room // BLOCK)
         return {
             "f_bsize": BLOCK,
             "f_frsize": BLOCK,

@@ -34,13 +34,28 @@ def overwrite(path: Path, content: bytes) -> None:
 
 
 def test_the_manifest_is_next_to_the_data_and_lists_every_file(project: Layout, raw: Path) -> None:
+    for file in raw.rglob("*.csv"):
+        os.utime(file, ns=(1, 1_500_000_000_123_456_789))
     protect(project, raw)
     assert json.loads((project.data / "raw.manifest.json").read_bytes()) == {
         "format": 1,
+        "sentinel": True,
         "files": {
-            "2024/c.csv": {"size": 30, "sha256": hashlib.sha256(b"c" * 30).hexdigest()},
-            "a.csv": {"size": 10, "sha256": hashlib.sha256(b"a" * 10).hexdigest()},
-            "b.csv": {"size": 20, "sha256": hashlib.sha256(b"b" * 20).hexdigest()},
+            "2024/c.csv": {
+                "size": 30,
+                "sha256": hashlib.sha256(b"c" * 30).hexdigest(),
+                "mtime_ns": 1_500_000_000_123_456_789,
+            },
+            "a.csv": {
+                "size": 10,
+                "sha256": hashlib.sha256(b"a" * 10).hexdigest(),
+                "mtime_ns": 1_500_000_000_123_456_789,
+            },
+            "b.csv": {
+                "size": 20,
+                "sha256": hashlib.sha256(b"b" * 20).hexdigest(),
+                "mtime_ns": 1_500_000_000_123_456_789,
+            },
         },
     }
 

@@ -1,0 +1,1 @@
+"""The commands about notebooks: new, prepare, diff, merge, and workers."""

@@ -1,0 +1,1 @@
+"""The commands that give others access, and results."""

@@ -1,0 +1,338 @@
+"""The command that promotes results to final ones, lists them and checks where they came from."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from colabctl.cli.options import (
+    Json,
+    Member,
+    Root,
+    Yes,
+    confirm,
+    open_project,
+    print_json,
+    tell,
+    working_member,
+)
+from colabctl.cli.terminal import command_line, counted, one_line, plain
+from colabctl.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from colabctl.project.config import Config
+    from colabctl.project.layout import Layout
+    from colabctl.promote.finals import Final
+    from colabctl.promote.promote import Candidate, Promotion
+
+_LARGE = 50_000_000  # bytes that take a while to read
+
+
+def promote(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="WHAT",
+            help="Files or folders; or a sweep and a task; or a sweep, with --best.",
+            show_default="with --list or --check, none",
+        ),
+    ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="The best task of SWEEP, by its metric.")
+    ] = False,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric", metavar="NAME", help="Best by another metric.", show_default="the sweep's"
+        ),
+    ] = None,
+    goal: Annotated[
+        str | None,
+        typer.Option(
+            "--goal",
+            metavar="minimize|maximize",
+            help="Whether a small or a large value is better.",
+            show_default="the sweep's",
+        ),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Best of the tasks that meet it, such as \"model == 'svm'\".",
+            show_default="all",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="Its name in results/final.",
+            show_default="that of the file; SWEEP-best, SWEEP-TASK",
+        ),
+    ] = None,
+    note: Annotated[
+        str | None,
+        typer.Option("--note", metavar="TEXT", help="Why it is final.", show_default="no note"),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the final results.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Find what has changed since; exit 3 if anything has."),
+    ] = False,
+    yes: Yes = False,
+    member: Member = None,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Copy results to results/final, with a record of where they came from.
+
+    A final result of the same name is kept in results/final/earlier.
+    """
+    layout, config = open_project(root)
+    if list_ or check:
+        if what or best or name or (list_ and check):
+            raise UserError("--list and --check are used alone, without PATH and other options")
+        if list_:
+            _list(layout, as_json=as_json)
+        else:
+            _check(layout, as_json=as_json)
+        return
+    if not what:
+        raise UserError(
+            "say what to promote: a file or folder, a sweep and a task, or a sweep with --best; "
+            "or use --list or --check"
+        )
+    if not best and (metric or goal or where):
+        raise UserError("--metric, --goal and --where choose the best task; add --best")
+    candidates = (
+        [_best(layout, what, metric, goal, where, name)] if best else _named(layout, what, name)
+    )
+    _check_names(candidates)
+    who = working_member(config, member)
+    promotions = [
+        _promote(config, candidate, who, _note(note), yes=yes) for candidate in candidates
+    ]
+    if as_json:
+        print_json([_as_json(layout, each) for each in promotions if each is not None])
+        return
+    for candidate in candidates:
+        print(plain(one_line(str(layout.final / candidate.name))))
+
+
+def _best(
+    layout: "Layout",
+    what: Sequence[str],
+    metric: str | None,
+    goal: str | None,
+    where: str | None,
+    name: str | None,
+) -> "Candidate":
+    from colabctl.promote.promote import from_result
+    from colabctl.promote.tasks import chosen, refreshed
+    from colabctl.work.open_sweep import OpenSweep
+
+    if len(what) > 1:
+        raise UserError("--best chooses the task; give only the name of a sweep")
+    sweep = refreshed(OpenSweep.named(layout, what[0]))
+    result, by = chosen(sweep, None, best=True, metric=metric, goal=goal, where=where)
+    assert by is not None
+    value = result.metrics[by.metric]
+    tell(one_line(f"{result.task} is the best of {sweep.plan.sweep}: {by.metric} {value}"))
+    return from_result(sweep, result, name, by)
+
+
+def _named(layout: "Layout", what: Sequence[str], name: str | None) -> "list[Candidate]":
+    """Return what the arguments name: paths if all exist, else a sweep and its task."""
+    from colabctl.promote.promote import from_path, from_result, located
+    from colabctl.promote.tasks import refreshed, result_named
+    from colabctl.sweeps import every_sweep
+    from colabctl.work.open_sweep import OpenSweep
+
+    paths = [located(layout, each) for each in what]
+    present = [path for path in paths if path is not None]
+    if len(present) == len(what):
+        if name is not None and len(what) > 1:
+            raise UserError("--name is the name of one result; promote them one at a time")
+        return [from_path(layout, path, name) for path in present]
+    names = [sweep.name for sweep in every_sweep(layout)]  # archived ones too
+    if what[0] in names and len(what) == 2:
+        sweep = refreshed(OpenSweep.named(layout, what[0]))
+        return [from_result(sweep, result_named(sweep, what[1]), name)]
+    if what[0] in names and len(what) == 1:
+        raise UserError(
+            f"{what[0]} is a sweep; promote its best task: {command_line('promote', what[0])} "
+            "--best, or name a task after it"
+        )
+    if what[0] in names:
+        raise UserError(f"promote one task of {what[0]} at a time")
+    missing = next(each for each, path in zip(what, paths, strict=True) if path is None)
+    near = nearest(Path(missing).name, [*_neighbours(missing), *names])
+    hint = f"did you mean {near}?" if near else "give a path, or the name of a sweep and a task"
+    raise UserError(f"there is no {missing!r:.100}, here or in the project {layout.root}; {hint}")
+
+
+def _neighbours(text: str) -> list[str]:
+    try:
+        return os.listdir(Path(text).parent)  # noqa: PTH208 - only the names
+    except OSError:
+        return []
+
+
+def _check_names(candidates: "Sequence[Candidate]") -> None:
+    seen: dict[str, str] = {}
+    for each in candidates:
+        other = seen.setdefault(each.name.casefold(), each.path)
+        if other != each.path:
+            raise UserError(
+                f"{other} and {each.path} would both be {each.name}; promote them one at a time, "
+                "with --name"
+            )
+
+
+def _note(note: str | None) -> str | None:
+    if note is not None and not note.strip():
+        raise UserError("--note is empty; say why this result is final, or leave it out")
+    return note
+
+
+def _promote(
+    config: "Config", candidate: "Candidate", member: str, note: str | None, *, yes: bool
+) -> "Promotion | None":
+    """Promote a candidate after a question, if it replaces something; None if nothing changed."""
+    from colabctl.cli.share.reading import reading
+    from colabctl.promote import promote as promoting
+    from colabctl.promote.finals import EARLIER
+
+    layout, content = config.layout, candidate.content
+    target = one_line(layout.relative(layout.final / candidate.name))
+    replaced = promoting.present(layout, candidate.name)
+    if promoting.is_promoted(layout, candidate, replaced, note):
+        tell(f"{target} is the same already: {one_line(str(replaced[0].origin))}")
+        return None
+    if replaced:
+        for each in replaced:
+            state = "exists" if each.is_present else "has gone, but its record exists"
+            tell(one_line(f"{layout.relative(each.path)} {state}: {_described(each)}"))
+        earlier = layout.relative(layout.final / EARLIER)
+        confirm(f"replace it? It is kept in {earlier}", yes=yes)
+    if candidate.task is not None and candidate.task.status == "unfinished":
+        tell(
+            f"note: {candidate.task.task} is not finished by this attempt, so this is what it has "
+            "written so far"
+        )
+    for unsafe in content.unsafe_names()[:3] if content else ():
+        tell(one_line(f"note: Windows cannot store {unsafe}, or tell it from another name"))
+    size = content.size if content else 0
+    with reading(f"copying {candidate.name}", size) as read:
+        done = promoting.promote(
+            config, candidate, member=member, environ=os.environ, note=note, read=read
+        )
+    origin = done.origin
+    tell(one_line(f"{target}: {_size(origin.files, origin.size)}, {origin}"))
+    if done.earlier is not None:
+        tell(one_line(f"  what it replaces is in {layout.relative(done.earlier)}"))
+    return done
+
+
+def _described(final: "Final") -> str:
+    if final.origin is None:
+        return final.damage or "no record says who promoted it"
+    note = f" ({final.origin.note})" if final.origin.note else ""
+    return f"{_size(final.origin.files, final.origin.size)}, {final.origin}{note}"
+
+
+def _as_json(layout: "Layout", done: "Promotion") -> dict[str, Any]:
+    earlier = layout.relative(done.earlier) if done.earlier else None
+    return {"final": layout.relative(done.path), "earlier": earlier, **asdict(done.origin)}
+
+
+def _list(layout: "Layout", *, as_json: bool) -> None:
+    from colabctl.promote.check import still
+    from colabctl.promote.finals import finals
+
+    everything = finals(layout)
+    states = [still(layout, each.origin) if each.origin else None for each in everything]
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": each.name,
+                    "path": layout.relative(each.path),
+                    "present": each.is_present,
+                    "origin": asdict(each.origin) if each.origin else None,
+                    "still": state,
+                }
+                for each, state in zip(everything, states, strict=True)
+            ]
+        )
+        return
+    if not everything:
+        print(f"no final results in {layout.relative(layout.final)}; see: colabctl promote --help")
+        return
+    rows = [
+        (each.path.name, *_row(each, state)) for each, state in zip(everything, states, strict=True)
+    ]
+    titles = ("name", "by", "promoted", "size", "from", "origin", "note")
+    for line in _lines([titles, *rows]):
+        print(line)
+
+
+def _lines(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of a table; empty columns at its end need no room."""
+    from rich.cells import cell_len
+
+    cells = [[plain(one_line(cell)) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (cell + " " * (w - cell_len(cell)) for cell, w in zip(row, widths, strict=True))
+        yield "  ".join(padded).rstrip()
+
+
+def _row(final: "Final", state: str | None) -> tuple[str, ...]:
+    origin = final.origin
+    if origin is None:
+        return "", "", "", "", "record damaged" if final.damage else "no record", ""
+    state = state if final.is_present else "missing"
+    size = _bytes(origin.size)
+    return origin.promoted_by, origin.when, size, origin.source, str(state), origin.note or ""
+
+
+def _check(layout: "Layout", *, as_json: bool) -> None:
+    from colabctl.promote.check import check
+    from colabctl.promote.finals import finals
+
+    promoted = [each for each in finals(layout) if each.record is not None]
+    findings = list(check(layout, _tell_if_large))
+    if as_json:
+        print_json([asdict(each) for each in findings])
+    else:
+        for each in findings:
+            print(plain(one_line(each.what)))
+            print(plain(one_line(f"  fix: {each.fix}")))
+        if not findings:
+            print(f"{counted(len(promoted), 'final result')}, all as promoted")
+    if findings:
+        raise typer.Exit(3)
+
+
+def _tell_if_large(name: str, size: int) -> None:
+    if size >= _LARGE:
+        tell(one_line(f"reading {name} and what it was copied from, {_bytes(size)} each"))
+
+
+def _size(files: int, size: int) -> str:
+    return f"{counted(files, 'file')}, {_bytes(size)}" if files != 1 else _bytes(size)
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,1 @@
+"""Tests of the facts behind `colabctl space`, and of what --tidy removes."""
