@@ -245,11 +245,11 @@ class Copier:
 
 def _first(errors: "queue.SimpleQueue[BaseException]") -> BaseException:
     """Return the error that says most: a damaged file comes before a folder that is silent."""
-    found = []
+    causes = []
     with suppress(queue.Empty):
         while True:
-            found.append(errors.get_nowait())
-    return next((each for each in found if isinstance(each, UserError)), found[0])
+            causes.append(errors.get_nowait())
+    return next((each for each in causes if isinstance(each, UserError)), causes[0])
 
 
 def part_name(name: str) -> str:

@@ -186,8 +186,8 @@ def is_whole(place: Place, record: Record | None) -> bool:
     """Whether a place holds every file as it was when it was staged, and no other."""
     if record is None or not record.whole:
         return False
-    found = dict(listing_of(place.files))
-    return found == dict(record.listing)
+    listing = dict(listing_of(place.files))
+    return listing == dict(record.listing)
 
 
 def listing_of(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
