@@ -72,6 +72,7 @@ _KEYS = {  # of colabctl.yaml
     "owner": "Who owns the shared folder.",
     "members": "The members of the project.",
     "read_only": "Folders with raw data, for `protect` and `verify`. Default: `data/raw`.",
+    "raw_copy": "A second place from which `restore` brings raw data back.",
     "paths": "Folders of the project that have other names, such as `raw=originals,interim=tmp`.",
     "secrets": "Names of the secrets that tasks need.",
     "consistency": "`auto`, `coherent` or `eventual`; read when a sweep is declared. "
