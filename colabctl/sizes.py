@@ -32,3 +32,10 @@ def format_size(size: float) -> str:
             number = size / unit
             return f"{number:.1f} {name}" if number < 100 else f"{number:,.0f} {name}"
     return f"{size:.0f} byte{'s' * (size != 1)}"
+
+
+def format_part(part: float, whole: float) -> str:
+    """Return how much of a number of bytes is done, both in one unit, such as "1.2 of 3.4 GB"."""
+    unit, name = next(((unit, name) for unit, name in _UNITS if whole >= unit), (1, "bytes"))
+    digits = 0 if unit == 1 else 1
+    return f"{part / unit:.{digits}f} of {whole / unit:.{digits}f} {name}"

@@ -3,7 +3,7 @@
 import pytest
 
 from colabctl.errors import UserError
-from colabctl.sizes import format_size, parse_size
+from colabctl.sizes import format_part, format_size, parse_size
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,16 @@ def test_anything_else_is_refused_with_examples(text: str) -> None:
 )
 def test_a_size_is_written_in_its_largest_unit(size: int, text: str) -> None:
     assert format_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [
+        (0, 0, "0 of 0 bytes"),
+        (3, 12, "3 of 12 bytes"),
+        (1_234_000_000, 3_400_000_000, "1.2 of 3.4 GB"),
+        (90, 1_000, "0.1 of 1.0 kB"),
+    ],
+)
+def test_a_part_is_written_in_the_unit_of_the_whole(part: int, whole: int, text: str) -> None:
+    assert format_part(part, whole) == text

@@ -20,8 +20,8 @@ from typing import IO, Any, Literal, Self
 from colabctl.errors import UserError
 from colabctl.sharedfs.droppings import is_dropping
 from colabctl.sharedfs.names import check_name
+from colabctl.sizes import format_size
 from colabctl.stage.copying import StoppedError, check_room, local_disk
-from colabctl.stage.sizes import size_text
 
 _CHUNK = 1 << 20  # bytes
 # No data that people keep packs better than this; a bomb does, by a factor of a thousand and more.
@@ -86,8 +86,8 @@ def unpack(
             total += member.size
             if total > limit:
                 raise UserError(
-                    f"{name} has {size_text(packed)} and unpacks to more than "
-                    f"{size_text(limit)}, as a zip bomb does; if it is none, {_INSTEAD}"
+                    f"{name} has {format_size(packed)} and unpacks to more than "
+                    f"{format_size(limit)}, as a zip bomb does; if it is none, {_INSTEAD}"
                 )
             match member.kind:
                 case "folder":

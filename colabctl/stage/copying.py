@@ -14,7 +14,7 @@ from pathlib import Path
 from colabctl.errors import UserError
 from colabctl.sharedfs.faults import describe, does_not_answer, pause_after
 from colabctl.sharedfs.links import open_itself
-from colabctl.stage.sizes import size_text
+from colabctl.sizes import format_size
 from colabctl.stage.sources import SourceFile
 
 Progress = Callable[[int, int], None]
@@ -288,8 +288,8 @@ def check_room(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise FullDiskError(
-            f"{what} needs {size_text(needed)} more on this machine, and {folder} has "
-            f"{size_text(free)} free; free space (colabctl stage --clear removes staged copies), "
+            f"{what} needs {format_size(needed)} more on this machine, and {folder} has "
+            f"{format_size(free)} free; free space (colabctl stage --clear removes staged copies), "
             "or name a folder on another disk: COLABCTL_STAGE=/path"
         )
 

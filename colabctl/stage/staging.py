@@ -10,6 +10,7 @@ from pathlib import Path
 
 from colabctl.errors import UserError
 from colabctl.sharedfs.locks import locked
+from colabctl.sizes import format_part, format_size
 from colabctl.stage.archives import unpack
 from colabctl.stage.copying import (
     Copier,
@@ -29,7 +30,6 @@ from colabctl.stage.places import (
     place_of,
     remove,
 )
-from colabctl.stage.sizes import part_text, size_text
 from colabctl.stage.sources import Source
 
 _POLL = 0.5  # seconds between two looks for another process that stages the same
@@ -153,7 +153,7 @@ def _stage_files(
         source.files,
         place.files,
         place.parts,
-        lambda done, total: how.progress(f"staging {source.name}: {part_text(done, total)}"),
+        lambda done, total: how.progress(f"staging {source.name}: {format_part(done, total)}"),
     )
 
 
@@ -176,7 +176,7 @@ def _stage_archive(
         source.files,
         packed,
         place.parts,
-        lambda done, total: how.progress(f"staging {source.name}: {part_text(done, total)}"),
+        lambda done, total: how.progress(f"staging {source.name}: {format_part(done, total)}"),
     )
     how.progress(f"staging {source.name}: unpacking")
     try:
@@ -184,7 +184,7 @@ def _stage_archive(
             packed / name,
             source.name,
             unpacked,
-            count=lambda done: how.progress(f"staging {source.name}: {size_text(done)} unpacked"),
+            count=lambda done: how.progress(f"staging {source.name}: {format_size(done)} unpacked"),
             stopped=how.stop.is_set,
         )
     except BaseException as error:

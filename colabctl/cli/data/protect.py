@@ -59,7 +59,7 @@ def protect(
     Files that were recorded before are not read again if their size and time are the same. After an
     interruption, the next `protect` continues where this one stopped.
     """
-    from colabctl.cli.data.progress import reading
+    from colabctl.cli.reading import reading
     from colabctl.project import raw
 
     layout, config = open_project(root)

@@ -80,7 +80,7 @@ def restore(
 
 def _damage(layout: "Layout", folder: "Path", *, full: bool) -> tuple[str, ...]:
     """Return the files of a folder to restore, after listing them."""
-    from colabctl.cli.data.progress import reading
+    from colabctl.cli.reading import reading
     from colabctl.project import raw
 
     name = layout.relative(folder)
@@ -104,7 +104,7 @@ def _damage(layout: "Layout", folder: "Path", *, full: bool) -> tuple[str, ...]:
 def _restore(
     layout: "Layout", folder: "Path", place: str, names: tuple[str, ...], *, follow_links: bool
 ) -> "Restoration":
-    from colabctl.cli.data.progress import reading
+    from colabctl.cli.reading import reading
     from colabctl.project.raw.restoration import restore as bring_back
 
     name = layout.relative(folder)

@@ -56,7 +56,7 @@ def space(
     as_json: Json = False,
 ) -> None:
     """Show what each member's files use, the largest files, duplicates, and what could go."""
-    from colabctl.cli.data.bar import files_found
+    from colabctl.cli.reading import listing
     from colabctl.space.survey import survey
 
     if not tidy and (kinds or all_members or yes):
@@ -64,7 +64,7 @@ def space(
         raise UserError(f"{option} is for removing files; add --tidy")
     chosen = _kinds(kinds or [])
     layout, config = open_project(root)
-    with files_found() as progress:
+    with listing() as progress:
         seen = survey(layout, config, progress)
     if tidy:
         _tidy(layout, config, seen, chosen, member, all_members, yes, as_json)
@@ -98,11 +98,11 @@ def _kinds(words: "Sequence[str]") -> "list[Kind]":
 def _duplicates(
     layout: "Layout", seen: "Survey", full: bool
 ) -> "tuple[list[Duplicates], list[Any]]":
-    from colabctl.cli.data.bar import bytes_read
+    from colabctl.cli.reading import reading
     from colabctl.space.duplicates import duplicates
 
     whole = full or not seen.is_drive
-    with bytes_read("looking for duplicates") as progress:
+    with reading("looking for duplicates") as progress:
         return duplicates(
             layout.root, seen.listing.files, _SMALLEST, whole=whole, progress=progress
         )

@@ -67,7 +67,7 @@ def stage(
 
 def _stage(layout: "Layout", base: Path, paths: list[Path], *, as_json: bool) -> None:
     from colabctl.sharedfs.faults import patiently
-    from colabctl.stage.sizes import size_text
+    from colabctl.sizes import format_size
     from colabctl.stage.sources import find_source
     from colabctl.stage.staging import Staging, stage
 
@@ -95,7 +95,9 @@ def _stage(layout: "Layout", base: Path, paths: list[Path], *, as_json: bool) ->
             line.clear()
         took = time.monotonic() - began
         if done.copied:
-            tell(f"staged {one_line(source.name)}: {size_text(done.copied)} copied in {took:.1f} s")
+            tell(
+                f"staged {one_line(source.name)}: {format_size(done.copied)} copied in {took:.1f} s"
+            )
         else:
             tell(f"{one_line(source.name)} was staged already; nothing copied")
         reports.append(
@@ -177,20 +179,20 @@ def _show(base: Path, *, as_json: bool) -> None:
 
 
 def _described(place: "Place", record: "Record | None", size: int) -> str:
+    from colabctl.sizes import format_size
     from colabctl.stage.places import path_in
-    from colabctl.stage.sizes import size_text
 
     if record is None:
-        return f"{size_text(size):>9}  (unknown)  {place.folder}"
+        return f"{format_size(size):>9}  (unknown)  {place.folder}"
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.at))
     state = "" if record.whole else ", not finished"
     source = f"{record.source} of {Path(record.root).name}"
-    return f"{size_text(size):>9}  {when}  {source}{state}  {path_in(place, record)}"
+    return f"{format_size(size):>9}  {when}  {source}{state}  {path_in(place, record)}"
 
 
 def _clear(base: Path, paths: list[Path], root: Path | None, *, yes: bool) -> None:
+    from colabctl.sizes import format_size
     from colabctl.stage.places import is_used, places_in, remove, size_on_disk
-    from colabctl.stage.sizes import size_text
 
     rows = [(place, place.record(), size_on_disk(place)) for place in places_in(base)]
     if paths:
@@ -208,7 +210,7 @@ def _clear(base: Path, paths: list[Path], root: Path | None, *, yes: bool) -> No
     if not free:
         tell("nothing to remove")
         return
-    total = size_text(sum(size for _, size in free))
+    total = format_size(sum(size for _, size in free))
     confirm(f"Remove {counted(len(free), 'staged copy', 'staged copies')}, {total}?", yes=yes)
     for place, _ in free:
         remove(place)

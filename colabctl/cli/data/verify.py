@@ -88,7 +88,7 @@ def verify(
 def _check(
     layout: "Layout", folder: Path, name: str, *, quick: bool, seconds: float | None
 ) -> "Verification":
-    from colabctl.cli.data.progress import reading
+    from colabctl.cli.reading import reading
     from colabctl.project import raw
 
     if quick:

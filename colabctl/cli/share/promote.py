@@ -20,7 +20,8 @@ from colabctl.cli.options import (
     working_member,
 )
 from colabctl.cli.terminal import command_line, counted, one_line, plain
-from colabctl.errors import UserError, nearest
+from colabctl.errors import UserError
+from colabctl.sizes import format_size, nearest
 
 if TYPE_CHECKING:
     from colabctl.project.config import Config
@@ -205,7 +206,7 @@ def _promote(
     config: "Config", candidate: "Candidate", member: str, note: str | None, *, yes: bool
 ) -> "Promotion | None":
     """Promote a candidate after a question, if it replaces something; None if nothing changed."""
-    from colabctl.cli.share.reading import reading
+    from colabctl.cli.reading import reading
     from colabctl.promote import promote as promoting
     from colabctl.promote.finals import EARLIER
 
@@ -229,7 +230,14 @@ def _promote(
     for unsafe in content.unsafe_names()[:3] if content else ():
         tell(one_line(f"note: Windows cannot store {unsafe}, or tell it from another name"))
     size = content.size if content else 0
-    with reading(f"copying {candidate.name}", size) as read:
+    done_so_far = 0
+    with reading(f"copying {candidate.name}") as show:
+
+        def read(count: int) -> None:
+            nonlocal done_so_far
+            done_so_far += count
+            show(done_so_far, size)
+
         done = promoting.promote(
             config, candidate, member=member, environ=os.environ, note=note, read=read
         )
@@ -299,7 +307,7 @@ def _row(final: "Final", state: str | None) -> tuple[str, ...]:
     if origin is None:
         return "", "", "", "", "record damaged" if final.damage else "no record", ""
     state = state if final.is_present else "missing"
-    size = _bytes(origin.size)
+    size = format_size(origin.size)
     return origin.promoted_by, origin.when, size, origin.source, str(state), origin.note or ""
 
 
@@ -323,16 +331,8 @@ def _check(layout: "Layout", *, as_json: bool) -> None:
 
 def _tell_if_large(name: str, size: int) -> None:
     if size >= _LARGE:
-        tell(one_line(f"reading {name} and what it was copied from, {_bytes(size)} each"))
+        tell(one_line(f"reading {name} and what it was copied from, {format_size(size)} each"))
 
 
 def _size(files: int, size: int) -> str:
-    return f"{counted(files, 'file')}, {_bytes(size)}" if files != 1 else _bytes(size)
-
-
-def _bytes(size: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
+    return f"{counted(files, 'file')}, {format_size(size)}" if files != 1 else format_size(size)

@@ -1,5 +1,6 @@
-"""Shows how far the reading of raw data is: a bar on a terminal, a line now and then elsewhere."""
+"""Shows how far a long read is: a bar on a terminal, a line now and then elsewhere."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from colabctl.cli.options import tell
 from colabctl.cli.progress import is_terminal
 from colabctl.cli.terminal import one_line, plain
+from colabctl.sizes import format_part
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -30,6 +32,22 @@ def reading(name: str) -> Iterator[Callable[[int, int], None]]:
         bar.clear()
 
 
+@contextmanager
+def listing() -> Iterator[Callable[[int], None]]:
+    """Yield a function that shows, on a terminal, how many files are listed so far."""
+    if not is_terminal():
+        yield lambda _: None
+        return
+
+    def show(count: int) -> None:
+        print(f"\r{count:,} files", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
 class _Lines:
     def __init__(self, name: str) -> None:
         self._name = one_line(name)
@@ -42,7 +60,7 @@ class _Lines:
             return
         self._next = now + max(_OFTEN, (now - self._began) / _SELDOM)
         share = f"{100 * done // total} %"
-        tell(f"{self._name}: read {size(done)} of {size(total)}, {share}")
+        tell(f"{self._name}: {format_part(done, total)}, {share}")
 
 
 class _Bar:
@@ -80,13 +98,3 @@ class _Bar:
     def clear(self) -> None:
         if self._shown:
             self._shown[0].stop()
-
-
-def size(number: int) -> str:
-    """Return a number of bytes as people read it, such as 1.4 GB."""
-    amount = float(number)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
