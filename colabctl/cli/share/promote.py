@@ -20,8 +20,8 @@ from colabctl.cli.options import (
     working_member,
 )
 from colabctl.cli.terminal import command_line, counted, one_line, plain
-from colabctl.errors import UserError
-from colabctl.sizes import format_size, nearest
+from colabctl.errors import UserError, nearest
+from colabctl.sizes import format_size
 
 if TYPE_CHECKING:
     from colabctl.project.config import Config
