@@ -100,6 +100,9 @@ def init(
     new = (*changes.new, *place_wheel(layout).new)
     for path in new:
         tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
+    for path in changes.shared:
+        folder = path.relative_to(root).as_posix()
+        tell(f"{one_line(folder)}: your group may write in it now, as in the project")
     for link in changes.linked:
         tell(f"note: {one_line(description(link, root))}; create folders there yourself")
     if not new:

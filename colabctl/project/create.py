@@ -1,6 +1,6 @@
 """Creates a project's folder, or completes one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from colabctl.project.scaffold import Changes, create_missing, folders
 from colabctl.project.template import paths_line, render
 from colabctl.sharedfs.links import way_out
 from colabctl.sharedfs.names import check_label
-from colabctl.sharedfs.rights import pass_on_group, share_as_git_does
+from colabctl.sharedfs.rights import pass_on_group, share_as_git_does, share_existing
 
 
 def create(
@@ -74,13 +74,16 @@ def _create(
     share_as_git_does(layout.root)
     pass_on_group(layout.root)
     linked = _linked_data(layout)
+    shared = _shared(layout, linked)
     pieces = folders(path for path in layout.folders() if path not in linked)
     for member in names:
         pieces |= people.pieces(layout, name, member)
     # Last, so that after an interruption the folder is not a project yet.
     pieces[layout.config] = render(name, owner, names, paths).encode()
     return replace(
-        create_missing(pieces, layout.root), linked=tuple(dict.fromkeys(linked.values()))
+        create_missing(pieces, layout.root),
+        linked=tuple(dict.fromkeys(linked.values())),
+        shared=shared,
     )
 
 
@@ -88,6 +91,7 @@ def _complete(config: Config, names: Sequence[str]) -> Changes:
     layout = config.layout
     present = people.members(layout, config)
     linked = _linked_data(layout)
+    shared = _shared(layout, linked)
     pieces = folders(path for path in layout.folders() if path not in linked)
     for member in present:
         pieces |= people.pieces(layout, config.name, member)
@@ -100,7 +104,13 @@ def _complete(config: Config, names: Sequence[str]) -> Changes:
         if people.member_named(member, everyone) != member:
             people.add(layout, member)  # who has retired, or has another name now
     existing = (*changes.existing, layout.config)
-    return Changes(changes.new, existing, tuple(dict.fromkeys(linked.values())))
+    return Changes(changes.new, existing, tuple(dict.fromkeys(linked.values())), shared)
+
+
+def _shared(layout: Layout, linked: Collection[Path]) -> tuple[Path, ...]:
+    """Share the folders that exist with the group of the project's folder; return those changed."""
+    own = [path for path in layout.folders() if path != layout.root and path not in linked]
+    return tuple(path for path in own if share_existing(path, layout.root))
 
 
 def _linked_data(layout: Layout) -> dict[Path, Path]:

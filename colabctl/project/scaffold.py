@@ -20,12 +20,14 @@ Pieces = Mapping[Path, bytes | None]
 class Changes:
     """The paths that were created, and those that existed already.
 
-    Nothing was created behind the links `linked`, which lead out of the project.
+    Nothing was created behind the links `linked`, which lead out of the project. In the existing
+    folders `shared`, the group may write now.
     """
 
     new: tuple[Path, ...]
     existing: tuple[Path, ...]
     linked: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
 
 
 def create_missing(pieces: Pieces, root: Path) -> Changes:

@@ -106,6 +106,26 @@ def pass_on_group(root: Path) -> None:
             _open(root, 0)
 
 
+def share_existing(folder: Path, root: Path) -> bool:
+    """Let the group that shares `root` write in a folder there too; return whether that is new.
+
+    What is in the folder keeps its rights. It stays as it is if it is not this user's.
+    """
+    rights = _rights_in(root)
+    if rights is None or not rights.bits & stat.S_IWGRP:
+        return False
+    with suppress(OSError):
+        status = folder.lstat()
+        is_shared_too = status.st_gid == rights.group and not rights.bits & ~status.st_mode
+        if is_shared_too or not stat.S_ISDIR(status.st_mode):
+            return False
+        if status.st_gid != rights.group:
+            os.chown(folder, -1, rights.group)
+        _open(folder, rights.bits)
+        return True
+    return False
+
+
 def _open(root: Path, bits: int) -> None:
     """Give a folder's group more rights, and let it pass on its group."""
     root.chmod(stat.S_IMODE(root.stat().st_mode) | bits | stat.S_ISGID)

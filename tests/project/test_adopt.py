@@ -1,5 +1,6 @@
 """`init --adopt` uses folders that are there, and suggests those that look like it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,25 @@ def test_an_existing_project_says_what_to_write_instead(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"paths: \{notebooks: nbs\}"):
         create(tmp_path, paths=adopted(tmp_path, ["notebooks=nbs"]))
     assert everything(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs groups")
+def test_the_group_of_the_project_may_also_write_in_adopted_folders(tmp_path: Path) -> None:
+    root = tmp_path / "churn"
+    (root / "nbs/old").mkdir(parents=True, mode=0o755)
+    (root / "nbs").chmod(0o755)
+    (root / "nbs/old").chmod(0o755)
+    root.chmod(0o2770)
+    changes = create(root, members=["ben"], paths={"notebooks": "nbs"})
+    assert changes.shared == (root / "nbs",)
+    assert (root / "nbs").stat().st_mode & 0o7777 == 0o2775
+    assert (root / "nbs/ben").stat().st_mode & 0o2070 == 0o2070
+    assert (root / "nbs/old").stat().st_mode & 0o7777 == 0o755  # what is in it stays as it is
+    assert create(root).shared == ()
+
+
+def test_where_the_folder_is_not_a_groups_adopted_folders_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "nbs").mkdir(mode=0o700)
+    tmp_path.chmod(0o700)
+    assert create(tmp_path, members=["ben"], paths={"notebooks": "nbs"}).shared == ()
+    assert (tmp_path / "nbs").stat().st_mode & 0o7777 == 0o700
