@@ -101,8 +101,8 @@ def init(
     for path in new:
         tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
     for path in changes.shared:
-        folder = path.relative_to(root).as_posix()
-        tell(f"{one_line(folder)}: your group may write in it now, as in the project")
+        shared = one_line(path.relative_to(root).as_posix())
+        tell(f"{shared}: your group may write in it now, as in the project")
     for link in changes.linked:
         tell(f"note: {one_line(description(link, root))}; create folders there yourself")
     if not new:
