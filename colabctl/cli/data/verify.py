@@ -134,7 +134,7 @@ def _progress(check: "Verification") -> str:
     if check.oldest is None:
         return read
     age = format_duration(max(0.0, time.time() - check.oldest))
-    return f"{read}; each of {check.checked:,} was read within the last {age}"
+    return f"{read}; the oldest proof is {age} old"
 
 
 def _protected(layout: "Layout") -> "Iterator[Path]":
