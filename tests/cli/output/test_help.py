@@ -147,7 +147,7 @@ def installed() -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "completed"), [("st", ["status", "stop"]), ("guide comm", ["commands"])]
+    ("words", "completed"), [("st", ["stage", "status", "stop"]), ("guide comm", ["commands"])]
 )
 def test_bash_gets_a_script_that_completes_commands_and_topics(
     project: Project, installed: Path, words: str, completed: list[str]
