@@ -22,7 +22,7 @@ _TASK_FILE = re.compile(r"\d{5,}\.jsonl")
 def links(layout: Layout) -> Iterator[Check]:
     """Yield a check for each of colabctl's own paths that a link leads out of the project."""
     data = {layout.data, layout.raw, layout.interim, layout.processed}
-    paths = [path for path in layout.folders() if path not in data]
+    paths = [path for path in (*layout.folders(), layout.earlier_finals) if path not in data]
     for name in _names(layout.sweeps):
         paths += _own(SweepLayout(layout.sweeps / name))
     ways_out = (way_out(path, layout.root) for path in paths)

@@ -165,6 +165,11 @@ class Layout:
         return self.results / _FINAL
 
     @property
+    def earlier_finals(self) -> Path:
+        """The final results that others have replaced."""
+        return self.final / "earlier"
+
+    @property
     def checkpoints(self) -> Path:
         """A folder for each member."""
         return self.root / self.paths.checkpoints

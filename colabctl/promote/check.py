@@ -17,7 +17,7 @@ from colabctl.promote.finals import EARLIER, Final, finals, interrupted
 from colabctl.promote.origin import Origin, TaskOrigin
 from colabctl.promote.tasks import best_result, refreshed, still_counts
 from colabctl.sharedfs.faults import describe
-from colabctl.sharedfs.links import check_inside
+from colabctl.sharedfs.links import check_inside, description, way_out
 from colabctl.sweeps import find_sweep
 from colabctl.work.open_sweep import OpenSweep
 
@@ -38,7 +38,7 @@ class Finding:
     Attributes:
         final: the name of the result.
         kind: changed, missing, origin-changed, origin-gone, discarded, better, record-changed,
-            two-at-once or interrupted.
+            no-record, two-at-once, interrupted or linked.
         what: a sentence.
         fix: what to do.
 
@@ -75,6 +75,12 @@ Begin = Callable[[str, int], None]
 
 def check(layout: Layout, begin: Begin = lambda *_: None) -> Iterator[Finding]:
     """Yield what is found, result by result."""
+    if link := way_out(layout.final, layout.root):
+        yield Finding(
+            "", "linked", description(link, layout.root),
+            "ask who placed it, and remove the link (not what it leads to)",
+        )  # fmt: skip
+        return
     sweeps = lru_cache(lambda name, digest: _sweep(layout, name, digest))
     everything = finals(layout)
     for final in everything:
@@ -96,6 +102,12 @@ def _check_record(layout: Layout, final: Final, everything: list[Final]) -> Iter
     name = final.name
     if final.damage:
         yield Finding(name, "record-changed", final.damage, _promote_again(final))
+    elif final.record is None:
+        yield Finding(
+            name, "no-record", f"{layout.relative(final.path)} has no record of where it came from",
+            "restore its record from the folder's version history, or move it elsewhere and promote "
+            "it from there",
+        )  # fmt: skip
     elif final.origin is not None and final.origin.is_edited and final.record is not None:
         yield Finding(
             name, "record-changed",

@@ -200,7 +200,8 @@ def promote(
     Raises UserError, and leaves everything as it was, if it cannot be copied.
     """
     layout, name, now = config.layout, candidate.name, time.time()
-    check_inside(layout.final / name, layout.root)
+    for path in (layout.final / name, layout.earlier_finals / name):
+        check_inside(path, layout.root)
     conceal = concealer(config.all_secrets, environ)
     stamp = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime(now))
     own = f"{stamp}-{_cut(member, 60)}-{os.urandom(2).hex()}"

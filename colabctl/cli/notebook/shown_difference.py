@@ -53,10 +53,10 @@ def lines(difference: "Difference") -> Iterator[Line]:
 
 
 def show(shown: Iterator[Line]) -> None:
-    """Print lines; on a terminal with colours, cleaned, and broken where the window ends."""
+    """Print lines, cleaned; on a terminal with colours, and broken where the window ends."""
     width = line_width()
     if width is None:
-        print("\n".join(_signed(sign, text) for sign, text in shown))
+        print("\n".join(plain(_signed(sign, text)) for sign, text in shown))
         return
     from rich.console import Console
     from rich.text import Text

@@ -117,7 +117,8 @@ def _as_created(path: Path) -> EarlierVersion | None:
     member, *inner = path.relative_to(layout.notebooks).parts
     if not inner or original_of(path.name) is not None:
         return None
-    template = group_template(layout)
-    content = starter(config.name, member, path.stem, template)
+    if group_template(layout) is not None:  # it may be newer than the notebook
+        return None
+    content = starter(config.name, member, path.stem)
     created = replace(read_saved(content, path.name), name=f"{path.name} as it was created")
-    return EarlierVersion(created, is_certain=template is None)  # a template may have changed
+    return EarlierVersion(created, is_certain=True)

@@ -94,9 +94,11 @@ def test_hostile_cells_cannot_command_the_terminal(project: Project) -> None:
     trick = "\x1b[2J\x1b]0;t\x07漢\u202e"
     write(project.root / "a.ipynb", f"x = '{trick}'", text=trick)
     write(project.root / "b.ipynb", f"x = '{trick}' + ''", text=trick * 2)
-    with Screen(project, "notebook", "diff", "a.ipynb", "b.ipynb", "--all", rows=60) as screen:
+    arguments = ("notebook", "diff", "a.ipynb", "b.ipynb", "--all")
+    with Screen(project, *arguments, rows=60) as screen:
         assert screen.end() == 3
         assert not re.search(r"\x1b\[2J|\x1b\]|\x07|\u202e", screen.written)
+    assert not re.search(r"[\x1b\x07\u202e]", project.run(*arguments).out)  # as in `| head`
 
 
 def test_what_is_not_a_notebook_is_refused_by_name(pair: Project, say: Say) -> None:

@@ -394,3 +394,33 @@ def test_a_final_folder_that_leads_out_of_the_project_is_not_used(
     (project.root / "results/final").symlink_to(tmp_path / "elsewhere")
     refused(say("promote", str(model)), "leads out of the project")
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_what_is_replaced_does_not_leave_the_project_through_a_link(
+    project: Project, say: Say, model: Path, tmp_path: Path
+) -> None:
+    say("promote", str(model))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (project.root / "results/final/earlier").symlink_to(elsewhere)
+    model.write_bytes(b"new")
+    said = say("promote", str(model), "--yes")
+    assert (said.code, "leads out of the project" in said.err) == (1, True)
+    assert not list(elsewhere.iterdir())
+    doctor = say("doctor")
+    assert (doctor.code, "results/final/earlier" in doctor.out) == (3, True)
+
+
+def test_the_check_names_final_results_without_a_record_and_a_link(
+    project: Project, say: Say, model: Path, tmp_path: Path
+) -> None:
+    say("promote", str(model))
+    (project.root / f"results/final/{model.name}.origin.yaml").unlink()
+    checked = say("promote", "--check")
+    assert checked.code == 3
+    assert f"{model.name} has no record of where it came from" in checked.out
+    final = project.root / "results/final"
+    final.rename(tmp_path / "final")
+    final.symlink_to(tmp_path / "final")
+    checked = say("promote", "--check")
+    assert (checked.code, "leads out of the project" in checked.out) == (3, True)
