@@ -10,7 +10,7 @@ from colabctl.checkpoints import records
 from colabctl.checkpoints.code import code_of
 from colabctl.checkpoints.formats import STATES, Format, ending_for
 from colabctl.checkpoints.inputs import inputs_of
-from colabctl.checkpoints.origin import Origin, Owner
+from colabctl.checkpoints.origin import Origin, Owner, tell
 from colabctl.checkpoints.places import RECORD
 from colabctl.checkpoints.stored import Stored
 from colabctl.checkpoints.values import digest_of
@@ -54,7 +54,7 @@ def cached(
         base = folder / key[:2] / key
         check_inside(base, owner.root)
         paths = {n: v for n, v in bound.arguments.items() if isinstance(v, PurePath)}
-        inputs = inputs_of({n: v for n, v in paths.items() if Path(v).exists()}, owner.root)
+        inputs = inputs_of({n: v for n, v in paths.items() if Path(v).exists()}, owner.root, tell)
         stored = Stored(owner, base.with_name(base.name + RECORD), f"{called}({_shown(bound)})")
 
         def place(value: Any) -> tuple[Path, Format]:

@@ -8,7 +8,7 @@ from colabctl.checkpoints.code import code_of
 from colabctl.checkpoints.folders import Folder
 from colabctl.checkpoints.formats import format_of
 from colabctl.checkpoints.inputs import inputs_of
-from colabctl.checkpoints.origin import Origin, Owner
+from colabctl.checkpoints.origin import Origin, Owner, tell
 from colabctl.checkpoints.places import RECORD, record_of
 from colabctl.checkpoints.stored import Stored
 from colabctl.errors import UserError
@@ -44,7 +44,7 @@ def checkpoint(
             f"checkpoint {name!r} would be a pickle, and loading one can run another person's "
             "code; use another extension, or add pickle=True if only you write to your folder"
         )
-    origin = Origin(code_of(build) if build else None, inputs_of(depends, owner.root))
+    origin = Origin(code_of(build) if build else None, inputs_of(depends, owner.root, tell))
     if form is None:
         return Folder(owner, path).built(build, origin)
     form.check_installed(name)

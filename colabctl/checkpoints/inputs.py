@@ -1,7 +1,8 @@
 """What a value was built from, as its caller names it in `depends`: files, folders and values."""
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,6 +13,9 @@ from colabctl.checkpoints.values import digest_of
 from colabctl.errors import UserError
 
 _MOST_FILES = 20_000  # of a folder
+_FILE = re.compile(
+    r"[^\s:]+\.[A-Za-z][A-Za-z0-9]{1,7}"
+)  # a text that looks like the name of a file
 _LENGTH = 16  # hexadecimal digits of the digest of a value in a record
 
 
@@ -31,7 +35,7 @@ class Inputs:
         """Return why a value with this record is stale, as a sentence's start; "" if it is not."""
         for name in (*self.files, *self.values):
             if name not in recorded:
-                return f"{name} is new in depends"
+                return f"{name} is new"
         for name, before in recorded.items():
             if name in self.files:
                 if "files" not in before or _differs(self.files[name], before["files"]):
@@ -44,12 +48,12 @@ class Inputs:
         return ""
 
 
-def inputs_of(depends: Any, root: Path) -> Inputs:
+def inputs_of(depends: Any, root: Path, tell: Callable[[str], None]) -> Inputs:
     """Return the inputs that `depends` names: one, several, or several by name.
 
     A path, and a text that is one from the current folder or from `root`, is a file or folder.
-    Anything else is a value. Raises UserError for a Path that is not there, and for a value
-    without stable content.
+    Anything else is a value, and `tell` takes a note about a text that looks like a file.
+    Raises UserError for a Path that is not there, and for a value without stable content.
     """
     if isinstance(depends, Mapping):
         named = [(str(name), value) for name, value in depends.items()]
@@ -67,6 +71,8 @@ def inputs_of(depends: Any, root: Path) -> Inputs:
             files[name or _shown(path, root)] = path
         else:
             called = name or f"value {len(values) + 1} of depends"
+            if isinstance(value, str) and _FILE.fullmatch(value):
+                tell(f"depends names {value}, which is no file here, so it counts as text")
             values[called] = digest_of(value, called)[:_LENGTH]
     return Inputs(files, values)
 

@@ -123,25 +123,25 @@ def guide(
 
 
 def _close(name: str, names: list[str]) -> list[str]:
-    """Return the topics that contain `name`, else the one with the most similar name."""
+    """Return the topics that contain `name`, else those about it, else the most similar name."""
     matches = [topic for topic in names if name and name in topic]
     close = nearest(name, names)
-    return matches or ([close] if close else _about(name, names))
+    return matches or _titled(name, names) or ([close] if close else _with_word(name, names))
 
 
-def _about(word: str, names: list[str]) -> list[str]:
-    """Return the topics of which a heading has the word, else those that use it most.
+def _titled(word: str, names: list[str]) -> list[str]:
+    """Return the topics of which a heading has the word, without that of all messages."""
+    heading = re.compile(rf"^#+ .*\b{re.escape(word)}\b", re.MULTILINE | re.IGNORECASE)
+    others = (name for name in names if name != "troubleshooting")
+    return [name for name in others if word and heading.search(page(name))]
 
-    Without the page of all messages.
-    """
+
+def _with_word(word: str, names: list[str]) -> list[str]:
+    """Return the topics that use a word most, without that of all messages."""
     if not word:
         return []
-    texts = {name: page(name) for name in names if name != "troubleshooting"}
-    heading = re.compile(rf"^#+ .*\b{re.escape(word)}", re.MULTILINE | re.IGNORECASE)
-    if titled := [name for name, text in texts.items() if heading.search(text)]:
-        return titled
     used = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
-    counts = {name: len(used.findall(text)) for name, text in texts.items()}
+    counts = {name: len(used.findall(page(name))) for name in names if name != "troubleshooting"}
     often = sorted(filter(counts.__getitem__, counts), key=counts.__getitem__, reverse=True)
     return often[:_MOST_PAGES]
 

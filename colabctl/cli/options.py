@@ -146,7 +146,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UserError("not done, because this is not a terminal to ask on; add --yes to do it")
+        raise UserError("nothing was changed: there is no terminal to ask on; add --yes to do it")
     if not typer.confirm(question, err=True):
         tell("nothing was changed")
         raise typer.Exit(1)

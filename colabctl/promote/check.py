@@ -105,8 +105,8 @@ def _check_record(layout: Layout, final: Final, everything: list[Final]) -> Iter
     elif final.record is None:
         yield Finding(
             name, "no-record", f"{layout.relative(final.path)} has no record of where it came from",
-            "restore its record from the folder's version history, or move it elsewhere and promote "
-            "it from there",
+            "restore its record from the folder's version history, or move it elsewhere and "
+            "promote it from there",
         )  # fmt: skip
     elif final.origin is not None and final.origin.is_edited and final.record is not None:
         yield Finding(

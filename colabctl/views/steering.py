@@ -13,7 +13,8 @@ class Decision:
     """One decision of a member.
 
     Attributes:
-        kind: paused, stopped, cancelled, discarded or dismissed (a worker).
+        kind: paused, stopped, cancelled, discarded, continued (finished tasks that train longer) or
+            dismissed (a worker).
         member: Who decided it.
         at: Ledger time, in seconds since 1970.
         what: What it is about: "5 tasks", "2 results", the name of a worker, or "" for the sweep.
@@ -47,7 +48,9 @@ def decisions(state: SweepState) -> list[Decision]:
         decided.append(_about(state, last["cancel"], "cancelled", cancelled, "task"))
     if "discard" in last:
         event = last["discard"]
-        decided.append(_about(state, event, "discarded", len(event.tasks()), "result"))
+        continued = event.body.get("continued") is True
+        kind, noun = ("continued", "task") if continued else ("discarded", "result")
+        decided.append(_about(state, event, kind, len(event.tasks()), noun))
     decided += [
         Decision("dismissed", state.called(writer.dismissed_by), writer.dismissed_at, writer.name)
         for writer in state.writers.values()

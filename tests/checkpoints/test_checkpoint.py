@@ -187,9 +187,9 @@ def test_a_change_of_what_it_depends_on_makes_it_stale_and_is_named(
     data.write_text("2")
     assert "data.csv has changed" in run(["data.csv", 3])
     assert "value 1 of depends has changed" in run(["data.csv", 4])
-    assert "value 2 of depends is new in depends" in run(["data.csv", 4, FRAME])
+    assert "value 2 of depends is new" in run(["data.csv", 4, FRAME])
     data.unlink()
-    assert "is new in depends" in run(["data.csv", 4, FRAME])
+    assert "is new, so" in run(["data.csv", 4, FRAME])
     with pytest.raises(UserError, match=r"there is no file .*data\.csv"):
         run([data])
     with pytest.raises(UserError, match="model is a lambda"):
@@ -369,3 +369,12 @@ def test_a_record_of_a_newer_colabctl_is_not_replaced(keep: Keep, folder: Path) 
     (folder / "f.json.saved.json").write_text(json.dumps({**record, "format": 2}))
     with pytest.raises(UserError, match="written by a newer colabctl"):
         keep("f.json", lambda: 2)
+
+
+def test_a_name_of_a_file_that_is_not_there_is_noted(
+    keep: Keep, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep("f.json", lambda: 1, depends=["data/nope.csv", "sgd", "v1.5"])
+    said = capsys.readouterr().err
+    assert "depends names data/nope.csv, which is no file here, so it counts as text" in said
+    assert said.count("depends names") == 1

@@ -182,8 +182,7 @@ def _confirm(items: "Sequence[Removable]") -> None:
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UserError(
-            "nothing was removed, because this is not a terminal to ask on; add --yes to remove "
-            "these files"
+            "nothing was removed: there is no terminal to ask on; add --yes to remove these files"
         )
     size = format_size(sum(each.file.size for each in items))
     print(

@@ -129,7 +129,7 @@ def test_a_running_sweep_is_archived_only_after_a_question_and_then_stops(
     assert asked.code == 1
     assert asked.err == (
         "first is running: 1 worker, 1 task claimed or running, 0 of 2 finished\n"
-        "colabctl: not done, because this is not a terminal to ask on; add --yes to do it\n"
+        "colabctl: nothing was changed: there is no terminal to ask on; add --yes to do it\n"
     )
     assert names(say) == ["first"]
     assert say("archive", "first", "--yes").code == 0
