@@ -27,9 +27,9 @@ def staged_path(what: "str | os.PathLike[str]") -> Path:
     for name, entry in entries.items():
         if asked in (name, entry["source"]):
             return Path(entry["path"])
-    known = ", ".join(entries) or "nothing"
+    names = ", ".join(entries) or "nothing"
     raise UserError(
-        f"{asked} is not staged: this sweep stages {known}; add it to stage: in the sweep file"
+        f"{asked} is not staged: this sweep stages {names}; add it to stage: in the sweep file"
     )
 
 

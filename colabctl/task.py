@@ -123,7 +123,7 @@ class Task:
         return [Path(folder) for folder in self.assignment.earlier if Path(folder).is_dir()]
 
     def save(self, state: Any, step: float | None = None) -> bool:
-        """Save the state of a half-trained model, from which later attempts go on; see `resume`.
+        """Save the state of a half-trained model, from which later attempts continue; see `resume`.
 
         The last two saves of an attempt are kept. Of the processes of a distributed program, only
         the first one saves.
@@ -136,7 +136,7 @@ class Task:
 
         Returns:
             False, after a note on stderr, if the folder does not take it, for example because it
-            is full. The earlier saves stay, and training can go on.
+            is full. The earlier saves stay, and training can continue.
 
         Raises:
             UserError: No format can hold a part of the state; it is named.
@@ -164,7 +164,8 @@ class Task:
         from colabctl.checkpoints.origin import tell  # noqa: PLC0415 - not every task saves
         from colabctl.checkpoints.saves import resume  # noqa: PLC0415 - as above
 
-        return resume([Path(self.assignment.folder), *self.earlier], tell)
+        own, earlier = self.assignment.folder, self.assignment.earlier
+        return resume(map(Path, (own, *earlier)), tell)
 
     @property
     def staged(self) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from colabctl.checkpoints.cached import cached
@@ -112,7 +112,7 @@ class Project:
 
     def checkpoint(
         self,
-        name: str,
+        name: "str | PurePath",
         build: Callable[..., Any] | None = None,
         depends: Any = None,
         *,

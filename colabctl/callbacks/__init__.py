@@ -1,6 +1,6 @@
 """Saves and resumes training by itself: in a plain loop, in Keras and in Lightning.
 
-Each saves after an epoch with `task.save` and goes on from `task.resume`.
+Each saves after an epoch with `task.save` and continues from `task.resume`.
 """
 
 from colabctl.callbacks.keras import keras_callback

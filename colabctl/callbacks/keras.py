@@ -1,4 +1,4 @@
-"""A Keras callback that saves a model after each epoch, and goes on from the newest save."""
+"""A Keras callback that saves a model after each epoch, and continues from the newest save."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def keras_callback(task: Task, *, every: int = 1) -> Any:
 
     Args:
         task: The task.
-        every: Save after each so many epochs, and after the last.
+        every: Save after that many epochs, and after the last.
 
     Raises:
         UserError: Keras 3 is not installed; or later, the model is not the one that was saved.

@@ -13,7 +13,7 @@ from colabctl.task import Task
 
 
 def lightning_callback(task: Task, *, every: int = 1) -> Any:
-    """Return a callback for Lightning's Trainer, with the checkpoint to go on from.
+    """Return a callback for Lightning's Trainer, with the checkpoint to continue from.
 
     For example:
 
@@ -26,7 +26,7 @@ def lightning_callback(task: Task, *, every: int = 1) -> Any:
 
     Args:
         task: The task.
-        every: Save after each so many epochs, and after the last.
+        every: Save after that many epochs, and after the last.
 
     Raises:
         UserError: Lightning is not installed, or the newest checkpoint holds other objects than

@@ -1,4 +1,4 @@
-"""A loop over epochs that goes on where an earlier attempt has stopped."""
+"""A loop over epochs that continues where an earlier attempt has stopped."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ def epochs(task: Task, count: int, *, every: int = 1, **parts: Any) -> Iterator[
     Args:
         task: The task.
         count: Epochs in all. `colabctl retry --continue` adds as many again.
-        every: Save after each so many epochs, and after the last.
+        every: Save after that many epochs, and after the last.
         **parts: What to save, by name: anything with state_dict() and load_state_dict(), such as
             a model, an optimizer or a scheduler, and lists or dictionaries of plain values.
 

@@ -1,4 +1,4 @@
-"""The states of the random generators of Python, NumPy and torch: training goes on with them."""
+"""The states of the random generators of Python, NumPy and torch: training continues with them."""
 
 import random
 import sys

@@ -10,9 +10,9 @@ from colabctl.checkpoints import records
 from colabctl.checkpoints.code import code_of
 from colabctl.checkpoints.formats import STATES, Format, ending_for
 from colabctl.checkpoints.inputs import inputs_of
-from colabctl.checkpoints.kept import Kept
 from colabctl.checkpoints.origin import Origin, Owner
 from colabctl.checkpoints.places import RECORD
+from colabctl.checkpoints.stored import Stored
 from colabctl.checkpoints.values import digest_of
 from colabctl.errors import UserError, nearest
 from colabctl.sharedfs.links import check_inside
@@ -55,14 +55,14 @@ def cached(
         check_inside(base, owner.root)
         paths = {n: v for n, v in bound.arguments.items() if isinstance(v, PurePath)}
         inputs = inputs_of({n: v for n, v in paths.items() if Path(v).exists()}, owner.root)
-        kept = Kept(owner, base.with_name(base.name + RECORD), f"{called}({_shown(bound)})")
+        stored = Stored(owner, base.with_name(base.name + RECORD), f"{called}({_shown(bound)})")
 
         def place(value: Any) -> tuple[Path, Format]:
             chosen = ending or ending_for(value)
             return base.with_name(base.name + chosen), STATES[chosen]
 
         there = _there(base, ending)
-        value: T = kept.value(
+        value: T = stored.value(
             there, lambda: function(*args, **kwargs), Origin(code_of(function), inputs), place
         )
         return value

@@ -1,16 +1,16 @@
 """A member's checkpoint by its name: a file in the format of its extension, or a folder."""
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from colabctl.checkpoints.code import code_of
 from colabctl.checkpoints.folders import Folder
 from colabctl.checkpoints.formats import format_of
 from colabctl.checkpoints.inputs import inputs_of
-from colabctl.checkpoints.kept import Kept
 from colabctl.checkpoints.origin import Origin, Owner
 from colabctl.checkpoints.places import RECORD, record_of
+from colabctl.checkpoints.stored import Stored
 from colabctl.errors import UserError
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.names import check_folder
@@ -18,13 +18,21 @@ from colabctl.sharedfs.names import check_folder
 
 def checkpoint(
     owner: Owner,
-    name: str,
+    name: str | PurePath,
     build: Callable[..., Any] | None = None,
     depends: Any = None,
     *,
     pickle: bool = False,
 ) -> Any:
     """Return the value saved as `name`; see Project.checkpoint."""
+    if not isinstance(name, str | PurePath):
+        raise UserError(f"checkpoint {name!r:.60}: its name is not text")
+    name = str(name)
+    if build is not None and not callable(build):
+        raise UserError(
+            f"checkpoint {name!r}: build is a {type(build).__qualname__}, not a function; give the "
+            "function itself, without ()"
+        )
     path = owner.folder / check_folder(name, "checkpoint")
     form = None if name.endswith("/") else format_of(name)
     if path.name.casefold().endswith(RECORD):
@@ -41,8 +49,8 @@ def checkpoint(
         return Folder(owner, path).built(build, origin)
     form.check_installed(name)
     there = path, form
-    kept = Kept(owner, record_of(path), path.relative_to(owner.folder).as_posix())
-    return kept.value(there, build, origin, lambda _: there)
+    stored = Stored(owner, record_of(path), path.relative_to(owner.folder).as_posix())
+    return stored.value(there, build, origin, lambda _: there)
 
 
 def _check_place(path: Path, name: str) -> None:

@@ -29,16 +29,16 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
 def code_of(function: Any) -> dict[str, str]:
     """Return digests of a function, and of what it names in the project, by name."""
-    found: dict[str, str] = {}
-    _Walk(found).add("", function)
-    return found
+    digests: dict[str, str] = {}
+    _Walk(digests).add("", function)
+    return digests
 
 
 class _Walk:
     """Adds functions, classes and constants to `found`, each once."""
 
-    def __init__(self, found: dict[str, str]) -> None:
-        self._found = found
+    def __init__(self, digests: dict[str, str]) -> None:
+        self._digests = digests
         self._seen: set[int] = set()
         self._first = ""  # the module of the first function; its names stand alone
 
@@ -63,7 +63,7 @@ class _Walk:
         self._first = self._first or value.__module__
         own = value.__qualname__.replace("<locals>.", "")
         shown = own if value.__module__ == self._first else f"{value.__module__}.{own}"
-        self._found[shown] = digest_of(_text(value), shown)[:_LENGTH]
+        self._digests[shown] = digest_of(_text(value), shown)[:_LENGTH]
         for function in _functions(value):
             self._names(function)
 
@@ -94,7 +94,7 @@ class _Walk:
     def _constant(self, name: str, value: Any) -> None:
         is_constant = name.rpartition(".")[2].isupper() or not isinstance(value, list | dict | set)
         if is_constant and _is_plain(value):
-            self._found[name] = digest_of(value, name)[:_LENGTH]
+            self._digests[name] = digest_of(value, name)[:_LENGTH]
 
 
 def _unwrapped(value: Any) -> Any:
@@ -143,8 +143,8 @@ def _is_installed(module: str) -> bool:
         return False
     if module.partition(".")[0] == "colabctl" or module in sys.builtin_module_names:
         return True
-    found = sys.modules.get(module)
-    files = [getattr(found, "__file__", None), *getattr(found, "__path__", ())]
+    imported = sys.modules.get(module)
+    files = [getattr(imported, "__file__", None), *getattr(imported, "__path__", ())]
     folders = {part for file in files if file for part in Path(file).parts}
     if not folders or not _FOLDERS.isdisjoint(folders):
         return bool(folders)

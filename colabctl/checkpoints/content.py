@@ -47,7 +47,7 @@ def pieces(file: BinaryIO) -> Iterator[bytes]:
 
 
 @contextmanager
-def opened(path: Path, folder: Path) -> Iterator[BinaryIO]:
+def open_checked(path: Path, folder: Path) -> Iterator[BinaryIO]:
     """Yield a file in `folder`, open for reading; no link is followed out of the folder.
 
     Raises OSError also for what is not a regular file.

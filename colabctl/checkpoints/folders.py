@@ -116,7 +116,7 @@ class Folder:
             return "its record names no folder that was saved"
         for name, expected in saved.files.items():
             try:
-                with content.opened(folder / name, self.owner.folder) as file:
+                with content.open_checked(folder / name, self.owner.folder) as file:
                     if not content.fits(file, expected):
                         return f"{name} is not what was saved: changed, damaged, or still arriving"
             except FileNotFoundError:

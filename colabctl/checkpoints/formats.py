@@ -37,12 +37,12 @@ def format_of(name: str) -> Format:
     for ending, form in FORMATS.items():
         if name.lower().endswith(ending):
             return form
-    known = ", ".join(FORMATS)
+    endings = ", ".join(each for each, form in FORMATS.items() if not form.pickles)
     stem, dot, ending = name.rpartition(".")
     near = nearest(dot + ending.lower(), FORMATS) if dot else None
     mean = f"did you mean {stem}{near}? Use" if near else "use"
     raise UserError(
-        f"checkpoint {name!r} has no extension that is known; {mean} one of {known}, or end the "
+        f"checkpoint {name!r} has no extension that is known; {mean} one of {endings}, or end the "
         "name with / for a folder"
     )
 

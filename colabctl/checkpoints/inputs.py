@@ -76,12 +76,12 @@ def _path(value: Any, root: Path) -> Path | None:
         return None
     places = (Path(value), root / value)
     try:
-        found = next((path for path in places if path.exists()), None)
+        there = next((path for path in places if path.exists()), None)
     except (OSError, ValueError):  # a text that cannot be a path
-        found = None
-    if found is None and isinstance(value, PurePath):
+        there = None
+    if there is None and isinstance(value, PurePath):
         raise UserError(f"depends: there is no file {value}, here or in {root}")
-    return found
+    return there
 
 
 def _shown(path: Path, root: Path) -> str:
@@ -94,18 +94,18 @@ def _shown(path: Path, root: Path) -> str:
 def _listed(path: Path) -> dict[str, Path]:
     if not path.is_dir():
         return {"": path}
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder, _, names in os.walk(path):
         for name in names:
             file = Path(folder, name)
             if file.is_file():
-                found[file.relative_to(path).as_posix()] = file
-        if len(found) > _MOST_FILES:
+                files[file.relative_to(path).as_posix()] = file
+        if len(files) > _MOST_FILES:
             raise UserError(
                 f"depends: {path} holds more than {_MOST_FILES:,} files; name one that changes "
                 "with them, such as a manifest"
             )
-    return found
+    return files
 
 
 def _of_files(path: Path) -> dict[str, Any]:

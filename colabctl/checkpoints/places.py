@@ -1,7 +1,7 @@
 """Names the files of saved values, and those that are no longer needed.
 
-A saved value is a file or folder, and a record beside it with its size and SHA-256. A value without
-its record, or that does not match it, is not loaded.
+A saved value is a file or folder, and a record next to it with its size and SHA-256. A value
+without its record, or that does not match it, is not loaded.
 """
 
 import os
@@ -46,15 +46,15 @@ def superseded(folder: Path) -> list[Path]:
     versions of a saved folder. What is being written is never among them. Links are not followed,
     and what cannot be read is passed over.
     """
-    found: list[Path] = []
+    old: list[Path] = []
     for name, folders, files in os.walk(folder):
         here = Path(name)
         if here.name == SAVES:
-            found += _old_saves(here, files)
+            old += _old_saves(here, files)
         for each in files:
             if each.endswith(RECORD) and each.removesuffix(RECORD) in folders:
-                found += _old_versions(here / each.removesuffix(RECORD), here / each)
-    return sorted(found)
+                old += _old_versions(here / each.removesuffix(RECORD), here / each)
+    return sorted(old)
 
 
 def _old_saves(folder: Path, files: list[str]) -> list[Path]:

@@ -13,7 +13,13 @@ from colabctl.checkpoints.formats import STATES, Format, ending_for
 from colabctl.checkpoints.places import KEPT, RECORD, SAVES, save_number
 from colabctl.checkpoints.records import Content, Saved
 from colabctl.errors import UserError
-from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of
+from colabctl.sharedfs.faults import (
+    FREE_SPACE,
+    describe,
+    does_not_answer,
+    fault_of,
+    patiently,
+)
 from colabctl.sharedfs.files import write_new
 from colabctl.sharedfs.rights import make_folder
 from colabctl.sharedfs.uploads import waiting
@@ -58,7 +64,7 @@ class Saves:
         except OSError as error:
             fix = f"; {FREE_SPACE}" if fault_of(error) == "full" else ""
             at = "" if step is None else f" of step {step}"
-            tell(f"the save{at} failed ({describe(error)}{fix}); the task goes on without it")
+            tell(f"the save{at} failed ({describe(error)}{fix}); the task continues without it")
             return False
         with suppress(OSError):  # what is left is removed after the next save
             self._remove_before(number)
@@ -98,9 +104,9 @@ class Saves:
         ]
         if len(whole) <= KEPT:
             return
-        kept = [self.folder / saved.file for _, saved in whole[:KEPT]]
+        newest_files = [self.folder / saved.file for _, saved in whole[:KEPT]]
         records_kept = [self.folder / f"{number:06d}{RECORD}" for number, _ in whole[:KEPT]]
-        if waiting([*kept, *records_kept]):
+        if waiting([*newest_files, *records_kept]):
             return
         oldest = whole[KEPT - 1][0]
         for number, path in sorted(_numbered(self.folder), key=_record_first):
@@ -113,9 +119,15 @@ class Saves:
 def resume(folders: Iterable[Path], tell: Callable[[str], None]) -> Resumed | None:
     """Return the newest whole save in these folders of attempts, given newest first.
 
-    Saves that are half uploaded or damaged are passed over. Raises UserError for one that a newer
-    colabctl wrote, and for one whose library is missing.
+    Saves that are half uploaded or damaged are passed over. While the folder does not answer, it
+    waits for up to a minute. Raises UserError for a save that a newer colabctl wrote, and for one
+    whose library is missing; OSError if the folder still does not answer.
     """
+    attempts = list(folders)
+    return patiently(lambda: _newest(attempts, tell), tell=tell, wait=time.sleep)
+
+
+def _newest(folders: Iterable[Path], tell: Callable[[str], None]) -> Resumed | None:
     passed = ""
     for attempt in folders:
         folder = attempt / SAVES
@@ -125,15 +137,17 @@ def resume(folders: Iterable[Path], tell: Callable[[str], None]) -> Resumed | No
             why = "its record names another file"
             if save_number(path.name) == number:
                 try:
-                    with content.opened(path, attempt) as file:
+                    with content.open_checked(path, attempt) as file:
                         if content.fits(file, Content(saved.size, saved.sha256)):
                             if passed:
-                                tell(f"{passed}, so the task goes on from {path}")
+                                tell(f"{passed}, so the task continues from {path}")
                             return Resumed(_state(file, path, ending), saved.step, path)
                     why = "it is not what was saved: damaged, or still arriving"
                 except FileNotFoundError:
                     why = "it is missing, or still arriving"
                 except OSError as error:
+                    if does_not_answer(error):
+                        raise
                     why = describe(error)
             passed = passed or f"{path} is passed over, because {why}"
     if passed:
@@ -192,13 +206,13 @@ def _recorded(folder: Path) -> list[tuple[int, Saved]]:
 
     Raises records.NewerError.
     """
-    found = []
+    recorded = []
     if folder.is_symlink():
         return []
     for number, path in _numbered(folder):
         if path.name.endswith(RECORD) and (saved := records.load(path)) is not None:
-            found.append((number, saved))
-    return sorted(found, key=lambda each: -each[0])
+            recorded.append((number, saved))
+    return sorted(recorded, key=lambda each: -each[0])
 
 
 def _has_size(path: Path, saved: Saved) -> bool:

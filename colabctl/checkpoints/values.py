@@ -80,7 +80,7 @@ def _hash_array(value: Any, where: str) -> bytes:
         from colabctl.checkpoints.code import code_of  # noqa: PLC0415 - it uses this module
 
         return _hash(code_of(value), where, _DEEPEST)
-    raise UserError(f"{where} {advice(value).replace('saved', 'told from others')}")
+    raise UserError(f"{where} {advice(value, 'has no stable content')}")
 
 
 def _hash_frame(frame: Any, where: str) -> bytes:

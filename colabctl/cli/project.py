@@ -120,17 +120,17 @@ def _suggest(root: Path) -> None:
     """Raise UserError, with the command to run, if folders look like those of a project."""
     from colabctl.project.adopt import NOTHING, suggestions
 
-    found = suggestions(root)
-    if not found:
+    choices = suggestions(root)
+    if not choices:
         return
-    pairs = (each.partition("=") for each in found)
+    pairs = (each.partition("=") for each in choices)
     alike = ", ".join(f"{name} ({key})" for key, _, name in pairs)
-    given = ["colabctl", *sys.argv[1:]]
-    use = shlex.join([*given, *(word for each in found for word in ("--adopt", each))])
+    command = ["colabctl", *sys.argv[1:]]
+    use = shlex.join([*command, *(word for each in choices for word in ("--adopt", each))])
     raise UserError(
-        f"{root} has folders that a project can use: {alike}. Nothing was created yet. To use them "
-        f"(leave out what does not fit), run: {use}; to create the usual folders beside them, run: "
-        f"{shlex.join([*given, '--adopt', NOTHING])}"
+        f"{root} has folders that a project can use: {alike}. Nothing was created. To use them "
+        f"(leave out what does not fit), run: {use}; to create the usual folders too, run: "
+        f"{shlex.join([*command, '--adopt', NOTHING])}"
     )
 
 
@@ -236,7 +236,7 @@ def member_rename(
     """Give a member a new name, and rename their folders.
 
     Journals, results and sweeps keep the old name inside, and are shown with the new one. The old
-    name goes on working for `colabctl me`, --member and notebooks.
+    name still works: for `colabctl me`, --member and in notebooks.
     """
     from colabctl.project.members import rename
 
@@ -246,11 +246,11 @@ def member_rename(
         tell(f"renamed {one_line(layout.relative(source))} to {one_line(target.name)}")
     for path in done.changes.new:
         tell(f"created {layout.relative(path)}")
-    for path, reason in done.kept:
+    for path, reason in done.unmoved:
         tell(f"note: {one_line(layout.relative(path))} stays as it is ({one_line(reason)})")
     if done.in_config:
         tell(
-            "note: colabctl.yaml has the old name, which goes on working; to tidy up, write "
+            "note: colabctl.yaml has the old name, which continues to work; to tidy up, write "
             f"{json.dumps(new, ensure_ascii=False)} there"
         )
     tell(f"{one_line(old)} is now called {one_line(new)}; both names count as one member")

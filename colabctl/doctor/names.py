@@ -18,7 +18,7 @@ _MOST = 5  # checks of a kind to show
 _MOST_ENTRIES = 100_000
 _FULL = 2000  # entries; a Drive mount has answered late, or with errors, from about here on
 _LONGEST_PATH = 200  # characters in the project; Windows allows 260 with the folders above it
-_ARCHIVE = "put many small files into archives (zip, tar); a Drive is slow with so many"
+_ARCHIVE = "put many small files into archives (zip, tar); a Drive is slow with many files"
 _AGAIN = "check again when the first of them are in order"
 _SHORTEN = "give it another name, in one place, and use that name in your code"
 

@@ -151,6 +151,13 @@ def connect(pace: Pace = Pace()) -> Drive:
     They are those of Colab's authenticate_user(), of gcloud, or of the file that the variable
     GOOGLE_APPLICATION_CREDENTIALS names. Raises UserError if there are none, or no client.
     """
+    with warnings.catch_warnings():
+        # Of an old Python, and of a missing quota project: the server says whether that matters.
+        warnings.simplefilter("ignore")
+        return Drive(_credentials(), pace)
+
+
+def _credentials() -> Any:
     try:
         import google.auth  # noqa: PLC0415 - of the extra `drive`
         import googleapiclient.discovery  # noqa: F401, PLC0415 - of the extra `drive`
@@ -160,18 +167,14 @@ def connect(pace: Pace = Pace()) -> Drive:
             f"Google Drive's API needs its client ({error}); run: pip install "
             "google-api-python-client (or install colabctl with the extra drive)"
         ) from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a missing quota project: the server says if it matters
-        try:
-            credentials, _ = google.auth.default(scopes=[SCOPE])
-        except (GoogleAuthError, OSError, ValueError) as error:
-            named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-            if named:
-                raise UserError(
-                    f"GOOGLE_APPLICATION_CREDENTIALS={named} cannot be used ({error}); name a file "
-                    "with credentials, or unset the variable"
-                ) from None
+    try:
+        credentials, _ = google.auth.default(scopes=[SCOPE])
+    except (GoogleAuthError, OSError, ValueError) as error:
+        path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+        if path:
             raise UserError(
-                f"this machine has no credentials for Google Drive; {SIGN_IN}"
+                f"GOOGLE_APPLICATION_CREDENTIALS={path} cannot be used ({error}); name a file "
+                "with credentials, or unset the variable"
             ) from None
-    return Drive(credentials, pace)
+        raise UserError(f"this machine has no credentials for Google Drive; {SIGN_IN}") from None
+    return credentials

@@ -95,6 +95,11 @@ def read(answers: Iterator[Mapping[str, Any]]) -> tuple[Grant, ...]:
     )
 
 
+def rank(role: str | None) -> int:
+    """Return how much a role allows, from 0; -1 for no access and for a role that is not known."""
+    return ROLES.index(role) if role in ROLES else -1
+
+
 def highest(*roles: str | None) -> str | None:
     """Return the role that allows most."""
     valid = [role for role in roles if role in ROLES]

@@ -236,7 +236,7 @@ def _direct(grant: Grant, above: Mapping[str, Grant]) -> str | None:
     if grant.direct or grant.inherited:
         return grant.direct
     higher = above.get(grant.id)
-    inherits = higher and grants.ROLES.index(higher.role) >= grants.ROLES.index(grant.role)
+    inherits = higher and grants.rank(higher.role) >= grants.rank(grant.role)
     return None if inherits else grant.role
 
 

@@ -58,10 +58,9 @@ def steps(
 def _check(grant: Grant, role: str | None, name: str) -> None:
     if grant.role == "owner":
         raise UserError(f"{grant.name} owns {name}; the owner's access cannot be changed")
-    lower = role is None or grants.ROLES.index(role) < grants.ROLES.index(grant.role)
-    if lower and grant.inherited == grant.role:
+    if grants.rank(role) < grants.rank(grant.inherited):
         raise UserError(
-            f"{grant.name} is {grant.role} of a folder above {name}, or of its shared drive; "
+            f"{grant.name} is {grant.inherited} of a folder above {name}, or of its shared drive; "
             "change that there"
         )
 

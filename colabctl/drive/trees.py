@@ -18,7 +18,8 @@ _ALWAYS = "id,name,mimeType,parents,trashed"
 class Entry:
     """A file or folder: its path from the listed folder, and Drive's answer about it.
 
-    `path` has the form of the manifest: POSIX, Unicode form NFC.
+    `path` has the form of the manifest: POSIX, Unicode form NFC. Drive allows a slash in a name,
+    and no file system does; it becomes "_", so that a name never looks like a path.
     """
 
     path: str
@@ -95,6 +96,7 @@ def _level(
         ):
             parent = next((id_ for id_ in answer.get("parents", ()) if id_ in parents), None)
             if parent is not None:
-                path = parents[parent] + unicodedata.normalize("NFC", answer["name"])
+                name_here = unicodedata.normalize("NFC", answer["name"]).replace("/", "_")
+                path = parents[parent] + name_here
                 trashed = answer.get("trashed") is True
                 yield Entry(path, answer["id"], answer["mimeType"], trashed, answer)

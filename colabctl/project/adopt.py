@@ -32,7 +32,7 @@ def adopted(root: Path, choices: Iterable[str]) -> dict[str, str]:
     """Return the `paths` that choices such as "notebooks=nbs" make; {} for NOTHING.
 
     If the whole folder of data is adopted as raw data, the folders that would be inside it are
-    beside it instead. Raises UserError for a choice that is not a key and a folder of the project
+    next to it instead. Raises UserError for a choice that is not a key and a folder of the project
     in `root`, and for a key given twice.
     """
     paths: dict[str, str] = {}
@@ -65,8 +65,8 @@ def suggestions(root: Path) -> list[str]:
     They are never made for the user: a folder `models` may hold something else.
     """
     top = _names(root)
-    found = [*_similar(root, top, "notebooks"), *_data(root, top)]
-    return [*found, *_similar(root, top, "results"), *_similar(root, top, "checkpoints")]
+    first = [*_similar(root, top, "notebooks"), *_data(root, top)]
+    return [*first, *_similar(root, top, "results"), *_similar(root, top, "checkpoints")]
 
 
 def check_case(root: Path, chosen: Paths) -> None:
@@ -82,7 +82,7 @@ def check_case(root: Path, chosen: Paths) -> None:
             if part not in names and twin is not None:
                 use = f"use it: --adopt {key}={_inside(root, here / twin)}, or " if key else ""
                 raise UserError(
-                    f"{here / twin} is there, and the project would have {part} beside it, which "
+                    f"{here / twin} is there, and the project would have {part} next to it, which "
                     f"Windows and macOS take for the same folder; {use}rename {twin} to {part}"
                 )
             here /= part

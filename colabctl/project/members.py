@@ -24,14 +24,14 @@ class Renamed:
 
     Attributes:
         moved: the folders that have been renamed, each with its new path
-        kept: the folders that are still where they were, each with the reason
+        unmoved: the folders that are still where they were, each with the reason
         changes: the paths that were created for the new name
         in_config: whether colabctl.yaml lists an earlier name
 
     """
 
     moved: tuple[tuple[Path, Path], ...]
-    kept: tuple[tuple[Path, str], ...]
+    unmoved: tuple[tuple[Path, str], ...]
     changes: Changes
     in_config: bool
 
@@ -123,11 +123,11 @@ def rename(layout: Layout, old: str, new: str, *, keep_folders: bool = False) ->
         _check_movable(layout, [source for source, _ in pairs])
     if person.name != new:
         _record(layout, "rename", person.name, new)
-    moved, kept = _move(pairs, keep_folders=keep_folders)
+    moved, unmoved = _move(pairs, keep_folders=keep_folders)
     changes = create_missing(pieces(layout, config.name, new), layout.root)
     listed = {name.casefold() for name in config.members}
     return Renamed(
-        tuple(moved), tuple(kept), changes, bool((person.keys - {new.casefold()}) & listed)
+        tuple(moved), tuple(unmoved), changes, bool((person.keys - {new.casefold()}) & listed)
     )
 
 
@@ -222,21 +222,23 @@ def _move(
     pairs: Iterable[tuple[Path, Path]], *, keep_folders: bool
 ) -> tuple[list[tuple[Path, Path]], list[tuple[Path, str]]]:
     moved: list[tuple[Path, Path]] = []
-    kept: list[tuple[Path, str]] = []
+    unmoved: list[tuple[Path, str]] = []
     for source, target in pairs:
         if not os.path.lexists(source):
             continue
         is_taken = os.path.lexists(target) and not _is_same(source, target)
         if keep_folders or is_taken:
-            kept.append((source, "--keep-folders" if keep_folders else f"{target.name} is there"))
+            unmoved.append(
+                (source, "--keep-folders" if keep_folders else f"{target.name} is there")
+            )
             continue
         try:
             source.rename(target)
         except OSError as error:
-            kept.append((source, describe(error)))
+            unmoved.append((source, describe(error)))
         else:
             moved.append((source, target))
-    return moved, kept
+    return moved, unmoved
 
 
 def _is_same(source: Path, target: Path) -> bool:

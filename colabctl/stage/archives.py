@@ -1,6 +1,6 @@
 """Unpacks archives that others made: only files and links that stay inside, within limits.
 
-An archive is text from others. Every name is checked, files are created anew and never through a
+An archive is text from others. Every name is checked, files are created and never opened through a
 link, and links are made last. So nothing can be written outside, whatever the archive says.
 """
 
@@ -26,7 +26,7 @@ from colabctl.stage.sizes import size_text
 _CHUNK = 1 << 20  # bytes
 # No data that people keep packs better than this; a bomb does, by a factor of a thousand and more.
 _MOST_RATIO = 200
-_HARMLESS = 1 << 30  # bytes that may be packed as well as anybody likes
+_HARMLESS = 1 << 30  # bytes that may be packed in any way
 _MOST_FILES = 5_000_000
 _INSTEAD = "unpack it yourself, look at it, and stage the folder"
 _DRIVE = re.compile("[A-Za-z]:")
@@ -65,7 +65,7 @@ def unpack(
 
     `count` is called with the bytes that were written so far. Raises UserError for anything that
     is unsafe, damaged, or needs a password, and for a full disk; StoppedError once `stopped`. What
-    was unpacked until then is of no use.
+    was unpacked until then is incomplete.
     """
     with local_disk():
         target.mkdir()

@@ -152,7 +152,7 @@ class Copier:
             self.sha256[name] = digest
 
     def _copy_patiently(self, file: SourceFile, part: Path) -> str:
-        """Copy a file, and go on while its folder answers again in time; return its SHA-256."""
+        """Copy a file, and continue when its folder answers again; return its SHA-256."""
         pause = waited = 0.0
         while True:
             before = size_of(part) or 0
@@ -245,11 +245,11 @@ class Copier:
 
 def _first(errors: "queue.SimpleQueue[BaseException]") -> BaseException:
     """Return the error that says most: a damaged file comes before a folder that is silent."""
-    found = []
+    causes = []
     with suppress(queue.Empty):
         while True:
-            found.append(errors.get_nowait())
-    return next((each for each in found if isinstance(each, UserError)), found[0])
+            causes.append(errors.get_nowait())
+    return next((each for each in causes if isinstance(each, UserError)), causes[0])
 
 
 def part_name(name: str) -> str:
@@ -276,7 +276,7 @@ def local_disk() -> Iterator[None]:
             raise FullDiskError(
                 "this machine's disk is full, so nothing of this counts as staged; free space "
                 "(colabctl stage --clear removes staged copies), or name a folder on another disk: "
-                "COLABCTL_STAGE=/path; then go on with the same command"
+                "COLABCTL_STAGE=/path; then run the same command again"
             ) from None
         raise UserError(f"cannot write the staged copy: {describe(error)}") from None
 

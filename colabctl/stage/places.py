@@ -125,7 +125,7 @@ def stage_folder(environ: Mapping[str, str]) -> Path:
     """
     asked = environ.get(VARIABLE)
     if asked:
-        # Each user has a folder: nobody uses a copy that another one may have changed.
+        # Each user has a folder: no one uses a copy that another user may have changed.
         folder = Path(asked).absolute() / f"colabctl-stage-{_user()}"
     elif "COLAB_RELEASE_TAG" in environ and os.access("/content", os.W_OK):
         folder = Path("/content/colabctl-stage")
@@ -186,8 +186,8 @@ def is_whole(place: Place, record: Record | None) -> bool:
     """Whether a place holds every file as it was when it was staged, and no other."""
     if record is None or not record.whole:
         return False
-    found = dict(listing_of(place.files))
-    return found == dict(record.listing)
+    listing = dict(listing_of(place.files))
+    return listing == dict(record.listing)
 
 
 def listing_of(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -257,7 +257,7 @@ def make_writable(folder: Path) -> None:
 
 
 def make_read_only(folder: Path) -> None:
-    """Let nobody change a copy; root can do it nevertheless."""
+    """Let no one change a copy; root can do it nevertheless."""
     for parent, _, files in os.walk(folder, topdown=False):
         for name in files:
             path = Path(parent, name)

@@ -102,17 +102,17 @@ def find_source(layout: Layout, path: Path, here: Path | None = None) -> Source:
     if "" in files:
         kind = "archive" if _is_archive(path.name) else "file"
         files = {path.name: files[""]}
-    found, left_out = {}, []
+    data, left_out = {}, []
     for each, record in sorted(files.items()):
         if record.link:
             left_out.append(each)
         else:
             place = path / each if kind == "folder" else path
-            found[each] = SourceFile(place, record.size, record.sha256)
-    records = [[each, file.size, file.sha256] for each, file in found.items()]
-    digest = _digest(kind, records if kind != "archive" else records[0][1:])
+            data[each] = SourceFile(place, record.size, record.sha256)
+    records = [[each, file.size, file.sha256] for each, file in data.items()]
+    digest = _digest(kind, [each[1:] for each in records] if kind == "archive" else records)
     return _checked(
-        Source(name, layout.root, kind, found, digest, layout.relative(folder), tuple(left_out))
+        Source(name, layout.root, kind, data, digest, layout.relative(folder), tuple(left_out))
     )
 
 

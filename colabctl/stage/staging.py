@@ -140,9 +140,9 @@ def _stage_files(
     """Copy the files of a file or a folder to their places."""
     listing = dict(listing_of(place.files))
     old = record.listing if record else {}
-    for name, found in listing.items():
+    for name, stamp in listing.items():
         # A file that is no part of it, or that someone has changed since it was whole.
-        if name not in source.files or (name in old and old[name] != found):
+        if name not in source.files or (name in old and old[name] != stamp):
             (place.files / name).unlink()
     left = sum(
         file.size for name, file in source.files.items() if size_of(place.files / name) != file.size
@@ -190,7 +190,7 @@ def _stage_archive(
     except BaseException as error:
         shutil.rmtree(unpacked, ignore_errors=True)
         if isinstance(error, UserError) and not isinstance(error, FullDiskError):
-            remove(place)  # the archive itself is of no use
+            remove(place)  # the archive itself is unusable
         raise
     with local_disk():
         unpacked.rename(place.files)

@@ -58,8 +58,8 @@ def discard(sweep: OpenSweep, member: str, tasks: Sequence[int]) -> None:
 
 
 def train_longer(sweep: OpenSweep, member: str, tasks: Sequence[int]) -> None:
-    """Let finished tasks go on from their last saves; until then, they have no result."""
-    _steer(sweep, member, "discard", tasks, goes_on=True)
+    """Let finished tasks continue from their last saves; until then, they have no result."""
+    _steer(sweep, member, "discard", tasks, continued=True)
 
 
 def retry_lost(sweep: OpenSweep, member: str, part: str) -> tuple[str, int]:

@@ -168,11 +168,11 @@ class OpenSweep:
     def _earlier(self, index: int, me: Identity) -> tuple[tuple[str, ...], int]:
         """Return the folders of other attempts at a task, newest first, and its round.
 
-        Discarded attempts are left out, unless the task goes on from them.
+        Discarded attempts are left out, unless the task continues from them.
         """
         events = self.ledger.state.events_of(index)
         discards = [event for event in events if event.kind == "discard"]
-        final = [event for event in discards if event.body.get("goes_on") is not True]
+        final = [event for event in discards if event.body.get("continued") is not True]
         last = max(map(discards.index, final), default=-1)
         attempts = [
             (attempt, event.writer)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from colabctl.checkpoints import kept
+from colabctl.checkpoints import stored
 from colabctl.checkpoints.checkpoint import checkpoint
 from colabctl.checkpoints.origin import Owner
 from colabctl.errors import UserError
@@ -174,7 +174,7 @@ def test_a_change_of_what_it_depends_on_makes_it_stale_and_is_named(
 ) -> None:
     data = folder.parent.parent / "data.csv"
     data.write_text("1")
-    built: list[str] = []
+    built: list[int] = []
 
     def run(depends: Any) -> str:
         keep("f.json", lambda: len(built), depends=depends)
@@ -246,7 +246,7 @@ def test_between_a_new_record_and_its_file_the_old_value_is_still_known(
     assert capsys.readouterr().err.count("\n") == 1  # that it was built again
     with pytest.raises(KeyboardInterrupt):
         keep("f.json", _raises(KeyboardInterrupt))
-    monkeypatch.setattr(kept, "write_whole", _only_records(write_whole))
+    monkeypatch.setattr(stored, "write_whole", _only_records(write_whole))
     with pytest.raises(KeyboardInterrupt):  # the same once more
         keep("f.json", lambda: 333)
     monkeypatch.undo()
@@ -343,6 +343,8 @@ def test_a_value_that_its_format_would_change_is_refused_with_its_place(
         ("link.json", "is a link, which is not followed"),
         ("dir/x.json", "leads out of the project"),
         ("pipe.json", "is not a file"),
+        ("f.json/x.json", "Not a directory"),
+        (5, "its name is not text"),
     ],
 )
 def test_a_name_that_is_unsafe_or_taken_is_refused(
@@ -354,6 +356,11 @@ def test_a_name_that_is_unsafe_or_taken_is_refused(
     os.mkfifo(folder / "pipe.json")
     with pytest.raises(UserError, match=message):
         keep(name, lambda: pytest.fail("it was built"))
+
+
+def test_a_value_in_place_of_build_is_refused(keep: Keep) -> None:
+    with pytest.raises(UserError, match=r"build is a dict, not a function; .* without \(\)"):
+        keep("f.json", {"a": 1})
 
 
 def test_a_record_of_a_newer_colabctl_is_not_replaced(keep: Keep, folder: Path) -> None:

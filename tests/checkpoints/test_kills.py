@@ -30,11 +30,11 @@ def kill_at_random(folder: Path, what: str, first: int, rng: random.Random) -> t
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for _ in range(rng.randint(1, 8)):  # an event, then a moment within the save
-            process.stdout.readline()
+            assert process.stdout.readline()
             begun += 1
             if rng.random() < 0.4:
                 break
-            process.stdout.readline()
+            assert process.stdout.readline()
             done += 1
         time.sleep(rng.uniform(0, 0.02))
         process.kill()

@@ -134,7 +134,7 @@ def test_the_newest_whole_save_wins_and_what_is_passed_over_is_said(
     assert found is not None
     assert (found.state, found.step) == ({"n": 1}, 1)
     said = capsys.readouterr().err
-    assert ("still arriving, so the task goes on from" in said) == ("record" not in damage)
+    assert ("still arriving, so the task continues from" in said) == ("record" not in damage)
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_the_newest_whole_save_wins_and_what_is_passed_over_is_said(
     [
         ({"fn": lambda: 1}, r"state\['fn'\] is a lambda, which cannot be saved; leave it out"),
         ({"a": [1, sys.__stdin__]}, r"state\['a'\]\[1\] is of type _io\.TextIOWrapper"),
-        ({"rng": np.random.default_rng()}, r"state\['rng'\].*save its \.bit_generator\.state"),
-        ({"rng": random.Random(1)}, r"state\['rng'\].*save its \.getstate\(\)"),
-        ({"at": Path("x")}, r"state\['at'\].*save str\(\.\.\.\) of it"),
+        ({"rng": np.random.default_rng()}, r"state\['rng'\].*use its \.bit_generator\.state"),
+        ({"rng": random.Random(1)}, r"state\['rng'\].*use its \.getstate\(\)"),
+        ({"at": Path("x")}, r"state\['at'\].*use str\(\.\.\.\) of it"),
         ({"w": np.array([{}])}, r"state\['w'\] is an array of Python objects"),
         (os, "state is os itself"),
     ],
@@ -195,8 +195,8 @@ def test_a_pickle_or_a_link_in_place_of_a_save_is_not_loaded(
     (folder / "000001.pkl").write_bytes(pickle.dumps({"n": 1}))
     record = json.loads((folder / "000001.saved.json").read_text())
     with (folder / "000001.pkl").open("rb") as file:
-        content = content_of(file)
-    record |= {"file": "000001.pkl", "size": content.size, "sha256": content.sha256}
+        found = content_of(file)
+    record |= {"file": "000001.pkl", "size": found.size, "sha256": found.sha256}
     (folder / "000001.saved.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="has a format that this colabctl does not know"):
         attempt(tmp_path, 2).resume()
@@ -228,6 +228,18 @@ def test_on_a_full_or_failing_drive_the_previous_save_stays_and_training_goes_on
     found = attempt(machine.path, 2).resume()
     assert found is not None
     assert found.state == {"n": 3}
+
+
+def test_resuming_waits_for_a_drive_that_does_not_answer(
+    machine: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attempt(machine.path, 1).save({"n": 1}, step=1)
+    later = attempt(machine.path, 2)
+    machine.fail(errno.EIO, seconds=2)
+    found = later.resume()
+    assert found is not None
+    assert found.state == {"n": 1}
+    assert "trying again until it answers" in capsys.readouterr().err
 
 
 def test_only_the_first_process_of_a_distributed_program_saves(

@@ -103,8 +103,9 @@ class User:
 
     def run(self, root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run Python in the project."""
-        environ = {**clean(os.environ), "HOME": str(self.home), "COLABCTL_MEMBER": self.name}
-        environ |= {"LOGNAME": self.name, "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
+        own = {name: each for name, each in clean(os.environ).items() if "XDG_" not in name}
+        environ = {**own, "HOME": str(self.home), "LOGNAME": self.name}
+        environ["COLABCTL_MEMBER"] = self.name
         who: dict[str, object] = {"umask": self.umask}
         interpreter = sys.executable
         if self.python:

@@ -72,6 +72,7 @@ _KEYS = {  # of colabctl.yaml
     "owner": "Who owns the shared folder.",
     "members": "The members of the project.",
     "read_only": "Folders with raw data, for `protect` and `verify`. Default: `data/raw`.",
+    "raw_copy": "A second place from which `restore` brings raw data back.",
     "paths": "Folders of the project that have other names, such as `raw=originals,interim=tmp`.",
     "secrets": "Names of the secrets that tasks need.",
     "consistency": "`auto`, `coherent` or `eventual`; read when a sweep is declared. "
@@ -81,7 +82,6 @@ _KEYS = {  # of colabctl.yaml
     "task_timeout": "How long a task may take if its sweep does not say. Default: no limit.",
     "notify": "Where to send messages, and when, such as `url=NOTIFY_URL,on=finished idle`.",
     "min_free": "Free room under which `work` warns; it stops at a tenth of it. Default: 1 GB.",
-    "raw_copy": "A second place with the raw data, for `restore`: a folder, a zip file or a URL.",
     "kill_after": "Time between SIGTERM and SIGKILL for a task that should end. Default: 30s.",
 }
 

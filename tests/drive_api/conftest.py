@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from colabctl.drive.account import Drive, Pace, connect
 from tests.drive_api import certificates
 from tests.drive_api.cloud import Cloud, Item
 from tests.drive_api.server import Server, environ
@@ -116,3 +117,17 @@ def group(new_group: NewGroup) -> Group:
     group.put("a.csv", "1,2\n")
     group.put("deep/b.csv", "3,4\n")
     return group
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def drive(group: Group, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> Drive:
+    """Return ana's Drive in this process; it waits for nothing."""
+    for name, value in group.environ().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("httplib2.CA_CERTS", str(group.authorities))
+    return connect(Pace(waits.append, lambda: 0.5))

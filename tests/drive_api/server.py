@@ -157,7 +157,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             self.host = host
             self.connection = server.context.wrap_socket(self.connection, server_side=True)
             self.rfile = self.connection.makefile("rb")
-            self.wfile = self.connection.makefile("wb", buffering=0)
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.wfile = self.connection.makefile("wb")  # an answer is one segment
             self.close_connection = False
 
         def _answer(self) -> None:

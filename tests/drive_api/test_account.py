@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from colabctl.drive.account import Pace, connect
 from colabctl.drive.refusals import DriveError
 from tests.cli.conftest import refused
 from tests.drive_api.conftest import ANA, Group
@@ -86,20 +85,6 @@ def test_help_loads_nothing_of_the_client(group: Group) -> None:
     names = "[n for n in sys.modules if n.startswith(('google', 'httplib2', 'colabctl.drive'))]"
     program = f"import sys; import colabctl.cli.app; print({names})"
     assert group.project.python(program).out == "[]\n"
-
-
-@pytest.fixture
-def waits() -> list[float]:
-    return []
-
-
-@pytest.fixture
-def drive(group: Group, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return ana's Drive in this process; it waits for nothing."""
-    for name, value in group.environ().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("httplib2.CA_CERTS", str(group.authorities))
-    return connect(Pace(waits.append, lambda: 0.5))
 
 
 @pytest.mark.parametrize(

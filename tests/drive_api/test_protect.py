@@ -3,6 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
+from colabctl.drive import locking
+from colabctl.drive.account import Drive
+from colabctl.drive.locking import Outcome
+from colabctl.drive.protection import plan
+from colabctl.drive.refusals import DriveError
 from tests.drive_api.cloud import FOLDER, SHORTCUT, Cloud
 from tests.drive_api.conftest import ANA, BEN, CLEO, Group, NewGroup
 from tests.drive_api.server import CUT, Fault, error
@@ -28,6 +35,7 @@ READERS = {ANA: "owner", BEN: "reader", CLEO: "reader"}
 
 
 def test_members_become_readers_and_files_read_only(group: Group) -> None:
+    group.run("protect")
     done = group("protect", "--drive", "--yes")
     assert done.code == 0, done.err
     assert roles(group) == roles(group, "/a.csv") == roles(group, "/deep/b.csv") == READERS
@@ -180,7 +188,18 @@ def test_a_folder_that_was_limited_by_hand_keeps_out_who_was_kept_out(group: Gro
     assert state(group.cloud) == before
 
 
-def test_a_protection_that_is_interrupted_anywhere_can_be_repeated_and_undone(group: Group) -> None:
+def protect(drive: Drive, group: Group) -> Outcome:
+    return locking.protect(drive, plan(drive, group.raw.id, "data/raw"), lambda *_: None)
+
+
+def undo(drive: Drive, group: Group) -> Outcome:
+    changes = locking.undo_plan(drive, group.raw.id, "data/raw")
+    return locking.undo(drive, changes, lambda *_: None)
+
+
+def test_a_protection_that_is_interrupted_anywhere_can_be_repeated_and_undone(
+    group: Group, drive: Drive
+) -> None:
     group.raw.roles[DORA] = "writer"
     group.cloud["churn/data/raw/deep"].roles[DORA] = "commenter"
     before = state(group.cloud)
@@ -189,26 +208,27 @@ def test_a_protection_that_is_interrupted_anywhere_can_be_repeated_and_undone(gr
     changes += [("permissions.create", 0), ("permissions.create", 1)]
     for name, after in changes:
         group.server.faults = [Fault(name, error(401, "authError"), times=100, after=after)]
-        stopped = group("protect", "--drive", "--yes")
-        assert stopped.code == 1, (name, after, stopped.err)
+        with pytest.raises(DriveError):
+            protect(drive, group)
         group.server.faults = []
-        done = group("protect", "--drive", "--yes")
-        assert done.code == 0, (name, after, done.err)
+        assert protect(drive, group).refused == (), (name, after)
         assert roles(group) == {**READERS, DORA: "reader"}, (name, after)
-        assert group("protect", "--drive", "--undo", "--yes").code == 0
+        assert all(file.restrictions for file in group.cloud.items.values() if file.content)
+        assert undo(drive, group).refused == ()
         assert state(group.cloud) == before, (name, after)
 
 
-def test_an_undo_that_is_interrupted_anywhere_can_be_repeated(group: Group) -> None:
+def test_an_undo_that_is_interrupted_anywhere_can_be_repeated(group: Group, drive: Drive) -> None:
     group.raw.roles[DORA] = "writer"
     before = state(group.cloud)
     steps = [("files.update", after) for after in range(4)]
     for name, after in [*steps, ("permissions.delete", 1), ("permissions.update", 0)]:
-        group("protect", "--drive", "--yes")
+        protect(drive, group)
         group.server.faults = [Fault(name, error(401, "authError"), times=100, after=after)]
-        assert group("protect", "--drive", "--undo", "--yes").code == 1, (name, after)
+        with pytest.raises(DriveError):
+            undo(drive, group)
         group.server.faults = []
-        assert group("protect", "--drive", "--undo", "--yes").code == 0
+        assert undo(drive, group).refused == ()
         assert state(group.cloud) == before, (name, after)
 
 
@@ -279,6 +299,13 @@ def test_documents_become_read_only_and_shortcuts_are_left_alone(group: Group) -
     assert (done.code, done.json[0]["files"]) == (0, 3)
     locked = [item.name for item in group.cloud.items.values() if item.restrictions]
     assert sorted(locked) == ["a.csv", "b.csv", "notes"]
+
+
+def test_checksums_come_first(group: Group) -> None:
+    note = "no checksums are recorded yet; first run colabctl protect data/raw"
+    assert note in group("protect", "--drive").err
+    group.run("protect")
+    assert note not in group("protect", "--drive").err
 
 
 def test_undo_of_nothing_says_so(group: Group) -> None:

@@ -58,10 +58,10 @@ def test_everyone_with_access_is_listed(group: Group) -> None:
     done = group("share", "--list")
     assert done.code == 0
     assert sorted(done.out.splitlines()) == [
-        "owner   ana@example.org  Ana",
+        "owner   ana@example.org       Ana",
         "reader  anyone with the link",
-        "writer  ben@example.org  Ben",
-        "writer  cleo@example.org  Cleo",
+        "writer  ben@example.org       Ben",
+        "writer  cleo@example.org      Cleo",
     ]
     people = group("share", "--list", "--json").json
     assert {"role": "writer", "who": BEN, "name": "Ben"} in people
@@ -88,6 +88,12 @@ def test_access_from_a_folder_above_is_changed_there(new_group: NewGroup) -> Non
     refused = group.run("share", DORA, "--remove", "--yes", "--folder-id", folder.id)
     assert refused.code == 1
     assert "dora@example.org is writer of a folder above churn" in refused.err
+    above.roles[DORA] = "reader"
+    folder.roles[DORA] = "writer"  # so that more than reading can be taken away, but not all
+    again = group.run("share", DORA, "--remove", "--yes", "--folder-id", folder.id)
+    assert "dora@example.org is reader of a folder above churn" in again.err
+    lower = group.run("share", DORA, "--role", "reader", "--yes", "--folder-id", folder.id)
+    assert (lower.code, group.cloud.role(DORA, folder)) == (0, "reader")
 
 
 def test_a_group_is_shared_with_as_a_group(group: Group) -> None:

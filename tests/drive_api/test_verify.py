@@ -161,6 +161,17 @@ def test_a_folder_without_a_manifest_needs_one_first(group: Group) -> None:
     assert "run colabctl protect data/raw first" in done.err
 
 
+def test_a_name_with_a_slash_is_no_path(recorded: Group) -> None:
+    (recorded.cloud["churn/data/raw/deep/b.csv"]).trashed = True
+    false = recorded.cloud.add("churn/data/raw/false", content=b"3,4\n")
+    false.name = "deep/b.csv"
+    done = recorded("verify", "--drive")
+    assert done.out.splitlines() == [
+        "added: data/raw/deep_b.csv",
+        "in Drive's trash: data/raw/deep/b.csv",
+    ]
+
+
 def test_a_hostile_name_cannot_write_on_the_screen(recorded: Group) -> None:
     recorded.cloud.add("churn/data/raw/x\n\x1b[2Jall unchanged", content=b"")
     done = recorded("verify", "--drive")

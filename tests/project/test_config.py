@@ -264,3 +264,14 @@ def test_any_project_name_is_read_back(
     before = load(write(root, "format: 1"), environ)
     write(root, render(before.name, before.owner, ()))
     assert load(root, {}) == before
+
+
+def test_min_free_is_a_size_with_a_default(tmp_path: Path) -> None:
+    file = tmp_path / "colabctl.yaml"
+    file.write_text("format: 1\n")
+    assert load(tmp_path, {}).min_free == 1_000_000_000
+    file.write_text("format: 1\nmin_free: 500MB\n")
+    assert load(tmp_path, {}).min_free == 500_000_000
+    assert load(tmp_path, {"COLABCTL_MIN_FREE": "0"}).min_free == 0
+    with pytest.raises(UserError, match="COLABCTL_MIN_FREE: 'much' is not a size"):
+        load(tmp_path, {"COLABCTL_MIN_FREE": "much"})

@@ -60,14 +60,14 @@ def test_folders_whose_new_name_is_taken_stay_where_they_are(project: Layout) ->
     (project.results / "anna/theirs").write_text("x")
     (project.member_results("ana") / "mine").write_text("y")
     done = rename(project, "ana", "anna")
-    assert [path.name for path, _ in done.kept] == ["ana"]
+    assert [path.name for path, _ in done.unmoved] == ["ana"]
     assert (project.results / "ana/mine").read_text() == "y"
     assert (project.results / "anna/theirs").read_text() == "x"
 
 
 def test_folders_can_be_kept(project: Layout) -> None:
     done = rename(project, "ana", "anna", keep_folders=True)
-    assert (done.moved, len(done.kept)) == ((), 3)
+    assert (done.moved, len(done.unmoved)) == ((), 3)
     assert project.member_results("ana").is_dir()
     assert project.member_results("anna").is_dir()
 

@@ -1,4 +1,4 @@
-"""Half-trained models: a task that another worker takes over goes on from its last save."""
+"""Half-trained models: a task that another worker takes over continues from its last save."""
 
 import os
 import signal
@@ -101,7 +101,7 @@ def test_a_task_of_a_killed_worker_goes_on_with_another_member_and_can_be_traine
     assert "say which tasks" in project.run("retry", "s", "--continue").err
     said = project.run("retry", "s", "--continue", "--task", "0", "--yes", member="ben")
     assert (said.code, project.results("s")) == (0, [])
-    assert "1 task of s goes on; run: colabctl work s" in said.err
+    assert "1 task of s continues; run: colabctl work s" in said.err
     assert project.run("work", "s", STEPS=str(file)).code == 0
     assert steps(file)[3] == list(range(TOTAL, 2 * TOTAL))
     [row] = project.results("s")

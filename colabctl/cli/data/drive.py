@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from colabctl.project.layout import Layout
 
 _MOST_LISTED = 20  # roles that are listed on the screen
-_OFTEN = 100  # files between two lines of progress
+_OFTEN = 100  # files between two lines of progress, at least
 
 FolderId = Annotated[
     str | None,
@@ -59,6 +59,10 @@ def protect_on_drive(
         make = locking.undo_plan if undo else protection.plan
         plans.append(make(drive, id_, name))
         _show(plans[-1], drive.address, undo=undo)
+        if not (undo or layout.manifest(path).exists()):
+            tell(
+                f"  note: no checksums are recorded yet; first run {command_line('protect', name)}"
+            )
     reports = []
     refused = False
     if not all(plan.empty for plan in plans):
@@ -209,7 +213,7 @@ def _progress(*, undo: bool) -> "Progress":
     verb = "writable" if undo else "read-only"
 
     def show(done: int, total: int) -> None:
-        if total > _OFTEN and done % _OFTEN == 0:
+        if done < total and done % max(_OFTEN, total // 10) == 0:
             tell(f"  {done:,} of {total:,} files {verb}")
 
     return show

@@ -44,7 +44,7 @@ def stage(
     """Copy data to this machine's disk once, and print where it is.
 
     Archives are unpacked. What a manifest records is checked against it. After a break, the same
-    command goes on where it stopped. The copy is read-only; your project is not changed.
+    command continues where it stopped. The copy is read-only; your project is not changed.
     """
     from colabctl.stage.places import stage_folder
 

@@ -128,6 +128,6 @@ def _list(drive: "Drive", folder: str, name: str, *, as_json: bool) -> None:
     if as_json:
         print_json([{"role": role, "who": who, "name": full_name} for role, who, full_name in rows])
         return
-    width = max((len(role) for role, _, _ in rows), default=0)
+    first, second = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
     for role, who, full_name in rows:
-        print(plain(one_line(f"{role:<{width}}  {who}  {full_name}".rstrip())))
+        print(plain(one_line(f"{role:<{first}}  {who:<{second}}  {full_name}".rstrip())))

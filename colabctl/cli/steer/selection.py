@@ -146,5 +146,5 @@ def not_to_continue(sweep: "OpenSweep", index: int) -> str:
     """Say why a task cannot be trained longer."""
     status = sweep.ledger.state.columns.status(index)
     if status == "failed":
-        return "has failed; without --continue, retry goes on from its last save too"
+        return "has failed; without --continue, retry continues from its last save too"
     return f"has no result: it is {'not finished' if status in ('open', 'held') else status}"

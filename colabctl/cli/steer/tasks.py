@@ -103,7 +103,7 @@ def retry(
         bool,
         typer.Option(
             "--continue",
-            help="Instead, train finished tasks longer: they go on from their last saves.",
+            help="Instead, train finished tasks longer: they continue from their last saves.",
         ),
     ] = False,
     yes: Yes = False,
@@ -170,7 +170,7 @@ def train_longer(
     member: str | None,
     root: Path | None,
 ) -> None:
-    """Let finished tasks go on from their last saves, after a question."""
+    """Let finished tasks continue from their last saves, after a question."""
     from colabctl.ledger import task_name
     from colabctl.work import control
 
@@ -196,9 +196,9 @@ def train_longer(
     confirm("train them longer? Their results do not count until they are done again", yes=yes)
     for sweep, tasks in chosen:
         control.train_longer(sweep, who, tasks)
-        name, are = sweep.plan.sweep, "goes" if len(tasks) == 1 else "go"
+        name, verb = sweep.plan.sweep, "continues" if len(tasks) == 1 else "continue"
         run = command_line("work", name)
-        tell(f"{counted(len(tasks), 'task')} of {name} {are} on; run: {run}")
+        tell(f"{counted(len(tasks), 'task')} of {name} {verb}; run: {run}")
 
 
 def discard(

@@ -35,9 +35,9 @@ A line is a JSON object with the three parts of every event and the parts of its
                                                           worker is lost, if one is named
     cancel     tasks: [index, ...]                        these tasks do not run, unless a later
                                                           retry names them; attempts end
-    discard    tasks: [index, ...], goes_on               results of the attempts that are named in
-                                                          `after` do not count; if it goes on, later
-                                                          attempts go on from their saves
+    discard    tasks: [index, ...], continued             results of the attempts that are named in
+                                                          `after` do not count; if it is true, later
+                                                          attempts continue from their saves
     dismiss    worker                                     this worker ends
 
 The member who gives an order, or writes one of the last four, is in its part `member`.

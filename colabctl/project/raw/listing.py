@@ -138,6 +138,8 @@ def target_of(link: Path) -> bytes:
 def case_twins(names: Collection[str]) -> list[tuple[str, ...]]:
     """Return the names that only case tells apart; Windows and macOS show one of each group."""
     groups: dict[str, list[str]] = {}
+    if len(set(map(str.casefold, names))) == len(names):
+        return []
     for name in names:
         groups.setdefault(name.casefold(), []).append(name)
     return sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1)

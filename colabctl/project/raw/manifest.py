@@ -16,6 +16,7 @@ from colabctl.sharedfs.records import RESTORE, damaged, read_record
 FORMAT = 1
 _LARGEST = 1 << 28  # bytes; a million files need less
 _DIGEST = re.compile("[0-9a-f]{64}")
+_OUTSIDE = re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
 _FIX = f"{RESTORE}, or delete it and run colabctl protect to record the folder as it is now"
 
 
@@ -114,9 +115,9 @@ def _entry(file: FileRecord) -> dict[str, Any]:
 def _recorded(name: str, entry: Any, path: Path) -> FileRecord:
     if not _is_inside(name):
         raise damaged(path, f"its entry {name!r:.60} leads out of the folder", fix=_FIX)
-    match entry:
-        case {"size": int(size), "sha256": str(digest)} if size >= 0 and _DIGEST.fullmatch(digest):
-            time = entry.get("mtime_ns")
+    if isinstance(entry, dict):
+        size, digest, time = entry.get("size"), entry.get("sha256"), entry.get("mtime_ns")
+        if type(size) is int and size >= 0 and type(digest) is str and _DIGEST.fullmatch(digest):
             mtime_ns = time if type(time) is int else None
             return FileRecord(size, digest, entry.get("link") is True, mtime_ns)
     raise damaged(path, f"its entry for {name!r:.60} is invalid", fix=_FIX)
@@ -124,6 +125,6 @@ def _recorded(name: str, entry: Any, path: Path) -> FileRecord:
 
 def _is_inside(name: str) -> bool:
     """Whether a recorded name is a path inside the folder, on this system."""
-    if "\0" in name or (os.name == "nt" and ("\\" in name or ":" in name)):
+    if os.name == "nt" and ("\\" in name or ":" in name):
         return False
-    return not {"", ".", ".."}.intersection(name.split("/"))
+    return _OUTSIDE.search(name) is None

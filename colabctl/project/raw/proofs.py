@@ -10,9 +10,8 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from colabctl.project.raw.digests import Digest
 from colabctl.sharedfs.own_cache import cache_folder, is_private, open_own, write_own
@@ -21,8 +20,7 @@ _WASTE = 1_000  # lines that are superseded, at most, besides as many as there a
 _OFTEN = 0.5  # seconds that a proof waits in memory at most, if others follow
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(NamedTuple):
     """What a file was when it was read.
 
     Attributes:

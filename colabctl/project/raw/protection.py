@@ -26,6 +26,7 @@ from colabctl.project.raw.proofs import Proofs
 from colabctl.project.raw.records import records_of
 from colabctl.sharedfs.files import read_file, write_once, write_whole
 from colabctl.sharedfs.links import check_inside, open_itself
+from colabctl.sharedfs.refusals import advice
 
 _WRITE = 0o222
 _LINK_FIX = (
@@ -231,8 +232,9 @@ def _write(
                 write_whole(file, content)
         except OSError as error:
             recorded = "nothing was recorded" if file == path else "the manifest is written"
+            steps = advice(error) or "fix this"
             raise UserError(
-                f"cannot write {file}: {error.strerror}; {recorded}; fix this, then run"
+                f"cannot write {file}: {error.strerror}; {recorded}; {steps}, then run"
                 " colabctl protect again"
             ) from None
 

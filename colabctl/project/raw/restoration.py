@@ -16,7 +16,7 @@ from colabctl.project.raw.digests import Progress, digest_of
 from colabctl.project.raw.listing import OWN, protected_folder, target_of
 from colabctl.project.raw.manifest import FileRecord
 from colabctl.project.raw.proofs import Proofs
-from colabctl.project.raw.sources import Source, candidates, opened, reading
+from colabctl.project.raw.sources import Source, candidates, copy_at, reading
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_new
 from colabctl.sharedfs.links import check_inside
@@ -74,7 +74,7 @@ def restore(
     replaced: dict[str, str] = {}
     failed: dict[str, str] = {}
     done = 0
-    with opened(place, layout.root) as source, Proofs.of(folder) as proofs:
+    with copy_at(place, layout.root) as source, Proofs.of(folder) as proofs:
         for name in names:
             where = _Target(folder, name, records[name], layout.relative(folder))
 

@@ -24,7 +24,7 @@ class UnreadableCopyError(OSError):
 
 
 @contextmanager
-def opened(place: str, root: Path) -> Iterator[Source]:
+def copy_at(place: str, root: Path) -> Iterator[Source]:
     """Open a place: the path of a folder or a zip file, or a URL of either that fsspec knows.
 
     A relative path starts at the project's folder `root`. Raises UserError if there is neither, and

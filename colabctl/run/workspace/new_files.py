@@ -121,8 +121,8 @@ class NewFiles:
 
     def _keeps(self, folder: str) -> bool:
         """Whether a folder has frozen or staged files, or has been looked at before."""
-        start, kept = f"{folder}/", (*self._frozen, *self._paths.staged)
-        return folder in self._seen or any(file.startswith(start) for file in kept)
+        start, paths = f"{folder}/", (*self._frozen, *self._paths.staged)
+        return folder in self._seen or any(file.startswith(start) for file in paths)
 
     def _adopt_folder(self, folder: str) -> bool:
         """Move a new folder's content to the project; return whether it stays, for its code."""

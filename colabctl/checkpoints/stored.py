@@ -20,7 +20,7 @@ Place = tuple[Path, Format]
 
 
 @dataclass(frozen=True)
-class Kept:
+class Stored:
     """A value that is saved with a record; messages call it `name`."""
 
     owner: Owner
@@ -47,20 +47,20 @@ class Kept:
 
         """
         why = ""
-        found: Saved | None = None
+        match: Saved | None = None
         if there is not None:
-            saved = records.load(self.record)
             try:
-                with content.opened(there[0], self.owner.folder) as file:
-                    found, why = self._match(file, there, saved)
-                    if found is not None:
-                        why = origin.why_stale(found) if found.sha256 else ""
+                saved = records.load(self.record)
+                with content.open_checked(there[0], self.owner.folder) as file:
+                    match, why = self._match(file, there, saved)
+                    if match is not None:
+                        why = origin.why_stale(match) if match.sha256 else ""
                         if not why or build is None:
                             if why:
                                 tell(f"{self.name} is loaded, but {why} since it was saved")
-                            return self._load(file, there, found)
+                            return self._load(file, there, match)
             except FileNotFoundError:
-                why = "its record is here and its file is not" if saved else ""
+                why = "its record is here and its file is not" if self.record.exists() else ""
             except OSError as error:
                 raise not_read(there[0], error) from error
         if build is None:
@@ -71,8 +71,8 @@ class Kept:
         value = build()
         where = place(value)
         made_from = replace(self.owner.new_record(), code=origin.code or {}, inputs=inputs)
-        self._save(where, value, made_from, found)
-        with content.opened(where[0], self.owner.folder) as file:
+        self._save(where, value, made_from, match)
+        with content.open_checked(where[0], self.owner.folder) as file:
             return self._load(file, where, None)
 
     def _match(self, file: BinaryIO, there: Place, saved: Saved | None) -> tuple[Saved | None, str]:
