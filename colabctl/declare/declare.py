@@ -37,7 +37,9 @@ from colabctl.version import VERSION
 from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
-_HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
+_HEARTBEAT_AND_LEASE = {
+    "coherent": (10.0, 60.0), "created": (15.0, 90.0), "eventual": (60.0, 600.0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Consistency = Literal["coherent", "eventual"]
+Consistency = Literal["coherent", "eventual", "created"]
 ConsistencyChoice = Literal["auto", Consistency]
 
 # File systems on which a write that has returned is visible to every later open on any machine,
@@ -23,6 +23,7 @@ PROMISES = {
     "coherent": "claims are guarded by a lock, so no task runs twice",
     "eventual": "claims are guarded by leases, so a task may occasionally run twice; its result "
     "counts once",
+    "created": "claims are a shared log in the project's store, so no task runs twice",
 }
 """The promise of each guard, in a sentence for people."""
 

@@ -387,7 +387,7 @@ class Claimer:
             self.outbox.add("released", {"tasks": sorted(held)})
         self.outputs.write(force=True)
         try:
-            self._write()
+            self.ledger.leave([*self.outbox.take(), *self.ledger.news()])
             if self._notices is not None:
                 self._notices.leave(gave_up=self.tally.ending == "failing")
             self._write(("end", {"reason": reason, **self._room.part()}))

@@ -21,21 +21,22 @@ newcomer reads few. It only saves time.
 """
 
 import json
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 from typing import Any, NamedTuple, Protocol
 
 from colabctl.ledger.journals.checks import check
-from colabctl.ledger.journals.events import parse
+from colabctl.ledger.journals.events import Event, parse
 from colabctl.ledger.journals.journal import Damage, Read
 from colabctl.ledger.journals.numbered import NumberedJournals
-from colabctl.sharedfs.files import read_file, write_once
+from colabctl.sharedfs.files import read_file, write_whole
 from colabctl.sharedfs.rights import make_folder
 
 PER_FOLDER = 200  # entries
+_LONGEST_NAME = 255  # characters of a worker's
 _LARGEST = 1 << 28  # bytes of an entry, as of a file of a journal
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.64  # seconds, on average half of that
 _MOST_REFUSALS = 50  # of one claim; then others are far too fast, and the worker looks around
@@ -59,7 +60,7 @@ class ClaimsStore(Protocol):
 
 
 class Entry(NamedTuple):
-    """An entry of the log, as far as it can be read; `fault` says why not."""
+    """An entry of the log, as far as it can be read; `fault` says why not all of it."""
 
     number: int
     writer: str
@@ -77,20 +78,28 @@ class Position:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.next = 0  # number of the next entry
-        self.claims: dict[str, int] = {}  # number of the last event of each writer in the log
+        self.last: dict[str, int] = {}  # number of the last event of each writer in the log
         self._monotonic = monotonic
         self._began = monotonic()
         self._heard: dict[str, float] = {}
 
-    def pass_over(self, entry: Entry) -> Iterator[Read]:
-        """Note that an entry was read; yield its events, those that may be in a journal too."""
+    def pass_over(self, entry: Entry) -> list[Read]:
+        """Note that an entry was read; return its events, without what the log had before."""
         self.next = entry.number + 1
-        last = self.claims.get(entry.writer, -1)
+        last = self.last.get(entry.writer, -1)
         if entry.arrived:
             self._heard[entry.writer] = self._monotonic()
-            self.claims[entry.writer] = max(last, entry.arrived[-1][0].n)
-        for event, line in entry.arrived:
-            if event.n > last:  # else someone repeats what has its place
+            self.last[entry.writer] = max(last, entry.arrived[-1][0].n)
+        return [read for read in entry.arrived if read[0].n > last]
+
+    def take(self, entry: Entry, skip: str, is_new: Callable[[Event], bool]) -> Iterator[Read]:
+        """Yield the events of an entry that are new; of the writer `skip`, only claims.
+
+        `is_new` notes an event, and returns whether it was not in a journal that was read.
+        """
+        for event, line in self.pass_over(entry):
+            was_unknown = entry.writer != skip and is_new(event)
+            if event.kind == "claim" or was_unknown:
                 yield event, line
 
     def silent_for(self, writer: str) -> float:
@@ -98,11 +107,23 @@ class Position:
         return self._monotonic() - self._heard.get(writer, self._began)
 
 
+class Copies(Protocol):
+    """What one process has of the log, besides the store."""
+
+    total: int
+    log: Position
+
+    def take(self, entry: Entry, skip: str) -> Iterator[Read]:
+        """Yield the events of an entry that are new; of the writer `skip`, only claims."""
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep an object, for readers that do not reach the store."""
+
+
 class SharedLog:
     """The log in its store, for one worker.
 
     Args:
-        keep: called with the name and the content of each entry, for the mirror.
         sleep: waits for some seconds after a refusal.
 
     """
@@ -110,56 +131,64 @@ class SharedLog:
     def __init__(
         self,
         store: ClaimsStore,
-        total: int,
-        position: Position,
-        keep: Callable[[str, bytes], None] = lambda _name, _data: None,
+        copies: Copies,
         sleep: Callable[[float], object] = time.sleep,
+        rng: random.Random | None = None,
     ) -> None:
-        self._store, self._total, self._position = store, total, position
-        self._keep, self._sleep = keep, sleep
-        self._faster = b""  # the entry that was created instead of this worker's
+        self._store, self._copies, self._sleep = store, copies, sleep
+        self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
+        self._faster: tuple[int, bytes] | None = None  # entry in the place of this worker's
         self._refusals = 0  # in a row
 
-    def arrived(self) -> Iterator[Entry]:
-        """Yield the entries that are new, in order; raise OSError if the store does not answer."""
-        position = self._position
-        if self._faster:
-            data, self._faster = self._faster, b""
-            yield from self._taken([name_of(position.next)], [data])
-        after = name_of(position.next - 1) if position.next else ""
-        names = _in_order(self._store.names(after), position.next)
+    @property
+    def log(self) -> Position:
+        """How far the log was read."""
+        return self._copies.log
+
+    def new_events(self, skip: str) -> Iterator[Read]:
+        """Yield what is new in the log, as `take` does; OSError if the store does not answer."""
+        faster, self._faster = self._faster, None
+        if faster is not None and faster[0] == self.log.next:
+            yield from self._read(name_of(faster[0]), faster[1], skip)
+        after = name_of(self.log.next - 1) if self.log.next else ""
+        names = _in_order(self._store.names(after), self.log.next)
         if names:
-            yield from self._taken(names, self._store.read(names))
+            for name, data in zip(names, self._store.read(names), strict=True):
+                yield from self._read(name, data, skip)
 
-    def _taken(self, names: Sequence[str], contents: Sequence[bytes]) -> Iterator[Entry]:
-        for name, data in zip(names, contents, strict=True):
-            for entry in entries_in(data, name, self._position.next, self._total):
-                self._keep(name, data)
-                yield entry
+    def _read(self, name: str, data: bytes, skip: str) -> Iterator[Read]:
+        entries = list(entries_in(data, self.log.next, self._copies.total))
+        self._copies.keep(name, data)
+        for entry in entries or [Entry(self.log.next, "", (), "it is not an entry")]:
+            yield from self._copies.take(entry, skip)
 
-    def add(self, writer: str, lines: bytes) -> int | None:
-        """Create the next entry; return its number, or None if another one is in its place."""
-        number = self._position.next
-        name, data = name_of(number), _head(number, writer) + lines
+    def add(self, writer: str, lines: bytes) -> bool:
+        """Create the next entry; return False if another one is in its place.
+
+        Then read what is new, and call `wait`. Raises OSError if the store does not answer; the
+        entry may be there all the same, and is read later.
+        """
+        number = self.log.next
+        name, data = name_of(number), _head(number, writer, lines) + lines
         if not self._store.create(name, data):
             there = bytes(self._store.read([name])[0])
             if there != data:  # else an answer of the store was lost
-                self._faster = there
-                return None
+                self._faster = number, there
+                return False
         self._refusals = 0
-        self._keep(name, data)
+        self._copies.keep(name, data)
+        for entry in entries_in(data, number, self._copies.total):
+            self.log.pass_over(entry)
         if number % PER_FOLDER == PER_FOLDER - 1:
             self._repeat(number)
-        return number
+        return True
 
-    def wait(self, rng: Random) -> bool:
+    def wait(self) -> bool:
         """Wait for a random time after a refusal; return whether to try again."""
         self._refusals += 1
-        if self._refusals % _MOST_REFUSALS == 0:
-            return False
-        longest = min(_FIRST_WAIT * 2.0 ** (self._refusals - 1), _LONGEST_WAIT)
-        self._sleep(rng.uniform(0.0, longest))
-        return True
+        longest = min(_FIRST_WAIT * 2.0 ** min(self._refusals - 1, 10), _LONGEST_WAIT)
+        self._sleep(self._rng.uniform(0.0, longest))
+        return self._refusals % _MOST_REFUSALS != 0
 
     def _repeat(self, last: int) -> None:
         """Write all entries of a folder into one object, which only saves time."""
@@ -185,11 +214,11 @@ class LoggedJournals(NumberedJournals):
     def new_events(self, skip: str) -> Iterator[Read]:
         """Yield the events that are new in the log, then those that are new in journals."""
         while data := self._file(name_of(self.log.next)) or self._file(_all_of(self.log.next)):
-            before = self.log.next
-            for entry in entries_in(data, name_of(before), before, self.total):
-                yield from self.take(entry, skip)
-            if self.log.next == before:  # the file has not arrived completely
+            entries = list(entries_in(data, self.log.next, self.total))
+            if not entries:  # the file has not arrived completely
                 break
+            for entry in entries:
+                yield from self.take(entry, skip)
         for event, line in super().new_events(skip):
             if event.kind != "claim":  # it counts if it is in the log, and was taken there
                 yield event, line
@@ -205,10 +234,7 @@ class LoggedJournals(NumberedJournals):
         if entry.fault:
             file = self.claims / name_of(entry.number)
             self._log_damage.append(Damage(file, 1, entry.fault))
-        for event, line in self.log.pass_over(entry):
-            is_new = entry.writer != skip and self.is_new(event)
-            if event.kind == "claim" or is_new:
-                yield event, line
+        yield from self.log.take(entry, skip, self.is_new)
 
     def keep(self, name: str, data: bytes) -> None:
         """Write an entry into the mirror, where readers without the store find it."""
@@ -216,19 +242,19 @@ class LoggedJournals(NumberedJournals):
         with suppress(OSError):  # the store has it
             make_folder(self.claims, follow=False)
             make_folder(file.parent, follow=False)
-            write_once(file, data)
+            write_whole(file, data)
 
     def position(self) -> dict[str, Any]:
         """Return how far the log and the journals have been read."""
-        return {"": [self.log.next, self.log.claims], **super().position()}
+        return {"": [self.log.next, self.log.last], **super().position()}
 
     def resume(self, position: dict[str, Any]) -> bool:
         """Continue at a position, if the journals and the log are those that were read."""
-        number, claims = position[""]
+        number, last = position[""]
         journals = {name: each for name, each in position.items() if name}
         if number and not self._file(name_of(number - 1)) and not self._file(_all_of(number - 1)):
             return False
-        self.log.next, self.log.claims = number, dict(claims)
+        self.log.next, self.log.last = number, dict(last)
         return super().resume(journals)
 
 
@@ -241,8 +267,9 @@ def _all_of(number: int) -> str:
     return f"{number // PER_FOLDER:06d}/all.jsonl"  # sorts after the entries of its folder
 
 
-def _head(number: int, writer: str) -> bytes:
-    return json.dumps({"entry": number, "writer": writer}).encode() + b"\n"
+def _head(number: int, writer: str, lines: bytes) -> bytes:
+    head = {"entry": number, "writer": writer, "events": lines.count(b"\n")}
+    return json.dumps(head).encode() + b"\n"
 
 
 def _in_order(names: Sequence[str], following: int) -> list[str]:
@@ -262,47 +289,51 @@ def _in_order(names: Sequence[str], following: int) -> list[str]:
             return result
 
 
-def entries_in(data: bytes, name: str, following: int, total: int) -> Iterator[Entry]:
+def entries_in(data: bytes, following: int, total: int) -> Iterator[Entry]:
     """Yield the entries from number `following` on in the content of a file.
 
-    An entry that is damaged has no events. It keeps its number, so all readers pass over it.
+    Yields nothing if it is not complete. Damaged lines of an entry do not count, for any
+    reader.
     """
-    if not data.endswith(b"\n"):
-        if data:
-            yield Entry(following, "", (), "it has no end")
+    lines = data.split(b"\n")
+    if lines.pop():
         return
-    lines = data.split(b"\n")[:-1]
-    heads = [n for n, line in enumerate(lines) if line.startswith(b'{"entry": ')]
-    if heads[:1] != [0]:
-        yield Entry(following, "", (), "it does not say who wrote it")
-        return
-    for start, end in zip(heads, [*heads[1:], len(lines)], strict=True):
-        entry = _entry(lines[start:end], following, total)
-        if entry is None:
-            continue  # it was read before
-        yield entry
-        following += 1
-    del name
+    bodies = list(parse(lines))
+    start = 0
+    while start < len(lines):
+        head = bodies[start] if type(bodies[start]) is dict else {}
+        number, count = head.get("entry"), head.get("events")
+        if type(number) is not int or type(count) is not int or count < 0:
+            yield Entry(following, "", (), "it does not start with the number of the entry")
+            return
+        end = start + 1 + count
+        if end > len(lines):
+            return
+        if number >= following:
+            arrived = zip(bodies[start + 1 : end], lines[start + 1 : end], strict=True)
+            yield _entry(head, list(arrived), following, total)
+            following += 1
+        start = end
 
 
-def _entry(lines: list[bytes], following: int, total: int) -> Entry | None:
-    head, *bodies = parse(lines)
-    if type(head) is not dict:
-        return Entry(following, "", (), "it does not say who wrote it")
-    number, writer = head.get("entry"), head.get("writer")
-    if type(number) is int and number < following:
-        return None
-    if number != following or type(writer) is not str or not _is_name(writer):
-        return Entry(following, "", (), f"it is not entry {following} of a worker")
-    try:
-        events = [check(body, writer, total) for body in bodies]
-    except ValueError as error:
-        return Entry(following, writer, (), str(error))
-    numbers = [event.n for event in events]
-    if numbers != sorted(set(numbers)):
-        return Entry(following, writer, (), "its events are not in order")
-    return Entry(following, writer, tuple(zip(events, lines[1:], strict=True)))
+def _entry(
+    head: dict[str, Any], arrived: list[tuple[Any, bytes]], number: int, total: int
+) -> Entry:
+    writer = head.get("writer")
+    if head["entry"] != number or type(writer) is not str or not _is_name(writer):
+        return Entry(number, "", (), f"it is not entry {number} of a worker")
+    reads: list[Read] = []
+    fault = ""
+    for body, line in arrived:
+        try:
+            event = check(body, writer, total)
+            if reads and event.n <= reads[-1][0].n:
+                raise ValueError(f"event {event.n} is not in its place")
+            reads.append((event, line))
+        except ValueError as error:
+            fault = fault or str(error)
+    return Entry(number, writer, tuple(reads), fault)
 
 
 def _is_name(writer: str) -> bool:
-    return writer.isprintable() and 0 < len(writer) <= 255 and writer[0] not in ".-/"
+    return writer.isprintable() and 0 < len(writer) <= _LONGEST_NAME and writer[0] not in ".-/"
