@@ -7,22 +7,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from colabctl.ledger.choice import choose, choose_apart, choose_lapsed, contested, others_share
-from colabctl.ledger.journals.appended import AppendedJournals
 from colabctl.ledger.journals.claims_log import ClaimsLog
 from colabctl.ledger.journals.clock import Clock
 from colabctl.ledger.journals.journal import Journals, JournalWriter, Read
 from colabctl.ledger.journals.newcomers import MOST_NAMES, NEW, Newcomers
-from colabctl.ledger.journals.numbered import Find, NumberedJournals
-from colabctl.ledger.journals.shared_log import ClaimsStore, LoggedJournals, SharedLog
+from colabctl.ledger.journals.numbered import NumberedJournals
+from colabctl.ledger.journals.shared_log import SharedLog
+from colabctl.ledger.lease import Lease
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.cache import Cache
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.unreported import lack
-from colabctl.sharedfs.mounts import Anchor
 
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
@@ -48,9 +46,7 @@ class Ledger:
         self._plan = plan
         self._claims = ClaimsLog(plan.lease)
         self._newcomers = Newcomers()
-        self._shared = shared
-        self._entry_at = -math.inf  # ledger time of this writer's last entry in the shared log
-        self._holds = False  # by its entries there, this writer holds tasks
+        self._shared = None if shared is None else Lease(shared, plan.lease, self.clock)
         self._cache = cache
         self.state = self._new_state()
         if cache is not None and not cache.load(self.state, journals):
@@ -89,7 +85,7 @@ class Ledger:
         """
         arrived = self._claims.forget(self._journals.new_events(skip=self.name))
         if shared and self._shared is not None:
-            arrived = chain(arrived, self._shared.new_events(skip=self.name))
+            arrived = chain(arrived, self._shared.log.new_events(skip=self.name))
         if self._plan.consistency == "eventual":
             arrived = self._newcomers.listen(arrived)
         count = self.state.read(arrived, self.clock.limit())
@@ -192,24 +188,24 @@ class Ledger:
         assert self._writer is not None, "join before recording"
         self._date(events)
         try:
-            if self._shared is not None and self._holds:
+            if self._shared is not None and self._shared.holds:
                 self._renew(self._shared, has_beat=any(kind == "heartbeat" for kind, _ in events))
         finally:
             self._writer.flush()
 
-    def _renew(self, shared: SharedLog, *, has_beat: bool) -> None:
+    def _renew(self, lease: Lease, *, has_beat: bool) -> None:
         """Add an entry to the shared log: with a heartbeat, and when this writer holds no more.
 
         So a lease ends only if its holder is silent, or where others can read how its tasks ended.
         """
+        assert self._writer is not None
         ended = {i for event, _ in self._written if event.kind != "claim" for i in event.tasks()}
         holds = not ended.issuperset(self.state.held.get(self.name, ()))
         while has_beat or not holds:
-            if self._add_entry(shared):
-                self._holds = holds
+            if lease.add(self._writer, holds=holds):
                 return
             self.refresh(shared=True)
-            if not shared.wait():
+            if not lease.log.wait():
                 return  # the next call tries again, long before the lease ends
 
     def leave(self, events: Sequence[tuple[str, Parts]]) -> None:
@@ -224,23 +220,10 @@ class Ledger:
             except OSError:
                 if self._shared is None or self.writer is None or self.writer.due:
                     raise
-                self._shared.wait()
+                self._shared.log.wait()
                 events = ()
             else:
                 return
-
-    def _add_entry(self, shared: SharedLog) -> bool:
-        """Add an entry with all that this writer has written since its last one."""
-        assert self._writer is not None
-        if not shared.add(self.name, b"".join(self._writer.kept)):
-            return False
-        self._writer.kept.clear()
-        self._entry_at = self.clock.now()
-        return True
-
-    def _since_entry(self) -> float:
-        seconds = self.clock.now() - self._entry_at
-        return seconds if seconds >= 0 else math.inf  # the clock went back
 
     def add_written(self) -> None:
         """Add the events that `write` has written to the state."""
@@ -292,12 +275,12 @@ class Ledger:
         store.sync()
 
     def silent_for(self) -> float:
-        """Return the seconds since this writer's last sign of life; infinity if the clock went back.
+        """Return the seconds since this writer's last sign of life.
 
-        While it holds tasks that the shared log guards, only its entries there are such signs.
+        That is infinity if the clock went back. While it holds tasks that the shared log guards, only its entries there are such signs.
         """
-        if self._holds:
-            return self._since_entry()
+        if self._shared is not None and self._shared.holds:
+            return self._shared.silent_for()
         seconds = self.clock.now() - self._written_at
         return seconds if seconds >= 0 else math.inf
 
@@ -337,7 +320,8 @@ class Ledger:
             try:
                 while True:
                     if self._shared is not None:
-                        chosen = self._choose_from_log(want, rng)
+                        self.refresh(shared=True)
+                        chosen = self._shared.choose(self.state, want(self.state), rng, self.name)
                     elif is_coherent:
                         chosen = self._choose(wanted, log, rng)
                     else:
@@ -347,20 +331,19 @@ class Ledger:
                     claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
                     self._date(self.news())
                     claimed = writer.append([("claim", self._parts(claims, propose))])
-                    if self._shared is None or self._add_entry(self._shared):
+                    if self._shared is None or self._shared.add(writer, holds=True):
                         self._written += claimed
                         self._written_at = self.clock.now()
-                        self._holds = self._shared is not None
                         break
                     writer.withdraw(claimed)  # another worker was faster, so choose again
                     claims = []
-                    if not self._shared.wait():
+                    if not self._shared.log.wait():
                         break
                 writer.flush()
                 if claims and is_coherent and log is not None:
                     self._claims.append(log, claimed[0][0])
             except OSError:  # others may not have seen the claims, so release them
-                if self._shared is not None and claims and not self._written[-1:] == claimed:
+                if claims and self._shared is not None and self._written[-1:] != claimed:
                     writer.forget(claimed)  # its entry may be there, but must not follow others
                 if claims:
                     self._date([("released", {"tasks": chosen})])
@@ -393,66 +376,20 @@ class Ledger:
         state, now = self.state, self.clock.now()
         return choose_apart(state, want(state), now, rng, self.name, self.newcomers(), here)
 
-    def _choose_from_log(
-        self, want: Callable[[SweepState], int], rng: random.Random
-    ) -> list[int]:
-        """Choose tasks by all claims in the shared log."""
-        self.refresh(shared=True)
+    def _choose(self, want: int, log: int | None, rng: random.Random) -> list[int]:
+        """Choose tasks on a coherent folder, under the lock."""
         state, now = self.state, self.clock.now()
-        wanted = want(state)
-        chosen = choose(state, wanted, rng)
-        if len(chosen) < wanted:
-            kept = {
-                index
-                for holder, held in state.held.items()
-                if not self._is_lost(holder)
-                for index in held
-            }
-            chosen += choose_lapsed(state, wanted - len(chosen), now, rng, kept)
+        if log is None or not self._claims.read(log, now):
+            self.refresh()
+        taken = self._claims.taken(now)
+        chosen = choose(state, want, rng, taken)
+        if len(chosen) < want and state.lapsed(now):  # their holders may have written since
+            self.refresh()
+            chosen += choose_lapsed(state, want - len(chosen), self.clock.now(), rng, taken)
         return chosen
-
-    def _is_lost(self, name: str) -> bool:
-        """Whether a member declared a worker lost, or its lease in the shared log has run out."""
-        assert self._shared is not None, "there is no log"
-        writer = self.state.writers[name]
-        is_silent = self._shared.log.silent_for(name) >= max(writer.lease, self._plan.lease)
-        return writer.last_number <= writer.lost_at or (is_silent and name != self.name)
 
 
 def _measure(plan: Plan, metrics: Mapping[str, Any]) -> tuple[float, bool]:
     """Return the sweep's metric, NaN without one, and whether the metrics lack it."""
     number = plan.number_of(metrics)
     return (math.nan, bool(lack(plan, metrics))) if number is None else (number, False)
-
-
-def open_ledger(
-    folder: Path,
-    plan: Plan,
-    wall: Callable[[], float] = time.time,
-    cache: Cache | None = None,
-    find: Find | None = None,
-    store: ClaimsStore | None = None,
-) -> Ledger:
-    """Return the ledger of the journals that `open_journals` opens.
-
-    A worker of a sweep whose claims are in a `store` needs that; readers do not.
-    """
-    journals = open_journals(folder, plan, find)
-    shared = None
-    if store is not None and isinstance(journals, LoggedJournals):
-        shared = SharedLog(store, journals)
-    return Ledger(journals, plan, wall, cache, shared)
-
-
-def open_journals(folder: Path, plan: Plan, find: Find | None = None) -> Journals:
-    """Return the journals in `folder`; the plan's consistency gives their kind.
-
-    On an eventual folder, `find` returns all folders with journals of this sweep.
-    """
-    if plan.consistency == "coherent":
-        return AppendedJournals(folder, plan.total)
-    check_mount = Anchor(folder.parent).check
-    if plan.consistency == "created":
-        claims = folder.parent / "claims"
-        return LoggedJournals(claims, folder, plan.total, check_mount, find, plan.heartbeat)
-    return NumberedJournals(folder, plan.total, check_mount, find, plan.heartbeat)

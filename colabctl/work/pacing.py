@@ -42,8 +42,7 @@ class Pacing:
 
 # A claim takes a millisecond, so claiming a second of work at a time costs nothing. A Drive mount
 # throttles an account above about three writes a second, and each read is a request to the Drive,
-# so a worker writes less often than every two seconds. A store asks for neither, but each object that
-# is created or listed costs some of it.
+# so a worker writes less often than every two seconds. Each call to a store has a price.
 _PACINGS = {
     "coherent": Pacing(
         flush=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,

@@ -67,7 +67,9 @@ class Claims:
         until = self._world.now
         if self._chance(self._faults.slow):
             until -= self._world.rng.uniform(0, self._faults.oldest)
-        return sorted(name for name, (_, at) in self.objects.items() if name > after and at <= until)
+        return sorted(
+            name for name, (_, at) in self.objects.items() if name > after and at <= until
+        )
 
     def read(self, names: Sequence[str]) -> Sequence[bytes]:
         self._answer()
@@ -126,8 +128,8 @@ class LoggedView(View):
 
 def shuffled(rng: random.Random, faults: float) -> Faults:
     """Return faults of every kind, each with a share of at most `faults`."""
-    shares = [rng.uniform(0, faults) for _ in range(5)]
-    return Faults(*shares, between=0.4)
+    busy, lost, retried, late, slow = (rng.uniform(0, faults) for _ in range(5))
+    return Faults(busy, lost, retried, late, slow, between=0.4)
 
 
 def _nothing() -> None:

@@ -64,7 +64,7 @@ class World:
         self.writers: dict[str, tuple[int, Arrival]] = {}  # machine and folder of each
         self._delays = delays
         self.rng = rng
-        self.claims: "Claims | None" = None  # the store of a shared log, where there is one
+        self.claims: Claims | None = None  # the store of a shared log, where there is one
 
     def publish(self, machine: int, writer: str, lines: bytes, folders: Sequence[Arrival]) -> None:
         """Add a file, which arrives on each machine at a different time, after its folders."""

@@ -25,19 +25,14 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from colabctl.ledger.journals.checks import check
 from colabctl.ledger.journals.events import Event, parse
-from colabctl.ledger.journals.journal import Damage, Read
-from colabctl.ledger.journals.numbered import NumberedJournals
-from colabctl.sharedfs.files import read_file, write_whole
-from colabctl.sharedfs.rights import make_folder
+from colabctl.ledger.journals.journal import Read
 
 PER_FOLDER = 200  # entries
 _LONGEST_NAME = 255  # characters of a worker's
-_LARGEST = 1 << 28  # bytes of an entry, as of a file of a journal
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.64  # seconds, on average half of that
 _MOST_REFUSALS = 50  # of one claim; then others are far too fast, and the worker looks around
 
@@ -194,68 +189,7 @@ class SharedLog:
         """Write all entries of a folder into one object, which only saves time."""
         names = [name_of(number) for number in range(last + 1 - PER_FOLDER, last + 1)]
         with suppress(OSError):
-            self._store.create(_all_of(last), b"".join(self._store.read(names)))
-
-
-class LoggedJournals(NumberedJournals):
-    """The journals and the log as files in a mirror; `claims` is the folder of the log."""
-
-    def __init__(self, claims: Path, *journals: Any, position: Position | None = None) -> None:
-        super().__init__(*journals)
-        self.claims = claims
-        self.log = position or Position()
-        self._log_damage: list[Damage] = []
-
-    @property
-    def damage(self) -> list[Damage]:
-        """As in journals, and the entries that cannot be read."""
-        return [*super().damage, *self._log_damage]
-
-    def new_events(self, skip: str) -> Iterator[Read]:
-        """Yield the events that are new in the log, then those that are new in journals."""
-        while data := self._file(name_of(self.log.next)) or self._file(_all_of(self.log.next)):
-            entries = list(entries_in(data, self.log.next, self.total))
-            if not entries:  # the file has not arrived completely
-                break
-            for entry in entries:
-                yield from self.take(entry, skip)
-        for event, line in super().new_events(skip):
-            if event.kind != "claim":  # it counts if it is in the log, and was taken there
-                yield event, line
-
-    def _file(self, name: str) -> bytes:
-        try:
-            return read_file(self.claims / name, _LARGEST)
-        except FileNotFoundError:
-            return b""
-
-    def take(self, entry: Entry, skip: str) -> Iterator[Read]:
-        """Yield the events of an entry that are new; of the writer `skip`, only claims."""
-        if entry.fault:
-            file = self.claims / name_of(entry.number)
-            self._log_damage.append(Damage(file, 1, entry.fault))
-        yield from self.log.take(entry, skip, self.is_new)
-
-    def keep(self, name: str, data: bytes) -> None:
-        """Write an entry into the mirror, where readers without the store find it."""
-        file = self.claims / name
-        with suppress(OSError):  # the store has it
-            make_folder(self.claims, follow=False)
-            make_folder(file.parent, follow=False)
-            write_whole(file, data)
-
-    def position(self) -> dict[str, Any]:
-        """Return how far the log and the journals have been read."""
-        return {"": [self.log.next, self.log.last], **super().position()}
-
-    def resume(self, position: dict[str, Any]) -> bool:
-        """Continue at a position, if the journals and the log are those that were read."""
-        number, last = position[""]
-        journals = {name: each for name, each in position.items() if name}
-        if number and not self._file(name_of(number - 1)) and not self._file(_all_of(number - 1)):
-            return False
-        self.log.next, self.log.last = number, dict(last)
-        return super().resume(journals)
+            self._store.create(name_of_all(last), b"".join(self._store.read(names)))
 
 
 def name_of(number: int) -> str:
@@ -263,8 +197,9 @@ def name_of(number: int) -> str:
     return f"{number // PER_FOLDER:06d}/{number:09d}.jsonl"
 
 
-def _all_of(number: int) -> str:
-    return f"{number // PER_FOLDER:06d}/all.jsonl"  # sorts after the entries of its folder
+def name_of_all(number: int) -> str:
+    """Return the name of the object with all entries of the folder that has this one."""
+    return f"{number // PER_FOLDER:06d}/all.jsonl"  # sorts after the entries
 
 
 def _head(number: int, writer: str, lines: bytes) -> bytes:
@@ -279,8 +214,8 @@ def _in_order(names: Sequence[str], following: int) -> list[str]:
     """
     there, result = set(names), []
     while True:
-        if following % PER_FOLDER == 0 and _all_of(following) in there:
-            result.append(_all_of(following))
+        if following % PER_FOLDER == 0 and name_of_all(following) in there:
+            result.append(name_of_all(following))
             following += PER_FOLDER
         elif name_of(following) in there:
             result.append(name_of(following))
