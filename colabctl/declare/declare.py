@@ -205,7 +205,7 @@ def planned(
     """Return the plan of a draft whose code is frozen; `now` is in seconds since 1970."""
     declaration, expansion = draft.declaration, draft.expansion
     kind, result = program.kind, program.frozen
-    guard = guard_for(layout.root, config.consistency)
+    guard = guard_for(layout.root, config.consistency, stored=config.stored)
     heartbeat, lease = _HEARTBEAT_AND_LEASE[guard.consistency]
     if config.heartbeat is not None:
         heartbeat = config.heartbeat

@@ -277,7 +277,8 @@ class Ledger:
     def silent_for(self) -> float:
         """Return the seconds since this writer's last sign of life.
 
-        That is infinity if the clock went back. While it holds tasks that the shared log guards, only its entries there are such signs.
+        That is infinity if the clock went back. While it holds tasks that a shared log guards, only
+        its entries there are such signs.
         """
         if self._shared is not None and self._shared.holds:
             return self._shared.silent_for()

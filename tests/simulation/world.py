@@ -64,6 +64,7 @@ class World:
         self.writers: dict[str, tuple[int, Arrival]] = {}  # machine and folder of each
         self._delays = delays
         self.rng = rng
+        self.delivers = False
         self.claims: Claims | None = None  # the store of a shared log, where there is one
 
     def publish(self, machine: int, writer: str, lines: bytes, folders: Sequence[Arrival]) -> None:
@@ -101,7 +102,8 @@ class World:
         ]
 
     def deliver(self) -> None:
-        """Let every file arrive at once."""
+        """Let every file and every entry of the log arrive at once."""
+        self.delivers = True
         for file in self.files:
             file.arrival = dict.fromkeys(range(self.machines), 0.0)
 
