@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from colabctl.project.layout import Layout
     from colabctl.remote.carrier import Carrier
 
-_CARRIER = "colabctl.carrier"
+_carriers: "list[Carrier]" = []  # of the command that runs; it has one at most
 
 Root = Annotated[
     Path | None,
@@ -83,24 +83,23 @@ def open_project(
 
 
 def _carried(config: "Config", patience: float) -> "Config":
-    from click import get_current_context
-
     from colabctl.remote.carrier import carrying
 
     config, carrier = carrying(config, tell, patience)
-    context = get_current_context()
     if carrier is not None:
-        context.meta[_CARRIER] = carrier
-        context.call_on_close(carrier.end)
+        _carriers.append(carrier)
     return config
 
 
 def carrier_of_command() -> "Carrier | None":
     """Return what carries the project's files while this command runs; None without a store."""
-    from click import get_current_context
+    return _carriers[-1] if _carriers else None
 
-    carrier: Carrier | None = get_current_context().meta.get(_CARRIER)
-    return carrier
+
+def end_carrying() -> None:
+    """Carry what is left, at the end of the command; raises as `Carrier.end`."""
+    while _carriers:
+        _carriers.pop().end()
 
 
 def working_member(config: "Config", explicit: str | None) -> str:

@@ -117,9 +117,12 @@ def _joined(
     if not is_project(layout.root):  # its settings say where its folders are
         first = Mirror(layout, store, Known(known_file(layout.root)))
         first.fetch([CONFIG])
-    layout = load(layout.root, os.environ).layout
+    config = load(layout.root, os.environ)
+    layout = config.layout
     carried = Mirror(layout, store, Known(known_file(layout.root)), moved).sync()
-    for folder in layout.folders():
+    folders = [*layout.folders()]
+    folders += [each for name in config.members for each in layout.member_folders(name)]
+    for folder in folders:
         make_folder(folder, parents=True)
     return Joined(layout, remote, carried, probed)
 

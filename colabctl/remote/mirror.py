@@ -6,12 +6,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self
 
-from colabctl.project.layout import Layout
+from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.raw.manifest import FileRecord
 from colabctl.project.raw.manifest import read as read_manifest
 from colabctl.remote.journals import whole_until
@@ -258,6 +258,9 @@ class Mirror:
             return
         check_inside(path, self.layout.root)
         make_folder(path.parent, parents=True)
+        if is_plan(name):  # a store has no empty folders
+            for folder in SweepLayout(path.parent).folders():
+                make_folder(folder)
         share(new)
         digest = _digest(new) if travel == "edited" else ""
         new.replace(path)
@@ -330,6 +333,8 @@ class Mirror:
             yield scratch, arrived
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+            with suppress(OSError):  # another process uses it
+                scratch.parent.rmdir()
 
 
 def conflict_name(name: str, digest: str) -> str:
