@@ -77,6 +77,7 @@ class Session:
         jobs: How many tasks to run at a time.
         notice: Returns the text of a message about a sweep; None to send none.
         claims: Returns a sweep's log of claims in the store of this mirror; None without a store.
+        mount_uploads: Whether the folder may be a mount that uploads files some time later.
         interrupted: Set to end at once and release the tasks.
     """
 
@@ -90,6 +91,7 @@ class Session:
     jobs: int = 1
     notice: Text | None = None
     claims: FindClaims = lambda _layout: None
+    mount_uploads: bool = True
     interrupted: signals.Interruption = field(default_factory=signals.Interruption)
     _faults: set[str] = field(default_factory=set, init=False)  # of the addresses for messages
     _reasons: Reasons = field(default_factory=dict)
@@ -353,7 +355,7 @@ class Session:
 
         After an interrupt, it does not wait.
         """
-        if sweep.plan.consistency != "eventual":
+        if sweep.plan.consistency != "eventual" or not self.mount_uploads:
             return
         files = [
             path
