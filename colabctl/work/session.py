@@ -66,6 +66,10 @@ class Worked:
 FindClaims = Callable[[SweepLayout], ClaimsStore | None]
 
 
+def no_claims(_sweep: SweepLayout) -> None:
+    """Return no log of claims, in a project without a store."""
+
+
 @dataclass(frozen=True)
 class Session:
     """The work of one member on this machine.
@@ -90,7 +94,7 @@ class Session:
     check: Callable[[Plan], None]
     jobs: int = 1
     notice: Text | None = None
-    claims: FindClaims = lambda _layout: None
+    claims: FindClaims = no_claims
     mount_uploads: bool = True
     interrupted: signals.Interruption = field(default_factory=signals.Interruption)
     _faults: set[str] = field(default_factory=set, init=False)  # of the addresses for messages
