@@ -9,6 +9,8 @@ from colabctl.ledger.journals.journal import JournalWriter
 from colabctl.ledger.journals.shared_log import SharedLog
 from colabctl.ledger.sweep_state import SweepState
 
+_JOURNAL_EVERY = 15.0  # seconds between two files of a journal whose lines are in the log
+
 
 class Lease:
     """What one worker holds by its entries in the `log`, of a sweep with leases of `seconds`.
@@ -23,6 +25,7 @@ class Lease:
         self.holds = False
         self._seconds, self._clock = seconds, clock
         self._entry_at = -math.inf  # ledger time of the last entry
+        self._flushed_at = -math.inf
 
     def add(self, writer: JournalWriter, *, holds: bool) -> bool:
         """Add an entry with all that the worker has written since its last one.
@@ -33,6 +36,14 @@ class Lease:
             return False
         writer.kept.clear()
         self.holds, self._entry_at = holds, self._clock.now()
+        return True
+
+    def is_flush_due(self) -> bool:
+        """Whether what the log has should be in the journal too by now; notes that it will be."""
+        seconds = self._clock.now() - self._flushed_at
+        if 0 <= seconds < _JOURNAL_EVERY:
+            return False
+        self._flushed_at = self._clock.now()
         return True
 
     def silent_for(self) -> float:

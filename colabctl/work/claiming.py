@@ -158,24 +158,23 @@ class Claimer:
     def _keep_alive(self, *, join: bool = False) -> None:
         if join:  # before the first claim
             self._join()
-        writer, fault = self.ledger.writer, self._sync_fault
-        if writer is None:
+        if not self.ledger.name:
             return
+        fault, self._sync_fault = self._sync_fault, None
         if fault is not None:
-            self._sync_fault = None
             raise fault
-        waited = self._monotonic() - self._written_at
-        due = self.outbox and (not self._pool.tasks or waited >= self.outbox.patience())
+        is_late = self._monotonic() - self._written_at >= self.outbox.patience()
+        due = self.outbox and (not self._pool.tasks or is_late)
         self._room.look()
         if self._room.has_changed or self.ledger.silent_for() >= self._identity.heartbeat:
             self._write(("heartbeat", self._room.part()))  # with the claim
-        elif due or writer.due:  # lines are due in the writer after a fault
+        elif due or self.ledger.has_due:  # lines are due in the writer after a fault
             self._write()
 
     def _write(self, *more: Event) -> None:
         try:
             self._write_only(*more)
-        finally:  # what could not be written is due, and counts here
+        finally:  # what could not be written is due, and counts
             self.ledger.add_written()
 
     def _write_only(self, *more: Event) -> None:

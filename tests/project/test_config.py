@@ -232,7 +232,7 @@ def test_the_example_is_what_a_new_project_gets() -> None:
 
 def test_the_example_shows_every_key(tmp_path: Path) -> None:
     shown = set(re.findall(r"^#?([a-z_]+):", EXAMPLE.read_text("utf-8"), re.MULTILINE))
-    assert shown == {field.name for field in fields(Config)} - {"root"} | {"format"}
+    assert shown == {field.name for field in fields(Config)} - {"root", "stored"} | {"format"}
 
 
 def test_the_example_is_valid_with_all_keys_set(tmp_path: Path) -> None:
