@@ -32,9 +32,9 @@ class Lease:
 
         Returns False if another worker was faster; raises OSError if that is unknown.
         """
-        if not self.log.add(writer.name, b"".join(writer.kept)):
+        if not self.log.add(writer.name, b"".join(writer.unlogged)):
             return False
-        writer.kept.clear()
+        writer.unlogged.clear()
         self.holds, self._entry_at = holds, self._clock.now()
         return True
 
@@ -55,14 +55,14 @@ class Lease:
         """Choose open tasks, and those of lost workers, by a state that has the whole log."""
         chosen = choose(state, want, rng)
         if len(chosen) < want:
-            kept = {
+            alive = {
                 index
                 for holder, held in state.held.items()
                 if holder == me or not self._is_lost(state, holder)
                 for index in held
             }
             now = self._clock.now()
-            chosen += choose_lapsed(state, want - len(chosen), now, rng, kept)
+            chosen += choose_lapsed(state, want - len(chosen), now, rng, alive)
         return chosen
 
     def _is_lost(self, state: SweepState, name: str) -> bool:

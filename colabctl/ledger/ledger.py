@@ -108,7 +108,7 @@ class Ledger:
     def has_due(self) -> bool:
         """Whether lines are due that others cannot read anywhere, as after a fault."""
         writer = self._writer
-        return writer is not None and bool(writer.due and (self._shared is None or writer.kept))
+        return writer is not None and bool(writer.due and (self._shared is None or writer.unlogged))
 
     @property
     def can_claim(self) -> bool:

@@ -64,7 +64,8 @@ class Claimer:
     ) -> None:
         self.ledger = sweep.ledger
         self.tuner = sweep.tuner()
-        self.outbox = Outbox(pacing_for(sweep.plan.consistency))
+        self._pacing = pacing_for(sweep.plan.consistency)
+        self.outbox = Outbox(self._pacing)
         self.tally = Tally()
         self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
         self.retries = Retries(tell, monotonic, limits.patience)
@@ -76,7 +77,6 @@ class Claimer:
         self._conceal = conceal
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
         self._monotonic = monotonic
-        self._pacing = pacing_for(sweep.plan.consistency)
         self._most = sys.maxsize if limits.max_tasks is None else limits.max_tasks
         self._taken: set[int] = set()  # tasks that count against it
         self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
