@@ -383,8 +383,7 @@ class Claimer:
         if not self.ledger.name:
             return
         # As the ledger has it: a claim that was dropped here may count again.
-        held = self.ledger.state.held.get(self.ledger.name, set()) - self.outbox.closed()
-        if held:
+        if held := self.ledger.state.held.get(self.ledger.name, set()) - self.outbox.closed():
             self.outbox.add("released", {"tasks": sorted(held)})
         self.outputs.write(force=True)
         try:
