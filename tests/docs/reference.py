@@ -75,7 +75,7 @@ _KEYS = {  # of colabctl.yaml
     "raw_copy": "A second place from which `restore` brings raw data back.",
     "paths": "Folders of the project that have other names, such as `raw=originals,interim=tmp`.",
     "secrets": "Names of the secrets that tasks need.",
-    "consistency": "`auto`, `coherent` or `eventual`; read when a sweep is declared. "
+    "consistency": "`auto`, `coherent`, `eventual` or `created`; read when a sweep is declared. "
     "Default: `auto`.",
     "heartbeat": "How often a worker shows that it is alive. Default: depends on the folder.",
     "lease": "Silence after which a worker's tasks go to others. Default: depends on the folder.",
@@ -90,7 +90,7 @@ def reference() -> str:
     """Return the page. Raises KeyError for a key of colabctl.yaml without a description above."""
     variables = dict(_VARIABLES)
     for field in fields(Config):
-        if field.name != "root":
+        if field.name not in ("root", "stored"):
             variables[f"COLABCTL_{field.name.upper()}"] = _KEYS[field.name]
     rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in sorted(variables.items()))
     return "\n".join((_BEGINNING, *_groups(), f"{_ENVIRONMENT}{rows}", _EXIT_CODES))
