@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from colabctl.code.frozen import Code
 from colabctl.ledger import Plan
@@ -53,6 +53,7 @@ class Pilots:
             secrets. Pass their values by environment; write them into no file.
         folder: The project's folder, which a pilot has to see at the same path.
         lease: Seconds after which the tasks of a silent worker are free for others.
+        tell: Takes messages for the user.
 
     """
 
@@ -63,6 +64,7 @@ class Pilots:
     environ: Sequence[str]
     folder: Path
     lease: float
+    tell: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class PilotState:
     own: bool = True
 
 
+@runtime_checkable
 class Starter(Protocol):
     """Starts workers elsewhere, and leaves."""
 
@@ -109,7 +112,8 @@ class Starter(Protocol):
         `name` is that of the pilots. Both come from the shared folder, where others can write:
         check them before you use them, and leave out jobs that do not have this name. This is a
         part of `colabctl status`, so it must take a second at most, and return () where the
-        engine's commands are not installed or do not answer.
+        engine's commands are not installed or do not answer. Only engines that were started
+        without an address are asked: it would come from the shared folder too.
         """
         ...
 
@@ -197,6 +201,7 @@ An engine may add slots to the list and remove closed ones as its cluster grows 
 """
 
 
+@runtime_checkable
 class Carrier(Protocol):
     """Runs the tasks that a worker here has claimed."""
 
