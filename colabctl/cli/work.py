@@ -168,9 +168,9 @@ def work(
         asked = OnEngine(on, number or 1, slurm or [], slurm_setup or [], dry_run, passed_on)
         start_pilots(asked, layout, config, working_member(config, member), sweeps or [])
         return
-    for option, given in (("-n", number), ("--slurm", slurm), ("--slurm-setup", slurm_setup),
+    for option, value in (("-n", number), ("--slurm", slurm), ("--slurm-setup", slurm_setup),
                           ("--dry-run", dry_run)):  # fmt: skip
-        if given:
+        if value:
             here = "; for several tasks at a time here, use -j" if option == "-n" else ""
             raise UserError(f"{option} is for an engine; say which one, such as --on slurm{here}")
     limits = Limits(
