@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from colabctl.project.layout import Layout
     from colabctl.work.open_sweep import OpenSweep
 
+_QUICK, _THOROUGH = 1.5, 120.0  # seconds after which no older pilots are looked for
+
 
 @dataclass(frozen=True)
 class OnEngine:
@@ -172,7 +174,7 @@ def pilots_of(sweep: "OpenSweep") -> list[dict[str, Any]]:
             "engine": seen.record.engine, "member": seen.record.member, "job": state.job,
             "state": state.state, "count": state.count, "reason": one_line(state.reason),
         }
-        for seen in look(sweep.declared.layout)
+        for seen in look(sweep.declared.layout, _QUICK)
         for state in seen.states
     ]  # fmt: skip
 
@@ -184,7 +186,7 @@ def cancel_pending(layout: "Layout", sweeps: "Sequence[str]", *, yes: bool) -> N
 
     pending = []
     for sweep in [OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps)]:
-        for seen in look(sweep.declared.layout):
+        for seen in look(sweep.declared.layout, _THOROUGH):
             own = [each for each in seen.states if each.own and each.state == "pending"]
             for each in own:
                 reason = f" ({each.reason})" if each.reason else ""

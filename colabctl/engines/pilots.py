@@ -102,13 +102,18 @@ def _record(layout: SweepLayout, name: str) -> Record:
     return Record(name, str(engine), str(address), str(member), tuple(jobs))
 
 
-def look(layout: SweepLayout) -> Iterator[Seen]:
+def look(layout: SweepLayout, within: float) -> Iterator[Seen]:
     """Yield the pilots of a sweep that are pending or running, as far as this machine can tell.
+
+    After `within` seconds, it asks no more: older pilots are missing where the engine is slow.
 
     An engine with an address is left out: the address is in the shared folder, where others can
     write, and looking would connect there.
     """
+    until = time.monotonic() + within
     for record in records(layout):
+        if time.monotonic() > until:
+            return
         if record.address:
             continue
         with suppress(UserError):  # an engine that is not installed here

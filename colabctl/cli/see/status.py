@@ -52,7 +52,7 @@ def status(
     if as_json:
         from colabctl.views.results import as_json as strict
 
-        looked = unread.pass_over(map(Seen, sweeps), Seen.look, _name_of)
+        looked = unread.pass_over(_seen(sweeps), Seen.look, _name_of)
         objects = [
             {**strict(asdict(status)), "folder": layout.relative(seen.sweep.declared.layout.root)}
             for seen, status in looked
@@ -61,17 +61,18 @@ def status(
     elif not sweeps and not unread.notes:
         print("no sweeps yet; declare one: colabctl sweep FILE")
     elif watch:
-        _watch([Seen(each) for each in sweeps], unread)
+        _watch(_seen(sweeps), unread)
     else:
-        _show([Seen(each) for each in sweeps], unread)
+        _show(_seen(sweeps), unread)
     unread.tell()
 
 
 class Seen:
     """A sweep that is looked at time and again; what cannot change is read once."""
 
-    def __init__(self, sweep: "OpenSweep") -> None:
+    def __init__(self, sweep: "OpenSweep", *, with_pilots: bool = False) -> None:
         self.sweep = sweep
+        self._with_pilots = with_pilots
         self.latest: Status | None = None
         self._latest_pilots: list[dict[str, Any]] = []
         self._asked = -_ASK_AGAIN
@@ -109,6 +110,11 @@ class Seen:
             self._latest_pilots = pilots_of(self.sweep)
             self._asked = time.monotonic()
         return self._latest_pilots
+
+
+def _seen(sweeps: "Sequence[OpenSweep]") -> list[Seen]:
+    """Return what looks at the sweeps; only one alone asks a cluster, which may be slow."""
+    return [Seen(each, with_pilots=len(sweeps) == 1) for each in sweeps]
 
 
 class _Unread:

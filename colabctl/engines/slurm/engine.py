@@ -20,7 +20,7 @@ SETUP = "setup"
 
 _SIGNAL = 120  # seconds before the job's end at which SLURM sends SIGTERM
 _LARGEST_ARRAY = 1001  # SLURM's default for MaxArraySize
-_QUICK = 3.0  # seconds that `status` may wait for squeue
+_QUICK = 2.0  # seconds that `status` may wait for squeue
 _MOST_JOBS = 200
 _RUNNING = frozenset({"RUNNING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"})
 _PENDING = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT",
