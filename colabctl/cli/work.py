@@ -102,12 +102,55 @@ def work(
             help="Run no tasks; only recover results that earlier workers kept on this machine.",
         ),
     ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="ENGINE",
+            help="Run the sweep on an engine, such as slurm; see `colabctl guide engines`.",
+            show_default="this machine",
+        ),
+    ] = None,
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--number",
+            "-n",
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="With --on: number of workers to start there.",
+            show_default="1",
+        ),
+    ] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slurm",
+            metavar="KEY=VALUE",
+            help="With --on slurm: an option of sbatch, such as time=4:00:00; can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    slurm_setup: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slurm-setup",
+            metavar="LINE",
+            help='With --on slurm: a line of shell to run first, such as "module load cuda"; can '
+            "be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --on: show what would be started.")
+    ] = False,
     root: Root = None,
 ) -> None:
     """Run tasks until none are left; Ctrl-C releases claimed tasks.
 
     Exits with 1 if a task that it ran has failed for good, or if the sweep is finished and any of
-    its tasks has failed.
+    its tasks has failed. With `--on slurm`, it starts workers on a cluster and leaves at once.
     """
     from colabctl.cli.progress import shown
     from colabctl.ledger import check_approved
@@ -127,9 +170,25 @@ def work(
         _recover(layout)
         return
     timeout = parse_duration(task_timeout, "--task-timeout") if task_timeout else None
+    seconds = parse_duration(max_time, "--max-time") if max_time else None
+    if on is not None:
+        from colabctl.cli.engines import OnEngine, start_pilots
+
+        passed_on = {
+            "--jobs": jobs if jobs > 1 else None, "--max-tasks": max_tasks, "--max-time": max_time,
+            "--task-timeout": task_timeout, "--no-wait": no_wait, "--damaged-raw": damaged_raw,
+        }  # fmt: skip
+        asked = OnEngine(on, number or 1, slurm or [], slurm_setup or [], dry_run, passed_on)
+        start_pilots(asked, layout, config, working_member(config, member), sweeps or [])
+        return
+    for option, value in (("-n", number), ("--slurm", slurm), ("--slurm-setup", slurm_setup),
+                          ("--dry-run", dry_run)):  # fmt: skip
+        if value:
+            here = "; for several tasks at a time here, use -j" if option == "-n" else ""
+            raise UserError(f"{option} is for an engine; say which one, such as --on slurm{here}")
     limits = Limits(
         max_tasks=max_tasks,
-        until=time.monotonic() + parse_duration(max_time, "--max-time") if max_time else None,
+        until=time.monotonic() + seconds if seconds else None,
         task_timeout=timeout,
         wait=not no_wait,
         patience=_PATIENCE if no_wait else math.inf,

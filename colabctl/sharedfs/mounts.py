@@ -21,6 +21,8 @@ COHERENT_TYPES = frozenset(
     }
 )  # fmt: skip
 
+_NFS_LOCAL = frozenset({"nolock", "local_lock=all", "local_lock=flock"})
+
 PROMISES = {
     "coherent": "claims are guarded by a lock, so no task runs twice",
     "eventual": "claims are guarded by leases, so a task may occasionally run twice; its result "
@@ -38,10 +40,18 @@ _TABLE = Path("/proc/self/mounts")
 
 @dataclass(frozen=True)
 class Mount:
-    """A mount point and the type of its file system."""
+    """A mount point, the type of its file system, and how it is mounted."""
 
     point: Path
     type: str
+    options: frozenset[str] = frozenset()
+
+    @property
+    def locks_stay_here(self) -> bool:
+        """Whether a lock on it excludes only this machine, as `man nfs` and `mount.lustre` say."""
+        if self.type.startswith("nfs"):
+            return not self.options.isdisjoint(_NFS_LOCAL)
+        return self.type == "lustre" and "flock" not in self.options
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ def mount_of(folder: Path, table: Path = _TABLE) -> Mount | None:
         if real.is_relative_to(point) and (
             mount is None or len(point.parts) >= len(mount.point.parts)
         ):
-            mount = Mount(point, fields[2])
+            mount = Mount(point, fields[2], frozenset(fields[3].split(",") if fields[3:] else ()))
     return mount
 
 
@@ -98,6 +108,9 @@ def guard_for(
     mount = mount_of(folder, table)
     if mount is None:
         return Guard("coherent", f"a local folder ({sys.platform} has no mount table)")
+    if mount.locks_stay_here:
+        return Guard("eventual", f"{mount.point} is {mount.type} mounted so that locks do not "
+                     "reach other machines")  # fmt: skip
     if mount.type in COHERENT_TYPES:
         return Guard("coherent", f"{mount.point} is {mount.type}")
     return Guard("eventual", f"{mount.point} is {mount.type}, which may show files late")

@@ -168,6 +168,10 @@ TABLE = """\
 tmpfs /dev/shm tmpfs rw 0 0
 drive /content/drive fuse.drive rw 0 0
 server:/home /home nfs4 rw 0 0
+server:/old /old nfs rw,nolock,vers=3 0 0
+mds@tcp:/work /lustre lustre rw,flock,lazystatfs 0 0
+mds@tcp:/fast /fast lustre rw,localflock 0 0
+mds@tcp:/bare /bare lustre rw 0 0
 share /mnt/with\\040space 9p rw 0 0
 overlay /content/drive/over overlay rw 0 0
 """
@@ -181,6 +185,10 @@ overlay /content/drive/over overlay rw 0 0
         ("/content/drive/MyDrive/x", "fuse.drive", "eventual"),
         ("/content/drive2/x", "ext4", "coherent"),
         ("/home/ana/x", "nfs4", "coherent"),
+        ("/old/x", "nfs", "eventual"),
+        ("/lustre/x", "lustre", "coherent"),
+        ("/fast/x", "lustre", "eventual"),
+        ("/bare/x", "lustre", "eventual"),
         ("/mnt/with space/x", "9p", "eventual"),
         ("/content/drive/over/x", "overlay", "coherent"),
     ],

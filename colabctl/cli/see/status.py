@@ -1,8 +1,9 @@
 """The command that shows the progress of sweeps."""
 
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -22,6 +23,7 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 _MOST_NOTES = 3  # sweeps that cannot be read, each with its reason
+_ASK_AGAIN = 30.0  # seconds
 _MOST_NAMED = 5  # of more than that
 
 
@@ -50,7 +52,7 @@ def status(
     if as_json:
         from colabctl.views.results import as_json as strict
 
-        looked = unread.pass_over(map(Seen, sweeps), Seen.look, _name_of)
+        looked = unread.pass_over(_seen(sweeps), Seen.look, _name_of)
         objects = [
             {**strict(asdict(status)), "folder": layout.relative(seen.sweep.declared.layout.root)}
             for seen, status in looked
@@ -59,18 +61,21 @@ def status(
     elif not sweeps and not unread.notes:
         print("no sweeps yet; declare one: colabctl sweep FILE")
     elif watch:
-        _watch([Seen(each) for each in sweeps], unread)
+        _watch(_seen(sweeps), unread)
     else:
-        _show([Seen(each) for each in sweeps], unread)
+        _show(_seen(sweeps), unread)
     unread.tell()
 
 
 class Seen:
     """A sweep that is looked at time and again; what cannot change is read once."""
 
-    def __init__(self, sweep: "OpenSweep") -> None:
+    def __init__(self, sweep: "OpenSweep", *, with_pilots: bool = False) -> None:
         self.sweep = sweep
+        self._with_pilots = with_pilots
         self.latest: Status | None = None
+        self._latest_pilots: list[dict[str, Any]] = []
+        self._asked = -_ASK_AGAIN
 
     @cached_property
     def _code(self) -> tuple[list[str], list[str]]:
@@ -88,10 +93,28 @@ class Seen:
 
         sweep = self.sweep
         sweep.ledger.refresh()
-        self.latest = status_of(
+        latest = status_of(
             sweep.plan, sweep.ledger, sweep.tasks, *self._code, division=self._division
         )
+        self.latest = replace(latest, pilots=self._pilots())
         return self.latest
+
+    def _pilots(self) -> "list[dict[str, Any]]":
+        """Return the pilots; ask the engine at most every half minute, as others use it too."""
+        if (
+            time.monotonic() >= self._asked + _ASK_AGAIN
+            and self.sweep.declared.layout.pilots.is_dir()
+        ):
+            from colabctl.cli.engines import pilots_of
+
+            self._latest_pilots = pilots_of(self.sweep)
+            self._asked = time.monotonic()
+        return self._latest_pilots
+
+
+def _seen(sweeps: "Sequence[OpenSweep]") -> list[Seen]:
+    """Return what looks at the sweeps; only one alone asks a cluster, which may be slow."""
+    return [Seen(each, with_pilots=len(sweeps) == 1) for each in sweeps]
 
 
 class _Unread:

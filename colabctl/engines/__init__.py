@@ -1,0 +1,1 @@
+"""Engines that exist, such as SLURM or Dask, on which a sweep runs: see contract.py."""
