@@ -18,6 +18,7 @@ from colabctl.remote.store import (
     CredentialsError,
     Done,
     Entry,
+    Level,
     MissingFileError,
     MissingStoreError,
     StoreError,
@@ -31,6 +32,7 @@ _PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial$")  # rclone's own name for such 
 # Options that start a program on this machine. A URL may come from someone else.
 _STARTS = re.compile(r",\s*((?:override\.|global\.)?(?:ssh|\w*_command))\s*=", re.IGNORECASE)
 # `Put` of every kind looks for the file itself: without this, it is looked for twice.
+_LIST = {"noMimeType": True}
 _REPLACE = {"NoCheckDest": True, "IgnoreTimes": True}
 
 
@@ -55,23 +57,19 @@ class RcloneStore:
     def entries(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         """Yield the files whose names start with `prefix` and sort after `after`, by name."""
         found = self._list(prefix.rpartition("/")[0], recurse=True, filesOnly=True)
-        entries = [
-            Entry(each["Path"], each["Size"])
-            for each in found
-            if each["Path"].startswith(prefix)
-            and not each["Path"].startswith(f"{_UPLOADS}/")
-            and not _PARTIAL.search(each["Path"])
-        ]
+        entries = [entry for entry in map(_entry, found) if _is_whole(entry.name)]
         start = after.encode()
         yield from sorted(
-            (each for each in entries if each.name.encode() > start),
-            key=lambda each: each.name.encode(),
+            (each for each in entries if each.name.startswith(prefix) and _key(each) > start),
+            key=_key,
         )
 
-    def folders(self, prefix: str) -> list[str]:
-        """Return the names directly below `prefix`, which ends with `/`, that are folders."""
-        found = self._list(prefix.rstrip("/"), dirsOnly=True)
-        return sorted(each["Name"] for each in found if each["Name"] != _UPLOADS)
+    def level(self, prefix: str) -> Level:
+        """Return the files and folders directly below `prefix`, which is "" or ends with `/`."""
+        found = self._list(prefix.rstrip("/"))
+        files = [_entry(each) for each in found if not each["IsDir"] and _is_whole(each["Path"])]
+        folders = [each["Name"] for each in found if each["IsDir"] and each["Path"] != _UPLOADS]
+        return Level(sorted(files, key=_key), sorted(folders))
 
     def get(self, name: str) -> bytes:
         """Return the content of a small file; raise MissingFileError if there is none."""
@@ -100,8 +98,8 @@ class RcloneStore:
 
     def head(self, name: str) -> Entry | None:
         """Return the entry of a file; None if there is none."""
-        item = self._call("operations/stat", fs=self._fs, remote=name).get("item")
-        return Entry(name, item["Size"]) if item and not item["IsDir"] else None
+        item = self._call("operations/stat", fs=self._fs, remote=name, opt=_LIST).get("item")
+        return _entry(item) if item and not item["IsDir"] else None
 
     def delete(self, name: str) -> None:
         """Remove a file that colabctl made for a test of the store; none is no error."""
@@ -142,15 +140,15 @@ class RcloneStore:
     def _put(self, file: Path, name: str) -> None:
         """Copy a file to the store, where it appears whole.
 
-        Most kinds of remotes see to that. A WebDAV server may show a file while it grows, so there it
-        gets its name at the end.
+        Most kinds of remotes see to that. A WebDAV server may show a file while it grows, so there
+        it gets its name at the end.
         """
         if self._needs_move():
             unfinished = f"{_UPLOADS}/{uuid.uuid4().hex}"
             self._copy(str(file.parent), file.name, self._fs, unfinished)
             self._call(
                 "operations/movefile", srcFs=self._fs, srcRemote=unfinished, dstFs=self._fs,
-                dstRemote=name,
+                dstRemote=name, _config={"IgnoreTimes": True},
             )  # fmt: skip
         else:
             self._copy(str(file.parent), file.name, self._fs, name)
@@ -170,9 +168,11 @@ class RcloneStore:
 
     def _list(self, folder: str, **options: bool) -> list[dict[str, Any]]:
         """Return what is in a folder, in rclone's form; nothing if there is no such folder."""
-        options |= {"noModTime": True, "noMimeType": True}
         try:
-            answer = self._call("operations/list", fs=self._fs, remote=folder, opt=options)
+            answer = self._call(
+                "operations/list", fs=self._fs, remote=folder, opt={**_LIST, **options},
+                _config={"UseServerModTime": True},
+            )  # fmt: skip
         except MissingFileError:
             return []
         return list(answer.get("list") or ())
@@ -203,30 +203,57 @@ class RcloneStore:
         return UnreachableError(f"{self.url} does not work now; rclone said: {said}")
 
 
+def _entry(item: Mapping[str, Any]) -> Entry:
+    return Entry(item["Path"], item["Size"], item["ModTime"])
+
+
+def _key(entry: Entry) -> bytes:
+    return entry.name.encode()
+
+
+def _is_whole(name: str) -> bool:
+    return not name.startswith(f"{_UPLOADS}/") and not _PARTIAL.search(name)
+
+
 class _FullError(StoreError):
     """There is no space left, in the store or on this machine's disk."""
 
 
+_REFUSED = (
+    r"\b40[13]\b|unauthori[sz]ed|forbidden|access ?denied|invalid.?access.?key|permission denied"
+    r"|signaturedoesnotmatch|unable to authenticate|couldn't fetch token|token.*expired"
+    r"|expired.*token|invalid_grant|decrypt configuration"
+)
+_RENEW = (
+    "the store refuses rclone's credentials; rclone config renews them (a remote that is written "
+    "in the URL takes them from variables such as RCLONE_WEBDAV_USER and RCLONE_WEBDAV_PASS)"
+)
+_SILENT = r"dial tcp|connection|no such host|timeout|timed out|deadline|\beof\b|\b5\d\d\b"
 # What rclone says, in the words of many kinds of remotes; the first that fits counts.
 _MEANINGS: tuple[tuple[type[StoreError], str, str], ...] = (
-    (MissingFileError, r"(object|directory) not found|no such file or directory",
-     "there is no such file"),
-    (MissingStoreError, r"nosuchbucket|bucket.*(not found|does not exist)",
-     "there is no such bucket"),
-    (_FullError, r"no space left|disk quota|quota.?exceeded|insufficient storage|\b507\b",
-     "there is no space left; make room and start again"),
-    (UnreachableError, r"rate ?limit|too many requests|\b429\b|slow ?down",
-     "the store is too busy; try again later"),
-    (CredentialsError,
-     r"\b40[13]\b|unauthori[sz]ed|forbidden|access ?denied|invalid.?access.?key|signaturedoesnotmatch"
-     r"|unable to authenticate|couldn't fetch token|token.*expired|expired.*token|invalid_grant"
-     r"|decrypt configuration|permission denied",
-     "rclone's credentials for it are refused; rclone config renews them (a remote in the URL "
-     "takes them from variables such as RCLONE_WEBDAV_USER and RCLONE_WEBDAV_PASS)"),
-    (UnreachableError,
-     r"dial tcp|connection|no such host|timeout|timed out|deadline|\beof\b|\b5\d\d\b",
-     "the store does not answer; check the network and the address"),
-)  # fmt: skip
+    (
+        MissingFileError,
+        r"(object|directory) not found|no such file or directory",
+        "there is no such file",
+    ),
+    (
+        MissingStoreError,
+        r"nosuchbucket|bucket.*(not found|does not exist)",
+        "there is no such bucket",
+    ),
+    (
+        _FullError,
+        r"no space left|disk quota|quota.?exceeded|insufficient storage|\b507\b",
+        "there is no space left; make room and start again",
+    ),
+    (
+        UnreachableError,
+        r"rate ?limit|too many requests|\b429\b|slow ?down",
+        "the store is too busy; try again later",
+    ),
+    (CredentialsError, _REFUSED, _RENEW),
+    (UnreachableError, _SILENT, "the store does not answer; check the network and the address"),
+)
 
 
 def _each(one: Callable[[str], bool], names: Sequence[str], done: Done) -> None:
