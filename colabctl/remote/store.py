@@ -97,6 +97,7 @@ class Store(Protocol):
     def entries(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         """Yield the files whose names start with `prefix` and sort after `after`, by name.
 
+        The prefix is "" or ends with `/`.
         A file that was written completely before the call is listed. The order is that of the
         names' UTF-8 bytes. One request gives many files; they are read page by page. A store that
         cannot start after a name leaves out the others itself.
