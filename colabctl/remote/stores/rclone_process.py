@@ -22,8 +22,8 @@ from colabctl.remote.store import StoreError, UnreachableError
 # Since 1.63, a file that is uploaded has another name until it is whole (SFTP, FTP, SMB, folders).
 OLDEST = (1, 63)
 INSTALL = "run: pip install -U 'colabctl-drive[rclone]'"
-_FLAGS = ("--contimeout", "10s", "--timeout", "60s", "--log-level", "NOTICE",
-          "--ask-password=false")  # fmt: skip
+_FLAGS = ("--contimeout", "10s", "--timeout", "60s", "--low-level-retries", "3",
+          "--log-level", "NOTICE", "--ask-password=false")  # fmt: skip
 # The user's other RCLONE_ variables stay: they may hold remotes and passwords.
 _OURS = ("RCLONE_RC", "RCLONE_LOG", "RCLONE_USE_JSON_LOG", "RCLONE_SYSLOG", "RCLONE_QUIET",
          "RCLONE_VERBOSE", "RCLONE_DRY_RUN", "RCLONE_INTERACTIVE")  # fmt: skip
