@@ -75,7 +75,9 @@ steps = st.one_of(
 
 @given(st.lists(steps, max_size=25))
 @settings(max_examples=60, deadline=None)
-def test_any_order_of_syncs_converges_and_loses_nothing(actions: list[tuple[str, int, str]]) -> None:
+def test_any_order_of_syncs_converges_and_loses_nothing(
+    actions: list[tuple[str, int, str]],
+) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         group = Group(Path(temporary))
         (group.folder / "store").mkdir()

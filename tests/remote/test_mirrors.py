@@ -42,13 +42,17 @@ def files(project: Project) -> dict[str, bytes]:
 def test_workers_in_two_mirrors_share_a_sweep_and_end_with_the_same_files(mirrors: Mirrors) -> None:
     declare(mirrors.origin)
     other = mirrors.clone()
-    ended = end_together([each.start("work", "s", member="ana") for each in (mirrors.origin, other)])
+    ended = end_together(
+        [each.start("work", "s", member="ana") for each in (mirrors.origin, other)]
+    )
     assert all("the sweep is finished" in each.err for each in ended)
     third = mirrors.clone()
     for each in (mirrors.origin, other, third):
         assert each.run("results", "s").code == 0
         rows = each.results("s")
-        assert [row["metrics"]["loss"] for row in rows] == [lr * seed for lr in range(1, 6) for seed in range(1, 5)]
+        assert [row["metrics"]["loss"] for row in rows] == [
+            lr * seed for lr in range(1, 6) for seed in range(1, 5)
+        ]
     for each in (mirrors.origin, other):
         assert each.run("sync").code == 0
     assert files(mirrors.origin) == files(other) == files(third)
@@ -72,7 +76,7 @@ def test_a_server_that_ends_and_comes_back_costs_no_result(mirrors: Mirrors, s3:
     until(lambda: list(mirrors.origin.root.glob("sweeps/s/journal/*/*/*.jsonl")), "it has begun")
     s3.stop()
     try:
-        until(lambda: mirrors.origin.status("s")["counts"]["done"] == 20, "all tasks have run")
+        until(lambda: mirrors.origin.status("s")["done"] == 20, "all tasks have run")
     finally:
         s3.start()
     ended = end(worker)
@@ -80,7 +84,7 @@ def test_a_server_that_ends_and_comes_back_costs_no_result(mirrors: Mirrors, s3:
     assert "does not answer" in ended.err
     assert f"until then, everything stays in {mirrors.origin.root}" in ended.err
     assert "answers again" in ended.err
-    assert mirrors.clone().status("s")["counts"]["done"] == 20
+    assert mirrors.clone().status("s")["done"] == 20
 
 
 def test_a_look_works_while_the_server_is_away(mirrors: Mirrors, s3: S3Server) -> None:
@@ -136,7 +140,6 @@ def test_a_change_of_one_side_replaces_the_file_on_the_other(mirrors: Mirrors) -
     assert other.run("sync").out == "1 file up, 0 files down\n"
     assert mirrors.origin.run("sync").out == "0 files up, 1 file down\n"
     assert (mirrors.origin.root / "train.py").read_text() == "two = 2\n"
-    assert other.run("sync", "--json").json == {}
     assert other.run("sync").out == "nothing is new on either side\n"
 
 
@@ -159,8 +162,16 @@ def test_data_comes_on_demand_and_is_checked(mirrors: Mirrors) -> None:
 
 
 def test_secrets_caches_and_locks_never_travel(mirrors: Mirrors) -> None:
-    for name in (".env", "kaggle.json", "keys/id_rsa", "__pycache__/a.pyc", ".git/config",
-                 ".colabctl/probes/x/question-1.json", "sweeps/s/claims.lock", "my_token.txt"):
+    for name in (
+        ".env",
+        "kaggle.json",
+        "keys/id_rsa",
+        "__pycache__/a.pyc",
+        ".git/config",
+        ".colabctl/probes/x/question-1.json",
+        "sweeps/s/claims.lock",
+        "my_token.txt",
+    ):
         mirrors.origin.write(name, "secret")
     mirrors.origin.write("uv.lock", "travels")
     mirrors.origin.run("sync", "--data")
@@ -184,7 +195,8 @@ def test_a_look_for_news_lists_little_in_a_large_project(mirrors: Mirrors) -> No
     assert remote["guard"] == "created"
     assert remote["url"] == mirrors.url
     assert mirrors.origin.run("remote").out.splitlines() == [
-        mirrors.url, "guard created: this store refuses to create a file twice"
+        mirrors.url,
+        "guard created: this store refuses to create a file twice",
     ]
 
 
