@@ -220,7 +220,8 @@ def _rclone(url: str) -> Address:
             f"{_bare(url)} holds {secret[1]}, which others could read; keep it in rclone's own "
             "configuration (rclone config), or in a variable such as RCLONE_WEBDAV_PASS"
         )
-    return Address("rclone", match[1], _clean(match[2], url))
+    top = "/" if match[2].startswith("/") else ""  # SFTP: the server's root, not the home folder
+    return Address("rclone", match[1], top + _clean(match[2], url))
 
 
 def _bucket(url: str, kind: _Bucket) -> Address:
