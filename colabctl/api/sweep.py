@@ -83,6 +83,7 @@ class Sweep:
                 f"{self.layout.plan} was changed after you declared or approved the sweep; restore "
                 "it from the folder's version history, or declare the sweep under another name"
             )
+        sweep.check_claims()
         config, limits = self.project.config, orders(os.environ)
         identity = new_identity(sweep.plan, config, self.project.member, mark=limits.mark)
         conceal = concealer(config.all_secrets, os.environ)

@@ -117,7 +117,7 @@ def work(
     from colabctl.signals import Interruption
     from colabctl.views.notice import notice
     from colabctl.work.limits import Limits
-    from colabctl.work.session import Session
+    from colabctl.work.session import Session, no_claims
 
     layout, config = patiently(
         lambda: open_project(root, patience=UPLOAD), tell=tell, wait=time.sleep
@@ -165,6 +165,7 @@ def work(
             jobs=jobs,
             check=check,
             mount_uploads=carrier is None,
+            claims=no_claims if carrier is None else carrier.claims,
             interrupted=interrupted,
             notice=notice,
         )

@@ -37,7 +37,9 @@ from colabctl.version import VERSION
 from colabctl.yamlfile.problems import shown
 
 # In seconds. A Drive mount takes few writes and shows them late.
-_HEARTBEAT_AND_LEASE = {"coherent": (10.0, 60.0), "eventual": (60.0, 600.0)}
+_HEARTBEAT_AND_LEASE = {
+    "coherent": (10.0, 60.0), "created": (15.0, 90.0), "eventual": (60.0, 600.0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def planned(
     """Return the plan of a draft whose code is frozen; `now` is in seconds since 1970."""
     declaration, expansion = draft.declaration, draft.expansion
     kind, result = program.kind, program.frozen
-    guard = guard_for(layout.root, config.consistency)
+    guard = guard_for(layout.root, config.consistency, stored=config.stored)
     heartbeat, lease = _HEARTBEAT_AND_LEASE[guard.consistency]
     if config.heartbeat is not None:
         heartbeat = config.heartbeat

@@ -52,7 +52,9 @@ def _checks(
 ) -> Iterator[tuple[str, Iterator[Check]]]:
     """Yield the checks in their order, each with its subject; a check runs as it is read."""
     # A Drive mount has no owners and modes, and each look there takes time.
-    coherent = guard_for(layout.root, config.consistency).consistency == "coherent"
+    coherent = (
+        guard_for(layout.root, config.consistency, stored=config.stored).consistency == "coherent"
+    )
     linked = _Noted(links(layout))
     yield "links", iter(linked)
     rights = _Noted(access(layout, thorough=coherent))

@@ -22,13 +22,13 @@ _SLOW = 5.0  # seconds for one small file
 def mount(layout: Layout, config: Config) -> Iterator[Check]:
     """Say which mount the project is on, and what guards its claims."""
     place = mount_of(layout.root)
-    guard = guard_for(layout.root, config.consistency)
+    guard = guard_for(layout.root, config.consistency, stored=config.stored)
     where = f"on {place.point}, type {place.type}" if place else "on this machine"
     yield Check("mount", "ok", f"{layout.root} is {where}")
     promise = PROMISES[guard.consistency]
     yield Check("guard", "ok", f"{guard.consistency} ({guard.reason}); {promise}")
-    auto = guard_for(layout.root, "auto")
-    if guard.consistency == "coherent" and auto.consistency == "eventual":
+    auto = guard_for(layout.root, "auto", stored=config.stored)
+    if guard.consistency == "coherent" != auto.consistency:
         yield Check(
             "guard", "wrong", f"the configuration says coherent, but {auto.reason}",
             "remove `consistency:` from colabctl.yaml (and COLABCTL_CONSISTENCY)",

@@ -1,7 +1,9 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
 from colabctl.ledger.journals.events import OUTCOME_KINDS, Event
-from colabctl.ledger.ledger import Claim, Ledger, open_journals, open_ledger
+from colabctl.ledger.journals.shared_log import ClaimsStore
+from colabctl.ledger.ledger import Claim, Ledger
+from colabctl.ledger.opening import open_journals, open_ledger
 from colabctl.ledger.plan import (
     FORMAT,
     Kind,
@@ -28,6 +30,7 @@ __all__ = [
     "STATUSES",
     "Accelerator",
     "Claim",
+    "ClaimsStore",
     "Event",
     "Kind",
     "Ledger",

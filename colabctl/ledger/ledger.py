@@ -6,26 +6,27 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
 from colabctl.ledger.choice import choose, choose_apart, choose_lapsed, contested, others_share
-from colabctl.ledger.journals.appended import AppendedJournals
 from colabctl.ledger.journals.claims_log import ClaimsLog
 from colabctl.ledger.journals.clock import Clock
 from colabctl.ledger.journals.journal import Journals, JournalWriter, Read
 from colabctl.ledger.journals.newcomers import MOST_NAMES, NEW, Newcomers
-from colabctl.ledger.journals.numbered import Find, NumberedJournals
+from colabctl.ledger.journals.numbered import NumberedJournals
+from colabctl.ledger.journals.shared_log import SharedLog
+from colabctl.ledger.lease import Lease
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.cache import Cache
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.unreported import lack
-from colabctl.sharedfs.mounts import Anchor
 
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
 
 _FEW = 1000  # events that are read from a local disk as quickly as the cache is written
+_LAST_TRIES = 8  # of a worker that leaves, to say so in the shared log
 _SYNC_EVERY = 1.0  # seconds of results that a power cut can cost; more often would be slower
 
 
@@ -38,12 +39,14 @@ class Ledger:
         plan: Plan,
         wall: Callable[[], float] = time.time,
         cache: Cache | None = None,
+        shared: SharedLog | None = None,
     ) -> None:
         self._journals = journals
         self.clock = Clock(wall)
         self._plan = plan
         self._claims = ClaimsLog(plan.lease)
         self._newcomers = Newcomers()
+        self._shared = None if shared is None else Lease(shared, plan.lease, self.clock)
         self._cache = cache
         self.state = self._new_state()
         if cache is not None and not cache.load(self.state, journals):
@@ -75,9 +78,14 @@ class Ledger:
         """Name of this process's journal; "" before `join`."""
         return self._writer.name if self._writer else ""
 
-    def refresh(self) -> int:
-        """Read the events that have arrived since the last call; return how many."""
+    def refresh(self, *, shared: bool = False) -> int:
+        """Read the events that have arrived since the last call; return how many.
+
+        With `shared`, also those in the shared log's store, so that nothing in it is missing.
+        """
         arrived = self._claims.forget(self._journals.new_events(skip=self.name))
+        if shared and self._shared is not None:
+            arrived = chain(arrived, self._shared.log.new_events(skip=self.name))
         if self._plan.consistency == "eventual":
             arrived = self._newcomers.listen(arrived)
         count = self.state.read(arrived, self.clock.limit())
@@ -97,6 +105,11 @@ class Ledger:
         self._has_read = True
         return count
 
+    @property
+    def can_claim(self) -> bool:
+        """Whether this process reaches what guards the claims."""
+        return self._plan.consistency != "created" or self._shared is not None
+
     def missing(self) -> dict[str, int]:
         """Return for each writer how many events are missing before others that have arrived."""
         return self._journals.missing()
@@ -109,7 +122,7 @@ class Ledger:
 
     def news(self) -> list[tuple[str, Parts]]:
         """Return the event, if one is due, that names workers who started a short time ago."""
-        if self._plan.consistency == "coherent":
+        if self._plan.consistency != "eventual":
             return []
         now = self.clock.now()
         names = self._newcomers.seen(self.state.writers, now)
@@ -155,7 +168,9 @@ class Ledger:
 
     def join(self, name: str) -> None:
         """Start a journal under a name that was never used before."""
-        self._writer = JournalWriter(name, self._journals.create(name), self.clock)
+        self._writer = JournalWriter(
+            name, self._journals.create(name), self.clock, keeps=self._shared is not None
+        )
 
     def record(self, events: Sequence[tuple[str, Parts]]) -> None:
         """Write events, each a (kind, parts), and add them to the state.
@@ -172,7 +187,43 @@ class Ledger:
         """Write events as `record` does; they are in the state after `add_written`."""
         assert self._writer is not None, "join before recording"
         self._date(events)
-        self._writer.flush()
+        try:
+            if self._shared is not None and self._shared.holds:
+                self._renew(self._shared, has_beat=any(kind == "heartbeat" for kind, _ in events))
+        finally:
+            self._writer.flush()
+
+    def _renew(self, lease: Lease, *, has_beat: bool) -> None:
+        """Add an entry to the shared log: with a heartbeat, and when this writer holds no more.
+
+        So a lease ends only if its holder is silent, or where others can read how its tasks ended.
+        """
+        assert self._writer is not None
+        ended = {i for event, _ in self._written if event.kind != "claim" for i in event.tasks()}
+        holds = not ended.issuperset(self.state.held.get(self.name, ()))
+        while has_beat or not holds:
+            if lease.add(self._writer, holds=holds):
+                return
+            self.refresh(shared=True)
+            if not lease.log.wait():
+                return  # the next call tries again, long before the lease ends
+
+    def leave(self, events: Sequence[tuple[str, Parts]]) -> None:
+        """Record the last events, as `record` does.
+
+        A store of a shared log gets a few tries more. After that, its lease ends by itself: the
+        journal has everything.
+        """
+        for _ in range(_LAST_TRIES):
+            try:
+                self.record(events)
+            except OSError:
+                if self._shared is None or self.writer is None or self.writer.due:
+                    raise
+                self._shared.log.wait()
+                events = ()
+            else:
+                return
 
     def add_written(self) -> None:
         """Add the events that `write` has written to the state."""
@@ -224,7 +275,13 @@ class Ledger:
         store.sync()
 
     def silent_for(self) -> float:
-        """Return the seconds since this writer's last event; infinity if the clock went back."""
+        """Return the seconds since this writer's last sign of life.
+
+        That is infinity if the clock went back. While it holds tasks that a shared log guards, only
+        its entries there are such signs.
+        """
+        if self._shared is not None and self._shared.holds:
+            return self._shared.silent_for()
         seconds = self.clock.now() - self._written_at
         return seconds if seconds >= 0 else math.inf
 
@@ -259,35 +316,66 @@ class Ledger:
         self.add_written()
         is_coherent = self._plan.consistency == "coherent"
         wanted = want(self.state) if is_coherent else 0
-        claimed: list[Read] = []
+        claims: list[Claim] = []
         with lock as log:
-            if is_coherent:
-                chosen = self._choose(wanted, log, rng)
-            else:
-                self.refresh()
-                now = self.clock.now()
-                chosen = choose_apart(
-                    self.state, want(self.state), now, rng, self.name, self.newcomers(), here
-                )
-            claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
-            if claims:
-                self._date(self.news())
-                parts: Parts = {"tasks": [list(claim) for claim in claims]}
-                if after := self.state.last_events(chosen):
-                    parts["after"] = after
-                if propose is not None and (proposed := propose(chosen)):
-                    parts["params"] = {str(index): params for index, params in proposed.items()}
-                claimed = self._date([("claim", parts)])
             try:
+                while True:
+                    if self._shared is not None:
+                        self.refresh(shared=True)
+                        chosen = self._shared.choose(self.state, want(self.state), rng, self.name)
+                    elif is_coherent:
+                        chosen = self._choose(wanted, log, rng)
+                    else:
+                        chosen = self._choose_apart(want, rng, here)
+                    if not chosen:
+                        break
+                    claims = [(index, self.state.tasks[index].attempts + 1) for index in chosen]
+                    self._date(self.news())
+                    claimed = writer.append([("claim", self._parts(claims, propose))])
+                    if self._shared is None or self._shared.add(writer, holds=True):
+                        self._written += claimed
+                        self._written_at = self.clock.now()
+                        break
+                    writer.withdraw(claimed)  # another worker was faster, so choose again
+                    claims = []
+                    if not self._shared.log.wait():
+                        break
                 writer.flush()
-                if claimed and is_coherent and log is not None:
+                if claims and is_coherent and log is not None:
                     self._claims.append(log, claimed[0][0])
             except OSError:  # others may not have seen the claims, so release them
-                self._date([("released", {"tasks": chosen})])
+                if claims and self._shared is not None and self._written[-1:] != claimed:
+                    writer.forget(claimed)  # its entry may be there, but must not follow others
+                if claims:
+                    self._date([("released", {"tasks": chosen})])
                 self.add_written()
+                if self._shared is not None:  # the store may be away, but the mirror is here
+                    writer.flush()
                 raise
         self.add_written()  # without the lock: it takes longer than the claim
         return claims
+
+    def _parts(
+        self,
+        claims: Sequence[Claim],
+        propose: Callable[[Sequence[int]], Mapping[int, Parts]] | None,
+    ) -> Parts:
+        """Return the parts of a claim."""
+        chosen = [index for index, _ in claims]
+        parts: Parts = {"tasks": [list(claim) for claim in claims]}
+        if after := self.state.last_events(chosen):
+            parts["after"] = after
+        if propose is not None and (proposed := propose(chosen)):
+            parts["params"] = {str(index): params for index, params in proposed.items()}
+        return parts
+
+    def _choose_apart(
+        self, want: Callable[[SweepState], int], rng: random.Random, here: Collection[int]
+    ) -> list[int]:
+        """Choose tasks on an eventual folder."""
+        self.refresh()
+        state, now = self.state, self.clock.now()
+        return choose_apart(state, want(state), now, rng, self.name, self.newcomers(), here)
 
     def _choose(self, want: int, log: int | None, rng: random.Random) -> list[int]:
         """Choose tasks on a coherent folder, under the lock."""
@@ -306,25 +394,3 @@ def _measure(plan: Plan, metrics: Mapping[str, Any]) -> tuple[float, bool]:
     """Return the sweep's metric, NaN without one, and whether the metrics lack it."""
     number = plan.number_of(metrics)
     return (math.nan, bool(lack(plan, metrics))) if number is None else (number, False)
-
-
-def open_ledger(
-    folder: Path,
-    plan: Plan,
-    wall: Callable[[], float] = time.time,
-    cache: Cache | None = None,
-    find: Find | None = None,
-) -> Ledger:
-    """Return the ledger of the journals that `open_journals` opens."""
-    return Ledger(open_journals(folder, plan, find), plan, wall, cache)
-
-
-def open_journals(folder: Path, plan: Plan, find: Find | None = None) -> Journals:
-    """Return the journals in `folder`; the plan's consistency gives their kind.
-
-    On an eventual folder, `find` returns all folders with journals of this sweep.
-    """
-    if plan.consistency == "coherent":
-        return AppendedJournals(folder, plan.total)
-    check_mount = Anchor(folder.parent).check
-    return NumberedJournals(folder, plan.total, check_mount, find, plan.heartbeat)

@@ -12,7 +12,7 @@ from colabctl.notify import OCCASIONS, Notify, fault_of_occasions, fault_of_secr
 from colabctl.project.config_sources import Setting, Settings, from_environment, from_file
 from colabctl.project.layout import CONFIG, Layout, Paths, check_member
 from colabctl.sharedfs.links import check_inside
-from colabctl.sharedfs.mounts import ConsistencyChoice
+from colabctl.sharedfs.mounts import ConsistencyChoice, Guard
 from colabctl.sharedfs.names import check_folder, check_label
 from colabctl.sizes import parse_size
 
@@ -39,6 +39,7 @@ class Config:
         min_free: bytes; with less room in the folder, `work` warns, and with less than a tenth of
             it stops
         raw_copy: a second place with a copy of the raw data: a folder, a zip file or a URL
+        stored: in a mirror, the guard that its store gives; not a key of colabctl.yaml
 
     """
 
@@ -58,6 +59,7 @@ class Config:
     min_free: int = MIN_FREE
     notify: Notify | None = None
     raw_copy: str | None = None
+    stored: Guard | None = None
 
     @property
     def all_secrets(self) -> tuple[str, ...]:
@@ -164,7 +166,9 @@ def _consistency(settings: Settings) -> ConsistencyChoice:
         return "auto"
     text = settings["consistency"].text()
     if text not in get_args(ConsistencyChoice):
-        raise settings["consistency"].error(f"is {text!r}; choose auto, coherent or eventual")
+        raise settings["consistency"].error(
+            f"is {text!r}; choose auto, coherent, eventual or created"
+        )
     return cast("ConsistencyChoice", text)
 
 

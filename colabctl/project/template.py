@@ -43,8 +43,9 @@ members: {members}
 # Colab's secrets or from the environment, and are never written into this folder.
 #secrets: [WANDB_API_KEY]
 
-# Whether a machine sees at once what another one writes here: coherent (a local disk, NFS) or
-# eventual (a Drive mount, a synced folder). With auto, colabctl decides by the mount.
+# Whether a machine sees at once what another one writes here: coherent (a local disk, NFS),
+# eventual (a Drive mount, a synced folder), or created (the mirror of a store that refuses to
+# create a file twice). With auto, colabctl decides by the mount and the store.
 #consistency: auto
 
 # How often a worker sends a heartbeat, and how long after its last one its tasks go to other

@@ -312,7 +312,7 @@ def _lock(config: Config) -> AbstractContextManager[int]:
     On a coherent folder it also excludes those of other machines.
     """
     layout = config.layout
-    if guard_for(layout.final, config.consistency).consistency == "coherent":
+    if guard_for(layout.final, config.consistency, stored=config.stored).consistency == "coherent":
         make_folder(layout.records)
         return locked(layout.records / "promote.lock")
     digest = hashlib.sha256(str(layout.root.absolute()).encode()).hexdigest()[:16]

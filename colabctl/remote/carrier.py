@@ -11,11 +11,14 @@ from colabctl.durations import format_duration
 from colabctl.errors import UserError
 from colabctl.ledger import Plan
 from colabctl.project.config import Config, load
+from colabctl.project.layout import SweepLayout
+from colabctl.remote.claims import StoredClaims
 from colabctl.remote.joining import check_same_project, opened
 from colabctl.remote.mirror import Carried, Mirror
 from colabctl.remote.record import Remote, remote_of
 from colabctl.remote.store import StoreError
 from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of, pause_after
+from colabctl.sharedfs.mounts import Guard
 
 UPLOAD = 600.0
 """Seconds for which a worker that ends tries to carry its results."""
@@ -40,9 +43,7 @@ def carrying(
     carrier = Carrier(opened(config.layout, remote), remote, tell, patience)
     carrier.begin()
     config = load(config.root, os.environ)
-    if config.consistency == "auto":
-        config = replace(config, consistency="eventual")
-    return config, carrier
+    return replace(config, stored=Guard(remote.guard, remote.reason)), carrier
 
 
 class Carrier:
@@ -98,6 +99,13 @@ class Carrier:
                 return
             pause = pause_after(pause)
             time.sleep(min(pause, max(0.0, until - time.monotonic())))
+
+    def claims(self, sweep: SweepLayout) -> StoredClaims | None:
+        """Return a sweep's log of claims, if the store refuses to create a file twice."""
+        if self.remote.guard != "created":
+            return None
+        place = sweep.root.relative_to(self.mirror.layout.root).as_posix()
+        return StoredClaims(self.mirror.store, f"{place}/claims/")
 
     def check_guard(self, plan: Plan) -> None:
         """Raise UserError for a sweep whose lock does not reach the other mirrors."""

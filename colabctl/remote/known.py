@@ -17,18 +17,19 @@ class Base(NamedTuple):
 
     Attributes:
         size: in bytes.
-        token: the store's, see store.Entry; None if this mirror wrote the file, and has not seen
-            since that it is still this form.
+        token: the store's, see store.Entry.
         changed: when the local file was changed, in nanoseconds since 1970; 0 for one that is
             written once.
         sha256: the digest of the content; "" if it was not needed.
+        is_sure: whether the store was seen to hold this content, after this mirror wrote it.
 
     """
 
     size: int
-    token: str | None = ""
+    token: str = ""
     changed: int = 0
     sha256: str = ""
+    is_sure: bool = True
 
 
 class Known:

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -31,6 +32,7 @@ from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.rights import make_folder, share
 
 _FRESH = 1.0  # seconds for which a file may still be written
+_AT_ONCE = 16  # questions
 _BATCH = 256  # files that are put in their places together
 _FEW = 900  # files of a journal that one request lists
 
@@ -214,10 +216,11 @@ class Mirror:
             if travels[name] == "once":
                 self.known.set(name, Base(local.size))
             else:
-                self.known.set(name, Base(local.size, None, local.changed, digests.get(name, "")))
+                written.append(name)
             carried.up.append(name)
             self.moved(Moved("carried up", len(carried.up), len(names)))
 
+        written: list[str] = []
         digests = {
             name: _digest(self.layout.root / name)
             for name in names
@@ -225,7 +228,24 @@ class Mirror:
         }
         for batch in ([n for n in names if not is_plan(n)], [n for n in names if is_plan(n)]):
             if batch:
-                self.store.upload(self.layout.root, batch, done)
+                try:
+                    self.store.upload(self.layout.root, batch, done)
+                finally:
+                    self._note_written(written, here, digests)
+
+    def _note_written(
+        self, names: Sequence[str], here: Mapping[str, Local], digests: Mapping[str, str]
+    ) -> None:
+        """Note what the store says of files that were just written.
+
+        Someone else may have written one at the same time, so the next sync reads it once.
+        """
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for name, entry in zip(names, pool.map(self.store.head, names), strict=True):
+                token = entry.token if entry is not None else ""
+                local, digest = here[name], digests.get(name, "")
+                is_sure = not digest  # data is compared by its size
+                self.known.set(name, Base(local.size, token, local.changed, digest, is_sure))
 
     def _pull(
         self,
@@ -305,9 +325,8 @@ class Mirror:
         was = base.sha256 if base is not None else ""
         travel = travel_of(name, self.layout)
         if was and theirs == was and base is not None:  # only this side has changed it
-            self.known.set(name, base._replace(token=entry.token))
             self._push([name], {name: travel}, {name: local}, carried)
-        elif was and ours == was and base is not None and base.token is not None:
+        elif was and ours == was and base is not None and base.token != entry.token:
             self._place(new, name, travel, entry, carried)
         elif path.is_relative_to(self.layout.raw):
             carried.damaged.append(name)  # raw data is never replaced

@@ -34,9 +34,11 @@ def step_for(travel: Travel, local: Local | None, there: Entry | None, base: Bas
         return "rest" if is_data and local.size == there.size else "compare"
     is_new_here = (local.size, local.changed) != (base.size, base.changed)
     is_new_there = there.size != base.size or there.token != base.token
+    if is_new_here == is_new_there:
+        return "compare" if is_new_here or not base.is_sure else "rest"
     if is_new_there:
-        return "pull" if not is_new_here and base.token is not None else "compare"
-    return "push" if is_new_here else "rest"
+        return "pull"
+    return "push" if base.is_sure else "compare"
 
 
 def _written_once(local: Local | None, there: Entry | None) -> Step:

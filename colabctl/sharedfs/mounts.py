@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Consistency = Literal["coherent", "eventual"]
+from colabctl.errors import UserError
+
+Consistency = Literal["coherent", "eventual", "created"]
 ConsistencyChoice = Literal["auto", Consistency]
 
 # File systems on which a write that has returned is visible to every later open on any machine,
@@ -23,6 +25,7 @@ PROMISES = {
     "coherent": "claims are guarded by a lock, so no task runs twice",
     "eventual": "claims are guarded by leases, so a task may occasionally run twice; its result "
     "counts once",
+    "created": "claims are a shared log in the project's store, so no task runs twice",
 }
 """The promise of each guard, in a sentence for people."""
 
@@ -70,11 +73,23 @@ def mount_of(folder: Path, table: Path = _TABLE) -> Mount | None:
     return mount
 
 
-def guard_for(folder: Path, choice: ConsistencyChoice, table: Path = _TABLE) -> Guard:
+def guard_for(
+    folder: Path, choice: ConsistencyChoice, table: Path = _TABLE, stored: Guard | None = None
+) -> Guard:
     """Return the guard for `folder`: `choice`, or for "auto" what the mount table suggests.
 
-    A file system that is not known to be coherent counts as eventual, which is always safe.
+    A file system that is not known to be coherent counts as eventual, which is always safe. In a
+    mirror, `stored` is the guard of its store. Raises UserError if only a store can give what was
+    chosen, and this folder has none that does.
     """
+    if choice == "created" and (stored is None or stored.consistency != "created"):
+        why = "this folder is not the mirror of one" if stored is None else stored.reason
+        raise UserError(
+            f"consistency: created needs a store that refuses to create a file twice, but {why}; "
+            "remove `consistency:` from colabctl.yaml (and COLABCTL_CONSISTENCY)"
+        )
+    if stored is not None and choice in ("auto", stored.consistency):
+        return stored
     if choice != "auto":
         return Guard(choice, "the configuration says so")
     synced = [part for part in folder.absolute().parts if part.lower().startswith(_SYNCED_PARTS)]

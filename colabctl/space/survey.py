@@ -71,4 +71,4 @@ def survey(layout: Layout, config: Config, progress: Progress = lambda _: None) 
 
 def shares_a_drive(root: Path, config: Config) -> bool:
     """Whether members may see the folder through accounts of their own, as on a Drive."""
-    return guard_for(root, config.consistency).consistency == "eventual"
+    return guard_for(root, config.consistency, stored=config.stored).consistency == "eventual"

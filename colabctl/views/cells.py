@@ -29,7 +29,11 @@ _NAMES = frozenset({
 })  # fmt: skip
 _SHORT = 1.0  # seconds; the time between such tasks counts as much as the tasks
 _SHORTEST = 0.0002  # seconds that a slot needs for a task that does nothing
-_CLAIMED_AHEAD = {"coherent": 1.0, "eventual": 10.0}  # seconds of work that a slot claims at once
+_CLAIMED_AHEAD = {
+    "coherent": 1.0,
+    "created": 4.0,
+    "eventual": 10.0,
+}  # seconds of work that a slot claims at once
 _CODES = {status: STATUSES.index(status) for status in STATUSES}
 
 Members = range | Sequence[int]

@@ -173,8 +173,10 @@ class Claimer:
             self._write()
 
     def _write(self, *more: Event) -> None:
-        self._write_only(*more)
-        self.ledger.add_written()
+        try:
+            self._write_only(*more)
+        finally:  # what could not be written is due, and counts here
+            self.ledger.add_written()
 
     def _write_only(self, *more: Event) -> None:
         self.outputs.write()  # before the end of a task: its output is there when that is seen
@@ -387,7 +389,7 @@ class Claimer:
             self.outbox.add("released", {"tasks": sorted(held)})
         self.outputs.write(force=True)
         try:
-            self._write()
+            self.ledger.leave([*self.outbox.take(), *self.ledger.news()])
             if self._notices is not None:
                 self._notices.leave(gave_up=self.tally.ending == "failing")
             self._write(("end", {"reason": reason, **self._room.part()}))

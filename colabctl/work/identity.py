@@ -53,6 +53,8 @@ def new_identity(
     machine.look()
     lease = config.lease or plan.lease
     heartbeat = min(config.heartbeat or plan.heartbeat, lease / HEARTBEATS)
+    if plan.consistency == "created":  # others may not know this lease yet
+        heartbeat = min(heartbeat, plan.lease / HEARTBEATS)
     return Identity(writer_name(member, mark), member, platform.node(), jobs, heartbeat, lease)
 
 

@@ -16,6 +16,7 @@ from colabctl.declared_tasks import DeclaredTasks
 from colabctl.errors import UserError
 from colabctl.ledger import (
     Claim,
+    ClaimsStore,
     Ledger,
     Plan,
     TaskFiles,
@@ -54,8 +55,11 @@ class OpenSweep:
     declared: DeclaredTasks
 
     @classmethod
-    def at(cls, root: Path, layout: SweepLayout) -> "OpenSweep":
-        """Open the sweep in a folder; raise UserError if its plan cannot be read."""
+    def at(cls, root: Path, layout: SweepLayout, claims: ClaimsStore | None = None) -> "OpenSweep":
+        """Open the sweep in a folder; raise UserError if its plan cannot be read.
+
+        `claims` is its log of claims in the project's store, for a worker that reaches it.
+        """
         check_links(root, layout)
         plan = plan_of(layout)
         ledger = open_ledger(
@@ -63,6 +67,7 @@ class OpenSweep:
             plan,
             cache=cache_of(layout.journal, plan),
             find=partial(journal_folders, layout, plan),
+            store=claims,
         )
         ledger.state.called = present_names(Layout(root))
         files = whole_of(layout, plan) if layout.twins else layout
@@ -74,6 +79,15 @@ class OpenSweep:
     def named(cls, layout: Layout, name: str, digest: str | None = None) -> "OpenSweep":
         """Open the sweep that `find_sweep` finds; raises as that and `at` do."""
         return cls.at(layout.root, find_sweep(layout, name, digest))
+
+    def check_claims(self) -> None:
+        """Raise UserError if this process cannot claim tasks, as it does not reach the store."""
+        if not self.ledger.can_claim:
+            raise UserError(
+                f"the claims of sweep {self.plan.sweep} are in the project's store, and "
+                f"{self.root} is not a mirror of that; clone the project from its store, and work "
+                "there: colabctl clone URL"
+            )
 
     def lock(self) -> AbstractContextManager[int | None]:
         """Return the lock to hold while claiming.

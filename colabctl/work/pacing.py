@@ -42,11 +42,15 @@ class Pacing:
 
 # A claim takes a millisecond, so claiming a second of work at a time costs nothing. A Drive mount
 # throttles an account above about three writes a second, and each read is a request to the Drive,
-# so a worker writes less often than every two seconds.
+# so a worker writes less often than every two seconds. Each call to a store has a price.
 _PACINGS = {
     "coherent": Pacing(
         flush=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,
         batch=1.0, first_batch=1.0, claim_ahead=0.03,
+    ),
+    "created": Pacing(
+        flush=3.0, report=10.0, refresh=2.0, first_refresh=1.0, busy_poll=0.25, idle_poll=1.0,
+        batch=4.0, first_batch=2.0, claim_ahead=0.3,
     ),
     "eventual": Pacing(
         flush=4.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,

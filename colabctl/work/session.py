@@ -13,7 +13,7 @@ from pathlib import Path
 from colabctl import signals
 from colabctl.code import frozen
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, program_of
+from colabctl.ledger import ClaimsStore, Plan, program_of
 from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -63,6 +63,13 @@ class Worked:
     order: str
 
 
+FindClaims = Callable[[SweepLayout], ClaimsStore | None]
+
+
+def no_claims(_sweep: SweepLayout) -> None:
+    """Return no log of claims, in a project without a store."""
+
+
 @dataclass(frozen=True)
 class Session:
     """The work of one member on this machine.
@@ -73,6 +80,7 @@ class Session:
         check: Raises UserError for a plan that the member has neither declared nor approved.
         jobs: How many tasks to run at a time.
         notice: Returns the text of a message about a sweep; None to send none.
+        claims: Returns a sweep's log of claims in the store of this mirror; None without a store.
         mount_uploads: Whether the folder may be a mount that uploads files some time later.
         interrupted: Set to end at once and release the tasks.
     """
@@ -86,6 +94,7 @@ class Session:
     check: Callable[[Plan], None]
     jobs: int = 1
     notice: Text | None = None
+    claims: FindClaims = no_claims
     mount_uploads: bool = True
     interrupted: signals.Interruption = field(default_factory=signals.Interruption)
     _faults: set[str] = field(default_factory=set, init=False)  # of the addresses for messages
@@ -128,8 +137,17 @@ class Session:
                         waiting.remove(sweep)
                 if len(waiting) > 1:
                     self.interrupted.wait(_POLL)
-                waiting = [_reopen(sweep) for sweep in waiting]
+                waiting = [self._reopen(sweep) for sweep in waiting]
         return list(worked.values())
+
+    def _reopen(self, sweep: OpenSweep) -> OpenSweep:
+        """Open a sweep again, for a new worker; return it unchanged if the folder is away."""
+        try:
+            return OpenSweep.at(sweep.root, sweep.layout, self.claims(sweep.layout))
+        except OSError as error:
+            if fault_of(error) != "passing":
+                raise
+            return sweep
 
     def _tell_of(self, sweep: str, text: str) -> None:
         self.tell(f"{sweep}: {text}")
@@ -137,11 +155,12 @@ class Session:
     def _open(self, sweeps: Sequence[SweepLayout], *, open_only: bool) -> Iterator[OpenSweep]:
         for layout in sweeps:
             try:
-                at_layout = partial(OpenSweep.at, self.layout.root, layout)
+                at_layout = partial(OpenSweep.at, self.layout.root, layout, self.claims(layout))
                 sweep = patiently(at_layout, tell=self.tell, wait=self.interrupted.wait)
                 if open_only and not _needs_work(sweep):
                     continue
                 program_of(sweep.plan)
+                sweep.check_claims()
                 self.check(sweep.plan)
                 if sweep.plan.is_notebook and (lacking := lacks()):
                     raise UserError(f"{sweep.plan.sweep}: {lacking}")
@@ -366,16 +385,6 @@ class Session:
                       "them before you close this machine")  # fmt: skip
         else:
             self.tell("all results are uploaded")
-
-
-def _reopen(sweep: OpenSweep) -> OpenSweep:
-    """Open a sweep again, for a new worker; return it unchanged if the folder does not answer."""
-    try:
-        return OpenSweep.at(sweep.root, sweep.layout)
-    except OSError as error:
-        if fault_of(error) != "passing":
-            raise
-        return sweep
 
 
 def _needs_work(sweep: OpenSweep) -> bool:

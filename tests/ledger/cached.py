@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import pytest
 
+from colabctl.ledger import Ledger, open_ledger
 from colabctl.ledger.journals.events import Event, encode
-from colabctl.ledger.ledger import Ledger, open_ledger
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.attempts import proposal_of, reports_of
 from colabctl.ledger.state.cache import Cache, cache_of

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colabctl.ledger.journals.events import Event
-from colabctl.ledger.ledger import open_ledger
+from colabctl.ledger.opening import open_ledger
 from tests.ledger.cached import (
     NOW,
     Consistency,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from colabctl.ledger import Plan
-from colabctl.ledger.ledger import open_ledger
+from colabctl.ledger.opening import open_ledger
 
 
 @pytest.mark.parametrize("consistency", ["coherent", "eventual"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from colabctl.ledger import Ledger, Plan, task_name
+from colabctl.ledger.journals.shared_log import SharedLog
 from colabctl.ledger.ledger import Claim
 from colabctl.project.layout import SweepLayout
 from colabctl.run.messages import Done, Failed, Inbox, Record, Stop, TaskMessage
@@ -24,6 +25,7 @@ from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.pacing import pacing_for
 from colabctl.work.tuner import Tuner
 from colabctl.work.worker import Worker
+from tests.simulation.claims import LoggedView
 from tests.simulation.world import PREPARING, START, View, World
 
 
@@ -35,6 +37,19 @@ class Run:
     started: float
     ended: float
     done: bool
+
+
+def ledger_of(world: World, machine: int, plan: Plan, skew: float = 0.0) -> Ledger:
+    """Return the ledger of one machine, or command, whose wall clock is wrong by `skew` seconds."""
+
+    def wall() -> float:
+        return START + world.now + skew
+
+    if world.claims is None:
+        return Ledger(View(world, machine), plan, wall)
+    view = LoggedView(world, machine, world.claims, late=world.rng.uniform(0, 30))
+    rng = random.Random(world.rng.random())
+    return Ledger(view, plan, wall, shared=SharedLog(world.claims, view, _nothing, rng))
 
 
 class SimulatedSlot:
@@ -140,13 +155,22 @@ class Machine(ABC):
         self.wakes = starts
         # Different in each simulation: the order of its claims depends on it.
         self.name = f"m{number}-{world.rng.randrange(16**6):06x}"
-        self.ledger = Ledger(View(world, number), plan, wall=lambda: START + world.now + skew)
+        self.acts = False  # it is in a turn
+        self.ledger = ledger_of(world, number, plan, skew)
         self._world, self._durations = world, durations
         self._sweep = cast("OpenSweep", SimulatedSweep(plan, self.ledger))
         self._pacing = pacing_for(plan.consistency)
 
     def _identity(self, plan: Plan, jobs: int) -> Identity:
         return Identity(self.name, f"m{self.number}", "sim", jobs, plan.heartbeat, plan.lease)
+
+    def act(self) -> None:
+        """Take a turn, in which another machine can take one too."""
+        self.acts = True
+        try:
+            self.turn()
+        finally:
+            self.acts = False
 
     @abstractmethod
     def turn(self) -> None:

@@ -5,18 +5,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from colabctl.ledger import Ledger, Plan
+from colabctl.ledger import Plan
+from colabctl.sharedfs.mounts import Consistency
 from colabctl.work.open_sweep import OpenSweep
-from tests.simulation.machines import LoopMachine, Machine, SimulatedSweep, SlotMachine
-from tests.simulation.world import START, Delays, View, World
+from tests.simulation.claims import Claims, Faults
+from tests.simulation.machines import (
+    LoopMachine,
+    Machine,
+    SimulatedSweep,
+    SlotMachine,
+    ledger_of,
+)
+from tests.simulation.world import START, Delays, World
 
 
 def plan_of(
-    total: int, heartbeat: float = 60.0, lease: float = 600.0, *, careful: bool = False
-) -> Plan:
-    """Return the plan of a sweep on a Drive mount."""
+    total: int, heartbeat: float = 60.0, lease: float = 600.0, *, careful: bool = False,
+    consistency: Consistency = "eventual",
+) -> Plan:  # fmt: skip
+    """Return the plan of a sweep, on a Drive mount unless its claims are in a store."""
     return Plan(
-        sweep="simulated", total=total, kind="function", method="grid", consistency="eventual",
+        sweep="simulated", total=total, kind="function", method="grid", consistency=consistency,
         heartbeat=heartbeat, lease=lease, declared_by="ana", declared_at=START,
         metric="loss", claims="careful" if careful else "eager",
     )  # fmt: skip
@@ -45,6 +54,7 @@ class Simulation:
 
     Args:
         commands: How many commands of members there are.
+        faults: Those of the store that has the shared log of claims; None where there is none.
         loops: How many of the machines run a loop; the others have workers with `jobs` slots.
 
     """
@@ -53,13 +63,17 @@ class Simulation:
         self, *, machines: int, durations: Sequence[float], delays: Delays, seed: int,
         heartbeat: float = 60.0, lease: float = 600.0, skew: float = 0.0, stagger: float = 0.0,
         careful: bool = False, loops: int = 0, jobs: int = 1, max_tasks: int | None = None,
-        commands: int = 0,
+        commands: int = 0, faults: Faults | None = None,
     ) -> None:  # fmt: skip
         self.rng = random.Random(seed)
         self.durations = durations
-        self.plan = plan_of(len(durations), heartbeat, lease, careful=careful)
+        guard: Consistency = "eventual" if faults is None else "created"
+        self.plan = plan_of(len(durations), heartbeat, lease, careful=careful, consistency=guard)
         # One more view, for a reader, and one for each command of a member.
         self.world = World(machines + 1 + commands, len(durations), delays, self.rng)
+        if faults is not None:
+            self.world.claims = Claims(self.world, faults)
+            self.world.claims.between = self._act_between
         self.machines: list[Machine] = []
         for number in range(machines):
             rng = random.Random(seed * 1000 + number)
@@ -75,19 +89,27 @@ class Simulation:
                     jobs=jobs, max_tasks=max_tasks, skew=offset, starts=start,
                 )  # fmt: skip
             self.machines.append(machine)
-        self.reader = Ledger(
-            View(self.world, machines), self.plan, wall=lambda: START + self.world.now
-        )
+        self.reader = ledger_of(self.world, machines, self.plan)
         self._commands = iter(range(machines + 1, machines + 1 + commands))
         self.incidents: list[tuple[float, Callable[[], None]]] = []
         self.checks: list[Callable[[Machine], None]] = []
 
     def command(self, skew: float = 0.0) -> OpenSweep:
         """Return the sweep as a member's command sees it now, whose clock is wrong by `skew`."""
-        view = View(self.world, next(self._commands))
-        ledger = Ledger(view, self.plan, wall=lambda: START + self.world.now + skew)
+        ledger = ledger_of(self.world, next(self._commands), self.plan, skew)
         ledger.refresh()
         return cast("OpenSweep", SimulatedSweep(self.plan, ledger))
+
+    def _act_between(self) -> None:
+        """Let another machine take a turn."""
+        others = [
+            machine
+            for machine in self.machines
+            if machine.alive and not machine.ended and not machine.acts
+            and machine.wakes <= self.world.now + 5.0
+        ]  # fmt: skip
+        if others:
+            self.rng.choice(others).act()
 
     def run(self, longest: float = 1e5) -> Outcome:
         """Run until every machine has ended or died."""
@@ -101,7 +123,7 @@ class Simulation:
                 continue
             assert machine.wakes < longest, "the sweep does not end"
             self.world.now = max(self.world.now, machine.wakes)
-            machine.turn()
+            machine.act()
             for check in self.checks:
                 check(machine)
         return self.outcome()

@@ -4,12 +4,15 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colabctl.ledger.journals.checks import check
 from colabctl.ledger.journals.events import Event, parse
 from colabctl.ledger.journals.journal import Damage, Read
 from tests.drive import delays
+
+if TYPE_CHECKING:
+    from tests.simulation.claims import Claims
 
 START = 1.7e9  # wall clock at the beginning
 PREPARING = 0.8  # seconds from the announcement of a worker until its first task can begin
@@ -61,6 +64,8 @@ class World:
         self.writers: dict[str, tuple[int, Arrival]] = {}  # machine and folder of each
         self._delays = delays
         self.rng = rng
+        self.delivers = False
+        self.claims: Claims | None = None  # the store of a shared log, where there is one
 
     def publish(self, machine: int, writer: str, lines: bytes, folders: Sequence[Arrival]) -> None:
         """Add a file, which arrives on each machine at a different time, after its folders."""
@@ -97,7 +102,8 @@ class World:
         ]
 
     def deliver(self) -> None:
-        """Let every file arrive at once."""
+        """Let every file and every entry of the log arrive at once."""
+        self.delivers = True
         for file in self.files:
             file.arrival = dict.fromkeys(range(self.machines), 0.0)
 

@@ -148,8 +148,8 @@ def sync(
 ) -> None:
     """Carry what is new between this mirror and the project's store, both ways.
 
-    Other commands do this by themselves. Nothing is deleted on the other side. Where both sides have
-    changed a file, both forms are kept, and you are told.
+    Other commands do this by themselves. Nothing is deleted on the other side. Where both sides
+    have changed a file, both forms are kept, and you are told.
     """
     from colabctl.remote.carrier import notes
     from colabctl.remote.joining import check_same_project, opened

@@ -140,8 +140,10 @@ class Store(Protocol):
 class JournalWriter:
     """The journal of one writer: `append` dates and numbers events, `flush` writes them to disk."""
 
-    def __init__(self, name: str, store: Store, clock: Clock) -> None:
+    def __init__(self, name: str, store: Store, clock: Clock, *, keeps: bool = False) -> None:
         self.name = name
+        self.kept: list[bytes] = []  # lines since the last entry in the shared log, if there is one
+        self._keeps = keeps
         self._store = store
         self._clock = clock
         self._next = 0  # number of the next event
@@ -162,9 +164,22 @@ class JournalWriter:
                 line = encode(n, t, kind, parts)
             lines.append(line)
             dated.append((Event(t, self.name, n, kind, parts), line[:-1]))
+        if self._keeps:
+            self.kept += lines[1:]
         self.due = b"".join(lines)
         self._next += len(dated)
         return dated
+
+    def withdraw(self, latest: list[Read]) -> None:
+        """Take back the latest events, none of which has been written."""
+        self.forget(latest)
+        size = sum(len(line) + 1 for _, line in latest)
+        self.due = self.due[: len(self.due) - size]
+        self._next -= len(latest)
+
+    def forget(self, latest: list[Read]) -> None:
+        """Keep the latest events out of the shared log, but not out of the journal."""
+        del self.kept[len(self.kept) - len(latest) :]
 
     def flush(self) -> None:
         """Write the lines that are due; after an OSError some remain, so call again later."""

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from colabctl.ledger.journals.checks import check
-from colabctl.ledger.journals.events import parse
+from colabctl.ledger.journals.events import Event, parse
 from colabctl.ledger.journals.journal import Damage, Damages, Read, is_journal
 from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import read_file, write_once
@@ -248,6 +248,10 @@ class NumberedJournals:
                 seen = self._seen.setdefault(writer, _Seen())
                 if not seen.complete:
                     yield from self._read(writer, journals, seen)
+
+    def is_new(self, event: Event) -> bool:
+        """Note an event that was read elsewhere; return whether it was not read before."""
+        return self._seen.setdefault(event.writer, _Seen()).add(event.n)
 
     def _writers(self) -> dict[str, list[Path]]:
         """Return the folders of each writer, as far as they have arrived; almost always one."""

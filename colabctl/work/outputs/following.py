@@ -10,9 +10,9 @@ from colabctl.work.attempts import Attempt, attempts_at, chosen, heading, unstar
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.followed import ASK_EVERY, ask
 
-_POLL = {"coherent": 0.2, "eventual": 2.0}  # seconds between two looks
-_LATE = {"coherent": 1.0, "eventual": 60.0}  # seconds that the rest of an output may arrive late
-_ANSWER = {"coherent": 10.0, "eventual": 150.0}  # seconds that a worker may take to answer
+_POLL = {"coherent": 0.2, "created": 1.0, "eventual": 2.0}  # seconds between two looks
+_LATE = {"coherent": 1.0, "created": 15.0, "eventual": 60.0}  # seconds that an output may be late
+_ANSWER = {"coherent": 10.0, "created": 45.0, "eventual": 150.0}  # seconds for an answer
 
 
 def reader_of(sweep: OpenSweep, worker: str, say: Callable[[str], None]) -> OutputReader:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colabctl.ledger import Claim, Ledger, Plan
-from colabctl.ledger.ledger import open_ledger
+from colabctl.ledger.opening import open_ledger
 from colabctl.sharedfs.locks import locked
 
 TOTAL, LEASE = 60, 60.0

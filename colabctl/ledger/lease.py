@@ -1,0 +1,61 @@
+"""The lease of one worker in the shared log, and whose leases there have run out."""
+
+import math
+import random
+
+from colabctl.ledger.choice import choose, choose_lapsed
+from colabctl.ledger.journals.clock import Clock
+from colabctl.ledger.journals.journal import JournalWriter
+from colabctl.ledger.journals.shared_log import SharedLog
+from colabctl.ledger.sweep_state import SweepState
+
+
+class Lease:
+    """What one worker holds by its entries in the `log`, of a sweep with leases of `seconds`.
+
+    Attributes:
+        holds: whether it holds tasks, as others read it.
+
+    """
+
+    def __init__(self, log: SharedLog, seconds: float, clock: Clock) -> None:
+        self.log = log
+        self.holds = False
+        self._seconds, self._clock = seconds, clock
+        self._entry_at = -math.inf  # ledger time of the last entry
+
+    def add(self, writer: JournalWriter, *, holds: bool) -> bool:
+        """Add an entry with all that the worker has written since its last one.
+
+        Returns False if another worker was faster; raises OSError if that is unknown.
+        """
+        if not self.log.add(writer.name, b"".join(writer.kept)):
+            return False
+        writer.kept.clear()
+        self.holds, self._entry_at = holds, self._clock.now()
+        return True
+
+    def silent_for(self) -> float:
+        """Return the seconds since the last entry; infinity if the clock went back."""
+        seconds = self._clock.now() - self._entry_at
+        return seconds if seconds >= 0 else math.inf
+
+    def choose(self, state: SweepState, want: int, rng: random.Random, me: str) -> list[int]:
+        """Choose open tasks, and those of lost workers, by a state that has the whole log."""
+        chosen = choose(state, want, rng)
+        if len(chosen) < want:
+            kept = {
+                index
+                for holder, held in state.held.items()
+                if holder == me or not self._is_lost(state, holder)
+                for index in held
+            }
+            now = self._clock.now()
+            chosen += choose_lapsed(state, want - len(chosen), now, rng, kept)
+        return chosen
+
+    def _is_lost(self, state: SweepState, name: str) -> bool:
+        """Whether a worker's lease in the log has run out, or a member declared it lost."""
+        writer = state.writers[name]
+        seconds = max(writer.lease, self._seconds)  # its own may not be known yet
+        return writer.last_number <= writer.lost_at or self.log.log.silent_for(name) >= seconds
