@@ -39,6 +39,7 @@ ORDER = (
     "drive-api",
     "stage",
     "drive",
+    "stores",
     "trust",
     "wandb",
     "format",
