@@ -16,6 +16,7 @@ class Proxy:
     Attributes:
         cut_after: bytes that a client may send on one connection before both ends are closed.
         delay: seconds before each block of an answer.
+        replaces: bytes of requests, and what the server gets instead of them.
         cuts: how many connections were cut so.
         refused: how many requests were refused, see `refuse`.
 
@@ -27,6 +28,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self.cut_after: int | None = None
         self.delay = 0.0
+        self.replaces = (b"", b"")
         self.cuts = 0
         self.refused = 0
         self._answers: list[bytes] = []
@@ -50,6 +52,11 @@ class Proxy:
         head = f"HTTP/1.1 {status} Refused\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
         self._answers = [head.encode() + b"\r\n" + body] * times
         self.cut()  # or clients would go on with the connections that they have
+
+    @property
+    def pending(self) -> int:
+        """How many requests are still to be refused."""
+        return len(self._answers)
 
     def cut(self) -> None:
         """Cut all connections."""
@@ -85,6 +92,8 @@ class Proxy:
         sent = 0
         with suppress(OSError):
             while block := client.recv(_BLOCK):
+                if self.replaces[0]:
+                    block = block.replace(*self.replaces)
                 if self.cut_after is not None and sent + len(block) > self.cut_after:
                     server.sendall(block[: self.cut_after - sent])
                     self.cuts += 1
