@@ -117,12 +117,10 @@ class Mirror:
             for part in ("journal", "claims"):
                 prefix = f"sweeps/{sweep}/{part}/"
                 names.update(self._local.below(prefix.rstrip("/"), lambda _folder: True))
-                names_here = list(self.bases.below(prefix))
-                if len(names_here) > _FEW:
-                    there |= {
-                        name: Entry(name, self.bases.by_name[name].size) for name in names_here
-                    }
-                there |= {each.name: each for each in self._list_journals(prefix, len(names_here))}
+                had = {each: self.bases.by_name[each] for each in self.bases.below(prefix)}
+                if len(had) > _FEW:
+                    there |= {each: Entry(each, base.size) for each, base in had.items()}
+                there |= {each.name: each for each in self._list_journals(prefix, len(had))}
         return self._carry(names | set(there), there, (), fresh=True)
 
     def fetch(self, names: Sequence[str]) -> Carried:

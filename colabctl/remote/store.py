@@ -133,7 +133,7 @@ class Store(Protocol):
         """Copy files from a local folder, where they have the same names; several at a time.
 
         Each appears whole or not at all, and replaces one of the same name. If one fails, the
-        others that were started go on, and the first error is raised at the end. A local file that
+        others that were started continue, and the first error is raised at the end. A local file that
         has gone is passed over.
         """
 
