@@ -43,7 +43,7 @@ def carrying(
     carrier = Carrier(open_mirror(config.layout, remote), remote, tell, patience)
     carrier.begin()
     config = load(config.root, os.environ)
-    return replace(config, stored=Guard(remote.guard, remote.reason)), carrier
+    return replace(config, stored=Guard(remote.guard, f"{remote.url}: {remote.reason}")), carrier
 
 
 class Carrier:

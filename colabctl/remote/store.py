@@ -133,8 +133,8 @@ class Store(Protocol):
         """Copy files from a local folder, where they have the same names; several at a time.
 
         Each appears whole or not at all, and replaces one of the same name. If one fails, the
-        others that were started continue, and the first error is raised at the end. A local file that
-        has gone is passed over.
+        others that were started continue, and the first error is raised at the end. A local
+        file that has gone is passed over.
         """
 
     def download(self, names: Sequence[str], folder: Path, done: Done) -> None:
