@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from colabctl.remote.known import Base
+from colabctl.remote.bases import Base
 from colabctl.remote.store import Entry
 from colabctl.remote.travel import Travel
 
@@ -50,11 +50,11 @@ def _written_once(local: Local | None, there: Entry | None) -> Step:
 
 def _on_one_side(local: Local | None, there: Entry | None, base: Base | None) -> Step:
     if there is not None:
-        known = base is not None and (there.size, there.token) == (base.size, base.token)
-        return "rest" if known else "pull"
+        is_known = base is not None and (there.size, there.token) == (base.size, base.token)
+        return "rest" if is_known else "pull"
     assert local is not None
-    known = base is not None and (local.size, local.changed) == (base.size, base.changed)
-    return "rest" if known else "push"
+    is_known = base is not None and (local.size, local.changed) == (base.size, base.changed)
+    return "rest" if is_known else "push"
 
 
 def steps(
@@ -65,9 +65,9 @@ def steps(
     bases: Mapping[str, Base],
 ) -> dict[Step, list[str]]:
     """Return the names for each step, sorted; those to leave alone are left out."""
-    found: dict[Step, list[str]] = {"push": [], "pull": [], "compare": []}
+    by_step: dict[Step, list[str]] = {"push": [], "pull": [], "compare": []}
     for name in sorted(names):
         step = step_for(travels[name], here.get(name), there.get(name), bases.get(name))
         if step != "rest":
-            found[step].append(name)
-    return found
+            by_step[step].append(name)
+    return by_step

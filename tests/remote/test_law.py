@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colabctl.project.layout import Layout
-from colabctl.remote.known import Known
+from colabctl.remote.bases import Bases
 from colabctl.remote.mirror import Mirror
 from colabctl.remote.store import parse_url
 from colabctl.remote.stores.opening import open_store
@@ -32,7 +32,7 @@ class Group:
         name = f"mirror{len(self.mirrors)}"
         (self.folder / name).mkdir()
         store = open_store(parse_url(str(self.folder / "store")))
-        known = Known(self.folder / f"{name}.json")
+        known = Bases(self.folder / f"{name}.json")
         self.mirrors.append(Mirror(Layout(self.folder / name), store, known))
 
     def edit(self, mirror: int, name: str) -> None:
@@ -92,7 +92,7 @@ def test_any_order_of_syncs_converges_and_loses_nothing(
             elif action == "look":
                 mirror.look(["s"])
             elif action == "forget":  # what it knows was lost, as after a reinstallation
-                mirror.known.bases.clear()
+                mirror.bases.by_name.clear()
             else:
                 mirror.sync()
         for mirror in group.mirrors * 3:

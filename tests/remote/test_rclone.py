@@ -303,7 +303,7 @@ def test_an_old_rclone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     _script(tmp_path / "rclone", _OLD)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    with pytest.raises(StoreError, match=r"rclone 1\.60\.1 is too old; colabctl needs 1\.63"):
+    with pytest.raises(StoreError, match=r"rclone 1\.60\.1 is too old; colabctl needs 1\.65"):
         list(opened("rclone:lab:churn", PATH=path).entries())
 
 

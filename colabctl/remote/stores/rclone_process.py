@@ -20,8 +20,8 @@ from typing import IO, Any
 
 from colabctl.remote.store import StoreError, UnreachableError
 
-# Since 1.63, a file that is uploaded has another name until it is whole (SFTP, FTP, SMB, folders).
-OLDEST = (1, 63)
+# The oldest that was tried. Before 1.63, a file on SFTP, FTP and SMB was seen while it was uploaded.
+OLDEST = (1, 65)
 INSTALL = "run: pip install -U 'colabctl-drive[rclone]'"
 _FLAGS = ("--contimeout", "10s", "--timeout", "60s", "--low-level-retries", "3",
           "--log-level", "NOTICE", "--ask-password=false")  # fmt: skip

@@ -124,7 +124,7 @@ def test_a_claim_of_unknown_fate_is_given_back_and_blocks_nobody(group: Group) -
         group.claim(ana, 40)
     assert group.claim(ben, 40) == set()  # the entry is there, so the tasks are ana's
     ana.refresh(shared=True)
-    held = ana.state.held["ana"] if "ana" in ana.state.held else set()
+    held = ana.state.held.get("ana", set())
     assert not held  # she released them
     ana.leave([("heartbeat", {})])
     assert len(group.claim(ana, 1)) == 1
