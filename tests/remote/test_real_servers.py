@@ -187,7 +187,6 @@ def test_a_server_that_ignores_if_none_match_is_found_out_and_told(
         told = mirrors.origin.run("remote").out
         assert "guard eventual" in told
         assert "took it all the same" in told
-        check_shared_sweep(mirrors)
 
 
 def _s3_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from colabctl.remote.store import (
 from colabctl.remote.stores.rclone_process import AnswerError, Rclone
 
 _AT_ONCE = 4  # transfers; Drive takes about three writes a second of an account
-_UPLOADS = ".colabctl-uploads"  # beside the project's folders: files that are not whole yet
+_UPLOADS = ".colabctl-uploads"  # next to the project's folders: files that are not whole yet
 _PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial$")  # rclone's own name for such a file
 # Options that start a program on this machine. A URL may come from someone else.
 _STARTS = re.compile(r",\s*((?:override\.|global\.)?(?:ssh|\w*_command))\s*=", re.IGNORECASE)
@@ -58,8 +58,8 @@ class RcloneStore:
 
     def entries(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         """Yield the files whose names start with `prefix` and sort after `after`, by name."""
-        found = self._list(prefix.rpartition("/")[0], recurse=True, filesOnly=True)
-        entries = [entry for entry in map(_entry, found) if _is_whole(entry.name)]
+        listed = self._list(prefix.rpartition("/")[0], recurse=True, filesOnly=True)
+        entries = [entry for entry in map(_entry, listed) if _is_whole(entry.name)]
         start = after.encode()
         yield from sorted(
             (each for each in entries if each.name.startswith(prefix) and _key(each) > start),
@@ -68,9 +68,9 @@ class RcloneStore:
 
     def level(self, prefix: str) -> Level:
         """Return the files and folders directly below `prefix`, which is "" or ends with `/`."""
-        found = self._list(prefix.rstrip("/"))
-        files = [_entry(each) for each in found if not each["IsDir"] and _is_whole(each["Path"])]
-        folders = [each["Name"] for each in found if each["IsDir"] and each["Path"] != _UPLOADS]
+        listed = self._list(prefix.rstrip("/"))
+        files = [_entry(each) for each in listed if not each["IsDir"] and _is_whole(each["Path"])]
+        folders = [each["Name"] for each in listed if each["IsDir"] and each["Path"] != _UPLOADS]
         return Level(sorted(files, key=_key), sorted(folders))
 
     def get(self, name: str) -> bytes:
@@ -92,7 +92,7 @@ class RcloneStore:
             scratch.unlink()
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a small file if there is none; two writers may both be told True."""
+        """Write a small file if there is none; both of two writers may get True."""
         if self.head(name) is not None:
             return self.get(name) == data
         self.put(name, data)

@@ -106,7 +106,7 @@ class Rclone:
         environ = {k: v for k, v in self._environ.items() if not k.startswith(_OURS)}
         environ |= {"RCLONE_RC_USER": "colabctl", "RCLONE_RC_PASS": self._password}
         # `rclone rcat` waits for the end of its input, which comes when this process ends, even
-        # if it is killed; `rclone rcd` would go on for ever. Its own session keeps Ctrl-C from it:
+        # if it is killed; `rclone rcd` would never end. Its own session keeps Ctrl-C from it:
         # after Ctrl-C, a worker still uploads what it has.
         process = subprocess.Popen(  # noqa: S603 - the user's rclone, without a shell
             [_program(self._environ), "rcat", ":memory:open/until-the-end", "--rc", "--rc-addr",
@@ -140,12 +140,12 @@ class Rclone:
 
 
 def _program(environ: Mapping[str, str]) -> str:
-    """Return the rclone beside this Python, which the extra installs, or the one on the PATH."""
+    """Return the rclone next to this Python, which the extra installs, or the one on the PATH."""
     beside = str(Path(sys.executable).parent)
-    found = shutil.which("rclone", path=os.pathsep.join((beside, environ.get("PATH", ""))))
-    if found is None:
+    path = shutil.which("rclone", path=os.pathsep.join((beside, environ.get("PATH", ""))))
+    if path is None:
         raise StoreError(f"rclone is not installed, and this store needs it; {INSTALL}")
-    return found
+    return path
 
 
 def _drain(stream: IO[str], said: deque[str]) -> None:
