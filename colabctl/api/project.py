@@ -1,5 +1,6 @@
 """A project, its folders, saved values and sweeps, as Python sees it."""
 
+import atexit
 import os
 import sys
 import threading
@@ -23,6 +24,7 @@ from colabctl.project.current_member import current_member
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.raw import damage, manifest
 from colabctl.project.root import find_root, usual_drives
+from colabctl.remote.record import remote_of
 from colabctl.run.notebook.loop_process import orders
 from colabctl.stage.places import stage_folder
 from colabctl.stage.sources import find_source
@@ -33,6 +35,7 @@ from colabctl.sweeps import (
     plan_if_readable,
 )
 from colabctl.work.loop.worker import print_message
+from colabctl.work.session import FindClaims, no_claims
 from colabctl.work.staging import Lines
 
 if TYPE_CHECKING:
@@ -47,12 +50,14 @@ class Project:
 
     Attributes:
         member: Your name in the project.
+        claims: Returns a sweep's log of claims in the project's store, if it has one.
 
     """
 
     layout: Layout
     config: Config
     member: str
+    claims: FindClaims = no_claims
 
     @property
     def root(self) -> Path:
@@ -278,9 +283,32 @@ def open_project(root: "str | os.PathLike[str] | None", member: str | None) -> P
     explicit = Path(root) if root is not None else None
     folder = find_root(explicit, os.environ, Path.cwd(), usual_drives(Path.home()))
     config = load(folder, os.environ)
-    project = Project(config.layout, config, current_member(config, os.environ, member).name)
+    claims: FindClaims = no_claims
+    if "COLABCTL_TASK" not in os.environ and remote_of(folder) is not None:  # else its worker does
+        config, claims = _carried(config)
+    who = current_member(config, os.environ, member).name
+    project = Project(config.layout, config, who, claims)
     raw_guard().guard(str(config.root / name) for name in config.read_only)
     return project
+
+
+_carriers: dict[Path, Any] = {}  # by the project's folder, until this process ends
+
+
+def _carried(config: Config) -> tuple[Config, FindClaims]:
+    """Carry the files of a project that has a store, until this process ends."""
+    from colabctl.remote.carrier import UPLOAD, carrying  # noqa: PLC0415 - only with a store
+
+    earlier = _carriers.pop(config.root, None)
+    if earlier is not None:
+        atexit.unregister(earlier.end)
+        earlier.end()
+    config, carrier = carrying(config, print_message, UPLOAD)
+    if carrier is None:
+        return config, no_claims
+    _carriers[config.root] = carrier
+    atexit.register(carrier.end)
+    return config, carrier.claims
 
 
 def raw_guard() -> Any:

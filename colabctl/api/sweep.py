@@ -205,4 +205,5 @@ class Sweep:
         )  # fmt: skip
 
     def _open(self) -> OpenSweep:
-        return OpenSweep.at(self.project.root, self.layout)
+        claims = self.project.claims(self.layout)
+        return OpenSweep.at(self.project.root, self.layout, claims)

@@ -40,6 +40,8 @@ ORDER = (
     "drive-api",
     "stage",
     "drive",
+    "stores",
+    "rclone",
     "trust",
     "wandb",
     "format",

@@ -13,7 +13,7 @@ from colabctl.ledger import Plan
 from colabctl.project.config import Config, load
 from colabctl.project.layout import SweepLayout
 from colabctl.remote.claims import StoredClaims
-from colabctl.remote.joining import check_same_project, opened
+from colabctl.remote.joining import check_same_project, open_mirror
 from colabctl.remote.mirror import Carried, Mirror
 from colabctl.remote.record import Remote, remote_of
 from colabctl.remote.store import StoreError
@@ -40,10 +40,10 @@ def carrying(
     remote = remote_of(config.root)
     if remote is None:
         return config, None
-    carrier = Carrier(opened(config.layout, remote), remote, tell, patience)
+    carrier = Carrier(open_mirror(config.layout, remote), remote, tell, patience)
     carrier.begin()
     config = load(config.root, os.environ)
-    return replace(config, stored=Guard(remote.guard, remote.reason)), carrier
+    return replace(config, stored=Guard(remote.guard, f"{remote.url}: {remote.reason}")), carrier
 
 
 class Carrier:

@@ -22,8 +22,8 @@ class StoredClaims:
         """Return the names that sort after one."""
         start = len(self.prefix)
         with _as_faults():
-            found = self.store.entries(self.prefix, self.prefix + after if after else "")
-            return [entry.name[start:] for entry in found]
+            entries = self.store.entries(self.prefix, self.prefix + after if after else "")
+            return [entry.name[start:] for entry in entries]
 
     def read(self, names: Sequence[str]) -> Sequence[bytes]:
         """Return the content of objects."""

@@ -11,13 +11,13 @@ from colabctl.errors import UserError
 from colabctl.project.config import load
 from colabctl.project.layout import CONFIG, Layout
 from colabctl.project.root import is_project
-from colabctl.remote.known import Known
+from colabctl.remote.bases import Bases
 from colabctl.remote.mirror import Carried, Mirror, Moved
 from colabctl.remote.probe import Probed, probe
 from colabctl.remote.record import (
     Remote,
+    bases_file,
     forget_remote,
-    known_file,
     remember_remote,
     remote_of,
 )
@@ -115,11 +115,11 @@ def _joined(
 ) -> Joined:
     remember_remote(layout.root, remote)
     if not is_project(layout.root):  # its settings say where its folders are
-        first = Mirror(layout, store, Known(known_file(layout.root)))
+        first = Mirror(layout, store, Bases(bases_file(layout.root)))
         first.fetch([CONFIG])
     config = load(layout.root, os.environ)
     layout = config.layout
-    carried = Mirror(layout, store, Known(known_file(layout.root)), moved).sync()
+    carried = Mirror(layout, store, Bases(bases_file(layout.root)), moved).sync()
     folders = [*layout.folders()]
     folders += [each for name in config.members for each in layout.member_folders(name)]
     for folder in folders:
@@ -127,10 +127,10 @@ def _joined(
     return Joined(layout, remote, carried, probed)
 
 
-def opened(layout: Layout, remote: Remote, moved: Progress = lambda _moved: None) -> Mirror:
+def open_mirror(layout: Layout, remote: Remote, moved: Progress = lambda _moved: None) -> Mirror:
     """Return the mirror in a folder; the store is not asked yet."""
     store = open_store(parse_url(remote.url))
-    return Mirror(layout, store, Known(known_file(layout.root)), moved)
+    return Mirror(layout, store, Bases(bases_file(layout.root)), moved)
 
 
 def check_same_project(mirror: Mirror, remote: Remote) -> None:

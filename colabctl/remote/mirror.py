@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,8 +15,8 @@ from typing import NamedTuple, Self
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.raw.manifest import FileRecord
 from colabctl.project.raw.manifest import read as read_manifest
+from colabctl.remote.bases import Base, Bases
 from colabctl.remote.journals import whole_until
-from colabctl.remote.known import Base, Known
 from colabctl.remote.local import LocalFiles
 from colabctl.remote.steps import Local, steps
 from colabctl.remote.store import Entry, Store
@@ -31,6 +32,7 @@ from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.rights import make_folder, share
 
 _FRESH = 1.0  # seconds for which a file may still be written
+_AT_ONCE = 16  # questions
 _BATCH = 256  # files that are put in their places together
 _FEW = 900  # files of a journal that one request lists
 
@@ -83,14 +85,14 @@ class Mirror:
         self,
         layout: Layout,
         store: Store,
-        known: Known,
+        bases: Bases,
         moved: Callable[[Moved], None] = lambda _moved: None,
     ) -> None:
-        self.layout, self.store, self.known = layout, store, known
+        self.layout, self.store, self.bases = layout, store, bases
         self.moved = moved
         self._local = LocalFiles(layout.root)
         self._lock = threading.Lock()
-        self._after: dict[str, str] = {}  # for each writer's folder, where listing goes on
+        self._after: dict[str, str] = {}  # for each writer's folder, where listing continues
 
     # -- both ways ------------------------------------------------------------------------------
 
@@ -115,16 +117,16 @@ class Mirror:
             for part in ("journal", "claims"):
                 prefix = f"sweeps/{sweep}/{part}/"
                 names.update(self._local.below(prefix.rstrip("/"), lambda _folder: True))
-                known = list(self.known.below(prefix))
-                if len(known) > _FEW:
-                    there |= {name: Entry(name, self.known.bases[name].size) for name in known}
-                there |= {each.name: each for each in self._list_journals(prefix, len(known))}
+                had = {each: self.bases.by_name[each] for each in self.bases.below(prefix)}
+                if len(had) > _FEW:
+                    there |= {each: Entry(each, base.size) for each, base in had.items()}
+                there |= {each.name: each for each in self._list_journals(prefix, len(had))}
         return self._carry(names | set(there), there, (), fresh=True)
 
     def fetch(self, names: Sequence[str]) -> Carried:
         """Carry these files here, as far as they are not here."""
-        found = (self.store.head(name) for name in names if self._local.status(name) is None)
-        there = {entry.name: entry for entry in found if entry is not None}
+        heads = (self.store.head(name) for name in names if self._local.status(name) is None)
+        there = {entry.name: entry for entry in heads if entry is not None}
         return self._carry(there, there, [""], fresh=False)
 
     def _list_all(self, tops: Collection[str]) -> Iterator[Entry]:
@@ -141,16 +143,16 @@ class Mirror:
             else:
                 yield from self.store.level(f"{folder}/").files
 
-    def _list_journals(self, prefix: str, known: int) -> Iterable[Entry]:
-        if known <= _FEW:
+    def _list_journals(self, prefix: str, count: int) -> Iterable[Entry]:
+        if count <= _FEW:
             yield from self.store.entries(prefix)
             return
         for writer in self.store.level(prefix).folders:
             folder = f"{prefix}{writer}/"
             after = self._after.get(folder, "")
-            found = list(self.store.entries(folder, after))
-            yield from found
-            names = [*self.known.below(folder), *(entry.name for entry in found)]
+            entries = list(self.store.entries(folder, after))
+            yield from entries
+            names = [*self.bases.below(folder), *(entry.name for entry in entries)]
             self._after[folder] = whole_until(names)
 
     # -- one way --------------------------------------------------------------------------------
@@ -169,7 +171,7 @@ class Mirror:
                 for name, travel in travels.items()
                 if travel != "data" or _is_below(name, data) or self._goes_up(name)
             )
-            todo = steps(wanted, travels, here, there, self.known.bases)
+            todo = steps(wanted, travels, here, there, self.bases.by_name)
             for name, travel in travels.items():
                 self._agree(name, travel, here.get(name), there.get(name))
             carried = Carried()
@@ -180,7 +182,7 @@ class Mirror:
                 self._pull(todo["pull"], travels, there, carried)
                 self._compare(todo["compare"], there, carried)
             finally:
-                self.known.save()
+                self.bases.save()
             return carried
 
     def _goes_up(self, name: str) -> bool:
@@ -188,7 +190,7 @@ class Mirror:
         prepared = f"{self.layout.relative(self.layout.data)}/"
         if name.startswith(prepared) or travel_of(name, self.layout) != "data":
             return False
-        local, base = self._local.status(name), self.known.get(name)
+        local, base = self._local.status(name), self.bases.get(name)
         return local is not None and (base is None or base.changed != local.changed)
 
     def _agree(self, name: str, travel: Travel, local: Local | None, there: Entry | None) -> None:
@@ -196,9 +198,9 @@ class Mirror:
         if local is None or there is None or local.size != there.size:
             return
         if travel == "once":
-            self.known.set(name, Base(there.size))
-        elif travel == "data" and self.known.get(name) is None:
-            self.known.set(name, Base(there.size, there.token, local.changed))
+            self.bases.set(name, Base(there.size))
+        elif travel == "data" and self.bases.get(name) is None:
+            self.bases.set(name, Base(there.size, there.token, local.changed))
 
     def _push(
         self,
@@ -212,12 +214,13 @@ class Mirror:
         def done(name: str) -> None:
             local = here[name]
             if travels[name] == "once":
-                self.known.set(name, Base(local.size))
+                self.bases.set(name, Base(local.size))
             else:
-                self.known.set(name, Base(local.size, None, local.changed, digests.get(name, "")))
+                written.append(name)
             carried.up.append(name)
             self.moved(Moved("carried up", len(carried.up), len(names)))
 
+        written: list[str] = []
         digests = {
             name: _digest(self.layout.root / name)
             for name in names
@@ -225,7 +228,24 @@ class Mirror:
         }
         for batch in ([n for n in names if not is_plan(n)], [n for n in names if is_plan(n)]):
             if batch:
-                self.store.upload(self.layout.root, batch, done)
+                try:
+                    self.store.upload(self.layout.root, batch, done)
+                finally:
+                    self._note_written(written, here, digests)
+
+    def _note_written(
+        self, names: Sequence[str], here: Mapping[str, Local], digests: Mapping[str, str]
+    ) -> None:
+        """Note what the store says of files that were just written.
+
+        Someone else may have written one at the same time, so the next sync reads it once.
+        """
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for name, entry in zip(names, pool.map(self.store.head, names), strict=True):
+                token = entry.token if entry is not None else ""
+                local, digest = here[name], digests.get(name, "")
+                is_sure = not digest  # data is compared by its size
+                self.bases.set(name, Base(local.size, token, local.changed, digest, is_sure))
 
     def _pull(
         self,
@@ -265,10 +285,10 @@ class Mirror:
         digest = _digest(new) if travel == "edited" else ""
         new.replace(path)
         if travel == "once":
-            self.known.set(name, Base(size))
+            self.bases.set(name, Base(size))
         else:
             changed = path.stat().st_mtime_ns
-            self.known.set(name, Base(size, entry.token, changed, digest))
+            self.bases.set(name, Base(size, entry.token, changed, digest))
         carried.down.append(name)
 
     def _is_as_recorded(self, name: str, file: Path) -> bool:
@@ -294,20 +314,19 @@ class Mirror:
 
     def _settle(self, name: str, new: Path, entry: Entry, carried: Carried) -> None:
         path = self.layout.root / name
-        base = self.known.get(name)
+        base = self.bases.get(name)
         local = self._local.status(name)
         if local is None:
             return
         ours, theirs = _digest(path), _digest(new)
         if ours == theirs:
-            self.known.set(name, Base(entry.size, entry.token, local.changed, ours))
+            self.bases.set(name, Base(entry.size, entry.token, local.changed, ours))
             return
         was = base.sha256 if base is not None else ""
         travel = travel_of(name, self.layout)
         if was and theirs == was and base is not None:  # only this side has changed it
-            self.known.set(name, base._replace(token=entry.token))
             self._push([name], {name: travel}, {name: local}, carried)
-        elif was and ours == was and base is not None and base.token is not None:
+        elif was and ours == was and base is not None and base.token != entry.token:
             self._place(new, name, travel, entry, carried)
         elif path.is_relative_to(self.layout.raw):
             carried.damaged.append(name)  # raw data is never replaced
@@ -317,7 +336,7 @@ class Mirror:
             if not (self.layout.root / copy).exists():
                 write_whole(self.layout.root / copy, path.read_bytes())
             status = self._local.status(copy)
-            if status is not None and self.known.get(copy) is None:
+            if status is not None and self.bases.get(copy) is None:
                 self._push([copy], {copy: travel}, {copy: status}, carried)
             self._place(new, name, travel, entry, carried)
             carried.conflicts[name] = copy

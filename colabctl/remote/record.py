@@ -1,6 +1,6 @@
 """Which store a folder of this machine is a mirror of, as its user said.
 
-The record is in the user's configuration, not in the folder: nobody who can write to the folder can
+The record is in the user's configuration, not in the folder: no one who can write to the folder can
 make the machines of others send their files elsewhere. It holds no credentials.
 """
 
@@ -75,10 +75,10 @@ def remember_remote(root: Path, remote: Remote) -> None:
 def forget_remote(root: Path) -> None:
     """Remove the record of a folder's store, and what is known of it; nothing in the store."""
     _file(root).unlink(missing_ok=True)
-    known_file(root).unlink(missing_ok=True)
+    bases_file(root).unlink(missing_ok=True)
 
 
-def known_file(root: Path) -> Path:
+def bases_file(root: Path) -> Path:
     """Return the file for what a mirror knows of its store."""
     folder = platformdirs.user_state_path("colabctl", appauthor=False) / "mirrors"
     return folder / f"{_digest(root)}.json"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from colabctl.remote.known import Base
+from colabctl.remote.bases import Base
 from colabctl.remote.store import Entry
 from colabctl.remote.travel import Travel
 
@@ -34,9 +34,11 @@ def step_for(travel: Travel, local: Local | None, there: Entry | None, base: Bas
         return "rest" if is_data and local.size == there.size else "compare"
     is_new_here = (local.size, local.changed) != (base.size, base.changed)
     is_new_there = there.size != base.size or there.token != base.token
+    if is_new_here == is_new_there:
+        return "compare" if is_new_here or not base.is_sure else "rest"
     if is_new_there:
-        return "pull" if not is_new_here and base.token is not None else "compare"
-    return "push" if is_new_here else "rest"
+        return "pull"
+    return "push" if base.is_sure else "compare"
 
 
 def _written_once(local: Local | None, there: Entry | None) -> Step:
@@ -48,11 +50,11 @@ def _written_once(local: Local | None, there: Entry | None) -> Step:
 
 def _on_one_side(local: Local | None, there: Entry | None, base: Base | None) -> Step:
     if there is not None:
-        known = base is not None and (there.size, there.token) == (base.size, base.token)
-        return "rest" if known else "pull"
+        is_known = base is not None and (there.size, there.token) == (base.size, base.token)
+        return "rest" if is_known else "pull"
     assert local is not None
-    known = base is not None and (local.size, local.changed) == (base.size, base.changed)
-    return "rest" if known else "push"
+    is_known = base is not None and (local.size, local.changed) == (base.size, base.changed)
+    return "rest" if is_known else "push"
 
 
 def steps(
@@ -63,9 +65,9 @@ def steps(
     bases: Mapping[str, Base],
 ) -> dict[Step, list[str]]:
     """Return the names for each step, sorted; those to leave alone are left out."""
-    found: dict[Step, list[str]] = {"push": [], "pull": [], "compare": []}
+    by_step: dict[Step, list[str]] = {"push": [], "pull": [], "compare": []}
     for name in sorted(names):
         step = step_for(travels[name], here.get(name), there.get(name), bases.get(name))
         if step != "rest":
-            found[step].append(name)
-    return found
+            by_step[step].append(name)
+    return by_step

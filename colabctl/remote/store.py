@@ -118,7 +118,7 @@ class Store(Protocol):
     def create(self, name: str, data: bytes) -> bool:
         """Write a small file only if there is none of this name; return whether it was written.
 
-        If `may_refuse` is False, look first and then write: two may then both be told True. A try
+        If `may_refuse` is False, look first and then write: both of two may then get True. A try
         whose answer was lost may have written: then this reads the file, and returns True if it
         holds exactly `data`. So callers make the data of different writers different.
         """
@@ -133,8 +133,8 @@ class Store(Protocol):
         """Copy files from a local folder, where they have the same names; several at a time.
 
         Each appears whole or not at all, and replaces one of the same name. If one fails, the
-        others that were started go on, and the first error is raised at the end. A local file that
-        has gone is passed over.
+        others that were started continue, and the first error is raised at the end. A local
+        file that has gone is passed over.
         """
 
     def download(self, names: Sequence[str], folder: Path, done: Done) -> None:
@@ -220,7 +220,8 @@ def _rclone(url: str) -> Address:
             f"{_bare(url)} holds {secret[1]}, which others could read; keep it in rclone's own "
             "configuration (rclone config), or in a variable such as RCLONE_WEBDAV_PASS"
         )
-    return Address("rclone", match[1], _clean(match[2], url))
+    top = "/" if match[2].startswith("/") else ""  # SFTP: the server's root, not the home folder
+    return Address("rclone", match[1], top + _clean(match[2], url))
 
 
 def _bucket(url: str, kind: _Bucket) -> Address:

@@ -1,4 +1,4 @@
-"""Does one thing for many files at a time, and goes on with the others where it fails for one."""
+"""Does one thing for many files at a time, and continues with the others where it fails for one."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, as_completed

@@ -90,7 +90,7 @@ def reference() -> str:
     """Return the page. Raises KeyError for a key of colabctl.yaml without a description above."""
     variables = dict(_VARIABLES)
     for field in fields(Config):
-        if field.name not in ("root", "stored"):
+        if field.name not in ("root", "stored"):  # they are no keys
             variables[f"COLABCTL_{field.name.upper()}"] = _KEYS[field.name]
     rows = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in sorted(variables.items()))
     return "\n".join((_BEGINNING, *_groups(), f"{_ENVIRONMENT}{rows}", _EXIT_CODES))

@@ -141,18 +141,18 @@ def sync(
         typer.Option("--data", help="Carry raw data, results and checkpoints too, both ways."),
     ] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on until Ctrl-C, as new files appear.")
+        bool, typer.Option("--watch", help="Continue until Ctrl-C, as new files appear.")
     ] = False,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
     """Carry what is new between this mirror and the project's store, both ways.
 
-    Other commands do this by themselves. Nothing is deleted on the other side. Where both sides have
-    changed a file, both forms are kept, and you are told.
+    Other commands do this by themselves. Nothing is deleted on the other side. Where both sides
+    have changed a file, both forms are kept, and it says so.
     """
     from colabctl.remote.carrier import notes
-    from colabctl.remote.joining import check_same_project, opened
+    from colabctl.remote.joining import check_same_project, open_mirror
 
     layout, _ = open_project(root, carry=False)
     remote = _remote_of(layout)
@@ -160,7 +160,7 @@ def sync(
         raise UserError("paths are for data; add --data")
     wanted = [_inside(layout, each) for each in paths or ()] or ([""] if data else [])
     with _shown() as moved:
-        mirror = opened(layout, remote, moved)
+        mirror = open_mirror(layout, remote, moved)
         check_same_project(mirror, remote)
         carried = mirror.sync(wanted)
     for text in notes(carried):
@@ -177,9 +177,9 @@ def sync(
 
 def _watch(layout: "Layout", remote: "Remote", wanted: list[str]) -> None:
     from colabctl.remote.carrier import Carrier
-    from colabctl.remote.joining import opened
+    from colabctl.remote.joining import open_mirror
 
-    carrier = Carrier(opened(layout, remote), remote, tell)
+    carrier = Carrier(open_mirror(layout, remote), remote, tell)
     carrier.begin()
     tell(f"watching {layout.root}; Ctrl-C ends it")
     try:

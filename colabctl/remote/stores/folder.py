@@ -41,8 +41,8 @@ class Folder:
         """Yield the files below a prefix; see Store."""
         with self._asking(prefix):
             self._check()
-            found = [entry for entry in self._walk(prefix) if entry.name > after]
-        yield from sorted(found, key=lambda entry: entry.name.encode())
+            entries = [entry for entry in self._walk(prefix) if entry.name > after]
+        yield from sorted(entries, key=lambda entry: entry.name.encode())
 
     def _walk(self, prefix: str) -> Iterator[Entry]:
         level = self._level(prefix)
@@ -61,9 +61,9 @@ class Folder:
         folders: list[str] = []
         with (
             suppress(FileNotFoundError, NotADirectoryError),
-            os.scandir(self._root / prefix) as found,
+            os.scandir(self._root / prefix) as entries,
         ):
-            for entry in found:
+            for entry in entries:
                 if entry.name.startswith(_TEMPORARY) or entry.is_symlink():
                     continue
                 if entry.is_dir(follow_symlinks=False):

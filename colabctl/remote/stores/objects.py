@@ -74,9 +74,9 @@ class Objects:
         import obstore  # noqa: PLC0415
 
         with self._asking(prefix):
-            found = obstore.list_with_delimiter(self._store, prefix.rstrip("/") or None)
-            folders = [str(each).rpartition("/")[2] for each in found["common_prefixes"]]
-            return Level([_entry(each) for each in found["objects"]], sorted(folders))
+            listed = obstore.list_with_delimiter(self._store, prefix.rstrip("/") or None)
+            folders = [str(each).rpartition("/")[2] for each in listed["common_prefixes"]]
+            return Level([_entry(each) for each in listed["objects"]], sorted(folders))
 
     def get(self, name: str) -> bytes:
         """Return the content of a file."""
@@ -204,10 +204,10 @@ class Objects:
         return "container" if self._address.kind == "az" else "bucket"
 
 
-def _entry(found: Any) -> Entry:
-    changed = found.get("last_modified")
-    token = found.get("e_tag") or (changed.isoformat() if changed else "")
-    return Entry(found["path"], found["size"], token)
+def _entry(meta: Any) -> Entry:
+    changed = meta.get("last_modified")
+    token = meta.get("e_tag") or (changed.isoformat() if changed else "")
+    return Entry(meta["path"], meta["size"], token)
 
 
 def _status(error: Exception) -> int | None:
@@ -290,8 +290,8 @@ def _s3_config(environ: Mapping[str, str]) -> dict[str, str]:
             except (configparser.Error, OSError, UnicodeDecodeError) as error:
                 raise UserError(f"{file} cannot be read ({_first_line(str(error))})") from None
             if parser.has_section(section):
-                found = parser[section]
-                config |= {key: found[key] for key in _KEYS if key in found}
+                values = parser[section]
+                config |= {key: values[key] for key in _KEYS if key in values}
     config = {key.removeprefix("aws_"): value for key, value in config.items()}
     if "access_key_id" not in config and not any(
         each in environ

@@ -1,6 +1,7 @@
 """Opens the store that an address names."""
 
-from colabctl.errors import UserError
+import os
+
 from colabctl.remote.store import Address, Store
 
 
@@ -14,7 +15,9 @@ def open_store(address: Address) -> Store:
 
         return Folder(address)
     if address.kind == "rclone":
-        raise UserError(f"{address.url}: stores by rclone are not in this version")
+        from colabctl.remote.stores.rclone import RcloneStore  # noqa: PLC0415
+
+        return RcloneStore(address, os.environ)
     from colabctl.remote.stores.objects import Objects  # noqa: PLC0415
 
     return Objects(address)

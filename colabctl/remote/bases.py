@@ -17,27 +17,28 @@ class Base(NamedTuple):
 
     Attributes:
         size: in bytes.
-        token: the store's, see store.Entry; None if this mirror wrote the file, and has not seen
-            since that it is still this form.
+        token: the store's, see store.Entry.
         changed: when the local file was changed, in nanoseconds since 1970; 0 for one that is
             written once.
         sha256: the digest of the content; "" if it was not needed.
+        is_sure: whether the store was seen to hold this content, after this mirror wrote it.
 
     """
 
     size: int
-    token: str | None = ""
+    token: str = ""
     changed: int = 0
     sha256: str = ""
+    is_sure: bool = True
 
 
-class Known:
+class Bases:
     """The bases of a mirror's files. It may be lost: then the two sides are compared again."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._new: dict[str, Base] = {}
-        self.bases: dict[str, Base] = {}
+        self.by_name: dict[str, Base] = {}
         file.parent.mkdir(parents=True, exist_ok=True)
         self.load()
 
@@ -46,21 +47,21 @@ class Known:
         with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
             record = json.loads(self._file.read_bytes())
             if record["format"] == _FORMAT:
-                self.bases = {name: Base(*parts) for name, parts in record["files"].items()}
-        self.bases |= self._new
+                self.by_name = {name: Base(*parts) for name, parts in record["files"].items()}
+        self.by_name |= self._new
 
     def get(self, name: str) -> Base | None:
         """Return the base of a file; None if one side has never had it."""
-        return self.bases.get(name)
+        return self.by_name.get(name)
 
     def set(self, name: str, base: Base) -> None:
         """Keep a new base."""
-        if self.bases.get(name) != base:
-            self.bases[name] = self._new[name] = base
+        if self.by_name.get(name) != base:
+            self.by_name[name] = self._new[name] = base
 
     def below(self, prefix: str) -> Iterable[str]:
         """Yield the names below a prefix."""
-        return (name for name in self.bases if name.startswith(prefix))
+        return (name for name in self.by_name if name.startswith(prefix))
 
     def save(self) -> None:
         """Write what is new here, and keep what other processes have written."""
@@ -68,6 +69,6 @@ class Known:
             return
         with locked(self._file.with_suffix(".lock")):
             self.load()
-            files = {name: list(base) for name, base in self.bases.items()}
+            files = {name: list(base) for name, base in self.by_name.items()}
             write_whole(self._file, json.dumps({"format": _FORMAT, "files": files}).encode())
         self._new = {}

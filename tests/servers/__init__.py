@@ -1,0 +1,1 @@
+"""Real stores on this machine, and a proxy that breaks their connections."""
