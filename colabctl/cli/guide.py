@@ -40,6 +40,7 @@ ORDER = (
     "stage",
     "drive",
     "stores",
+    "rclone",
     "trust",
     "wandb",
     "format",

@@ -57,7 +57,8 @@ class Server:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environ,
-                start_new_session=True, preexec_fn=_end_with_the_tests,
+                start_new_session=True, preexec_fn=_end_with_the_tests,  # noqa: PLW1509 - it takes no lock
+
             )  # fmt: skip
         until = time.monotonic() + PATIENCE
         while True:

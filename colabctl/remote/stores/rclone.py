@@ -50,7 +50,9 @@ class RcloneStore:
             )
         self.url = address.url
         self._place = address.place
-        self._fs = f"{address.place}:{address.path}"
+        # With a slash at its end, rclone does not first ask whether the path is a file. On S3 with
+        # wrong credentials it would believe so.
+        self._fs = f"{address.place}:{address.path}" + ("/" if address.path.strip("/") else "")
         self._rclone = Rclone(environ)
         self._moves: bool | None = None
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +20,8 @@ from typing import IO, Any
 
 from colabctl.remote.store import StoreError, UnreachableError
 
-# Since 1.63, a file that is uploaded has another name until it is whole (SFTP, FTP, SMB, folders).
-OLDEST = (1, 63)
+# The oldest that was tried. Before 1.63, a file on SFTP, FTP and SMB was seen while it was uploaded.
+OLDEST = (1, 65)
 INSTALL = "run: pip install -U 'colabctl-drive[rclone]'"
 _FLAGS = ("--contimeout", "10s", "--timeout", "60s", "--low-level-retries", "3",
           "--log-level", "NOTICE", "--ask-password=false")  # fmt: skip
@@ -28,6 +29,7 @@ _FLAGS = ("--contimeout", "10s", "--timeout", "60s", "--low-level-retries", "3",
 _OURS = ("RCLONE_RC", "RCLONE_LOG", "RCLONE_USE_JSON_LOG", "RCLONE_SYSLOG", "RCLONE_QUIET",
          "RCLONE_VERBOSE", "RCLONE_DRY_RUN", "RCLONE_INTERACTIVE")  # fmt: skip
 _SERVING = re.compile(r"Serving remote control on http://127\.0\.0\.1:(\d+)/")
+_PATIENCE = 5.0  # seconds, for its end
 _LONGEST = 300  # characters of rclone's own words in a message
 
 
@@ -43,6 +45,7 @@ class Rclone:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
+        self._said: deque[str] = deque(maxlen=1)
         self._password = secrets.token_urlsafe(24)
         self._folder = tempfile.TemporaryDirectory(prefix="colabctl-rclone-")
 
@@ -89,7 +92,14 @@ class Rclone:
             if self._process is None or self._process.poll() is not None:
                 self._process, self._port = self._started()
                 weakref.finalize(self, _end, self._process)
-                self._check_version()
+                try:
+                    self._check_version()
+                except (
+                    OSError,
+                    http.client.HTTPException,
+                ) as error:  # such as a locked configuration
+                    self._process.wait(_PATIENCE)
+                    raise self._no_start() from error
             return self._port
 
     def _started(self) -> "tuple[subprocess.Popen[str], int]":
@@ -105,15 +115,19 @@ class Rclone:
             errors="replace", env=environ, start_new_session=True,
         )  # fmt: skip
         assert process.stderr is not None
-        said = ""
         for line in process.stderr:
             serving = _SERVING.search(line)
             if serving:
-                threading.Thread(target=_drain, args=(process.stderr,), daemon=True).start()
+                arguments = (process.stderr, self._said)
+                threading.Thread(target=_drain, args=arguments, daemon=True).start()
                 return process, int(serving[1])
-            said = line
+            self._said.append(line)
         process.wait()
-        raise StoreError(f"rclone does not start: {_one_line(said)}; try: rclone version")
+        raise self._no_start()
+
+    def _no_start(self) -> StoreError:
+        said = _one_line(self._said[-1]) if self._said else "it says nothing"
+        return StoreError(f"rclone does not start: {said}; try: rclone config show")
 
     def _check_version(self) -> None:
         _, version = self._post(self._port, "core/version", {})
@@ -134,11 +148,10 @@ def _program(environ: Mapping[str, str]) -> str:
     return found
 
 
-def _drain(stream: IO[str]) -> None:
+def _drain(stream: IO[str], said: deque[str]) -> None:
     """Read what rclone logs, which would otherwise fill the pipe and stop it."""
     with stream, suppress(ValueError):
-        for _ in stream:
-            pass
+        said.extend(stream)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
@@ -147,7 +160,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
     with suppress(OSError):
         process.stdin.close()
     try:
-        process.wait(5)
+        process.wait(_PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
