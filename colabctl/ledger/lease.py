@@ -9,6 +9,8 @@ from colabctl.ledger.journals.journal import JournalWriter
 from colabctl.ledger.journals.shared_log import SharedLog
 from colabctl.ledger.sweep_state import SweepState
 
+_JOURNAL_EVERY = 15.0  # seconds between two files of a journal whose lines are in the log
+
 
 class Lease:
     """What one worker holds by its entries in the `log`, of a sweep with leases of `seconds`.
@@ -23,16 +25,25 @@ class Lease:
         self.holds = False
         self._seconds, self._clock = seconds, clock
         self._entry_at = -math.inf  # ledger time of the last entry
+        self._flushed_at = -math.inf
 
     def add(self, writer: JournalWriter, *, holds: bool) -> bool:
         """Add an entry with all that the worker has written since its last one.
 
         Returns False if another worker was faster; raises OSError if that is unknown.
         """
-        if not self.log.add(writer.name, b"".join(writer.kept)):
+        if not self.log.add(writer.name, b"".join(writer.unlogged)):
             return False
-        writer.kept.clear()
+        writer.unlogged.clear()
         self.holds, self._entry_at = holds, self._clock.now()
+        return True
+
+    def is_flush_due(self) -> bool:
+        """Whether what the log has should be in the journal too by now; notes that it will be."""
+        seconds = self._clock.now() - self._flushed_at
+        if 0 <= seconds < _JOURNAL_EVERY:
+            return False
+        self._flushed_at = self._clock.now()
         return True
 
     def silent_for(self) -> float:
@@ -44,14 +55,14 @@ class Lease:
         """Choose open tasks, and those of lost workers, by a state that has the whole log."""
         chosen = choose(state, want, rng)
         if len(chosen) < want:
-            kept = {
+            alive = {
                 index
                 for holder, held in state.held.items()
                 if holder == me or not self._is_lost(state, holder)
                 for index in held
             }
             now = self._clock.now()
-            chosen += choose_lapsed(state, want - len(chosen), now, rng, kept)
+            chosen += choose_lapsed(state, want - len(chosen), now, rng, alive)
         return chosen
 
     def _is_lost(self, state: SweepState, name: str) -> bool:

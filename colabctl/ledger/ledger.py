@@ -44,8 +44,7 @@ class Ledger:
         self._journals = journals
         self.clock = Clock(wall)
         self._plan = plan
-        self._claims = ClaimsLog(plan.lease)
-        self._newcomers = Newcomers()
+        self._claims, self._newcomers = ClaimsLog(plan.lease), Newcomers()
         self._shared = None if shared is None else Lease(shared, plan.lease, self.clock)
         self._cache = cache
         self.state = self._new_state()
@@ -106,6 +105,12 @@ class Ledger:
         return count
 
     @property
+    def has_due(self) -> bool:
+        """Whether lines are due that others cannot read anywhere, as after a fault."""
+        writer = self._writer
+        return writer is not None and bool(writer.due and (self._shared is None or writer.unlogged))
+
+    @property
     def can_claim(self) -> bool:
         """Whether this process reaches what guards the claims."""
         return self._plan.consistency != "created" or self._shared is not None
@@ -146,7 +151,7 @@ class Ledger:
 
     def read_before(self) -> dict[str, tuple[int, float]]:
         """Return what was read on this machine before: see Cache.read_before."""
-        return self._cache.read_before() if self._cache is not None else {}
+        return {} if self._cache is None else self._cache.read_before()
 
     def _is_worth_caching(self, count: int) -> bool:
         """Whether another process saves time if it need not read `count` new events.
@@ -211,8 +216,7 @@ class Ledger:
     def leave(self, events: Sequence[tuple[str, Parts]]) -> None:
         """Record the last events, as `record` does.
 
-        A store of a shared log gets a few tries more. After that, its lease ends by itself: the
-        journal has everything.
+        A shared log gets a few tries more. After that, the lease ends by itself.
         """
         for _ in range(_LAST_TRIES):
             try:
@@ -235,9 +239,8 @@ class Ledger:
     def _date(self, events: Sequence[tuple[str, Parts]]) -> list[Read]:
         """Date events for the next flush; `add_written` adds them to the state."""
         assert self._writer is not None
-        dated = self._writer.append(events)
-        self._written += dated
-        if dated:
+        if dated := self._writer.append(events):
+            self._written += dated
             self._written_at = self.clock.now()
             if self._unsynced_since is None:
                 self._unsynced_since = time.monotonic()
@@ -340,7 +343,8 @@ class Ledger:
                     claims = []
                     if not self._shared.log.wait():
                         break
-                writer.flush()
+                if not claims or self._shared is None or self._shared.is_flush_due():
+                    writer.flush()  # else the log has these lines, and one file will hold many
                 if claims and is_coherent and log is not None:
                     self._claims.append(log, claimed[0][0])
             except OSError:  # others may not have seen the claims, so release them
@@ -349,8 +353,8 @@ class Ledger:
                 if claims:
                     self._date([("released", {"tasks": chosen})])
                 self.add_written()
-                if self._shared is not None:  # the store may be away, but the mirror is here
-                    writer.flush()
+                if self._shared is not None:
+                    writer.flush()  # the store may be away, but the mirror is here
                 raise
         self.add_written()  # without the lock: it takes longer than the claim
         return claims

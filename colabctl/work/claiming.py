@@ -64,7 +64,8 @@ class Claimer:
     ) -> None:
         self.ledger = sweep.ledger
         self.tuner = sweep.tuner()
-        self.outbox = Outbox(pacing_for(sweep.plan.consistency))
+        self._pacing = pacing_for(sweep.plan.consistency)
+        self.outbox = Outbox(self._pacing)
         self.tally = Tally()
         self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
         self.retries = Retries(tell, monotonic, limits.patience)
@@ -76,7 +77,6 @@ class Claimer:
         self._conceal = conceal
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
         self._monotonic = monotonic
-        self._pacing = pacing_for(sweep.plan.consistency)
         self._most = sys.maxsize if limits.max_tasks is None else limits.max_tasks
         self._taken: set[int] = set()  # tasks that count against it
         self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
@@ -158,24 +158,23 @@ class Claimer:
     def _keep_alive(self, *, join: bool = False) -> None:
         if join:  # before the first claim
             self._join()
-        writer, fault = self.ledger.writer, self._sync_fault
-        if writer is None:
+        if not self.ledger.name:
             return
+        fault, self._sync_fault = self._sync_fault, None
         if fault is not None:
-            self._sync_fault = None
             raise fault
-        waited = self._monotonic() - self._written_at
-        due = self.outbox and (not self._pool.tasks or waited >= self.outbox.patience())
+        is_late = self._monotonic() - self._written_at >= self.outbox.patience()
+        due = self.outbox and (not self._pool.tasks or is_late)
         self._room.look()
         if self._room.has_changed or self.ledger.silent_for() >= self._identity.heartbeat:
             self._write(("heartbeat", self._room.part()))  # with the claim
-        elif due or writer.due:  # lines are due in the writer after a fault
+        elif due or self.ledger.has_due:  # lines are due in the writer after a fault
             self._write()
 
     def _write(self, *more: Event) -> None:
         try:
             self._write_only(*more)
-        finally:  # what could not be written is due, and counts here
+        finally:  # what could not be written is due, and counts
             self.ledger.add_written()
 
     def _write_only(self, *more: Event) -> None:
@@ -384,8 +383,7 @@ class Claimer:
         if not self.ledger.name:
             return
         # As the ledger has it: a claim that was dropped here may count again.
-        held = self.ledger.state.held.get(self.ledger.name, set()) - self.outbox.closed()
-        if held:
+        if held := self.ledger.state.held.get(self.ledger.name, set()) - self.outbox.closed():
             self.outbox.add("released", {"tasks": sorted(held)})
         self.outputs.write(force=True)
         try:

@@ -50,7 +50,7 @@ _PACINGS = {
     ),
     "created": Pacing(
         flush=3.0, report=10.0, refresh=2.0, first_refresh=1.0, busy_poll=0.25, idle_poll=1.0,
-        batch=4.0, first_batch=2.0, claim_ahead=0.3,
+        batch=4.0, first_batch=4.0, claim_ahead=0.5,
     ),
     "eventual": Pacing(
         flush=4.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,

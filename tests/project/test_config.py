@@ -156,7 +156,7 @@ def test_aliases_and_merge_keys_work_as_in_a_sweep_file(tmp_path: Path) -> None:
         ("heartbeat: true", "1:1: heartbeat: 'true' is not a duration"),
         ("lease: -5m", "1:1: lease: '-5m' is not a duration"),
         ("task_timeout: soon", "1:1: task_timeout: 'soon' is not a duration"),
-        ("consistency: strong", "1:1: consistency is 'strong'; choose auto, coherent or"),
+        ("consistency: strong", "1:1: consistency is 'strong'; choose auto, coherent, "),
         ("members: [ana, Ana]", "1:16: members[1] ('Ana') repeats 'ana'"),
         ("members: [a/b]", "1:11: members[0]: member name 'a/b' contains /"),
         ("members: [final]", "1:11: members[0]: member name 'final' is the name of a folder"),
@@ -232,7 +232,7 @@ def test_the_example_is_what_a_new_project_gets() -> None:
 
 def test_the_example_shows_every_key(tmp_path: Path) -> None:
     shown = set(re.findall(r"^#?([a-z_]+):", EXAMPLE.read_text("utf-8"), re.MULTILINE))
-    assert shown == {field.name for field in fields(Config)} - {"root"} | {"format"}
+    assert shown == {field.name for field in fields(Config)} - {"root", "stored"} | {"format"}
 
 
 def test_the_example_is_valid_with_all_keys_set(tmp_path: Path) -> None:

@@ -142,7 +142,9 @@ class JournalWriter:
 
     def __init__(self, name: str, store: Store, clock: Clock, *, keeps: bool = False) -> None:
         self.name = name
-        self.kept: list[bytes] = []  # lines since the last entry in the shared log, if there is one
+        self.unlogged: list[
+            bytes
+        ] = []  # lines since the last entry in the shared log, if there is one
         self._keeps = keeps
         self._store = store
         self._clock = clock
@@ -165,7 +167,7 @@ class JournalWriter:
             lines.append(line)
             dated.append((Event(t, self.name, n, kind, parts), line[:-1]))
         if self._keeps:
-            self.kept += lines[1:]
+            self.unlogged += lines[1:]
         self.due = b"".join(lines)
         self._next += len(dated)
         return dated
@@ -179,7 +181,7 @@ class JournalWriter:
 
     def forget(self, latest: list[Read]) -> None:
         """Keep the latest events out of the shared log, but not out of the journal."""
-        del self.kept[len(self.kept) - len(latest) :]
+        del self.unlogged[len(self.unlogged) - len(latest) :]
 
     def flush(self) -> None:
         """Write the lines that are due; after an OSError some remain, so call again later."""

@@ -1,4 +1,4 @@
-"""Journals as numbered files, with the shared log of claims as files beside them, in a mirror.
+"""Journals as numbered files, with the shared log of claims as files next to them, in a mirror.
 
 A reader needs no store: it shows what has arrived in the mirror.
 """
