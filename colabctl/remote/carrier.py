@@ -74,8 +74,8 @@ class Carrier:
     def begin(self) -> None:
         """Carry both ways once, then start to do so in the background.
 
-        Raises UserError if the store holds another project. If it does not answer, the command goes
-        on with what is here.
+        Raises UserError if the store holds another project. If it does not answer, the command
+        continues with what is here.
         """
         self._try(self._first)
         self._thread = threading.Thread(target=self._run, daemon=True, name="carrier")

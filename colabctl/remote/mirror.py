@@ -20,6 +20,7 @@ from colabctl.remote.journals import whole_until
 from colabctl.remote.local import LocalFiles
 from colabctl.remote.steps import Local, steps
 from colabctl.remote.store import Entry, Store
+from colabctl.remote.transfers import each_of
 from colabctl.remote.travel import (
     SCRATCH,
     Travel,
@@ -240,12 +241,16 @@ class Mirror:
 
         Someone else may have written one at the same time, so the next sync reads it once.
         """
+
+        def note(name: str) -> None:
+            entry = self.store.head(name)
+            token = entry.token if entry is not None else ""
+            local, digest = here[name], digests.get(name, "")
+            is_sure = not digest  # data is compared by its size
+            self.bases.set(name, Base(local.size, token, local.changed, digest, is_sure))
+
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for name, entry in zip(names, pool.map(self.store.head, names), strict=True):
-                token = entry.token if entry is not None else ""
-                local, digest = here[name], digests.get(name, "")
-                is_sure = not digest  # data is compared by its size
-                self.bases.set(name, Base(local.size, token, local.changed, digest, is_sure))
+            each_of(pool, note, names)
 
     def _pull(
         self,

@@ -13,7 +13,7 @@ def each_of(pool: Executor, act: Callable[[str], None], names: Iterable[str]) ->
     After an error no other call starts; those that run are awaited, and the error is raised.
     """
     left = iter(names)
-    running: set[Future[None]] = {pool.submit(act, name) for name in islice(left, _AHEAD)}
+    running: set[Future[None]] = {_started(pool, act, name) for name in islice(left, _AHEAD)}
     error: BaseException | None = None
     while running:
         ended = next(as_completed(running))
@@ -24,6 +24,21 @@ def each_of(pool: Executor, act: Callable[[str], None], names: Iterable[str]) ->
                 each.cancel()
             running = {each for each in running if not each.cancelled()}
         else:
-            running |= {pool.submit(act, name) for name in islice(left, 1)}
+            running |= {_started(pool, act, name) for name in islice(left, 1)}
     if error is not None:
         raise error
+
+
+def _started(pool: Executor, act: Callable[[str], None], name: str) -> Future[None]:
+    """Start a call in a thread; in this one while Python exits, when there are no new threads."""
+    try:
+        return pool.submit(act, name)
+    except RuntimeError:
+        ended: Future[None] = Future()
+        try:
+            act(name)
+        except Exception as error:  # noqa: BLE001 - as a thread would keep it
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+        return ended

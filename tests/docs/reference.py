@@ -75,7 +75,7 @@ _KEYS = {  # of colabctl.yaml
     "raw_copy": "A second place from which `restore` brings raw data back.",
     "paths": "Folders of the project that have other names, such as `raw=originals,interim=tmp`.",
     "secrets": "Names of the secrets that tasks need.",
-    "consistency": "`auto`, `coherent`, `eventual` or `created`; read when a sweep is declared. "
+    "consistency": "`auto`, `coherent` or `eventual`; read when a sweep is declared. "
     "Default: `auto`.",
     "heartbeat": "How often a worker shows that it is alive. Default: depends on the folder.",
     "lease": "Silence after which a worker's tasks go to others. Default: depends on the folder.",

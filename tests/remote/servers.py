@@ -48,10 +48,6 @@ class S3Server:
         self._ask("PUT", f"/{name}")
         return f"s3://{name}/churn"
 
-    def forget_requests(self) -> None:
-        """Count from here."""
-        self._ask("POST", "/moto-api/recorder/reset-recording")
-
     def _ask(self, method: str, path: str) -> bytes:
         connection = http.client.HTTPConnection(urlsplit(self.endpoint).netloc)
         connection.request(method, path)

@@ -6,7 +6,7 @@ from tests.remote.conftest import Mirrors
 DECLARE = """
 import colabctl
 project = colabctl.open()
-sweep = project.sweep("loop", {"x": range(12)}, metric="y")
+sweep = project.sweep("loop", {"x": range(12)}, metric={"name": "y"})
 for task in sweep.tasks():
     with task:
         task.done(y=task.params["x"])
