@@ -23,7 +23,6 @@ COLAB = Tool(
 )
 GPUS = ("T4", "L4", "G4", "A100", "H100")  # of google-colab-cli 0.7.5; it takes others for A100
 MOST_HOURS = 24.0  # of a session, on the largest plan
-FOLDER = "/content/project"
 _REFUSED = "Allocation refused"  # the words for HTTP status 412
 _LOOK = 0.2  # seconds between two looks for Ctrl-C
 
@@ -53,7 +52,7 @@ def script(job: Job, away: Away, environ: Mapping[str, str]) -> str:
         )
     given = {name: environ[name] for name in (*away.secrets, *away.optional) if environ.get(name)}
     parts = (
-        code.settings(job, away, FOLDER),
+        code.settings(job, away),
         f"os.environ.update({given!r})",
         code.imports(),
         code.install(),

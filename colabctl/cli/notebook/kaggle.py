@@ -40,13 +40,14 @@ class Asked:
 def kaggle(layout: "Layout", config: "Config", member: str, job: "Job", asked: Asked) -> None:
     """Write the folders of kernels, and push them if asked."""
     from colabctl.launch.kaggle import push_arguments, username
-    from colabctl.launch.project_store import away
+    from colabctl.launch.project_store import away, put_wheel
     from colabctl.project.notebooks.kaggle.accelerators import DEFAULT, find_accelerator
     from colabctl.project.notebooks.kaggle.kernel import write_kernels
 
     accelerator = find_accelerator(asked.accelerator or DEFAULT)
     seconds = round(_hours(asked.hours, accelerator) * 3600)
-    worker = away(config, store_url(layout), member, seconds, "Kaggle")
+    worker = away(config, member, seconds, "Kaggle")
+    put_wheel(worker, job.sweep)
     kernels = write_kernels(
         layout,
         job,
@@ -74,11 +75,6 @@ def kaggle(layout: "Layout", config: "Config", member: str, job: "Job", asked: A
     for command in commands.values():
         tell(f"  {command}")
     _tell_secrets(worker)
-
-
-def store_url(layout: "Layout") -> str | None:
-    """Return the URL of the project's store, if it has one."""
-    return None
 
 
 def _hours(hours: float | None, accelerator: "Accelerator") -> float:

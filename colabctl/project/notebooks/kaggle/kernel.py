@@ -14,7 +14,6 @@ from colabctl.project.notebooks.away import Away
 from colabctl.project.notebooks.kaggle.accelerators import Accelerator
 from colabctl.project.notebooks.kaggle.notebook import notebook
 from colabctl.project.notebooks.rendering import ENDING
-from colabctl.project.notebooks.wheel import place_wheel
 from colabctl.project.notebooks.worker import Job, check_version
 from colabctl.sharedfs.files import read_file, write_new, write_whole
 from colabctl.sharedfs.links import check_inside
@@ -97,7 +96,7 @@ def write_kernels(
     number: int,
     force: bool = False,
 ) -> list[Kernel]:
-    """Write the folders of `number` kernels, and the wheel that they install.
+    """Write the folders of `number` kernels.
 
     Repeating the call changes nothing. Raises UserError for a number that is not from 1 to 20, for
     a sweep that was declared with another version of colabctl, and, before anything is written, if
@@ -122,7 +121,6 @@ def write_kernels(
             _check_free(layout, missing)
         contents |= missing
         kernels.append(Kernel(folder, f"{user}/{title}", bool(missing)))
-    place_wheel(layout)
     for path, data in contents.items():
         check_inside(path, layout.root)
         make_folder(path.parent, parents=True)

@@ -6,8 +6,6 @@ from colabctl.project.notebooks.away import Away
 from colabctl.project.notebooks.rendering import Cell, render
 from colabctl.project.notebooks.worker import Job, described, escaped
 
-FOLDER = "/kaggle/temp/project"  # not saved as the output of the kernel
-
 _ABOUT = """\
 # Worker for {sweep}
 
@@ -42,7 +40,7 @@ def notebook(title: str, job: Job, away: Away) -> bytes:
         secrets=secrets,
     )
     titled = {
-        "settings": ("What to work on", code.settings(job, away, FOLDER)),
+        "settings": ("What to work on", code.settings(job, away)),
         "secrets": ("Read the secrets", f"{code.imports()}\n\n\n{code.secrets(away)}"),
         "install": ("Install colabctl from the store", code.install()),
         "clone": ("Make a mirror of the project", f"{code.running()}\n\n\n{code.CLONE}"),
