@@ -13,6 +13,7 @@ import typer
 
 from colabctl import interrupts
 from colabctl.cli.app import app
+from colabctl.cli.options import end_carrying
 from colabctl.cli.terminal import one_line, plain
 from colabctl.errors import UserError
 from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of
@@ -53,7 +54,10 @@ def _run() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
-            _with_only(sys.argv[1:2])(prog_name="colabctl")  # however it was started
+            try:
+                _with_only(sys.argv[1:2])(prog_name="colabctl")  # however it was started
+            finally:
+                end_carrying()
         finally:
             _flush_output()
     except UserError as error:

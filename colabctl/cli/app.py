@@ -9,7 +9,7 @@ from colabctl.cli.data import protect, restore, space, stage, verify
 from colabctl.cli.notebook import diff, merge, new, prepare, workers
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import compare, failures, log, report, results, status
-from colabctl.cli.share import promote, share
+from colabctl.cli.share import mirror, promote, share
 from colabctl.cli.steer import archive, orders, tasks
 from colabctl.version import VERSION
 
@@ -72,6 +72,15 @@ notebooks.command("diff")(diff.diff)
 notebooks.command("merge")(merge.merge)
 notebooks.command("prepare")(prepare.prepare)
 
+remote = typer.Typer(
+    cls=Commands,
+    invoke_without_command=True,
+    help="Show the project's store, put the project into one, or forget it.",
+)
+remote.callback()(mirror.remote_show)
+remote.command("add")(mirror.remote_add)
+remote.command("remove")(mirror.remote_remove)
+
 app.command(rich_help_panel="Project")(project.init)
 app.command(rich_help_panel="Project")(project.demo)
 app.command(rich_help_panel="Project")(project.me)
@@ -105,3 +114,6 @@ app.command(rich_help_panel="Steer")(tasks.discard)
 app.command(rich_help_panel="Steer")(archive.archive)
 app.command(rich_help_panel="Share")(promote.promote)
 app.command(rich_help_panel="Share")(share.share)
+app.command(rich_help_panel="Share")(mirror.clone)
+app.add_typer(remote, name="remote", rich_help_panel="Share")
+app.command(rich_help_panel="Share")(mirror.sync)

@@ -14,6 +14,9 @@ from colabctl.cli.terminal import plain
 if TYPE_CHECKING:
     from colabctl.project.config import Config
     from colabctl.project.layout import Layout
+    from colabctl.remote.carrier import Carrier
+
+_carriers: "list[Carrier]" = []  # of the command that runs; it has one at most
 
 Root = Annotated[
     Path | None,
@@ -60,14 +63,43 @@ def names_in(text: str | None, option: str) -> list[str]:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-def open_project(root: Path | None) -> "tuple[Layout, Config]":
-    """Find the project and read its configuration."""
+def open_project(
+    root: Path | None, *, carry: bool = True, patience: float = 0.0
+) -> "tuple[Layout, Config]":
+    """Find the project and read its configuration.
+
+    If it has a store, its files are carried both ways until the command ends, unless `carry` is
+    false; then it takes up to `patience` seconds more to carry what was made here.
+    """
     from colabctl.project.config import load
     from colabctl.project.root import find_root, usual_drives
+    from colabctl.remote.record import remote_of
 
     folder = find_root(root, os.environ, Path.cwd(), usual_drives(Path.home()))
     config = load(folder, os.environ)
+    if carry and remote_of(folder) is not None:
+        config = _carried(config, patience)
     return config.layout, config
+
+
+def _carried(config: "Config", patience: float) -> "Config":
+    from colabctl.remote.carrier import carrying
+
+    config, carrier = carrying(config, tell, patience)
+    if carrier is not None:
+        _carriers.append(carrier)
+    return config
+
+
+def carrier_of_command() -> "Carrier | None":
+    """Return what carries the project's files while this command runs; None without a store."""
+    return _carriers[-1] if _carriers else None
+
+
+def end_carrying() -> None:
+    """Carry what is left, at the end of the command; raises as `Carrier.end`."""
+    while _carriers:
+        _carriers.pop().end()
 
 
 def working_member(config: "Config", explicit: str | None) -> str:
@@ -118,7 +150,7 @@ def complete_sweep(incomplete: str) -> list[str]:
     from colabctl.sweeps import sweep_names
 
     try:
-        layout, _ = open_project(None)
+        layout, _ = open_project(None, carry=False)
         return [name for name in sweep_names(layout) if name.startswith(incomplete)]
     except (UserError, OSError):
         return []

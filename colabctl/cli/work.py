@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, complete_sweep, open_project, tell, working_member
+from colabctl.cli.options import (
+    Member,
+    Root,
+    carrier_of_command,
+    complete_sweep,
+    open_project,
+    tell,
+    working_member,
+)
 from colabctl.cli.terminal import command_line, counted
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
@@ -16,6 +24,7 @@ from colabctl.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from colabctl.ledger import Plan
     from colabctl.project.layout import Layout, SweepLayout
     from colabctl.signals import Interruption
     from colabctl.work.limits import Tally
@@ -103,13 +112,17 @@ def work(
     from colabctl.cli.progress import shown
     from colabctl.ledger import check_approved
     from colabctl.project.approvals import approvals_for
+    from colabctl.remote.carrier import UPLOAD
     from colabctl.sharedfs.faults import patiently
     from colabctl.signals import Interruption
     from colabctl.views.notice import notice
     from colabctl.work.limits import Limits
     from colabctl.work.session import Session
 
-    layout, config = patiently(lambda: open_project(root), tell=tell, wait=time.sleep)
+    layout, config = patiently(
+        lambda: open_project(root, patience=UPLOAD), tell=tell, wait=time.sleep
+    )
+    carrier = carrier_of_command()
     if recover:
         _recover(layout)
         return
@@ -128,7 +141,20 @@ def work(
         raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
     _check_raw(layout, config.read_only, allow=damaged_raw)
     interrupted = Interruption()
+    approved = partial(
+        check_approved,
+        approved=trust_digest.__contains__ if trust_digest else approvals.has,
+        before=lambda sweep: approvals.latest_plan(config.name, sweep),
+    )
+
+    def check(plan: "Plan") -> None:
+        if carrier is not None:
+            carrier.check_guard(plan)
+        approved(plan)
+
     with shown() as progress:
+        if carrier is not None:
+            carrier.tell = progress.tell
         session = Session(
             layout=layout,
             config=config,
@@ -137,11 +163,8 @@ def work(
             tell=progress.tell,
             progress=progress.progress,
             jobs=jobs,
-            check=partial(
-                check_approved,
-                approved=trust_digest.__contains__ if trust_digest else approvals.has,
-                before=lambda sweep: approvals.latest_plan(config.name, sweep),
-            ),
+            check=check,
+            mount_uploads=carrier is None,
             interrupted=interrupted,
             notice=notice,
         )

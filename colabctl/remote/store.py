@@ -53,10 +53,26 @@ class MissingFileError(StoreError):
 
 
 class Entry(NamedTuple):
-    """A file in a store: its name, and its size in bytes."""
+    """A file in a store.
+
+    Attributes:
+        name: its path from the project's folder.
+        size: in bytes.
+        token: a text that changes when the content does, such as an ETag, or the time of the last
+            change; "" if the store tells neither.
+
+    """
 
     name: str
     size: int
+    token: str = ""
+
+
+class Level(NamedTuple):
+    """What is directly in one folder of a store: its files, and the names of its folders."""
+
+    files: list[Entry]
+    folders: list[str]
 
 
 Done = Callable[[str], None]
@@ -81,15 +97,16 @@ class Store(Protocol):
     def entries(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         """Yield the files whose names start with `prefix` and sort after `after`, by name.
 
+        The prefix is "" or ends with `/`.
         A file that was written completely before the call is listed. The order is that of the
         names' UTF-8 bytes. One request gives many files; they are read page by page. A store that
         cannot start after a name leaves out the others itself.
         """
 
-    def folders(self, prefix: str) -> list[str]:
-        """Return the names directly below `prefix`, which ends with `/`, that have files below.
+    def level(self, prefix: str) -> Level:
+        """Return the files and folders directly below `prefix`, which is "" or ends with `/`.
 
-        Each is a single part, without `/`.
+        The names of folders are single parts, without `/`; each has files somewhere below.
         """
 
     def get(self, name: str) -> bytes:

@@ -73,6 +73,7 @@ class Session:
         check: Raises UserError for a plan that the member has neither declared nor approved.
         jobs: How many tasks to run at a time.
         notice: Returns the text of a message about a sweep; None to send none.
+        mount_uploads: Whether the folder may be a mount that uploads files some time later.
         interrupted: Set to end at once and release the tasks.
     """
 
@@ -85,6 +86,7 @@ class Session:
     check: Callable[[Plan], None]
     jobs: int = 1
     notice: Text | None = None
+    mount_uploads: bool = True
     interrupted: signals.Interruption = field(default_factory=signals.Interruption)
     _faults: set[str] = field(default_factory=set, init=False)  # of the addresses for messages
     _reasons: Reasons = field(default_factory=dict)
@@ -338,7 +340,7 @@ class Session:
 
         After an interrupt, it does not wait.
         """
-        if sweep.plan.consistency != "eventual":
+        if sweep.plan.consistency != "eventual" or not self.mount_uploads:
             return
         files = [
             path

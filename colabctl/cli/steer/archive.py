@@ -19,7 +19,7 @@ def _complete(incomplete: str) -> list[str]:
     from colabctl.sweeps import every_sweep
 
     try:
-        layout, _ = open_project(None)
+        layout, _ = open_project(None, carry=False)
         return [each.name for each in every_sweep(layout) if each.name.startswith(incomplete)]
     except (UserError, OSError):
         return []

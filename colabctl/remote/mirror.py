@@ -1,0 +1,368 @@
+"""A mirror: a folder on this machine that is kept the same as a project in a store."""
+
+import hashlib
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, Self
+
+from colabctl.project.layout import Layout, SweepLayout
+from colabctl.project.raw.manifest import FileRecord
+from colabctl.project.raw.manifest import read as read_manifest
+from colabctl.remote.journals import whole_until
+from colabctl.remote.known import Base, Known
+from colabctl.remote.local import LocalFiles
+from colabctl.remote.steps import Local, steps
+from colabctl.remote.store import Entry, Store
+from colabctl.remote.travel import (
+    SCRATCH,
+    Travel,
+    is_plan,
+    may_have_travellers,
+    travel_of,
+)
+from colabctl.sharedfs.files import write_whole
+from colabctl.sharedfs.links import check_inside
+from colabctl.sharedfs.rights import make_folder, share
+
+_FRESH = 1.0  # seconds for which a file may still be written
+_BATCH = 256  # files that are put in their places together
+_FEW = 900  # files of a journal that one request lists
+
+
+@dataclass
+class Carried:
+    """What a sync has done.
+
+    Attributes:
+        up, down: the names of the files that were carried.
+        conflicts: for each file that both sides had changed, the name of this side's form.
+        damaged: the names of files that are not as recorded, and were left where they are.
+        left: names that could not be carried yet.
+
+    """
+
+    up: list[str] = field(default_factory=list)
+    down: list[str] = field(default_factory=list)
+    conflicts: dict[str, str] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def __iadd__(self, other: "Carried") -> Self:
+        """Add what another sync has done."""
+        self.up += other.up
+        self.down += other.down
+        self.conflicts |= other.conflicts
+        self.damaged += other.damaged
+        self.left = other.left
+        return self
+
+
+class Moved(NamedTuple):
+    """How far a sync has come: files of all that it carries in one direction."""
+
+    verb: str
+    done: int
+    total: int
+
+
+class Mirror:
+    """The mirror in the folder of a project; one thread at a time.
+
+    Args:
+        moved: called as files arrive, with how far it has come.
+
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        store: Store,
+        known: Known,
+        moved: Callable[[Moved], None] = lambda _moved: None,
+    ) -> None:
+        self.layout, self.store, self.known = layout, store, known
+        self.moved = moved
+        self._local = LocalFiles(layout.root)
+        self._lock = threading.Lock()
+        self._after: dict[str, str] = {}  # for each writer's folder, where listing goes on
+
+    # -- both ways ------------------------------------------------------------------------------
+
+    def sync(self, data: Sequence[str] = (), *, fresh: bool = True) -> Carried:
+        """Carry everything that is not data both ways, and data below the names in `data`.
+
+        What tasks and members made here goes up in any case. Without `fresh`, files that may still
+        be written stay. Raises StoreError, and OSError if the mirror's disk fails; what was carried
+        until then counts.
+        """
+        names = set(self._local.below("", may_have_travellers))
+        tops = {name.partition("/")[0] for name in names if self._goes_up(name)}
+        tops |= {each.partition("/")[0] for each in data}
+        there = {entry.name: entry for entry in self._list_all(tops)}
+        return self._carry(names | set(there), there, data, fresh=fresh)
+
+    def look(self, sweeps: Iterable[str]) -> Carried:
+        """Carry only the journals of sweeps, in few requests."""
+        there: dict[str, Entry] = {}
+        names: set[str] = set()
+        for sweep in sweeps:
+            for part in ("journal", "claims"):
+                prefix = f"sweeps/{sweep}/{part}/"
+                names.update(self._local.below(prefix.rstrip("/"), lambda _folder: True))
+                known = list(self.known.below(prefix))
+                if len(known) > _FEW:
+                    there |= {name: Entry(name, self.known.bases[name].size) for name in known}
+                there |= {each.name: each for each in self._list_journals(prefix, len(known))}
+        return self._carry(names | set(there), there, (), fresh=True)
+
+    def fetch(self, names: Sequence[str]) -> Carried:
+        """Carry these files here, as far as they are not here."""
+        found = (self.store.head(name) for name in names if self._local.status(name) is None)
+        there = {entry.name: entry for entry in found if entry is not None}
+        return self._carry(there, there, [""], fresh=False)
+
+    def _list_all(self, tops: Collection[str]) -> Iterator[Entry]:
+        """Yield the files in the store; those in folders of data only if these are among `tops`."""
+        top = self.store.level("")
+        yield from top.files
+        data = {
+            PurePosixPath(self.layout.relative(folder)).parts[0]
+            for folder in (self.layout.data, self.layout.results, self.layout.checkpoints)
+        }
+        for folder in filter(may_have_travellers, top.folders):
+            if folder not in data or folder in tops or "" in tops:
+                yield from self.store.entries(f"{folder}/")
+            else:
+                yield from self.store.level(f"{folder}/").files
+
+    def _list_journals(self, prefix: str, known: int) -> Iterable[Entry]:
+        if known <= _FEW:
+            yield from self.store.entries(prefix)
+            return
+        for writer in self.store.level(prefix).folders:
+            folder = f"{prefix}{writer}/"
+            after = self._after.get(folder, "")
+            found = list(self.store.entries(folder, after))
+            yield from found
+            names = [*self.known.below(folder), *(entry.name for entry in found)]
+            self._after[folder] = whole_until(names)
+
+    # -- one way --------------------------------------------------------------------------------
+
+    def _carry(
+        self, names: Iterable[str], there: Mapping[str, Entry], data: Sequence[str], *, fresh: bool
+    ) -> Carried:
+        with self._lock:
+            travels = {name: travel_of(name, self.layout) for name in names}
+            here: dict[str, Local] = {}
+            for name, travel in travels.items():
+                if travel != "stays" and (status := self._local.status(name)) is not None:
+                    here[name] = status
+            wanted = (
+                name
+                for name, travel in travels.items()
+                if travel != "data" or _is_below(name, data) or self._goes_up(name)
+            )
+            todo = steps(wanted, travels, here, there, self.known.bases)
+            for name, travel in travels.items():
+                self._agree(name, travel, here.get(name), there.get(name))
+            carried = Carried()
+            pushes = [name for name in todo["push"] if fresh or _is_settled(here[name])]
+            carried.left = [name for name in todo["push"] if name not in set(pushes)]
+            try:
+                self._push(pushes, travels, here, carried)
+                self._pull(todo["pull"], travels, there, carried)
+                self._compare(todo["compare"], there, carried)
+            finally:
+                self.known.save()
+            return carried
+
+    def _goes_up(self, name: str) -> bool:
+        """Whether this is data that was made here: of tasks, results and checkpoints."""
+        prepared = f"{self.layout.relative(self.layout.data)}/"
+        if name.startswith(prepared) or travel_of(name, self.layout) != "data":
+            return False
+        local, base = self._local.status(name), self.known.get(name)
+        return local is not None and (base is None or base.changed != local.changed)
+
+    def _agree(self, name: str, travel: Travel, local: Local | None, there: Entry | None) -> None:
+        """Note a file that both sides have, where that is known without reading it."""
+        if local is None or there is None or local.size != there.size:
+            return
+        if travel == "once":
+            self.known.set(name, Base(there.size))
+        elif travel == "data" and self.known.get(name) is None:
+            self.known.set(name, Base(there.size, there.token, local.changed))
+
+    def _push(
+        self,
+        names: Sequence[str],
+        travels: Mapping[str, Travel],
+        here: Mapping[str, Local],
+        carried: Carried,
+    ) -> None:
+        """Upload files; the plan of a sweep after everything that it needs."""
+
+        def done(name: str) -> None:
+            local = here[name]
+            if travels[name] == "once":
+                self.known.set(name, Base(local.size))
+            else:
+                self.known.set(name, Base(local.size, None, local.changed, digests.get(name, "")))
+            carried.up.append(name)
+            self.moved(Moved("carried up", len(carried.up), len(names)))
+
+        digests = {
+            name: _digest(self.layout.root / name)
+            for name in names
+            if travels[name] == "edited" and (self.layout.root / name).is_file()
+        }
+        for batch in ([n for n in names if not is_plan(n)], [n for n in names if is_plan(n)]):
+            if batch:
+                self.store.upload(self.layout.root, batch, done)
+
+    def _pull(
+        self,
+        names: Sequence[str],
+        travels: Mapping[str, Travel],
+        there: Mapping[str, Entry],
+        carried: Carried,
+    ) -> None:
+        """Download files, some at a time; the plan of a sweep after everything that it needs."""
+        ordered = [n for n in names if not is_plan(n)] + [n for n in names if is_plan(n)]
+        for start in range(0, len(ordered), _BATCH):
+            batch = ordered[start : start + _BATCH]
+            with self._fetched(batch) as (scratch, arrived):
+                for name in batch:
+                    if name in arrived:
+                        self._place(scratch / name, name, travels[name], there[name], carried)
+                        self.moved(Moved("carried here", len(carried.down), len(ordered)))
+
+    def _place(self, new: Path, name: str, travel: Travel, entry: Entry, carried: Carried) -> None:
+        """Move a whole file to its place, where a reader sees all or nothing of it."""
+        path = self.layout.root / name
+        size = new.stat().st_size
+        if travel != "once" and size != entry.size:
+            return  # it was changed meanwhile; the next sync sees it
+        if travel == "once" and (size < entry.size or not _continues(new, path)):
+            carried.damaged.append(name)
+            return
+        if travel == "data" and not self._is_as_recorded(name, new):
+            carried.damaged.append(name)
+            return
+        check_inside(path, self.layout.root)
+        make_folder(path.parent, parents=True)
+        if is_plan(name):  # a store has no empty folders
+            for folder in SweepLayout(path.parent).folders():
+                make_folder(folder)
+        share(new)
+        digest = _digest(new) if travel == "edited" else ""
+        new.replace(path)
+        if travel == "once":
+            self.known.set(name, Base(size))
+        else:
+            changed = path.stat().st_mtime_ns
+            self.known.set(name, Base(size, entry.token, changed, digest))
+        carried.down.append(name)
+
+    def _is_as_recorded(self, name: str, file: Path) -> bool:
+        """Whether the manifest of the folder that holds a file of raw data agrees with it."""
+        for folder in (self.layout.raw, self.layout.processed, self.layout.interim):
+            inside = f"{self.layout.relative(folder)}/"
+            if name.startswith(inside):
+                record = self._recorded(folder).get(name.removeprefix(inside))
+                return record is None or record.link or record.sha256 == _digest(file)
+        return True
+
+    def _recorded(self, folder: Path) -> Mapping[str, FileRecord]:
+        return read_manifest(self.layout.manifest(folder)) or {}
+
+    def _compare(self, names: Sequence[str], there: Mapping[str, Entry], carried: Carried) -> None:
+        """Look at both forms of files; keep both where both sides have changed one."""
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            with self._fetched(batch) as (scratch, arrived):
+                for name in batch:
+                    if name in arrived and (scratch / name).stat().st_size == there[name].size:
+                        self._settle(name, scratch / name, there[name], carried)
+
+    def _settle(self, name: str, new: Path, entry: Entry, carried: Carried) -> None:
+        path = self.layout.root / name
+        base = self.known.get(name)
+        local = self._local.status(name)
+        if local is None:
+            return
+        ours, theirs = _digest(path), _digest(new)
+        if ours == theirs:
+            self.known.set(name, Base(entry.size, entry.token, local.changed, ours))
+            return
+        was = base.sha256 if base is not None else ""
+        travel = travel_of(name, self.layout)
+        if was and theirs == was and base is not None:  # only this side has changed it
+            self.known.set(name, base._replace(token=entry.token))
+            self._push([name], {name: travel}, {name: local}, carried)
+        elif was and ours == was and base is not None and base.token is not None:
+            self._place(new, name, travel, entry, carried)
+        elif path.is_relative_to(self.layout.raw):
+            carried.damaged.append(name)  # raw data is never replaced
+        else:
+            copy = conflict_name(name, ours)
+            check_inside(path, self.layout.root)
+            if not (self.layout.root / copy).exists():
+                write_whole(self.layout.root / copy, path.read_bytes())
+            status = self._local.status(copy)
+            if status is not None and self.known.get(copy) is None:
+                self._push([copy], {copy: travel}, {copy: status}, carried)
+            self._place(new, name, travel, entry, carried)
+            carried.conflicts[name] = copy
+
+    @contextmanager
+    def _fetched(self, names: Sequence[str]) -> Iterator[tuple[Path, set[str]]]:
+        """Download files to a folder that does not travel; give it, and the names that arrived."""
+        scratch = self.layout.root / SCRATCH / uuid.uuid4().hex
+        make_folder(scratch, parents=True)
+        arrived: set[str] = set()
+        try:
+            self.store.download(names, scratch, arrived.add)
+            yield scratch, arrived
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            with suppress(OSError):  # another process uses it
+                scratch.parent.rmdir()
+
+
+def conflict_name(name: str, digest: str) -> str:
+    """Return the name for this side's form of a file: the same for the same content."""
+    path = PurePosixPath(name)
+    return str(path.with_name(f"{path.stem}.conflict-{digest[:8]}{path.suffix}"))
+
+
+def _is_below(name: str, folders: Sequence[str]) -> bool:
+    return any(each in ("", name) or name.startswith(f"{each}/") for each in folders)
+
+
+def _is_settled(local: Local) -> bool:
+    return abs(time.time() - local.changed / 1e9) > _FRESH
+
+
+def _continues(new: Path, old: Path) -> bool:
+    """Whether a new form of a file starts with the one that is here."""
+    try:
+        with old.open("rb") as before, new.open("rb") as after:
+            while part := before.read(1 << 20):
+                if after.read(len(part)) != part:
+                    return False
+    except FileNotFoundError:
+        return True
+    return True
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
