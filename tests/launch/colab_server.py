@@ -15,6 +15,7 @@ import urllib.request
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from colab_cli.client import PostAssignmentResponse
@@ -24,17 +25,17 @@ NOTES = Path(sys.argv[1])
 PYTHON = sys.argv[2]  # of the sessions
 LIMIT = 2
 TOKEN = uuid.uuid4().hex
-given = {}
+given: dict[str, Any] = {}
 
 
-def free_port():
+def free_port() -> int:
     """Return a port that no one uses now."""
     with socket.socket() as each:
         each.bind(("127.0.0.1", 0))
-        return each.getsockname()[1]
+        return int(each.getsockname()[1])
 
 
-def jupyter(port):
+def jupyter(port: int) -> "subprocess.Popen[bytes]":
     """Start Jupyter's server and wait until it answers."""
     options = (f"--ServerApp.port={port}", f"--IdentityProvider.token={TOKEN}", "--no-browser",
                "--allow-root", f"--ServerApp.root_dir={NOTES.parent}")  # fmt: skip
@@ -44,7 +45,13 @@ def jupyter(port):
     spec = {"argv": command, "display_name": "Python 3", "language": "python"}
     (specs / "kernel.json").write_text(json.dumps(spec))
 
-    environ = {**os.environ, "JUPYTER_PATH": str(specs.parents[1]), "JUPYTER_PREFER_ENV_PATH": "0"}
+    state = NOTES.parent / "state"
+    environ = {
+        **os.environ,
+        "XDG_STATE_HOME": str(state),
+        "JUPYTER_PATH": str(specs.parents[1]),
+        "JUPYTER_PREFER_ENV_PATH": "0",
+    }
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyter_server", *options],
         env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -62,7 +69,7 @@ def jupyter(port):
 class Handler(BaseHTTPRequestHandler):
     """Answers Google's command line."""
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         """Give a token for a POST, or the balance."""
         url = urlsplit(self.path)
         if url.path == "/tun/m/ccu-info":
@@ -81,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send_error(404)
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         """Give a session, or take one back."""
         url = urlsplit(self.path)
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -101,12 +108,12 @@ class Handler(BaseHTTPRequestHandler):
             PostAssignmentResponse.model_validate(session)
             self.answer(session)
 
-    def note(self, text):
+    def note(self, text: str) -> None:
         """Note what was asked."""
         with NOTES.open("a") as file:
             file.write(f"{text}\n")
 
-    def answer(self, content):
+    def answer(self, content: Any) -> None:
         """Answer with JSON, as Google does."""
         data = (")]}'\n" + json.dumps(content)).encode()
         self.send_response(200)
@@ -115,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def log_message(self, *_args):
+    def log_message(self, *_args: object) -> None:
         """Stay silent."""
 
 

@@ -33,15 +33,18 @@ def tool(name: str) -> Path:
 @contextmanager
 def printing_its_port(*command: object) -> Iterator[int]:
     """Run a server that prints its port first; end it."""
-    server = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True)
-    try:
+    words = [*map(str, command)]
+    environ = {**os.environ, "PIP_NO_INDEX": "1"}
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
+    ) as server:
+        assert server.stdin is not None
         assert server.stdout is not None
-        yield int(server.stdout.readline())
-    finally:
-        server.kill()
-        server.wait()
-        assert server.stdout is not None
-        server.stdout.close()
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.stdin.close()  # it ends then
+            server.wait()
 
 
 @dataclass(frozen=True)
@@ -78,19 +81,60 @@ def s3() -> Iterator[str]:
     server = moto.ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
-    bucket = urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")  # noqa: S310 - ours
-    urllib.request.urlopen(bucket).close()  # noqa: S310
+    bucket = urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")
+    urllib.request.urlopen(bucket).close()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+def declare(project: Project, name: str, sweep: str, program: str) -> None:
+    """Declare a sweep in a project with a store, for all of its mirrors."""
+    project.write("train.py", program)
+    project.write(f"{name}.yaml", sweep)
+    declared = project.run("sweep", f"{name}.yaml", **KEYS)
+    assert declared.code == 0, declared.err
 
 
 @pytest.fixture
 def stored(tmp_path: Path, s3: str) -> Iterator[Project]:
     """Return a project with a declared sweep, in a store that speaks S3."""
     project = new_project(tmp_path / "churn")
-    project.declare("first", SWEEP, TRAIN)
     url = f"s3://bucket/{tmp_path.name}?endpoint={s3}"
     added = project.run("remote", "add", url, **KEYS)
     assert added.code == 0, added.err
+    declare(project, "first", SWEEP, TRAIN)
     yield project
     project.end_all()
+
+
+@dataclass(frozen=True)
+class Colab:
+    """Google's command line with a stand-in for Colab's server, which notes what it is asked."""
+
+    environ: dict[str, str]
+    notes: Path
+    home: Path
+
+
+@pytest.fixture
+def colab_account(tmp_path: Path, installed: Path) -> Iterator[Colab]:  # noqa: F811 - the fixture
+    """Give an account of Colab whose plan allows two sessions, on this machine."""
+    python = tool("colab").resolve().parent / "python"
+    here = Path(__file__).parent
+    place = tmp_path / "account"
+    (place / "bin").mkdir(parents=True)
+    (place / "home").mkdir()
+    command = place / "bin" / "colab"
+    command.write_text(f'#!/bin/sh\nexec "{python}" "{here / "colab_here.py"}" "$@"\n')
+    command.chmod(0o755)
+    notes = place / "notes"
+    notes.touch()
+    server = (python, here / "colab_server.py", notes, installed)
+    with printing_its_port(*server) as port:
+        environ = {
+            **KEYS,
+            "COLAB_STAND_IN": f"http://127.0.0.1:{port}",
+            "HOME": str(place / "home"),
+            "PATH": f"{command.parent}:/usr/bin:/bin",
+        }
+        yield Colab(environ, notes, place / "home")

@@ -6,8 +6,10 @@ the addresses of Kaggle and http://localhost. Prints its port; keeps each kernel
 
 import json
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from kagglesdk.kernels.types.kernels_api_service import (
     ApiGetAcceleratorQuotaStatisticsRequest,
@@ -20,10 +22,10 @@ KEPT = Path(sys.argv[1])
 SOURCE = 1_000_000  # bytes of a kernel's source
 SHAPES = ("", "NvidiaTeslaT4", "NvidiaTeslaT4Highmem", "NvidiaL4", "TpuV5E8", "TpuV6E8")
 GPU_SESSIONS = 2
-running = []
+running: list[str] = []
 
 
-def save(body):
+def save(body: dict[str, Any]) -> Any:
     """Check and keep a kernel, and answer as Kaggle does."""
     known = {field.json_name for field in ApiSaveKernelRequest._fields}
     assert body.keys() <= known, body.keys() - known
@@ -41,7 +43,7 @@ def save(body):
     return ApiSaveKernelResponse.to_dict(response)
 
 
-def fault(request):
+def fault(request: Any) -> str:
     """Return why Kaggle does not take a kernel, or nothing."""
     if not 5 <= len(request.new_title) <= 50:
         return "The title must have from 5 to 50 characters."
@@ -60,7 +62,7 @@ def fault(request):
     return ""
 
 
-def quota(body):
+def quota(body: dict[str, Any]) -> Any:
     """Say how much of the week's quota is used."""
     ApiGetAcceleratorQuotaStatisticsRequest.from_dict(body)
     used, total = "9000s", "108000s"
@@ -74,7 +76,7 @@ CALLS = {"SaveKernel": save, "GetAcceleratorQuotaStatistics": quota}
 class Handler(BaseHTTPRequestHandler):
     """Answers a call of the SDK."""
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         """Answer a call."""
         name = self.path.rpartition("/")[2]
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}")
@@ -91,10 +93,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def log_message(self, *_args):
+    def log_message(self, *_args: object) -> None:
         """Stay silent."""
 
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_port, flush=True)
-server.serve_forever()
+threading.Thread(target=server.serve_forever, daemon=True).start()
+sys.stdin.read()  # until the test ends

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colabctl.project.notebooks.wheel import wheel
-from tests.launch.conftest import KEYS, SWEEP, TRAIN, Kaggle
+from tests.launch.conftest import KEYS, SWEEP, TRAIN, Kaggle, declare
 from tests.processes import Project
 from tests.worker_notebooks.machine import Machine
 
@@ -50,7 +50,7 @@ def test_a_kernel_works_on_the_sweep_and_uploads_the_results(
     assert not done.failed, (done.error, done.text)
     assert "2 done, 0 failed; the sweep is finished" in done.text
     assert stored.run("sync", **KEYS).code == 0
-    assert [each["y"] for each in stored.results("first")] == [1, 2]
+    assert [each["metrics"]["y"] for each in stored.results("first")] == [1, 2]
 
 
 def test_to_run_each_cell_twice_is_harmless(
@@ -63,16 +63,15 @@ def test_to_run_each_cell_twice_is_harmless(
     assert len(stored.events("first", "done")) == 2
 
 
-def test_each_gpu_gets_a_slot_of_its_own(
-    stored: Project, machine: Machine, tmp_path: Path
-) -> None:
+def test_each_gpu_gets_a_slot_of_its_own(stored: Project, machine: Machine, tmp_path: Path) -> None:
     program = "import os\ndef train(params, task):\n    return {'gpu': os.environ['CUDA_VISIBLE_DEVICES']}\n"
-    stored.declare("gpus", SWEEP.replace("[1, 2]", "[1, 2, 3, 4]"), program)
+    declare(stored, "gpus", SWEEP.replace("[1, 2]", "[1, 2, 3, 4]"), program)
     smi = tmp_path / "bin" / "nvidia-smi"
     smi.parent.mkdir()
-    smi.write_text("#!/bin/sh\necho 'GPU 0: Tesla T4 (UUID: a)'\necho 'GPU 1: Tesla T4 (UUID: b)'\n")
+    smi.write_text(
+        "#!/bin/sh\necho 'GPU 0: Tesla T4 (UUID: a)'\necho 'GPU 1: Tesla T4 (UUID: b)'\n"
+    )
     smi.chmod(0o755)
-    assert stored.run("sync", **KEYS).code == 0
     made = stored.run("workers", "gpus", "--kaggle", KAGGLE_USERNAME="ana", **KEYS)
     assert made.code == 0, made.err
     folder = stored.root / made.out.strip()
@@ -80,7 +79,7 @@ def test_each_gpu_gets_a_slot_of_its_own(
     done = machine.run(folder / f"{folder.name}.ipynb")
     assert not done.failed, (done.error, done.text)
     stored.run("sync", **KEYS)
-    assert {str(each["gpu"]) for each in stored.results("gpus")} == {"0", "1"}
+    assert {str(each["metrics"]["gpu"]) for each in stored.results("gpus")} == {"0", "1"}
 
 
 def test_a_secret_that_is_not_attached_is_named_before_anything_runs(
@@ -126,7 +125,9 @@ def test_push_shows_what_it_will_do_and_what_kaggle_says(stored: Project, kaggle
     pushed = stored.run("workers", "first", "--kaggle", "-n", "2", "--push", "--yes", **environ)
     assert pushed.code == 0, pushed.err
     assert pushed.out.count("Kernel version 1 successfully pushed.") == 2
-    assert "2 kernels for ana on Kaggle: private, internet on, GPU T4 x2, at most 12 h" in pushed.err
+    assert (
+        "2 kernels for ana on Kaggle: private, internet on, GPU T4 x2, at most 12 h" in pushed.err
+    )
     assert "--accelerator NvidiaTeslaT4 -t 43200" in pushed.err
     assert "27.50h" in pushed.err
     assert "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY; a push cannot attach them" in pushed.err
@@ -137,9 +138,7 @@ def test_push_shows_what_it_will_do_and_what_kaggle_says(stored: Project, kaggle
     assert len(list(kaggle.kept.iterdir())) == 2
 
 
-def test_a_kernel_that_kaggle_refuses_is_told_in_its_words(
-    stored: Project, kaggle: Kaggle
-) -> None:
+def test_a_kernel_that_kaggle_refuses_is_told_in_its_words(stored: Project, kaggle: Kaggle) -> None:
     environ = {**KEYS, **kaggle.environ}
     pushed = stored.run("workers", "first", "--kaggle", "-n", "3", "--push", "--yes", **environ)
     assert pushed.code == 1
@@ -158,12 +157,18 @@ def test_without_a_terminal_and_without_yes_nothing_is_pushed(
     assert not list(kaggle.kept.iterdir())
 
 
-def test_the_printed_command_is_the_one_that_kaggle_takes(
-    stored: Project, kaggle: Kaggle
-) -> None:
+def test_the_printed_command_is_the_one_that_kaggle_takes(stored: Project, kaggle: Kaggle) -> None:
     environ = {**KEYS, **kaggle.environ}
     made = stored.run(
-        "workers", "first", "--kaggle", "--accelerator", "cpu", "--hours", "1.5", "--json", **environ
+        "workers",
+        "first",
+        "--kaggle",
+        "--accelerator",
+        "cpu",
+        "--hours",
+        "1.5",
+        "--json",
+        **environ,
     )
     [entry] = json.loads(made.out)
     assert entry["id"] == "ana/churn-first-ana-1"
@@ -243,6 +248,14 @@ def test_without_kaggles_command_line_a_push_says_how_to_get_it(
     )
     assert pushed.code == 1
     assert "Kaggle's command line, kaggle, is not installed; run pip install kaggle" in pushed.err
+
+
+def test_a_sweep_that_was_declared_before_the_store_is_refused(stored: Project) -> None:
+    stored.declare("early", SWEEP, TRAIN)  # as in one folder
+    refused = stored.run("workers", "early", "--kaggle", KAGGLE_USERNAME="ana", **KEYS)
+    assert refused.code == 1
+    assert "sweep early was declared before churn had a store" in refused.err
+    assert "colabctl sweep FILE --replace" in refused.err
 
 
 def test_a_project_without_a_store_is_told_what_to_do(project: Project) -> None:

@@ -54,7 +54,7 @@ def test_an_accelerator_has_kaggles_name_too() -> None:
 
 @pytest.mark.parametrize("typed", ["gpu-t4", "t4x2", "gpu-t4-x2", "gput4x2"])
 def test_an_unknown_accelerator_is_refused_with_the_nearest(typed: str) -> None:
-    with pytest.raises(UserError, match="did you mean gpu-t4x2. there are cpu, gpu-t4x2"):
+    with pytest.raises(UserError, match=r"did you mean gpu-t4x2. there are cpu, gpu-t4x2"):
         find_accelerator(typed)
 
 

@@ -124,7 +124,10 @@ def workers(
     layout, config = open_project(root)
     who = working_member(config, member)
     parse_duration(max_time or _USUAL, "--max-time")
-    job = _job(_trusted_plan(layout, config, sweep), max_time or _USUAL, release=release)
+    plan = _trusted_plan(layout, config, sweep)
+    job = _job(plan, max_time or _USUAL, release=release)
+    if kaggle or launch is not None:
+        _check_for_mirrors(plan, config)
     if kaggle:
         from colabctl.cli.notebook import kaggle as kernels
 
@@ -163,6 +166,17 @@ def _check_options(
         raise UserError("--hours needs --kaggle or --launch; a notebook for Colab takes --max-time")
     if yes and not (kaggle["--push"] or launch["--launch"]):
         raise UserError("--yes needs --push or --launch")
+
+
+def _check_for_mirrors(plan: "Plan", config: "Config") -> None:
+    """Raise UserError for a sweep that only the machines of one folder can work on."""
+    from colabctl.remote.record import remote_of
+
+    if remote_of(config.root) is not None and plan.consistency == "coherent":
+        raise UserError(
+            f"sweep {plan.sweep} was declared before {config.name} had a store, so only this "
+            "folder's machines can work on it; declare it again: colabctl sweep FILE --replace"
+        )
 
 
 def _job(plan: "Plan", max_time: str, *, release: bool) -> "Job":
