@@ -50,10 +50,10 @@ def script(job: Job, away: Away, environ: Mapping[str, str]) -> str:
             f"not in the environment: {', '.join(missing)}; set them here, and each session gets "
             "them: Colab's own secrets need its web page"
         )
-    given = {name: environ[name] for name in (*away.secrets, *away.optional) if environ.get(name)}
+    values = {name: environ[name] for name in (*away.secrets, *away.optional) if environ.get(name)}
     parts = (
         code.settings(job, away),
-        f"os.environ.update({given!r})",
+        f"os.environ.update({values!r})",
         code.imports(),
         code.install(),
         code.running(),

@@ -20,12 +20,12 @@ class Tool:
 
     def path(self) -> str:
         """Return where the program is; raise UserError if it is missing."""
-        found = shutil.which(self.name)
-        if found is None:
+        path = shutil.which(self.name)
+        if path is None:
             raise UserError(
                 f"{self.owner}'s command line, {self.name}, is not installed; {self.install}"
             )
-        return found
+        return path
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from colabctl.errors import UserError
 if TYPE_CHECKING:
     from colabctl.launch.colab import Session
     from colabctl.project.config import Config
-    from colabctl.project.layout import Layout
     from colabctl.project.notebooks.worker import Job
 
 _USUAL = 11.0  # hours
@@ -26,7 +25,6 @@ _MOST = 20  # sessions; no plan allows more
 
 
 def launch(
-    layout: "Layout",
     config: "Config",
     member: str,
     job: "Job",

@@ -136,7 +136,7 @@ def workers(
     elif launch is not None:
         from colabctl.cli.notebook import launch as sessions
 
-        sessions.launch(layout, config, who, job, number=launch, gpu=gpu, hours=hours, yes=yes)
+        sessions.launch(config, who, job, number=launch, gpu=gpu, hours=hours, yes=yes)
     else:
         _write(layout, who, job, number, as_json=as_json)
 
@@ -155,13 +155,13 @@ def _check_options(
         raise UserError("--kaggle and --launch do not go together; use one after the other")
     groups = {"--kaggle": kaggle, "--launch": launch}
     for needed, options in groups.items():
-        given = [name for name, is_given in options.items() if is_given and name != needed]
-        if given and needed not in chosen:
-            raise UserError(f"{given[0]} needs {needed}")
-    given = [name for name, is_given in notebooks.items() if is_given]
-    if chosen and given:
-        advice = "; use --hours" if given[0] == "--max-time" else ""
-        raise UserError(f"{given[0]} is for notebooks in Colab, not for {chosen[0]}{advice}")
+        used = [name for name, is_set in options.items() if is_set and name != needed]
+        if used and needed not in chosen:
+            raise UserError(f"{used[0]} needs {needed}")
+    used = [name for name, is_set in notebooks.items() if is_set]
+    if chosen and used:
+        advice = "; use --hours" if used[0] == "--max-time" else ""
+        raise UserError(f"{used[0]} is for notebooks in Colab, not for {chosen[0]}{advice}")
     if hours and not chosen:
         raise UserError("--hours needs --kaggle or --launch; a notebook for Colab takes --max-time")
     if yes and not (kaggle["--push"] or launch["--launch"]):

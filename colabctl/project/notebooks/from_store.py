@@ -65,8 +65,8 @@ def pip_install(package: str) -> None:
 def download(url: str, wheel: str, sha256: str, folder: Path) -> Path:
     """Copy colabctl's wheel from the store to `folder`, as in a project; return `folder`."""
     name = f".colabctl/{wheel}"
-    kept = folder / name
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
     address, _, endpoint = url.partition("?endpoint=")
     try:
         if url.startswith("rclone:"):
@@ -74,7 +74,7 @@ def download(url: str, wheel: str, sha256: str, folder: Path) -> Path:
             base = url.removeprefix("rclone:").rstrip("/")
             source = f"{base}{name}" if base.endswith(":") else f"{base}/{name}"
             beside = Path(sys.executable).parent / "rclone"
-            copy = [beside if beside.exists() else "rclone", "copyto", source, kept]
+            copy = [beside if beside.exists() else "rclone", "copyto", source, file]
             subprocess.run(copy, check=True)  # noqa: S603 - rclone
         elif "://" in url:
             pip_install("obstore")
@@ -85,14 +85,14 @@ def download(url: str, wheel: str, sha256: str, folder: Path) -> Path:
             os.environ.setdefault("AWS_REGION", "us-east-1")
             insecure = endpoint.startswith("http://")
             store = from_url(address, client_options={"allow_http": insecure})
-            kept.write_bytes(store.get(name).bytes())
+            file.write_bytes(store.get(name).bytes())
         else:
-            shutil.copyfile(Path(url, name), kept)
+            shutil.copyfile(Path(url, name), file)
     except NotebookError:
         raise
     except Exception as error:  # noqa: BLE001 - each kind of store has its own
         raise NotebookError(f"{name} cannot be read from {url}: {error}") from None
-    if hashlib.sha256(kept.read_bytes()).hexdigest() != sha256:
+    if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
         raise NotebookError(f"{name} in {url} was changed: generate this notebook again")
     return folder
 

@@ -43,9 +43,9 @@ def find_accelerator(name: str) -> Accelerator:
     """Return an accelerator by its name, or by Kaggle's name; raise UserError if it is neither."""
     by_name = {**ACCELERATORS, **{each.machine: each for each in ACCELERATORS.values()}}
     by_fold = {key.casefold(): value for key, value in by_name.items() if key}
-    found = by_fold.get(name.casefold())
-    if found is not None:
-        return found
+    accelerator = by_fold.get(name.casefold())
+    if accelerator is not None:
+        return accelerator
     close = nearest(name, by_fold, cutoff=0.4)
     guess = f"did you mean {_own(by_fold[close])}? " if close else ""
     raise UserError(
