@@ -95,6 +95,13 @@ def declare(project: Project, name: str, sweep: str, program: str) -> None:
     assert declared.code == 0, declared.err
 
 
+def sync(project: Project) -> str:
+    """Carry what is new between a project and its store; return what the command says."""
+    done = project.run("sync", **KEYS)
+    assert done.code == 0, done.err
+    return done.out + done.err
+
+
 @pytest.fixture
 def stored(tmp_path: Path, s3: str) -> Iterator[Project]:
     """Return a project with a declared sweep, in a store that speaks S3."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.launch.conftest import KEYS, SWEEP, Colab, declare
+from tests.launch.conftest import KEYS, SWEEP, Colab, declare, sync
 from tests.processes import Project, end, until
 
 
@@ -25,7 +25,7 @@ def test_sessions_work_on_the_sweep_and_their_lines_are_shown(
     assert "churn-first-ana-2: [colab] Session terminated." in said.out
     assert colab_account.notes.read_text().split("\n").count("assign T4") == 2
     assert colab_account.notes.read_text().split("\n").count("unassign") == 2
-    stored.run("sync", **KEYS)
+    sync(stored)
     assert [each["metrics"]["y"] for each in stored.results("first")] == [1, 2]
 
 
@@ -37,7 +37,7 @@ def test_a_session_above_the_plans_limit_is_told_in_googles_words(
     assert "[colab] Allocation refused (precondition failed)." in said.out
     assert "1 session refused: your plan's limit of sessions is reached" in said.err
     assert "colab stop -s NAME" in said.err
-    stored.run("sync", **KEYS)
+    sync(stored)
     assert len(stored.results("first")) == 2
 
 
@@ -47,8 +47,8 @@ def test_ctrl_c_ends_the_sessions(stored: Project, colab_account: Colab) -> None
     launched = stored.start("workers", "long", "--launch", "1", "--yes", **colab_account.environ)
 
     def has_started() -> bool:
-        stored.run("sync", **KEYS)
-        return bool(stored.events("long", "start"))
+        sync(stored)
+        return bool(stored.status("long")["claimed"])
 
     until(has_started, "the first task")
     launched.send_signal(signal.SIGINT)

@@ -8,12 +8,23 @@ from pathlib import Path
 import pytest
 
 from colabctl.project.notebooks.wheel import wheel
-from tests.launch.conftest import KEYS, SWEEP, TRAIN, Kaggle, declare
+from tests.launch.conftest import KEYS, SWEEP, TRAIN, Kaggle, declare, sync
 from tests.processes import Project
 from tests.worker_notebooks.machine import Machine
 
 _IMAGE = Path(__file__).parent / "kaggle_image"
 _FOLDER = "notebooks/workers/kaggle/churn-first-ana-1"
+
+_TOGETHER = """\
+import os, pathlib, time
+
+def train(params, task):
+    place = pathlib.Path({place!r})
+    (place / f"here-{{params['x']}}").touch()
+    while len(list(place.glob("here-*"))) < 2:  # until both tasks run
+        time.sleep(0.01)
+    return {{"gpu": os.environ["CUDA_VISIBLE_DEVICES"]}}
+"""
 
 
 @pytest.fixture
@@ -49,7 +60,7 @@ def test_a_kernel_works_on_the_sweep_and_uploads_the_results(
     done = machine.run(kernel)
     assert not done.failed, (done.error, done.text)
     assert "2 done, 0 failed; the sweep is finished" in done.text
-    assert stored.run("sync", **KEYS).code == 0
+    sync(stored)
     assert [each["metrics"]["y"] for each in stored.results("first")] == [1, 2]
 
 
@@ -59,13 +70,12 @@ def test_to_run_each_cell_twice_is_harmless(
     done = machine.run(kernel, times=2)
     assert not done.failed, (done.error, done.text)
     assert "ran 0 tasks" in done.text
-    stored.run("sync", **KEYS)
-    assert len(stored.events("first", "done")) == 2
+    sync(stored)
+    assert [each["attempt"] for each in stored.results("first")] == [1, 1]
 
 
 def test_each_gpu_gets_a_slot_of_its_own(stored: Project, machine: Machine, tmp_path: Path) -> None:
-    program = "import os\ndef train(params, task):\n    return {'gpu': os.environ['CUDA_VISIBLE_DEVICES']}\n"
-    declare(stored, "gpus", SWEEP.replace("[1, 2]", "[1, 2, 3, 4]"), program)
+    declare(stored, "gpus", SWEEP, _TOGETHER.format(place=str(tmp_path)))
     smi = tmp_path / "bin" / "nvidia-smi"
     smi.parent.mkdir()
     smi.write_text(
@@ -78,7 +88,7 @@ def test_each_gpu_gets_a_slot_of_its_own(stored: Project, machine: Machine, tmp_
     machine.environ["PATH"] = f"{smi.parent}:/usr/bin:/bin"
     done = machine.run(folder / f"{folder.name}.ipynb")
     assert not done.failed, (done.error, done.text)
-    stored.run("sync", **KEYS)
+    sync(stored)
     assert {str(each["metrics"]["gpu"]) for each in stored.results("gpus")} == {"0", "1"}
 
 
