@@ -21,6 +21,7 @@ ORDER = (
     "getting-started",
     "project",
     "colab",
+    "kaggle",
     "notebooks",
     "running-tasks",
     "engines",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.project.config import load
@@ -88,11 +89,7 @@ def write_workers(layout: Layout, member: str, job: Job, number: int) -> WorkerN
     """
     if not 1 <= number <= _MOST:
         raise UserError(f"-n is {number}; give a number of notebooks from 1 to {_MOST}")
-    if job.made_with != VERSION:
-        raise UserError(
-            f"sweep {job.sweep} was declared with colabctl {job.made_with}, and this is {VERSION}; "
-            f"use {job.made_with}, or declare the sweep again under another name"
-        )
+    check_version(job)
     place_wheel(layout)
     project = load(layout.root, {}).name
     check_inside(layout.worker_notebooks, layout.root)
@@ -115,6 +112,15 @@ def write_workers(layout: Layout, member: str, job: Job, number: int) -> WorkerN
         if len(paths) == number:
             break
     return WorkerNotebooks(tuple(paths), frozenset(new), tuple(other))
+
+
+def check_version(job: Job) -> None:
+    """Raise UserError for a sweep that was declared with another version of colabctl."""
+    if job.made_with != VERSION:
+        raise UserError(
+            f"sweep {job.sweep} was declared with colabctl {job.made_with}, and this is {VERSION}; "
+            f"use {job.made_with}, or declare the sweep again under another name"
+        )
 
 
 def worker(project: str, member: str, job: Job, name: str) -> bytes:
@@ -203,21 +209,32 @@ if globals().get("exit_code"):
 
 def _about(project: str, member: str, job: Job) -> str:
     """Return the text of a notebook's first cell."""
-    names = {"project": project, "member": member, "declared_by": job.declared_by}
     return _ABOUT.format(
-        **{key: _escaped(text) for key, text in names.items()},
-        sweep=_escaped(job.sweep),
-        max_time=_escaped(job.max_time),
-        program=_escaped(job.program),
-        tasks=job.tasks,
-        digest=job.digest,
-        declared_at=f"{datetime.fromtimestamp(job.declared_at, UTC):%Y-%m-%d %H:%M} UTC",
-        version=VERSION,
+        **described(job),
+        project=escaped(project),
+        member=escaped(member),
+        max_time=escaped(job.max_time),
         terms=TERMS,
     )
 
 
-def _escaped(text: str) -> str:
+def described(job: Job) -> dict[str, Any]:
+    """Return what the text of a notebook says about its sweep, with Markdown's characters escaped.
+
+    The keys are sweep, program, declared_by, declared_at, tasks, digest and version.
+    """
+    return {
+        "sweep": escaped(job.sweep),
+        "program": escaped(job.program),
+        "declared_by": escaped(job.declared_by),
+        "declared_at": f"{datetime.fromtimestamp(job.declared_at, UTC):%Y-%m-%d %H:%M} UTC",
+        "tasks": job.tasks,
+        "digest": job.digest,
+        "version": VERSION,
+    }
+
+
+def escaped(text: str) -> str:
     """Return `text` with Markdown's characters escaped, because others chose the names."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$&])", r"\\\1", text)
 

@@ -1,0 +1,1 @@
+"""Worker notebooks for Kaggle, and what Kaggle wants to know of them."""

@@ -1,0 +1,1 @@
+"""Kaggle's and Google's command lines as they are, and stand-ins for the servers that they ask."""
