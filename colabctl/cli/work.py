@@ -4,6 +4,7 @@ import math
 import os
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ from colabctl.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from colabctl.engines.contract import Carrier
     from colabctl.project.layout import Layout, SweepLayout
     from colabctl.signals import Interruption
     from colabctl.work.limits import Tally
@@ -36,11 +38,17 @@ def work(
     ] = None,
     member: Member = None,
     jobs: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--jobs", "-j", min=1, max=1024, metavar="N", help="Number of tasks to run at a time."
+            "--jobs",
+            "-j",
+            min=1,
+            max=1024,
+            metavar="N",
+            help="Number of tasks to run at a time.",
+            show_default="1; on an engine, as many as it has room for",
         ),
-    ] = 1,
+    ] = None,
     max_tasks: Annotated[
         int | None,
         typer.Option(
@@ -93,6 +101,23 @@ def work(
             help="Run no tasks; only recover results that earlier workers kept on this machine.",
         ),
     ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="ENGINE",
+            help="Run the tasks on an engine, such as dask://HOST:PORT or dask.",
+            show_default="this machine",
+        ),
+    ] = None,
+    scheduler_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--scheduler-file",
+            metavar="FILE",
+            help="For --on dask: the file that the Dask scheduler wrote.",
+        ),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Run tasks until none are left; Ctrl-C releases claimed tasks.
@@ -121,6 +146,7 @@ def work(
         wait=not no_wait,
         patience=_PATIENCE if no_wait else math.inf,
     )
+    carrier = _carrier(on, scheduler_file, jobs)
     approvals = approvals_for(layout.root, os.environ)
     who = working_member(config, member)
     layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
@@ -136,7 +162,8 @@ def work(
             limits=limits,
             tell=progress.tell,
             progress=progress.progress,
-            jobs=jobs,
+            jobs=jobs or 1,
+            carrier=carrier,
             check=partial(
                 check_approved,
                 approved=trust_digest.__contains__ if trust_digest else approvals.has,
@@ -154,6 +181,24 @@ def work(
                 )
             raise
     _end(worked, interrupted)
+
+
+def _carrier(on: str | None, scheduler_file: Path | None, jobs: int | None) -> "Carrier | None":
+    """Return the engine that carries the tasks; None to run them here."""
+    if on is None:
+        if scheduler_file is not None:
+            raise UserError("--scheduler-file is for --on dask; add that")
+        return None
+    from colabctl.engines.contract import Carrier
+    from colabctl.engines.find import find_engine
+
+    options = {} if scheduler_file is None else {"scheduler-file": str(scheduler_file)}
+    if jobs is not None:
+        options["jobs"] = str(jobs)
+    engine = find_engine(on, options)
+    if not isinstance(engine, Carrier):
+        raise UserError(f"--on {on} carries no tasks; see: colabctl guide engines")
+    return engine
 
 
 def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> None:
@@ -297,6 +342,7 @@ _END_REASONS = {
     "interrupted": ("interrupted; claimed tasks are released", "work"),
     "left": ("the notebook left its loop before the sweep was finished", "work"),
     "failing": ("giving up", "failures"),
+    "gone": ("the engine does not answer", ""),
     "full": ("the folder is full", ""),
     "unstaged": ("the data of its tasks is not staged on this machine", ""),
     "short": ("the folder is almost full", ""),
@@ -310,6 +356,7 @@ _PROBLEMS = {
     "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
     "program, fix that and declare it again: colabctl sweep FILE --replace",
     "full": "free space (a Drive's trash counts), then restart the worker",
+    "gone": "",
     "unstaged": "",
     "short": "see what could go: colabctl space --tidy; then restart the worker",
     "missing": "",  # the reason says what to do
@@ -323,6 +370,7 @@ _STOPPING = (
     "dismissed",
     "max-time",
     "max-tasks",
+    "gone",
     "full",
     "short",
     "silent",

@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from colabctl.code.frozen import Code
 from colabctl.ledger import Plan
@@ -84,6 +84,7 @@ class PilotState:
     own: bool = True
 
 
+@runtime_checkable
 class Starter(Protocol):
     """Starts workers elsewhere, and leaves."""
 
@@ -197,6 +198,7 @@ An engine may add slots to the list and remove closed ones as its cluster grows 
 """
 
 
+@runtime_checkable
 class Carrier(Protocol):
     """Runs the tasks that a worker here has claimed."""
 

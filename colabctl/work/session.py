@@ -12,6 +12,7 @@ from pathlib import Path
 
 from colabctl import signals
 from colabctl.code import frozen
+from colabctl.engines.contract import Carrier, CarrierSlot, Load, MakeSlots
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, program_of
 from colabctl.notebook.installed import lacks
@@ -20,20 +21,21 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.messages import Inbox, Record
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
+from colabctl.run.slots.environment import slot_environs
 from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
+from colabctl.run.startup.raw_guard import VARIABLE as GUARDED
 from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.sweeps import differing, journal_folders
-from colabctl.work.identity import new_identity
+from colabctl.work.identity import Identity, new_identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices, Text
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.records.room import RoomWatch
-from colabctl.work.slots.environment import slot_environs
 from colabctl.work.slots.settings import slot_settings
-from colabctl.work.staging import closing_data, staged_data
+from colabctl.work.staging import SweepData, closing_data, staged_data
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
@@ -41,7 +43,17 @@ _DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results c
 _UPLOAD = 600.0  # seconds to wait for the upload of the results
 # Reasons to end that apply to the next sweep as well.
 _FINAL = frozenset(
-    {"interrupted", "dismissed", "max-time", "max-tasks", "full", "short", "unwritable", "silent"}
+    {
+        "interrupted",
+        "dismissed",
+        "gone",
+        "max-time",
+        "max-tasks",
+        "full",
+        "short",
+        "unwritable",
+        "silent",
+    }
 )
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _POLL = 1.0  # seconds between checks for something that others must do first
@@ -72,6 +84,7 @@ class Session:
         progress: Called after each step, with the sweep and its worker; None without one.
         check: Raises UserError for a plan that the member has neither declared nor approved.
         jobs: How many tasks to run at a time.
+        carrier: The engine that runs the tasks elsewhere; None to run them here.
         notice: Returns the text of a message about a sweep; None to send none.
         interrupted: Set to end at once and release the tasks.
     """
@@ -84,6 +97,7 @@ class Session:
     progress: Callable[[OpenSweep, Worker | None], None]
     check: Callable[[Plan], None]
     jobs: int = 1
+    carrier: Carrier | None = None
     notice: Text | None = None
     interrupted: signals.Interruption = field(default_factory=signals.Interruption)
     _faults: set[str] = field(default_factory=set, init=False)  # of the addresses for messages
@@ -170,7 +184,7 @@ class Session:
             return Tally(ending="interrupted")
         limits = self._limits(sweep.plan, ran=ran, wait=wait)
         data = None
-        if sweep.plan.kind != "loop":  # its notebook stages for itself
+        if sweep.plan.kind != "loop" and self.carrier is None:  # its notebook stages for itself
             data = staged_data(
                 sweep.plan,
                 self.layout,
@@ -184,6 +198,12 @@ class Session:
                 prefix="colabctl-work-", ignore_cleanup_errors=True
             ) as scratch,
         ):
+            if self.carrier is not None:
+                with self.carrier.carry(
+                    self._load(sweep, files, Path(scratch), limits, tell)
+                ) as make:
+                    tally = self._run(sweep, identity, limits, make, tell)
+                return self._finished(sweep, tally)
             frozen.write(files, Path(scratch, "code"))
             settings = slot_settings(
                 sweep.plan,
@@ -209,29 +229,77 @@ class Session:
 
             def make_slots(
                 waiting: Waiting, inbox: Inbox, wake: Callable[[], None], record: Record
-            ) -> list[Slot]:
+            ) -> list[CarrierSlot]:
                 slots = zip(settings, environs, strict=True)
                 return [Slot(*slot, inbox, wake, record, waiting=waiting) for slot in slots]
 
-            worker = Worker(
-                sweep,
-                identity,
-                limits,
-                make_slots,
-                tell=tell,
-                progress=lambda worker: self.progress(sweep, worker),
-                interrupted=self.interrupted,
-                data=data,
-                reasons=self._reasons,
-                notices=self._notices(sweep, tell),
-                room=self._room(identity.heartbeat, tell),
-                conceal=concealer(self.config.all_secrets, os.environ),
-            )
-            tally = worker.run()
-            self.progress(sweep, None)
+            tally = self._run(sweep, identity, limits, make_slots, tell, data)
+        return self._finished(sweep, tally)
+
+    def _run(
+        self,
+        sweep: OpenSweep,
+        identity: Identity,
+        limits: Limits,
+        make_slots: MakeSlots,
+        tell: Callable[[str], None],
+        data: SweepData | None = None,
+    ) -> Tally:
+        """Run a worker with these slots to its end."""
+        worker = Worker(
+            sweep,
+            identity,
+            limits,
+            make_slots,
+            tell=tell,
+            progress=lambda worker: self.progress(sweep, worker),
+            interrupted=self.interrupted,
+            data=data,
+            reasons=self._reasons,
+            notices=self._notices(sweep, tell),
+            room=self._room(identity.heartbeat, tell),
+            conceal=concealer(self.config.all_secrets, os.environ),
+        )
+        tally = worker.run()
+        self.progress(sweep, None)
+        return tally
+
+    def _finished(self, sweep: OpenSweep, tally: Tally) -> Tally:
         if sweep.ledger.name and not tally.unsent:
             self._wait_for_upload(sweep, [sweep.ledger.name])
         return tally
+
+    def _load(
+        self,
+        sweep: OpenSweep,
+        code: frozen.Code,
+        scratch: Path,
+        limits: Limits,
+        tell: Callable[[str], None],
+    ) -> Load:
+        """Return what an engine needs to run the tasks of a sweep; raise UserError for a loop."""
+        if sweep.plan.kind == "loop":
+            raise UserError(
+                f"{sweep.plan.sweep}: {sweep.plan.program} loops over its tasks itself, so no "
+                "engine can carry them; work on it without --on"
+            )
+        guarded = [str(self.layout.root.absolute() / each) for each in self.config.read_only]
+        secrets = self.config.all_secrets
+        return Load(
+            plan=sweep.plan,
+            code=code,
+            root=self.layout.root.absolute(),
+            scratch=scratch,
+            environ={
+                "COLABCTL_MEMBER": self.member,
+                GUARDED: "\n".join(guarded),
+                **{name: os.environ[name] for name in secrets if name in os.environ},
+            },
+            secrets=secrets,
+            kill_after=limits.kill_after,
+            tell=tell,
+            wait=self._wait_or_end,
+        )
 
     def _notices(self, sweep: OpenSweep, tell: Callable[[str], None]) -> Notices | None:
         if self.notice is None:
