@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colabctl.cli.options import Member, Root, complete_sweep, open_project, tell, working_member
-from colabctl.cli.terminal import command_line, counted
+from colabctl.cli.work_ends import end
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from colabctl.engines.contract import Carrier
     from colabctl.project.layout import Layout, SweepLayout
-    from colabctl.signals import Interruption
-    from colabctl.work.limits import Tally
-    from colabctl.work.session import Worked
 
 _PATIENCE = 30.0  # seconds that --no-wait waits for a folder that does not answer
 
@@ -106,10 +102,44 @@ def work(
         typer.Option(
             "--on",
             metavar="ENGINE",
-            help="Run the tasks on an engine, such as dask://HOST:PORT or dask.",
+            help="Run the sweep on an engine, such as slurm or dask; see `colabctl guide engines`.",
             show_default="this machine",
         ),
     ] = None,
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--number",
+            "-n",
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="With --on: number of workers to start there.",
+            show_default="1",
+        ),
+    ] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slurm",
+            metavar="KEY=VALUE",
+            help="With --on slurm: an option of sbatch, such as time=4:00:00; can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    slurm_setup: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slurm-setup",
+            metavar="LINE",
+            help='With --on slurm: a line of shell to run first, such as "module load cuda"; can '
+            "be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --on: show what would be started.")
+    ] = False,
     scheduler_file: Annotated[
         Path | None,
         typer.Option(
@@ -123,7 +153,8 @@ def work(
     """Run tasks until none are left; Ctrl-C releases claimed tasks.
 
     Exits with 1 if a task that it ran has failed for good, or if the sweep is finished and any of
-    its tasks has failed.
+    its tasks has failed. With `--on slurm`, it starts workers on a cluster and leaves at once;
+    with `--on dask`, it stays, and a Dask cluster runs the tasks.
     """
     from colabctl.cli.progress import shown
     from colabctl.ledger import check_approved
@@ -139,14 +170,38 @@ def work(
         _recover(layout)
         return
     timeout = parse_duration(task_timeout, "--task-timeout") if task_timeout else None
+    seconds = parse_duration(max_time, "--max-time") if max_time else None
+    carrier = None
+    if on is not None:
+        from colabctl.cli.engines import OnEngine, engine_of, start_pilots
+
+        passed_on = {
+            "--jobs": jobs, "--max-tasks": max_tasks, "--max-time": max_time,
+            "--task-timeout": task_timeout, "--no-wait": no_wait, "--damaged-raw": damaged_raw,
+        }  # fmt: skip
+        asked = OnEngine(
+            on, number, slurm or [], slurm_setup or [], dry_run, scheduler_file, passed_on
+        )
+        engine = engine_of(asked)
+        if engine.starter is not None:
+            who = working_member(config, member)
+            start_pilots(asked, engine.starter, layout, config, who, sweeps or [])
+            return
+        carrier = engine.carrier
+    for option, given in (
+        ("-n", number), ("--slurm", slurm), ("--slurm-setup", slurm_setup), ("--dry-run", dry_run),
+        ("--scheduler-file", scheduler_file),
+    ):  # fmt: skip
+        if given and carrier is None:
+            here = "; for several tasks at a time here, use -j" if option == "-n" else ""
+            raise UserError(f"{option} is for an engine; say which one, such as --on slurm{here}")
     limits = Limits(
         max_tasks=max_tasks,
-        until=time.monotonic() + parse_duration(max_time, "--max-time") if max_time else None,
+        until=time.monotonic() + seconds if seconds else None,
         task_timeout=timeout,
         wait=not no_wait,
         patience=_PATIENCE if no_wait else math.inf,
     )
-    carrier = _carrier(on, scheduler_file, jobs)
     approvals = approvals_for(layout.root, os.environ)
     who = working_member(config, member)
     layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
@@ -180,25 +235,7 @@ def work(
                     "left at once; claimed tasks become free when this worker's lease ends"
                 )
             raise
-    _end(worked, interrupted)
-
-
-def _carrier(on: str | None, scheduler_file: Path | None, jobs: int | None) -> "Carrier | None":
-    """Return the engine that carries the tasks; None to run them here."""
-    if on is None:
-        if scheduler_file is not None:
-            raise UserError("--scheduler-file is for --on dask; add that")
-        return None
-    from colabctl.engines.contract import Carrier
-    from colabctl.engines.find import find_engine
-
-    options = {} if scheduler_file is None else {"scheduler-file": str(scheduler_file)}
-    if jobs is not None:
-        options["jobs"] = str(jobs)
-    engine = find_engine(on, options)
-    if not isinstance(engine, Carrier):
-        raise UserError(f"--on {on} carries no tasks; see: colabctl guide engines")
-    return engine
+    end(worked, interrupted)
 
 
 def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> None:
@@ -223,79 +260,6 @@ def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> 
         tell(f"note: {text}")
     if damage and not allow:
         raise UserError(f"{chr(10).join(damage)}; to work all the same, add --damaged-raw")
-
-
-def _end(worked: "list[Worked]", interrupted: "Interruption") -> None:
-    """Say what was done and what to do next, and exit with what that means for a script."""
-    if len(worked) > 1:
-        for each in worked:
-            if each.tally.ends or each.tally.ending in _PROBLEMS:
-                tell(f"{each.sweep}: {_said(each)}")
-        tell(_total(worked))
-    elif worked:
-        tell(_said(worked[0]))
-    else:
-        tell("ran 0 tasks: 0 done, 0 failed; no sweep has tasks to run")
-    problems = [
-        f"{each.sweep}: {_problem(each)}" if len(worked) > 1 else _problem(each)
-        for each in worked
-        if each.tally.ending in _PROBLEMS
-    ]
-    if problems:
-        raise UserError("\n".join(problems))
-    if worked and worked[-1].tally.ending == "interrupted":
-        raise typer.Exit(128 + (interrupted.number or 0))
-    if any(_has_failed(each) for each in worked):
-        raise typer.Exit(1)
-
-
-def _said(worked: "Worked") -> str:
-    """Return what was done for a sweep, why that ended, and the next command."""
-    reason, step = _END_REASONS[worked.tally.ending]
-    if worked.tally.ending == "nothing to do" and worked.order == "pause":
-        reason, step = "the sweep is paused", "resume"
-    further = ""
-    if _has_failed(worked):
-        further = f"; to continue: {command_line(step, worked.sweep)}" if step == "work" else ""
-        step = "failures"
-    following = f"; next: {command_line(step, worked.sweep)}" if step else ""
-    return f"{_counts([worked.tally])}; {reason}{following}{further}"
-
-
-def _total(worked: "list[Worked]") -> str:
-    last = worked[-1].tally.ending
-    reason = f"; {_END_REASONS[last][0]}" if last in _STOPPING else ""
-    return f"{len(worked)} sweeps: {_counts([each.tally for each in worked])}{reason}"
-
-
-def _counts(tallies: "Sequence[Tally]") -> str:
-    """Return how many tasks ran, and how they ended; one that ran again counts once."""
-    ran, attempts = sum(len(each.ends) for each in tallies), sum(each.attempts for each in tallies)
-    done, pruned, failed = (
-        sum(each.number(end) for each in tallies) for end in ("done", "pruned", "failed")
-    )
-    for_good = sum(len(each.for_good) for each in tallies)
-    counts = [f"{done} done"]
-    if pruned:
-        counts.append(f"{pruned} pruned")
-    counts.append(f"{for_good} failed")
-    cancelled = sum(len(each.cancelled) for each in tallies)
-    if left := failed - for_good - cancelled:
-        counts.append(f"{left} left for another attempt")
-    if cancelled:
-        counts.append(f"{cancelled} cancelled")
-    more = f" ({attempts} attempts)" if attempts > ran else ""
-    return f"ran {counted(ran, 'task')}: {', '.join(counts)}{more}"
-
-
-def _has_failed(worked: "Worked") -> bool:
-    """Whether a task failed for good: one that ran here, or one of a sweep that is finished."""
-    return bool(worked.tally.for_good or (worked.tally.ending == "finished" and worked.failed))
-
-
-def _problem(worked: "Worked") -> str:
-    advice = _PROBLEMS[worked.tally.ending]
-    return f"{worked.tally.reason}; {advice}" if advice else worked.tally.reason
 
 
 def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
@@ -329,50 +293,3 @@ def _recover(layout: "Layout") -> None:
         raise UserError("\n".join(problems))
     if not recoveries:
         tell(f"nothing to recover on this machine for {layout.root}")
-
-
-_END_REASONS = {
-    "finished": ("the sweep is finished", "results"),
-    "nothing to do": ("no task is available", "status"),
-    "max-tasks": ("reached --max-tasks", "work"),
-    "max-time": ("reached --max-time", "work"),
-    "target": ("the metric has reached its target", "results"),
-    "stopped": ("the sweep is stopped", "resume"),
-    "dismissed": ("this worker was stopped (colabctl stop --worker)", "work"),
-    "interrupted": ("interrupted; claimed tasks are released", "work"),
-    "left": ("the notebook left its loop before the sweep was finished", "work"),
-    "failing": ("giving up", "failures"),
-    "gone": ("the engine does not answer", ""),
-    "full": ("the folder is full", ""),
-    "unstaged": ("the data of its tasks is not staged on this machine", ""),
-    "short": ("the folder is almost full", ""),
-    "missing": ("a part of the sweep is missing", ""),
-    "silent": ("the folder does not answer", ""),
-    "unwritable": ("the folder cannot be written", ""),
-}
-"""Why a worker ended, and the command that usually comes next."""
-
-_PROBLEMS = {
-    "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
-    "program, fix that and declare it again: colabctl sweep FILE --replace",
-    "full": "free space (a Drive's trash counts), then restart the worker",
-    "gone": "",
-    "unstaged": "",
-    "short": "see what could go: colabctl space --tidy; then restart the worker",
-    "missing": "",  # the reason says what to do
-    "silent": "restart the worker once the folder answers",
-    "unwritable": "check that you may edit the folder, then restart the worker",
-}
-"""What to do about an end that the user has to fix."""
-
-_STOPPING = (
-    "interrupted",
-    "dismissed",
-    "max-time",
-    "max-tasks",
-    "gone",
-    "full",
-    "short",
-    "silent",
-    "unwritable",
-)

@@ -53,6 +53,7 @@ class Pilots:
             secrets. Pass their values by environment; write them into no file.
         folder: The project's folder, which a pilot has to see at the same path.
         lease: Seconds after which the tasks of a silent worker are free for others.
+        tell: Takes messages for the user.
 
     """
 
@@ -63,6 +64,7 @@ class Pilots:
     environ: Sequence[str]
     folder: Path
     lease: float
+    tell: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class Starter(Protocol):
         `name` is that of the pilots. Both come from the shared folder, where others can write:
         check them before you use them, and leave out jobs that do not have this name. This is a
         part of `colabctl status`, so it must take a second at most, and return () where the
-        engine's commands are not installed or do not answer.
+        engine's commands are not installed or do not answer. Only engines that were started
+        without an address are asked: it would come from the shared folder too.
         """
         ...
 

@@ -269,6 +269,11 @@ class SweepLayout:
         """The task files."""
         return self.root / "tasks"
 
+    @property
+    def pilots(self) -> Path:
+        """Records of the workers that an engine was asked to start, if there were any."""
+        return self.root / "pilots"
+
     def folders(self) -> Iterator[Path]:
         """Yield the folders of every sweep, outer ones first."""
         yield from (self.root, self.code, self.tasks, self.journal, self.runs)

@@ -86,6 +86,8 @@ class Status:
         steering: A sentence for each decision of a member that still shows, such as "paused by ana
             5 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.
+        pilots: {engine, member, job, state, count, reason} of workers that an engine has to start,
+            and of those that run there; as far as this machine can tell.
 
     """
 
@@ -118,6 +120,7 @@ class Status:
     ordered: dict[str, Any] | None = None
     unseen: list[str] = field(default_factory=list)
     steering: list[str] = field(default_factory=list)
+    pilots: list[dict[str, Any]] = field(default_factory=list)
 
 
 def status(

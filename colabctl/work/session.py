@@ -236,7 +236,7 @@ class Session:
             tally = self._run(sweep, identity, limits, make_slots, tell, data)
         return self._finished(sweep, tally)
 
-    def _run(
+    def _run(  # noqa: PLR0917 - what one worker needs
         self,
         sweep: OpenSweep,
         identity: Identity,

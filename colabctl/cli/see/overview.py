@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from colabctl.cli.engines import pilot_line
 from colabctl.cli.see.bars import bar, cell_lines
 from colabctl.cli.see.line import NARROW, Line, joined
 from colabctl.cli.see.workers import worker_lines
@@ -37,7 +38,11 @@ def screen(seen: "Status", width: int | None) -> list[Line]:
             *_paragraphs([seen.unreported], width, "yellow"),
         ],
         cell_lines(seen, width),
-        [*worker_lines(seen, width), *_paragraphs(seen.waiting, width, "yellow")],
+        [
+            *worker_lines(seen, width),
+            *_paragraphs([pilot_line(seen.pilots)], width),
+            *_paragraphs(seen.waiting, width, "yellow"),
+        ],
         _failures(seen, width),
         [
             *_paragraphs([*seen.unseen, _changed(seen)], width, "yellow"),

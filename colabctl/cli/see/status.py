@@ -1,8 +1,9 @@
 """The command that shows the progress of sweeps."""
 
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -22,6 +23,7 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 _MOST_NOTES = 3  # sweeps that cannot be read, each with its reason
+_ASK_AGAIN = 30.0  # seconds
 _MOST_NAMED = 5  # of more than that
 
 
@@ -71,6 +73,8 @@ class Seen:
     def __init__(self, sweep: "OpenSweep") -> None:
         self.sweep = sweep
         self.latest: Status | None = None
+        self._latest_pilots: list[dict[str, Any]] = []
+        self._asked = -_ASK_AGAIN
 
     @cached_property
     def _code(self) -> tuple[list[str], list[str]]:
@@ -88,10 +92,23 @@ class Seen:
 
         sweep = self.sweep
         sweep.ledger.refresh()
-        self.latest = status_of(
+        latest = status_of(
             sweep.plan, sweep.ledger, sweep.tasks, *self._code, division=self._division
         )
+        self.latest = replace(latest, pilots=self._pilots())
         return self.latest
+
+    def _pilots(self) -> "list[dict[str, Any]]":
+        """Return the pilots; ask the engine at most every half minute, as others use it too."""
+        if (
+            time.monotonic() >= self._asked + _ASK_AGAIN
+            and self.sweep.declared.layout.pilots.is_dir()
+        ):
+            from colabctl.cli.engines import pilots_of
+
+            self._latest_pilots = pilots_of(self.sweep)
+            self._asked = time.monotonic()
+        return self._latest_pilots
 
 
 class _Unread:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli.options import Member, Root, Sweeps, open_project, tell, working_member
+from colabctl.cli.options import Member, Root, Sweeps, Yes, open_project, tell, working_member
 from colabctl.cli.terminal import command_line, one_line
 from colabctl.errors import UserError
 
@@ -33,17 +33,31 @@ def stop(
             show_default=False,
         ),
     ] = None,
+    cancel_jobs: Annotated[
+        bool,
+        typer.Option(
+            "--cancel-jobs",
+            help="Also cancel your workers that wait in a cluster's queue, after showing them.",
+        ),
+    ] = False,
+    yes: Yes = False,
     member: Member = None,
     root: Root = None,
 ) -> None:
     """Stop sweeps: running tasks finish, then the workers exit."""
     if worker is not None:
+        if cancel_jobs:
+            raise UserError("--worker lets one worker exit; use --cancel-jobs without it")
         _dismiss(sweeps, worker, member, root)
         return
     for sweep in _order(sweeps, "stop", member, root):
         tell(
             f"{sweep} is stopped; running tasks finish. Resume it: {command_line('resume', sweep)}"
         )
+    if cancel_jobs:
+        from colabctl.cli.engines import cancel_pending
+
+        cancel_pending(open_project(root)[0], sweeps, yes=yes)
 
 
 def _dismiss(sweeps: list[str], worker: str, member: str | None, root: Path | None) -> None:

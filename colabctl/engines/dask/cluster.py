@@ -63,7 +63,7 @@ class _Cluster:
     slots: list[CarrierSlot] = field(default_factory=list)
     _hosts: dict[str, Host] = field(default_factory=dict)  # by address
     _refused: set[str] = field(default_factory=set)
-    _wants: list[Future] = field(default_factory=list)
+    _wants: list[Future[int]] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _has_told: bool = False  # that there are no workers

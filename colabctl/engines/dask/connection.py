@@ -9,7 +9,7 @@ from typing import Any
 from distributed import Client, Future
 
 from colabctl.engines.dask import host
-from colabctl.engines.dask.brief import Handout, Host
+from colabctl.engines.dask.brief import Handout, Host, Ran
 from colabctl.errors import UserError
 from colabctl.task import Assignment
 
@@ -35,7 +35,7 @@ class Connection:
         """Return a name for a handout, as Dask's own pages show it."""
         return f"{first.sweep}-{first.task}-{first.attempt}-{number}-{self.token[-6:]}"
 
-    def submit(self, address: str, number: int, there: Host, handout: Handout) -> Future:
+    def submit(self, address: str, number: int, there: Host, handout: Handout) -> "Future[Ran]":
         """Let a Dask worker, and no other, run a handout."""
         return self.client.submit(
             host.run,
@@ -60,6 +60,7 @@ class Connection:
                 )
 
         with suppress(RuntimeError):  # the loop has ended
+            assert self.client.loop is not None
             self.client.loop.add_callback(send)
 
     def call(self, address: str, function: Callable[..., Any], *parts: Any, **named: Any) -> Any:
@@ -89,7 +90,7 @@ def connect(address: str, **more: Any) -> Client:
         except (OSError, TimeoutError, ValueError, RuntimeError, TypeError) as error:
             detail = f" ({error})" if isinstance(error, ValueError | TypeError) else ""
             raise UserError(
-                f"the Dask scheduler at {address} did not answer within {ANSWER:g} s{detail}; check "
-                "that it runs (dask scheduler), its address and port, and that this machine may "
+                f"the Dask scheduler at {address} did not answer within {ANSWER:g} s{detail}; "
+                "check that it runs (dask scheduler), its address and port, and that this machine may "
                 "reach it; a scheduler with TLS has an address tls://HOST:PORT"
             ) from None

@@ -1,4 +1,4 @@
-"""The folders of tasks, which travel between a worker that does not see the project and this one."""
+"""The folders of tasks, which travel to and from Dask workers that do not see the project."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -47,7 +47,7 @@ class _Out:
     """A handout that has been submitted."""
 
     handout: Handout
-    future: Future
+    future: Future[Ran]
     submitted: float
     begun: bool = False
 

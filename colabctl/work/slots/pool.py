@@ -14,7 +14,8 @@ from colabctl.work.pacing import excess
 class SlotPool:
     """The slots of a worker, started when there is something to run: `jobs` of them at first.
 
-    An engine changes their number while its cluster grows and shrinks. The tasks wait in one queue, so none waits for a long one while another slot is idle.
+    An engine changes their number while its cluster grows and shrinks. The tasks wait in one queue,
+    so none waits for a long one while another slot is idle.
     """
 
     def __init__(self, make_slots: MakeSlots, jobs: int, record: Record) -> None:

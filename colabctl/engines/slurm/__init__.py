@@ -1,0 +1,1 @@
+"""SLURM: pilots as an array of batch jobs."""
