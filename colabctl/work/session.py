@@ -12,7 +12,7 @@ from pathlib import Path
 
 from colabctl import signals
 from colabctl.code import frozen
-from colabctl.engines.contract import Carrier, CarrierSlot, Load, MakeSlots
+from colabctl.engines.contract import Carrier, CarrierSlot, MakeSlots
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, program_of
 from colabctl.notebook.installed import lacks
@@ -24,23 +24,21 @@ from colabctl.run.settings import Settings
 from colabctl.run.slots.environment import slot_environs
 from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
-from colabctl.run.startup.raw_guard import VARIABLE as GUARDED
 from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
-from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.sweeps import differing, journal_folders
 from colabctl.work.identity import Identity, new_identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices, Text
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.records.room import RoomWatch
+from colabctl.work.records.upload import DRAIN, wait_for_upload
+from colabctl.work.slots.load import load_of
 from colabctl.work.slots.settings import slot_settings
 from colabctl.work.staging import SweepData, closing_data, staged_data
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
-_DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results can be uploaded
-_UPLOAD = 600.0  # seconds to wait for the upload of the results
 # Reasons to end that apply to the next sweep as well.
 _FINAL = frozenset(
     {
@@ -199,9 +197,11 @@ class Session:
             ) as scratch,
         ):
             if self.carrier is not None:
-                with self.carrier.carry(
-                    self._load(sweep, files, Path(scratch), limits, tell)
-                ) as make:
+                load = load_of(
+                    sweep.plan, files, self.config, self.member, Path(scratch), limits.kill_after,
+                    tell=tell, wait=self._wait_or_end,
+                )  # fmt: skip
+                with self.carrier.carry(load) as make:
                     tally = self._run(sweep, identity, limits, make, tell)
                 return self._finished(sweep, tally)
             frozen.write(files, Path(scratch, "code"))
@@ -269,37 +269,8 @@ class Session:
             self._wait_for_upload(sweep, [sweep.ledger.name])
         return tally
 
-    def _load(
-        self,
-        sweep: OpenSweep,
-        code: frozen.Code,
-        scratch: Path,
-        limits: Limits,
-        tell: Callable[[str], None],
-    ) -> Load:
-        """Return what an engine needs to run the tasks of a sweep; raise UserError for a loop."""
-        if sweep.plan.kind == "loop":
-            raise UserError(
-                f"{sweep.plan.sweep}: {sweep.plan.program} loops over its tasks itself, so no "
-                "engine can carry them; work on it without --on"
-            )
-        guarded = [str(self.layout.root.absolute() / each) for each in self.config.read_only]
-        secrets = self.config.all_secrets
-        return Load(
-            plan=sweep.plan,
-            code=code,
-            root=self.layout.root.absolute(),
-            scratch=scratch,
-            environ={
-                "COLABCTL_MEMBER": self.member,
-                GUARDED: "\n".join(guarded),
-                **{name: os.environ[name] for name in secrets if name in os.environ},
-            },
-            secrets=secrets,
-            kill_after=limits.kill_after,
-            tell=tell,
-            wait=self._wait_or_end,
-        )
+    def _wait_for_upload(self, sweep: OpenSweep, workers: Iterable[str]) -> None:
+        wait_for_upload(sweep, workers, self.limits.until, self.interrupted, self.tell)
 
     def _notices(self, sweep: OpenSweep, tell: Callable[[str], None]) -> Notices | None:
         if self.notice is None:
@@ -389,7 +360,7 @@ class Session:
         until = self.limits.until
         if until is not None and plan.consistency == "eventual":
             left = until - time.monotonic()
-            until -= min(_DRAIN, left / 10)
+            until -= min(DRAIN, left / 10)
         # The option of this worker wins over the sweep's key, and that over the project's.
         timeout = self.limits.task_timeout or plan.task_timeout or self.config.task_timeout
         return replace(
@@ -400,38 +371,6 @@ class Session:
             task_timeout=timeout,
             kill_after=KILL_AFTER if self.config.kill_after is None else self.config.kill_after,
         )
-
-    def _wait_for_upload(self, sweep: OpenSweep, workers: Iterable[str]) -> None:
-        """On a Drive, wait until these journals are uploaded, and report files that are not.
-
-        After an interrupt, it does not wait.
-        """
-        if sweep.plan.consistency != "eventual":
-            return
-        files = [
-            path
-            for worker in workers
-            for folder in journal_folders(sweep.layout, sweep.plan)
-            for path in (folder / worker).rglob("*.jsonl")
-            if path.is_file()
-        ]
-        longest = time.monotonic() + (0.0 if self.interrupted.is_set() else _UPLOAD)
-        until = longest if self.limits.until is None else min(longest, self.limits.until + _DRAIN)
-        left = wait_until_uploaded(
-            files,
-            until=lambda: time.monotonic() >= until or self.interrupted.is_set(),
-            sleep=self.interrupted.wait,
-        )
-        if left is None:
-            self.tell(
-                "this mount does not tell whether files are uploaded; in Colab, run "
-                "drive.flush_and_unmount() before the machine is deleted"
-            )
-        elif left:
-            self.tell(f"{len(left)} files of this worker's journal are not uploaded yet; wait for "
-                      "them before you close this machine")  # fmt: skip
-        else:
-            self.tell("all results are uploaded")
 
 
 def _reopen(sweep: OpenSweep) -> OpenSweep:

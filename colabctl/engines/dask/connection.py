@@ -91,6 +91,6 @@ def connect(address: str, **more: Any) -> Client:
             detail = f" ({error})" if isinstance(error, ValueError | TypeError) else ""
             raise UserError(
                 f"the Dask scheduler at {address} did not answer within {ANSWER:g} s{detail}; "
-                "check that it runs (dask scheduler), its address and port, and that this machine may "
-                "reach it; a scheduler with TLS has an address tls://HOST:PORT"
+                "check that it runs (dask scheduler), its address and port, and that this machine "
+                "may reach it; a scheduler with TLS has an address tls://HOST:PORT"
             ) from None
