@@ -20,7 +20,10 @@ def can_hide() -> bool:
     """Whether this user may hide a folder from a process, by a mount of its own."""
     tool = shutil.which("unshare")
     command = [str(tool), "-m", "true"]
-    return tool is not None and subprocess.run(command, check=False, capture_output=True).returncode == 0
+    return (
+        tool is not None
+        and subprocess.run(command, check=False, capture_output=True).returncode == 0
+    )
 
 
 hiding = pytest.mark.skipif(

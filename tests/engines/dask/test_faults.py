@@ -1,6 +1,5 @@
 """Workers, schedulers and coordinators that die, and clusters that grow."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def test_a_killed_worker_costs_its_attempt_and_no_task_a_retry(
     second = marks / "t000001-1"
     until(lambda: first.exists() and second.exists(), "the start of two tasks")
     cluster.kill(first.read_text())
-    until((marks / "t000000-2").exists) if False else (marks / "go").touch()
+    (marks / "go").touch()
     ended = end(worker)
     assert ended.code == 0, ended.err
     assert "t000000 runs again: its Dask worker tcp://127.0.0.1:" in ended.err
@@ -56,7 +55,7 @@ import os, signal
 def train(params, task):
     if params["x"] == 1:
         os.kill(os.getppid(), signal.SIGKILL)
-        os.pause() if hasattr(os, "pause") else signal.pause()
+        signal.pause()
     return {"y": params["x"]}
 """
     project.declare("poison", grid(3), program)
@@ -71,7 +70,7 @@ def train(params, task):
     assert ended.code == 1
     status = project.status("poison")
     assert (status["done"], status["failed"]) == (2, 1), ended.err
-    assert "lost its worker every time (10 attempts)" in project.run("failures", "poison").out
+    assert "its worker was lost" in project.run("failures", "poison").out
 
 
 def test_a_dead_scheduler_ends_the_coordinator_with_one_line_and_the_next_one_goes_on(
@@ -79,7 +78,7 @@ def test_a_dead_scheduler_ends_the_coordinator_with_one_line_and_the_next_one_go
 ) -> None:
     marks = tmp_path / "marks"
     add(cluster, "one", marks)
-    project.declare("sched", grid(6).replace("[0, 1,", "[5, 6, 0,"), SAYS_WHERE)
+    project.declare("sched", grid(6).replace("[0, 1,", "[8, 9, 0,"), SAYS_WHERE)
     worker = project.start("work", "sched", *on(cluster))
     until((marks / "t000002-1").exists)
     assert cluster.scheduler is not None
@@ -97,8 +96,8 @@ def test_a_dead_scheduler_ends_the_coordinator_with_one_line_and_the_next_one_go
     add(cluster, "again", marks)
     worked = project.run("work", "sched", *on(cluster))
     assert worked.code == 0, worked.err
-    assert project.status("sched")["done"] == 7 - 0 * 1
-    assert project.status("sched")["duplicates"] == 0
+    status = project.status("sched")
+    assert (status["done"], status["total"], status["duplicates"]) == (7, 7, 0)
 
 
 def test_a_killed_coordinator_leaves_no_task_behind_and_two_share_a_cluster(
@@ -220,6 +219,3 @@ def test_a_worker_of_another_version_is_not_used(project: Project, cluster: Clus
     assert worked.code == 1
     assert "it has colabctl 0.0.1, and this machine" in worked.err
     assert project.status("old")["done"] == 0
-
-
-__all__ = ["os"]
