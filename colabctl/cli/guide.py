@@ -38,6 +38,7 @@ ORDER = (
     "space",
     "drive-api",
     "stage",
+    "dask",
     "drive",
     "trust",
     "wandb",

@@ -56,8 +56,15 @@ def test_options_of_other_engines_are_refused(project: Project) -> None:
 
 def test_help_and_plain_work_import_no_dask(project: Project) -> None:
     project.declare("plain", grid(1), "def train(params, task):\n    return {'y': 1}\n")
-    script = "import sys\nfrom colabctl.cli import main\nsys.argv = ['colabctl', *sys.argv[1:]]\n" \
-             "try:\n    main()\nfinally:\n    print('distributed' in sys.modules)\n"  # fmt: skip
+    script = """
+import sys
+from colabctl.cli import main
+sys.argv = ["colabctl", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print("distributed" in sys.modules)
+"""
     for arguments in (["--help"], ["work", "--help"], ["work", "plain"]):
         ran = subprocess.run(
             [sys.executable, "-c", script, *arguments], cwd=project.root, capture_output=True,

@@ -1,7 +1,13 @@
 """Workers, schedulers and coordinators that die, and clusters that grow."""
 
 import signal
+import subprocess
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.engines.dask.clusters import Cluster, hiding
 from tests.engines.dask.test_work import grid, on
@@ -18,6 +24,10 @@ def train(params, task):
         time.sleep(0.01)
     return {"y": params["x"]}
 """
+
+
+def _has_one_ended(processes: Sequence["subprocess.Popen[Any]"]) -> bool:
+    return any(process.poll() is not None for process in processes)
 
 
 def add(cluster: Cluster, name: str, marks: Path, *more: str, hides: Path | None = None) -> None:
@@ -47,6 +57,7 @@ def test_a_killed_worker_costs_its_attempt_and_no_task_a_retry(
     assert (counts["done"], counts["failed"], counts["duplicates"]) == (12, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_its_workers_ends_by_the_count_of_the_ledger(
     project: Project, cluster: Cluster
 ) -> None:
@@ -62,7 +73,8 @@ def train(params, task):
     worker = project.start("work", "poison", *on(cluster))
     for number in range(11):
         added = cluster.add(f"w{number}")
-        until(lambda one=added: one.poll() is not None or worker.poll() is not None)
+        ends = (added, worker)
+        until(partial(_has_one_ended, ends))
         if worker.poll() is not None:
             break
     ended = end(worker)

@@ -3,6 +3,8 @@
 import signal
 from pathlib import Path
 
+import nbformat
+
 from tests.engines.dask.clusters import Cluster
 from tests.processes import Project, end, until
 
@@ -130,8 +132,6 @@ def objective(trial):
     assert worked.code == 0, worked.err
     assert project.status("opt")["done"] == 4
 
-    import nbformat
-
     notebook = nbformat.v4.new_notebook(
         cells=[
             nbformat.v4.new_code_cell("x = 0", metadata={"tags": ["parameters"]}),
@@ -167,5 +167,5 @@ def train(params, task):
     assert ended.code == 130, ended.err
     status = project.status("left")
     assert (status["pending"], status["running"], status["claimed"]) == (4, 0, 0)
-    for file in files:
-        until(lambda pid=file.read_text(): not Path(f"/proc/{pid}").exists(), "the end of a task")
+    tasks = [Path("/proc", file.read_text()) for file in files]
+    until(lambda: not any(task.exists() for task in tasks), "the end of the tasks")
