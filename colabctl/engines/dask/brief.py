@@ -77,7 +77,7 @@ class TaskEnd:
 
 @dataclass(frozen=True)
 class Ran:
-    """The ends of the tasks of a handout, and how many seconds they took together."""
+    """The ends of the tasks of a handout that are not reported yet, and the seconds for each."""
 
     ends: tuple[TaskEnd, ...]
     seconds: float

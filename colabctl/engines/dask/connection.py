@@ -82,9 +82,9 @@ class Connection:
 
 def connect(address: str, **more: Any) -> Client:
     """Return a client of the scheduler at an address; raise UserError if it does not answer."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it is told in one line of ours
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # one line of ours says it
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # versions are compared below, and told
+        warnings.simplefilter("ignore")  # versions.py compares versions
         try:
             return Client(address, timeout=ANSWER, set_as_default=False, name="colabctl", **more)
         except (OSError, TimeoutError, ValueError, RuntimeError, TypeError) as error:

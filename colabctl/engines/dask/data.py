@@ -26,9 +26,8 @@ def unseen(load: Load, address: str) -> Iterator[str]:
 
 
 def _named(load: Load) -> Iterator[str]:
-    """Yield the paths of the project that the code, or the sweep's `stage`, names."""
-    seen = {str(entry.get("path", "")) for entry in (load.plan.stage or {}).values()} - {""}
-    yield from sorted(seen)
+    """Yield the paths of the project that the code names in full."""
+    seen = set[str]()
     for file, data in sorted(load.code.files.items()):
         if not file.endswith(".py"):
             continue

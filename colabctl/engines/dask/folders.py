@@ -67,7 +67,7 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def write_chunk(file: Path, offset: int, data: bytes) -> None:
-    """Write a part of a file beside it; `finish` puts the whole in its place."""
+    """Write a part of a file next to it; `finish` puts the whole in its place."""
     make_folder(file.parent, parents=True)
     part = _part(file)
     with part.open("r+b" if offset else "wb") as stream:

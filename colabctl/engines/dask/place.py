@@ -39,6 +39,7 @@ from colabctl.task import Assignment
 
 _LOOK = 0.2  # seconds between looks at what the slot reports and whether Dask still wants it
 _SAVES = 5.0  # seconds between looks for new files of a task that runs on
+_ENDS = 0.5  # seconds that the end of a task waits for others of its handout
 _SMALL = 200_000  # bytes of a task's files that travel with its end
 
 Send = Callable[[dict[str, Any]], None]
@@ -69,7 +70,7 @@ class Place:
         self._waiting = Waiting()
         self._running = threading.Lock()  # held by the handout that runs here
         self._lock = threading.Lock()
-        self._withdrawn: dict[str, set[int]] = {}  # handouts that have not begun
+        self._withdrawn: dict[str, set[int]] = {}  # handouts that have not started
         self._begun: set[str] = set()
         self._open: dict[int, Assignment] = {}
         self._ended = False  # the slot's process cannot be started
@@ -95,18 +96,25 @@ class Place:
                 self._open = {task.index: task for task in tasks}
             self._send({"began": handout.key})
             self._waiting.add(tasks)
-            looked_at, seen = started, dict[int, Files]()
+            looked_at, sent_at, seen = started, started, dict[int, Files]()
+            count = 0
             while self._open and not self._ended:
                 self.wake.wait(_LOOK)
                 self.wake.clear()
+                now = time.monotonic()
                 ends += self._read()
+                if ends and self._open and now - sent_at > _ENDS:
+                    count, sent_at = count + len(ends), now
+                    self._send({"ended": [_as_event(end) for end in ends]})
+                    ends.clear()
                 if not is_wanted():
                     self._abandon()
                     break
-                if not self._sees and time.monotonic() - looked_at > _SAVES:
-                    looked_at = time.monotonic()
+                if not self._sees and now - looked_at > _SAVES:
+                    looked_at = now
                     self._show_saves(seen)
-            return Ran(tuple(ends), time.monotonic() - started)
+            count += len(ends)
+            return Ran(tuple(ends), (time.monotonic() - started) / max(1, count))
 
     def _here(self, assignment: Assignment) -> Assignment:
         """Return an assignment with the paths of this machine."""
@@ -243,6 +251,14 @@ class Place:
         self._ended = True
         self._abandon()
         self.slot.close(within=3.0)
+
+
+def _as_event(end: TaskEnd) -> list[Any]:
+    """Return an end as Dask's events can hold it."""
+    message = end.end
+    text = None if isinstance(message, Returned) else encode(message).decode()
+    why = message.why if isinstance(message, Returned) else ""
+    return [end.index, text, why, end.files, None if end.small is None else dict(end.small)]
 
 
 def _with_note(end: End, note: str) -> End:

@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -14,9 +14,10 @@ from typing import Any
 
 from distributed import Future
 
-from colabctl.engines.dask import folders, host
-from colabctl.engines.dask.brief import Files, Handout, Host, Ran, TaskEnd
+from colabctl.engines.dask import host
+from colabctl.engines.dask.brief import Handout, Host, Ran, TaskEnd
 from colabctl.engines.dask.connection import Connection, Unreachable
+from colabctl.engines.dask.files import Files, end_of_event
 from colabctl.run.messages import (
     Broken,
     Inbox,
@@ -82,7 +83,7 @@ class DaskSlot:
         self._inbox = inbox
         self._wake = wake
         self._record = record
-        self._root = root
+        self._files = Files(connection, address, number, root, inbox)
         self._sent: deque[Assignment] = deque()  # the first one runs
         self._out: dict[str, _Out] = {}
         self._started = time.monotonic()
@@ -165,7 +166,7 @@ class DaskSlot:
     def _cast(self, function: Any, *parts: Any, **named: Any) -> None:
         self._connection.cast(self.address, function, self.number, *parts, **named)
 
-    # -- told by the cluster --------------------------------------------------------------------
+    # -- called by the cluster ------------------------------------------------------------------
 
     def hear(self, event: Mapping[str, Any]) -> None:
         """Take an event of the Dask worker; in Dask's own thread, so it only queues it."""
@@ -237,7 +238,7 @@ class DaskSlot:
             if not self.host.sees_project:
                 try:
                     for assignment in batch:
-                        self._bring_earlier(assignment)
+                        self._files.bring_earlier(assignment)
                 except Unreachable:
                     self._waiting.put_back(batch)
                     raise
@@ -266,7 +267,7 @@ class DaskSlot:
         return max(1, min(_MOST, int(_MESSAGE / max(self.seconds, 1e-6))))
 
     def _take_event(self, event: Mapping[str, Any]) -> bool:
-        """Do what an event says; return whether the slot goes on."""
+        """Do what an event says; return whether the slot continues."""
         if "began" in event:
             with self._lock:
                 out = self._out.get(event["began"])
@@ -276,11 +277,15 @@ class DaskSlot:
             return True
         if "withdrawn" in event:
             self._put_back(set(event["withdrawn"]))
+        elif "ended" in event:
+            self._close([end_of_event(*parts) for parts in event["ended"]])
+            self._record(lambda: None)
+            self._wake()
         elif "saves" in event:
             index, files = event["saves"]
             task = self._task(index)
             if task is not None:
-                self._fetch(task, files)
+                self._files.fetch(task, files)
         for kind, index, *parts in event.get("news", ()):
             task = self._task(index)
             if kind == "notice":
@@ -322,26 +327,29 @@ class DaskSlot:
             ran: Ran = out.future.result()
         except Exception as error:
             raise Unreachable(f"{type(error).__name__}: {error}"[:300]) from error
-        for end in ran.ends:
-            task = self._task(end.index)
-            if task is not None:
-                self._bring_home(task, end)
+        self._close(ran.ends)
         with self._lock:
             del self._out[key]
-            for end in ran.ends:
-                task = self._task(end.index)
-                if task is not None:
-                    self._sent.remove(task)
-                    self._stopped.discard(end.index)
-                    self._inbox.append(TaskMessage(task, end.end))
             left = {each.index for each in out.handout.assignments}
-            self._started = time.monotonic()
             if ran.ends:
-                latest = ran.seconds / len(ran.ends)
-                self.seconds = latest if self.seconds is None else (self.seconds + latest) / 2
+                mean = self.seconds
+                self.seconds = ran.seconds if mean is None else (mean + ran.seconds) / 2
         self._put_back(left)  # what did not run after all
         self._record(lambda: None)
         self._wake()
+
+    def _close(self, ends: Sequence[TaskEnd]) -> None:
+        """Fetch the files of tasks that have ended, and report the ends."""
+        for end in ends:
+            task = self._task(end.index)
+            if task is None:
+                continue
+            self._files.bring_home(task, end)
+            with self._lock:
+                self._sent.remove(task)
+                self._stopped.discard(end.index)
+                self._started = time.monotonic()
+                self._inbox.append(TaskMessage(task, end.end))
 
     def _give_back(self) -> None:
         """End the tasks of a Dask worker that is gone: the one that ran has lost its worker."""
@@ -361,49 +369,3 @@ class DaskSlot:
             self._inbox.append(TaskMessage(task, Returned()))
         self._waiting.put_back([task for task in tasks if task.index not in stopped])
         self._record(lambda: None)
-
-    # -- files ----------------------------------------------------------------------------------
-
-    def _bring_earlier(self, assignment: Assignment) -> None:
-        """Send the files of earlier attempts, from which this one may go on."""
-        for folder in map(Path, assignment.earlier):
-            files, left = folders.fitting(folders.files_in(folder))
-            if left:
-                self._inbox.append(Notice(
-                    f"note: {assignment.task}: {len(left)} files of an earlier attempt are too "
-                    f"large to travel to a Dask worker (at most {folders.MOST_BYTES / 1e9:g} GB)"
-                ))  # fmt: skip
-            there = folder.relative_to(self._root).as_posix()
-            for path, size in files.items():
-                offset = 0
-                while True:
-                    data = folders.read_chunk(folder / path, offset)
-                    last = offset + len(data) >= size or not data
-                    self._connection.call(
-                        self.address, host.put, self.number, f"{there}/{path}", offset, data,
-                        last=last,
-                    )  # fmt: skip
-                    offset += len(data)
-                    if last:
-                        break
-
-    def _bring_home(self, task: Assignment, end: TaskEnd) -> None:
-        """Write the files of a task that has ended into its folder."""
-        if end.small is not None:
-            folders.write_all(Path(task.folder), end.small)
-        elif end.files:
-            self._fetch(task, end.files)
-            self._cast(host.forget, task.index)
-
-    def _fetch(self, task: Assignment, files: Files) -> None:
-        for path, size in files.items():
-            file, offset = folders.place_of(Path(task.folder), path), 0
-            while True:
-                data = self._connection.call(
-                    self.address, host.read, self.number, task.index, path, offset
-                )
-                folders.write_chunk(file, offset, data)
-                offset += len(data)
-                if offset >= size or not data:
-                    break
-            folders.finish(file)

@@ -15,7 +15,7 @@ _MOST = 3  # workers that are named
 def check_all(connection: Connection, where: str) -> None:
     """Raise UserError if all of the cluster's workers differ from this machine, or lack colabctl.
 
-    Workers that differ while others fit are told and left out later, see fault_of.
+    While others fit, those that differ are left out later, with a note.
     """
     try:
         addresses = list(connection.client.nthreads())

@@ -29,6 +29,13 @@ def load_of(  # noqa: PLR0917 - what one engine needs
             f"{plan.sweep}: {plan.program} loops over its tasks itself, so no engine can carry "
             "them; work on it without --on"
         )
+    if plan.stage:
+        paths = ", ".join(entry["path"] for entry in plan.stage.values())
+        raise UserError(
+            f"{plan.sweep} stages {paths}, and an engine that carries tasks stages nothing; "
+            "declare the sweep again without stage:, and let the engine's workers see the "
+            "project's folder"
+        )
     root = config.root.absolute()
     return Load(
         plan=plan,
