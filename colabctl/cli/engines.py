@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OnEngine:
-    """What `work` was told about an engine.
+    """The options of `work` that are about an engine.
 
     Attributes:
         on: The engine: NAME or NAME://ADDRESS.
@@ -217,7 +217,7 @@ def cancel_pending(layout: "Layout", sweeps: "Sequence[str]", *, yes: bool) -> N
     from colabctl.engines.pilots import look
     from colabctl.work.open_sweep import OpenSweep
 
-    found = []
+    pending = []
     for sweep in [OpenSweep.named(layout, name) for name in dict.fromkeys(sweeps)]:
         for seen in look(sweep.declared.layout):
             own = [each for each in seen.states if each.own and each.state == "pending"]
@@ -228,13 +228,13 @@ def cancel_pending(layout: "Layout", sweeps: "Sequence[str]", *, yes: bool) -> N
                     f"{counted(each.count, 'pending pilot')}{reason}"
                 ))  # fmt: skip
             if own:
-                found.append((seen, own))
-    if not found:
+                pending.append((seen, own))
+    if not pending:
         tell("no pilots of yours are pending here")
         return
-    count = sum(each.count for _, own in found for each in own)
+    count = sum(each.count for _, own in pending for each in own)
     confirm(f"Cancel {counted(count, 'pending pilot')}?", yes=yes)
-    for seen, own in found:
+    for seen, own in pending:
         seen.engine.end(seen.record.name, list(dict.fromkeys(each.job for each in own)))
     tell(f"cancelled {counted(count, 'pending pilot')}; running ones end after their tasks")
 

@@ -23,6 +23,7 @@ ORDER = (
     "colab",
     "notebooks",
     "running-tasks",
+    "engines",
     "sweep-file",
     "code",
     "search",

@@ -188,11 +188,11 @@ def work(
             start_pilots(asked, engine.starter, layout, config, who, sweeps or [])
             return
         carrier = engine.carrier
-    for option, given in (
+    for option, value in (
         ("-n", number), ("--slurm", slurm), ("--slurm-setup", slurm_setup), ("--dry-run", dry_run),
         ("--scheduler-file", scheduler_file),
     ):  # fmt: skip
-        if given and carrier is None:
+        if value and carrier is None:
             here = "; for several tasks at a time here, use -j" if option == "-n" else ""
             raise UserError(f"{option} is for an engine; say which one, such as --on slurm{here}")
     limits = Limits(

@@ -118,7 +118,7 @@ class Starter(Protocol):
         ...
 
     def end(self, name: str, jobs: Sequence[str]) -> None:
-        """Cancel those of the user's own pilots that are pending; running ones go on.
+        """Cancel those of the user's own pilots that are pending; running ones continue.
 
         `jobs` are some that `look` returned with `own`.
         """

@@ -32,12 +32,12 @@ def find_engine(on: str, options: Mapping[str, str]) -> Engine:
     others = {point.name: point for point in entry_points(group=GROUP)}
     if name in others:
         return _load(others[name])(address, options)
-    known = sorted({*BUILT_IN, *others})
-    like = nearest(name, known)
+    names = sorted({*BUILT_IN, *others})
+    like = nearest(name, names)
     guess = f"did you mean {like}? " if like else ""
     raise UserError(
         f"--on {name!r:.70}: there is no such engine; {guess}The engines here are "
-        f"{', '.join(known)}; see: colabctl guide engines"
+        f"{', '.join(names)}; see: colabctl guide engines"
     )
 
 

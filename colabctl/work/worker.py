@@ -40,6 +40,7 @@ _ALIKE = 10  # attempts with the same error that are all named; of later ones, s
 _GIVEN_UP = ("failing", "gone")
 _FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do", "short")
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
+_SIGNALS_APART = 0.5  # seconds, at most, between SIGTERM for a task and for its worker
 
 
 class Worker:
@@ -253,6 +254,8 @@ class Worker:
         """Record the end of a task."""
         self._pool.remove(task.index)
         self._stopping.pop(task.index, None)
+        if isinstance(end, Failed) and self._is_ended_with_it(end):
+            end = Returned()
         if isinstance(end, Returned):
             self._claimer.release([task.index], lost=end.lost)
             if self._claimer.ledger.state.columns.status(task.index) == "cancelled":
@@ -272,6 +275,13 @@ class Worker:
                 self._tell(f"{task.task} failed{again}: {error}{before}")
             if self._all_failed():
                 self._give_up(f"{self._failures()}, the last one with: {error}", end.output)
+
+    def _is_ended_with_it(self, end: Failed) -> bool:
+        """Whether what ends this worker has ended its task too, so that the task is not to blame.
+
+        SLURM and systemd send SIGTERM to all processes of a job at once.
+        """
+        return self._interrupted.wait(_SIGNALS_APART if "SIGTERM" in end.error else 0.0)
 
     def _all_failed(self) -> bool:
         """Whether the first attempts here have all failed, and there are enough of them."""

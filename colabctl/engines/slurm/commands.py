@@ -91,10 +91,10 @@ def refusal(command: str, text: str) -> str:
 def configuration(*names: str) -> dict[str, int]:
     """Return whole numbers of the cluster's configuration, without those it does not tell."""
     printed = run("scontrol", "show", "config", within=10.0)
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for line in printed.out.splitlines() if printed is not None else ():
         name, _, value = (part.strip() for part in line.partition("="))
         number = re.match(r"\d+", value)
         if name in names and number:
-            found[name] = int(number[0])
-    return found
+            numbers[name] = int(number[0])
+    return numbers

@@ -37,8 +37,8 @@ def engine(address: str, options: Mapping[str, str]) -> "Slurm":
     setup = options.get(SETUP, "")
     if not all(char.isprintable() or char in "\n\t" for char in setup):
         raise UserError("--slurm-setup holds control characters; type the line again")
-    given = {name: value for name, value in options.items() if name != SETUP}
-    return Slurm(checked_options(given), setup)
+    sbatch = {name: value for name, value in options.items() if name != SETUP}
+    return Slurm(checked_options(sbatch), setup)
 
 
 @dataclass(frozen=True)

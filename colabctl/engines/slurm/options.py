@@ -27,7 +27,7 @@ _OURS = {
     "export": "pilots get your environment",
     "get-user-env": "pilots get your environment",
     "job-name": "colabctl sets it, to find its pilots again",
-    "no-requeue": "a pilot that is started again goes on with the sweep",
+    "no-requeue": "a pilot that is started again continues the sweep",
     "open-mode": "colabctl sets it",
     "output": "colabctl sets it, and prints where the logs are",
     "parsable": "colabctl sets it",
@@ -53,8 +53,8 @@ def checked_options(options: Mapping[str, str]) -> dict[str, str]:
     value is not one line of printable text.
     """
     checked: dict[str, str] = {}
-    for given, value in options.items():
-        stripped = given.lstrip("-")
+    for key, value in options.items():
+        stripped = key.lstrip("-")
         name = _SHORT.get(stripped, stripped.replace("_", "-"))
         if name in _OURS:
             raise UserError(f"--slurm {name}: not here; {_OURS[name]}")
@@ -63,7 +63,7 @@ def checked_options(options: Mapping[str, str]) -> dict[str, str]:
             guess = (
                 f"did you mean {like}?" if like else "write the long name, such as partition=gpu"
             )
-            raise UserError(f"--slurm {given!r:.70}: sbatch has no such option here; {guess}")
+            raise UserError(f"--slurm {key!r:.70}: sbatch has no such option here; {guess}")
         if name in checked:
             raise UserError(f"--slurm {name} is given twice; give it once")
         if not value and name not in _FLAGS:

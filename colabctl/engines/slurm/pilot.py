@@ -15,16 +15,16 @@ _MARGIN = 180.0  # seconds; SLURM may send SIGTERM 120 s, and then up to 60 s mo
 _PATIENCE = 20.0  # seconds for squeue
 
 
-def arguments(given: Sequence[str], left: float | None) -> list[str]:
+def arguments(words: Sequence[str], left: float | None) -> list[str]:
     """Return the arguments for colabctl, with what is `left` of the job's time in seconds."""
     if left is None:
-        return list(given)
+        return list(words)
     within = max(1.0, left - min(_MARGIN, left / 10))
-    mine = dict(pairwise(given)).get("--max-time")
+    mine = dict(pairwise(words)).get("--max-time")
     if mine is not None and parse_duration(mine, "--max-time") <= within:
-        return list(given)
+        return list(words)
     # The last one counts.
-    return [*given, "--max-time", f"{within:.0f}s"]
+    return [*words, "--max-time", f"{within:.0f}s"]
 
 
 def time_left(environ: Mapping[str, str]) -> float | None:
