@@ -38,6 +38,7 @@ _MESSAGE = 0.25  # seconds of work in such a message
 _MOST = 256  # tasks in a message
 _AHEAD = 0.5  # seconds of a handout below which the next one waits at the worker already
 _STUCK = 0.2  # seconds that a task runs until those behind it are taken back
+_AGAIN = 0.5  # seconds until those are asked for that the process had, which come back later
 _UNBEGUN = 2.0  # seconds that a handout waits for others in the Dask worker until it is taken back
 
 _numbers = count()
@@ -88,7 +89,7 @@ class DaskSlot:
         self._out: dict[str, _Out] = {}
         self._started = time.monotonic()
         self._stopped: set[int] = set()
-        self._asked: object = None  # the task during which the others were asked for
+        self._asked_at = 0.0  # when tasks were last taken back
         self._news: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._lock = threading.RLock()
         self._over = False
@@ -149,17 +150,15 @@ class DaskSlot:
     def take_back_stuck(self) -> None:
         """Put tasks that wait for a long one back, also for one of another user of the worker."""
         with self._lock:
-            running = self.running()
+            running, now = self.running(), time.monotonic()
             if running is not None:
                 is_stuck = len(self._sent) > 1 and running[1] > _STUCK
-                mark: object = running[0]
             else:
                 first = min((out.submitted for out in self._out.values()), default=math.inf)
-                is_stuck = bool(self._sent) and time.monotonic() - first > _UNBEGUN
-                mark = first
-            if not is_stuck or mark is self._asked or mark == self._asked:
+                is_stuck = bool(self._sent) and now - first > _UNBEGUN
+            if not is_stuck or now - self._asked_at < _AGAIN:
                 return
-            self._asked = mark
+            self._asked_at = now
             handouts = tuple(out.handout for out in self._out.values())
         self._cast(host.withdraw, handouts, running[0].index if running else None)
 
