@@ -1,7 +1,9 @@
 """Makes the engine for `--on dask`: a scheduler by its address or its file, or a local cluster."""
 
 import json
+import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -73,12 +75,16 @@ def _remote(
 @contextmanager
 def _local(jobs: int | None) -> Iterator[Client]:
     workers = jobs or os.cpu_count() or 1
-    with (
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None,
-            silence_logs=50,
-        ) as cluster,
-    ):  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a port for a dashboard, which no one needs
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
+        )
+    with cluster:
         client = connect(cluster.scheduler_address)
         try:
             yield client
