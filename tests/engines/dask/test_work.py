@@ -145,7 +145,6 @@ def objective(trial):
     worked = project.run("work", "book", *on(shared))
     assert worked.code == 0, worked.err
     assert [row["metrics"]["y"] for row in project.results("book")] == [1, 2]
-    assert len(list(project.root.glob("sweeps/book/runs/**/executed.ipynb"))) == 2
 
 
 def test_ctrl_c_gives_the_tasks_back_and_ends_them_in_the_cluster(
