@@ -13,8 +13,9 @@ from colabctl.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from colabctl.engines.contract import Engine, Pilots
+    from colabctl.engines.contract import Carrier, Pilots, Starter
     from colabctl.project.config import Config
     from colabctl.project.layout import Layout
     from colabctl.work.open_sweep import OpenSweep
@@ -28,19 +29,21 @@ class OnEngine:
 
     Attributes:
         on: The engine: NAME or NAME://ADDRESS.
-        number: How many pilots.
+        number: How many pilots; None for one.
         slurm: KEY=VALUE, for sbatch.
         setup: Lines of shell, which a pilot of SLURM runs first.
         dry_run: Whether to show what would be started.
+        scheduler_file: The file of a Dask scheduler.
         passed_on: The options of `work` that a pilot gets: a value, True, or None without one.
 
     """
 
     on: str
-    number: int
+    number: int | None
     slurm: "Sequence[str]"
     setup: "Sequence[str]"
     dry_run: bool
+    scheduler_file: "Path | None"
     passed_on: "Mapping[str, str | int | None]"
 
     @property
@@ -59,19 +62,28 @@ class OnEngine:
         ]
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The engine that was chosen, as one of the two kinds."""
+
+    starter: "Starter | None" = None
+    carrier: "Carrier | None" = None
+
+
 def start_pilots(
-    asked: OnEngine, layout: "Layout", config: "Config", member: str, sweeps: "Sequence[str]"
+    asked: OnEngine,
+    engine: "Starter",
+    layout: "Layout",
+    config: "Config",
+    member: str,
+    sweeps: "Sequence[str]",
 ) -> None:
     """Start workers of a sweep on an engine, and leave."""
-    from colabctl.engines.contract import Starter
     from colabctl.engines.pilots import start
     from colabctl.run.redaction import check_present
     from colabctl.sharedfs.mounts import PROMISES
     from colabctl.work.open_sweep import OpenSweep
 
-    engine = _engine(asked)
-    if not isinstance(engine, Starter):
-        raise UserError(f"--on {asked.on} starts no workers; see: colabctl guide engines")
     if len(sweeps) != 1:
         raise UserError(
             f"--on starts workers of one sweep; name it: colabctl work SWEEP --on {asked.on}"
@@ -83,8 +95,9 @@ def start_pilots(
         tell(f"{sweep.plan.sweep} is finished, so no pilot is started; next: {following}")
         return
     check_present(config.secrets, os.environ)
-    useful = min(asked.number, math.ceil(left / asked.jobs))
-    if useful < asked.number:
+    number = asked.number or 1
+    useful = min(number, math.ceil(left / asked.jobs))
+    if useful < number:
         tell(f"note: {counted(left, 'task')} left, for which {counted(useful, 'pilot')} will do")
     pilots = _pilots(asked, layout, config, member, sweep, useful)
     if asked.dry_run:
@@ -100,8 +113,9 @@ def start_pilots(
     )
 
 
-def _engine(asked: OnEngine) -> "Engine":
+def engine_of(asked: OnEngine) -> Chosen:
     """Return the engine; raise UserError if there is none, or if it refuses an option."""
+    from colabctl.engines.contract import Carrier, Starter
     from colabctl.engines.find import find_engine
 
     options: dict[str, str] = {}
@@ -114,7 +128,28 @@ def _engine(asked: OnEngine) -> "Engine":
         options["setup"] = "\n".join(asked.setup)
     if options and asked.on.partition("://")[0] != "slurm":
         raise UserError(f"--slurm and --slurm-setup are for --on slurm, not for --on {asked.on}")
-    return find_engine(asked.on, options)
+    is_dask = asked.on.partition("://")[0] == "dask"
+    if asked.scheduler_file is not None:
+        if not is_dask:
+            raise UserError(f"--scheduler-file is for --on dask, not for --on {asked.on}")
+        options["scheduler-file"] = str(asked.scheduler_file)
+    if is_dask and asked.passed_on["--jobs"]:
+        options["jobs"] = str(asked.passed_on["--jobs"])
+    engine = find_engine(asked.on, options)
+    if isinstance(engine, Starter):
+        return Chosen(starter=engine)
+    if not isinstance(engine, Carrier):
+        raise UserError(
+            f"--on {asked.on}: this engine neither starts workers nor carries tasks; see: colabctl "
+            "guide engines"
+        )
+    if asked.number or asked.dry_run:
+        option = "-n" if asked.number else "--dry-run"
+        raise UserError(
+            f"{option} is for engines that start workers; {asked.on} carries tasks: use -j for how "
+            "many at a time"
+        )
+    return Chosen(carrier=engine)
 
 
 def _tasks_left(sweep: "OpenSweep", config: "Config") -> int:

@@ -40,6 +40,7 @@ ORDER = (
     "space",
     "drive-api",
     "stage",
+    "dask",
     "drive",
     "stores",
     "rclone",

@@ -4,6 +4,7 @@ import math
 import os
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,18 +18,15 @@ from colabctl.cli.options import (
     tell,
     working_member,
 )
-from colabctl.cli.terminal import command_line, counted
+from colabctl.cli.work_ends import end
 from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from colabctl.ledger import Plan
     from colabctl.project.layout import Layout, SweepLayout
-    from colabctl.signals import Interruption
-    from colabctl.work.limits import Tally
-    from colabctl.work.session import Worked
 
 _PATIENCE = 30.0  # seconds that --no-wait waits for a folder that does not answer
 
@@ -45,11 +43,17 @@ def work(
     ] = None,
     member: Member = None,
     jobs: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--jobs", "-j", min=1, max=1024, metavar="N", help="Number of tasks to run at a time."
+            "--jobs",
+            "-j",
+            min=1,
+            max=1024,
+            metavar="N",
+            help="Number of tasks to run at a time.",
+            show_default="1; on an engine, as many as it has room for",
         ),
-    ] = 1,
+    ] = None,
     max_tasks: Annotated[
         int | None,
         typer.Option(
@@ -107,7 +111,7 @@ def work(
         typer.Option(
             "--on",
             metavar="ENGINE",
-            help="Run the sweep on an engine, such as slurm; see `colabctl guide engines`.",
+            help="Run the sweep on an engine, such as slurm or dask; see `colabctl guide engines`.",
             show_default="this machine",
         ),
     ] = None,
@@ -145,12 +149,21 @@ def work(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --on: show what would be started.")
     ] = False,
+    scheduler_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--scheduler-file",
+            metavar="FILE",
+            help="For --on dask: the file that the Dask scheduler wrote.",
+        ),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Run tasks until none are left; Ctrl-C releases claimed tasks.
 
     Exits with 1 if a task that it ran has failed for good, or if the sweep is finished and any of
-    its tasks has failed. With `--on slurm`, it starts workers on a cluster and leaves at once.
+    its tasks has failed. With `--on slurm`, it starts workers on a cluster and leaves at once;
+    with `--on dask`, it stays, and a Dask cluster runs the tasks.
     """
     from colabctl.cli.progress import shown
     from colabctl.ledger import check_approved
@@ -165,31 +178,41 @@ def work(
     layout, config = patiently(
         lambda: open_project(root, patience=UPLOAD), tell=tell, wait=time.sleep
     )
-    carrier = carrier_of_command()
+    mirror = carrier_of_command()
     if recover:
         _recover(layout)
         return
-    timeout = parse_duration(task_timeout, "--task-timeout") if task_timeout else None
-    seconds = parse_duration(max_time, "--max-time") if max_time else None
+    carrier = None
     if on is not None:
-        from colabctl.cli.engines import OnEngine, start_pilots
+        from colabctl.cli.engines import OnEngine, engine_of, start_pilots
 
         passed_on = {
-            "--jobs": jobs if jobs > 1 else None, "--max-tasks": max_tasks, "--max-time": max_time,
+            "--jobs": jobs, "--max-tasks": max_tasks, "--max-time": max_time,
             "--task-timeout": task_timeout, "--no-wait": no_wait, "--damaged-raw": damaged_raw,
         }  # fmt: skip
-        asked = OnEngine(on, number or 1, slurm or [], slurm_setup or [], dry_run, passed_on)
-        start_pilots(asked, layout, config, working_member(config, member), sweeps or [])
-        return
-    for option, value in (("-n", number), ("--slurm", slurm), ("--slurm-setup", slurm_setup),
-                          ("--dry-run", dry_run)):  # fmt: skip
-        if value:
-            here = "; for several tasks at a time here, use -j" if option == "-n" else ""
-            raise UserError(f"{option} is for an engine; say which one, such as --on slurm{here}")
+        asked = OnEngine(
+            on, number, slurm or [], slurm_setup or [], dry_run, scheduler_file, passed_on
+        )
+        engine = engine_of(asked)
+        if engine.starter is not None:
+            who = working_member(config, member)
+            start_pilots(asked, engine.starter, layout, config, who, sweeps or [])
+            return
+        carrier = engine.carrier
+    if carrier is None:
+        _check_no_engine(
+            {
+                "-n": number,
+                "--slurm": slurm,
+                "--slurm-setup": slurm_setup,
+                "--dry-run": dry_run,
+                "--scheduler-file": scheduler_file,
+            }
+        )
     limits = Limits(
         max_tasks=max_tasks,
-        until=time.monotonic() + seconds if seconds else None,
-        task_timeout=timeout,
+        until=time.monotonic() + parse_duration(max_time, "--max-time") if max_time else None,
+        task_timeout=parse_duration(task_timeout, "--task-timeout") if task_timeout else None,
         wait=not no_wait,
         patience=_PATIENCE if no_wait else math.inf,
     )
@@ -207,13 +230,13 @@ def work(
     )
 
     def check(plan: "Plan") -> None:
-        if carrier is not None:
-            carrier.check_guard(plan)
+        if mirror is not None:
+            mirror.check_guard(plan)
         approved(plan)
 
     with shown() as progress:
-        if carrier is not None:
-            carrier.tell = progress.tell
+        if mirror is not None:
+            mirror.tell = progress.tell
         session = Session(
             layout=layout,
             config=config,
@@ -221,10 +244,11 @@ def work(
             limits=limits,
             tell=progress.tell,
             progress=progress.progress,
-            jobs=jobs,
+            jobs=jobs or 1,
+            carrier=carrier,
             check=check,
-            mount_uploads=carrier is None,
-            claims=no_claims if carrier is None else carrier.claims,
+            mount_uploads=mirror is None,
+            claims=no_claims if mirror is None else mirror.claims,
             interrupted=interrupted,
             notice=notice,
         )
@@ -236,7 +260,15 @@ def work(
                     "left at once; claimed tasks become free when this worker's lease ends"
                 )
             raise
-    _end(worked, interrupted)
+    end(worked, interrupted)
+
+
+def _check_no_engine(options: "Mapping[str, object]") -> None:
+    """Raise UserError for an option that only an engine has."""
+    for option, value in options.items():
+        if value:
+            here = "; for several tasks at a time here, use -j" if option == "-n" else ""
+            raise UserError(f"{option} is for an engine; say which one, such as --on slurm{here}")
 
 
 def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> None:
@@ -261,79 +293,6 @@ def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> 
         tell(f"note: {text}")
     if damage and not allow:
         raise UserError(f"{chr(10).join(damage)}; to work all the same, add --damaged-raw")
-
-
-def _end(worked: "list[Worked]", interrupted: "Interruption") -> None:
-    """Say what was done and what to do next, and exit with what that means for a script."""
-    if len(worked) > 1:
-        for each in worked:
-            if each.tally.ends or each.tally.ending in _PROBLEMS:
-                tell(f"{each.sweep}: {_said(each)}")
-        tell(_total(worked))
-    elif worked:
-        tell(_said(worked[0]))
-    else:
-        tell("ran 0 tasks: 0 done, 0 failed; no sweep has tasks to run")
-    problems = [
-        f"{each.sweep}: {_problem(each)}" if len(worked) > 1 else _problem(each)
-        for each in worked
-        if each.tally.ending in _PROBLEMS
-    ]
-    if problems:
-        raise UserError("\n".join(problems))
-    if worked and worked[-1].tally.ending == "interrupted":
-        raise typer.Exit(128 + (interrupted.number or 0))
-    if any(_has_failed(each) for each in worked):
-        raise typer.Exit(1)
-
-
-def _said(worked: "Worked") -> str:
-    """Return what was done for a sweep, why that ended, and the next command."""
-    reason, step = _END_REASONS[worked.tally.ending]
-    if worked.tally.ending == "nothing to do" and worked.order == "pause":
-        reason, step = "the sweep is paused", "resume"
-    further = ""
-    if _has_failed(worked):
-        further = f"; to continue: {command_line(step, worked.sweep)}" if step == "work" else ""
-        step = "failures"
-    following = f"; next: {command_line(step, worked.sweep)}" if step else ""
-    return f"{_counts([worked.tally])}; {reason}{following}{further}"
-
-
-def _total(worked: "list[Worked]") -> str:
-    last = worked[-1].tally.ending
-    reason = f"; {_END_REASONS[last][0]}" if last in _STOPPING else ""
-    return f"{len(worked)} sweeps: {_counts([each.tally for each in worked])}{reason}"
-
-
-def _counts(tallies: "Sequence[Tally]") -> str:
-    """Return how many tasks ran, and how they ended; one that ran again counts once."""
-    ran, attempts = sum(len(each.ends) for each in tallies), sum(each.attempts for each in tallies)
-    done, pruned, failed = (
-        sum(each.number(end) for each in tallies) for end in ("done", "pruned", "failed")
-    )
-    for_good = sum(len(each.for_good) for each in tallies)
-    counts = [f"{done} done"]
-    if pruned:
-        counts.append(f"{pruned} pruned")
-    counts.append(f"{for_good} failed")
-    cancelled = sum(len(each.cancelled) for each in tallies)
-    if left := failed - for_good - cancelled:
-        counts.append(f"{left} left for another attempt")
-    if cancelled:
-        counts.append(f"{cancelled} cancelled")
-    more = f" ({attempts} attempts)" if attempts > ran else ""
-    return f"ran {counted(ran, 'task')}: {', '.join(counts)}{more}"
-
-
-def _has_failed(worked: "Worked") -> bool:
-    """Whether a task failed for good: one that ran here, or one of a sweep that is finished."""
-    return bool(worked.tally.for_good or (worked.tally.ending == "finished" and worked.failed))
-
-
-def _problem(worked: "Worked") -> str:
-    advice = _PROBLEMS[worked.tally.ending]
-    return f"{worked.tally.reason}; {advice}" if advice else worked.tally.reason
 
 
 def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
@@ -367,47 +326,3 @@ def _recover(layout: "Layout") -> None:
         raise UserError("\n".join(problems))
     if not recoveries:
         tell(f"nothing to recover on this machine for {layout.root}")
-
-
-_END_REASONS = {
-    "finished": ("the sweep is finished", "results"),
-    "nothing to do": ("no task is available", "status"),
-    "max-tasks": ("reached --max-tasks", "work"),
-    "max-time": ("reached --max-time", "work"),
-    "target": ("the metric has reached its target", "results"),
-    "stopped": ("the sweep is stopped", "resume"),
-    "dismissed": ("this worker was stopped (colabctl stop --worker)", "work"),
-    "interrupted": ("interrupted; claimed tasks are released", "work"),
-    "left": ("the notebook left its loop before the sweep was finished", "work"),
-    "failing": ("giving up", "failures"),
-    "full": ("the folder is full", ""),
-    "unstaged": ("the data of its tasks is not staged on this machine", ""),
-    "short": ("the folder is almost full", ""),
-    "missing": ("a part of the sweep is missing", ""),
-    "silent": ("the folder does not answer", ""),
-    "unwritable": ("the folder cannot be written", ""),
-}
-"""Why a worker ended, and the command that usually comes next."""
-
-_PROBLEMS = {
-    "failing": "if the problem is on this machine, fix it and restart the worker; if it is in the "
-    "program, fix that and declare it again: colabctl sweep FILE --replace",
-    "full": "free space (a Drive's trash counts), then restart the worker",
-    "unstaged": "",
-    "short": "see what could go: colabctl space --tidy; then restart the worker",
-    "missing": "",  # the reason says what to do
-    "silent": "restart the worker once the folder answers",
-    "unwritable": "check that you may edit the folder, then restart the worker",
-}
-"""What to do about an end that the user has to fix."""
-
-_STOPPING = (
-    "interrupted",
-    "dismissed",
-    "max-time",
-    "max-tasks",
-    "full",
-    "short",
-    "silent",
-    "unwritable",
-)

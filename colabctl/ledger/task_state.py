@@ -183,8 +183,13 @@ class _Fold:
             self.status, self.holding = "cancelled", None
 
     def released(self, event: Event) -> None:
-        if self.holding is not None and self.holding.writer == event.writer:
-            self._open()
+        if self.holding is None or self.holding.writer != event.writer:
+            return
+        self._open()
+        if event.is_loss:
+            self.losses += 1
+            if self.losses >= MAX_LOSSES:
+                self.status = "failed"
 
     def failed(self, event: Event) -> None:
         if self.holding is None or self.holding.writer != event.writer:

@@ -93,10 +93,12 @@ class Withdrawn:
 class Returned:
     """The task was stopped through no fault of its own; any worker may run it.
 
-    `why` is for the user, "" if the worker itself stopped the task.
+    `why` is for the user, "" if the worker itself stopped the task. `lost` means that the machine
+    on which an engine ran it is gone, and perhaps through this task.
     """
 
     why: str = ""
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,13 @@ class Printed:
     """What a running task has printed since the last time; someone follows it."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What runs the tasks elsewhere does not answer any more; `error` says what to do."""
+
+    error: str
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ class TaskMessage(NamedTuple):
     message: Report | Suggestion | Printed | End
 
 
-Inbox = deque[TaskMessage | Broken | Notice]
+Inbox = deque[TaskMessage | Broken | Gone | Notice]
 """What slots report to their worker, oldest first."""
 
 Record = Callable[[Callable[[], None]], None]

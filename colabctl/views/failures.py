@@ -251,6 +251,9 @@ def _failed_attempts(state: SweepState, index: int) -> Iterator[Attempt]:
             ):  # fmt: skip
                 holder = event
         elif event.kind == "retry" or (holder and event.writer == holder.writer):
+            if holder and event.kind == "released" and event.is_loss:
+                number = next((a for i, a in holder.body["tasks"] if i == index), 0)
+                yield Attempt(task_name(index), index, number, holder.writer, LOST, "", event.t)
             holder = None
 
 

@@ -58,7 +58,7 @@ def attempts_at(state: SweepState, index: int) -> list[Attempt]:
                 end.output,
                 (writer, event.n) == decided,
             )
-        elif kind == "released":
+        elif kind == "released" and not event.is_loss:
             _end_last(attempts, writer, "released")
     if task.holder:
         _end_last(attempts, task.holder, "running")

@@ -370,13 +370,16 @@ class Claimer:
         self.tally.refused += 1
         self._tell(f"{task.task} failed: {error}")
 
-    def release(self, indices: list[int]) -> None:
-        """Release tasks that will not run here; they do not count against max_tasks."""
+    def release(self, indices: list[int], *, lost: bool = False) -> None:
+        """Release tasks that will not run here; they do not count against max_tasks.
+
+        Those that were `lost` ran on a machine that is gone, which counts against them.
+        """
         for index in indices:
             self.tuner.forget(index)
         if indices:
             self._give_up_claims(indices)
-            self.outbox.add("released", {"tasks": indices})
+            self.outbox.add("released", {"tasks": indices, **({"lost": True} if lost else {})})
 
     def leave(self, reason: str) -> None:
         """Release every claim, write why this worker ends or save it, close the journal."""

@@ -18,6 +18,7 @@ EndReason = Literal[
     "interrupted",
     "left",  # the notebook left its loop before the sweep was finished
     "failing",  # the code cannot be loaded, or the first tasks all failed
+    "gone",  # what runs the tasks elsewhere does not answer any more
     "full",  # the folder has no space left
     "short",  # the folder has almost no space left
     "missing",  # a part of the sweep's folder was deleted

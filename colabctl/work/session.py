@@ -12,6 +12,7 @@ from pathlib import Path
 
 from colabctl import signals
 from colabctl.code import frozen
+from colabctl.engines.contract import Carrier, CarrierSlot, MakeSlots
 from colabctl.errors import UserError
 from colabctl.ledger import ClaimsStore, Plan, program_of
 from colabctl.notebook.installed import lacks
@@ -20,28 +21,37 @@ from colabctl.project.layout import Layout, SweepLayout
 from colabctl.run.messages import Inbox, Record
 from colabctl.run.redaction import check_present, concealer
 from colabctl.run.settings import Settings
+from colabctl.run.slots.environment import slot_environs
 from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
 from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
-from colabctl.sharedfs.uploads import wait_until_uploaded
 from colabctl.sweeps import differing, journal_folders
-from colabctl.work.identity import new_identity
+from colabctl.work.identity import Identity, new_identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices, Text
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.records.room import RoomWatch
-from colabctl.work.slots.environment import slot_environs
+from colabctl.work.records.upload import DRAIN, wait_for_upload
+from colabctl.work.slots.load import load_of
 from colabctl.work.slots.settings import slot_settings
-from colabctl.work.staging import closing_data, staged_data
+from colabctl.work.staging import SweepData, closing_data, staged_data
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
-_DRAIN = 60.0  # how many seconds before --max-time tasks end, so that results can be uploaded
-_UPLOAD = 600.0  # seconds to wait for the upload of the results
 # Reasons to end that apply to the next sweep as well.
 _FINAL = frozenset(
-    {"interrupted", "dismissed", "max-time", "max-tasks", "full", "short", "unwritable", "silent"}
+    {
+        "interrupted",
+        "dismissed",
+        "gone",
+        "max-time",
+        "max-tasks",
+        "full",
+        "short",
+        "unwritable",
+        "silent",
+    }
 )
 _ARRIVAL = 300.0  # seconds that the files of a new sweep may take to arrive
 _POLL = 1.0  # seconds between checks for something that others must do first
@@ -79,6 +89,7 @@ class Session:
         progress: Called after each step, with the sweep and its worker; None without one.
         check: Raises UserError for a plan that the member has neither declared nor approved.
         jobs: How many tasks to run at a time.
+        carrier: The engine that runs the tasks elsewhere; None to run them here.
         notice: Returns the text of a message about a sweep; None to send none.
         claims: Returns a sweep's log of claims in the store of this mirror; None without a store.
         mount_uploads: Whether the folder may be a mount that uploads files some time later.
@@ -93,6 +104,7 @@ class Session:
     progress: Callable[[OpenSweep, Worker | None], None]
     check: Callable[[Plan], None]
     jobs: int = 1
+    carrier: Carrier | None = None
     notice: Text | None = None
     claims: FindClaims = no_claims
     mount_uploads: bool = True
@@ -191,7 +203,7 @@ class Session:
             return Tally(ending="interrupted")
         limits = self._limits(sweep.plan, ran=ran, wait=wait)
         data = None
-        if sweep.plan.kind != "loop":  # its notebook stages for itself
+        if sweep.plan.kind != "loop" and self.carrier is None:  # its notebook stages for itself
             data = staged_data(
                 sweep.plan,
                 self.layout,
@@ -205,6 +217,14 @@ class Session:
                 prefix="colabctl-work-", ignore_cleanup_errors=True
             ) as scratch,
         ):
+            if self.carrier is not None:
+                load = load_of(
+                    sweep.plan, files, self.config, self.member, Path(scratch), limits.kill_after,
+                    tell=tell, wait=self._wait_or_end,
+                )  # fmt: skip
+                with self.carrier.carry(load) as make:
+                    tally = self._run(sweep, identity, limits, make, tell)
+                return self._finished(sweep, tally)
             frozen.write(files, Path(scratch, "code"))
             settings = slot_settings(
                 sweep.plan,
@@ -230,29 +250,49 @@ class Session:
 
             def make_slots(
                 waiting: Waiting, inbox: Inbox, wake: Callable[[], None], record: Record
-            ) -> list[Slot]:
+            ) -> list[CarrierSlot]:
                 slots = zip(settings, environs, strict=True)
                 return [Slot(*slot, inbox, wake, record, waiting=waiting) for slot in slots]
 
-            worker = Worker(
-                sweep,
-                identity,
-                limits,
-                make_slots,
-                tell=tell,
-                progress=lambda worker: self.progress(sweep, worker),
-                interrupted=self.interrupted,
-                data=data,
-                reasons=self._reasons,
-                notices=self._notices(sweep, tell),
-                room=self._room(identity.heartbeat, tell),
-                conceal=concealer(self.config.all_secrets, os.environ),
-            )
-            tally = worker.run()
-            self.progress(sweep, None)
+            tally = self._run(sweep, identity, limits, make_slots, tell, data)
+        return self._finished(sweep, tally)
+
+    def _run(  # noqa: PLR0917 - what one worker needs
+        self,
+        sweep: OpenSweep,
+        identity: Identity,
+        limits: Limits,
+        make_slots: MakeSlots,
+        tell: Callable[[str], None],
+        data: SweepData | None = None,
+    ) -> Tally:
+        """Run a worker with these slots to its end."""
+        worker = Worker(
+            sweep,
+            identity,
+            limits,
+            make_slots,
+            tell=tell,
+            progress=lambda worker: self.progress(sweep, worker),
+            interrupted=self.interrupted,
+            data=data,
+            reasons=self._reasons,
+            notices=self._notices(sweep, tell),
+            room=self._room(identity.heartbeat, tell),
+            conceal=concealer(self.config.all_secrets, os.environ),
+        )
+        tally = worker.run()
+        self.progress(sweep, None)
+        return tally
+
+    def _finished(self, sweep: OpenSweep, tally: Tally) -> Tally:
         if sweep.ledger.name and not tally.unsent:
             self._wait_for_upload(sweep, [sweep.ledger.name])
         return tally
+
+    def _wait_for_upload(self, sweep: OpenSweep, workers: Iterable[str]) -> None:
+        if self.mount_uploads:
+            wait_for_upload(sweep, workers, self.limits.until, self.interrupted, self.tell)
 
     def _notices(self, sweep: OpenSweep, tell: Callable[[str], None]) -> Notices | None:
         if self.notice is None:
@@ -342,7 +382,7 @@ class Session:
         until = self.limits.until
         if until is not None and plan.consistency == "eventual":
             left = until - time.monotonic()
-            until -= min(_DRAIN, left / 10)
+            until -= min(DRAIN, left / 10)
         # The option of this worker wins over the sweep's key, and that over the project's.
         timeout = self.limits.task_timeout or plan.task_timeout or self.config.task_timeout
         return replace(
@@ -353,38 +393,6 @@ class Session:
             task_timeout=timeout,
             kill_after=KILL_AFTER if self.config.kill_after is None else self.config.kill_after,
         )
-
-    def _wait_for_upload(self, sweep: OpenSweep, workers: Iterable[str]) -> None:
-        """On a Drive, wait until these journals are uploaded, and report files that are not.
-
-        After an interrupt, it does not wait.
-        """
-        if sweep.plan.consistency != "eventual" or not self.mount_uploads:
-            return
-        files = [
-            path
-            for worker in workers
-            for folder in journal_folders(sweep.layout, sweep.plan)
-            for path in (folder / worker).rglob("*.jsonl")
-            if path.is_file()
-        ]
-        longest = time.monotonic() + (0.0 if self.interrupted.is_set() else _UPLOAD)
-        until = longest if self.limits.until is None else min(longest, self.limits.until + _DRAIN)
-        left = wait_until_uploaded(
-            files,
-            until=lambda: time.monotonic() >= until or self.interrupted.is_set(),
-            sleep=self.interrupted.wait,
-        )
-        if left is None:
-            self.tell(
-                "this mount does not tell whether files are uploaded; in Colab, run "
-                "drive.flush_and_unmount() before the machine is deleted"
-            )
-        elif left:
-            self.tell(f"{len(left)} files of this worker's journal are not uploaded yet; wait for "
-                      "them before you close this machine")  # fmt: skip
-        else:
-            self.tell("all results are uploaded")
 
 
 def _needs_work(sweep: OpenSweep) -> bool:

@@ -24,12 +24,12 @@ from colabctl.project.config import Config
 from colabctl.run.foreground import Outcome
 from colabctl.run.redaction import check_present
 from colabctl.run.settings import Settings
+from colabctl.run.slots.environment import slot_environs
 from colabctl.run.termination import KILL_AFTER, how_it_ended, kill_tree, oom_kills
 from colabctl.sharedfs.rights import umask_for
 from colabctl.signals import raising
 from colabctl.task import Assignment
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.slots.environment import slot_environs
 from colabctl.work.slots.settings import slot_settings
 from colabctl.work.staging import staged_data
 

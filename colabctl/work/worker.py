@@ -6,10 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from colabctl.engines.contract import MakeSlots
 from colabctl.run.messages import (
     Broken,
     End,
     Failed,
+    Gone,
     Notice,
     Printed,
     Report,
@@ -27,7 +29,7 @@ from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.followed import FollowedTasks
 from colabctl.work.records.room import RoomWatch
-from colabctl.work.slots.pool import MakeSlots, SlotPool
+from colabctl.work.slots.pool import SlotPool
 from colabctl.work.staging import SweepData
 from colabctl.work.waiting import Reasons
 
@@ -35,6 +37,7 @@ from colabctl.work.waiting import Reasons
 # attempts would only use up the retries.
 _FAILING = 5
 _ALIKE = 10  # attempts with the same error that are all named; of later ones, some are
+_GIVEN_UP = ("failing", "gone")
 _FINISHING = ("target", "stopped", "dismissed", "max-tasks", "nothing to do", "short")
 _NOTICE = 0.5  # seconds until a signal, a time limit or a task's timeout is noticed
 _SIGNALS_APART = 0.5  # seconds, at most, between SIGTERM for a task and for its worker
@@ -181,7 +184,7 @@ class Worker:
 
     def should_end(self) -> bool:
         """Whether this worker should end; the tally then says why."""
-        if self._tally.ending == "failing":
+        if self._tally.ending in _GIVEN_UP:
             return True
         with self._lock:
             return self._should_end()
@@ -234,6 +237,9 @@ class Worker:
             match self._pool.inbox.popleft():
                 case Broken(error, output):
                     self._give_up(f"the code cannot be loaded: {error}", output)
+                case Gone(error):
+                    if self._tally.ending not in _GIVEN_UP:
+                        self._tally.ending, self._tally.reason = "gone", error
                 case Notice(text):
                     self._tell(text)
                 case TaskMessage(task, message):
@@ -251,7 +257,7 @@ class Worker:
         if isinstance(end, Failed) and self._is_ended_with_it(end):
             end = Returned()
         if isinstance(end, Returned):
-            self._claimer.release([task.index])
+            self._claimer.release([task.index], lost=end.lost)
             if self._claimer.ledger.state.columns.status(task.index) == "cancelled":
                 self._tell(f"{task.task} was cancelled, and has been ended")
             elif end.why:
@@ -291,7 +297,7 @@ class Worker:
         return f"the first {_FAILING} attempts of this worker, at {number}, all failed"
 
     def _give_up(self, reason: str, output: str) -> None:
-        if self._tally.ending == "failing":
+        if self._tally.ending in _GIVEN_UP:
             return
         self._tally.ending, self._tally.reason = "failing", self._conceal(reason)
         if output:

@@ -11,6 +11,9 @@ import pytest
 from tests.engines.cluster import Cluster, cluster
 from tests.processes import Finished, Project, end, new_project, until
 
+pytestmark = pytest.mark.slow  # it starts real servers or engines
+
+
 TRAIN = """
 import pathlib, time
 

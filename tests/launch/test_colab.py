@@ -8,6 +8,8 @@ import pytest
 from tests.launch.conftest import KEYS, Colab, sync
 from tests.processes import Project
 
+pytestmark = pytest.mark.slow  # it starts real servers or engines
+
 
 def test_sessions_work_on_the_sweep_and_their_lines_are_shown(
     stored: Project, colab_account: Colab

@@ -12,6 +12,9 @@ from tests.launch.conftest import KEYS, SWEEP, TRAIN, Kaggle, declare, sync
 from tests.processes import Project
 from tests.worker_notebooks.machine import Machine
 
+pytestmark = pytest.mark.slow  # it starts real servers or engines
+
+
 _IMAGE = Path(__file__).parent / "kaggle_image"
 _FOLDER = "notebooks/workers/kaggle/churn-first-ana-1"
 

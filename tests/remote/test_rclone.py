@@ -24,6 +24,9 @@ from tests.processes import until
 from tests.servers.proxy import Proxy
 from tests.servers.servers import Server, rclone_serve, remote_environ, remote_url
 
+pytestmark = pytest.mark.slow  # it starts real servers or engines
+
+
 PROTOCOLS = ("webdav", "sftp", "s3")
 
 

@@ -22,6 +22,9 @@ from tests.servers.servers import (
     seaweedfs,
 )
 
+pytestmark = pytest.mark.slow  # it starts real servers or engines
+
+
 PROTOCOLS = ("webdav", "sftp", "s3")
 
 

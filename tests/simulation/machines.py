@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from colabctl.engines.contract import CarrierSlot
 from colabctl.ledger import Ledger, Plan, task_name
 from colabctl.ledger.journals.shared_log import SharedLog
 from colabctl.ledger.ledger import Claim
 from colabctl.project.layout import SweepLayout
 from colabctl.run.messages import Done, Failed, Inbox, Record, Stop, TaskMessage
-from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
@@ -205,11 +205,11 @@ class SlotMachine(Machine):
 
         def make_slots(
             waiting: Waiting, inbox: Inbox, wake: Callable[[], None], record: Record
-        ) -> list[Slot]:
+        ) -> list[CarrierSlot]:
             self._slots = [
                 SimulatedSlot(world, durations, self.runs, waiting, inbox) for _ in range(jobs)
             ]
-            return cast("list[Slot]", self._slots)
+            return cast("list[CarrierSlot]", self._slots)
 
         self.worker = Worker(
             self._sweep,

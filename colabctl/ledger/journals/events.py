@@ -21,7 +21,8 @@ A line is a JSON object with the three parts of every event and the parts of its
     pruned     task, attempt, seconds, metrics            a task was stopped early, on purpose
     failed     task, attempt, seconds, error, output,     an attempt failed; true: no other one
                final                                      would do better
-    released   tasks: [index, ...]                        claims that end without a run
+    released   tasks: [index, ...], lost                  claims that end without a run; true: the
+                                                          machine that an engine ran it on is gone
     heartbeat  free                                       the worker is alive; free as above
     notice     about, decisions                           it sends a message that the sweep is
                                                           finished, failing or idle
@@ -124,6 +125,11 @@ class Event(NamedTuple):
     def is_final(self) -> bool:
         """Whether a failed task fails in any other attempt too, as its parameters are damaged."""
         return self.body.get("final") is True
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether the released tasks ran on a machine that is gone, perhaps through them."""
+        return self.body.get("lost") is True
 
     @property
     def member(self) -> str:

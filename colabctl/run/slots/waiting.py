@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 
 from colabctl.task import Assignment
@@ -27,7 +27,7 @@ class Waiting:
     """
 
     def __init__(self, slots: int = 1) -> None:
-        self._slots = slots
+        self.slots = slots  # among which the tasks are shared out
         self._tasks: deque[Assignment] = deque()
         self._postponed: AbstractSet[int] = frozenset()
         self._changed = threading.Condition()
@@ -64,16 +64,24 @@ class Waiting:
                     sorted(self._tasks, key=lambda task: task.index in self._postponed)
                 )
 
-    def wait(self) -> bool:
-        """Wait until there is a task, and return True; return False once the queue is closed."""
+    def wait(self, over: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until there is a task, and return True; return False once the queue is closed.
+
+        It also returns False once `over` returns True; `nudge` lets it look again.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._tasks or self._closed)
-            return not self._closed
+            self._changed.wait_for(lambda: self._tasks or self._closed or over())
+            return not (self._closed or over())
+
+    def nudge(self) -> None:
+        """Let those that wait for a task look whether they are over."""
+        with self._changed:
+            self._changed.notify_all()
 
     def take(self, count: int) -> list[Assignment]:
         """Remove and return up to `count` tasks that are to run next: at most a slot's share."""
         with self._changed:
-            share = 0 if self._closed else -(-len(self._tasks) // self._slots)
+            share = 0 if self._closed else -(-len(self._tasks) // max(1, self.slots))
             return [self._tasks.popleft() for _ in range(min(count, share))]
 
     def take_back(self, count: int) -> list[Assignment]:

@@ -4,27 +4,25 @@ import threading
 from collections.abc import Callable, Iterator, KeysView, Sequence
 from collections.abc import Set as AbstractSet
 
+from colabctl.engines.contract import CarrierSlot, MakeSlots
 from colabctl.run.messages import Inbox, Record, Stop
-from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
 from colabctl.task import Assignment
 from colabctl.work.pacing import excess
 
-MakeSlots = Callable[[Waiting, Inbox, Callable[[], None], Record], list[Slot]]
-"""Starts the slots: (waiting, inbox, wake, record) -> slots. See Slot for what they do with it."""
-
 
 class SlotPool:
-    """The `jobs` slots of a worker, started when there is something to run.
+    """The slots of a worker, started when there is something to run: `jobs` of them at first.
 
-    The tasks wait in one queue, so none waits for a long one while another slot is idle.
+    An engine changes their number while its cluster grows and shrinks. The tasks wait in one queue,
+    so none waits for a long one while another slot is idle.
     """
 
     def __init__(self, make_slots: MakeSlots, jobs: int, record: Record) -> None:
         self._make_slots = make_slots
         self._jobs = jobs
         self._record = record
-        self._slots: list[Slot] = []
+        self._slots: list[CarrierSlot] | None = None  # until they are started
         self._tasks: dict[int, Assignment] = {}
         self._waiting = Waiting(jobs)
         self.inbox = Inbox()
@@ -35,21 +33,26 @@ class SlotPool:
         """The tasks that wait or run here."""
         return self._tasks.keys()
 
+    @property
+    def _here(self) -> tuple[CarrierSlot, ...]:
+        """The slots that there are now."""
+        return tuple(self._slots or ())
+
     def start(self) -> None:
         """Start the slots if they have not started, so that they load the code during the claim."""
-        if not self._slots:
+        if self._slots is None:
             self._slots = self._make_slots(self._waiting, self.inbox, self.wake.set, self._record)
 
     def idle_soon(self, ahead: float) -> int:
         """Return how many slots will be idle within `ahead` seconds, with no task for them."""
-        if not self._slots:
+        if self._slots is None:
             return self._jobs
-        free = sum(slot.free_in() <= ahead for slot in self._slots)
+        free = sum(slot.free_in() <= ahead for slot in self._here)
         return max(0, free - self._waiting.ready)
 
     def pace(self) -> float | None:
         """Return the seconds that a task takes in the slowest slot; None until one has run."""
-        return max((slot.seconds for slot in self._slots if slot.seconds is not None), default=None)
+        return max((slot.seconds for slot in self._here if slot.seconds is not None), default=None)
 
     def assign(self, assignments: Sequence[Assignment]) -> None:
         """Add tasks to run."""
@@ -60,14 +63,14 @@ class SlotPool:
 
     def running(self) -> Iterator[tuple[int, float]]:
         """Yield the task that each busy slot runs, and for how many seconds."""
-        for slot in self._slots:
+        for slot in self._here:
             running = slot.running()
             if running:
                 yield running[0].index, running[1]
 
     def slots(self) -> list[tuple[Assignment, float] | None]:
         """Return the task that each slot runs, and for how many seconds; None for an idle one."""
-        return [slot.running() for slot in self._slots]
+        return [slot.running() for slot in self._here]
 
     def remove(self, index: int) -> None:
         """Remove a task that has ended or left its slot."""
@@ -75,17 +78,17 @@ class SlotPool:
 
     def answer(self, index: int, *, stop: bool) -> None:
         """Tell a task whether it should stop, if it runs."""
-        for slot in self._slots:
+        for slot in self._here:
             slot.answer(index, stop=stop)
 
     def follow(self, index: int, *, answer: bool) -> None:
         """Report what a task has printed since the last call, if it runs."""
-        for slot in self._slots:
+        for slot in self._here:
             slot.follow(index, answer=answer)
 
     def stop(self, index: int, why: Stop) -> None:
         """Stop a task if it runs; its outcome follows."""
-        for slot in self._slots:
+        for slot in self._here:
             slot.stop(index, why)
 
     def drop(self, index: int) -> bool:
@@ -103,12 +106,12 @@ class SlotPool:
     def take_back_surplus(self, batch: float) -> list[int]:
         """Remove and return tasks that would wait for more than about `batch` seconds."""
         waiting = len(self._waiting)
-        return self._take_back(excess(self.pace() or 0.0, waiting, batch, self._jobs))
+        return self._take_back(excess(self.pace() or 0.0, waiting, batch, len(self._here)))
 
     def take_back_stuck(self) -> None:
         """Let the other slots have the tasks that a process got, but that wait for a long one."""
-        if len(self._slots) > 1:
-            for slot in self._slots:
+        if len(self._here) > 1:
+            for slot in self._here:
                 slot.take_back_stuck()
 
     def take_back_waiting(self) -> list[int]:
@@ -124,12 +127,12 @@ class SlotPool:
     def stop_all(self, within: float) -> None:
         """Stop the running tasks and end the slots, all at the same time."""
         self._waiting.close()
-        for slot in self._slots:
+        for slot in self._here:
             running = slot.running()
             if running:
                 slot.stop(running[0].index, Stop("returned"), kill_after=within * 2 / 3)
         closings = [
-            threading.Thread(target=slot.close, kwargs={"within": within}) for slot in self._slots
+            threading.Thread(target=slot.close, kwargs={"within": within}) for slot in self._here
         ]
         for closing in closings:
             closing.start()
