@@ -52,22 +52,22 @@ def measure(
     with server:
         root = folder / "mirror0"
         url = remote_url(protocol, server.port, "lab/naps")
-        _call(environ, "init", str(root), "--name", "naps", "--member", "ana")
-        _call(environ, "remote", "add", url, "--root", str(root))
+        _call(_of_machine(environ, root), "init", str(root), "--name", "naps", "--member", "ana")
+        _call(_of_machine(environ, root), "remote", "add", url, "--root", str(root))
         (root / "nap.py").write_text(NAP.format(log=str(log), seconds=seconds))
         (root / "nap.yaml").write_text(
             "program: nap.py:run\nmethod: grid\nmetric: {name: loss, goal: minimize}\n"
             f"parameters: {{x: {{min: 1, max: {tasks}}}}}\n"
         )
-        _call(environ, "sweep", str(root / "nap.yaml"), "--root", str(root))
+        _call(_of_machine(environ, root), "sweep", str(root / "nap.yaml"), "--root", str(root))
         roots = [root, *(folder / f"mirror{number}" for number in range(1, machines))]
         for each in roots[1:]:
-            _call(environ, "clone", url, str(each))
+            _call(_of_machine(environ, each), "clone", url, str(each))
         workers = [
             subprocess.Popen(
                 [sys.executable, "-m", "colabctl", "work", "nap", "--root", str(each),
                  "--member", "ana"],
-                env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=_of_machine(environ, each), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )
             for each in roots
         ]  # fmt: skip
@@ -77,13 +77,24 @@ def measure(
         lines = [line.split() for line in log.read_text().splitlines()]
         began = Counter(line[1] for line in lines if line[0] == "begin")
         took = max(float(line[2]) for line in lines) - min(float(line[2]) for line in lines)
-        results = _call(environ, "results", "nap", "--format", "csv", "--root", str(root))
+        results = _call(
+            _of_machine(environ, root), "results", "nap", "--format", "csv", "--root", str(root)
+        )
     twice = sum(number > 1 for number in began.values())
     ideal = tasks * seconds / machines
     return (
         f"{tasks}", f"{began.total()}", f"{twice} ({twice / tasks:.1%})",
         f"{len(results.splitlines()) - 1}", f"{took:.1f}", f"{ideal / took:.1%}",
     )  # fmt: skip
+
+
+def _of_machine(environ: dict[str, str], root: Path) -> dict[str, str]:
+    """Return the variables of a machine: its cache is not that of the others.
+
+    The approvals of ana are the same on all of her machines here.
+    """
+    places = {"XDG_CACHE_HOME": f"{root}-cache"}
+    return {**environ, **places}
 
 
 def _call(environ: dict[str, str], *arguments: str) -> str:

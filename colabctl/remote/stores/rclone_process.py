@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from colabctl.remote.store import StoreError, UnreachableError
 
-# The oldest that was tried. Before 1.63, half an upload to SFTP, FTP and SMB looked like the file.
+# The oldest that was tried. Before 1.63, a file on SFTP, FTP and SMB was seen during its upload.
 OLDEST = (1, 65)
 INSTALL = "run: pip install -U 'colabctl-drive[rclone]'"
 _FLAGS = ("--contimeout", "10s", "--timeout", "60s", "--low-level-retries", "3",
