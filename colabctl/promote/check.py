@@ -12,9 +12,9 @@ from typing import Literal
 
 from colabctl.checkpoints.places import SAVES
 from colabctl.errors import UserError
-from colabctl.project.layout import Layout
+from colabctl.project.layout import EARLIER, Layout
 from colabctl.promote.content import digest_of, list_content, listed, without_saves
-from colabctl.promote.finals import EARLIER, Final, finals, interrupted
+from colabctl.promote.finals import Final, finals, interrupted
 from colabctl.promote.origin import Origin, TaskOrigin
 from colabctl.promote.tasks import best_result, refreshed, still_counts
 from colabctl.sharedfs.faults import describe

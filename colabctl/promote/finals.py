@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colabctl.errors import UserError
-from colabctl.project.layout import Layout
+from colabctl.project.layout import EARLIER, Layout
 from colabctl.project.member_records import present_names
 from colabctl.promote.content import list_content
 from colabctl.promote.origin import ENDING, Origin, read_origin
@@ -20,9 +20,6 @@ from colabctl.sharedfs.droppings import is_dropping, original_of
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.links import way_out
 from colabctl.sharedfs.names import check_name
-
-EARLIER = "earlier"
-"""The folder in results/final that keeps what was replaced."""
 
 STAGING = ".promoting-"
 """How the names of folders begin in which results are copied before they get their names."""

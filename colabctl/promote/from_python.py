@@ -5,7 +5,7 @@ from pathlib import Path
 
 from colabctl.errors import UserError
 from colabctl.project.config import Config
-from colabctl.promote.finals import EARLIER
+from colabctl.project.layout import EARLIER
 from colabctl.promote.promote import (
     Candidate,
     from_path,

@@ -25,7 +25,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.project.config import Config
-from colabctl.project.layout import Layout
+from colabctl.project.layout import EARLIER, Layout
 from colabctl.promote.content import (
     Content,
     copy_content,
@@ -34,7 +34,6 @@ from colabctl.promote.content import (
     without_saves,
 )
 from colabctl.promote.finals import (
-    EARLIER,
     STAGING,
     Final,
     check_distinct,

@@ -218,8 +218,8 @@ def _promote(
 ) -> "Promotion | None":
     """Promote a candidate after a question, if it replaces something; None if nothing changed."""
     from colabctl.cli.reading import reading
+    from colabctl.project.layout import EARLIER
     from colabctl.promote import promote as promoting
-    from colabctl.promote.finals import EARLIER
 
     layout, content = config.layout, candidate.content
     target = one_line(layout.relative(layout.final / candidate.name))

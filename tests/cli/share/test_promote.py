@@ -386,7 +386,7 @@ def test_a_person_is_asked_as_such_about_files_that_would_be_missing(
     assert (sweep.root / "results/final/first-best/model.pt").exists()
 
 
-SAVED = {"000001.pkl": "half", "000001.saved.json": "{}", "model.txt": "own"}
+SAVED = {"000001.pkl": "half", "000001.pkl.saved.json": "{}", "model.txt": "own"}
 
 
 def test_the_saves_of_a_half_trained_model_are_copied_only_if_asked_for(
