@@ -17,4 +17,4 @@ def finals(layout: Layout) -> Iterator[Check]:
         is_fine = False
         yield Check("finals", each.level, each.what, _LOOK)
     if is_fine and (number := len(final_results(layout))):
-        yield Check("finals", "ok", f"{number} as promoted, by their sizes")
+        yield Check("finals", "ok", f"final results: {number}, each of the size that was promoted")

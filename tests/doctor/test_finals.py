@@ -24,7 +24,7 @@ def test_a_project_without_final_results_has_no_line(project: Project) -> None:
 
 
 def test_a_final_result_as_promoted_is_fine(promoted: Project) -> None:
-    assert levels(promoted) == [("ok", "1 as promoted, by their sizes")]
+    assert levels(promoted) == [("ok", "final results: 1, each of the size that was promoted")]
 
 
 def test_an_origin_that_has_gone_is_worth_a_note(promoted: Project) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from colabctl.cli.see.line import NARROW, Line, aligned
-from colabctl.cli.terminal import can_show, counted
+from colabctl.cli.terminal import can_show, command_line, counted
 from colabctl.durations import short_duration
 from colabctl.project.config import Config
 from colabctl.sizes import format_size
@@ -21,6 +21,7 @@ _MOST_PATHS = 5  # of one group
 _MOST_UNREAD = 5
 _MOST_ROWS = 20  # of a kind
 _MOST_BY_HAND = 5  # files that only a person can decide on
+_LARGE = 100_000  # bytes of these
 _BAR = 20  # columns
 
 
@@ -196,9 +197,22 @@ def by_hand_lines(
         if items:
             size = format_size(sum(each.file.size for each in items))
             rows.append([Line(size), Line(f"{REASONS[kind]}: colabctl space --tidy {kind}")])
+    for use in seen.uses:
+        folders = {f"sweeps/{each}" for each in use.folders}
+        own = [each for each in seen.shares if each.folder in folders]
+        size = sum(each.bytes for each in own if member in (None, each.member))
+        if size >= _LARGE and use.is_finished and not (use.is_archived or use.in_use):
+            what = f"sweep {use.name}, if it is archived: {command_line('archive', use.name)}"
+            rows.append([Line(format_size(size)), Line(what)])
     removable = {each.file.path for each in seen.removable}
-    files = [file for file in seen.largest(_MOST_BY_HAND, member) if file.path not in removable]
-    rows += [[Line(format_size(file.size)), Line(file.path)] for file in files]
+    files = [
+        file
+        for file in seen.largest(len(seen.listing.files), member)
+        if file.size >= _LARGE
+        and file.path not in removable
+        and not file.path.startswith(("sweeps/", ".colabctl/"))  # journals, declarations
+    ]
+    rows += [[Line(format_size(file.size)), Line(file.path)] for file in files[:_MOST_BY_HAND]]
     if not rows:
         return []
     lines = [Line("what only you can decide on:", "bold"), *aligned(rows, None, right=(0,))]

@@ -9,7 +9,9 @@ import pytest
 from tests.cli.conftest import Say, refused
 from tests.processes import Finished, Project
 from tests.screen import Screen
-from tests.space.conftest import leftover
+from tests.space.conftest import WRITER, leftover, swept
+
+__all__ = ["swept"]  # a fixture
 
 MB = 1_000_000
 
@@ -201,16 +203,29 @@ def test_tidy_takes_only_the_kinds_that_are_named(project: Project, say: Say) ->
 
 def test_what_final_results_replaced_goes_only_by_its_name(project: Project, say: Say) -> None:
     old = project.write("results/final/earlier/model.pt-2026-ana-1a2b/model.pt", "old")
-    project.write("results/ana/large.bin", "x" * 1000)
+    project.write("results/ana/large.bin", "x" * 200_000)
     said = say("space", "--tidy", "--yes")
     assert said.err == "nothing to delete\n"
     assert said.out.startswith("what only you can decide on:\n")
     assert "3 bytes  what other final results have replaced" in said.out
-    assert "1.0 kB  results/ana/large.bin" in said.out
+    assert "200 kB  results/ana/large.bin" in said.out
     assert "colabctl space --tidy earlier" in said.out
     assert "can be deleted: 0 bytes" in say("space").out
     assert say("space", "--tidy", "earlier", "--yes").err == "removed 1 file (3 bytes)\n"
     assert not old.exists()
+
+
+def test_where_nothing_can_be_deleted_a_finished_sweep_may_be_archived(
+    swept: Project, say: Say
+) -> None:
+    runs = f"sweeps/first/runs/{WRITER}/00/00/000000-1-{WRITER}"
+    (swept.root / runs / "executed.ipynb").unlink()
+    assert say("space", "--tidy", COLABCTL_MEMBER="ben").out == ""
+    big(swept, f"{runs}/model.bin", MB)
+    said = say("space", "--tidy", COLABCTL_MEMBER="ben")
+    assert said.err == "nothing to delete\n"
+    assert "1.0 MB  sweep first, if it is archived: colabctl archive first\n" in said.out
+    assert "journal" not in said.out
 
 
 def test_many_files_of_one_folder_are_one_row(project: Project, say: Say) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,18 @@ def test_the_list_and_the_check_say_the_present_name_of_a_member(
     assert "  benjamin  " in say("promote", "--list").out
     (project.root / "results/final/model.pt").write_text("WEIGHTS")
     assert "after benjamin promoted it" in say("promote", "--check").out
+
+
+def test_on_a_terminal_no_line_of_the_list_or_the_check_is_too_long(
+    sweep: Project, say: Say
+) -> None:
+    say("promote", "first", "--best", "--note", "we agreed on this one after a long discussion")
+    sweep.write(f"{attempt(2)}/{'long-name-' * 9}.txt", "x")
+    for option, code in (("--list", 0), ("--check", 3)):
+        with Screen(sweep, "promote", option, columns=80, rows=30) as screen:
+            assert screen.end() == code
+            written = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.written)
+        assert max(len(line.rpartition("\r")[2]) for line in written.split("\r\n")) <= 80
 
 
 def test_the_check_finds_nothing_where_nothing_changed(
