@@ -127,9 +127,9 @@ def _tidy(
     from colabctl.cli.terminal import line_width
 
     who = None if all_members else working_member(config, explicit)
-    found = [each for each in seen.removable if each.kind in kinds]
-    items = [each for each in found if _is_meant(each, who)]
-    others = [each for each in found if not _is_meant(each, who)]
+    candidates = [each for each in seen.removable if each.kind in kinds]
+    items = [each for each in candidates if _is_meant(each, who)]
+    others = [each for each in candidates if not _is_meant(each, who)]
     if not as_json:
         print_lines(tidy_lines(items, line_width()))
         _tell_others(others)

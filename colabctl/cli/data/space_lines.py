@@ -200,10 +200,10 @@ def by_hand_lines(
     for use in seen.uses:
         folders = {f"sweeps/{each}" for each in use.folders}
         own = [each for each in seen.shares if each.folder in folders]
-        size = sum(each.bytes for each in own if member in (None, each.member))
-        if size >= _LARGE and use.is_finished and not (use.is_archived or use.in_use):
+        used = sum(each.bytes for each in own if member in (None, each.member))
+        if used >= _LARGE and use.is_finished and not (use.is_archived or use.in_use):
             what = f"sweep {use.name}, if it is archived: {command_line('archive', use.name)}"
-            rows.append([Line(format_size(size)), Line(what)])
+            rows.append([Line(format_size(used)), Line(what)])
     removable = {each.file.path for each in seen.removable}
     files = [
         file

@@ -270,18 +270,18 @@ def _compare(layout: "Layout", candidate: "Candidate", replaced: "Sequence[Final
     from colabctl.promote.content import listed
     from colabctl.promote.difference import difference, last_change
 
-    content, found = candidate.content, difference(layout, replaced, candidate)
+    content, change = candidate.content, difference(layout, replaced, candidate)
     parts = [_size(len(content.files), content.size)] if content else []
     if content and (at := last_change(content)) is not None:
         parts.append(f"last changed on {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC")
     parts.append(f"from {candidate.path}")
     tell(one_line(f"  the new one: {', '.join(parts)}"))
-    words = {"new": found.added, "different": found.changed, "missing": found.missing}
+    words = {"new": change.added, "different": change.changed, "missing": change.missing}
     for word, names in words.items():
         if names and (content is None or content.is_folder or word != "new"):
             tell(one_line(f"  {word}: {listed(list(names))}"))
-    if found.missing:
-        number = counted(len(found.missing), "file")
+    if change.missing:
+        number = counted(len(change.missing), "file")
         return f"the new one lacks {number} of the one that exists; replace it all the same?"
     return "replace it?"
 
