@@ -271,7 +271,9 @@ def _compare(layout: "Layout", candidate: "Candidate", replaced: "Sequence[Final
     from colabctl.promote.difference import difference, last_change
 
     content, change = candidate.content, difference(layout, replaced, candidate)
-    parts = [_size(len(content.files), content.size)] if content else []
+    parts = [format_size(content.size)] if content else []
+    if content and content.is_folder:
+        parts.insert(0, counted(len(content.files), "file"))
     if content and (at := last_change(content)) is not None:
         parts.append(f"last changed on {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC")
     parts.append(f"from {candidate.path}")
