@@ -6,6 +6,7 @@ without its record, or that does not match it, is not loaded.
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from colabctl.checkpoints.records import read
@@ -37,6 +38,13 @@ def version_number(name: str) -> int | None:
     """Return the number of a version of a saved folder, from its name."""
     match = _VERSION.fullmatch(name)
     return int(match["number"]) if match else None
+
+
+def numbered(names: Iterable[str]) -> frozenset[str]:
+    """Return which files of a folder are numbered saves and their records."""
+    by_name = {name: number for name in names if (number := save_number(name)) is not None}
+    saves = {number for name, number in by_name.items() if name.endswith(RECORD)}
+    return frozenset(name for name, number in by_name.items() if number in saves)
 
 
 def superseded(folder: Path) -> list[Path]:

@@ -116,7 +116,7 @@ _PROBLEMS = {
     "full": "free space (a Drive's trash counts), then restart the worker",
     "gone": "",
     "unstaged": "",
-    "short": "see what could go: colabctl space --tidy; then restart the worker",
+    "short": "see what can be deleted: colabctl space --tidy; then restart the worker",
     "missing": "",  # the reason says what to do
     "silent": "restart the worker once the folder answers",
     "unwritable": "check that you may edit the folder, then restart the worker",

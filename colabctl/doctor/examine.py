@@ -1,5 +1,6 @@
 """Checks a project: the order of the checks, and what an error in one of them means."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -7,17 +8,18 @@ from colabctl.doctor import folder, sweeps
 from colabctl.doctor.access import access
 from colabctl.doctor.check import Check
 from colabctl.doctor.copies import copies
+from colabctl.doctor.finals import finals
 from colabctl.doctor.names import names
 from colabctl.doctor.notebooks import notebooks
 from colabctl.doctor.places import places
 from colabctl.doctor.raw import raw
 from colabctl.doctor.space import space
 from colabctl.doctor.strays import is_linked, links, strays
-from colabctl.doctor.terms import terms
 from colabctl.doctor.versions import versions
 from colabctl.ledger.state.writer import Writer
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout
+from colabctl.project.notebooks.worker import TERMS
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sweeps import every_sweep
@@ -73,11 +75,12 @@ def _checks(
         if not is_linked(layout, sweep):
             yield "sweeps", sweeps.sweep(layout, sweep, workers)
     yield "sweeps", sweeps.unfinished(layout, eventual=not coherent)
-    # It reads the journals, so it comes after the check of what was read before.
+    # They read the journals, so they come after the check of what was read before.
+    yield "finals", finals(layout)
     yield "space", space(layout, config)
     yield "strays", strays(layout)
     yield "versions", versions(workers)
-    yield "terms", terms(layout)
+    yield "terms", _terms(layout)
 
 
 def _each(
@@ -100,6 +103,13 @@ class _Noted:
             self.any = True
             self.is_wrong = self.is_wrong or check.level == "wrong"
             yield check
+
+
+def _terms(layout: Layout) -> Iterator[Check]:
+    """Recall Colab's terms on Colab, and where there are worker notebooks to open there."""
+    if "COLAB_RELEASE_TAG" in os.environ or any(layout.worker_notebooks.glob("*.ipynb")):
+        what, _, fix = TERMS.partition(". Check ")
+        yield Check("terms", "note", what, f"check {fix}")
 
 
 def _unsent(layout: Layout) -> Iterator[Check]:

@@ -35,10 +35,10 @@ def space(layout: Layout, config: Config) -> Iterator[Check]:
 
 
 def _fix(layout: Layout, config: Config) -> str:
-    """Say what could go. Only where room is short, because it looks at every file."""
-    size = sum(each.file.size for each in survey(layout, config).removable)
+    """Say what can be deleted. Only where room is short, because it looks at every file."""
+    size = survey(layout, config).freed
     if size:
-        return f"{format_size(size)} could go: colabctl space --tidy; {_TRASH}"
+        return f"{format_size(size)} can be deleted: colabctl space --tidy; {_TRASH}"
     return f"see what uses it: colabctl space, and delete what is not needed; {_TRASH}"
 
 

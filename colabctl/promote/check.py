@@ -10,14 +10,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from colabctl.checkpoints.places import SAVES
 from colabctl.errors import UserError
-from colabctl.project.layout import Layout
-from colabctl.promote.content import Content, digest_of, list_content, listed
-from colabctl.promote.finals import EARLIER, Final, finals, interrupted
+from colabctl.project.layout import EARLIER, Layout
+from colabctl.promote.content import digest_of, list_content, listed, without_saves
+from colabctl.promote.finals import Final, finals, interrupted
 from colabctl.promote.origin import Origin, TaskOrigin
 from colabctl.promote.tasks import best_result, refreshed, still_counts
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.links import check_inside, description, way_out
+from colabctl.sizes import format_size
 from colabctl.sweeps import find_sweep
 from colabctl.work.open_sweep import OpenSweep
 
@@ -41,6 +43,7 @@ class Finding:
             no-record, two-at-once, interrupted or linked.
         what: a sentence.
         fix: what to do.
+        level: "wrong", or "note" where nothing needs to be done.
 
     """
 
@@ -48,6 +51,7 @@ class Finding:
     kind: str
     what: str
     fix: str
+    level: Literal["wrong", "note"] = "wrong"
 
 
 def still(layout: Layout, origin: Origin) -> Still:
@@ -90,6 +94,49 @@ def check(layout: Layout, begin: Begin = lambda *_: None) -> Iterator[Finding]:
             yield from _check_files(layout, final, final.origin)
             if final.origin.task is not None:
                 yield from _check_task(final, final.origin, final.origin.task, sweeps)
+    yield from _interrupted(layout)
+
+
+def glance(layout: Layout) -> Iterator[Finding]:
+    """Yield what is found without reading what the files have; of an origin, its size and time."""
+    sweeps = lru_cache(lambda name, digest: _sweep(layout, name, digest))
+    everything = finals(layout)
+    for final in everything:
+        yield from _check_record(layout, final, everything)
+        origin = final.origin
+        if origin is None or origin.is_edited:
+            continue
+        yield from _glance_at(layout, final, origin)
+        if origin.task is not None:
+            yield from _check_task(final, origin, origin.task, sweeps, with_best=False)
+    yield from _interrupted(layout)
+
+
+def _glance_at(layout: Layout, final: Final, origin: Origin) -> Iterator[Finding]:
+    name, look = final.name, "colabctl promote --check"
+    if not final.is_present:
+        what = f"{name} is not in {layout.relative(layout.final)}, but its record is"
+        yield Finding(name, "missing", what, look)
+        return
+    try:
+        size = list_content(final.path, layout.root).size
+    except UserError as error:
+        yield Finding(name, "changed", str(error), look)
+        return
+    if size != origin.size:
+        what = (
+            f"{name} has {format_size(size)}, and had {format_size(origin.size)} when "
+            f"{origin.promoted_by} promoted it"
+        )
+        yield Finding(name, "changed", what, look)
+    state = still(layout, origin)
+    if state in ("changed", "gone"):
+        has = "has changed" if state == "changed" else "is gone"
+        what = f"{origin.path}, which {name} was copied from, {has}"
+        yield Finding(name, f"origin-{state}", what, look, "note")
+
+
+def _interrupted(layout: Layout) -> Iterator[Finding]:
     for folder in interrupted(layout):
         if time.time() - _last_write(folder) > _ABANDONED:
             yield Finding(
@@ -132,10 +179,11 @@ def _check_record(layout: Layout, final: Final, everything: list[Final]) -> Iter
 def _check_files(layout: Layout, final: Final, origin: Origin) -> Iterator[Finding]:
     name = final.name
     if not final.is_present:
+        digests = _files_of_origin(layout, origin)
         yield Finding(
             name, "missing", f"{name} is not in {layout.relative(layout.final)}, but its record is",
-            "if it is on its way here, wait; otherwise restore it from the Drive's trash, or "
-            + _promote_again(final),
+            "if it is on its way here, wait; otherwise "
+            + _restore("restore it from the Drive's trash", final, digests),
         )  # fmt: skip
         return
     now: dict[str, str] = {}
@@ -145,34 +193,82 @@ def _check_files(layout: Layout, final: Final, origin: Origin) -> Iterator[Findi
         yield Finding(name, "changed", _reason(error), "make it readable again, then check again")
         return
     is_same = digest_of(now) == origin.sha256
+    digests = _files_of_origin(layout, origin)
     if not is_same:
         yield Finding(
             name, "changed",
             f"{layout.relative(final.path)} was changed after {origin.promoted_by} promoted it",
-            f"restore it from the folder's version history, or {_promote_again(final)}",
+            _restore("restore it from the folder's version history", final, digests),
         )  # fmt: skip
+    if origin.host is None and (origin.origin_sha256 is not None or not origin.added):
+        before = {each: now[each] for each in now if each not in origin.added}
+        yield from _compare(final, origin, before if is_same else None, digests)
+
+
+_Digests = dict[str, str]
+
+
+def _files_of_origin(layout: Layout, origin: Origin) -> _Digests | str | None:
+    """Return the digests of the files that a result was copied from, as they are now.
+
+    These are none if all have gone, None if it was outside of the project, and a sentence if they
+    cannot be read.
+    """
     source = _source(layout, origin)
-    if source is None or (origin.added and origin.origin_sha256 is None):
-        return
+    if source is None:
+        return None
     try:
         content = list_content(source, layout.root)
-        digests = content.digests()
+        return (without_saves(content) if origin.without_saves else content).digests()
     except (OSError, UserError) as error:
-        if not source.exists():
-            yield Finding(
-                name, "origin-gone", f"{origin.path}, which {name} was copied from, is gone",
-                f"nothing, if that was intended: {name} is a complete copy",
-            )  # fmt: skip
-        else:
-            yield Finding(name, "origin-changed", _reason(error), "make it readable again")
+        return _reason(error) if os.path.lexists(source) else {}
+
+
+def _compare(
+    final: Final, origin: Origin, before: _Digests | None, now: _Digests | str | None
+) -> Iterator[Finding]:
+    """Yield how an origin differs from the result; `before` is None if the result has changed."""
+    name = final.name
+    if now is None or (isinstance(now, dict) and _is_origin(origin, now)):
         return
-    if digest_of(digests) != (origin.origin_sha256 or origin.sha256):
-        yield Finding(
-            name, "origin-changed",
-            f"{origin.path} has changed since {name} was copied from it"
-            f"{_which(content, digests, now, origin) if is_same else ''}",
-            f"if the new one should be final, {_promote_again(final)}",
-        )  # fmt: skip
+    if isinstance(now, str):
+        yield Finding(name, "origin-changed", now, "make it readable again")
+        return
+    gone = sorted(before.keys() - now.keys()) if before is not None else []
+    others = sorted(n for n in now if before is not None and before.get(n) != now[n])
+    keep = f"nothing, if that was intended: {name} is a complete copy"
+    if not now:
+        what = f"{origin.path}, which {name} was copied from, is gone"
+        yield Finding(name, "origin-gone", what, keep, "note")
+    elif before is None:
+        what = f"{origin.path} has changed since {name} was copied from it"
+        fix = f"restore {name} first, then check again"
+        yield Finding(name, "origin-changed", what, fix)
+    elif not others:
+        what = f"files of {origin.path}, which {name} was copied from, are gone: {listed(gone)}"
+        yield Finding(name, "origin-gone", what, keep, "note")
+    else:
+        what = f"{origin.path} has changed since {name} was copied from it"
+        what += f": {listed(others)}" if origin.kind == "folder" else ""
+        fix = f"if the new one should be final, {_promote_again(final)}"
+        if gone:
+            what += f"; and files of it are gone: {listed(gone)}"
+            fix = (
+                f"keep {name}, which has them all; to have the new files too, promote them under "
+                "another name, with --name"
+            )
+        yield Finding(name, "origin-changed", what, fix)
+
+
+def _is_origin(origin: Origin, now: _Digests) -> bool:
+    return bool(now) and digest_of(now) == (origin.origin_sha256 or origin.sha256)
+
+
+def _restore(how: str, final: Final, now: _Digests | str | None) -> str:
+    """Say how to get a result back; from its origin only if that is what it was."""
+    origin = final.origin
+    is_whole = origin is not None and isinstance(now, dict) and _is_origin(origin, now)
+    return f"{how}, or {_promote_again(final)}" if is_whole else how
 
 
 def _last_write(folder: Path) -> float:
@@ -187,13 +283,13 @@ _Sweeps = Callable[[str, str], OpenSweep | None]
 
 
 def _check_task(
-    final: Final, origin: Origin, task: TaskOrigin, sweeps: _Sweeps
+    final: Final, origin: Origin, task: TaskOrigin, sweeps: _Sweeps, *, with_best: bool = True
 ) -> Iterator[Finding]:
     name, sweep = final.name, sweeps(task.sweep, task.run_digest)
     if sweep is None:
         yield Finding(
             name, "origin-gone", f"sweep {task.sweep}, which {name} is from, is not in the project",
-            f"nothing, if that was intended: {name} and its record are complete",
+            f"nothing, if that was intended: {name} and its record are complete", "note",
         )  # fmt: skip
         return
     try:
@@ -201,11 +297,12 @@ def _check_task(
         if not counts:
             yield Finding(
                 name, "discarded",
-                f"{name} is from {task.task} of {task.sweep}, and that result no longer counts: it "
-                "was discarded, or that of another attempt counts instead",
-                f"ask why, then promote another one: colabctl results {shlex.quote(task.sweep)}",
+                f"{name} is from {task.task} of {task.sweep}, whose result was discarded since, or "
+                "replaced by another attempt's",
+                "ask the group if it should stay; to choose another one: colabctl results "
+                + shlex.quote(task.sweep),
             )  # fmt: skip
-        if counts and origin.best is not None and task.metrics is not None:
+        if with_best and counts and origin.best is not None and task.metrics is not None:
             yield from _check_best(final, origin, task, sweep)
     except UserError:  # the sweep has no such task, or no result that meets the condition any more
         return
@@ -257,15 +354,6 @@ def _source(layout: Layout, origin: Origin) -> Path | None:
     return path if origin.host is None and path.is_relative_to(layout.root) else None
 
 
-def _which(content: Content, digests: dict[str, str], final: dict[str, str], origin: Origin) -> str:
-    """Return which files of a folder differ from the final result."""
-    if not content.is_folder:
-        return ""
-    before = {name: digest for name, digest in final.items() if name not in origin.added}
-    names = before.keys() | digests.keys()
-    return f": {listed(sorted(n for n in names if before.get(n) != digests.get(n)))}"
-
-
 def _promote_again(final: Final) -> str:
     origin = final.origin
     if origin is None:
@@ -273,6 +361,8 @@ def _promote_again(final: Final) -> str:
     words = ["promote", origin.path, "--name", final.name]
     if origin.task is not None and origin.added:
         words = ["promote", origin.task.sweep, origin.task.task, "--name", final.name]
+    if origin.task is not None and not origin.without_saves and (final.path / SAVES).is_dir():
+        words.append("--with-saves")
     return f"promote it again: {shlex.join(['colabctl', *words])}"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from colabctl.checkpoints.places import SAVES, numbered
 from colabctl.errors import UserError
 from colabctl.project.raw.digests import UnsteadyFileError, digests_of
 from colabctl.sharedfs.droppings import is_dropping
@@ -103,6 +104,18 @@ def list_content(path: Path, root: Path | None) -> Content:
     except OSError as error:
         raise UserError(f"cannot read {describe(error)}") from None
     return Content(path, listing.files, tuple(listing.folders), listing.size)
+
+
+def without_saves(content: Content) -> Content:
+    """Return the content of a task's folder without the numbered saves of half-trained models."""
+    start = f"{SAVES}/"
+    inside = {name.removeprefix(start): name for name in content.files if name.startswith(start)}
+    saves = {inside[each] for each in numbered(inside)}
+    files = {name: path for name, path in content.files.items() if name not in saves}
+    is_left = any(name.startswith(start) for name in (*files, *content.folders))
+    folders = tuple(each for each in content.folders if each != SAVES or is_left or not saves)
+    size = content.size - sum(content.files[name].stat().st_size for name in saves)
+    return Content(content.path, files, folders, size)
 
 
 @dataclass

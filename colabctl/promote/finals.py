@@ -6,22 +6,20 @@ file that has its digest.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colabctl.errors import UserError
-from colabctl.project.layout import Layout
+from colabctl.project.layout import EARLIER, Layout
+from colabctl.project.member_records import present_names
 from colabctl.promote.content import list_content
 from colabctl.promote.origin import ENDING, Origin, read_origin
 from colabctl.sharedfs.droppings import is_dropping, original_of
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.links import way_out
 from colabctl.sharedfs.names import check_name
-
-EARLIER = "earlier"
-"""The folder in results/final that keeps what was replaced."""
 
 STAGING = ".promoting-"
 """How the names of folders begin in which results are copied before they get their names."""
@@ -85,11 +83,21 @@ def finals(layout: Layout) -> list[Final]:
             original = original_of(name)
             is_twin = name not in records and original and len(records.get(original, ())) > 1
             entries.setdefault(original if is_twin and original else name, []).append(name)
+    called = present_names(layout)
     return [
-        final
+        _renamed(final, called)
         for name in sorted(entries, key=str.casefold)
         for final in _paired(layout, name, entries[name], records.get(name, []))
     ]
+
+
+def _renamed(final: Final, called: Callable[[str], str]) -> Final:
+    """Return a final result with the present names of the members that its record has."""
+    origin = final.origin
+    if origin is None:
+        return final
+    task = origin.task and replace(origin.task, member=called(origin.task.member))
+    return replace(final, origin=replace(origin, promoted_by=called(origin.promoted_by), task=task))
 
 
 def interrupted(layout: Layout) -> list[Path]:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from colabctl.errors import UserError
 from colabctl.project.config import Config
-from colabctl.promote.finals import EARLIER
+from colabctl.project.layout import EARLIER
+from colabctl.promote.content import listed
+from colabctl.promote.difference import difference
 from colabctl.promote.promote import (
     Candidate,
     from_path,
@@ -62,9 +64,11 @@ def _promote(
         return replaced[0].path
     if replaced and not replace:
         origin = replaced[0].origin
+        missing = difference(layout, replaced, candidate).missing
+        lacks = f"; the new one lacks {listed(list(missing))}" if missing else ""
         raise UserError(
             f"{layout.relative(layout.final / candidate.name)} exists"
-            f"{f', {origin}' if origin else ''}; give another name=, or replace=True: the one that "
-            f"is there is kept in {layout.relative(layout.final / EARLIER)}"
+            f"{f', {origin}' if origin else ''}{lacks}; give another name=, or replace=True: the "
+            f"one that is there is kept in {layout.relative(layout.final / EARLIER)}"
         )
     return promote(config, candidate, member=member, environ=os.environ, note=note).path

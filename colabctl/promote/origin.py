@@ -77,6 +77,7 @@ class Origin:
         sha256: of the final result, as `content.digest_of` returns it.
         origin_sha256: the same of what it was copied from, where it is another.
         added: files in the final result that its origin does not have.
+        without_saves: whether the saves of a task's half-trained model were left out.
         is_edited: whether someone has changed the record since; not in the file.
 
     """
@@ -95,6 +96,7 @@ class Origin:
     added: tuple[str, ...] = ()
     task: TaskOrigin | None = None
     best: BestBy | None = None
+    without_saves: bool = False
     is_edited: bool = False
 
     @property
@@ -118,6 +120,8 @@ class Origin:
         """Return the text of the record, without the secrets that `conceal` replaces."""
         values = asdict(self)
         del values["is_edited"]
+        if not self.without_saves:
+            del values["without_saves"]
         task = values["task"]
         if task and len(repr((task["params"], task["metrics"]))) > _MOST_VALUES:
             task["params"] = task["metrics"] = None
@@ -164,6 +168,7 @@ def _origin(content: dict[str, Any]) -> Origin:
     datetime.fromisoformat(values["promoted_at"])
     if not _DIGEST.fullmatch(values["sha256"]) or values["kind"] not in ("file", "folder"):
         raise ValueError("it has no digest or kind")
+    values["without_saves"] = content.get("without_saves") is True
     values["added"] = tuple(map(str, values.get("added") or ()))
     if values.get("task") is not None:
         values["task"] = TaskOrigin(**_typed(TaskOrigin, values["task"], _TASK))

@@ -25,10 +25,15 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.project.config import Config
-from colabctl.project.layout import Layout
-from colabctl.promote.content import Content, copy_content, digest_of, list_content
+from colabctl.project.layout import EARLIER, Layout
+from colabctl.promote.content import (
+    Content,
+    copy_content,
+    digest_of,
+    list_content,
+    without_saves,
+)
 from colabctl.promote.finals import (
-    EARLIER,
     STAGING,
     Final,
     check_distinct,
@@ -66,6 +71,7 @@ class Candidate:
         path: what it is copied from: a POSIX path from the project, or an absolute path on `host`.
         host: this machine, if it is outside of the project.
         result: the result of a task, which is written next to its files.
+        left_out: bytes of the saves of a task's half-trained model, which are not copied.
 
     """
 
@@ -76,6 +82,7 @@ class Candidate:
     task: TaskOrigin | None = None
     best: BestBy | None = None
     result: Result | None = None
+    left_out: int = 0
 
     @property
     def adds_result(self) -> bool:
@@ -93,9 +100,12 @@ class Promotion:
     earlier: Path | None
 
 
-def from_path(layout: Layout, path: Path, name: str | None = None) -> Candidate:
+def from_path(
+    layout: Layout, path: Path, name: str | None = None, *, saves: bool = False
+) -> Candidate:
     """Return a file or folder to promote; the task that it is from is found by its path.
 
+    Of the folder of a task, the saves of a half-trained model are left out, unless `saves`.
     Raises UserError for what cannot be promoted: see `list_content` and `check_final_name`.
     """
     if not os.path.lexists(path):
@@ -111,6 +121,8 @@ def from_path(layout: Layout, path: Path, name: str | None = None) -> Candidate:
     if final.is_relative_to(real):
         raise UserError(f"{path} contains {layout.final}; promote a file or folder without it")
     is_inside = real.is_relative_to(real_root)
+    if is_inside and name is None:
+        _check_not_shared(layout, real.relative_to(real_root).as_posix())
     content = list_content(real, real_root if is_inside else None)
     if not content.files:
         raise UserError(f"{path} has no files; promote a folder with results")
@@ -119,22 +131,61 @@ def from_path(layout: Layout, path: Path, name: str | None = None) -> Candidate:
         return Candidate(check_final_name(name or path.name), content, str(real), host)
     attempt = attempt_at(real, real_root)
     task = attempt.origin if attempt else None
+    left_out = 0
+    if attempt is not None and attempt.is_whole and not saves:
+        everything, content = content.size, without_saves(content)
+        left_out = everything - content.size
     if name is None:
         whole = attempt is not None and attempt.is_whole
         name = f"{task.sweep}-{task.task}" if task and whole else path.name
     return Candidate(
-        check_final_name(name), content, real.relative_to(real_root).as_posix(), task=task
-    )
+        check_final_name(name), content, real.relative_to(real_root).as_posix(), task=task,
+        left_out=left_out,
+    )  # fmt: skip
+
+
+def _check_not_shared(layout: Layout, path: str) -> None:
+    """Raise UserError for a folder of the project that holds what many people make."""
+    paths = layout.paths
+    shared = {
+        ".": "the whole project",
+        paths.data: "the folder of all data",
+        paths.raw: "the folder of all raw data",
+        paths.interim: "the folder of all data in between",
+        paths.processed: "the folder of all processed data",
+        paths.notebooks: "the folder of everyone's notebooks",
+        paths.results: "the folder of everyone's results",
+        paths.checkpoints: "the folder of everyone's checkpoints",
+        layout.relative(layout.sweeps): "the folder of all sweeps",
+        layout.relative(layout.records): "the folder of colabctl's own files",
+    }
+    if path in shared:
+        inside = "" if path == "." else f", such as {path}/NAME"
+        raise UserError(
+            f"{path} is {shared[path]}; promote a file or folder in it{inside}; or add --name NAME "
+            "if all of it is one result"
+        )
 
 
 def from_result(
-    sweep: OpenSweep, result: Result, name: str | None = None, best: BestBy | None = None
+    sweep: OpenSweep,
+    result: Result,
+    name: str | None = None,
+    best: BestBy | None = None,
+    *,
+    saves: bool = False,
 ) -> Candidate:
-    """Return the folder of a task to promote, with its result; raises as `from_path` does."""
+    """Return the folder of a task to promote, with its result; raises as `from_path` does.
+
+    The saves of a half-trained model are left out, unless `saves`.
+    """
     root = Path(os.path.realpath(sweep.root))
-    content = None
+    content, left_out = None, 0
     if result.folder is not None:
         content = list_content(root / result.folder, root)
+        if not saves:
+            everything, content = content.size, without_saves(content)
+            left_out = everything - content.size
     return Candidate(
         check_final_name(name or f"{sweep.plan.sweep}-{'best' if best else result.task}"),
         content,
@@ -142,6 +193,7 @@ def from_result(
         task=as_origin(sweep, result),
         best=best,
         result=result,
+        left_out=left_out,
     )
 
 
@@ -218,6 +270,7 @@ def promote(
                 host=candidate.host,
                 task=candidate.task,
                 best=candidate.best,
+                without_saves=candidate.left_out > 0,
                 **copied,
             )
             write_once(staging / f"{name}{ENDING}", origin.encode(conceal))

@@ -1,1 +1,1 @@
-"""Measures what a project's files use, finds what could go, and removes it if the user agrees."""
+"""Measures what a project uses, finds what can be deleted, and deletes it if the user agrees."""

@@ -1,4 +1,4 @@
-"""Doctor's check of free room, and what it says could go."""
+"""Doctor's check of free room, and what it says can be deleted."""
 
 import shutil
 
@@ -14,7 +14,7 @@ def test_enough_room_is_fine(project: Project) -> None:
     assert check["what"].endswith(" free")
 
 
-def test_less_room_than_min_free_is_a_problem_with_what_could_go(project: Project) -> None:
+def test_less_room_than_min_free_is_a_problem_with_what_can_be_deleted(project: Project) -> None:
     much = str(2 * shutil.disk_usage(project.root).free)
     code, checks = doctor(project.root, COLABCTL_MIN_FREE=much)
     (what,) = problems(checks)
@@ -26,7 +26,7 @@ def test_less_room_than_min_free_is_a_problem_with_what_could_go(project: Projec
     (check,) = [
         each for each in doctor(project.root, COLABCTL_MIN_FREE=much)[1] if each["check"] == "space"
     ]
-    assert "4 bytes could go: colabctl space --tidy" in check["fix"]
+    assert "4 bytes can be deleted: colabctl space --tidy" in check["fix"]
     assert "empty the trash too" in check["fix"]
 
 

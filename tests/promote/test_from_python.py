@@ -30,6 +30,16 @@ def test_a_notebook_promotes_a_file_and_can_run_again(
         ours.promote("nothing.pt")
 
 
+def test_files_that_a_final_result_would_lose_are_named(project: Project) -> None:
+    ours = colabctl.open(project.root, "ana")
+    project.write("results/ana/run/a.txt", "a")
+    project.write("results/ana/run/b.txt", "b")
+    ours.promote("results/ana/run")
+    (project.root / "results/ana/run/a.txt").unlink()
+    with pytest.raises(UserError, match=r"the new one lacks a\.txt; give another name="):
+        ours.promote("results/ana/run")
+
+
 def test_a_notebook_promotes_the_best_task_or_a_named_one(project: Project) -> None:
     project.declare("first", SWEEP)
     project.journal("first", claim(0, 1), done(0, y=1.0), done(1, y=2.0))

@@ -1,4 +1,4 @@
-"""What could go is never data, final results, journals, or part of a sweep in use."""
+"""What can be deleted is never data, final results, journals, or part of a sweep in use."""
 
 import time
 
@@ -13,7 +13,7 @@ from tests.space.conftest import WRITER, grow_old, leftover, look
 
 
 def going(project: Project) -> dict[str, str]:
-    """Return the kind of each file that could go, by its path."""
+    """Return the kind of each file that can be deleted, by its path."""
     return {each.file.path: each.kind for each in look(project).removable}
 
 
@@ -23,12 +23,12 @@ def archive(project: Project, *, archived: bool = True) -> None:
     write_record(layout, "first", plan.run_digest, member="ana", now=time.time(), archived=archived)
 
 
-def test_of_a_finished_sweep_only_executed_notebooks_could_go(swept: Project) -> None:
+def test_of_a_finished_sweep_only_executed_notebooks_can_be_deleted(swept: Project) -> None:
     runs = f"sweeps/first/runs/{WRITER}"
     assert going(swept) == {f"{runs}/00/00/000000-1-{WRITER}/executed.ipynb": "notebooks"}
 
 
-def test_of_an_archived_sweep_the_files_of_tasks_could_go_but_no_journal_plan_or_log(
+def test_of_an_archived_sweep_the_files_of_tasks_can_be_deleted_but_no_journal_plan_or_log(
     swept: Project,
 ) -> None:
     archive(swept)
@@ -38,7 +38,7 @@ def test_of_an_archived_sweep_the_files_of_tasks_could_go_but_no_journal_plan_or
     assert f"{runs}/model.bin" not in going(swept)
 
 
-def test_nothing_of_a_sweep_could_go_while_a_worker_lives(swept: Project) -> None:
+def test_nothing_of_a_sweep_can_be_deleted_while_a_worker_lives(swept: Project) -> None:
     archive(swept)
     leftover(swept, "sweeps/first/code")
     assert len(going(swept)) == 3
@@ -50,13 +50,13 @@ def test_nothing_of_a_sweep_could_go_while_a_worker_lives(swept: Project) -> Non
     assert going(swept) == {}
 
 
-def test_nothing_of_a_sweep_that_cannot_be_read_could_go(swept: Project) -> None:
+def test_nothing_of_a_sweep_that_cannot_be_read_can_be_deleted(swept: Project) -> None:
     archive(swept)
     (swept.root / "sweeps/first/plan.json").write_text("{")
     assert going(swept) == {}
 
 
-def test_old_temporary_files_could_go_but_not_new_ones(project: Project) -> None:
+def test_old_temporary_files_can_be_deleted_but_not_new_ones(project: Project) -> None:
     old = leftover(project)
     project.write("results/ana/.new.json.vm.123.deadbeef.tmp", "half")
     grow_old(project.write("results/ana/mine.tmp", "a person's"))
@@ -87,7 +87,36 @@ def test_copies_and_conflicts_are_never_offered(swept: Project) -> None:
     assert going(swept) == before
 
 
-def test_saves_older_than_the_last_two_could_go(project: Project) -> None:
+def test_caches_can_be_deleted_if_what_they_are_made_of_is_there(project: Project) -> None:
+    project.write("results/ana/.ipynb_checkpoints/a-checkpoint.ipynb", "{}")
+    project.write("notebooks/ana/.ipynb_checkpoints/only-checkpoint.ipynb", "{}")
+    project.write("results/ana/__pycache__/train.cpython-311.pyc", "x")
+    project.write("results/ana/__pycache__/notes.txt", "mine")
+    project.write("data/raw/__pycache__/train.cpython-311.pyc", "x")
+    assert going(project) == {"results/ana/__pycache__/train.cpython-311.pyc": "leftovers"}
+    project.write("results/ana/a.ipynb", "{}")
+    assert going(project)["results/ana/.ipynb_checkpoints/a-checkpoint.ipynb"] == "leftovers"
+
+
+def test_what_was_replaced_is_a_kind_of_its_own(project: Project) -> None:
+    project.write("results/final/earlier/m-1/m.pt", "old")
+    project.write("results/final/m.pt", "new")
+    project.write("data/raw/a.csv", "new")
+    project.write("data/raw/a.csv.bad-12345678", "old")
+    project.write("data/raw/b.csv.bad-12345678", "the only one")
+    project.write("data/raw/a.csv.bad-notes", "of a person")
+    assert going(project) == {
+        "results/final/earlier/m-1/m.pt": "earlier",
+        "data/raw/a.csv.bad-12345678": "bad",
+    }
+
+
+def test_files_of_tasks_are_listed_by_task(swept: Project) -> None:
+    archive(swept)
+    assert {each.group for each in look(swept).removable} == {"t000000 of first"}
+
+
+def test_saves_older_than_the_last_two_can_be_deleted(project: Project) -> None:
     folder = f"checkpoints/ana/{SAVES}"
     for number in range(4):
         name = f"{number:06d}.bin"

@@ -69,7 +69,7 @@ def test_a_worker_warns_once_below_the_floor_and_works(project: Project) -> None
     ended = project.run("work", "first", COLABCTL_MIN_FREE=str(2 * free))
     assert ended.code == 0
     assert ended.err.count("workers here stop below") == 1
-    assert "see what could go: colabctl space" in ended.err
+    assert "see what can be deleted: colabctl space" in ended.err
     assert project.status("first")["done"] == 2
 
 
@@ -83,6 +83,7 @@ def test_below_a_tenth_of_the_floor_no_task_starts_and_the_exit_code_is_1(
     assert "ran 0 tasks: 0 done, 0 failed; the folder is almost full" in ended.err
     assert ended.err.splitlines()[-1].startswith("colabctl: only ")
     assert "colabctl space --tidy; then restart the worker" in ended.err
+    assert "a tenth of min_free in colabctl.yaml (or COLABCTL_MIN_FREE)" in ended.err
     again = project.run("work", "first")
     assert (again.code, project.status("first")["done"]) == (0, 2)
 

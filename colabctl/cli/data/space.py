@@ -1,4 +1,4 @@
-"""The command that shows what a project's files use, and removes what could go."""
+"""The command that shows what a project's files use, and deletes what is not needed."""
 
 import sys
 import time
@@ -28,12 +28,14 @@ def space(
         list[str] | None,
         typer.Argument(
             metavar="KIND",
-            help="With --tidy, what to remove: checkpoints, notebooks, archived, leftovers.",
-            show_default="all of them",
+            help="With --tidy, what to delete: checkpoints, notebooks, archived, leftovers, "
+            "earlier or bad.",
+            show_default="all but earlier and bad",
         ),
     ] = None,
     tidy: Annotated[
-        bool, typer.Option("--tidy", help="Show which files could go, and ask to remove them.")
+        bool,
+        typer.Option("--tidy", help="Show which files can be deleted, and ask to delete them."),
     ] = False,
     all_members: Annotated[
         bool, typer.Option("--all-members", help="With --tidy, other members' files too.")
@@ -55,7 +57,7 @@ def space(
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Show what each member's files use, the largest files, duplicates, and what could go."""
+    """Show what each member's files use, the largest files, duplicates, and what can be deleted."""
     from colabctl.cli.reading import listing
     from colabctl.space.survey import survey
 
@@ -84,14 +86,14 @@ def space(
 
 
 def _kinds(words: "Sequence[str]") -> "list[Kind]":
-    from colabctl.space.removable import KINDS
+    from colabctl.space.removable import BY_NAME, KINDS
 
-    chosen: list[Kind] = [kind for kind in KINDS if not words or kind in words]
+    chosen: list[Kind] = [kind for kind in KINDS if kind in words or not (words or kind in BY_NAME)]
     for word in words:
         if word not in KINDS:
             close = nearest(word, KINDS)
             hint = f"did you mean {close}?" if close else f"choose from {', '.join(KINDS)}"
-            raise UserError(f"{word!r:.60} is not a kind of file that could go; {hint}")
+            raise UserError(f"{word!r:.60} is not a kind of file that can be deleted; {hint}")
     return chosen
 
 
@@ -125,9 +127,9 @@ def _tidy(
     from colabctl.cli.terminal import line_width
 
     who = None if all_members else working_member(config, explicit)
-    items = [each for each in seen.removable if each.kind in kinds]
-    others = [each for each in items if who is not None and each.member != who]
-    items = [each for each in items if who is None or each.member == who]
+    candidates = [each for each in seen.removable if each.kind in kinds]
+    items = [each for each in candidates if _is_meant(each, who)]
+    others = [each for each in candidates if not _is_meant(each, who)]
     if not as_json:
         print_lines(tidy_lines(items, line_width()))
         _tell_others(others)
@@ -138,7 +140,10 @@ def _tidy(
         if as_json:
             print_json(_report([], []))
         else:
-            tell("nothing could go")
+            from colabctl.cli.data.space_lines import by_hand_lines
+
+            tell("nothing to delete")
+            print_lines(by_hand_lines(seen, kinds, who, line_width()))
         return
     foreign = [each for each in items if each.member != _me(config, explicit)]
     if seen.is_drive and foreign:
@@ -150,6 +155,14 @@ def _tidy(
     if not yes:
         _confirm(items)
     _remove(layout, seen, items, as_json)
+
+
+def _is_meant(item: "Removable", who: str | None) -> bool:
+    """Whether a file is deleted for a member, or for None, which is all of them."""
+    from colabctl.space.removable import BY_NAME
+
+    is_free = item.member is None and item.kind in BY_NAME  # such a folder is no one's own
+    return who is None or item.member == who or is_free
 
 
 def _me(config: "Config", explicit: str | None) -> str | None:
@@ -169,7 +182,7 @@ def _tell_others(others: "Sequence[Removable]") -> None:
 
     if others:
         size = format_size(sum(each.file.size for each in others))
-        names = sorted({each.member or "no one in particular" for each in others})
+        names = sorted({each.member or "no member in particular" for each in others})
         tell(
             f"not listed: {counted(len(others), 'file')} ({size}) of {', '.join(names)}; they can "
             "remove them, or add --all-members"

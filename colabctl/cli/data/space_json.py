@@ -55,7 +55,7 @@ def as_object(
 
 
 def removable_object(item: Removable) -> dict[str, Any]:
-    """Return a file that could go."""
+    """Return a file that can be deleted."""
     return {
         "kind": item.kind,
         "path": item.file.path,

@@ -1,24 +1,27 @@
-"""What `space` prints: bars of members, files, duplicates, what could go, and free room."""
+"""What `space` prints: bars of members, files, duplicates, what can be deleted, and free room."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 
 from colabctl.cli.see.line import NARROW, Line, aligned
-from colabctl.cli.terminal import can_show, counted
+from colabctl.cli.terminal import can_show, command_line, counted
 from colabctl.durations import short_duration
 from colabctl.project.config import Config
 from colabctl.sizes import format_size
 from colabctl.space.duplicates import Duplicates
-from colabctl.space.removable import KINDS, REASONS, Removable
+from colabctl.space.removable import BY_NAME, KINDS, REASONS, Kind, Removable
 from colabctl.space.survey import Survey
 from colabctl.space.usage import Share, by_member
 
-_NOBODY = "no one's"
+_NOBODY = "of no member"
 _MOST_FOLDERS = 4  # of a member
 _MOST_GROUPS = 5  # of duplicates
 _MOST_PATHS = 5  # of one group
 _MOST_UNREAD = 5
-_MOST_FILES = 30  # of a kind; more are listed by folder
+_MOST_ROWS = 20  # of a kind
+_MOST_BY_HAND = 5  # files that only a person can decide on
+_LARGE = 100_000  # bytes of these
 _BAR = 20  # columns
 
 
@@ -35,7 +38,7 @@ def space_lines(
     lines += _members(seen, width)
     lines += _largest(seen, top)
     lines += _duplicates(duplicates)
-    lines += _could_go(seen)
+    lines += _can_be_deleted(seen)
     lines += _rooms(config, seen, now)
     return [part for line in lines for part in line.paragraph(width, indent=4)]
 
@@ -106,7 +109,12 @@ def _duplicates(groups: Sequence[Duplicates]) -> Iterator[Line]:
     if not groups:
         return
     extra = format_size(sum(each.extra for each in groups))
-    yield from (Line(), Line(f"the same content several times: {extra} could be saved", "bold"))
+    yield from (
+        Line(),
+        Line(
+            f"the same content several times: {extra} in copies, which are only named here", "bold"
+        ),
+    )
     for each in groups[:_MOST_GROUPS]:
         yield Line(f"  {len(each.paths)} x {format_size(each.size)}")
         yield from (Line(f"    {path}") for path in each.paths[:_MOST_PATHS])
@@ -120,17 +128,17 @@ def _duplicates(groups: Sequence[Duplicates]) -> Iterator[Line]:
         )
 
 
-def _could_go(seen: Survey) -> Iterator[Line]:
+def _can_be_deleted(seen: Survey) -> Iterator[Line]:
     if not seen.removable:
         return
-    total = format_size(sum(each.file.size for each in seen.removable))
-    yield from (Line(), Line(f"could go: {total}; look: colabctl space --tidy", "bold"))
+    head = f"can be deleted: {format_size(seen.freed)}; to see it: colabctl space --tidy"
+    yield from (Line(), Line(head, "bold"))
     rows = []
     for kind in KINDS:
         items = [each for each in seen.removable if each.kind == kind]
         if items:
             size = format_size(sum(each.file.size for each in items))
-            about = f"{counted(len(items), 'file')}: {REASONS[kind]}"
+            about = f"{counted(len(items), 'file')}: {REASONS[kind]}{_named_only(kind)}"
             rows.append([Line(size), Line(kind), Line(about, "dim")])
     yield from aligned(rows, None, right=(0,))
 
@@ -157,7 +165,7 @@ def _rooms(config: Config, seen: Survey, now: float) -> Iterator[Line]:
 
 
 def tidy_lines(items: Sequence[Removable], width: int | None) -> list[Line]:
-    """Return the lines on files that could go; if there are many of a kind, by folder."""
+    """Return the lines on files that can be deleted: a row for each task and folder."""
     lines: list[Line] = []
     for kind in KINDS:
         own = [each for each in items if each.kind == kind]
@@ -166,18 +174,58 @@ def tidy_lines(items: Sequence[Removable], width: int | None) -> list[Line]:
         size = format_size(sum(each.file.size for each in own))
         head = f"{kind}: {size} in {counted(len(own), 'file')} ({REASONS[kind]})"
         lines.append(Line(head, "bold"))
-        rows = [[Line(size), Line(path)] for size, path in _rows(own)]
+        groups: dict[str, list[Removable]] = defaultdict(list)
+        for each in own:
+            groups[each.group].append(each)
+        rows = [
+            [Line(format_size(sum(each.file.size for each in group))), Line(_names(place, group))]
+            for place, group in islice(groups.items(), _MOST_ROWS)
+        ]
         lines += aligned(rows, None, right=(0,))
+        if len(groups) > _MOST_ROWS:
+            lines.append(Line(f"  {len(groups) - _MOST_ROWS:,} more, which --json lists"))
     return [part for line in lines for part in line.paragraph(width, indent=4)]
 
 
-def _rows(items: Sequence[Removable]) -> Iterator[tuple[str, str]]:
-    if len(items) <= _MOST_FILES:
-        yield from ((format_size(each.file.size), each.file.path) for each in items)
-        return
-    groups: dict[str, list[Removable]] = defaultdict(list)
-    for each in items:
-        groups[each.group].append(each)
-    for folder, group in groups.items():
-        size = format_size(sum(each.file.size for each in group))
-        yield size, f"{folder}/  {counted(len(group), 'file')}, which --json lists"
+def by_hand_lines(
+    seen: Survey, kinds: Collection[Kind], member: str | None, width: int | None
+) -> list[Line]:
+    """Return what uses most where nothing can be deleted; of all members, if `member` is None."""
+    rows = []
+    for kind in KINDS:
+        items = [each for each in seen.removable if each.kind == kind and kind not in kinds]
+        if items:
+            size = format_size(sum(each.file.size for each in items))
+            rows.append([Line(size), Line(f"{REASONS[kind]}: colabctl space --tidy {kind}")])
+    for use in seen.uses:
+        folders = {f"sweeps/{each}" for each in use.folders}
+        own = [each for each in seen.shares if each.folder in folders]
+        used = sum(each.bytes for each in own if member in (None, each.member))
+        if used >= _LARGE and use.is_finished and not (use.is_archived or use.in_use):
+            what = f"sweep {use.name}, if it is archived: {command_line('archive', use.name)}"
+            rows.append([Line(format_size(used)), Line(what)])
+    removable = {each.file.path for each in seen.removable}
+    files = [
+        file
+        for file in seen.largest(len(seen.listing.files), member)
+        if file.size >= _LARGE
+        and file.path not in removable
+        and not file.path.startswith(("sweeps/", ".colabctl/"))  # journals, declarations
+    ]
+    rows += [[Line(format_size(file.size)), Line(file.path)] for file in files[:_MOST_BY_HAND]]
+    if not rows:
+        return []
+    lines = [Line("what only you can decide on:", "bold"), *aligned(rows, None, right=(0,))]
+    return [part for line in lines for part in line.paragraph(width, indent=4)]
+
+
+def _named_only(kind: Kind) -> str:
+    return f"; only with colabctl space --tidy {kind}" if kind in BY_NAME else ""
+
+
+def _names(place: str, group: Sequence[Removable]) -> str:
+    """Return what a row says of the files of a task or folder."""
+    if len(group) > 1:
+        return f"{place}  {counted(len(group), 'file')}"
+    file = group[0].file
+    return file.path if place.endswith("/") else f"{place}  {file.name}"

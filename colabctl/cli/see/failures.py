@@ -82,7 +82,7 @@ def _print_cause(cause: "Cause", common: "Shared | None", *, every: bool) -> Non
         for number, what in (
             (len(cause.failed), "failed for good"),
             (len(cause.to_retry), "to be tried again"),
-            (done, "ended otherwise"),
+            (done, "not failed any more"),
         )
         if number
     ]

@@ -1,8 +1,9 @@
 """The command that promotes results to final ones, lists them and checks where they came from."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ from colabctl.cli.options import (
     tell,
     working_member,
 )
-from colabctl.cli.terminal import command_line, counted, one_line, plain
+from colabctl.cli.terminal import command_line, counted, line_width, one_line, plain
 from colabctl.errors import UserError, nearest
 from colabctl.sizes import format_size
 
@@ -81,6 +82,10 @@ def promote(
         str | None,
         typer.Option("--note", metavar="TEXT", help="Why it is final.", show_default="no note"),
     ] = None,
+    with_saves: Annotated[
+        bool,
+        typer.Option("--with-saves", help="Of a task, also the saves of its half-trained model."),
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the final results.")] = False,
     check: Annotated[
         bool,
@@ -97,7 +102,7 @@ def promote(
     """
     layout, config = open_project(root)
     if list_ or check:
-        if what or best or name or (list_ and check):
+        if what or best or name or with_saves or (list_ and check):
             raise UserError("--list and --check are used alone, without PATH and other options")
         if list_:
             _list(layout, as_json=as_json)
@@ -112,7 +117,9 @@ def promote(
     if not best and (metric or goal or where):
         raise UserError("--metric, --goal and --where choose the best task; add --best")
     candidates = (
-        [_best(layout, what, metric, goal, where, name)] if best else _named(layout, what, name)
+        [_best(layout, what, metric, goal, where, name, saves=with_saves)]
+        if best
+        else _named(layout, what, name, saves=with_saves)
     )
     _check_names(candidates)
     who = working_member(config, member)
@@ -133,6 +140,8 @@ def _best(
     goal: str | None,
     where: str | None,
     name: str | None,
+    *,
+    saves: bool,
 ) -> "Candidate":
     from colabctl.promote.promote import from_result
     from colabctl.promote.tasks import chosen, refreshed
@@ -145,10 +154,12 @@ def _best(
     assert by is not None
     value = result.metrics[by.metric]
     tell(one_line(f"{result.task} is the best of {sweep.plan.sweep}: {by.metric} {value}"))
-    return from_result(sweep, result, name, by)
+    return from_result(sweep, result, name, by, saves=saves)
 
 
-def _named(layout: "Layout", what: Sequence[str], name: str | None) -> "list[Candidate]":
+def _named(
+    layout: "Layout", what: Sequence[str], name: str | None, *, saves: bool
+) -> "list[Candidate]":
     """Return what the arguments name: paths if all exist, else a sweep and its task."""
     from colabctl.promote.promote import from_path, from_result, located
     from colabctl.promote.tasks import refreshed, result_named
@@ -160,11 +171,11 @@ def _named(layout: "Layout", what: Sequence[str], name: str | None) -> "list[Can
     if len(present) == len(what):
         if name is not None and len(what) > 1:
             raise UserError("--name is the name of one result; promote them one at a time")
-        return [from_path(layout, path, name) for path in present]
+        return [from_path(layout, path, name, saves=saves) for path in present]
     names = [sweep.name for sweep in every_sweep(layout)]  # archived ones too
     if what[0] in names and len(what) == 2:
         sweep = refreshed(OpenSweep.named(layout, what[0]))
-        return [from_result(sweep, result_named(sweep, what[1]), name)]
+        return [from_result(sweep, result_named(sweep, what[1]), name, saves=saves)]
     if what[0] in names and len(what) == 1:
         raise UserError(
             f"{what[0]} is a sweep; promote its best task: {command_line('promote', what[0])} "
@@ -207,8 +218,8 @@ def _promote(
 ) -> "Promotion | None":
     """Promote a candidate after a question, if it replaces something; None if nothing changed."""
     from colabctl.cli.reading import reading
+    from colabctl.project.layout import EARLIER
     from colabctl.promote import promote as promoting
-    from colabctl.promote.finals import EARLIER
 
     layout, content = config.layout, candidate.content
     target = one_line(layout.relative(layout.final / candidate.name))
@@ -221,11 +232,17 @@ def _promote(
             state = "exists" if each.is_present else "has gone, but its record exists"
             tell(one_line(f"{layout.relative(each.path)} {state}: {_described(each)}"))
         earlier = layout.relative(layout.final / EARLIER)
-        confirm(f"replace it? It is kept in {earlier}", yes=yes)
+        question = _compare(layout, candidate, replaced)
+        confirm(f"{question} The one that exists is kept in {earlier}", yes=yes)
     if candidate.task is not None and candidate.task.status == "unfinished":
         tell(
             f"note: {candidate.task.task} is not finished by this attempt, so this is what it has "
             "written so far"
+        )
+    if candidate.left_out:
+        tell(
+            f"note: the saves of its half-trained model ({format_size(candidate.left_out)}) are "
+            "left out; --with-saves copies them too"
         )
     for unsafe in content.unsafe_names()[:3] if content else ():
         tell(one_line(f"note: Windows cannot store {unsafe}, or tell it from another name"))
@@ -246,6 +263,29 @@ def _promote(
     if done.earlier is not None:
         tell(one_line(f"  what it replaces is in {layout.relative(done.earlier)}"))
     return done
+
+
+def _compare(layout: "Layout", candidate: "Candidate", replaced: "Sequence[Final]") -> str:
+    """Tell how a candidate differs from what it would replace; return the question to ask."""
+    from colabctl.promote.content import listed
+    from colabctl.promote.difference import difference, last_change
+
+    content, change = candidate.content, difference(layout, replaced, candidate)
+    parts = [format_size(content.size)] if content else []
+    if content and content.is_folder:
+        parts.insert(0, counted(len(content.files), "file"))
+    if content and (at := last_change(content)) is not None:
+        parts.append(f"last changed on {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC")
+    parts.append(f"from {candidate.path}")
+    tell(one_line(f"  the new one: {', '.join(parts)}"))
+    words = {"new": change.added, "different": change.changed, "missing": change.missing}
+    for word, names in words.items():
+        if names and (content is None or content.is_folder or word != "new"):
+            tell(one_line(f"  {word}: {listed(list(names))}"))
+    if change.missing:
+        number = counted(len(change.missing), "file")
+        return f"the new one lacks {number} of the one that exists; replace it all the same?"
+    return "replace it?"
 
 
 def _described(final: "Final") -> str:
@@ -283,32 +323,38 @@ def _list(layout: "Layout", *, as_json: bool) -> None:
     if not everything:
         print(f"no final results in {layout.relative(layout.final)}; see: colabctl promote --help")
         return
-    rows = [
-        (each.path.name, *_row(each, state)) for each, state in zip(everything, states, strict=True)
-    ]
+    from colabctl.cli.see.line import Line, aligned, print_lines
+
     titles = ("name", "by", "promoted", "size", "from", "origin", "note")
-    for line in _lines([titles, *rows]):
-        print(line)
+    rows = [[Line(title, "bold") for title in titles]]
+    rows += [
+        [Line(cell) for cell in (each.path.name, *_row(each, state))]
+        for each, state in zip(everything, states, strict=True)
+    ]
+    print_lines(aligned(rows, line_width(), shorten=(6, 4, 0, 2)))
 
 
-def _lines(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Yield the lines of a table; empty columns at its end need no room."""
-    from rich.cells import cell_len
-
-    cells = [[plain(one_line(cell)) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        padded = (cell + " " * (w - cell_len(cell)) for cell, w in zip(row, widths, strict=True))
-        yield "  ".join(padded).rstrip()
+_STATES = {
+    "same": "same",
+    "changed": "changed",
+    "gone": "gone",
+    "there": "not looked at",
+    "outside": "not looked at",
+    "unknown": "cannot be read",
+}
+"""What is known of what a result was copied from, in words."""
 
 
 def _row(final: "Final", state: str | None) -> tuple[str, ...]:
     origin = final.origin
     if origin is None:
         return "", "", "", "", "record damaged" if final.damage else "no record", ""
-    state = state if final.is_present else "missing"
+    words = _STATES[state] if state else ""
+    note = origin.note or ""
+    if not final.is_present:
+        note = f"the final result itself is missing{f'; {note}' if note else ''}"
     size = format_size(origin.size)
-    return origin.promoted_by, origin.when, size, origin.source, str(state), origin.note or ""
+    return origin.promoted_by, origin.when, size, origin.source, words, note
 
 
 def _check(layout: "Layout", *, as_json: bool) -> None:
@@ -317,15 +363,20 @@ def _check(layout: "Layout", *, as_json: bool) -> None:
 
     promoted = [each for each in finals(layout) if each.record is not None]
     findings = list(check(layout, _tell_if_large))
+    is_wrong = any(each.level == "wrong" for each in findings)
     if as_json:
         print_json([asdict(each) for each in findings])
     else:
+        from colabctl.cli.see.line import Line, print_lines
+
+        width = line_width()
         for each in findings:
-            print(plain(one_line(each.what)))
-            print(plain(one_line(f"  fix: {each.fix}")))
-        if not findings:
+            what = f"note: {each.what}" if each.level == "note" else each.what
+            print_lines(Line(what).paragraph(width))
+            print_lines(Line(f"  fix: {each.fix}").paragraph(width))
+        if not is_wrong:
             print(f"{counted(len(promoted), 'final result')}, all as promoted")
-    if findings:
+    if is_wrong:
         raise typer.Exit(3)
 
 

@@ -61,8 +61,8 @@ class RoomWatch:
             stop = format_size(self._min_free / _STOP)
             self._tell(
                 f"only {format_size(self._free or 0)} free in {self._folder} (min_free is "
-                f"{format_size(self._min_free)}); workers here stop below {stop}; see what could "
-                "go: colabctl space"
+                f"{format_size(self._min_free)}); workers here stop below {stop}; see what can be "
+                "deleted: colabctl space"
             )
         self._warned = is_low
 
@@ -76,7 +76,8 @@ class RoomWatch:
         """Why a worker must not claim tasks, in a sentence."""
         return (
             f"only {format_size(self._free or 0)} free in {self._folder}, so no more tasks start "
-            f"here (the limit is a tenth of min_free, {format_size(self._min_free)})"
+            f"here: {format_size(self._min_free / _STOP)} must be free, which is a tenth of "
+            "min_free in colabctl.yaml (or COLABCTL_MIN_FREE)"
         )
 
     @property

@@ -1,4 +1,4 @@
-"""`space` shows what is used and what could go; `space --tidy` removes what it listed."""
+"""`space` shows what is used and what can be deleted; `space --tidy` removes what it listed."""
 
 import os
 import re
@@ -9,7 +9,9 @@ import pytest
 from tests.cli.conftest import Say, refused
 from tests.processes import Finished, Project
 from tests.screen import Screen
-from tests.space.conftest import leftover
+from tests.space.conftest import WRITER, leftover, swept
+
+__all__ = ["swept"]  # a fixture
 
 MB = 1_000_000
 
@@ -36,7 +38,7 @@ def test_each_member_has_a_row_with_what_they_use_and_where(project: Project, sa
     (ben,) = [line for line in lines if line.startswith("  ben ")]
     assert "3.0 MB  results 3.0 MB" in ana
     assert "2.0 MB  checkpoints 2.0 MB" in ben
-    assert any(line.startswith("  no one's ") and "data/raw 1.0 MB" in line for line in lines)
+    assert any(line.startswith("  of no member ") and "data/raw 1.0 MB" in line for line in lines)
     assert lines.index(ana) < lines.index(ben)
     assert "\x1b" not in said.out
     assert "█" not in said.out
@@ -56,7 +58,7 @@ def test_the_same_content_is_named_with_what_it_costs(project: Project, say: Say
     big(project, "results/ben/small.bin", 1000)
     big(project, "results/ana/small.bin", 1000)
     said = say("space")
-    assert "the same content several times: 2.0 MB could be saved" in said.out
+    assert "the same content several times: 2.0 MB in copies, which are only named here" in said.out
     assert "  2 x 2.0 MB\n    data/raw/c.bin\n    results/ana/copy.bin\n" in said.out
     assert "small.bin" not in said.out.partition("the same content")[2]
     assert "the same content" not in say("space", "--quick").out
@@ -84,6 +86,7 @@ def test_json_has_all_facts(project: Project, say: Say) -> None:
     assert facts["largest"][0] == {"path": "results/ana/a.bin", "bytes": 3 * MB}
     assert {each["kind"]: each["files"] for each in facts["removable"]} == {
         "checkpoints": 0, "notebooks": 0, "archived": 0, "leftovers": 1,
+            "earlier": 0, "bad": 0,
     }  # fmt: skip
     assert 0 < facts["free"] <= facts["total"]
     assert facts["accounts"] == []
@@ -175,7 +178,7 @@ def test_tidy_removes_what_it_listed_and_says_what_that_freed(project: Project, 
         ],
     )
     assert (file.exists(), other.exists()) == (False, True)
-    assert say("space", "--tidy", "--yes").err.endswith("nothing could go\n")
+    assert say("space", "--tidy", "--yes").err.endswith("nothing to delete\n")
     assert say("space", "--tidy", "--yes", "--all-members").code == 0
     assert not other.exists()
 
@@ -192,10 +195,43 @@ def test_on_a_drive_it_says_that_the_trash_counts_and_whose_files_only_move(
 
 def test_tidy_takes_only_the_kinds_that_are_named(project: Project, say: Say) -> None:
     file = leftover(project)
-    assert say("space", "--tidy", "--yes", "notebooks").err == "nothing could go\n"
+    assert "nothing to delete\n" in say("space", "--tidy", "--yes", "notebooks").err
     refused(say("space", "--tidy", "notebook"), "'notebook'", "did you mean notebooks?")
     refused(say("space", "--tidy", "data/raw"), "choose from checkpoints, notebooks")
     assert file.exists()
+
+
+def test_what_final_results_replaced_goes_only_by_its_name(project: Project, say: Say) -> None:
+    old = project.write("results/final/earlier/model.pt-2026-ana-1a2b/model.pt", "old")
+    project.write("results/ana/large.bin", "x" * 200_000)
+    said = say("space", "--tidy", "--yes")
+    assert said.err == "nothing to delete\n"
+    assert said.out.startswith("what only you can decide on:\n")
+    assert "3 bytes  what other final results have replaced" in said.out
+    assert "200 kB  results/ana/large.bin" in said.out
+    assert "colabctl space --tidy earlier" in said.out
+    assert "can be deleted: 0 bytes" in say("space").out
+    assert say("space", "--tidy", "earlier", "--yes").err == "removed 1 file (3 bytes)\n"
+    assert not old.exists()
+
+
+def test_where_nothing_can_be_deleted_a_finished_sweep_may_be_archived(
+    swept: Project, say: Say
+) -> None:
+    runs = f"sweeps/first/runs/{WRITER}/00/00/000000-1-{WRITER}"
+    (swept.root / runs / "executed.ipynb").unlink()
+    assert say("space", "--tidy", COLABCTL_MEMBER="ben").out == ""
+    big(swept, f"{runs}/model.bin", MB)
+    said = say("space", "--tidy", COLABCTL_MEMBER="ben")
+    assert said.err == "nothing to delete\n"
+    assert "1.0 MB  sweep first, if it is archived: colabctl archive first\n" in said.out
+    assert "journal" not in said.out
+
+
+def test_many_files_of_one_folder_are_one_row(project: Project, say: Say) -> None:
+    for number in range(3):
+        leftover(project, name=f"m{number}.json")
+    assert "  12 bytes  results/ana/  3 files\n" in say("space", "--tidy").out
 
 
 @pytest.mark.parametrize("option", ["--yes", "--all-members", "leftovers"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 from tests.cli.conftest import Say, refused
 from tests.cli.see.test_status import claim, done
 from tests.processes import Project
+from tests.screen import Screen
 
 WRITER = "ana-vm-1"
 SPACE = (
@@ -269,6 +271,29 @@ def test_the_list_says_who_promoted_what_from_where(sweep: Project, say: Say, mo
     assert "changed" in say("promote", "--list").out
     model.unlink()
     assert "gone" in say("promote", "--list").out
+    assert "not looked at" in lines[1]
+
+
+def test_the_list_and_the_check_say_the_present_name_of_a_member(
+    project: Project, say: Say, model: Path
+) -> None:
+    say("promote", str(model), COLABCTL_MEMBER="ben")
+    assert say("member", "rename", "ben", "benjamin").code == 0
+    assert "  benjamin  " in say("promote", "--list").out
+    (project.root / "results/final/model.pt").write_text("WEIGHTS")
+    assert "after benjamin promoted it" in say("promote", "--check").out
+
+
+def test_on_a_terminal_no_line_of_the_list_or_the_check_is_too_long(
+    sweep: Project, say: Say
+) -> None:
+    say("promote", "first", "--best", "--note", "we agreed on this one after a long discussion")
+    sweep.write(f"{attempt(2)}/{'long-name-' * 9}.txt", "x")
+    for option, code in (("--list", 0), ("--check", 3)):
+        with Screen(sweep, "promote", option, columns=80, rows=30) as screen:
+            assert screen.end() == code
+            written = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.written)
+        assert max(len(line.rpartition("\r")[2]) for line in written.split("\r\n")) <= 80
 
 
 def test_the_check_finds_nothing_where_nothing_changed(
@@ -282,7 +307,7 @@ def test_the_check_finds_nothing_where_nothing_changed(
 
 def found(say: Say) -> dict[str, str]:
     answer = say("promote", "--check", "--json")
-    assert answer.code == (3 if answer.json else 0)
+    assert answer.code == (3 if any(each["level"] == "wrong" for each in answer.json) else 0)
     return {each["kind"]: each["fix"] for each in answer.json}
 
 
@@ -315,6 +340,102 @@ def test_the_check_names_the_files_of_a_folder_that_differ(sweep: Project, say: 
     say("promote", "results/ana/run")
     sweep.write("results/ana/run/b/c.txt", "changed")
     assert "run was copied from it: b/c.txt" in say("promote", "--check").out
+
+
+def test_a_final_result_whose_origin_lost_files_stays_as_it_is(sweep: Project, say: Say) -> None:
+    say("promote", "first", "--best")
+    (sweep.root / attempt(2) / "model.pt").unlink()
+    answer = say("promote", "--check")
+    assert answer.code == 0
+    assert "are gone: model.pt\n" in answer.out
+    assert "fix: nothing, if that was intended: first-best is a complete copy" in answer.out
+    sweep.write(f"{attempt(2)}/plots/loss.txt", "another plot")
+    answer = say("promote", "--check")
+    assert answer.code == 3
+    assert "from it: plots/loss.txt; and files of it are gone: model.pt" in answer.out
+    assert "keep first-best, which has them all" in answer.out
+    assert "promote it again" not in answer.out
+
+
+def test_no_one_is_told_to_promote_again_what_has_gone(
+    project: Project, say: Say, model: Path
+) -> None:
+    say("promote", str(model))
+    model.unlink()
+    (project.root / "results/final/model.pt").write_text("WEIGHTS")
+    assert "restore it from the folder's version history\n" in say("promote", "--check").out
+    (project.root / "results/final/model.pt").unlink()
+    out = say("promote", "--check").out
+    assert "restore it from the Drive's trash\n" in out
+    assert "promote it again" not in out
+
+
+def test_the_files_that_a_final_result_would_lose_are_named_before_it_is_replaced(
+    sweep: Project, say: Say
+) -> None:
+    say("promote", "first", "--best")
+    (sweep.root / attempt(2) / "model.pt").unlink()
+    sweep.write(f"{attempt(2)}/plots/loss.txt", "plot x")  # of the same size
+    sweep.write(f"{attempt(2)}/new.txt", "new")
+    answer = say("promote", "first", "--best")
+    assert answer.code == 1
+    assert "  new: new.txt\n  different: plots/loss.txt\n  missing: model.pt\n" in answer.err
+    assert "the new one: 2 files, 9 bytes, last changed on 20" in answer.err
+    assert (sweep.root / "results/final/first-best/model.pt").read_text() == "weights 2"
+    assert say("promote", "first", "--best", "--yes").code == 0
+    assert earlier(sweep) == ["first-best/model.pt"]
+
+
+def test_a_person_is_asked_as_such_about_files_that_would_be_missing(
+    sweep: Project, say: Say
+) -> None:
+    say("promote", "first", "--best")
+    (sweep.root / attempt(2) / "model.pt").unlink()
+    with Screen(sweep, "promote", "first", "--best") as screen:
+        screen.until(lambda screen: "[y/N]" in screen.text)
+        assert "lacks 1 file of the one that exists; replace it" in screen.text.replace("\n", "")
+        screen.type("n\n")
+        assert screen.end() == 1
+    assert (sweep.root / "results/final/first-best/model.pt").exists()
+
+
+SAVED = {"000001.pkl": "half", "000001.pkl.saved.json": "{}", "model.txt": "own"}
+
+
+def test_the_saves_of_a_half_trained_model_are_copied_only_if_asked_for(
+    sweep: Project, say: Say
+) -> None:
+    for name, text in SAVED.items():
+        sweep.write(f"{attempt(2)}/saves/{name}", text)
+    final = sweep.root / "results/final"
+    answer = say("promote", "first", "t000002")
+    assert "half-trained model (6 bytes) are left out; --with-saves" in answer.err
+    assert [each.name for each in (final / "first-t000002/saves").iterdir()] == ["model.txt"]
+    say("promote", attempt(2), "--name", "by-path")
+    assert [each.name for each in (final / "by-path/saves").iterdir()] == ["model.txt"]
+    assert found(say) == {}
+    assert say("promote", "first", "t000002").err.endswith("from t000002 of first\n")
+    say("promote", "first", "t000002", "--with-saves", "--name", "all")
+    assert sorted(each.name for each in (final / "all/saves").iterdir()) == sorted(SAVED)
+    assert found(say) == {}
+    sweep.write(f"{attempt(2)}/saves/model.txt", "changed")
+    fixes = say("promote", "--check").out
+    assert "promote first t000002 --name all --with-saves" in fixes
+    assert "promote first t000002 --name first-t000002\n" in fixes
+
+
+@pytest.mark.parametrize("folder", ["models", "results", "data/raw", "notebooks", "sweeps", "."])
+def test_a_folder_of_everyone_is_no_result_unless_it_has_a_name(
+    project: Project, say: Say, folder: str
+) -> None:
+    (project.root / "colabctl.yaml").open("a").write("paths: {checkpoints: models}\n")
+    project.write("models/ana/best.pt", "weights")
+    project.write(f"{folder}/some.txt", "x")
+    refused(say("promote", folder), "promote a file or folder")
+    assert list((project.root / "results/final").iterdir()) == []
+    if folder == "models":
+        refused(say("promote", folder), "everyone's checkpoints", "models/NAME")
+        assert say("promote", folder, "--name", "ours").code == 0
 
 
 def test_the_check_finds_a_better_best_and_a_discarded_task(project: Project, say: Say) -> None:
