@@ -69,12 +69,8 @@ class Claimer:
         self.tally = Tally()
         self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
         self.retries = Retries(tell, monotonic, limits.patience)
-        self._sweep = sweep
-        self._identity = identity
-        self._limits = limits
-        self._pool = pool
-        self._tell = tell
-        self._conceal = conceal
+        self._sweep, self._identity, self._limits, self._pool = sweep, identity, limits, pool
+        self._tell, self._conceal = tell, conceal
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
         self._monotonic = monotonic
         self._most = sys.maxsize if limits.max_tasks is None else limits.max_tasks

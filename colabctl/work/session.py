@@ -387,15 +387,12 @@ class Session:
         timeout = self.limits.task_timeout or plan.task_timeout or self.config.task_timeout
         return replace(
             self.limits,
-            max_tasks=most,
-            wait=wait,
-            until=until,
-            task_timeout=timeout,
+            max_tasks=most, wait=wait, until=until, task_timeout=timeout,
             kill_after=KILL_AFTER if self.config.kill_after is None else self.config.kill_after,
-        )
+        )  # fmt: skip
 
 
 def _needs_work(sweep: OpenSweep) -> bool:
     sweep.ledger.refresh()
-    state = sweep.ledger.state
-    return sweep.plan.program is not None and state.finished < state.total and state.order != "stop"
+    plan, state = sweep.plan, sweep.ledger.state
+    return plan.program is not None and state.finished < state.total and state.order != "stop"
