@@ -158,7 +158,8 @@ def _advice(name: str, check: "Verification") -> "Iterator[str]":
     if check.disputed:
         yield (
             f"{name}.manifest.json or {name}.SHA256SUMS was edited; restore the edited one from "
-            f"the folder's version history; if the manifest is right, {protect} writes the other"
+            f"the folder's version history; {protect} compares the files with both, and with "
+            "--accept-changes records them as they are"
         )
     if check.missing or not set(check.changed) <= set(check.disputed):
         yield (

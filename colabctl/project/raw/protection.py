@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,12 @@ from colabctl.project.raw.listing import (
     list_files,
     protected_folder,
 )
-from colabctl.project.raw.manifest import Manifest
+from colabctl.project.raw.manifest import FileRecord, Manifest
 from colabctl.project.raw.names import listed
 from colabctl.project.raw.notice import SENTINEL_TEXT, notice
 from colabctl.project.raw.proofs import Proofs
 from colabctl.project.raw.records import records_of
+from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import read_file, write_once, write_whole
 from colabctl.sharedfs.links import check_inside, open_itself
 from colabctl.sharedfs.refusals import advice
@@ -116,20 +117,33 @@ def protect(
     _check_only_manifest(layout, path)
     before = manifest.read_whole(path)
     old = before.files if before else {}
-    listing = list_files(folder, old)
-    with Proofs.of(folder) as proofs:
-        records = records_of(listing.files, proofs, progress, None if full else old)
+    listed_sums = _sums(layout, folder)
+    listing = list_files(folder, old.keys() | listed_sums.keys())
+    proofs = Proofs.of(folder)
+    digests = expected(before, listed_sums, proofs)
+    # What the two say of a file must not be read off one of them, which someone may have edited.
+    trusted = {name: old[name] for name in old if old[name].sha256 == digests.get(name)}
+    with proofs:
+        records = records_of(listing.files, proofs, progress, None if full else trusted)
     _check_readable(layout.relative(folder), listing, records.unreadable)
     now = records.files
-    changed = tuple(name for name in now if name in old and old[name] != now[name])
+    changed = tuple(
+        name
+        for name, record in now.items()
+        if (name in old and old[name] != record)
+        or (not record.link and digests.get(name, record.sha256) != record.sha256)
+    )
+    lost = tuple(sorted(listed_sums.keys() - old.keys() - listing.files.keys()))
     absent = tuple(sorted(name for name in old if name not in listing.files))
     partial = before is not None and before.sentinel and not listing.has_sentinel
     gone, unseen = ((), absent) if partial else (absent, ())
-    added = tuple(name for name in now if name not in old)
-    if changed and not accept_changes:
-        raise UserError(_refusal(layout.relative(folder), changed, gone))
-    if confirm and (changed or (gone and accept_changes)):
-        confirm(Changes(changed, gone, added))
+    added = tuple(name for name in now if name not in old and name not in changed)
+    if (changed or lost) and not accept_changes:
+        edited = [name for name in changed if _is_edited(old.get(name), now[name])]
+        facts = _facts(layout.relative(folder), changed, gone, edited, lost)
+        raise UserError(f"{facts}; {_advice(layout.relative(folder), before)}")
+    if confirm and (changed or lost or (gone and accept_changes)):
+        confirm(Changes(changed, (*gone, *lost), added))
     after = {**old, **now}
     if accept_changes:
         after = {name: record for name, record in after.items() if name not in gone}
@@ -140,7 +154,7 @@ def protect(
         bytes=sum(file.size for file in after.values()),
         added=added,
         changed=changed,
-        dropped=gone if accept_changes else (),
+        dropped=(*gone, *lost) if accept_changes else (),
         missing=() if accept_changes else gone,
         unseen=unseen,
         unsteady=records.unsteady,
@@ -150,13 +164,66 @@ def protect(
     )
 
 
-def _refusal(folder: str, changed: Sequence[str], gone: Sequence[str]) -> str:
-    missing = f"; missing: {listed(gone)}" if gone else ""
-    return (
-        f"changed since {folder} was protected: {listed(changed)}{missing}; bring the originals "
-        f"back with colabctl restore {folder}, or accept the changes with colabctl protect {folder}"
-        " --accept-changes"
-    )
+def _sums(layout: Layout, folder: Path) -> dict[str, str]:
+    """Return the digests in SHA256SUMS; raise UserError if it is there and cannot be read."""
+    path = layout.sums(folder)
+    try:
+        return sums.read(path, folder.name) or {}
+    except OSError as error:
+        steps = advice(error) or "fix this, or move it away"
+        raise UserError(
+            f"cannot read {path}: {describe(error)}; the data is compared with it before it is "
+            f"recorded again; {steps}, then run colabctl protect again"
+        ) from None
+
+
+def expected(
+    before: Manifest | None, listed_sums: Mapping[str, str], proofs: Proofs
+) -> dict[str, str]:
+    """Return the digests that files have unless they have changed.
+
+    SHA256SUMS comes first, and the manifest for what is not in it. Without both, it is what this
+    machine has read.
+    """
+    if before is None and not listed_sums:
+        return {name: proof.sha256 for name, proof in proofs.proofs.items()}
+    recorded = before.files if before else {}
+    return {name: each.sha256 for name, each in recorded.items()} | dict(listed_sums)
+
+
+def _is_edited(recorded: FileRecord | None, now: FileRecord) -> bool:
+    """Whether a file is as the manifest says, so that only SHA256SUMS has something else."""
+    return recorded is not None and recorded == now
+
+
+def _facts(
+    folder: str,
+    changed: Sequence[str],
+    gone: Sequence[str],
+    edited: Sequence[str],
+    lost: Sequence[str],
+) -> str:
+    facts = [f"changed since {folder} was protected: {listed(changed)}"] if changed else []
+    facts += [f"missing: {listed(gone)}"] if gone else []
+    if lost:
+        facts.append(f"not there, but listed in {folder}.SHA256SUMS: {listed(lost)}")
+    if edited:
+        facts.append(
+            f"{folder}.SHA256SUMS has another checksum than the manifest for {listed(edited)}: "
+            "one of the two was edited"
+        )
+    return "; ".join(facts)
+
+
+def _advice(folder: str, before: Manifest | None) -> str:
+    if before is None:
+        back = (
+            f"{folder}.manifest.json is gone: restore it from the folder's version history, then "
+            f"bring the originals back with colabctl restore {folder}"
+        )
+    else:
+        back = f"bring the originals back with colabctl restore {folder}"
+    return f"{back}, or accept the changes with colabctl protect {folder} --accept-changes"
 
 
 def _check_readable(folder: str, listing: Listing, unreadable: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Compares a folder of raw data with its manifest, by content or by size and time."""
 
+import os
 import random
 import time
 from collections.abc import Collection, Mapping
@@ -122,8 +123,19 @@ def verify_quick(layout: Layout, folder: Path, *, most: float = SETTLED) -> Veri
 
 
 def is_protected(layout: Layout, folder: Path) -> bool:
-    """Whether a folder has a manifest."""
-    return layout.manifest(folder).is_file()
+    """Whether a folder has a manifest, or a SHA256SUMS that was next to one."""
+    return any(os.path.lexists(path) for path in (layout.manifest(folder), layout.sums(folder)))
+
+
+def _without_manifest(layout: Layout, folder: Path) -> str:
+    name = layout.relative(folder)
+    if not layout.sums(folder).is_file():
+        return f"{name} is not protected yet; run colabctl protect {name}"
+    return (
+        f"{name}.manifest.json is gone, but {name}.SHA256SUMS is there; restore the manifest from "
+        f"the folder's version history, or run colabctl protect {name}: it compares the data with "
+        "SHA256SUMS, and writes the manifest again"
+    )
 
 
 class _Comparison:
@@ -135,8 +147,7 @@ class _Comparison:
         path = layout.manifest(self.folder)
         recorded = manifest.read_whole(path)
         if recorded is None:
-            name = layout.relative(self.folder)
-            raise UserError(f"{name} is not protected yet; run colabctl protect {name}")
+            raise UserError(_without_manifest(layout, self.folder))
         self._manifest: Manifest = recorded
         self._old: Mapping[str, FileRecord] = recorded.files
         self._listing: Listing = list_files(self.folder, self._old)
@@ -243,9 +254,10 @@ class _Comparison:
         partial = self._manifest.sentinel and not self._listing.has_sentinel
         path = self._layout.sums(self.folder)
         try:
-            disputed = sums.differences(path, self.folder.name, self._old)
+            digests = sums.read(path, self.folder.name)
         except OSError:
-            disputed = None
+            digests = None
+        disputed = None if digests is None else sums.differences(digests, self._old)
         unchanged = self._waiting.keys() - self._changed - self._unreadable - self._unsteady
         proofs = self._proofs.proofs
         times = [
