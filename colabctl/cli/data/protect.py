@@ -136,8 +136,8 @@ def partial(folder: str, unseen: int) -> str:
     return (
         f"{folder}: this listing is not complete, as {SENTINEL} is not in it; "
         f"{counted(unseen, 'recorded file')} not listed, and not called missing; wait until the "
-        f"Drive has caught up, or mount it again; if someone deleted {SENTINEL}, create an empty "
-        "file of that name there"
+        f"Drive has caught up, or mount it again; if someone deleted the files: "
+        f"{command_line('restore', folder, '--trust-listing')}"
     )
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.sharedfs.droppings import original_of
 from colabctl.sharedfs.files import read_file
-from colabctl.sharedfs.refusals import advice
 from colabctl.sharedfs.records import RESTORE, damaged, read_record
+from colabctl.sharedfs.refusals import advice
 
 FORMAT = 1
 _LARGEST = 1 << 28  # bytes; a million files need less

@@ -22,6 +22,7 @@ from colabctl.project.raw.listing import (
 from colabctl.project.raw.manifest import FileRecord, Manifest
 from colabctl.project.raw.names import listed
 from colabctl.project.raw.notice import SENTINEL_TEXT, notice
+from colabctl.project.raw.partial import is_partial
 from colabctl.project.raw.proofs import Proofs
 from colabctl.project.raw.records import records_of
 from colabctl.sharedfs.faults import describe
@@ -135,8 +136,7 @@ def protect(
     )
     lost = tuple(sorted(listed_sums.keys() - old.keys() - listing.files.keys()))
     absent = tuple(sorted(name for name in old if name not in listing.files))
-    partial = before is not None and before.sentinel and not listing.has_sentinel
-    gone, unseen = ((), absent) if partial else (absent, ())
+    gone, unseen = ((), absent) if is_partial(layout, before, listing) else (absent, ())
     added = tuple(name for name in now if name not in old and name not in changed)
     if (changed or lost) and not accept_changes:
         edited = [name for name in changed if _is_edited(old.get(name), now[name])]
@@ -147,7 +147,7 @@ def protect(
     after = {**old, **now}
     if accept_changes:
         after = {name: record for name, record in after.items() if name not in gone}
-    has_sentinel = listing.has_sentinel or (not unseen and _place_sentinel(folder))
+    has_sentinel = listing.has_sentinel or (not unseen and place_sentinel(folder))
     _write(layout, folder, before, Manifest(after, has_sentinel or bool(unseen)), listing)
     return Protection(
         files=len(after),
@@ -272,7 +272,7 @@ def _mark(file: File) -> bool:
     return not os.access(file.path, os.W_OK)
 
 
-def _place_sentinel(folder: Path) -> bool:
+def place_sentinel(folder: Path) -> bool:
     """Put the sentinel into a folder; return whether it is there."""
     try:
         write_once(folder / SENTINEL, SENTINEL_TEXT)

@@ -19,6 +19,7 @@ from colabctl.project.raw.listing import (
     protected_folder,
 )
 from colabctl.project.raw.manifest import FileRecord, Manifest
+from colabctl.project.raw.partial import is_partial
 from colabctl.project.raw.proofs import Proofs
 from colabctl.project.raw.records import digest_by_time, record_of_link
 
@@ -251,7 +252,7 @@ class _Comparison:
                 if name not in present and not _is_in(name, self._unreadable)
             )
         )
-        partial = self._manifest.sentinel and not self._listing.has_sentinel
+        partial = is_partial(self._layout, self._manifest, self._listing)
         path = self._layout.sums(self.folder)
         try:
             digests = sums.read(path, self.folder.name)

@@ -32,7 +32,7 @@ def test_without_a_manifest_changed_data_is_compared_with_sha256sums(
     sums = project.sums(raw).read_bytes()
     project.manifest(raw).unlink()
     overwrite(raw / "a.csv")
-    with pytest.raises(UserError, match="was protected: a.csv; data/raw.manifest.json is gone"):
+    with pytest.raises(UserError, match=r"was protected: a.csv; data/raw.manifest.json is gone"):
         protect(project, raw)
     assert project.sums(raw).read_bytes() == sums
     assert not project.manifest(raw).exists()
@@ -62,7 +62,7 @@ def test_without_both_this_machine_remembers_what_it_has_read(project: Layout, r
     project.manifest(raw).unlink()
     project.sums(raw).unlink()
     overwrite(raw / "a.csv")
-    with pytest.raises(UserError, match="was protected: a.csv"):
+    with pytest.raises(UserError, match=r"was protected: a.csv"):
         protect(project, raw)
 
 
@@ -73,7 +73,7 @@ def test_an_edited_manifest_does_not_win_over_sha256sums(project: Layout, raw: P
     manifest.write_text(json.dumps(tree))
     sums = project.sums(raw).read_bytes()
     assert verify(project, raw).disputed == ("a.csv",)
-    with pytest.raises(UserError, match="was protected: a.csv"):
+    with pytest.raises(UserError, match=r"was protected: a.csv"):
         protect(project, raw)
     assert project.sums(raw).read_bytes() == sums
 
@@ -100,5 +100,5 @@ def test_a_folder_or_a_pipe_in_the_place_of_the_manifest_is_named(
         make(manifest)
         assert is_protected(project, raw)
         for act in (protect, verify):
-            with pytest.raises(UserError, match="manifest.json is not a file; move it away"):
+            with pytest.raises(UserError, match=r"manifest.json is not a file; move it away"):
                 act(project, raw)
