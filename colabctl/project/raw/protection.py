@@ -1,5 +1,6 @@
 """Protects raw data: records its checksums and marks it read-only."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,7 @@ from colabctl.project.raw.records import records_of
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import read_file, write_once, write_whole
 from colabctl.sharedfs.links import check_inside, open_itself
-from colabctl.sharedfs.refusals import advice
+from colabctl.sharedfs.refusals import advice, owner
 
 _WRITE = 0o222
 _LINK_FIX = (
@@ -68,6 +69,9 @@ class Protection:
         twins: names that only case tells apart
         writable: files that this user can still write: a Drive mount has no permissions, and
             root (Colab runs as root) ignores them
+        is_marked: whether those are read-only for everyone but root
+        foreign: files that could not be marked, so that their owners can still write them, each
+            with its owner
 
     """
 
@@ -82,6 +86,8 @@ class Protection:
     without_bytes: tuple[str, ...]
     twins: tuple[tuple[str, ...], ...]
     writable: tuple[str, ...]
+    is_marked: bool
+    foreign: Mapping[str, str]
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -126,7 +132,7 @@ def protect(
     trusted = {name: old[name] for name in old if old[name].sha256 == digests.get(name)}
     with proofs:
         records = records_of(listing.files, proofs, progress, None if full else trusted)
-    _check_readable(layout.relative(folder), listing, records.unreadable)
+    _check_readable(layout, layout.relative(folder), listing, records.unreadable)
     now = records.files
     changed = tuple(
         name
@@ -149,6 +155,8 @@ def protect(
         after = {name: record for name, record in after.items() if name not in gone}
     has_sentinel = listing.has_sentinel or (not unseen and place_sentinel(folder))
     _write(layout, folder, before, Manifest(after, has_sentinel or bool(unseen)), listing)
+    files = {name: file for name, file in listing.files.items() if not file.link}
+    unmarked = [name for name, file in files.items() if not _mark(file)]
     return Protection(
         files=len(after),
         bytes=sum(file.size for file in after.values()),
@@ -160,7 +168,11 @@ def protect(
         unsteady=records.unsteady,
         without_bytes=tuple(listing.without_bytes),
         twins=tuple(case_twins(after)),
-        writable=tuple(name for name, file in listing.files.items() if not _mark(file)),
+        writable=tuple(name for name in files if os.access(files[name].path, os.W_OK)),
+        is_marked=not unmarked,
+        foreign={
+            name: owner(files[name].path) for name in unmarked if _is_foreign(files[name].path)
+        },
     )
 
 
@@ -226,9 +238,13 @@ def _advice(folder: str, before: Manifest | None) -> str:
     return f"{back}, or accept the changes with colabctl protect {folder} --accept-changes"
 
 
-def _check_readable(folder: str, listing: Listing, unreadable: Sequence[str]) -> None:
+def _check_readable(
+    layout: Layout, folder: str, listing: Listing, unreadable: Sequence[str]
+) -> None:
     if names := [*listing.unreadable, *unreadable]:
-        raise UserError(f"cannot read {listed(names)} in {folder}; fix or remove it")
+        refusal = PermissionError(errno.EACCES, "refused", str(layout.root / folder / names[0]))
+        steps = advice(refusal) or "fix or remove it"
+        raise UserError(f"cannot read {listed(names)} in {folder}; {steps}")
 
 
 def _check_only_manifest(layout: Layout, path: Path) -> None:
@@ -261,15 +277,21 @@ def check_may_freeze(layout: Layout, folder: Path) -> None:
 
 
 def _mark(file: File) -> bool:
-    """Remove every user's permission to write; return whether that stops this user."""
-    if file.link:
-        return True  # its target is not ours to mark
+    """Remove every user's permission to write; return whether that is so now."""
     with suppress(OSError), open(file.path, "rb", opener=open_itself) as stream:
         mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
         if mode & _WRITE:
             target = stream.fileno() if os.chmod in os.supports_fd else file.path
             os.chmod(target, mode & ~_WRITE)  # noqa: PTH101 - of an open file, where it can be
-    return not os.access(file.path, os.W_OK)
+        return not os.stat(file.path).st_mode & _WRITE  # noqa: PTH116 - a Drive may ignore it
+    return False
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file belongs to another user, who alone may mark it."""
+    with suppress(OSError):
+        return os.name == "posix" and path.lstat().st_uid != os.geteuid()
+    return False
 
 
 def place_sentinel(folder: Path) -> bool:
