@@ -14,6 +14,8 @@ import typer
 from colabctl.cli.options import (
     Json,
     Root,
+    Yes,
+    confirm,
     open_project,
     print_json,
     remember_member,
@@ -219,8 +221,11 @@ def member_add(
     from colabctl.project.notebooks.wheel import place_wheel
 
     layout, config = open_project(root)
+    if "," in name:
+        raise UserError(f"{name}: run the command once for each member")
     before = members(layout, config)
     changes = add(layout, name)
+    _note_template(layout)
     for path in (*changes.new, *place_wheel(layout).new):
         tell(f"created {layout.relative(path)}")
     new = set(members(layout, config)) - set(before)
@@ -245,6 +250,7 @@ def member_rename(
 
     layout, _ = open_project(root)
     done = rename(layout, old, new, keep_folders=keep_folders)
+    _note_template(layout)
     for source, target in done.moved:
         tell(f"renamed {one_line(layout.relative(source))} to {one_line(target.name)}")
     for path in done.changes.new:
@@ -259,8 +265,26 @@ def member_rename(
     tell(f"{one_line(old)} is now called {one_line(new)}; both names count as one member")
 
 
+def _note_template(layout: "Layout") -> None:
+    from colabctl.project.notebooks.starter import template_fault
+
+    if fault := template_fault(layout):
+        tell(f"note: {one_line(fault)}")
+
+
+def member_remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the member.")],
+) -> None:
+    """Say which command takes a member off the list."""
+    raise UserError(
+        "no member is removed, as results have their name; for one who has left, run: "
+        f"colabctl member retire {shlex.quote(name)}"
+    )
+
+
 def member_retire(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the member.")],
+    yes: Yes = False,
     root: Root = None,
 ) -> None:
     """Take a member who has left off the list; their folders and results stay.
@@ -268,9 +292,15 @@ def member_retire(
     `colabctl member add NAME` brings them back. Access to the shared folder is separate: take it
     away where the folder is shared.
     """
-    from colabctl.project.members import retire
+    from colabctl.project.members import member_named, members, people, retire
 
-    layout, _ = open_project(root)
+    layout, config = open_project(root)
+    member = member_named(name, people(layout, config))
+    if member is not None and not yes:
+        if members(layout, config) == (member,):
+            raise UserError(f"{member} is the only member; to retire them nevertheless, add --yes")
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            confirm(f"Take {one_line(member)} off the list of members?", yes=yes)
     person = retire(layout, name)
     if person.is_retired:
         tell(f"{one_line(person.name)} has retired already")

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tarfile import EOFHeaderError, HeaderError, ReadError  # type: ignore[attr-defined]
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from colabctl.errors import UserError
 from colabctl.sharedfs.droppings import is_dropping
