@@ -43,6 +43,8 @@ class Verification:
         unseen: recorded files that are not in the listing, which is not complete: the sentinel is
             not in it either
         without_bytes: files that were passed over: documents of Google, pipes
+        replaced: files that `restore` put aside, which were passed over
+        links: recorded links, of which only the target's name was compared
         twins: names that only case tells apart
         disputed: files for which SHA256SUMS and the manifest differ, so one of them was edited
         has_sums: whether there is a SHA256SUMS
@@ -65,6 +67,8 @@ class Verification:
     touched: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     without_bytes: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
     twins: tuple[tuple[str, ...], ...] = ()
     disputed: tuple[str, ...] = ()
     has_sums: bool = True
@@ -275,6 +279,8 @@ class _Comparison:
             touched=tuple(sorted(self._touched)),
             unseen=absent if partial else (),
             without_bytes=tuple(self._listing.without_bytes),
+            replaced=tuple(self._listing.replaced),
+            links=tuple(name for name in sorted(present) if self._listing.files[name].link),
             twins=tuple(case_twins(self._listing.files)),
             disputed=tuple(disputed or ()),
             has_sums=disputed is not None,
