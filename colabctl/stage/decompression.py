@@ -50,8 +50,8 @@ def _opened(archive: Path) -> IO[bytes]:
         (b"\xfd7zXZ\0", lzma.open),
         (b"\x5d\0\0", lzma.open),
     )
-    for magic, opened in openers:
+    for magic, open_tar in openers:
         if start.startswith(magic):
-            stream: IO[bytes] = opened(archive)
+            stream: IO[bytes] = open_tar(archive)
             return stream
     return archive.open("rb")
