@@ -111,8 +111,8 @@ def _check_kept(output: Path) -> None:
     for root in filter(is_project, full.parents):
         config = load(root, {})
         layout = config.layout
-        kept = (*(root / name for name in config.read_only), layout.final, layout.sweeps)
-        for folder in kept:
+        closed = (*(root / name for name in config.read_only), layout.final, layout.sweeps)
+        for folder in closed:
             if full.is_relative_to(folder.resolve()):
                 raise UserError(
                     f"{output} would be in {layout.relative(folder)}, where nothing is written by "
