@@ -26,6 +26,8 @@ from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from colabctl.project.layout import Layout
     from colabctl.project.member_records import Person
 
@@ -70,6 +72,9 @@ def init(
             "those of `paths` in colabctl.yaml. `none` creates the usual folders.",
         ),
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Name each file and folder that is created.")
+    ] = False,
 ) -> None:
     """Create a project in a folder; safe to repeat, nothing is overwritten.
 
@@ -100,8 +105,8 @@ def init(
     names = [*earlier, *(member or ([] if present or earlier else [login_name()]))]
     changes = create(root, name, owner, names, paths)
     new = (*changes.new, *place_wheel(layout).new)
-    for path in new:
-        tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
+    for line in _summary(root, new, verbose=verbose):
+        tell(line)
     for path in changes.shared:
         shared = one_line(path.relative_to(root).as_posix())
         tell(f"{shared}: your group may write in it now, as in the project")
@@ -118,7 +123,28 @@ def init(
         )
     if names and not (present or names[1:]):
         remember_member(root, check_member(names[0]))
+    if config is None:
+        raw = one_line(layout.relative(layout.raw))
+        tell(f"next: copy your data into {raw}, then run colabctl protect; see: colabctl guide")
     print(root)
+
+
+def _summary(root: Path, new: Sequence[Path], *, verbose: bool) -> "Iterator[str]":
+    """Yield a line for each path that was created, or for each at the top of the project."""
+    inside: dict[str, int] = {}
+    for path in new:
+        name = path.relative_to(root).as_posix() if path != root else str(path)
+        if verbose or path == root:
+            yield f"created {name}"
+        else:
+            top, _, below = name.partition("/")
+            inside[top] = inside.get(top, 0) + bool(below)
+    for top, number in inside.items():
+        pieces = counted(number, "file or folder", "files and folders")
+        if root / top not in new:
+            yield f"created {pieces} in {top}"
+        else:
+            yield f"created {top}, with {pieces}" if number else f"created {top}"
 
 
 def _suggest(root: Path) -> None:

@@ -14,7 +14,7 @@ def test_a_folder_becomes_a_project(say: Say, tmp_path: Path) -> None:
     folder = tmp_path / "new/deep"
     answer = say("init", str(folder), "--name", "Churn, 2nd", "--member", "eve", "--owner", "eve")
     assert (answer.code, answer.out) == (0, f"{folder}\n")
-    assert "created data/raw\n" in answer.err
+    assert "created data, with 3 files and folders\n" in answer.err
     assert (folder / "colabctl.yaml").is_file()
     assert say("member", "list", "--json", cwd=folder).json == ["eve"]
 
