@@ -61,6 +61,8 @@ member.command("add")(project.member_add)
 member.command("rename")(project.member_rename)
 member.command("retire")(project.member_retire)
 member.command("list")(project.member_list)
+member.command("remove", hidden=True)(project.member_remove)
+member.command("delete", hidden=True)(project.member_remove)
 
 notebooks = typer.Typer(
     cls=Commands,

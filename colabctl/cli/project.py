@@ -14,6 +14,8 @@ import typer
 from colabctl.cli.options import (
     Json,
     Root,
+    Yes,
+    confirm,
     open_project,
     print_json,
     remember_member,
@@ -24,6 +26,8 @@ from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from colabctl.project.layout import Layout
     from colabctl.project.member_records import Person
 
@@ -68,6 +72,9 @@ def init(
             "those of `paths` in colabctl.yaml. `none` creates the usual folders.",
         ),
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Name each file and folder that is created.")
+    ] = False,
 ) -> None:
     """Create a project in a folder; safe to repeat, nothing is overwritten.
 
@@ -98,8 +105,8 @@ def init(
     names = [*earlier, *(member or ([] if present or earlier else [login_name()]))]
     changes = create(root, name, owner, names, paths)
     new = (*changes.new, *place_wheel(layout).new)
-    for path in new:
-        tell(f"created {path.relative_to(root).as_posix() if path != root else path}")
+    for line in _summary(root, new, verbose=verbose):
+        tell(line)
     for path in changes.shared:
         shared = one_line(path.relative_to(root).as_posix())
         tell(f"{shared}: your group may write in it now, as in the project")
@@ -116,7 +123,28 @@ def init(
         )
     if names and not (present or names[1:]):
         remember_member(root, check_member(names[0]))
+    if config is None:
+        raw = one_line(layout.relative(layout.raw))
+        tell(f"next: copy your data into {raw}, then run colabctl protect; see: colabctl guide")
     print(root)
+
+
+def _summary(root: Path, new: Sequence[Path], *, verbose: bool) -> "Iterator[str]":
+    """Yield a line for each path that was created, or for each at the top of the project."""
+    inside: dict[str, int] = {}
+    for path in new:
+        name = path.relative_to(root).as_posix() if path != root else str(path)
+        if verbose or path == root:
+            yield f"created {name}"
+        else:
+            top, _, below = name.partition("/")
+            inside[top] = inside.get(top, 0) + bool(below)
+    for top, number in inside.items():
+        pieces = counted(number, "file or folder", "files and folders")
+        if root / top not in new:
+            yield f"created {pieces} in {top}"
+        else:
+            yield f"created {top}, with {pieces}" if number else f"created {top}"
 
 
 def _suggest(root: Path) -> None:
@@ -219,8 +247,11 @@ def member_add(
     from colabctl.project.notebooks.wheel import place_wheel
 
     layout, config = open_project(root)
+    if "," in name:
+        raise UserError(f"{name}: run the command once for each member")
     before = members(layout, config)
     changes = add(layout, name)
+    _note_template(layout)
     for path in (*changes.new, *place_wheel(layout).new):
         tell(f"created {layout.relative(path)}")
     new = set(members(layout, config)) - set(before)
@@ -245,6 +276,7 @@ def member_rename(
 
     layout, _ = open_project(root)
     done = rename(layout, old, new, keep_folders=keep_folders)
+    _note_template(layout)
     for source, target in done.moved:
         tell(f"renamed {one_line(layout.relative(source))} to {one_line(target.name)}")
     for path in done.changes.new:
@@ -259,8 +291,26 @@ def member_rename(
     tell(f"{one_line(old)} is now called {one_line(new)}; both names count as one member")
 
 
+def _note_template(layout: "Layout") -> None:
+    from colabctl.project.notebooks.starter import template_fault
+
+    if fault := template_fault(layout):
+        tell(f"note: {one_line(fault)}")
+
+
+def member_remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the member.")],
+) -> None:
+    """Say which command takes a member off the list."""
+    raise UserError(
+        "no member is removed, as results have their name; for one who has left, run: "
+        f"colabctl member retire {shlex.quote(name)}"
+    )
+
+
 def member_retire(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the member.")],
+    yes: Yes = False,
     root: Root = None,
 ) -> None:
     """Take a member who has left off the list; their folders and results stay.
@@ -268,9 +318,15 @@ def member_retire(
     `colabctl member add NAME` brings them back. Access to the shared folder is separate: take it
     away where the folder is shared.
     """
-    from colabctl.project.members import retire
+    from colabctl.project.members import member_named, members, people, retire
 
-    layout, _ = open_project(root)
+    layout, config = open_project(root)
+    member = member_named(name, people(layout, config))
+    if member is not None and not yes:
+        if members(layout, config) == (member,):
+            raise UserError(f"{member} is the only member; to retire them nevertheless, add --yes")
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            confirm(f"Take {one_line(member)} off the list of members?", yes=yes)
     person = retire(layout, name)
     if person.is_retired:
         tell(f"{one_line(person.name)} has retired already")

@@ -4,11 +4,13 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from colabctl.doctor.check import Check
 from colabctl.project.layout import Layout
 from colabctl.sharedfs.refusals import fix, owner, refused
+from colabctl.sharedfs.rights import is_shared
 from colabctl.sweeps import every_sweep
 
 _MOST = 5  # checks to show
@@ -20,8 +22,10 @@ def access(layout: Layout, *, thorough: bool) -> Iterator[Check]:
 
     Unless `thorough`, it looks only at the folders where all members write.
     """
+    used = ((*each, True) for each in _used(layout, thorough=thorough))
+    others = ((*each, False) for each in (_others(layout) if thorough else ()))
     reported: list[Path] = []
-    for path, writes in _used(layout, thorough=thorough):
+    for path, writes, is_needed in chain(used, others):
         barred = refused(path, writes=writes)
         if (
             barred is None
@@ -33,16 +37,39 @@ def access(layout: Layout, *, thorough: bool) -> Iterator[Check]:
         if len(reported) > _MOST:
             yield Check("rights", "note", "there are more of them; check again after the fix")
             return
-        verb = "write in" if writes else "read"
+        verb = "read" if refused(path, writes=False) or not writes else "write in"
         yield Check(
             "rights",
-            "wrong",
+            "wrong" if is_needed else "note",
             f"you cannot {verb} {barred}: it belongs to {owner(barred)}",
             fix(barred),
         )
     if not reported:
         yield Check("rights", "ok", "you can use all that the members share")
     yield from _keep_group(layout)
+
+
+def _others(layout: Layout) -> Iterator[tuple[Path, bool]]:
+    """Yield what is in the folders of the project, two levels deep, and whether all write there.
+
+    All members read all of it. Where the project is a group's, they also write in its folders.
+    """
+    is_groups = is_shared(layout.root) and bool(layout.root.stat().st_mode & stat.S_IWGRP)
+    passed = {layout.root, layout.sweeps, layout.archive}
+    entries = 0
+    for top in (folder for folder in layout.folders() if folder not in passed):
+        is_raw = top.is_relative_to(layout.raw)
+        yield top, is_groups and not is_raw
+        for parent, folders, files in os.walk(top):
+            here = Path(parent)
+            for name in (*folders, *files):
+                path = here / name
+                yield path, is_groups and not is_raw and name in folders and path != layout.raw
+            entries += len(folders) + len(files)
+            if entries > _MOST_ENTRIES:
+                return
+            if here != top:
+                folders.clear()
 
 
 def _keep_group(layout: Layout) -> Iterator[Check]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from colabctl.doctor.check import Check
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, Paths
-from colabctl.project.member_records import Person
+from colabctl.project.member_records import Person, damaged
 from colabctl.project.members import people
 
 _CREATE = "create what is missing: colabctl init"
@@ -23,9 +23,21 @@ def places(layout: Layout, config: Config, *, eventual: bool) -> Iterator[Check]
     if not any(check.level == "wrong" for check in problems):
         for person in people(layout, config):
             problems += _of(layout, person, eventual=eventual)
+    problems += _records(layout)
     yield from problems
     if not problems:
         yield Check("layout", "ok", "all folders of the project and its members are there")
+
+
+def _records(layout: Layout) -> Iterator[Check]:
+    """Yield a check for each record of a member that is damaged."""
+    for name in damaged(layout):
+        file = layout.relative(layout.member_records / name)
+        yield Check(
+            "layout", "note", f"{file} is damaged or not complete, so it has no effect",
+            "wait until it has arrived; if it stays so, remove it, and add or rename the member "
+            "again",
+        )  # fmt: skip
 
 
 def _folders(layout: Layout, *, eventual: bool) -> Iterator[Check]:

@@ -20,7 +20,8 @@ def raw(layout: Layout, config: Config) -> Iterator[Check]:
             try:
                 yield from _protected(layout, name)
             except UserError as error:
-                yield Check("raw", "wrong", f"{error}", f"run colabctl verify {name}")
+                steps = "verify" if folder.is_dir() else "restore"
+                yield Check("raw", "wrong", f"{error}", f"run colabctl {steps} {name}")
         elif folder.is_dir() and (files := list_files(folder, ()).files):
             yield Check(
                 "raw", "note", f"{name} is not protected; it has {len(files):,} files",

@@ -32,7 +32,7 @@ class Step:
 def check_address(address: str) -> str:
     """Return an e-mail address; raise UserError for another text."""
     text = address.strip()
-    if not _ADDRESS.fullmatch(text):
+    if not (text.isprintable() and _ADDRESS.fullmatch(text)):
         raise UserError(f"{address!r:.80} is not an e-mail address; write ana@example.org")
     return text
 

@@ -66,7 +66,7 @@ def current_member(
         reason = f"you were {name} on this machine, but {name} {why}; "
     if config.member:
         return CurrentMember(check_known(config.member, everyone), "configuration")
-    if len(names) == 1:
+    if len(names) == 1 and not reason:
         return CurrentMember(names[0], "only")
     if ask is not None and (name := ask(names, reason)):
         return CurrentMember(check_known(name, everyone), "answer")

@@ -17,6 +17,7 @@ _WORKERS = "workers"
 _FINAL = "final"
 EARLIER = "earlier"
 """The folder in results/final that keeps what was replaced."""
+_TEMPLATE = "template.ipynb"
 _MANIFEST = ".manifest.json"
 _SUMS = ".SHA256SUMS"
 _NOTICE = ".READ-ONLY.txt"
@@ -27,13 +28,14 @@ _LONGEST_WRITER = 128  # a writer's name has a member, a host, a date and a rand
 def check_member(name: str) -> str:
     """Return `name` if it is a valid member name.
 
-    Raises UserError for a name that check_name refuses, and for the names of the folders that are
-    next to the members' own.
+    Raises UserError for a name that check_name refuses, and for the names of what is next to the
+    members' own folders.
     """
     name = check_name(name, "member")
-    if name.casefold() in {_WORKERS, _FINAL}:
+    if name.casefold() in {_WORKERS, _FINAL, _TEMPLATE}:
+        kind = "file" if name.casefold() == _TEMPLATE else "folder"
         raise UserError(
-            f"member name {name!r} is the name of a folder in every project; choose another"
+            f"member name {name!r} is the name of a {kind} in every project; choose another"
         )
     return name
 
@@ -145,7 +147,7 @@ class Layout:
     @property
     def notebook_template(self) -> Path:
         """The notebook from which new ones are created, if the group has one."""
-        return self.notebooks / "template.ipynb"
+        return self.notebooks / _TEMPLATE
 
     @property
     def worker_notebooks(self) -> Path:

@@ -84,6 +84,15 @@ def recorded(layout: Layout) -> tuple[Person, ...]:
     return tuple(sorted(set(people.values()), key=lambda person: person.name.casefold()))
 
 
+def damaged(layout: Layout) -> list[str]:
+    """Return the names of records that are not whole or not valid, and so have no effect."""
+    try:
+        files = sorted(layout.member_records.glob(f"*{_ENDING}"))
+    except OSError:
+        return []
+    return [file.name for file in files if _read(file) is None]
+
+
 def joined(name: str) -> bytes:
     """Return the record of someone who joins; its file is Layout.member_record."""
     return json.dumps({"format": _JOINED, "name": name, "at": time.time()}).encode()

@@ -106,6 +106,8 @@ def rename(layout: Layout, old: str, new: str, *, keep_folders: bool = False) ->
     config = load(layout.root, {})
     new = check_member(new)
     person = _known(layout, old)
+    if old == new == person.name:
+        raise UserError(f"{new} has this name already; give the present name, then the new one")
     other = person_named(new, people(layout, config))
     if other is not None and other != person:
         is_now = (
@@ -121,10 +123,15 @@ def rename(layout: Layout, old: str, new: str, *, keep_folders: bool = False) ->
     pairs = [(source, target) for source, target in pairs if source != target]
     if not keep_folders:
         _check_movable(layout, [source for source, _ in pairs])
+    created = pieces(layout, config.name, new)  # fails before anything is changed
+    for _, target in pairs:
+        if os.path.lexists(target) and not target.is_dir():
+            raise UserError(f"{target} is in the way of {new}'s folder; move it away")
     if person.name != new:
         _record(layout, "rename", person.name, new)
+        _check_counts(layout, person.name, new)
     moved, unmoved = _move(pairs, keep_folders=keep_folders)
-    changes = create_missing(pieces(layout, config.name, new), layout.root)
+    changes = create_missing(created, layout.root)
     listed = {name.casefold() for name in config.members}
     return Renamed(
         tuple(moved), tuple(unmoved), changes, bool((person.keys - {new.casefold()}) & listed)
@@ -205,6 +212,16 @@ def _record(layout: Layout, kind: member_records.Kind, name: str, to: str = "") 
         member_records.write(layout, kind, name, to)
     except OSError as error:
         raise UserError(f"cannot record this: {describe(error)}") from None
+
+
+def _check_counts(layout: Layout, old: str, new: str) -> None:
+    """Raise UserError if another machine has recorded another new name at the same moment."""
+    now = _known(layout, old).name
+    if now != new:
+        raise UserError(
+            f"{old} was given another name at the same moment: {now} counts; if that is not right: "
+            f"colabctl member rename {_quoted(now)} {_quoted(new)}"
+        )
 
 
 def _check_movable(layout: Layout, sources: Iterable[Path]) -> None:

@@ -80,6 +80,8 @@ def _check_free(path: Path, *, is_folder: bool) -> None:
             raise UserError(f"{nearest} is a file, but must be a folder; move it away")
     elif nearest.is_dir():
         raise UserError(f"{nearest} is a folder, but must be a file; move it away")
+    elif not nearest.is_file():
+        raise UserError(f"{nearest} is a pipe or a device, but must be a file; move it away")
 
 
 def _leads_nowhere(path: Path) -> bool:

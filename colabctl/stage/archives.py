@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tarfile import EOFHeaderError, HeaderError, ReadError  # type: ignore[attr-defined]
-from typing import IO, Any, Literal, Self
+from typing import IO, Self
 
 from colabctl.errors import UserError
 from colabctl.sharedfs.droppings import is_dropping
 from colabctl.sharedfs.names import check_name
 from colabctl.sizes import format_size
 from colabctl.stage.copying import StoppedError, check_room, local_disk
+from colabctl.stage.decompression import decompressed
 
 _CHUNK = 1 << 20  # bytes
 # No data that people keep packs better than this; a bomb does, by a factor of a thousand and more.
@@ -70,7 +71,7 @@ def unpack(
     with local_disk():
         target.mkdir()
     packed = archive.stat().st_size
-    limit = max(_HARMLESS, _MOST_RATIO * packed)
+    limit = _limit(archive)
     total = files = 0
     links: list[tuple[PurePosixPath, Member]] = []
     with _reading(name), _members(archive, name) as members:
@@ -113,6 +114,11 @@ def unpack(
             _link(target, path, member, name)
     for path, member in links:  # each may lead on through a later one
         _check_inside(target, target / path, member, name)
+
+
+def _limit(archive: Path) -> int:
+    """Return how many bytes an archive may unpack to."""
+    return max(_HARMLESS, _MOST_RATIO * archive.stat().st_size)
 
 
 def _checked(member: Member, archive: str) -> PurePosixPath | None:
@@ -275,8 +281,21 @@ def _members(archive: Path, name: str) -> Iterator[Iterator[Member]]:
                 raise UserError(f"{name} needs a password (for {locked!r:.100}); {_INSTEAD}")
             yield (_zip_member(file, each) for each in infos)
         return
-    with _decompressed(archive, name) as stream, _tar(archive, stream) as tar:
-        yield (_tar_member(tar, each) for each in tar)
+    with decompressed(archive, name) as stream, _tar(stream) as tar:
+        yield _tar_members(tar, stream, archive, name)
+
+
+def _tar_members(
+    tar: tarfile.TarFile, stream: IO[bytes], archive: Path, name: str
+) -> Iterator[Member]:
+    """Yield the members, and read on to the end: only there a checksum shows what is damaged."""
+    for each in tar:
+        yield _tar_member(tar, each)
+    left = _limit(archive)
+    while chunk := stream.read(_CHUNK):
+        left -= len(chunk)
+        if left < 0:
+            raise UserError(f"{name} has too much after its last entry; {_INSTEAD}")
 
 
 def _zip_member(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
@@ -332,33 +351,7 @@ class _WholeInfo(tarfile.TarInfo):
 
 
 @contextmanager
-def _tar(archive: Path, stream: Any) -> Iterator[tarfile.TarFile]:
+def _tar(stream: IO[bytes]) -> Iterator[tarfile.TarFile]:
     """Open a tar as a stream that is read once, from start to end."""
-    name = archive if stream is None else None
-    mode: Literal["r|", "r|*"] = "r|*" if stream is None else "r|"
-    with tarfile.open(name, mode, stream, tarinfo=_WholeInfo, errorlevel=2) as tar:
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_WholeInfo, errorlevel=2) as tar:
         yield tar
-
-
-@contextmanager
-def _decompressed(archive: Path, name: str) -> Iterator[Any]:
-    """Yield the decompressed stream of a .tar.zst, None for what tarfile reads by itself."""
-    if not name.lower().endswith((".tar.zst", ".tzst")):
-        yield None
-        return
-    try:
-        from compression import zstd  # type: ignore[import-not-found] # noqa: PLC0415 - Python 3.14
-    except ImportError:
-        pass
-    else:
-        with zstd.open(archive) as stream:
-            yield stream
-        return
-    try:
-        import zstandard  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 - an extra
-    except ImportError:
-        raise UserError(
-            f"{name} needs the package zstandard to be unpacked; run: pip install zstandard"
-        ) from None
-    with archive.open("rb") as file, zstandard.open(file) as stream:
-        yield stream

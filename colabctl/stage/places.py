@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.project.root import is_project
 from colabctl.sharedfs.files import read_file, write_whole
 from colabctl.sharedfs.locks import locked
 from colabctl.sharedfs.mounts import COHERENT_TYPES, mount_of
@@ -121,7 +122,7 @@ def stage_folder(environ: Mapping[str, str]) -> Path:
     """Return this user's folder for staged copies, after creating it.
 
     It is in $COLABCTL_STAGE, in /content in Colab, or among the user's caches. Raises UserError
-    if it is on a shared mount, belongs to another user, or cannot be made.
+    if it is in a project or on a shared mount, belongs to another user, or cannot be made.
     """
     asked = environ.get(VARIABLE)
     if asked:
@@ -133,6 +134,12 @@ def stage_folder(environ: Mapping[str, str]) -> Path:
         from platformdirs import user_cache_path  # noqa: PLC0415 - loads slowly
 
         folder = user_cache_path("colabctl", appauthor=False) / "stage"
+    project = next((above for above in folder.resolve().parents if is_project(above)), None)
+    if project is not None:
+        raise UserError(
+            f"staged copies would go to {folder}, inside the project {project}; name a folder on "
+            f"this machine's disk, outside it: {VARIABLE}=/path"
+        )
     mount = mount_of(folder)
     if mount is not None and mount.type not in COHERENT_TYPES:
         raise UserError(
@@ -184,7 +191,7 @@ def places_in(base: Path) -> list[Place]:
 
 def is_whole(place: Place, record: Record | None) -> bool:
     """Whether a place holds every file as it was when it was staged, and no other."""
-    if record is None or not record.whole:
+    if record is None or not record.whole or place.folder.is_symlink() or place.files.is_symlink():
         return False
     listing = dict(listing_of(place.files))
     return listing == dict(record.listing)

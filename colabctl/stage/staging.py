@@ -1,5 +1,6 @@
 """Stages a source on this machine: once, whole or not at all, and on from where it stopped."""
 
+import os
 import shutil
 import threading
 import time
@@ -91,6 +92,7 @@ def stage(source: Source, how: Staging) -> Staged:
         if is_whole(place, record):
             return Staged(path, place, 0, waited=waited)
         with local_disk():
+            _remove_replaced(place)
             place.folder.mkdir(exist_ok=True)
             begun = Record(
                 source.name,
@@ -110,6 +112,13 @@ def stage(source: Source, how: Staging) -> Staged:
         stage_files(source, place, copier, how, record)
         _finish(place, begun, copier)
     return Staged(path, place, copier.copied, waited=waited)
+
+
+def _remove_replaced(place: Place) -> None:
+    """Remove a link or a file that someone has put in the place of a folder of a copy."""
+    for folder in (place.folder, place.files, place.parts, place.folder / "packed"):
+        if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+            folder.unlink()
 
 
 @contextmanager

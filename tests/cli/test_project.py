@@ -1,5 +1,6 @@
 """`init` and `member`: a project and its people."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ def test_a_folder_becomes_a_project(say: Say, tmp_path: Path) -> None:
     folder = tmp_path / "new/deep"
     answer = say("init", str(folder), "--name", "Churn, 2nd", "--member", "eve", "--owner", "eve")
     assert (answer.code, answer.out) == (0, f"{folder}\n")
-    assert "created data/raw\n" in answer.err
+    assert "created data, with 3 files and folders\n" in answer.err
     assert (folder / "colabctl.yaml").is_file()
     assert say("member", "list", "--json", cwd=folder).json == ["eve"]
 
@@ -160,3 +161,48 @@ def test_a_member_may_have_any_name_that_can_be_a_folder(
     assert declared.run("work", "first", member=name).code == 0
     assert {row["member"] for row in say("results", "first", "--format", "json").json} == {name}
     assert say("status", "first").code == say("doctor").code == 0
+
+
+def test_the_last_member_retires_only_if_someone_insists(project: Project, say: Say) -> None:
+    say("member", "add", "ben")
+    assert say("member", "retire", "ben").code == 0
+    refused(say("member", "retire", "ana"), "ana is the only member", "--yes")
+    assert say("member", "retire", "ana", "--yes").code == 0
+
+
+def test_no_one_becomes_another_member_because_they_have_retired(
+    project: Project, say: Say
+) -> None:
+    say("member", "add", "ben")
+    say("me", "ben")
+    say("member", "retire", "ben")
+    refused(say("me", COLABCTL_MEMBER=""), "you were ben on this machine, but ben has retired")
+
+
+def test_names_that_cannot_be_meant_are_refused_with_what_to_do(project: Project, say: Say) -> None:
+    refused(say("member", "add", "cleo,dan"), "once for each member")
+    refused(say("member", "add", "template.ipynb"), "the name of a file in every project")
+    refused(say("member", "rename", "ana", "ana"), "ana has this name already")
+    for word in ("remove", "delete"):
+        refused(say("member", word, "ana"), "colabctl member retire ana")
+    assert say("member", "list", "--json").json == ["ana", "ben"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_what_is_no_template_does_not_keep_members_from_coming(
+    project: Project, say: Say, tmp_path: Path, kind: str
+) -> None:
+    template = project.root / "notebooks/template.ipynb"
+    if kind == "pipe":
+        os.mkfifo(template)
+    elif kind == "folder":
+        template.mkdir()
+    else:
+        (tmp_path / "outside.ipynb").write_text("{}")
+        template.symlink_to(tmp_path / "outside.ipynb")
+    for command in (("add", "ben"), ("rename", "ben", "benjamin")):
+        said = say("member", *command)
+        assert said.code == 0, said
+        assert "so the usual notebook is used" in said.err
+    assert (project.root / "notebooks/benjamin/start.ipynb").exists()
+    assert say("notebook", "new", "first", "--member", "ana").code == 0

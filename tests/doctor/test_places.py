@@ -166,3 +166,10 @@ def test_the_last_version_of_each_member_counts() -> None:
     assert "ask ben to upgrade" in found[0].fix
     assert "upgrade this machine" in found[1].fix
     assert said(versions([])) == []
+
+
+def test_a_damaged_record_of_a_member_is_named(layout: Layout) -> None:
+    (layout.member_records / "cleo.json").write_text('{"format": 1, "na')
+    assert placed(layout) == [
+        "note: .colabctl/members/cleo.json is damaged or not complete, so it has no effect"
+    ]

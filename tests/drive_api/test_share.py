@@ -111,7 +111,16 @@ def test_one_wrong_address_does_not_stop_the_others(group: Group) -> None:
 
 
 def test_what_is_no_address_is_refused_without_a_request(group: Group) -> None:
-    for address in ("dora", "dora@", "a b@example.org", "@x.org", "x@y@z.org", "<d@x.org>", ""):
+    for address in (
+        "dora",
+        "dora@",
+        "a b@example.org",
+        "@x.org",
+        "x@y@z.org",
+        "<d@x.org>",
+        "d\x1b@x.org",
+        "",
+    ):
         refused = group("share", address, "--yes")
         assert (refused.code, refused.err.count("\n")) == (1, 1), address
     for arguments in ([], [DORA, "--list"]):

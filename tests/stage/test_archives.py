@@ -1,5 +1,6 @@
 """Unpacking archives that others made."""
 
+import gzip
 import importlib.util
 import io
 import os
@@ -265,3 +266,22 @@ def test_what_the_systems_tar_makes_is_unpacked(tmp_path: Path) -> None:
         target = tmp_path / f"out-{archive.name}"
         unpack(archive, archive.name, target, count=lambda _: None, stopped=lambda: False)
         assert content(target / "images") == content(folder)
+
+
+@pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
+def test_a_compressed_tar_that_lacks_its_last_bytes_is_refused(tmp_path: Path, mode: str) -> None:
+    file = tarred(tmp_path / f"a.tar.{mode}", *FILES.items(), mode=f"w:{mode}")
+    file.write_bytes(file.read_bytes()[:-8])
+    with pytest.raises(UserError, match="is damaged or not complete"):
+        unpacked(file)
+
+
+def test_flipped_bytes_and_garbage_in_a_compressed_tar_are_noticed(tmp_path: Path) -> None:
+    stored = gzip.compress(tarred(tmp_path / "a.tar", ("a.txt", b"payload" * 99)).read_bytes(), 0)
+    for number, damaged in enumerate((stored.replace(b"payload", b"pAyload", 1), stored + b"junk")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        file = folder / "a.tar.gz"
+        file.write_bytes(damaged)
+        with pytest.raises(UserError, match="is damaged or not complete"):
+            unpacked(file)

@@ -460,3 +460,24 @@ def test_a_file_or_a_link_in_place_of_the_folder_is_named(
 def test_staging_knows_where_a_copy_will_be(project: Project, images: Path, base: Path) -> None:
     source = found(project)
     assert path_of(base, source) == staged(source, base).path
+
+
+@pytest.mark.parametrize("path", ["data/raw/images", "data/raw/images.zip"])
+def test_a_link_in_the_place_of_a_copy_is_replaced(
+    project: Project, images: Path, base: Path, tmp_path: Path, path: str
+) -> None:
+    shutil.make_archive(str(images), "zip", images)
+    done = staged(found(project, path), base)
+    before = content(done.path)
+    done.place.files.rename(tmp_path / "elsewhere")
+    done.place.files.symlink_to(tmp_path / "elsewhere")
+    again = staged(found(project, path), base)
+    assert not again.path.is_symlink()
+    assert content(again.path) == before
+    assert content(tmp_path / "elsewhere") == before
+
+
+def test_copies_do_not_go_into_the_project(project: Project) -> None:
+    with pytest.raises(UserError, match="inside the project"):
+        stage_folder({"COLABCTL_STAGE": str(project.root / "copies")})
+    assert not (project.root / "copies").exists()

@@ -122,10 +122,30 @@ def _show(folder: str, done: "Protection", *, accepting: bool) -> None:
         tell(one_line(f"  {partial(folder, len(done.unseen))}"))
     tell_each("passed over, it holds no data of its own", done.without_bytes)
     tell_each("only case tells them apart, rename one", list(map(", ".join, done.twins)))
-    if done.writable:
+    _show_writable(folder, done)
+
+
+def _show_writable(folder: str, done: "Protection") -> None:
+    """Say which files can still be changed, by whom, and what to do."""
+    for owner in sorted(set(done.foreign.values())):
+        names = [name for name, each in done.foreign.items() if each == owner]
+        files = counted(len(names), "file")
+        tell(f"  {files} of {one_line(owner)} could not be made read-only by you:")
+        tell_each("can still be changed", names, json=False)
         tell(
-            f"  {counted(len(done.writable), 'file')} still writable (a Drive has no "
-            "permissions; root ignores them); colabctl verify detects changes"
+            f"  ask {one_line(owner)} to run: {command_line('protect', folder)}; until then, "
+            "colabctl verify detects changes"
+        )
+    writable = [name for name in done.writable if name not in done.foreign]
+    if writable and done.is_marked:
+        tell(
+            f"  {counted(len(writable), 'file')} read-only for everyone but root, which you are; "
+            "colabctl verify detects changes"
+        )
+    elif writable:
+        tell(
+            f"  {counted(len(writable), 'file')} still writable (a Drive has no permissions); "
+            "colabctl verify detects changes"
         )
 
 
@@ -136,8 +156,8 @@ def partial(folder: str, unseen: int) -> str:
     return (
         f"{folder}: this listing is not complete, as {SENTINEL} is not in it; "
         f"{counted(unseen, 'recorded file')} not listed, and not called missing; wait until the "
-        f"Drive has caught up, or mount it again; if someone deleted {SENTINEL}, create an empty "
-        "file of that name there"
+        f"Drive has caught up, or mount it again; if someone deleted the files: "
+        f"{command_line('restore', folder, '--trust-listing')}"
     )
 
 

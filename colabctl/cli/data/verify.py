@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from colabctl.project.raw import Verification
 
 _KINDS = ("changed", "missing", "added", "unreadable", "unsteady", "touched")
-_LISTS = (*_KINDS, "unseen", "without_bytes", "twins", "disputed")
+_LISTS = (*_KINDS, "unseen", "without_bytes", "replaced", "links", "twins", "disputed")
 _SHOWN = {
     "unsteady": "changed while it was read",
     "touched": "same size, another time",
@@ -120,6 +120,10 @@ def _show(layout: "Layout", name: str, check: "Verification", *, quick: bool, mo
     elif check.clean:
         same = "same size and time" if quick else "all unchanged"
         print(plain(one_line(f"{name}: {files}, {same}")))
+    if check.links:
+        tell(f"  {counted(len(check.links), 'link')}, of which only the target's name is compared")
+    if check.replaced:
+        tell(f"  {counted(len(check.replaced), 'file')} passed over, named NAME.bad-DIGEST")
     tell_each("passed over, it holds no data of its own", check.without_bytes)
     tell_each("only case tells them apart, rename one", list(map(", ".join, check.twins)))
     if not check.has_sums:
@@ -158,7 +162,8 @@ def _advice(name: str, check: "Verification") -> "Iterator[str]":
     if check.disputed:
         yield (
             f"{name}.manifest.json or {name}.SHA256SUMS was edited; restore the edited one from "
-            f"the folder's version history; if the manifest is right, {protect} writes the other"
+            f"the folder's version history; {protect} compares the files with both, and with "
+            "--accept-changes records them as they are"
         )
     if check.missing or not set(check.changed) <= set(check.disputed):
         yield (

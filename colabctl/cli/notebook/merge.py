@@ -97,8 +97,27 @@ def _check_output(output: Path, sources: list[Path]) -> None:
     if output.is_symlink():
         raise UserError(f"{output} is a link; choose another name for -o")
     check_in_project(output)
+    _check_kept(output)
     if not output.parent.is_dir():
         raise UserError(f"the folder {output.parent} does not exist; create it, or change -o")
+
+
+def _check_kept(output: Path) -> None:
+    """Raise UserError for a place in a project where no notebook is worked on."""
+    from colabctl.project.config import load
+    from colabctl.project.root import is_project
+
+    full = output.absolute().resolve()
+    for root in filter(is_project, full.parents):
+        config = load(root, {})
+        layout = config.layout
+        closed = (*(root / name for name in config.read_only), layout.final, layout.sweeps)
+        for folder in closed:
+            if full.is_relative_to(folder.resolve()):
+                raise UserError(
+                    f"{output} would be in {layout.relative(folder)}, where nothing is written by "
+                    "hand; choose a place among your notebooks for -o"
+                )
 
 
 def _found(

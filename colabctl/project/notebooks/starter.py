@@ -1,5 +1,6 @@
 """Generates starter notebooks for members: open the project, then save and resume."""
 
+import os
 from pathlib import Path
 
 from colabctl.errors import UserError
@@ -77,15 +78,27 @@ def starter(project: str, member: str, name: str, template: SavedNotebook | None
 
 
 def group_template(layout: Layout) -> SavedNotebook | None:
-    """Return the project's own template; None if it has none.
+    """Return the project's own template; None if it has none, or one with a `template_fault`.
 
     Raises UserError if it is not a notebook in Python.
     """
     path = layout.notebook_template
-    if not path.exists():
+    if not path.exists() or template_fault(layout):
         return None
-    check_inside(path, layout.root)
     return read_template(path)
+
+
+def template_fault(layout: Layout) -> str:
+    """Return why the project's template is not used; "" if it is, or if there is none."""
+    path = layout.notebook_template
+    name = layout.relative(path)
+    if not os.path.lexists(path):
+        return ""
+    try:
+        check_inside(path, layout.root)
+    except UserError:
+        return f"{name} leads out of the project, so the usual notebook is used"
+    return "" if path.is_file() else f"{name} is not a file, so the usual notebook is used"
 
 
 def read_template(path: Path) -> SavedNotebook:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from colabctl.errors import UserError
 from colabctl.project.layout import Layout
 from colabctl.sharedfs.droppings import is_dropping, is_google_document
+from colabctl.sharedfs.rights import make_folder
 
 SENTINEL = ".colabctl-sentinel"
 """A file in every protected folder. A listing without it is not complete."""
@@ -68,8 +69,11 @@ class Listing:
     has_sentinel: bool = False
 
 
-def protected_folder(layout: Layout, folder: Path) -> Path:
-    """Return `folder` as a path under the project's root; raise UserError if it does not exist."""
+def protected_folder(layout: Layout, folder: Path, *, make: bool = False) -> Path:
+    """Return `folder` as a path under the project's root.
+
+    Raises UserError if it does not exist, unless it can be made and `make` says so.
+    """
     root = Path(os.path.normpath(layout.root.absolute()))
     path = Path(os.path.normpath(root / folder))
     if not path.is_relative_to(root):  # or reached through a link
@@ -77,11 +81,19 @@ def protected_folder(layout: Layout, folder: Path) -> Path:
     if not path.is_relative_to(root):
         raise UserError(f"{folder} is not in the project {layout.root}; give a folder inside it")
     path = layout.root / path.relative_to(root)
+    if make and not os.path.lexists(path):
+        make_folder(path, parents=True)
     with suppress(OSError):
         if path.is_dir():
             return path
+    name = layout.relative(path)
+    if layout.manifest(path).is_file() and not os.path.lexists(path):
+        raise UserError(
+            f"the folder {name} is gone, but its manifest is there; bring the data back with "
+            f"colabctl restore {name}, or mount the Drive"
+        )
     raise UserError(
-        f"no folder {layout.relative(path)} in {layout.root}; run colabctl init to create missing"
+        f"no folder {name} in {layout.root}; run colabctl init to create missing"
         " folders, or mount the Drive"
     )
 

@@ -12,12 +12,16 @@ from colabctl.errors import UserError
 from colabctl.sharedfs.droppings import original_of
 from colabctl.sharedfs.files import read_file
 from colabctl.sharedfs.records import RESTORE, damaged, read_record
+from colabctl.sharedfs.refusals import advice
 
 FORMAT = 1
 _LARGEST = 1 << 28  # bytes; a million files need less
 _DIGEST = re.compile("[0-9a-f]{64}")
 _OUTSIDE = re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
-_FIX = f"{RESTORE}, or delete it and run colabctl protect to record the folder as it is now"
+_FIX = (
+    f"{RESTORE}, or delete it and run colabctl protect, which compares the data with SHA256SUMS, "
+    "if that is there, and writes the manifest again"
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,10 @@ def read_whole(path: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; check the mount") from None
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is not a file; move it away, then: {_FIX}") from None
+        steps = advice(error) or "check the mount"
+        raise UserError(f"cannot read {path}: {error.strerror}; {steps}") from None
     files = tree.get("files")
     if not isinstance(files, dict):
         raise damaged(path, "it lists no files", fix=_FIX)

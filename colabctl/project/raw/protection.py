@@ -1,8 +1,9 @@
 """Protects raw data: records its checksums and marks it read-only."""
 
+import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +20,16 @@ from colabctl.project.raw.listing import (
     list_files,
     protected_folder,
 )
-from colabctl.project.raw.manifest import Manifest
+from colabctl.project.raw.manifest import FileRecord, Manifest
 from colabctl.project.raw.names import listed
 from colabctl.project.raw.notice import SENTINEL_TEXT, notice
+from colabctl.project.raw.partial import is_partial
 from colabctl.project.raw.proofs import Proofs
 from colabctl.project.raw.records import records_of
+from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import read_file, write_once, write_whole
 from colabctl.sharedfs.links import check_inside, open_itself
-from colabctl.sharedfs.refusals import advice
+from colabctl.sharedfs.refusals import advice, owner
 
 _WRITE = 0o222
 _LINK_FIX = (
@@ -66,6 +69,9 @@ class Protection:
         twins: names that only case tells apart
         writable: files that this user can still write: a Drive mount has no permissions, and
             root (Colab runs as root) ignores them
+        is_marked: whether those are read-only for everyone but root
+        foreign: files that could not be marked, so that their owners can still write them, each
+            with its owner
 
     """
 
@@ -80,6 +86,8 @@ class Protection:
     without_bytes: tuple[str, ...]
     twins: tuple[tuple[str, ...], ...]
     writable: tuple[str, ...]
+    is_marked: bool
+    foreign: Mapping[str, str]
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -116,52 +124,127 @@ def protect(
     _check_only_manifest(layout, path)
     before = manifest.read_whole(path)
     old = before.files if before else {}
-    listing = list_files(folder, old)
-    with Proofs.of(folder) as proofs:
-        records = records_of(listing.files, proofs, progress, None if full else old)
-    _check_readable(layout.relative(folder), listing, records.unreadable)
+    listed_sums = _sums(layout, folder)
+    listing = list_files(folder, old.keys() | listed_sums.keys())
+    proofs = Proofs.of(folder)
+    digests = expected(before, listed_sums, proofs)
+    # What the two say of a file must not be read off one of them, which someone may have edited.
+    trusted = {name: old[name] for name in old if old[name].sha256 == digests.get(name)}
+    with proofs:
+        records = records_of(listing.files, proofs, progress, None if full else trusted)
+    _check_readable(layout, layout.relative(folder), listing, records.unreadable)
     now = records.files
-    changed = tuple(name for name in now if name in old and old[name] != now[name])
+    changed = tuple(
+        name
+        for name, record in now.items()
+        if (name in old and old[name] != record)
+        or (not record.link and digests.get(name, record.sha256) != record.sha256)
+    )
+    lost = tuple(sorted(listed_sums.keys() - old.keys() - listing.files.keys()))
     absent = tuple(sorted(name for name in old if name not in listing.files))
-    partial = before is not None and before.sentinel and not listing.has_sentinel
-    gone, unseen = ((), absent) if partial else (absent, ())
-    added = tuple(name for name in now if name not in old)
-    if changed and not accept_changes:
-        raise UserError(_refusal(layout.relative(folder), changed, gone))
-    if confirm and (changed or (gone and accept_changes)):
-        confirm(Changes(changed, gone, added))
+    gone, unseen = ((), absent) if is_partial(layout, before, listing) else (absent, ())
+    added = tuple(name for name in now if name not in old and name not in changed)
+    if (changed or lost) and not accept_changes:
+        edited = [name for name in changed if _is_edited(old.get(name), now[name])]
+        facts = _facts(layout.relative(folder), changed, gone, edited, lost)
+        raise UserError(f"{facts}; {_advice(layout.relative(folder), before)}")
+    if confirm and (changed or lost or (gone and accept_changes)):
+        confirm(Changes(changed, (*gone, *lost), added))
     after = {**old, **now}
     if accept_changes:
         after = {name: record for name, record in after.items() if name not in gone}
-    has_sentinel = listing.has_sentinel or (not unseen and _place_sentinel(folder))
+    has_sentinel = listing.has_sentinel or (not unseen and place_sentinel(folder))
     _write(layout, folder, before, Manifest(after, has_sentinel or bool(unseen)), listing)
+    files = {name: file for name, file in listing.files.items() if not file.link}
+    unmarked = [name for name, file in files.items() if not _mark(file)]
     return Protection(
         files=len(after),
         bytes=sum(file.size for file in after.values()),
         added=added,
         changed=changed,
-        dropped=gone if accept_changes else (),
+        dropped=(*gone, *lost) if accept_changes else (),
         missing=() if accept_changes else gone,
         unseen=unseen,
         unsteady=records.unsteady,
         without_bytes=tuple(listing.without_bytes),
         twins=tuple(case_twins(after)),
-        writable=tuple(name for name, file in listing.files.items() if not _mark(file)),
+        writable=tuple(name for name in files if os.access(files[name].path, os.W_OK)),
+        is_marked=not unmarked,
+        foreign={
+            name: owner(files[name].path) for name in unmarked if _is_foreign(files[name].path)
+        },
     )
 
 
-def _refusal(folder: str, changed: Sequence[str], gone: Sequence[str]) -> str:
-    missing = f"; missing: {listed(gone)}" if gone else ""
-    return (
-        f"changed since {folder} was protected: {listed(changed)}{missing}; bring the originals "
-        f"back with colabctl restore {folder}, or accept the changes with colabctl protect {folder}"
-        " --accept-changes"
-    )
+def _sums(layout: Layout, folder: Path) -> dict[str, str]:
+    """Return the digests in SHA256SUMS; raise UserError if it is there and cannot be read."""
+    path = layout.sums(folder)
+    try:
+        return sums.read(path, folder.name) or {}
+    except OSError as error:
+        steps = advice(error) or "fix this, or move it away"
+        raise UserError(
+            f"cannot read {path}: {describe(error)}; the data is compared with it before it is "
+            f"recorded again; {steps}, then run colabctl protect again"
+        ) from None
 
 
-def _check_readable(folder: str, listing: Listing, unreadable: Sequence[str]) -> None:
+def expected(
+    before: Manifest | None, listed_sums: Mapping[str, str], proofs: Proofs
+) -> dict[str, str]:
+    """Return the digests that files have unless they have changed.
+
+    SHA256SUMS comes first, and the manifest for what is not in it. Without both, it is what this
+    machine has read.
+    """
+    if before is None and not listed_sums:
+        return {name: proof.sha256 for name, proof in proofs.proofs.items()}
+    recorded = before.files if before else {}
+    return {name: each.sha256 for name, each in recorded.items()} | dict(listed_sums)
+
+
+def _is_edited(recorded: FileRecord | None, now: FileRecord) -> bool:
+    """Whether a file is as the manifest says, so that only SHA256SUMS has something else."""
+    return recorded is not None and recorded == now
+
+
+def _facts(
+    folder: str,
+    changed: Sequence[str],
+    gone: Sequence[str],
+    edited: Sequence[str],
+    lost: Sequence[str],
+) -> str:
+    facts = [f"changed since {folder} was protected: {listed(changed)}"] if changed else []
+    facts += [f"missing: {listed(gone)}"] if gone else []
+    if lost:
+        facts.append(f"not there, but listed in {folder}.SHA256SUMS: {listed(lost)}")
+    if edited:
+        facts.append(
+            f"{folder}.SHA256SUMS has another checksum than the manifest for {listed(edited)}: "
+            "one of the two was edited"
+        )
+    return "; ".join(facts)
+
+
+def _advice(folder: str, before: Manifest | None) -> str:
+    if before is None:
+        back = (
+            f"{folder}.manifest.json is gone: restore it from the folder's version history, then "
+            f"bring the originals back with colabctl restore {folder}"
+        )
+    else:
+        back = f"bring the originals back with colabctl restore {folder}"
+    return f"{back}, or accept the changes with colabctl protect {folder} --accept-changes"
+
+
+def _check_readable(
+    layout: Layout, folder: str, listing: Listing, unreadable: Sequence[str]
+) -> None:
     if names := [*listing.unreadable, *unreadable]:
-        raise UserError(f"cannot read {listed(names)} in {folder}; fix or remove it")
+        refusal = PermissionError(errno.EACCES, "refused", str(layout.root / folder / names[0]))
+        steps = advice(refusal) or "fix or remove it"
+        raise UserError(f"cannot read {listed(names)} in {folder}; {steps}")
 
 
 def _check_only_manifest(layout: Layout, path: Path) -> None:
@@ -194,18 +277,24 @@ def check_may_freeze(layout: Layout, folder: Path) -> None:
 
 
 def _mark(file: File) -> bool:
-    """Remove every user's permission to write; return whether that stops this user."""
-    if file.link:
-        return True  # its target is not ours to mark
+    """Remove every user's permission to write; return whether that is so now."""
     with suppress(OSError), open(file.path, "rb", opener=open_itself) as stream:
         mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
         if mode & _WRITE:
             target = stream.fileno() if os.chmod in os.supports_fd else file.path
             os.chmod(target, mode & ~_WRITE)  # noqa: PTH101 - of an open file, where it can be
-    return not os.access(file.path, os.W_OK)
+        return not os.stat(file.path).st_mode & _WRITE  # noqa: PTH116 - a Drive may ignore it
+    return False
 
 
-def _place_sentinel(folder: Path) -> bool:
+def _is_foreign(path: Path) -> bool:
+    """Whether a file belongs to another user, who alone may mark it."""
+    with suppress(OSError):
+        return os.name == "posix" and path.lstat().st_uid != os.geteuid()
+    return False
+
+
+def place_sentinel(folder: Path) -> bool:
     """Put the sentinel into a folder; return whether it is there."""
     try:
         write_once(folder / SENTINEL, SENTINEL_TEXT)

@@ -13,9 +13,16 @@ from colabctl.errors import UserError
 from colabctl.project.layout import Layout
 from colabctl.project.raw import manifest
 from colabctl.project.raw.digests import Progress, digest_of
-from colabctl.project.raw.listing import OWN, protected_folder, target_of
+from colabctl.project.raw.listing import (
+    OWN,
+    SENTINEL,
+    list_files,
+    protected_folder,
+    target_of,
+)
 from colabctl.project.raw.manifest import FileRecord
 from colabctl.project.raw.proofs import Proofs
+from colabctl.project.raw.protection import place_sentinel
 from colabctl.project.raw.sources import Source, candidates, copy_at, reading
 from colabctl.sharedfs.faults import describe
 from colabctl.sharedfs.files import write_new
@@ -64,7 +71,7 @@ def restore(
     its place is kept, as `<name>.bad-<start of its digest>`. Raises UserError if the place cannot
     be opened, and, unless `follow_links`, for a folder behind a link that leads out of the project.
     """
-    folder = protected_folder(layout, folder)
+    folder = protected_folder(layout, folder, make=True)
     if not follow_links:
         check_inside(folder, layout.root, "add --follow-links to restore files there")
     records = manifest.read(layout.manifest(folder)) or {}
@@ -96,12 +103,22 @@ def restore(
                 if aside:
                     replaced[name] = aside
             done += records[name].size
+    restore_sentinel(layout, folder)
     return Restoration(tuple(restored), replaced, tuple(bad), tuple(absent), failed)
+
+
+def restore_sentinel(layout: Layout, folder: Path) -> None:
+    """Put the sentinel back if it is absent and all recorded files are there."""
+    recorded = manifest.read_whole(layout.manifest(folder))
+    if recorded is None or not recorded.sentinel or os.path.lexists(folder / SENTINEL):
+        return
+    if recorded.files.keys() <= list_files(folder, recorded.files).files.keys():
+        place_sentinel(folder)
 
 
 def check_apart(layout: Layout, folder: Path, place: str) -> None:
     """Raise UserError if a second place is the folder itself, or in it."""
-    if "://" in place:
+    if "://" in place or "::" in place:
         return
     path, own = (layout.root / Path(place).expanduser()).resolve(), folder.resolve()
     if path == own or path.is_relative_to(own):

@@ -30,11 +30,10 @@ def dump(folder: str, records: Mapping[str, FileRecord], files: Mapping[str, Fil
     return b"".join(lines)
 
 
-def differences(path: Path, folder: str, records: Mapping[str, FileRecord]) -> list[str] | None:
-    """Return the recorded files for which SHA256SUMS says something else; None without the file.
+def read(path: Path, folder: str) -> dict[str, str] | None:
+    """Return the digests in SHA256SUMS by path from the folder, None without the file.
 
-    A file that it does not list, or that only it lists, is one of them. Raises OSError if it cannot
-    be read.
+    Lines that are not complete are passed over. Raises OSError if it cannot be read.
     """
     try:
         data = read_file(path, _LARGEST)
@@ -46,6 +45,14 @@ def differences(path: Path, folder: str, records: Mapping[str, FileRecord]) -> l
             escaped, digest, name = match.groups()
             name = _unescaped(name) if escaped else name
             digests[shared_form(name.removeprefix(os.fsencode(folder) + b"/"))] = digest.decode()
+    return digests
+
+
+def differences(digests: Mapping[str, str], records: Mapping[str, FileRecord]) -> list[str]:
+    """Return the recorded files for which SHA256SUMS says something else.
+
+    A file that it does not list, or that only it lists, is one of them.
+    """
     expected = {name: record.sha256 for name, record in records.items() if not record.link}
     return sorted(
         name for name in expected.keys() | digests.keys() if expected.get(name) != digests.get(name)

@@ -1,5 +1,6 @@
 """Compares a folder of raw data with its manifest, by content or by size and time."""
 
+import os
 import random
 import time
 from collections.abc import Collection, Mapping
@@ -18,6 +19,7 @@ from colabctl.project.raw.listing import (
     protected_folder,
 )
 from colabctl.project.raw.manifest import FileRecord, Manifest
+from colabctl.project.raw.partial import is_partial
 from colabctl.project.raw.proofs import Proofs
 from colabctl.project.raw.records import digest_by_time, record_of_link
 
@@ -41,6 +43,8 @@ class Verification:
         unseen: recorded files that are not in the listing, which is not complete: the sentinel is
             not in it either
         without_bytes: files that were passed over: documents of Google, pipes
+        replaced: files that `restore` put aside, which were passed over
+        links: recorded links, of which only the target's name was compared
         twins: names that only case tells apart
         disputed: files for which SHA256SUMS and the manifest differ, so one of them was edited
         has_sums: whether there is a SHA256SUMS
@@ -63,6 +67,8 @@ class Verification:
     touched: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     without_bytes: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
     twins: tuple[tuple[str, ...], ...] = ()
     disputed: tuple[str, ...] = ()
     has_sums: bool = True
@@ -122,8 +128,19 @@ def verify_quick(layout: Layout, folder: Path, *, most: float = SETTLED) -> Veri
 
 
 def is_protected(layout: Layout, folder: Path) -> bool:
-    """Whether a folder has a manifest."""
-    return layout.manifest(folder).is_file()
+    """Whether a folder has a manifest, or a SHA256SUMS that was next to one."""
+    return any(os.path.lexists(path) for path in (layout.manifest(folder), layout.sums(folder)))
+
+
+def _without_manifest(layout: Layout, folder: Path) -> str:
+    name = layout.relative(folder)
+    if not layout.sums(folder).is_file():
+        return f"{name} is not protected yet; run colabctl protect {name}"
+    return (
+        f"{name}.manifest.json is gone, but {name}.SHA256SUMS is there; restore the manifest from "
+        f"the folder's version history, or run colabctl protect {name}: it compares the data with "
+        "SHA256SUMS, and writes the manifest again"
+    )
 
 
 class _Comparison:
@@ -135,8 +152,7 @@ class _Comparison:
         path = layout.manifest(self.folder)
         recorded = manifest.read_whole(path)
         if recorded is None:
-            name = layout.relative(self.folder)
-            raise UserError(f"{name} is not protected yet; run colabctl protect {name}")
+            raise UserError(_without_manifest(layout, self.folder))
         self._manifest: Manifest = recorded
         self._old: Mapping[str, FileRecord] = recorded.files
         self._listing: Listing = list_files(self.folder, self._old)
@@ -240,12 +256,13 @@ class _Comparison:
                 if name not in present and not _is_in(name, self._unreadable)
             )
         )
-        partial = self._manifest.sentinel and not self._listing.has_sentinel
+        partial = is_partial(self._layout, self._manifest, self._listing)
         path = self._layout.sums(self.folder)
         try:
-            disputed = sums.differences(path, self.folder.name, self._old)
+            digests = sums.read(path, self.folder.name)
         except OSError:
-            disputed = None
+            digests = None
+        disputed = None if digests is None else sums.differences(digests, self._old)
         unchanged = self._waiting.keys() - self._changed - self._unreadable - self._unsteady
         proofs = self._proofs.proofs
         times = [
@@ -262,6 +279,8 @@ class _Comparison:
             touched=tuple(sorted(self._touched)),
             unseen=absent if partial else (),
             without_bytes=tuple(self._listing.without_bytes),
+            replaced=tuple(self._listing.replaced),
+            links=tuple(name for name in sorted(present) if self._listing.files[name].link),
             twins=tuple(case_twins(self._listing.files)),
             disputed=tuple(disputed or ()),
             has_sums=disputed is not None,

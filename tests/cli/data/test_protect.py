@@ -35,7 +35,7 @@ def test_unchanged_data_passes(say: Say, data: Path) -> None:
                 "folder": "data/raw", "checked": 2, "read": 2, "unproven": 0,
                 "oldest": answer.json[0]["oldest"], "changed": [], "missing": [], "added": [],
                 "unreadable": [], "unsteady": [], "touched": [], "unseen": [], "without_bytes": [],
-                "twins": [], "disputed": [], "copies": [],
+                "replaced": [], "links": [], "twins": [], "disputed": [], "copies": [],
             }
         ],
     )  # fmt: skip
@@ -144,3 +144,13 @@ def test_a_manifest_that_is_damaged_is_named(project: Project, say: Say, data: P
     said = say("verify")
     assert (said.code, said.err.count("\n")) == (1, 1)
     assert "raw.manifest.json" in said.err
+
+
+def test_verify_says_what_it_does_not_compare(say: Say, data: Path) -> None:
+    (data / "link.csv").symlink_to("a.csv")
+    (data / "a.csv.bad-12345678").write_text("old")
+    say("protect")
+    proved = say("verify")
+    assert proved.code == 0
+    assert "1 link, of which only the target's name is compared" in proved.err
+    assert "1 file passed over, named NAME.bad-DIGEST" in proved.err

@@ -103,7 +103,7 @@ def test_restore_asks_first_and_a_second_place_is_named_once(
     copy.parent.mkdir()
     copy.write_text("1,2\n")
     data.write_text("changed\n")
-    refused(say("restore"), "no second place is known", "raw_copy")
+    refused(say("restore"), "no backup is named", "raw_copy")
     place = {"COLABCTL_RAW_COPY": str(copy.parent)}
     asked = say("restore", **place)
     assert (asked.code, data.read_text()) == (1, "changed\n")

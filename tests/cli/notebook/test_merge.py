@@ -146,3 +146,10 @@ def test_a_starter_notebook_is_known_as_it_was_created(project: Project, say: Sa
     said = say("notebook", "merge", str(file), str(file.with_name("x (1).ipynb")), "-o", "c.ipynb")
     assert (said.code, "base: x.ipynb as it was created" in said.err) == (0, True)
     assert sources(project.root / "c.ipynb")[1:] == ["plot()"]
+
+
+def test_nothing_is_merged_into_raw_data_final_results_or_sweeps(pair: Project, say: Say) -> None:
+    for folder in ("data/raw", "results/final", "sweeps"):
+        said = say("notebook", "merge", "a.ipynb", "b.ipynb", "-o", f"{folder}/c.ipynb")
+        refused(said, f"would be in {folder}")
+        assert not (pair.root / folder / "c.ipynb").exists()

@@ -86,6 +86,7 @@ def test_a_file_that_stays_writable_is_reported_without_an_error(open_folder: Pa
     with bound_by_permissions():
         done = protect(layout, layout.raw)
     assert done.writable == ("shared.csv",)
+    assert (done.foreign, done.is_marked) == ({"shared.csv": "root"}, False)
     assert verify(layout, layout.raw).clean
 
 
