@@ -48,7 +48,10 @@ def remote_of(root: Path) -> Remote | None:
     Raises UserError if the record is damaged.
     """
     file = _file(root)
-    if not file.is_file():
+    try:
+        if not file.is_file():
+            return None
+    except PermissionError:  # this user cannot have recorded one there
         return None
     fix = "run colabctl remote add URL again"
     record: dict[str, Any] = read_record(file, _LARGEST, _FORMAT, fix=fix)

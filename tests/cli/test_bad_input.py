@@ -195,7 +195,7 @@ def test_a_command_that_fails_says_what_is_wrong(
     [
         ("COLABCTL_LEASE", "soon", "COLABCTL_LEASE"),
         ("COLABCTL_HEARTBEAT", "0", "COLABCTL_HEARTBEAT"),
-        ("COLABCTL_CONSISTENCY", "strict", "choose auto, coherent or eventual"),
+        ("COLABCTL_CONSISTENCY", "strict", "choose auto, coherent, eventual or created"),
         ("COLABCTL_MEMBER", "anna", "did you mean ana?"),
         ("COLABCTL_ROOT", "/no/where", "COLABCTL_ROOT /no/where is not a folder"),
     ],
