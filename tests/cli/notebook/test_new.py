@@ -28,7 +28,7 @@ def test_a_new_notebook_is_printed_and_its_wheel_is_in_the_project(
 def test_a_new_member_and_a_new_project_get_the_wheel(project: Project, say: Say) -> None:
     assert f"created .colabctl/{wheel().name}\n" in say("member", "add", "eve").err
     folder = project.root.parent / "other"
-    assert f"created .colabctl/{wheel().name}\n" in say("init", str(folder)).err
+    assert f"created .colabctl/{wheel().name}\n" in say("init", str(folder), "--verbose").err
 
 
 def template(project: Project, name: str) -> None:
