@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from moto.server import ThreadedMotoServer
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "tester"}
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key-of-a-test", "AWS_SECRET_ACCESS_KEY": "key-of-a-test"}
 _PATIENCE = 30.0  # seconds for a server to start
 
 

@@ -228,4 +228,4 @@ def test_a_forgotten_store_keeps_everything(mirrors: Mirrors) -> None:
 def test_no_credentials_travel_or_are_written(mirrors: Mirrors, tmp_path: Path) -> None:
     for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         for path in Path(os.environ[variable]).rglob("*.json"):
-            assert "tester" not in json.dumps(path.read_text())
+            assert "key-of-a-test" not in json.dumps(path.read_text())

@@ -195,5 +195,5 @@ def test_without_ipykernel_a_notebook_is_refused_before_a_task_is_claimed(
     assert worked.err == "colabctl: s: a notebook needs ipykernel; run: pip install ipykernel\n"
     assert not list((project.root / "sweeps/s/journal").iterdir())
     checks = end(project.start_python("-c", hidden, "doctor", "--json")).json
-    [note] = [check for check in checks if check["check"] == "notebooks"]
-    assert (note["level"], note["fix"]) == ("note", "pip install ipykernel")
+    [note] = [check for check in checks if check["fix"] == "pip install ipykernel"]
+    assert (note["check"], note["level"]) == ("notebooks", "note")

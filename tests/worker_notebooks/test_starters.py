@@ -33,6 +33,7 @@ def test_in_colab_it_opens_the_project_and_resumes_what_was_saved(
     assert colab.calls == ["mount", "mount"]
     assert (project.root / SAVED).is_file()
     (project.root / SAVED).write_text('{"squares": "of yesterday"}')
+    (project.root / f"{SAVED}.saved.json").unlink()  # it would say that this is something else
     again = colab.run(notebook, "print(features['squares'])")
     assert "of yesterday\n" in again.text
 
