@@ -71,6 +71,8 @@ class Stored:
         value = build()
         where = place(value)
         made_from = replace(self.owner.new_record(), code=origin.code or {}, inputs=inputs)
+        if there is not None and match is None:
+            self._keep(there[0])
         self._save(where, value, made_from, match)
         with content.open_checked(where[0], self.owner.folder) as file:
             return self._load(file, where, None)
@@ -107,6 +109,17 @@ class Stored:
             raise UserError(
                 f"{path} cannot be loaded ({_first_line(error)}); delete it to build it again"
             ) from error
+
+    def _keep(self, path: Path) -> None:
+        """Give a file that was not saved like this, such as one edited by hand, another name."""
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        other = path.with_name(f"{path.stem}.other-{stamp}{path.suffix}")
+        try:
+            if path.is_file() and not path.is_symlink() and path.stat().st_size:
+                path.rename(other)
+                tell(f"what was there is kept as {other.name}")
+        except OSError as error:
+            raise not_saved(self.name, error) from error
 
     def _save(self, where: Place, value: Any, made_from: Saved, before: Saved | None) -> None:
         """Save a value; its file holds it or the one `before` at any time, and the record both."""

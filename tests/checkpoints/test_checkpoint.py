@@ -378,3 +378,14 @@ def test_a_name_of_a_file_that_is_not_there_is_noted(
     said = capsys.readouterr().err
     assert "depends names data/nope.csv, which is no file here, so it counts as text" in said
     assert said.count("depends names") == 1
+
+
+def test_a_file_that_someone_edited_is_kept_when_the_value_is_built_again(
+    keep: Keep, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep("f.json", lambda: 1)
+    (folder / "f.json").write_text("2")
+    assert keep("f.json", lambda: 1) == 1
+    [other] = folder.glob("f.other-*.json")
+    assert other.read_text() == "2"
+    assert f"what was there is kept as {other.name}" in capsys.readouterr().err
