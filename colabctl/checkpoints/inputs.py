@@ -72,7 +72,7 @@ def inputs_of(depends: Any, root: Path, tell: Callable[[str], None]) -> Inputs:
         else:
             called = name or f"value {len(values) + 1} of depends"
             if isinstance(value, str) and _FILE.fullmatch(value):
-                tell(f"depends names {value}, which is no file here, so it counts as text")
+                tell(f"depends names {value}, which is not a file here, so it counts as text")
             values[called] = digest_of(value, called)[:_LENGTH]
     return Inputs(files, values)
 

@@ -15,7 +15,7 @@ _LATE = "if it is still missing in an hour, create it: colabctl init"
 
 
 def places(layout: Layout, config: Config, *, eventual: bool) -> Iterator[Check]:
-    """Yield a check for each folder of the project that is missing, or that is no folder.
+    """Yield a check for each folder of the project that is missing, or that is not a folder.
 
     On an `eventual` folder, what is missing may be late.
     """

@@ -9,7 +9,7 @@ from colabctl.space.owners import Owners
 
 @dataclass
 class Share:
-    """What a member uses in a folder; `certain` are the bytes of which it is no guess."""
+    """What a member uses in a folder; `certain` are the bytes that are not a guess."""
 
     member: str | None
     folder: str

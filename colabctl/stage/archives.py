@@ -211,7 +211,7 @@ def _link(target: Path, path: PurePosixPath, member: Member, archive: str) -> No
         if not real.is_file():
             raise UserError(
                 f"{archive} is damaged: its hard link {member.name!r:.100} leads to "
-                f"{member.target!r:.100}, which is no file of it"
+                f"{member.target!r:.100}, which is not a file of it"
             )
         check_room(target, real.stat().st_size, f"unpacking {archive}")
         shutil.copy2(real, place)

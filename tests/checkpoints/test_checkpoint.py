@@ -376,7 +376,7 @@ def test_a_name_of_a_file_that_is_not_there_is_noted(
 ) -> None:
     keep("f.json", lambda: 1, depends=["data/nope.csv", "sgd", "v1.5"])
     said = capsys.readouterr().err
-    assert "depends names data/nope.csv, which is no file here, so it counts as text" in said
+    assert "depends names data/nope.csv, which is not a file here, so it counts as text" in said
     assert said.count("depends names") == 1
 
 

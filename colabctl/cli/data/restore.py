@@ -186,7 +186,7 @@ def _is_folder(path: "Path") -> bool:
 
 
 def _is_pipe(path: "Path") -> bool:
-    """Whether there is something that is no file, folder or link, such as a pipe or a device."""
+    """Whether there is something that is not a file, folder or link, such as a pipe or a device."""
     try:
         mode = path.lstat().st_mode
     except OSError:

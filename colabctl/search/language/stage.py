@@ -19,7 +19,7 @@ def read_stage(top: Fields) -> Mapping[str, str]:
         fields = Fields(value, ("stage",), top.problems)
         for name in value:
             if not _NAME.fullmatch(str(name)):
-                message = "is no name; use letters, digits and _, and start with a letter"
+                message = "is not a name; use letters, digits and _, and start with a letter"
                 top.problems.add(("stage", name), message, key=True)
         named = [(str(name), fields.text(name)) for name in value]
     else:

@@ -37,7 +37,7 @@ def test_paths_are_read_with_their_names(text: str, staged: dict[str, str]) -> N
         ("data//images", "is not written as a path"),
         ("[data/a/images, data/b/images]", "would both be called images"),
         ("[data/a.zip, data/A.zip]", "would both be called A"),
-        ("{my-name: data/a}", "is no name"),
+        ("{my-name: data/a}", "is not a name"),
         ("{images: [a]}", "must be text"),
         ("[[a]]", "must be text"),
         ("7", "must be text"),
