@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colabctl.cli.terminal import plain
+from colabctl.cli.terminal import can_ask, plain
 
 if TYPE_CHECKING:
     from colabctl.project.config import Config
@@ -109,7 +109,7 @@ def working_member(config: "Config", explicit: str | None) -> str:
     """
     from colabctl.project.current_member import current_member
 
-    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    interactive = can_ask()
     member = current_member(config, os.environ, explicit, _ask if interactive else None)
     if member.source == "answer":
         remember_member(config.root, member.name)
@@ -177,7 +177,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UserError("nothing was changed: there is no terminal to ask on; add --yes to do it")
     if not typer.confirm(question, err=True):
         tell("nothing was changed")

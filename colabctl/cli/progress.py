@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from colabctl.cli import options
-from colabctl.cli.terminal import one_line, plain
+from colabctl.cli.terminal import can_redraw, one_line, plain
 from colabctl.durations import format_duration
 
 if TYPE_CHECKING:
@@ -42,12 +42,8 @@ def shown() -> "Iterator[Lines | Block]":
 
 
 def is_terminal() -> bool:
-    """Whether stderr is a terminal on which lines can be replaced.
-
-    What a notebook starts with `!` has a terminal too, but a cell shows what is written as it is.
-    """
-    can_move = os.name == "nt" or os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
-    return sys.stderr.isatty() and can_move and "JPY_PARENT_PID" not in os.environ
+    """Whether stderr is a terminal on which lines can be replaced."""
+    return can_redraw(sys.stderr)
 
 
 class Lines:

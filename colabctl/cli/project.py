@@ -22,7 +22,7 @@ from colabctl.cli.options import (
     tell,
     working_member,
 )
-from colabctl.cli.terminal import counted, one_line, plain
+from colabctl.cli.terminal import can_ask, counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -325,7 +325,7 @@ def member_retire(
     if member is not None and not yes:
         if members(layout, config) == (member,):
             raise UserError(f"{member} is the only member; to retire them nevertheless, add --yes")
-        if sys.stdin.isatty() and sys.stderr.isatty():
+        if can_ask():
             confirm(f"Take {one_line(member)} off the list of members?", yes=yes)
     person = retire(layout, name)
     if person.is_retired:

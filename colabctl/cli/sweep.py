@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,7 +22,7 @@ from colabctl.cli.options import (
     tell,
     working_member,
 )
-from colabctl.cli.terminal import command_line, counted, cut, one_line, plain
+from colabctl.cli.terminal import can_ask, command_line, counted, cut, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -188,7 +187,7 @@ def _offer_a_copy(error: UserError, places: list[Path]) -> None:
     from colabctl.cli.notebook.prepare import propose_copy
 
     notebook = next((place for place in places if place.is_file()), None)
-    if notebook is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if notebook is None or not can_ask():
         raise error
     tell(f"{error}")
     if not typer.confirm("see a proposal now?", err=True):

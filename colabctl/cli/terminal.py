@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -54,13 +54,18 @@ def line_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def can_redraw() -> bool:
-    """Whether stdout is a terminal on which lines can be replaced.
+def can_ask() -> bool:
+    """Whether a person can see a question and answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def can_redraw(stream: TextIO | None = None) -> bool:
+    """Whether a stream (stdout by default) is a terminal on which lines can be replaced.
 
     What a notebook starts with `!` has a terminal too, but a cell shows what is written as it is.
     """
     can_move = os.name == "nt" or os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
-    return sys.stdout.isatty() and can_move and "JPY_PARENT_PID" not in os.environ
+    return (stream or sys.stdout).isatty() and can_move and "JPY_PARENT_PID" not in os.environ
 
 
 def can_show(text: str) -> bool:

@@ -1,6 +1,5 @@
 """The command that records raw data and makes it read-only."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from colabctl.cli.data.drive import FolderId, protect_on_drive
 from colabctl.cli.data.folders import Protectable, chosen_folders, tell_each
 from colabctl.cli.options import Json, Root, Yes, confirm, open_project, print_json, tell
-from colabctl.cli.terminal import command_line, counted, one_line
+from colabctl.cli.terminal import can_ask, command_line, counted, one_line
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
@@ -167,5 +166,5 @@ def _ask(folder: str, changes: "Changes", *, yes: bool) -> None:
     tell_each("changed", changes.changed, json=False)
     tell_each("missing, to be dropped from the record", changes.missing, json=False)
     tell_each("added", changes.added, json=False)
-    if sys.stdin.isatty() and sys.stderr.isatty():
+    if can_ask():
         confirm("accept these changes?", yes=yes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from colabctl.cli.options import Json, Member, Root, Yes, open_project, print_json, tell
-from colabctl.cli.terminal import counted, one_line
+from colabctl.cli.terminal import can_ask, counted, one_line
 from colabctl.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _confirm(items: "Sequence[Removable]") -> None:
     """Ask for a whole "yes"; end the command otherwise."""
     from colabctl.sizes import format_size
 
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UserError(
             "nothing was removed: there is no terminal to ask on; add --yes to remove these files"
         )

@@ -1,6 +1,5 @@
 """The command that proposes a copy of a notebook as the program of a sweep."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from colabctl.cli.notebook.links import content_of
 from colabctl.cli.options import Force, tell
-from colabctl.cli.terminal import command_line, for_screen
+from colabctl.cli.terminal import can_ask, command_line, for_screen
 from colabctl.errors import UserError
 
 
@@ -110,7 +109,7 @@ def propose_copy(
     for file in different:
         if file.exists() and not force:
             raise UserError(f"{file} exists; write another copy (-o), or replace it (--force)")
-    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    interactive = can_ask()
     if asks and interactive and not typer.confirm(f"write {copy} and {sweep}?", err=True):
         return None
     for file, text in wanted.items():

@@ -179,15 +179,12 @@ def train_longer(
     who, open_sweeps = _open(sweeps, member, root, one_sweep="--task" if task else None)
     chosen: list[tuple[OpenSweep, list[int]]] = []
     for sweep in open_sweeps:
-        columns = sweep.ledger.state.columns
-        among = [*columns.having("done"), *columns.having("pruned")]
-        tasks = selection.select(sweep, among, task, where, selection.not_to_continue)
-        if not tasks:
+        if not (tasks := _finished(sweep, task, where, selection.not_to_continue)):
             tell(f"{sweep.plan.sweep} has no such finished task")
             continue
         chosen.append((sweep, tasks))
         tell(f"{sweep.plan.sweep}: {counted(len(tasks), 'finished task')} to train longer:")
-        _show(tasks, lambda index, at=sweep: _result(at, index))  # type: ignore[misc]
+        _show_results(sweep, tasks)
         if unsaved := [task_name(index) for index in tasks if not sweep.has_saves(index)]:
             more = f" and {len(unsaved) - 3} more" if len(unsaved) > 3 else ""
             tell(f"no saves of {', '.join(unsaved[:3])}{more} are here: they start from scratch")
@@ -220,15 +217,12 @@ def discard(
     who, open_sweeps = _open(sweeps, member, root, one_sweep="--task" if task else None)
     chosen: list[tuple[OpenSweep, list[int]]] = []
     for sweep in open_sweeps:
-        columns = sweep.ledger.state.columns
-        among = [*columns.having("done"), *columns.having("pruned")]
-        tasks = selection.select(sweep, among, task, where, selection.not_to_discard)
-        if not tasks:
+        if not (tasks := _finished(sweep, task, where, selection.not_to_discard)):
             tell(f"{sweep.plan.sweep} has no such result")
             continue
         chosen.append((sweep, tasks))
         tell(f"{sweep.plan.sweep}: {counted(len(tasks), 'result')} to discard:")
-        _show(tasks, lambda index, at=sweep: _result(at, index))  # type: ignore[misc]
+        _show_results(sweep, tasks)
     if not chosen:
         return
     confirm("discard them? Their tasks may run again", yes=yes)
@@ -265,6 +259,22 @@ def _described(state: "SweepState", tasks: Sequence[int]) -> str:
     if failed and cancelled:
         return f"{failed} failed and {cancelled} cancelled tasks"
     return counted(len(tasks), f"{'failed' if failed else 'cancelled'} task")
+
+
+def _finished(
+    sweep: "OpenSweep",
+    task: list[str] | None,
+    where: str | None,
+    why_not: "Callable[[OpenSweep, int], str]",
+) -> list[int]:
+    """Return the chosen tasks among those whose results count."""
+    columns = sweep.ledger.state.columns
+    among = [*columns.having("done"), *columns.having("pruned")]
+    return selection.select(sweep, among, task, where, why_not)
+
+
+def _show_results(sweep: "OpenSweep", tasks: Sequence[int]) -> None:
+    _show(tasks, lambda index: _result(sweep, index))
 
 
 def _show(tasks: Sequence[int], line: Callable[[int], str]) -> None:

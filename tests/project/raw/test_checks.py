@@ -26,32 +26,7 @@ from colabctl.project.raw.damage import sentences
 from colabctl.project.raw.listing import SENTINEL
 from colabctl.project.raw.proofs import Proofs
 from tests.project.conftest import everything
-
-OLD = 1_500_000_000_123_456_789  # nanoseconds since 1970
-
-
-def write(file: Path, text: str, mtime_ns: int = OLD) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.exists():
-        file.chmod(0o644)
-    file.write_text(text)
-    os.utime(file, ns=(mtime_ns, mtime_ns))
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return this machine's own folder for what it has read."""
-    monkeypatch.setenv("COLABCTL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def raw(project: Layout) -> Path:
-    """Return the protected folder of raw data, with four files."""
-    for name in ("a.csv", "b.csv", "2024/c.csv", "2024/d.csv"):
-        write(project.raw / name, f"{name}\n")
-    protect(project, project.raw)
-    return project.raw
+from tests.project.raw.files import OLD, write
 
 
 @pytest.fixture
