@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 CODE = 130  # exit code after Ctrl-C: 128 + SIGINT, as in a shell
 
@@ -27,6 +29,19 @@ def raise_again() -> bool:
 def quit_again() -> None:
     """Let Ctrl-C end this process at once."""
     signal.signal(signal.SIGINT, _quit)
+
+
+@contextmanager
+def after_this() -> Iterator[None]:
+    """Let a Ctrl-C within the block take effect at its end. For the main thread."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _is_command() -> bool:

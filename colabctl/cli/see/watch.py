@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from colabctl import interrupts
 from colabctl.cli.see.line import Line, print_lines, shown
 from colabctl.cli.terminal import can_redraw, line_width, plain
 
@@ -49,8 +50,9 @@ def _redraw(look: Callable[[int | None], Look]) -> None:
             # After a change of size, no one knows where the lines are.
             start = _CLEAR if now != size and drawn else _up(drawn)
             lines = _fitting(seen.screen, *now)
-            _write(f"{start}{_text(lines)}")
-            drawn, size = len(lines), now
+            with interrupts.after_this():  # half a screen could not be replaced
+                _write(f"{start}{_text(lines)}")
+                drawn, size = len(lines), now
             if not seen.is_last:
                 _pause(began)
     finally:
