@@ -20,7 +20,7 @@ from colabctl.project.archive import write_record
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.search import Declaration
-from colabctl.search.language.stopping_rules import Median
+from colabctl.search.language.stopping.stopping_rules import Median
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
 from colabctl.sharedfs.names import safe_name

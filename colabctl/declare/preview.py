@@ -16,8 +16,8 @@ from colabctl.notebook import parameters, reading
 from colabctl.notebook.reading import Notebook
 from colabctl.project.layout import Layout
 from colabctl.search import Declaration, Expansion, expand, read
-from colabctl.search.language.command import interpreter_of, refuse_code
-from colabctl.search.language.command_words import hydra_notes
+from colabctl.search.language.commands.command import interpreter_of, refuse_code
+from colabctl.search.language.commands.command_words import hydra_notes
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.names import check_name
 

@@ -15,7 +15,7 @@ from colabctl.errors import UserError
 from colabctl.export.flatten import FlatSpace, count, flat_spaces
 from colabctl.search.language.declaration import Declaration
 from colabctl.search.language.problems import listed
-from colabctl.search.language.stopping_rules import Hyperband
+from colabctl.search.language.stopping.stopping_rules import Hyperband
 from colabctl.search.space.cells import Cell
 from colabctl.search.space.continuous import (
     Continuous,

@@ -18,7 +18,7 @@ from colabctl.run.failures.failure import ProgramError, Pruned, TaskError
 from colabctl.run.function import Run
 from colabctl.run.termination import KILL_AFTER, GracefulStop, how_it_ended, oom_kills
 from colabctl.run.wandb.runs import WandbRuns, wandb_environment
-from colabctl.search.language.command import DEFAULT, expand, refuse_code
+from colabctl.search.language.commands.command import DEFAULT, expand, refuse_code
 from colabctl.task import Task
 
 _POLL = 0.2  # seconds between looks at a running program's reports

@@ -6,7 +6,7 @@ from typing import Any
 
 from colabctl.code.freeze import Asked, Frozen, freeze
 from colabctl.code.places import Places
-from colabctl.search.language.command import interpreter_of
+from colabctl.search.language.commands.command import interpreter_of
 
 NEVER = ("data", "results", "checkpoints", "sweeps", ".colabctl", "notebooks/workers")
 

@@ -15,7 +15,7 @@ from colabctl.errors import UserError
 from colabctl.export.wandb_sweeps import WandbSweep, assignments, wandb_sweeps
 from colabctl.export.yaml_text import as_yaml
 from colabctl.search import Declaration, expand, read
-from colabctl.search.language.stopping_rules import Median
+from colabctl.search.language.stopping.stopping_rules import Median
 from colabctl.search.space.discrete import Points
 from colabctl.search.space.uniforms import uniforms
 from tests.search.space.test_continuous import Raw, levels

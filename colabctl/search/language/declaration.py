@@ -11,9 +11,8 @@ from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.notify import Notify
 from colabctl.search.language import libraries
-from colabctl.search.language.command_words import read_command
+from colabctl.search.language.commands.command_words import read_command
 from colabctl.search.language.document import from_python
-from colabctl.search.language.early_terminate import read_early_terminate
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.foreach import read_exclude, read_foreach
 from colabctl.search.language.metric import Metric, read_metric
@@ -21,7 +20,8 @@ from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
 from colabctl.search.language.stage import read_stage
-from colabctl.search.language.stopping_rules import Rule
+from colabctl.search.language.stopping.early_terminate import read_early_terminate
+from colabctl.search.language.stopping.stopping_rules import Rule
 from colabctl.search.language.words import note_words
 from colabctl.search.space.cells import Exclusion
 from colabctl.search.space.space import Space

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from colabctl.search.language.metric import Goal
-from colabctl.search.language.stopping_rules import Hyperband
+from colabctl.search.language.stopping.stopping_rules import Hyperband
 from colabctl.search.learn.trials import Trial, Trials
 
 _BANDS_UP = 100

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from colabctl.search.language.metric import Goal
-from colabctl.search.language.stopping_rules import Patient, Rule, SuccessiveHalving
+from colabctl.search.language.stopping.stopping_rules import Patient, Rule, SuccessiveHalving
 from colabctl.search.learn.optuna_bridge import by_step, frozen, import_optuna, quiet
 from colabctl.search.learn.trials import Trial, Trials
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, get_args
 
 from colabctl.search.language.metric import Goal
-from colabctl.search.language.stopping_rules import Hyperband, from_json
+from colabctl.search.language.stopping.stopping_rules import Hyperband, from_json
 from colabctl.search.learn.trials import Trials
 
 

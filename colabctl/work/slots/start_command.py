@@ -11,7 +11,7 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.ledger import params_of, program_of, task_name
-from colabctl.search.language.command import DEFAULT, expand
+from colabctl.search.language.commands.command import DEFAULT, expand
 from colabctl.work.open_sweep import OpenSweep
 
 _PARAMS = "params.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from colabctl.search.language.command import expand
+from colabctl.search.language.commands.command import expand
 
 VALUES = [
     *("plain", "a b", "", "-c", "=ls", "~", "*", "{a,b}", "!!", "#", "\\", "'", '"', "a\\'b"),

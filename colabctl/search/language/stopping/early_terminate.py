@@ -6,7 +6,7 @@ from typing import Any
 
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.metric import Metric
-from colabctl.search.language.stopping_rules import RULES, Rule, RuleError, from_json
+from colabctl.search.language.stopping.stopping_rules import RULES, Rule, RuleError, from_json
 
 _SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "hyperband": {

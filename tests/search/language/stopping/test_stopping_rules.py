@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from colabctl.search.language.stopping_rules import Median
+from colabctl.search.language.stopping.stopping_rules import Median
 from tests.search.language.minimal import MINIMAL, declared, problem_of
 
 WORDS = "hyperband, median, percentile, successive_halving, patient, threshold"

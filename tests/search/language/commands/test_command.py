@@ -7,8 +7,8 @@ import pytest
 
 from colabctl.errors import UserError
 from colabctl.search import Declaration, InvalidFileError, read
-from colabctl.search.language.command import LONGEST_ARGUMENT, expand
-from colabctl.search.language.command_words import hydra_notes
+from colabctl.search.language.commands.command import LONGEST_ARGUMENT, expand
+from colabctl.search.language.commands.command_words import hydra_notes
 
 MINIMAL = """method: grid
 program: train.py

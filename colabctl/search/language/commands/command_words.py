@@ -9,15 +9,15 @@ from pathlib import PurePath
 from typing import Any
 
 from colabctl.errors import UserError, nearest
-from colabctl.search.language.command import (
+from colabctl.search.language.commands import hydra
+from colabctl.search.language.commands.code_places import code_places
+from colabctl.search.language.commands.command import (
     ENVIRONMENT,
     MACROS,
     SEVERAL,
     argument,
     unfit,
 )
-from colabctl.search.language.commands import hydra
-from colabctl.search.language.commands.code_places import code_places
 from colabctl.search.language.commands.shell_text import MACRO
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.problems import Problems, listed

@@ -1,0 +1,1 @@
+"""When a search, or one of its tasks, stops before its end."""
