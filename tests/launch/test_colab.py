@@ -10,6 +10,7 @@ from tests.launch.conftest import KEYS, SWEEP, Colab, declare, sync
 from tests.processes import Project, end, until
 
 
+@pytest.mark.slow  # needs the command line
 def test_sessions_work_on_the_sweep_and_their_lines_are_shown(
     stored: Project, colab_account: Colab
 ) -> None:

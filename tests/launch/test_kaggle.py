@@ -12,7 +12,6 @@ from tests.launch.conftest import KEYS, SWEEP, TRAIN, Kaggle, declare, sync
 from tests.processes import Project
 from tests.worker_notebooks.machine import Machine
 
-_IMAGE = Path(__file__).parent / "kaggle_image"
 _FOLDER = "notebooks/workers/kaggle/churn-first-ana-1"
 
 _TOGETHER = """\
@@ -33,25 +32,6 @@ def kernel(stored: Project) -> Path:
     made = stored.run("workers", "first", "--kaggle", KAGGLE_USERNAME="ana", **KEYS)
     assert (made.code, made.out) == (0, f"{_FOLDER}\n"), made.err
     return stored.root / _FOLDER / "churn-first-ana-1.ipynb"
-
-
-@pytest.fixture
-def machine(tmp_path: Path, installed: Path) -> Machine:
-    """Give a machine of Kaggle, with the store's keys as secrets."""
-    machine = Machine(tmp_path / "kaggle", installed, colab=False)
-    own = tmp_path / "kaggle" / "tmp"
-    own.mkdir()
-    machine.environ |= {
-        "STAND_IN": str(machine.place),
-        "PYTHONPATH": str(_IMAGE),
-        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
-        "KAGGLE_URL_BASE": "https://www.kaggle.com",
-        "KAGGLE_USER_SECRETS_TOKEN": "token",
-        "TMPDIR": str(own),
-        "XDG_STATE_HOME": str(machine.place / "state"),
-    }
-    machine.keep_secrets(**KEYS)
-    return machine
 
 
 def test_a_kernel_works_on_the_sweep_and_uploads_the_results(
