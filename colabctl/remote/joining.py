@@ -107,7 +107,9 @@ def clone(url: str, folder: Path, moved: Progress) -> Joined:
     forget_remote(folder)  # of an earlier folder with this path
     folder.mkdir(parents=True, exist_ok=True)
     remote = Remote(address.url, own, probed.guard, probed.reason)
-    return _joined(Layout(folder.resolve()), remote, store, probed, moved)
+    joined = _joined(Layout(folder.resolve()), remote, store, probed, moved)
+    write_whole(joined.layout.mirror, f"data comes on demand from {address.url}\n".encode())
+    return joined
 
 
 def _joined(

@@ -51,7 +51,7 @@ def test_ctrl_c_ends_the_sessions(stored: Project, colab_account: Colab) -> None
 
     def has_started() -> bool:
         sync(stored)
-        return bool(stored.status("long")["claimed"])
+        return bool(stored.status("long")["running"])
 
     until(has_started, "the first task")
     launched.send_signal(signal.SIGINT)
