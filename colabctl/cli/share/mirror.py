@@ -187,7 +187,7 @@ def _nowhere(layout: "Layout", read_only: "Sequence[str]", wanted: list[str]) ->
     for finding in findings(layout, asked):
         missing = [
             name
-            for name in (f"{finding.folder}/{each}" for each in found.check.unseen)
+            for name in (f"{finding.folder}/{each}" for each in finding.check.unseen)
             if finding.in_mirror and any(_overlap(name, each) for each in wanted)
         ]
         if missing:
