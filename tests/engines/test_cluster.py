@@ -22,6 +22,7 @@ def test_two_clusters_run_side_by_side(slurm: Cluster) -> None:
     assert slurm.node() == "idle"
 
 
+@pytest.mark.slow  # it starts a cluster three times
 def test_a_cluster_whose_port_was_taken_takes_another(
     monkeypatch: pytest.MonkeyPatch, slurm: Cluster
 ) -> None:

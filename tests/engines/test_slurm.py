@@ -104,7 +104,7 @@ def test_status_shows_pending_pilots_and_why_and_stop_cancels_them(
 def test_the_status_of_several_sweeps_asks_no_cluster(first: Project, slurm: Cluster) -> None:
     submit(first, slurm, "--slurm", "hold")
     squeue = shutil.which("squeue", path=slurm.environ["PATH"])
-    own = first.write("bin/squeue", f"#!/bin/sh\ntouch {first.root}/asked\nexec {squeue} \"$@\"\n")
+    own = first.write("bin/squeue", f'#!/bin/sh\ntouch {first.root}/asked\nexec {squeue} "$@"\n')
     own.chmod(0o755)
     path = f"{first.root}/bin:{slurm.environ['PATH']}"
     assert "1 pending (JobHeldUser)" in say(first, slurm, "status", "first", PATH=path).out
@@ -114,7 +114,10 @@ def test_the_status_of_several_sweeps_asks_no_cluster(first: Project, slurm: Clu
     assert not (first.root / "asked").exists()
 
 
-@pytest.mark.parametrize("program", ["a function", "a program that catches SIGTERM"])
+@pytest.mark.parametrize(
+    "program",
+    ["a function", pytest.param("a program that catches SIGTERM", marks=pytest.mark.slow)],
+)
 def test_scancel_gives_back_the_tasks_and_costs_them_no_attempt(
     first: Project, slurm: Cluster, program: str
 ) -> None:
@@ -149,8 +152,7 @@ def test_a_requeued_pilot_says_so_and_goes_on_with_the_sweep(
     (ended,) = first.events("first", "end")
     assert ended["reason"] == "interrupted"
     wait.unlink()
-    # Otherwise it would wait for two minutes. What starts in the second of the requeue is refused.
-    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now+3")
+    slurm.start_again(job)
     slurm.until_jobs(lambda jobs: not jobs, "the end of the pilot")
     assert first.status("first")["done"] == 8
     assert first.events("first", "failed") == []
