@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -76,13 +76,10 @@ class Connection:
         """Do the same for a function that does not belong to this visit."""
         try:
             return self.client.run(function, *parts, workers=[address], **named)[address]
+        except UserError as error:
+            raise Unreachable(str(error)) from error
         except Exception as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
-
-    def ask_all(self, function: Callable[..., Any], *parts: Any) -> Mapping[str, Any]:
-        """Call a function in all Dask workers; the result of one may be its exception."""
-        answers: Mapping[str, Any] = self.client.run(function, *parts, on_error="return")
-        return answers
 
 
 def connect(address: str) -> Client:
@@ -97,7 +94,7 @@ def connect(address: str) -> Client:
         try:
             asyncio.run(_check(address))
             return Client(address, timeout=ANSWER, set_as_default=False, name="colabctl")
-        except Exception as error:  # whatever a wrong address or certificate leads to
+        except Exception as error:  # noqa: BLE001 - whatever a wrong address or certificate raises
             raise UserError(
                 f"the Dask scheduler at {address} {_why(error)}; check that it runs (dask "
                 f"scheduler), its address and port, and that this machine may reach it; "
