@@ -13,6 +13,7 @@ from pathlib import Path
 from colabctl import signals
 from colabctl.code import frozen
 from colabctl.engines.contract import Carrier, CarrierSlot, MakeSlots
+from colabctl.engines.settings import slot_settings
 from colabctl.errors import UserError
 from colabctl.ledger import ClaimsStore, Plan, program_of
 from colabctl.notebook.installed import lacks
@@ -34,7 +35,6 @@ from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.records.room import RoomWatch
 from colabctl.work.records.upload import DRAIN, wait_for_upload
 from colabctl.work.slots.load import load_of
-from colabctl.work.slots.settings import slot_settings
 from colabctl.work.staging import SweepData, closing_data, staged_data
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
@@ -221,6 +221,7 @@ class Session:
                 load = load_of(
                     sweep.plan, files, self.config, self.member, Path(scratch), limits.kill_after,
                     tell=tell, wait=self._wait_or_end,
+                    stages=getattr(self.carrier, "stages", False),
                 )  # fmt: skip
                 with self.carrier.carry(load) as make:
                     tally = self._run(sweep, identity, limits, make, tell)

@@ -17,6 +17,7 @@ from typing import Any
 
 from colabctl import interrupts
 from colabctl.code import frozen
+from colabctl.engines.settings import slot_settings
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, params_of, program_of, task_name
 from colabctl.notebook.installed import lacks
@@ -30,7 +31,6 @@ from colabctl.sharedfs.rights import umask_for
 from colabctl.signals import raising
 from colabctl.task import Assignment
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.slots.settings import slot_settings
 from colabctl.work.staging import staged_data
 
 _KILLING = 3  # presses of Ctrl-C that kill a task,
