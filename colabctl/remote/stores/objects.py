@@ -87,7 +87,7 @@ class Objects:
                 else:
                     return True
             return self.get(name) == data  # an earlier try of ours, whose answer was lost
-        raise ConflictError(f"{self.url}: others write {name} at the same time; try again")
+        raise ConflictError(f"{self.url}: others write {name} at the same time")
 
     def head(self, name: str) -> Entry | None:
         """Return the entry of a file."""

@@ -4,6 +4,7 @@ import re
 
 from colabctl.remote.store import (
     Address,
+    ConflictError,
     CredentialsError,
     MissingFileError,
     MissingStoreError,
@@ -24,8 +25,11 @@ _NO_CREDENTIALS = re.compile(
     r"/latest/api/token|/latest/meta-data|computeMetadata|/metadata/identity"
     r"|Missing credentials|No credentials|not found in credentials"
 )
+_PREFIX = re.compile(r"^Generic \w+ error: ")
+_LONGEST = 250  # characters of obstore's own words in a message
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
+_PASSING = (409, 429, 500, 502, 503, 504)
 _REGION = re.compile(r"<Region>([\w-]+)</Region>")
 _NO_STORE = ("NoSuchBucket", "ContainerNotFound")
 _EXPIRED = ("ExpiredToken", "TokenRefreshRequired")  # S3 sends them with status 400
@@ -72,15 +76,15 @@ def meaning(error: Exception, address: Address, name: str) -> StoreError:
     if refused:
         advice = CREDENTIALS.get(address.kind, "")
         return CredentialsError(f"{url} {refused.format(advice=advice)}")
-    if status in (429, 500, 502, 503, 504) or said == "RequestTimeout":
-        return UnreachableError(f"{url} is too busy, or fails ({said}); try again later")
+    if status in _PASSING or said == "RequestTimeout":
+        why = "others change it too" if status == 409 else "it is too busy, or fails"
+        kind = ConflictError if status == 409 else UnreachableError
+        return kind(f"{url}: {why} ({said})")
     if status is not None:
         return StoreError(f"{url} refuses {name or 'a list'} ({said}); check the URL")
     if "invalid list response" in text:
         return StoreError(f"{url} does not answer as {address.kind} does; check the address")
-    return UnreachableError(
-        f"{url} does not answer ({said}); check the network and the address, then try again"
-    )
+    return UnreachableError(f"{url} does not answer ({said}); check the network and the address")
 
 
 def _refused(text: str, status: int | None, said: str, noun: str) -> str:
@@ -88,10 +92,7 @@ def _refused(text: str, status: int | None, said: str, noun: str) -> str:
     if _NO_CREDENTIALS.search(text):
         return "needs credentials, and there are none here; {advice}"
     if any(each in text for each in _CLOCK):
-        return (
-            f"does not accept the time of this machine's clock ({said}); set the clock, then try "
-            "again"
-        )
+        return f"does not accept the time of this machine's clock ({said}); set the clock"
     if said in _EXPIRED:
         return f"refuses these credentials, which have expired ({said}); {{advice}}"
     if said in _NO_RIGHT:
@@ -106,8 +107,8 @@ def _refused(text: str, status: int | None, said: str, noun: str) -> str:
 
 def first_line(text: str) -> str:
     """Return what an error says, on one short line."""
-    line = text.partition("\n")[0].strip().rstrip(":- ")
-    return line.rpartition(" - ")[2][:120]
+    line = _PREFIX.sub("", text.partition("\n")[0].strip().rstrip(":- "))
+    return line.rpartition(" - ")[2][:_LONGEST]
 
 
 def _reason(text: str) -> str:
