@@ -222,9 +222,9 @@ def _said(joined: "Joined") -> None:
     for text in notes(joined.carried):
         tell(f"note: {text}")
     tell(_counts(joined.carried))
-    guard, reason, lies = joined.probed
+    guard, reason, pretends = joined.probed
     promise = PROMISES.get(guard, "no task runs twice while its worker lives")
-    tell(f"{'warning: ' if lies else ''}{reason}: {promise}")
+    tell(f"{'warning: ' if pretends else ''}{reason}: {promise}")
 
 
 def _counts(carried: "Carried") -> str:

@@ -17,7 +17,7 @@ from colabctl.remote.store import (
     Level,
     MissingFileError,
 )
-from colabctl.remote.stores.objects_client import opened
+from colabctl.remote.stores.objects_client import clients
 from colabctl.remote.stores.objects_errors import meaning, status_of
 from colabctl.remote.transfers import each_of
 
@@ -33,10 +33,10 @@ class Objects:
     may_refuse = True
 
     def __init__(self, address: Address, environ: Mapping[str, str] = os.environ) -> None:
-        """Open it without asking it anything; raises as `opened`."""
+        """Open it without asking it anything; raises as `clients`."""
         self.url = address.url
         self._address, self._environ = address, environ
-        self._clients = opened(address, environ)
+        self._clients = clients(address, environ)
 
     def entries(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         """Yield the files below a prefix; see Store."""
@@ -157,7 +157,7 @@ class Objects:
             fault = meaning(error, self._address, name)
             if isinstance(fault, CredentialsError):  # they may be new in their file
                 with suppress(UserError):
-                    self._clients = opened(self._address, self._environ)
+                    self._clients = clients(self._address, self._environ)
             raise fault from None
 
 

@@ -21,7 +21,7 @@ _PART = "10m"  # for 5 MB of an upload, or without a byte of a download: some li
 _FILE = "7d"  # for a whole file
 _INSTALL = "{url} needs the package obstore; install it: pip install -U 'colabctl-drive[store]'"
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region")
-# What stands in a profile for keys that another program has to fetch.
+# Settings of a profile whose keys another program has to fetch.
 _FETCHED = ("sso_session", "sso_start_url", "credential_process", "role_arn", "login_session")
 _VARIABLES = {
     "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
@@ -37,7 +37,7 @@ class Clients(NamedTuple):
     carrying: "obstore.store.ObjectStore"
 
 
-def opened(address: Address, environ: Mapping[str, str]) -> Clients:
+def clients(address: Address, environ: Mapping[str, str]) -> Clients:
     """Open a bucket without asking it anything.
 
     Raises UserError if obstore is missing, CredentialsError if credentials are missing or damaged.
@@ -50,9 +50,9 @@ def opened(address: Address, environ: Mapping[str, str]) -> Clients:
     for name in _VARIABLES[address.kind]:
         value = environ.get(name, "-")
         if not value.strip() or value != value.strip():
-            wrong = "begins or ends with a space or a new line" if value.strip() else "is empty"
+            fault = "begins or ends with a space or a new line" if value.strip() else "is empty"
             raise CredentialsError(
-                f"{address.url} cannot be opened: {name} {wrong}; {CREDENTIALS[address.kind]}"
+                f"{address.url} cannot be opened: {name} {fault}; {CREDENTIALS[address.kind]}"
             )
     kind: Any = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}[address.kind]
     config = _s3_config(address, environ) if address.kind == "s3" else {}
