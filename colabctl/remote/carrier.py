@@ -67,6 +67,7 @@ class Carrier:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._silent_since: float | None = None
+        self._is_full = False
         self._said: set[str] = set()
         self._warm: dict[str, float] = {}
         self._all_at = 0.0
@@ -88,10 +89,11 @@ class Carrier:
             self._thread.join()
         until, pause = time.monotonic() + self.patience, 0.0
         while not self._try(self._all):
-            if time.monotonic() >= until:
+            if self._is_full or time.monotonic() >= until:
+                once = "there is space" if self._is_full else "the store answers"
                 message = (
                     f"not everything is in {self.remote.url} yet; it is safe in "
-                    f"{self.mirror.layout.root}: run colabctl sync there once the store answers"
+                    f"{self.mirror.layout.root}: run colabctl sync there once {once}"
                 )
                 if self.patience:
                     raise UserError(message)
@@ -161,15 +163,15 @@ class Carrier:
         try:
             act()
         except StoreError as error:
-            text = str(error)
+            text, self._is_full = str(error), False
         except OSError as error:
-            text = describe(error)
-            if fault_of(error) == "full":
+            text, self._is_full = describe(error), fault_of(error) == "full"
+            if self._is_full:
                 text = f"{text}; {FREE_SPACE}"
         else:
             if self._silent_since is not None:
                 seconds = time.monotonic() - self._silent_since
-                self.tell(f"{self.remote.url} answers again, after {format_duration(seconds)}")
+                self.tell(f"carrying works again, after {format_duration(seconds)}")
                 self._silent_since = None
             return True
         if self._silent_since is None:

@@ -28,6 +28,7 @@ from colabctl.remote.travel import (
     may_have_travellers,
     travel_of,
 )
+from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import write_whole
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.rights import make_folder, share
@@ -355,6 +356,10 @@ class Mirror:
         try:
             self.store.download(names, scratch, arrived.add)
             yield scratch, arrived
+        except OSError as error:
+            if fault_of(error) == "full":  # the file is one that no one knows
+                error.filename = str(self.layout.root)
+            raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
             with suppress(OSError):  # another process uses it

@@ -251,11 +251,9 @@ def _said(joined: "Joined") -> None:
     for text in notes(joined.carried):
         tell(f"note: {text}")
     tell(_counts(joined.carried))
-    probed = joined.probed
-    if probed.lies:
-        tell(f"warning: {probed.reason}, so no guard can rely on it")
-    promise = PROMISES.get(probed.guard, "no task runs twice while its worker lives")
-    tell(f"{probed.reason}: {promise}")
+    guard, reason, pretends = joined.probed
+    promise = PROMISES.get(guard, "no task runs twice while its worker lives")
+    tell(f"{'warning: ' if pretends else ''}{reason}: {promise}")
 
 
 def _counts(carried: "Carried") -> str:
