@@ -1,5 +1,6 @@
 """Carries files between a mirror and its store while a command runs."""
 
+import math
 import os
 import threading
 import time
@@ -101,7 +102,13 @@ class Carrier:
             time.sleep(min(pause, max(0.0, until - time.monotonic())))
 
     def claims(self, sweep: SweepLayout) -> StoredClaims | None:
-        """Return a sweep's log of claims, if the store refuses to create a file twice."""
+        """Return a sweep's log of claims, if the store refuses to create a file twice.
+
+        From now on, the sweep is carried often; one that was declared a moment ago, as a whole.
+        """
+        if sweep.name not in self._warm:
+            self._all_at = -math.inf
+        self._warm[sweep.name] = time.monotonic()
         if self.remote.guard != "created":
             return None
         place = sweep.root.relative_to(self.mirror.layout.root).as_posix()
@@ -143,7 +150,7 @@ class Carrier:
         if now - self._all_at >= _ALL_EVERY:
             self._all()
         else:
-            warm = [name for name, at in self._warm.items() if now - at < _WARM]
+            warm = [name for name, at in list(self._warm.items()) if now - at < _WARM]
             self._note(self.mirror.look(warm))
 
     def _note(self, carried: Carried) -> None:
