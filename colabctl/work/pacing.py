@@ -79,8 +79,8 @@ def batch_size(
 
     If the live workers have several `slots`, one gets at most its share of half of the tasks, so
     the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos and D. Kuck,
-    1987), but not below the work of `least` seconds. A task takes this many `seconds`; None if that is
-    not known yet.
+    1987), but not below the work of `least` seconds. A task takes this many `seconds`; None if that
+    is not known yet.
     """
     if seconds is None:
         return 1

@@ -79,4 +79,3 @@ method: grid
 metric: {name: y}
 parameters: {x: {min: 0, max: 39}}
 """
-
