@@ -173,7 +173,8 @@ def work(
     from colabctl.signals import Interruption
     from colabctl.views.notice import notice
     from colabctl.work.limits import Limits
-    from colabctl.work.session import Session, no_claims
+    from colabctl.work.session import Session
+    from colabctl.work.stored import NO_STORE
 
     layout, config = patiently(
         lambda: open_project(root, patience=UPLOAD), tell=tell, wait=time.sleep
@@ -248,7 +249,7 @@ def work(
             carrier=carrier,
             check=check,
             mount_uploads=mirror is None,
-            claims=no_claims if mirror is None else mirror.claims,
+            store=NO_STORE if mirror is None else mirror,
             interrupted=interrupted,
             notice=notice,
         )

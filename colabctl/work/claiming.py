@@ -68,7 +68,7 @@ class Claimer:
         self.outbox = Outbox(self._pacing)
         self.tally = Tally()
         self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
-        self.retries = Retries(tell, monotonic, limits.patience)
+        self.retries = Retries(tell, monotonic, limits.patience, self._pacing.longest_pause)
         self._sweep, self._identity, self._limits, self._pool = sweep, identity, limits, pool
         self._tell, self._conceal = tell, conceal
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more

@@ -28,6 +28,7 @@ class Pacing:
         first_batch: The same while a worker is new, and may not know who else works.
         least_batch: Work that one slot claims at least, as long as there is that much.
         claim_ahead: How long before a slot is idle to claim more for it.
+        longest_pause: Between two tries while the folder or store does not answer.
     """
 
     flush: float
@@ -40,24 +41,29 @@ class Pacing:
     first_batch: float
     least_batch: float
     claim_ahead: float
+    longest_pause: float
 
 
 # A claim takes a millisecond, so claiming a second of work at a time costs nothing. A Drive mount
 # throttles an account above about three writes a second, and each read is a request to the Drive,
 # so a worker writes less often than every two seconds. Each call to a store has a price, and only
-# one worker at a time can claim there, with a few calls.
+# one worker at a time can claim there, with a few calls. Only what arrives there keeps a lease, so it
+# is tried many times before that ends.
 _PACINGS = {
     "coherent": Pacing(
         flush=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,
         batch=1.0, first_batch=1.0, least_batch=0.0, claim_ahead=0.03,
+        longest_pause=60.0,
     ),
     "created": Pacing(
         flush=3.0, report=10.0, refresh=2.0, first_refresh=1.0, busy_poll=0.25, idle_poll=1.0,
         batch=4.0, first_batch=4.0, least_batch=0.25, claim_ahead=0.5,
+        longest_pause=3.0,
     ),
     "eventual": Pacing(
         flush=4.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,
         batch=10.0, first_batch=2.0, least_batch=0.0, claim_ahead=0.5,
+        longest_pause=60.0,
     ),
 }  # fmt: skip
 

@@ -16,9 +16,10 @@ from colabctl.run.startup.paths import STAGED as LINKS
 from colabctl.sharedfs.faults import describe, patiently
 from colabctl.stage.copying import StoppedError
 from colabctl.stage.places import in_use, stage_folder
-from colabctl.stage.sources import Source, find_source
+from colabctl.stage.sources import Source, find_source, name_of
 from colabctl.stage.staging import Staging, path_of, stage
 from colabctl.staged import VARIABLE as STAGED
+from colabctl.work.stored import NO_STORE
 
 _OFTEN = 10.0  # seconds between lines on how far it is
 
@@ -124,9 +125,11 @@ def staged_data(
     tell: Callable[[str], None],
     wait: Callable[[float], bool | None] = time.sleep,
     patience: float = math.inf,
+    bring: Callable[[str], None] = NO_STORE.bring,
 ) -> SweepData | None:
     """Return what a sweep stages, not staged yet; None if it stages nothing.
 
+    `bring` carries the data at a path here from the project's store, and raises as Stored.bring.
     Raises UserError if something is missing, or is not what the sweep was declared with; OSError
     if the folder does not answer.
     """
@@ -136,6 +139,7 @@ def staged_data(
     sources = {}
     for name, entry in plan.stage.items():
         path = Path(entry["path"])
+        bring(name_of(layout, path))
         source = patiently(lambda path=path: find_source(layout, path), tell=tell, wait=wait)  # type: ignore[misc]
         if entry["digest"] and source.digest != entry["digest"]:
             raise UserError(_changed(plan, source))

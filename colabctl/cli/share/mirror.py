@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from colabctl.project.layout import Layout
     from colabctl.remote.joining import Joined
-    from colabctl.remote.mirror import Carried, Moved
+    from colabctl.remote.carried import Carried, Moved
     from colabctl.remote.record import Remote
 
 Url = Annotated[
