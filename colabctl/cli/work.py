@@ -222,7 +222,14 @@ def work(
     layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
     if not layouts:
         raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
-    _check_raw(layout, config.read_only, allow=damaged_raw)
+    on_demand = mirror is not None and not mirror.remote.is_origin
+    _check_raw(
+        layout,
+        config.read_only,
+        allow=damaged_raw,
+        on_demand=on_demand,
+        stages=on_demand and all(map(_stages, layouts)),
+    )
     interrupted = Interruption()
     approved = partial(
         check_approved,
@@ -272,16 +279,27 @@ def _check_no_engine(options: "Mapping[str, object]") -> None:
             raise UserError(f"{option} is for an engine; say which one, such as --on slurm{here}")
 
 
-def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> None:
+def _stages(sweep: "SweepLayout") -> bool:
+    """Whether a sweep says which data its tasks read."""
+    from colabctl.sweeps import plan_if_readable
+
+    plan = plan_if_readable(sweep)
+    return plan is not None and bool(plan.stage)
+
+
+def _check_raw(
+    layout: "Layout", read_only: "Sequence[str]", *, allow: bool, on_demand: bool, stages: bool
+) -> None:
     """Raise UserError if raw data is damaged, as far as sizes and times show; print what else is.
 
-    With `allow`, only print it.
+    With `allow`, only print it. Data that comes `on_demand` from a store and is not here is no
+    damage, but tasks may read it, unless their sweep `stages` what they read.
     """
     from colabctl.project.raw.damage import findings
     from colabctl.sharedfs.faults import patiently
 
     try:
-        checks = patiently(lambda: list(findings(layout, read_only)), tell=tell, wait=time.sleep)
+        checks = patiently(lambda: list(findings(layout, read_only, on_demand=on_demand)), tell=tell, wait=time.sleep)
     except UserError as error:
         if not allow:
             raise UserError(f"{error}; to work all the same, add --damaged-raw") from None
@@ -290,6 +308,7 @@ def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> 
     for note in (note for each in checks for note in each.notes):
         tell(f"note: {note}")
     damage = [each.damage for each in checks if each.damage]
+    damage += [each.lacking for each in checks if each.lacking and not stages]
     for text in damage if allow else ():
         tell(f"note: {text}")
     if damage and not allow:

@@ -33,6 +33,13 @@ def with_data(mirrors: Mirrors) -> Project:
     return mirror
 
 
+def declare(project: Project, text: str) -> None:
+    project.write("train.py", TRAIN)
+    project.write("s.yaml", text)
+    declared = project.run("sweep", "s.yaml")
+    assert declared.code == 0, declared.err
+
+
 def own_disk(folder: Path) -> dict[str, str]:
     return {"XDG_CACHE_HOME": str(folder), "COLABCTL_STAGE": str(folder / "staged")}
 
@@ -72,9 +79,29 @@ def test_data_that_someone_changed_in_the_store_is_refused(
 
 def test_a_worker_brings_the_data_that_its_sweep_stages(mirrors: Mirrors, tmp_path: Path) -> None:
     mirror = with_data(mirrors)
-    mirrors.origin.declare("s", SWEEP, TRAIN)
-    assert mirrors.origin.run("sync").code == 0
+    declare(mirrors.origin, SWEEP)
     worked = mirror.run("work", "s", **own_disk(tmp_path / "own"))
+    assert worked.code == 0, worked.err
+    assert [row["metrics"]["y"] for row in mirror.results("s")] == [6, 6]
+
+
+def test_a_worker_without_data_that_no_sweep_stages_says_how_to_bring_it(
+    mirrors: Mirrors,
+) -> None:
+    mirror = with_data(mirrors)
+    read = "sum(int(each.read_text()) for each in Path('data/raw/texts').iterdir())"
+    train = f"from pathlib import Path\ndef train(params):\n    return {{'y': {read}}}\n"
+    mirrors.origin.write("train.py", train)
+    mirrors.origin.write("s.yaml", SWEEP.partition("stage:")[0])
+    assert mirrors.origin.run("sweep", "s.yaml").code == 0
+    worked = mirror.run("work", "s")
+    assert worked.code == 1
+    assert (
+        "4 recorded files of data/raw are not in this mirror; to bring them: colabctl sync "
+        "--data data/raw" in worked.err
+    )
+    assert mirror.run("sync", "--data", "data/raw").code == 0
+    worked = mirror.run("work", "s")
     assert worked.code == 0, worked.err
     assert [row["metrics"]["y"] for row in mirror.results("s")] == [6, 6]
 

@@ -17,23 +17,37 @@ class Finding:
     Attributes:
         folder: its path from the project
         check: the outcome
+        on_demand: whether files come from a store when something needs them, so none is missed
     """
 
     folder: str
     check: Verification
+    on_demand: bool = False
 
     @property
     def damage(self) -> str:
         """What was changed and is missing, and what to do about it; "" if nothing was."""
         check, folder = self.check, self.folder
-        if not check.damaged:
+        missing = () if self.on_demand else check.missing
+        if not (check.changed or missing):
             return ""
-        kinds = (("changed", check.changed), ("missing", check.missing))
+        kinds = (("changed", check.changed), ("missing", missing))
         names = "; ".join(f"{kind}: {listed(files)}" for kind, files in kinds if files)
         return (
             f"{folder} is not as it was recorded ({names}); see all: colabctl verify {folder}; "
             f"bring the originals back: colabctl restore {folder}; if the change is intended: "
             f"colabctl protect {folder} --accept-changes"
+        )
+
+    @property
+    def lacking(self) -> str:
+        """What has not come from the store yet, and how to bring it; "" if nothing lacks."""
+        missing = self.check.missing if self.on_demand else ()
+        if not missing:
+            return ""
+        return (
+            f"{len(missing):,} recorded files of {self.folder} are not in this mirror; to bring "
+            f"them: colabctl sync --data {self.folder}"
         )
 
     @property
@@ -54,7 +68,9 @@ class Finding:
             yield f"{folder} has a second manifest; see colabctl verify {folder}"
 
 
-def findings(layout: Layout, read_only: Sequence[str]) -> Iterator[Finding]:
+def findings(
+    layout: Layout, read_only: Sequence[str], *, on_demand: bool = False
+) -> Iterator[Finding]:
     """Yield what a quick check of each protected folder in `read_only` shows.
 
     Folders that are not protected are passed over. Raises as `verify_quick` does.
@@ -62,7 +78,7 @@ def findings(layout: Layout, read_only: Sequence[str]) -> Iterator[Finding]:
     for name in read_only:
         folder = layout.root / name
         if is_protected(layout, folder):
-            yield Finding(name, verify_quick(layout, folder))
+            yield Finding(name, verify_quick(layout, folder), on_demand)
 
 
 def sentences(layout: Layout, read_only: Sequence[str]) -> list[str]:
