@@ -207,5 +207,4 @@ class Sweep:
         )  # fmt: skip
 
     def _open(self) -> OpenSweep:
-        claims = self.project.store.claims(self.layout)
-        return OpenSweep.at(self.project.root, self.layout, claims)
+        return OpenSweep.at(self.project.root, self.layout, self.project.store)

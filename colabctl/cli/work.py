@@ -299,7 +299,11 @@ def _check_raw(
     from colabctl.sharedfs.faults import patiently
 
     try:
-        checks = patiently(lambda: list(findings(layout, read_only, on_demand=on_demand)), tell=tell, wait=time.sleep)
+        checks = patiently(
+            lambda: list(findings(layout, read_only, on_demand=on_demand)),
+            tell=tell,
+            wait=time.sleep,
+        )
     except UserError as error:
         if not allow:
             raise UserError(f"{error}; to work all the same, add --damaged-raw") from None

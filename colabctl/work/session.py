@@ -150,7 +150,7 @@ class Session:
     def _reopen(self, sweep: OpenSweep) -> OpenSweep:
         """Open a sweep again, for a new worker; return it unchanged if the folder is away."""
         try:
-            return OpenSweep.at(sweep.root, sweep.layout, self.store.claims(sweep.layout))
+            return OpenSweep.at(sweep.root, sweep.layout, self.store)
         except OSError as error:
             if fault_of(error) != "passing":
                 raise
@@ -162,7 +162,7 @@ class Session:
     def _open(self, sweeps: Sequence[SweepLayout], *, open_only: bool) -> Iterator[OpenSweep]:
         for layout in sweeps:
             try:
-                at_layout = partial(OpenSweep.at, self.layout.root, layout, self.store.claims(layout))
+                at_layout = partial(OpenSweep.at, self.layout.root, layout, self.store)
                 sweep = patiently(at_layout, tell=self.tell, wait=self.interrupted.wait)
                 if open_only and not _needs_work(sweep):
                     continue

@@ -1,9 +1,10 @@
 """Data of a project in a store: it comes to a mirror when something needs it, and is checked."""
 
 import shutil
+import signal
 from pathlib import Path
 
-from tests.processes import Project, end
+from tests.processes import Project, end, until
 from tests.remote.conftest import Mirrors
 from tests.remote.servers import S3Server
 
@@ -130,3 +131,32 @@ def test_staged_data_is_used_while_the_store_is_away(
         assert ended.code == 0, ended.err
     finally:
         s3.start()
+
+
+RESUMED = """\
+import time
+def train(params, task):
+    resumed = task.resume()
+    first = resumed.step if resumed else 0
+    for step in range(first, 4):
+        task.save({"step": step}, step=step + 1)
+        if step == 2 and not resumed:
+            time.sleep(600)
+    return {"first": first}
+"""
+
+
+def test_a_task_continues_in_another_mirror_from_its_last_save(mirrors: Mirrors) -> None:
+    origin, other = mirrors.origin, mirrors.clone()
+    origin.write("train.py", RESUMED)
+    text = "program: train.py:train\nmethod: grid\nparameters: {x: {values: [1]}}\n"
+    origin.write("s.yaml", text)
+    assert origin.run("sweep", "s.yaml").code == 0
+    worker = origin.start("work", "s")
+    until(lambda: len(list(origin.root.glob("sweeps/s/runs/**/*.saved.json"))) >= 2, "it has saved")
+    worker.send_signal(signal.SIGINT)
+    assert end(worker).code == 130
+    ended = other.run("work", "s")
+    assert ended.code == 0, ended.err
+    [row] = other.results("s")
+    assert row["metrics"]["first"] in (2, 3)
