@@ -15,8 +15,9 @@ from colabctl.run.slots.environment import links, staged_variables
 from colabctl.sharedfs.faults import describe, patiently
 from colabctl.stage.copying import StoppedError
 from colabctl.stage.places import in_use, stage_folder
-from colabctl.stage.sources import Source, find_source
+from colabctl.stage.sources import Source, find_source, name_of
 from colabctl.stage.staging import Staging, copy_of, stage
+from colabctl.work.stored import NO_STORE
 
 _OFTEN = 10.0  # seconds between lines on how far it is
 
@@ -106,16 +107,18 @@ def staged_data(
     tell: Callable[[str], None],
     wait: Callable[[float], bool | None] = time.sleep,
     patience: float = math.inf,
+    bring: Callable[[str], None] = NO_STORE.bring,
 ) -> SweepData | None:
     """Return what a sweep stages, not staged yet; None if it stages nothing.
 
+    `bring` carries the data at a path here from the project's store, and raises as Stored.bring.
     Raises UserError if something is missing, or is not what the sweep was declared with; OSError
     if the folder does not answer.
     """
     if not plan.stage:
         return None
     base = stage_folder(os.environ)
-    sources = sources_of(plan, layout, tell=tell, wait=wait)
+    sources = sources_of(plan, layout, tell=tell, wait=wait, bring=bring)
     return SweepData(sources, base, tell, patience)
 
 
@@ -125,11 +128,13 @@ def sources_of(
     *,
     tell: Callable[[str], None],
     wait: Callable[[float], bool | None],
+    bring: Callable[[str], None] = NO_STORE.bring,
 ) -> dict[str, Source]:
     """Return what a sweep stages, by name; raises what `staged_data` does."""
     sources = {}
     for name, entry in (plan.stage or {}).items():
         path = Path(entry["path"])
+        bring(name_of(layout, path))
         source = patiently(lambda path=path: find_source(layout, path), tell=tell, wait=wait)  # type: ignore[misc]
         if entry["digest"] and source.digest != entry["digest"]:
             raise UserError(_changed(plan, source))

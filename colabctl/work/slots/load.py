@@ -24,10 +24,12 @@ def load_of(  # noqa: PLR0917 - what one engine needs
     tell: Callable[[str], None],
     wait: Callable[[float], bool],
     stages: bool,
+    bring: Callable[[str], None],
 ) -> Load:
     """Return the load; raise UserError for a loop, which claims its tasks itself.
 
     `stages` says whether the engine can stage data; without, a sweep with `stage:` is refused.
+    `bring` carries data here that a store has.
     """
     if plan.kind == "loop":
         raise UserError(
@@ -52,7 +54,7 @@ def load_of(  # noqa: PLR0917 - what one engine needs
             **{name: os.environ[name] for name in config.all_secrets if name in os.environ},
         },
         secrets=config.all_secrets,
-        sources=sources_of(plan, config.layout, tell=tell, wait=wait),
+        sources=sources_of(plan, config.layout, tell=tell, wait=wait, bring=bring),
         kill_after=kill_after,
         tell=tell,
         wait=wait,
