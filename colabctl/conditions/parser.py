@@ -12,7 +12,7 @@ other name goes in backticks, or as in `params['val acc']`.
 import math
 from collections.abc import Callable
 
-from colabctl.conditions.tokens import CONSTANTS, WORDS, ConditionError, Token, shown, tokens
+from colabctl.conditions.tokens import CONSTANTS, WORDS, ConditionError, Token, Vocabulary, shown, tokens
 from colabctl.conditions.tree import (
     Calculation,
     Comparison,
@@ -33,22 +33,22 @@ _DEEPEST = 50  # parentheses and `not` in one another
 _SUMS, _PRODUCTS = ("+", "-"), ("*", "/", "//", "%")
 
 
-def parse(text: str, is_name: Callable[[str], bool] | None = None) -> Condition:
+def parse(text: str, words: Vocabulary | None = None) -> Condition:
     """Return what a condition says.
 
-    With `is_name`, which knows all names, there is arithmetic. Raises UserError for one that is
+    If its words are known, there is arithmetic. Raises UserError for one that is
     empty or too long, ConditionError for one that cannot be read.
     """
     if len(text) > _LONGEST:
         raise UserError(f"the condition has more than {_LONGEST:,} characters; shorten it")
-    return _Parser(text, is_name).whole()
+    return _Parser(text, words).whole()
 
 
 class _Parser:
-    def __init__(self, text: str, is_name: Callable[[str], bool] | None) -> None:
+    def __init__(self, text: str, words: Vocabulary | None) -> None:
         self.text = text
-        self._calculates = is_name is not None
-        self._tokens = tokens(text, is_name)
+        self._calculates = words is not None
+        self._tokens = tokens(text, words)
         self._next = 0
         self._depth = 0
 

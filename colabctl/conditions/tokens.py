@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from colabctl.errors import UserError
@@ -35,6 +35,13 @@ class Token(NamedTuple):
     start: int
 
 
+class Vocabulary(NamedTuple):
+    """What words stand for: the names of values, and texts that need no quotes."""
+
+    names: Collection[str]
+    texts: Collection[str] = ()
+
+
 class ConditionError(UserError):
     """A condition that cannot be read: what is wrong, and at which position of the text."""
 
@@ -43,10 +50,10 @@ class ConditionError(UserError):
         super().__init__(f"the condition cannot be read: {reason}\n{pointer(text, start)}")
 
 
-def tokens(text: str, is_name: Callable[[str], bool] | None = None) -> list[Token]:
+def tokens(text: str, words: Vocabulary | None = None) -> list[Token]:
     """Return the tokens of a condition, and two that mark its end.
 
-    With `is_name` there is arithmetic: a word with / or - in it that is not a name ends there, so
+    If its words are known, there is arithmetic: an unknown word with / or - in it ends there, so
     `width/2` is a division. Raises ConditionError for what cannot be read.
     """
     found: list[Token] = []
@@ -54,16 +61,20 @@ def tokens(text: str, is_name: Callable[[str], bool] | None = None) -> list[Toke
     place = 0
     while place < end:
         match = _TOKEN.match(text, place)
-        if match is None or (match.lastgroup == "arithmetic" and is_name is None):
+        if match is None or (match.lastgroup == "arithmetic" and words is None):
             place += len(text[place:]) - len(text[place:].lstrip())
-            raise ConditionError(text, place, _unreadable(text[place:], calculates=bool(is_name)))
+            raise ConditionError(text, place, _unreadable(text[place:], calculates=words is not None))
         kind = str(match.lastgroup)
         value: Any = match[kind]
         start = match.start(kind) - (kind == "quoted")
         place = match.end()
-        if kind == "name" and is_name is not None and not is_name(value):
-            value = re.split("[/-]", value, maxsplit=1)[0]
-            place = start + len(value)
+        if kind == "name" and words is not None and value not in words.names:
+            if value not in words.texts:
+                value = re.split("[/-]", value, maxsplit=1)[0]
+                place = start + len(value)
+            if value not in words.names and value in words.texts:
+                found.append(Token("text", value, start))
+                continue
         if kind == "number":
             value = _number(value)
         elif kind == "text":

@@ -22,7 +22,9 @@ from colabctl.search.language.problems import Problems
 from colabctl.search.language.stage import read_stage
 from colabctl.search.language.stopping.early_terminate import read_early_terminate
 from colabctl.search.language.stopping.stopping_rules import Rule
+from colabctl.search.language.where import read_where
 from colabctl.search.language.words import note_words
+from colabctl.search.language.zip import read_zip
 from colabctl.search.space.cells import Exclusion
 from colabctl.search.space.space import Space
 from colabctl.yamlfile.problems import shown
@@ -37,7 +39,7 @@ _KEYS = (
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
-    *("notify", "stage"),
+    *("notify", "stage", "zip", "where"),
     *_KERNEL_KEYS,
 )
 _WANDB_KEYS = (
@@ -59,6 +61,7 @@ _SYNONYMS = {
     "early_stopping": "early_terminate",
     "retries": "max_retries",
     "timeout": "task_timeout",
+    "constraints": "where",
 }
 """Words from other tools that difflib cannot match to the right word."""
 
@@ -179,7 +182,9 @@ def _declaration(source: str, top: Fields) -> Declaration:
     if method == "optuna":
         metric = _of_objective(top, metric)
     _check_for_notebooks(top)
-    space = _space(top, method)
+    space = read_where(
+        top, read_zip(top, _space(top, method)), of_objective=method == "optuna"
+    )
     foreach = read_foreach(top, space)
     retries = top.whole("max_retries", least=0)
     return Declaration(
