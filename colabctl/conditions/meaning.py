@@ -24,6 +24,7 @@ from colabctl.conditions.tree import (
 )
 
 Values = Mapping[str, Any]
+_NUMBERS = (int, float)
 ABSENT: Final = object()
 """What `value_of` returns for a name that has no value."""
 
@@ -119,18 +120,18 @@ def _value(operand: Operand, value_of: ValueOf) -> Callable[[Values], Any]:
 
             def calculated(values: Values) -> Any:
                 a, b = a_of(values), b_of(values)
+                if type(a) in _NUMBERS and type(b) in _NUMBERS:
+                    return calculate(a, b)
                 if a is ABSENT or b is ABSENT:
                     return ABSENT
-                if not (is_number(a) and is_number(b)):
-                    raise TypeError
-                return calculate(a, b)
+                raise TypeError
 
             return calculated
 
 
 def is_number(value: Any) -> bool:
     """Whether a value is a number; true and false are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) in _NUMBERS
 
 
 def _is_in(left: Any, right: Any) -> bool:
@@ -163,5 +164,5 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 # Powers of floats, as those of whole numbers can take for ever.
 _CALCULATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "+": add, "-": sub, "*": mul, "/": truediv, "//": floordiv, "%": mod,
-    "**": lambda base, power: math.pow(base, power),
+    "**": math.pow,
 }  # fmt: skip

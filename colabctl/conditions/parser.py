@@ -12,7 +12,15 @@ other name goes in backticks, or as in `params['val acc']`.
 import math
 from collections.abc import Callable
 
-from colabctl.conditions.tokens import CONSTANTS, WORDS, ConditionError, Token, Vocabulary, shown, tokens
+from colabctl.conditions.tokens import (
+    CONSTANTS,
+    WORDS,
+    ConditionError,
+    Token,
+    Vocabulary,
+    shown,
+    tokens,
+)
 from colabctl.conditions.tree import (
     Calculation,
     Comparison,
@@ -138,8 +146,9 @@ class _Parser:
     def _power(self) -> Operand | Condition:
         start = self._now.start
         if self._calculates and self._now[:2] == ("symbol", "-"):
-            number = self._tokens[self._next + 1]
-            if number.kind != "number" and str(number.value).lower() != "inf":
+            number, after = self._tokens[self._next + 1 : self._next + 3]
+            is_literal = number.kind == "number" or str(number.value).lower() == "inf"
+            if not is_literal or after[:2] == ("symbol", "**"):
                 self._next += 1
                 self._deeper()
                 negated = self._calculation(Literal(0, start), "-", self._power, start)

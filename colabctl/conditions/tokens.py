@@ -51,10 +51,10 @@ class ConditionError(UserError):
 
 
 def tokens(text: str, words: Vocabulary | None = None) -> list[Token]:
-    """Return the tokens of a condition, and two that mark its end.
+    """Return the tokens of a condition, and some that mark its end.
 
-    If its words are known, there is arithmetic: an unknown word with / or - in it ends there, so
-    `width/2` is a division. Raises ConditionError for what cannot be read.
+    If its words are known, there is arithmetic: `width/2` is a division unless that is a word.
+    Raises ConditionError for what cannot be read.
     """
     found: list[Token] = []
     end = len(text.rstrip())
@@ -63,19 +63,22 @@ def tokens(text: str, words: Vocabulary | None = None) -> list[Token]:
         match = _TOKEN.match(text, place)
         if match is None or (match.lastgroup == "arithmetic" and words is None):
             place += len(text[place:]) - len(text[place:].lstrip())
-            raise ConditionError(text, place, _unreadable(text[place:], calculates=words is not None))
+            raise ConditionError(
+                text, place, _unreadable(text[place:], calculates=words is not None)
+            )
         kind = str(match.lastgroup)
         value: Any = match[kind]
         start = match.start(kind) - (kind == "quoted")
         place = match.end()
         if kind == "name" and words is not None and value not in words.names:
-            if value not in words.texts:
-                value = re.split("[/-]", value, maxsplit=1)[0]
-                place = start + len(value)
-            if value not in words.names and value in words.texts:
-                found.append(Token("text", value, start))
-                continue
-        if kind == "number":
+            first = re.split("[/-]", value, maxsplit=1)[0]
+            if value in words.texts:
+                kind = "bare"
+            elif first in words.names:
+                value, place = first, start + len(first)
+        if kind == "bare":
+            kind = "text"
+        elif kind == "number":
             value = _number(value)
         elif kind == "text":
             value = re.sub(r"\\([\\'\"])", r"\1", value[1:-1])
@@ -84,7 +87,7 @@ def tokens(text: str, words: Vocabulary | None = None) -> list[Token]:
         elif kind == "symbol" or (kind == "name" and value.lower() in WORDS):
             kind, value = "symbol", _SAME.get(value.lower(), value.lower())
         found.append(Token(kind, value, start))
-    return [*found, Token("end", "", end), Token("end", "", end)]
+    return [*found, *3 * [Token("end", "", end)]]
 
 
 def _unreadable(rest: str, *, calculates: bool) -> str:

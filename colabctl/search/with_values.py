@@ -7,9 +7,10 @@ from typing import Any
 from colabctl.errors import UserError, nearest
 from colabctl.search.expansion import Expansion
 from colabctl.search.learn.axes import axis_of
+from colabctl.search.space.constraints import nothing_left
 from colabctl.search.space.continuous import Continuous, Quantized
 from colabctl.search.space.discrete import Constant, Distribution, IntUniform, grid_key
-from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space, Values
+from colabctl.search.space.space import Leaf, Nest, Parameter, Space, Values
 from colabctl.search.space.uniforms import uniforms
 from colabctl.yamlfile.problems import shown
 
@@ -41,6 +42,10 @@ def with_values(expansion: Expansion, values: Mapping[str, Any]) -> Values:
             space = _fixed(cell.space, values)
         except UserError as error:
             errors.append(error)
+            continue
+        if group := space.empty_group(grid=False):
+            with_these = ", ".join(f"{name}={shown(value)}" for name, value in values.items())
+            errors.append(nothing_left(group.constraints, f"nothing with {with_these}"))
             continue
         one = replace(cell, tasks=1, space=space)
         task = next(replace(expansion, cells=(one,), total=1).tasks())

@@ -182,9 +182,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
     if method == "optuna":
         metric = _of_objective(top, metric)
     _check_for_notebooks(top)
-    space = read_where(
-        top, read_zip(top, _space(top, method)), of_objective=method == "optuna"
-    )
+    space = read_where(top, read_zip(top, _space(top, method)), of_objective=method == "optuna")
     foreach = read_foreach(top, space)
     retries = top.whole("max_retries", least=0)
     return Declaration(

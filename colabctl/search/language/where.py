@@ -113,36 +113,43 @@ class _Known:
 
     def fault(self, condition: Condition, *, of_objective: bool) -> str | None:
         """Return what is wrong with a condition, on one line."""
-        found = False
-        for part in comparisons(condition):
-            for operand in operands(part):
-                found = found or isinstance(operand, Name)
-                fault = self._operand_fault(operand, of_objective=of_objective)
-                if fault:
-                    return fault
-            if isinstance(part, Comparison) and (fault := self._comparison_fault(part)):
-                return fault
-            if isinstance(part, Truth) and _MAP in self._kinds(part.operand):
-                return "a map is neither true nor false; name a parameter in it"
-        return None if found else "names no parameter, so it holds for all tasks or for none"
+        parts = list(comparisons(condition))
+        values = [operand for part in parts for operand in operands(part)]
+        names = [operand.name for operand in values if isinstance(operand, Name)]
+        if not names:
+            return "names no parameter, so it holds for all tasks or for none"
+        for name in names:
+            if name not in self.parameters:
+                return self._unknown(name, of_objective=of_objective)
+        faults = (
+            *(self._calculation_fault(each) for each in values if isinstance(each, Calculation)),
+            *(self._part_fault(part) for part in parts),
+        )
+        return next((fault for fault in faults if fault), None)
 
-    def _operand_fault(self, operand: Operand, *, of_objective: bool) -> str | None:
-        match operand:
-            case Name(name) if name not in self.parameters:
-                if of_objective:
-                    return (
-                        f"{name} is not a parameter of foreach; an objective suggests the others, so "
-                        "check them there, and raise optuna.TrialPruned()"
-                    )
-                names = [*self.parameters, *sorted(self.words.texts)]
-                near = nearest(name, names)
-                hint = f"did you mean {near}?" if near else f"the parameters are {listed(names)}"
-                return f"{name} is neither a parameter nor a value of one; {hint}"
-            case Calculation(left, operator, right):
-                for each in (left, right):
-                    kinds = self._kinds(each)
-                    if _NUMBER not in kinds:
-                        return f"{_word(each)} is {_either(kinds)}, and {operator} needs numbers"
+    def _unknown(self, name: str, *, of_objective: bool) -> str:
+        if of_objective:
+            return (
+                f"{name} is not a parameter of foreach; an objective suggests the others, so check "
+                "them there, and raise optuna.TrialPruned()"
+            )
+        near = nearest(name, [*self.parameters, *sorted(self.words.texts)])
+        hint = f"did you mean {near}?" if near else f"the parameters are {listed(self.parameters)}"
+        return f"{name} is neither a parameter nor a value of one; {hint}"
+
+    def _calculation_fault(self, calculation: Calculation) -> str | None:
+        for each in (calculation.left, calculation.right):
+            kinds = self._kinds(each)
+            if _NUMBER not in kinds:
+                operator = calculation.operator
+                return f"{_word(each)} is {_either(kinds)}, and {operator} needs numbers"
+        return None
+
+    def _part_fault(self, part: Comparison | Truth) -> str | None:
+        if isinstance(part, Comparison):
+            return self._comparison_fault(part)
+        if _MAP in self._kinds(part.operand):
+            return "a map is neither true nor false; name a parameter in it"
         return None
 
     def _kinds(self, operand: Operand) -> set[str]:

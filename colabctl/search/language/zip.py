@@ -40,7 +40,7 @@ def _are_names(names: Any, path: Path, problems: Problems) -> bool:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         problems.add(path, f"{shown(names)} is not a list of names; {_EXAMPLE}")
         return False
-    if len(names) < 2:  # noqa: PLR2004 - a pair
+    if len(names) < 2:
         problems.add(path, "names only one parameter; add those that go with it")
         return False
     return True

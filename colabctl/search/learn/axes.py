@@ -4,7 +4,6 @@ The coordinate of a number is the share of draws below it, as in W&B's engine. S
 says where good values are likely. The coordinate of a listed value is its index.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass

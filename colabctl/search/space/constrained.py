@@ -1,8 +1,8 @@
 """The points of a space: a product of axes, or what constraints leave of it.
 
 A point is computed from its number, without enumerating the others. With constraints, the points
-that are left stay in their order. Axes are decided one after the other, and only values that a later
-constraint needs are remembered, so points with the same future are counted once (a decision
+that are left stay in their order. Axes are decided one after the other, and only values that a
+later constraint needs are remembered, so points with the same future are counted once (a decision
 diagram). Axes that no constraint names cost nothing.
 """
 
@@ -121,9 +121,7 @@ class _Block:
 
 
 class _Diagram:
-    def __init__(
-        self, axes: Sequence[Axis], constraints: Sequence[Constraint], most: int
-    ) -> None:
+    def __init__(self, axes: Sequence[Axis], constraints: Sequence[Constraint], most: int) -> None:
         self._most = most
         heads = frozenset[str]().union(*(each.heads for each in constraints))
         for axis in axes:
@@ -174,14 +172,17 @@ class _Diagram:
         for n, each in classes.items():
             known.update(self._blocks[n].examples[each])
         self._spend(len(block.examples) + block.size)
+        after = self._live[number]
         below: list[_Node] = []
         for own, example in enumerate(block.examples):
-            values = {**known, **example}
-            if not all(each.allows(values) for each in decided):
-                below.append(_NOTHING)
-                continue
-            classes[number] = own
-            below.append(self.node(number + 1, tuple(classes[n] for n in self._live[number])))
+            values = known | example
+            for each in decided:
+                if not each.allows(values):
+                    below.append(_NOTHING)
+                    break
+            else:
+                classes[number] = own
+                below.append(self.node(number + 1, tuple([classes[n] for n in after])))
         totals = [each.total for each in below]
         ends = list(accumulate(totals[each] for each in block.classes))
         return _Node(ends[-1], ends, below)
@@ -202,4 +203,3 @@ class _Diagram:
                 below = node.below[block.classes[own]]
             node = below
         return values
-

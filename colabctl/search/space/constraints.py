@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from colabctl.conditions.meaning import ABSENT, answer_of
+from colabctl.conditions.meaning import ABSENT, Answer, answer_of
 from colabctl.conditions.tree import Condition
 from colabctl.errors import UserError
 from colabctl.search.space.uniforms import Path
@@ -45,8 +45,10 @@ class Constraint:
         return self._answer(values) is not False
 
     @cached_property
-    def _answer(self) -> Any:
-        return answer_of(self.condition, self._value_of, unknown=None)
+    def _answer(self) -> Answer:
+        flat = all(list(paths) == [(name,)] for name, paths in self.paths.items())
+        value_of = _flat_value if flat else self._value_of
+        return answer_of(self.condition, value_of, unknown=None)
 
     def _value_of(self, values: Mapping[str, Any], name: str) -> Any:
         for path in self.paths[name]:
@@ -56,6 +58,10 @@ class Constraint:
             if value is not ABSENT:
                 return value
         return ABSENT
+
+
+def _flat_value(values: Mapping[str, Any], name: str) -> Any:
+    return values.get(name, ABSENT)
 
 
 def nothing_left(constraints: Sequence[Constraint], what: str) -> NothingLeftError:

@@ -27,7 +27,7 @@ from colabctl.search.space.uniforms import Path, Uniform
 Values = dict[str, Any]
 """The parameters of one task."""
 
-_MOST_CHECKED = 2_000_000  # combinations of a grid that constraints are checked for
+_MOST_CHECKED = 3_000_000  # combinations of a grid that constraints are checked for
 _MOST_LISTED = 100_000  # the same where the points need not be known, as they can be drawn
 _MOST_DRAWS = 10_000  # until one meets the constraints
 _AGAIN = 2**60  # draws of a trial that has drawn before are this far apart
@@ -206,7 +206,11 @@ class Space:
     def empty_group(self, *, grid: bool) -> "Space | None":
         """Return a group whose constraints allow nothing, if there is one and it can be listed."""
         return next(
-            (each for each in self.groups if (points := each.points(grid=grid)) and not points.size),
+            (
+                each
+                for each in self.groups
+                if (points := each.points(grid=grid)) and not points.size
+            ),
             None,
         )
 
@@ -325,9 +329,7 @@ class Space:
         return sample
 
 
-def _until_allowed(
-    group: Space, uniforms: Callable[[Path], Uniform]
-) -> Callable[[int], Values]:
+def _until_allowed(group: Space, uniforms: Callable[[Path], Uniform]) -> Callable[[int], Values]:
     """Return a function from a trial to the first of its draws that the constraints allow.
 
     If none of many is allowed, it is one of the points that are, if these can be listed.
