@@ -108,18 +108,18 @@ class _Parser:
 
     def _comparison(self) -> Operand | Condition:
         left = self._sum()
-        found: list[Comparison] = []
+        chain: list[Comparison] = []
         while (operator := self._operator()) is not None:
             if not isinstance(left, Operand):
                 raise self._error("a condition in parentheses cannot be compared")
             right = self._listing() if operator.endswith("in") else self._sum()
             if not isinstance(right, Operand):
                 raise self._error("a condition in parentheses cannot be compared")
-            found.append(Comparison(left, operator, right))
+            chain.append(Comparison(left, operator, right))
             left = right
-        if not found:
+        if not chain:
             return left
-        return found[0] if len(found) == 1 else Every(tuple(found))
+        return chain[0] if len(chain) == 1 else Every(tuple(chain))
 
     def _operator(self) -> str | None:
         operator = self._accept("<", "<=", ">", ">=", "==", "!=", *WORDS[3:])

@@ -56,7 +56,7 @@ def tokens(text: str, words: Vocabulary | None = None) -> list[Token]:
     If its words are known, there is arithmetic: `width/2` is a division unless that is a word.
     Raises ConditionError for what cannot be read.
     """
-    found: list[Token] = []
+    result: list[Token] = []
     end = len(text.rstrip())
     place = 0
     while place < end:
@@ -86,8 +86,8 @@ def tokens(text: str, words: Vocabulary | None = None) -> list[Token]:
             kind = "symbol"
         elif kind == "symbol" or (kind == "name" and value.lower() in WORDS):
             kind, value = "symbol", _SAME.get(value.lower(), value.lower())
-        found.append(Token(kind, value, start))
-    return [*found, *3 * [Token("end", "", end)]]
+        result.append(Token(kind, value, start))
+    return [*result, *3 * [Token("end", "", end)]]
 
 
 def _unreadable(rest: str, *, calculates: bool) -> str:

@@ -100,18 +100,18 @@ def _fixed(space: Space, values: Mapping[str, Any], above: str = "") -> Space:
 def _with_rows(space: Space, left: Mapping[str, Any], above: str) -> Space:
     """Return a space with zipped parameters fixed to the first row that has the values given."""
     for names in space.zips:
-        given = {name: left[name] for name in names if name in left}
-        if not given:
+        wanted = {name: left[name] for name in names if name in left}
+        if not wanted:
             continue
         rows = list(space.fixed(names[0]))
         fitting = (
             rest
             for row, rest in rows
-            if all(grid_key(row[name]) == grid_key(value) for name, value in given.items())
+            if all(grid_key(row[name]) == grid_key(value) for name, value in wanted.items())
         )
         fixed = next(fitting, None)
         if fixed is None:
-            name = next(iter(given))
+            name = next(iter(wanted))
             shown_rows = [_row(row) for row, _ in rows[: _MOST_SHOWN + 1]]
             raise _out_of_space(above + name, left[name], _listed(shown_rows))
         space = fixed

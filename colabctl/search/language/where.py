@@ -42,15 +42,15 @@ def read_where(top: Fields, space: Space, *, of_objective: bool) -> Space:
     if len(texts) > _MOST:
         top.problem("where", f"lists {len(texts)} conditions; {_MOST} is the limit")
         return space
-    known = _Known.of(space)
+    names = _Names.of(space)
     single = not isinstance(top.content.get("where"), list)
     constraints = []
     for i, text in enumerate(texts):
         path: Path = ("where",) if single else ("where", i)
         fault, condition = None, None
         try:
-            condition = parse(text, known.words)
-            fault = known.fault(condition, of_objective=of_objective)
+            condition = parse(text, names.words)
+            fault = names.fault(condition, of_objective=of_objective)
         except ConditionError as error:
             fault = f"cannot be read: {error.reason} (character {error.start + 1})"
         except UserError as error:
@@ -58,29 +58,29 @@ def read_where(top: Fields, space: Space, *, of_objective: bool) -> Space:
         if fault or condition is None:
             top.problems.add(path, f"{shown(text)}: {fault}")
             continue
-        names = {
-            operand.name: known.paths(operand.name)
+        paths = {
+            operand.name: names.paths(operand.name)
             for part in comparisons(condition)
             for operand in operands(part)
             if isinstance(operand, Name)
         }
         place = top.problems.document.where(path)
-        constraints.append(Constraint(" ".join(text.split()), place, names, condition))
+        constraints.append(Constraint(" ".join(text.split()), place, paths, condition))
     return replace(space, constraints=tuple(constraints))
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Names:
     """The parameters of a space by their names, in which dots join those of nested maps."""
 
     parameters: Mapping[str, list[tuple[tuple[str, ...], Parameter]]]
 
     @classmethod
-    def of(cls, space: Space) -> "_Known":
-        found: dict[str, list[tuple[tuple[str, ...], Parameter]]] = {}
+    def of(cls, space: Space) -> "_Names":
+        by_name: dict[str, list[tuple[tuple[str, ...], Parameter]]] = {}
         for path, parameter in space.walk():
-            found.setdefault(".".join(path), []).append((path, parameter))
-        return cls(found)
+            by_name.setdefault(".".join(path), []).append((path, parameter))
+        return cls(by_name)
 
     @cached_property
     def words(self) -> Vocabulary:

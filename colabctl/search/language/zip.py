@@ -97,10 +97,10 @@ def _levels(space: Space) -> list[Space]:
 
 def _explain(space: Space, names: Sequence[str], path: Path, problems: Problems) -> None:
     """Record why no level of the space can zip these parameters."""
-    found = {name: [level.by_name[name] for level in _levels(space) if name in level.by_name]
+    levels = {name: [level.by_name[name] for level in _levels(space) if name in level.by_name]
              for name in names}  # fmt: skip
     inside = {".".join(where) for where, _ in space.walk()} - space.every_name
-    for name, parameters in found.items():
+    for name, parameters in levels.items():
         if name in inside:
             problems.add(path, f"{name} is inside a map; zip works on parameters outside of maps")
             return

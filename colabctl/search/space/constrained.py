@@ -168,14 +168,14 @@ class _Diagram:
         block, decided = self._blocks[number], self._decided[number]
         before = self._live[number - 1] if number else []
         classes = dict(zip(before, live, strict=True))
-        known: Values = {}
+        earlier: Values = {}
         for n, each in classes.items():
-            known.update(self._blocks[n].examples[each])
+            earlier.update(self._blocks[n].examples[each])
         self._spend(len(block.examples) + block.size)
         after = self._live[number]
         below: list[_Node] = []
         for own, example in enumerate(block.examples):
-            values = known | example
+            values = earlier | example
             for each in decided:
                 if not each.allows(values):
                     below.append(_NOTHING)
