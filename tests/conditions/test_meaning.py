@@ -63,7 +63,7 @@ def test_arithmetic_is_that_of_python(calculation: str) -> None:
         ("a == 2", True),  # a is a name before it is a text
     ],
 )
-def test_a_condition_has_three_answers(text: str, held: bool | None) -> None:  # noqa: FBT001 - a case
+def test_a_condition_has_three_answers(text: str, held: bool | None) -> None:
     assert answer(text) is held
 
 

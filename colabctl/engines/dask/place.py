@@ -295,6 +295,7 @@ def _of_plan(plan: Plan, secrets: Any, kill_after: float, places: Mapping[str, A
         kind=plan.kind,
         prunes=plan.early_terminate is not None,
         command=plan.command,
+        scheduler=plan.scheduler,
         kill_after=kill_after,
         metric=plan.metric,
         parameters=plan.parameters or {},

@@ -176,8 +176,8 @@ class _Diagram:
         below: list[_Node] = []
         for own, example in enumerate(block.examples):
             values = earlier | example
-            for each in decided:
-                if not each.allows(values):
+            for constraint in decided:
+                if not constraint.allows(values):
                     below.append(_NOTHING)
                     break
             else:

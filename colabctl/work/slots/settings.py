@@ -54,6 +54,7 @@ def slot_settings(
             kind=plan.kind,
             prunes=plan.early_terminate is not None,
             command=plan.command,
+            scheduler=plan.scheduler,
             code=str(folder),
             root=str(root),
             cwd=os.path.normpath(place / plan.cwd),
