@@ -1,5 +1,6 @@
 """Samplers keep to constraints and rows, and still depend on the known trials only."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -26,12 +27,12 @@ ROWS = {(0.1, "a"), (0.01, "b"), (0.1, "c")}
 
 
 def space_of(where: list[str], parameters: dict[str, Any] = PARAMETERS) -> Space:
-    keys = {"method": "random", "parameters": parameters, "where": where}
+    keys: dict[str, Any] = {"method": "random", "parameters": parameters, "where": where}
     keys |= {"zip": [["lr", "schedule"]]} if "lr" in parameters else {}
     return expand(read(keys, "test")).cells[0].space
 
 
-def loss(params: dict[str, Any]) -> float:
+def loss(params: Mapping[str, Any]) -> float:
     return float(-params["x"] - 2 * params["y"] + (params["schedule"] != "c") + params["depth"] / 9)
 
 
@@ -86,7 +87,7 @@ def test_parameters_of_a_journal_that_break_a_constraint_are_not_of_the_space(
     space = space_of(WHERE)
     params = history("tpe", space, 1)[0].params
     assert level_of(space).holds(params)
-    assert not level_of(space).holds(params | change)
+    assert not level_of(space).holds({**params, **change})
 
 
 def test_a_space_that_is_used_up_repeats_allowed_points_only() -> None:
