@@ -283,7 +283,7 @@ def _title(declaration: Declaration) -> str | None:
 
 
 def _scheduler(declaration: Declaration, program: Preview) -> Mapping[str, Any] | None:
-    """Return the functions that choose parameters, and what they are told about the sweep."""
+    """Return the functions that choose parameters, and what they get to know of the sweep."""
     scheduler = declaration.scheduler
     if scheduler is None:
         return None

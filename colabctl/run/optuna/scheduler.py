@@ -37,7 +37,7 @@ SearchSpace = Callable[[Trial], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Sweep:
-    """What `optimizer` is told about the sweep, under the names of W&B's SweepInfo."""
+    """What `optimizer` gets to know of the sweep, under the names of W&B's SweepInfo."""
 
     name: str
     config: Mapping[str, Any]
