@@ -15,6 +15,7 @@ from colabctl.ledger.journals.events import (
 )
 from colabctl.ledger.journals.journal import Read
 from colabctl.ledger.order import in_order
+from colabctl.ledger.proposals import part_of
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog
 from colabctl.ledger.state.excess import Excess
@@ -242,8 +243,8 @@ class SweepState:
             return
         for index, attempt in body["tasks"]:
             parts: dict[str, Any] = {"tasks": [[index, attempt]]}
-            if (key := str(index)) in proposed:
-                parts["params"] = {key: proposed[key]}
+            if str(index) in proposed:
+                parts |= part_of(body, index)
             own = encode(n, t, "claim", parts).rstrip()
             yield index, self.log.add(t, writer.number, n, "claim", own, after=after)
 

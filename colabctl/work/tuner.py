@@ -9,13 +9,13 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState, proposal_of, reports_of, task_name
+from colabctl.ledger import Plan, Proposal, SweepState, proposal_of, reports_of, task_name
 
 if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
     from colabctl.search.learn.axes import Level
     from colabctl.search.learn.samplers import Sampler
     from colabctl.search.learn.stopping import Stopper
-    from colabctl.search.learn.trials import Report, State, Trial
+    from colabctl.search.learn.trials import Report, State, Trial, Trials
     from colabctl.search.space.space import Space
 
 _DEFAULT_SAMPLER = "tpe"
@@ -62,12 +62,14 @@ class Tuner:
         return self._plan.early_terminate is not None
 
     def prepare(self) -> None:
-        """Load the libraries now, so that claims do not wait for them.
+        """Load the libraries that the next claim needs now, so that claims do not wait for them.
 
         Raises UserError if a library is missing or the plan is damaged.
         """
         if self._plan.method == "bayes":
             self._sampler(0)
+            for cell, sampler in self._samplers.items():
+                sampler.prepare(self._known(cell))
         elif self._plan.method == "optuna":
             from colabctl.search.learn.samplers import check_libraries  # noqa: PLC0415 - as above
 
@@ -77,9 +79,9 @@ class Tuner:
 
     # -- parameters ---------------------------------------------------------------------------
 
-    def propose(self, indices: Sequence[int]) -> dict[int, dict[str, Any]]:
+    def propose(self, indices: Sequence[int]) -> dict[int, Proposal]:
         """Return parameters for the deferred ones of these tasks, to be claimed with them."""
-        proposed: dict[int, dict[str, Any]] = {}
+        proposed: dict[int, Proposal] = {}
         if self._plan.method != "bayes":
             return proposed
         from colabctl.search.learn.trials import Trial  # noqa: PLC0415 - as above
@@ -91,11 +93,12 @@ class Tuner:
             earlier = proposal_of(self._state, index)
             # A task that runs again keeps its parameters, if they are what the sweep can propose.
             if earlier is not None and self._level(cell).holds(earlier.params):
-                proposed[index] = earlier.params
+                proposed[index] = earlier
                 continue
-            trials = self._trials_of(cell)
-            proposed[index] = self._sampler(cell).propose(number, trials)
-            trials[number] = Trial("running", proposed[index])  # the next proposal sees it
+            sampler = self._sampler(cell)
+            params = sampler.propose(number, self._known(cell))
+            proposed[index] = Proposal(params, sampler=sampler.proposed_by)
+            self._trials[cell][number] = Trial("running", params)  # the next proposal sees it
         return proposed
 
     def params(self, index: int) -> dict[str, Any]:
@@ -225,7 +228,10 @@ class Tuner:
         plan, task = self._plan, self._state.tasks[index]
         proposal = proposal_of(self._state, index) if self.proposes else None
         if proposal is None and plan.method == "bayes":
-            return None  # its outcome has arrived before its parameters
+            declared = self._declared(index)
+            if declared is None:
+                return None  # its outcome has arrived before its parameters
+            proposal = Proposal(declared)  # a point of start_with
         status: State = "running"
         if task.status in ("done", "pruned", "failed"):
             status = task.status
@@ -240,7 +246,12 @@ class Tuner:
             ),
             proposal.distributions if proposal else None,
             task.event.t if task.event else None,
+            None if status == "running" else task.outcome.seconds,
         )
+
+    def _known(self, cell: int) -> "Trials":
+        """Return the trials of a cell, and those of other sweeps that it learns from."""
+        return self._trials_of(cell)
 
     def _level(self, cell: int) -> "Level":
         from colabctl.search.learn.axes import level_of  # noqa: PLC0415 - as above

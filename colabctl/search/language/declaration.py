@@ -28,7 +28,7 @@ from colabctl.search.space.space import Space
 from colabctl.yamlfile.problems import shown
 
 Method = Literal["grid", "random", "bayes", "optuna"]
-SamplerName = Literal["tpe", "gp", "cmaes", "qmc"]
+SamplerName = Literal["auto", "tpe", "gp", "cmaes", "qmc"]
 Claims = Literal["eager", "careful"]
 
 _KERNEL_KEYS = ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks")
@@ -79,7 +79,7 @@ class Declaration:
     trials: int | None = None
     exclude: tuple[Exclusion, ...] = ()
     run_cap: int | None = None
-    sampler: SamplerName = "tpe"
+    sampler: SamplerName = "auto"
     """Proposes the parameters of deferred tasks."""
     early_terminate: Rule | None = None
     seed: int = 0
@@ -279,8 +279,11 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
     if method not in ("bayes", "optuna"):
         if sampler and method:
             top.problem("sampler", f"has no effect with method: {method}; use method: bayes")
-        return sampler or "tpe"
-    missing = libraries.missing(sampler or "tpe")
+        return sampler or "auto"
+    if method == "optuna" and sampler == "auto":
+        top.problem("sampler", "auto is for method: bayes; name the sampler, as in sampler: tpe")
+    default: SamplerName = "auto" if method == "bayes" else "tpe"
+    missing = libraries.missing(sampler or default)
     if missing:
         subject = "sampler" if sampler else "method"
         top.note(
@@ -288,7 +291,7 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
             f"{sampler or method} needs {', '.join(missing)} on each worker, and this machine "
             f"lacks {'them' if len(missing) > 1 else 'it'}; run: {libraries.command(missing)}",
         )
-    return sampler or "tpe"
+    return sampler or default
 
 
 def _space(top: Fields, method: Method | None) -> Space:
