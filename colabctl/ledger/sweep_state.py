@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from colabctl.ledger.journals.events import (
@@ -78,6 +78,7 @@ class SweepState:
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.called: Callable[[str], str] = str  # the present name of a member
+        self.first: Collection[int] = ()  # tasks that are claimed before the others
         self.orders = Orders()
         self.latest = 0.0  # date of an event, see `read`
         self._heard: dict[str, Writer] = {}  # writers with events since the last look at them

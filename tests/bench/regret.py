@@ -147,7 +147,7 @@ def _log(low: float, high: float) -> dict[str, Any]:
     return {"distribution": "log_uniform_values", "min": low, "max": high}
 
 
-PROBLEMS = (
+_PROBLEMS = (
     Problem(
         "Branin",
         0.397887,
@@ -184,7 +184,8 @@ PROBLEMS = (
             },
         },
         _ask_conditional,
-    ),    Problem(
+    ),
+    Problem(
         "mixed",
         0.0,
         mixed,
@@ -200,7 +201,7 @@ PROBLEMS = (
         _ask_mixed,
     ),
 )
-PROBLEMS = (*PROBLEMS, replace(PROBLEMS[1], name="noisy", noise=0.1))
+PROBLEMS = (*_PROBLEMS, replace(_PROBLEMS[1], name="noisy", noise=0.1))
 
 
 def ours(problem: Problem, seed: int, name: str, workers: int, late: int) -> float:

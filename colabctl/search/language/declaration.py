@@ -20,6 +20,7 @@ from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
 from colabctl.search.language.stage import read_stage
+from colabctl.search.language.start_with import StartPoint, read_start_with
 from colabctl.search.language.stopping.early_terminate import read_early_terminate
 from colabctl.search.language.stopping.stopping_rules import Rule
 from colabctl.search.language.words import note_words
@@ -36,6 +37,7 @@ _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
+    *("start_with", "learn_from"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
     *("notify", "stage"),
     *_KERNEL_KEYS,
@@ -82,6 +84,10 @@ class Declaration:
     sampler: SamplerName = "auto"
     """Proposes the parameters of deferred tasks."""
     early_terminate: Rule | None = None
+    start_with: tuple[StartPoint, ...] = ()
+    """The points of the first tasks."""
+    learn_from: tuple[str, ...] = ()
+    """Earlier sweeps whose trials a Bayesian search learns from."""
     seed: int = 0
     max_retries: int = 1
     task_timeout: float | None = None
@@ -197,6 +203,8 @@ def _declaration(source: str, top: Fields) -> Declaration:
         run_cap=top.whole("run_cap", least=1),
         sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
+        start_with=read_start_with(top, space, declared=method != "optuna"),
+        learn_from=_learn_from(top, method),
         seed=top.whole("seed") or 0,
         max_retries=1 if retries is None else retries,
         task_timeout=_task_timeout(top),
@@ -292,6 +300,12 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
             f"lacks {'them' if len(missing) > 1 else 'it'}; run: {libraries.command(missing)}",
         )
     return sampler or default
+
+
+def _learn_from(top: Fields, method: Method | None) -> tuple[str, ...]:
+    if top.has("learn_from") and method not in ("bayes", None):
+        top.problem("learn_from", f"has no effect with method: {method}; use method: bayes")
+    return tuple(dict.fromkeys(top.texts("learn_from") or ()))
 
 
 def _space(top: Fields, method: Method | None) -> Space:

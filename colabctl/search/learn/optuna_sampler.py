@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Container, Mapping
+
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState

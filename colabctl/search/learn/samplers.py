@@ -13,6 +13,7 @@ from colabctl.errors import UserError
 from colabctl.search.language import libraries
 from colabctl.search.language.declaration import SamplerName
 from colabctl.search.language.metric import Goal
+from colabctl.search.learn.auto import Kind
 from colabctl.search.learn.axes import Dimension, Level, Real, clamped, level_of
 from colabctl.search.learn.cell_draws import CellDraws
 from colabctl.search.learn.optuna_bridge import import_optuna
@@ -60,7 +61,8 @@ def sampler(name: str, space: Space, goal: Goal, seed: int, values: Values) -> S
     import_optuna("method: bayes")
     from colabctl.search.learn.optuna_sampler import OptunaSampler  # noqa: PLC0415 - heavy
 
-    return OptunaSampler(draws, level, goal, "tpe" if name == "cmaes" else name)
+    kind: Kind = "auto" if name == "auto" else "gp" if name == "gp" else "tpe"
+    return OptunaSampler(draws, level, goal, kind)
 
 
 def check_libraries(name: str) -> None:

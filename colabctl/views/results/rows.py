@@ -117,6 +117,7 @@ class Results(Collection[Result]):
                 outcome.seconds, "", outcome.error, sweep=self._plan.sweep,
             )  # fmt: skip
         worker = event.writer
+        python, accelerator, driver, packages = self._machine(worker)
         return Result(
             name,
             index,
@@ -132,7 +133,10 @@ class Results(Collection[Result]):
             outcome.attributes,
             self._folder_of(index, outcome.attempt, worker),
             self._plan.sweep,
-            *self._machine(worker),
+            python,
+            accelerator,
+            driver,
+            packages,
             sampler_of(self._plan, state, index),
         )
 
