@@ -1,5 +1,6 @@
 """Optuna's TPE and Gaussian processes as samplers; import this only where Optuna is installed."""
 
+import copy
 import time
 from collections.abc import Callable, Container, Mapping
 
@@ -9,7 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from colabctl.search.language.metric import Goal
 from colabctl.search.learn.auto import Choice, Kind, Learner, import_torch
-from colabctl.search.learn.axes import Dimension, Level
+from colabctl.search.learn.axes import Dimension, Level, Listed, Real
+from colabctl.search.learn.believer import believed
 from colabctl.search.learn.cell_draws import CellDraws
 from colabctl.search.learn.optuna_bridge import frozen, quiet
 from colabctl.search.learn.trials import Trial, Trials
@@ -145,6 +147,8 @@ class OptunaSampler:
         weight = 1
         if learner == "tpe":
             weight = max(1, min(_WEIGHT, _WEIGHED // len(trials)))
+        else:
+            trials = _with_beliefs(searched, trials)
         self._storage.trials = trials * weight
         sampler = _sampler(learner, self._draws.seed(draw, searched[0].name))
         distributions = {d.name: d.axis.optuna_distribution for d in searched}
@@ -152,6 +156,38 @@ class OptunaSampler:
         trial = frozen(draw, Trial("running", {}))
         values = sampler.sample_relative(study, trial, distributions)
         return {d.path: d.axis.share(values[d.name]) for d in searched if d.name in values}
+
+
+def _with_beliefs(
+    searched: tuple[Dimension, ...], trials: list[FrozenTrial]
+) -> list[FrozenTrial]:
+    """Return trials of which those that run have a value that a model predicts."""
+    done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+    if not running:
+        return done
+
+    def point(trial: FrozenTrial) -> list[float]:
+        return [trial.params[d.name] / scale for d, scale in zip(searched, scales, strict=True)]
+
+    ordered = [isinstance(d.axis, Real) or d.axis.ordered for d in searched]
+    scales = [
+        len(d.axis.shares) - 1 if isinstance(d.axis, Listed) and d.axis.ordered else 1
+        for d in searched
+    ]
+    values = believed(
+        [point(trial) for trial in done],
+        [trial.value or 0.0 for trial in done],
+        [point(trial) for trial in running],
+        [not each for each in ordered],
+    )
+    return done + [_done(trial, value) for trial, value in zip(running, values, strict=True)]
+
+
+def _done(trial: FrozenTrial, value: float) -> FrozenTrial:
+    done = copy.copy(trial)
+    done.state, done.value, done.datetime_complete = TrialState.COMPLETE, value, done.datetime_start
+    return done
 
 
 def _sampler(learner: Learner, seed: int) -> BaseSampler:
