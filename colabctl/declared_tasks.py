@@ -56,6 +56,7 @@ class DeclaredTasks:
     def _expansion(self) -> "tuple[Declaration, Expansion]":
         from colabctl.search import Cell, Expansion, read_declared  # noqa: PLC0415 - as above
         from colabctl.search.space.cells import combinations  # noqa: PLC0415 - as above
+        from colabctl.search.start_points import with_starts  # noqa: PLC0415 - as above
 
         declaration = read_declared(self.content(), str(self._file))
         cells = combinations(
@@ -67,11 +68,12 @@ class DeclaredTasks:
                 f"{self.layout.plan} does not match sweep.yaml; restore both from the folder's "
                 "version history"
             )
-        sized = tuple(
+        sized = [
             Cell(values, cell["tasks"], space)
             for (values, space), cell in zip(cells, plan.cells, strict=True)
-        )
-        return declaration, Expansion(sized, plan.total, (), declaration.method, declaration.seed)
+        ]
+        started = with_starts(sized, declaration)
+        return declaration, Expansion(started, plan.total, (), declaration.method, declaration.seed)
 
     def expand(self, some: range) -> Iterator[TaskLine]:
         """Yield some tasks; raise UserError if the plan and sweep.yaml do not fit each other."""

@@ -19,7 +19,7 @@ from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.archive import write_record
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.search import Declaration
+from colabctl.search import Cell, Declaration
 from colabctl.search.language.stopping.stopping_rules import Median
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
@@ -28,6 +28,7 @@ from colabctl.stage.sources import find_source
 from colabctl.sweeps import (
     check_links,
     every_sweep,
+    find_sweep,
     folder_apart,
     namesakes,
     plan_of,
@@ -242,6 +243,7 @@ def planned(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         scheduler=_scheduler(declaration, program),
+        learn_from=_earlier(draft, layout) or None,
         early_terminate=_early_terminate(declaration),
         notify=notify.encode(declaration.notify),
         stage=_stage(declaration, layout),
@@ -251,8 +253,36 @@ def planned(
         keep_wandb=declaration.keep_wandb,
         made_with=VERSION,
         declaration_digest=hashlib.sha256(draft.content).hexdigest(),
-        cells=tuple({"values": cell.values, "tasks": cell.tasks} for cell in expansion.cells),
+        cells=tuple(map(_cell, expansion.cells)),
     )
+
+
+def _earlier(draft: Draft, layout: Layout) -> dict[str, str]:
+    """Return the run digests of the sweeps in `learn_from`, by name.
+
+    Raises UserError for a sweep that does not exist, or none of whose trials can fit.
+    """
+    declaration, digests = draft.declaration, {}
+    always = [name for name, has in draft.expansion.parameters.items() if has]
+    for name in declaration.learn_from:
+        try:
+            old = plan_of(find_sweep(layout, name))
+        except UserError as error:
+            raise UserError(f"{declaration.source}: learn_from: {error}") from None
+        lacking = [each for each in always if each not in (old.parameters or ())]
+        if lacking and old.method != "optuna":
+            raise UserError(
+                f"{declaration.source}: learn_from: {name} has no parameter {lacking[0]}, so none "
+                f"of its tasks is a point of this sweep; remove {name} from learn_from"
+            )
+        digests[old.sweep] = old.run_digest
+    return digests
+
+
+def _cell(cell: Cell) -> Mapping[str, Any]:
+    """Return a search as the plan has it; only one that begins with given points says so."""
+    starts = {"starts": len(cell.starts)} if cell.starts else {}
+    return {"values": cell.values, "tasks": cell.tasks, **starts}
 
 
 def _stage(declaration: Declaration, layout: Layout) -> Mapping[str, Any] | None:

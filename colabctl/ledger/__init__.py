@@ -14,7 +14,8 @@ from colabctl.ledger.plan import (
     program_of,
     read_plan,
 )
-from colabctl.ledger.state.attempts import Proposal, params_of, proposal_of, reports_of
+from colabctl.ledger.proposals import Proposal
+from colabctl.ledger.state.attempts import params_of, proposal_of, reports_of
 from colabctl.ledger.state.cache import cache_of
 from colabctl.ledger.state.machine import Accelerator, Machine
 from colabctl.ledger.state.writer import Writer

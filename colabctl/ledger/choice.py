@@ -23,9 +23,12 @@ _MOST_GROUPS = 4096  # of tasks; more would be shared out no better
 def choose(
     state: SweepState, want: int, rng: random.Random, taken: Collection[int] = ()
 ) -> list[int]:
-    """Return at most `want` open tasks that are not `taken`, in random order."""
+    """Return at most `want` open tasks that are not `taken`: the first ones, else at random."""
     if want <= 0 or state.order != "go":
         return []
+    first = [index for index in state.first if index in state.open and index not in taken]
+    if first:
+        return first[:want]
     items = state.open.items
     chosen = [i for i in rng.sample(items, min(want, len(items))) if i not in taken]
     if chosen or not items:
@@ -72,7 +75,7 @@ def choose_apart(  # noqa: PLR0917 - the state, and what a worker knows of itsel
     def open_share(worker: str) -> list[int]:
         return [index for group in shares[worker] for index in waiting.get(group, ())]
 
-    chosen = open_share(name)[:want]
+    chosen = sorted(open_share(name), key=lambda index: index not in state.first)[:want]
     if not chosen:
         own_rate = _rate(workers.get(name))
         others = {other: open_share(other) for other in shares if other != name}

@@ -18,6 +18,7 @@ from colabctl.ledger.journals.numbered import NumberedJournals
 from colabctl.ledger.journals.shared_log import SharedLog
 from colabctl.ledger.lease import Lease
 from colabctl.ledger.plan import Plan
+from colabctl.ledger.proposals import Propose, parts_of
 from colabctl.ledger.state.cache import Cache
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.unreported import lack
@@ -295,7 +296,7 @@ class Ledger:
         lock: AbstractContextManager[int | None],
         rng: random.Random,
         outcomes: Sequence[tuple[str, Parts]] = (),
-        propose: Callable[[Sequence[int]], Mapping[int, Parts]] | None = None,
+        propose: Propose | None = None,
         here: Collection[int] = (),
     ) -> list[Claim]:
         """Record `outcomes` and claim tasks, chosen at random.
@@ -359,18 +360,14 @@ class Ledger:
         self.add_written()  # without the lock: it takes longer than the claim
         return claims
 
-    def _parts(
-        self,
-        claims: Sequence[Claim],
-        propose: Callable[[Sequence[int]], Mapping[int, Parts]] | None,
-    ) -> Parts:
+    def _parts(self, claims: Sequence[Claim], propose: Propose | None) -> Parts:
         """Return the parts of a claim."""
         chosen = [index for index, _ in claims]
         parts: Parts = {"tasks": [list(claim) for claim in claims]}
         if after := self.state.last_events(chosen):
             parts["after"] = after
         if propose is not None and (proposed := propose(chosen)):
-            parts["params"] = {str(index): params for index, params in proposed.items()}
+            parts |= parts_of(proposed)
         return parts
 
     def _choose_apart(

@@ -7,6 +7,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import accumulate
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -61,6 +62,7 @@ class Plan:
         sampler, seed: propose the parameters of deferred tasks.
         scheduler: the functions by which Optuna chooses parameters, as run/optuna/scheduler.py
             reads them; "source" is a path in code/.
+        learn_from: the run digests of earlier sweeps, by name, whose trials a search learns from.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
         notify: where workers send messages, and when, as colabctl/notify.py reads it.
         stage: {"path": from the project's root, "digest": of the manifest's records, or ""} of what
@@ -105,6 +107,7 @@ class Plan:
     sampler: str | None = None
     seed: int = 0
     scheduler: Mapping[str, Any] | None = None
+    learn_from: Mapping[str, Any] | None = None
     early_terminate: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
     stage: Mapping[str, Any] | None = None
@@ -194,6 +197,16 @@ class Plan:
         if value is None or self.target is None:
             return False
         return value <= self.target if self.goal == "minimize" else value >= self.target
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The tasks with the points of `start_with`, which are the first of each cell."""
+        ends = accumulate(cell["tasks"] for cell in self.cells)
+        return tuple(
+            index
+            for end, cell in zip(ends, self.cells, strict=True)
+            for index in range(end - cell["tasks"], end)[: cell.get("starts", 0)]
+        )
 
     def encode(self) -> bytes:
         """Return the bytes of plan.json."""
@@ -299,13 +312,7 @@ def _check(plan: Plan) -> None:
             raise TypeError(f"{field.name} is {value!r:.60}")
     if not 0 <= plan.total <= MOST_TASKS:
         raise ValueError(f"total is not from 0 to {MOST_TASKS:,}")
-    for cell in plan.cells:
-        if type(cell) is not dict or type(cell.get("values")) is not dict:
-            raise TypeError("a cell has no values")
-        if type(cell.get("tasks")) is not int or cell["tasks"] < 0:
-            raise TypeError("a cell has no number of tasks")
-    if plan.cells and sum(cell["tasks"] for cell in plan.cells) != plan.total:
-        raise ValueError("the tasks of its cells do not add up to total")
+    _check_cells(plan)
     for name in ("heartbeat", "lease", "task_timeout"):
         seconds = getattr(plan, name)
         if seconds is not None and not 0 < float(seconds) < math.inf:
@@ -336,6 +343,19 @@ def _check_scheduler(plan: Plan) -> None:
             raise ValueError(f"scheduler has {name!r:.60}")
     if type(plan.scheduler.get("config")) is not dict:
         raise TypeError("scheduler has no config")
+
+
+def _check_cells(plan: Plan) -> None:
+    for cell in plan.cells:
+        if type(cell) is not dict or type(cell.get("values")) is not dict:
+            raise TypeError("a cell has no values")
+        if type(cell.get("tasks")) is not int or cell["tasks"] < 0:
+            raise TypeError("a cell has no number of tasks")
+        starts = cell.get("starts", 0)
+        if type(starts) is not int or not 0 <= starts <= cell["tasks"]:
+            raise TypeError("a cell has no number of starts")
+    if plan.cells and sum(cell["tasks"] for cell in plan.cells) != plan.total:
+        raise ValueError("the tasks of its cells do not add up to total")
 
 
 def _check_staged(plan: Plan) -> None:

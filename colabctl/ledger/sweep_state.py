@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from colabctl.ledger.journals.events import (
@@ -15,6 +15,7 @@ from colabctl.ledger.journals.events import (
 )
 from colabctl.ledger.journals.journal import Read
 from colabctl.ledger.order import in_order
+from colabctl.ledger.proposals import part_of
 from colabctl.ledger.state.columns import Columns
 from colabctl.ledger.state.event_log import EventLog
 from colabctl.ledger.state.excess import Excess
@@ -77,6 +78,7 @@ class SweepState:
         self.duplicates = 0
         self.writers: dict[str, Writer] = {}
         self.called: Callable[[str], str] = str  # the present name of a member
+        self.first: Collection[int] = ()  # tasks that are claimed before the others
         self.orders = Orders()
         self.latest = 0.0  # date of an event, see `read`
         self._heard: dict[str, Writer] = {}  # writers with events since the last look at them
@@ -242,8 +244,8 @@ class SweepState:
             return
         for index, attempt in body["tasks"]:
             parts: dict[str, Any] = {"tasks": [[index, attempt]]}
-            if (key := str(index)) in proposed:
-                parts["params"] = {key: proposed[key]}
+            if str(index) in proposed:
+                parts |= part_of(body, index)
             own = encode(n, t, "claim", parts).rstrip()
             yield index, self.log.add(t, writer.number, n, "claim", own, after=after)
 

@@ -12,6 +12,7 @@ from colabctl.search.space.constraints import nothing_left
 from colabctl.search.space.discrete import Points
 from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import uniforms
+from colabctl.search.start_points import drawn, moved_first, with_starts
 from colabctl.yamlfile.problems import shown
 
 MOST_TASKS = 1_000_000
@@ -65,12 +66,22 @@ class Expansion:
             first += cell.tasks
 
     def _params_of(self, cell: Cell) -> Callable[[int], Values | None]:
+        if self.method == "optuna":
+            return lambda _: None
+        starts = drawn(cell, self.seed)
         points = _points(cell.space, self.method)
         if points and (self.method == "grid" or points.size <= cell.tasks):
-            return points.at
+            return moved_first(points, starts)
+        sample = None
         if self.method == "random":
-            return cell.space.sampler(uniforms(self.seed, cell.values))
-        return lambda _: None
+            sample = cell.space.sampler(uniforms(self.seed, cell.values))
+
+        def at(trial: int) -> Values | None:
+            if trial < len(starts):
+                return starts[trial]
+            return sample(trial) if sample else None
+
+        return at
 
 
 def expand(
@@ -113,8 +124,12 @@ def expand(
             f"{source}: {_counted(total)} tasks, and {MOST_TASKS:,} is the limit; "
             "lower trials: or run_cap:"
         )
-    cells = tuple(
-        Cell(values, count, space) for (values, space), count in zip(searches, tasks, strict=True)
+    cells = with_starts(
+        [
+            Cell(values, count, space)
+            for (values, space), count in zip(searches, tasks, strict=True)
+        ],
+        declaration,
     )
     notes = (
         *_note_default(limits, by_default=by_default),

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colabctl.errors import UserError, nearest
-from colabctl.search.expansion import Expansion
 from colabctl.search.learn.axes import axis_of
 from colabctl.search.space.constraints import nothing_left
 from colabctl.search.space.continuous import Continuous, Quantized
@@ -14,10 +13,14 @@ from colabctl.search.space.space import Leaf, Nest, Parameter, Space, Values
 from colabctl.search.space.uniforms import uniforms
 from colabctl.yamlfile.problems import shown
 
+if TYPE_CHECKING:  # which reads the points of start_with
+    from colabctl.search.expansion import Expansion
+
+_SLACK = 1e-12
 _MOST_SHOWN = 10  # names or values in a message
 
 
-def with_values(expansion: Expansion, values: Mapping[str, Any]) -> Values:
+def with_values(expansion: "Expansion", values: Mapping[str, Any]) -> Values:
     """Return the parameters of a task that has the `values`, by name.
 
     The others are those of the first trial of the first cell in which these values are possible. A
@@ -39,7 +42,7 @@ def with_values(expansion: Expansion, values: Mapping[str, Any]) -> Values:
         ):
             continue
         try:
-            space = _fixed(cell.space, values)
+            space = fixed(cell.space, values)
         except UserError as error:
             errors.append(error)
             continue
@@ -59,7 +62,7 @@ def with_values(expansion: Expansion, values: Mapping[str, Any]) -> Values:
     raise max(errors, key=lambda error: " cannot be " in str(error))
 
 
-def _check_cells(expansion: Expansion, values: Mapping[str, Any]) -> None:
+def _check_cells(expansion: "Expansion", values: Mapping[str, Any]) -> None:
     """Raise UserError for a value of a `foreach` parameter that no cell has."""
     for name, value in values.items():
         cells = [cell.values[name] for cell in expansion.cells if name in cell.values]
@@ -71,10 +74,12 @@ def _names(space: Space) -> Iterator[str]:
     return (".".join(path) for path, _ in space.walk())
 
 
-def _fixed(space: Space, values: Mapping[str, Any], above: str = "") -> Space:
-    """Return a space in which parameters have the values given.
+def fixed(space: Space, values: Mapping[str, Any], above: str = "") -> Space:
+    """Return a space in which parameters have the values given, by name.
 
-    A choice that is not given has the first branch that has a parameter that is given.
+    A parameter inside a map is called `outer.inner`. A choice that is not given has the first
+    branch that has a parameter that is given. Raises UserError for a name that is not a parameter,
+    and for a value that it cannot have.
     """
     left = {name.removeprefix(above): value for name, value in values.items()}
     while choice := next(
@@ -132,9 +137,7 @@ def _with_value(parameter: Parameter, left: dict[str, Any], above: str) -> Param
         start = f"{name}."
         inside = {key: left.pop(key) for key in [*left] if key.startswith(start)}
         return (
-            replace(parameter, space=_fixed(parameter.space, inside, start))
-            if inside
-            else parameter
+            replace(parameter, space=fixed(parameter.space, inside, start)) if inside else parameter
         )
     if not isinstance(parameter, Leaf) or name not in left:
         return parameter
@@ -164,6 +167,7 @@ def _out_of_space(name: str, value: Any, allowed: str) -> UserError:
 def _range(distribution: Distribution) -> str:
     if isinstance(distribution, Continuous | Quantized | IntUniform):
         low, high = (distribution.value_at(share) for share in (2.0**-53, 1 - 2.0**-53))
+        low = 0.0 if abs(low) < _SLACK * abs(high) else low  # which is never drawn itself
         return f"{low:.6g} to {high:.6g}"
     points = distribution.support()
     assert points is not None

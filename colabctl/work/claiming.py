@@ -237,8 +237,8 @@ class Claimer:
         )
 
     def _join(self) -> None:
+        self.tuner.prepare()
         if not self.ledger.name:
-            self.tuner.prepare()
             self.ledger.join(self._identity.name)
             self.outbox.add(*self._identity.start(**self._room.part()))
 

@@ -21,6 +21,7 @@ from colabctl.ledger import (
     TaskFiles,
     cache_of,
     open_ledger,
+    params_of,
     task_name,
 )
 from colabctl.project.layout import Layout, SweepLayout
@@ -40,6 +41,7 @@ from colabctl.work.identity import Identity
 from colabctl.work.stored import NO_STORE, Stored
 
 if TYPE_CHECKING:
+    from colabctl.search.learn.trials import Trial
     from colabctl.work.tuner import Tuner
 
 
@@ -71,6 +73,7 @@ class OpenSweep:
             store=store.claims(layout),
         )
         ledger.state.called = present_names(Layout(root))
+        ledger.state.first = dict.fromkeys(plan.starts)
         files = whole_of(layout, plan) if layout.twins else layout
         declared = DeclaredTasks(files, plan)
         tasks = TaskFiles(files.task_file, plan, declared.expand)
@@ -133,8 +136,35 @@ class OpenSweep:
             self.plan,
             self.ledger.state,
             declared=self._params,
-            spaces=lambda: [cell.space for cell in self.declared.cells()],
+            cells=self.declared.cells,
+            earlier=self._earlier_trials,
         )
+
+    def _earlier_trials(self) -> "list[Trial]":
+        """Return the done tasks of the sweeps in `learn_from`, with this sweep's metric.
+
+        Raises UserError for a sweep that is not there any more.
+        """
+        from colabctl.search.learn.trials import Trial  # noqa: PLC0415 - as above
+
+        trials = []
+        for name, digest in (self.plan.learn_from or {}).items():
+            old = OpenSweep.named(Layout(self.root), name, digest)
+            if old.plan.run_digest != digest:
+                raise UserError(
+                    f"sweep {self.plan.sweep} learns from {name}, but another sweep has this name "
+                    "now; restore the folder of the earlier one from the folder's version history"
+                )
+            old.ledger.refresh()
+            for index in old.ledger.state.columns.finished():
+                task = old.ledger.state.tasks[index]
+                value = self.plan.value_of(task.outcome.metrics)
+                if task.status == "done" and value is not None:
+                    params = params_of(old.ledger.state, old.tasks, index)
+                    ended = task.event.t if task.event else None
+                    trial = Trial("done", params, value, ended=ended, seconds=task.outcome.seconds)
+                    trials.append(trial)
+        return trials
 
     def _params(self, index: int) -> dict[str, Any] | None:
         """Return the declared parameters of a task; {} for one that must not run."""

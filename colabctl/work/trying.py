@@ -76,7 +76,8 @@ def trial_of(sweep: OpenSweep, index: int) -> Trial:
     params = params_of(sweep.ledger.state, sweep.tasks, index)
     if plan.method == "bayes" and sweep.tasks.params(index) is None:
         tuner.prepare()
-        params = tuner.propose([index]).get(index, params)
+        proposed = tuner.propose([index])
+        params = proposed[index].params if index in proposed else params
     return Trial(plan, sweep.code(), index, params, tuner.history(index))
 
 

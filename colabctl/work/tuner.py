@@ -9,14 +9,14 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, SweepState, proposal_of, reports_of, task_name
+from colabctl.ledger import Plan, Proposal, SweepState, proposal_of, reports_of, task_name
 
 if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
     from colabctl.search.learn.axes import Level
     from colabctl.search.learn.samplers import Sampler
     from colabctl.search.learn.stopping import Stopper
-    from colabctl.search.learn.trials import Report, State, Trial
-    from colabctl.search.space.space import Space
+    from colabctl.search.learn.trials import Report, State, Trial, Trials
+    from colabctl.search.space.cells import Cell
 
 _DEFAULT_SAMPLER = "tpe"
 
@@ -28,7 +28,8 @@ class Tuner:
         plan: the sweep's plan.
         state: its state, which the ledger updates.
         declared: returns a task's declared parameters; None if they are chosen when it is claimed.
-        spaces: returns the space of each cell; called when there are parameters to propose.
+        cells: returns the cells with their spaces; called when there are parameters to propose.
+        earlier: returns the trials of the sweeps that this one learns from; called with `cells`.
 
     """
 
@@ -37,9 +38,10 @@ class Tuner:
         plan: Plan,
         state: SweepState,
         declared: Callable[[int], dict[str, Any] | None],
-        spaces: "Callable[[], Sequence[Space]]",
+        cells: "Callable[[], Sequence[Cell]]",
+        earlier: "Callable[[], Sequence[Trial]]",
     ) -> None:
-        self._plan, self._state, self._declared, self._spaces = plan, state, declared, spaces
+        self._plan, self._state, self._declared, self._cells = plan, state, declared, cells
         sizes = [cell["tasks"] for cell in plan.cells] or [plan.total]
         self._starts = [0, *accumulate(sizes)]
         self._trials: dict[int, dict[int, Trial]] = {}  # by cell, then by number in the cell
@@ -47,6 +49,8 @@ class Tuner:
         self._revisions: dict[int, int] = {}  # by cell: the state that its trials were built from
         self._reports: dict[int, list[Report]] = {}  # by task that runs here
         self._latest: dict[int, dict[str, Any]] = {}  # by task that runs here: its latest values
+        self._earlier = earlier
+        self._told: dict[int, dict[int, Trial]] = {}  # by cell: those trials of `earlier` that fit
         self._levels: dict[int, Level] = {}
         self._samplers: dict[int, Sampler] = {}
         self._stoppers: dict[int, Stopper] = {}
@@ -62,12 +66,14 @@ class Tuner:
         return self._plan.early_terminate is not None
 
     def prepare(self) -> None:
-        """Load the libraries now, so that claims do not wait for them.
+        """Load the libraries that the next claim needs now, so that claims do not wait for them.
 
         Raises UserError if a library is missing or the plan is damaged.
         """
         if self._plan.method == "bayes":
             self._sampler(0)
+            for cell, sampler in self._samplers.items():
+                sampler.prepare(self._known(cell))
         elif self._plan.method == "optuna":
             from colabctl.search.learn.samplers import check_libraries  # noqa: PLC0415 - as above
 
@@ -77,9 +83,9 @@ class Tuner:
 
     # -- parameters ---------------------------------------------------------------------------
 
-    def propose(self, indices: Sequence[int]) -> dict[int, dict[str, Any]]:
+    def propose(self, indices: Sequence[int]) -> dict[int, Proposal]:
         """Return parameters for the deferred ones of these tasks, to be claimed with them."""
-        proposed: dict[int, dict[str, Any]] = {}
+        proposed: dict[int, Proposal] = {}
         if self._plan.method != "bayes":
             return proposed
         from colabctl.search.learn.trials import Trial  # noqa: PLC0415 - as above
@@ -91,25 +97,28 @@ class Tuner:
             earlier = proposal_of(self._state, index)
             # A task that runs again keeps its parameters, if they are what the sweep can propose.
             if earlier is not None and self._level(cell).holds(earlier.params):
-                proposed[index] = earlier.params
+                proposed[index] = earlier
                 continue
-            trials = self._trials_of(cell)
-            proposed[index] = self._sampler(cell).propose(number, trials)
-            trials[number] = Trial("running", proposed[index])  # the next proposal sees it
+            sampler = self._sampler(cell)
+            params = sampler.propose(number, self._known(cell))
+            proposed[index] = Proposal(params, sampler=sampler.proposed_by)
+            self._trials_of(cell)[number] = Trial("running", params)  # the next proposal sees it
         return proposed
 
     def params(self, index: int) -> dict[str, Any]:
         """Return the parameters of a claimed task.
 
-        For an Optuna objective, these are its cell's and those that an earlier attempt suggested.
+        For an Optuna objective, these are its cell's, those of its point in `start_with`, and those
+        that an earlier attempt suggested.
         """
         declared = self._declared(index)
         if declared is not None:
             return declared
         proposal = proposal_of(self._state, index)
         if self._plan.method == "optuna":
-            cell, _ = self._place(index)
-            return {**(proposal.params if proposal else {}), **self._cell_values(cell)}
+            cell, number = self._place(index)
+            suggested = proposal.params if proposal else {}
+            return {**self._start(cell, number), **suggested, **self._cell_values(cell)}
         if proposal is None:
             raise UserError(
                 f"task {index} of sweep {self._plan.sweep} was claimed without parameters; your "
@@ -193,6 +202,13 @@ class Tuner:
         cell = bisect_right(self._starts, index) - 1
         return cell, index - self._starts[cell]
 
+    def _start(self, cell: int, number: int) -> Mapping[str, Any]:
+        """Return the values of a task's point in `start_with`; {} for other tasks."""
+        cells = self._plan.cells
+        if not cells or number >= cells[cell].get("starts", 0):
+            return {}
+        return self._cells()[cell].starts[number]
+
     def _cell_values(self, cell: int) -> dict[str, Any]:
         return self._plan.cells[cell]["values"] if self._plan.cells else {}
 
@@ -225,7 +241,10 @@ class Tuner:
         plan, task = self._plan, self._state.tasks[index]
         proposal = proposal_of(self._state, index) if self.proposes else None
         if proposal is None and plan.method == "bayes":
-            return None  # its outcome has arrived before its parameters
+            declared = self._declared(index)
+            if declared is None:
+                return None  # its outcome has arrived before its parameters
+            proposal = Proposal(declared)  # a point of start_with
         status: State = "running"
         if task.status in ("done", "pruned", "failed"):
             status = task.status
@@ -240,13 +259,24 @@ class Tuner:
             ),
             proposal.distributions if proposal else None,
             task.event.t if task.event else None,
+            None if status == "running" else task.outcome.seconds,
         )
+
+    def _known(self, cell: int) -> "Trials":
+        """Return the trials of a cell, and those of other sweeps that it learns from."""
+        if self._plan.learn_from is None:
+            return self._trials_of(cell)
+        if cell not in self._told:
+            level = self._level(cell)
+            fit = [each for each in self._earlier() if level.coordinates(each.params) is not None]
+            self._told[cell] = {-1 - number: trial for number, trial in enumerate(fit)}
+        return self._told[cell] | self._trials_of(cell)
 
     def _level(self, cell: int) -> "Level":
         from colabctl.search.learn.axes import level_of  # noqa: PLC0415 - as above
 
         if cell not in self._levels:
-            self._levels[cell] = level_of(self._spaces()[cell])
+            self._levels[cell] = level_of(self._cells()[cell].space)
         return self._levels[cell]
 
     def _sampler(self, cell: int) -> "Sampler":
@@ -256,7 +286,7 @@ class Tuner:
             plan = self._plan
             name, values = plan.sampler or _DEFAULT_SAMPLER, plan.cells[cell]["values"]
             try:
-                space = self._spaces()[cell]
+                space = self._cells()[cell].space
                 self._samplers[cell] = sampler(name, space, plan.goal, plan.seed, values)
             except ValueError as error:
                 raise self._damaged(error) from None

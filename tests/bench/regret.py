@@ -1,20 +1,25 @@
 """How good the best of 60 trials is: ours beside Optuna, one worker and six that see others late.
 
-Run it by name: `python -m tests.bench.regret [--seeds 20] [--sampler tpe]`. Regret is the best
-value less the known minimum. Six of ours see what others claimed and finished ten finished tasks
-late, and their own at once; Optuna's six share one study in memory and see everything at once.
+Run it by name: `python -m tests.bench.regret [--seeds 20] [--sampler auto] [--problems Branin]`.
+Regret is the true value of the trial that looks best, less the known minimum. Six of ours see what
+others claimed and finished ten finished tasks late, and their own at once; Optuna's six share one
+study in memory and see everything at once. They have Optuna's defaults, and its GPSampler where
+torch is installed. Tasks of ours count as an hour long, so that no proposal is too slow.
 """
 
 import argparse
 import math
 import random
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from importlib.util import find_spec
 from statistics import median, quantiles
 from typing import Any
 
 import optuna
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 
 from colabctl.search import expand, read
 from colabctl.search.learn.samplers import sampler
@@ -22,6 +27,7 @@ from colabctl.search.learn.trials import Trial
 
 TRIALS = 60
 WORKERS = 6
+SECONDS = 3600.0  # that each of our tasks takes
 LATE = 10  # finished tasks after which news of others is seen
 
 Params = dict[str, Any]
@@ -36,6 +42,11 @@ class Problem:
     value: Callable[[Params], float]
     parameters: dict[str, Any]
     ask: Callable[[optuna.Trial], Params]
+    noise: float = 0.0
+
+    def seen(self, params: Params, rng: random.Random) -> float:
+        """Return what a task reports: the value, with noise of this standard deviation."""
+        return self.value(params) + rng.gauss(0.0, self.noise)
 
 
 def branin(params: Params) -> float:
@@ -106,11 +117,37 @@ def _ask_conditional(trial: optuna.Trial) -> Params:
     return params
 
 
+_TARGETS = {"x0": 0.3, "x1": 0.7, "x2": 0.5, "x3": 0.2}
+
+
+def mixed(params: Params) -> float:
+    """Ten parameters: four real, one logarithmic, two whole, three lists; the minimum is 0."""
+    real = sum((params[name] - target) ** 2 for name, target in _TARGETS.items())
+    rate = (math.log10(params["lr"]) + 2.5) ** 2
+    whole = ((params["depth"] - 5) / 8) ** 2 + ((params["width"] - 96) / 128) ** 2
+    listed = {"adam": 0.0, "sgd": 0.15, "rmsprop": 0.08, "lion": 0.2}[params["optimizer"]]
+    listed += {"relu": 0.05, "gelu": 0.0, "tanh": 0.12}[params["act"]]
+    shift = {"none": 1.0, "batch": 0.0, "layer": 0.4}[params["norm"]]
+    return float(real + 0.1 * rate + whole + listed + 0.1 * shift * (1 + params["x0"]))
+
+
+def _ask_mixed(trial: optuna.Trial) -> Params:
+    return {
+        **{name: trial.suggest_float(name, 0, 1) for name in _TARGETS},
+        "lr": trial.suggest_float("lr", 1e-5, 1.0, log=True),
+        "depth": trial.suggest_int("depth", 1, 9),
+        "width": trial.suggest_int("width", 16, 256),
+        "optimizer": trial.suggest_categorical("optimizer", ["adam", "sgd", "rmsprop", "lion"]),
+        "act": trial.suggest_categorical("act", ["relu", "gelu", "tanh"]),
+        "norm": trial.suggest_categorical("norm", ["none", "batch", "layer"]),
+    }
+
+
 def _log(low: float, high: float) -> dict[str, Any]:
     return {"distribution": "log_uniform_values", "min": low, "max": high}
 
 
-PROBLEMS = (
+_PROBLEMS = (
     Problem(
         "Branin",
         0.397887,
@@ -148,7 +185,23 @@ PROBLEMS = (
         },
         _ask_conditional,
     ),
+    Problem(
+        "mixed",
+        0.0,
+        mixed,
+        {
+            **{name: {"min": 0.0, "max": 1.0} for name in _TARGETS},
+            "lr": _log(1e-5, 1.0),
+            "depth": {"min": 1, "max": 9},
+            "width": {"min": 16, "max": 256},
+            "optimizer": {"values": ["adam", "sgd", "rmsprop", "lion"]},
+            "act": {"values": ["relu", "gelu", "tanh"]},
+            "norm": {"values": ["none", "batch", "layer"]},
+        },
+        _ask_mixed,
+    ),
 )
+PROBLEMS = (*_PROBLEMS, replace(_PROBLEMS[1], name="noisy", noise=0.1))
 
 
 def ours(problem: Problem, seed: int, name: str, workers: int, late: int) -> float:
@@ -163,7 +216,7 @@ def ours(problem: Problem, seed: int, name: str, workers: int, late: int) -> flo
     seen = [0] * workers
     running: list[tuple[float, int, int, Params]] = []
     ends = 0
-    best = math.inf
+    ended: list[tuple[float, float]] = []  # what each trial reported, and its regret
 
     def begin(worker: int, now: float) -> None:
         while seen[worker] < len(news) and news[seen[worker]][0] <= ends:
@@ -184,20 +237,21 @@ def ours(problem: Problem, seed: int, name: str, workers: int, late: int) -> flo
         begin(worker, 0.0)
     while running:
         now, worker, number, params = heappop(running)
-        value = problem.value(params)
-        best = min(best, value)
+        value = problem.seen(params, rng)
+        ended.append((value, problem.value(params) - problem.minimum))
         ends += 1
-        tell(worker, number, Trial("done", params, value))
+        tell(worker, number, Trial("done", params, value, seconds=SECONDS))
         if slots:
             begin(worker, now)
-    return best - problem.minimum
+    return min(ended)[1]
 
 
-def optunas(problem: Problem, seed: int, workers: int, *, liar: bool) -> float:
+def optunas(problem: Problem, seed: int, workers: int, sampler: BaseSampler) -> float:
     """Return the regret of workers that share one study of Optuna's in memory."""
     rng = random.Random(seed)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=liar))
+    study = optuna.create_study(sampler=sampler)
     running: list[tuple[float, int, optuna.Trial, Params]] = []
+    ended: list[tuple[float, float]] = []
 
     def begin(now: float) -> None:
         trial = study.ask()
@@ -207,41 +261,50 @@ def optunas(problem: Problem, seed: int, workers: int, *, liar: bool) -> float:
         begin(0.0)
     for left in range(TRIALS, 0, -1):
         now, _, trial, params = heappop(running)
-        study.tell(trial, problem.value(params))
+        value = problem.seen(params, rng)
+        ended.append((value, problem.value(params) - problem.minimum))
+        study.tell(trial, value)
         if left > workers:
             begin(now)
-    return study.best_value - problem.minimum
+    return min(ended)[1]
 
 
-def rows(problem: Problem, seeds: int, name: str) -> Iterator[tuple[str, list[float], str]]:
-    """Yield a title, the regrets of all seeds, and the title to compare with."""
-    every = range(seeds)
-    alone, together = "Optuna, one worker", "Optuna, six, one study"
-    yield alone, [optunas(problem, seed, 1, liar=False) for seed in every], ""
-    yield f"colabctl {name}, one worker", [ours(problem, s, name, 1, 0) for s in every], alone
-    yield together, [optunas(problem, seed, WORKERS, liar=True) for seed in every], ""
-    late = f"colabctl {name}, six, {LATE} tasks late"
-    yield late, [ours(problem, seed, name, WORKERS, LATE) for seed in every], together
+def rows(problem: Problem, seeds: int, name: str) -> Iterator[tuple[str, list[float], list[str]]]:
+    """Yield a title, the regrets of all seeds, and the titles to compare with."""
+    peers: dict[str, Callable[[int], BaseSampler]] = {"TPE": lambda seed: TPESampler(seed=seed)}
+    if find_spec("torch"):
+        peers["GP"] = lambda seed: GPSampler(seed=seed)
+    for workers, late, what in ((1, 0, "one"), (WORKERS, LATE, "six")):
+        beside = []
+        for peer, make in peers.items():
+            beside.append(f"Optuna {peer}, {what}")
+            yield beside[-1], [optunas(problem, s, workers, make(s)) for s in range(seeds)], []
+        title = f"colabctl {name}, {what}" + (f", {late} tasks late" if late else "")
+        yield title, [ours(problem, s, name, workers, late) for s in range(seeds)], beside
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--sampler", default="tpe")
+    parser.add_argument("--sampler", default="auto")
+    parser.add_argument("--problems", nargs="*", default=[problem.name for problem in PROBLEMS])
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore")
     print(f"regret after {TRIALS} trials, {options.seeds} seeds")
-    print(f"{'problem':<12} {'who':<36} {'median':>8} {'quartiles':>18} {'ratio':>6}")
+    print(f"{'problem':<12} {'who':<36} {'median':>8} {'quartiles':>18}  ratios")
     for problem in PROBLEMS:
+        if problem.name not in options.problems:
+            continue
         medians: dict[str, float] = {}
         for title, regrets, beside in rows(problem, options.seeds, options.sampler):
             low, _, high = quantiles(regrets, n=4)
             medians[title] = median(regrets)
-            ratio = f"{medians[title] / medians[beside]:.2f}" if beside else ""
+            ratios = " ".join(f"{medians[title] / medians[peer]:.2f}" for peer in beside)
             print(
                 f"{problem.name:<12} {title:<36} {medians[title]:>8.4f} "
-                f"{f'{low:.4f} - {high:.4f}':>18} {ratio:>6}",
+                f"{f'{low:.4f} - {high:.4f}':>18}  {ratios}",
                 flush=True,
             )
 

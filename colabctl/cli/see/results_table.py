@@ -14,7 +14,7 @@ _GAP = "  "
 _NO_WRAP = 1_000_000  # columns; no table is that wide
 _NARROWEST = 20  # columns for errors, which are cut first
 _FIRST_HIDDEN = (
-    "packages", "driver", "finished_at", "worker", "folder", "index", "sweep", "python",
+    "packages", "sampler", "driver", "finished_at", "worker", "folder", "index", "sweep", "python",
     "accelerator", "member", "attempt", "seconds",
 )  # fmt: skip
 _MOST_LISTED = 10  # columns in a message

@@ -109,6 +109,8 @@ def _check_batch(kind: str, body: dict[str, Any], total: int) -> None:
         _check_object(body, "params")
         for params in body["params"].values():
             check_params(params)
+        if "samplers" in body:
+            _check_object(body, "samplers")
 
 
 def check_params(params: Any) -> None:

@@ -12,8 +12,9 @@ A line is a JSON object with the three parts of every event and the parts of its
     start      member, host, pid, jobs, lease, ...        a worker starts; its lease in seconds,
                                                           its version, its own clock as wall,
                                                           the bytes free in its folder as free
-    claim      tasks: [[index, attempt], ...], params     the tasks it is going to run, and the
-                                                          parameters it proposes, by index
+    claim      tasks: [[index, attempt], ...], params,    the tasks it is going to run, and by index
+               samplers                                   the parameters that it proposes, and the
+                                                          name of the sampler that chose them
     suggested  task, attempt, params, distributions       parameters that an objective asked for
     report     task, attempt, reports: [[step, values]]   intermediate values
     done       task, attempt, seconds, metrics,           a task was completed

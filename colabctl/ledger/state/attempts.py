@@ -1,18 +1,12 @@
 """What the attempts at a task proposed and reported."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from colabctl.ledger.journals.events import Event
 from colabctl.ledger.order import event_order
+from colabctl.ledger.proposals import Proposal, proposal_in
 from colabctl.ledger.sweep_state import SweepState
 from colabctl.ledger.tasks import TaskFiles
-
-
-class Proposal(NamedTuple):
-    """Parameters that a worker proposed for a task, with an Optuna objective's distributions."""
-
-    params: dict[str, Any]
-    distributions: dict[str, Any] | None = None
 
 
 def reports_of(state: SweepState, index: int) -> list[tuple[float | None, dict[str, Any]]]:
@@ -48,7 +42,7 @@ def proposal_of(state: SweepState, index: int) -> Proposal | None:
     task = state.tasks[index]
     writer = task.event.writer if task.event else task.holder
     counting = [event for event in claims if event.writer == writer]
-    return Proposal((counting or claims[:1])[-1].body["params"][key])
+    return proposal_in((counting or claims[:1])[-1].body, index)
 
 
 def _of_attempt(state: SweepState, index: int, kind: str, *, latest: bool = True) -> list[Event]:

@@ -3,12 +3,11 @@
 Only the process that runs objectives imports this file, because Optuna is slow to import.
 """
 
-import copy
 import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Number
 from typing import Any, NoReturn
@@ -22,18 +21,18 @@ from colabctl.task import Task
 
 try:
     import optuna
-    from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+    from optuna.distributions import BaseDistribution, distribution_to_json
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.storages import InMemoryStorage
     from optuna.study import Study, StudyDirection
-    from optuna.trial import FrozenTrial, TrialState, create_trial
+    from optuna.trial import FrozenTrial, TrialState
 
+    from colabctl.run.optuna.past_trials import PastTrial, PastTrials, one_of_each
     from colabctl.run.optuna.samplers import Settled, sampler, settle
 except ImportError as missing:
     raise TaskError(f"method: optuna needs Optuna ({missing}); run: pip install optuna") from None
 
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 _LONGEST = 200  # characters of a text that represents a choice
 
@@ -46,12 +45,13 @@ def runner(objective: Callable[[Any], Any]) -> Run:
     exceptions mean the same as in Study.optimize: a number is the value, TrialPruned becomes
     Pruned, and everything else is a failure.
     """
+    past = PastTrials()
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
         settings = task.assignment.study
         assert settings is not None
         with quiet():
-            trial = begin(task, params)
+            trial = begin(task, params, past)
         storage = trial.storage
         assert isinstance(storage, TaskStorage)
         try:
@@ -121,16 +121,6 @@ def _value(answer: Any) -> float:
 # -- the study --------------------------------------------------------------------------------
 
 
-class _PastTrial(FrozenTrial):
-    """A trial that never changes again, so its copies share its contents, which is faster."""
-
-    def __init__(self, trial: FrozenTrial) -> None:
-        vars(self).update(vars(trial))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTrial:
-        return copy.copy(self)
-
-
 class _Study(Study):
     def stop(self) -> None:
         print(
@@ -142,6 +132,7 @@ class _Study(Study):
 def begin(
     task: Task,
     params: Mapping[str, Any],
+    past: PastTrials,
     others: BaseSampler | None = None,
     more: Sequence[FrozenTrial] = (),
 ) -> "_Trial":
@@ -155,60 +146,22 @@ def begin(
     storage = TaskStorage(task, settings["metric"], params)
     name, own = task.sweep, settings["number"]
     storage.create_new_study([StudyDirection[settings["goal"].upper()]], name)
-    trials = _read(settings["trials"])
+    trials = past.read(settings["trials"])
     if others is None:
         others = sampler(settings["sampler"], settings["seed"], own, list(trials))
-    study = _Study(name, storage, Settled(storage.settled, others), _Pruner(storage))
+    settled = Settled(storage.settled, others, one_of_each([*trials.values(), *more]))
+    study = _Study(name, storage, settled, _Pruner(storage))
     # A failed trial takes the place of each missing one, because samplers ignore failed trials.
-    filler = _PastTrial(frozen(0, Trial("failed", {})))
-    for number in range(max([own, *trials]) + 1):
-        if number == own:
-            study.add_trial(create_trial(state=TrialState.RUNNING))
-            continue
-        try:
-            study.add_trial(trials.get(number, filler))
-        except _UNREADABLE:  # a value that its distribution does not allow
-            study.add_trial(filler)
+    count = max([own, *trials]) + 1
+    storage.fill([trials.get(number) or past.missing(number) for number in range(count)], own)
     for trial in more:
         study.add_trial(trial)
-    study_id = storage.get_study_id_from_name(name)
-    storage.own = storage.get_trial_id_from_study_id_trial_number(study_id, own)
     return _Trial(study, storage.own)
 
 
-def _read(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[int, FrozenTrial]:
-    """Return the trials of an assignment, by number, without those that cannot be read.
-
-    A parameter without a distribution was settled before, and the objective never asked for it.
-    """
-    reader = _DistributionReader()
-    trials: dict[int, FrozenTrial] = {}
-    for number, parts in rows:
-        try:
-            distributions = {
-                name: reader.read(name, distribution)
-                for name, distribution in (parts["distributions"] or {}).items()
-            }
-            params = {name: parts["params"][name] for name in distributions}
-            reports = tuple((step, float(value)) for step, value in parts["reports"])
-            trial = Trial(parts["state"], params, parts["value"], reports)
-            trials[number] = _PastTrial(frozen(number, trial, params, distributions))
-        except _UNREADABLE:
-            continue
-    return trials
-
-
-class _DistributionReader:
-    """Reads distributions from JSON; remembers each parameter's last one, as they rarely change."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, tuple[Any, BaseDistribution]] = {}
-
-    def read(self, name: str, parts: Any) -> BaseDistribution:
-        last = self._last.get(name)
-        if last is None or last[0] != parts:
-            last = self._last[name] = (parts, json_to_distribution(json.dumps(parts)))
-        return last[1]
+def _value_of(trial: FrozenTrial) -> float:
+    assert trial.value is not None, "it is done"
+    return trial.value
 
 
 class TaskStorage(InMemoryStorage):
@@ -230,6 +183,25 @@ class TaskStorage(InMemoryStorage):
         self.own = -1
         self.attributes: dict[str, Any] = {}
         self._metric = metric
+
+    def fill(self, trials: list[FrozenTrial], own: int) -> None:
+        """Add all trials, each at its number, and a running one at the number `own`.
+
+        With Study.add_trial, this takes longer than Optuna takes to suggest.
+        """
+        trials[own] = PastTrial(frozen(own, Trial("running", {})))
+        (study_id,) = self._studies
+        study = self._studies[study_id]
+        study.trials = trials
+        self._max_trial_id = len(trials) - 1
+        self._trial_id_to_study_id_and_number = {n: (study_id, n) for n in range(len(trials))}
+        for example in one_of_each(trials):
+            study.param_distribution.update(example.distributions)
+        done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        if done:
+            choose = max if study.directions[0] == StudyDirection.MAXIMIZE else min
+            study.best_trial_id = choose(done, key=_value_of).number
+        self.own = own
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "own": -1, "task": None}

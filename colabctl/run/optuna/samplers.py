@@ -25,7 +25,7 @@ from optuna.samplers import (
     TPESampler,
 )
 from optuna.samplers._lazy_random_state import LazyRandomState
-from optuna.study import Study, StudyDirection
+from optuna.study import Study, StudyDirection, create_study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from colabctl.errors import UserError
@@ -179,9 +179,22 @@ class _Axis:
 class Settled(PartialFixedSampler):
     """Returns the values of settled parameters, and leaves the others to another sampler."""
 
-    def __init__(self, settled: Mapping[str, Any], others: BaseSampler) -> None:
+    def __init__(
+        self, settled: Mapping[str, Any], others: BaseSampler, examples: Sequence[FrozenTrial]
+    ) -> None:
+        """Create it; the search space of the study is that of the `examples` among its trials."""
         super().__init__(dict(settled), others)
         self._settled = settled
+        self._examples = create_study()
+        self._examples.add_trials(examples)
+
+    def infer_relative_search_space(
+        self,
+        study: Study,  # noqa: ARG002 - Optuna's signature
+        trial: FrozenTrial,
+    ) -> dict[str, BaseDistribution]:
+        """Return the search space, without comparing the distributions of all trials."""
+        return super().infer_relative_search_space(self._examples, trial)
 
     def sample_independent(
         self,

@@ -28,6 +28,7 @@ from colabctl.metrics import is_number, plain_metrics
 from colabctl.run.failures.failure import Pruned, TaskError
 from colabctl.run.function import Run
 from colabctl.run.optuna.objective import TaskStorage, begin
+from colabctl.run.optuna.past_trials import PastTrials
 from colabctl.run.optuna.samplers import reseed
 from colabctl.search.learn.optuna_bridge import quiet
 from colabctl.task import Task
@@ -55,6 +56,7 @@ def scheduled(
     chosen already. Raises TaskError if a function is missing.
     """
     suggest = _search_space(module, scheduler)
+    past = PastTrials()
     optimizer = scheduler["optimizer"] and _function(module, scheduler["optimizer"])
 
     def run_scheduled(params: dict[str, Any], task: Task) -> dict[str, Any]:
@@ -62,16 +64,16 @@ def scheduled(
         assert settings is not None
         with quiet():
             study = _study(optimizer, task, scheduler["config"], settings["goal"])
-            sampler, pruner, past, enqueued = None, None, [], []
+            sampler, pruner, finished, enqueued = None, None, [], []
             if study is not None:
                 sampler, pruner = study.sampler, study.pruner
                 reseed(sampler, settings["seed"])
-                past = [trial for trial in study.trials if trial.state.is_finished()]
+                finished = [trial for trial in study.trials if trial.state.is_finished()]
                 enqueued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
             if settings["number"] < len(enqueued):
                 first = enqueued[settings["number"]].system_attrs.get("fixed_params", {})
                 params = {**first, **params}
-            trial = begin(task, params, sampler, past)
+            trial = begin(task, params, past, sampler, finished)
         try:
             values = suggest(trial)
         except TrialPruned as pruned:

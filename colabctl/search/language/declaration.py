@@ -28,6 +28,7 @@ from colabctl.search.language.scheduler import (
     read_scheduler,
 )
 from colabctl.search.language.stage import read_stage
+from colabctl.search.language.start_with import StartPoint, read_start_with
 from colabctl.search.language.stopping.early_terminate import read_early_terminate
 from colabctl.search.language.stopping.stopping_rules import Rule
 from colabctl.search.language.words import note_words
@@ -36,7 +37,7 @@ from colabctl.search.space.space import Space
 from colabctl.yamlfile.problems import shown
 
 Method = Literal["grid", "random", "bayes", "optuna"]
-SamplerName = Literal["tpe", "gp", "cmaes", "qmc"]
+SamplerName = Literal["auto", "tpe", "gp", "cmaes", "qmc"]
 Claims = Literal["eager", "careful"]
 
 _KERNEL_KEYS = ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks")
@@ -44,6 +45,7 @@ _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed"),
+    *("start_with", "learn_from"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
     *("notify", "stage", "zip", "where", "scheduler"),
     *_KERNEL_KEYS,
@@ -88,9 +90,13 @@ class Declaration:
     trials: int | None = None
     exclude: tuple[Exclusion, ...] = ()
     run_cap: int | None = None
-    sampler: SamplerName = "tpe"
+    sampler: SamplerName = "auto"
     """Proposes the parameters of deferred tasks."""
     early_terminate: Rule | None = None
+    start_with: tuple[StartPoint, ...] = ()
+    """The points of the first tasks."""
+    learn_from: tuple[str, ...] = ()
+    """Earlier sweeps whose trials a Bayesian search learns from."""
     seed: int = 0
     max_retries: int = 1
     task_timeout: float | None = None
@@ -215,6 +221,8 @@ def _declaration(source: str, top: Fields) -> Declaration:
         run_cap=top.whole("run_cap", least=1),
         sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
+        start_with=read_start_with(top, space, declared=method != "optuna"),
+        learn_from=_learn_from(top, method),
         seed=top.whole("seed") or 0,
         max_retries=1 if retries is None else retries,
         task_timeout=_task_timeout(top),
@@ -297,8 +305,11 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
     if method not in ("bayes", "optuna"):
         if sampler and method:
             top.problem("sampler", f"has no effect with method: {method}; use method: bayes")
-        return sampler or "tpe"
-    missing = libraries.missing(sampler or "tpe")
+        return sampler or "auto"
+    if method == "optuna" and sampler == "auto":
+        top.problem("sampler", "auto is for method: bayes; name the sampler, as in sampler: tpe")
+    default: SamplerName = "auto" if method == "bayes" else "tpe"
+    missing = libraries.missing(sampler or default)
     if missing:
         subject = "sampler" if sampler else "method"
         top.note(
@@ -306,7 +317,13 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
             f"{sampler or method} needs {', '.join(missing)} on each worker, and this machine "
             f"lacks {'them' if len(missing) > 1 else 'it'}; run: {libraries.command(missing)}",
         )
-    return sampler or "tpe"
+    return sampler or default
+
+
+def _learn_from(top: Fields, method: Method | None) -> tuple[str, ...]:
+    if top.has("learn_from") and method not in ("bayes", None):
+        top.problem("learn_from", f"has no effect with method: {method}; use method: bayes")
+    return tuple(dict.fromkeys(top.texts("learn_from") or ()))
 
 
 def _space(top: Fields, method: Method | None) -> Space:

@@ -1,14 +1,17 @@
 """Optuna's TPE and Gaussian processes as samplers; import this only where Optuna is installed."""
 
-from collections.abc import Container, Mapping
-from typing import Literal
+import copy
+import time
+from collections.abc import Callable, Container, Mapping
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from colabctl.search.language.metric import Goal
-from colabctl.search.learn.axes import Dimension, Level
+from colabctl.search.learn.auto import Choice, Kind, Learner, import_torch
+from colabctl.search.learn.axes import Dimension, Level, Listed, Real
+from colabctl.search.learn.believer import believed
 from colabctl.search.learn.cell_draws import CellDraws
 from colabctl.search.learn.optuna_bridge import frozen, quiet
 from colabctl.search.learn.trials import Trial, Trials
@@ -56,24 +59,39 @@ class OptunaSampler:
     """
 
     def __init__(
-        self, draws: CellDraws, level: Level, goal: Goal, kind: Literal["tpe", "gp"]
+        self,
+        draws: CellDraws,
+        level: Level,
+        goal: Goal,
+        kind: Kind,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._draws, self._level, self._kind = draws, level, kind
+        self._draws, self._level = draws, level
+        self._choice = Choice(level, kind)
+        self._clock = clock
+        self.proposed_by = "random"
         self._seen: dict[int, tuple[Trial, FrozenTrial | None]] = {}
         self._distributions = {d.name: d.axis.optuna_distribution for d in level.walk()}
         self._storage = _Storage()
         with quiet():
             optuna.create_study(storage=self._storage, direction=goal, study_name=_STUDY)
 
+    def prepare(self, trials: Trials) -> None:
+        """See Sampler."""
+        if self._choice.of(trials) == "gp":
+            import_torch()
+
     def propose(self, number: int, trials: Trials) -> Values:
         """See Sampler."""
         self._update(trials)
         others = [frozen for n, (_, frozen) in sorted(self._seen.items()) if frozen and n != number]
+        learner = self._choice.of(trials)
 
         def choose(draw: int) -> Mapping[Path, float]:
             chosen: dict[Path, float] = {}
+            self.proposed_by = "random"
             with quiet():
-                self._choose(self._level, others, draw, chosen)
+                self._choose(self._level, others, draw, chosen, learner)
             return chosen
 
         return self._draws.new_point(number, trials, choose)
@@ -92,7 +110,12 @@ class OptunaSampler:
             del self._seen[number]
 
     def _choose(
-        self, level: Level, trials: list[FrozenTrial], draw: int, chosen: dict[Path, float]
+        self,
+        level: Level,
+        trials: list[FrozenTrial],
+        draw: int,
+        chosen: dict[Path, float],
+        learner: Learner,
     ) -> None:
         """Choose the searched parameters of a level, then those of the chosen branches."""
         searched = level.searched()
@@ -101,36 +124,77 @@ class OptunaSampler:
             finished = any(trial.state == TrialState.COMPLETE for trial in own)
             counted = sum(trial.state != TrialState.FAIL for trial in own)
             if finished and counted >= _START:
-                chosen |= self._ask(searched, own, draw)
+                self.proposed_by = learner
+                begun = self._clock()
+                chosen |= self._ask(searched, own, draw, learner)
+                if learner == "gp":
+                    self._choice.measured(self._clock() - begun)
         for dimension in level.dimensions:
             if dimension.branches:
                 share = chosen.get(dimension.path)
                 if share is None:
                     share = self._draws.uniform(dimension.path, draw)
                 branch = dimension.branches[position(share, 0, len(dimension.branches))]
-                self._choose(branch, trials, draw, chosen)
+                self._choose(branch, trials, draw, chosen, learner)
 
     def _ask(
-        self, searched: tuple[Dimension, ...], trials: list[FrozenTrial], draw: int
+        self,
+        searched: tuple[Dimension, ...],
+        trials: list[FrozenTrial],
+        draw: int,
+        learner: Learner,
     ) -> dict[Path, float]:
         weight = 1
-        if self._kind == "tpe":
+        if learner == "tpe":
             weight = max(1, min(_WEIGHT, _WEIGHED // len(trials)))
+        else:
+            trials = _with_beliefs(searched, trials)
         self._storage.trials = trials * weight
-        sampler = self._sampler(self._draws.seed(draw, searched[0].name))
+        sampler = _sampler(learner, self._draws.seed(draw, searched[0].name))
         distributions = {d.name: d.axis.optuna_distribution for d in searched}
         study = optuna.load_study(study_name=_STUDY, storage=self._storage)  # without a cache
         trial = frozen(draw, Trial("running", {}))
         values = sampler.sample_relative(study, trial, distributions)
         return {d.path: d.axis.share(values[d.name]) for d in searched if d.name in values}
 
-    def _sampler(self, seed: int) -> BaseSampler:
-        if self._kind == "gp":
-            return GPSampler(n_startup_trials=0, seed=seed)
-        return TPESampler(
-            n_startup_trials=0,
-            multivariate=True,
-            constant_liar=True,
-            n_ei_candidates=_CANDIDATES,
-            seed=seed,
-        )
+
+def _with_beliefs(searched: tuple[Dimension, ...], trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Return trials of which those that run have a value that a model predicts."""
+    done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+    if not running:
+        return done
+
+    def point(trial: FrozenTrial) -> list[float]:
+        return [trial.params[d.name] / scale for d, scale in zip(searched, scales, strict=True)]
+
+    ordered = [isinstance(d.axis, Real) or d.axis.ordered for d in searched]
+    scales = [
+        len(d.axis.shares) - 1 if isinstance(d.axis, Listed) and d.axis.ordered else 1
+        for d in searched
+    ]
+    values = believed(
+        [point(trial) for trial in done],
+        [trial.value or 0.0 for trial in done],
+        [point(trial) for trial in running],
+        [not each for each in ordered],
+    )
+    return done + [_done(trial, value) for trial, value in zip(running, values, strict=True)]
+
+
+def _done(trial: FrozenTrial, value: float) -> FrozenTrial:
+    done = copy.copy(trial)
+    done.state, done.value, done.datetime_complete = TrialState.COMPLETE, value, done.datetime_start
+    return done
+
+
+def _sampler(learner: Learner, seed: int) -> BaseSampler:
+    if learner == "gp":
+        return GPSampler(n_startup_trials=0, seed=seed)
+    return TPESampler(
+        n_startup_trials=0,
+        multivariate=True,
+        constant_liar=True,
+        n_ei_candidates=_CANDIDATES,
+        seed=seed,
+    )

@@ -13,6 +13,7 @@ from colabctl.errors import UserError
 from colabctl.search.language import libraries
 from colabctl.search.language.declaration import SamplerName
 from colabctl.search.language.metric import Goal
+from colabctl.search.learn.auto import Kind
 from colabctl.search.learn.axes import Dimension, Level, Real, clamped, level_of
 from colabctl.search.learn.cell_draws import CellDraws
 from colabctl.search.learn.optuna_bridge import import_optuna
@@ -22,7 +23,16 @@ from colabctl.search.space.uniforms import Path
 
 
 class Sampler(Protocol):
-    """Proposes parameters for the trials of one cell; it remembers the trials that it has seen."""
+    """Proposes parameters for the trials of one cell; it remembers the trials that it has seen.
+
+    Attributes:
+        proposed_by: the name of the sampler that chose the last proposal, as it is recorded
+    """
+
+    proposed_by: str
+
+    def prepare(self, trials: Trials) -> None:
+        """Import now what the next proposal needs, which can take seconds."""
 
     def propose(self, number: int, trials: Trials) -> Values:
         """Return parameters for trial `number`, learned from all known trials.
@@ -51,7 +61,8 @@ def sampler(name: str, space: Space, goal: Goal, seed: int, values: Values) -> S
     import_optuna("method: bayes")
     from colabctl.search.learn.optuna_sampler import OptunaSampler  # noqa: PLC0415 - heavy
 
-    return OptunaSampler(draws, level, goal, "gp" if name == "gp" else "tpe")
+    kind: Kind = "auto" if name == "auto" else "gp" if name == "gp" else "tpe"
+    return OptunaSampler(draws, level, goal, kind)
 
 
 def check_libraries(name: str) -> None:
@@ -66,6 +77,8 @@ def check_libraries(name: str) -> None:
 class CovarianceMatrix:
     """CMA-ES over the numbers that every task has; other parameters are drawn at random."""
 
+    proposed_by = "cmaes"
+
     def __init__(
         self, draws: CellDraws, level: Level, numbers: list[Dimension], goal: Goal
     ) -> None:
@@ -74,6 +87,9 @@ class CovarianceMatrix:
         self._replayed = replayed
         self._draws, self._level, self._numbers = draws, level, numbers
         self._sign = -1.0 if goal == "maximize" else 1.0
+
+    def prepare(self, trials: Trials) -> None:
+        """See Sampler."""
 
     def propose(self, number: int, trials: Trials) -> Values:
         """See Sampler."""
@@ -111,12 +127,17 @@ def _by_end(item: tuple[int, Trial]) -> tuple[float, int]:
 class Sobol:
     """A scrambled Sobol sequence, which does not learn; trial n gets its point n."""
 
+    proposed_by = "qmc"
+
     def __init__(self, draws: CellDraws) -> None:
         from scipy.stats import qmc  # noqa: PLC0415 - heavy, and may be missing
 
         self._draws = draws
         self._paths = sorted({d.path for d in level_of(draws.space).walk()})
         self._sequence: Callable[[], Any] = lambda: qmc.Sobol(len(self._paths), seed=draws.seed(-1))
+
+    def prepare(self, trials: Trials) -> None:
+        """See Sampler."""
 
     def propose(self, number: int, trials: Trials) -> Values:
         """See Sampler."""

@@ -22,6 +22,7 @@ class Trial:
         distributions: of an Optuna objective's parameters, in Optuna's JSON; None for others,
             whose space is declared
         ended: the time of its end, in seconds on a clock that all trials share; None before
+        seconds: how long the task ran; None if it has not finished
     """
 
     state: State
@@ -30,6 +31,7 @@ class Trial:
     reports: tuple[Report, ...] = ()
     distributions: Mapping[str, Any] | None = None
     ended: float | None = None
+    seconds: float | None = None
 
 
 Trials = Mapping[int, Trial]

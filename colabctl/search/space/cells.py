@@ -19,11 +19,16 @@ Exclusion = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Cell:
-    """One search: the values of its `foreach` parameters, its number of tasks, and its space."""
+    """One search: the values of its `foreach` parameters, its number of tasks, and its space.
+
+    Attributes:
+        starts: the points that it begins with: values of some parameters by name
+    """
 
     values: Values
     tasks: int
     space: Space = field(repr=False)
+    starts: tuple[Mapping[str, Any], ...] = ()
 
 
 def combinations(

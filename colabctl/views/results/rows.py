@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from colabctl.ledger import Machine, Plan, SweepState, TaskFiles, params_of, task_name
+from colabctl.ledger import (
+    Machine,
+    Plan,
+    SweepState,
+    TaskFiles,
+    params_of,
+    proposal_of,
+    task_name,
+)
 
 FIXED = (
     "sweep", "task", "index", "status", "attempt", "member", "worker", "seconds", "finished_at",
-    "error", "folder", "python", "accelerator", "driver", "packages",
+    "error", "folder", "python", "accelerator", "driver", "packages", "sampler",
 )  # fmt: skip
 """What every result has; these are columns of every table."""
 
@@ -30,6 +38,7 @@ class Result:
         finished_at: in UTC (ISO 8601).
         folder: the attempt's files, as a POSIX path from the project's folder; None without files.
         python, accelerator, driver, packages: what the worker ran on, None if it did not say.
+        sampler: what chose the parameters in a Bayesian search: tpe, gp, random, ...; else None.
 
     """
 
@@ -51,6 +60,7 @@ class Result:
     accelerator: str | None = None
     driver: str | None = None
     packages: str | None = None
+    sampler: str | None = None
 
 
 class Results(Collection[Result]):
@@ -107,6 +117,7 @@ class Results(Collection[Result]):
                 outcome.seconds, "", outcome.error, sweep=self._plan.sweep,
             )  # fmt: skip
         worker = event.writer
+        python, accelerator, driver, packages = self._machine(worker)
         return Result(
             name,
             index,
@@ -122,7 +133,11 @@ class Results(Collection[Result]):
             outcome.attributes,
             self._folder_of(index, outcome.attempt, worker),
             self._plan.sweep,
-            *self._machine(worker),
+            python,
+            accelerator,
+            driver,
+            packages,
+            sampler_of(self._plan, state, index),
         )
 
     def _machine(self, worker: str) -> tuple[str | None, ...]:
@@ -131,6 +146,12 @@ class Results(Collection[Result]):
         if machine is None:
             machine = self._machines[worker] = _in_words(self._state.writers[worker].machine)
         return machine
+
+
+def sampler_of(plan: Plan, state: SweepState, index: int) -> str | None:
+    """Return the name of the sampler that chose a task's parameters in a Bayesian search."""
+    proposal = proposal_of(state, index) if plan.method == "bayes" else None
+    return proposal.sampler if proposal else None
 
 
 def _in_words(machine: Machine) -> tuple[str | None, ...]:

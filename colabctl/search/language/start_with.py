@@ -1,0 +1,69 @@
+"""The key `start_with` of a sweep file: points to try first, checked against the space."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from colabctl.errors import UserError
+from colabctl.search.language.fields import Fields
+from colabctl.search.language.problems import did_you_mean
+from colabctl.search.space.space import Nest, Parameter, Space
+from colabctl.search.with_values import fixed
+from colabctl.yamlfile.problems import MOST_SHOWN, shown
+
+StartPoint = Mapping[str, Any]
+"""Values of some parameters by name; one inside a map is called `outer.inner`."""
+
+_EXAMPLE = "as in [{lr: 0.1, depth: 4}]"
+
+
+def read_start_with(top: Fields, space: Space, *, declared: bool) -> tuple[StartPoint, ...]:
+    """Return the points in `start_with`; record those that are not in the space.
+
+    If the space is not `declared`, because an Optuna objective asks for its parameters, only the
+    form is checked.
+    """
+    raw, problems = top.content.get("start_with"), top.problems
+    if raw is None:
+        return ()
+    if not isinstance(raw, list) or not raw:
+        top.problem("start_with", f"must be a list of points, {_EXAMPLE}, not {shown(raw)}")
+        return ()
+    if problems.items:  # the space may lack parameters
+        return ()
+    parameters = {".".join(path): parameter for path, parameter in space.walk()}
+    points: list[StartPoint] = []
+    for i, item in enumerate(raw):
+        if len(problems.items) > MOST_SHOWN:
+            break
+        if not isinstance(item, dict) or not item:
+            message = f"must be a map of values, {_EXAMPLE}, not {shown(item)}"
+            problems.add(("start_with", i), message)
+            continue
+        point = dict(_flat(item, parameters))
+        points.append(point)
+        if not declared:
+            for name, value in point.items():
+                if not isinstance(value, str | int | float | bool | None):
+                    message = f"{name} must be a number, a text, true, false or null"
+                    problems.add(("start_with", i, name), message)
+            continue
+        unknown = [name for name in point if name not in parameters]
+        for name in unknown:
+            message = f"{name} is not a parameter{did_you_mean(name, parameters)}"
+            problems.add(("start_with", i, name), message, key=True)
+        try:
+            fixed(space, {name: point[name] for name in point if name in parameters})
+        except UserError as error:
+            problems.add(("start_with", i), str(error))
+    return tuple(points)
+
+
+def _flat(
+    point: Mapping[str, Any], parameters: Mapping[str, Parameter], above: str = ""
+) -> Iterator[tuple[str, Any]]:
+    for key, value in point.items():
+        name = above + str(key)
+        if isinstance(value, Mapping) and isinstance(parameters.get(name), Nest):
+            yield from _flat(value, parameters, f"{name}.")
+        else:
+            yield name, value
