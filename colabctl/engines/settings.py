@@ -53,7 +53,6 @@ def slot_settings(
             program=plan.program or "",
             kind=plan.kind,
             prunes=plan.early_terminate is not None,
-            scheduler=plan.scheduler,
             command=plan.command,
             scheduler=plan.scheduler,
             code=str(folder),
