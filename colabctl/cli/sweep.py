@@ -88,12 +88,21 @@ def sweep(
             help="Take the name of a different sweep, which is archived under a name of its own.",
         ),
     ] = False,
+    extend: Annotated[
+        bool,
+        typer.Option(
+            "--extend",
+            help="Add to the declared sweep what the changed file has: values, trials, a new "
+            "version of the program.",
+        ),
+    ] = False,
     yes: Yes = False,
     member: Member = None,
     root: Root = None,
     as_json: Json = False,
 ) -> None:
     """Declare a sweep from a file; declaring the same one again changes nothing."""
+    from colabctl.cli.extend import extend_from_file
     from colabctl.cli.steer.archive import stop_running, tell_if_archived
     from colabctl.declare.declare import declare
     from colabctl.declare.preview import draft as read_draft
@@ -108,6 +117,13 @@ def sweep(
     sweep_draft = read_draft(read_file(file), str(file), trials=trials, run_cap=run_cap)
     title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
     name = name or safe_name(title)
+    if extend:
+        if replace:
+            raise UserError("--extend keeps the sweep, and --replace puts another in its place")
+        extend_from_file(
+            sweep_draft, name, file, member, root, yes=yes, dry_run=dry_run, as_json=as_json
+        )
+        return
     if dry_run:
         program, notes, inserted = _previewed(sweep_draft, name, file, root)
         summary = _summary(sweep_draft, name, (*sweep_draft.notes, *notes), program)

@@ -64,7 +64,7 @@ class Expansion:
             first += cell.tasks
 
     def _params_of(self, cell: Cell) -> Callable[[int], Values | None]:
-        points = _points(cell.space, self.method)
+        points = points_of(cell.space, self.method)
         if points and (self.method == "grid" or points.size <= cell.tasks):
             return points.at
         if self.method == "random":
@@ -121,7 +121,7 @@ def expand(
     return Expansion(cells, total, notes, method, declaration.seed)
 
 
-def _points(space: Space, method: str) -> Points[Values] | None:
+def points_of(space: Space, method: str) -> Points[Values] | None:
     """Return the points of a grid, or all that can be drawn; None if they are infinitely many."""
     if method == "optuna":
         return None  # an objective may suggest anything
@@ -129,7 +129,7 @@ def _points(space: Space, method: str) -> Points[Values] | None:
 
 
 def _size(space: Space, method: str) -> int | None:
-    points = _points(space, method)
+    points = points_of(space, method)
     return None if points is None else points.size
 
 

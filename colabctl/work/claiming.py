@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from colabctl.ledger import Claim, SweepState, task_name
+from colabctl.ledger import Claim, Plan, SweepState, known, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
@@ -86,6 +86,7 @@ class Claimer:
         self._refreshed_at = float("-inf")
         self._between_reads = 0.0  # seconds; with many live workers, journals are read less often
         self._sync_fault: OSError | None = None
+        self._extended: Plan | None = None  # the plan with tasks that this worker does not know
         self._began_at = self._written_at = monotonic()
 
     @property
@@ -189,7 +190,7 @@ class Claimer:
         elif self.retries.pausing:  # the state may be out of date, and results may not be written
             return False
         elif state.finished == state.total and not (
-            self.outbox or state.columns.any("cancelled", self._pool.tasks)
+            self.outbox or self._extended or state.columns.any("cancelled", self._pool.tasks)
         ):
             tally.ending = "finished"
         elif (stopped := why_stopped(state, self._identity.name)) is not None:
@@ -202,14 +203,20 @@ class Claimer:
             tally.ending = "max-tasks"
         elif self.late(self._pool.pace() or 0.0):
             tally.ending = "max-time"
-        elif not self._limits.wait and not (
-            state.order == "go" and state.claimable(self.ledger.clock.now())
-        ):
+        elif self._extended is not None and not self._has_open():
+            tally.ending = "extended"
+        elif not self._limits.wait and not self._has_open():
             tally.ending = "nothing to do"
             self._notes.tell()
         else:
             return False
         return True
+
+    def _has_open(self) -> bool:
+        """Whether there are tasks that this worker may claim, with the program that it has."""
+        new, state = self._extended, self.ledger.state
+        is_current = new is None or new.code_digest == self._sweep.plan.code_digest
+        return is_current and state.order == "go" and state.claimable(self.ledger.clock.now()) > 0
 
     def late(self, seconds: float = 0.0) -> bool:
         """Whether the time limit is at most `seconds` away, or has passed."""
@@ -226,21 +233,19 @@ class Claimer:
         return self._pacing.claim_ahead + self._sweep.plan.settling
 
     def _may_claim(self) -> bool:
-        state = self.ledger.state
         return (
-            state.order == "go"
-            and not self._settling
+            not self._settling
             and self._claims_left > 0
             and self._monotonic() >= self._claim_again_at
             and not self.late(self._pool.pace() or 0.0)
-            and state.claimable(self.ledger.clock.now()) > 0
+            and self._has_open()
         )
 
     def _join(self) -> None:
         if not self.ledger.name:
             self.tuner.prepare()
             self.ledger.join(self._identity.name)
-            self.outbox.add(*self._identity.start(**self._room.part()))
+            self.outbox.add(*self._identity.start(**self._room.part(), **known(self._sweep.plan)))
 
     def _claim(self, slots: int) -> None:
         self._join()
@@ -306,6 +311,7 @@ class Claimer:
         self._refreshed_at = self._monotonic()
         live = self.ledger.state.live_workers(self.ledger.clock.now())
         self._between_reads = between_reads(len(live))
+        self._extended = self._extended or self._sweep.extended()
         if self.ledger.refresh() or self._pool.tasks:
             self._idle_poll = self._pacing.busy_poll
         else:

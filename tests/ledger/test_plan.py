@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, read_plan
 from colabctl.ledger.journals.checks import check
-from colabctl.ledger.plan import MOST_TASKS
+from colabctl.ledger.plan_checks import MOST_TASKS
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.search import expansion
 

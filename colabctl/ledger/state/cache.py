@@ -133,6 +133,7 @@ def cache_of(journals: Path, plan: Plan) -> Cache | None:
         "byteorder": sys.byteorder,
         "journals": place,
         "plan": hashlib.sha256(plan.encode()).hexdigest(),
+        "extensions": [each.name for each in plan.extensions],
     }
     name = hashlib.sha256(os.fsencode(place)).hexdigest()[:32] + _SUFFIX
     of_all_twins = f"{journals.absolute().parent.parent} {plan.run_digest}"
