@@ -195,9 +195,11 @@ def _summary(added: "Addable", plan: "Plan | None") -> dict[str, Any]:
 
 def extend_from_file(
     draft: Any, name: str, file: Path, member: str | None, root: Path | None, *, yes: bool,
-    dry_run: bool, as_json: bool,
+    dry_run: bool, as_json: bool, replace: bool,
 ) -> None:  # fmt: skip
     """Add to the sweep of this name what a changed file has."""
+    if replace:
+        raise UserError("--extend keeps the sweep, and --replace puts another in its place")
     from colabctl.declare.extend import Asked
     from colabctl.work.open_sweep import OpenSweep
 

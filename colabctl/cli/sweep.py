@@ -102,7 +102,6 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Declare a sweep from a file; declaring the same one again changes nothing."""
-    from colabctl.cli.extend import extend_from_file
     from colabctl.cli.steer.archive import stop_running, tell_if_archived
     from colabctl.declare.declare import declare
     from colabctl.declare.preview import draft as read_draft
@@ -115,14 +114,14 @@ def sweep(
     from colabctl.sweeps import differing
 
     sweep_draft = read_draft(read_file(file), str(file), trials=trials, run_cap=run_cap)
-    title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
-    name = name or safe_name(title)
+    name = name or safe_name(sweep_draft.declaration.name or file.stem)
     if extend:
-        if replace:
-            raise UserError("--extend keeps the sweep, and --replace puts another in its place")
+        from colabctl.cli.extend import extend_from_file
+
         extend_from_file(
-            sweep_draft, name, file, member, root, yes=yes, dry_run=dry_run, as_json=as_json
-        )
+            sweep_draft, name, file, member, root,
+            yes=yes, dry_run=dry_run, as_json=as_json, replace=replace,
+        )  # fmt: skip
         return
     if dry_run:
         program, notes, inserted = _previewed(sweep_draft, name, file, root)

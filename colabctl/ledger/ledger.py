@@ -42,9 +42,8 @@ class Ledger:
         cache: Cache | None = None,
         shared: SharedLog | None = None,
     ) -> None:
-        self._journals = journals
+        self._journals, self._plan = journals, plan
         self.clock = Clock(wall)
-        self._plan = plan
         self.numbering, self._newcomers = Numbering(plan), Newcomers()
         self._claims = ClaimsLog(plan.lease)
         self._shared = None if shared is None else Lease(shared, plan.lease, self.clock)
@@ -59,9 +58,8 @@ class Ledger:
         self._unsynced_since: float | None = None
 
     def _new_state(self) -> SweepState:
-        plan = self._plan
+        plan, measure = self._plan, partial(_measure, self._plan)
         reaches = None if plan.target is None else plan.reaches_target
-        measure = partial(_measure, plan)
         return SweepState(plan.total, plan.max_retries, plan.lease, reaches, measure)
 
     @property

@@ -65,25 +65,21 @@ class Claimer:
         self.ledger = sweep.ledger
         self.tuner = sweep.tuner()
         self._pacing = pacing_for(sweep.plan.consistency)
-        self.outbox = Outbox(self._pacing)
-        self.tally = Tally()
+        self.outbox, self.tally = Outbox(self._pacing), Tally()
         self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
         self.retries = Retries(tell, monotonic, limits.patience)
         self._sweep, self._identity, self._limits, self._pool = sweep, identity, limits, pool
         self._tell, self._conceal = tell, conceal
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
-        self._monotonic = monotonic
+        self._monotonic, self._notices = monotonic, notices
         self._most = sys.maxsize if limits.max_tasks is None else limits.max_tasks
         self._taken: set[int] = set()  # tasks that count against it
         self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
-        self._notices = notices
         self._room = room or RoomWatch()
         self._lack = LackNote(sweep.plan, tell)
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
-        self._settled_at = 0.0
-        self._claim_again_at = 0.0  # after a claim that got no task
-        self._idle_poll = self._pacing.busy_poll
-        self._refreshed_at = float("-inf")
+        self._settled_at = self._claim_again_at = 0.0  # the second, after one that got no task
+        self._idle_poll, self._refreshed_at = self._pacing.busy_poll, float("-inf")
         self._between_reads = 0.0  # seconds; with many live workers, journals are read less often
         self._sync_fault: OSError | None = None
         self._extended: Plan | None = None  # the plan with tasks that this worker does not know
@@ -203,9 +199,11 @@ class Claimer:
             tally.ending = "max-tasks"
         elif self.late(self._pool.pace() or 0.0):
             tally.ending = "max-time"
-        elif self._extended is not None and not self._has_open():
+        elif self._has_open():
+            return False
+        elif self._extended is not None:
             tally.ending = "extended"
-        elif not self._limits.wait and not self._has_open():
+        elif not self._limits.wait:
             tally.ending = "nothing to do"
             self._notes.tell()
         else:
@@ -214,9 +212,10 @@ class Claimer:
 
     def _has_open(self) -> bool:
         """Whether there are tasks that this worker may claim, with the program that it has."""
-        new, state = self._extended, self.ledger.state
-        is_current = new is None or new.code_digest == self._sweep.plan.code_digest
-        return is_current and state.order == "go" and state.claimable(self.ledger.clock.now()) > 0
+        state, own = self.ledger.state, self._sweep.plan
+        if (self._extended or own).code_digest != own.code_digest or state.order != "go":
+            return False
+        return state.claimable(self.ledger.clock.now()) > 0
 
     def late(self, seconds: float = 0.0) -> bool:
         """Whether the time limit is at most `seconds` away, or has passed."""
@@ -233,13 +232,9 @@ class Claimer:
         return self._pacing.claim_ahead + self._sweep.plan.settling
 
     def _may_claim(self) -> bool:
-        return (
-            not self._settling
-            and self._claims_left > 0
-            and self._monotonic() >= self._claim_again_at
-            and not self.late(self._pool.pace() or 0.0)
-            and self._has_open()
-        )
+        may_now = not self._settling and self._monotonic() >= self._claim_again_at
+        is_late = self.late(self._pool.pace() or 0.0)
+        return may_now and self._claims_left > 0 and not is_late and self._has_open()
 
     def _join(self) -> None:
         if not self.ledger.name:

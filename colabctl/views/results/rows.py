@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from colabctl.ledger import Machine, Plan, SweepState, TaskFiles, params_of, task_name
+from colabctl.views.extensions import version_of
 
 FIXED = (
     "sweep", "task", "index", "status", "attempt", "member", "worker", "seconds", "finished_at",
     "error", "folder", "python", "accelerator", "driver", "packages",
+    "version",
 )  # fmt: skip
 """What every result has; these are columns of every table."""
 
@@ -30,6 +32,7 @@ class Result:
         finished_at: in UTC (ISO 8601).
         folder: the attempt's files, as a POSIX path from the project's folder; None without files.
         python, accelerator, driver, packages: what the worker ran on, None if it did not say.
+        version: of the sweep's program, from 1; None if it has only one.
 
     """
 
@@ -51,6 +54,7 @@ class Result:
     accelerator: str | None = None
     driver: str | None = None
     packages: str | None = None
+    version: int | None = None
 
 
 class Results(Collection[Result]):
@@ -79,6 +83,7 @@ class Results(Collection[Result]):
         self._state = state
         self._tasks = tasks
         self._folder_of = folder_of
+        self._version = version_of(plan, state)
         self._machines: dict[str, tuple[str | None, ...]] = {}  # what each worker ran on
         self.indices = array("i", state.columns.finished()) if indices is None else indices
 
@@ -107,6 +112,7 @@ class Results(Collection[Result]):
                 outcome.seconds, "", outcome.error, sweep=self._plan.sweep,
             )  # fmt: skip
         worker = event.writer
+        python, accelerator, driver, packages = self._machine(worker)
         return Result(
             name,
             index,
@@ -122,7 +128,11 @@ class Results(Collection[Result]):
             outcome.attributes,
             self._folder_of(index, outcome.attempt, worker),
             self._plan.sweep,
-            *self._machine(worker),
+            python,
+            accelerator,
+            driver,
+            packages,
+            self._version(worker),
         )
 
     def _machine(self, worker: str) -> tuple[str | None, ...]:
