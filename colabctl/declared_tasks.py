@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, TaskLine, contents
+from colabctl.ledger import (
+    ExtendedTaskFiles,
+    Plan,
+    TaskFiles,
+    TaskLine,
+    cell_key,
+    contents,
+    names_in,
+)
 from colabctl.project.layout import SweepLayout
 from colabctl.sharedfs.files import read_file
 
@@ -52,6 +60,11 @@ class DeclaredTasks:
         """Return the cells and the space of each; raises as `content` does."""
         return list(self._expansion[1].cells)
 
+    @property
+    def as_declared(self) -> "DeclaredTasks":
+        """The tasks without those of extensions."""
+        return DeclaredTasks(self.layout, self.plan.declared) if self.plan.declared else self
+
     @cached_property
     def _expansion(self) -> "tuple[Declaration, Expansion]":
         from colabctl.search import Cell, Expansion, read_declared  # noqa: PLC0415 - as above
@@ -59,10 +72,18 @@ class DeclaredTasks:
         from colabctl.search.start_points import with_starts  # noqa: PLC0415 - as above
 
         declaration = read_declared(self.content(), str(self._file))
+        if found := [pair for each in self.plan.extensions for pair in each.values]:
+            from colabctl.search import read, with_additions  # noqa: PLC0415 - as above
+
+            declaration = read(with_additions(declaration.content, found), str(self._file))
         cells = combinations(
             declaration.parameters, declaration.foreach, declaration.exclude, declaration.source
         )
         plan = self.plan
+        if plan.extensions:  # those that were declared come first, in the order of the plan
+            number_of = {cell_key(cell["values"]): n for n, cell in enumerate(plan.cells)}
+            cells = [each for each in cells if cell_key(each[0]) in number_of]
+            cells.sort(key=lambda each: number_of[cell_key(each[0])])
         if [values for values, _ in cells] != [cell["values"] for cell in plan.cells]:
             raise UserError(
                 f"{self.layout.plan} does not match sweep.yaml; restore both from the folder's "
@@ -87,6 +108,9 @@ class DeclaredTasks:
 
     def check(self) -> None:
         """Raise UserError unless the digests of the task files are those of these tasks."""
+        if self.plan.declared is not None:
+            self.as_declared.check()
+            return
         tasks = self.expand(range(self.plan.total))
         digests = (hashlib.sha256(each).hexdigest() for each in contents(self.plan, tasks))
         if tuple(digests) != self.plan.task_digests:
@@ -95,3 +119,25 @@ class DeclaredTasks:
                 f"do not run it, and ask {self.plan.declared_by}, who declared it, to declare it "
                 "again under another name"
             )
+
+
+def task_files(declared: DeclaredTasks, sweep: SweepLayout) -> TaskFiles:
+    """Return the tasks of a sweep, also those of its extensions."""
+    layout, plan = declared.layout, declared.plan
+    if plan.declared is None:
+        return TaskFiles(layout.task_file, plan, declared.expand)
+    added = names_in((sweep.root, *sweep.twins))
+
+    def file(name: str, number: int) -> Path:
+        return (SweepLayout(added[name]) if name else layout).task_file(number)
+
+    return ExtendedTaskFiles(file, plan, declared.as_declared.expand)
+
+
+def code_folder(declared: DeclaredTasks, sweep: SweepLayout) -> Path:
+    """Return the folder with the frozen code of the latest version of a sweep's program."""
+    extensions = declared.plan.extensions[::-1]
+    version = next((each.name for each in extensions if each.version), None)
+    if version is None:
+        return declared.layout.code
+    return SweepLayout(names_in((sweep.root, *sweep.twins))[version]).code

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 from colabctl.errors import UserError, nearest
-from colabctl.ledger import Plan, names_apart, read_plan
+from colabctl.ledger import Plan, extended, extensions_in, names_apart, read_plan
 from colabctl.project.archive import Archival, read_archive
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.droppings import is_dropping, original_of
@@ -142,9 +142,13 @@ def check_in_use(sweep: SweepLayout) -> None:
 
 
 def plan_of(sweep: SweepLayout) -> Plan:
-    """Return a sweep's plan, with the name under which it is found; raises as `read_plan` does."""
+    """Return a sweep's plan, with its extensions and the name under which it is found.
+
+    Raises as `read_plan` does.
+    """
     plan = read_plan(sweep.plan)
-    return plan.known_as(sweep.called) if sweep.called else plan
+    plan = plan.known_as(sweep.called) if sweep.called else plan
+    return extended(plan, extensions_in((sweep.root, *sweep.twins), plan))
 
 
 def plan_if_readable(sweep: SweepLayout) -> Plan | None:

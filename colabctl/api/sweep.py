@@ -1,7 +1,7 @@
 """A sweep, its tasks and its results, as Python sees it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +77,24 @@ class Sweep:
 
         """
         check_in_use(self.layout)
+        worker = self._worker()
+        if orders(os.environ).mark:  # a worker runs this notebook, and shows how far the sweep is
+            return self._tasks(worker, InlineWorker.tasks)
+        return self._tasks(worker, lambda w: with_line(w.sweep, w.tasks(), lock=w.own_lock))
+
+    def _tasks(
+        self, worker: InlineWorker, tasks: Callable[[InlineWorker], Iterator[Task]]
+    ) -> Iterator[Task]:
+        """Yield the tasks of a worker, and of another one each time the sweep was extended."""
+        ran = 0
+        while True:
+            yield from tasks(worker)
+            if worker.claimer.tally.ending != "extended":
+                return
+            ran += len(worker.claimer.tally.ends)
+            worker = self._worker(ran)
+
+    def _worker(self, ran: int = 0) -> InlineWorker:
         sweep = self._open()
         if self.digest is not None and sweep.plan.run_digest != self.digest:
             raise UserError(
@@ -88,11 +106,11 @@ class Sweep:
         identity = new_identity(sweep.plan, config, self.project.member, mark=limits.mark)
         conceal = concealer(config.all_secrets, os.environ)
         translate = path_translator(os.environ)
-        worker = InlineWorker(
+        return InlineWorker(
             sweep,
             identity,
             conceal=lambda text: translate(conceal(text)),
-            max_tasks=limits.most,
+            max_tasks=None if limits.most is None else limits.most - ran,
             data=staged_data(
                 sweep.plan, self.project.layout, tell=print_message, bring=self.project.store.bring
             ),
@@ -100,9 +118,6 @@ class Sweep:
             room=RoomWatch(config.root, config.min_free, identity.heartbeat, print_message),
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )
-        if limits.mark:  # a worker runs this notebook, and shows how far the sweep is
-            return worker.tasks()
-        return with_line(sweep, worker.tasks(), lock=worker.own_lock)
 
     def results(self) -> list[Result]:
         """Return the results of finished tasks, one for each, in order.
@@ -136,7 +151,7 @@ class Sweep:
         sweep = self._open()
         sweep.ledger.refresh()
         homes = run_folders(sweep.layout, sweep.plan)
-        folder_of = folders(sweep.root, sweep.layout, homes)
+        folder_of = folders(sweep.root, sweep.layout, homes, sweep.ledger.numbering)
         state = sweep.ledger.state
         return sweep, Results(sweep.plan, state, sweep.tasks, folder_of=folder_of)
 

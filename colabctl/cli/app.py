@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli import doctor, export, guide, project, sweep, trust, try_task, work
+from colabctl.cli import doctor, export, extend, guide, project, sweep, trust, try_task, work
 from colabctl.cli.data import protect, restore, space, stage, verify
 from colabctl.cli.notebook import diff, merge, new, prepare, workers
 from colabctl.cli.plain_values import Commands
@@ -93,6 +93,7 @@ app.command(rich_help_panel="Data")(restore.restore)
 app.command(rich_help_panel="Data")(stage.stage)
 app.command(rich_help_panel="Data")(space.space)
 app.command(rich_help_panel="Sweeps")(sweep.sweep)
+app.command(rich_help_panel="Sweeps")(extend.extend)
 app.command(rich_help_panel="Sweeps")(export.export)
 app.add_typer(notebooks, name="notebook", rich_help_panel="Sweeps")
 app.command(rich_help_panel="Sweeps")(workers.workers)

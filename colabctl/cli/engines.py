@@ -186,7 +186,7 @@ def _pilots(
     root = layout.root.absolute()
     command = [
         sys.executable, "-P", "-m", "colabctl", "work", sweep.plan.sweep, "--root", str(root),
-        "--member", member, "--trust-digest", sweep.plan.run_digest, *asked.words,
+        "--member", member, "--trust-digest", sweep.plan.approved.run_digest, *asked.words,
     ]  # fmt: skip
     return Pilots(
         sweep=sweep.plan.sweep,

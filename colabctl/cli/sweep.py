@@ -88,6 +88,14 @@ def sweep(
             help="Take the name of a different sweep, which is archived under a name of its own.",
         ),
     ] = False,
+    extend: Annotated[
+        bool,
+        typer.Option(
+            "--extend",
+            help="Add to the declared sweep what the changed file has: values, trials, a new "
+            "version of the program.",
+        ),
+    ] = False,
     yes: Yes = False,
     member: Member = None,
     root: Root = None,
@@ -106,8 +114,15 @@ def sweep(
     from colabctl.sweeps import differing
 
     sweep_draft = read_draft(read_file(file), str(file), trials=trials, run_cap=run_cap)
-    title = sweep_draft.declaration.name or file.name.removesuffix(file.suffix)
-    name = name or safe_name(title)
+    name = name or safe_name(sweep_draft.declaration.name or file.stem)
+    if extend:
+        from colabctl.cli.extend import extend_from_file
+
+        extend_from_file(
+            sweep_draft, name, file, member, root,
+            yes=yes, dry_run=dry_run, as_json=as_json, replace=replace,
+        )  # fmt: skip
+        return
     if dry_run:
         program, notes, inserted = _previewed(sweep_draft, name, file, root)
         summary = _summary(sweep_draft, name, (*sweep_draft.notes, *notes), program)

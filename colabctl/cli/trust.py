@@ -54,7 +54,7 @@ def trust(
 
     layout, config = open_project(root)
     open_sweep = OpenSweep.named(layout, sweep)
-    plan, declared = open_sweep.plan, open_sweep.declared
+    plan, declared = open_sweep.plan.approved, open_sweep.declared
     program = program_of(plan)
     approvals = approvals_for(layout.root, os.environ)
     approved = approvals.has(plan.run_digest)

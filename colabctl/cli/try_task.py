@@ -145,22 +145,22 @@ def _draft(
     program = preview(drafted, name, places_in(layout, file, Path.cwd()))
     for note in (*drafted.notes, *program.notes):
         tell(f"note: {note}")
-    params = with_values(drafted.expansion, dict(map(_assigned, values)))
+    params = with_values(drafted.expansion, dict(map(assigned, values)))
     plan = planned(drafted, program, layout, config, name=name, member=member, now=time.time())
     return Trial(plan, program.code, 0, params, study_of(plan))
 
 
-def _assigned(text: str) -> tuple[str, Any]:
+def assigned(text: str, option: str = "--set", example: str = "lr=0.1") -> tuple[str, Any]:
     """Return the name and the value in an option such as lr=0.1, read as a sweep file's."""
     from colabctl.yamlfile.reader import read_yaml
 
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise UserError(f"--set {text!r:.60}: write NAME=VALUE, such as --set lr=0.1")
+        raise UserError(f"{option} {text!r:.60}: write NAME=VALUE, such as {option} {example}")
     if not value.strip():
         return name.strip(), value
     try:
-        document, problems = read_yaml(value, "--set")
+        document, problems = read_yaml(value, option)
     except UserError:
         return name.strip(), value
     return name.strip(), value if problems else document.content

@@ -13,13 +13,14 @@ from colabctl.code.frozen import Code
 from colabctl.declare import differences
 from colabctl.declare.preview import Draft, Preview, places_in, preview
 from colabctl.declare.written import LATE, existing, restore, write
+from colabctl.declared_tasks import DeclaredTasks
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, contents
+from colabctl.ledger import Plan, cell_key, contents
 from colabctl.project.approvals import Approval, Approvals
 from colabctl.project.archive import write_record
 from colabctl.project.config import HEARTBEATS, Config
 from colabctl.project.layout import Layout, SweepLayout
-from colabctl.search import Cell, Declaration
+from colabctl.search import Cell, Declaration, additions
 from colabctl.search.language.stopping.stopping_rules import Median
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.mounts import guard_for
@@ -357,9 +358,11 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
             f"(--name {new.sweep}-2)"
         )
     whole = whole_of(sweep, old) if sweep.twins else sweep
+    if old.declared is not None and _is_extended(whole, old, new, draft):
+        return Declared(sweep, old, program, draft.notes, new=False)
     outcome = differences.find(
         whole,
-        old,
+        old.declared or old,
         new=new,
         content=draft.content,
         declaration=draft.declaration,
@@ -368,9 +371,10 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
     )
     if outcome.lines:
         lines = "\n".join(f"  {line}" for line in outcome.lines)
+        add = "add what is new to it (--extend), " if _only_adds(whole, old, draft) else ""
         raise DifferentError(
             f"sweep {new.sweep} is already declared with different content, by {old.declared_by}; "
-            f"look at it (colabctl trust {shlex.quote(new.sweep)}), choose another name "
+            f"look at it (colabctl trust {shlex.quote(new.sweep)}), {add}choose another name "
             f"(--name {shlex.quote(f'{new.sweep}-2')}), or replace it (--replace). Differences:\n"
             f"{lines}"
         )
@@ -386,3 +390,27 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
         notes = (*notes, what)
     damage = tuple(differences.damage(whole, old, draft.tasks))
     return Declared(sweep, old, program, notes, new=False, damage=damage)
+
+
+def _only_adds(sweep: SweepLayout, plan: Plan, draft: Draft) -> bool:
+    """Whether a changed sweep file adds values or trials, and changes nothing else of its tasks."""
+    try:
+        content = DeclaredTasks(sweep, plan).declaration().content
+        additions(content, draft.declaration.content, draft.declaration.source)
+    except (UserError, OSError):
+        return False
+    return draft.expansion.total >= (plan.declared or plan).total
+
+
+def _is_extended(sweep: SweepLayout, plan: Plan, new: Plan, draft: Draft) -> bool:
+    """Whether a sweep file has what a sweep has with its extensions, or a part of that."""
+    try:
+        content = DeclaredTasks(sweep, plan).declaration().content
+        found = additions(content, draft.declaration.content, draft.declaration.source)
+    except (UserError, OSError):
+        return False
+    tasks = {cell_key(cell["values"]): cell["tasks"] for cell in plan.cells}
+    has_all = all(
+        cell.tasks <= tasks.get(cell_key(cell.values), 0) for cell in draft.expansion.cells
+    )
+    return has_all and not found and new.code_digest == plan.code_digest

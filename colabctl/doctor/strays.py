@@ -9,7 +9,7 @@ from pathlib import Path
 
 from colabctl.doctor.check import Check
 from colabctl.errors import UserError
-from colabctl.ledger import read_plan
+from colabctl.ledger import names_in, read_plan
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.droppings import is_stray
 from colabctl.sharedfs.links import description, way_out
@@ -54,6 +54,7 @@ def strays(layout: Layout) -> Iterator[Check]:
 
 def _strays_in(sweep: SweepLayout) -> Iterator[Path]:
     own = {path.name for path in _own(sweep)}
+    own |= names_in([sweep.root]).keys()
     yield from (sweep.root / name for name in _names(sweep.root) if name not in own)
     for name in _names(sweep.tasks):
         if not _TASK_FILE.fullmatch(name):

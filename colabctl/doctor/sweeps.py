@@ -104,7 +104,7 @@ def _tasks(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
 
 def _code(layout: Layout, paths: SweepLayout) -> Iterator[Check]:
     open_sweep = OpenSweep.at(layout.root, paths)
-    code, plan = open_sweep.declared.layout.code, open_sweep.plan
+    code, plan = open_sweep.code_folder, open_sweep.plan
     missing = [name for name in plan.code_files or () if not (code / name).exists()]
     if missing and _may_be_late(plan):
         yield _missing_file(layout, code / missing[0], plan)

@@ -5,7 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, reports_of, task_name
+from colabctl.ledger import (
+    Plan,
+    SweepState,
+    TaskFiles,
+    params_of,
+    reports_of,
+    stretches,
+    task_name,
+)
 from colabctl.views import columns
 
 
@@ -37,13 +45,10 @@ class Run:
 
 def runs(plan: Plan, state: SweepState, tasks: TaskFiles) -> Iterator[Run]:
     """Yield the finished tasks by index."""
-    index = 0
-    for number, cell in enumerate(plan.cells):
-        for _ in range(cell["tasks"]):
-            if state.tasks[index].has_outcome:
-                params = {**cell["values"], **params_of(state, tasks, index)}
-                yield _run(plan, state, index, number, columns.flat(params))
-            index += 1
+    for index, (number, _) in enumerate(stretches(plan).places()):
+        if state.tasks[index].has_outcome:
+            params = {**plan.cells[number]["values"], **params_of(state, tasks, index)}
+            yield _run(plan, state, index, number, columns.flat(params))
 
 
 def _run(plan: Plan, state: SweepState, index: int, cell: int, params: Mapping[str, Any]) -> Run:

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, task_name
+from colabctl.ledger import Plan, SweepState, TaskFiles, params_of, stretches, task_name
 from colabctl.views import columns, files
 from colabctl.views.task_status import statuses
 
@@ -31,12 +31,9 @@ def _rows(
     plan: Plan, state: SweepState, tasks: TaskFiles
 ) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
     """Yield the cell of each task, its number there, and its known parameters."""
-    index = 0
-    for number, cell in enumerate(plan.cells):
-        for trial in range(cell["tasks"]):
-            params = params_of(state, tasks, index)
-            yield number, trial, columns.flat({**cell["values"], **params})
-            index += 1
+    for index, (number, trial) in enumerate(stretches(plan).places()):
+        params = params_of(state, tasks, index)
+        yield number, trial, columns.flat({**plan.cells[number]["values"], **params})
 
 
 is_ours = files.begins_with(",".join(FIXED))

@@ -1,5 +1,16 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
+from colabctl.ledger.extensions.numbering import Numbering, known
+from colabctl.ledger.extensions.record import (
+    Extension,
+    cell_key,
+    extended,
+    extensions_in,
+    names_in,
+    versions,
+)
+from colabctl.ledger.extensions.stretches import Stretches, stretches
+from colabctl.ledger.extensions.task_files import ExtendedTaskFiles
 from colabctl.ledger.journals.events import OUTCOME_KINDS, Event
 from colabctl.ledger.journals.shared_log import ClaimsStore
 from colabctl.ledger.ledger import Claim, Ledger
@@ -33,12 +44,16 @@ __all__ = [
     "Claim",
     "ClaimsStore",
     "Event",
+    "ExtendedTaskFiles",
+    "Extension",
     "Kind",
     "Ledger",
     "Machine",
+    "Numbering",
     "Plan",
     "Proposal",
     "Status",
+    "Stretches",
     "SweepState",
     "TaskFiles",
     "TaskLine",
@@ -46,14 +61,19 @@ __all__ = [
     "Waiting",
     "Writer",
     "cache_of",
+    "cell_key",
     "changed_keys",
     "check_approved",
     "contents",
+    "extended",
+    "extensions_in",
+    "known",
     "lack",
     "listed",
     "long_leases",
     "meant",
     "names_apart",
+    "names_in",
     "open_journals",
     "open_ledger",
     "others_share",
@@ -62,7 +82,9 @@ __all__ = [
     "proposal_of",
     "read_plan",
     "reports_of",
+    "stretches",
     "task_name",
+    "versions",
     "waiting",
     "write_tasks",
 ]

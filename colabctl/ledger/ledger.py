@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 from colabctl.ledger.choice import choose, choose_apart, choose_lapsed, contested, others_share
+from colabctl.ledger.extensions.numbering import Numbering
 from colabctl.ledger.journals.claims_log import ClaimsLog
 from colabctl.ledger.journals.clock import Clock
 from colabctl.ledger.journals.journal import Journals, JournalWriter, Read
@@ -42,12 +43,12 @@ class Ledger:
         cache: Cache | None = None,
         shared: SharedLog | None = None,
     ) -> None:
-        self._journals = journals
+        self._journals, self._plan = journals, plan
         self.clock = Clock(wall)
-        self._plan = plan
-        self._claims, self._newcomers = ClaimsLog(plan.lease), Newcomers()
+        self.numbering, self._newcomers = Numbering(plan), Newcomers()
+        self._claims = ClaimsLog(plan.lease)
         self._shared = None if shared is None else Lease(shared, plan.lease, self.clock)
-        self._cache = cache
+        self._cache = cache = None if self.numbering.is_needed else cache  # it holds events back
         self.state = self._new_state()
         if cache is not None and not cache.load(self.state, journals):
             self.state = self._new_state()
@@ -58,9 +59,8 @@ class Ledger:
         self._unsynced_since: float | None = None
 
     def _new_state(self) -> SweepState:
-        plan = self._plan
+        plan, measure = self._plan, partial(_measure, self._plan)
         reaches = None if plan.target is None else plan.reaches_target
-        measure = partial(_measure, plan)
         return SweepState(plan.total, plan.max_retries, plan.lease, reaches, measure)
 
     @property
@@ -88,7 +88,7 @@ class Ledger:
             arrived = chain(arrived, self._shared.log.new_events(skip=self.name))
         if self._plan.consistency == "eventual":
             arrived = self._newcomers.listen(arrived)
-        count = self.state.read(arrived, self.clock.limit())
+        count = self.state.read(self.numbering.read(arrived), self.clock.limit())
         moved = self.clock.observe(self.state.latest)
         if moved:
             self.state.time_moved(moved)
@@ -108,8 +108,8 @@ class Ledger:
     @property
     def has_due(self) -> bool:
         """Whether lines are due that others cannot read anywhere, as after a fault."""
-        writer = self._writer
-        return writer is not None and bool(writer.due and (self._shared is None or writer.unlogged))
+        own = self._writer
+        return own is not None and bool(own.due and (self._shared is None or own.unlogged))
 
     @property
     def can_claim(self) -> bool:
@@ -261,7 +261,7 @@ class Ledger:
                 raise
 
     def close(self) -> None:
-        """Leave the journal safe on disk and quick to read; nothing is written after this."""
+        """Leave the journal safe on disk and quick to read, and write nothing more."""
         if self._writer is not None:
             self.sync(force=True)
             self._writer.close()

@@ -9,33 +9,33 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import accumulate
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal
 
 from colabctl.errors import UserError
+from colabctl.ledger.plan_checks import check_plan
 from colabctl.notebook.kernel_options import KernelOptions
-from colabctl.notify import decode as decode_notify
 from colabctl.sharedfs.droppings import original_of
 from colabctl.sharedfs.mounts import Consistency
 from colabctl.sharedfs.records import damaged, read_record
 
+if TYPE_CHECKING:
+    from colabctl.ledger.extensions.record import Extension
+
 _LONGEST_NAME = 64  # characters, as in sharedfs/names.py
 _DIGITS = (6, 12, 64)  # of a digest in a name
 FORMAT = 1
-MOST_TASKS = 1_000_000
-"""In a sweep, because their folders are named by six digits."""
 
 # A folder on Drive gets slow with thousands of entries, and a file with its size.
 _SMALLEST_FILE = 1000
 _MOST_FILES = 200
 
 _LARGEST = 1 << 28  # bytes of a plan
-_LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
 
-_NOT_COVERED = frozenset(
-    {"declared_by", "declared_at", "made_with", "title", "format", "declared_as"}
-)
+_NOT_COVERED = frozenset({"declared_by", "declared_at", "made_with", "title", "format"})
 """The keys of a plan that say who declared it, when and how it is called, not what runs."""
+
+NOT_IN_FILE = frozenset({"declared_as", "extensions", "declared"})
+"""What a plan has when it is in memory."""
 
 Kind = Literal["function", "objective", "program", "notebook", "loop"]
 
@@ -78,6 +78,8 @@ class Plan:
         cells: {"values": {...}, "tasks": n} for each combination of `foreach`.
         declared_as: the name in plan.json, if `sweep` is another, under which the sweep is found;
             not in the file.
+        extensions: what was added to the sweep later, in order; not in the file.
+        declared: the plan without them, None if there are none; not in the file.
 
     """
 
@@ -121,25 +123,43 @@ class Plan:
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
     declared_as: str = ""
+    extensions: "tuple[Extension, ...]" = ()
+    declared: "Plan | None" = None
 
     def known_as(self, name: str) -> "Plan":
         """Return the same plan, of a sweep that is found under `name`."""
         return self if name == self.sweep else replace(self, sweep=name, declared_as=self.sweep)
 
     @property
+    def _in_files(self) -> int:
+        return self.declared.total if self.declared else self.total
+
+    @property
     def per_file(self) -> int:
-        """Number of tasks in each task file except the last."""
-        return max(_SMALLEST_FILE, -(-self.total // _MOST_FILES))
+        """Number of tasks in each task file except the last; those of extensions are apart."""
+        return max(_SMALLEST_FILE, -(-self._in_files // _MOST_FILES))
 
     @property
     def files(self) -> int:
         """Number of task files."""
-        return -(-self.total // self.per_file)
+        return -(-self._in_files // self.per_file)
 
     def tasks_in(self, number: int) -> range:
         """Return the tasks in a task file, from 0."""
         start = number * self.per_file
-        return range(start, min(start + self.per_file, self.total))
+        return range(start, min(start + self.per_file, self._in_files))
+
+    @property
+    def approved(self) -> "Plan":
+        """The plan of what a worker runs now, which a member approves.
+
+        It is the one that was declared, with the latest version of its program. More tasks alone
+        need no approval.
+        """
+        if self.declared is None:
+            return self
+        version = next((each.version for each in self.extensions[::-1] if each.version), {})
+        return replace(self.declared, **version)
 
     @property
     def covered(self) -> dict[str, Any]:
@@ -151,7 +171,8 @@ class Plan:
         keys = {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name not in _NOT_COVERED and getattr(self, field.name) != field.default
+            if field.name not in _NOT_COVERED | NOT_IN_FILE
+            and getattr(self, field.name) != field.default
         }
         if self.kernels is not None:
             keys["kernels"] = self.kernels.chosen
@@ -162,7 +183,12 @@ class Plan:
 
     @property
     def run_digest(self) -> str:
-        """SHA-256 of everything that decides what a worker runs, which a member approves."""
+        """SHA-256 of everything that decides what a worker runs, as it was declared.
+
+        A member approves that of `approved`.
+        """
+        if self.declared is not None:
+            return self.declared.run_digest
         return hashlib.sha256(json.dumps(self.covered, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -201,17 +227,18 @@ class Plan:
     @property
     def starts(self) -> tuple[int, ...]:
         """The tasks with the points of `start_with`, which are the first of each cell."""
-        ends = accumulate(cell["tasks"] for cell in self.cells)
+        cells = (self.declared or self).cells
+        ends = accumulate(cell["tasks"] for cell in cells)
         return tuple(
             index
-            for end, cell in zip(ends, self.cells, strict=True)
+            for end, cell in zip(ends, cells, strict=True)
             for index in range(end - cell["tasks"], end)[: cell.get("starts", 0)]
         )
 
     def encode(self) -> bytes:
         """Return the bytes of plan.json."""
-        keys = asdict(self)
-        del keys["declared_as"]
+        keys = asdict(replace(self, extensions=(), declared=None))
+        keys = {name: value for name, value in keys.items() if name not in NOT_IN_FILE}
         return json.dumps(keys, indent=2).encode() + b"\n"
 
 
@@ -234,6 +261,7 @@ def check_approved(
 
     `before` returns the keys that the member approved last for a sweep (Plan.covered), or None.
     """
+    plan = plan.approved
     if approved(plan.run_digest):
         return
     old, now = before(plan.sweep), plan.covered
@@ -265,7 +293,7 @@ def read_plan(file: Path) -> Plan:
     belongs to another sweep than its folder.
     """
     record = read_record(file, _LARGEST, FORMAT)
-    names = {field.name for field in fields(Plan)} - {"declared_as"}
+    names = {field.name for field in fields(Plan)} - NOT_IN_FILE
     try:
         parts = {name: value for name, value in record.items() if name in names}
         parts["cells"] = tuple(parts["cells"])
@@ -278,7 +306,7 @@ def read_plan(file: Path) -> Plan:
         if type(parts.get("kernels")) is dict:
             parts["kernels"] = KernelOptions.decode(parts["kernels"])
         plan = Plan(**parts)
-        _check(plan)
+        check_plan(plan, NOT_IN_FILE)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise damaged(file, error) from None
     folder = unicodedata.normalize("NFC", file.parent.name)
@@ -303,103 +331,3 @@ def names_apart(sweep: str, digest: str) -> list[str]:
     A longer one is for the case that a shorter one is taken. `digest` is what it runs.
     """
     return [f"{sweep[: _LONGEST_NAME - 1 - n]}-{digest[:n]}" for n in _DIGITS]
-
-
-def _check(plan: Plan) -> None:
-    for field in fields(plan):
-        value = getattr(plan, field.name)
-        if not _fits(value, field.type):
-            raise TypeError(f"{field.name} is {value!r:.60}")
-    if not 0 <= plan.total <= MOST_TASKS:
-        raise ValueError(f"total is not from 0 to {MOST_TASKS:,}")
-    _check_cells(plan)
-    for name in ("heartbeat", "lease", "task_timeout"):
-        seconds = getattr(plan, name)
-        if seconds is not None and not 0 < float(seconds) < math.inf:
-            raise ValueError(f"{name} is {seconds!r:.60}")
-    if not 0 <= plan.declared_at < _LATEST:
-        raise ValueError(f"declared_at is {plan.declared_at!r:.60}")
-    for key, folder in (("cwd", plan.cwd), *(("import_path", path) for path in plan.import_path)):
-        if folder != ".":
-            _check_path(key, folder)
-    for file in plan.code_files or ():
-        _check_path("code_files", file)
-    if plan.program is not None:
-        _check_program(plan.program, plan.kind)
-    _check_function(plan)
-    decode_notify(plan.notify)
-    _check_staged(plan)
-    _check_scheduler(plan)
-
-
-def _check_scheduler(plan: Plan) -> None:
-    """Raise ValueError or TypeError for functions that no declaration gives."""
-    if plan.scheduler is None:
-        return
-    _check_path("scheduler", str(plan.scheduler.get("source")))
-    for key in ("optimizer", "search_space"):
-        name = plan.scheduler.get(key)
-        if name is not None and not (type(name) is str and name.isidentifier()):
-            raise ValueError(f"scheduler has {name!r:.60}")
-    if type(plan.scheduler.get("config")) is not dict:
-        raise TypeError("scheduler has no config")
-
-
-def _check_cells(plan: Plan) -> None:
-    for cell in plan.cells:
-        if type(cell) is not dict or type(cell.get("values")) is not dict:
-            raise TypeError("a cell has no values")
-        if type(cell.get("tasks")) is not int or cell["tasks"] < 0:
-            raise TypeError("a cell has no number of tasks")
-        starts = cell.get("starts", 0)
-        if type(starts) is not int or not 0 <= starts <= cell["tasks"]:
-            raise TypeError("a cell has no number of starts")
-    if plan.cells and sum(cell["tasks"] for cell in plan.cells) != plan.total:
-        raise ValueError("the tasks of its cells do not add up to total")
-
-
-def _check_staged(plan: Plan) -> None:
-    """Raise ValueError or TypeError for an entry of `stage` that no declaration gives."""
-    for name, entry in (plan.stage or {}).items():
-        if not (name.isidentifier() and name.isascii()):
-            raise ValueError(f"stage has the name {name!r:.60}")
-        match entry:
-            case {"path": str(path), "digest": str()} if not {"\0", "\n", "\\"} & set(path):
-                if not {"", ".", ".."} & set(path.split("/")):
-                    continue
-        raise TypeError(f"stage has {entry!r:.60}")
-
-
-def _check_function(plan: Plan) -> None:
-    if plan.process_tasks < 0:
-        raise ValueError(f"process_tasks is {plan.process_tasks}")
-    if not all(type(always) is bool for always in (plan.parameters or {}).values()):
-        raise TypeError(f"parameters is {plan.parameters!r:.60}")
-
-
-def _fits(value: Any, annotation: Any) -> bool:
-    """Whether a value from JSON has the type of a field, exactly: True is not an int."""
-    if isinstance(annotation, UnionType):
-        return any(_fits(value, each) for each in get_args(annotation))
-    if get_origin(annotation) is Literal:
-        return value in get_args(annotation)
-    kind = get_origin(annotation) or annotation
-    return type(value) in {float: (int, float), Mapping: (dict,)}.get(kind, (kind,))
-
-
-def _check_program(program: str, kind: Kind) -> None:
-    file, colon, function = program.partition(":")
-    if colon and not (kind in ("function", "objective") and function.isidentifier()):
-        raise ValueError(f"program is {program!r:.60}")
-    _check_path("program", file)
-
-
-def _check_path(key: str, path: str) -> None:
-    """Raise ValueError for a path that leads out of the frozen code."""
-    parts = path.split("/")
-    if (
-        "\\" in path
-        or "\0" in path
-        or any(part in ("", ".", "..") or ":" in part for part in parts)
-    ):
-        raise ValueError(f"{key} is {path!r:.60}")

@@ -181,7 +181,12 @@ def _origin_of(sweep: OpenSweep, index: int, attempt: int, worker: str) -> TaskO
 
 
 def _results(sweep: OpenSweep) -> Results:
-    folder_of = folders(sweep.root, sweep.layout, run_folders(sweep.layout, sweep.plan))
+    folder_of = folders(
+        sweep.root,
+        sweep.layout,
+        run_folders(sweep.layout, sweep.plan),
+        sweep.ledger.numbering,
+    )
     return Results(sweep.plan, sweep.ledger.state, sweep.tasks, folder_of=folder_of)
 
 

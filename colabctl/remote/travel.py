@@ -57,7 +57,7 @@ def is_safe(name: str) -> bool:
 def _of_sweep(parts: tuple[str, ...]) -> Travel:
     if _TEMPORARY.fullmatch(parts[-1]):
         return "stays"
-    if parts[0] in _DECLARED:
+    if parts[0] in _DECLARED or (parts[0].startswith("extension-") and len(parts) > 1):
         return "once"
     if parts[0] == "runs":
         return "once" if len(parts) > 3 and parts[2] == "output" else "data"
@@ -93,6 +93,8 @@ def may_have_travellers(folder: str) -> bool:
 
 
 def is_plan(name: str) -> bool:
-    """Whether a file says that a sweep is declared: it travels after the others."""
+    """Whether a file says that a sweep is declared, or extended: it travels after the others."""
     parts = PurePosixPath(name).parts
+    if len(parts) == 4 and parts[0] == "sweeps" and parts[3] == "extension.json":
+        return True
     return len(parts) == 3 and parts[0] == "sweeps" and parts[2] == "plan.json"

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import params_of, proposal_of
+from colabctl.ledger import params_of, proposal_of, stretches
 from colabctl.report.columns import MISSING, as_text
 from colabctl.report.sample import spread
 from colabctl.search import Cell
@@ -123,10 +123,9 @@ class _quiet:  # noqa: N801 - a context manager
 
 def _by_ranks(sweep: OpenSweep, rows: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     plan, values = sweep.plan, sweep.ledger.state.columns.values
-    start = 0
-    for cell in plan.cells or ({"values": {}, "tasks": plan.total},):
-        indices = [index for index in range(start, start + cell["tasks"]) if index in rows]
-        start += cell["tasks"]
+    places = stretches(plan)
+    for number, cell in enumerate(plan.cells or ({"values": {}, "tasks": plan.total},)):
+        indices = [index for index in places.tasks(number) if index in rows]
         done = _done(sweep, indices, _MOST)
         if len(done) < FEWEST:
             yield _cell(cell["values"], len(done), lacks="tasks")

@@ -55,7 +55,12 @@ def rows(
 ) -> Iterator[Row]:
     """Yield the rows of some tasks of a sweep; `statuses` are those of all its tasks."""
     state, tasks = sweep.ledger.state, sweep.tasks
-    folder_of = folders(sweep.root, sweep.layout, run_folders(sweep.layout, sweep.plan))
+    folder_of = folders(
+        sweep.root,
+        sweep.layout,
+        run_folders(sweep.layout, sweep.plan),
+        sweep.ledger.numbering,
+    )
     failed = {index: cause.id for cause in causes for index in (*cause.failed, *cause.to_retry)}
     since = {
         index: (worker, begun)

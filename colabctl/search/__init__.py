@@ -1,6 +1,7 @@
 """Sweep files, the spaces that they declare, and the search in them."""
 
 from colabctl.search.expansion import Expansion, PlannedTask, expand
+from colabctl.search.language.additions import Addition, addition, additions, with_additions
 from colabctl.search.language.declaration import Declaration, read, read_declared
 from colabctl.search.language.metric import Metric
 from colabctl.search.space.cells import Cell
@@ -8,6 +9,7 @@ from colabctl.search.space.space import Space
 from colabctl.yamlfile.problems import InvalidFileError, Problem
 
 __all__ = [
+    "Addition",
     "Cell",
     "Declaration",
     "Expansion",
@@ -16,7 +18,10 @@ __all__ = [
     "PlannedTask",
     "Problem",
     "Space",
+    "addition",
+    "additions",
     "expand",
     "read",
     "read_declared",
+    "with_additions",
 ]

@@ -69,7 +69,7 @@ class Expansion:
         if self.method == "optuna":
             return lambda _: None
         starts = drawn(cell, self.seed)
-        points = _points(cell.space, self.method)
+        points = points_of(cell.space, self.method)
         if points and (self.method == "grid" or points.size <= cell.tasks):
             return moved_first(points, starts)
         sample = None
@@ -140,7 +140,7 @@ def expand(
     return Expansion(cells, total, notes, method, declaration.seed)
 
 
-def _points(space: Space, method: str) -> Points[Values] | None:
+def points_of(space: Space, method: str) -> Points[Values] | None:
     """Return the points of a grid, or all that can be drawn; None if they are infinitely many."""
     if method == "optuna":
         return None  # an objective may suggest anything
@@ -148,7 +148,7 @@ def _points(space: Space, method: str) -> Points[Values] | None:
 
 
 def _size(space: Space, method: str) -> int | None:
-    points = _points(space, method)
+    points = points_of(space, method)
     return None if points is None else points.size
 
 

@@ -8,15 +8,14 @@ column, also in a sweep of a million tasks.
 """
 
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, chain, islice, pairwise
+from itertools import chain, islice
 from math import isnan
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import STATUSES, Plan, SweepState, TaskFiles
+from colabctl.ledger import STATUSES, Plan, Stretches, SweepState, TaskFiles, stretches
 from colabctl.views import task_status
 
 MOST_CELLS = 50
@@ -54,14 +53,14 @@ class Division:
     names: tuple[str, ...]
     values: tuple[Mapping[str, Any], ...]
     members: tuple[Members, ...]
-    _firsts: Sequence[int] | None = field(default=None, repr=False)
+    _places: Stretches | None = field(default=None, repr=False)
     _cell_of: Sequence[int] | None = field(default=None, repr=False)
 
     def cell_of(self, index: int) -> int:
         """Return the number of the cell of a task."""
         if self._cell_of is not None:
             return self._cell_of[index]
-        return bisect_right(self._firsts, index) - 1 if self._firsts else 0
+        return self._places.place(index)[0] if self._places else 0
 
 
 def divide(plan: Plan, tasks: TaskFiles) -> Division:
@@ -87,9 +86,9 @@ def _declared(plan: Plan) -> Division:
     varying = tuple(
         name for name in names if any(each.get(name) != values[0].get(name) for each in values)
     )
-    starts = [0, *accumulate(cell["tasks"] for cell in plan.cells)]
-    members = tuple(range(first, end) for first, end in pairwise(starts))
-    return Division(varying, tuple(values), members, _firsts=starts[:-1])
+    places = stretches(plan)
+    members = tuple(places.tasks(number) for number in range(len(values)))
+    return Division(varying, tuple(values), members, _places=places)
 
 
 def _grouped(plan: Plan, tasks: TaskFiles, names: Sequence[str]) -> Division | None:

@@ -20,6 +20,7 @@ from colabctl.views import task_status
 from colabctl.views.best import best, unreported
 from colabctl.views.cells import Cell, Division, divide, progress, started
 from colabctl.views.columns import flat
+from colabctl.views.extensions import sentences
 from colabctl.views.steering import decisions
 from colabctl.views.varying import varying
 
@@ -171,7 +172,10 @@ def status(
         consistency=plan.consistency,
         changed=list(changed),
         title=plan.title,
-        steering=[decision.text(now) for decision in decisions(state)],
+        steering=[
+            *(decision.text(now) for decision in decisions(state)),
+            *sentences(plan, state, now),
+        ],
         waiting=list(long_leases(plan, state, now).values()),
         varying=_varying(plan, state, tasks, first) if first else [],
         cells=forecast.cells,

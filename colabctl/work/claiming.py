@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from colabctl.ledger import Claim, SweepState, task_name
+from colabctl.ledger import Claim, Plan, SweepState, known, task_name
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
@@ -65,27 +65,24 @@ class Claimer:
         self.ledger = sweep.ledger
         self.tuner = sweep.tuner()
         self._pacing = pacing_for(sweep.plan.consistency)
-        self.outbox = Outbox(self._pacing)
-        self.tally = Tally()
+        self.outbox, self.tally = Outbox(self._pacing), Tally()
         self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
         self.retries = Retries(tell, monotonic, limits.patience, self._pacing.longest_pause)
         self._sweep, self._identity, self._limits, self._pool = sweep, identity, limits, pool
         self._tell, self._conceal = tell, conceal
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
-        self._monotonic = monotonic
+        self._monotonic, self._notices = monotonic, notices
         self._most = sys.maxsize if limits.max_tasks is None else limits.max_tasks
         self._taken: set[int] = set()  # tasks that count against it
         self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
-        self._notices = notices
         self._room = room or RoomWatch()
         self._lack = LackNote(sweep.plan, tell)
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
-        self._settled_at = 0.0
-        self._claim_again_at = 0.0  # after a claim that got no task
-        self._idle_poll = self._pacing.busy_poll
-        self._refreshed_at = float("-inf")
+        self._settled_at = self._claim_again_at = 0.0  # the second, after one that got no task
+        self._idle_poll, self._refreshed_at = self._pacing.busy_poll, float("-inf")
         self._between_reads = 0.0  # seconds; with many live workers, journals are read less often
         self._sync_fault: OSError | None = None
+        self._extended: Plan | None = None  # the plan with tasks that this worker does not know
         self._began_at = self._written_at = monotonic()
 
     @property
@@ -189,7 +186,7 @@ class Claimer:
         elif self.retries.pausing:  # the state may be out of date, and results may not be written
             return False
         elif state.finished == state.total and not (
-            self.outbox or state.columns.any("cancelled", self._pool.tasks)
+            self.outbox or self._extended or state.columns.any("cancelled", self._pool.tasks)
         ):
             tally.ending = "finished"
         elif (stopped := why_stopped(state, self._identity.name)) is not None:
@@ -202,14 +199,23 @@ class Claimer:
             tally.ending = "max-tasks"
         elif self.late(self._pool.pace() or 0.0):
             tally.ending = "max-time"
-        elif not self._limits.wait and not (
-            state.order == "go" and state.claimable(self.ledger.clock.now())
-        ):
+        elif self._has_open():
+            return False
+        elif self._extended is not None:
+            tally.ending = "extended"
+        elif not self._limits.wait:
             tally.ending = "nothing to do"
             self._notes.tell()
         else:
             return False
         return True
+
+    def _has_open(self) -> bool:
+        """Whether there are tasks that this worker may claim, with the program that it has."""
+        state, own = self.ledger.state, self._sweep.plan
+        if (self._extended or own).code_digest != own.code_digest or state.order != "go":
+            return False
+        return state.claimable(self.ledger.clock.now()) > 0
 
     def late(self, seconds: float = 0.0) -> bool:
         """Whether the time limit is at most `seconds` away, or has passed."""
@@ -226,21 +232,15 @@ class Claimer:
         return self._pacing.claim_ahead + self._sweep.plan.settling
 
     def _may_claim(self) -> bool:
-        state = self.ledger.state
-        return (
-            state.order == "go"
-            and not self._settling
-            and self._claims_left > 0
-            and self._monotonic() >= self._claim_again_at
-            and not self.late(self._pool.pace() or 0.0)
-            and state.claimable(self.ledger.clock.now()) > 0
-        )
+        may_now = not self._settling and self._monotonic() >= self._claim_again_at
+        is_late = self.late(self._pool.pace() or 0.0)
+        return may_now and self._claims_left > 0 and not is_late and self._has_open()
 
     def _join(self) -> None:
         self.tuner.prepare()
         if not self.ledger.name:
             self.ledger.join(self._identity.name)
-            self.outbox.add(*self._identity.start(**self._room.part()))
+            self.outbox.add(*self._identity.start(**self._room.part(), **known(self._sweep.plan)))
 
     def _claim(self, slots: int) -> None:
         self._join()
@@ -306,6 +306,7 @@ class Claimer:
         self._refreshed_at = self._monotonic()
         live = self.ledger.state.live_workers(self.ledger.clock.now())
         self._between_reads = between_reads(len(live))
+        self._extended = self._extended or self._sweep.extended()
         if self.ledger.refresh() or self._pool.tasks:
             self._idle_poll = self._pacing.busy_poll
         else:

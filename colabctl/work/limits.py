@@ -9,6 +9,7 @@ from colabctl.run.termination import KILL_AFTER
 
 EndReason = Literal[
     "finished",  # every task of the sweep has ended
+    "extended",  # the sweep has got more tasks, for which the next worker of this process knows
     "nothing to do",  # other workers run the remaining tasks
     "max-tasks",
     "max-time",

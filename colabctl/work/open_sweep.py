@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from colabctl.checkpoints.places import SAVES
 from colabctl.code.frozen import Code, changed, fetch
-from colabctl.declared_tasks import DeclaredTasks
+from colabctl.declared_tasks import DeclaredTasks, code_folder, task_files
 from colabctl.errors import UserError
 from colabctl.ledger import (
     Claim,
@@ -20,6 +20,7 @@ from colabctl.ledger import (
     Plan,
     TaskFiles,
     cache_of,
+    names_in,
     open_ledger,
     params_of,
     task_name,
@@ -47,7 +48,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OpenSweep:
-    """A declared sweep, to read or to work on, in the project at `root` with its `store`."""
+    """A declared sweep, to read or to work on.
+
+    Attributes:
+        root: the project's folder.
+        store: the project's store.
+        code_folder: the frozen code of the latest version of the program.
+
+    """
 
     root: Path
     layout: SweepLayout
@@ -55,6 +63,7 @@ class OpenSweep:
     ledger: Ledger
     tasks: TaskFiles
     declared: DeclaredTasks
+    code_folder: Path
     store: Stored = NO_STORE
 
     @classmethod
@@ -76,8 +85,8 @@ class OpenSweep:
         ledger.state.first = dict.fromkeys(plan.starts)
         files = whole_of(layout, plan) if layout.twins else layout
         declared = DeclaredTasks(files, plan)
-        tasks = TaskFiles(files.task_file, plan, declared.expand)
-        return cls(root, layout, plan, ledger, tasks, declared, store)
+        tasks, code = task_files(declared, layout), code_folder(declared, layout)
+        return cls(root, layout, plan, ledger, tasks, declared, code, store)
 
     @classmethod
     def named(cls, layout: Layout, name: str, digest: str | None = None) -> "OpenSweep":
@@ -92,6 +101,14 @@ class OpenSweep:
                 f"{self.root} is not a mirror of that; clone the project from its store, and work "
                 "there: colabctl clone URL"
             )
+
+    def extended(self) -> Plan | None:
+        """Return the sweep's plan if it got an extension since it was opened here, else None."""
+        known = {each.name for each in self.plan.extensions}
+        if not names_in((self.layout.root, *self.layout.twins)).keys() - known:
+            return None
+        plan = plan_of(self.layout)
+        return plan if {each.name for each in plan.extensions} != known else None
 
     def lock(self) -> AbstractContextManager[int | None]:
         """Return the lock to hold while claiming.
@@ -109,7 +126,7 @@ class OpenSweep:
     def code(self) -> Code:
         """Return the frozen code; raises as `fetch` does."""
         plan = self.plan
-        return fetch(self.declared.layout.code, plan.code_digest, plan.program, plan.code_files)
+        return fetch(self.code_folder, plan.code_digest, plan.program, plan.code_files)
 
     def changed_code(self) -> tuple[list[str], list[str]]:
         """Return the files of the code that have changed where they were copied from, and damage.
@@ -119,9 +136,7 @@ class OpenSweep:
         if self.plan.code_origin is None or not self.plan.code_digest:
             return [], []
         try:
-            files = changed(
-                self.declared.layout.code, self.root, self.plan.declared_at, self.plan.code_files
-            )
+            files = changed(self.code_folder, self.root, _made_at(self.plan), self.plan.code_files)
             if files:
                 self.code()
         except (UserError, OSError) as error:
@@ -170,10 +185,14 @@ class OpenSweep:
         """Return the declared parameters of a task; {} for one that must not run."""
         return {} if self.tasks.fault(index) else self.tasks.params(index)
 
+    def _attempt(self, index: int, attempt: int, writer: str) -> Path:
+        """Return the folder of an attempt, in the name of which its writer's number is."""
+        return self.layout.attempt(self.ledger.numbering.number(index, writer), attempt, writer)
+
     def has_saves(self, index: int) -> bool:
         """Whether an attempt at this task has saved something, as far as it can be seen here."""
         return any(
-            (self.layout.attempt(index, attempt, event.writer) / SAVES).is_dir()
+            (self._attempt(index, attempt, event.writer) / SAVES).is_dir()
             for event in self.ledger.state.events_of(index)
             if event.kind == "claim"
             for task, attempt in event.body["tasks"]
@@ -234,9 +253,14 @@ class OpenSweep:
                 # Someone may have created a journal with an invalid name. What a store does not
                 # give now, the task starts without.
                 with suppress(UserError):
-                    own = self.layout.attempt(index, attempt, writer)
+                    own = self._attempt(index, attempt, writer)
                     inside = own.relative_to(self.layout.runs)
                     self.store.bring(own.relative_to(self.root).as_posix())
                     there = (home / inside for home in homes if (home / writer).is_dir())
                     folders.append(str(next(there, own)))
         return tuple(folders), len(discards) - last
+
+
+def _made_at(plan: Plan) -> float:
+    """Return when the latest version of a sweep's program was frozen, in seconds since 1970."""
+    return next((each.at for each in plan.extensions[::-1] if each.version), plan.declared_at)

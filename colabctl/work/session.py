@@ -140,7 +140,9 @@ class Session:
                     )
                     if tally.ending in _FINAL:
                         return list(worked.values())
-                    if tally.ending != "nothing to do" or not self.limits.wait:
+                    if tally.ending == "extended":
+                        tell(f"sweep {name} was extended; this worker goes on with all its tasks")
+                    elif tally.ending != "nothing to do" or not self.limits.wait:
                         waiting.remove(sweep)
                 if len(waiting) > 1:
                     self.interrupted.wait(_POLL)

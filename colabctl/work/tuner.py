@@ -2,14 +2,20 @@
 
 import json
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import Plan, Proposal, SweepState, proposal_of, reports_of, task_name
+from colabctl.ledger import (
+    Plan,
+    Proposal,
+    SweepState,
+    proposal_of,
+    reports_of,
+    stretches,
+    task_name,
+)
 
 if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
     from colabctl.search.learn.axes import Level
@@ -42,8 +48,7 @@ class Tuner:
         earlier: "Callable[[], Sequence[Trial]]",
     ) -> None:
         self._plan, self._state, self._declared, self._cells = plan, state, declared, cells
-        sizes = [cell["tasks"] for cell in plan.cells] or [plan.total]
-        self._starts = [0, *accumulate(sizes)]
+        self._places = stretches(plan)
         self._trials: dict[int, dict[int, Trial]] = {}  # by cell, then by number in the cell
         self._sources: dict[int, object] = {}  # by task: what its trial was built from
         self._revisions: dict[int, int] = {}  # by cell: the state that its trials were built from
@@ -199,8 +204,7 @@ class Tuner:
 
     def _place(self, index: int) -> tuple[int, int]:
         """Return the cell of a task and its number in the cell."""
-        cell = bisect_right(self._starts, index) - 1
-        return cell, index - self._starts[cell]
+        return self._places.place(index)
 
     def _start(self, cell: int, number: int) -> Mapping[str, Any]:
         """Return the values of a task's point in `start_with`; {} for other tasks."""
@@ -217,11 +221,11 @@ class Tuner:
         trials = self._trials.setdefault(cell, {})
         if self._revisions.get(cell) == self._state.revision:
             return trials
-        state, start = self._state, self._starts[cell]
-        for index in range(start, self._starts[cell + 1]):
+        state = self._state
+        for number, index in enumerate(self._places.tasks(cell)):
             task = state.tasks[index]
             if task.status == "cancelled":
-                trials.pop(index - start, None)
+                trials.pop(number, None)
                 self._sources.pop(index, None)
                 continue
             if not task.attempts and not task.finished:
@@ -231,7 +235,7 @@ class Tuner:
                 self._sources[index] = source
                 trial = self._trial(index)
                 if trial is not None:
-                    trials[index - start] = trial
+                    trials[number] = trial
         self._revisions[cell] = state.revision
         return trials
 

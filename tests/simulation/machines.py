@@ -125,6 +125,9 @@ class SimulatedSweep:
         # Simulated tasks print nothing, so nothing is written there.
         self.layout = SweepLayout(Path("simulated/sweeps/s"))
 
+    def extended(self) -> Plan | None:
+        return None
+
     def lock(self) -> AbstractContextManager[int | None]:
         return nullcontext()
 

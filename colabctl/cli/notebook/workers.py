@@ -187,7 +187,7 @@ def _job(plan: "Plan", max_time: str, *, release: bool) -> "Job":
         sweep=plan.sweep,
         tasks=plan.total,
         program=f"{plan.program}",
-        digest=plan.run_digest,
+        digest=plan.approved.run_digest,
         declared_by=plan.declared_by,
         declared_at=plan.declared_at,
         made_with=plan.made_with or VERSION,

@@ -185,7 +185,9 @@ def _look(sweep: "OpenSweep", view: "View") -> "Content":
 
     sweep.ledger.refresh()
     plan, state, tasks = sweep.plan, sweep.ledger.state, sweep.tasks
-    folder_of = folders(sweep.root, sweep.layout, run_folders(sweep.layout, plan))
+    folder_of = folders(
+        sweep.root, sweep.layout, run_folders(sweep.layout, plan), sweep.ledger.numbering
+    )
     rows = Results(plan, state, tasks, folder_of=folder_of)
     return replace(content(view, plan, state, rows, Names(plan, tasks, rows)), show=shown)
 

@@ -90,7 +90,11 @@ class Seen:
     def look(self) -> "Status":
         """Read what is new, and return the status."""
         from colabctl.views.status import status as status_of
+        from colabctl.work.open_sweep import OpenSweep
 
+        if self.sweep.extended() is not None:
+            self.sweep = OpenSweep.at(self.sweep.root, self.sweep.layout)
+            self.__dict__.pop("_division", None)
         sweep = self.sweep
         sweep.ledger.refresh()
         latest = status_of(

@@ -25,7 +25,7 @@ from colabctl.ledger.sweep_state import SweepState
 from colabctl.sharedfs.own_cache import cache_folder, is_private, open_own, write_own
 from colabctl.version import VERSION
 
-_FORMAT = 6
+_FORMAT = 7
 _MAGIC = b"colabctl sweep cache "
 _SUFFIX = ".sweep"
 _NAME = re.compile(r"[0-9a-f]{32}\.sweep(\.[0-9a-f]{8}\.tmp)?")
@@ -133,6 +133,7 @@ def cache_of(journals: Path, plan: Plan) -> Cache | None:
         "byteorder": sys.byteorder,
         "journals": place,
         "plan": hashlib.sha256(plan.encode()).hexdigest(),
+        "extensions": [each.name for each in plan.extensions],
     }
     name = hashlib.sha256(os.fsencode(place)).hexdigest()[:32] + _SUFFIX
     of_all_twins = f"{journals.absolute().parent.parent} {plan.run_digest}"

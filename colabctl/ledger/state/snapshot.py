@@ -13,7 +13,7 @@ from colabctl.ledger.sweep_state import SweepState
 _WRITER = (
     "name", "lease", "member", "host", "pid", "jobs", "started", "version", "wall", "ended",
     "latest", "last_number", "lost_at", "dismissed_at", "dismissed_by", "done", "pruned", "failed",
-    "freed", "free", "free_at",
+    "freed", "free", "free_at", "code",
 )  # fmt: skip
 _Lists = Mapping[int, Sequence[int]]
 

@@ -13,8 +13,8 @@ class Writer:
     """One writer: who it is, and when it was alive, in ledger time."""
 
     __slots__ = (
-        "_newest", "_oldest", "dismissed_at", "dismissed_by", "done", "ended", "failed", "free",
-        "free_at", "freed",
+        "_newest", "_oldest", "code", "dismissed_at", "dismissed_by", "done", "ended", "failed",
+        "free", "free_at", "freed",
         "host", "jobs", "last_number", "last_seen", "latest", "lease", "lost_at", "machine",
         "member", "name", "number", "pid", "pruned", "started", "version", "wall",
     )  # fmt: skip
@@ -28,6 +28,7 @@ class Writer:
         self.jobs = 1
         self.started: float | None = None
         self.version = ""
+        self.code = ""  # digest of the program that it runs, if the sweep was extended
         self.machine = Machine()
         self.wall: float | None = None  # time of its own clock when it started
         self.ended: float | None = None
@@ -75,6 +76,8 @@ class Writer:
             self.pid, self.jobs = event.body["pid"], event.body["jobs"]
             self.lease = event.body["lease"]
             self.version, self.wall = event.body.get("version", ""), event.body.get("wall")
+            code = event.body.get("code")
+            self.code = code if isinstance(code, str) else ""
             self.machine = read_machine(event.body)
         elif kind == "end":
             self.ended = t

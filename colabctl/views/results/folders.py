@@ -6,11 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from colabctl.errors import UserError
+from colabctl.ledger import Numbering
 from colabctl.project.layout import SweepLayout
 from colabctl.views.results.rows import FolderOf
 
 
-def folders(root: Path, sweep: SweepLayout, homes: Iterable[Path]) -> FolderOf:
+def folders(
+    root: Path, sweep: SweepLayout, homes: Iterable[Path], numbering: Numbering
+) -> FolderOf:
     """Return a function that finds the folder of an attempt, as a POSIX path from `root`.
 
     A folder is listed once, not asked for each of its hundred attempts: a Drive answers slowly.
@@ -19,6 +22,7 @@ def folders(root: Path, sweep: SweepLayout, homes: Iterable[Path]) -> FolderOf:
         root: the project's folder.
         sweep: the paths of the sweep.
         homes: all its folders with files of attempts (see `sweeps.run_folders`).
+        numbering: gives the numbers of tasks in the names of a worker's folders.
 
     """
     starts = [str(home) for home in homes]
@@ -45,7 +49,7 @@ def folders(root: Path, sweep: SweepLayout, homes: Iterable[Path]) -> FolderOf:
         path = path_of(worker)
         if path is None:
             return None
-        own = path(index, attempt)[inside:]
+        own = path(numbering.number(index, worker), attempt)[inside:]
         for start in starts:
             above, name = os.path.split(start + own)
             if name in names(above):

@@ -17,10 +17,12 @@ from colabctl.ledger import (
     proposal_of,
     task_name,
 )
+from colabctl.views.extensions import version_of
 
 FIXED = (
     "sweep", "task", "index", "status", "attempt", "member", "worker", "seconds", "finished_at",
     "error", "folder", "python", "accelerator", "driver", "packages", "sampler",
+    "version",
 )  # fmt: skip
 """What every result has; these are columns of every table."""
 
@@ -39,6 +41,7 @@ class Result:
         folder: the attempt's files, as a POSIX path from the project's folder; None without files.
         python, accelerator, driver, packages: what the worker ran on, None if it did not say.
         sampler: what chose the parameters in a Bayesian search: tpe, gp, random, ...; else None.
+        version: of the sweep's program, from 1; None if it has only one.
 
     """
 
@@ -61,6 +64,7 @@ class Result:
     driver: str | None = None
     packages: str | None = None
     sampler: str | None = None
+    version: int | None = None
 
 
 class Results(Collection[Result]):
@@ -89,6 +93,7 @@ class Results(Collection[Result]):
         self._state = state
         self._tasks = tasks
         self._folder_of = folder_of
+        self._version = version_of(plan, state)
         self._machines: dict[str, tuple[str | None, ...]] = {}  # what each worker ran on
         self.indices = array("i", state.columns.finished()) if indices is None else indices
 
@@ -138,6 +143,7 @@ class Results(Collection[Result]):
             driver,
             packages,
             sampler_of(self._plan, state, index),
+            self._version(worker),
         )
 
     def _machine(self, worker: str) -> tuple[str | None, ...]:

@@ -146,7 +146,7 @@ class InlineWorker:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.conceal = conceal
+        self.sweep, self.conceal = sweep, conceal
         self.pool = LoopPool(monotonic)
         self.claimer = Claimer(
             sweep, identity, Limits(max_tasks=max_tasks), self.pool,

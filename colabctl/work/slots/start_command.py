@@ -42,7 +42,7 @@ def start_command(sweep: OpenSweep, index: int, secrets: Sequence[str] = ()) -> 
             f"the parameters of {task_name(index)} are chosen when a worker claims it; name a task "
             "that has started"
         )
-    code = sweep.declared.layout.code
+    code = sweep.code_folder
     how = None
     if plan.kind != "program":
         how = f"a worker calls {program} in a process of its own, with {params}"

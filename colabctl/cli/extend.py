@@ -1,0 +1,210 @@
+"""The command that adds trials and values to a declared sweep."""
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from colabctl.cli.options import (
+    Json,
+    Member,
+    Root,
+    Sweep,
+    confirm,
+    open_project,
+    print_json,
+    tell,
+    working_member,
+)
+from colabctl.cli.terminal import command_line, counted, one_line, plain
+from colabctl.errors import UserError
+
+if TYPE_CHECKING:
+    from colabctl.declare.extend import Addable, Asked
+    from colabctl.ledger import Plan
+    from colabctl.work.open_sweep import OpenSweep
+
+_MOST_SHOWN = 5  # tasks, or files
+
+
+def extend(
+    sweep: Sweep,
+    trials: Annotated[
+        str | None,
+        typer.Option(
+            "--trials",
+            metavar="N|+N",
+            help="New number of tasks for each combination of `foreach`; +N for N more.",
+            show_default=False,
+        ),
+    ] = None,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--value",
+            metavar="NAME=VALUE",
+            help="One more value of a listed parameter, also of `foreach`; can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the new tasks and write nothing.")
+    ] = False,
+    member: Member = None,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Add trials or values to a sweep; what it has stays, and only new tasks run.
+
+    Workers that run take the new tasks too. To add what a changed file has, also a new version of
+    the program: `colabctl sweep FILE --extend`.
+    """
+    from colabctl.declare.extend import Asked
+    from colabctl.work.open_sweep import OpenSweep
+
+    if trials is None and not value:
+        raise UserError(
+            "say what to add: --trials N, --trials +N or --value NAME=VALUE; or change the sweep "
+            "file, and run: colabctl sweep FILE --extend"
+        )
+    number, more = read_trials(trials) if trials is not None else (None, 0)
+    asked = Asked(number, more, _values(value or []))
+    layout, config = open_project(root)
+    who = working_member(config, member)
+    opened = OpenSweep.named(layout, sweep)
+    run(opened, asked, who, dry_run=dry_run, yes=True, as_json=as_json)
+
+
+def read_trials(text: str) -> tuple[int | None, int]:
+    """Return the new number of trials, or None and how many more; raise UserError for others."""
+    if not re.fullmatch(r"\+?[0-9]{1,9}", text) or not int(text):
+        raise UserError(
+            f"--trials is {text!r:.60}; write the new number, such as 200, or +50 for 50 more"
+        )
+    return (None, int(text)) if text.startswith("+") else (int(text), 0)
+
+
+def _values(texts: list[str]) -> dict[str, list[Any]]:
+    from colabctl.cli.try_task import assigned
+
+    values: dict[str, list[Any]] = {}
+    for text in texts:
+        name, each = assigned(text, "--value", "dataset=covtype")
+        values.setdefault(name, []).append(each)
+    return values
+
+
+def run(
+    sweep: "OpenSweep", asked: "Asked", member: str, *, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Extend a sweep, and say what it got; ask before a new version of its program is frozen."""
+    from colabctl.declare.extend import addable
+    from colabctl.declare.extend import extend as write
+    from colabctl.project.approvals import approvals_for
+    from colabctl.project.config import load
+    from colabctl.project.layout import Layout
+    from colabctl.work.identity import writer_name
+
+    layout = Layout(sweep.root)
+    config = load(sweep.root, os.environ)
+    name, writer, now = sweep.plan.sweep, writer_name(member), time.time()
+    added = addable(layout, sweep.layout, asked, config, writer=writer, member=member, now=now)
+    for note in added.notes:
+        tell(f"note: {note}")
+    _show_version(added)
+    if dry_run:
+        _show(added, as_json)
+        return
+    if added.code is not None:
+        confirm("freeze it as a new version, which all tasks run from now on?", yes=yes)
+    added, plan = write(
+        layout,
+        sweep.layout,
+        asked,
+        config,
+        lock=sweep.lock(),
+        writer=writer,
+        member=member,
+        now=now,
+        approvals=approvals_for(sweep.root, os.environ),
+    )
+    if as_json:
+        print_json(_summary(added, plan))
+        return
+    if added.is_empty:
+        print(f"{name}: {counted(plan.total, 'task')}, nothing new")
+        return
+    version = ", a new version of the program" if added.code is not None else ""
+    print(f"{name}: {counted(len(added.tasks), 'new task')}, {plan.total} in all{version}")
+    _tell_next(sweep, added)
+
+
+def _tell_next(sweep: "OpenSweep", added: "Addable") -> None:
+    """Say who runs the new tasks, and what keeps them from running."""
+    name, ledger = sweep.plan.sweep, sweep.ledger
+    ledger.refresh()
+    state = ledger.state
+    if state.order != "go":
+        word = "paused" if state.order == "pause" else "stopped"
+        tell(f"note: {name} is {word}; to go on: {command_line('resume', name)}")
+    elif state.live_workers(ledger.clock.now()):
+        tell("workers that run take them without a restart")
+    elif sweep.plan.program is not None:
+        tell(f"run them: {command_line('work', name)}")
+    if added.code is not None:
+        tell(
+            f"other members approve the new version before they run it: "
+            f"{command_line('trust', name)}"
+        )
+
+
+def _show_version(added: "Addable") -> None:
+    if added.code is None:
+        return
+    names = ", ".join(added.changed[:_MOST_SHOWN])
+    more = len(added.changed) - _MOST_SHOWN
+    what = f"{names}{f' and {more} more' if more > 0 else ''}" or "its command"
+    tell(one_line(f"the program has changed: {what}; finished tasks ran the version before"))
+
+
+def _show(added: "Addable", as_json: bool) -> None:
+    if as_json:
+        print_json(_summary(added, None))
+        return
+    print(f"{added.plan.sweep}: {counted(len(added.tasks), 'new task')}, {added.total} in all")
+    for task in added.tasks[:_MOST_SHOWN]:
+        params = "(chosen when it is claimed)" if task.params is None else f"{task.params}"
+        print(plain(one_line(f"  {params}")))
+    if len(added.tasks) > _MOST_SHOWN:
+        print(f"  and {len(added.tasks) - _MOST_SHOWN:,} more")
+
+
+def _summary(added: "Addable", plan: "Plan | None") -> dict[str, Any]:
+    return {
+        "sweep": added.plan.sweep,
+        "new": len(added.tasks),
+        "total": plan.total if plan is not None else added.total,
+        "cells": [{"values": cell["values"], "new": cell["tasks"]} for cell in added.record.cells],
+        "first": [task.params for task in added.tasks[:_MOST_SHOWN]],
+        "new_version": added.code is not None,
+    }
+
+
+def extend_from_file(
+    draft: Any, name: str, file: Path, member: str | None, root: Path | None, *, yes: bool,
+    dry_run: bool, as_json: bool, replace: bool,
+) -> None:  # fmt: skip
+    """Add to the sweep of this name what a changed file has."""
+    if replace:
+        raise UserError("--extend keeps the sweep, and --replace puts another in its place")
+    from colabctl.declare.extend import Asked
+    from colabctl.work.open_sweep import OpenSweep
+
+    layout, config = open_project(root)
+    who = working_member(config, member)
+    opened = OpenSweep.named(layout, name)
+    asked = Asked(draft=draft, file=file, here=Path.cwd())
+    run(opened, asked, who, dry_run=dry_run, yes=yes, as_json=as_json)

@@ -1,0 +1,283 @@
+"""Extends a declared sweep: adds tasks to it, and perhaps a new version of its program."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from colabctl.code import frozen
+from colabctl.code.frozen import Code
+from colabctl.declare.declare import approval_of, planned
+from colabctl.declare.preview import Draft, Preview, places_in, preview
+from colabctl.declared_tasks import DeclaredTasks, code_folder, task_files
+from colabctl.errors import UserError
+from colabctl.ledger import (
+    Extension,
+    Plan,
+    TaskFiles,
+    TaskLine,
+    cell_key,
+    extended,
+    stretches,
+    write_tasks,
+)
+from colabctl.ledger.extensions.record import RECORD, START, VERSION_KEYS, cells_of
+from colabctl.project.approvals import Approvals
+from colabctl.project.config import Config
+from colabctl.project.layout import Layout, SweepLayout
+from colabctl.search import Declaration, addition, additions, read, with_additions
+from colabctl.search.growth import Growth, Had, Wanted, grown, key_of
+from colabctl.sharedfs.files import write_new
+from colabctl.sharedfs.rights import make_folder
+from colabctl.sweeps import check_in_use, plan_of, whole_of
+
+_APART = 1 << 20  # draws; more than a cell has tasks
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What should be added to a sweep.
+
+    Attributes:
+        trials: the new number of tasks for each combination of `foreach`, or None.
+        more: or this many more for each.
+        values: values of listed parameters, by name.
+        draft: or the changed sweep file; `file` is its path, and `here` the user's current folder.
+
+    """
+
+    trials: int | None = None
+    more: int = 0
+    values: Mapping[str, Sequence[Any]] | None = None
+    draft: Draft | None = None
+    file: Path | None = None
+    here: Path | None = None
+
+
+@dataclass(frozen=True)
+class Addable:
+    """What an extension would add: its record without digests, its tasks, and its program.
+
+    Attributes:
+        changed: the files of the program that are new or differ from the version before.
+        notes: for the member.
+
+    """
+
+    sweep: SweepLayout
+    plan: Plan
+    record: Extension
+    tasks: Sequence[TaskLine]
+    code: Code | None = None
+    changed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the sweep has all of it already."""
+        return not self.tasks and self.code is None
+
+    @property
+    def total(self) -> int:
+        """How many tasks the sweep will have."""
+        return self.plan.total + len(self.tasks)
+
+
+def addable(
+    layout: Layout,
+    sweep: SweepLayout,
+    asked: Asked,
+    config: Config,
+    *,
+    writer: str,
+    member: str,
+    now: float,
+) -> Addable:
+    """Return what is asked for and the sweep lacks; nothing is written.
+
+    `writer` is a name that no one had before, and `now` is in seconds since 1970. Raises UserError
+    for an archived sweep, for what would change its tasks or take some away, and for more tasks
+    than a sweep can have.
+    """
+    check_in_use(sweep)
+    plan = plan_of(sweep)
+    declared = DeclaredTasks(whole_of(sweep, plan) if sweep.twins else sweep, plan)
+    tasks = task_files(declared, sweep)
+    old = declared.declaration()
+    if asked.draft is None:
+        found = [addition(old.content, *each) for each in (asked.values or {}).items()]
+        found = [(path, values) for path, values in found if values]
+    else:
+        found = additions(old.content, asked.draft.declaration.content, str(asked.file))
+        _check_numbers(plan, asked.draft)
+    declaration = read(with_additions(old.content, found), old.source) if found else old
+    growths = grown(
+        declaration,
+        dict(_had(plan, tasks)),
+        _wanted(asked, plan, declaration, writer),
+        asked.draft.expansion if asked.draft else None,
+    )
+    record = Extension(
+        f"{START}{writer}",
+        plan.run_digest,
+        member,
+        now,
+        tuple(each.name for each in plan.extensions),
+        tuple(found),
+        tuple(
+            {"values": each.values, "tasks": len(each.tasks), "first": each.first}
+            for each in growths
+        ),
+    )
+    result = Addable(sweep, plan, record, tuple(_lines(growths)))
+    if asked.draft is None:
+        return result
+    program = preview(asked.draft, sweep.name, places_in(layout, asked.file, asked.here))
+    return _with_version(result, declared, asked.draft, program, layout, config)
+
+
+def _check_numbers(plan: Plan, draft: Draft) -> None:
+    """Raise UserError for a file that gives a cell fewer tasks than were declared."""
+    before = {cell_key(cell["values"]): cell["tasks"] for cell in (plan.declared or plan).cells}
+    for cell in draft.expansion.cells:
+        if cell.tasks < before.get(key_of(cell.values), 0):
+            of = ", ".join(f"{name}={value}" for name, value in cell.values.items())
+            raise UserError(
+                f"{draft.declaration.source} gives {cell.tasks} tasks{f' to {of}' if of else ''}, "
+                f"and the sweep was declared with {before[key_of(cell.values)]}; an extension "
+                "takes no tasks away: raise trials: or run_cap:"
+            )
+
+
+def _wanted(asked: Asked, plan: Plan, declaration: Declaration, writer: str) -> Wanted:
+    """Return how many tasks each cell should have; raise UserError for fewer than there are."""
+    most = max((cell["tasks"] for cell in plan.cells), default=plan.total)
+    if asked.trials is not None and asked.trials < most:
+        raise UserError(
+            f"sweep {plan.sweep} has {most} trials already, and --trials is the new number; for "
+            f"{asked.trials} more: --trials +{asked.trials}"
+        )
+    is_whole = declaration.trials is None and declaration.run_cap is None
+    if declaration.method == "grid" and is_whole and (asked.trials or asked.more):
+        raise UserError(
+            f"sweep {plan.sweep} is a grid, and runs each of its points once; add values to it: "
+            "--value NAME=VALUE"
+        )
+    apart = None
+    if asked.more and plan.consistency != "coherent":  # another machine may add some now
+        digest = hashlib.sha256(writer.encode()).digest()
+        apart = _APART * (1 + int.from_bytes(digest[:4]))
+    return Wanted(asked.trials, asked.more, apart)
+
+
+def _had(plan: Plan, tasks: TaskFiles) -> Iterator[tuple[str, Had]]:
+    """Yield what each cell has already."""
+    places = stretches(plan)
+    following = {
+        cell_key(cell["values"]): cell["tasks"] for cell in cells_of(plan.declared or plan)
+    }
+    for extension in plan.extensions:
+        for each in extension.cells:
+            key = cell_key(each["values"])
+            if each["first"] < _APART:
+                following[key] = max(following.get(key, 0), each["first"] + each["tasks"])
+    for number, cell in enumerate(cells_of(plan)):
+        key = cell_key(cell["values"])
+
+        def params(number: int = number) -> Iterator[dict[str, Any] | None]:
+            return (tasks[index].params for index in places.tasks(number))
+
+        yield key, Had(cell["tasks"], following.get(key, 0), params)
+
+
+def _lines(growths: Sequence[Growth]) -> Iterator[TaskLine]:
+    index = 0
+    for cell, growth in enumerate(growths):
+        for trial, params in growth.tasks:
+            yield TaskLine(index, cell, trial, params)
+            index += 1
+
+
+def _with_version(  # noqa: PLR0917 - a program, and what it is compared with
+    result: Addable,
+    declared: DeclaredTasks,
+    draft: Draft,
+    program: Preview,
+    layout: Layout,
+    config: Config,
+) -> Addable:
+    """Return what is added, with the program of a file if it differs from the latest version."""
+    plan, record = result.plan, result.record
+    new = planned(
+        draft, program, layout, config, name=plan.sweep, member=record.member, now=record.at
+    )
+    keys = [key for key in VERSION_KEYS if key != "code_origin"]
+    if all(getattr(new, key) == getattr(plan, key) for key in keys):
+        return replace(result, notes=program.notes)
+    if new.kind != plan.kind:
+        raise UserError(
+            f"sweep {plan.sweep} runs a {plan.kind}, and {draft.declaration.source} has a "
+            f"{new.kind}; declare another sweep: --name {plan.sweep}-2"
+        )
+    version = {key: getattr(new, key) for key in VERSION_KEYS}
+    files = program.code.files
+    before = frozen.files_in(
+        code_folder(declared, result.sweep), tuple({*files, *(plan.code_files or ())})
+    )
+    changed = sorted(name for name in {*files, *before} if files.get(name) != before.get(name))
+    return replace(
+        result,
+        record=replace(record, version=version),
+        code=program.code,
+        changed=tuple(changed),
+        notes=(*program.how, *program.notes),
+    )
+
+
+def write(added: Addable, approvals: Approvals, config: Config, declaration: bytes = b"") -> Plan:
+    """Write an extension and return the plan of the sweep with it; approve its program.
+
+    Its record is written last, so readers see it as a whole or not at all.
+    """
+    folder = SweepLayout(added.sweep.root / added.record.name)
+    make_folder(folder.root)
+    own = added.record.plan(added.plan.declared or added.plan)
+    make_folder(folder.tasks)
+    record = replace(
+        added.record, task_digests=write_tasks(folder.task_file, own, iter(added.tasks))
+    )
+    if added.code is not None:
+        make_folder(folder.code)
+        frozen.write(added.code, folder.code)
+        frozen.fetch(folder.code, added.code.digest, names=tuple(added.code.files))
+    write_new(folder.root / RECORD, record.encode())
+    plan = extended(added.plan.declared or added.plan, (*added.plan.extensions, record))
+    if added.code is not None and plan.program is not None:
+        approvals.add(approval_of(plan.approved, added.code, declaration, config, record.at))
+    return plan
+
+
+def extend(
+    layout: Layout,
+    sweep: SweepLayout,
+    asked: Asked,
+    config: Config,
+    *,
+    lock: AbstractContextManager[Any],
+    writer: str,
+    member: str,
+    now: float,
+    approvals: Approvals,
+) -> tuple[Addable, Plan]:
+    """Add what is asked for to a sweep, and return it with the plan; raises as `addable` does.
+
+    `lock` excludes others on this machine, or on all where locks reach them.
+    """
+    with lock:
+        added = addable(layout, sweep, asked, config, writer=writer, member=member, now=now)
+        if added.is_empty:
+            return added, added.plan
+        content = asked.draft.content if asked.draft else b""
+        return added, write(added, approvals, config, content)

@@ -1,0 +1,118 @@
+"""Checks a plan, because others can write to the folder: it decides what workers run."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from colabctl.notify import decode as decode_notify
+
+if TYPE_CHECKING:
+    from colabctl.ledger.plan import Plan
+
+MOST_TASKS = 1_000_000
+"""In a sweep, because their folders are named by six digits."""
+
+_LATEST = 4.1e9  # seconds since 1970: the year 2099, as in events
+
+
+def check_plan(plan: "Plan", unchecked: Collection[str] = ()) -> None:
+    """Raise ValueError or TypeError for a plan that no declaration gives."""
+    for field in (each for each in fields(plan) if each.name not in unchecked):
+        value = getattr(plan, field.name)
+        if not _fits(value, field.type):
+            raise TypeError(f"{field.name} is {value!r:.60}")
+    if not 0 <= plan.total <= MOST_TASKS:
+        raise ValueError(f"total is not from 0 to {MOST_TASKS:,}")
+    _check_cells(plan)
+    for name in ("heartbeat", "lease", "task_timeout"):
+        seconds = getattr(plan, name)
+        if seconds is not None and not 0 < float(seconds) < math.inf:
+            raise ValueError(f"{name} is {seconds!r:.60}")
+    if not 0 <= plan.declared_at < _LATEST:
+        raise ValueError(f"declared_at is {plan.declared_at!r:.60}")
+    for key, folder in (("cwd", plan.cwd), *(("import_path", path) for path in plan.import_path)):
+        if folder != ".":
+            _check_path(key, folder)
+    for file in plan.code_files or ():
+        _check_path("code_files", file)
+    if plan.program is not None:
+        _check_program(plan.program, plan.kind)
+    _check_function(plan)
+    decode_notify(plan.notify)
+    _check_staged(plan)
+    _check_scheduler(plan)
+
+
+def _check_cells(plan: "Plan") -> None:
+    for cell in plan.cells:
+        if type(cell) is not dict or type(cell.get("values")) is not dict:
+            raise TypeError("a cell has no values")
+        if type(cell.get("tasks")) is not int or cell["tasks"] < 0:
+            raise TypeError("a cell has no number of tasks")
+        starts = cell.get("starts", 0)
+        if type(starts) is not int or not 0 <= starts <= cell["tasks"]:
+            raise TypeError("a cell has no number of starts")
+    if plan.cells and sum(cell["tasks"] for cell in plan.cells) != plan.total:
+        raise ValueError("the tasks of its cells do not add up to total")
+
+
+def _check_scheduler(plan: "Plan") -> None:
+    """Raise ValueError or TypeError for functions that no declaration gives."""
+    if plan.scheduler is None:
+        return
+    _check_path("scheduler", str(plan.scheduler.get("source")))
+    for key in ("optimizer", "search_space"):
+        name = plan.scheduler.get(key)
+        if name is not None and not (type(name) is str and name.isidentifier()):
+            raise ValueError(f"scheduler has {name!r:.60}")
+    if type(plan.scheduler.get("config")) is not dict:
+        raise TypeError("scheduler has no config")
+
+
+def _check_staged(plan: "Plan") -> None:
+    """Raise ValueError or TypeError for an entry of `stage` that no declaration gives."""
+    for name, entry in (plan.stage or {}).items():
+        if not (name.isidentifier() and name.isascii()):
+            raise ValueError(f"stage has the name {name!r:.60}")
+        match entry:
+            case {"path": str(path), "digest": str()} if not {"\0", "\n", "\\"} & set(path):
+                if not {"", ".", ".."} & set(path.split("/")):
+                    continue
+        raise TypeError(f"stage has {entry!r:.60}")
+
+
+def _check_function(plan: "Plan") -> None:
+    if plan.process_tasks < 0:
+        raise ValueError(f"process_tasks is {plan.process_tasks}")
+    if not all(type(always) is bool for always in (plan.parameters or {}).values()):
+        raise TypeError(f"parameters is {plan.parameters!r:.60}")
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Whether a value from JSON has the type of a field, exactly: True is not an int."""
+    if isinstance(annotation, UnionType):
+        return any(_fits(value, each) for each in get_args(annotation))
+    if get_origin(annotation) is Literal:
+        return value in get_args(annotation)
+    kind = get_origin(annotation) or annotation
+    return type(value) in {float: (int, float), Mapping: (dict,)}.get(kind, (kind,))
+
+
+def _check_program(program: str, kind: str) -> None:
+    file, colon, function = program.partition(":")
+    if colon and not (kind in ("function", "objective") and function.isidentifier()):
+        raise ValueError(f"program is {program!r:.60}")
+    _check_path("program", file)
+
+
+def _check_path(key: str, path: str) -> None:
+    """Raise ValueError for a path that leads out of the frozen code."""
+    parts = path.split("/")
+    if (
+        "\\" in path
+        or "\0" in path
+        or any(part in ("", ".", "..") or ":" in part for part in parts)
+    ):
+        raise ValueError(f"{key} is {path!r:.60}")

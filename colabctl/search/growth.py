@@ -1,0 +1,142 @@
+"""The tasks that a sweep gets when values or trials are added: those that it does not have yet."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from colabctl.errors import UserError
+from colabctl.search.expansion import MOST_TASKS, Expansion, points_of
+from colabctl.search.language.declaration import Declaration
+from colabctl.search.space.cells import combinations
+from colabctl.search.space.discrete import grid_key
+from colabctl.search.space.space import Space, Values
+from colabctl.search.space.uniforms import uniforms
+
+
+@dataclass(frozen=True)
+class Had:
+    """What a cell has already.
+
+    Attributes:
+        tasks: number of its tasks.
+        following: the number of the draw after the last one.
+        params: returns the parameters of its tasks; None for a deferred task.
+
+    """
+
+    tasks: int
+    following: int
+    params: Callable[[], Iterator[Values | None]]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """New tasks of a cell: their draws and parameters; None for deferred ones."""
+
+    values: Values
+    first: int
+    tasks: tuple[tuple[int, Values | None], ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How many tasks each cell should have.
+
+    Attributes:
+        trials: this many, as `trials:` in a sweep file; None for as many as the others have.
+        more: this many more.
+        apart: the number of the first draw for `more`, where someone else may draw at the same
+            time; None for the following one.
+
+    """
+
+    trials: int | None = None
+    more: int = 0
+    apart: int | None = None
+
+
+def grown(
+    declaration: Declaration,
+    had: Mapping[str, Had],
+    wanted: Wanted,
+    file: Expansion | None = None,
+) -> list[Growth]:
+    """Return the new tasks of each cell that gets some.
+
+    Args:
+        declaration: the sweep with all that was added.
+        had: what the cells have already, by `key_of` their values.
+        wanted: how many tasks each cell should have.
+        file: the tasks of a sweep file, which gives the numbers instead of `wanted`.
+
+    Raises UserError for more than MOST_TASKS tasks in all.
+
+    """
+    searches = combinations(
+        declaration.parameters, declaration.foreach, declaration.exclude, declaration.source
+    )
+    of_file = {key_of(cell.values): cell.tasks for cell in file.cells} if file else {}
+    most = max((each.tasks for each in had.values()), default=0)
+    result = []
+    for values, space in searches:
+        own = had.get(key_of(values), Had(0, 0, lambda: iter(())))
+        target = of_file.get(key_of(values))
+        if target is None:
+            target = _target(declaration, space, own, wanted, most)
+        growth = _new(declaration, values, space, own, target, wanted)
+        if growth.tasks:
+            result.append(growth)
+    total = sum(each.tasks for each in had.values()) + sum(len(each.tasks) for each in result)
+    if total > MOST_TASKS:
+        raise UserError(
+            f"with these, the sweep would have {total:,} tasks, and {MOST_TASKS:,} is the limit"
+        )
+    return result
+
+
+def key_of(values: Mapping[str, Any]) -> str:
+    """Return what two cells with the same values have in common."""
+    return json.dumps(values, sort_keys=True)
+
+
+def _target(declaration: Declaration, space: Space, own: Had, wanted: Wanted, most: int) -> int:
+    """Return how many tasks a cell should have."""
+    points = points_of(space, declaration.method)
+    size = points.size if points else None
+    if wanted.trials is not None:
+        target = wanted.trials
+    elif declaration.method == "grid" and declaration.trials is None and not wanted.more:
+        target = size or 0
+    else:
+        target = (own.tasks or most) + wanted.more
+    return target if size is None else min(target, size)
+
+
+def _new(  # noqa: PLR0917 - what one cell has, and what it gets
+    declaration: Declaration, values: Values, space: Space, own: Had, target: int, wanted: Wanted
+) -> Growth:
+    """Return the new tasks of one cell."""
+    method = declaration.method
+    points = points_of(space, method)
+    first = own.following if wanted.apart is None else wanted.apart
+    count = max(0, target - own.tasks)
+    if method == "grid" or (points and points.size <= target and not _is_deferred(own)):
+        assert points is not None, "a grid is finite"
+        there = {_key(params) for params in own.params() if params is not None} if count else set()
+        every = ((number, points.at(number)) for number in range(points.size if count else 0))
+        new = (each for each in every if _key(each[1]) not in there)
+        return Growth(values, own.following, tuple(islice(new, count)))
+    if method == "random":
+        draw = space.sampler(uniforms(declaration.seed, values))
+        return Growth(values, first, tuple((n, draw(n)) for n in range(first, first + count)))
+    return Growth(values, first, tuple((n, None) for n in range(first, first + count)))
+
+
+def _is_deferred(own: Had) -> bool:
+    return own.tasks > 0 and next(own.params(), None) is None
+
+
+def _key(params: Mapping[str, Any]) -> str:
+    return grid_key(dict(params))

@@ -1,0 +1,53 @@
+"""What was added to a sweep, and which version of its program a task ran."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from colabctl.durations import format_duration
+from colabctl.ledger import Plan, SweepState, versions
+
+_MOST = 3  # extensions that are shown
+
+
+def version_of(plan: Plan, state: SweepState) -> Callable[[str], int | None]:
+    """Return a function from a worker to the version of the program that it ran, from 1.
+
+    It returns None for a sweep whose program has one version.
+    """
+    digests = list(versions(plan))
+    if len(digests) == 1:
+        return lambda _: None
+    numbers = {digest: number for number, digest in enumerate(digests, 1)}
+
+    def of(worker: str) -> int | None:
+        return numbers.get(state.writers[worker].code or digests[0])
+
+    return of
+
+
+def sentences(plan: Plan, state: SweepState, now: float) -> Iterator[str]:
+    """Yield a sentence for each of the latest extensions, and how many tasks each version ran."""
+    numbers = list(_versions_until(plan))
+    for extension, number in list(zip(plan.extensions, numbers, strict=True))[-_MOST:]:
+        count = extension.total
+        what = [f"{count:,} new task{'s' * (count != 1)}"] if count else []
+        what += [f"version {number} of the program"] if extension.version else []
+        ago = format_duration(max(0.0, now - extension.at))
+        yield f"extended by {state.called(extension.member)} {ago} ago: {', '.join(what)}"
+    version = version_of(plan, state)
+    ran = Counter(
+        version(event.writer)
+        for index in (state.columns.finished() if numbers and numbers[-1] > 1 else ())
+        if (event := state.tasks[index].event) is not None
+    )
+    if ran:
+        counts = sorted(ran.items(), key=str)
+        each = ", ".join(f"version {number} in {count:,}" for number, count in counts)
+        yield f"finished tasks: {each}"
+
+
+def _versions_until(plan: Plan) -> Iterator[int]:
+    number = 1
+    for extension in plan.extensions:
+        number += bool(extension.version)
+        yield number
