@@ -32,11 +32,15 @@ PROGRAM = "import time\ndef train(params, task):\n    time.sleep(params['s'])\n 
 GRID = (
     "method: grid\nprogram: train.py:train\nparameters: {{s: {{value: {s}}}, x: {{values: {x}}}}}\n"
 )
-MARKED = f"import os\n{PROGRAM}".replace(
-    "    time.sleep", """    with open(f"{os.environ['MARKS']}/{os.getppid()}", "a") as file:
+MARKED = """
+import os, time
+MARK = f"{os.environ['MARKS']}/{os.getppid()}"  # of the Dask worker that started this process
+def train(params, task):
+    with open(MARK, "a") as file:
         file.write(f"{params['x']} {time.time()}\\n")
-    time.sleep""",
-)  # fmt: skip
+    time.sleep(params["s"])
+    return {"y": params["x"]}
+"""
 KILL_EVERY = 2.0  # seconds
 
 

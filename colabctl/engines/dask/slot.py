@@ -49,9 +49,10 @@ _numbers = count()
 
 @dataclass
 class _Out:
-    """A handout that has been submitted."""
+    """A handout that has been submitted; `left` are its tasks that neither ended nor came back."""
 
     handout: Handout
+    left: set[int]
     future: Future[Ran]
     submitted: float
     begun: bool = False
@@ -251,7 +252,9 @@ class DaskSlot:
                     self._started = time.monotonic()
                 self._sent.extend(batch)
                 future = self._connection.submit(self.address, self.number, self.host, handout)
-                self._out[key] = _Out(handout, future, time.monotonic())
+                self._out[key] = _Out(
+                    handout, {each.index for each in batch}, future, time.monotonic()
+                )
             future.add_done_callback(lambda _, key=key: self._news.put(("ran", key)))
             if not self._waiting:
                 self._wake()  # this slot will soon be idle
@@ -312,6 +315,8 @@ class DaskSlot:
     def _put_back(self, indices: set[int]) -> None:
         """Let other slots have tasks that did not start here, but for those that were stopped."""
         with self._lock:
+            for out in self._out.values():
+                out.left -= indices
             back = [task for task in self._sent if task.index in indices]
             self._sent = deque(task for task in self._sent if task.index not in indices)
             self._waiting.put_back([task for task in back if task.index not in self._stopped])
@@ -329,11 +334,11 @@ class DaskSlot:
         self._close(ran.ends)
         with self._lock:
             del self._out[key]
-            left = {each.index for each in out.handout.assignments}
             if ran.ends:
                 mean = self.seconds
                 self.seconds = ran.seconds if mean is None else (mean + ran.seconds) / 2
-        self._put_back(left)  # what did not run after all
+        # What did not run after all. What came back earlier may be in another handout by now.
+        self._put_back(out.left)
         self._record(lambda: None)
         self._wake()
 
@@ -360,6 +365,8 @@ class DaskSlot:
             self._files.bring_home(task, end)
             with self._lock:
                 self._sent.remove(task)
+                for out in self._out.values():
+                    out.left.discard(end.index)
                 self._stopped.discard(end.index)
                 self._started = time.monotonic()
                 self._inbox.append(TaskMessage(task, end.end))
