@@ -1,5 +1,6 @@
 """Workers in mirrors, whose connection to a real S3 server is broken in many ways."""
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,6 +84,37 @@ def test_refusals_while_workers_run_cost_no_result(
     assert "carrying works again, after " in said
 
 
+def test_a_second_ctrl_c_ends_the_wait_for_a_store_and_says_where_the_results_are(
+    broken: Broken,
+) -> None:
+    declare(broken.origin)
+    worker = broken.origin.start("work", "s")
+    until(lambda: broken.origin.status("s")["done"], "it has begun")
+    broken.proxy.refuse(503, 1_000_000, refusal("SlowDown"))
+    worker.send_signal(signal.SIGINT)
+    said = worker.stderr
+    assert said is not None
+    until(lambda: "waiting up to " in said.readline(), "it waits for the store")
+    worker.send_signal(signal.SIGINT)
+    ended = end(worker)
+    assert ended.code == 130
+    assert ended.err.endswith("run colabctl sync there once the store answers\n")
+
+
+@pytest.mark.slow
+def test_a_bucket_that_is_gone_ends_a_worker_at_once(broken: Broken) -> None:
+    declare(broken.origin)
+    worker = broken.origin.start("work", "s")
+    until(lambda: broken.origin.status("s")["done"], "it has begun")
+    broken.proxy.refuse(404, 1_000_000, refusal("NoSuchBucket"))
+    ended = end(worker)
+    assert ended.code == 1
+    assert "there is no bucket lab-" in ended.err
+    assert f"it is safe in {broken.origin.root}: run colabctl sync there once" in ended.err
+    broken.proxy.refuse(404, 0)
+    broken.check_whole(broken.origin.run("work", "s"))
+
+
 @pytest.mark.slow
 def test_slow_lists_cost_no_result(broken: Broken) -> None:
     declare(broken.origin)
@@ -152,7 +184,9 @@ def test_a_full_disk_of_a_mirror_is_told_and_costs_no_result(
         ended = mirror.run("work", "s", COLABCTL_MIN_FREE="0")
         assert ended.code == 1
         assert "Traceback" not in ended.err
-        assert f"it is safe in {mirror.root}: run colabctl sync there once there is " in ended.err
+        assert (
+            f"it is safe in {mirror.root}: run colabctl sync there once that is fixed" in ended.err
+        )
         remount = ["mount", "-o", "remount,size=60m", str(folder)]
         subprocess.run(remount, check=True, capture_output=True)
         assert mirror.run("work", "--recover").code == 0
