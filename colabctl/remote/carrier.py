@@ -71,7 +71,7 @@ class Carrier:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._silent_since: float | None = None
-        self._is_full = False
+        self._is_lasting = False  # what failed last will fail again
         self._said: set[str] = set()
         self._warm: dict[str, float] = {}
         self._all_at = 0.0
@@ -91,20 +91,38 @@ class Carrier:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        until, pause = time.monotonic() + self.patience, 0.0
+        try:
+            is_carried = self._carry_until(time.monotonic() + self.patience)
+        except KeyboardInterrupt:
+            self._say(f"note: {self._left()}")
+            raise
+        if not is_carried and self.patience:
+            raise UserError(self._left())
+        if not is_carried:
+            self._say(f"note: {self._left()}")
+
+    def _carry_until(self, last: float) -> bool:
+        """Try to carry everything until a moment of the monotonic clock; return whether it is."""
+        pause = 0.0
         while not self._try(self._all):
-            if self._is_full or time.monotonic() >= until:
-                once = "there is space" if self._is_full else "the store answers"
-                message = (
-                    f"not everything is in {self.remote.url} yet; it is safe in "
-                    f"{self.mirror.layout.root}: run colabctl sync there once {once}"
+            left = last - time.monotonic()
+            if self._is_lasting or left <= 0:
+                return False
+            if not pause:
+                self.tell(
+                    f"waiting up to {format_duration(left)} for {self.remote.url}, to carry the "
+                    "last results there; Ctrl-C ends this, and keeps them here"
                 )
-                if self.patience:
-                    raise UserError(message)
-                self._say(f"note: {message}")
-                return
             pause = pause_after(pause)
-            time.sleep(min(pause, max(0.0, until - time.monotonic())))
+            time.sleep(min(pause, left))
+        return True
+
+    def _left(self) -> str:
+        once = "that is fixed" if self._is_lasting else "the store answers"
+        return (
+            f"not everything is in {self.remote.url} yet; it is safe in "
+            f"{self.mirror.layout.root}: run colabctl sync there once {once}"
+        )
 
     def claims(self, sweep: SweepLayout) -> StoredClaims | None:
         """Return a sweep's log of claims, if the store refuses to create a file twice.
@@ -202,10 +220,11 @@ class Carrier:
         try:
             act()
         except StoreError as error:
-            text, self._is_full = str(error), False
+            text, self._is_lasting = str(error), not error.passes
         except OSError as error:
-            text, self._is_full = describe(error), fault_of(error) == "full"
-            if self._is_full:
+            text, fault = describe(error), fault_of(error)
+            self._is_lasting = fault != "passing"
+            if fault == "full":
                 text = f"{text}; {FREE_SPACE}"
         else:
             if self._silent_since is not None:

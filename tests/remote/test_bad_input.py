@@ -32,7 +32,6 @@ def test_a_url_that_leads_nowhere_is_told(
 ) -> None:
     project = new_project(tmp_path / "churn")
     mirror = tmp_path / "mirror"
-    check_told(project.run("remote", "add", url, RCLONE_CONFIG=os.devnull), *words)
     check_told(project.run("clone", url, str(mirror), RCLONE_CONFIG=os.devnull), *words)
     assert not mirror.exists()
 

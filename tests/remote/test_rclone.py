@@ -24,9 +24,6 @@ from tests.processes import until
 from tests.servers.proxy import Proxy
 from tests.servers.servers import Server, rclone_serve, remote_environ, remote_url
 
-pytestmark = pytest.mark.slow  # it starts real servers or engines
-
-
 PROTOCOLS = ("webdav", "sftp", "s3")
 
 
@@ -45,7 +42,9 @@ def opened(url: str, **environ: str) -> RcloneStore:
     return RcloneStore(parse_url(url), {**os.environ, "RCLONE_CONFIG": os.devnull, **environ})
 
 
-@pytest.fixture(params=PROTOCOLS)
+@pytest.fixture(
+    params=["webdav", *(pytest.param(each, marks=pytest.mark.slow) for each in PROTOCOLS[1:])]
+)
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     yield from _served(request.param, tmp_path)
 
@@ -195,6 +194,7 @@ store.upload(pathlib.Path(sys.argv[2]), ["big"], print)
 """
 
 
+@pytest.mark.slow
 def test_a_server_that_was_killed_is_told_and_used_again(served: Served) -> None:
     served.store.put("x", b"one")
     served.server.kill()

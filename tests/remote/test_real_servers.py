@@ -22,9 +22,6 @@ from tests.servers.servers import (
     seaweedfs,
 )
 
-pytestmark = pytest.mark.slow  # it starts real servers or engines
-
-
 PROTOCOLS = ("webdav", "sftp", "s3")
 
 
@@ -69,6 +66,7 @@ def check_shared_sweep(mirrors: Mirrors) -> None:
         each.end_all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_workers_in_mirrors_share_a_sweep_by_rclone(
     protocol: str, tmp_path: Path, rclone_settings: pytest.MonkeyPatch
@@ -82,6 +80,7 @@ def test_workers_in_mirrors_share_a_sweep_by_rclone(
         check_shared_sweep(mirrors)
 
 
+@pytest.mark.slow
 def test_a_webdav_server_that_is_killed_and_comes_back_costs_no_result(
     tmp_path: Path, webdav: tuple[Server, Proxy]
 ) -> None:
@@ -99,6 +98,7 @@ def test_a_webdav_server_that_is_killed_and_comes_back_costs_no_result(
     assert mirrors.clone().status("s")["done"] == 20
 
 
+@pytest.mark.slow
 def test_connections_that_are_cut_and_slow_lists_cost_no_result(
     tmp_path: Path, webdav: tuple[Server, Proxy]
 ) -> None:
@@ -118,6 +118,7 @@ def test_connections_that_are_cut_and_slow_lists_cost_no_result(
     assert third.status("s")["done"] == 20
 
 
+@pytest.mark.slow
 def test_credentials_that_expire_are_told_and_the_results_stay(
     tmp_path: Path, webdav: tuple[Server, Proxy]
 ) -> None:
@@ -135,6 +136,7 @@ def test_credentials_that_expire_are_told_and_the_results_stay(
     assert mirrors.clone().status("s")["done"] == 20
 
 
+@pytest.mark.slow
 def test_a_killed_worker_leaves_half_a_file_to_nobody(
     tmp_path: Path, webdav: tuple[Server, Proxy]
 ) -> None:
@@ -167,6 +169,28 @@ def test_seaweedfs_refuses_a_second_file_and_workers_share_a_sweep(
         check_shared_sweep(mirrors)
 
 
+@pytest.mark.slow
+def test_seaweedfs_that_is_killed_and_comes_back_costs_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with seaweedfs(tmp_path) as server:
+        _s3_settings(monkeypatch)
+        _make_bucket(server)
+        mirrors = put_into(tmp_path, _s3_url(server.port))
+        declare(mirrors.origin)
+        group = [mirrors.origin, mirrors.clone()]
+        workers = [each.start("work", "s", member="ana") for each in group]
+        until(lambda: mirrors.origin.status("s")["done"], "it has begun")
+        server.kill()
+        server.start()
+        ended = end_together(workers)
+        assert "does not answer" in "".join(each.err for each in ended)
+        until(lambda: group[1].run("sync").code == 0, "the server answers")
+        status = group[1].status("s")
+        assert (status["done"], status["duplicates"]) == (20, 0)
+
+
+@pytest.mark.slow
 def test_a_server_that_ignores_if_match_is_no_danger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
