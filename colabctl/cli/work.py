@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from colabctl.ledger import Plan
+    from colabctl.project.config import Config
     from colabctl.project.layout import Layout, SweepLayout
+    from colabctl.remote.carrier import Carrier
 
 _PATIENCE = 30.0  # seconds that --no-wait waits for a folder that does not answer
 
@@ -220,16 +222,7 @@ def work(
     approvals = approvals_for(layout.root, os.environ)
     who = working_member(config, member)
     layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
-    if not layouts:
-        raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
-    on_demand = mirror is not None and not mirror.remote.is_origin
-    _check_raw(
-        layout,
-        config.read_only,
-        allow=damaged_raw,
-        on_demand=on_demand,
-        stages=on_demand and all(map(_stages, layouts)),
-    )
+    _check_raw(config, layouts, mirror, allow=damaged_raw)
     interrupted = Interruption()
     approved = partial(
         check_approved,
@@ -288,22 +281,20 @@ def _stages(sweep: "SweepLayout") -> bool:
 
 
 def _check_raw(
-    layout: "Layout", read_only: "Sequence[str]", *, allow: bool, on_demand: bool, stages: bool
+    config: "Config", sweeps: "Sequence[SweepLayout]", mirror: "Carrier | None", *, allow: bool
 ) -> None:
     """Raise UserError if raw data is damaged, as far as sizes and times show; print what else is.
 
-    With `allow`, only print it. Data that comes `on_demand` from a store and is not here is no
-    damage, but tasks may read it, unless their sweep `stages` what they read.
+    With `allow`, only print it. What has not come to a mirror yet is no damage, but tasks may read
+    it, unless their sweeps say what they read.
     """
     from colabctl.project.raw.damage import findings
     from colabctl.sharedfs.faults import patiently
 
+    on_demand = mirror is not None and not mirror.remote.is_origin
+    found = partial(findings, config.layout, config.read_only, on_demand=on_demand)
     try:
-        checks = patiently(
-            lambda: list(findings(layout, read_only, on_demand=on_demand)),
-            tell=tell,
-            wait=time.sleep,
-        )
+        checks = patiently(lambda: list(found()), tell=tell, wait=time.sleep)
     except UserError as error:
         if not allow:
             raise UserError(f"{error}; to work all the same, add --damaged-raw") from None
@@ -312,7 +303,8 @@ def _check_raw(
     for note in (note for each in checks for note in each.notes):
         tell(f"note: {note}")
     damage = [each.damage for each in checks if each.damage]
-    damage += [each.lacking for each in checks if each.lacking and not stages]
+    if not all(map(_stages, sweeps)):
+        damage += [each.lacking for each in checks if each.lacking]
     for text in damage if allow else ():
         tell(f"note: {text}")
     if damage and not allow:
@@ -320,11 +312,16 @@ def _check_raw(
 
 
 def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
-    """Return the sweeps to work on: all that are in use, unless some are named."""
+    """Return the sweeps to work on: all that are in use, unless some are named.
+
+    Raises UserError if there is none.
+    """
     from colabctl.sweeps import check_in_use, find_sweep, sweeps_in_use
 
     if not names:
-        return sweeps_in_use(layout)
+        if not (found := sweeps_in_use(layout)):
+            raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
+        return found
     layouts = [find_sweep(layout, name) for name in names]
     for each in layouts:
         check_in_use(each)

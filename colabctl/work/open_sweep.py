@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OpenSweep:
-    """A declared sweep, to read or to work on; `root` is the project's folder, `store` its store."""
+    """A declared sweep, to read or to work on, in the project at `root` with its `store`."""
 
     root: Path
     layout: SweepLayout
@@ -201,8 +201,8 @@ class OpenSweep:
         folders = []
         for attempt, writer in reversed(attempts):
             if (attempt, writer) != (mine, me.name):
-                # Someone may have created a journal with an invalid name. What a store does not give
-                # now, the task starts without.
+                # Someone may have created a journal with an invalid name. What a store does not
+                # give now, the task starts without.
                 with suppress(UserError):
                     own = self.layout.attempt(index, attempt, writer)
                     inside = own.relative_to(self.layout.runs)

@@ -47,8 +47,8 @@ class Pacing:
 # A claim takes a millisecond, so claiming a second of work at a time costs nothing. A Drive mount
 # throttles an account above about three writes a second, and each read is a request to the Drive,
 # so a worker writes less often than every two seconds. Each call to a store has a price, and only
-# one worker at a time can claim there, with a few calls. Only what arrives there keeps a lease, so it
-# is tried many times before that ends.
+# one worker at a time can claim there, with a few calls. Only what arrives there keeps a lease, so
+# it is tried many times before that ends.
 _PACINGS = {
     "coherent": Pacing(
         flush=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,

@@ -28,7 +28,7 @@ class Stored(Protocol):
 class NoStore:
     """A project without a store."""
 
-    def claims(self, sweep: SweepLayout) -> None:  # noqa: ARG002 - as Stored
+    def claims(self, sweep: SweepLayout) -> None:
         """Return None: there is no log of claims."""
 
     def bring(self, name: str, stop: Callable[[], bool] = _never) -> None:

@@ -58,12 +58,11 @@ def test_workers_in_two_mirrors_run_a_notebook_with_a_loop(
     mirrors: Mirrors, tmp_path: Path
 ) -> None:
     origin, other = mirrors.origin, mirrors.clone()
-    cells = [
-        {"cell_type": "code", "id": f"c{number}", "metadata": {}, "source": source,
-         "execution_count": None, "outputs": []}
-        for number, source in enumerate([script(tmp_path)])
-    ]  # fmt: skip
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    cell = {
+        "cell_type": "code", "id": "loop", "metadata": {}, "source": script(tmp_path),
+        "execution_count": None, "outputs": [],
+    }  # fmt: skip
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     origin.write("loop.ipynb", json.dumps(notebook))
     origin.write("loop.yaml", SWEEP)
     declared = origin.run("sweep", "loop.yaml")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from colabctl.project.layout import Layout
-    from colabctl.remote.joining import Joined
     from colabctl.remote.carried import Carried, Moved
+    from colabctl.remote.joining import Joined
     from colabctl.remote.record import Remote
 
 Url = Annotated[
