@@ -147,12 +147,19 @@ class Carrier:
             )
 
     def check_guard(self, plan: Plan) -> None:
-        """Raise UserError for a sweep whose lock does not reach the other mirrors."""
+        """Raise UserError for a sweep whose claims cannot be guarded from this mirror."""
         if plan.consistency == "coherent" and not self.remote.is_origin:
             raise UserError(
                 f"sweep {plan.sweep} was declared in one folder, before it was put into "
                 f"{self.remote.url}, so only workers on that machine can run it; to run it "
                 "from every mirror, declare it again: colabctl sweep FILE --replace"
+            )
+        if plan.consistency == "created" and self.remote.guard != "created":
+            raise UserError(
+                f"the claims of sweep {plan.sweep} are a log in the project's store, and by way of "
+                f"{self.remote.url} they cannot be guarded ({self.remote.reason}); work in a mirror "
+                "that was cloned as the sweep's own was (colabctl remote shows its URL there), or "
+                "declare the sweep again from here: colabctl sweep FILE --replace"
             )
 
     def _first(self) -> None:
