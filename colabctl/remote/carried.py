@@ -12,6 +12,7 @@ class Carried:
         up, down: the names of the files that were carried.
         conflicts: for each file that both sides had changed, the name of this side's form.
         damaged: the names of files that are not as recorded, and were left where they are.
+        large: the names of edited files that are too large to travel by themselves.
         left: names that could not be carried yet.
 
     """
@@ -20,6 +21,7 @@ class Carried:
     down: list[str] = field(default_factory=list)
     conflicts: dict[str, str] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
+    large: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
     def __iadd__(self, other: "Carried") -> Self:
@@ -28,6 +30,7 @@ class Carried:
         self.down += other.down
         self.conflicts |= other.conflicts
         self.damaged += other.damaged
+        self.large += other.large
         self.left = other.left
         return self
 

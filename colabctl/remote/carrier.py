@@ -16,11 +16,12 @@ from colabctl.project.layout import SweepLayout
 from colabctl.remote.carried import Carried, Moved
 from colabctl.remote.claims import StoredClaims
 from colabctl.remote.joining import check_same_project, open_mirror
-from colabctl.remote.mirror import Mirror
+from colabctl.remote.mirror import LARGEST_EDITED, Mirror
 from colabctl.remote.record import Remote, remote_of
 from colabctl.remote.store import StoreError
 from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of, pause_after
 from colabctl.sharedfs.mounts import Guard
+from colabctl.sizes import format_size
 from colabctl.stage.copying import StoppedError
 
 UPLOAD = 600.0
@@ -167,12 +168,19 @@ class Carrier:
             )
 
     def check_guard(self, plan: Plan) -> None:
-        """Raise UserError for a sweep whose lock does not reach the other mirrors."""
+        """Raise UserError for a sweep whose claims cannot be guarded from this mirror."""
         if plan.consistency == "coherent" and not self.remote.is_origin:
             raise UserError(
                 f"sweep {plan.sweep} was declared in one folder, before it was put into "
                 f"{self.remote.url}, so only workers on that machine can run it; to run it "
                 "from every mirror, declare it again: colabctl sweep FILE --replace"
+            )
+        if plan.consistency == "created" and self.remote.guard != "created":
+            raise UserError(
+                f"the claims of sweep {plan.sweep} are a log in the project's store, and by way of "
+                f"{self.remote.url} they cannot be guarded ({self.remote.reason}); work in a "
+                "mirror that was cloned as the sweep's own was (colabctl remote shows its URL there), "
+                "or declare the sweep again from here: colabctl sweep FILE --replace"
             )
 
     def _first(self) -> None:
@@ -254,6 +262,11 @@ def notes(carried: Carried) -> list[str]:
         f"{name} in the store is not the file that was recorded, so the one here stays as it is; "
         "ask who changed it"
         for name in carried.damaged
+    ]
+    said += [
+        f"{name} is larger than {format_size(LARGEST_EDITED)}, so it does not travel by itself; "
+        f"to carry it: colabctl sync --data {name}"
+        for name in carried.large
     ]
     return said
 

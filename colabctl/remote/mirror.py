@@ -32,6 +32,9 @@ from colabctl.sharedfs.files import write_whole
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.rights import make_folder, share
 
+LARGEST_EDITED = 100_000_000
+"""Bytes of an edited file above which it does not travel by itself: each mirror would wait."""
+
 _FRESH = 1.0  # seconds for which a file may still be written
 _AT_ONCE = 16  # questions
 _BATCH = 256  # files that are put in their places together
@@ -141,6 +144,12 @@ class Mirror:
             for name, travel in travels.items():
                 if travel != "stays" and (status := self._local.status(name)) is not None:
                     here[name] = status
+            large = [
+                name
+                for name, travel in travels.items()
+                if travel == "edited" and _size(name, here, there) > LARGEST_EDITED
+            ]
+            travels |= dict.fromkeys(large, "data")
             wanted = (
                 name
                 for name, travel in travels.items()
@@ -149,7 +158,9 @@ class Mirror:
             todo = steps(wanted, travels, here, there, self.bases.by_name)
             for name, travel in travels.items():
                 self._agree(name, travel, here.get(name), there.get(name))
-            carried = Carried()
+            news = steps(large, travels, here, there, self.bases.by_name)
+            told = {name for names in news.values() for name in names if not _is_below(name, data)}
+            carried = Carried(large=sorted(told))
             pushes = [name for name in todo["push"] if fresh or _is_settled(here[name])]
             carried.left = [name for name in todo["push"] if name not in set(pushes)]
             try:
@@ -343,6 +354,12 @@ def conflict_name(name: str, digest: str) -> str:
     """Return the name for this side's form of a file: the same for the same content."""
     path = PurePosixPath(name)
     return str(path.with_name(f"{path.stem}.conflict-{digest[:8]}{path.suffix}"))
+
+
+def _size(name: str, here: Mapping[str, Local], there: Mapping[str, Entry]) -> int:
+    """Return the size of a file in bytes, on the side where it is larger."""
+    sides = here.get(name), there.get(name)
+    return max((side.size for side in sides if side is not None), default=0)
 
 
 def _is_below(name: str, folders: Sequence[str]) -> bool:

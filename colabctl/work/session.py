@@ -169,8 +169,8 @@ class Session:
                 if open_only and not _needs_work(sweep):
                     continue
                 program_of(sweep.plan)
-                sweep.check_claims()
                 self.check(sweep.plan)
+                sweep.check_claims()
                 if sweep.plan.is_notebook and (lacking := lacks()):
                     raise UserError(f"{sweep.plan.sweep}: {lacking}")
                 for sentence in differing(layout, sweep.plan):

@@ -4,7 +4,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from tests.processes import Project, end, until
+from tests.processes import Project, end, new_project, until
 from tests.remote.conftest import Mirrors
 from tests.remote.servers import S3Server
 
@@ -139,3 +139,41 @@ def test_a_task_continues_in_another_mirror_from_its_last_save(mirrors: Mirrors)
     assert ended.code == 0, ended.err
     [row] = other.results("s")
     assert row["metrics"]["first"] in (2, 3)
+
+
+def test_a_large_file_outside_of_data_travels_only_if_it_is_named(tmp_path: Path) -> None:
+    origin, store = new_project(tmp_path / "churn"), tmp_path / "store"
+    store.mkdir()
+    assert origin.run("remote", "add", str(store)).code == 0
+    other = Project(tmp_path / "mirror")
+    assert origin.run("clone", str(store), str(other.root)).code == 0
+    with (origin.root / "notebooks/ana/all.bin").open("wb") as file:
+        file.truncate(100_000_001)
+    said = "notebooks/ana/all.bin is larger than 100 MB, so it does not travel by itself; to carry"
+    assert said in origin.run("sync").err
+    assert not (store / "notebooks/ana/all.bin").exists()
+    assert origin.run("sync", "--data", "notebooks/ana/all.bin").code == 0
+    told = other.run("sync")
+    assert said in told.err
+    assert not (other.root / "notebooks/ana/all.bin").exists()
+    assert other.run("sync", "--data", "notebooks/ana/all.bin").code == 0
+    assert (other.root / "notebooks/ana/all.bin").stat().st_size == 100_000_001
+    for each in (origin, other):
+        assert each.run("sync").err == ""
+
+
+def test_both_forms_of_a_notebook_with_many_pictures_are_kept(tmp_path: Path) -> None:
+    origin, store = new_project(tmp_path / "churn"), tmp_path / "store"
+    store.mkdir()
+    origin.write("notebooks/ana/a.ipynb", "x")
+    assert origin.run("remote", "add", str(store)).code == 0
+    other = Project(tmp_path / "mirror")
+    assert origin.run("clone", str(store), str(other.root)).code == 0
+    forms = {letter * 40_000_000 for letter in "ab"}
+    for each, form in zip((origin, other), forms, strict=True):
+        each.write("notebooks/ana/a.ipynb", form)
+        told = each.run("sync")
+    assert "notebooks/ana/a.ipynb was changed here and elsewhere; yours is now" in told.err
+    assert origin.run("sync").code == 0
+    for each in (origin, other):
+        assert {path.read_text() for path in each.root.glob("notebooks/ana/a*")} == forms

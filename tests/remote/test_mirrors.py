@@ -5,6 +5,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.processes import Project, end, end_together, until
 from tests.remote.conftest import Mirrors
 from tests.remote.servers import S3Server
@@ -252,3 +254,29 @@ def test_no_credentials_travel_or_are_written(mirrors: Mirrors, tmp_path: Path) 
     for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         for path in Path(os.environ[variable]).rglob("*.json"):
             assert "key-of-a-test" not in json.dumps(path.read_text())
+
+
+def test_an_engine_runs_the_tasks_that_a_mirror_claims(mirrors: Mirrors) -> None:
+    pytest.importorskip("distributed")
+    declare(mirrors.origin)
+    other = mirrors.clone()
+    ended = end_together(
+        [other.start("work", "s", "--on", "dask", "-j", "2"), mirrors.origin.start("work", "s")]
+    )
+    assert all("the sweep is finished" in each.err for each in ended)
+    status = other.status("s")
+    assert (status["done"], status["duplicates"]) == (20, 0)
+
+
+def test_a_sweep_of_a_guarded_store_is_refused_where_the_store_is_reached_without_guard(
+    mirrors: Mirrors,
+) -> None:
+    declare(mirrors.origin)
+    other = mirrors.clone()
+    for record in (Path(os.environ["XDG_CONFIG_HOME"]) / "colabctl/remotes").glob("*.json"):
+        text = record.read_text()
+        if json.loads(text)["root"] == str(other.root):
+            record.write_text(text.replace('"guard": "created"', '"guard": "eventual"'))
+    refused = other.run("work", "s")
+    assert refused.code == 1
+    assert "the claims of sweep s are a log in the project's store, and by way of" in refused.err

@@ -42,7 +42,7 @@ def believed(
         apart = a[:, None, :] - b[None, :, :]
         apart = np.where(alike, apart != 0, apart)
         squares = (apart**2).sum(axis=-1) / (_WIDTH**2 * a.shape[1])
-        return np.exp(-squares / 2)
+        return np.asarray(np.exp(-squares / 2))
 
     weights = np.linalg.solve(
         kernel(there, there) + _NOISE * np.eye(len(there)), (heights - mean) / scale
