@@ -70,6 +70,7 @@ _SYNONYMS = {
     "retries": "max_retries",
     "timeout": "task_timeout",
     "constraints": "where",
+    "constraint": "where",
 }
 """Words from other tools that difflib cannot match to the right word."""
 

@@ -72,7 +72,11 @@ def constrained(
 
     Raises TooManyError if more than `most` combinations must be checked to count them.
     """
-    diagram = _Diagram(axes, constraints, most)
+    names_here = frozenset[str]().union(*(axis.names for axis in axes))
+    about_others = [each for each in constraints if not each.heads & names_here]
+    if not all(each.allows({}) for each in about_others):
+        return Points(0, lambda _: {})
+    diagram = _Diagram(axes, [each for each in constraints if each.heads & names_here], most)
     root, blank = diagram.node(0, ()), dict.fromkeys(names)
 
     def at(index: int) -> Values:

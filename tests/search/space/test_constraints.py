@@ -218,3 +218,27 @@ where: a < b
 """
     tasks = [task.params for task in expand(read(text, "f.yaml")).tasks()]
     assert tasks == [{"a": a, "b": b} for a in range(1, 6) for b in range(1, 6) if a < b]
+
+
+def test_a_constraint_on_a_branch_says_nothing_in_the_cells_of_other_branches() -> None:
+    text = """
+method: {method}
+trials: 4
+foreach: [model]
+parameters:
+  model:
+    choices:
+      mlp: {{parameters: {{w: {{values: [1, 2, 3]}}, d: {{values: [1, 2, 3]}}}}}}
+      svm: {{parameters: {{c: {{values: [1, 2]}}}}}}
+      linear: {{}}
+where: [w < d, c > 1{more}]
+"""
+    for method in ("grid", "random"):
+        cells = expand(read(text.format(method=method, more=""), "f.yaml")).cells
+        assert [(cell.values["model"], cell.tasks) for cell in cells] == [
+            ("mlp", 3), ("svm", 1), ("linear", 1),
+        ]  # fmt: skip
+        cells = expand(read(text.format(method=method, more=", c is None"), "f.yaml")).cells
+        assert [cell.values["model"] for cell in cells] == ["mlp", "linear"]
+        cells = expand(read(text.format(method=method, more=", d is not None"), "f.yaml")).cells
+        assert [cell.values["model"] for cell in cells] == ["mlp"]
