@@ -119,3 +119,56 @@ def test_a_sweep_file_that_was_changed_after_it_was_declared_proposes_nothing(
     assert worked.code == 1
     assert "was changed after the sweep was declared" in worked.err
     assert project.results("moved") == []
+
+
+def test_the_record_of_each_task_says_what_proposed_it(project: Project) -> None:
+    project.declare("who", sweep(9), TRAIN)
+    assert project.run("work", "who").code == 0
+    recorded = {
+        int(index): name
+        for event in project.events("who", "claim")
+        for index, name in event["samplers"].items()
+    }
+    assert sorted(recorded.values()) == ["random"] * 6 + ["tpe"] * 3  # tasks are short
+    assert {row["index"]: row["sampler"] for row in project.results("who")} == recorded
+
+
+@pytest.mark.parametrize("method", ["bayes", "random"])
+def test_points_to_start_with_run_first(project: Project, method: str) -> None:
+    text = sweep(12, "start_with: [{x: 0.25, kind: b}, {x: 4}]")
+    project.declare("from", text.replace("bayes", method), TRAIN)
+    assert project.run("work", "from", "--max-tasks", "2").code == 0
+    rows = sorted(project.results("from"), key=lambda row: row["index"])
+    assert [row["index"] for row in rows] == [0, 1]
+    assert rows[0]["params"] == {"x": 0.25, "kind": "b"}
+    assert rows[1]["params"]["x"] == 4
+    assert project.run("work", "from").code == 0
+    assert len(project.results("from")) == 12
+
+
+def test_a_search_learns_from_an_earlier_sweep_where_the_spaces_overlap(project: Project) -> None:
+    project.declare("old", sweep(40).replace("bayes", "random"), TRAIN)
+    assert project.run("work", "old").code == 0
+    old = {row["params"]["x"] for row in project.results("old")}
+    text = sweep(10, "learn_from: [old]").replace("min: -5.0", "min: -1.0")
+    project.declare("new", text, TRAIN)
+    before = sorted(path.name for path in (project.root / "sweeps/old/journal").iterdir())
+    assert project.run("work", "new").code == 0
+    rows = project.results("new")
+    assert {row["sampler"] for row in rows} == {"tpe"}  # so none is random
+    assert not {row["params"]["x"] for row in rows} & old
+    assert before == sorted(path.name for path in (project.root / "sweeps/old/journal").iterdir())
+
+
+def test_a_bad_name_in_learn_from_is_told_before_anything_is_declared(project: Project) -> None:
+    project.declare("old", sweep(3), TRAIN)
+    for name, text in (
+        ("odl", "sweep 'odl' does not exist; did you mean old?"),
+        ("old", "old has no parameter y, so none of its tasks is a point of this sweep"),
+    ):
+        content = sweep(3, f"learn_from: [{name}]").replace("  x:", "  y:")
+        project.write("next.yaml", content)
+        ended = project.run("sweep", "next.yaml")
+        assert ended.code == 1
+        assert f"next.yaml: learn_from: {text}" in ended.err
+        assert not (project.root / "sweeps/next").exists()
