@@ -1,12 +1,14 @@
 """A sweep, its tasks and its results, as Python sees it."""
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from colabctl.errors import UserError
+from colabctl.project.approvals import approvals_for
 from colabctl.project.layout import SweepLayout
 from colabctl.report.line import with_line
 from colabctl.run.notebook.loop_process import orders
@@ -26,7 +28,7 @@ from colabctl.views.results.frame import frame
 from colabctl.views.results.names import Names
 from colabctl.views.results.query import Query
 from colabctl.views.status import Status, status
-from colabctl.work.identity import new_identity
+from colabctl.work.identity import new_identity, writer_name
 from colabctl.work.loop.worker import InlineWorker, print_message
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
@@ -118,6 +120,44 @@ class Sweep:
             room=RoomWatch(config.root, config.min_free, identity.heartbeat, print_message),
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
         )
+
+    def extend(
+        self,
+        trials: int | str | None = None,
+        *,
+        values: Mapping[str, Sequence[Any]] | None = None,
+    ) -> int:
+        """Add trials or values; what the sweep has stays, and only new tasks run.
+
+        Workers that run take the new tasks too, and so does the loop over `tasks()`.
+
+        Args:
+            trials: The new number of tasks for each combination of `foreach`, such as 200; or
+                how many more, such as "+50".
+            values: More values of listed parameters, such as {"dataset": ["covtype"]}.
+
+        Returns:
+            The number of new tasks; 0 if the sweep has all of them already.
+
+        Raises:
+            UserError: The sweep is archived, or cannot have these trials or values.
+
+        """
+        from colabctl.declare.extend import Asked, extend, read_trials  # noqa: PLC0415 - as below
+
+        project, (number, more) = self.project, read_trials(trials, "trials")
+        added, _ = extend(
+            project.layout,
+            self.layout,
+            Asked(number, more, values),
+            project.config,
+            lock=self._open().lock(),
+            writer=writer_name(project.member),
+            member=project.member,
+            now=time.time(),
+            approvals=approvals_for(project.root, os.environ),
+        )
+        return len(added.tasks)
 
     def results(self) -> list[Result]:
         """Return the results of finished tasks, one for each, in order.

@@ -1,7 +1,6 @@
 """The command that adds trials and values to a declared sweep."""
 
 import os
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,7 +61,7 @@ def extend(
     Workers that run take the new tasks too. To add what a changed file has, also a new version of
     the program: `colabctl sweep FILE --extend`.
     """
-    from colabctl.declare.extend import Asked
+    from colabctl.declare.extend import Asked, read_trials
     from colabctl.work.open_sweep import OpenSweep
 
     if trials is None and not value:
@@ -70,21 +69,12 @@ def extend(
             "say what to add: --trials N, --trials +N or --value NAME=VALUE; or change the sweep "
             "file, and run: colabctl sweep FILE --extend"
         )
-    number, more = read_trials(trials) if trials is not None else (None, 0)
+    number, more = read_trials(trials, "--trials")
     asked = Asked(number, more, _values(value or []))
     layout, config = open_project(root)
     who = working_member(config, member)
     opened = OpenSweep.named(layout, sweep)
     run(opened, asked, who, dry_run=dry_run, yes=True, as_json=as_json)
-
-
-def read_trials(text: str) -> tuple[int | None, int]:
-    """Return the new number of trials, or None and how many more; raise UserError for others."""
-    if not re.fullmatch(r"\+?[0-9]{1,9}", text) or not int(text):
-        raise UserError(
-            f"--trials is {text!r:.60}; write the new number, such as 200, or +50 for 50 more"
-        )
-    return (None, int(text)) if text.startswith("+") else (int(text), 0)
 
 
 def _values(texts: list[str]) -> dict[str, list[Any]]:

@@ -1,6 +1,7 @@
 """Extends a declared sweep: adds tasks to it, and perhaps a new version of its program."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -54,6 +55,20 @@ class Asked:
     draft: Draft | None = None
     file: Path | None = None
     here: Path | None = None
+
+
+def read_trials(text: str | int | None, what: str) -> tuple[int | None, int]:
+    """Return the new number of trials, or None and how many more: of 200, or "+50".
+
+    Raises UserError, which names `what`, for anything else.
+    """
+    if text is None:
+        return None, 0
+    if not re.fullmatch(r"\+?[0-9]{1,9}", f"{text}") or not int(text):
+        raise UserError(
+            f"{what} is {text!r:.60}; write the new number, such as 200, or +50 for 50 more"
+        )
+    return (None, int(text)) if f"{text}".startswith("+") else (int(text), 0)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from colabctl.ledger import (
     params_of,
     proposal_of,
     reports_of,
+    stretches,
     task_name,
 )
 from colabctl.search import Cell
@@ -51,11 +52,9 @@ def studies(
     finished; before, the attributes `task` and `trial` identify them. A done task whose metric is
     not a number has failed in Optuna. The value of a pruned task is its last report.
     """
-    start, names = 0, _names(plan.title or plan.sweep, cells)
-    for cell, name in zip(cells, names, strict=True):
-        finished = [
-            index for index in range(start, start + cell.tasks) if state.tasks[index].has_outcome
-        ]
+    places, names = stretches(plan), _names(plan.title or plan.sweep, cells)
+    for place, (cell, name) in enumerate(zip(cells, names, strict=True)):
+        finished = [index for index in places.tasks(place) if state.tasks[index].has_outcome]
         suggestions = for_one_study(_suggestions(plan, cell, state, tasks, finished))
         trials = []
         for number, (index, own) in enumerate(zip(finished, suggestions, strict=True)):
@@ -65,9 +64,8 @@ def studies(
                 {name: suggestion.value for name, suggestion in own.items()},
                 {name: suggestion.distribution for name, suggestion in own.items()},
             )
-            _describe(trial, state, plan, index, index - start)
+            _describe(trial, state, plan, index, places.place(index)[1])
             trials.append(trial)
-        start += cell.tasks
         yield ExportedStudy(name, {"sweep": plan.sweep, **cell.values}, trials)
 
 

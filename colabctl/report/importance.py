@@ -54,13 +54,11 @@ def _by_optuna(sweep: OpenSweep) -> Iterator[dict[str, Any]]:
     import optuna  # noqa: PLC0415 - an extra
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # noqa: PLC0415
 
-    plan, start = sweep.plan, 0
+    plan, places = sweep.plan, stretches(sweep.plan)
     every = sweep.declared.cells()
     cells = every[:_MOST_CELLS]
-    for cell in cells:
-        indices = range(start, start + cell.tasks)
-        start += cell.tasks
-        trials = _trials(sweep, cell, _done(sweep, indices, _MOST // len(cells)))
+    for number, cell in enumerate(cells):
+        trials = _trials(sweep, cell, _done(sweep, places.tasks(number), _MOST // len(cells)))
         if len(trials) < FEWEST:
             yield _cell(cell.values, len(trials), lacks="tasks")
             continue

@@ -62,8 +62,7 @@ class Claimer:
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.ledger = sweep.ledger
-        self.tuner = sweep.tuner()
+        self.ledger, self.tuner = sweep.ledger, sweep.tuner()
         self._pacing = pacing_for(sweep.plan.consistency)
         self.outbox, self.tally = Outbox(self._pacing), Tally()
         self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
@@ -75,8 +74,7 @@ class Claimer:
         self._most = sys.maxsize if limits.max_tasks is None else limits.max_tasks
         self._taken: set[int] = set()  # tasks that count against it
         self._notes = WaitingNotes(sweep, identity, tell, reasons, monotonic)
-        self._room = room or RoomWatch()
-        self._lack = LackNote(sweep.plan, tell)
+        self._room, self._lack = room or RoomWatch(), LackNote(sweep.plan, tell)
         self._settling: list[Claim] = []  # their tasks start at `_settled_at`
         self._settled_at = self._claim_again_at = 0.0  # the second, after one that got no task
         self._idle_poll, self._refreshed_at = self._pacing.busy_poll, float("-inf")
@@ -113,8 +111,7 @@ class Claimer:
 
     def _step(self) -> None:
         self._refresh_after(self._refresh_interval())
-        slots = self._pool.idle_soon(self._ahead)
-        if slots and self._may_claim():
+        if (slots := self._pool.idle_soon(self._ahead)) and self._may_claim():
             self._room.look(at_once=True)
             if self._sweep.plan.consistency == "coherent":  # else the claim reads all journals
                 self._refresh_after(0.0)
@@ -186,7 +183,7 @@ class Claimer:
         elif self.retries.pausing:  # the state may be out of date, and results may not be written
             return False
         elif state.finished == state.total and not (
-            self.outbox or self._extended or state.columns.any("cancelled", self._pool.tasks)
+            self.outbox or state.columns.any("cancelled", self._pool.tasks) or self._has_more()
         ):
             tally.ending = "finished"
         elif (stopped := why_stopped(state, self._identity.name)) is not None:
@@ -213,9 +210,12 @@ class Claimer:
     def _has_open(self) -> bool:
         """Whether there are tasks that this worker may claim, with the program that it has."""
         state, own = self.ledger.state, self._sweep.plan
-        if (self._extended or own).code_digest != own.code_digest or state.order != "go":
-            return False
-        return state.claimable(self.ledger.clock.now()) > 0
+        is_same = (self._extended or own).code_digest == own.code_digest
+        return is_same and state.order == "go" and state.claimable(self.ledger.clock.now()) > 0
+
+    def _has_more(self) -> Plan | None:
+        self._extended = self._extended or self._sweep.extended()
+        return self._extended
 
     def late(self, seconds: float = 0.0) -> bool:
         """Whether the time limit is at most `seconds` away, or has passed."""
@@ -304,9 +304,9 @@ class Claimer:
     def _refresh(self) -> None:
         """Read new events, drop tasks that others hold, and release more than fits a batch."""
         self._refreshed_at = self._monotonic()
-        live = self.ledger.state.live_workers(self.ledger.clock.now())
-        self._between_reads = between_reads(len(live))
-        self._extended = self._extended or self._sweep.extended()
+        now = self.ledger.clock.now()
+        self._between_reads = between_reads(len(self.ledger.state.live_workers(now)))
+        self._has_more()
         if self.ledger.refresh() or self._pool.tasks:
             self._idle_poll = self._pacing.busy_poll
         else:

@@ -105,10 +105,11 @@ class OpenSweep:
     def extended(self) -> Plan | None:
         """Return the sweep's plan if it got an extension since it was opened here, else None."""
         known = {each.name for each in self.plan.extensions}
-        if not names_in((self.layout.root, *self.layout.twins)).keys() - known:
-            return None
-        plan = plan_of(self.layout)
-        return plan if {each.name for each in plan.extensions} != known else None
+        with suppress(OSError, UserError):  # reading the journals says what is wrong
+            if names_in((self.layout.root, *self.layout.twins)).keys() - known:
+                plan = plan_of(self.layout)
+                return plan if {each.name for each in plan.extensions} != known else None
+        return None
 
     def lock(self) -> AbstractContextManager[int | None]:
         """Return the lock to hold while claiming.

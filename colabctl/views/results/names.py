@@ -56,6 +56,7 @@ class Names:
         self._has_read_all = False
         self._names = {kind: Variation() for kind in _KINDS}
         self._members: set[str] = set()
+        self._versions: set[int | None] = set()
         self._cells = Variation()
         for cell in plan.cells:
             self._cells.add(flat(cell["values"]))
@@ -72,6 +73,7 @@ class Names:
             if values := getattr(row, kind):
                 variation.add(flat(values))
         self._members.add(row.member)
+        self._versions.add(row.version)
 
     def columns(self) -> list[Column]:
         """Return all columns: those that every result has, then one for each name."""
@@ -89,6 +91,7 @@ class Names:
         """
         shown = {("metrics", self._metric), *(("", name) for name in always)}
         shown |= {("", "member")} if len(self._members) > 1 else set()
+        shown |= {("", "version")} if len(self._versions) > 1 else set()
         shown |= {("params", name) for name in self._cells.varying()}
         for kind, variation in self._names.items():
             varies = variation.varying(absence=kind == "params")
