@@ -177,9 +177,9 @@ class Carrier:
             )
         if plan.consistency == "created" and self.remote.guard != "created":
             raise UserError(
-                f"the claims of sweep {plan.sweep} are a log in the project's store, and by way of "
+                f"the claims of sweep {plan.sweep} are a log in the project's store, and through "
                 f"{self.remote.url} they cannot be guarded ({self.remote.reason}); work in a "
-                "mirror that was cloned as the sweep's own was (colabctl remote shows its URL there), "
+                "mirror that was cloned as the sweep's own was (its URL: colabctl remote there), "
                 "or declare the sweep again from here: colabctl sweep FILE --replace"
             )
 
