@@ -14,6 +14,7 @@ from colabctl.sizes import format_part
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+_START = "\r\x1b[K"  # to the start of an empty line
 _SOON = 0.5  # seconds after which there is something to show
 _OFTEN = 10.0  # seconds between lines at first
 _SELDOM = 20  # a line each 5 % of the time that has passed
@@ -33,19 +34,19 @@ def reading(name: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def listing() -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows, on a terminal, how many files are listed so far."""
+def counting() -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows, on a terminal, a count in place of the one before."""
     if not is_terminal():
         yield lambda _: None
         return
 
-    def show(count: int) -> None:
-        print(f"\r{count:,} files", end="", file=sys.stderr, flush=True)
+    def show(count: str) -> None:
+        print(f"{_START}{count}", end="", file=sys.stderr, flush=True)
 
     try:
         yield show
     finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        print(_START, end="", file=sys.stderr, flush=True)
 
 
 class _Lines:

@@ -64,3 +64,10 @@ def test_a_store_that_holds_another_project_by_now_gets_and_gives_nothing(tmp_pa
         told = first.run(command)
         check_told(told, "holds another project by now, so nothing was carried", "remote remove")
     assert not (tmp_path / "store/new.py").exists()
+
+
+def test_a_look_without_credentials_shows_what_is_in_the_mirror(mirrors: Mirrors) -> None:
+    looked = mirrors.origin.run("status", AWS_SECRET_ACCESS_KEY="")
+    assert looked.code == 0
+    assert "AWS_SECRET_ACCESS_KEY is empty" in looked.err
+    check_told(mirrors.origin.run("sync", AWS_SECRET_ACCESS_KEY=""), "AWS_SECRET_ACCESS_KEY is")

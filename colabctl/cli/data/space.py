@@ -58,7 +58,7 @@ def space(
     as_json: Json = False,
 ) -> None:
     """Show what each member's files use, the largest files, duplicates, and what can be deleted."""
-    from colabctl.cli.reading import listing
+    from colabctl.cli.reading import counting
     from colabctl.space.survey import survey
 
     if not tidy and (kinds or all_members or yes):
@@ -66,8 +66,8 @@ def space(
         raise UserError(f"{option} is for removing files; add --tidy")
     chosen = _kinds(kinds or [])
     layout, config = open_project(root)
-    with listing() as progress:
-        seen = survey(layout, config, progress)
+    with counting() as show:
+        seen = survey(layout, config, lambda count: show(f"{count:,} files"))
     if tidy:
         _tidy(layout, config, seen, chosen, member, all_members, yes, as_json)
         return

@@ -265,18 +265,12 @@ def _counts(carried: "Carried") -> str:
 @contextmanager
 def _shown() -> "Iterator[Callable[[Moved], None]]":
     """Yield a function that shows on a terminal how far a sync is."""
-    import sys
+    from colabctl.cli.reading import counting
 
-    if not sys.stderr.isatty():
-        yield lambda _moved: None
-        return
+    with counting() as show:
 
-    def show(moved: "Moved") -> None:
-        if moved.done % 16 == 0 or moved.done == moved.total:
-            text = f"{moved.done:,} of {moved.total:,} files {moved.verb}"
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        def tell_of(moved: "Moved") -> None:
+            if moved.done % 16 == 0 or moved.done == moved.total:
+                show(f"{moved.done:,} of {moved.total:,} files {moved.verb}")
 
-    try:
-        yield show
-    finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        yield tell_of

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from colabctl.errors import UserError
 from colabctl.remote.store import (
     Address,
     ConflictError,
@@ -17,7 +16,7 @@ from colabctl.remote.store import (
     Level,
     MissingFileError,
 )
-from colabctl.remote.stores.objects_client import clients
+from colabctl.remote.stores.objects_client import Clients, check_installed, clients
 from colabctl.remote.stores.objects_errors import meaning, status_of
 from colabctl.remote.transfers import each_of
 
@@ -33,10 +32,11 @@ class Objects:
     may_refuse = True
 
     def __init__(self, address: Address, environ: Mapping[str, str] = os.environ) -> None:
-        """Open it without asking it anything; raises as `clients`."""
+        """Ask it nothing, and need no credentials yet; raise UserError if obstore is missing."""
+        check_installed(address)
         self.url = address.url
         self._address, self._environ = address, environ
-        self._clients = clients(address, environ)
+        self._opened: Clients | None = None
 
     def entries(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         """Yield the files below a prefix; see Store."""
@@ -146,6 +146,13 @@ class Objects:
         with ThreadPoolExecutor(_FILES) as pool:
             each_of(pool, download, names)
 
+    @property
+    def _clients(self) -> Clients:
+        """Open the bucket, if it is not open; raise CredentialsError if they are missing."""
+        if self._opened is None:
+            self._opened = clients(self._address, self._environ)
+        return self._opened
+
     @contextmanager
     def _asking(self, name: str) -> Iterator[None]:
         """Raise what goes wrong as a StoreError."""
@@ -156,8 +163,7 @@ class Objects:
         except (BaseError, OSError, ValueError) as error:
             fault = meaning(error, self._address, name)
             if isinstance(fault, CredentialsError):  # they may be new in their file
-                with suppress(UserError):
-                    self._clients = clients(self._address, self._environ)
+                self._opened = None
             raise fault from None
 
 

@@ -37,16 +37,22 @@ class Clients(NamedTuple):
     carrying: "obstore.store.ObjectStore"
 
 
+def check_installed(address: Address) -> None:
+    """Raise UserError if obstore is missing."""
+    try:
+        import obstore  # noqa: F401, PLC0415 - an extra
+    except ImportError:
+        raise UserError(_INSTALL.format(url=address.url)) from None
+
+
 def clients(address: Address, environ: Mapping[str, str]) -> Clients:
     """Open a bucket without asking it anything.
 
-    Raises UserError if obstore is missing, CredentialsError if credentials are missing or damaged.
+    Raises CredentialsError if credentials are missing or damaged.
     """
-    try:
-        from obstore import store  # noqa: PLC0415 - an extra
-        from obstore.exceptions import BaseError  # noqa: PLC0415
-    except ImportError:
-        raise UserError(_INSTALL.format(url=address.url)) from None
+    from obstore import store  # noqa: PLC0415
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
     for name in _VARIABLES[address.kind]:
         value = environ.get(name, "-")
         if not value.strip() or value != value.strip():
@@ -93,7 +99,7 @@ def _s3_config(address: Address, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _profile(address: Address, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the keys and the region of the chosen profile; raise UserError if it has no keys."""
+    """Return the keys and the region of the chosen profile; raise CredentialsError for none."""
     profile = environ.get("AWS_PROFILE", "default")
     home = Path(environ.get("HOME", "~")).expanduser() / ".aws"
     files = (
@@ -109,7 +115,8 @@ def _profile(address: Address, environ: Mapping[str, str]) -> dict[str, str]:
         try:
             parser.read(file, encoding="utf-8")
         except (configparser.Error, OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{file} cannot be read ({first_line(str(error))})") from None
+            said = first_line(str(error))
+            raise CredentialsError(f"{address.url}: {file} cannot be read ({said})") from None
         if parser.has_section(section):
             values |= parser[section]
     if not values and "AWS_PROFILE" in environ:
