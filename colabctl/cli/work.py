@@ -292,9 +292,9 @@ def _check_raw(
     from colabctl.sharedfs.faults import patiently
 
     on_demand = mirror is not None and not mirror.remote.is_origin
-    found = partial(findings, config.layout, config.read_only, on_demand=on_demand)
+    look = partial(findings, config.layout, config.read_only, on_demand=on_demand)
     try:
-        checks = patiently(lambda: list(found()), tell=tell, wait=time.sleep)
+        checks = patiently(lambda: list(look()), tell=tell, wait=time.sleep)
     except UserError as error:
         if not allow:
             raise UserError(f"{error}; to work all the same, add --damaged-raw") from None
@@ -319,9 +319,9 @@ def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
     from colabctl.sweeps import check_in_use, find_sweep, sweeps_in_use
 
     if not names:
-        if not (found := sweeps_in_use(layout)):
+        if not (layouts := sweeps_in_use(layout)):
             raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
-        return found
+        return layouts
     layouts = [find_sweep(layout, name) for name in names]
     for each in layouts:
         check_in_use(each)
