@@ -179,8 +179,8 @@ class Carrier:
             raise UserError(
                 f"the claims of sweep {plan.sweep} are a log in the project's store, and through "
                 f"{self.remote.url} they cannot be guarded ({self.remote.reason}); work in a "
-                "mirror that was cloned as the sweep's own was (its URL: colabctl remote there), "
-                "or declare the sweep again from here: colabctl sweep FILE --replace"
+                "mirror by the URL that colabctl remote shows where the sweep was declared, or "
+                "declare it again from here: colabctl sweep FILE --replace"
             )
 
     def _first(self) -> None:

@@ -159,8 +159,8 @@ class Mirror:
             for name, travel in travels.items():
                 self._agree(name, travel, here.get(name), there.get(name))
             news = steps(large, travels, here, there, self.bases.by_name)
-            told = {name for names in news.values() for name in names if not _is_below(name, data)}
-            carried = Carried(large=sorted(told))
+            left = {name for names in news.values() for name in names if not _is_below(name, data)}
+            carried = Carried(large=sorted(left))
             pushes = [name for name in todo["push"] if fresh or _is_settled(here[name])]
             carried.left = [name for name in todo["push"] if name not in set(pushes)]
             try:
