@@ -59,6 +59,8 @@ class Plan:
         code_origin: "." if it was frozen from the project; None for a folder elsewhere.
         target: value of the metric that ends the sweep.
         sampler, seed: propose the parameters of deferred tasks.
+        scheduler: the functions by which Optuna chooses parameters, as run/optuna/scheduler.py
+            reads them; "source" is a path in code/.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
         notify: where workers send messages, and when, as colabctl/notify.py reads it.
         stage: {"path": from the project's root, "digest": of the manifest's records, or ""} of what
@@ -102,6 +104,7 @@ class Plan:
     target: float | None = None
     sampler: str | None = None
     seed: int = 0
+    scheduler: Mapping[str, Any] | None = None
     early_terminate: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
     stage: Mapping[str, Any] | None = None
@@ -319,6 +322,20 @@ def _check(plan: Plan) -> None:
     _check_function(plan)
     decode_notify(plan.notify)
     _check_staged(plan)
+    _check_scheduler(plan)
+
+
+def _check_scheduler(plan: Plan) -> None:
+    """Raise ValueError or TypeError for functions that no declaration gives."""
+    if plan.scheduler is None:
+        return
+    _check_path("scheduler", str(plan.scheduler.get("source")))
+    for key in ("optimizer", "search_space"):
+        name = plan.scheduler.get(key)
+        if name is not None and not (type(name) is str and name.isidentifier()):
+            raise ValueError(f"scheduler has {name!r:.60}")
+    if type(plan.scheduler.get("config")) is not dict:
+        raise TypeError("scheduler has no config")
 
 
 def _check_staged(plan: Plan) -> None:
