@@ -11,8 +11,6 @@ from colabctl.errors import UserError
 from tests.engines.dask.test_work import grid
 from tests.processes import Project
 
-pytestmark = pytest.mark.slow  # it starts real servers or engines
-
 
 @pytest.mark.parametrize("address", ["host", "host:port", "http://host:1", ":8786", "a:1/b"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
@@ -43,6 +41,7 @@ def test_files_that_are_no_scheduler_files_are_named(project: Project) -> None:
     assert "leave one out" in both.err
 
 
+@pytest.mark.slow
 def test_options_of_other_engines_are_refused(project: Project) -> None:
     project.declare("opts", grid(1), "def train(params, task):\n    return {'y': 1}\n")
     for options, message in (
@@ -56,6 +55,7 @@ def test_options_of_other_engines_are_refused(project: Project) -> None:
         assert message in worked.err
 
 
+@pytest.mark.slow
 def test_help_and_plain_work_import_no_dask(project: Project) -> None:
     project.declare("plain", grid(1), "def train(params, task):\n    return {'y': 1}\n")
     script = """

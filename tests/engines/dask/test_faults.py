@@ -1,4 +1,4 @@
-"""Workers, schedulers and coordinators that die, and clusters that grow."""
+"""Workers, schedulers and coordinators that die, and workers that do not see the project."""
 
 import signal
 import subprocess
@@ -12,9 +12,6 @@ import pytest
 from tests.engines.dask.clusters import Cluster, hiding
 from tests.engines.dask.test_work import grid, on
 from tests.processes import Project, end, end_together, until
-
-pytestmark = pytest.mark.slow  # it starts real servers or engines
-
 
 SAYS_WHERE = """
 import os, time
@@ -116,6 +113,7 @@ def test_a_dead_scheduler_ends_the_coordinator_with_one_line_and_the_next_one_go
     assert (status["done"], status["total"], status["duplicates"]) == (7, 7, 0)
 
 
+@pytest.mark.slow
 def test_a_killed_coordinator_leaves_no_task_behind_and_two_share_a_cluster(
     project: Project, cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -137,6 +135,7 @@ def test_a_killed_coordinator_leaves_no_task_behind_and_two_share_a_cluster(
     assert (status["done"], status["failed"], status["duplicates"]) == (30, 0, 0)
 
 
+@pytest.mark.slow
 @hiding
 def test_workers_without_the_project_get_code_and_saves_and_send_files_back(
     project: Project, cluster: Cluster, tmp_path: Path
@@ -180,58 +179,3 @@ def train(params, task):
     assert [file.stat().st_size for file in runs.glob("**/big.bin")] == [9_000_000] * 2
     assert len(list(runs.glob("**/results/stray.txt"))) == 2
     assert not (project.root / "results/stray.txt").exists()
-
-
-def test_it_waits_for_a_first_worker_and_uses_those_that_come_later(
-    project: Project, cluster: Cluster, tmp_path: Path
-) -> None:
-    marks = tmp_path / "marks"
-    project.declare("grow", grid(6), SAYS_WHERE)
-    worker = project.start("work", "grow", *on(cluster))
-    assert worker.stderr is not None
-    lines = iter(worker.stderr.readline, "")
-    assert any("has no workers yet" in line for line in lines)
-    add(cluster, "one", marks)
-    until((marks / "t000000-1").exists)
-    add(cluster, "two", marks)
-    until((marks / "t000001-1").exists, "a task in the second worker")
-    (marks / "go").touch()
-    assert end(worker).code == 0
-    where = {file.read_text() for file in marks.glob("t*-1")}
-    assert where == {"one", "two"}
-
-
-def test_a_slot_for_each_gpu(project: Project, cluster: Cluster, tmp_path: Path) -> None:
-    marks = tmp_path / "marks"
-    marks.mkdir()
-    cluster.add(
-        "gpus", "--nthreads", "4", "--resources", "GPU=2", MARKS=str(marks), DASK_NAME="gpus",
-        CUDA_VISIBLE_DEVICES="5,7",
-    )  # fmt: skip
-    program = """
-import os, time
-def train(params, task):
-    open(f"{os.environ['MARKS']}/{task.name}", "w").close()
-    while len(os.listdir(os.environ["MARKS"])) < 2:
-        time.sleep(0.01)
-    return {"gpu": int(os.environ["CUDA_VISIBLE_DEVICES"])}
-"""
-    project.declare("gpu", grid(2), program)
-    worked = project.run("work", "gpu", *on(cluster))
-    assert worked.code == 0, worked.err
-    assert sorted(row["metrics"]["gpu"] for row in project.results("gpu")) == [5, 7]
-
-
-def test_a_worker_of_another_version_is_not_used(project: Project, cluster: Cluster) -> None:
-    other = cluster.folder / "other"
-    other.mkdir()
-    info = other / "colabctl_drive-0.0.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: colabctl-drive\nVersion: 0.0.1\n")
-    cluster.add("old", PYTHONPATH=str(other))
-    project.declare("old", grid(1), "def train(params, task):\n    return {'y': 1}\n")
-    until(lambda: "Registered to" in cluster.log("old"))
-    worked = project.run("work", "old", *on(cluster))
-    assert worked.code == 1
-    assert "it has colabctl 0.0.1, and this machine" in worked.err
-    assert project.status("old")["done"] == 0

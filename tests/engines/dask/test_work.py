@@ -10,9 +10,6 @@ import pytest
 from tests.engines.dask.clusters import Cluster, hiding
 from tests.processes import Project, end, until
 
-pytestmark = pytest.mark.slow  # it starts real servers or engines
-
-
 GRID = "method: grid\nprogram: {program}\nparameters: {{x: {{values: {values}}}}}\n{more}\n"
 
 
@@ -53,6 +50,7 @@ def train(params, task):
     assert "printed by 3" in log.out
 
 
+@pytest.mark.slow
 def test_a_program_in_any_language_and_one_that_fails(project: Project, shared: Cluster) -> None:
     program = """
 import json, os, sys
@@ -125,6 +123,7 @@ def train(params, task):
                 assert b"hunter2" not in file.read_bytes(), file
 
 
+@pytest.mark.slow
 def test_an_optuna_objective_and_a_notebook_run_too(project: Project, shared: Cluster) -> None:
     objective = """
 def objective(trial):
@@ -222,3 +221,56 @@ def _check_staged(project: Project, cluster: Cluster, how: str) -> None:
     assert [row["metrics"] for row in project.results("staged")] == [
         {"all": 5, "packed": 5, "one": 4, "is_copy": 1}
     ] * 4
+
+
+@pytest.mark.slow
+def test_log_follow_shows_what_a_task_prints_and_stop_ends_the_worker(
+    project: Project, shared: Cluster
+) -> None:
+    program = """
+import os, time
+def train(params, task):
+    number = 0
+    while not os.path.exists("enough"):
+        print("line", number, flush=True)
+        number += 1
+        time.sleep(0.05)
+    return {"y": 1}
+"""
+    project.declare("steer", grid(9), program)
+    worker = project.start("work", "steer", *on(shared))
+    until(lambda: project.status("steer")["running"] == 2)
+    running = next(
+        each["task"] for each in project.status("steer")["workers"] if each["state"] == "running"
+    )
+    log = project.start("log", "steer", running, "--follow")
+    assert log.stdout is not None
+    lines = [log.stdout.readline() for _ in range(20)]
+    assert [line.split()[1] for line in lines] == [str(number) for number in range(20)]
+    assert project.run("stop", "steer").code == 0
+    until(lambda: project.status("steer")["claimed"] == 0)
+    (project.root / "enough").touch()
+    ended = end(worker)
+    assert ended.code == 0, ended.err
+    assert end(log).code == 0
+    status = project.status("steer")
+    assert (status["done"], status["pending"]) == (2, 7)
+
+
+@pytest.mark.slow
+def test_no_task_runs_twice_when_long_ones_hold_up_short_ones(
+    project: Project, shared: Cluster
+) -> None:
+    program = """
+import os, time
+def train(params, task):
+    with open("marks", "a") as file:
+        file.write(f"{params['x']}\\n")
+    time.sleep(0.5 if params["x"] % 9 == 0 else 0.03)
+    return {"y": 1}
+"""
+    project.declare("mixed", grid(300), program)
+    worked = project.run("work", "mixed", *on(shared))
+    assert worked.code == 0, worked.err
+    ran = sorted(int(line) for line in (project.root / "marks").read_text().splitlines())
+    assert ran == list(range(300))
