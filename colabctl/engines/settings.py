@@ -1,4 +1,4 @@
-"""Prepares the workspaces of slots, and the settings of the processes that run tasks there."""
+"""Prepares the workspaces of slots, here or in an engine, and the settings of their processes."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
