@@ -12,7 +12,7 @@ from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import Path, Uniform, uniforms
 
 _TRIES = 20  # to propose a point that no other trial has
-_PROPOSALS = 3  # of a trial that may break constraints, before one is moved
+_PROPOSALS = 2  # of a trial that may break constraints, before one is moved
 _ANCHORS = 8  # random points that meet the constraints, from which a proposal is approached
 _ANCHOR_DRAWS = 1000
 _STEPS = 16  # from an anchor to a proposal
