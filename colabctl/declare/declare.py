@@ -243,6 +243,7 @@ def planned(
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
         learn_from=_earlier(draft, layout) or None,
+        scheduler=_scheduler(declaration, program),
         early_terminate=_early_terminate(declaration),
         notify=notify.encode(declaration.notify),
         stage=_stage(declaration, layout),
@@ -311,10 +312,25 @@ def _title(declaration: Declaration) -> str | None:
     return title if title and safe_name(title) != unicodedata.normalize("NFC", title) else None
 
 
+def _scheduler(declaration: Declaration, program: Preview) -> Mapping[str, Any] | None:
+    """Return the functions that choose parameters, and what they get to know of the sweep."""
+    scheduler = declaration.scheduler
+    if scheduler is None:
+        return None
+    config = {key: declaration.content.get(key) for key in ("metric", "parameters", "scheduler")}
+    return {
+        "source": program.source,
+        "optimizer": scheduler.optimizer,
+        "search_space": scheduler.search_space,
+        "parameters": scheduler.parameters,
+        "config": {"method": "custom", **config},
+    }
+
+
 def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     """Return the rule for early stopping; the default for Optuna is that of Optuna itself."""
     rule = declaration.early_terminate
-    if rule is None and declaration.method == "optuna":
+    if rule is None and declaration.method == "optuna" and declaration.scheduler is None:
         rule = Median()
     return rule.to_json() if rule else None
 

@@ -7,7 +7,6 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from itertools import accumulate
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -61,6 +60,8 @@ class Plan:
         target: value of the metric that ends the sweep.
         sampler, seed: propose the parameters of deferred tasks.
         learn_from: the run digests of earlier sweeps, by name, whose trials a search learns from.
+        scheduler: the functions by which Optuna chooses parameters, as run/optuna/scheduler.py
+            reads them; "source" is a path in code/.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
         notify: where workers send messages, and when, as colabctl/notify.py reads it.
         stage: {"path": from the project's root, "digest": of the manifest's records, or ""} of what
@@ -105,6 +106,7 @@ class Plan:
     sampler: str | None = None
     seed: int = 0
     learn_from: Mapping[str, Any] | None = None
+    scheduler: Mapping[str, Any] | None = None
     early_terminate: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
     stage: Mapping[str, Any] | None = None
@@ -194,16 +196,6 @@ class Plan:
         if value is None or self.target is None:
             return False
         return value <= self.target if self.goal == "minimize" else value >= self.target
-
-    @property
-    def starts(self) -> tuple[int, ...]:
-        """The tasks with the points of `start_with`, which are the first of each cell."""
-        ends = accumulate(cell["tasks"] for cell in self.cells)
-        return tuple(
-            index
-            for end, cell in zip(ends, self.cells, strict=True)
-            for index in range(end - cell["tasks"], end)[: cell.get("starts", 0)]
-        )
 
     def encode(self) -> bytes:
         """Return the bytes of plan.json."""
@@ -326,6 +318,20 @@ def _check(plan: Plan) -> None:
     _check_function(plan)
     decode_notify(plan.notify)
     _check_staged(plan)
+    _check_scheduler(plan)
+
+
+def _check_scheduler(plan: Plan) -> None:
+    """Raise ValueError or TypeError for functions that no declaration gives."""
+    if plan.scheduler is None:
+        return
+    _check_path("scheduler", str(plan.scheduler.get("source")))
+    for key in ("optimizer", "search_space"):
+        name = plan.scheduler.get(key)
+        if name is not None and not (type(name) is str and name.isidentifier()):
+            raise ValueError(f"scheduler has {name!r:.60}")
+    if type(plan.scheduler.get("config")) is not dict:
+        raise TypeError("scheduler has no config")
 
 
 def _check_cells(plan: Plan) -> None:

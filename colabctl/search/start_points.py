@@ -6,9 +6,8 @@ from typing import Any
 
 from colabctl.errors import UserError
 from colabctl.search.language.declaration import Declaration
-from colabctl.search.learn.axes import exact_key
 from colabctl.search.space.cells import Cell
-from colabctl.search.space.discrete import Points, grid_key
+from colabctl.search.space.discrete import Points, exact_key, grid_key
 from colabctl.search.space.space import Values
 from colabctl.search.space.uniforms import uniforms
 from colabctl.search.with_values import fixed

@@ -23,6 +23,7 @@ try:
     import optuna
     from optuna.distributions import BaseDistribution, distribution_to_json
     from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
     from optuna.storages import InMemoryStorage
     from optuna.study import Study, StudyDirection
     from optuna.trial import FrozenTrial, TrialState
@@ -50,8 +51,9 @@ def runner(objective: Callable[[Any], Any]) -> Run:
         settings = task.assignment.study
         assert settings is not None
         with quiet():
-            storage = _Storage(task, settings["metric"], params)
-            trial = _begin(storage, settings, past)
+            trial = begin(task, params, past)
+        storage = trial.storage
+        assert isinstance(storage, TaskStorage)
         try:
             answer = objective(trial)
         except optuna.TrialPruned as pruned:
@@ -127,17 +129,33 @@ class _Study(Study):
         )
 
 
-def _begin(storage: "_Storage", settings: Mapping[str, Any], past: PastTrials) -> "_Trial":
-    """Return the trial to run, in a study with all other trials that can be read."""
-    name, own = storage.task.sweep, settings["number"]
+def begin(
+    task: Task,
+    params: Mapping[str, Any],
+    past: PastTrials,
+    others: BaseSampler | None = None,
+    more: Sequence[FrozenTrial] = (),
+) -> "_Trial":
+    """Return the trial to run, in a study with all other trials that can be read, and `more`.
+
+    A parameter in `params` has its value from there; `others` chooses the other parameters, by
+    default the sweep's sampler. `past` reads the trials.
+    """
+    settings = task.assignment.study
+    assert settings is not None
+    storage = TaskStorage(task, settings["metric"], params)
+    name, own = task.sweep, settings["number"]
     storage.create_new_study([StudyDirection[settings["goal"].upper()]], name)
     trials = past.read(settings["trials"])
-    others = sampler(settings["sampler"], settings["seed"], own, list(trials))
-    settled = Settled(storage.settled, others, one_of_each(trials.values()))
-    study = _Study(name, storage, settled, _Pruner(storage))
+    examples = None
+    if others is None:
+        others = sampler(settings["sampler"], settings["seed"], own, list(trials))
+        examples = one_of_each(trials.values())
+    study = _Study(name, storage, Settled(storage.settled, others, examples), _Pruner(storage))
     # A failed trial takes the place of each missing one, because samplers ignore failed trials.
     count = max([own, *trials]) + 1
-    storage.fill([trials.get(number) or past.missing(number) for number in range(count)], own)
+    every = [trials.get(number) or past.missing(number) for number in range(count)]
+    storage.fill([*every, *(PastTrial(trial, count + n) for n, trial in enumerate(more))], own)
     return _Trial(study, storage.own)
 
 
@@ -146,7 +164,7 @@ def _value_of(trial: FrozenTrial) -> float:
     return trial.value
 
 
-class _Storage(InMemoryStorage):
+class TaskStorage(InMemoryStorage):
     """Holds the study, and passes changes of the task's trial on to the task.
 
     A copy, in this process or another one, passes nothing on.
@@ -195,6 +213,7 @@ class _Storage(InMemoryStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
+        """Set a parameter, and pass it on."""
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         if trial_id != self.own:
             return
@@ -209,11 +228,13 @@ class _Storage(InMemoryStorage):
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
+        """Set an intermediate value, and pass it on."""
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
         if trial_id == self.own:
             self.task.report(step, **{self._metric: intermediate_value})
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Set a user attribute, and keep it for the task."""
         super().set_trial_user_attr(trial_id, key, value)
         if trial_id != self.own:
             return
@@ -240,7 +261,7 @@ class _Storage(InMemoryStorage):
 class _Pruner(BasePruner):
     """Leaves the decision to the worker, which knows the other trials."""
 
-    def __init__(self, storage: _Storage) -> None:
+    def __init__(self, storage: TaskStorage) -> None:
         self._storage = storage
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: ARG002 - Optuna's signature

@@ -24,6 +24,7 @@ from optuna.samplers import (
     QMCSampler,
     TPESampler,
 )
+from optuna.samplers._lazy_random_state import LazyRandomState
 from optuna.study import Study, StudyDirection, create_study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -54,6 +55,18 @@ def sampler(name: str, seed: int, number: int, order: Sequence[int]) -> BaseSamp
         case "qmc":
             return _Numbered(number)
     raise TaskError(f"sampler: {name!r:.40} is unknown; update colabctl on this machine")
+
+
+def reseed(sampler: BaseSampler, seed: int) -> None:
+    """Give a sampler of the user, and those inside it, other random numbers for each task.
+
+    Each task creates it again, and with one seed all tasks would draw the same.
+    """
+    for value in vars(sampler).values():
+        if isinstance(value, BaseSampler):
+            reseed(value, seed + 1)
+        elif isinstance(value, LazyRandomState):
+            value.rng.seed(seed % 2**32)
 
 
 class _InTurn(GPSampler):
@@ -167,21 +180,26 @@ class Settled(PartialFixedSampler):
     """Returns the values of settled parameters, and leaves the others to another sampler."""
 
     def __init__(
-        self, settled: Mapping[str, Any], others: BaseSampler, examples: Sequence[FrozenTrial]
+        self,
+        settled: Mapping[str, Any],
+        others: BaseSampler,
+        examples: Sequence[FrozenTrial] | None = None,
     ) -> None:
-        """Create it; the search space of the study is that of the `examples` among its trials."""
+        """Create it; if `examples` are given, the study's search space is that of these trials."""
         super().__init__(dict(settled), others)
         self._settled = settled
-        self._examples = create_study()
-        self._examples.add_trials(examples)
+        self._examples = None
+        if examples is not None:
+            self._examples = create_study()
+            self._examples.add_trials(examples)
 
     def infer_relative_search_space(
         self,
-        study: Study,  # noqa: ARG002 - Optuna's signature
+        study: Study,
         trial: FrozenTrial,
     ) -> dict[str, BaseDistribution]:
         """Return the search space, without comparing the distributions of all trials."""
-        return super().infer_relative_search_space(self._examples, trial)
+        return super().infer_relative_search_space(self._examples or study, trial)
 
     def sample_independent(
         self,

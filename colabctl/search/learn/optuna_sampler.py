@@ -158,9 +158,7 @@ class OptunaSampler:
         return {d.path: d.axis.share(values[d.name]) for d in searched if d.name in values}
 
 
-def _with_beliefs(
-    searched: tuple[Dimension, ...], trials: list[FrozenTrial]
-) -> list[FrozenTrial]:
+def _with_beliefs(searched: tuple[Dimension, ...], trials: list[FrozenTrial]) -> list[FrozenTrial]:
     """Return trials of which those that run have a value that a model predicts."""
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     running = [trial for trial in trials if trial.state == TrialState.RUNNING]
