@@ -129,7 +129,7 @@ class SimulatedSweep:
         return nullcontext()
 
     def tuner(self) -> Tuner:
-        return Tuner(self.plan, self.ledger.state, lambda index: {}, list)
+        return Tuner(self.plan, self.ledger.state, lambda index: {}, list, list)
 
     def refused(self, claims: Sequence[Claim], tuner: Tuner) -> dict[int, str]:
         return {}
