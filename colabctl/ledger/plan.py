@@ -7,7 +7,6 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -223,17 +222,6 @@ class Plan:
         if value is None or self.target is None:
             return False
         return value <= self.target if self.goal == "minimize" else value >= self.target
-
-    @property
-    def starts(self) -> tuple[int, ...]:
-        """The tasks with the points of `start_with`, which are the first of each cell."""
-        cells = (self.declared or self).cells
-        ends = accumulate(cell["tasks"] for cell in cells)
-        return tuple(
-            index
-            for end, cell in zip(ends, cells, strict=True)
-            for index in range(end - cell["tasks"], end)[: cell.get("starts", 0)]
-        )
 
     def encode(self) -> bytes:
         """Return the bytes of plan.json."""

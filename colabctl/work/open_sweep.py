@@ -3,10 +3,11 @@
 import getpass
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ class OpenSweep:
             store=store.claims(layout),
         )
         ledger.state.called = present_names(Layout(root))
-        ledger.state.first = dict.fromkeys(plan.starts)
+        ledger.state.first = dict.fromkeys(_starts(plan))
         files = whole_of(layout, plan) if layout.twins else layout
         declared = DeclaredTasks(files, plan)
         tasks, code = task_files(declared, layout), code_folder(declared, layout)
@@ -265,3 +266,11 @@ class OpenSweep:
 def _made_at(plan: Plan) -> float:
     """Return when the latest version of a sweep's program was frozen, in seconds since 1970."""
     return next((each.at for each in plan.extensions[::-1] if each.version), plan.declared_at)
+
+
+def _starts(plan: Plan) -> Iterator[int]:
+    """Yield the tasks with the points of `start_with`, which are the first of each cell."""
+    cells = (plan.declared or plan).cells  # those of extensions have none
+    ends = accumulate(cell["tasks"] for cell in cells)
+    for end, cell in zip(ends, cells, strict=True):
+        yield from range(end - cell["tasks"], end)[: cell.get("starts", 0)]

@@ -106,6 +106,14 @@ def test_points_have_their_line() -> None:
         read(text, "s.yaml")
 
 
+def test_a_point_that_breaks_a_condition_is_named() -> None:
+    numbers = {"x": {"min": 0.0, "max": 5.0}, "y": {"min": 0.0, "max": 5.0}}
+    more: dict[str, Any] = {"parameters": numbers, "where": ["x < y"]}
+    assert next(iter(expanded([{"x": 4}], **more).tasks())).params["y"] > 4  # type: ignore[index]
+    with pytest.raises(InvalidFileError, match=r"start_with\[0\]: breaks where:"):
+        expanded([{"x": 4, "y": 1}], **more)
+
+
 @pytest.mark.parametrize("value", [{"x": 1}, "x=1", [], 5])
 def test_it_must_be_a_list_of_points(value: Any) -> None:
     with pytest.raises(InvalidFileError, match="start_with: must be a list of points"):

@@ -139,7 +139,7 @@ def begin(
     """Return the trial to run, in a study with all other trials that can be read, and `more`.
 
     A parameter in `params` has its value from there; `others` chooses the other parameters, by
-    default the sweep's sampler.
+    default the sweep's sampler. `past` reads the trials.
     """
     settings = task.assignment.study
     assert settings is not None
@@ -147,15 +147,15 @@ def begin(
     name, own = task.sweep, settings["number"]
     storage.create_new_study([StudyDirection[settings["goal"].upper()]], name)
     trials = past.read(settings["trials"])
+    examples = None
     if others is None:
         others = sampler(settings["sampler"], settings["seed"], own, list(trials))
-    settled = Settled(storage.settled, others, one_of_each([*trials.values(), *more]))
-    study = _Study(name, storage, settled, _Pruner(storage))
+        examples = one_of_each(trials.values())
+    study = _Study(name, storage, Settled(storage.settled, others, examples), _Pruner(storage))
     # A failed trial takes the place of each missing one, because samplers ignore failed trials.
     count = max([own, *trials]) + 1
-    storage.fill([trials.get(number) or past.missing(number) for number in range(count)], own)
-    for trial in more:
-        study.add_trial(trial)
+    every = [trials.get(number) or past.missing(number) for number in range(count)]
+    storage.fill([*every, *(PastTrial(trial, count + n) for n, trial in enumerate(more))], own)
     return _Trial(study, storage.own)
 
 

@@ -19,8 +19,11 @@ _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError,
 class PastTrial(FrozenTrial):
     """A trial that never changes again, so its copies share its contents, which is faster."""
 
-    def __init__(self, trial: FrozenTrial) -> None:
+    def __init__(self, trial: FrozenTrial, number: int | None = None) -> None:
+        """Copy a trial; it can get another `number`."""
         vars(self).update(vars(trial))
+        if number is not None:
+            self.number = self._trial_id = number
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTrial:
         return PastTrial(self)

@@ -180,21 +180,26 @@ class Settled(PartialFixedSampler):
     """Returns the values of settled parameters, and leaves the others to another sampler."""
 
     def __init__(
-        self, settled: Mapping[str, Any], others: BaseSampler, examples: Sequence[FrozenTrial]
+        self,
+        settled: Mapping[str, Any],
+        others: BaseSampler,
+        examples: Sequence[FrozenTrial] | None = None,
     ) -> None:
-        """Create it; the search space of the study is that of the `examples` among its trials."""
+        """Create it; if `examples` are given, the study's search space is that of these trials."""
         super().__init__(dict(settled), others)
         self._settled = settled
-        self._examples = create_study()
-        self._examples.add_trials(examples)
+        self._examples = None
+        if examples is not None:
+            self._examples = create_study()
+            self._examples.add_trials(examples)
 
     def infer_relative_search_space(
         self,
-        study: Study,  # noqa: ARG002 - Optuna's signature
+        study: Study,
         trial: FrozenTrial,
     ) -> dict[str, BaseDistribution]:
         """Return the search space, without comparing the distributions of all trials."""
-        return super().infer_relative_search_space(self._examples, trial)
+        return super().infer_relative_search_space(self._examples or study, trial)
 
     def sample_independent(
         self,

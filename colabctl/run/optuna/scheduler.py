@@ -56,24 +56,25 @@ def scheduled(
     chosen already. Raises TaskError if a function is missing.
     """
     suggest = _search_space(module, scheduler)
-    past = PastTrials()
     optimizer = scheduler["optimizer"] and _function(module, scheduler["optimizer"])
+
+    reader = PastTrials()
 
     def run_scheduled(params: dict[str, Any], task: Task) -> dict[str, Any]:
         settings = task.assignment.study
         assert settings is not None
         with quiet():
             study = _study(optimizer, task, scheduler["config"], settings["goal"])
-            sampler, pruner, finished, enqueued = None, None, [], []
+            sampler, pruner, past, enqueued = None, None, [], []
             if study is not None:
                 sampler, pruner = study.sampler, study.pruner
                 reseed(sampler, settings["seed"])
-                finished = [trial for trial in study.trials if trial.state.is_finished()]
+                past = [trial for trial in study.trials if trial.state.is_finished()]
                 enqueued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
             if settings["number"] < len(enqueued):
                 first = enqueued[settings["number"]].system_attrs.get("fixed_params", {})
                 params = {**first, **params}
-            trial = begin(task, params, past, sampler, finished)
+            trial = begin(task, params, reader, sampler, past)
         try:
             values = suggest(trial)
         except TrialPruned as pruned:

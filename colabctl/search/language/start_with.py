@@ -6,7 +6,9 @@ from typing import Any
 from colabctl.errors import UserError
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.problems import did_you_mean
+from colabctl.search.space.constraints import NothingLeftError
 from colabctl.search.space.space import Nest, Parameter, Space
+from colabctl.search.space.uniforms import uniforms
 from colabctl.search.with_values import fixed
 from colabctl.yamlfile.problems import MOST_SHOWN, shown
 
@@ -52,7 +54,12 @@ def read_start_with(top: Fields, space: Space, *, declared: bool) -> tuple[Start
             message = f"{name} is not a parameter{did_you_mean(name, parameters)}"
             problems.add(("start_with", i, name), message, key=True)
         try:
-            fixed(space, {name: point[name] for name in point if name in parameters})
+            rest = fixed(space, {name: point[name] for name in point if name in parameters})
+            if rest.constraints:
+                rest.sampler(uniforms(0, {}))(0)
+        except NothingLeftError:
+            message = "breaks where:, whatever its other parameters are; change its values"
+            problems.add(("start_with", i), message)
         except UserError as error:
             problems.add(("start_with", i), str(error))
     return tuple(points)

@@ -31,7 +31,7 @@ def done(count: int, seconds: float) -> dict[int, Trial]:
 
 @pytest.fixture
 def with_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pretend that this machine has torch, which is never imported here."""
+    """Let this machine have torch, which is never imported here."""
     spec = importlib.machinery.ModuleSpec("torch", None)
     monkeypatch.setattr(auto, "find_spec", lambda _: spec)
 

@@ -140,6 +140,17 @@ def test_status_shows_the_best_trial(project: Project) -> None:
     assert set(best["params"]) >= {"x", "kind"}
 
 
+def test_an_objective_gets_the_points_to_start_with(project: Project) -> None:
+    more = "start_with: [{x: 7.5, kind: steep}, {x: -3}]"
+    project.declare("from", sweep(4, more), STUDY)
+    assert project.run("work", "from").code == 0
+    rows = sorted(project.results("from"), key=lambda row: row["index"])
+    assert (rows[0]["params"]["x"], rows[0]["params"]["kind"]) == (7.5, "steep")
+    assert rows[0]["params"]["power"] in (1, 2, 3)
+    assert rows[1]["params"]["x"] == -3
+    assert len({row["params"]["x"] for row in rows}) == 4
+
+
 SPACE = """
 import optuna
 
@@ -203,14 +214,3 @@ def test_functions_that_are_not_there_are_refused_before_anything_is_declared(
     declared = project.run("sweep", "custom.yaml")
     assert (declared.code == 0) is (message is None)
     assert (message or "") in declared.err
-
-
-def test_an_objective_gets_the_points_to_start_with(project: Project) -> None:
-    more = "start_with: [{x: 7.5, kind: steep}, {x: -3}]"
-    project.declare("from", sweep(4, more), STUDY)
-    assert project.run("work", "from").code == 0
-    rows = sorted(project.results("from"), key=lambda row: row["index"])
-    assert (rows[0]["params"]["x"], rows[0]["params"]["kind"]) == (7.5, "steep")
-    assert rows[0]["params"]["power"] in (1, 2, 3)
-    assert rows[1]["params"]["x"] == -3
-    assert len({row["params"]["x"] for row in rows}) == 4
