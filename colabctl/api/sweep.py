@@ -143,20 +143,24 @@ class Sweep:
             UserError: The sweep is archived, or cannot have these trials or values.
 
         """
-        from colabctl.declare.extend import Asked, extend, read_trials  # noqa: PLC0415 - as below
-
-        project, (number, more) = self.project, read_trials(trials, "trials")
-        added, _ = extend(
-            project.layout,
-            self.layout,
-            Asked(number, more, values),
-            project.config,
-            lock=self._open().lock(),
-            writer=writer_name(project.member),
-            member=project.member,
-            now=time.time(),
-            approvals=approvals_for(project.root, os.environ),
+        from colabctl.declare.extend import (  # noqa: PLC0415 - as below
+            Asked,
+            addable,
+            extend,
+            read_trials,
         )
+
+        project, asked = self.project, Asked(*read_trials(trials, "trials"), values)
+        added, _ = extend(
+            lambda: addable(
+                project.layout, self.layout, asked, project.config,
+                writer=writer_name(project.member), member=project.member, now=time.time(),
+            ),
+            project.config,
+            approvals_for(project.root, os.environ),
+            lock=self._open().lock(),
+            asked=asked,
+        )  # fmt: skip
         return len(added.tasks)
 
     def results(self) -> list[Result]:

@@ -91,6 +91,8 @@ def run(
     sweep: "OpenSweep", asked: "Asked", member: str, *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """Extend a sweep, and say what it got; ask before a new version of its program is frozen."""
+    from functools import partial
+
     from colabctl.declare.extend import addable
     from colabctl.declare.extend import extend as write
     from colabctl.project.approvals import approvals_for
@@ -98,28 +100,17 @@ def run(
     from colabctl.project.layout import Layout
     from colabctl.work.identity import writer_name
 
-    layout = Layout(sweep.root)
-    config = load(sweep.root, os.environ)
-    name, writer, now = sweep.plan.sweep, writer_name(member), time.time()
-    added = addable(layout, sweep.layout, asked, config, writer=writer, member=member, now=now)
-    for note in added.notes:
-        tell(f"note: {note}")
-    _show_version(added)
+    name, config = sweep.plan.sweep, load(sweep.root, os.environ)
+    find = partial(
+        addable, Layout(sweep.root), sweep.layout, asked, config,
+        writer=writer_name(member), member=member, now=time.time(),
+    )  # fmt: skip
     if dry_run:
-        _show(added, as_json)
+        _show(find(), as_json)
         return
-    if added.code is not None:
-        confirm("freeze it as a new version, which all tasks run from now on?", yes=yes)
+    approvals = approvals_for(sweep.root, os.environ)
     added, plan = write(
-        layout,
-        sweep.layout,
-        asked,
-        config,
-        lock=sweep.lock(),
-        writer=writer,
-        member=member,
-        now=now,
-        approvals=approvals_for(sweep.root, os.environ),
+        find, config, approvals, lock=sweep.lock(), asked=asked, agree=partial(_agree, yes=yes)
     )
     if as_json:
         print_json(_summary(added, plan))
@@ -151,13 +142,17 @@ def _tell_next(sweep: "OpenSweep", added: "Addable") -> None:
         )
 
 
-def _show_version(added: "Addable") -> None:
+def _agree(added: "Addable", *, yes: bool) -> None:
+    """Show a new version of the program, and ask before it is frozen."""
+    for note in added.notes:
+        tell(f"note: {note}")
     if added.code is None:
         return
     names = ", ".join(added.changed[:_MOST_SHOWN])
     more = len(added.changed) - _MOST_SHOWN
     what = f"{names}{f' and {more} more' if more > 0 else ''}" or "its command"
     tell(one_line(f"the program has changed: {what}; finished tasks ran the version before"))
+    confirm("freeze it as a new version, which all tasks run from now on?", yes=yes)
 
 
 def _show(added: "Addable", as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -275,23 +275,30 @@ def write(added: Addable, approvals: Approvals, config: Config, declaration: byt
 
 
 def extend(
-    layout: Layout,
-    sweep: SweepLayout,
-    asked: Asked,
+    find: Callable[[], Addable],
     config: Config,
+    approvals: Approvals,
     *,
     lock: AbstractContextManager[Any],
-    writer: str,
-    member: str,
-    now: float,
-    approvals: Approvals,
+    asked: Asked,
+    agree: Callable[[Addable], None] = lambda _: None,
 ) -> tuple[Addable, Plan]:
-    """Add what is asked for to a sweep, and return it with the plan; raises as `addable` does.
+    """Add to a sweep what is asked for, and return it with the plan; raises as `find` does.
 
-    `lock` excludes others on this machine, or on all where locks reach them.
+    Args:
+        find: calls `addable`; once more, if the sweep was extended meanwhile.
+        config: the project's configuration.
+        approvals: this member's.
+        lock: excludes others on this machine, or on all where locks reach them.
+        asked: what is asked for.
+        agree: is given what would be added, and may raise an error.
+
     """
+    added = find()
+    agree(added)
     with lock:
-        added = addable(layout, sweep, asked, config, writer=writer, member=member, now=now)
+        if plan_of(added.sweep) != added.plan:
+            added = find()
         if added.is_empty:
             return added, added.plan
         content = asked.draft.content if asked.draft else b""

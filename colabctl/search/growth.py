@@ -10,7 +10,6 @@ from colabctl.errors import UserError
 from colabctl.search.expansion import MOST_TASKS, Expansion, points_of
 from colabctl.search.language.declaration import Declaration
 from colabctl.search.space.cells import combinations
-from colabctl.search.space.discrete import grid_key
 from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import uniforms
 
@@ -139,4 +138,4 @@ def _is_deferred(own: Had) -> bool:
 
 
 def _key(params: Mapping[str, Any]) -> str:
-    return grid_key(dict(params))
+    return repr(params)  # both come from one content, so names and numbers are spelled alike
