@@ -309,7 +309,8 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
         return sampler or "auto"
     if method == "optuna" and sampler == "auto":
         top.problem("sampler", "auto is for method: bayes; name the sampler, as in sampler: tpe")
-    default: SamplerName = "auto" if method == "bayes" else "tpe"
+    is_bayes = top.content.get("method") == "bayes"  # W&B's Optuna for method: custom is TPE
+    default: SamplerName = "auto" if is_bayes else "tpe"
     missing = libraries.missing(sampler or default)
     if missing:
         subject = "sampler" if sampler else "method"
