@@ -406,11 +406,11 @@ def _is_extended(sweep: SweepLayout, plan: Plan, new: Plan, draft: Draft) -> boo
     """Whether a sweep file has what a sweep has with its extensions, or a part of that."""
     try:
         content = DeclaredTasks(sweep, plan).declaration().content
-        found = additions(content, draft.declaration.content, draft.declaration.source)
+        extra = additions(content, draft.declaration.content, draft.declaration.source)
     except (UserError, OSError):
         return False
     tasks = {cell_key(cell["values"]): cell["tasks"] for cell in plan.cells}
     has_all = all(
         cell.tasks <= tasks.get(cell_key(cell.values), 0) for cell in draft.expansion.cells
     )
-    return has_all and not found and new.code_digest == plan.code_digest
+    return has_all and not extra and new.code_digest == plan.code_digest

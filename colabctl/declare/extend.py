@@ -122,12 +122,12 @@ def addable(
     tasks = task_files(declared, sweep)
     old = declared.declaration()
     if asked.draft is None:
-        found = [addition(old.content, *each) for each in (asked.values or {}).items()]
-        found = [(path, values) for path, values in found if values]
+        extra = [addition(old.content, *each) for each in (asked.values or {}).items()]
+        extra = [(path, values) for path, values in extra if values]
     else:
-        found = additions(old.content, asked.draft.declaration.content, str(asked.file))
+        extra = additions(old.content, asked.draft.declaration.content, str(asked.file))
         _check_numbers(plan, asked.draft)
-    declaration = read(with_additions(old.content, found), old.source) if found else old
+    declaration = read(with_additions(old.content, extra), old.source) if extra else old
     growths = grown(
         declaration,
         dict(_had(plan, tasks)),
@@ -140,7 +140,7 @@ def addable(
         member,
         now,
         tuple(each.name for each in plan.extensions),
-        tuple(found),
+        tuple(extra),
         tuple(
             {"values": each.values, "tasks": len(each.tasks), "first": each.first}
             for each in growths

@@ -1,6 +1,6 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
-from colabctl.ledger.extensions.numbering import Numbering, known
+from colabctl.ledger.extensions.numbering import Numbering, view_of
 from colabctl.ledger.extensions.record import (
     Extension,
     cell_key,
@@ -67,7 +67,6 @@ __all__ = [
     "contents",
     "extended",
     "extensions_in",
-    "known",
     "lack",
     "listed",
     "long_leases",
@@ -85,6 +84,7 @@ __all__ = [
     "stretches",
     "task_name",
     "versions",
+    "view_of",
     "waiting",
     "write_tasks",
 ]

@@ -105,11 +105,11 @@ class OpenSweep:
 
     def extended(self) -> Plan | None:
         """Return the sweep's plan if it got an extension since it was opened here, else None."""
-        known = {each.name for each in self.plan.extensions}
+        names = {each.name for each in self.plan.extensions}
         with suppress(OSError, UserError):  # reading the journals says what is wrong
-            if names_in((self.layout.root, *self.layout.twins)).keys() - known:
+            if names_in((self.layout.root, *self.layout.twins)).keys() - names:
                 plan = plan_of(self.layout)
-                return plan if {each.name for each in plan.extensions} != known else None
+                return plan if {each.name for each in plan.extensions} != names else None
         return None
 
     def lock(self) -> AbstractContextManager[int | None]:

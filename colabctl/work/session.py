@@ -141,7 +141,7 @@ class Session:
                     if tally.ending in _FINAL:
                         return list(worked.values())
                     if tally.ending == "extended":
-                        tell(f"sweep {name} was extended; this worker goes on with all its tasks")
+                        tell(f"sweep {name} was extended; this worker continues with all its tasks")
                     elif tally.ending != "nothing to do" or not self.limits.wait:
                         waiting.remove(sweep)
                 if len(waiting) > 1:

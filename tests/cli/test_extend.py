@@ -227,7 +227,7 @@ def test_a_worker_that_runs_takes_the_new_tasks_without_a_restart(project: Proje
     project.write("go", "")
     ended = end(worker)
     assert ended.code == 0, ended.err
-    assert "sweep s was extended; this worker goes on with all its tasks" in ended.err
+    assert "sweep s was extended; this worker continues with all its tasks" in ended.err
     assert [row["params"]["x"] for row in project.results("s")] == [1, 2, 3, 7]
     assert len(project.events("s", "done")) == 4
 

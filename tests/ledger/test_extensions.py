@@ -73,7 +73,7 @@ def taken(extension: Extension) -> tuple[int, ...]:
 
 def values_of(plan: Plan) -> list[int]:
     """Return the value of each task that was added, by its number."""
-    return [taken(each)[number] for each in plan.extensions for number in each.kept]
+    return [taken(each)[number] for each in plan.extensions for number in each.counting]
 
 
 @given(histories(), st.randoms(use_true_random=False))
