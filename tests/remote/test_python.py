@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tests.processes import end_together
 from tests.remote.conftest import Mirrors
@@ -58,7 +59,7 @@ def test_workers_in_two_mirrors_run_a_notebook_with_a_loop(
     mirrors: Mirrors, tmp_path: Path
 ) -> None:
     origin, other = mirrors.origin, mirrors.clone()
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code", "id": "loop", "metadata": {}, "source": script(tmp_path),
         "execution_count": None, "outputs": [],
     }  # fmt: skip
