@@ -39,8 +39,8 @@ from colabctl.sweeps import (
     whole_of,
 )
 from colabctl.task import Assignment
+from colabctl.work.data.stored import NO_STORE, Stored
 from colabctl.work.identity import Identity
-from colabctl.work.stored import NO_STORE, Stored
 
 if TYPE_CHECKING:
     from colabctl.search.learn.trials import Trial
