@@ -269,7 +269,8 @@ def write(added: Addable, approvals: Approvals, config: Config, declaration: byt
         frozen.fetch(folder.code, added.code.digest, names=tuple(added.code.files))
     write_new(folder.root / RECORD, record.encode())
     plan = extended(added.plan.declared or added.plan, (*added.plan.extensions, record))
-    if added.code is not None and plan.program is not None:
+    # Of a plan that this member has not approved, the program alone says too little.
+    if added.code is not None and approvals.has(added.plan.approved.run_digest):
         approvals.add(approval_of(plan.approved, added.code, declaration, config, record.at))
     return plan
 

@@ -137,7 +137,8 @@ def _tell_next(sweep: "OpenSweep", added: "Addable") -> None:
         tell(f"run them: {command_line('work', name)}")
     if added.code is not None:
         tell(
-            f"other members approve the new version before they run it: "
+            "all others approve the new version before they run it, and so do you, unless you had "
+            "approved the sweep: "
             f"{command_line('trust', name)}"
         )
 
