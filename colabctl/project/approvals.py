@@ -11,6 +11,7 @@ from typing import Any
 from platformdirs import user_config_path
 
 from colabctl.errors import UserError
+from colabctl.sharedfs.files import write_whole
 from colabctl.sharedfs.records import read_record
 
 FORMAT = 1
@@ -52,15 +53,7 @@ class Approvals:
         return self._record(self.folder / digest) is not None
 
     def add(self, approval: Approval) -> None:
-        """Save an approval, unless its digest is approved already."""
-        if self.has(approval.digest):
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
-        for name, data in approval.files.items():
-            file = draft / "code" / PurePosixPath(name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
+        """Save an approval; one of a digest that is approved already counts as the latest."""
         record = {
             "format": FORMAT,
             "digest": approval.digest,
@@ -71,8 +64,18 @@ class Approvals:
             "approved_at": approval.approved_at,
             "plan": approval.plan,
         }
+        text = (json.dumps(record, indent=1) + "\n").encode()
+        if self.has(approval.digest):
+            write_whole(self.folder / approval.digest / _RECORD, text)
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=self.folder, prefix=".new-"))
+        for name, data in approval.files.items():
+            file = draft / "code" / PurePosixPath(name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
         (draft / _DECLARATION).write_bytes(approval.declaration)
-        (draft / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (draft / _RECORD).write_bytes(text)
         try:
             draft.rename(self.folder / approval.digest)
         except OSError:  # another process was faster, or an earlier one was interrupted

@@ -53,6 +53,13 @@ def test_an_approval_is_saved_with_its_code(tmp_path: Path) -> None:
     assert approvals.latest("other", "first") is None
 
 
+def test_what_is_approved_again_is_the_latest(tmp_path: Path) -> None:
+    approvals = approvals_for(tmp_path / "project", {"COLABCTL_APPROVALS": str(tmp_path / "mine")})
+    for digest, at in (("d1", 1.0), ("d2", 2.0), ("d1", 3.0)):
+        approvals.add(replace(APPROVAL, digest=digest, approved_at=at))
+    assert approvals.latest("churn", "first") == replace(APPROVAL, approved_at=3.0)
+
+
 def test_without_an_approval_of_the_sweep_the_latest_of_its_program_counts(tmp_path: Path) -> None:
     approvals = approvals_for(tmp_path / "project", {"COLABCTL_APPROVALS": str(tmp_path / "mine")})
     newer = replace(APPROVAL, digest="d2", sweep="second", approved_at=2.0)
