@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, TaskLine, contents
 from colabctl.project.layout import SweepLayout
+from colabctl.repeat import ONCE
 from colabctl.sharedfs.files import read_file
 
 if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
@@ -71,7 +72,9 @@ class DeclaredTasks:
             Cell(values, cell["tasks"], space)
             for (values, space), cell in zip(cells, plan.cells, strict=True)
         )
-        return declaration, Expansion(sized, plan.total, (), declaration.method, declaration.seed)
+        repeat = declaration.repeat or ONCE
+        drawn = (declaration.method, declaration.seed, repeat)
+        return declaration, Expansion(sized, plan.total, (), *drawn)
 
     def expand(self, some: range) -> Iterator[TaskLine]:
         """Yield some tasks; raise UserError if the plan and sweep.yaml do not fit each other."""

@@ -1,7 +1,7 @@
 """A sweep, its tasks and its results, as Python sees it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,12 +110,20 @@ class Sweep:
         """
         return list(self._results()[1])
 
-    def frame(self, where: str | None = None, *, all: bool = False) -> "pd.DataFrame":  # noqa: A002
+    def frame(
+        self,
+        where: str | None = None,
+        *,
+        by: Sequence[str] = (),
+        all: bool = False,  # noqa: A002 - as --all
+    ) -> "pd.DataFrame":
         """Return the results of finished tasks as a pandas data frame, a row for each.
 
         Args:
             where: A condition on their values, such as "lr < 0.01 and model == 'svm'", as in
                 `colabctl results --where`.
+            by: Names to group them by, as `colabctl results --by` does; ["config"] gives a row for
+                each configuration of a sweep with repeats, with count, best, mean and sd.
             all: Also the columns that every task has the same value in, and what the workers ran
                 on.
 
@@ -126,7 +134,8 @@ class Sweep:
         """
         sweep, results = self._results()
         names = Names(sweep.plan, sweep.tasks, results)
-        view = View(Query(where), for_people=not all, always=_FRAME)
+        names_by = [by] if isinstance(by, str) else by
+        view = View(Query(where), names_by, for_people=not all and not by, always=_FRAME)
         state = sweep.ledger.state
         return frame(content(view, sweep.plan, state, results, names).table())
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colabctl import notify
+from colabctl import notify, repeat
 from colabctl.code.frozen import Code
 from colabctl.declare import differences
 from colabctl.declare.preview import Draft, Preview, places_in, preview
@@ -244,6 +244,7 @@ def planned(
         early_terminate=_early_terminate(declaration),
         notify=notify.encode(declaration.notify),
         stage=_stage(declaration, layout),
+        repeat=repeat.encode(declaration.repeat),
         parameters=expansion.parameters,
         process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,

@@ -26,6 +26,7 @@ from colabctl.search import Cell
 from colabctl.search.learn.optuna_bridge import frozen
 from colabctl.search.learn.trials import Trial
 from colabctl.views.columns import spelled_out
+from colabctl.views.repeats import Configuration, configurations
 from colabctl.views.results import as_json
 
 _LONGEST_NAME = 200  # characters of a study's name; Optuna allows 512
@@ -45,17 +46,22 @@ class ExportedStudy:
 def studies(
     plan: Plan, cells: Sequence[Cell], state: SweepState, tasks: TaskFiles
 ) -> Iterator[ExportedStudy]:
-    """Yield a study for each cell, with its finished tasks in order.
+    """Yield a study for each cell, with its finished tasks in order, or its configurations.
 
     Optuna numbers trials from 0 without gaps. These are the numbers in the cell once all tasks have
     finished; before, the attributes `task` and `trial` identify them. A done task whose metric is
-    not a number has failed in Optuna. The value of a pruned task is its last report.
+    not a number has failed in Optuna. The value of a pruned task is its last report. With repeats,
+    a trial is a configuration: its value is that of its tasks together, which are in the attributes
+    `repeats` and `values`.
     """
     start, names = 0, _names(plan.title or plan.sweep, cells)
     for cell, name in zip(cells, names, strict=True):
-        finished = [
-            index for index in range(start, start + cell.tasks) if state.tasks[index].has_outcome
-        ]
+        within = range(start, start + cell.tasks)
+        finished = [index for index in within if state.tasks[index].has_outcome]
+        merged: dict[int, Configuration] = {}
+        if plan.repeats.count > 1:
+            merged = {each.nearest: each for each in configurations(plan, state, finished)}
+            finished = _one_of_each(plan, finished, merged)
         suggestions = for_one_study(_suggestions(plan, cell, state, tasks, finished))
         trials = []
         for number, (index, own) in enumerate(zip(finished, suggestions, strict=True)):
@@ -65,10 +71,26 @@ def studies(
                 {name: suggestion.value for name, suggestion in own.items()},
                 {name: suggestion.distribution for name, suggestion in own.items()},
             )
-            _describe(trial, state, plan, index, index - start)
+            if index in merged:
+                trial.value = merged[index].value
+            _describe(trial, state, plan, index, (index - start) // plan.repeats.count)
+            if index in merged:
+                values = as_json(merged[index].values)
+                trial.user_attrs |= {"repeats": len(values), "values": values}
             trials.append(trial)
         start += cell.tasks
         yield ExportedStudy(name, {"sweep": plan.sweep, **cell.values}, trials)
+
+
+def _one_of_each(
+    plan: Plan, finished: Sequence[int], merged: Mapping[int, Configuration]
+) -> list[int]:
+    """Return a task of each configuration: the one that stands for it, else its first one."""
+    count = plan.repeats.count
+    valued = {index // count for index in merged}
+    others = {index // count: index for index in reversed(finished)}
+    firsts = [index for block, index in others.items() if block not in valued]
+    return sorted([*merged, *firsts])
 
 
 def _names(sweep: str, cells: Sequence[Cell]) -> list[str]:

@@ -20,7 +20,7 @@ from colabctl.ledger.lease import Lease
 from colabctl.ledger.plan import Plan
 from colabctl.ledger.state.cache import Cache
 from colabctl.ledger.sweep_state import SweepState
-from colabctl.ledger.unreported import lack
+from colabctl.ledger.unreported import measure
 
 Parts = dict[str, Any]
 Claim = tuple[int, int]  # task index, attempt
@@ -58,9 +58,15 @@ class Ledger:
 
     def _new_state(self) -> SweepState:
         plan = self._plan
-        reaches = None if plan.target is None else plan.reaches_target
-        measure = partial(_measure, plan)
-        return SweepState(plan.total, plan.max_retries, plan.lease, reaches, measure)
+        return SweepState(
+            plan.total,
+            plan.max_retries,
+            plan.lease,
+            None if plan.target is None else plan.reaches_target,
+            partial(measure, plan),
+            repeats=plan.repeats.count,
+            together=plan.method == "bayes",
+        )
 
     @property
     def damage(self) -> list[str]:
@@ -392,9 +398,3 @@ class Ledger:
             self.refresh()
             chosen += choose_lapsed(state, want - len(chosen), self.clock.now(), rng, taken)
         return chosen
-
-
-def _measure(plan: Plan, metrics: Mapping[str, Any]) -> tuple[float, bool]:
-    """Return the sweep's metric, NaN without one, and whether the metrics lack it."""
-    number = plan.number_of(metrics)
-    return (math.nan, bool(lack(plan, metrics))) if number is None else (number, False)

@@ -5,8 +5,9 @@ import json
 import math
 import shlex
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -14,6 +15,8 @@ from typing import Any, Literal, get_args, get_origin
 from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.notify import decode as decode_notify
+from colabctl.repeat import Repeat
+from colabctl.repeat import decode as decode_repeat
 from colabctl.sharedfs.droppings import original_of
 from colabctl.sharedfs.mounts import Consistency
 from colabctl.sharedfs.records import damaged, read_record
@@ -63,6 +66,7 @@ class Plan:
         notify: where workers send messages, and when, as colabctl/notify.py reads it.
         stage: {"path": from the project's root, "digest": of the manifest's records, or ""} of what
             workers copy to their own disk, by name.
+        repeat: how often each configuration runs, as colabctl/repeat.py reads it.
         declaration_digest: SHA-256 of sweep.yaml.
         task_digests: SHA-256 of each task file.
         parameters: the names of the parameters, and whether every task has them.
@@ -105,6 +109,7 @@ class Plan:
     early_terminate: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
     stage: Mapping[str, Any] | None = None
+    repeat: Mapping[str, Any] | None = None
     declaration_digest: str = ""
     task_digests: tuple[str, ...] = ()
     parameters: Mapping[str, Any] | None = None
@@ -170,6 +175,11 @@ class Plan:
         """Whether the program is a notebook."""
         return (self.program or "").endswith(".ipynb")
 
+    @cached_property
+    def repeats(self) -> Repeat:
+        """How often each configuration runs."""
+        return decode_repeat(self.repeat)
+
     def value_of(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the sweep's metric; None if it is missing, not a number, or NaN."""
         value = self.number_of(metrics)
@@ -185,11 +195,11 @@ class Plan:
         except OverflowError:  # an integer with hundreds of digits
             return None
 
-    def reaches_target(self, metrics: Mapping[str, Any]) -> bool:
-        """Whether the sweep's metric is as good as its target, or better."""
-        value = self.value_of(metrics)
-        if value is None or self.target is None:
+    def reaches_target(self, values: Sequence[float]) -> bool:
+        """Whether the metric of all tasks of a configuration together is as good as its target."""
+        if self.target is None or any(map(math.isnan, values)):
             return False
+        value = self.repeats.aggregated(values)
         return value <= self.target if self.goal == "minimize" else value >= self.target
 
     def encode(self) -> bytes:
@@ -318,7 +328,14 @@ def _check(plan: Plan) -> None:
         _check_program(plan.program, plan.kind)
     _check_function(plan)
     decode_notify(plan.notify)
+    _check_repeat(plan)
     _check_staged(plan)
+
+
+def _check_repeat(plan: Plan) -> None:
+    count = decode_repeat(plan.repeat).count
+    if any(cell["tasks"] % count for cell in plan.cells):
+        raise ValueError("a cell has only some of the repeats of a configuration")
 
 
 def _check_staged(plan: Plan) -> None:

@@ -1,5 +1,6 @@
 """Says how the metrics of a finished task lack the sweep's metric."""
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -21,6 +22,12 @@ _HOW_TO_REPORT = {
     "loop": "call task.done({}=...)",
 }
 """What reports a metric of this name, for each kind of program."""
+
+
+def measure(plan: Plan, metrics: Mapping[str, Any]) -> tuple[float, bool]:
+    """Return the sweep's metric, NaN without one, and whether the metrics lack it."""
+    number = plan.number_of(metrics)
+    return (math.nan, bool(lack(plan, metrics))) if number is None else (number, False)
 
 
 def lack(plan: Plan, metrics: Mapping[str, Any]) -> str:

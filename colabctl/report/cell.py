@@ -69,7 +69,8 @@ def _parts(seen: Status) -> Iterator[str]:
         params = flat(seen.best["params"])
         shown = (f"{name}={_short(params[name])}" for name in seen.varying if name in params)
         yield (
-            f"<div>best {_text(seen.best['metric'])} <b>{seen.best['value']:.6g}</b> in "
+            f"<div>best {_text(seen.best['metric'])} <b>{seen.best['value']:.6g}</b>"
+            f"{_text(seen.best.get('in_words', ''))} in "
             f"{_text(seen.best['task'])}: {_text(', '.join(shown))}</div>"
         )
     if len(seen.cells) > 1:

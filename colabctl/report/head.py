@@ -65,6 +65,7 @@ def _best(best: dict[str, Any], varying: Sequence[str]) -> dict[str, Any]:
         "task": task_name(best["index"]),
         "index": best["index"],
         "value": best["value"],
+        "repeats": best.get("in_words", ""),
         "member": readable(best["member"]),
         "params": [[readable(name), readable(as_text(params[name]))] for name in shown],
         "line": " ".join(_quoted(f"--{n}={as_text(v)}") for n, v in params.items()),

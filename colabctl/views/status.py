@@ -17,9 +17,10 @@ from colabctl.ledger import (
     task_name,
 )
 from colabctl.views import task_status
-from colabctl.views.best import best, unreported
+from colabctl.views.best import best, best_configuration, unreported
 from colabctl.views.cells import Cell, Division, divide, progress, started
 from colabctl.views.columns import flat
+from colabctl.views.repeats import in_words
 from colabctl.views.steering import decisions
 from colabctl.views.varying import varying
 
@@ -69,7 +70,10 @@ class Status:
     Attributes:
         rate: Tasks per second, or None if unknown.
         seconds_left: An estimate, or None if unknown.
-        best: {task, index, value, metric, params, worker, member}, or None.
+        best: {task, index, value, metric, params, worker, member}, or None. With repeats, it is a
+            configuration: `value` is that of its tasks together, `task` the one with the nearest
+            value; it also has `aggregate`, `sd`, `count`, `tasks`
+            and, for people, `in_words`.
         varying: The parameters that differ between tasks, as far as a sample of them tells; nested
             names with dots.
         cells: How far each cell is; a sweep that nothing divides is one.
@@ -286,19 +290,28 @@ def recent_rate(state: SweepState, now: float) -> float | None:
 
 
 def best_task(plan: Plan, state: SweepState, tasks: TaskFiles) -> dict[str, Any] | None:
-    """Return the done task with the best value of the sweep's metric, the first of several."""
+    """Return the task or configuration with the best value of the metric, the first of several."""
     first = best(plan, state)
     if first is None:
         return None
     index, value = first
     event = state.tasks[index].event
     assert event is not None
-    return {
+    more: dict[str, Any] = {}
+    if (own := best_configuration(plan, state)) is not None:
+        more = {
+            "aggregate": plan.repeats.aggregate,
+            "sd": own.sd,
+            "count": len(own.tasks),
+            "tasks": list(map(task_name, own.tasks)),
+            "in_words": in_words(plan.repeats.aggregate, own.sd, len(own.tasks)),
+        }
+    return more | {
         "task": task_name(index),
         "index": index,
         "metric": plan.metric,
         "value": value,
-        "params": params_of(state, tasks, index),
+        "params": plan.repeats.configuration(params_of(state, tasks, index)),
         "worker": event.writer,
         "member": state.called(state.writers[event.writer].member),
     }

@@ -175,6 +175,7 @@ class OpenSweep:
                     member=me.member,
                     study=tuner.history(index),
                     rounds=rounds,
+                    repeat=index % self.plan.repeats.count,
                 )
             )
         return assignments

@@ -149,6 +149,7 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
             root=str(root),
             member=member,
             study=trial.study,
+            repeat=trial.index % trial.plan.repeats.count,
         )
         (scratch / "assignment.json").write_text(json.dumps(asdict(assignment)), encoding="utf-8")
         killed_before = oom_kills()

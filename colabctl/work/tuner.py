@@ -13,6 +13,7 @@ from colabctl.ledger import Plan, SweepState, proposal_of, reports_of, task_name
 
 if TYPE_CHECKING:  # a worker that does not search starts much sooner without these
     from colabctl.search.learn.axes import Level
+    from colabctl.search.learn.repeated import Configurations
     from colabctl.search.learn.samplers import Sampler
     from colabctl.search.learn.stopping import Stopper
     from colabctl.search.learn.trials import Report, State, Trial
@@ -49,7 +50,8 @@ class Tuner:
         self._latest: dict[int, dict[str, Any]] = {}  # by task that runs here: its latest values
         self._levels: dict[int, Level] = {}
         self._samplers: dict[int, Sampler] = {}
-        self._stoppers: dict[int, Stopper] = {}
+        self._configurations: dict[int, Configurations] = {}
+        self._stoppers: dict[tuple[int, int], Stopper] = {}  # by cell and repeat
 
     @property
     def proposes(self) -> bool:
@@ -73,7 +75,7 @@ class Tuner:
 
             check_libraries(self._plan.sampler or _DEFAULT_SAMPLER)
         if self.stops_early:
-            self._stopper(0)
+            self._stopper(0, 0)
 
     # -- parameters ---------------------------------------------------------------------------
 
@@ -90,13 +92,39 @@ class Tuner:
             cell, number = self._place(index)
             earlier = proposal_of(self._state, index)
             # A task that runs again keeps its parameters, if they are what the sweep can propose.
-            if earlier is not None and self._level(cell).holds(earlier.params):
+            if earlier is not None and self._holds(index, earlier.params):
                 proposed[index] = earlier.params
                 continue
             trials = self._trials_of(cell)
-            proposed[index] = self._sampler(cell).propose(number, trials)
+            proposed[index] = self._proposed(cell, number, trials)
             trials[number] = Trial("running", proposed[index])  # the next proposal sees it
         return proposed
+
+    def _proposed(self, cell: int, number: int, trials: "Mapping[int, Trial]") -> dict[str, Any]:
+        """Return new parameters for a task; the tasks of a configuration share them."""
+        repeat = self._plan.repeats
+        if repeat.count == 1 and repeat.name is None:
+            return self._sampler(cell).propose(number, trials)
+        first = number - number % repeat.count
+        for each in range(first, first + repeat.count):
+            if each in trials:
+                own = repeat.configuration(trials[each].params)
+                if self._level(cell).holds(own):
+                    return own | repeat.params(number)
+        from colabctl.search.learn.repeated import Configurations  # noqa: PLC0415 - as above
+
+        configurations = self._configurations.setdefault(cell, Configurations(repeat))
+        known = configurations.of(trials)
+        own = self._sampler(cell).propose(number // repeat.count, known)
+        return own | repeat.params(number)
+
+    def _holds(self, index: int, params: Mapping[str, Any]) -> bool:
+        """Whether a task may have these parameters."""
+        repeat, (cell, number) = self._plan.repeats, self._place(index)
+        own = repeat.params(number)
+        if any(name not in params or params[name] != value for name, value in own.items()):
+            return False
+        return self._level(cell).holds(repeat.configuration(params))
 
     def params(self, index: int) -> dict[str, Any]:
         """Return the parameters of a claimed task.
@@ -125,8 +153,8 @@ class Tuner:
         """
         if self._plan.method != "bayes" or self._declared(index) is not None:
             return None
-        proposal, (cell, _) = proposal_of(self._state, index), self._place(index)
-        if proposal is None or self._level(cell).holds(proposal.params):
+        proposal = proposal_of(self._state, index)
+        if proposal is None or self._holds(index, proposal.params):
             return None
         return (
             f"the parameters that a journal has for {task_name(index)} are not among those that "
@@ -178,7 +206,13 @@ class Tuner:
         trials = self._trials_of(cell)
         trial = trials.get(number)
         trials[number] = Trial("running", trial.params if trial else {}, reports=tuple(reports))
-        return self._stopper(cell).stops(number, trials)
+        repeat = self._plan.repeats
+        if repeat.count == 1:
+            return self._stopper(cell, 0).stops(number, trials)
+        from colabctl.search.learn.repeated import alike  # noqa: PLC0415 - as above
+
+        stopper = self._stopper(cell, number % repeat.count)
+        return stopper.stops(number, alike(trials, number, repeat))
 
     def forget(self, index: int) -> dict[str, Any]:
         """Remove the reports of a task that ran here; return its latest values."""
@@ -262,17 +296,17 @@ class Tuner:
                 raise self._damaged(error) from None
         return self._samplers[cell]
 
-    def _stopper(self, cell: int) -> "Stopper":
+    def _stopper(self, cell: int, repeat: int) -> "Stopper":
         from colabctl.search.learn.stopping import stopper  # noqa: PLC0415 - as above
 
-        if cell not in self._stoppers:
+        if (cell, repeat) not in self._stoppers:
             rule = self._plan.early_terminate
             assert rule is not None
             try:
-                self._stoppers[cell] = stopper(rule, self._plan.goal)
+                self._stoppers[cell, repeat] = stopper(rule, self._plan.goal)
             except ValueError as error:
                 raise self._damaged(error) from None
-        return self._stoppers[cell]
+        return self._stoppers[cell, repeat]
 
     def _damaged(self, error: ValueError) -> UserError:
         return UserError(

@@ -82,7 +82,7 @@ def summary(seen: "Status") -> str:
     left = [] if seen.seconds_left is None else [f"{format_duration(seen.seconds_left)} left"]
     text = ", ".join([f"{_finished(seen):,}/{seen.total:,} finished",
                       *_counts(seen, ("running", "failed")), *left])  # fmt: skip
-    best = f"; best {cut(seen.best['metric'])} {seen.best['value']:.6g}" if seen.best else ""
+    best = f"; best {cut(seen.best['metric'])} {_best_value(seen)}" if seen.best else ""
     return f"{seen.sweep}  {seen.state}  {text}{best}"
 
 
@@ -128,8 +128,15 @@ def _best(seen: "Status") -> str:
     own = flat(seen.best["params"])
     names = [*seen.divided_by, *(name for name in seen.varying if name not in seen.divided_by)]
     params = ", ".join(f"{cut(name)}={_short(own[name])}" for name in names if name in own)
-    metric, value = cut(seen.best["metric"]), seen.best["value"]
-    return f"best {metric} {value:.6g} in {seen.best['task']}{f': {params}' if params else ''}"
+    tasks = seen.best.get("tasks", [seen.best["task"]])
+    where = tasks[0] if len(tasks) == 1 else f"{tasks[0]} to {tasks[-1]}"
+    metric = cut(seen.best["metric"])
+    return f"best {metric} {_best_value(seen)} in {where}{f': {params}' if params else ''}"
+
+
+def _best_value(seen: "Status") -> str:
+    assert seen.best is not None
+    return f"{seen.best['value']:.6g}{seen.best.get('in_words', '')}"
 
 
 def _short(value: object) -> str:

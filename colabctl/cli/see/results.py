@@ -47,8 +47,9 @@ def results(
         typer.Option(
             "--by",
             metavar="NAMES",
-            help="A row for each group, such as model,dataset: count, best, mean and sd.",
-            show_default="a row for each task",
+            help="A row for each group, such as model,dataset: count, best, mean and sd; config "
+            "is all parameters but the repeats'.",
+            show_default="a row for each task; with repeats, config",
         ),
     ] = None,
     sort: Annotated[
@@ -108,7 +109,10 @@ def results(
     form = _format(form, output, sweep)
     if follow and output in {None, _STDOUT}:
         raise UserError("--follow keeps a file current; name it with -o FILE")
+    open_sweep = OpenSweep.named(layout, sweep)
     by_names = names_in(by, "--by")
+    if by is None and not columns and not sort and _by_config(open_sweep, form, best):
+        by_names = ["config"]
     is_text_file = output is not None and form in {"csv", "json", "jsonl"}
     view = View(
         Query(where, _count(best), names_in(sort, "--sort")),
@@ -118,7 +122,6 @@ def results(
         everything=everything,
         lead=(["sweep"] if by_names else ["sweep", "task"]) if is_text_file else (),
     )
-    open_sweep = OpenSweep.named(layout, sweep)
     tell_if_archived(open_sweep.layout)
     for sentence in differing(open_sweep.layout, open_sweep.plan):
         tell(f"note: {sentence}")
@@ -135,6 +138,13 @@ def results(
         _follow(open_sweep, view, output, form, force=force)
     for sentence in open_sweep.tasks.damage():  # of the files that were read for the rows
         tell(f"note: {one_line(sentence)}")
+
+
+def _by_config(sweep: "OpenSweep", form: str, best: str | None) -> bool:
+    """Whether configurations are shown by default: to people, and where the best are asked for."""
+    plan = sweep.plan
+    is_wanted = plan.repeats.count > 1 and plan.metric is not None
+    return is_wanted and (form in {"table", "markdown"} or best is not None)
 
 
 def _count(best: str | None) -> int | None:

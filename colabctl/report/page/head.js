@@ -28,7 +28,7 @@ function bestOf(sweep) {
   }
   return el("div", { class: "best" },
     el("div", { class: "figure" }, el("span", { class: "big" }, short(best.value)),
-      el("span", { class: "what" }, `best ${sweep.metric}`, el("br"), `${best.task}${best.member ? `, by ${best.member}` : ""}`)),
+      el("span", { class: "what" }, `best ${sweep.metric}${best.repeats}`, el("br"), `${best.task}${best.member ? `, by ${best.member}` : ""}`)),
     el("div", { class: "params" }, ...best.params.map(([name, given]) => el("span", { class: "param" }, el("b", {}, name), ` ${/^-?[\d.]+(e-?\d+)?$/i.test(given) ? short(Number(given)) : cut(given, 60)}`))),
     el("pre", { class: "line", tabindex: "0", "aria-label": "The best parameters as options" }, best.line),
     el("div", { class: "buttons" }, copyButton("Copy as options", best.line, "The parameters as --name=value"),

@@ -10,6 +10,7 @@ from colabctl.durations import parse_duration
 from colabctl.errors import UserError
 from colabctl.notebook.kernel_options import Keep, KernelOptions, ShellErrors
 from colabctl.notify import Notify
+from colabctl.repeat import Repeat
 from colabctl.search.language import libraries
 from colabctl.search.language.commands.command_words import read_command
 from colabctl.search.language.document import from_python
@@ -19,6 +20,7 @@ from colabctl.search.language.metric import Metric, read_metric
 from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
+from colabctl.search.language.repeat import read_repeat
 from colabctl.search.language.stage import read_stage
 from colabctl.search.language.stopping.early_terminate import read_early_terminate
 from colabctl.search.language.stopping.stopping_rules import Rule
@@ -35,7 +37,7 @@ _KERNEL_KEYS = ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks")
 _KEYS = (
     *("method", "parameters", "metric", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
-    *("foreach", "trials", "exclude", "sampler", "seed"),
+    *("foreach", "trials", "exclude", "sampler", "seed", "repeat", "aggregate"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
     *("notify", "stage"),
     *_KERNEL_KEYS,
@@ -59,6 +61,10 @@ _SYNONYMS = {
     "early_stopping": "early_terminate",
     "retries": "max_retries",
     "timeout": "task_timeout",
+    "repeats": "repeat",
+    "n_repeats": "repeat",
+    "seeds": "repeat",
+    "folds": "repeat",
 }
 """Words from other tools that difflib cannot match to the right word."""
 
@@ -79,6 +85,8 @@ class Declaration:
     trials: int | None = None
     exclude: tuple[Exclusion, ...] = ()
     run_cap: int | None = None
+    repeat: Repeat | None = None
+    """The tasks of each configuration, if there are several."""
     sampler: SamplerName = "tpe"
     """Proposes the parameters of deferred tasks."""
     early_terminate: Rule | None = None
@@ -195,6 +203,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         trials=top.whole("trials", least=1),
         exclude=read_exclude(top, space, foreach),
         run_cap=top.whole("run_cap", least=1),
+        repeat=read_repeat(top, space, method),
         sampler=_sampler(top, method),
         early_terminate=read_early_terminate(top, metric),
         seed=top.whole("seed") or 0,

@@ -81,7 +81,15 @@ def content(view: View, plan: Plan, state: SweepState, results: Results, names: 
     if view.by:
         check_metric(plan, "--by")
         rows = choose(Query(query.where), results, names, plan, state)
-        groups = grouped(rows, names, view.by, plan, most=query.best, sort=query.sort)
+        groups = grouped(
+            rows,
+            names,
+            view.by,
+            plan,
+            most=query.best,
+            sort=query.sort,
+            varying=view.for_people and not view.everything,
+        )
         if view.columns:
             groups = groups.only(view.columns, "--columns")
         elif view.for_people:
