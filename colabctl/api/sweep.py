@@ -115,6 +115,7 @@ class Sweep:
         where: str | None = None,
         *,
         by: Sequence[str] = (),
+        pareto: bool = False,
         all: bool = False,  # noqa: A002 - as --all
     ) -> "pd.DataFrame":
         """Return the results of finished tasks as a pandas data frame, a row for each.
@@ -124,6 +125,7 @@ class Sweep:
                 `colabctl results --where`.
             by: Names to group them by, as `colabctl results --by` does; ["config"] gives a row for
                 each configuration of a sweep with repeats, with count, best, mean and sd.
+            pareto: Only the tasks on the Pareto front of several metrics.
             all: Also the columns that every task has the same value in, and what the workers ran
                 on.
 
@@ -135,7 +137,9 @@ class Sweep:
         sweep, results = self._results()
         names = Names(sweep.plan, sweep.tasks, results)
         names_by = [by] if isinstance(by, str) else by
-        view = View(Query(where), names_by, for_people=not all and not by, always=_FRAME)
+        view = View(
+            Query(where, pareto=pareto), names_by, for_people=not all and not by, always=_FRAME
+        )
         state = sweep.ledger.state
         return frame(content(view, sweep.plan, state, results, names).table())
 

@@ -235,6 +235,7 @@ def planned(
         code_origin="." if result.code.origin == layout.root.resolve() else None,
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
+        metrics=tuple({"name": each.name, "goal": each.goal} for each in declaration.metrics),
         max_retries=declaration.max_retries,
         task_timeout=declaration.task_timeout,
         claims=declaration.claims,
@@ -285,7 +286,7 @@ def _title(declaration: Declaration) -> str | None:
 def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     """Return the rule for early stopping; the default for Optuna is that of Optuna itself."""
     rule = declaration.early_terminate
-    if rule is None and declaration.method == "optuna":
+    if rule is None and declaration.method == "optuna" and not declaration.metrics:
         rule = Median()
     return rule.to_json() if rule else None
 

@@ -13,6 +13,7 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from colabctl.errors import UserError
+from colabctl.metrics import number_in
 from colabctl.notebook.kernel_options import KernelOptions
 from colabctl.notify import decode as decode_notify
 from colabctl.repeat import Repeat
@@ -39,6 +40,7 @@ _NOT_COVERED = frozenset(
 )
 """The keys of a plan that say who declared it, when and how it is called, not what runs."""
 
+Goal = Literal["minimize", "maximize"]
 Kind = Literal["function", "objective", "program", "notebook", "loop"]
 
 
@@ -60,6 +62,7 @@ class Plan:
         code_digest: digest of the frozen code, "" for a loop.
         code_files: the files of the frozen code, which its digest covers; None in older plans.
         code_origin: "." if it was frozen from the project; None for a folder elsewhere.
+        metrics: {"name", "goal"} of each of several metrics, of a sweep without a single one.
         target: value of the metric that ends the sweep.
         sampler, seed: propose the parameters of deferred tasks.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
@@ -99,7 +102,7 @@ class Plan:
     code_files: tuple[str, ...] | None = None
     code_origin: str | None = None
     metric: str | None = None
-    goal: Literal["minimize", "maximize"] = "minimize"
+    goal: Goal = "minimize"
     max_retries: int = 1
     task_timeout: float | None = None
     claims: Literal["eager", "careful"] = "eager"
@@ -117,6 +120,7 @@ class Plan:
     kernels: KernelOptions | None = None
     keep_wandb: bool = False
     made_with: str = ""
+    metrics: tuple[Mapping[str, Any], ...] = ()
     cells: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
     declared_as: str = ""
@@ -180,20 +184,27 @@ class Plan:
         """How often each configuration runs."""
         return decode_repeat(self.repeat)
 
+    @property
+    def goals(self) -> dict[str, Goal]:
+        """The goal of each metric by name; none of a sweep without metrics."""
+        if self.metric is not None:
+            return {self.metric: self.goal}
+        return {each["name"]: each["goal"] for each in self.metrics}
+
     def value_of(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the sweep's metric; None if it is missing, not a number, or NaN."""
         value = self.number_of(metrics)
         return None if value is None or math.isnan(value) else value
 
+    def values_of(self, metrics: Mapping[str, Any]) -> tuple[float, ...] | None:
+        """Return all metrics of the sweep; None if one is missing, not a number, or NaN."""
+        values = [number_in(metrics, name) for name in self.goals]
+        numbers = tuple(value for value in values if value is not None and not math.isnan(value))
+        return numbers if len(numbers) == len(values) else None
+
     def number_of(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the sweep's metric, which may be NaN; None if it is missing or not a number."""
-        value = metrics.get(self.metric) if self.metric is not None else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        try:
-            return float(value)
-        except OverflowError:  # an integer with hundreds of digits
-            return None
+        return number_in(metrics, self.metric)
 
     def reaches_target(self, values: Sequence[float]) -> bool:
         """Whether the metric of all tasks of a configuration together is as good as its target."""
@@ -263,6 +274,7 @@ def read_plan(file: Path) -> Plan:
     try:
         parts = {name: value for name, value in record.items() if name in names}
         parts["cells"] = tuple(parts["cells"])
+        parts["metrics"] = tuple(parts.get("metrics", ()))
         if parts.get("command") is not None:
             parts["command"] = tuple(str(part) for part in parts["command"])
         if parts.get("code_files") is not None:
@@ -329,7 +341,18 @@ def _check(plan: Plan) -> None:
     _check_function(plan)
     decode_notify(plan.notify)
     _check_repeat(plan)
+    _check_metrics(plan)
     _check_staged(plan)
+
+
+def _check_metrics(plan: Plan) -> None:
+    for each in plan.metrics:
+        match each:
+            case {"name": str(), "goal": "minimize" | "maximize"}:
+                continue
+        raise TypeError(f"metrics has {each!r:.60}")
+    if plan.metrics and (plan.metric is not None or plan.early_terminate is not None):
+        raise ValueError("it has several metrics, and keys for one")
 
 
 def _check_repeat(plan: Plan) -> None:

@@ -87,6 +87,7 @@ def best_by(sweep: OpenSweep, metric: str | None, goal: str | None, where: str |
     if metric is None or metric == sweep.plan.metric:
         check_metric(sweep.plan, "--best")
         return BestBy(str(sweep.plan.metric), goal or sweep.plan.goal, where)
+    goal = goal or sweep.plan.goals.get(metric)
     if goal is None:
         raise UserError(
             f"is a small or a large {metric:.60} better? The sweep does not say; add --goal "
@@ -120,11 +121,11 @@ def best_result(sweep: OpenSweep, by: BestBy) -> tuple[Result, float]:
     if not values:
         raise UserError(_not_reported(sweep, rows, by.metric))
     if sweep.plan.repeats.count > 1:
-        known = array("d", [math.nan]) * sweep.plan.total
+        column = array("d", [math.nan]) * sweep.plan.total
         for value, index in values:
-            known[index] = value
-        found = configurations(sweep.plan, sweep.ledger.state, values=known)
-        first = ranked(found, by.goal)[0]
+            column[index] = value
+        configured = configurations(sweep.plan, sweep.ledger.state, values=column)
+        first = ranked(configured, by.goal)[0]
         values = [(first.value, first.nearest)]
     value, index = min(values, key=lambda pair: (sign * pair[0], pair[1]))
     [best] = results.at([index])

@@ -51,8 +51,8 @@ class Expansion:
         """The names of the parameters, and whether every task has them."""
         always = [{*cell.values, *cell.space.by_name} for cell in self.cells]
         names = set[str]().union(*always, *(cell.space.every_name for cell in self.cells))
-        found = {name: all(name in each for each in always) for name in sorted(names)}
-        return found | dict.fromkeys(self.repeat.params(0), True)
+        always_there = {name: all(name in each for each in always) for name in sorted(names)}
+        return always_there | dict.fromkeys(self.repeat.params(0), True)
 
     def tasks(self, some: range | None = None) -> Iterator[PlannedTask]:
         """Yield every task, numbered from 0, cell by cell; or `some` without gaps."""

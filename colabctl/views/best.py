@@ -1,5 +1,6 @@
 """Ranks the done tasks of a sweep by its metric, or its configurations if they have repeats."""
 
+from collections.abc import Sequence
 from itertools import islice
 from math import isnan
 
@@ -9,19 +10,21 @@ from colabctl.views.repeats import Configuration, configurations, ranked
 _MOST_READ = 1000  # done tasks whose metrics are read to name what they reported
 
 
-def best_first(plan: Plan, state: SweepState) -> list[tuple[int, float]]:
+def best_first(
+    plan: Plan, state: SweepState, values: Sequence[float] | None = None
+) -> list[tuple[int, float]]:
     """Return each done task and its value of the sweep's metric, the best first.
 
     Among equal values, the lowest number comes first; tasks without a value are left out. Of a
     sweep with repeats, these are the configurations: for each, its value, and the task whose own
-    value is nearest to that.
+    value is nearest to that. With `values`, one for each task, these count in place of the metric.
     """
+    values = state.columns.values if values is None else values
     if plan.repeats.count > 1:
-        return [
-            (each.nearest, each.value) for each in ranked(configurations(plan, state), plan.goal)
-        ]
+        ordered = ranked(configurations(plan, state, values=values), plan.goal)
+        return [(each.nearest, each.value) for each in ordered]
     sign = 1 if plan.goal == "minimize" else -1
-    done = ((n, value) for n, value in enumerate(state.columns.values) if not isnan(value))
+    done = ((n, value) for n, value in enumerate(values) if not isnan(value))
     return sorted(done, key=lambda pair: (sign * pair[1], pair[0]))
 
 
@@ -48,6 +51,9 @@ def unreported(plan: Plan, state: SweepState) -> str | None:
     Names longer than 60 characters are cut.
     """
     done, lacking = state.counts["done"], state.columns.lacking
+    if plan.metrics and (number := lacking.count(1)):
+        every, first = listed(plan.goals), task_name(lacking.find(1))
+        return f"{number} of {done} done tasks did not report all of {every}, the first {first}"
     if plan.metric is None or not done:
         return None
     metric = f"{plan.metric:.60}"

@@ -249,8 +249,8 @@ def _of(column: Any, members: Members) -> Any:
 def _best(plan: Plan, state: SweepState, members: Members) -> tuple[int, float] | None:
     """Return the task with the first of the best values, and the value; NaN is none."""
     if plan.repeats.count > 1:
-        found = ranked(configurations(plan, state, members), plan.goal)
-        return (found[0].nearest, found[0].value) if found else None
+        ordered = ranked(configurations(plan, state, members), plan.goal)
+        return (ordered[0].nearest, ordered[0].value) if ordered else None
     values = _of(state.columns.values, members)
     first = next((place for place, value in enumerate(values) if not isnan(value)), None)
     if first is None:

@@ -58,7 +58,7 @@ def configurations(
     """
     values = state.columns.values if values is None else values
     every = range(plan.total) if tasks is None else tasks
-    found = []
+    configured = []
     statuses = state.columns.statuses
     for _, block in groupby(every, key=lambda index: index // plan.repeats.count):
         indices = list(block)
@@ -66,8 +66,10 @@ def configurations(
         valued = [index for index in indices if values[index] == values[index]]  # not NaN
         for own in _alike(plan, state, valued):
             numbers = [values[index] for index in own]
-            found.append(Configuration(own, numbers, plan.repeats.aggregated(numbers), stopped))
-    return found
+            configured.append(
+                Configuration(own, numbers, plan.repeats.aggregated(numbers), stopped)
+            )
+    return configured
 
 
 def _alike(plan: Plan, state: SweepState, tasks: list[int]) -> Iterator[list[int]]:
@@ -87,12 +89,12 @@ def _alike(plan: Plan, state: SweepState, tasks: list[int]) -> Iterator[list[int
     yield from groups.values()
 
 
-def ranked(found: Sequence[Configuration], goal: str) -> list[Configuration]:
+def ranked(configured: Sequence[Configuration], goal: str) -> list[Configuration]:
     """Return the configurations, the best first; those that `come_last` do so."""
     sign = 1 if goal == "minimize" else -1
-    most = max((len(each.tasks) for each in found), default=0)
+    most = max((len(each.tasks) for each in configured), default=0)
     return sorted(
-        found,
+        configured,
         key=lambda each: (
             come_last(len(each.tasks), most, stopped=each.stopped),
             sign * each.value,

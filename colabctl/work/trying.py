@@ -85,8 +85,7 @@ def study_of(plan: Plan) -> dict[str, Any] | None:
         return None
     return {
         "number": 0,
-        "metric": plan.metric,
-        "goal": plan.goal,
+        "goals": plan.goals,
         "sampler": plan.sampler or "tpe",
         "seed": plan.seed,
         "trials": [],

@@ -114,8 +114,8 @@ class Tuner:
         from colabctl.search.learn.repeated import Configurations  # noqa: PLC0415 - as above
 
         configurations = self._configurations.setdefault(cell, Configurations(repeat))
-        known = configurations.of(trials)
-        own = self._sampler(cell).propose(number // repeat.count, known)
+        trials_of = configurations.of(trials)
+        own = self._sampler(cell).propose(number // repeat.count, trials_of)
         return own | repeat.params(number)
 
     def _holds(self, index: int, params: Mapping[str, Any]) -> bool:
@@ -178,8 +178,7 @@ class Tuner:
         key = json.dumps([self._plan.seed, sorted(values.items()), number], default=str)
         return {
             "number": number,
-            "metric": self._plan.metric,
-            "goal": self._plan.goal,
+            "goals": self._plan.goals,
             "sampler": self._plan.sampler or _DEFAULT_SAMPLER,
             "seed": int.from_bytes(blake2b(key.encode(), digest_size=4).digest()),
             "trials": [[other, vars(trial)] for other, trial in trials],
@@ -263,6 +262,11 @@ class Tuner:
         status: State = "running"
         if task.status in ("done", "pruned", "failed"):
             status = task.status
+        values: tuple[float, ...] | None = None
+        if plan.metrics and status == "done":
+            values = plan.values_of(task.outcome.metrics)
+        elif plan.metrics and status == "pruned":
+            status = "failed"  # Optuna cannot compare it
         return Trial(
             status,
             proposal.params if proposal else {},
@@ -274,6 +278,7 @@ class Tuner:
             ),
             proposal.distributions if proposal else None,
             task.event.t if task.event else None,
+            values,
         )
 
     def _level(self, cell: int) -> "Level":
@@ -291,7 +296,8 @@ class Tuner:
             name, values = plan.sampler or _DEFAULT_SAMPLER, plan.cells[cell]["values"]
             try:
                 space = self._spaces()[cell]
-                self._samplers[cell] = sampler(name, space, plan.goal, plan.seed, values)
+                goals = list(plan.goals.values()) or plan.goal
+                self._samplers[cell] = sampler(name, space, goals, plan.seed, values)
             except ValueError as error:
                 raise self._damaged(error) from None
         return self._samplers[cell]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from colabctl.cli.engines import pilot_line
 from colabctl.cli.see.bars import bar, cell_lines
-from colabctl.cli.see.line import NARROW, Line, joined
+from colabctl.cli.see.line import NARROW, Line, aligned, joined
 from colabctl.cli.see.workers import worker_lines
 from colabctl.cli.terminal import command_line, counted, cut
 from colabctl.durations import format_duration, format_rate, short_duration
@@ -21,6 +21,7 @@ _NEXT_STEPS = {
 _STYLES = {"running": "green", "paused": "yellow", "stopped": "yellow", "idle": "yellow"}
 _MOST_CAUSES = 5
 _MOST_DAMAGE = 5
+_MOST_ON_FRONT = 8
 _LONGEST_ERROR = 500  # characters
 _BAR, _SMALL_BAR = 20, 8  # columns, of a sweep among others
 _LONGEST_STATE = 8  # characters
@@ -37,6 +38,7 @@ def screen(seen: "Status", width: int | None) -> list[Line]:
             *_paragraphs([_speed(seen), *seen.steering, _best(seen)], width),
             *_paragraphs([seen.unreported], width, "yellow"),
         ],
+        _front(seen, width),
         cell_lines(seen, width),
         [
             *worker_lines(seen, width),
@@ -132,6 +134,36 @@ def _best(seen: "Status") -> str:
     where = tasks[0] if len(tasks) == 1 else f"{tasks[0]} to {tasks[-1]}"
     metric = cut(seen.best["metric"])
     return f"best {metric} {_best_value(seen)} in {where}{f': {params}' if params else ''}"
+
+
+def _front(seen: "Status", width: int | None) -> list[Line]:
+    """Return the tasks on the Pareto front, each with its metrics and what varies."""
+    if not seen.front:
+        return []
+    goals = ", ".join(f"{cut(each['name'])} ({each['goal'][:3]})" for each in seen.metrics)
+    lines = _paragraphs([f"Pareto front of {goals}: {counted(len(seen.front), 'task')}"], width)
+    lines += aligned(
+        [[Line(each["task"]), *_cells_of(each, seen)] for each in seen.front[:_MOST_ON_FRONT]],
+        width,
+        shorten=range(len(seen.metrics) + 1, len(seen.metrics) + 1 + len(seen.varying)),
+    )
+    if more := len(seen.front) - _MOST_ON_FRONT:
+        more_tasks = counted(more, "more task") if more > 0 else ""
+        show = command_line("results", seen.sweep, "--pareto")
+        lines += _paragraphs([f"and {more_tasks}: {show}"] if more > 0 else [], width)
+    return lines
+
+
+def _cells_of(point: dict[str, Any], seen: "Status") -> list[Line]:
+    from colabctl.views.columns import flat
+
+    own = flat(point["params"])
+    values = [
+        Line(f"{cut(name)} ").add(f"{value:.6g}", "bold") for name, value in point["values"].items()
+    ]
+    return values + [
+        Line(f"{cut(name)}={_short(own[name])}" if name in own else "") for name in seen.varying
+    ]
 
 
 def _best_value(seen: "Status") -> str:

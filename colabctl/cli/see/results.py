@@ -61,6 +61,21 @@ def results(
             show_default="as the tasks; --best and --by, the best first",
         ),
     ] = None,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto", help="Only the Pareto front: what nothing else beats in all of `metrics`."
+        ),
+    ] = False,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Of several `metrics`, the one that --best and --by go by.",
+            show_default="the sweep's metric",
+        ),
+    ] = None,
     columns: Annotated[
         str | None,
         typer.Option(
@@ -111,15 +126,18 @@ def results(
         raise UserError("--follow keeps a file current; name it with -o FILE")
     open_sweep = OpenSweep.named(layout, sweep)
     by_names = names_in(by, "--by")
-    if by is None and not columns and not sort and _by_config(open_sweep, form, best):
+    if pareto and (best or by or metric):
+        raise UserError("--pareto is used without --best, --by and --metric")
+    if not (by or columns or sort or pareto) and _by_config(open_sweep, form, best, metric):
         by_names = ["config"]
     is_text_file = output is not None and form in {"csv", "json", "jsonl"}
     view = View(
-        Query(where, _count(best), names_in(sort, "--sort")),
+        Query(where, _count(best), names_in(sort, "--sort"), pareto),
         by=by_names,
         columns=names_in(columns, "--columns"),
         for_people=form in {"table", "markdown"},
         everything=everything,
+        metric=metric,
         lead=(["sweep"] if by_names else ["sweep", "task"]) if is_text_file else (),
     )
     tell_if_archived(open_sweep.layout)
@@ -140,10 +158,10 @@ def results(
         tell(f"note: {one_line(sentence)}")
 
 
-def _by_config(sweep: "OpenSweep", form: str, best: str | None) -> bool:
+def _by_config(sweep: "OpenSweep", form: str, best: str | None, metric: str | None) -> bool:
     """Whether configurations are shown by default: to people, and where the best are asked for."""
     plan = sweep.plan
-    is_wanted = plan.repeats.count > 1 and plan.metric is not None
+    is_wanted = plan.repeats.count > 1 and (plan.metric or metric) is not None
     return is_wanted and (form in {"table", "markdown"} or best is not None)
 
 
@@ -218,6 +236,8 @@ def _choosing(view: "View") -> list[str]:
     query = view.query
     options = ["--best", str(query.best)] if query.best is not None else []
     options += ["--where", query.where] if query.where is not None else []
+    options += ["--pareto"] if query.pareto else []
+    options += [f"--metric={view.metric}"] if view.metric is not None else []
     for option, names in (("--by", view.by), ("--sort", query.sort)):
         listed = ",".join(f"`{name}`" if "," in name else name for name in names)
         options += [f"{option}={listed}"] if names else []  # with =, as a name may begin with -
@@ -231,6 +251,8 @@ def _why_none(sweep: "OpenSweep", view: "View") -> str:
     state = sweep.ledger.state
     if not state.finished:
         return "no finished tasks yet"
+    if view.query.pareto:
+        return unreported(sweep.plan, state) or "no task is done yet"
     if view.query.best is not None and not state.counts["done"]:
         return "no task is done yet"
     if view.query.best is not None and (missing := unreported(sweep.plan, state)):

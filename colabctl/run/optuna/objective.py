@@ -42,26 +42,27 @@ def runner(objective: Callable[[Any], Any]) -> Run:
 
     The objective gets the trial with the task's number, in a study with all trials that the
     assignment contains. A parameter in `params` has its value from there. Return values and
-    exceptions mean the same as in Study.optimize: a number is the value, TrialPruned becomes
-    Pruned, and everything else is a failure.
+    exceptions mean the same as in Study.optimize: a number is the value, or a tuple of one for each
+    metric; TrialPruned becomes Pruned, and everything else is a failure.
     """
 
     def run(params: dict[str, Any], task: Task) -> dict[str, Any]:
         settings = task.assignment.study
         assert settings is not None
+        names = list(settings["goals"])
         with quiet():
-            storage = _Storage(task, settings["metric"], params)
+            storage = _Storage(task, names[0], params)
             trial = _begin(storage, settings)
         try:
             answer = objective(trial)
         except optuna.TrialPruned as pruned:
             last = storage.last_report()
             if last is not None:
-                task.done(**{settings["metric"]: last})
+                task.done(**{names[0]: last})
             raise Pruned(str(pruned)) from None
         finally:
             task.attributes(storage.attributes)
-        return {settings["metric"]: _value(answer)}
+        return dict(zip(names, _values(answer, names), strict=True))
 
     return run
 
@@ -91,13 +92,27 @@ class _OptimizeReached(BaseException):
     """Not an Exception, because a script might catch those."""
 
 
+def _values(answer: Any, names: Sequence[str]) -> list[float]:
+    """Return the values that Study.tell would read from an objective's return value."""
+    if len(names) == 1:
+        return [_value(answer)]
+    if not isinstance(answer, list | tuple) or len(answer) != len(names):
+        number = len(answer) if isinstance(answer, list | tuple) else 1
+        raise TaskError(
+            f"the objective returned {number} value{'s' * (number != 1)}, but the sweep has "
+            f"{len(names)} metrics; return a tuple of {', '.join(names)}"
+        )
+    return [_value(each) for each in answer]
+
+
 def _value(answer: Any) -> float:
     """Return the value that Study.tell would read from an objective's return value."""
     if isinstance(answer, list | tuple):
         if len(answer) != 1:
             raise TaskError(
-                f"the objective returned {len(answer)} values, but a sweep optimises one: return "
-                "that one, and keep the others with trial.set_user_attr(name, value)"
+                f"the objective returned {len(answer)} values, but the sweep has one metric: list "
+                "all under metrics: in the sweep file, or return that one, and keep the others "
+                "with trial.set_user_attr(name, value)"
             )
         (answer,) = answer
     if answer is None:
@@ -140,7 +155,8 @@ class _Study(Study):
 def _begin(storage: "_Storage", settings: Mapping[str, Any]) -> "_Trial":
     """Return the trial to run, in a study with all other trials that can be read."""
     name, own = storage.task.sweep, settings["number"]
-    storage.create_new_study([StudyDirection[settings["goal"].upper()]], name)
+    directions = [StudyDirection[goal.upper()] for goal in settings["goals"].values()]
+    storage.create_new_study(directions, name)
     trials = _read(settings["trials"])
     others = sampler(settings["sampler"], settings["seed"], own, list(trials))
     study = _Study(name, storage, Settled(storage.settled, others), _Pruner(storage))
@@ -174,7 +190,9 @@ def _read(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[int, FrozenTria
             }
             params = {name: parts["params"][name] for name in distributions}
             reports = tuple((step, float(value)) for step, value in parts["reports"])
-            trial = Trial(parts["state"], params, parts["value"], reports)
+            values = parts.get("values")
+            values = None if values is None else tuple(map(float, values))
+            trial = Trial(parts["state"], params, parts["value"], reports, values=values)
             trials[number] = _PastTrial(frozen(number, trial, params, distributions))
         except _UNREADABLE:
             continue

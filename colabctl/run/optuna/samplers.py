@@ -29,6 +29,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from colabctl.errors import UserError
 from colabctl.run.failures.failure import TaskError
+from colabctl.search.learn.nsga2 import NSGAII
 from colabctl.search.learn.samplers import check_libraries
 
 _AHEAD = 7  # trials that a Gaussian process may sample before its own, each as slow as its own
@@ -51,6 +52,8 @@ def sampler(name: str, seed: int, number: int, order: Sequence[int]) -> BaseSamp
             return _InTurn(seed=seed, warn_independent_sampling=False)
         case "cmaes":
             return _Replayed(seed, order)
+        case "nsga2":
+            return NSGAII(seed)
         case "qmc":
             return _Numbered(number)
     raise TaskError(f"sampler: {name!r:.40} is unknown; update colabctl on this machine")

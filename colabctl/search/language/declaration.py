@@ -16,7 +16,7 @@ from colabctl.search.language.commands.command_words import read_command
 from colabctl.search.language.document import from_python
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.foreach import read_exclude, read_foreach
-from colabctl.search.language.metric import Metric, read_metric
+from colabctl.search.language.metric import Metric, read_metric, read_metrics
 from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
@@ -30,12 +30,12 @@ from colabctl.search.space.space import Space
 from colabctl.yamlfile.problems import shown
 
 Method = Literal["grid", "random", "bayes", "optuna"]
-SamplerName = Literal["tpe", "gp", "cmaes", "qmc"]
+SamplerName = Literal["tpe", "gp", "cmaes", "qmc", "nsga2"]
 Claims = Literal["eager", "careful"]
 
 _KERNEL_KEYS = ("kernel", "kernel_tasks", "shell_errors", "keep_notebooks")
 _KEYS = (
-    *("method", "parameters", "metric", "early_terminate", "run_cap"),
+    *("method", "parameters", "metric", "metrics", "early_terminate", "run_cap"),
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed", "repeat", "aggregate"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
@@ -48,9 +48,6 @@ _WANDB_KEYS = (
     *("notes", "job_type", "prior_runs", "wandb"),
 )
 """Keys of W&B's sweeps, launch jobs and runs that mean nothing here."""
-_REFUSED = {
-    "metrics": "several metrics need W&B's external optimisers; name the main one under metric:",
-}
 _SYNONYMS = {
     "params": "parameters",
     "count": "run_cap",
@@ -79,6 +76,8 @@ class Declaration:
     name: str | None = None
     description: str | None = None
     metric: Metric | None = None
+    metrics: tuple[Metric, ...] = ()
+    """Several metrics, in place of one."""
     program: str | None = None
     command: tuple[str, ...] | None = None
     foreach: tuple[str, ...] = ()
@@ -181,8 +180,8 @@ def _declaration(source: str, top: Fields) -> Declaration:
     """Return the declaration; record problems, whose keys get placeholder values."""
     _check_keys(top)
     method = _method(top)
-    metric = read_metric(top)
-    if method == "bayes" and not top.has("metric"):
+    metric, metrics = read_metric(top), read_metrics(top)
+    if method == "bayes" and not top.has("metric") and not top.has("metrics"):
         top.problem("method", "bayes needs metric:, as in {name: val_loss, goal: minimize}")
     if method == "optuna":
         metric = _of_objective(top, metric)
@@ -197,6 +196,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         name=top.text("name") if top.content.get("name") != "" else None,
         description=top.text("description") if top.content.get("description") != "" else None,
         metric=metric,
+        metrics=metrics,
         program=top.text("program"),
         command=read_command(top, space),
         foreach=foreach,
@@ -226,10 +226,7 @@ def _check_keys(top: Fields) -> None:
     for key in _WANDB_KEYS:
         if top.has(key):
             top.note(key, "used by W&B only, has no effect here")
-    for key, reason in _REFUSED.items():
-        if top.has(key):
-            top.problems.add((key,), reason, key=True)
-    top.look_for_unknown(_KEYS, (*_WANDB_KEYS, *_REFUSED), _SYNONYMS)
+    top.look_for_unknown(_KEYS, _WANDB_KEYS, _SYNONYMS)
 
 
 def _method(top: Fields) -> Method | None:
@@ -252,7 +249,7 @@ def _of_objective(top: Fields, metric: Metric | None) -> Metric | None:
             "program" if top.has("program") else "method",
             'optuna needs the objective as program:, as in "study.py:objective"',
         )
-    return metric if top.has("metric") else Metric("value")
+    return metric if top.has("metric") or top.has("metrics") else Metric("value")
 
 
 def _check_for_notebooks(top: Fields) -> None:
@@ -289,6 +286,8 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
         if sampler and method:
             top.problem("sampler", f"has no effect with method: {method}; use method: bayes")
         return sampler or "tpe"
+    if sampler in ("gp", "cmaes") and top.has("metrics"):
+        top.problem("sampler", f"{sampler} searches for one metric; use tpe or nsga2")
     missing = libraries.missing(sampler or "tpe")
     if missing:
         subject = "sampler" if sampler else "method"

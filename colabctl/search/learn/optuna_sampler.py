@@ -1,6 +1,6 @@
 """Optuna's TPE and Gaussian processes as samplers; import this only where Optuna is installed."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Literal
 
 import optuna
@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from colabctl.search.language.metric import Goal
 from colabctl.search.learn.axes import Dimension, Level
 from colabctl.search.learn.cell_draws import CellDraws
+from colabctl.search.learn.nsga2 import NSGAII
 from colabctl.search.learn.optuna_bridge import frozen, quiet
 from colabctl.search.learn.trials import Trial, Trials
 from colabctl.search.space.discrete import position
@@ -56,14 +57,18 @@ class OptunaSampler:
     """
 
     def __init__(
-        self, draws: CellDraws, level: Level, goal: Goal, kind: Literal["tpe", "gp"]
+        self,
+        draws: CellDraws,
+        level: Level,
+        goals: Sequence[Goal],
+        kind: Literal["tpe", "gp", "nsga2"],
     ) -> None:
         self._draws, self._level, self._kind = draws, level, kind
         self._seen: dict[int, tuple[Trial, FrozenTrial | None]] = {}
         self._distributions = {d.name: d.axis.optuna_distribution for d in level.walk()}
         self._storage = _Storage()
         with quiet():
-            optuna.create_study(storage=self._storage, direction=goal, study_name=_STUDY)
+            optuna.create_study(storage=self._storage, directions=list(goals), study_name=_STUDY)
 
     def propose(self, number: int, trials: Trials) -> Values:
         """See Sampler."""
@@ -127,6 +132,8 @@ class OptunaSampler:
     def _sampler(self, seed: int) -> BaseSampler:
         if self._kind == "gp":
             return GPSampler(n_startup_trials=0, seed=seed)
+        if self._kind == "nsga2":
+            return NSGAII(seed)
         return TPESampler(
             n_startup_trials=0,
             multivariate=True,

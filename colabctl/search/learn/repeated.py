@@ -44,14 +44,23 @@ class Configurations:
         stopped = next((each for each in same if each.state == "pruned"), None)
         if stopped is not None:
             return replace(stopped, params=params)
-        done = [each for each in same if each.state == "done" and each.value is not None]
-        values = [each.value for each in done if each.value is not None]
-        if values:
+        done = [each for each in same if each.state == "done" and _numbers(each)]
+        if done:
             ended = max((each.ended for each in done if each.ended is not None), default=None)
-            value = self._repeat.aggregated(values)
-            return replace(done[0], params=params, value=value, reports=(), ended=ended)
+            merged = replace(done[0], params=params, reports=(), ended=ended)
+            numbers = map(self._repeat.aggregated, zip(*map(_numbers, done), strict=True))
+            if merged.values is None:
+                return replace(merged, value=next(numbers))
+            return replace(merged, values=tuple(numbers))
         running = next((each for each in same if each.state == "running"), None)
         return replace(running or same[0], params=params)
+
+
+def _numbers(trial: Trial) -> tuple[float, ...]:
+    """Return the final metric of a trial, or its metrics; () if it lacks one."""
+    if trial.values is not None:
+        return trial.values
+    return () if trial.value is None else (trial.value,)
 
 
 def alike(trials: Trials, number: int, repeat: Repeat) -> Trials:

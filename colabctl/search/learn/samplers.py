@@ -6,8 +6,8 @@ knowledge propose the same point, and two trials get different points.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, get_args
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol, get_args
 
 from colabctl.errors import UserError
 from colabctl.search.language import libraries
@@ -19,6 +19,8 @@ from colabctl.search.learn.optuna_bridge import import_optuna
 from colabctl.search.learn.trials import Trial, Trials
 from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import Path
+
+_KINDS: Mapping[str, Literal["gp", "nsga2"]] = {"gp": "gp", "nsga2": "nsga2"}
 
 
 class Sampler(Protocol):
@@ -32,8 +34,12 @@ class Sampler(Protocol):
         """
 
 
-def sampler(name: str, space: Space, goal: Goal, seed: int, values: Values) -> Sampler:
+def sampler(
+    name: str, space: Space, goal: Goal | Sequence[Goal], seed: int, values: Values
+) -> Sampler:
     """Return the sampler for the cell with these `values` of its foreach parameters.
+
+    `goal` is that of the metric, or of each of several.
 
     Raises UserError for a library that is not installed, ValueError for an unknown name.
     """
@@ -44,14 +50,15 @@ def sampler(name: str, space: Space, goal: Goal, seed: int, values: Values) -> S
     if name == "qmc":
         return Sobol(draws)
     level = level_of(space)
+    goals = [goal] if isinstance(goal, str) else goal
     if name == "cmaes":
         numbers = [d for d in level.searched() if isinstance(d.axis, Real) or d.axis.ordered]
         if len(numbers) > 1:  # it needs two; TPE searches a single number
-            return CovarianceMatrix(draws, level, numbers, goal)
+            return CovarianceMatrix(draws, level, numbers, goals[0])
     import_optuna("method: bayes")
     from colabctl.search.learn.optuna_sampler import OptunaSampler  # noqa: PLC0415 - heavy
 
-    return OptunaSampler(draws, level, goal, "gp" if name == "gp" else "tpe")
+    return OptunaSampler(draws, level, goals, _KINDS.get(name, "tpe"))
 
 
 def check_libraries(name: str) -> None:

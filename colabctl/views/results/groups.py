@@ -32,7 +32,7 @@ class _Group:
 
     def figures(self, plan: Plan, titles: Sequence[str]) -> list[Any]:
         """Return the figures with these titles."""
-        found = {
+        values = {
             "count": len(self.values),
             "best": self.best,
             "mean": mean(self.values),
@@ -40,8 +40,8 @@ class _Group:
             "task": self.task,
         }
         if self.values:
-            found.setdefault(plan.repeats.aggregate, plan.repeats.aggregated(self.values))
-        return [found.get(title) for title in titles]
+            values.setdefault(plan.repeats.aggregate, plan.repeats.aggregated(self.values))
+        return [values.get(title) for title in titles]
 
 
 def grouped(
@@ -92,10 +92,10 @@ def grouped(
             group.values.append(value)
             if group.best is None or sign * value < sign * group.best:
                 group.best, group.task = value, row.task
-    found = list(groups.values())
+    ordered = list(groups.values())
     if not sort:
-        found = _by_value(found, plan)
-    lines = [[*group.keys, *group.figures(plan, figures)] for group in found]
+        ordered = _by_value(ordered, plan)
+    lines = [[*group.keys, *group.figures(plan, figures)] for group in ordered]
     own = titles(figures, {"params": [column.title for column in columns]})
     table = Table([*own, *figures], lines, len(lines))
     for name in reversed(sort):
@@ -110,11 +110,11 @@ def _by_value(groups: Iterable[_Group], plan: Plan) -> list[_Group]:
     def value(group: _Group) -> float | None:
         return plan.repeats.aggregated(group.values) if group.values else None
 
-    found = sorted_by(groups, value, downwards=plan.goal == "maximize")
+    ordered = sorted_by(groups, value, downwards=plan.goal == "maximize")
     if plan.repeats.count > 1:
-        most = max((len(group.values) for group in found), default=0)
-        found.sort(key=lambda each: come_last(len(each.values), most, stopped=each.stopped))
-    return found
+        most = max((len(group.values) for group in ordered), default=0)
+        ordered.sort(key=lambda each: come_last(len(each.values), most, stopped=each.stopped))
+    return ordered
 
 
 def _figures(plan: Plan) -> tuple[str, ...]:
