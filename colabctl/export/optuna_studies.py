@@ -3,7 +3,7 @@
 Import this only where Optuna is installed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ from colabctl.search import Cell
 from colabctl.search.learn.optuna_bridge import frozen
 from colabctl.search.learn.trials import Trial
 from colabctl.views.columns import spelled_out
-from colabctl.views.repeats import Configuration, configurations
+from colabctl.views.pareto import Point, points
 from colabctl.views.results import as_json
 
 _LONGEST_NAME = 200  # characters of a study's name; Optuna allows 512
@@ -55,12 +55,11 @@ def studies(
     `repeats` and `values`.
     """
     start, names = 0, _names(plan.title or plan.sweep, cells)
+    merged = {each.index: each for each in points(plan, state)} if plan.repeats.count > 1 else {}
     for cell, name in zip(cells, names, strict=True):
         within = range(start, start + cell.tasks)
         finished = [index for index in within if state.tasks[index].has_outcome]
-        merged: dict[int, Configuration] = {}
         if plan.repeats.count > 1:
-            merged = {each.nearest: each for each in configurations(plan, state, finished)}
             finished = _one_of_each(plan, finished, merged)
         suggestions = for_one_study(_suggestions(plan, cell, state, tasks, finished))
         trials = []
@@ -71,26 +70,30 @@ def studies(
                 {name: suggestion.value for name, suggestion in own.items()},
                 {name: suggestion.distribution for name, suggestion in own.items()},
             )
-            if index in merged:
-                trial.value = merged[index].value
             _describe(trial, state, plan, index, (index - start) // plan.repeats.count)
             if index in merged:
-                values = as_json(merged[index].values)
-                trial.user_attrs |= {"repeats": len(values), "values": values}
+                _merge(trial, plan, merged[index])
             trials.append(trial)
         start += cell.tasks
         yield ExportedStudy(name, {"sweep": plan.sweep, **cell.values}, trials)
 
 
-def _one_of_each(
-    plan: Plan, finished: Sequence[int], merged: Mapping[int, Configuration]
-) -> list[int]:
+def _merge(trial: FrozenTrial, plan: Plan, point: Point) -> None:
+    """Give a trial the values of its configuration, and those of its tasks as attributes."""
+    trial.values = list(point.values)
+    columns = [as_json(list(column)) for column in zip(*point.own, strict=True)]
+    own = columns[0] if len(columns) == 1 else dict(zip(plan.goals, columns, strict=True))
+    trial.user_attrs |= {"repeats": len(point.own), "values": own}
+
+
+def _one_of_each(plan: Plan, finished: Sequence[int], merged: Container[int]) -> list[int]:
     """Return a task of each configuration: the one that stands for it, else its first one."""
     count = plan.repeats.count
-    valued = {index // count for index in merged}
+    standing = [index for index in finished if index in merged]
+    valued = {index // count for index in standing}
     others = {index // count: index for index in reversed(finished)}
     firsts = [index for block, index in others.items() if block not in valued]
-    return sorted([*merged, *firsts])
+    return sorted([*standing, *firsts])
 
 
 def _names(sweep: str, cells: Sequence[Cell]) -> list[str]:
@@ -119,7 +122,11 @@ def _trial(plan: Plan, state: SweepState, index: int) -> Trial:
         if (value := plan.number_of(values)) is not None
     )
     assert task.status in ("done", "pruned", "failed")
-    return Trial(task.status, {}, plan.value_of(task.outcome.metrics), reports)
+    metrics = task.outcome.metrics
+    if not plan.metrics:
+        return Trial(task.status, {}, plan.value_of(metrics), reports)
+    values = plan.values_of(metrics) if task.status == "done" else None
+    return Trial("failed" if task.status == "pruned" else task.status, {}, values=values)
 
 
 def _describe(trial: FrozenTrial, state: SweepState, plan: Plan, index: int, number: int) -> None:
@@ -142,8 +149,8 @@ def _describe(trial: FrozenTrial, state: SweepState, plan: Plan, index: int, num
     trial.user_attrs = {key: value for key, value in attributes.items() if value is not None}
     for kind in ("metrics", "attributes"):
         for name, value in getattr(outcome, kind).items():
-            is_metric = (kind, name) == ("metrics", plan.metric)
-            if is_metric and trial.value is not None and value == trial.value:
+            is_metric = kind == "metrics" and name in plan.goals
+            if is_metric and trial.values is not None and value in trial.values:
                 continue  # it is the value of the trial
             key = f"{kind}.{name}" if name in trial.user_attrs or name in _FIXED else name
             trial.user_attrs[spelled_out(key)] = as_json(value)

@@ -124,6 +124,11 @@ def _check_expressible(declaration: Declaration, cells: Sequence[Cell]) -> None:
             f"{source}: with method optuna, code suggests the parameters, but W&B needs a list of "
             "them; export the trials with --to optuna or --to csv"
         )
+    if declaration.metrics and declaration.method == "bayes":
+        raise UserError(
+            f"{source}: W&B's bayes searches for one metric, and this sweep has several; export "
+            "the trials with --to optuna or --to csv"
+        )
     names = {parameter.name for _, parameter in declaration.parameters.walk()}
     odd = sorted(name for name in names if not _NAME.fullmatch(name))
     if odd:
@@ -145,6 +150,8 @@ def _common(declaration: Declaration) -> tuple[dict[str, Any], list[str]]:
     skipped = [key for key in _COLABCTL_KEYS if declaration.content.get(key) is not None]
     if skipped:
         notes.append(f"{listed(skipped)}: W&B has no such key; skipped")
+    if declaration.metrics:
+        notes.append("metrics: W&B takes several only from other optimisers; skipped")
     program, rule = declaration.program, declaration.early_terminate
     if program is not None and ":" in program:
         notes.append(

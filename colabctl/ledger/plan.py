@@ -7,7 +7,6 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -179,7 +178,7 @@ class Plan:
         """Whether the program is a notebook."""
         return (self.program or "").endswith(".ipynb")
 
-    @cached_property
+    @property
     def repeats(self) -> Repeat:
         """How often each configuration runs."""
         return decode_repeat(self.repeat)

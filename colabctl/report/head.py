@@ -45,6 +45,10 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         "left": seen.seconds_left,
         "metric": readable(plan.metric) if plan.metric else None,
         "goal": plan.goal,
+        "objectives": [
+            {"name": readable(each["name"]), "goal": each["goal"]} for each in plan.metrics
+        ],
+        "front": [each["index"] for each in seen.front],
         "method": plan.method,
         "declared": [readable(called(plan.declared_by)), _date(plan.declared_at)],
         "members": list(map(readable, members)),

@@ -19,11 +19,13 @@ class Point:
     Attributes:
         index: the task; of a configuration, the one whose first metric is nearest to its value.
         values: of each metric, in their order.
+        own: for each task of it, its own values.
 
     """
 
     index: int
     values: tuple[float, ...]
+    own: tuple[tuple[float, ...], ...]
 
 
 def front(plan: Plan, state: SweepState) -> list[Point]:
@@ -35,7 +37,7 @@ def front(plan: Plan, state: SweepState) -> list[Point]:
     signs = [1.0 if goal == "minimize" else -1.0 for goal in plan.goals.values()]
     costs = [
         (tuple(s * value for s, value in zip(signs, point.values, strict=True)), point)
-        for point in _points(plan, state)
+        for point in points(plan, state)
     ]
     costs.sort(key=lambda pair: (pair[0], pair[1].index))
     on_front: list[tuple[tuple[float, ...], Point]] = []
@@ -49,21 +51,23 @@ def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
-def _points(plan: Plan, state: SweepState) -> Iterator[Point]:
+def points(plan: Plan, state: SweepState) -> Iterator[Point]:
+    """Yield the tasks, or the configurations of a sweep with repeats, that have all metrics."""
     values = {
         index: own
         for index in state.columns.having("done")
         if (own := plan.values_of(state.tasks[index].outcome.metrics)) is not None
     }
     if plan.repeats.count == 1:
-        yield from (Point(index, own) for index, own in values.items())
+        yield from (Point(index, own, (own,)) for index, own in values.items())
         return
     first = array("d", [math.nan]) * plan.total
     for index, own in values.items():
         first[index] = own[0]
     for each in configurations(plan, state, values=first):
-        columns = zip(*(values[index] for index in each.tasks), strict=True)
-        yield Point(each.nearest, tuple(map(plan.repeats.aggregated, columns)))
+        own_values = tuple(values[index] for index in each.tasks)
+        columns = zip(*own_values, strict=True)
+        yield Point(each.nearest, tuple(map(plan.repeats.aggregated, columns)), own_values)
 
 
 def column_of(state: SweepState, name: str) -> "array[float]":

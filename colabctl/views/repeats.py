@@ -57,18 +57,16 @@ def configurations(
 
     """
     values = state.columns.values if values is None else values
-    every = range(plan.total) if tasks is None else tasks
+    repeat, every = plan.repeats, range(plan.total) if tasks is None else tasks
     configured = []
     statuses = state.columns.statuses
-    for _, block in groupby(every, key=lambda index: index // plan.repeats.count):
+    for _, block in groupby(every, key=lambda index: index // repeat.count):
         indices = list(block)
         stopped = any(statuses[index] == _PRUNED for index in indices)
         valued = [index for index in indices if values[index] == values[index]]  # not NaN
         for own in _alike(plan, state, valued):
             numbers = [values[index] for index in own]
-            configured.append(
-                Configuration(own, numbers, plan.repeats.aggregated(numbers), stopped)
-            )
+            configured.append(Configuration(own, numbers, repeat.aggregated(numbers), stopped))
     return configured
 
 

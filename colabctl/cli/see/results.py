@@ -124,6 +124,7 @@ def results(
     form = _format(form, output, sweep)
     if follow and output in {None, _STDOUT}:
         raise UserError("--follow keeps a file current; name it with -o FILE")
+    most = _count(best)
     open_sweep = OpenSweep.named(layout, sweep)
     by_names = names_in(by, "--by")
     if pareto and (best or by or metric):
@@ -132,7 +133,7 @@ def results(
         by_names = ["config"]
     is_text_file = output is not None and form in {"csv", "json", "jsonl"}
     view = View(
-        Query(where, _count(best), names_in(sort, "--sort"), pareto),
+        Query(where, most, names_in(sort, "--sort"), pareto),
         by=by_names,
         columns=names_in(columns, "--columns"),
         for_people=form in {"table", "markdown"},
