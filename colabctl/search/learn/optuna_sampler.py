@@ -64,6 +64,9 @@ class OptunaSampler:
         kind: Literal["tpe", "gp", "nsga2"],
     ) -> None:
         self._draws, self._level, self._kind = draws, level, kind
+        self._several = (
+            len(goals) > 1
+        )  # TPE weighs trials by what they add, and a copy adds nothing
         self._seen: dict[int, tuple[Trial, FrozenTrial | None]] = {}
         self._distributions = {d.name: d.axis.optuna_distribution for d in level.walk()}
         self._storage = _Storage()
@@ -119,7 +122,7 @@ class OptunaSampler:
         self, searched: tuple[Dimension, ...], trials: list[FrozenTrial], draw: int
     ) -> dict[Path, float]:
         weight = 1
-        if self._kind == "tpe":
+        if self._kind == "tpe" and not self._several:
             weight = max(1, min(_WEIGHT, _WEIGHED // len(trials)))
         self._storage.trials = trials * weight
         sampler = self._sampler(self._draws.seed(draw, searched[0].name))
