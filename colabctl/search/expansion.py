@@ -180,9 +180,10 @@ def _counted(number: int) -> str:
 
 def _note_repeat(configurations: int, total: int, repeat: Repeat) -> Iterator[str]:
     if repeat.count > 1:
+        some = "1 configuration" if configurations == 1 else f"{configurations} configurations"
         yield (
-            f"{configurations} configurations with {repeat.count} repeats each are {total} tasks; "
-            "trials and run_cap count configurations"
+            f"{some} with {repeat.count} repeats each make {total} tasks; trials and run_cap count "
+            "configurations"
         )
 
 

@@ -235,7 +235,7 @@ def test_the_repeats_of_a_configuration_follow_each_other_and_trials_counts_conf
     ]
     assert [task.trial for task in expansion.tasks(range(1, 3))] == [1, 2]
     assert expansion.parameters == {"lr": True, "seed": True}
-    assert any("2 configurations with 2 repeats each are 4 tasks" in n for n in expansion.notes)
+    assert any("2 configurations with 2 repeats each make 4 tasks" in n for n in expansion.notes)
 
 
 def test_a_small_space_runs_each_point_once_for_each_repeat() -> None:

@@ -50,7 +50,7 @@ def read_early_terminate(top: Fields, metric: Metric | None) -> Rule | None:
         top.problem(
             "early_terminate",
             "compares one metric, and this sweep has several; remove it, or name the main one "
-            "under metric: and report the others beside it",
+            "under metric:, and report the others too",
         )
         return None
     if metric is None:
