@@ -15,6 +15,7 @@ from colabctl.views.columns import flat
 from colabctl.views.status import Status, status
 from colabctl.views.steering import decisions
 from colabctl.work.open_sweep import OpenSweep
+from colabctl.work.task_names import index_of
 
 _COUNTS = ("done", "pruned", "failed", "running", "claimed", "pending", "cancelled")
 _LATE = (
@@ -48,7 +49,8 @@ def head(sweep: OpenSweep, varying: Sequence[str]) -> dict[str, Any]:
         "objectives": [
             {"name": readable(each["name"]), "goal": each["goal"]} for each in plan.metrics
         ],
-        "front": [each["index"] for each in seen.front],
+        "front": [index_of(name, plan) for each in seen.front for name in each["tasks"]],
+        "repeated": plan.repeats.count > 1,
         "method": plan.method,
         "declared": [readable(called(plan.declared_by)), _date(plan.declared_at)],
         "members": list(map(readable, members)),

@@ -32,7 +32,7 @@ def sample(
     if state.total <= most:
         return list(range(state.total))
     ranked = best_first(plan, state)
-    on_front = [point.index for point in front(plan, state)] if plan.metrics else []
+    on_front = [i for point in front(plan, state) for i in point.tasks] if plan.metrics else []
     failed = [index for index, status in enumerate(statuses) if status == "failed"]
     running = [index for index, status in enumerate(statuses) if status == "running"]
     matter = chain(

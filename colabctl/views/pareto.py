@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,12 +19,14 @@ class Point:
     Attributes:
         index: the task; of a configuration, the one whose first metric is nearest to its value.
         values: of each metric, in their order.
-        own: for each task of it, its own values.
+        tasks: its tasks.
+        own: the values of each of these.
 
     """
 
     index: int
     values: tuple[float, ...]
+    tasks: Sequence[int]
     own: tuple[tuple[float, ...], ...]
 
 
@@ -59,7 +61,7 @@ def points(plan: Plan, state: SweepState) -> Iterator[Point]:
         if (own := plan.values_of(state.tasks[index].outcome.metrics)) is not None
     }
     if plan.repeats.count == 1:
-        yield from (Point(index, own, (own,)) for index, own in values.items())
+        yield from (Point(index, own, (index,), (own,)) for index, own in values.items())
         return
     first = array("d", [math.nan]) * plan.total
     for index, own in values.items():
@@ -67,7 +69,8 @@ def points(plan: Plan, state: SweepState) -> Iterator[Point]:
     for each in configurations(plan, state, values=first):
         own_values = tuple(values[index] for index in each.tasks)
         columns = zip(*own_values, strict=True)
-        yield Point(each.nearest, tuple(map(plan.repeats.aggregated, columns)), own_values)
+        together = tuple(map(plan.repeats.aggregated, columns))
+        yield Point(each.nearest, together, each.tasks, own_values)
 
 
 def column_of(state: SweepState, name: str) -> "array[float]":
@@ -81,11 +84,15 @@ def column_of(state: SweepState, name: str) -> "array[float]":
 
 
 def described(plan: Plan, state: SweepState, tasks: TaskFiles) -> list[dict[str, Any]]:
-    """Return the front for `status`: {task, index, values: by metric, params} of each point."""
+    """Return the front for `status`: {task, index, tasks, values, params} of each point.
+
+    `values` are by metric; `tasks` are all of a configuration with repeats, `task` is one of them.
+    """
     return [
         {
             "task": task_name(point.index),
             "index": point.index,
+            "tasks": list(map(task_name, point.tasks)),
             "values": dict(zip(plan.goals, point.values, strict=True)),
             "params": plan.repeats.configuration(params_of(state, tasks, point.index)),
         }

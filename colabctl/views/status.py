@@ -92,8 +92,9 @@ class Status:
             5 min ago".
         title: The sweep's name in its file, where that cannot be the name of a folder.
         metrics: {name, goal} of each of several metrics.
-        front: With several metrics, the Pareto front: {task, index, values, params} of each task
-            that no other one beats in all metrics, the best by the first metric first.
+        front: With several metrics, the Pareto front: {task, index, tasks, values, params} of each
+            task or configuration that no other one beats in all metrics, the best by the first
+            metric first.
         pilots: {engine, member, job, state, count, reason} of workers that an engine has to start,
             and of those that run there; as far as this machine can tell.
 

@@ -130,8 +130,7 @@ def _best(seen: "Status") -> str:
     own = flat(seen.best["params"])
     names = [*seen.divided_by, *(name for name in seen.varying if name not in seen.divided_by)]
     params = ", ".join(f"{cut(name)}={_short(own[name])}" for name in names if name in own)
-    tasks = seen.best.get("tasks", [seen.best["task"]])
-    where = tasks[0] if len(tasks) == 1 else f"{tasks[0]} to {tasks[-1]}"
+    where = _named(seen.best.get("tasks", [seen.best["task"]]))
     metric = cut(seen.best["metric"])
     return f"best {metric} {_best_value(seen)} in {where}{f': {params}' if params else ''}"
 
@@ -141,9 +140,13 @@ def _front(seen: "Status", width: int | None) -> list[Line]:
     if not seen.front:
         return []
     goals = ", ".join(f"{cut(each['name'])} ({each['goal'][:3]})" for each in seen.metrics)
-    lines = _paragraphs([f"Pareto front of {goals}: {counted(len(seen.front), 'task')}"], width)
+    noun = "configuration" if any(len(each["tasks"]) > 1 for each in seen.front) else "task"
+    lines = _paragraphs([f"Pareto front of {goals}: {counted(len(seen.front), noun)}"], width)
     lines += aligned(
-        [[Line(each["task"]), *_cells_of(each, seen)] for each in seen.front[:_MOST_ON_FRONT]],
+        [
+            [Line(_named(each["tasks"])), *_cells_of(each, seen)]
+            for each in seen.front[:_MOST_ON_FRONT]
+        ],
         width,
         shorten=range(len(seen.metrics) + 1, len(seen.metrics) + 1 + len(seen.varying)),
     )
@@ -164,6 +167,10 @@ def _cells_of(point: dict[str, Any], seen: "Status") -> list[Line]:
     return values + [
         Line(f"{cut(name)}={_short(own[name])}" if name in own else "") for name in seen.varying
     ]
+
+
+def _named(tasks: list[str]) -> str:
+    return tasks[0] if len(tasks) == 1 else f"{tasks[0]} to {tasks[-1]}"
 
 
 def _best_value(seen: "Status") -> str:

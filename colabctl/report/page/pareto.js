@@ -36,10 +36,10 @@ function paretoFigure() {
       traces.push(dots(rest.filter((row) => !chosen[row]), { size: 5, color: style("--faint") }));
       traces.push(dots(rest.filter((row) => chosen[row]), { size: 6, color: style("--muted"), opacity: 0.7 }));
       const line = dots(front, { size: 9, color: style("--accent") });
-      traces.push(others.length === 1 ? { ...line, mode: "lines+markers", line: { shape: "linear", width: 1.5, color: style("--accent") } } : line);
+      traces.push(others.length === 1 && !sweep.repeated ? { ...line, mode: "lines+markers", line: { shape: "linear", width: 1.5, color: style("--accent") } } : line);
     });
     plot(one, place, traces, { height, margin: { l: 30, r: 6, t: 4, b: 8 }, ...layout }, `Pareto front of ${sweep.name}`);
-    return `${counted(sweep.front.length, "task")} of ${sweep.name} that no other one beats in all of ${sweep.objectives.map((each) => each.name).join(", ")}: ${sweep.front.slice(0, 12).map((task) => `t${String(task).padStart(6, "0")}`).join(", ")}${sweep.front.length > 12 ? " and others" : ""}.`;
+    return `${counted(sweep.front.length, "task")} of ${sweep.name}${sweep.repeated ? ", the repeats of configurations" : ""} that no other one beats in all of ${sweep.objectives.map((each) => each.name).join(", ")}: ${sweep.front.slice(0, 12).map((task) => `t${String(task).padStart(6, "0")}`).join(", ")}${sweep.front.length > 12 ? " and others" : ""}.`;
   };
   return one;
 }

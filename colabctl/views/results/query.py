@@ -53,7 +53,7 @@ def choose(
     """
     chosen: Sequence[int] = results.indices
     if query.pareto:
-        chosen = [point.index for point in front(plan, state)]
+        chosen = [index for point in front(plan, state) for index in point.tasks]
     elif query.best is not None:
         chosen = [index for index, _ in best_first(plan, state, values)]
     if query.where is not None:
