@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from colabctl.errors import UserError
@@ -11,6 +12,19 @@ VARIABLE = "COLABCTL_STAGED"
 
 COLABCTL_STAGED_<NAME> holds the path of one, for programs in any language.
 """
+
+
+@dataclass(frozen=True)
+class StagedCopy:
+    """A copy on this machine: its name in the sweep's `stage`, its source and where it is.
+
+    `source` is a path from the project's root. With `is_linked`, tasks find the copy there too.
+    """
+
+    name: str
+    source: str
+    path: Path
+    is_linked: bool
 
 
 def staged_paths() -> dict[str, Path]:

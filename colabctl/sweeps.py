@@ -28,7 +28,7 @@ from colabctl.project.archive import Archival, read_archive
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.sharedfs.droppings import is_dropping, original_of
 from colabctl.sharedfs.links import check_inside
-from colabctl.sharedfs.names import check_name
+from colabctl.sharedfs.names import check_name, safe_name
 
 _APART = re.compile(r"(?P<start>.+)-(?:[0-9a-f]{6}|[0-9a-f]{12}|[0-9a-f]{64})")  # as `names_apart`
 
@@ -62,7 +62,7 @@ def every_sweep(layout: Layout) -> list[SweepLayout]:
 
 
 def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLayout:
-    """Return the paths of the declared sweep `name`.
+    """Return the paths of the declared sweep `name`, or with this title.
 
     Of several sweeps that were declared under this name, it is the one with this `digest` of what
     it runs, if there is one. Raises UserError if it does not exist, and as `check_links` does.
@@ -71,6 +71,7 @@ def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLay
     declare_it = f"{name} is a sweep file; declare it first: colabctl sweep {shlex.quote(name)}"
     if is_file and "/" in name:
         raise UserError(declare_it)
+    name = _by_title(layout, name)
     wanted = layout.sweep(name)
     check_links(layout.root, wanted)
     layouts = namesakes(layout, name)
@@ -100,6 +101,13 @@ def find_sweep(layout: Layout, name: str, digest: str | None = None) -> SweepLay
     near = nearest(name, names)
     hint = f"did you mean {near}?" if near else f"the sweeps are {', '.join(names)}"
     raise UserError(f"sweep {name!r} does not exist; {hint}")
+
+
+def _by_title(layout: Layout, title: str) -> str:
+    """Return the name of the sweep with a title that no folder can have; else the title."""
+    name = safe_name(title)
+    plan = plan_if_readable(layout.sweep(name)) if name != title else None
+    return name if plan is not None and plan.title == " ".join(title.split()) else title
 
 
 def namesakes(layout: Layout, name: str) -> list[SweepLayout]:

@@ -191,7 +191,7 @@ class Project:
 
     def processes(self) -> list[int]:
         """Return the ids of this test's running processes, except the test itself."""
-        return list(_marked(f"{_MARK}={self.mark}".encode()))
+        return list(processes_with(f"{_MARK}={self.mark}"))
 
     def end_all(self) -> None:
         """Kill the processes that this test has left."""
@@ -243,7 +243,9 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith(dropped)}
 
 
-def _marked(mark: bytes) -> Iterator[int]:
+def processes_with(variable: str) -> Iterator[int]:
+    """Yield the ids of this user's processes that started with a variable, NAME=VALUE."""
+    mark = variable.encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if mark in (folder / "environ").read_bytes().split(b"\0"):

@@ -18,6 +18,7 @@ from colabctl.checkpoints.origin import Owner
 from colabctl.declare.declare import declare
 from colabctl.declare.preview import draft
 from colabctl.errors import UserError
+from colabctl.ledger import ClaimsStore
 from colabctl.project.approvals import approvals_for
 from colabctl.project.config import Config, load
 from colabctl.project.current_member import current_member
@@ -27,7 +28,7 @@ from colabctl.project.root import find_root, usual_drives
 from colabctl.remote.record import remote_of
 from colabctl.run.notebook.loop_process import orders
 from colabctl.stage.places import stage_folder
-from colabctl.stage.sources import find_source
+from colabctl.stage.sources import find_source, name_of
 from colabctl.stage.staging import Staging, stage
 from colabctl.sweeps import (
     differing,
@@ -35,8 +36,8 @@ from colabctl.sweeps import (
     plan_if_readable,
 )
 from colabctl.work.loop.worker import print_message
-from colabctl.work.session import FindClaims, no_claims
 from colabctl.work.staging import Lines
+from colabctl.work.stored import NO_STORE, Stored
 
 if TYPE_CHECKING:
     pass
@@ -50,14 +51,14 @@ class Project:
 
     Attributes:
         member: Your name in the project.
-        claims: Returns a sweep's log of claims in the project's store, if it has one.
+        store: The project's store, if this is a mirror of one.
 
     """
 
     layout: Layout
     config: Config
     member: str
-    claims: FindClaims = no_claims
+    store: Stored = NO_STORE
 
     @property
     def root(self) -> Path:
@@ -192,6 +193,7 @@ class Project:
             OSError: The Drive has not answered for a minute.
 
         """
+        self.store.bring(name_of(self.layout, Path(path)))
         source = find_source(self.layout, Path(path))
         lines = Lines(print_message)
         how = Staging(stage_folder(os.environ), print_message, lines.show, threading.Event())
@@ -283,11 +285,11 @@ def open_project(root: "str | os.PathLike[str] | None", member: str | None) -> P
     explicit = Path(root) if root is not None else None
     folder = find_root(explicit, os.environ, Path.cwd(), usual_drives(Path.home()))
     config = load(folder, os.environ)
-    claims: FindClaims = no_claims
+    store: Stored = NO_STORE
     if "COLABCTL_TASK" not in os.environ and remote_of(folder) is not None:  # else its worker does
-        config, claims = _carried(config)
+        config, store = _carried(config)
     who = current_member(config, os.environ, member).name
-    project = Project(config.layout, config, who, claims)
+    project = Project(config.layout, config, who, store)
     raw_guard().guard(str(config.root / name) for name in config.read_only)
     return project
 
@@ -295,7 +297,7 @@ def open_project(root: "str | os.PathLike[str] | None", member: str | None) -> P
 _carriers: dict[Path, Any] = {}  # by the project's folder, until this process ends
 
 
-def _carried(config: Config) -> tuple[Config, FindClaims]:
+def _carried(config: Config) -> tuple[Config, Stored]:
     """Carry the files of a project that has a store, until this process ends."""
     from colabctl.remote.carrier import UPLOAD, carrying  # noqa: PLC0415 - only with a store
 
@@ -305,10 +307,28 @@ def _carried(config: Config) -> tuple[Config, FindClaims]:
         earlier.end()
     config, carrier = carrying(config, print_message, UPLOAD)
     if carrier is None:
-        return config, no_claims
+        return config, NO_STORE
     _carriers[config.root] = carrier
     atexit.register(carrier.end)
-    return config, carrier.claims
+    return config, _Carried(carrier)
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """The store of a mirror that this process carries, which may bring new files of raw data."""
+
+    carrier: Any
+
+    def claims(self, sweep: SweepLayout) -> ClaimsStore | None:
+        log: ClaimsStore | None = self.carrier.claims(sweep)
+        return log
+
+    def bring(self, name: str, stop: Callable[[], bool] = lambda: False) -> None:
+        end = raw_guard().adding(())
+        try:
+            self.carrier.bring(name, stop)
+        finally:
+            end()
 
 
 def raw_guard() -> Any:

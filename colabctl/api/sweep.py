@@ -93,7 +93,9 @@ class Sweep:
             identity,
             conceal=lambda text: translate(conceal(text)),
             max_tasks=limits.most,
-            data=staged_data(sweep.plan, self.project.layout, tell=print_message),
+            data=staged_data(
+                sweep.plan, self.project.layout, tell=print_message, bring=self.project.store.bring
+            ),
             notices=Notices(sweep, config.notify, os.environ, notice, print_message, faults=set()),
             room=RoomWatch(config.root, config.min_free, identity.heartbeat, print_message),
             kill_after=KILL_AFTER if config.kill_after is None else config.kill_after,
@@ -218,5 +220,4 @@ class Sweep:
         )  # fmt: skip
 
     def _open(self) -> OpenSweep:
-        claims = self.project.claims(self.layout)
-        return OpenSweep.at(self.project.root, self.layout, claims)
+        return OpenSweep.at(self.project.root, self.layout, self.project.store)

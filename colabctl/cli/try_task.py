@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from colabctl import interrupts
-from colabctl.cli.options import Member, Root, complete_sweep, open_project, tell, working_member
+from colabctl.cli.options import (
+    Member,
+    Root,
+    carrier_of_command,
+    complete_sweep,
+    open_project,
+    tell,
+    working_member,
+)
 from colabctl.cli.terminal import command_line, cut, one_line, plain
 from colabctl.errors import UserError
 
@@ -54,6 +62,7 @@ def try_task(
 ) -> None:
     """Run one task here and record nothing; a debugger works."""
     from colabctl.run.redaction import concealer
+    from colabctl.work.stored import NO_STORE
     from colabctl.work.trying import run_here
 
     layout, config = open_project(root)
@@ -71,7 +80,8 @@ def try_task(
     conceal = concealer(config.all_secrets, os.environ)
     params = ", ".join(f"{key}={cut(conceal(str(value)))}" for key, value in trial.params.items())
     tell(one_line(conceal(f"trying {name}: {params or 'without parameters'}")))
-    tried = run_here(trial, config, who, lambda text: tell(conceal(text)))
+    store = carrier_of_command() or NO_STORE
+    tried = run_here(trial, config, who, lambda text: tell(conceal(text)), store.bring)
     _print(trial, tried, conceal)
 
 

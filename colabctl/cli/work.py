@@ -173,7 +173,8 @@ def work(
     from colabctl.signals import Interruption
     from colabctl.views.notice import notice
     from colabctl.work.limits import Limits
-    from colabctl.work.session import Session, no_claims
+    from colabctl.work.session import Session
+    from colabctl.work.stored import NO_STORE
 
     layout, config = patiently(
         lambda: open_project(root, patience=UPLOAD), tell=tell, wait=time.sleep
@@ -219,8 +220,6 @@ def work(
     approvals = approvals_for(layout.root, os.environ)
     who = working_member(config, member)
     layouts = patiently(lambda: _sweeps(layout, sweeps), tell=tell, wait=time.sleep)
-    if not layouts:
-        raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
     _check_raw(layout, config.read_only, allow=damaged_raw)
     interrupted = Interruption()
     approved = partial(
@@ -248,7 +247,7 @@ def work(
             carrier=carrier,
             check=check,
             mount_uploads=mirror is None,
-            claims=no_claims if mirror is None else mirror.claims,
+            store=NO_STORE if mirror is None else mirror,
             interrupted=interrupted,
             notice=notice,
         )
@@ -280,7 +279,11 @@ def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> 
     from colabctl.sharedfs.faults import patiently
 
     try:
-        checks = patiently(lambda: list(findings(layout, read_only)), tell=tell, wait=time.sleep)
+        checks = patiently(
+            lambda: list(findings(layout, read_only)),
+            tell=tell,
+            wait=time.sleep,
+        )
     except UserError as error:
         if not allow:
             raise UserError(f"{error}; to work all the same, add --damaged-raw") from None
@@ -296,14 +299,17 @@ def _check_raw(layout: "Layout", read_only: "Sequence[str]", *, allow: bool) -> 
 
 
 def _sweeps(layout: "Layout", names: list[str] | None) -> list["SweepLayout"]:
-    """Return the sweeps to work on: all that are in use, unless some are named."""
+    """Return the sweeps to work on: all that are in use, unless some are named.
+
+    Raises UserError if there are none.
+    """
     from colabctl.sweeps import check_in_use, find_sweep, sweeps_in_use
 
-    if not names:
-        return sweeps_in_use(layout)
-    layouts = [find_sweep(layout, name) for name in names]
+    layouts = [find_sweep(layout, name) for name in names or ()]
     for each in layouts:
         check_in_use(each)
+    if not layouts and not (layouts := sweeps_in_use(layout)):
+        raise UserError("no sweeps yet; declare one: colabctl sweep FILE")
     return layouts
 
 

@@ -99,6 +99,34 @@ def check_objective(program: str, tree: ast.Module) -> None:
         ) from None
 
 
+def check_function_of_one(where: str, name: str, tree: ast.Module) -> None:
+    """Raise UserError if a file has no function that can be called with one argument."""
+    definition = _definition(tree, name)
+    if definition is None:
+        if {name, "*"} & _bound(tree):
+            return
+        near = nearest(name, [each.name for each in tree.body if isinstance(each, ast.FunctionDef)])
+        hint = f"; did you mean {near}?" if near else ""
+        raise UserError(f"{where} has no function {name}{hint}")
+    if definition.signature is None:
+        return
+    try:
+        definition.signature.bind(None)
+    except TypeError as error:
+        line = getattr(definition.node, "lineno", 1)
+        raise UserError(
+            f"{where}, line {line}: {shown(name, definition.signature)} cannot be called with one "
+            f"argument ({error})"
+        ) from None
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """Return the names that a file uses or imports."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    names = {each.asname or each.name for node in imports for each in node.names}
+    return names | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
 def _definition(tree: ast.Module, name: str) -> _Definition | None:
     """Return the last definition of a name at the top level; None if it is imported or unclear."""
     definition: _Definition | None = None

@@ -242,6 +242,7 @@ def planned(
         target=metric.target if metric else None,
         sampler=declaration.sampler if declaration.method in ("bayes", "optuna") else None,
         seed=declaration.seed,
+        scheduler=_scheduler(declaration, program),
         early_terminate=_early_terminate(declaration),
         notify=notify.encode(declaration.notify),
         stage=_stage(declaration, layout),
@@ -283,10 +284,26 @@ def _title(declaration: Declaration) -> str | None:
     return title if title and safe_name(title) != unicodedata.normalize("NFC", title) else None
 
 
+def _scheduler(declaration: Declaration, program: Preview) -> Mapping[str, Any] | None:
+    """Return the functions that choose parameters, and what they get to know of the sweep."""
+    scheduler = declaration.scheduler
+    if scheduler is None:
+        return None
+    config = {key: declaration.content.get(key) for key in ("metric", "parameters", "scheduler")}
+    return {
+        "source": program.source,
+        "optimizer": scheduler.optimizer,
+        "search_space": scheduler.search_space,
+        "parameters": scheduler.parameters,
+        "config": {"method": "custom", **config},
+    }
+
+
 def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     """Return the rule for early stopping; the default for Optuna is that of Optuna itself."""
     rule = declaration.early_terminate
-    if rule is None and declaration.method == "optuna" and not declaration.metrics:
+    is_study = declaration.method == "optuna" and declaration.scheduler is None
+    if rule is None and is_study and not declaration.metrics:
         rule = Median()
     return rule.to_json() if rule else None
 

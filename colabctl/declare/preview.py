@@ -1,9 +1,10 @@
 """Reads a sweep file and finds its program: what declaring it would freeze, without writing it."""
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from colabctl.code import frozen, signature
 from colabctl.code.freeze import Asked, Frozen, freeze, texts_in
 from colabctl.code.frozen import Code
 from colabctl.code.places import Places
+from colabctl.errors import UserError
 from colabctl.ledger import Kind, TaskLine
 from colabctl.notebook import parameters, reading
 from colabctl.notebook.reading import Notebook
@@ -77,6 +79,8 @@ class Preview:
     kind: Kind
     notes: tuple[str, ...] = ()
     notebook: Notebook | None = None
+    source: str | None = None
+    """The path in the frozen code of the file with the scheduler's functions."""
 
     @property
     def code(self) -> Code:
@@ -110,8 +114,16 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
     notebook that does not use the parameters; NoProgramError if the program is not found.
     """
     check_name(name, "sweep")
+    if draft.declaration.scheduler is not None:
+        return _scheduled(draft, places)
+    return _preview(draft, places)
+
+
+def _preview(draft: Draft, places: Places, more: tuple[str, ...] = ()) -> Preview:
+    """Return the preview of a draft that needs `more` files than it names."""
     declaration = draft.declaration
-    keys = (declaration.program, declaration.command, declaration.code, declaration.cwd)
+    files = (*declaration.code, *more)
+    keys = (declaration.program, declaration.command, files, declaration.cwd)
     asked = Asked(*keys, tuple(texts_in(declaration.content.get("parameters"))))
     result = freeze(asked, places, lambda file: interpreter_of(file) is not None)
     no_timeout = ("task_timeout has no effect in a loop: its tasks cannot be interrupted",)
@@ -134,6 +146,25 @@ def preview(draft: Draft, name: str, places: Places) -> Preview:
     return Preview(result, "program", (*notes, *result.notes))
 
 
+def _scheduled(draft: Draft, places: Places) -> Preview:
+    """Return the preview of a sweep whose scheduler's functions are frozen with its program."""
+    scheduler = draft.declaration.scheduler
+    assert scheduler is not None
+    if draft.declaration.program is None:
+        raise UserError("method: custom needs a program: for its tasks to run")
+    result = _preview(draft, places, (scheduler.source,))
+    program = (result.frozen.program or "").partition(":")[0]
+    bases = (posixpath.dirname(program), result.frozen.cwd, "")
+    paths = [posixpath.normpath(posixpath.join(base, scheduler.source)) for base in bases]
+    source = next((path for path in paths if path in result.code.files), None)
+    if source is None:
+        raise UserError(f"scheduler: {scheduler.source} is not a file; name one")
+    tree = frozen.parse(source, result.code.files[source])
+    for name in filter(None, (scheduler.optimizer, scheduler.search_space)):
+        signature.check_function_of_one(f"scheduler: {source}", name, tree)
+    return replace(result, source=source)
+
+
 def _uses_hydra(code: frozen.Code) -> bool:
     """Return whether frozen Python code imports Hydra."""
     return any(
@@ -146,7 +177,7 @@ def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
     """Check that tasks can call the function of `program`, and return its kind."""
     file = program.partition(":")[0]
     tree = frozen.parse(file, code.files[file])
-    if draft.declaration.method == "optuna":
+    if draft.declaration.method == "optuna" and draft.declaration.scheduler is None:
         signature.check_objective(program, tree)
         return "objective"
     uses_wandb = any(b"wandb" in source for source in code.files.values())

@@ -32,7 +32,7 @@ def raw(layout: Layout, config: Config) -> Iterator[Check]:
 
 def _protected(layout: Layout, name: str) -> Iterator[Check]:
     check = verify_quick(layout, layout.root / name)
-    finding = Finding(name, check)
+    finding = Finding(name, check, layout.mirror.exists())
     if check.damaged:
         what, _, fix = finding.damage.partition("; see all: ")
         yield Check("raw", "wrong", what, f"see all: {fix}")

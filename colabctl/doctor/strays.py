@@ -70,7 +70,7 @@ def _strays_in(sweep: SweepLayout) -> Iterator[Path]:
 
 
 def _own(sweep: SweepLayout) -> list[Path]:
-    return [*sweep.folders(), sweep.pilots, sweep.declaration, sweep.plan, sweep.lock]
+    return [*sweep.folders(), sweep.pilots, sweep.declaration, sweep.plan, sweep.lock, sweep.claims]
 
 
 def _other_code(code: Path, files: frozenset[str]) -> Iterator[Path]:

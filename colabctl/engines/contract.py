@@ -34,6 +34,7 @@ from colabctl.code.frozen import Code
 from colabctl.ledger import Plan
 from colabctl.run.messages import Inbox, Record, Stop
 from colabctl.run.slots.waiting import Waiting
+from colabctl.stage.sources import Source
 from colabctl.task import Assignment
 
 
@@ -136,8 +137,9 @@ class Load:
         scratch: A folder on this machine's disk that is removed at the end.
         environ: Variables for tasks, among them the secrets. Write them into no file.
         secrets: The names of the variables whose values must not be stored.
+        sources: The data that the sweep stages, by name; {} unless the engine can do that.
         kill_after: Seconds between SIGTERM and SIGKILL.
-        tell: Takes messages for the user.
+        tell: Takes messages for the user, from any thread.
         wait: Waits for some seconds; returns whether the worker should end.
 
     """
@@ -148,6 +150,7 @@ class Load:
     scratch: Path
     environ: Mapping[str, str]
     secrets: Sequence[str]
+    sources: Mapping[str, Source]
     kill_after: float
     tell: Callable[[str], None]
     wait: Callable[[float], bool]
@@ -203,7 +206,11 @@ An engine may add slots to the list and remove closed ones as its cluster grows 
 
 @runtime_checkable
 class Carrier(Protocol):
-    """Runs the tasks that a worker here has claimed."""
+    """Runs the tasks that a worker here has claimed.
+
+    One that stages the `sources` of a load where its tasks run has an attribute `stages` that is
+    True. Others get no sweep with `stage:`; the command says why.
+    """
 
     def carry(self, load: Load) -> AbstractContextManager[MakeSlots]:
         """Bring the code to the engine, and return what starts the slots.

@@ -129,6 +129,11 @@ def _check_expressible(declaration: Declaration, cells: Sequence[Cell]) -> None:
             f"{source}: W&B's bayes searches for one metric, and this sweep has several; export "
             "the trials with --to optuna or --to csv"
         )
+    if skipped := [key for key in ("zip", "where") if declaration.content.get(key)]:
+        raise UserError(
+            f"{source}: W&B cannot express {' and '.join(skipped)}:, and would run other "
+            "parameters; write what goes together as choices:, or export the tasks with --to csv"
+        )
     names = {parameter.name for _, parameter in declaration.parameters.walk()}
     odd = sorted(name for name in names if not _NAME.fullmatch(name))
     if odd:

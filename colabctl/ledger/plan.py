@@ -3,9 +3,8 @@
 import hashlib
 import json
 import math
-import shlex
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import UnionType
@@ -64,6 +63,8 @@ class Plan:
         metrics: {"name", "goal"} of each of several metrics, of a sweep without a single one.
         target: value of the metric that ends the sweep.
         sampler, seed: propose the parameters of deferred tasks.
+        scheduler: the functions by which Optuna chooses parameters, as run/optuna/scheduler.py
+            reads them; "source" is a path in code/.
         early_terminate: the rule that stops tasks early, as search/learn/stopping.py reads it.
         notify: where workers send messages, and when, as colabctl/notify.py reads it.
         stage: {"path": from the project's root, "digest": of the manifest's records, or ""} of what
@@ -108,6 +109,7 @@ class Plan:
     target: float | None = None
     sampler: str | None = None
     seed: int = 0
+    scheduler: Mapping[str, Any] | None = None
     early_terminate: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] | None = None
     stage: Mapping[str, Any] | None = None
@@ -219,49 +221,6 @@ class Plan:
         return json.dumps(keys, indent=2).encode() + b"\n"
 
 
-def program_of(plan: Plan) -> str:
-    """Return the sweep's program; raise UserError if there is none for a worker to run."""
-    if plan.program is None:
-        raise UserError(
-            f"sweep {plan.sweep} has no `program:`; the notebook or script that declares it runs "
-            f'its tasks: for task in project.sweep("{plan.sweep}", ...).tasks()'
-        )
-    return plan.program
-
-
-def check_approved(
-    plan: Plan,
-    approved: Callable[[str], bool],
-    before: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
-) -> None:
-    """Raise UserError unless the member has approved what the sweep runs, by its digest.
-
-    `before` returns the keys that the member approved last for a sweep (Plan.covered), or None.
-    """
-    if approved(plan.run_digest):
-        return
-    old, now = before(plan.sweep), plan.covered
-    since = ""
-    if old is not None:
-        changed = ", ".join(changed_keys(old, now))
-        since = f"; since you approved it, its plan.json has changed: {changed}"
-    raise UserError(
-        f"sweep {plan.sweep} runs code that you have neither declared nor approved "
-        f"(declared by {plan.declared_by}, digest {plan.run_digest[:12]}{since}); look at it and "
-        f"approve it: colabctl trust {shlex.quote(plan.sweep)}"
-    )
-
-
-def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return the names of the keys whose JSON values differ, sorted."""
-    texts = [
-        {key: json.dumps(value, sort_keys=True) for key, value in keys.items()}
-        for keys in (old, new)
-    ]
-    names = texts[0].keys() | texts[1].keys()
-    return sorted(name for name in names if texts[0].get(name) != texts[1].get(name))
-
-
 def read_plan(file: Path) -> Plan:
     """Return the plan in `file`.
 
@@ -342,6 +301,20 @@ def _check(plan: Plan) -> None:
     _check_repeat(plan)
     _check_metrics(plan)
     _check_staged(plan)
+    _check_scheduler(plan)
+
+
+def _check_scheduler(plan: Plan) -> None:
+    """Raise ValueError or TypeError for functions that no declaration gives."""
+    if plan.scheduler is None:
+        return
+    _check_path("scheduler", str(plan.scheduler.get("source")))
+    for key in ("optimizer", "search_space"):
+        name = plan.scheduler.get(key)
+        if name is not None and not (type(name) is str and name.isidentifier()):
+            raise ValueError(f"scheduler has {name!r:.60}")
+    if type(plan.scheduler.get("config")) is not dict:
+        raise TypeError("scheduler has no config")
 
 
 def _check_metrics(plan: Plan) -> None:

@@ -197,6 +197,11 @@ class Layout:
         return self.root / _RECORDS
 
     @property
+    def mirror(self) -> Path:
+        """The file that says that this folder is a mirror of a store, so data comes on demand."""
+        return self.records / "mirror"
+
+    @property
     def member_records(self) -> Path:
         """A file for each member who is not in the configuration."""
         return self.records / "members"
@@ -295,6 +300,11 @@ class SweepLayout:
     def journal(self) -> Path:
         """A folder for each writer."""
         return self.root / "journal"
+
+    @property
+    def claims(self) -> Path:
+        """The shared log of claims, in a mirror whose store refuses to create a file twice."""
+        return self.root / "claims"
 
     @property
     def lock(self) -> Path:

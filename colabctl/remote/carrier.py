@@ -1,5 +1,6 @@
 """Carries files between a mirror and its store while a command runs."""
 
+import math
 import os
 import threading
 import time
@@ -12,13 +13,15 @@ from colabctl.errors import UserError
 from colabctl.ledger import Plan
 from colabctl.project.config import Config, load
 from colabctl.project.layout import SweepLayout
+from colabctl.remote.carried import Carried, Moved
 from colabctl.remote.claims import StoredClaims
 from colabctl.remote.joining import check_same_project, open_mirror
-from colabctl.remote.mirror import Carried, Mirror
+from colabctl.remote.mirror import Mirror
 from colabctl.remote.record import Remote, remote_of
 from colabctl.remote.store import StoreError
 from colabctl.sharedfs.faults import FREE_SPACE, describe, fault_of, pause_after
 from colabctl.sharedfs.mounts import Guard
+from colabctl.stage.copying import StoppedError
 
 UPLOAD = 600.0
 """Seconds for which a worker that ends tries to carry its results."""
@@ -26,6 +29,7 @@ UPLOAD = 600.0
 _EVERY = 1.0  # seconds between two looks at journals
 _SHARE = 2.0  # a round is followed by a pause of at least this times its own length
 _ALL_EVERY = 30.0  # seconds between two looks at everything
+_SAID_EVERY = 10.0  # seconds between two lines on how far data is
 _WARM = 3600.0  # seconds for which the journals of a sweep are looked at after news
 
 
@@ -67,6 +71,7 @@ class Carrier:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._silent_since: float | None = None
+        self._is_full = False
         self._said: set[str] = set()
         self._warm: dict[str, float] = {}
         self._all_at = 0.0
@@ -88,10 +93,11 @@ class Carrier:
             self._thread.join()
         until, pause = time.monotonic() + self.patience, 0.0
         while not self._try(self._all):
-            if time.monotonic() >= until:
+            if self._is_full or time.monotonic() >= until:
+                once = "there is space" if self._is_full else "the store answers"
                 message = (
                     f"not everything is in {self.remote.url} yet; it is safe in "
-                    f"{self.mirror.layout.root}: run colabctl sync there once the store answers"
+                    f"{self.mirror.layout.root}: run colabctl sync there once {once}"
                 )
                 if self.patience:
                     raise UserError(message)
@@ -101,11 +107,46 @@ class Carrier:
             time.sleep(min(pause, max(0.0, until - time.monotonic())))
 
     def claims(self, sweep: SweepLayout) -> StoredClaims | None:
-        """Return a sweep's log of claims, if the store refuses to create a file twice."""
+        """Return a sweep's log of claims, if the store refuses to create a file twice.
+
+        From now on, the sweep is carried often; one that was declared a moment ago, as a whole.
+        """
+        if sweep.name not in self._warm:
+            self._all_at = -math.inf
+        self._warm[sweep.name] = time.monotonic()
         if self.remote.guard != "created":
             return None
         place = sweep.root.relative_to(self.mirror.layout.root).as_posix()
         return StoredClaims(self.mirror.store, f"{place}/claims/")
+
+    def bring(self, name: str, stop: Callable[[], bool] = lambda: False) -> None:
+        """Carry a file, or the files of a folder, here, as far as they are missing; see Stored."""
+        said_at = time.monotonic()
+
+        def moved(moved: Moved) -> None:
+            nonlocal said_at
+            if stop():
+                raise StoppedError
+            if time.monotonic() - said_at >= _SAID_EVERY:
+                said_at = time.monotonic()
+                self.tell(f"{name}: {moved.done:,} of {moved.total:,} files {moved.verb}")
+
+        # A mirror for this alone: what others need is carried meanwhile.
+        mirror = open_mirror(self.mirror.layout, self.remote, moved)
+        try:
+            carried = mirror.bring(name)
+        except StoreError as error:
+            if not (mirror.layout.root / name).exists():
+                raise
+            self._say(f"note: {error}; {name} is used as far as it is here")
+            return
+        if carried.down:
+            self.tell(f"{name}: {len(carried.down):,} files carried here from {self.remote.url}")
+        if carried.damaged:
+            raise UserError(
+                f"{carried.damaged[0]} in {self.remote.url} is not the file that was recorded; "
+                "ask who changed it, and put the right one there: colabctl sync --data, where it is"
+            )
 
     def check_guard(self, plan: Plan) -> None:
         """Raise UserError for a sweep whose lock does not reach the other mirrors."""
@@ -143,7 +184,7 @@ class Carrier:
         if now - self._all_at >= _ALL_EVERY:
             self._all()
         else:
-            warm = [name for name, at in self._warm.items() if now - at < _WARM]
+            warm = [name for name, at in list(self._warm.items()) if now - at < _WARM]
             self._note(self.mirror.look(warm))
 
     def _note(self, carried: Carried) -> None:
@@ -161,15 +202,15 @@ class Carrier:
         try:
             act()
         except StoreError as error:
-            text = str(error)
+            text, self._is_full = str(error), False
         except OSError as error:
-            text = describe(error)
-            if fault_of(error) == "full":
+            text, self._is_full = describe(error), fault_of(error) == "full"
+            if self._is_full:
                 text = f"{text}; {FREE_SPACE}"
         else:
             if self._silent_since is not None:
                 seconds = time.monotonic() - self._silent_since
-                self.tell(f"{self.remote.url} answers again, after {format_duration(seconds)}")
+                self.tell(f"carrying works again, after {format_duration(seconds)}")
                 self._silent_since = None
             return True
         if self._silent_since is None:

@@ -12,7 +12,8 @@ from colabctl.project.config import load
 from colabctl.project.layout import CONFIG, Layout
 from colabctl.project.root import is_project
 from colabctl.remote.bases import Bases
-from colabctl.remote.mirror import Carried, Mirror, Moved
+from colabctl.remote.carried import Carried, Moved
+from colabctl.remote.mirror import Mirror
 from colabctl.remote.probe import Probed, probe
 from colabctl.remote.record import (
     Remote,
@@ -107,7 +108,9 @@ def clone(url: str, folder: Path, moved: Progress) -> Joined:
     forget_remote(folder)  # of an earlier folder with this path
     folder.mkdir(parents=True, exist_ok=True)
     remote = Remote(address.url, own, probed.guard, probed.reason)
-    return _joined(Layout(folder.resolve()), remote, store, probed, moved)
+    joined = _joined(Layout(folder.resolve()), remote, store, probed, moved)
+    write_whole(joined.layout.mirror, f"data comes on demand from {address.url}\n".encode())
+    return joined
 
 
 def _joined(
@@ -116,7 +119,7 @@ def _joined(
     remember_remote(layout.root, remote)
     if not is_project(layout.root):  # its settings say where its folders are
         first = Mirror(layout, store, Bases(bases_file(layout.root)))
-        first.fetch([CONFIG])
+        first.bring(CONFIG)
     config = load(layout.root, os.environ)
     layout = config.layout
     carried = Mirror(layout, store, Bases(bases_file(layout.root)), moved).sync()

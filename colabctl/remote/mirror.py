@@ -8,14 +8,13 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, Self
 
 from colabctl.project.layout import Layout, SweepLayout
 from colabctl.project.raw.manifest import FileRecord
 from colabctl.project.raw.manifest import read as read_manifest
 from colabctl.remote.bases import Base, Bases
+from colabctl.remote.carried import Carried, Moved
 from colabctl.remote.journals import whole_until
 from colabctl.remote.local import LocalFiles
 from colabctl.remote.steps import Local, steps
@@ -28,6 +27,7 @@ from colabctl.remote.travel import (
     may_have_travellers,
     travel_of,
 )
+from colabctl.sharedfs.faults import fault_of
 from colabctl.sharedfs.files import write_whole
 from colabctl.sharedfs.links import check_inside
 from colabctl.sharedfs.rights import make_folder, share
@@ -36,42 +36,6 @@ _FRESH = 1.0  # seconds for which a file may still be written
 _AT_ONCE = 16  # questions
 _BATCH = 256  # files that are put in their places together
 _FEW = 900  # files of a journal that one request lists
-
-
-@dataclass
-class Carried:
-    """What a sync has done.
-
-    Attributes:
-        up, down: the names of the files that were carried.
-        conflicts: for each file that both sides had changed, the name of this side's form.
-        damaged: the names of files that are not as recorded, and were left where they are.
-        left: names that could not be carried yet.
-
-    """
-
-    up: list[str] = field(default_factory=list)
-    down: list[str] = field(default_factory=list)
-    conflicts: dict[str, str] = field(default_factory=dict)
-    damaged: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-
-    def __iadd__(self, other: "Carried") -> Self:
-        """Add what another sync has done."""
-        self.up += other.up
-        self.down += other.down
-        self.conflicts |= other.conflicts
-        self.damaged += other.damaged
-        self.left = other.left
-        return self
-
-
-class Moved(NamedTuple):
-    """How far a sync has come: files of all that it carries in one direction."""
-
-    verb: str
-    done: int
-    total: int
 
 
 class Mirror:
@@ -124,11 +88,21 @@ class Mirror:
                 there |= {each.name: each for each in self._list_journals(prefix, len(had))}
         return self._carry(names | set(there), there, (), fresh=True)
 
-    def fetch(self, names: Sequence[str]) -> Carried:
-        """Carry these files here, as far as they are not here."""
-        heads = (self.store.head(name) for name in names if self._local.status(name) is None)
-        there = {entry.name: entry for entry in heads if entry is not None}
-        return self._carry(there, there, [""], fresh=False)
+    def bring(self, path: str) -> Carried:
+        """Carry a file, or all files of a folder, here, as far as they are not here."""
+        there = {entry.name: entry for entry in self.store.entries(f"{path}/")}
+        if (head := None if there else self.store.head(path)) is not None:
+            there[path] = head
+        travels = {name: travel_of(name, self.layout) for name in sorted(there)}
+        names = [name for name, travel in travels.items() if travel != "stays"]
+        carried = Carried()
+        with self._lock:
+            try:
+                lacking = [name for name in names if self._local.status(name) is None]
+                self._pull(lacking, travels, there, carried)
+            finally:
+                self.bases.save()
+        return carried
 
     def _list_all(self, tops: Collection[str]) -> Iterator[Entry]:
         """Yield the files in the store; those in folders of data only if these are among `tops`."""
@@ -355,6 +329,10 @@ class Mirror:
         try:
             self.store.download(names, scratch, arrived.add)
             yield scratch, arrived
+        except OSError as error:
+            if fault_of(error) == "full":  # the file is one that no one knows
+                error.filename = str(self.layout.root)
+            raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
             with suppress(OSError):  # another process uses it

@@ -197,7 +197,9 @@ def parse_url(url: str) -> Address:
             return _bucket(url, each)
     if kind == "file":
         return _folder(urlsplit(url).path)
-    raise UserError(f"{_bare(url)} is not the URL of a store; use {KINDS}")
+    is_remote = not url[scheme.end() :].startswith("//")  # as rclone itself is called
+    hint = f" (for a remote of rclone: rclone:{_bare(url)})" if is_remote else ""
+    raise UserError(f"{_bare(url)} is not the URL of a store{hint}; use {KINDS}")
 
 
 def _folder(text: str) -> Address:

@@ -24,6 +24,17 @@ def load(settings: Settings) -> Run:
     Raises whatever the sweep's file raises when it is imported, and TaskError if the file does not
     have the function.
     """
+    if settings.scheduler is None:
+        return _load(settings)
+    from colabctl.run.optuna.scheduler import scheduled  # noqa: PLC0415 - Optuna
+
+    source = Path(settings.code, settings.scheduler["source"])
+    sys.path[:0] = [str(source.parent), *settings.python_path]
+    module = _import(source, settings)
+    return scheduled(_load(settings), module, settings.scheduler, settings.parameters)
+
+
+def _load(settings: Settings) -> Run:
     code, scratch = Path(settings.code), Path(settings.log).parent
     file, _, name = settings.program.partition(":")
     path = code / file

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from colabctl.notebook.kernel_options import KernelOptions
 
@@ -18,6 +18,7 @@ class Settings:
         kind: the kind of the program, as in the plan.
         prunes: whether tasks may be stopped early.
         command: W&B's command list, for a program.
+        scheduler: the functions by which Optuna chooses parameters, as in the plan.
         code: folder with a copy of the sweep's frozen code on this machine: the workspace.
         root: folder of the project.
         cwd: the current folder of every task.
@@ -45,6 +46,7 @@ class Settings:
     cwd: str
     log: str
     kill_after: float
+    scheduler: Mapping[str, Any] | None = None
     frozen: str = ""
     staged: Sequence[str] = ()
     import_path: Sequence[str] = ()

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from colabctl.errors import UserError
 from colabctl.repeat import ONCE, Repeat
 from colabctl.search.language.declaration import Declaration
 from colabctl.search.language.problems import listed
 from colabctl.search.space.cells import Cell, combinations
+from colabctl.search.space.constraints import nothing_left
 from colabctl.search.space.discrete import Points
 from colabctl.search.space.space import Space, Values
 from colabctl.search.space.uniforms import uniforms
@@ -106,6 +107,8 @@ def expand(
         declaration.parameters, declaration.foreach, declaration.exclude, source
     )
     sizes = [_size(space, method) for _, space in searches]
+    if declaration.parameters.constraints:
+        _refuse_empty(searches, sizes, declaration)
     if method == "grid":
         for (values, _), size in zip(searches, sizes, strict=True):
             _refuse_large_grid(source, values, size or 0)
@@ -124,6 +127,7 @@ def expand(
     )
     notes = (
         *_note_default(limits, "tasks" if repeat is ONCE else "configurations", by_default),
+        *_note_left(searches, sizes, method),
         *_note_points(sizes, tasks, trials, method),
         *_note_cap(tasks, run_cap, sum(limits)),
         *_note_repeat(sum(tasks), total, repeat),
@@ -141,6 +145,20 @@ def _points(space: Space, method: str) -> Points[Values] | None:
 def _size(space: Space, method: str) -> int | None:
     points = _points(space, method)
     return None if points is None else points.size
+
+
+def _refuse_empty(
+    searches: Sequence[tuple[Values, Space]], sizes: Sequence[int | None], declaration: Declaration
+) -> None:
+    """Raise NothingLeftError if constraints leave no points, or so few that no draw meets them."""
+    if declaration.method == "grid" and not any(sizes):
+        raise nothing_left(
+            declaration.parameters.constraints,
+            "no point of the grid; change the condition, or the values that it names",
+        )
+    if declaration.method in ("random", "bayes"):
+        for values, space in searches:
+            space.sampler(uniforms(declaration.seed, values))(0)
 
 
 def _least(*limits: int | None) -> int:
@@ -185,6 +203,16 @@ def _note_repeat(configurations: int, total: int, repeat: Repeat) -> Iterator[st
             f"{some} with {repeat.count} repeats each make {total} tasks; trials and run_cap count "
             "configurations"
         )
+
+
+def _note_left(
+    searches: Sequence[tuple[Values, Space]], sizes: Sequence[int | None], method: str
+) -> Iterator[str]:
+    if method != "grid" or not any(space.constraints for _, space in searches):
+        return
+    free = [replace(space, constraints=()) for _, space in searches]
+    total = sum(_size(space, method) or 0 for space in free)
+    yield f"where leaves {_counted(sum(filter(None, sizes)))} of {_counted(total)} points"
 
 
 def _note_default(limits: Sequence[int], what: str, by_default: bool) -> Iterator[str]:

@@ -7,9 +7,10 @@ from typing import Any
 from colabctl.errors import UserError, nearest
 from colabctl.search.expansion import Expansion
 from colabctl.search.learn.axes import axis_of
+from colabctl.search.space.constraints import nothing_left
 from colabctl.search.space.continuous import Continuous, Quantized
 from colabctl.search.space.discrete import Constant, Distribution, IntUniform, grid_key
-from colabctl.search.space.space import Choice, Leaf, Nest, Parameter, Space, Values
+from colabctl.search.space.space import Leaf, Nest, Parameter, Space, Values
 from colabctl.search.space.uniforms import uniforms
 from colabctl.yamlfile.problems import shown
 
@@ -60,6 +61,10 @@ def _drawn(expansion: Expansion, values: Mapping[str, Any]) -> Values:
         except UserError as error:
             errors.append(error)
             continue
+        if group := space.empty_group(grid=False):
+            with_these = ", ".join(f"{name}={shown(value)}" for name, value in values.items())
+            errors.append(nothing_left(group.constraints, f"nothing with {with_these}"))
+            continue
         one = replace(cell, tasks=expansion.repeat.count, space=space)
         task = next(replace(expansion, cells=(one,), total=1).tasks())
         if task.params is not None:
@@ -93,7 +98,7 @@ def _fixed(space: Space, values: Mapping[str, Any], above: str = "") -> Space:
     while choice := next(
         (c for c in space.choices if c.name in left or c.below & left.keys()), None
     ):
-        branches = dict(space.fixed(choice.name))
+        branches = {own[choice.name]: rest for own, rest in space.fixed(choice.name)}
         if choice.name in left:
             value = left.pop(choice.name)
             if not any(value == each for each in branches):  # a list has no hash
@@ -102,17 +107,37 @@ def _fixed(space: Space, values: Mapping[str, Any], above: str = "") -> Space:
             having = (b for b, rest in branches.items() if rest.every_name & left.keys())
             value = next(having, next(iter(branches)))
         space = branches[value]
+    space = _with_rows(space, left, above)
     parameters = [_with_value(each, left, above) for each in space.parameters]
     for name in left:
         others = ", ".join(f"{key}={value}" for key, value in values.items() if key != above + name)
         raise UserError(f"{above}{name} is not a parameter with {others or 'the others'}")
-    return Space.of(parameters)
+    return Space.of(parameters, space.zips, space.constraints)
 
 
-def _first_choice(space: Space, values: Mapping[str, Any]) -> Choice | None:
-    """Return the first choice that is given, or that decides whether a given parameter exists."""
-    names = values.keys()
-    return next((each for each in space.choices if {each.name, *each.below} & names), None)
+def _with_rows(space: Space, left: Mapping[str, Any], above: str) -> Space:
+    """Return a space with zipped parameters fixed to the first row that has the values given."""
+    for names in space.zips:
+        wanted = {name: left[name] for name in names if name in left}
+        if not wanted:
+            continue
+        rows = list(space.fixed(names[0]))
+        fitting = (
+            rest
+            for row, rest in rows
+            if all(grid_key(row[name]) == grid_key(value) for name, value in wanted.items())
+        )
+        fixed = next(fitting, None)
+        if fixed is None:
+            name = next(iter(wanted))
+            shown_rows = [_row(row) for row, _ in rows[: _MOST_SHOWN + 1]]
+            raise _out_of_space(above + name, left[name], _listed(shown_rows))
+        space = fixed
+    return space
+
+
+def _row(values: Mapping[str, Any]) -> str:
+    return " with ".join(f"{name}={shown(value)}" for name, value in values.items())
 
 
 def _with_value(parameter: Parameter, left: dict[str, Any], above: str) -> Parameter:

@@ -80,6 +80,11 @@ def stem_of(name: str) -> str:
     return last.partition(".")[0] or last
 
 
+def name_of(layout: Layout, path: Path, here: Path | None = None) -> str:
+    """Return the path from the project's root that `find_source` looks at; raises as it does."""
+    return layout.relative(_inside(layout, path, here))
+
+
 def find_source(layout: Layout, path: Path, here: Path | None = None) -> Source:
     """Return what is at a path of the project; look from the folder `here` first, if it is given.
 

@@ -32,6 +32,7 @@ from colabctl.stage.places import (
     remove,
 )
 from colabctl.stage.sources import Source
+from colabctl.staged import StagedCopy
 
 _POLL = 0.5  # seconds between two looks for another process that stages the same
 _PATIENCE = 60.0  # seconds that a command waits for a folder that does not answer
@@ -74,6 +75,11 @@ def path_of(base: Path, source: Source) -> Path:
     """Return where a source is once it is staged."""
     files = place_of(base, source).files
     return files / source.path.name if source.kind == "file" else files
+
+
+def copy_of(base: Path, name: str, source: Source) -> StagedCopy:
+    """Return what tasks see of a source once it is staged; an archive stays what it is."""
+    return StagedCopy(name, source.name, path_of(base, source), source.kind != "archive")
 
 
 def stage(source: Source, how: Staging) -> Staged:

@@ -68,7 +68,7 @@ class Claimer:
         self.outbox = Outbox(self._pacing)
         self.tally = Tally()
         self.outputs = KeptOutputs(sweep, identity.name, tell=tell, conceal=conceal)
-        self.retries = Retries(tell, monotonic, limits.patience)
+        self.retries = Retries(tell, monotonic, limits.patience, self._pacing.longest_pause)
         self._sweep, self._identity, self._limits, self._pool = sweep, identity, limits, pool
         self._tell, self._conceal = tell, conceal
         self._rng = rng or random.Random()  # noqa: S311 - workers must differ, no more
@@ -271,7 +271,7 @@ class Claimer:
         others = sum(worker.jobs for worker in state.live_workers(now) if worker.name != me.name)
         live = others + len(self.ledger.newcomers()) + me.jobs
         seconds = self._pacing.first_batch if self._is_new() else self._pacing.batch
-        batch = batch_size(pace, state.claimable(now), live, seconds)
+        batch = batch_size(pace, state.claimable(now), live, seconds, self._pacing.least_batch)
         if self._limits.until is not None and pace:
             batch = min(batch, max(1, int((self._limits.until - self._monotonic()) / pace)))
         return min(slots * batch, self._claims_left)

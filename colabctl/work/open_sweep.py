@@ -16,7 +16,6 @@ from colabctl.declared_tasks import DeclaredTasks
 from colabctl.errors import UserError
 from colabctl.ledger import (
     Claim,
-    ClaimsStore,
     Ledger,
     Plan,
     TaskFiles,
@@ -38,6 +37,7 @@ from colabctl.sweeps import (
 )
 from colabctl.task import Assignment
 from colabctl.work.identity import Identity
+from colabctl.work.stored import NO_STORE, Stored
 
 if TYPE_CHECKING:
     from colabctl.work.tuner import Tuner
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OpenSweep:
-    """A declared sweep, to read or to work on; `root` is the project's folder."""
+    """A declared sweep, to read or to work on, in the project at `root` with its `store`."""
 
     root: Path
     layout: SweepLayout
@@ -53,12 +53,13 @@ class OpenSweep:
     ledger: Ledger
     tasks: TaskFiles
     declared: DeclaredTasks
+    store: Stored = NO_STORE
 
     @classmethod
-    def at(cls, root: Path, layout: SweepLayout, claims: ClaimsStore | None = None) -> "OpenSweep":
+    def at(cls, root: Path, layout: SweepLayout, store: Stored = NO_STORE) -> "OpenSweep":
         """Open the sweep in a folder; raise UserError if its plan cannot be read.
 
-        `claims` is its log of claims in the project's store, for a worker that reaches it.
+        A worker in a mirror gives the project's `store`, which has the log of claims.
         """
         check_links(root, layout)
         plan = plan_of(layout)
@@ -67,13 +68,13 @@ class OpenSweep:
             plan,
             cache=cache_of(layout.journal, plan),
             find=partial(journal_folders, layout, plan),
-            store=claims,
+            store=store.claims(layout),
         )
         ledger.state.called = present_names(Layout(root))
         files = whole_of(layout, plan) if layout.twins else layout
         declared = DeclaredTasks(files, plan)
         tasks = TaskFiles(files.task_file, plan, declared.expand)
-        return cls(root, layout, plan, ledger, tasks, declared)
+        return cls(root, layout, plan, ledger, tasks, declared, store)
 
     @classmethod
     def named(cls, layout: Layout, name: str, digest: str | None = None) -> "OpenSweep":
@@ -201,9 +202,12 @@ class OpenSweep:
         folders = []
         for attempt, writer in reversed(attempts):
             if (attempt, writer) != (mine, me.name):
-                with suppress(UserError):  # someone may have created a journal with an invalid name
+                # Someone may have created a journal with an invalid name. What a store does not
+                # give now, the task starts without.
+                with suppress(UserError):
                     own = self.layout.attempt(index, attempt, writer)
                     inside = own.relative_to(self.layout.runs)
+                    self.store.bring(own.relative_to(self.root).as_posix())
                     there = (home / inside for home in homes if (home / writer).is_dir())
                     folders.append(str(next(there, own)))
         return tuple(folders), len(discards) - last

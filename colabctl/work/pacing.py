@@ -26,7 +26,9 @@ class Pacing:
         idle_poll: The same after a while without new events.
         batch: Work that one slot claims at a time, if tasks are shorter than that.
         first_batch: The same while a worker is new, and may not know who else works.
+        least_batch: Work that one slot claims at least, as long as there is that much.
         claim_ahead: How long before a slot is idle to claim more for it.
+        longest_pause: Between two tries while the folder or store does not answer.
     """
 
     flush: float
@@ -37,24 +39,31 @@ class Pacing:
     idle_poll: float
     batch: float
     first_batch: float
+    least_batch: float
     claim_ahead: float
+    longest_pause: float
 
 
 # A claim takes a millisecond, so claiming a second of work at a time costs nothing. A Drive mount
 # throttles an account above about three writes a second, and each read is a request to the Drive,
-# so a worker writes less often than every two seconds. Each call to a store has a price.
+# so a worker writes less often than every two seconds. Each call to a store has a price, and only
+# one worker at a time can claim there, with a few calls. Only what arrives there keeps a lease, so
+# it is tried many times before that ends.
 _PACINGS = {
     "coherent": Pacing(
         flush=0.0, report=1.0, refresh=0.5, first_refresh=0.5, busy_poll=0.01, idle_poll=0.5,
-        batch=1.0, first_batch=1.0, claim_ahead=0.03,
+        batch=1.0, first_batch=1.0, least_batch=0.0, claim_ahead=0.03,
+        longest_pause=60.0,
     ),
     "created": Pacing(
         flush=3.0, report=10.0, refresh=2.0, first_refresh=1.0, busy_poll=0.25, idle_poll=1.0,
-        batch=4.0, first_batch=4.0, claim_ahead=0.5,
+        batch=4.0, first_batch=4.0, least_batch=0.25, claim_ahead=0.5,
+        longest_pause=3.0,
     ),
     "eventual": Pacing(
         flush=4.0, report=30.0, refresh=3.0, first_refresh=1.0, busy_poll=2.0, idle_poll=2.0,
-        batch=10.0, first_batch=2.0, claim_ahead=0.5,
+        batch=10.0, first_batch=2.0, least_batch=0.0, claim_ahead=0.5,
+        longest_pause=60.0,
     ),
 }  # fmt: skip
 
@@ -69,17 +78,21 @@ def between_reads(workers: int) -> float:
     return min(_BETWEEN_READS * workers**2, _LONGEST_BETWEEN_READS)
 
 
-def batch_size(seconds: float | None, claimable: int, slots: int, batch: float) -> int:
+def batch_size(
+    seconds: float | None, claimable: int, slots: int, batch: float, least: float = 0.0
+) -> int:
     """Return how many of the `claimable` tasks one slot should claim: `batch` seconds of work.
 
     If the live workers have several `slots`, one gets at most its share of half of the tasks, so
     the shares shrink towards the end (guided self-scheduling, C. Polychronopoulos and D. Kuck,
-    1987). A task takes this many `seconds`; None if that is not known yet.
+    1987), but not below the work of `least` seconds. A task takes this many `seconds`; None if that
+    is not known yet.
     """
     if seconds is None:
         return 1
     share = math.ceil(claimable / (2 * slots)) if slots > 1 else claimable
-    return max(1, min(_MOST, share, int(batch / max(seconds, 1e-6))))
+    seconds = max(seconds, 1e-6)
+    return max(1, min(_MOST, max(share, int(least / seconds)), int(batch / seconds)))
 
 
 def excess(seconds: float, waiting: int, batch: float, slots: int = 1) -> int:

@@ -13,8 +13,9 @@ from pathlib import Path
 from colabctl import signals
 from colabctl.code import frozen
 from colabctl.engines.contract import Carrier, CarrierSlot, MakeSlots
+from colabctl.engines.settings import slot_settings
 from colabctl.errors import UserError
-from colabctl.ledger import ClaimsStore, Plan, program_of
+from colabctl.ledger import Plan, program_of
 from colabctl.notebook.installed import lacks
 from colabctl.project.config import Config
 from colabctl.project.layout import Layout, SweepLayout
@@ -26,6 +27,7 @@ from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
 from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
+from colabctl.stage.copying import StoppedError
 from colabctl.sweeps import differing, journal_folders
 from colabctl.work.identity import Identity, new_identity
 from colabctl.work.limits import Limits, Tally
@@ -34,8 +36,8 @@ from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.records.room import RoomWatch
 from colabctl.work.records.upload import DRAIN, wait_for_upload
 from colabctl.work.slots.load import load_of
-from colabctl.work.slots.settings import slot_settings
 from colabctl.work.staging import SweepData, closing_data, staged_data
+from colabctl.work.stored import NO_STORE, Stored
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
@@ -73,13 +75,6 @@ class Worked:
     order: str
 
 
-FindClaims = Callable[[SweepLayout], ClaimsStore | None]
-
-
-def no_claims(_sweep: SweepLayout) -> None:
-    """Return no log of claims, in a project without a store."""
-
-
 @dataclass(frozen=True)
 class Session:
     """The work of one member on this machine.
@@ -91,7 +86,7 @@ class Session:
         jobs: How many tasks to run at a time.
         carrier: The engine that runs the tasks elsewhere; None to run them here.
         notice: Returns the text of a message about a sweep; None to send none.
-        claims: Returns a sweep's log of claims in the store of this mirror; None without a store.
+        store: The store of this mirror, if it is one.
         mount_uploads: Whether the folder may be a mount that uploads files some time later.
         interrupted: Set to end at once and release the tasks.
     """
@@ -106,7 +101,7 @@ class Session:
     jobs: int = 1
     carrier: Carrier | None = None
     notice: Text | None = None
-    claims: FindClaims = no_claims
+    store: Stored = NO_STORE
     mount_uploads: bool = True
     interrupted: signals.Interruption = field(default_factory=signals.Interruption)
     _faults: set[str] = field(default_factory=set, init=False)  # of the addresses for messages
@@ -155,7 +150,7 @@ class Session:
     def _reopen(self, sweep: OpenSweep) -> OpenSweep:
         """Open a sweep again, for a new worker; return it unchanged if the folder is away."""
         try:
-            return OpenSweep.at(sweep.root, sweep.layout, self.claims(sweep.layout))
+            return OpenSweep.at(sweep.root, sweep.layout, self.store)
         except OSError as error:
             if fault_of(error) != "passing":
                 raise
@@ -167,7 +162,7 @@ class Session:
     def _open(self, sweeps: Sequence[SweepLayout], *, open_only: bool) -> Iterator[OpenSweep]:
         for layout in sweeps:
             try:
-                at_layout = partial(OpenSweep.at, self.layout.root, layout, self.claims(layout))
+                at_layout = partial(OpenSweep.at, self.layout.root, layout, self.store)
                 sweep = patiently(at_layout, tell=self.tell, wait=self.interrupted.wait)
                 if open_only and not _needs_work(sweep):
                     continue
@@ -204,13 +199,13 @@ class Session:
         limits = self._limits(sweep.plan, ran=ran, wait=wait)
         data = None
         if sweep.plan.kind != "loop" and self.carrier is None:  # its notebook stages for itself
-            data = staged_data(
-                sweep.plan,
-                self.layout,
-                tell=tell,
-                wait=self._wait_or_end,
-                patience=limits.patience,
-            )
+            try:
+                data = staged_data(
+                    sweep.plan, self.layout, tell=tell, wait=self._wait_or_end,
+                    patience=limits.patience, bring=self._bring,
+                )  # fmt: skip
+            except StoppedError:
+                return Tally(ending="interrupted" if self.interrupted.is_set() else "max-time")
         with (
             closing_data(data),
             tempfile.TemporaryDirectory(
@@ -221,6 +216,7 @@ class Session:
                 load = load_of(
                     sweep.plan, files, self.config, self.member, Path(scratch), limits.kill_after,
                     tell=tell, wait=self._wait_or_end,
+                    stages=getattr(self.carrier, "stages", False), bring=self._bring,
                 )  # fmt: skip
                 with self.carrier.carry(load) as make:
                     tally = self._run(sweep, identity, limits, make, tell)
@@ -370,6 +366,9 @@ class Session:
             if not waiting:
                 self.tell(f"waiting for all files of sweep {sweep.plan.sweep} to arrive")
                 waiting = True
+
+    def _bring(self, name: str) -> None:
+        self.store.bring(name, lambda: self._wait_or_end(0.0))
 
     def _wait_or_end(self, seconds: float) -> bool:
         """Wait; return whether the worker should end by now."""

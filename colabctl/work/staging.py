@@ -1,6 +1,5 @@
 """Stages the data of a sweep on this machine, before its first task here."""
 
-import json
 import math
 import os
 import threading
@@ -12,13 +11,13 @@ from pathlib import Path
 from colabctl.errors import UserError
 from colabctl.ledger import Plan
 from colabctl.project.layout import Layout
-from colabctl.run.startup.paths import STAGED as LINKS
+from colabctl.run.slots.environment import links, staged_variables
 from colabctl.sharedfs.faults import describe, patiently
 from colabctl.stage.copying import StoppedError
 from colabctl.stage.places import in_use, stage_folder
-from colabctl.stage.sources import Source, find_source
-from colabctl.stage.staging import Staging, path_of, stage
-from colabctl.staged import VARIABLE as STAGED
+from colabctl.stage.sources import Source, find_source, name_of
+from colabctl.stage.staging import Staging, copy_of, stage
+from colabctl.work.stored import NO_STORE
 
 _OFTEN = 10.0  # seconds between lines on how far it is
 
@@ -44,7 +43,8 @@ class SweepData:
         tell: Callable[[str], None],
         patience: float,
     ) -> None:
-        self.paths = {name: path_of(base, source) for name, source in sources.items()}
+        self._copies = [copy_of(base, name, source) for name, source in sources.items()]
+        self.paths = {each.name: each.path for each in self._copies}
         self.text = ""
         self.done = threading.Event()
         self.error: str | None = None
@@ -57,29 +57,12 @@ class SweepData:
     @property
     def variables(self) -> dict[str, str]:
         """The environment variables that tell tasks where the copies are."""
-        entries = {
-            name: {"source": source.name, "path": str(self.paths[name])}
-            for name, source in self._sources.items()
-        }
-        links = self.links
-        lines = [
-            f"{self.paths[name]}\t{source.name if source.name in links else ''}"
-            for name, source in self._sources.items()
-        ]
-        own = {f"{STAGED}_{name.upper()}": entry["path"] for name, entry in entries.items()}
-        return {STAGED: json.dumps(entries), LINKS: "\n".join(lines), **own}
+        return staged_variables(self._copies)
 
     @property
     def links(self) -> dict[str, str]:
-        """The copies that tasks find at the paths of their sources, from the project's root.
-
-        An archive stays what it is there.
-        """
-        return {
-            source.name: str(self.paths[name])
-            for name, source in self._sources.items()
-            if source.kind != "archive"
-        }
+        """The copies that tasks find at the paths of their sources, from the project's root."""
+        return links(self._copies)
 
     def start(self) -> None:
         """Begin to stage."""
@@ -124,23 +107,39 @@ def staged_data(
     tell: Callable[[str], None],
     wait: Callable[[float], bool | None] = time.sleep,
     patience: float = math.inf,
+    bring: Callable[[str], None] = NO_STORE.bring,
 ) -> SweepData | None:
     """Return what a sweep stages, not staged yet; None if it stages nothing.
 
+    `bring` carries the data at a path here from the project's store, and raises as Stored.bring.
     Raises UserError if something is missing, or is not what the sweep was declared with; OSError
     if the folder does not answer.
     """
     if not plan.stage:
         return None
     base = stage_folder(os.environ)
+    sources = sources_of(plan, layout, tell=tell, wait=wait, bring=bring)
+    return SweepData(sources, base, tell, patience)
+
+
+def sources_of(
+    plan: Plan,
+    layout: Layout,
+    *,
+    tell: Callable[[str], None],
+    wait: Callable[[float], bool | None],
+    bring: Callable[[str], None] = NO_STORE.bring,
+) -> dict[str, Source]:
+    """Return what a sweep stages, by name; raises what `staged_data` does."""
     sources = {}
-    for name, entry in plan.stage.items():
+    for name, entry in (plan.stage or {}).items():
         path = Path(entry["path"])
+        bring(name_of(layout, path))
         source = patiently(lambda path=path: find_source(layout, path), tell=tell, wait=wait)  # type: ignore[misc]
         if entry["digest"] and source.digest != entry["digest"]:
             raise UserError(_changed(plan, source))
         sources[name] = source
-    return SweepData(sources, base, tell, patience)
+    return sources
 
 
 def _changed(plan: Plan, source: Source) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from colabctl import interrupts
 from colabctl.code import frozen
+from colabctl.engines.settings import slot_settings
 from colabctl.errors import UserError
 from colabctl.ledger import Plan, params_of, program_of, task_name
 from colabctl.notebook.installed import lacks
@@ -30,8 +31,8 @@ from colabctl.sharedfs.rights import umask_for
 from colabctl.signals import raising
 from colabctl.task import Assignment
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.slots.settings import slot_settings
 from colabctl.work.staging import staged_data
+from colabctl.work.stored import NO_STORE
 
 _KILLING = 3  # presses of Ctrl-C that kill a task,
 _AT_ONCE = 5.0  # if they come within these seconds
@@ -102,7 +103,13 @@ def _check_kind(plan: Plan) -> None:
         raise UserError(lacking)
 
 
-def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], None]) -> Tried:
+def run_here(
+    trial: Trial,
+    config: Config,
+    member: str,
+    tell: Callable[[str], None],
+    bring: Callable[[str], None] = NO_STORE.bring,
+) -> Tried:
     """Run a task with this process's terminal, and return how it ended.
 
     What it puts into `task.folder` is in a temporary folder, which stays if there is anything.
@@ -110,7 +117,7 @@ def run_here(trial: Trial, config: Config, member: str, tell: Callable[[str], No
     _check_kind(trial.plan)
     check_present(config.secrets, os.environ)
     root = config.root
-    data = staged_data(trial.plan, config.layout, tell=tell)
+    data = staged_data(trial.plan, config.layout, tell=tell, bring=bring)
     if data is not None:
         tell(f"staging {', '.join(entry['path'] for entry in (trial.plan.stage or {}).values())}")
         data.stage_now()

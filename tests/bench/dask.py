@@ -5,18 +5,19 @@
 client.map  the same function, with the same Dask workers, from the first call to the last result
 colabctl    from the first claim to the last end in the journal, so without starting Python
 ratio       the second over the first, of one round
-killed      1,000 tasks, while a Dask worker is killed every 2 s and another one joins
+killed      1,000 tasks, while a Dask worker is killed every 2 s and another one joins; none is
+            killed while it is the only one
 
 Rates are medians of the rounds.
 """
 
 import argparse
+import math
+import os
 import subprocess
 import tempfile
-import threading
 import time
-from collections import Counter
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from statistics import median
 
@@ -31,6 +32,11 @@ PROGRAM = "import time\ndef train(params, task):\n    time.sleep(params['s'])\n 
 GRID = (
     "method: grid\nprogram: train.py:train\nparameters: {{s: {{value: {s}}}, x: {{values: {x}}}}}\n"
 )
+MARKED = f"import os\n{PROGRAM}".replace(
+    "    time.sleep", """    with open(f"{os.environ['MARKS']}/{os.getppid()}", "a") as file:
+        file.write(f"{params['x']} {time.time()}\\n")
+    time.sleep""",
+)  # fmt: skip
 KILL_EVERY = 2.0  # seconds
 
 
@@ -59,31 +65,53 @@ def carried(cluster: Cluster, project: Project, name: str, tasks: int) -> float:
     return float(tasks / (ends[-1]["t"] - claims[0]["t"]))
 
 
-def killed(cluster: Cluster, project: Project, tasks: int) -> dict[str, int]:
-    """Run a sweep while its workers are killed; return what was counted."""
-    project.declare("killed", GRID.format(s=0.05, x=list(range(tasks))), PROGRAM)
-    worker, over, kills = _worker(project, "killed", cluster), threading.Event(), 0
+def killed(cluster: Cluster, project: Project, tasks: int, marks: Path) -> dict[str, str]:
+    """Run a sweep while its workers are killed, and others join; return what was counted."""
+    marks.mkdir()
+    project.declare("killed", GRID.format(s=0.05, x=list(range(tasks))), MARKED)
+    load, dead = os.getloadavg()[0], dict[int, float]()
+    worker = _worker(project, "killed", cluster)
     for number in count():
-        if worker.poll() is not None:
+        try:
+            worker.wait(KILL_EVERY)
             break
-        over.wait(KILL_EVERY)
-        ready = [name for name in cluster.workers if "Registered to" in cluster.log(name)]
+        except subprocess.TimeoutExpired:
+            ready = [name for name in cluster.workers if "Registered to" in cluster.log(name)]
         if len(ready) > 1 and project.status("killed")["done"]:  # one is left to work
+            pid = cluster.workers[ready[0]].pid
+            dead[pid] = time.time()  # before it dies: nothing can be repeated earlier
             cluster.kill(ready[0])
-            cluster.add(f"late-{number}")
-            kills += 1
+            cluster.add(f"late-{number}", MARKS=str(marks))
     ended = end(worker)
     assert ended.code == 0, ended.err
-    attempts = Counter(row["attempt"] for row in project.results("killed"))
-    status = project.status("killed")
-    lost = sum(
-        len(event["tasks"]) for event in project.events("killed", "released") if event.get("lost")
-    )
+    status, events = project.status("killed"), project.events("killed")
+    runs = _runs(marks)
     return {
-        "done": status["done"], "failed": status["failed"], "counted twice": status["duplicates"],
-        "workers killed": kills, "attempts lost with them": lost,
-        "tasks with several attempts": tasks - attempts[1],
-    }  # fmt: skip
+        "done": f"{status['done']:,}",
+        "failed": f"{status['failed']:,}",
+        "counted twice": f"{status['duplicates']:,}",
+        "workers killed": f"{len(dead):,}",
+        "run once more, as their worker was killed": f"{sum(len(each) - 1 for each in runs):,}",
+        "run once more while their worker lived": f"{_repeated(runs, dead):,}",
+        "seconds": f"{events[-1]['t'] - events[0]['t']:.0f}",
+        "load of the machine before": f"{load:.1f} on {os.cpu_count()} cores",
+    }
+
+
+def _runs(marks: Path) -> list[list[tuple[float, int]]]:
+    """Return the runs of each task: when it started, and in which Dask worker."""
+    runs: dict[str, list[tuple[float, int]]] = {}
+    for file in marks.iterdir():
+        for line in file.read_text().splitlines():
+            x, started = line.split()
+            runs.setdefault(x, []).append((float(started), int(file.name)))
+    return [sorted(each) for each in runs.values()]
+
+
+def _repeated(runs: list[list[tuple[float, int]]], dead: dict[int, float]) -> int:
+    """Return how many runs started while the worker of the run before lived."""
+    pairs = [pair for each in runs for pair in pairwise(each)]
+    return sum(dead.get(worker, math.inf) > started for (_, worker), (started, _) in pairs)
 
 
 def _worker(project: Project, name: str, cluster: Cluster) -> "subprocess.Popen[str]":
@@ -108,19 +136,20 @@ def main() -> None:
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
         project, cluster = new_project(Path(folder, "churn")), Cluster(Path(folder, "cluster"))
+        marks = Path(folder, "marks")
         try:
             cluster.start()
             for number in range(asked.workers):
-                cluster.add(f"w{number}")
+                cluster.add(f"w{number}", MARKS=str(marks))
             rounds = [
                 (mapped(cluster, asked.tasks), carried(cluster, project, f"s{n}", asked.tasks))
                 for n in range(asked.repeats)
             ]
             if rounds:
                 console.print(_rates(asked.tasks, rounds))
-            counted = Table("1,000 tasks, a worker killed every 2 s", "")
-            for name, number in killed(cluster, project, 1000).items():
-                counted.add_row(name, f"{number:,}")
+            counted = Table("1,000 tasks of 0.05 s, a worker killed every 2 s", "")
+            for row in killed(cluster, project, 1000, marks).items():
+                counted.add_row(*row)
             console.print(counted)
         finally:
             cluster.end()

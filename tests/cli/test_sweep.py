@@ -218,6 +218,15 @@ def test_a_title_that_no_folder_can_have_gets_a_safe_name_and_stays_the_title(
     assert (written["name"], written["description"]) == (title.strip(), "of lr")
 
 
+def test_commands_find_a_sweep_by_its_title(project: Project, say: Say, file: Path) -> None:
+    file.write_text(FILE + 'name: "Exp1:  Eigenvalues"\n')
+    say("sweep", str(file))
+    for title in ("Exp1: Eigenvalues", "Exp1-Eigenvalues", "Exp1:  Eigenvalues"):
+        assert "Exp1-Eigenvalues (Exp1: Eigenvalues)" in say("status", title).out
+    for other in ("Exp1: Eigenvectors", "Exp1; Eigenvalues"):
+        assert "contains" in say("status", other).err
+
+
 def test_a_name_that_a_folder_can_have_is_no_title(project: Project, say: Say, file: Path) -> None:
     file.write_text(FILE + "name: Discount sweep\n")
     say("sweep", str(file))

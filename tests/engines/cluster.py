@@ -7,17 +7,19 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.processes import until
+from tests.processes import processes_with, until
 
 _SBIN = "/usr/sbin:/sbin"  # which is not on the PATH of an ordinary user
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
+_SETTINGS = ("SLURM_", "SBATCH_", "SQUEUE_", "SCANCEL_", "SINFO_")  # of the user, for commands
 _CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -75,13 +77,29 @@ class Cluster:
         """Return a line for each pending or running pilot."""
         return self.run("squeue", "-h", "-r", "-o", form).split("\n")[:-1]
 
+    def start_again(self, job: str) -> None:
+        """Let a requeued job start in 3 s; SLURM itself lets it wait for two minutes.
+
+        SLURM refuses a job that starts in the second of its requeue.
+        """
+        self.run("scontrol", "update", f"JobId={job}", "StartTime=now+3")
+
+    def until_jobs(self, condition: Callable[[Sequence[str]], bool], what: str) -> None:
+        """Wait until the pending and running pilots, a line for each, are as a condition says."""
+
+        def look() -> bool:
+            time.sleep(0.1)  # each look is a process, which slows down what it looks at
+            return condition(self.jobs())
+
+        until(look, what)
+
     def start_daemon(self, name: str) -> None:
         """Start slurmctld or slurmd."""
         more = ["-N", socket.gethostname()] if name == "slurmd" else []
         self._start(name, name, "-D", "-f", self.environ["SLURM_CONF"], *more)
 
-    def start(self) -> None:
-        """Start everything, and wait until the node is idle."""
+    def start(self) -> bool:
+        """Start everything, and wait until the node is idle; return False if a port was taken."""
         at = self.folder
         self._start(
             "munged", "munged", "--foreground", "--force", f"--key-file={at}/munge.key",
@@ -91,16 +109,26 @@ class Cluster:
         until((at / "munge.socket").exists, "munged")
         self.start_daemon("slurmctld")
         self.start_daemon("slurmd")
-        until(lambda: self._node() == "idle", f"an idle node ({at})")
+        until(lambda: self._ended() or self.node() == "idle", f"an idle node ({at})")
+        if not (ended := self._ended()):
+            return True
+        said = (at / f"{ended[0]}.out").read_text()
+        assert "Address already in use" in said, said
+        return False
 
-    def _node(self) -> str:
-        for name, process in self.daemons.items():
-            assert process.poll() is None, (self.folder / f"{name}.out").read_text()
-        ended = subprocess.run(
-            ["sinfo", "-h", "-N", "-o", "%t", "-p", "batch"],
-            env=self.environ, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+    def node(self) -> str:
+        """Return the state of the node; "" if the cluster does not answer."""
+        try:
+            ended = subprocess.run(
+                ["sinfo", "-h", "-N", "-o", "%t", "-p", "batch"],
+                env=self.environ, capture_output=True, text=True, timeout=2, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return ""
         return ended.stdout.strip()
+
+    def _ended(self) -> list[str]:
+        return [name for name, process in self.daemons.items() if process.poll() is not None]
 
     def _start(self, name: str, *command: str) -> None:
         with (self.folder / f"{name}.out").open("ab") as log:
@@ -116,15 +144,24 @@ class Cluster:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
+    def kill_node(self) -> None:
+        """Kill slurmd, and all that it has started."""
+        self.kill("slurmd")
+        self._kill_jobs()
+
     def stop(self) -> None:
-        """End all jobs and daemons."""
-        if "slurmctld" in self.daemons and "slurmd" in self.daemons:
-            subprocess.run(
-                ["scancel", "--signal=KILL", "--full", f"--user={getpass.getuser()}"],
-                env=self.environ, capture_output=True, timeout=60, check=False,
-            )  # fmt: skip
+        """Kill all daemons, and all that they have started."""
         for name in reversed(list(self.daemons)):
             self.kill(name)
+        self._kill_jobs()
+
+    def _kill_jobs(self) -> None:
+        """Kill what the daemons have started, but not those that run, nor what belongs to them."""
+        sessions = {process.pid for process in self.daemons.values()}
+        for pid in processes_with(f"SLURM_CONF={self.environ['SLURM_CONF']}"):
+            with suppress(ProcessLookupError):
+                if os.getsid(pid) not in sessions:
+                    os.kill(pid, signal.SIGKILL)
 
 
 def why_not() -> str | None:
@@ -133,7 +170,7 @@ def why_not() -> str | None:
     lacking = [program for program in _PROGRAMS if shutil.which(program, path=path) is None]
     if not lacking:
         return None
-    return f"needs {', '.join(lacking)}: apt-get install slurmctld slurmd munge"
+    return f"needs {', '.join(lacking)}: apt-get install slurmctld slurmd munge slurm-client"
 
 
 @contextmanager
@@ -142,31 +179,35 @@ def cluster(cpus: int = 4, slurmd_timeout: int = 10, max_array: int = 1001) -> I
     if why := why_not():
         assert "CI" not in os.environ, why
         pytest.skip(why)
+    options = {"cpus": cpus, "slurmd_timeout": slurmd_timeout, "max_array": max_array}
     with ExitStack() as stack:
-        # Not in pytest's folder: the path of a socket is short.
-        folder = Path(stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="slurm-", dir="/tmp", ignore_cleanup_errors=True)
-        ))  # fmt: skip
-        folder.chmod(0o755)
-        for name in ("state", "spool"):
-            (folder / name).mkdir()
-        (folder / "munge.key").touch(0o600)
-        (folder / "munge.key").write_bytes(os.urandom(128))
-        conf = folder / "slurm.conf"
-        conf.write_text(
-            _CONF.format(
-                host=socket.gethostname().partition(".")[0], ports=_free_ports(),
-                user=getpass.getuser(), folder=folder, cpus=cpus, slurmd_timeout=slurmd_timeout,
-                max_array=max_array,
-            )
-        )  # fmt: skip
-        environ = {
-            **os.environ, "SLURM_CONF": str(conf), "PATH": f"{os.environ['PATH']}:{_SBIN}",
-        }  # fmt: skip
-        running = Cluster(folder, environ)
-        stack.callback(running.stop)
-        running.start()
+        running = _started(stack, options) or _started(stack, options) or _started(stack, options)
+        assert running is not None, "each time, another process took a port of the cluster"
         yield running
+
+
+def _started(stack: ExitStack, options: Mapping[str, int]) -> Cluster | None:
+    """Start a cluster with everything in a folder of its own; return None if a port was taken."""
+    # Not in pytest's folder: the path of a socket is short.
+    folder = Path(stack.enter_context(
+        tempfile.TemporaryDirectory(prefix="slurm-", dir="/tmp", ignore_cleanup_errors=True)
+    ))  # fmt: skip
+    folder.chmod(0o755)  # the commands of other users read the configuration, and use the socket
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
+    (folder / "munge.key").touch(0o600)
+    (folder / "munge.key").write_bytes(os.urandom(128))
+    conf = folder / "slurm.conf"
+    conf.write_text(_CONF.format(
+        host=socket.gethostname().partition(".")[0], ports=_free_ports(), user=getpass.getuser(),
+        folder=folder, **options,
+    ))  # fmt: skip
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
+    running = Cluster(
+        folder, {**own, "SLURM_CONF": str(conf), "PATH": f"{os.environ['PATH']}:{_SBIN}"}
+    )
+    stack.callback(running.stop)
+    return running if running.start() else None
 
 
 def _free_ports() -> list[int]:

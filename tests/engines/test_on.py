@@ -1,5 +1,6 @@
 """`work --on` without a cluster: what it finds, and what it says of what it cannot use."""
 
+import json
 import sys
 
 import pytest
@@ -60,6 +61,13 @@ def test_a_stopped_sweep_gets_no_pilots_and_a_finished_one_needs_none(first: Pro
     assert "is finished, so no pilot is started" in said.err
 
 
+def test_a_loop_that_no_worker_can_run_is_refused_plainly(project: Project) -> None:
+    project.declare("loop", "method: grid\nparameters: {x: {values: [1, 2]}}\n")
+    said = project.run("work", "loop", "--on", "slurm", "--dry-run")
+    assert (said.code, said.out) == (1, "")
+    assert "sweep loop has no `program:`; the notebook or script that declares it" in said.err
+
+
 def test_a_missing_secret_is_named_before_anything_is_submitted(first: Project) -> None:
     config = first.root / "colabctl.yaml"
     config.write_text(config.read_text() + "\nsecrets: [CHURN_TOKEN]\n")
@@ -86,3 +94,11 @@ def test_working_here_and_help_import_no_engine(first: Project) -> None:
     for arguments in (["--help"], ["work", "first"]):
         said = end(first.start_python("-c", script, *arguments))
         assert said.out.splitlines()[-1] == "[]", (arguments, sys.version)
+
+
+def test_a_machine_without_slurm_shows_the_status_of_a_sweep_with_pilots(first: Project) -> None:
+    record = {"format": 1, "engine": "slurm", "address": "", "member": "ana", "jobs": ["1"]}
+    first.write("sweeps/first/pilots/slurm-ana-vm-20260101t000000-abcdef.json", json.dumps(record))
+    said = first.run("status", "first", PATH="/nowhere")
+    assert said.code == 0
+    assert "pilots" not in said.out

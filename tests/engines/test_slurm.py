@@ -1,100 +1,61 @@
 """`work --on slurm` on a real cluster of this machine."""
 
 import json
-import os
-import signal
-from collections.abc import Iterator
+import shutil
+import stat
 from pathlib import Path
 
 import pytest
 
-from tests.engines.cluster import Cluster, cluster
-from tests.processes import Finished, Project, end, new_project, until
-
-pytestmark = pytest.mark.slow  # it starts real servers or engines
-
-
-TRAIN = """
-import pathlib, time
-
-def train(params, task):
-    pathlib.Path("started").touch()
-    while pathlib.Path("wait").exists():
-        time.sleep(0.02)
-    return {"y": params["x"]}
-"""
-
-
-@pytest.fixture(scope="module")
-def slurm() -> Iterator[Cluster]:
-    with cluster(cpus=2) as running:
-        yield running
-
-
-@pytest.fixture
-def first(project: Project, slurm: Cluster) -> Iterator[Project]:
-    """Yield a project with a sweep of 8 tasks, which wait while the file `wait` is there."""
-    values = list(range(8))
-    project.declare(
-        "first",
-        f"method: grid\nprogram: train.py:train\nparameters: {{x: {{values: {values}}}}}\n",
-        TRAIN,
-    )
-    yield project
-    slurm.run("scancel", "--user", str(os.getuid()))
-    until(lambda: not slurm.jobs(), "the end of all jobs")
-
-
-def say(project: Project, slurm: Cluster, *arguments: str, **environ: str) -> Finished:
-    return end(
-        project.start(
-            *arguments,
-            SLURM_CONF=slurm.environ["SLURM_CONF"],
-            PATH=slurm.environ["PATH"],
-            **environ,
-        )
-    )
-
-
-def submit(project: Project, slurm: Cluster, *options: str, number: int = 1) -> list[str]:
-    """Submit pilots, and return their jobs."""
-    said = say(project, slurm, "work", "first", "--on", "slurm", "-n", str(number), *options)
-    assert said.code == 0, said.err
-    return said.out.split()
-
-
-def hold(project: Project) -> Path:
-    """Let tasks wait until the file that is returned is removed."""
-    return project.write("wait", "")
+from tests.engines.cluster import Cluster
+from tests.engines.slurm import configure, hold, logs, say, submit, until_running
+from tests.processes import Project, until
 
 
 def test_pilots_run_the_whole_sweep(first: Project, slurm: Cluster) -> None:
     jobs = submit(first, slurm, number=3)
-    until(lambda: first.status("first")["done"] == 8)
+    slurm.until_jobs(lambda jobs: not jobs, "the end of the pilots")
     assert len(jobs) == 1
-    until(lambda: not slurm.jobs(), "the end of the pilots")
     assert len(first.events("first", "done")) == 8
+    assert len(logs(first)) == 3
 
 
 def test_the_script_and_the_jobs_are_kept_and_hold_no_secret(
     first: Project, slurm: Cluster
 ) -> None:
-    config = first.root / "colabctl.yaml"
-    config.write_text(config.read_text() + "\nsecrets: [WANDB_API_KEY]\n")
+    configure(first, "secrets: [WANDB_API_KEY]")
     said = say(
-        first, slurm, "work", "first", "--on", "slurm", "--slurm-setup", "export LEVEL=3",
-        WANDB_API_KEY="hunter2-of-ana",
+        first, slurm, "work", "first", "--on", "slurm", "--slurm", "hold", "--slurm-setup",
+        "export LEVEL=3", WANDB_API_KEY="hunter2-of-ana",
     )  # fmt: skip
     assert said.code == 0, said.err
-    pilots = first.root / "sweeps" / "first" / "pilots"
-    (record,) = pilots.glob("*.json")
-    script = record.with_suffix(".txt").read_text()
+    (record,) = _pilots(first).glob("*.json")
+    script = record.with_suffix(".txt")
     assert json.loads(record.read_text())["jobs"] == said.out.split()
-    assert "export LEVEL=3\n" in script
-    assert "--trust-digest" in script
-    assert "hunter2" not in script + record.read_text()
-    assert not os.access(record.with_suffix(".txt"), os.X_OK) or os.geteuid() == 0
-    until(lambda: first.status("first")["done"] == 8)
+    assert "export LEVEL=3\n" in script.read_text()
+    assert "--trust-digest" in script.read_text()
+    assert "hunter2" not in script.read_text() + record.read_text()
+    assert not script.stat().st_mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+
+def test_a_pilot_runs_the_lines_of_setup_and_has_the_secrets(
+    project: Project, slurm: Cluster
+) -> None:
+    configure(project, "secrets: [CHURN_TOKEN]")
+    project.declare(
+        "first",
+        "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1]}}\n",
+        "import os\ndef train(params):\n"
+        "    return {'level': int(os.environ['LEVEL']), 'token': len(os.environ['CHURN_TOKEN'])}\n",
+    )
+    said = say(
+        project, slurm, "work", "first", "--on", "slurm", "--slurm-setup", "export LEVEL=3",
+        CHURN_TOKEN="hunter2-of-ana",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    slurm.until_jobs(lambda jobs: not jobs, "the end of the pilot")
+    (row,) = project.results("first")
+    assert row["metrics"] == {"level": 3, "token": 14}
 
 
 def test_a_dry_run_shows_the_script_and_starts_nothing(first: Project, slurm: Cluster) -> None:
@@ -107,7 +68,7 @@ def test_a_dry_run_shows_the_script_and_starts_nothing(first: Project, slurm: Cl
     assert "--max-tasks 3" in said.out
     assert "nothing was started" in said.err
     assert slurm.jobs() == []
-    assert not (first.root / "sweeps" / "first" / "pilots").exists()
+    assert not _pilots(first).exists()
 
 
 def test_status_shows_pending_pilots_and_why_and_stop_cancels_them(
@@ -115,135 +76,105 @@ def test_status_shows_pending_pilots_and_why_and_stop_cancels_them(
 ) -> None:
     wait = hold(first)
     (job,) = submit(first, slurm, number=5)
-    until(lambda: sum("RUNNING" in line for line in slurm.jobs()) == 2)
-    until(lambda: any("Resources" in line for line in slurm.jobs()), "a reason")
+    slurm.until_jobs(
+        lambda jobs: (
+            sum("RUNNING" in line for line in jobs) == 2
+            and any("Resources" in line for line in jobs)
+        ),
+        "two pilots that run, and three that wait for resources",
+    )
     shown = say(first, slurm, "status", "first")
     assert "pilots on slurm: 3 pending (" in shown.out
     assert "2 running" in shown.out
+    assert "start one" not in shown.out
     pilots = say(first, slurm, "status", "first", "--json").json["pilots"]
     assert {each["job"] for each in pilots} == {job}
     refused = say(first, slurm, "stop", "first", "--cancel-jobs")
     assert (refused.code, len(slurm.jobs())) == (1, 5), "it asks first"
     assert "3 pending pilots" in refused.out
+    until(lambda: first.status("first")["running"] == 2)
     stopped = say(first, slurm, "stop", "first", "--cancel-jobs", "--yes")
     assert stopped.code == 0, stopped.err
     assert all("PENDING" not in line for line in slurm.jobs())
     wait.unlink()
-    until(lambda: not slurm.jobs(), "running pilots end after their tasks")
+    slurm.until_jobs(lambda jobs: not jobs, "the end of the running pilots, after their tasks")
     assert first.status("first")["done"] == 2
 
 
-@pytest.mark.parametrize("program", ["a function", "a program that catches SIGTERM"])
+def test_the_status_of_several_sweeps_asks_no_cluster(first: Project, slurm: Cluster) -> None:
+    submit(first, slurm, "--slurm", "hold")
+    squeue = shutil.which("squeue", path=slurm.environ["PATH"])
+    own = first.write("bin/squeue", f'#!/bin/sh\ntouch {first.root}/asked\nexec {squeue} "$@"\n')
+    own.chmod(0o755)
+    path = f"{first.root}/bin:{slurm.environ['PATH']}"
+    assert "1 pending (JobHeldUser)" in say(first, slurm, "status", "first", PATH=path).out
+    (first.root / "asked").unlink()
+    first.declare("other", "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1]}}")
+    assert say(first, slurm, "status", PATH=path).code == 0
+    assert not (first.root / "asked").exists()
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["a function", pytest.param("a program that catches SIGTERM", marks=pytest.mark.slow)],
+)
 def test_scancel_gives_back_the_tasks_and_costs_them_no_attempt(
-    project: Project, slurm: Cluster, program: str
+    first: Project, slurm: Cluster, program: str
 ) -> None:
-    body = "import pathlib, time, signal, sys\n"
-    if program == "a function":
-        name, text = "train.py:train", TRAIN
-    else:
-        name = "train.py"
-        text = (
-            f"{body}signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
-            "pathlib.Path('started').touch()\nwhile True: time.sleep(0.02)\n"
+    hold(first)
+    if program != "a function":
+        first.declare(
+            "second",
+            "method: grid\nprogram: fit.py\nparameters: {x: {values: [1, 2]}}\n",
+            "import pathlib, time, signal, sys\n"
+            "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+            "pathlib.Path('started').touch()\nwhile True: time.sleep(0.02)\n",
         )
-    hold(project)
-    project.declare(
-        "first", f"method: grid\nprogram: {name}\nparameters: {{x: {{values: [1, 2]}}}}\n", text
-    )
-    (job,) = submit(project, slurm)
-    until((project.root / "started").exists)
+    name = "first" if program == "a function" else "second"
+    (job,) = submit(first, slurm, sweep=name)
+    until_running(first)
     slurm.run("scancel", job)
-    until(lambda: project.events("first", "end"))
-    until(lambda: not slurm.jobs())
-    assert project.events("first", "failed") == []
-    status = project.status("first")
-    assert (status["pending"], status["failed"]) == (2, 0)
-    assert project.events("first", "end")[0]["reason"] == "interrupted"
+    slurm.until_jobs(lambda jobs: not jobs, "the end of the pilot")
+    assert first.events(name, "failed") == []
+    status = first.status(name)
+    assert (status["pending"], status["failed"]) == (status["total"], 0)
+    assert first.events(name, "end")[0]["reason"] == "interrupted"
 
 
-def test_a_requeued_pilot_goes_on_with_the_sweep(first: Project, slurm: Cluster) -> None:
+def test_a_requeued_pilot_says_so_and_goes_on_with_the_sweep(
+    first: Project, slurm: Cluster
+) -> None:
     wait = hold(first)
     (job,) = submit(first, slurm)
-    until((first.root / "started").exists)
+    until_running(first)
     slurm.run("scontrol", "requeue", job)
-    until(lambda: first.events("first", "end"), "the end of the first worker")
+    slurm.until_jobs(lambda jobs: any("PENDING" in line for line in jobs), "the pilot in the queue")
+    (ended,) = first.events("first", "end")
+    assert ended["reason"] == "interrupted"
     wait.unlink()
-    until(lambda: any("PENDING" in line for line in slurm.jobs()))
-    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")
-    until(lambda: first.status("first")["done"] == 8)
+    slurm.start_again(job)
+    slurm.until_jobs(lambda jobs: not jobs, "the end of the pilot")
+    assert first.status("first")["done"] == 8
     assert first.events("first", "failed") == []
     assert len({event["writer"] for event in first.events("first", "done")}) == 1
     assert len(first.events("first", "start")) == 2
+    (log,) = logs(first)
+    assert "this pilot was started again by SLURM (1)\n" in log
 
 
 def test_a_pre_empted_pilot_gives_back_its_task(first: Project, slurm: Cluster) -> None:
     hold(first)
     (job,) = submit(first, slurm)
-    until((first.root / "started").exists)
+    until_running(first)
     slurm.run("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null",
               "--wrap=sleep 60")  # fmt: skip
-    until(lambda: first.events("first", "end"), "the end of the pilot")
+    slurm.until_jobs(
+        lambda jobs: any(line.startswith(job) and "PENDING" in line for line in jobs),
+        "the pilot in the queue",
+    )
+    assert len(first.events("first", "end")) == 1
     assert first.events("first", "failed") == []
     assert first.status("first")["pending"] == 8
-    until(
-        lambda: any(line.startswith(job) and "PENDING" in line for line in slurm.jobs()),
-        "the pilot is queued again",
-    )
-
-
-def test_a_pilot_ends_before_the_time_limit_of_its_job(first: Project, slurm: Cluster) -> None:
-    submit(first, slurm, "--slurm", "time=10", "--max-time", "3h")
-    until(lambda: first.status("first")["done"] == 8)
-    (log,) = Path(os.environ["XDG_STATE_HOME"]).glob(
-        f"colabctl/log/pilots/{_name(first)}/*.log"
-    )  # fmt: skip
-    until(lambda: "finished" in log.read_text())
-    assert "colabctl:" not in log.read_text()
-
-
-def _name(project: Project) -> str:
-    (record,) = (project.root / "sweeps" / "first" / "pilots").glob("*.json")
-    return record.stem
-
-
-def test_a_pilot_that_dies_with_its_node_loses_its_lease_and_the_task_runs_again(
-    project: Project,
-) -> None:
-    with cluster(cpus=1, slurmd_timeout=5) as lonely:
-        config = project.root / "colabctl.yaml"
-        config.write_text(config.read_text() + "\nheartbeat: 1s\nlease: 4s\n")
-        project.declare(
-            "first",
-            "method: grid\nprogram: train.py:train\nparameters: {x: {values: [1, 2]}}\n",
-            TRAIN,
-        )
-        wait = hold(project)
-        said = say(project, lonely, "work", "first", "--on", "slurm")
-        assert "shorter than this cluster's SlurmdTimeout of 5 s" in said.err
-        until((project.root / "started").exists)
-        lonely.kill("slurmd")
-        for pid in project.processes():
-            os.kill(pid, signal.SIGKILL)
-        wait.unlink()
-        assert project.run("work", "first").code == 0
-        assert project.status("first")["done"] == 2
-        assert project.events("first", "failed") == []
-
-
-def test_more_pilots_than_an_array_may_have_are_several_arrays(project: Project) -> None:
-    with cluster(cpus=1, max_array=3) as small:
-        project.declare(
-            "first",
-            "method: grid\nprogram: train.py:train\n"
-            f"parameters: {{x: {{values: {list(range(8))}}}}}\n",
-            TRAIN,
-        )
-        hold(project)
-        jobs = submit(project, small, number=7)
-        assert len(jobs) == 3
-        assert len(small.jobs()) == 7
-        pilots = say(project, small, "status", "first", "--json").json["pilots"]
-        assert sum(each["count"] for each in pilots) == 7
 
 
 @pytest.mark.parametrize(
@@ -263,7 +194,18 @@ def test_what_sbatch_refuses_is_told_in_its_own_words(
     assert last.startswith("colabctl: sbatch: ")
     for part in parts:
         assert part in last
-    assert list((first.root / "sweeps" / "first" / "pilots").glob("*.json")) == []
+    assert list(_pilots(first).glob("*.json")) == []
+
+
+def test_a_lease_below_slurmd_timeout_is_told(first: Project, slurm: Cluster) -> None:
+    configure(first, "heartbeat: 1s\nlease: 4s")
+    said = say(first, slurm, "work", "first", "--on", "slurm", "--slurm", "hold")
+    assert "the lease of 4 s is shorter than this cluster's SlurmdTimeout of 10 s" in said.err
+    assert "write lease: 70s into colabctl.yaml" in said.err
+    config = first.root / "colabctl.yaml"
+    config.write_text(config.read_text().replace("lease: 4s", "lease: 70s"))
+    said = say(first, slurm, "work", "first", "--on", "slurm", "--slurm", "hold")
+    assert "SlurmdTimeout" not in said.err
 
 
 def test_there_are_no_more_pilots_than_tasks(first: Project, slurm: Cluster) -> None:
@@ -276,23 +218,14 @@ def test_jobs_that_others_wrote_into_the_record_are_not_taken_for_pilots(
     first: Project, slurm: Cluster
 ) -> None:
     mine = slurm.run("sbatch", "--parsable", "--hold", "--output=/dev/null", "--wrap=true").strip()
-    (job,) = submit(first, slurm)
-    record = next((first.root / "sweeps" / "first" / "pilots").glob("*.json"))
+    (job,) = submit(first, slurm, "--slurm", "hold")
+    record = next(_pilots(first).glob("*.json"))
     forged = {**json.loads(record.read_text()), "jobs": [mine, job, "1;true", "--help"]}
     record.write_text(json.dumps(forged))
-    say(first, slurm, "stop", "first", "--cancel-jobs", "--yes")
-    assert any(line.startswith(f"{mine}|PENDING") for line in slurm.jobs())
+    said = say(first, slurm, "stop", "first", "--cancel-jobs", "--yes")
+    assert "cancelled 1 pending pilot" in said.err
+    assert [line.partition("|")[0] for line in slurm.jobs()] == [mine]
 
 
-def test_a_new_project_needs_no_slurm_to_show_its_status(tmp_path: Path) -> None:
-    project = new_project(tmp_path / "other")
-    project.declare(
-        "first", "method: grid\nprogram: t.py:train\nparameters: {x: {values: [1]}}\n", TRAIN
-    )
-    project.write(
-        "sweeps/first/pilots/slurm-ana-vm-20260101t000000-abcdef.json",
-        json.dumps({"format": 1, "engine": "slurm", "address": "", "member": "ana", "jobs": ["1"]}),
-    )
-    said = project.run("status", "first", PATH="/nowhere")
-    assert said.code == 0
-    assert "pilots" not in said.out
+def _pilots(project: Project) -> Path:
+    return project.root / "sweeps" / "first" / "pilots"

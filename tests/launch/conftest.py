@@ -13,6 +13,7 @@ import pytest
 
 from tests.processes import Project, new_project
 from tests.worker_notebooks.conftest import installed, share  # noqa: F401 - fixtures
+from tests.worker_notebooks.machine import Machine
 
 SWEEP = "method: grid\nprogram: train.py:train\nmax_retries: 0\nparameters: {x: {values: [1, 2]}}\n"
 TRAIN = "def train(params, task):\n    return {'y': params['x']}\n"
@@ -112,6 +113,25 @@ def stored(tmp_path: Path, s3: str) -> Iterator[Project]:
     declare(project, "first", SWEEP, TRAIN)
     yield project
     project.end_all()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, installed: Path) -> Machine:  # noqa: F811 - the fixture
+    """Give a machine of Kaggle, with the store's keys as secrets."""
+    machine = Machine(tmp_path / "kaggle", installed, colab=False)
+    own = tmp_path / "kaggle" / "tmp"
+    own.mkdir()
+    machine.environ |= {
+        "STAND_IN": str(machine.place),
+        "PYTHONPATH": str(Path(__file__).parent / "kaggle_image"),
+        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
+        "KAGGLE_URL_BASE": "https://www.kaggle.com",
+        "KAGGLE_USER_SECRETS_TOKEN": "token",
+        "TMPDIR": str(own),
+        "XDG_STATE_HOME": str(machine.place / "state"),
+    }
+    machine.keep_secrets(**KEYS)
+    return machine
 
 
 @dataclass(frozen=True)

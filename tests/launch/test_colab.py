@@ -1,16 +1,16 @@
 """`workers --launch`: with Google's own command line, and sessions on a real Jupyter server."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.launch.conftest import KEYS, Colab, sync
-from tests.processes import Project
-
-pytestmark = pytest.mark.slow  # it starts real servers or engines
+from tests.launch.conftest import KEYS, SWEEP, Colab, declare, sync
+from tests.processes import Project, end, until
 
 
+@pytest.mark.slow  # needs the command line
 def test_sessions_work_on_the_sweep_and_their_lines_are_shown(
     stored: Project, colab_account: Colab
 ) -> None:
@@ -30,6 +30,7 @@ def test_sessions_work_on_the_sweep_and_their_lines_are_shown(
     assert [each["metrics"]["y"] for each in stored.results("first")] == [1, 2]
 
 
+@pytest.mark.slow  # needs the command line
 def test_a_session_above_the_plans_limit_is_told_in_googles_words(
     stored: Project, colab_account: Colab
 ) -> None:
@@ -42,6 +43,25 @@ def test_a_session_above_the_plans_limit_is_told_in_googles_words(
     assert len(stored.results("first")) == 2
 
 
+@pytest.mark.slow  # needs the command line
+def test_ctrl_c_ends_the_sessions(stored: Project, colab_account: Colab) -> None:
+    program = "import time\ndef train(params, task):\n    time.sleep(600)\n"
+    declare(stored, "long", SWEEP, program)
+    launched = stored.start("workers", "long", "--launch", "1", "--yes", **colab_account.environ)
+
+    def has_started() -> bool:
+        sync(stored)
+        return bool(stored.status("long")["running"])
+
+    until(has_started, "the first task")
+    launched.send_signal(signal.SIGINT)
+    said = end(launched)
+    assert said.code == 130
+    assert "ending the sessions; their claimed tasks become free" in said.out
+    assert "unassign" in colab_account.notes.read_text()
+
+
+@pytest.mark.slow  # needs the command line
 def test_without_yes_and_a_terminal_nothing_is_started(
     stored: Project, colab_account: Colab
 ) -> None:

@@ -12,10 +12,6 @@ from tests.launch.conftest import KEYS, SWEEP, TRAIN, Kaggle, declare, sync
 from tests.processes import Project
 from tests.worker_notebooks.machine import Machine
 
-pytestmark = pytest.mark.slow  # it starts real servers or engines
-
-
-_IMAGE = Path(__file__).parent / "kaggle_image"
 _FOLDER = "notebooks/workers/kaggle/churn-first-ana-1"
 
 _TOGETHER = """\
@@ -36,25 +32,6 @@ def kernel(stored: Project) -> Path:
     made = stored.run("workers", "first", "--kaggle", KAGGLE_USERNAME="ana", **KEYS)
     assert (made.code, made.out) == (0, f"{_FOLDER}\n"), made.err
     return stored.root / _FOLDER / "churn-first-ana-1.ipynb"
-
-
-@pytest.fixture
-def machine(tmp_path: Path, installed: Path) -> Machine:
-    """Give a machine of Kaggle, with the store's keys as secrets."""
-    machine = Machine(tmp_path / "kaggle", installed, colab=False)
-    own = tmp_path / "kaggle" / "tmp"
-    own.mkdir()
-    machine.environ |= {
-        "STAND_IN": str(machine.place),
-        "PYTHONPATH": str(_IMAGE),
-        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
-        "KAGGLE_URL_BASE": "https://www.kaggle.com",
-        "KAGGLE_USER_SECRETS_TOKEN": "token",
-        "TMPDIR": str(own),
-        "XDG_STATE_HOME": str(machine.place / "state"),
-    }
-    machine.keep_secrets(**KEYS)
-    return machine
 
 
 def test_a_kernel_works_on_the_sweep_and_uploads_the_results(
@@ -133,6 +110,7 @@ def test_a_wheel_that_was_changed_in_the_store_is_not_installed(
     assert "was changed: generate this notebook again" in done.error[0]
 
 
+@pytest.mark.slow  # needs the command line
 def test_push_shows_what_it_will_do_and_what_kaggle_says(stored: Project, kaggle: Kaggle) -> None:
     environ = {**KEYS, **kaggle.environ}
     pushed = stored.run("workers", "first", "--kaggle", "-n", "2", "--push", "--yes", **environ)
@@ -151,6 +129,7 @@ def test_push_shows_what_it_will_do_and_what_kaggle_says(stored: Project, kaggle
     assert len(list(kaggle.kept.iterdir())) == 2
 
 
+@pytest.mark.slow  # needs the command line
 def test_a_kernel_that_kaggle_refuses_is_told_in_its_words(stored: Project, kaggle: Kaggle) -> None:
     environ = {**KEYS, **kaggle.environ}
     pushed = stored.run("workers", "first", "--kaggle", "-n", "3", "--push", "--yes", **environ)
@@ -160,6 +139,7 @@ def test_a_kernel_that_kaggle_refuses_is_told_in_its_words(stored: Project, kagg
     assert "Kaggle did not take ana/churn-first-ana-3; its words are above" in pushed.err
 
 
+@pytest.mark.slow  # needs the command line
 def test_without_a_terminal_and_without_yes_nothing_is_pushed(
     stored: Project, kaggle: Kaggle
 ) -> None:
@@ -170,6 +150,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_pushed(
     assert not list(kaggle.kept.iterdir())
 
 
+@pytest.mark.slow  # needs the command line
 def test_the_printed_command_is_the_one_that_kaggle_takes(stored: Project, kaggle: Kaggle) -> None:
     environ = {**KEYS, **kaggle.environ}
     made = stored.run(
@@ -191,6 +172,7 @@ def test_the_printed_command_is_the_one_that_kaggle_takes(stored: Project, kaggl
     assert "--accelerator" not in words
 
 
+@pytest.mark.slow  # needs the command line
 def test_the_account_is_the_one_that_kaggles_command_line_knows(
     stored: Project, kaggle: Kaggle, tmp_path: Path
 ) -> None:

@@ -106,6 +106,7 @@ OTHERS: dict[str, Any] = {
     "import_path": ["b"], "code_digest": "c", "code_origin": ".", "metric": "loss",
     "goal": "maximize", "max_retries": 2, "task_timeout": 1.0, "claims": "careful", "target": 0.0,
     "sampler": "tpe", "seed": 1, "early_terminate": {"type": "median"},
+    "scheduler": {"source": "a.py", "config": {}},
     "notify": {"url": "U", "on": ["idle"]}, "stage": {"a": {"path": "a", "digest": ""}},
     "metrics": [{"name": "a", "goal": "minimize"}], "repeat": {"name": None, "values": [0, 1], "aggregate": "mean"}, "declaration_digest": "d",
     "task_digests": ["e"], "code_files": ["f"], "parameters": {"lr": True}, "process_tasks": 1,

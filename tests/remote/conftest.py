@@ -30,6 +30,19 @@ def bucket(s3: S3Server) -> str:
     return s3.bucket(f"lab-{uuid.uuid4().hex[:12]}")
 
 
+@pytest.fixture
+def without_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the home of a user without credentials, on a machine that is in no cloud."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")  # nothing listens there
+    for name in tuple(os.environ):
+        if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_PROFILE", "AZURE_", "GOOGLE_")):
+            monkeypatch.delenv(name)
+    return home
+
+
 @dataclass
 class Mirrors:
     """A project and the mirrors of it, all on this machine but in folders of their own."""

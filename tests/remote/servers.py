@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import obstore
 from moto.server import ThreadedMotoServer
+from obstore.store import S3Store
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key-of-a-test", "AWS_SECRET_ACCESS_KEY": "key-of-a-test"}
 _PATIENCE = 30.0  # seconds for a server to start
@@ -47,6 +49,12 @@ class S3Server:
         """Create a bucket; return its URL."""
         self._ask("PUT", f"/{name}")
         return f"s3://{name}/churn"
+
+    def put(self, url: str, data: bytes) -> None:
+        """Write an object without colabctl."""
+        bucket, _, name = url.removeprefix("s3://").partition("/")
+        store = S3Store(bucket, endpoint=self.endpoint, client_options={"allow_http": True})
+        obstore.put(store, name, data)
 
     def _ask(self, method: str, path: str) -> bytes:
         connection = http.client.HTTPConnection(urlsplit(self.endpoint).netloc)

@@ -36,7 +36,7 @@ def files(project: Project) -> dict[str, bytes]:
     return {
         path.relative_to(project.root).as_posix(): path.read_bytes()
         for path in project.root.rglob("*")
-        if path.is_file() and path.suffix != ".lock"
+        if path.is_file() and path.suffix != ".lock" and path.name != "mirror"
     }
 
 
@@ -176,6 +176,29 @@ def test_data_comes_on_demand_and_is_checked(mirrors: Mirrors) -> None:
     assert early.run("sync", "--data").code == 0
     assert (early.root / "results/ana/curve.csv").read_text() == "0.1\n"
     assert early.run("verify").code == 0
+
+
+def test_raw_data_that_was_not_fetched_is_not_damage(mirrors: Mirrors) -> None:
+    origin = mirrors.origin
+    origin.write("data/raw/a.csv", "1,2,3\n")
+    assert origin.run("protect").code == 0
+    declare(origin, "def train(lr, seed):\n    return {'loss': lr * seed}\n")
+    mirror = mirrors.clone()
+    assert mirror.run("trust", "s", "--yes", member="ben").code == 0
+    early = mirror.run("sync", "--data", "data/raw")
+    assert "1 recorded file of data/raw not in the store: data/raw/a.csv" in early.err
+    worked = mirror.run("work", "s", member="ben")
+    assert worked.code == 0, worked.err
+    assert "1 of 1 files of data/raw are not in this mirror (a.csv)" in worked.err
+    assert mirror.run("doctor").code == 0
+    asked = mirror.run("verify")
+    assert (asked.code, "colabctl sync --data data/raw" in asked.out) == (3, True)
+    assert origin.run("sync", "--data").code == 0
+    assert "note" not in mirror.run("sync", "--data", "data/raw").err
+    assert mirror.run("verify").code == 0
+    (mirror.root / "data/raw/a.csv").chmod(0o644)
+    (mirror.root / "data/raw/a.csv").write_text("1,2,4\n")
+    assert mirror.run("work", "s", member="ben").code == 1
 
 
 def test_secrets_caches_and_locks_never_travel(mirrors: Mirrors) -> None:

@@ -99,3 +99,37 @@ def test_a_choice_selects_its_branch() -> None:
 def test_what_is_not_in_the_space_is_named(text: str, given: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         with_values(expansion(text), given)
+
+
+LINKED = """\
+method: bayes
+metric: {name: loss}
+trials: 5
+parameters:
+  lr: {values: [0.1, 0.01]}
+  schedule: {values: [a, b]}
+  depth: {min: 1, max: 8}
+  width: {min: 1, max: 8}
+zip: [lr, schedule]
+where: depth < width
+"""
+
+
+def test_values_bring_those_that_are_zipped_with_them_and_meet_the_constraints() -> None:
+    params = with_values(expansion(LINKED), {"schedule": "b", "depth": 7})
+    assert params == {"depth": 7, "lr": 0.01, "schedule": "b", "width": 8}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"depth": 8}, "s.yaml:10:8: where: depth < width leaves nothing with depth=8"),
+        ({"depth": 3, "width": 2}, "depth < width leaves nothing with depth=3, width=2"),
+        ({"lr": 0.1, "schedule": "b"}, 'lr cannot be 0.1; the sweep file allows lr=0.1 with schedule="a", '),
+        ({"lr": 5}, 'lr cannot be 5; the sweep file allows lr=0.1 with schedule="a", '),
+    ],
+)  # fmt: skip
+def test_values_that_do_not_go_together_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        with_values(expansion(LINKED), values)
+    assert message in str(refused.value)

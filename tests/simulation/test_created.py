@@ -1,12 +1,13 @@
 """With claims in a store that refuses a second create, no task runs twice while its worker lives.
 
-Whatever the store, the clocks and the mirrors do. COLABCTL_TEST_SEEDS sets how many sweeps are
-simulated (1000 unless it is set).
+Whatever the store, the clocks and the mirrors do. A run of this file simulates 100 sweeps; with
+`-m slow`, 3000, or as many as COLABCTL_TEST_SEEDS says.
 """
 
 import os
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -17,7 +18,8 @@ from tests.simulation.sweep import Simulation
 from tests.simulation.test_protocol import WRONG_CLOCKS, all_done, run
 from tests.simulation.world import Delays
 
-SEEDS = int(os.environ.get("COLABCTL_TEST_SEEDS", "1000"))
+SOME, THOUSANDS = 100, int(os.environ.get("COLABCTL_TEST_SEEDS", "3000"))
+Seeds = Callable[[float], range]
 TASKS = 8
 LEASE = 120.0
 HONEST = Faults(between=0.4)
@@ -36,8 +38,15 @@ def simulation(
     )  # fmt: skip
 
 
-def seeds(share: float) -> range:
-    return range(max(1, int(SEEDS * share)))
+@pytest.fixture(
+    params=[
+        pytest.param(SOME, id="some"),
+        pytest.param(THOUSANDS, id="thousands", marks=pytest.mark.slow),
+    ]
+)
+def seeds(request: pytest.FixtureRequest) -> Seeds:
+    """Return a function that gives a test the seeds of its share of all sweeps."""
+    return lambda share: range(max(1, int(request.param * share)))
 
 
 def runs_of(simulated: Simulation) -> Counter[int]:
@@ -53,12 +62,12 @@ def finished(simulated: Simulation) -> list[TaskState]:
     return tasks
 
 
-def test_each_task_runs_once_whatever_the_store_answers() -> None:
+def test_each_task_runs_once_whatever_the_store_answers(seeds: Seeds) -> None:
     for seed in seeds(0.3):
         finished(simulation(seed))
 
 
-def test_each_task_runs_once_although_clocks_are_wrong_or_jump() -> None:
+def test_each_task_runs_once_although_clocks_are_wrong_or_jump(seeds: Seeds) -> None:
     for seed in seeds(0.2):
         simulated = simulation(seed, skew=600.0)
         rng = simulated.rng
@@ -72,12 +81,12 @@ def test_each_task_runs_once_although_clocks_are_wrong_or_jump() -> None:
         assert runs_of(simulated) == dict.fromkeys(range(TASKS), 1)
 
 
-def test_each_task_runs_once_although_journals_arrive_hours_late() -> None:
+def test_each_task_runs_once_although_journals_arrive_hours_late(seeds: Seeds) -> None:
     for seed in seeds(0.1):
         finished(simulation(seed, hours=0.3))
 
 
-def test_the_tasks_of_dead_machines_run_again_and_no_others() -> None:
+def test_the_tasks_of_dead_machines_run_again_and_no_others(seeds: Seeds) -> None:
     for seed in seeds(0.3):
         simulated = simulation(seed)
         for machine in simulated.machines[1:]:
@@ -88,7 +97,7 @@ def test_the_tasks_of_dead_machines_run_again_and_no_others() -> None:
         assert all(count == 1 for count in ran.values())
 
 
-def test_a_worker_that_sleeps_keeps_its_tasks_for_the_whole_lease() -> None:
+def test_a_worker_that_sleeps_keeps_its_tasks_for_the_whole_lease(seeds: Seeds) -> None:
     for seed in seeds(0.1):
         simulated = simulation(seed, HONEST)
         sleeper = simulated.machines[0]

@@ -11,6 +11,7 @@ from colabctl.cli.terminal import can_ask, command_line, counted, one_line
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
+    from colabctl.project.layout import Layout
     from colabctl.project.raw import Changes, Protection
 
 _KEYS = (
@@ -86,7 +87,7 @@ def protect(
                 progress=progress,
             )
         reports.append({"folder": name, **{key: getattr(done, key) for key in _KEYS}})
-        _show(name, done, accepting=accept_changes)
+        _show(layout, name, done, accepting=accept_changes)
         unsteady += [f"{name}/{file}" for file in done.unsteady]
         if path and folder.resolve() not in always:
             tell(
@@ -102,7 +103,7 @@ def protect(
         )
 
 
-def _show(folder: str, done: "Protection", *, accepting: bool) -> None:
+def _show(layout: "Layout", folder: str, done: "Protection", *, accepting: bool) -> None:
     tell(
         f"{one_line(folder)}: {counted(done.files, 'file')}, {done.bytes:,} bytes recorded, "
         f"{len(done.added)} new"
@@ -118,7 +119,7 @@ def _show(folder: str, done: "Protection", *, accepting: bool) -> None:
         tell_each("accepted as changed", done.changed)
         tell_each("accepted as missing", done.dropped)
     if done.unseen:
-        tell(one_line(f"  {partial(folder, len(done.unseen))}"))
+        tell(one_line(f"  {partial(layout, folder, len(done.unseen))}"))
     tell_each("passed over, it holds no data of its own", done.without_bytes)
     tell_each("only case tells them apart, rename one", list(map(", ".join, done.twins)))
     _show_writable(folder, done)
@@ -148,10 +149,15 @@ def _show_writable(folder: str, done: "Protection") -> None:
         )
 
 
-def partial(folder: str, unseen: int) -> str:
-    """Return what it means that the sentinel is not there."""
+def partial(layout: "Layout", folder: str, unseen: int) -> str:
+    """Return what it means that files are not listed, and what to do."""
     from colabctl.project.raw.listing import SENTINEL
 
+    if layout.mirror.exists():
+        return (
+            f"{folder}: {counted(unseen, 'recorded file')} not in this mirror, where data comes on "
+            f"demand: {command_line('sync', '--data', folder)}"
+        )
     return (
         f"{folder}: this listing is not complete, as {SENTINEL} is not in it; "
         f"{counted(unseen, 'recorded file')} not listed, and not called missing; wait until the "

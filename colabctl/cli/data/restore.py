@@ -134,7 +134,7 @@ def _damage(
     missing = (*check.missing, *(check.unseen if trust_listing else ()))
     problems = []
     if check.unseen and not trust_listing:
-        problems.append(one_line(partial(name, len(check.unseen))))
+        problems.append(one_line(partial(layout, name, len(check.unseen))))
     pipes = [each for each in check.unreadable if _is_pipe(folder / each)]
     pipes = sorted(set(pipes) & _recorded(layout, folder).keys())
     problems += [

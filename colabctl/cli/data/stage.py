@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colabctl.cli.options import Json, Root, Yes, confirm, open_project, print_json, tell
+from colabctl.cli.options import (
+    Json,
+    Root,
+    Yes,
+    carrier_of_command,
+    confirm,
+    open_project,
+    print_json,
+    tell,
+)
 from colabctl.cli.terminal import counted, one_line, plain
 from colabctl.errors import UserError
 
@@ -68,11 +77,14 @@ def stage(
 def _stage(layout: "Layout", base: Path, paths: list[Path], *, as_json: bool) -> None:
     from colabctl.sharedfs.faults import patiently
     from colabctl.sizes import format_size
-    from colabctl.stage.sources import find_source
+    from colabctl.stage.sources import find_source, name_of
     from colabctl.stage.staging import Staging, stage
 
     here, reports = Path.cwd(), []
+    carrier = carrier_of_command()
     for path in paths:
+        if carrier is not None:
+            carrier.bring(name_of(layout, path, here))
         source = patiently(
             lambda path=path: find_source(layout, path, here),  # type: ignore[misc]
             tell=tell,

@@ -113,7 +113,7 @@ def _show(layout: "Layout", name: str, check: "Verification", *, quick: bool, mo
     for copy in check.copies:
         print(plain(one_line(f"a second manifest: {layout.relative(copy)}")))
     if check.unseen:
-        print(plain(one_line(partial(name, len(check.unseen)))))
+        print(plain(one_line(partial(layout, name, len(check.unseen)))))
     files = counted(check.checked, "file")
     if check.clean and more:
         print(plain(one_line(f"{name}: {_progress(check)}")))

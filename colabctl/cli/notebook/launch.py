@@ -65,9 +65,9 @@ def launch(
         interrupted = colab.wait(sessions, said)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _end(sessions)
     if interrupted.is_set():
         raise typer.Exit(128 + (interrupted.number or 0))
+    _end(sessions)
 
 
 class _Said:

@@ -215,8 +215,8 @@ def _changed(seen: "Status") -> str:
 def _next_steps(seen: "Status") -> list[tuple[str, str]]:
     """Return what to do next, and the commands that do it."""
     steps = []
-    if seen.state in _NEXT_STEPS:
-        step, command = _NEXT_STEPS[seen.state]
+    step, command = _NEXT_STEPS.get(seen.state, ("", ""))
+    if command and not (command == "work" and seen.pilots):  # pilots will be its workers
         steps.append((step, command_line(command, seen.sweep)))
     if seen.failures:
         steps.append(("see why", command_line("failures", seen.sweep)))

@@ -102,7 +102,8 @@ class Seen:
     def _pilots(self) -> "list[dict[str, Any]]":
         """Return the pilots; ask the engine at most every half minute, as others use it too."""
         if (
-            time.monotonic() >= self._asked + _ASK_AGAIN
+            self._with_pilots
+            and time.monotonic() >= self._asked + _ASK_AGAIN
             and self.sweep.declared.layout.pilots.is_dir()
         ):
             from colabctl.cli.engines import pilots_of

@@ -12,11 +12,11 @@ from colabctl.cli.terminal import command_line, counted, one_line, plain
 from colabctl.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from colabctl.project.layout import Layout
+    from colabctl.remote.carried import Carried, Moved
     from colabctl.remote.joining import Joined
-    from colabctl.remote.mirror import Carried, Moved
     from colabctl.remote.record import Remote
 
 Url = Annotated[
@@ -88,6 +88,7 @@ def remote_add(url: Url, root: Root = None) -> None:
         tell(
             f"note: sweep {sweep} was declared for one folder, so only this machine can work on it"
         )
+    tell(f"data stays here until you carry it: {command_line('sync', '--data')}")
     tell(f"on other machines: {command_line('clone', joined.remote.url)}")
 
 
@@ -154,7 +155,7 @@ def sync(
     from colabctl.remote.carrier import notes
     from colabctl.remote.joining import check_same_project, open_mirror
 
-    layout, _ = open_project(root, carry=False)
+    layout, config = open_project(root, carry=False)
     remote = _remote_of(layout)
     if paths and not data:
         raise UserError("paths are for data; add --data")
@@ -165,6 +166,8 @@ def sync(
         carried = mirror.sync(wanted)
     for text in notes(carried):
         tell(f"note: {text}")
+    for text in _nowhere(layout, config.read_only, wanted):
+        tell(f"note: {text}")
     if as_json:
         from dataclasses import asdict
 
@@ -173,6 +176,32 @@ def sync(
         print(_counts(carried))
     if watch:
         _watch(layout, remote, wanted)
+
+
+def _nowhere(layout: "Layout", read_only: "Sequence[str]", wanted: list[str]) -> "Iterator[str]":
+    """Say which raw data is recorded, but neither in the mirror nor in its store."""
+    from colabctl.project.raw.damage import findings
+    from colabctl.project.raw.names import listed
+
+    asked = [name for name in read_only if any(_overlap(name, each) for each in wanted)]
+    for finding in findings(layout, asked):
+        missing = [
+            name
+            for name in (f"{finding.folder}/{each}" for each in finding.check.unseen)
+            if finding.in_mirror and any(_overlap(name, each) for each in wanted)
+        ]
+        if missing:
+            yield (
+                f"{counted(len(missing), 'recorded file')} of {finding.folder} not in the store: "
+                f"{listed(missing)}; on the machine that has them, run "
+                f"{command_line('sync', '--data', finding.folder)}"
+            )
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one of two paths from the project is the other, or above it; "" is above all."""
+    shorter, longer = sorted((one, other), key=len)
+    return not shorter or longer == shorter or longer.startswith(f"{shorter}/")
 
 
 def _watch(layout: "Layout", remote: "Remote", wanted: list[str]) -> None:
@@ -222,11 +251,9 @@ def _said(joined: "Joined") -> None:
     for text in notes(joined.carried):
         tell(f"note: {text}")
     tell(_counts(joined.carried))
-    probed = joined.probed
-    if probed.lies:
-        tell(f"warning: {probed.reason}, so no guard can rely on it")
-    promise = PROMISES.get(probed.guard, "no task runs twice while its worker lives")
-    tell(f"{probed.reason}: {promise}")
+    guard, reason, pretends = joined.probed
+    promise = PROMISES.get(guard, "no task runs twice while its worker lives")
+    tell(f"{'warning: ' if pretends else ''}{reason}: {promise}")
 
 
 def _counts(carried: "Carried") -> str:

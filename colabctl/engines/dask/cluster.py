@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from distributed import Client, Future
 
@@ -16,12 +17,18 @@ from colabctl.engines.dask.brief import Brief, Host
 from colabctl.engines.dask.connection import Connection, Unreachable
 from colabctl.engines.dask.data import unseen
 from colabctl.engines.dask.slot import DaskSlot
+from colabctl.engines.dask.staging import is_staged, pieces
 from colabctl.engines.dask.versions import check_all, fault_of
 from colabctl.project.layout import CONFIG
 from colabctl.run.messages import Gone, Inbox, Record
 from colabctl.run.slots.waiting import Waiting
+from colabctl.sizes import format_size
+from colabctl.stage.sources import Source
 
+_AT_ONCE = 16  # workers that are prepared at the same time
 _LOOK = 0.5  # seconds between looks at which workers there are
+_LOOKS_IDLE = 10  # with an idle slot, until no more workers are asked for
+_CALLS_A_THREAD = 10  # of nothing, for an adaptive cluster to count a thread; see `_want_more`
 _STAY = 15.0  # seconds between signs of life to them
 _MISSED = 3  # looks without an answer until the scheduler counts as gone
 
@@ -33,6 +40,7 @@ class DaskCarrier:
     connect: Callable[[], AbstractContextManager[Client]]
     where: str
     most: int | None = None
+    stages: ClassVar[bool] = True
 
     @contextmanager
     def carry(self, load: Load) -> Iterator[MakeSlots]:
@@ -46,7 +54,7 @@ class DaskCarrier:
             check_all(connection, self.where)
             cluster = _Cluster(connection, load, self.where, self.most)
             try:
-                cluster.arrive()
+                client.subscribe_topic(token, cluster.hear)
                 yield cluster.make_slots
             finally:
                 cluster.leave()
@@ -62,8 +70,16 @@ class _Cluster:
     most: int | None
     slots: list[CarrierSlot] = field(default_factory=list)
     _hosts: dict[str, Host] = field(default_factory=dict)  # by address
+    _new: dict[str, Host | str | None] = field(default_factory=dict)  # see `_greet`
+    _met: set[str] = field(default_factory=set)  # addresses that are greeted, used or refused
     _refused: set[str] = field(default_factory=set)
+    _turn: threading.Event = field(default_factory=threading.Event)
+    _greetings: threading.Semaphore = field(
+        default_factory=partial(threading.BoundedSemaphore, _AT_ONCE)
+    )
+    _machines: dict[str, threading.Lock] = field(default_factory=dict)
     _wants: list[Future[int]] = field(default_factory=list)
+    _idle: int = 0  # looks since all slots were busy
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _has_told: bool = False  # that there are no workers
@@ -71,14 +87,6 @@ class _Cluster:
     _make: Callable[[str, int, Host], DaskSlot] | None = None
 
     # -- coming and going -----------------------------------------------------------------------
-
-    def arrive(self) -> None:
-        """Prepare the workers that are there; say what they will not see, before anything runs."""
-        self.connection.client.subscribe_topic(self.connection.token, self._hear)
-        for address in self._addresses():
-            self._greet(address)
-        if not self._hosts:
-            self._tell_none()
 
     def make_slots(
         self, waiting: Waiting, inbox: Inbox, wake: Callable[[], None], record: Record
@@ -92,8 +100,6 @@ class _Cluster:
             )  # fmt: skip
 
         self._make, self._waiting, self._inbox, self._wake = make, waiting, inbox, wake
-        for address, there in self._hosts.items():
-            self._add(address, there)
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
         return self.slots
@@ -101,6 +107,7 @@ class _Cluster:
     def leave(self) -> None:
         """End what runs for this sweep in the cluster."""
         self._over.set()
+        self._turn.set()
         if self._thread is not None:
             self._thread.join(5.0)
         with suppress(Exception):  # it may be gone
@@ -108,7 +115,7 @@ class _Cluster:
         if self.connection.is_alive():
             with suppress(Exception):  # as above
                 self.connection.client.run(
-                    host.leave, self.connection.token, workers=list(self._hosts), on_error="ignore"
+                    host.leave, self.connection.token, workers=list(self._met), on_error="ignore"
                 )
 
     # -- workers --------------------------------------------------------------------------------
@@ -117,29 +124,73 @@ class _Cluster:
         threads: Mapping[str, int] = self.connection.client.nthreads()
         return threads
 
-    def _greet(self, address: str) -> Host | None:
-        """Prepare a Dask worker; tell why if it cannot be used."""
+    def _meet(self, address: str) -> None:
+        """Greet a Dask worker in a thread of its own: it may take long to answer, or never do."""
+
+        def greet() -> None:
+            with self._greetings:
+                try:
+                    answer = self._greet(address)
+                except Exception as error:  # noqa: BLE001 - nothing else would say it
+                    answer = f"{type(error).__name__}: {error}"
+            self._new[address] = answer
+            self._turn.set()
+
+        self._met.add(address)
+        threading.Thread(target=greet, daemon=True).start()
+
+    def _greet(self, address: str) -> Host | str | None:
+        """Prepare a Dask worker; return why it cannot be used, None if it has left."""
         load, connection = self.load, self.connection
         try:
             if fault := fault_of(connection, address):
-                self._refused.add(address)
-                load.tell(f"note: the Dask worker {address} is not used: {fault}")
-                return None
+                return fault
             digest = load.code.digest
             if not connection.ask(address, host.has_code, digest):
                 connection.ask(address, host.take_code, dict(load.code.files))
             there: Host = connection.ask(address, host.visit, self._brief(digest))
+            # Those on one machine share what is staged, so the first one gets it.
+            machine = address.rpartition("://")[2].rpartition(":")[0]
+            with self._machines.setdefault(machine, threading.Lock()):
+                for name, source in load.sources.items():
+                    self._stage(address, there, name, source)
+            connection.call(address, host.open_slots)
         except Unreachable as error:
-            if address in self._addresses():
-                self._refused.add(address)
-                load.tell(f"note: the Dask worker {address} is not used: {error}")
-            return None
-        self._hosts[address] = there
-        if not there.sees_project and not self._told_unseen:
-            self._told_unseen = True
-            for text in unseen(load, address):
-                load.tell(text)
+            return str(error) if address in self._addresses() else None
+        except OSError as error:
+            return f"cannot read what the sweep stages: {error}"
         return there
+
+    def _stage(self, address: str, there: Host, name: str, source: Source) -> None:
+        """Stage something on the machine of a Dask worker."""
+        if self.connection.ask(address, is_staged, source):
+            self.connection.call(address, host.stage, name, source, travelled=False)
+            return
+        self.load.tell(
+            f"staging {source.name} on the machine of the Dask worker {address}: "
+            f"{format_size(source.size)} "
+            f"{'from the project' if there.sees_project else 'that travel from here'}"
+        )
+        if not there.sees_project:
+            for batch in pieces(source):
+                self.connection.call(address, host.put_staged, batch)
+        self.connection.call(address, host.stage, name, source, travelled=not there.sees_project)
+
+    def _take(self, address: str, answer: Host | str | None) -> None:
+        """Use a Dask worker that was greeted, or say why not."""
+        if isinstance(answer, str):
+            self._refused.add(address)
+            self.load.tell(f"note: the Dask worker {address} is not used: {answer}")
+        elif answer is None or address not in self._met:
+            self._met.discard(address)
+        else:
+            self._hosts[address] = answer
+            if not answer.sees_project and not self._told_unseen:
+                self._told_unseen = True
+                for text in unseen(self.load, address):
+                    self.load.tell(text)
+            self._add(address, answer)
+            self._wake()
 
     def _brief(self, digest: str) -> Brief:
         load = self.load
@@ -169,6 +220,7 @@ class _Cluster:
 
     def _lose(self, address: str, why: str) -> None:
         del self._hosts[address]
+        self._met.discard(address)
         lost = [slot for slot in self._mine() if slot.address == address]
         for slot in lost:
             slot.lose(why)
@@ -180,7 +232,8 @@ class _Cluster:
 
     # -- following ------------------------------------------------------------------------------
 
-    def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
+    def hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Pass an event of a Dask worker on to its slot."""
         _, what = event
         for slot in self._mine():
             if slot.host.id == what["host"] and slot.number == what["number"]:
@@ -188,7 +241,7 @@ class _Cluster:
 
     def _follow(self) -> None:
         stayed, missed = time.monotonic(), 0
-        while not self._over.wait(_LOOK):
+        while not self._over.is_set():
             try:
                 addresses = self._addresses()
                 missed = 0
@@ -197,13 +250,14 @@ class _Cluster:
                 if not self.connection.is_alive() or missed >= _MISSED:
                     self._end(error)
                     return
-                continue
-            with suppress(Unreachable):
+            else:
                 self._update(addresses)
             if time.monotonic() - stayed > _STAY:
                 stayed = time.monotonic()
-                for address in self._hosts:
+                for address in self._met:
                     self.connection.cast(address, host.stay)
+            self._turn.wait(_LOOK)
+            self._turn.clear()
 
     def _update(self, addresses: Mapping[str, int]) -> None:
         for address in [each for each in self._hosts if each not in addresses]:
@@ -211,37 +265,42 @@ class _Cluster:
         for slot in [slot for slot in self._mine() if slot.has_ended]:
             if slot.address in self._hosts:  # another process may have its address by now
                 self._lose(slot.address, "it was replaced")
-        self._refused &= addresses.keys()
-        for address in addresses:
-            if address not in self._hosts and address not in self._refused:
-                there = self._greet(address)
-                if there is not None:
-                    self._add(address, there)
-                    self._wake()
-        if not self._hosts:
+        self._met &= addresses.keys()
+        for address in addresses.keys() - self._met:
+            self._meet(address)
+        for address in list(self._new):
+            self._take(address, self._new.pop(address))
+        if not self._hosts and not self._met - self._refused:
             self._tell_none()
-        elif self._has_told:
+        elif self._has_told and self._hosts:
             self._has_told = False
-            self.load.tell(f"the Dask cluster has {len(self.slots)} slots for tasks now")
-        self._want_more()
+            self.load.tell(f"the Dask cluster has workers now; tasks at a time: {len(self.slots)}")
+        self._want_more(addresses)
 
-    def _want_more(self) -> None:
-        """While all slots are busy, let as many calls of nothing wait: adaptive clusters grow."""
+    def _want_more(self, threads: Mapping[str, int]) -> None:
+        """While all slots are busy, show Dask that more would be: adaptive clusters grow.
+
+        They count the seconds of what is submitted, 0.5 for a call of unknown length, and want it
+        done within 5. So calls of nothing wait here, with a resource that no worker has.
+        """
         slots = self._mine()
-        self._wants = [future for future in self._wants if not future.done()]
-        if (self.most is not None and len(slots) >= self.most) or self._wants:
+        if not all(slot.is_busy for slot in slots):
+            self._idle += 1
+            if self._idle > _LOOKS_IDLE and self._wants:
+                self.connection.client.cancel(self._wants)
+                self._wants = []
             return
-        if slots and not all(slot.is_busy for slot in slots):
-            return
-        gpus = any(there.gpus for there in self._hosts.values())
-        sweep, now = self.load.plan.sweep, time.monotonic_ns()
-        self._wants = self.connection.client.map(
-            host.want,
-            range(max(1, len(slots))),
-            key=[f"{sweep}-0-{now}-{n}" for n in range(max(1, len(slots)))],
-            pure=False,
-            resources={"GPU": 1} if gpus else None,
-        )
+        self._idle = 0
+        has = sum(threads.get(address, 0) for address in self._hosts)
+        more = max(1, has // 2)
+        if self.most is not None:
+            more = min(more, (self.most - len(slots)) * max(1, has) // max(1, len(slots)))
+        lacks = range(len(self._wants), _CALLS_A_THREAD * (has + more) if more > 0 else 0)
+        if lacks:
+            names = [f"colabctl-wants-workers-{self.connection.token[-12:]}-{n}" for n in lacks]
+            self._wants += self.connection.client.map(
+                int, lacks, key=names, pure=False, resources={"colabctl wants workers": 1}
+            )
 
     def _tell_none(self) -> None:
         if not self._has_told:

@@ -1,8 +1,10 @@
 """The connection to a Dask scheduler, through which tasks and messages go to its workers."""
 
+import asyncio
 import logging
+import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +16,9 @@ from colabctl.errors import UserError
 from colabctl.task import Assignment
 
 ANSWER = 10.0  # seconds in which a scheduler has to answer
+_NO_TLS = "a scheduler with TLS has an address such as dask://tls://HOST:PORT"
+_TLS = "TLS needs certificates in Dask's own configuration, at distributed.comm.tls"
+_IS_DASK = re.compile(r"distributed(\.|$)")
 
 
 class Unreachable(Exception):  # noqa: N818 - it is caught here, and no error of the user
@@ -71,26 +76,53 @@ class Connection:
         """Do the same for a function that does not belong to this visit."""
         try:
             return self.client.run(function, *parts, workers=[address], **named)[address]
+        except UserError as error:
+            raise Unreachable(str(error)) from error
         except Exception as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
 
-    def ask_all(self, function: Callable[..., Any], *parts: Any) -> Mapping[str, Any]:
-        """Call a function in all Dask workers; the result of one may be its exception."""
-        answers: Mapping[str, Any] = self.client.run(function, *parts, on_error="return")
-        return answers
 
+def connect(address: str) -> Client:
+    """Return a client of the scheduler at an address; raise UserError if it does not answer.
 
-def connect(address: str, **more: Any) -> Client:
-    """Return a client of the scheduler at an address; raise UserError if it does not answer."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # one line of ours says it
+    Certificates and all else about the connection are those of Dask's own configuration.
+    """
+    for name in [each for each in logging.root.manager.loggerDict if _IS_DASK.match(each)]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # one line of ours says it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # versions.py compares versions
         try:
-            return Client(address, timeout=ANSWER, set_as_default=False, name="colabctl", **more)
-        except (OSError, TimeoutError, ValueError, RuntimeError, TypeError) as error:
-            detail = f" ({error})" if isinstance(error, ValueError | TypeError) else ""
+            asyncio.run(_check(address))
+            return Client(address, timeout=ANSWER, set_as_default=False, name="colabctl")
+        except Exception as error:  # noqa: BLE001 - whatever a wrong address or certificate raises
             raise UserError(
-                f"the Dask scheduler at {address} did not answer within {ANSWER:g} s{detail}; "
-                "check that it runs (dask scheduler), its address and port, and that this machine "
-                "may reach it; a scheduler with TLS has an address tls://HOST:PORT"
+                f"the Dask scheduler at {address} {_why(error)}; check that it runs (dask "
+                f"scheduler), its address and port, and that this machine may reach it; "
+                f"{_TLS if address.startswith('tls:') else _NO_TLS}"
             ) from None
+
+
+async def _check(address: str) -> None:
+    """Connect once; raise TimeoutError if that takes too long.
+
+    Dask's own limit does not hold for a server that takes the connection and says nothing.
+    """
+    client = Client(
+        address, timeout=ANSWER, set_as_default=False, asynchronous=True, name="colabctl"
+    )
+    try:
+        async with asyncio.timeout(ANSWER):
+            await client
+    finally:
+        await client.close(timeout=1.0)
+
+
+def _why(error: BaseException) -> str:
+    """Return what kept a scheduler from answering, as the rest of a sentence."""
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+    first = causes[-1]
+    if isinstance(first, TimeoutError | asyncio.CancelledError) or not str(first):
+        return f"did not answer within {ANSWER:g} s"
+    return f"cannot be reached: {first}"

@@ -4,26 +4,26 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import dask
 from distributed import Client, LocalCluster
 
 from colabctl.engines.dask.cluster import DaskCarrier
 from colabctl.engines.dask.connection import connect
 from colabctl.errors import UserError
 
-_OPTIONS = ("scheduler-file", "jobs", "tls-ca-file", "tls-cert", "tls-key")
+_OPTIONS = ("scheduler-file", "jobs")
 
 
 def engine(address: str, options: Mapping[str, str]) -> DaskCarrier:
     """Return the carrier for `dask://ADDRESS`, or for `dask` with the options of its own.
 
     `scheduler-file` is the file that `dask scheduler --scheduler-file` writes. `jobs` is the number
-    of tasks at a time; a local cluster has as many workers. `tls-ca-file`, `tls-cert` and `tls-key`
-    are those of `dask worker`; without them, Dask's own configuration counts. Raises UserError.
+    of tasks at a time; a local cluster has as many workers. Raises UserError.
     """
     unknown = [name for name in options if name not in _OPTIONS]
     if unknown:
@@ -37,39 +37,23 @@ def engine(address: str, options: Mapping[str, str]) -> DaskCarrier:
             f"--on dask://{address} and --scheduler-file both name a scheduler; leave one out"
         )
     if file:
-        return _at(_address_in(Path(file)), most, options)
+        return _at(_address_in(Path(file)), most)
     if address:
-        return _at(_checked(address), most, options)
+        return _at(_checked(address), most)
     return DaskCarrier(partial(_local, most), "this machine", most)
 
 
-def _at(address: str, most: int | None, options: Mapping[str, str]) -> DaskCarrier:
-    security = {
-        name.replace("-", "_"): options[name] for name in ("tls-ca-file", "tls-cert", "tls-key")
-        if options.get(name)
-    }  # fmt: skip
-    for name, path in security.items():
-        if not Path(path).is_file():
-            raise UserError(f"--on dask: {name.replace('_', '-')}: {path} is not a file")
-    return DaskCarrier(_remote(address, security), address, most)
+def _at(address: str, most: int | None) -> DaskCarrier:
+    return DaskCarrier(partial(_remote, address), address, most)
 
 
-def _remote(
-    address: str, security: Mapping[str, str]
-) -> Callable[[], AbstractContextManager[Client]]:
-    @contextmanager
-    def connected() -> Iterator[Client]:
-        more = {}
-        if address.startswith("tls://"):
-            names = {"tls_cert": "tls_client_cert", "tls_key": "tls_client_key"}
-            more = {"security": {names.get(key, key): path for key, path in security.items()}}
-        client = connect(address, **more)
-        try:
-            yield client
-        finally:
-            client.close(timeout=5)
-
-    return connected
+@contextmanager
+def _remote(address: str) -> Iterator[Client]:
+    client = connect(address)
+    try:
+        yield client
+    finally:
+        client.close(timeout=5)
 
 
 @contextmanager
@@ -101,7 +85,8 @@ def _checked(address: str) -> str:
             f"--on dask://{address}: this is not an address; write dask://HOST:PORT, such as "
             "dask://10.0.0.5:8786, or dask://tls://HOST:PORT for a scheduler with TLS"
         )
-    return f"{protocol or 'tcp'}://{rest.rstrip('/')}"
+    protocol = protocol or dask.config.get("distributed.comm.default-scheme")
+    return f"{protocol}://{rest.rstrip('/')}"
 
 
 def _address_in(file: Path) -> str:

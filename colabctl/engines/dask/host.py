@@ -20,6 +20,8 @@ from colabctl.code.frozen import Code
 from colabctl.engines.dask import folders
 from colabctl.engines.dask.brief import Brief, Handout, Host, Ran
 from colabctl.engines.dask.place import Place
+from colabctl.engines.dask.staging import Piece, Staged
+from colabctl.stage.sources import Source
 
 _SILENT = 90.0  # seconds without a word from the other side until its slots are closed
 
@@ -43,20 +45,22 @@ class _Visit:
             _sees(Path(brief.root), brief.marks),
         )
         self.heard_at = time.monotonic()
-        code = Code(dict(_codes[brief.code_digest]))
-        self.places = [
-            Place(
-                brief,
-                code,
-                self.scratch / str(number),
-                number,
-                self.host,
-                lambda event: worker.log_event(brief.token, event),
+        self.staged = Staged(self.scratch / "incoming")
+        self.places: list[Place] = []
+        self._brief = brief
+        self._send = lambda event: worker.log_event(brief.token, event)
+
+    def open_slots(self) -> None:
+        """Start the slots; what the sweep stages is here."""
+        code = Code(dict(_codes[self._brief.code_digest]))
+        for number in range(len(self.places), self.host.slots):
+            scratch = self.scratch / str(number)
+            self.places.append(
+                Place(self._brief, code, self.staged.copies, scratch, number, self.host, self._send)
             )
-            for number in range(self.host.slots)
-        ]
 
     def close(self) -> None:
+        self.staged.close()
         closings = [threading.Thread(target=place.close) for place in self.places]
         for closing in closings:
             closing.start()
@@ -92,11 +96,27 @@ def take_code(files: Mapping[str, bytes]) -> None:
 
 
 async def visit(brief: Brief, dask_worker: Worker) -> Host:
-    """Prepare slots for a sweep; the code has arrived before. Called again, it changes nothing."""
+    """Make room for a sweep; the code has arrived before. Called again, it changes nothing."""
     if brief.token not in _visits:
         _visits[brief.token] = await asyncio.to_thread(_Visit, brief, dask_worker)
         dask_worker.loop.add_callback(_watch, brief.token)
     return _visits[brief.token].host
+
+
+async def put_staged(token: str, batch: list[Piece]) -> None:
+    """Write a part of what the sweep stages."""
+    stay(token)
+    await asyncio.to_thread(_visits[token].staged.put, batch)
+
+
+async def stage(token: str, name: str, source: Source, *, travelled: bool) -> None:
+    """Stage something; raises what `Staged.stage` does."""
+    await asyncio.to_thread(_visits[token].staged.stage, name, source, travelled=travelled)
+
+
+async def open_slots(token: str) -> None:
+    """Start the slots of a visitor; what it stages is here."""
+    await asyncio.to_thread(_visits[token].open_slots)
 
 
 async def _watch(token: str) -> None:
@@ -186,8 +206,3 @@ def run(token: str, number: int, handout: Handout) -> Ran:
         return token in _visits and state is not None and state.state == "executing"
 
     return place.run(handout, is_wanted)
-
-
-def want(number: int) -> int:
-    """Do nothing: that this waits shows Dask that more workers would be of use."""
-    return number

@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,7 @@ from typing import Any
 from colabctl.code import frozen
 from colabctl.engines.dask import folders
 from colabctl.engines.dask.brief import Brief, Files, Handout, Host, Ran, TaskEnd
-from colabctl.ledger import Plan
-from colabctl.notebook.kernel_options import KernelOptions
+from colabctl.engines.settings import slot_settings
 from colabctl.run.messages import (
     Broken,
     Done,
@@ -30,16 +29,16 @@ from colabctl.run.messages import (
     TaskMessage,
     encode,
 )
-from colabctl.run.settings import Settings
-from colabctl.run.slots.environment import gpus, slot_environs
+from colabctl.run.slots.environment import gpus, links, slot_environs, staged_variables
 from colabctl.run.slots.slot import Slot
 from colabctl.run.slots.waiting import Waiting
-from colabctl.run.workspace.workspace import create
+from colabctl.staged import StagedCopy
 from colabctl.task import Assignment
 
 _LOOK = 0.2  # seconds between looks at what the slot reports and whether Dask still wants it
 _SAVES = 5.0  # seconds between looks for new files of a task that runs on
 _ENDS = 0.5  # seconds that the end of a task waits for others of its handout
+_KEPT = 4  # handouts whose ends are kept; a slot has two at a time
 _SMALL = 200_000  # bytes of a task's files that travel with its end
 
 Send = Callable[[dict[str, Any]], None]
@@ -49,7 +48,14 @@ class Place:
     """One slot, and the tasks that it has."""
 
     def __init__(  # noqa: PLR0917 - built in one place
-        self, brief: Brief, code: frozen.Code, scratch: Path, number: int, host: Host, send: Send
+        self,
+        brief: Brief,
+        code: frozen.Code,
+        copies: Sequence[StagedCopy],
+        scratch: Path,
+        number: int,
+        host: Host,
+        send: Send,
     ) -> None:
         self._number = number
         self._send: Callable[[dict[str, Any]], object] = lambda event: send(
@@ -60,9 +66,22 @@ class Place:
         self.root = self._project if self._sees else scratch / "project" / self._project.name
         self.root.mkdir(parents=True, exist_ok=True)
         self.folders: dict[int, Path] = {}  # of tasks whose files are still to travel
+        for source in () if self._sees else links(copies):  # a copy is shown in its folder
+            (self.root / source).parent.mkdir(parents=True, exist_ok=True)
         frozen.write(code, scratch / "code")
-        settings, workspace = _settings(brief, self.root, scratch)
-        [environ] = slot_environs(self.root, "", [workspace])
+        [settings] = slot_settings(
+            brief.plan,
+            self.root,
+            scratch,
+            jobs=1,
+            kill_after=brief.kill_after,
+            secrets=brief.secrets,
+            tell=self._tell,
+            wait=lambda _: True,
+            staged=links(copies),
+        )
+        workspace = settings.code if settings.frozen else None
+        [environ] = slot_environs(self.root, "", [workspace], staged=staged_variables(copies))
         environ |= {**brief.environ, "COLABCTL_ROOT": str(self.root)}
         devices = gpus(os.environ) if host.gpus and host.slots > 1 else []
         if len(devices) > 1:
@@ -74,6 +93,7 @@ class Place:
         self._lock = threading.Lock()
         self._withdrawn: dict[str, set[int]] = {}  # handouts that have not started
         self._begun: set[str] = set()
+        self._ran: dict[str, Ran] = {}  # the last handouts, as Dask may ask for one again
         self._open: dict[int, Assignment] = {}
         self._ended = False  # the slot's process cannot be started
 
@@ -85,11 +105,16 @@ class Place:
             settings, environ, self._inbox, self.wake.set, record, waiting=self._waiting
         )
 
+    def _tell(self, text: str) -> None:
+        self._send({"news": [["notice", -1, text]]})
+
     # -- a handout ----------------------------------------------------------------------------
 
     def run(self, handout: Handout, is_wanted: Callable[[], bool]) -> Ran:
         """Run the tasks of a handout, until all have ended or Dask does not want them any more."""
         with self._running:
+            if handout.key in self._ran:
+                return self._ran[handout.key]
             started, ends = time.monotonic(), list[TaskEnd]()
             with self._lock:
                 out = self._withdrawn.pop(handout.key, set())
@@ -116,7 +141,9 @@ class Place:
                     looked_at = now
                     self._show_saves(seen)
             count += len(ends)
-            return Ran(tuple(ends), (time.monotonic() - started) / max(1, count))
+            ran = Ran(tuple(ends), (time.monotonic() - started) / max(1, count))
+            self._ran = {**dict(list(self._ran.items())[1 - _KEPT :]), handout.key: ran}
+            return ran
 
     def _here(self, assignment: Assignment) -> Assignment:
         """Return an assignment with the paths of this machine."""
@@ -268,39 +295,3 @@ def _with_note(end: End, note: str) -> End:
     if isinstance(end, Returned):
         return end
     return replace(end, output=f"{end.output}\ncolabctl: {note}".lstrip())
-
-
-def _settings(brief: Brief, root: Path, scratch: Path) -> tuple[Settings, str | None]:
-    """Return the settings of the slot, after creating its workspace, and that if there is one."""
-    plan, code = brief.plan, scratch / "code"
-    folder = scratch / "workspace" / root.name
-    try:
-        create(code, root, [folder], plan.cwd)
-        here = folder
-    except OSError:  # this system has no links
-        folder, here = code, root
-    return _of_plan(plan, brief.secrets, brief.kill_after, {
-        "code": str(folder),
-        "root": str(root),
-        "cwd": os.path.normpath(here / plan.cwd),
-        "frozen": str(code) if folder == here else "",
-        "import_path": [os.path.normpath(folder / path) for path in plan.import_path],
-        "log": str(scratch / "slot.log"),
-    }), str(folder) if folder == here else None  # fmt: skip
-
-
-def _of_plan(plan: Plan, secrets: Any, kill_after: float, places: Mapping[str, Any]) -> Settings:
-    return Settings(
-        program=plan.program or "",
-        kind=plan.kind,
-        prunes=plan.early_terminate is not None,
-        command=plan.command,
-        kill_after=kill_after,
-        metric=plan.metric,
-        parameters=plan.parameters or {},
-        process_tasks=plan.process_tasks,
-        kernels=plan.kernels or KernelOptions(),
-        keep_wandb=plan.keep_wandb,
-        secrets=secrets,
-        **places,
-    )

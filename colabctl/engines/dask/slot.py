@@ -39,6 +39,9 @@ _MOST = 256  # tasks in a message
 _AHEAD = 0.5  # seconds of a handout below which the next one waits at the worker already
 _STUCK = 0.2  # seconds that a task runs until those behind it are taken back
 _AGAIN = 0.5  # seconds until those are asked for that the process had, which come back later
+_FETCH = (
+    1.0  # seconds between looks at whether a Dask worker whose result is fetched is still there
+)
 _UNBEGUN = 2.0  # seconds that a handout waits for others in the Dask worker until it is taken back
 
 _numbers = count()
@@ -322,10 +325,7 @@ class DaskSlot:
     def _take(self, key: str) -> None:
         """Take the ends of a handout, with the files of its tasks."""
         out = self._out[key]
-        try:
-            ran: Ran = out.future.result()
-        except Exception as error:
-            raise Unreachable(f"{type(error).__name__}: {error}"[:300]) from error
+        ran = self._result(out)
         self._close(ran.ends)
         with self._lock:
             del self._out[key]
@@ -336,6 +336,20 @@ class DaskSlot:
         self._put_back(left)  # what did not run after all
         self._record(lambda: None)
         self._wake()
+
+    def _result(self, out: _Out) -> Ran:
+        """Fetch what a handout returned; raise Unreachable if it died with its Dask worker."""
+        while True:
+            try:
+                ran: Ran = out.future.result(timeout=_FETCH)
+            except TimeoutError as error:
+                # Dask would wait until this very worker, which is gone, has computed it again.
+                if self._over or not self._connection.is_alive():
+                    raise Unreachable("what it returned is lost") from error
+            except Exception as error:
+                raise Unreachable(f"{type(error).__name__}: {error}"[:300]) from error
+            else:
+                return ran
 
     def _close(self, ends: Sequence[TaskEnd]) -> None:
         """Fetch the files of tasks that have ended, and report the ends."""

@@ -85,7 +85,7 @@ if not (root / "colabctl.yaml").exists() and run_colabctl("clone", STORE, str(ro
     raise NotebookError(f"the project cannot be cloned from {STORE}; the lines above say why")"""
 
 WORK = """\
-from colabctl.work.slots.environment import gpus
+from colabctl.run.slots.environment import gpus
 
 slots = max(1, len(gpus(os.environ)))  # each slot gets a GPU of its own
 options = ["--member", MEMBER, "--trust-digest", DIGEST, "-j", str(slots)]

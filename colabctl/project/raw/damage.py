@@ -17,10 +17,12 @@ class Finding:
     Attributes:
         folder: its path from the project
         check: the outcome
+        in_mirror: whether data comes from a store on demand
     """
 
     folder: str
     check: Verification
+    in_mirror: bool = False
 
     @property
     def damage(self) -> str:
@@ -40,7 +42,13 @@ class Finding:
     def notes(self) -> Iterator[str]:
         """What is not known about the folder."""
         check, folder = self.check, self.folder
-        if check.unseen:
+        if check.unseen and self.in_mirror:
+            yield (
+                f"{len(check.unseen):,} of {check.checked + len(check.unseen):,} files of {folder} "
+                f"are not in this mirror ({listed(check.unseen)}); if tasks read them, get them: "
+                f"colabctl sync --data {folder}"
+            )
+        elif check.unseen:
             yield (
                 f"the listing of {folder} is not complete (its sentinel is not in it), so nothing "
                 f"is called missing; not listed: {listed(check.unseen)}"
@@ -62,7 +70,7 @@ def findings(layout: Layout, read_only: Sequence[str]) -> Iterator[Finding]:
     for name in read_only:
         folder = layout.root / name
         if is_protected(layout, folder):
-            yield Finding(name, verify_quick(layout, folder))
+            yield Finding(name, verify_quick(layout, folder), layout.mirror.exists())
 
 
 def sentences(layout: Layout, read_only: Sequence[str]) -> list[str]:

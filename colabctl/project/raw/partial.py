@@ -12,9 +12,12 @@ from colabctl.sharedfs.mounts import guard_for
 def is_partial(layout: Layout, recorded: Manifest | None, listing: Listing) -> bool:
     """Whether files may be absent only because the listing is not complete.
 
-    That is so without the sentinel, unless the project's folder is coherent and has none of the
-    files: then someone has removed all of it.
+    That is so in a mirror, where data comes on demand. Elsewhere it is so without the sentinel,
+    unless the project's folder is coherent and has none of the files: then someone has removed all
+    of it.
     """
+    if layout.mirror.exists():
+        return True
     if recorded is None or not recorded.sentinel or listing.has_sentinel:
         return False
     return bool(listing.files) or not is_coherent(layout)

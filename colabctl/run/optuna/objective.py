@@ -24,6 +24,7 @@ try:
     import optuna
     from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
     from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
     from optuna.storages import InMemoryStorage
     from optuna.study import Study, StudyDirection
     from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -51,8 +52,9 @@ def runner(objective: Callable[[Any], Any]) -> Run:
         assert settings is not None
         names = list(settings["goals"])
         with quiet():
-            storage = _Storage(task, names[0], params)
-            trial = _begin(storage, settings)
+            trial = begin(task, params)
+        storage = trial.storage
+        assert isinstance(storage, TaskStorage)
         try:
             answer = objective(trial)
         except optuna.TrialPruned as pruned:
@@ -152,13 +154,26 @@ class _Study(Study):
         )
 
 
-def _begin(storage: "_Storage", settings: Mapping[str, Any]) -> "_Trial":
-    """Return the trial to run, in a study with all other trials that can be read."""
-    name, own = storage.task.sweep, settings["number"]
+def begin(
+    task: Task,
+    params: Mapping[str, Any],
+    others: BaseSampler | None = None,
+    more: Sequence[FrozenTrial] = (),
+) -> "_Trial":
+    """Return the trial to run, in a study with all other trials that can be read, and `more`.
+
+    A parameter in `params` has its value from there; `others` chooses the other parameters, by
+    default the sweep's sampler.
+    """
+    settings = task.assignment.study
+    assert settings is not None
+    storage = TaskStorage(task, next(iter(settings["goals"])), params)
+    name, own = task.sweep, settings["number"]
     directions = [StudyDirection[goal.upper()] for goal in settings["goals"].values()]
     storage.create_new_study(directions, name)
     trials = _read(settings["trials"])
-    others = sampler(settings["sampler"], settings["seed"], own, list(trials))
+    if others is None:
+        others = sampler(settings["sampler"], settings["seed"], own, list(trials))
     study = _Study(name, storage, Settled(storage.settled, others), _Pruner(storage))
     # A failed trial takes the place of each missing one, because samplers ignore failed trials.
     filler = _PastTrial(frozen(0, Trial("failed", {})))
@@ -170,6 +185,8 @@ def _begin(storage: "_Storage", settings: Mapping[str, Any]) -> "_Trial":
             study.add_trial(trials.get(number, filler))
         except _UNREADABLE:  # a value that its distribution does not allow
             study.add_trial(filler)
+    for trial in more:
+        study.add_trial(trial)
     study_id = storage.get_study_id_from_name(name)
     storage.own = storage.get_trial_id_from_study_id_trial_number(study_id, own)
     return _Trial(study, storage.own)
@@ -212,7 +229,7 @@ class _DistributionReader:
         return last[1]
 
 
-class _Storage(InMemoryStorage):
+class TaskStorage(InMemoryStorage):
     """Holds the study, and passes changes of the task's trial on to the task.
 
     A copy, in this process or another one, passes nothing on.
@@ -242,6 +259,7 @@ class _Storage(InMemoryStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
+        """Set a parameter, and pass it on."""
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         if trial_id != self.own:
             return
@@ -256,11 +274,13 @@ class _Storage(InMemoryStorage):
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
+        """Set an intermediate value, and pass it on."""
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
         if trial_id == self.own:
             self.task.report(step, **{self._metric: intermediate_value})
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Set a user attribute, and keep it for the task."""
         super().set_trial_user_attr(trial_id, key, value)
         if trial_id != self.own:
             return
@@ -287,7 +307,7 @@ class _Storage(InMemoryStorage):
 class _Pruner(BasePruner):
     """Leaves the decision to the worker, which knows the other trials."""
 
-    def __init__(self, storage: _Storage) -> None:
+    def __init__(self, storage: TaskStorage) -> None:
         self._storage = storage
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: ARG002 - Optuna's signature

@@ -24,6 +24,7 @@ from optuna.samplers import (
     QMCSampler,
     TPESampler,
 )
+from optuna.samplers._lazy_random_state import LazyRandomState
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -57,6 +58,18 @@ def sampler(name: str, seed: int, number: int, order: Sequence[int]) -> BaseSamp
         case "qmc":
             return _Numbered(number)
     raise TaskError(f"sampler: {name!r:.40} is unknown; update colabctl on this machine")
+
+
+def reseed(sampler: BaseSampler, seed: int) -> None:
+    """Give a sampler of the user, and those inside it, other random numbers for each task.
+
+    Each task creates it again, and with one seed all tasks would draw the same.
+    """
+    for value in vars(sampler).values():
+        if isinstance(value, BaseSampler):
+            reseed(value, seed + 1)
+        elif isinstance(value, LazyRandomState):
+            value.rng.seed(seed % 2**32)
 
 
 class _InTurn(GPSampler):

@@ -1,9 +1,10 @@
 """Sets the environment variables of a worker's slots, and shares the GPUs among them."""
 
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from colabctl.run.startup.paths import STAGED as STAGED_PATHS
 from colabctl.run.startup.paths import VARIABLE as WORKSPACE
 from colabctl.run.startup.raw_guard import VARIABLE as GUARDED
 from colabctl.staged import VARIABLE as STAGED
+from colabctl.staged import StagedCopy
 
 
 def slot_environs(
@@ -52,6 +54,20 @@ def slot_environs(
         {**environ, "CUDA_VISIBLE_DEVICES": devices[number % len(devices)]}
         for number, environ in enumerate(environs)
     ]
+
+
+def staged_variables(copies: Iterable[StagedCopy]) -> dict[str, str]:
+    """Return the environment variables that tell tasks where staged copies are."""
+    copies = list(copies)
+    entries = {each.name: {"source": each.source, "path": str(each.path)} for each in copies}
+    lines = [f"{each.path}\t{each.source if each.is_linked else ''}" for each in copies]
+    own = {f"{STAGED}_{name.upper()}": entry["path"] for name, entry in entries.items()}
+    return {STAGED: json.dumps(entries), STAGED_PATHS: "\n".join(lines), **own}
+
+
+def links(copies: Iterable[StagedCopy]) -> dict[str, str]:
+    """Return the copies that tasks find at the paths of their sources, from the project's root."""
+    return {each.source: str(each.path) for each in copies if each.is_linked}
 
 
 def gpus(environ: Mapping[str, str]) -> list[str]:

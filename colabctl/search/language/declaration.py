@@ -16,11 +16,19 @@ from colabctl.search.language.commands.command_words import read_command
 from colabctl.search.language.document import from_python
 from colabctl.search.language.fields import Fields
 from colabctl.search.language.foreach import read_exclude, read_foreach
+from colabctl.search.language.links.where import read_where
+from colabctl.search.language.links.zip import read_zip
 from colabctl.search.language.metric import Metric, read_metric, read_metrics
 from colabctl.search.language.notify import read_notify
 from colabctl.search.language.parameters import ParametersReader
 from colabctl.search.language.problems import Problems
 from colabctl.search.language.repeat import read_repeat
+from colabctl.search.language.scheduler import (
+    Scheduler,
+    check_scheduler,
+    is_scheduled,
+    read_scheduler,
+)
 from colabctl.search.language.stage import read_stage
 from colabctl.search.language.stopping.early_terminate import read_early_terminate
 from colabctl.search.language.stopping.stopping_rules import Rule
@@ -39,11 +47,11 @@ _KEYS = (
     *("program", "command", "name", "description"),
     *("foreach", "trials", "exclude", "sampler", "seed", "repeat", "aggregate"),
     *("max_retries", "task_timeout", "code", "cwd", "claims", "process_tasks", "keep_wandb"),
-    *("notify", "stage"),
+    *("notify", "stage", "zip", "where", "scheduler"),
     *_KERNEL_KEYS,
 )
 _WANDB_KEYS = (
-    *("entity", "project", "controller", "scheduler", "job", "image_uri", "apiVersion", "kind"),
+    *("entity", "project", "controller", "job", "image_uri", "apiVersion", "kind"),
     *("queue", "resource", "resource_args", "launch", "docker", "settings", "tags", "group"),
     *("notes", "job_type", "prior_runs", "wandb"),
 )
@@ -62,6 +70,7 @@ _SYNONYMS = {
     "n_repeats": "repeat",
     "seeds": "repeat",
     "folds": "repeat",
+    "constraints": "where",
 }
 """Words from other tools that difflib cannot match to the right word."""
 
@@ -106,6 +115,8 @@ class Declaration:
     """Where workers send messages, and when."""
     stage: Mapping[str, str] = field(default_factory=dict)
     """What workers copy to their own disk, by name: paths from the project's root."""
+    scheduler: Scheduler | None = None
+    """Functions of the user by which Optuna chooses parameters."""
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -181,12 +192,20 @@ def _declaration(source: str, top: Fields) -> Declaration:
     _check_keys(top)
     method = _method(top)
     metric, metrics = read_metric(top), read_metrics(top)
-    if method == "bayes" and not top.has("metric") and not top.has("metrics"):
-        top.problem("method", "bayes needs metric:, as in {name: val_loss, goal: minimize}")
-    if method == "optuna":
+    check_scheduler(top)
+    has_metric = top.has("metric") or top.has("metrics")
+    if (method == "bayes" or is_scheduled(top)) and not has_metric:
+        word = top.content["method"]
+        top.problem("method", f"{word} needs metric:, as in {{name: val_loss, goal: minimize}}")
+    if method == "optuna" and not is_scheduled(top):
         metric = _of_objective(top, metric)
     _check_for_notebooks(top)
-    space = _space(top, method)
+    listed = _space(top, method)
+    scheduler = read_scheduler(top, listed)
+    if scheduler:  # Optuna chooses the others
+        fixed = top.texts("foreach") or ()
+        listed = Space.of(each for each in listed.parameters if each.name in fixed)
+    space = read_where(top, read_zip(top, listed), of_objective=method == "optuna")
     foreach = read_foreach(top, space)
     retries = top.whole("max_retries", least=0)
     return Declaration(
@@ -217,6 +236,7 @@ def _declaration(source: str, top: Fields) -> Declaration:
         keep_wandb=top.flag("keep_wandb") or False,
         notify=read_notify(top),
         stage=read_stage(top),
+        scheduler=scheduler,
         content=top.content,
     )
 
@@ -234,9 +254,8 @@ def _method(top: Fields) -> Method | None:
     if method is None:
         top.problems.add((), "method: is missing; add method: grid, random, bayes or optuna")
         return None
-    if method == "custom":
-        top.problem("method", "custom needs W&B's external optimisers; use bayes")
-        return None
+    if method == "custom":  # Optuna proposes the parameters, by functions of the user or alone
+        return "optuna" if is_scheduled(top) else "bayes"
     methods: tuple[Method, ...] = get_args(Method)
     return top.word("method", methods)
 
@@ -301,7 +320,10 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
 
 def _space(top: Fields, method: Method | None) -> Space:
     parameters = top.content.get("parameters")
-    if method == "optuna":
+    if is_scheduled(top):
+        if not parameters and top.content["scheduler"].get("search_space"):
+            return Space()
+    elif method == "optuna":
         if not parameters:
             return Space()
         foreach = top.content.get("foreach")

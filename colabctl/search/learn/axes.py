@@ -4,7 +4,6 @@ The coordinate of a number is the share of draws below it, as in W&B's engine. S
 says where good values are likely. The coordinate of a listed value is its index.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from functools import cached_property
 from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from colabctl.conditions.meaning import ABSENT
+from colabctl.search.space.constraints import Constraint
 from colabctl.search.space.continuous import Continuous, Quantized, Uniform
 from colabctl.search.space.discrete import (
     Categorical,
@@ -19,6 +20,7 @@ from colabctl.search.space.discrete import (
     Distribution,
     IntUniform,
     WeightedCategorical,
+    exact_key,
     grid_key,
 )
 from colabctl.search.space.space import Choice, Leaf, Nest, Space
@@ -171,11 +173,6 @@ def clamped(share: float) -> float:
     return min(max(share, LEAST), MOST)
 
 
-def exact_key(value: Any) -> str:
-    """Return a text that differs for 1, 1.0, True and "1"."""
-    return json.dumps(value, sort_keys=True)
-
-
 Coordinates = Mapping[str, float]
 """The coordinates of a task by the name of the axis."""
 
@@ -184,13 +181,22 @@ Coordinates = Mapping[str, float]
 class Dimension:
     """A parameter and its axis; of a choice, also the level of each branch.
 
-    Branches can have different parameters with one path; the name is unique.
+    Branches can have different parameters with one path; the name is unique. The values of an axis
+    with several paths, of zipped parameters, are rows: lists with a value for each path.
     """
 
     name: str
     path: Path
     axis: Axis
     branches: tuple["Level", ...] = ()
+    zipped: tuple[Path, ...] = ()
+
+    def value(self, params: Mapping[str, Any]) -> Any:
+        """Return its value in the parameters of a task; ABSENT if it is not there."""
+        if self.zipped:
+            row = [_at(params, path) for path in self.zipped]
+            return ABSENT if ABSENT in row else row
+        return _at(params, self.path)
 
 
 @dataclass(frozen=True)
@@ -198,6 +204,7 @@ class Level:
     """Parameters that exist together, including those in nested maps."""
 
     dimensions: tuple[Dimension, ...]
+    constraints: tuple[Constraint, ...] = ()
 
     def searched(self) -> tuple[Dimension, ...]:
         """Return the dimensions that are searched."""
@@ -216,22 +223,22 @@ class Level:
         return coordinates if self.locate(params, coordinates) else None
 
     def holds(self, params: Mapping[str, Any]) -> bool:
-        """Whether parameters are of this space: all of them, within their ranges, and no others."""
+        """Whether parameters are of this space: all of them, within their ranges, and no others.
+
+        They must meet the constraints, too.
+        """
         coordinates = self.coordinates(params)
-        if coordinates is None:
+        if coordinates is None or not all(each.allows(params) for each in self.constraints):
             return False
-        allowed = {d.path for d in self.walk() if d.name in coordinates}
+        here = [d for d in self.walk() if d.name in coordinates]
+        allowed = {path for d in here for path in d.zipped or (d.path,)}
         return all(path in allowed for path in _paths(params, allowed))
 
     def locate(self, params: Mapping[str, Any], coordinates: dict[str, float]) -> bool:
         """Add the coordinates of parameters; return False if they are not of this level."""
         for dimension in self.dimensions:
-            value: Any = params
-            for name in dimension.path:
-                if not isinstance(value, Mapping) or name not in value:
-                    return False
-                value = value[name]
-            coordinate = dimension.axis.coordinate(value)
+            value = dimension.value(params)
+            coordinate = None if value is ABSENT else dimension.axis.coordinate(value)
             if coordinate is None:
                 return False
             coordinates[dimension.name] = coordinate
@@ -239,6 +246,15 @@ class Level:
             if branches and not branches[int(coordinate)].locate(params, coordinates):
                 return False
         return True
+
+
+def _at(params: Mapping[str, Any], path: Path) -> Any:
+    value: Any = params
+    for name in path:
+        if not isinstance(value, Mapping) or name not in value:
+            return ABSENT
+        value = value[name]
+    return value
 
 
 def _paths(params: Mapping[str, Any], ends: AbstractSet[Path], above: Path = ()) -> Iterator[Path]:
@@ -253,13 +269,19 @@ def _paths(params: Mapping[str, Any], ends: AbstractSet[Path], above: Path = ())
 
 def level_of(space: Space) -> Level:
     """Return the top level of a space, which every task has."""
-    return Level(tuple(_dimensions(space, (), map(str, count()))))
+    return Level(tuple(_dimensions(space, (), map(str, count()))), space.constraints)
 
 
 def _dimensions(space: Space, above: Path, names: Iterator[str]) -> Iterator[Dimension]:
+    zips = {names[0]: names for names in space.zips}
+    followers = {name for names in space.zips for name in names[1:]}
     for parameter in space.parameters:
         path = (*above, parameter.name)
+        if parameter.name in followers:
+            continue
         match parameter:
+            case Leaf(name) if name in zips:
+                yield _zipped(space, zips[name], above, next(names))
             case Leaf(_, distribution):
                 yield Dimension(next(names), path, axis_of(distribution))
             case Nest(_, nested):
@@ -271,3 +293,10 @@ def _dimensions(space: Space, above: Path, names: Iterator[str]) -> Iterator[Dim
                 )
                 axis = Listed.of(list(branches), shares)
                 yield Dimension(next(names), path, axis, levels)
+
+
+def _zipped(space: Space, names: tuple[str, ...], above: Path, name: str) -> Dimension:
+    rows = [list(row.values()) for row in space.rows(names)]
+    shares = [(i + 0.5) / len(rows) for i in range(len(rows))]
+    paths = tuple((*above, each) for each in names)
+    return Dimension(name, paths[0], Listed.of(rows, shares), zipped=paths)

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from colabctl.errors import UserError
+from colabctl.search.space.constraints import nothing_left
 from colabctl.search.space.discrete import grid_key
 from colabctl.search.space.space import Space, Values
 
@@ -30,8 +31,9 @@ def combinations(
 ) -> list[tuple[Values, Space]]:
     """Return the values of each cell, and the space that remains to be searched in it.
 
-    A parameter that only some branches have varies in their cells only. Raises UserError, naming
-    `source`, for more than MOST_CELLS combinations, and if none remains.
+    A parameter that only some branches have varies in their cells only. Cells in which constraints
+    allow nothing are left out, as those of `exclude`. Raises UserError, naming `source`, for more
+    than MOST_CELLS combinations, and if none remains.
     """
     cells = list(islice(_combined(space, foreach), MOST_CELLS + 1))
     if len(cells) > MOST_CELLS:
@@ -54,7 +56,17 @@ def combinations(
     remaining = [cell for cell in cells if not is_dropped(cell[0])]
     if not remaining:
         raise UserError(f"{source}: exclude drops every combination; nothing is left to run")
-    return remaining
+    return _allowed(remaining) if space.constraints else remaining
+
+
+def _allowed(cells: list[tuple[Values, Space]]) -> list[tuple[Values, Space]]:
+    """Return the cells without those in which constraints allow nothing."""
+    empty = [space.empty_group(grid=False) for _, space in cells]
+    left = [cell for cell, group in zip(cells, empty, strict=True) if group is None]
+    if not left:
+        (group, *_) = (group for group in empty if group)
+        raise nothing_left(group.constraints, "nothing to run; change it, or the values it names")
+    return left
 
 
 def _combined(space: Space, foreach: Sequence[str]) -> Iterator[tuple[Values, Space]]:
@@ -63,6 +75,6 @@ def _combined(space: Space, foreach: Sequence[str]) -> Iterator[tuple[Values, Sp
         yield {}, space
         return
     others = [other for other in foreach if other != name]
-    for value, remaining in space.fixed(name):
+    for own, remaining in space.fixed(name):
         for values, rest in _combined(remaining, others):
-            yield {name: value} | values, rest
+            yield own | values, rest

@@ -57,6 +57,11 @@ def grid_key(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def exact_key(value: Any) -> str:
+    """Return a text that differs for 1, 1.0, True and "1"."""
+    return json.dumps(value, sort_keys=True)
+
+
 def position(u: float, low: int, count: int) -> int:
     """Return the quantile of `u` among the equally likely integers from low to low + count - 1."""
     # As in scipy.stats.randint.ppf: one less where rounding went past a boundary.

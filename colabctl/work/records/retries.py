@@ -15,6 +15,7 @@ class Retries:
 
     Args:
         patience: seconds without an answer after which a passing fault counts as a lasting one.
+        longest: seconds of the longest pause.
 
     Attributes:
         error: A fault that does not pass, so the worker must end.
@@ -27,12 +28,13 @@ class Retries:
         tell: Callable[[str], None],
         monotonic: Callable[[], float],
         patience: float = math.inf,
+        longest: float = math.inf,
     ) -> None:
         self.error: OSError | None = None
         self.ending: EndReason = "finished"
         self._tell = tell
         self._monotonic = monotonic
-        self._patience = patience
+        self._patience, self._longest = patience, longest
         self._pause = 0.0  # seconds; 0 if the last call worked
         self._failing_since = 0.0
         self._retry_at = 0.0
@@ -71,5 +73,5 @@ class Retries:
             self._tell(f"{describe(error)}; trying again until it answers")
         elif now - self._failing_since >= self._patience:
             self.error, self.ending = error, "silent"
-        self._pause = pause_after(self._pause)
+        self._pause = min(pause_after(self._pause), self._longest)
         self._retry_at = now + self._pause

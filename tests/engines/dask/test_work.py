@@ -1,12 +1,13 @@
 """`work --on dask`: all kinds of programs, their files, reports, limits and secrets."""
 
+import shutil
 import signal
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from tests.engines.dask.clusters import Cluster
+from tests.engines.dask.clusters import Cluster, hiding
 from tests.processes import Project, end, until
 
 pytestmark = pytest.mark.slow  # it starts real servers or engines
@@ -172,3 +173,52 @@ def train(params, task):
     assert (status["pending"], status["running"], status["claimed"]) == (4, 0, 0)
     tasks = [Path("/proc", file.read_text()) for file in files]
     until(lambda: not any(task.exists() for task in tasks), "the end of the tasks")
+
+
+STAGES = """
+stage: {all: data/raw/all, packed: data/raw/packed.zip, one: data/raw/one.csv}
+"""
+READS = """
+import os
+def train(params, task):
+    with open("data/raw/one.csv") as file:
+        one = file.read()
+    return {
+        "all": len(os.listdir(task.staged["all"])),
+        "packed": len(os.listdir(task.staged["packed"])),
+        "one": len(one),
+        "is_copy": not os.path.samefile("data/raw/one.csv", task.root / "data/raw/one.csv")
+        if (task.root / "data/raw/one.csv").exists() else True,
+    }
+"""
+
+
+def test_staged_data_is_copied_once_a_machine(project: Project, shared: Cluster) -> None:
+    _check_staged(project, shared, "from the project")
+
+
+@pytest.mark.slow
+@hiding
+def test_staged_data_travels_to_workers_without_the_project(
+    project: Project, cluster: Cluster, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        cluster.add(name, hides=project.root, COLABCTL_STAGE=str(tmp_path / "stage"))
+    _check_staged(project, cluster, "that travel from here")
+
+
+def _check_staged(project: Project, cluster: Cluster, how: str) -> None:
+    for number in range(5):
+        project.write(f"data/raw/all/{number}.txt", "x" * number)
+    data = project.root / "data/raw"
+    shutil.make_archive(str(data / "packed"), "zip", data / "all")
+    project.write("data/raw/one.csv", "a,b\n")
+    project.declare("staged", grid(4, STAGES), READS)
+    worked = project.run("work", "staged", *on(cluster))
+    assert worked.code == 0, worked.err
+    told = [line for line in worked.err.splitlines() if line.startswith("staging ")]
+    assert len(told) == len({line.split()[1] for line in told}) == 3, worked.err
+    assert all(line.endswith(how) for line in told)
+    assert [row["metrics"] for row in project.results("staged")] == [
+        {"all": 5, "packed": 5, "one": 4, "is_copy": 1}
+    ] * 4

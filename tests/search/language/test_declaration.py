@@ -64,10 +64,10 @@ def test_a_missing_or_null_key_has_its_default() -> None:
 
 
 def test_keys_that_only_wandb_uses_are_ignored_with_a_note() -> None:
-    text = "entity: me\nproject: p\ncontroller: {type: local}\nscheduler: {engine: optuna}\n"
+    text = "entity: me\nproject: p\ncontroller: {type: local}\nscheduler: {job: a}\n"
     declaration = declared(f"{text}queue: q\nresource: k8s\ntags: [a]\nsettings: {{}}\n")
     (note,) = declaration.notes
-    assert note.startswith("entity, project, controller, scheduler, queue, resource and 2 more: ")
+    assert note.startswith("entity, project, controller, queue, resource, settings and 2 more: ")
     assert note.endswith("used by W&B only, has no effect here")
 
 

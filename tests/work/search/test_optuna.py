@@ -138,3 +138,68 @@ def test_status_shows_the_best_trial(project: Project) -> None:
     best = project.status("best")["best"]
     assert best["metric"] == "value"
     assert set(best["params"]) >= {"x", "kind"}
+
+
+SPACE = """
+import optuna
+
+def suggest(trial):
+    values = {"lr": 10 ** trial.suggest_float("exponent", -4, -1)}
+    if trial.suggest_categorical("model", ["mlp", "svm"]) == "mlp":
+        values["depth"] = trial.suggest_int("depth", 1, 5)
+    return values
+
+def study(sweep):
+    return optuna.create_study(sampler=optuna.samplers.TPESampler(seed=1, n_startup_trials=3))
+"""
+SCRIPT = """
+import argparse, json, os
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float)
+parser.add_argument("--depth", type=int, default=0)
+args = parser.parse_args()
+with open(os.environ["COLABCTL_RESULT"], "w") as file:
+    json.dump({"loss": args.lr + args.depth}, file)
+"""
+CUSTOM = """
+method: custom
+metric: {name: loss, goal: minimize}
+program: train.py
+run_cap: 8
+scheduler: {engine: optuna, source: space.py, search_space: suggest, optimizer: study}
+"""
+
+
+def test_a_sweep_for_the_scheduler_of_wandb_runs_its_script(project: Project) -> None:
+    project.write("space.py", SPACE)
+    project.declare("custom", CUSTOM, SCRIPT)
+    worked = project.run("work", "custom")
+    assert worked.code == 0, worked.err
+    rows = project.results("custom")
+    assert len(rows) == 8
+    for row in rows:
+        params = row["params"]
+        expected = 10 ** params["exponent"] + params.get("depth", 0)
+        assert row["metrics"]["loss"] == pytest.approx(expected)
+        assert ("depth" in params) == (params["model"] == "mlp")
+    assert len({row["params"]["exponent"] for row in rows}) == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("suggest,", "sugest,"), "scheduler: space.py has no function sugest; did you mean suggest?"),
+        (("space.py", "spaec.py"), "spaec.py does not exist in"),
+        (("search_space: suggest", "search_space: study"), None),
+    ],
+)  # fmt: skip
+def test_functions_that_are_not_there_are_refused_before_anything_is_declared(
+    project: Project, change: tuple[str, str], message: str | None
+) -> None:
+    project.write("space.py", SPACE)
+    project.write("train.py", SCRIPT)
+    project.write("custom.yaml", CUSTOM.replace(*change))
+    declared = project.run("sweep", "custom.yaml")
+    assert (declared.code == 0) is (message is None)
+    assert (message or "") in declared.err

@@ -1,4 +1,4 @@
-"""Prepares the workspaces of slots, and the settings of the processes that run tasks there."""
+"""Prepares the workspaces of slots, here or in an engine, and the settings of their processes."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +54,7 @@ def slot_settings(
             kind=plan.kind,
             prunes=plan.early_terminate is not None,
             command=plan.command,
+            scheduler=plan.scheduler,
             code=str(folder),
             root=str(root),
             cwd=os.path.normpath(place / plan.cwd),

@@ -1,0 +1,1 @@
+"""Parameters that depend on each other: `zip` and `where` in a sweep file."""
