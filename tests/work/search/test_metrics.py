@@ -117,3 +117,25 @@ def test_repeats_and_several_metrics_go_together(project: Project) -> None:
     study = optuna.load_study(study_name="r", storage=f"sqlite:///{project.root / 'r.db'}")
     assert len(study.trials) == 8
     assert json.dumps(study.best_trials[0].user_attrs["values"]["ms"]) == "[1.0, 1.0]"
+
+
+def test_a_scheduler_of_wandbs_form_searches_for_several_metrics(project: Project) -> None:
+    project.write(
+        "space.py",
+        "import optuna\n\n"
+        "def suggest(trial):\n"
+        "    return {'w': trial.suggest_int('w', 1, 4), 'slow': 0}\n\n"
+        "def study(sweep):\n"
+        "    return optuna.create_study(directions=['maximize', 'minimize'])\n",
+    )
+    text = """
+method: custom
+run_cap: 6
+program: train.py:run
+metrics: [{name: acc, goal: maximize}, {name: ms, goal: minimize}]
+scheduler: {engine: optuna, source: space.py, search_space: suggest, optimizer: study}
+"""
+    project.declare("c", text, TRAIN + "\ndef run(params, task):\n    return train(**params)\n")
+    worked = project.run("work", "c")
+    assert "6 done, 0 failed" in worked.err + worked.out
+    assert project.status("c")["front"]
