@@ -55,6 +55,7 @@ def read_metrics(top: Fields) -> tuple[Metric, ...]:
         top.problem("metrics", "cannot be combined with metric:; list all metrics here")
     if len(content) < 2:
         top.problem("metrics", "lists the metrics of a sweep with several; write one as metric:")
+        return ()
     path = (*top.path, "metrics")
     each_fields = [Fields(each, (*path, i), top.problems) for i, each in enumerate(content)]
     metrics = [_read(fields) for fields in each_fields]
