@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colabctl import notify
+from colabctl import notify, repeat
 from colabctl.code.frozen import Code
 from colabctl.declare import differences
 from colabctl.declare.preview import Draft, Preview, places_in, preview
@@ -237,6 +237,7 @@ def planned(
         code_origin="." if result.code.origin == layout.root.resolve() else None,
         metric=metric.name if metric else None,
         goal=metric.goal if metric else "minimize",
+        metrics=tuple({"name": each.name, "goal": each.goal} for each in declaration.metrics),
         max_retries=declaration.max_retries,
         task_timeout=declaration.task_timeout,
         claims=declaration.claims,
@@ -248,6 +249,7 @@ def planned(
         early_terminate=_early_terminate(declaration),
         notify=notify.encode(declaration.notify),
         stage=_stage(declaration, layout),
+        repeat=repeat.encode(declaration.repeat),
         parameters=expansion.parameters,
         process_tasks=declaration.process_tasks,
         kernels=declaration.kernels if kind == "notebook" or runs_loop else None,
@@ -331,7 +333,8 @@ def _scheduler(declaration: Declaration, program: Preview) -> Mapping[str, Any] 
 def _early_terminate(declaration: Declaration) -> Mapping[str, Any] | None:
     """Return the rule for early stopping; the default for Optuna is that of Optuna itself."""
     rule = declaration.early_terminate
-    if rule is None and declaration.method == "optuna" and declaration.scheduler is None:
+    is_study = declaration.method == "optuna" and declaration.scheduler is None
+    if rule is None and is_study and not declaration.metrics:
         rule = Median()
     return rule.to_json() if rule else None
 

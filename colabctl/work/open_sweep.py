@@ -227,6 +227,7 @@ class OpenSweep:
                     member=me.member,
                     study=tuner.history(index),
                     rounds=rounds,
+                    repeat=index % self.plan.repeats.count,
                 )
             )
         return assignments
@@ -273,4 +274,5 @@ def _starts(plan: Plan) -> Iterator[int]:
     cells = (plan.declared or plan).cells  # those of extensions have none
     ends = accumulate(cell["tasks"] for cell in cells)
     for end, cell in zip(ends, cells, strict=True):
-        yield from range(end - cell["tasks"], end)[: cell.get("starts", 0)]
+        some = cell.get("starts", 0) * plan.repeats.count
+        yield from range(end - cell["tasks"], end)[:some]

@@ -108,9 +108,9 @@ OTHERS: dict[str, Any] = {
     "sampler": "tpe", "seed": 1, "early_terminate": {"type": "median"},
     "scheduler": {"source": "a.py", "config": {}},
     "notify": {"url": "U", "on": ["idle"]}, "stage": {"a": {"path": "a", "digest": ""}},
-    "declaration_digest": "d",
+    "metrics": [{"name": "a", "goal": "minimize"}], "repeat": {"name": None, "values": [0, 1], "aggregate": "mean"}, "declaration_digest": "d",
     "task_digests": ["e"], "code_files": ["f"], "parameters": {"lr": True}, "process_tasks": 1,
-    "kernels": {**KERNELS, "fresh": True}, "keep_wandb": True,
+    "kernels": {**KERNELS, "fresh": True}, "keep_wandb": True, "learn_from": {"a": "0" * 64},
     "cells": [{"values": {"d": 1}, "tasks": 2}],
 }  # fmt: skip
 
