@@ -10,7 +10,8 @@ from typing import Any
 
 from colabctl.code import frozen
 from colabctl.code.frozen import Code
-from colabctl.declare.declare import approval_of, planned
+from colabctl.declare.declare import approval_of
+from colabctl.declare.planned import planned
 from colabctl.declare.preview import Draft, Preview, places_in, preview
 from colabctl.declared_tasks import DeclaredTasks, code_folder, task_files
 from colabctl.errors import UserError

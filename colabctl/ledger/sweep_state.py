@@ -80,7 +80,7 @@ class SweepState:
         self.counts: Counter[Status] = Counter({"open": total})
         self.followed: dict[int, Requests] = {}
         self.notices: dict[str, set[int]] = {}  # after how many decisions, by occasion
-        self.duplicates = 0
+        self.duplicates = self.revision = 0  # revision: calls of add and read
         self.writers: dict[str, Writer] = {}
         self.called: Callable[[str], str] = str  # the present name of a member
         self.first: Collection[int] = ()  # tasks that are claimed before the others
@@ -88,7 +88,6 @@ class SweepState:
         self.latest = 0.0  # date of an event, see `read`
         self._heard: dict[str, Writer] = {}  # writers with events since the last look at them
         self.progress: dict[int, list[int]] = {}  # numbers of events of running attempts, by task
-        self.revision = 0  # calls of add and read
         self.reached: set[int] = set()  # first tasks of configurations that reach the target
         self._states: dict[int, TaskState] = {}  # of tasks not simple
         self._reaches, self._measure = reaches, measure
@@ -391,8 +390,7 @@ class SweepState:
 
     def _numbers(self, index: int) -> list[int]:
         """Return the numbers in the log of the events that decide the state of a task."""
-        numbers = self.others.get(index)
-        if numbers is not None:
+        if (numbers := self.others.get(index)) is not None:
             return numbers
         simple = (self.columns.claims[index], self.columns.outcomes[index])
         return [number for number in simple if number >= 0]

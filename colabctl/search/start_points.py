@@ -36,10 +36,10 @@ def with_starts(cells: Sequence[Cell], declaration: Declaration) -> tuple[Cell, 
     for cell, starts in zip(cells, own, strict=True):
         configurations = cell.tasks // repeat.count
         if len(starts) > configurations:
-            what = "tasks" if repeat is ONCE else "configurations"
+            what = "task" if repeat is ONCE else "configuration"
             raise UserError(
-                f"{source}: start_with has {len(starts)} points for {configurations} {what}; "
-                "raise trials:, or remove points"
+                f"{source}: start_with has {len(starts)} points for {configurations} "
+                f"{what}{'s' * (configurations != 1)}; raise trials:, or remove points"
             )
     return tuple(
         replace(cell, starts=tuple(starts)) for cell, starts in zip(cells, own, strict=True)

@@ -151,8 +151,6 @@ class OptunaSampler:
             trials = _with_beliefs(searched, trials)
         elif learner == "tpe" and not self._several:  # of several metrics, a copy adds nothing
             weight = max(1, min(_WEIGHT, _WEIGHED // len(trials)))
-        else:
-            trials = _with_beliefs(searched, trials)
         self._storage.trials = trials * weight
         sampler = _sampler(learner, self._draws.seed(draw, searched[0].name))
         distributions = {d.name: d.axis.optuna_distribution for d in searched}

@@ -15,7 +15,7 @@ from colabctl.views.best import best_first
 from colabctl.views.pareto import front
 from colabctl.views.results.names import Column, Names
 from colabctl.views.results.rows import Result, Results
-from colabctl.views.where import parse_where
+from colabctl.views.results.where import parse_where
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Query:
     """Which results, and in which order.
 
     Attributes:
-        where: a condition on their values (see views/where.py).
+        where: a condition on their values (see views/results/where.py).
         best: the number of the best ones by the sweep's metric.
         sort: names to sort by, each with - in front for the largest first.
         pareto: whether only those on the Pareto front of the sweep's metrics are wanted.
