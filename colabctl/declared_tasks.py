@@ -73,10 +73,10 @@ class DeclaredTasks:
         from colabctl.search.start_points import with_starts  # noqa: PLC0415 - as above
 
         declaration = read_declared(self.content(), str(self._file))
-        if found := [pair for each in self.plan.extensions for pair in each.values]:
+        if extra := [pair for each in self.plan.extensions for pair in each.values]:
             from colabctl.search import read, with_additions  # noqa: PLC0415 - as above
 
-            declaration = read(with_additions(declaration.content, found), str(self._file))
+            declaration = read(with_additions(declaration.content, extra), str(self._file))
         cells = combinations(
             declaration.parameters, declaration.foreach, declaration.exclude, declaration.source
         )

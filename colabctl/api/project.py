@@ -35,9 +35,9 @@ from colabctl.sweeps import (
     find_sweep,
     plan_if_readable,
 )
+from colabctl.work.data.staging import Lines
+from colabctl.work.data.stored import NO_STORE, Stored
 from colabctl.work.loop.worker import print_message
-from colabctl.work.staging import Lines
-from colabctl.work.stored import NO_STORE, Stored
 
 if TYPE_CHECKING:
     pass

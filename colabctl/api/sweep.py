@@ -28,12 +28,12 @@ from colabctl.views.results.frame import frame
 from colabctl.views.results.names import Names
 from colabctl.views.results.query import Query
 from colabctl.views.status import Status, status
+from colabctl.work.data.staging import staged_data
 from colabctl.work.identity import new_identity, writer_name
 from colabctl.work.loop.worker import InlineWorker, print_message
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.records.room import RoomWatch
-from colabctl.work.staging import staged_data
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from colabctl.cli import doctor, export, extend, guide, project, sweep, trust, try_task, work
+from colabctl.cli import doctor, export, guide, project, sweep, trust, try_task, work
 from colabctl.cli.data import protect, restore, space, stage, verify
 from colabctl.cli.notebook import diff, merge, new, prepare, workers
 from colabctl.cli.plain_values import Commands
 from colabctl.cli.see import compare, failures, log, report, results, status
 from colabctl.cli.share import mirror, promote, share
-from colabctl.cli.steer import archive, orders, tasks
+from colabctl.cli.steer import archive, extend, orders, tasks
 from colabctl.version import VERSION
 
 _START = """\

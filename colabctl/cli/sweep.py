@@ -116,7 +116,7 @@ def sweep(
     sweep_draft = read_draft(read_file(file), str(file), trials=trials, run_cap=run_cap)
     name = name or safe_name(sweep_draft.declaration.name or file.stem)
     if extend:
-        from colabctl.cli.extend import extend_from_file
+        from colabctl.cli.steer.extend import extend_from_file
 
         extend_from_file(
             sweep_draft, name, file, member, root,

@@ -62,7 +62,7 @@ def try_task(
 ) -> None:
     """Run one task here and record nothing; a debugger works."""
     from colabctl.run.redaction import concealer
-    from colabctl.work.stored import NO_STORE
+    from colabctl.work.data.stored import NO_STORE
     from colabctl.work.trying import run_here
 
     layout, config = open_project(root)

@@ -172,9 +172,9 @@ def work(
     from colabctl.sharedfs.faults import patiently
     from colabctl.signals import Interruption
     from colabctl.views.notice import notice
+    from colabctl.work.data.stored import NO_STORE
     from colabctl.work.limits import Limits
     from colabctl.work.session import Session
-    from colabctl.work.stored import NO_STORE
 
     layout, config = patiently(
         lambda: open_project(root, patience=UPLOAD), tell=tell, wait=time.sleep

@@ -39,6 +39,7 @@ class Declared:
     Attributes:
         damage: a sentence for each task file that is not as declared.
         replaced: the names that the sweeps have now which had this name before.
+        is_compared: whether all that was declared first has been compared, so that it is approved.
     """
 
     layout: SweepLayout
@@ -48,6 +49,7 @@ class Declared:
     new: bool
     damage: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
+    is_compared: bool = True
 
 
 class DifferentError(UserError):
@@ -100,10 +102,11 @@ def declare(
             layout, old, plan, draft=draft, program=program, replace_old=replace_old
         )
         declared = _replacing(declared, layout, member, now)
-    if declared.plan.program is None:
+    if declared.plan.program is None or not declared.is_compared:
         return declared
+    plan = declared.plan.declared or declared.plan
     try:
-        approvals.add(approval_of(declared.plan, code, draft.content, config, now))
+        approvals.add(approval_of(plan, code, draft.content, config, now))
     except OSError as error:
         note = (
             f"your approval cannot be saved in {approvals.folder} ({error.strerror}); set "
@@ -205,7 +208,7 @@ def _same(old: Plan, new: Plan, draft: Draft, program: Preview, sweep: SweepLayo
         )
     whole = whole_of(sweep, old) if sweep.twins else sweep
     if old.declared is not None and _is_extended(whole, old, new, draft):
-        return Declared(sweep, old, program, draft.notes, new=False)
+        return Declared(sweep, old, program, draft.notes, new=False, is_compared=False)
     outcome = differences.find(
         whole,
         old.declared or old,
@@ -242,21 +245,22 @@ def _only_adds(sweep: SweepLayout, plan: Plan, draft: Draft) -> bool:
     """Whether a changed sweep file adds values or trials, and changes nothing else of its tasks."""
     try:
         content = DeclaredTasks(sweep, plan).declaration().content
-        additions(content, draft.declaration.content, draft.declaration.source)
+        extra = additions(content, draft.declaration.content, draft.declaration.source)
     except (UserError, OSError):
         return False
-    return draft.expansion.total >= (plan.declared or plan).total
+    total, declared = draft.expansion.total, (plan.declared or plan).total
+    return total > declared or (total == declared and bool(extra))
 
 
 def _is_extended(sweep: SweepLayout, plan: Plan, new: Plan, draft: Draft) -> bool:
     """Whether a sweep file has what a sweep has with its extensions, or a part of that."""
     try:
         content = DeclaredTasks(sweep, plan).declaration().content
-        found = additions(content, draft.declaration.content, draft.declaration.source)
+        extra = additions(content, draft.declaration.content, draft.declaration.source)
     except (UserError, OSError):
         return False
     tasks = {cell_key(cell["values"]): cell["tasks"] for cell in plan.cells}
     has_all = all(
         cell.tasks <= tasks.get(cell_key(cell.values), 0) for cell in draft.expansion.cells
     )
-    return has_all and not found and new.code_digest == plan.code_digest
+    return has_all and not extra and new.code_digest == plan.code_digest

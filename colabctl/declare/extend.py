@@ -124,12 +124,12 @@ def addable(
     tasks = task_files(declared, sweep)
     old = declared.declaration()
     if asked.draft is None:
-        found = [addition(old.content, *each) for each in (asked.values or {}).items()]
-        found = [(path, values) for path, values in found if values]
+        extra = [addition(old.content, *each) for each in (asked.values or {}).items()]
+        extra = [(path, values) for path, values in extra if values]
     else:
-        found = additions(old.content, asked.draft.declaration.content, str(asked.file))
+        extra = additions(old.content, asked.draft.declaration.content, str(asked.file))
         _check_numbers(plan, asked.draft)
-    declaration = read(with_additions(old.content, found), old.source) if found else old
+    declaration = read(with_additions(old.content, extra), old.source) if extra else old
     growths = grown(
         declaration,
         dict(_had(plan, tasks)),
@@ -142,7 +142,7 @@ def addable(
         member,
         now,
         tuple(each.name for each in plan.extensions),
-        tuple(found),
+        tuple(extra),
         tuple(
             {
                 "values": each.values,
@@ -276,7 +276,8 @@ def write(added: Addable, approvals: Approvals, config: Config, declaration: byt
         frozen.fetch(folder.code, added.code.digest, names=tuple(added.code.files))
     write_new(folder.root / RECORD, record.encode())
     plan = extended(added.plan.declared or added.plan, (*added.plan.extensions, record))
-    if added.code is not None and plan.program is not None:
+    # Of a plan that this member has not approved, the program alone says too little.
+    if added.code is not None and approvals.has(added.plan.approved.run_digest):
         approvals.add(approval_of(plan.approved, added.code, declaration, config, record.at))
     return plan
 

@@ -180,6 +180,8 @@ def _kind_of_function(draft: Draft, program: str, code: frozen.Code) -> Kind:
     if draft.declaration.method == "optuna" and draft.declaration.scheduler is None:
         signature.check_objective(program, tree)
         return "objective"
+    if draft.declaration.scheduler is not None:
+        return "function"  # its parameters are known once they are chosen
     uses_wandb = any(b"wandb" in source for source in code.files.values())
     signature.check_function(program, tree, draft.expansion.parameters, uses_wandb=uses_wandb)
     return "function"

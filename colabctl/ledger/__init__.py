@@ -1,7 +1,7 @@
 """The ledger of a sweep: its plan, tasks and journals, the state they lead to, and claims."""
 
 from colabctl.ledger.approval import changed_keys, check_approved, program_of
-from colabctl.ledger.extensions.numbering import Numbering, known
+from colabctl.ledger.extensions.numbering import Numbering, view_of
 from colabctl.ledger.extensions.record import (
     Extension,
     cell_key,
@@ -59,7 +59,6 @@ __all__ = [
     "contents",
     "extended",
     "extensions_in",
-    "known",
     "lack",
     "listed",
     "long_leases",
@@ -77,6 +76,7 @@ __all__ = [
     "stretches",
     "task_name",
     "versions",
+    "view_of",
     "waiting",
     "write_tasks",
 ]

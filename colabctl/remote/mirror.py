@@ -268,7 +268,7 @@ class Mirror:
             return
         check_inside(path, self.layout.root)
         make_folder(path.parent, parents=True)
-        if is_plan(name):  # a store has no empty folders
+        if path.name == "plan.json" and is_plan(name):  # a store has no empty folders
             for folder in SweepLayout(path.parent).folders():
                 make_folder(folder)
         share(new)

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from colabctl.run.failures.failure import TaskError
 from colabctl.run.function import Run, bind, call
 from colabctl.run.settings import Settings
 from colabctl.run.wandb.runs import following_wandb, wandb_outside_tasks
+from colabctl.task import Task
 
 
 def load(settings: Settings) -> Run:
@@ -83,11 +85,20 @@ def _load(settings: Settings) -> Run:
         runner = objective.runner(run)
     else:
         uses_wandb = "wandb" in sys.modules or b"wandb" in path.read_bytes().lower()
-        try:
-            function = bind(run, name, settings.parameters, uses_wandb=uses_wandb)
-        except TaskError as error:
-            raise TaskError(f"program: {file}: {error}") from None
-        runner = partial(call, function, metric=settings.metric, source=run, uses_wandb=uses_wandb)
+
+        def bound(parameters: Mapping[str, bool]) -> Run:
+            try:
+                function = bind(run, name, parameters, uses_wandb=uses_wandb)
+            except TaskError as error:
+                raise TaskError(f"program: {file}: {error}") from None
+            more = {"metric": settings.metric, "source": run, "uses_wandb": uses_wandb}
+            return partial(call, function, **more)
+
+        def run_chosen(params: dict[str, Any], task: Task) -> dict[str, Any]:
+            return bound(dict.fromkeys(params, True))(params, task)
+
+        # A scheduler chooses the parameters later, and only then are their names known.
+        runner = bound(settings.parameters) if settings.scheduler is None else run_chosen
     return following_wandb(runner, scratch, environ, keep=settings.keep_wandb)
 
 

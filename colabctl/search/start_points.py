@@ -69,10 +69,10 @@ def moved_first(points: Points[Values], starts: Sequence[Values]) -> Callable[[i
     if not starts:
         return points.at
     wanted = {exact_key(start) for start in starts}
-    found = {key: i for i in range(points.size) if (key := exact_key(points.at(i))) in wanted}
+    places = {key: i for i in range(points.size) if (key := exact_key(points.at(i))) in wanted}
     order: dict[int, int] = {}
     for place, key in enumerate(dict.fromkeys(map(exact_key, starts))):
-        if key in found:
-            other = next((at for at, i in order.items() if i == found[key]), found[key])
-            order[place], order[other] = found[key], order.get(place, place)
+        if key in places:
+            other = next((at for at, i in order.items() if i == places[key]), places[key])
+            order[place], order[other] = places[key], order.get(place, place)
     return lambda place: points.at(order.get(place, place))

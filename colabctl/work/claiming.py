@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from colabctl.ledger import Claim, Plan, SweepState, known, task_name
+from colabctl.ledger import Claim, Plan, SweepState, task_name, view_of
 from colabctl.run.messages import Done, Failed, Pruned, Report, Suggestion
 from colabctl.run.redaction import concealed
 from colabctl.sharedfs.faults import describe
@@ -240,7 +240,7 @@ class Claimer:
         self.tuner.prepare()
         if not self.ledger.name:
             self.ledger.join(self._identity.name)
-            self.outbox.add(*self._identity.start(**self._room.part(), **known(self._sweep.plan)))
+            self.outbox.add(*self._identity.start(**self._room.part(), **view_of(self._sweep.plan)))
 
     def _claim(self, slots: int) -> None:
         self._join()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from colabctl.errors import UserError
-from colabctl.ledger import SweepState, known
+from colabctl.ledger import SweepState, view_of
 from colabctl.work.identity import writer_name
 from colabctl.work.open_sweep import OpenSweep
 
@@ -127,5 +127,5 @@ def _steer(sweep: OpenSweep, member: str, kind: str, tasks: Sequence[int], **mor
 
 def _write(sweep: OpenSweep, member: str, kind: str, parts: dict[str, Any]) -> None:
     sweep.ledger.join(writer_name(member))
-    sweep.ledger.record([(kind, {**parts, **known(sweep.plan)})])
+    sweep.ledger.record([(kind, {**parts, **view_of(sweep.plan)})])
     sweep.ledger.sync(force=True)

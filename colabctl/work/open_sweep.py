@@ -39,8 +39,8 @@ from colabctl.sweeps import (
     whole_of,
 )
 from colabctl.task import Assignment
+from colabctl.work.data.stored import NO_STORE, Stored
 from colabctl.work.identity import Identity
-from colabctl.work.stored import NO_STORE, Stored
 
 if TYPE_CHECKING:
     from colabctl.search.learn.trials import Trial
@@ -105,11 +105,11 @@ class OpenSweep:
 
     def extended(self) -> Plan | None:
         """Return the sweep's plan if it got an extension since it was opened here, else None."""
-        known = {each.name for each in self.plan.extensions}
+        names = {each.name for each in self.plan.extensions}
         with suppress(OSError, UserError):  # reading the journals says what is wrong
-            if names_in((self.layout.root, *self.layout.twins)).keys() - known:
+            if names_in((self.layout.root, *self.layout.twins)).keys() - names:
                 plan = plan_of(self.layout)
-                return plan if {each.name for each in plan.extensions} != known else None
+                return plan if {each.name for each in plan.extensions} != names else None
         return None
 
     def lock(self) -> AbstractContextManager[int | None]:
@@ -165,7 +165,7 @@ class OpenSweep:
         """
         from colabctl.search.learn.repeated import Configurations  # noqa: PLC0415 - as above
 
-        found: list[Trial] = []
+        earlier: list[Trial] = []
         for name, digest in (self.plan.learn_from or {}).items():
             old = OpenSweep.named(Layout(self.root), name, digest)
             if old.plan.run_digest != digest:
@@ -178,8 +178,8 @@ class OpenSweep:
             if self.plan.repeat is not None:
                 repeat = replace(repeat, aggregate=self.plan.repeats.aggregate)
             trials = Configurations(repeat).of(dict(old._ended(self.plan)))  # noqa: SLF001 - the same class
-            found += [each for each in trials.values() if each.state == "done"]
-        return found
+            earlier += [each for each in trials.values() if each.state == "done"]
+        return earlier
 
     def _ended(self, plan: Plan) -> "Iterator[tuple[int, Trial]]":
         """Yield the trials of ended tasks, with the metrics of another plan, by index."""

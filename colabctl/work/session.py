@@ -29,6 +29,8 @@ from colabctl.run.termination import KILL_AFTER
 from colabctl.sharedfs.faults import MissingError, describe, fault_of, patiently
 from colabctl.stage.copying import StoppedError
 from colabctl.sweeps import differing, journal_folders
+from colabctl.work.data.staging import SweepData, closing_data, staged_data
+from colabctl.work.data.stored import NO_STORE, Stored
 from colabctl.work.identity import Identity, new_identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices, Text
@@ -36,8 +38,6 @@ from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.records.room import RoomWatch
 from colabctl.work.records.upload import DRAIN, wait_for_upload
 from colabctl.work.slots.load import load_of
-from colabctl.work.staging import SweepData, closing_data, staged_data
-from colabctl.work.stored import NO_STORE, Stored
 from colabctl.work.waiting import Reasons
 from colabctl.work.worker import Worker
 
@@ -141,7 +141,7 @@ class Session:
                     if tally.ending in _FINAL:
                         return list(worked.values())
                     if tally.ending == "extended":
-                        tell(f"sweep {name} was extended; this worker goes on with all its tasks")
+                        tell(f"sweep {name} was extended; this worker continues with all its tasks")
                     elif tally.ending != "nothing to do" or not self.limits.wait:
                         waiting.remove(sweep)
                 if len(waiting) > 1:

@@ -30,9 +30,9 @@ from colabctl.run.termination import KILL_AFTER, how_it_ended, kill_tree, oom_ki
 from colabctl.sharedfs.rights import umask_for
 from colabctl.signals import raising
 from colabctl.task import Assignment
+from colabctl.work.data.staging import staged_data
+from colabctl.work.data.stored import NO_STORE
 from colabctl.work.open_sweep import OpenSweep
-from colabctl.work.staging import staged_data
-from colabctl.work.stored import NO_STORE
 
 _KILLING = 3  # presses of Ctrl-C that kill a task,
 _AT_ONCE = 5.0  # if they come within these seconds

@@ -23,6 +23,7 @@ from colabctl.run.messages import (
 from colabctl.run.output import last_lines
 from colabctl.task import Assignment
 from colabctl.work.claiming import Claimer
+from colabctl.work.data.staging import SweepData
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits, Tally
 from colabctl.work.notices import Notices
@@ -30,7 +31,6 @@ from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.outputs.followed import FollowedTasks
 from colabctl.work.records.room import RoomWatch
 from colabctl.work.slots.pool import SlotPool
-from colabctl.work.staging import SweepData
 from colabctl.work.waiting import Reasons
 
 # If the first attempts of a worker all fail, the cause is this machine or the code, and more

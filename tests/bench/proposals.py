@@ -1,9 +1,12 @@
 """What one proposal costs beside Optuna's own, by the number of finished trials.
 
+The second table is for the parameters of an Optuna objective, in a worker's process.
+
 Run it by name: `python -m tests.bench.proposals`. Ours learns what is new and proposes; Optuna
 asks a study in memory for the same parameters. Medians of several; what counts is the ratio.
 """
 
+import json
 import time
 import warnings
 from collections.abc import Callable
@@ -12,10 +15,14 @@ from typing import Any
 
 import optuna
 
+from colabctl.run.optuna.objective import begin
+from colabctl.run.optuna.past_trials import PastTrials
 from colabctl.search import expand, read
 from colabctl.search.learn.samplers import sampler
 from colabctl.search.learn.trials import Trial
+from colabctl.task import Assignment, Task
 from tests.bench.regret import PROBLEMS, Problem
+from tests.run.optuna.objectives import Recorder
 
 TIMES = 15
 
@@ -59,6 +66,45 @@ def optunas(problem: Problem, finished: int, **settings: Any) -> float:
     return _median(once, between)
 
 
+def suggestions(problem: Problem, finished: int) -> tuple[float, float]:
+    """Return the processor seconds until an objective has its parameters, ours and Optuna's.
+
+    Ours first builds a study from the assignment, once decoded; Optuna keeps one in memory. As a worker's process
+    runs task after task, the assignment has one trial that the process has not seen.
+    """
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: problem.value(problem.ask(trial)), n_trials=finished + TIMES)
+    rows = [[trial.number, _row(trial)] for trial in study.trials]
+    past, mine, peers = PastTrials(), [], []
+    other = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    other.add_trials(study.trials[:finished])
+    settings = {"metric": "value", "goal": "minimize", "sampler": "tpe"}
+    for number in range(finished, finished + TIMES):
+        known = json.loads(json.dumps(rows[:number]))
+        own = {**settings, "number": number, "seed": number, "trials": known}
+        task = Task(Assignment("s", "t", number, 1, {}, "", study=own), Recorder())
+        begun = time.process_time()
+        problem.ask(begin(task, {}, past))
+        mine.append(time.process_time() - begun)
+        begun = time.process_time()
+        trial = other.ask()
+        params = problem.ask(trial)
+        peers.append(time.process_time() - begun)
+        other.tell(trial, problem.value(params))
+    return median(mine), median(peers)
+
+
+def _row(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    distributions = {
+        name: json.loads(optuna.distributions.distribution_to_json(each))
+        for name, each in trial.distributions.items()
+    }
+    own = Trial(
+        "done", trial.params, trial.value, (), distributions, float(trial.number), seconds=1.0
+    )
+    return vars(own)
+
+
 def _median(once: Callable[[int], None], between: Callable[[int], None]) -> float:
     taken = []
     for number in range(TIMES):
@@ -83,6 +129,15 @@ def main() -> None:
             print(
                 f"{problem.name:<12} {finished:>7} {mine * 1e3:>8.1f} {plain * 1e3:>10.1f} "
                 f"{mine / plain:>6.2f} {mine / joint:>6.2f}",
+                flush=True,
+            )
+    print(f"\n{'objective':<12} {'trials':>7} {'ours ms':>8} {'Optuna ms':>10} {'ratio':>6}")
+    for problem in PROBLEMS[:2]:
+        for finished in (100, 1000):
+            mine, plain = suggestions(problem, finished)
+            print(
+                f"{problem.name:<12} {finished:>7} {mine * 1e3:>8.1f} {plain * 1e3:>10.1f} "
+                f"{mine / plain:>6.2f}",
                 flush=True,
             )
 

@@ -73,7 +73,7 @@ def taken(extension: Extension) -> tuple[int, ...]:
 
 def values_of(plan: Plan) -> list[int]:
     """Return the value of each task that was added, by its number."""
-    return [taken(each)[number] for each in plan.extensions for number in each.kept]
+    return [taken(each)[number] for each in plan.extensions for number in each.counting]
 
 
 @given(histories(), st.randoms(use_true_random=False))
@@ -174,7 +174,7 @@ def test_the_repeats_of_a_configuration_are_dropped_or_kept_together(tmp_path: P
         digests = write_tasks(folder.task_file, extension.plan(declared), lines)
         (folder.root / RECORD).write_bytes(replace(extension, task_digests=digests).encode())
     whole = extended(declared, extensions_in([tmp_path], declared))
-    assert [list(each.kept) for each in whole.extensions] == [[0, 1, 2, 3], [2, 3]]
+    assert [list(each.counting) for each in whole.extensions] == [[0, 1, 2, 3], [2, 3]]
     numbering = Numbering(whole)
     start = Event(1.7e9, "b", 0, "heartbeat", {"extensions": ["extension-b"]})
     claim = Event(1.7e9, "b", 1, "claim", {

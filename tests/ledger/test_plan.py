@@ -106,11 +106,11 @@ OTHERS: dict[str, Any] = {
     "import_path": ["b"], "code_digest": "c", "code_origin": ".", "metric": "loss",
     "goal": "maximize", "max_retries": 2, "task_timeout": 1.0, "claims": "careful", "target": 0.0,
     "sampler": "tpe", "seed": 1, "early_terminate": {"type": "median"},
-    "scheduler": {"source": "a.py", "config": {}},
+    "scheduler": {"source": "a.py", "config": {}}, "learn_from": {"old": "a"},
     "notify": {"url": "U", "on": ["idle"]}, "stage": {"a": {"path": "a", "digest": ""}},
     "metrics": [{"name": "a", "goal": "minimize"}], "repeat": {"name": None, "values": [0, 1], "aggregate": "mean"}, "declaration_digest": "d",
     "task_digests": ["e"], "code_files": ["f"], "parameters": {"lr": True}, "process_tasks": 1,
-    "kernels": {**KERNELS, "fresh": True}, "keep_wandb": True, "learn_from": {"a": "0" * 64},
+    "kernels": {**KERNELS, "fresh": True}, "keep_wandb": True,
     "cells": [{"values": {"d": 1}, "tasks": 2}],
 }  # fmt: skip
 

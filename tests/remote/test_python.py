@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tests.processes import end_together
 from tests.remote.conftest import Mirrors
@@ -58,12 +59,11 @@ def test_workers_in_two_mirrors_run_a_notebook_with_a_loop(
     mirrors: Mirrors, tmp_path: Path
 ) -> None:
     origin, other = mirrors.origin, mirrors.clone()
-    cells: list[dict[str, object]] = [
-        {"cell_type": "code", "id": f"c{number}", "metadata": {}, "source": source,
-         "execution_count": None, "outputs": []}
-        for number, source in enumerate([script(tmp_path)])
-    ]  # fmt: skip
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    cell: dict[str, Any] = {
+        "cell_type": "code", "id": "loop", "metadata": {}, "source": script(tmp_path),
+        "execution_count": None, "outputs": [],
+    }  # fmt: skip
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     origin.write("loop.ipynb", json.dumps(notebook))
     origin.write("loop.yaml", SWEEP)
     declared = origin.run("sweep", "loop.yaml")

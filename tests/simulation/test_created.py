@@ -82,7 +82,8 @@ def test_each_task_runs_once_although_clocks_are_wrong_or_jump(seeds: Seeds) -> 
 
 
 def test_each_task_runs_once_although_journals_arrive_hours_late(seeds: Seeds) -> None:
-    for seed in seeds(0.1):
+    # In the last two, the store fails so often that long pauses would cost a worker its lease.
+    for seed in (*seeds(0.1), 256, 257):
         finished(simulation(seed, hours=0.3))
 
 

@@ -96,8 +96,8 @@ def connect(address: str) -> Client:
             return Client(address, timeout=ANSWER, set_as_default=False, name="colabctl")
         except Exception as error:  # noqa: BLE001 - whatever a wrong address or certificate raises
             raise UserError(
-                f"the Dask scheduler at {address} {_why(error)}; check that it runs (dask "
-                f"scheduler), its address and port, and that this machine may reach it; "
+                f"the Dask scheduler at {address} cannot be reached: {_why(error)}; check that it "
+                f"runs (dask scheduler), its address and port, and that this machine may reach it; "
                 f"{_TLS if address.startswith('tls:') else _NO_TLS}"
             ) from None
 
@@ -118,11 +118,11 @@ async def _check(address: str) -> None:
 
 
 def _why(error: BaseException) -> str:
-    """Return what kept a scheduler from answering, as the rest of a sentence."""
+    """Return what kept a scheduler from answering."""
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
         causes.append(cause)
     first = causes[-1]
     if isinstance(first, TimeoutError | asyncio.CancelledError) or not str(first):
-        return f"did not answer within {ANSWER:g} s"
-    return f"cannot be reached: {first}"
+        return f"no answer within {ANSWER:g} s"
+    return str(first)

@@ -22,7 +22,7 @@ NAMED = "extensions"
 """The part of a journal's first event that lists the extensions its writer knew."""
 
 
-def known(plan: Plan) -> dict[str, Any]:
+def view_of(plan: Plan) -> dict[str, Any]:
     """Return what a journal's first event says of a sweep's extensions, and of its program."""
     if not plan.extensions:
         return {}
@@ -36,7 +36,7 @@ class Numbering:
         self._extensions = {each.name: each for each in plan.extensions}
         self._first = plan.declared.total if plan.declared else plan.total
         self.is_needed = any(True for _ in concurrent(plan.extensions))
-        self._known: dict[str, tuple[str, ...]] = {}  # by writer
+        self._views: dict[str, tuple[str, ...]] = {}  # by writer
         self._held: defaultdict[str, list[Read]] = defaultdict(list)  # until that is known
         self._tables: dict[tuple[str, ...], _Table | None] = {}
 
@@ -55,12 +55,12 @@ class Numbering:
         for event, line in arrived:
             if event.n == 0:
                 names = event.body.get(NAMED, [])
-                self._known[event.writer] = tuple(names) if isinstance(names, list) else ()
+                self._views[event.writer] = tuple(names) if isinstance(names, list) else ()
                 yield from filter(None, map(self._own, self._held.pop(event.writer, ())))
             tasks = [event.body["task"]] if event.kind == FOLLOW else event.tasks()
             if all(index < self._first for index in tasks):
                 yield event, line
-            elif event.writer in self._known:
+            elif event.writer in self._views:
                 if own := self._own((event, line)):
                     yield own
             else:
@@ -80,26 +80,26 @@ class Numbering:
         return own, encode(own.n, own.t, own.kind, body).rstrip()
 
     def _table(self, writer: str) -> "_Table | None":
-        names = self._known.get(writer, ())
+        names = self._views.get(writer, ())
         if names not in self._tables:
-            known = [self._extensions[name] for name in names if name in self._extensions]
-            is_whole = len(known) == len(names)
+            extensions = [self._extensions[name] for name in names if name in self._extensions]
+            is_whole = len(extensions) == len(names)
             every = list(self._extensions.values())
-            self._tables[names] = _Table(self._first, known, every) if is_whole else None
+            self._tables[names] = _Table(self._first, extensions, every) if is_whole else None
         return self._tables[names]
 
 
 class _Table:
     """The tasks of a writer that knew some extensions, in the numbers of one that knows `every`."""
 
-    def __init__(self, first: int, known: list[Extension], every: list[Extension]) -> None:
+    def __init__(self, first: int, extensions: list[Extension], every: list[Extension]) -> None:
         self._first = first
-        self._own = without_repeats(ordered(known))
+        self._own = without_repeats(ordered(extensions))
         self._starts = [0, *accumulate(each.total for each in self._own)]
         self._place: dict[tuple[str, int], int] = {}
         index, by_key = first, dict[str, int]()
         for each in every:
-            for number in each.kept:
+            for number in each.counting:
                 self._place[each.name, number] = index
                 if each.keys:
                     by_key[each.keys[number]] = index
@@ -115,7 +115,7 @@ class _Table:
         if not 0 <= at < len(self._own):
             raise IndexError(theirs)
         each = self._own[at]
-        return self._place[each.name, each.kept[theirs - self._first - self._starts[at]]]
+        return self._place[each.name, each.counting[theirs - self._first - self._starts[at]]]
 
     @cached_property
     def theirs(self) -> dict[int, int]:

@@ -76,7 +76,7 @@ class Extension:
         return int(sum(cell["tasks"] for cell in self.cells)) - len(self.dropped)
 
     @cached_property
-    def kept(self) -> Sequence[int]:
+    def counting(self) -> Sequence[int]:
         """The numbers of its tasks that count, in order."""
         every = range(sum(cell["tasks"] for cell in self.cells))
         return [each for each in every if each not in self.dropped] if self.dropped else every
@@ -145,13 +145,13 @@ def _cell(cell: Any) -> Mapping[str, Any]:
 
 def names_in(folders: Iterable[Path]) -> dict[str, Path]:
     """Return the extensions in folders of a sweep: their folders, by name."""
-    found: dict[str, Path] = {}
+    folders_of: dict[str, Path] = {}
     for folder in folders:
         with suppress(FileNotFoundError, NotADirectoryError):
             for name in os.listdir(folder):  # noqa: PTH208 - a Drive is slow
                 if name.startswith(START) and len(name) <= _LONGEST_NAME and name.isprintable():
-                    found.setdefault(name, folder / name)
-    return found
+                    folders_of.setdefault(name, folder / name)
+    return folders_of
 
 
 def extensions_in(folders: Iterable[Path], plan: Plan) -> list[Extension]:
@@ -160,15 +160,15 @@ def extensions_in(folders: Iterable[Path], plan: Plan) -> list[Extension]:
     One that names another counts once that is here too. A record that is damaged, or belongs to
     another sweep, has no effect.
     """
-    found: list[Extension] = []
+    extensions: list[Extension] = []
     places: dict[str, Path] = {}
     for path in names_in(folders).values():
         with suppress(OSError, UserError):
             extension = read_extension(path / RECORD)
             if extension.sweep == plan.run_digest and _fits(plan, extension):
-                found.append(extension)
+                extensions.append(extension)
                 places[extension.name] = path
-    result = ordered(found)
+    result = ordered(extensions)
     meeting = {name for pair in concurrent(result) for name in pair}
     result = [
         replace(each, keys=_keys(places[each.name], each, plan)) if each.name in meeting else each
@@ -199,10 +199,10 @@ def _keys(folder: Path, extension: Extension, plan: Plan) -> tuple[str, ...]:
 
 def concurrent(extensions: Sequence[Extension]) -> Iterator[tuple[str, str]]:
     """Yield the pairs whose writers did not know of each other; `extensions` are in order."""
-    known: dict[str, set[str]] = {}
+    above: dict[str, set[str]] = {}
     for each in extensions:
-        own = known[each.name] = set(each.after).union(*(known[name] for name in each.after))
-        yield from ((name, each.name) for name in known if name not in own and name != each.name)
+        own = above[each.name] = set(each.after).union(*(above[name] for name in each.after))
+        yield from ((name, each.name) for name in above if name not in own and name != each.name)
 
 
 def without_repeats(extensions: Sequence[Extension]) -> list[Extension]:

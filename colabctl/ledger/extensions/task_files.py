@@ -46,7 +46,7 @@ class ExtendedTaskFiles(TaskFiles):
         at = bisect_right(self._starts, index) - 1
         if at == 0:
             return None, index
-        return self._parts[at - 1], self._extensions[at - 1].kept[index - self._starts[at]]
+        return self._parts[at - 1], self._extensions[at - 1].counting[index - self._starts[at]]
 
     def __getitem__(self, index: int) -> TaskLine:
         """Return a task as it was declared; raise UserError if that is not known."""

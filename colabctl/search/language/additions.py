@@ -39,8 +39,8 @@ def additions(old: Mapping[str, Any], new: Mapping[str, Any], source: str) -> li
         for key in dict.fromkeys((*old, *new))
         if key not in may_change and old.get(key) != new.get(key)
     ]
-    found: list[Addition] = []
-    _compare(_map(old.get("parameters")), _map(new.get("parameters")), (), found, faults)
+    extra: list[Addition] = []
+    _compare(_map(old.get("parameters")), _map(new.get("parameters")), (), extra, faults)
     if faults:
         more = f"\n  and {len(faults) - _MOST_SHOWN} more" if len(faults) > _MOST_SHOWN else ""
         lines = "".join(f"\n  {fault}" for fault in faults[:_MOST_SHOWN])
@@ -48,13 +48,13 @@ def additions(old: Mapping[str, Any], new: Mapping[str, Any], source: str) -> li
             f"{source} does not only add to the sweep:{lines}{more}\nan extension adds values and "
             "trials; put back what was there, or declare another sweep (--name)"
         )
-    return found
+    return extra
 
 
-def with_additions(content: Mapping[str, Any], found: Sequence[Addition]) -> dict[str, Any]:
+def with_additions(content: Mapping[str, Any], extra: Sequence[Addition]) -> dict[str, Any]:
     """Return the content of a sweep file with additions; what it has already is passed over."""
     result = dict(deepcopy(dict(content)))
-    for path, values in found:
+    for path, values in extra:
         parameter: Any = result["parameters"]
         for name in path[:-1]:
             parameter = parameter[name]
@@ -65,8 +65,8 @@ def with_additions(content: Mapping[str, Any], found: Sequence[Addition]) -> dic
         listed = _values(own)
         if listed is None:
             raise UserError(f"{dotted(path)} is not a list of values")
-        known = {grid_key(each) for each in listed}
-        listed += [each for each in values if grid_key(each) not in known]
+        own_keys = {grid_key(each) for each in listed}
+        listed += [each for each in values if grid_key(each) not in own_keys]
         parameter[path[-1]] = {**_others(own), "values": listed}
     return result
 
@@ -88,14 +88,14 @@ def addition(content: Mapping[str, Any], name: str, values: Sequence[Any]) -> Ad
         ranges = [
             key for key, value in _map(content.get("parameters")).items() if key == name and value
         ]
-        known = ", ".join(names) or "none"
+        names_there = ", ".join(names) or "none"
         if ranges:
             raise UserError(
                 f"{name} has no list of values that could get another one; those that have one: "
-                f"{known}"
+                f"{names_there}"
             )
         near = nearest(name, names)
-        hint = f"did you mean {near}?" if near else f"those with a list of values are {known}"
+        hint = f"did you mean {near}?" if near else f"those with a list of values are {names_there}"
         raise UserError(f"{name!r:.60} is not a parameter; {hint}")
     own = listed[names[name]]
     if all(isinstance(each, str) for each in own):
@@ -109,7 +109,7 @@ def _compare(
     old: Mapping[str, Any],
     new: Mapping[str, Any],
     path: Path,
-    found: list[Addition],
+    extra: list[Addition],
     faults: list[str],
 ) -> None:
     for name in dict.fromkeys((*old, *new)):
@@ -121,11 +121,11 @@ def _compare(
         elif name not in old:
             faults.append(f"{where} is a new parameter, which the declared tasks do not have")
         else:
-            _compare_one(old[name], new[name], (*path, name), where, found, faults)
+            _compare_one(old[name], new[name], (*path, name), where, extra, faults)
 
 
 def _compare_one(  # noqa: PLR0917 - two parameters and where they are
-    old: Any, new: Any, path: Path, where: str, found: list[Addition], faults: list[str]
+    old: Any, new: Any, path: Path, where: str, extra: list[Addition], faults: list[str]
 ) -> None:
     if old == new:
         return
@@ -134,11 +134,11 @@ def _compare_one(  # noqa: PLR0917 - two parameters and where they are
             faults += [f"{where} no longer has {shown(name)}" for name in had if name not in has]
             for name in (name for name in had if name in has):
                 own, other = (_map(_map(each[name]).get("parameters")) for each in (had, has))
-                _compare(own, other, (*path, "choices", name, "parameters"), found, faults)
+                _compare(own, other, (*path, "choices", name, "parameters"), extra, faults)
             if added := tuple([name, has[name]] for name in has if name not in had):
-                found.append((path, added))
+                extra.append((path, added))
         case {"parameters": dict(had)}, {"parameters": dict(has)}:
-            _compare(had, has, (*path, "parameters"), found, faults)
+            _compare(had, has, (*path, "parameters"), extra, faults)
         case _:
             before, now = _values(old), _values(new)
             if before is None or now is None or _others(old) != _others(new):
@@ -146,14 +146,14 @@ def _compare_one(  # noqa: PLR0917 - two parameters and where they are
                     f"{where} is {shown(new)}, and the sweep was declared with {shown(old)}"
                 )
                 return
-            keys, known = ({grid_key(each) for each in values} for values in (now, before))
+            keys, own_keys = ({grid_key(each) for each in values} for values in (now, before))
             faults += [
                 f"{where} no longer has {shown(each)}"
                 for each in before
                 if grid_key(each) not in keys
             ]
-            if added := tuple(each for each in now if grid_key(each) not in known):
-                found.append((path, added))
+            if added := tuple(each for each in now if grid_key(each) not in own_keys):
+                extra.append((path, added))
 
 
 def _values(parameter: Any) -> list[Any] | None:

@@ -318,7 +318,8 @@ def _sampler(top: Fields, method: Method | None) -> SamplerName:
         top.problem("sampler", "auto is for method: bayes; name the sampler, as in sampler: tpe")
     if sampler in ("gp", "cmaes") and top.has("metrics"):
         top.problem("sampler", f"{sampler} searches for one metric; use tpe or nsga2")
-    default: SamplerName = "auto" if method == "bayes" else "tpe"
+    is_bayes = top.content.get("method") == "bayes"  # W&B's Optuna for method: custom is TPE
+    default: SamplerName = "auto" if is_bayes else "tpe"
     missing = libraries.missing(sampler or default)
     if missing:
         subject = "sampler" if sampler else "method"

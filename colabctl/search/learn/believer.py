@@ -20,7 +20,7 @@ _NOISES = (1e-4, 1e-2, 0.2)
 
 
 def believed(
-    known: Sequence[Sequence[float]],
+    finished: Sequence[Sequence[float]],
     values: Sequence[float],
     running: Sequence[Sequence[float]],
     listed: Sequence[bool],
@@ -28,7 +28,7 @@ def believed(
     """Return the values that a Gaussian process predicts for running trials.
 
     Args:
-        known: the coordinates of finished trials, each from 0 to 1 unless it is `listed`
+        finished: the coordinates of finished trials, each from 0 to 1 unless it is `listed`
         values: the value of each of them
         running: the coordinates of running trials
         listed: for each coordinate, whether it is the index of a value without neighbours
@@ -40,7 +40,7 @@ def believed(
     heights = np.clip(heights, finite.min(), finite.max())
     mean, scale = float(heights.mean()), float(heights.std()) or 1.0
     heights = (heights - mean) / scale
-    there, here = np.array(known, dtype=float), np.array(running, dtype=float)
+    there, here = np.array(finished, dtype=float), np.array(running, dtype=float)
     alike = np.array(listed, dtype=bool)
     apart, across = _apart(there, there, alike), _apart(here, there, alike)
     _, width, weights = max(

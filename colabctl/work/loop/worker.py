@@ -16,13 +16,13 @@ from colabctl.run.messages import Done, Failed, Pruned, Report
 from colabctl.run.termination import KILL_AFTER
 from colabctl.task import Assignment, Task
 from colabctl.work.claiming import Claimer
+from colabctl.work.data.staging import Lines, SweepData
 from colabctl.work.identity import Identity
 from colabctl.work.limits import Limits
 from colabctl.work.notices import Notices
 from colabctl.work.open_sweep import OpenSweep
 from colabctl.work.records.room import RoomWatch
 from colabctl.work.slots.pool import LoopPool
-from colabctl.work.staging import Lines, SweepData
 
 
 class Run:

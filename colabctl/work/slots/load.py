@@ -10,7 +10,7 @@ from colabctl.errors import UserError
 from colabctl.ledger import Plan
 from colabctl.project.config import Config
 from colabctl.run.startup.raw_guard import VARIABLE as GUARDED
-from colabctl.work.staging import sources_of
+from colabctl.work.data.staging import sources_of
 
 
 def load_of(  # noqa: PLR0917 - what one engine needs

@@ -85,6 +85,7 @@ def train(params, task):
     assert "its worker was lost" in project.run("failures", "poison").out
 
 
+@pytest.mark.slow
 def test_a_dead_scheduler_ends_the_coordinator_with_one_line_and_the_next_one_goes_on(
     project: Project, cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ def test_without_functions_optuna_searches_the_listed_parameters() -> None:
     declaration = declared(f"{CUSTOM}{PARAMETERS}scheduler: {{engine: optuna}}\n")
     assert (declaration.method, declaration.sampler, declaration.scheduler) == (
         "bayes",
-        "auto",
+        "tpe",
         None,
     )
 

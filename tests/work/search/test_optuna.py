@@ -197,6 +197,17 @@ def test_a_sweep_for_the_scheduler_of_wandb_runs_its_script(project: Project) ->
     assert len({row["params"]["exponent"] for row in rows}) == 8
 
 
+def test_a_function_gets_the_chosen_parameters_by_name(project: Project) -> None:
+    project.write("space.py", SPACE)
+    program = "def train(lr, depth=0):\n    return {'loss': lr + depth}\n"
+    project.declare("named", CUSTOM.replace("train.py", "train.py:train"), program)
+    worked = project.run("work", "named")
+    assert worked.code == 0, worked.err
+    for row in project.results("named"):
+        expected = 10 ** row["params"]["exponent"] + row["params"].get("depth", 0)
+        assert row["metrics"]["loss"] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

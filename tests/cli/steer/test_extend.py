@@ -227,7 +227,7 @@ def test_a_worker_that_runs_takes_the_new_tasks_without_a_restart(project: Proje
     project.write("go", "")
     ended = end(worker)
     assert ended.code == 0, ended.err
-    assert "sweep s was extended; this worker goes on with all its tasks" in ended.err
+    assert "sweep s was extended; this worker continues with all its tasks" in ended.err
     assert [row["params"]["x"] for row in project.results("s")] == [1, 2, 3, 7]
     assert len(project.events("s", "done")) == 4
 
@@ -263,3 +263,14 @@ print(sorted(ran), len(sweep.results()), sweep.status().total)
     ended = project.python(text)
     assert ended.code == 0, ended.err
     assert ended.out == "2\n[1, 2, 5, 6] 4 4\n"
+
+
+def test_a_new_version_of_a_sweep_that_its_author_never_approved_is_not_approved(
+    project: Project, say: Say, file: Path
+) -> None:
+    assert say("sweep", str(file)).code == 0
+    project.write("notebooks/ana/train.py", TRAIN + "# new\n")
+    ben = {"COLABCTL_MEMBER": "ben", "COLABCTL_APPROVALS": str(project.root.parent / "b")}
+    assert say("sweep", str(file), "--extend", "--yes", **ben).code == 0
+    refused(say("work", "s", **ben), "neither declared nor approved")
+    refused(say("work", "s"), "neither declared nor approved")

@@ -17,7 +17,7 @@ from colabctl.stage.copying import StoppedError
 from colabctl.stage.places import in_use, stage_folder
 from colabctl.stage.sources import Source, find_source, name_of
 from colabctl.stage.staging import Staging, copy_of, stage
-from colabctl.work.stored import NO_STORE
+from colabctl.work.data.stored import NO_STORE
 
 _OFTEN = 10.0  # seconds between lines on how far it is
 

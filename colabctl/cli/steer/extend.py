@@ -73,8 +73,8 @@ def extend(
     asked = Asked(number, more, _values(value or []))
     layout, config = open_project(root)
     who = working_member(config, member)
-    opened = OpenSweep.named(layout, sweep)
-    run(opened, asked, who, dry_run=dry_run, yes=True, as_json=as_json)
+    open_sweep = OpenSweep.named(layout, sweep)
+    run(open_sweep, asked, who, dry_run=dry_run, yes=True, as_json=as_json)
 
 
 def _values(texts: list[str]) -> dict[str, list[Any]]:
@@ -130,14 +130,15 @@ def _tell_next(sweep: "OpenSweep", added: "Addable") -> None:
     state = ledger.state
     if state.order != "go":
         word = "paused" if state.order == "pause" else "stopped"
-        tell(f"note: {name} is {word}; to go on: {command_line('resume', name)}")
+        tell(f"note: {name} is {word}; to continue it: {command_line('resume', name)}")
     elif state.live_workers(ledger.clock.now()):
         tell("workers that run take them without a restart")
     elif sweep.plan.program is not None:
         tell(f"run them: {command_line('work', name)}")
     if added.code is not None:
         tell(
-            f"other members approve the new version before they run it: "
+            "all others approve the new version before they run it, and so do you, unless you had "
+            "approved the sweep: "
             f"{command_line('trust', name)}"
         )
 
@@ -159,7 +160,9 @@ def _show(added: "Addable", as_json: bool) -> None:
     if as_json:
         print_json(_summary(added, None))
         return
-    print(f"{added.plan.sweep}: {counted(len(added.tasks), 'new task')}, {added.total} in all")
+    version = ", a new version of the program" if added.code is not None else ""
+    tasks = counted(len(added.tasks), "new task")
+    print(f"{added.plan.sweep}: {tasks}, {added.total} in all{version}")
     for task in added.tasks[:_MOST_SHOWN]:
         params = "(chosen when it is claimed)" if task.params is None else f"{task.params}"
         print(plain(one_line(f"  {params}")))
@@ -190,6 +193,6 @@ def extend_from_file(
 
     layout, config = open_project(root)
     who = working_member(config, member)
-    opened = OpenSweep.named(layout, name)
+    open_sweep = OpenSweep.named(layout, name)
     asked = Asked(draft=draft, file=file, here=Path.cwd())
-    run(opened, asked, who, dry_run=dry_run, yes=yes, as_json=as_json)
+    run(open_sweep, asked, who, dry_run=dry_run, yes=yes, as_json=as_json)
